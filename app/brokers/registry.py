@@ -1,0 +1,59 @@
+"""Kind -> its settings and its adapter, imported by name on first use: a client library loads only where it is configured."""
+
+from dataclasses import dataclass
+from importlib import import_module
+
+from app.brokers.errors import MissingLibrary
+from app.brokers.model import Kind
+from app.brokers.port import Broker
+from app.brokers.settings import ConnectionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a kind's settings class and its adapter class live, and the extra that its library comes with."""
+
+    settings: str
+    adapter: str
+    extra: str | None = None
+
+
+KINDS: dict[Kind, Entry] = {
+    Kind.KAFKA: Entry("app.brokers.kafka.settings:KafkaSettings", "app.brokers.kafka.adapter:KafkaBroker"),
+    Kind.RABBITMQ: Entry("app.brokers.rabbitmq.settings:RabbitSettings", "app.brokers.rabbitmq.adapter:RabbitBroker"),
+    Kind.NATS: Entry("app.brokers.nats.settings:NatsSettings", "app.brokers.nats.adapter:NatsBroker"),
+    Kind.SQS: Entry("app.brokers.sqs.settings:SqsSettings", "app.brokers.sqs.adapter:SqsBroker", extra="sqs"),
+}
+
+
+def _load(place: str) -> type:
+    module, _, name = place.partition(":")
+    found = getattr(import_module(module), name)
+    assert isinstance(found, type)  # noqa: S101 - the table above names classes; a test loads every one
+    return found
+
+
+def settings_class(kind: Kind) -> type[ConnectionSettings]:
+    """Return the settings class of a kind; importing it loads no client library."""
+    return _load(KINDS[kind].settings)
+
+
+def open_broker(settings: ConnectionSettings) -> Broker:
+    """Make the adapter for these settings; nothing connects yet.
+
+    Raises:
+        MissingLibrary: the kind's client library is an extra that is not installed.
+    """
+    entry = KINDS[settings.kind]
+    try:
+        adapter = _load(entry.adapter)
+    except ModuleNotFoundError as missing:
+        if entry.extra is None:
+            raise
+        raise MissingLibrary(
+            settings.name,
+            f"the library {missing.name} for {settings.kind} connections is not installed.",
+            f"Install the extra: pip install 'signalbox[{entry.extra}]'",
+        ) from missing
+    broker: Broker = adapter(settings)
+    return broker

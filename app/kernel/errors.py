@@ -1,0 +1,11 @@
+"""The root of the error tree. Knows none of the product's subjects.
+
+SignalboxError
+├── ConfigurationError   faults of signalbox.toml, all at once (app/config.py)
+├── BrokerError          what a broker or the way to it refused (app/brokers/errors.py)
+└── StorageError         what our own database refused (app/storage/errors.py)
+"""
+
+
+class SignalboxError(Exception):
+    """What Signalbox itself raises. `str(error)` is a sentence fit for a page, free of secrets."""

@@ -1,0 +1,182 @@
+"""Facts about how things flow: statuses, verdicts and the views that pages, API and CLI read. Frozen, no words, no decisions.
+
+Times are seconds since the epoch, UTC. Rates are messages a second. `None` is unknown, never zero.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.brokers.model import Call, Capability, Cluster, Destination, Fault, Group, Kind, Why
+
+
+class Status(StrEnum):
+    """How a group, partition or destination flows. The order is dearest first: the order of a list of trouble."""
+
+    WILL_LOSE_DATA = "will lose data"
+    STOPPED = "stopped"
+    STALLED = "stalled"
+    HELD_BACK = "held back"
+    BEYOND_END = "beyond end"
+    REWOUND = "rewound"
+    BEHIND = "behind"
+    NEVER_COMMITTED = "never committed"
+    UNKNOWN = "unknown"
+    NOT_PERMITTED = "not permitted"
+    REBALANCING = "rebalancing"
+    CATCHING_UP = "catching up"
+    NO_MEMBERS = "no members"
+    OK = "ok"
+
+
+class Link(StrEnum):
+    """How a connection is."""
+
+    CONNECTING = "connecting"  # never answered yet, and not yet refused
+    CONNECTED = "connected"
+    STALE = "stale"  # answered before; the last answer is older than three intervals
+    DOWN = "down"
+
+
+class Method(StrEnum):
+    """How a time lag was found."""
+
+    MEASURED = "measured"  # the time of the record at the position
+    INTERPOLATED = "interpolated"  # when our own history saw the position written
+    AT_LEAST = "at least"  # older than our history reaches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeLag:
+    """How old the oldest unread message is."""
+
+    seconds: float
+    method: Method
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What is so, since when, and until when; with the facts that a sentence needs."""
+
+    status: Status
+    since: float  # when this status began, as far as we saw
+    since_exact: bool = True  # False: it was so when we first looked
+    until: float | None = None  # when it ends by itself: caught up, or data lost
+    partition: int | None = None  # the dearest partition, where one is to blame
+    destination: str | None = None
+    partitions_affected: int = 0  # how many partitions share this status
+    lost: int | None = None  # messages already deleted unread
+    hidden_since: float | None = None  # an open transaction has hidden what came since
+    why: Why = Why.KNOWN
+    detail: str = ""  # what the broker said, hostile: escape it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """The figures of one group or partition over the last minute."""
+
+    lag: int | None
+    lag_partial: bool = False  # at least this: rows are unknown
+    approximate: bool = False
+    time_lag: TimeLag | None = None
+    rate_in: float | None = None
+    rate_out: float | None = None
+    drained_at: float | None = None  # at the net rate of the slowest partition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionView:
+    """One partition of one group."""
+
+    destination: str
+    partition: int
+    verdict: Verdict
+    flow: Flow
+    settled: int | None
+    end: int | None
+    start: int | None
+    moved_at: float | None  # when `settled` last moved, as far as we saw
+    member: str | None  # client id of the owner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupView:
+    """One consumer group as the pages draw it. The same object until something in it changes."""
+
+    connection: str
+    kind: Kind
+    group: Group
+    read_at: float
+    interval_s: float  # how often it is read just now: age > 3 of these is stale
+    verdict: Verdict
+    flow: Flow
+
+    @property
+    def name(self) -> str:
+        return self.group.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationView:
+    """One destination as the pages draw it."""
+
+    connection: str
+    kind: Kind
+    destination: Destination
+    read_at: float
+    interval_s: float
+    verdict: Verdict  # ok, behind (grows, lacks a copy, hot), will lose data, unknown, not permitted
+    rate_in: float | None
+    readers: tuple[str, ...]  # names of the groups that read it, on the same connection
+    loses_at: float | None = None  # when a reader first loses records to retention
+
+    @property
+    def name(self) -> str:
+        return self.destination.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionView:
+    """One connection as the pages draw it."""
+
+    name: str
+    kind: Kind
+    link: Link
+    since: float  # when the link became so
+    answered_at: float | None  # when it last answered
+    error: str = ""  # what was found, a sentence, when down or stale
+    do: str = ""  # what to do about it
+    attempts: int = 0  # failed ones since the last answer
+    next_attempt_at: float | None = None
+    interval_s: float = 5.0
+    capabilities: frozenset[Capability] = frozenset()
+    cluster: Cluster | None = None
+    faults: tuple[Fault, ...] = ()  # of the last sweep
+    calls: tuple[Call, ...] = ()
+    hidden: int = 0
+    groups: int = 0
+    groups_ok: int = 0
+    destinations: int = 0
+    tls_verified: bool = True  # False shows a banner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One line of "What changed": a verdict or a link that became another."""
+
+    at: float
+    connection: str
+    group: str | None  # None: the connection itself
+    before: str
+    after: Status | Link
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Points:
+    """History in columns on one time axis, for a chart or sparkline. None is a gap: nothing was known then."""
+
+    at: list[float]
+    lag: list[float | None]
+    rate_in: list[float | None]
+    rate_out: list[float | None]
+    step_s: float

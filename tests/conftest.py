@@ -1,0 +1,1 @@
+"""Fixtures that several suites share. A real server is started once for a whole run, by the module of its kind."""
