@@ -1,0 +1,66 @@
+# The verbs of the house. `make demo` and `make test` do all the set-up that they need.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+WITH ?=
+PORT ?= 8080
+
+help: ## Show the verbs
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
+
+demo: .venv/.demo static/vendor/.built ## A live dashboard on http://127.0.0.1:8080 (WITH=kafka,rabbitmq,sqs adds brokers, PORT=n)
+	$(BIN)/signalbox demo --port $(PORT) $(if $(WITH),--with $(WITH))
+
+test: packages .venv/.dev static/vendor/.built check ## All checks and tests, against real servers
+	$(BIN)/python -m pytest
+
+check: .venv/.dev ## Lint, types, import contracts: no server needed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.dev static/vendor/.built ## Every bench, one after the other; results go to bench/RESULTS.md by hand
+	for bench in $$($(BIN)/python -m bench); do $(BIN)/python -m bench.$$bench || exit 1; done
+
+screenshots: .venv/.dev static/vendor/.built ## Every page at 1440 and 390 px, light and dark, from the running demo
+	$(BIN)/python -m tests.browser.screenshots
+
+lock: .venv/.dev ## Pin the dependencies again, core, extras and development resolved together
+	$(BIN)/uv pip compile -q --upgrade $(LOCK) --all-extras --group dev -o requirements-dev.txt
+	$(BIN)/uv pip compile -q $(LOCK) --extra sqs -c requirements-dev.txt -o requirements.txt
+	$(BIN)/uv pip compile -q $(LOCK) --extra sqs --extra demo -c requirements-dev.txt -o requirements-demo.txt
+LOCK := --generate-hashes --no-header --no-annotate --universal --python-version 3.11 pyproject.toml
+
+packages: ## The Debian packages that the tests need: installed when we may, else named
+	@tests/packages
+
+.venv/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or later is needed: make PYTHON=python3.11'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' || { echo 'The module venv is missing: apt-get install python3-venv'; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.demo: .venv/.made requirements-demo.txt pyproject.toml
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-demo.txt
+	$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+.venv/.dev: .venv/.made requirements-dev.txt pyproject.toml
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@ .venv/.demo
+
+# Front-end files: npm where it is, else the one from a wheel.
+NPM = $(shell command -v npm || echo $(BIN)/npm)
+static/vendor/.built: package.json package-lock.json app/web/assets.py $(wildcard static/css/* static/js/* static/img/*) | .venv/.made
+	@[ -x "$(NPM)" ] || $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-node.txt
+	PATH="$(PATH):$(CURDIR)/$(BIN)" $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	$(BIN)/python -m app.web.assets build
+	@touch $@
+
+clean: ## Remove what the build made; the environment and the caches stay
+	rm -rf static/vendor node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .demo
+
+.PHONY: help demo test check bench screenshots lock packages clean
