@@ -115,6 +115,10 @@ class Broker(Inspector, Publisher, Consumer, Provisioner, Protocol):
         """
         ...
 
+    def cost_note(self, destinations: int) -> str | None:
+        """Return what reading costs in money, a sentence with its source; None where reading is free."""
+        ...
+
     async def close(self) -> None:
         """Close everything. May be called twice and before `connect`."""
         ...

@@ -1,0 +1,30 @@
+"""Text for a terminal: what a broker named is hostile there too, so control and bidi characters are made visible."""
+
+import unicodedata
+from collections.abc import Sequence
+
+NAME_WIDTH_MAX = 60
+INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn"}
+
+
+def safe(text: str) -> str:
+    """Return the text with every control, format and bidi character written as its code point."""
+    return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in INVISIBLE else c for c in text)
+
+
+def shortened(text: str) -> str:
+    """Return `safe` text cut in the middle to NAME_WIDTH_MAX characters."""
+    shown = safe(text)
+    half = NAME_WIDTH_MAX // 2
+    return shown if len(shown) <= NAME_WIDTH_MAX else f"{shown[: half - 1]}…{shown[-half:]}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
+    """Return rows in columns, two spaces apart; `right` names the columns of figures."""
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = (c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+        return "  ".join(cells).rstrip()
+
+    return "\n".join(line(row) for row in (head, *rows))
