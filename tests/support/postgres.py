@@ -1,0 +1,38 @@
+"""PostgreSQL for tests: one server for the whole run, and a new, empty database for each test that asks."""
+
+import secrets
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from app.servers.postgres import PostgresServer, postgres_server
+
+
+@pytest.fixture(scope="session")
+async def postgres() -> AsyncIterator[PostgresServer]:
+    """The server of this run. A test that stops, kills or pauses it starts its own (`postgres_server`)."""
+    async with postgres_server({"fsync": "off", "full_page_writes": "off", "max_connections": "200"}) as server:
+        yield server
+
+
+@pytest.fixture
+async def postgres_url(postgres: PostgresServer) -> AsyncIterator[str]:
+    """The address of an empty database of this test's own, dropped afterwards whoever is still connected."""
+    name = f"test_{secrets.token_hex(6)}"
+    await _run(postgres.url, f"CREATE DATABASE {name}")
+    yield postgres.url.rpartition("/")[0] + f"/{name}"
+    await _run(postgres.url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _run(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(plain(url))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def plain(url: str) -> str:
+    """Return the address as PostgreSQL's own clients take it."""
+    return url.replace("postgresql+asyncpg://", "postgresql://", 1)
