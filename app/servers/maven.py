@@ -1,0 +1,68 @@
+"""Java servers from Maven artefacts: jars are downloaded once into the cache folder and run with the installed Java."""
+
+import asyncio
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from app.servers.process import ServerFailed, cache_folder, program
+
+INSTALL = "apt-get install -y openjdk-17-jre-headless maven"
+DONE = "complete"  # the file that says that every jar of the folder is there
+DOWNLOAD_WAIT_S = 600.0
+
+_POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>signalbox</groupId><artifactId>server</artifactId><version>1</version><packaging>pom</packaging>
+  <dependencies>{dependencies}</dependencies>
+</project>
+"""
+_DEPENDENCY = "<dependency><groupId>{0}</groupId><artifactId>{1}</artifactId><version>{2}</version></dependency>"
+
+
+def java(server: str) -> str:
+    """Return the path of Java.
+
+    Raises:
+        ServerMissing: it is not installed; names the line that installs it.
+    """
+    return program("java", server=server, install=INSTALL)
+
+
+async def jars(server: str, coordinates: Sequence[str]) -> Path:
+    """Return a folder with the jars of these artefacts ("group:artefact:version") and all that they need at run time.
+
+    Raises:
+        ServerMissing: Java or Maven is not installed.
+        ServerFailed: Maven could not get them; carries what it said.
+    """
+    java(server)
+    digest = hashlib.sha256("\n".join(coordinates).encode()).hexdigest()[:12]
+    folder = cache_folder() / "maven" / f"{server.replace(' ', '-').lower()}-{digest}"
+    if not (folder / DONE).exists():
+        maven = program("mvn", server=server, install=INSTALL)
+        await asyncio.to_thread(_download, maven, server, coordinates, folder)
+    return folder
+
+
+def class_path(folder: Path) -> str:
+    """Return what `java -cp` takes to find every jar of the folder."""
+    return f"{folder}/*"
+
+
+def _download(maven: str, server: str, coordinates: Sequence[str], folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    pom = folder / "pom.xml"
+    dependencies = "".join(_DEPENDENCY.format(*map(escape, c.split(":"))) for c in coordinates)
+    pom.write_text(_POM.format(dependencies=dependencies))
+    goal = ["dependency:copy-dependencies", f"-DoutputDirectory={folder}", "-DincludeScope=runtime"]
+    run = subprocess.run(
+        [maven, "-B", "-q", "-f", str(pom), *goal], capture_output=True, text=True, timeout=DOWNLOAD_WAIT_S, check=False
+    )
+    if run.returncode:
+        raise ServerFailed(f"{server}: Maven could not get its jars: {(run.stdout + run.stderr)[-1500:]}")
+    (folder / DONE).touch()
