@@ -4,7 +4,7 @@ Every method takes part in the same rules: it raises only errors of `app.brokers
 blocks the event loop for long (steps are sliced); it is safe to cancel; it ends by itself within its stated time.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from app.brokers.model import Capability, Kind, Message, OldestUnread, Snapshot, Wanted
@@ -74,10 +74,10 @@ class Delivery(Protocol):
 class Consumer(Protocol):
     """Receives messages of one destination for one group."""
 
-    def receive(self, destination: str, group: str) -> AsyncIterator[Delivery]:
+    def receive(self, destination: str, group: str) -> AsyncGenerator[Delivery, None]:
         """Yield messages until closed; waits while there are none; goes on by itself after a reconnect.
 
-        Closing the iterator (`aclose`) leaves the group; what was not settled comes again. Where groups do not exist (queues),
+        Closing the generator (`aclose`) leaves the group; what was not settled comes again. Where groups do not exist (queues),
         `group` names this consumer.
 
         Raises:
