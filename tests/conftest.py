@@ -1,3 +1,14 @@
 """Fixtures that several suites share. A real server is started once for a whole run, by the module of its kind."""
 
+import pytest
+
+from tests.support import servers
 from tests.support.postgres import postgres, postgres_url  # noqa: F401 - fixtures
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which real servers the run was against, and which were left out."""
+    if lines := servers.report():
+        terminalreporter.section("real servers")
+        for line in lines:
+            terminalreporter.write_line(line)

@@ -1,0 +1,455 @@
+"""What every broker adapter must do, written once and run by each on its real server.
+
+An adapter's file has a class that extends `BrokerContract`, names its `adapter`, and gives a fixture `harness`. A case that a
+broker cannot have is set to None there, with the reason, and the table in executed.py counts one less.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Protocol
+
+import pytest
+
+from app.brokers.errors import (
+    BrokerError,
+    BrokerSilent,
+    BrokerUnavailable,
+    DestinationMissing,
+    InvalidName,
+    LoginRefused,
+    Unroutable,
+    WrongProtocol,
+)
+from app.brokers.model import Capability, Group, Message, Snapshot, Wanted
+from app.brokers.port import Broker, Delivery
+from app.servers.process import free_port
+from tests.support.proxy import silent_port, web_port
+from tests.support.waiting import eventually
+
+CANARY = "canary-7f3a-never-shown"
+RECEIVE_WAIT_S = 20.0
+
+
+class Harness(Protocol):
+    """What an adapter's test file supplies: a real server, and what its own tool says."""
+
+    own_groups: bool  # several groups read one destination, each with its own lag; False for queues
+    tells_redelivered: bool  # the broker says that a message was handed out before
+    figures_within_s: float  # how late the broker's figures may be
+    large_body: int  # bytes: 200,000 unless the broker cannot
+
+    def open(self, **overrides: object) -> Broker:
+        """Make an adapter for the server, not yet connected; `overrides` replace fields of its settings."""
+        ...
+
+    def at(self, port: int) -> Mapping[str, object]:
+        """Overrides that point it at another loopback port altogether."""
+        ...
+
+    def wrong_login(self, secret: str) -> Mapping[str, object]:
+        """Overrides that make it sign in with this wrong secret."""
+        ...
+
+    def unique(self, hint: str) -> str:
+        """A plain name that nobody has used."""
+        ...
+
+    def nasty_destinations(self) -> Sequence[str]:
+        """Legal names that break careless code: quotes, angle brackets, slash, percent, emoji, bidi, the longest. All unused."""
+        ...
+
+    def nasty_groups(self) -> Sequence[str]:
+        """The same for groups; () where groups have no names of their own."""
+        ...
+
+    def illegal_destinations(self) -> Sequence[str]:
+        """Names that this broker cannot have."""
+        ...
+
+    def group_name(self, destination: str, group: str) -> str:
+        """The `Group.name` under which a snapshot shows the group that `receive(destination, group)` reads for."""
+        ...
+
+    async def told_lag(self, destination: str, group: str) -> int:
+        """The lag by the broker's own tool or API, not by our adapter."""
+        ...
+
+    async def break_connections(self) -> None:
+        """Break every connection that adapters from `open` have now. New ones must be possible again within seconds."""
+        ...
+
+
+class BrokerContract:
+    """The cases. Each makes destinations of its own."""
+
+    adapter: str  # the key in executed.py
+
+    @pytest.fixture
+    async def broker(self, harness: Harness) -> AsyncIterator[Broker]:
+        broker = harness.open()
+        await broker.connect()
+        yield broker
+        await broker.close()
+
+    # Publishing
+
+    async def test_what_was_published_is_stored(self, harness: Harness, broker: Broker) -> None:
+        destination = await made(harness, broker)
+        await publish(broker, destination, 3)
+        await shows_lag(harness, broker, destination, 3)
+
+    async def test_publishing_to_nothing_is_unroutable(self, harness: Harness, broker: Broker) -> None:
+        with pytest.raises(Unroutable, match="nowhere"):
+            await broker.publish(harness.unique("nowhere"), Message(body=b"x"))
+
+    @pytest.mark.parametrize("size", ["empty", "every byte", "large"])
+    async def test_a_body_arrives_byte_for_byte(self, harness: Harness, broker: Broker, size: str) -> None:
+        bodies = {
+            "empty": b"",
+            "every byte": bytes(range(256)),
+            "large": bytes(range(251)) * (harness.large_body // 251),
+        }
+        destination = await made(harness, broker)
+        await broker.publish(destination, Message(body=bodies[size]))
+        (message,) = await take(broker, destination, 1)
+        assert message.body == bodies[size]
+
+    async def test_headers_arrive(self, harness: Harness, broker: Broker) -> None:
+        headers = {"trace-id": "4bf92f3577b34da6", "Content-Type": "application/json", "customer": "Zoë 🚲 <b>"}
+        destination = await made(harness, broker)
+        await broker.publish(destination, Message(body=b"{}", headers=headers))
+        (message,) = await take(broker, destination, 1)
+        assert {name: message.headers.get(name) for name in headers} == headers
+
+    # Consuming
+
+    async def test_what_was_acked_does_not_come_again(self, harness: Harness, broker: Broker) -> None:
+        destination = await made(harness, broker)
+        await publish(broker, destination, 3)
+        assert bodies(await take(broker, destination, 2)) == ["0", "1"]
+        assert bodies(await take(broker, destination, 1)) == ["2"]
+
+    async def test_what_was_released_comes_again(self, harness: Harness, broker: Broker) -> None:
+        destination = await made(harness, broker)
+        await publish(broker, destination, 1)
+        async with aclosing(broker.receive(destination, "reader")) as deliveries:
+            first = await next_of(deliveries)
+            await first.release()
+            second = await next_of(deliveries)
+            assert second.message.body == first.message.body
+            assert (first.redelivered, second.redelivered) == (False, harness.tells_redelivered)
+            await second.ack()
+        await shows_lag(harness, broker, destination, 0)
+
+    async def test_what_was_not_settled_comes_again(self, harness: Harness, broker: Broker) -> None:
+        destination = await made(harness, broker)
+        await publish(broker, destination, 2)
+        async with aclosing(broker.receive(destination, "reader")) as deliveries:
+            await next_of(deliveries)
+        assert sorted(bodies(await take(broker, destination, 2))) == ["0", "1"]
+
+    async def test_a_consumer_waits_for_what_comes_later(self, harness: Harness, broker: Broker) -> None:
+        destination = await made(harness, broker)
+        async with asyncio.TaskGroup() as tasks:
+            waiting = tasks.create_task(take(broker, destination, 1))
+            await publish(broker, destination, 1)
+        assert bodies(waiting.result()) == ["0"]
+
+    async def test_receiving_from_nothing_says_so(self, harness: Harness, broker: Broker) -> None:
+        async with aclosing(broker.receive(harness.unique("nowhere"), "reader")) as deliveries:
+            with pytest.raises(DestinationMissing, match="nowhere"):
+                await next_of(deliveries)
+
+    async def test_a_consumer_goes_on_after_its_connection_broke(self, harness: Harness, broker: Broker) -> None:
+        destination = await made(harness, broker)
+        await publish(broker, destination, 1)
+        async with aclosing(broker.receive(destination, "reader")) as deliveries:
+            await (await next_of(deliveries)).ack()
+            await harness.break_connections()
+            await eventually(lambda: broker.publish(destination, Message(body=b"after")), within_s=RECEIVE_WAIT_S)
+            while (delivery := await next_of(deliveries)).message.body != b"after":
+                await delivery.ack()
+            await delivery.ack()
+
+    # Inspecting
+
+    async def test_a_sweep_shows_every_group_as_the_brokers_own_tool_does(
+        self, harness: Harness, broker: Broker
+    ) -> None:
+        first, second = await two_groups(harness, broker)
+
+        async def right() -> None:
+            snapshot = await broker.sweep()
+            assert (lag_of(harness, snapshot, *first), lag_of(harness, snapshot, *second)) == (4, 5)
+            assert not snapshot.faults
+
+        await eventually(right, within_s=harness.figures_within_s)
+        assert [await harness.told_lag(*first), await harness.told_lag(*second)] == [4, 5]
+
+    async def test_watching_shows_what_a_sweep_shows(self, harness: Harness, broker: Broker) -> None:
+        first, second = await two_groups(harness, broker)
+        watched = harness.group_name(*first)
+
+        async def same() -> None:
+            swept, seen = await broker.sweep(), await broker.watch([watched, "never-seen"])
+            assert set(seen.groups) == {watched}
+            assert figures(seen.groups[watched]) == figures(swept.groups[watched])
+            assert lag_of(harness, seen, *first) == 4
+            assert seen.destinations[first[0]].identity == swept.destinations[first[0]].identity
+
+        await eventually(same, within_s=harness.figures_within_s)
+        assert lag_of(harness, await broker.watch([harness.group_name(*second)]), *second) == 5
+
+    async def test_counters_count_what_came_and_what_was_settled(self, harness: Harness, broker: Broker) -> None:
+        first, _ = await two_groups(harness, broker)
+
+        async def right() -> None:
+            positions = (await broker.sweep()).groups[harness.group_name(*first)].positions
+            assert len(positions.names) == 1
+            if Capability.RATES in broker.capabilities:
+                assert (sum(positions.arrived), sum(positions.settled), sum(positions.lag)) == (7, 3, 4)
+            else:
+                assert set(positions.settled) == {-1}
+
+        await eventually(right, within_s=harness.figures_within_s)
+
+    async def test_the_oldest_unread_message_has_its_time(self, harness: Harness, broker: Broker) -> None:
+        before = time.time()
+        first, _ = await two_groups(harness, broker)
+        group = harness.group_name(*first)
+        await shows_lag(harness, broker, *first[:1], 4, group=first[1])
+        oldest = await broker.oldest_unread([group, "never-seen"])
+        if Capability.TIME_LAG not in broker.capabilities:
+            assert oldest == {}
+            return
+        assert set(oldest) == {group}
+        (unread,) = oldest[group]
+        assert unread.destination == first[0]
+        assert before - 1 < unread.at < time.time() + 1
+
+    async def test_members_are_told_where_they_can_be(self, harness: Harness, broker: Broker) -> None:
+        destination = await made(harness, broker)
+        await publish(broker, destination, 1)
+        group = harness.group_name(destination, "reader")
+
+        async def told() -> None:
+            seen = (await broker.sweep()).groups[group]
+            if Capability.MEMBERS in broker.capabilities:
+                assert seen.members is not None
+                assert len(seen.members) == seen.member_count == 1
+            else:
+                assert not seen.members
+
+        async with aclosing(broker.receive(destination, "reader")) as deliveries:
+            await (await next_of(deliveries)).ack()
+            async with asyncio.TaskGroup() as tasks:
+                waiting = tasks.create_task(next_of(deliveries))
+                await eventually(told, within_s=harness.figures_within_s + RECEIVE_WAIT_S)
+                await publish(broker, destination, 1)
+            await waiting.result().ack()
+
+    async def test_patterns_hide_what_is_not_wanted(self, harness: Harness, broker: Broker) -> None:
+        shown, hidden, other = [await made(harness, broker, hint) for hint in ("shown", "hidden", "other")]
+        picky = harness.open(include=("*shown*", "*hidden*"), exclude=("*hidden*",))
+        await picky.connect()
+        try:
+            snapshot = await picky.sweep()
+        finally:
+            await picky.close()
+        assert shown in snapshot.destinations
+        assert not {hidden, other} & set(snapshot.destinations)
+        assert not any(hidden in g.destinations or other in g.destinations for g in snapshot.groups.values())
+        assert snapshot.hidden >= 2
+
+    async def test_a_cancelled_sweep_leaves_the_connection_usable(self, harness: Harness, broker: Broker) -> None:
+        destination = await made(harness, broker)
+        for steps in range(5):
+            sweep = asyncio.ensure_future(broker.sweep())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            sweep.cancel()
+            await asyncio.gather(sweep, return_exceptions=True)
+        assert destination in (await broker.sweep()).destinations
+
+    # Names
+
+    async def test_any_legal_destination_name_works(self, harness: Harness, broker: Broker) -> None:
+        names = harness.nasty_destinations()
+        await broker.ensure([Wanted(name=name, groups=("reader",)) for name in names])
+        for name in names:
+            await broker.publish(name, Message(body=name.encode()))
+            assert [m.body.decode() for m in await take(broker, name, 1)] == [name]
+            await broker.publish(name, Message(body=b"waits"))
+
+        async def seen() -> None:
+            snapshot = await broker.sweep()
+            missing = [name for name in names if name not in snapshot.destinations]
+            assert not missing
+            assert {name: lag_of(harness, snapshot, name, "reader") for name in names} == dict.fromkeys(names, 1)
+
+        await eventually(seen, within_s=harness.figures_within_s)
+
+    async def test_any_legal_group_name_works(self, harness: Harness, broker: Broker) -> None:
+        groups = harness.nasty_groups()
+        assert groups
+        destination = harness.unique("many-readers")
+        await broker.ensure([Wanted(name=destination, groups=tuple(groups))])
+        await publish(broker, destination, 2)
+        for group in groups:
+            assert bodies(await take(broker, destination, 1, group=group)) == ["0"]
+
+        async def seen() -> None:
+            snapshot = await broker.sweep()
+            lags = {group: lag_of(harness, snapshot, destination, group) for group in groups}
+            assert lags == dict.fromkeys(groups, 1)
+
+        await eventually(seen, within_s=harness.figures_within_s)
+        watched = [harness.group_name(destination, group) for group in groups]
+        assert set((await broker.watch(watched)).groups) == set(watched)
+
+    async def test_an_illegal_name_is_named(self, harness: Harness, broker: Broker) -> None:
+        for name in harness.illegal_destinations():
+            with pytest.raises(InvalidName):
+                await broker.ensure([Wanted(name=name)])
+            with pytest.raises((InvalidName, Unroutable)):
+                await broker.publish(name, Message(body=b"x"), timeout_s=5.0)
+        assert harness.illegal_destinations()
+
+    async def test_ensuring_twice_changes_nothing(self, harness: Harness, broker: Broker) -> None:
+        wanted = Wanted(name=harness.unique("twice"), groups=("reader",))
+        await broker.ensure([wanted])
+        await publish(broker, wanted.name, 2)
+        await broker.ensure([wanted, wanted])
+        assert bodies(await take(broker, wanted.name, 2)) == ["0", "1"]
+
+    # Connecting
+
+    async def test_a_closed_port_is_unavailable(self, harness: Harness) -> None:
+        error = await refused(harness.open(**harness.at(free_port())), timeout_s=3.0, within_s=4.0)
+        assert isinstance(error, BrokerUnavailable)
+        assert not isinstance(error, BrokerSilent)
+
+    async def test_a_silent_port_is_silent_in_time(self, harness: Harness) -> None:
+        async with silent_port() as port:
+            error = await refused(harness.open(**harness.at(port)), timeout_s=1.0, within_s=2.0)
+        assert isinstance(error, BrokerSilent)
+
+    async def test_a_web_server_is_not_a_broker(self, harness: Harness) -> None:
+        async with web_port() as port:
+            error = await refused(harness.open(**harness.at(port)), timeout_s=2.0, within_s=3.0)
+        assert isinstance(error, WrongProtocol | BrokerSilent)
+
+    async def test_a_wrong_login_is_refused_and_never_shown(
+        self, harness: Harness, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("DEBUG")
+        broker = harness.open(**harness.wrong_login(CANARY))
+        error = await refused(broker, timeout_s=5.0, within_s=6.0)
+        assert isinstance(error, LoginRefused)
+        shown = [str(error), repr(error), repr(error.__cause__), repr(broker), repr(vars(broker)), caplog.text]
+        assert not [text for text in shown if CANARY in text]
+
+    async def test_closing_is_always_allowed(self, harness: Harness) -> None:
+        never = harness.open()
+        await never.close()
+        broker = harness.open()
+        await broker.connect()
+        await broker.close()
+        await broker.close()
+        with pytest.raises(BrokerError):
+            await broker.sweep()
+        await broker.connect()
+        assert (await broker.sweep()).cluster is not None
+        await broker.close()
+
+    async def test_errors_carry_the_connection_and_what_to_do(self, harness: Harness) -> None:
+        error = await refused(harness.open(name="far-away", **harness.at(free_port())), timeout_s=2.0, within_s=3.0)
+        assert error.connection == "far-away"
+        assert str(error).startswith("far-away: ")
+        assert error.do
+
+
+# What the cases are made of
+
+
+async def made(harness: Harness, broker: Broker, hint: str = "orders") -> str:
+    """A new destination with the group "reader"."""
+    name = harness.unique(hint)
+    await broker.ensure([Wanted(name=name, groups=("reader",))])
+    return name
+
+
+async def publish(broker: Broker, destination: str, count: int) -> None:
+    for number in range(count):
+        await broker.publish(destination, Message(body=b"%d" % number))
+
+
+async def next_of(deliveries: AsyncIterator[Delivery]) -> Delivery:
+    async with asyncio.timeout(RECEIVE_WAIT_S):
+        return await anext(deliveries)
+
+
+async def take(broker: Broker, destination: str, count: int, *, group: str = "reader") -> list[Message]:
+    """Receive and ack so many messages, then leave."""
+    messages = []
+    async with aclosing(broker.receive(destination, group)) as deliveries:
+        for _ in range(count):
+            delivery = await next_of(deliveries)
+            messages.append(delivery.message)
+            await delivery.ack()
+    return messages
+
+
+def bodies(messages: Sequence[Message]) -> list[str]:
+    return [message.body.decode() for message in messages]
+
+
+async def two_groups(harness: Harness, broker: Broker) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Two (destination, group): the first has 7 published and lags by 4, the second by 5; on one destination where groups are."""
+    first = harness.unique("orders")
+    second = first if harness.own_groups else harness.unique("letters")
+    await broker.ensure([Wanted(name=name, groups=("reader", "other")) for name in dict.fromkeys((first, second))])
+    for name in dict.fromkeys((first, second)):
+        await publish(broker, name, 7)
+    await take(broker, first, 3)
+    await take(broker, second, 2, group="other")
+    return (first, "reader"), (second, "other")
+
+
+def lag_of(harness: Harness, snapshot: Snapshot, destination: str, group: str) -> int | None:
+    assert destination in snapshot.destinations
+    name = harness.group_name(destination, group)
+    assert name in snapshot.groups
+    seen = snapshot.groups[name]
+    assert seen.destinations == (destination,)
+    rows = [lag for lag in seen.positions.lag if lag >= 0]
+    assert seen.lag == (sum(rows) if rows else None)
+    return seen.lag
+
+
+async def shows_lag(harness: Harness, broker: Broker, destination: str, lag: int, *, group: str = "reader") -> None:
+    """Wait until a sweep shows this lag, and the broker's own tool the same."""
+
+    async def right() -> None:
+        assert lag_of(harness, await broker.sweep(), destination, group) == lag
+
+    await eventually(right, within_s=harness.figures_within_s)
+    assert await harness.told_lag(destination, group) == lag
+
+
+def figures(group: Group) -> tuple[object, ...]:
+    positions = group.positions
+    return (group.lag, group.in_flight, group.destinations, positions.settled, positions.arrived, positions.lag)
+
+
+async def refused(broker: Broker, *, timeout_s: float, within_s: float) -> BrokerError:
+    """Return what `connect` raised; it must not take longer than `within_s`."""
+    started = time.monotonic()
+    with pytest.raises(BrokerError) as caught:
+        await broker.connect(timeout_s=timeout_s)
+    took = time.monotonic() - started
+    await broker.close()
+    assert took < within_s
+    return caught.value

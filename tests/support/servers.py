@@ -1,0 +1,29 @@
+"""What the suites ran against, and what the machine was told to leave out."""
+
+import os
+
+import pytest
+
+WITHOUT = frozenset(filter(None, os.environ.get("SIGNALBOX_TEST_WITHOUT", "").replace(" ", "").split(",")))
+_ran_against: list[str] = []
+
+
+def wanted_here(server: str) -> None:
+    """Call first in a server's fixture: skips only when SIGNALBOX_TEST_WITHOUT names the server, and says so.
+
+    A server that is merely missing raises `ServerMissing` from its own module: the tests then fail, with the line that installs it.
+    """
+    if server in WITHOUT:
+        pytest.skip(f"SIGNALBOX_TEST_WITHOUT names {server}")
+
+
+def ran_against(server: str, version: str, origin: str) -> None:
+    """Note a real server for the end of the run: "nats-server 2.15.1, from its wheel"."""
+    line = f"{server} {version}, {origin}"
+    if line not in _ran_against:
+        _ran_against.append(line)
+
+
+def report() -> list[str]:
+    """Return the lines for the end of the run."""
+    return [*_ran_against, *(f"LEFT OUT by SIGNALBOX_TEST_WITHOUT: {server}" for server in sorted(WITHOUT))]
