@@ -1,0 +1,111 @@
+"""Our own database: one engine, short transactions, errors translated. SQLite and PostgreSQL."""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+import msgspec
+from asyncpg import PostgresError
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from app.storage import dialect, migrate
+from app.storage.errors import SchemaOutdated
+from app.storage.settings import DatabaseSettings
+
+log = logging.getLogger(__name__)
+
+POOL_SIZE = 5
+POOL_WAIT_S = 10.0
+
+
+def make_engine(settings: DatabaseSettings) -> AsyncEngine:
+    """Return an engine that has not connected yet."""
+    engine = create_async_engine(
+        settings.url.get_secret_value(),
+        connect_args=dialect.connect_arguments(is_sqlite=settings.is_sqlite),
+        json_serializer=lambda value: msgspec.json.encode(value).decode(),
+        json_deserializer=msgspec.json.decode,
+        pool_size=POOL_SIZE,
+        pool_timeout=POOL_WAIT_S,
+        pool_pre_ping=not settings.is_sqlite,  # a server that was restarted costs no failed request
+        hide_parameters=True,
+    )
+    if settings.is_sqlite:
+        dialect.prepare_sqlite(engine)
+    return engine
+
+
+class Database:
+    """What a store is given. Connects at its first use."""
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        self._settings = settings
+        self._engine = make_engine(settings)
+
+    @property
+    def shown(self) -> str:
+        """The address without user and password."""
+        return self._settings.shown()
+
+    @contextlib.asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that may write: committed at the end, undone if the block raises.
+
+        On SQLite it holds the only write lock from its beginning: keep it short.
+
+        Raises:
+            StorageError: the subclass says what happened and what to do.
+        """
+        async with self._translating(), self._engine.begin() as connection:
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads, and waits for no writer.
+
+        Raises:
+            StorageError: the subclass says what happened and what to do.
+        """
+        async with self._translating(), self._engine.connect() as connection:
+            reading = await connection.execution_options(**dialect.READ_ONLY)
+            async with reading.begin():
+                yield reading
+
+    async def at_head(self) -> bool:
+        """Say whether its tables are those of this version.
+
+        Raises:
+            StorageError: it could not be asked.
+        """
+        async with self.read() as connection:
+            return await connection.run_sync(migrate.current) == migrate.heads()
+
+    async def require_head(self) -> None:
+        """Return if the tables are those of this version.
+
+        Raises:
+            SchemaOutdated: they are not; names the command that changes it.
+            StorageError: it could not be asked.
+        """
+        async with self.read() as connection:
+            found = await connection.run_sync(migrate.current)
+        if found - migrate.known():
+            do = "Run the version that made it, or a newer one."
+            raise SchemaOutdated(self.shown, "was made by a newer version of Signalbox", do)
+        if found != migrate.heads():
+            happened = "has the tables of an older version" if found else "has no tables of Signalbox yet"
+            raise SchemaOutdated(self.shown, happened, "Run: signalbox migrate")
+
+    async def close(self) -> None:
+        """Close every connection. May be called twice."""
+        await self._engine.dispose()
+
+    @contextlib.asynccontextmanager
+    async def _translating(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, PostgresError, OSError, *dialect.SQLITE_ERRORS) as error:
+            translated = dialect.translate(error, self.shown)
+            log.debug("the database refused", exc_info=error)
+            raise translated from None
