@@ -1,4 +1,4 @@
-"""How Alembic reaches the database. Run by `signalbox migrate`, and by the command `alembic` for a new revision."""
+"""How Alembic reaches the database: by the connection of `signalbox migrate`, else by signalbox.toml (a new revision)."""
 
 import asyncio
 
@@ -9,7 +9,6 @@ import app.monitoring.tables  # noqa: F401 - fills the metadata
 from app.config import load
 from app.storage.engine import make_engine
 from app.storage.schema import Table
-from app.storage.settings import DatabaseSettings
 
 
 def migrate(connection: Connection) -> None:
@@ -18,15 +17,15 @@ def migrate(connection: Connection) -> None:
         context.run_migrations()
 
 
-async def run() -> None:
-    given = context.config.attributes.get("settings")
-    settings = given if isinstance(given, DatabaseSettings) else load().database
-    engine = make_engine(settings)
-    try:
-        async with engine.begin() as connection:
-            await connection.run_sync(migrate)
-    finally:
-        await engine.dispose()
+async def connect_and_migrate() -> None:
+    engine = make_engine(load().database)
+    async with engine.begin() as connection:
+        await connection.run_sync(migrate)
+    await engine.dispose()
 
 
-asyncio.run(run())
+given = context.config.attributes.get("connection")
+if isinstance(given, Connection):
+    migrate(given)
+else:
+    asyncio.run(connect_and_migrate())

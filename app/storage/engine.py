@@ -72,6 +72,26 @@ class Database:
             async with reading.begin():
                 yield reading
 
+    async def upgrade(self, revision: str = "head") -> None:
+        """Bring the tables up to `revision`, wholly or not at all. Does nothing when they are there.
+
+        Blocks the event loop for some milliseconds a step: run before anything is served.
+
+        Raises:
+            StorageError: the database could not be reached, read or written.
+        """
+        async with self.begin() as connection:
+            await connection.run_sync(migrate.upgrade, revision)
+
+    async def downgrade(self, revision: str) -> None:
+        """Take the tables back to `revision` ("base": none left). What the newer ones held is lost.
+
+        Raises:
+            StorageError: the database could not be reached, read or written.
+        """
+        async with self.begin() as connection:
+            await connection.run_sync(migrate.downgrade, revision)
+
     async def at_head(self) -> bool:
         """Say whether its tables are those of this version.
 

@@ -12,7 +12,6 @@ import app.monitoring.tables  # noqa: F401 - fills the metadata
 from app.servers.process import free_port
 from app.storage import errors
 from app.storage.engine import Database
-from app.storage.migrate import downgrade, upgrade
 from app.storage.schema import Table
 from app.storage.settings import DatabaseSettings
 from tests.support.database import settings
@@ -25,16 +24,16 @@ async def test_up_down_and_up_again_leave_the_tables_that_the_code_describes(
 ) -> None:
     database = Database(database_settings)
     assert not await database.at_head()
-    await upgrade(database_settings)
+    await database.upgrade()
     assert await database.at_head()
     assert set(await _tables(database)) >= OURS
 
-    await downgrade(database_settings, "base")
+    await database.downgrade("base")
     assert not await database.at_head()
     assert set(await _tables(database)) & OURS == set()
 
-    await upgrade(database_settings)
-    await upgrade(database_settings)
+    await database.upgrade()
+    await database.upgrade()
     await database.require_head()
     async with database.read() as connection:
         assert await connection.run_sync(_differences) == []
@@ -55,7 +54,7 @@ async def test_a_schema_that_is_not_ours_names_the_command_or_the_reason(databas
     with pytest.raises(errors.SchemaOutdated, match="signalbox migrate"):
         async with database.read() as connection:
             await connection.execute(text("SELECT id FROM series"))
-    await upgrade(database_settings)
+    await database.upgrade()
     async with database.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = 'from-2031'"))
     with pytest.raises(errors.SchemaOutdated, match="newer version"):
@@ -113,11 +112,13 @@ async def test_wrong_credentials_and_a_missing_database_say_so(postgres_url: str
 
 async def test_a_database_that_can_only_be_read_says_so(tmp_path: Path, postgres_url: str) -> None:
     file = tmp_path / "a.db"
-    await upgrade(settings(f"sqlite+aiosqlite:///{file}"))
+    owner = Database(settings(f"sqlite+aiosqlite:///{file}"))
+    await owner.upgrade()
+    await owner.close()
     await _refuses_writing(f"sqlite+aiosqlite:///file:{file}?mode=ro&uri=true")
 
-    await upgrade(settings(postgres_url))
     owner = Database(settings(postgres_url))
+    await owner.upgrade()
     async with owner.begin() as connection:
         await connection.execute(
             text(f"ALTER DATABASE {postgres_url.rpartition('/')[2]} SET default_transaction_read_only = on")
@@ -165,7 +166,7 @@ async def test_a_full_disk_says_so(tmp_path: Path) -> None:
 async def _refuses(url: str, error: type[errors.StorageError], says: str) -> None:
     """Neither the error nor what stands behind it shows the password, on both ways in."""
     database = Database(settings(url))
-    for attempt in (upgrade(settings(url)), database.at_head()):
+    for attempt in (database.upgrade(), database.at_head()):
         with pytest.raises(error, match=says) as caught:
             await attempt
         assert "CANARY" not in f"{caught.value} {caught.value!r} {caught.value.__cause__}"

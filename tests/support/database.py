@@ -7,7 +7,6 @@ import pytest
 from pydantic import SecretStr
 
 from app.storage.engine import Database
-from app.storage.migrate import upgrade
 from app.storage.settings import DatabaseSettings
 
 
@@ -22,8 +21,8 @@ def database_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Databas
 @pytest.fixture
 async def database(database_settings: DatabaseSettings) -> AsyncIterator[Database]:
     """A database at head."""
-    await upgrade(database_settings)
     opened = Database(database_settings)
+    await opened.upgrade()
     yield opened
     await opened.close()
 
