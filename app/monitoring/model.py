@@ -43,6 +43,7 @@ class Method(StrEnum):
     MEASURED = "measured"  # the time of the record at the position
     INTERPOLATED = "interpolated"  # when our own history saw the position written
     AT_LEAST = "at least"  # older than our history reaches
+    AT_MOST = "at most"  # measured at a record that may have been read already
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
