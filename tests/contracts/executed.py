@@ -5,4 +5,6 @@ An adapter "rabbitmq-4.0" lives in test_rabbitmq.py. One row per adapter and ser
 
 EXECUTED = {
     "nats": 28,
+    "sqs-elasticmq": 28,
+    "sqs-moto": 28,
 }
