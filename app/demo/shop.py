@@ -45,7 +45,9 @@ LABELS = Reader(group="label-printer", habit=Habit.PAUSING)
 # Where a broker has groups, three of them read the same orders; where it has queues, each reader has a queue of its own.
 LINES: Mapping[Kind, tuple[Line, ...]] = {
     Kind.NATS: (Line(destination="orders", event="order placed", readers=(INVOICES, SEARCH, LABELS)),),
-    Kind.KAFKA: (Line(destination="shop.orders", event="order placed", readers=(INVOICES, SEARCH, LABELS), partitions=6),),
+    Kind.KAFKA: (
+        Line(destination="shop.orders", event="order placed", readers=(INVOICES, SEARCH, LABELS), partitions=6),
+    ),
     Kind.RABBITMQ: (
         Line(
             destination="payments.capture",

@@ -53,7 +53,9 @@ async def order_for_ever(broker: Broker, line: Line, *, seed: int) -> None:
             customer=f"c-{chance.randrange(5000):04d}",
             cents=chance.randrange(500, 20_000),
         )
-        message = Message(body=msgspec.json.encode(body), key=body.customer, headers={"content-type": "application/json"})
+        message = Message(
+            body=msgspec.json.encode(body), key=body.customer, headers={"content-type": "application/json"}
+        )
         try:
             await broker.publish(line.destination, message)
         except BrokerError as error:

@@ -1,0 +1,157 @@
+"""The composition root: configuration -> database, feed, monitor, collectors -> the web application; takers before makers."""
+
+import logging
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from litestar import Litestar
+
+from app.brokers.registry import open_broker
+from app.config import Configuration
+from app.kernel.clock import Clock, system_clock
+from app.kernel.errors import SignalboxError
+from app.kernel.feed import Feed
+from app.kernel.service import Service, start_all, stop_all
+from app.monitoring.collector import Collector
+from app.monitoring.series import Series
+from app.monitoring.service import Monitor
+from app.storage.engine import Database
+from app.web.app import Parts, create_app
+from app.web.settings import ServerSettings
+
+log = logging.getLogger(__name__)
+
+STOP_WAIT_S = 5  # open sockets are closed after this long
+FRAME_BYTES_MAX = 65_536  # of the live socket: what a page sends is a list of keys
+
+
+class AddressTaken(SignalboxError):
+    """Signalbox cannot listen where it was told to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """The web application and everything that runs with it, in the order in which it starts."""
+
+    app: Litestar
+    services: Sequence[Service]
+    monitor: Monitor
+
+
+def build(
+    configuration: Configuration,
+    *,
+    extra: Sequence[Service] = (),
+    demo: bool = False,
+    clock: Clock = system_clock,
+) -> Built:
+    """Wire everything; nothing connects and nothing runs yet. `extra` are services that start last: the demo's shop."""
+    database = Database(configuration.database)
+    feed = Feed(epoch=int(clock()))
+    series = Series(database, clock, configuration.monitoring.history_bytes)
+    monitor = Monitor(feed=feed, clock=clock, series=series, thresholds=configuration.monitoring.thresholds)
+    collectors = [
+        Collector(open_broker(settings), settings, monitor, feed, clock) for settings in configuration.connections
+    ]
+    services: list[Service] = [series, *collectors, *extra]
+    parts = Parts(
+        monitor=monitor,
+        feed=feed,
+        series=series,
+        clock=clock,
+        settings=configuration.server,
+        connections=configuration.connections,
+        ready=_ready(database, services),
+        demo=demo,
+        lifespan=_lifespan(configuration, database, services),
+    )
+    return Built(app=create_app(parts), services=services, monitor=monitor)
+
+
+def _ready(database: Database, services: Sequence[Service]) -> Callable[[], Awaitable[bool]]:
+    async def ready() -> bool:
+        """Say whether the database is at head and every service runs. A broker that is down changes nothing here."""
+        return await database.at_head() and all(service.healthy() for service in services)
+
+    return ready
+
+
+def _lifespan(
+    configuration: Configuration, database: Database, services: Sequence[Service]
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        try:
+            if configuration.database.is_sqlite:
+                await database.upgrade()
+            else:
+                await database.require_head()
+            await start_all(services)
+            try:
+                yield
+            finally:
+                await stop_all(services)
+        finally:
+            await database.close()
+
+    return lifespan
+
+
+async def serve(configuration: Configuration, *, extra: Sequence[Service] = (), demo: bool = False) -> None:
+    """Serve until interrupted.
+
+    Raises:
+        AddressTaken: the address is in use or not ours.
+        StorageError: the database cannot be used; on PostgreSQL also when `signalbox migrate` was not run.
+    """
+    listener = _listen(configuration.server)
+    built = build(configuration, extra=extra, demo=demo)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            built.app,
+            ws="websockets-sansio",
+            ws_max_size=FRAME_BYTES_MAX,
+            ws_per_message_deflate=False,
+            loop="uvloop",
+            http="httptools",
+            lifespan="on",
+            server_header=False,
+            proxy_headers=False,
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=STOP_WAIT_S,
+        )
+    )
+    host, port = listener.getsockname()[:2]
+    print(f"Signalbox is on http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)  # noqa: T201 - for who started it
+    await server.serve(sockets=[listener])
+
+
+def _listen(settings: ServerSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        place = f"{settings.host}:{settings.port}"
+        raise AddressTaken(
+            f"Signalbox cannot listen on {place}: {error.strerror}. Choose another [server] port."
+        ) from None
+
+
+async def migrate(configuration: Configuration) -> bool:
+    """Bring the database to this version's schema; return whether anything had to be done.
+
+    Raises:
+        StorageError: it cannot be reached or changed.
+    """
+    database = Database(configuration.database)
+    try:
+        if await database.at_head():
+            return False
+        await database.upgrade()
+        return True
+    finally:
+        await database.close()
