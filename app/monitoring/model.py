@@ -46,6 +46,24 @@ class Method(StrEnum):
     AT_MOST = "at most"  # measured at a record that may have been read already
 
 
+class Reason(StrEnum):
+    """Which fact a verdict rests on, where its status alone leaves that open."""
+
+    BY_AGE = "by age"  # unread messages grow older than their destination keeps them
+    BY_COUNT = "by count"  # newer messages push unread ones out
+    LOST_ALREADY = "lost already"  # the oldest unread ones are deleted, and more wait
+    BATCH = "batch"  # the configuration says that nobody reading is normal
+    PAUSED = "paused"  # somebody paused it at the broker
+    SEEN_TOO_SHORTLY = "seen too shortly"  # our own history is too short to tell
+    COUNT_ONLY = "count only"  # judged by the trend of a count; there are no rates and no positions
+    NOTHING_TAKEN = "nothing taken"  # messages wait and none is handed out
+    NO_LEADER = "no leader"
+    NOT_RUNNING = "not running"  # the broker's own word for its state is in `detail`
+    LACKS_COPY = "lacks a copy"
+    NEARLY_FULL = "nearly full"
+    HOT = "hot"  # one partition takes several times the mean
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeLag:
     """How old the oldest unread message is."""
@@ -68,6 +86,7 @@ class Verdict:
     lost: int | None = None  # messages already deleted unread
     hidden_since: float | None = None  # an open transaction has hidden what came since
     why: Why = Why.KNOWN
+    reason: Reason | None = None
     detail: str = ""  # what the broker said, hostile: escape it
 
 

@@ -1,0 +1,32 @@
+"""Sentences made from facts: the same for page, API, CLI and alerts. Pure; markup is the template's business."""
+
+from app.monitoring.words.connections import (
+    change_text,
+    connection_reason,
+    connection_sentence,
+    link_text,
+    overview_reason,
+    overview_sentence,
+)
+from app.monitoring.words.destinations import destination_reason, destination_sentence
+from app.monitoring.words.groups import group_reason, group_sentence, partition_reason, status_text
+from app.monitoring.words.spans import Span, mark, plain, tone
+
+__all__ = [
+    "Span",
+    "change_text",
+    "connection_reason",
+    "connection_sentence",
+    "destination_reason",
+    "destination_sentence",
+    "group_reason",
+    "group_sentence",
+    "link_text",
+    "mark",
+    "overview_reason",
+    "overview_sentence",
+    "partition_reason",
+    "plain",
+    "status_text",
+    "tone",
+]
