@@ -41,9 +41,9 @@ class JournalRow(Table, table=True):
     """What was read in the last seconds, of all series together, until it stands in `history`."""
 
     __tablename__ = "history_journal"  # type: ignore[mutable-override]  # SQLModel declares a wider type
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - SQLModel's form. An id is never used again
 
     id: int | None = Field(
         default=None, sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     )
-    written_ms: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
     data: bytes

@@ -36,11 +36,10 @@ def upgrade() -> None:
     op.create_table(
         "history_journal",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("written_ms", sa.BigInteger(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_history_journal"),
+        sqlite_autoincrement=True,
     )
-    op.create_index("ix_history_journal_written_ms", "history_journal", ["written_ms"])
 
 
 def downgrade() -> None:
