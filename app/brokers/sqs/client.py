@@ -10,7 +10,7 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from app.brokers.errors import BrokerSilent, LoginRefused
+from app.brokers.errors import BrokerError, BrokerSilent, LoginRefused
 from app.brokers.sqs.faults import translated
 from app.brokers.sqs.settings import SqsSettings
 
@@ -47,13 +47,16 @@ class Client:
                 if self._settings.access_key_id is None:
                     await self._chain(session)
         except TimeoutError:
-            raise BrokerSilent(
+            refused: BrokerError = BrokerSilent(
                 self._settings.name,
                 f"AWS credentials could not be had in {timeout_s:g} s: STS, SSO or the metadata address gave no answer.",
                 "Check the network from here, or set access_key_id and secret_access_key.",
-            ) from None
+            )
         except (BotoCoreError, ClientError) as error:
-            raise translated(self._settings.name, error, self._hide) from None
+            refused = translated(self._settings.name, error, self._hide)
+        else:
+            return
+        raise refused
 
     async def call(
         self, operation: str, parameters: dict[str, Any], *, timeout_s: float, once: bool = False
@@ -68,14 +71,13 @@ class Client:
             async with asyncio.timeout(timeout_s):
                 answer: dict[str, Any] = await method(**parameters)
         except TimeoutError:
-            where = self._again.meta.endpoint_url
-            raise BrokerSilent(
-                self._settings.name, f"{where} gave no answer in {timeout_s:g} s.", "Check the network from here."
-            ) from None
+            found = f"{self._again.meta.endpoint_url} gave no answer in {timeout_s:g} s."
+            refused: BrokerError = BrokerSilent(self._settings.name, found, "Check the network from here.")
         except (BotoCoreError, ClientError, ResponseParserError) as error:
-            # Not chained: their text may hold what is hidden in ours.
-            raise translated(self._settings.name, error, self._hide) from None
-        return answer
+            refused = translated(self._settings.name, error, self._hide)
+        else:
+            return answer
+        raise refused  # out here: as its context, their error would carry along what ours hides
 
     async def close(self) -> None:
         await self._stack.aclose()
@@ -88,7 +90,7 @@ class Client:
             "sqs",
             region_name=settings.region,
             endpoint_url=settings.endpoint_url,
-            verify=settings.ca_file or (None if settings.verify else False),
+            verify=settings.ca_file or (False if settings.insecure_skip_verify else None),
             aws_access_key_id=key_id,  # given keys skip the chain: the metadata address is never asked
             aws_secret_access_key=secret,
             aws_session_token=token,

@@ -71,11 +71,16 @@ def destination_of(name: str, attributes: Mapping[str, str], static: Static) -> 
         identity=static.identity,
         partitions=None,
         messages=_lag(attributes)[0],
-        retention=Retention(age_s=static.retention_s, policy="until acknowledged"),
+        retention=_retention(static.retention_s),
         approximate=True,
         settings=static.settings,
         dead_letters_to=static.dead_letters_to,
     )
+
+
+def _retention(age_s: int | None) -> Retention | None:
+    """None where it is not told (ElasticMQ): on Amazon every queue has one."""
+    return None if age_s is None else Retention(age_s=age_s, policy="until acknowledged")
 
 
 def group_of(name: str, attributes: Mapping[str, str]) -> Group:

@@ -36,8 +36,8 @@ class SqsSettings(ConnectionSettings):
         None  # None: 30 s, over 200 queues 60 s. Each question costs money
     )
     watched_interval_s: Annotated[float, Field(ge=5)] = 10.0  # of the queues that an open page shows
-    verify: bool = True  # False switches TLS verification off, and every page says so
     ca_file: str | None = None  # of a private endpoint's certificate authority
+    insecure_skip_verify: bool = False  # TLS without verification: every page says so
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -49,8 +49,8 @@ class SqsSettings(ConnectionSettings):
             raise ValueError("either profile or access_key_id, not both")
         if self.prefix and self.queues:
             raise ValueError("either prefix or queues, not both")
-        if self.ca_file is not None and not self.verify:
-            raise ValueError("ca_file is of no use with verify = false")
+        if self.ca_file is not None and self.insecure_skip_verify:
+            raise ValueError("ca_file is of no use with insecure_skip_verify")
         return self
 
     def secrets(self) -> tuple[str, ...]:
