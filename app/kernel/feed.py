@@ -66,6 +66,10 @@ class Feed:
         """Return the key's version; one that never changed in this epoch has counter 0."""
         return self._versions.get(key) or Version(self._epoch, 0)
 
+    def now(self) -> Version:
+        """Return the version that whatever is drawn from here on has at least: nothing published before is missing in it."""
+        return Version(self._epoch, self._counter)
+
     def forget(self, keys: Collection[str]) -> None:
         """Drop the versions of what vanished, so that memory does not grow with every name ever seen."""
         for key in keys:
