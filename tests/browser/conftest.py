@@ -1,0 +1,83 @@
+"""Real Chromium, one for the whole run; every page is watched for what must never happen on it."""
+
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
+
+from tests.support.servers import ran_against, wanted_here
+
+CHROMIUM = os.environ.get("SIGNALBOX_CHROMIUM", "/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+CSP_LISTENER = """
+window.signalboxViolations = [];
+document.addEventListener('securitypolicyviolation', (e) => window.signalboxViolations.push(e.violatedDirective + ' ' + e.blockedURI));
+"""
+
+
+@dataclass
+class Watched:
+    """A page, and everything on it that a clean page does not have."""
+
+    page: Page
+    origin: str = ""
+    errors: list[str] = field(default_factory=list)  # console errors and uncaught exceptions
+    strangers: list[str] = field(default_factory=list)  # requests to any other host
+    expected: tuple[str, ...] = ()  # parts of console errors that a story provokes: a server that is away
+
+    def watch(self) -> None:
+        self.page.on("console", self._console)
+        self.page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error}"))
+        self.page.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not any(part in message.text for part in self.expected):
+            self.errors.append(message.text)
+
+    def _request(self, request: Request) -> None:
+        host = urlsplit(request.url).hostname
+        if host not in {"127.0.0.1", None}:
+            self.strangers.append(request.url)
+
+    async def violations(self) -> list[str]:
+        return list(await self.page.evaluate("window.signalboxViolations"))
+
+    async def assert_clean(self) -> None:
+        assert self.errors == []
+        assert self.strangers == []
+        assert await self.violations() == []
+
+
+@pytest_asyncio.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    wanted_here("chromium")
+    async with async_playwright() as playwright:
+        found = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        ran_against("Chromium", found.version, CHROMIUM)
+        yield found
+        await found.close()
+
+
+@pytest_asyncio.fixture
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    made = await browser.new_context(viewport={"width": 1440, "height": 900})
+    await made.add_init_script(CSP_LISTENER)
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture
+async def watched(context: BrowserContext) -> Watched:
+    found = Watched(await context.new_page())
+    found.watch()
+    return found
