@@ -90,7 +90,7 @@ class Client:
             "sqs",
             region_name=settings.region,
             endpoint_url=settings.endpoint_url,
-            verify=settings.ca_file or (False if settings.insecure_skip_verify else None),
+            verify=str(settings.ca_file) if settings.ca_file else (False if settings.insecure_skip_verify else None),
             aws_access_key_id=key_id,  # given keys skip the chain: the metadata address is never asked
             aws_secret_access_key=secret,
             aws_session_token=token,

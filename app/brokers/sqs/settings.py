@@ -3,8 +3,9 @@
 import re
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, FilePath, model_validator
 
+from app.brokers.model import Kind
 from app.brokers.settings import ConnectionSettings, Secret
 
 QUEUE_NAME = re.compile(r"(?=.{1,80}\Z)[A-Za-z0-9_-]+(?:\.fifo)?")
@@ -24,6 +25,7 @@ def _queue_name(name: str) -> str:
 class SqsSettings(ConnectionSettings):
     """One account in one region. `timeout_s` bounds each answer, and the whole of a sign-in."""
 
+    kind: Kind = Kind.SQS
     region: str | None = None  # None: AWS_REGION or the profile's
     endpoint_url: Annotated[str, Field(pattern=r"^https?://[^/@\s]+/?$")] | None = None  # a VPC endpoint, ElasticMQ
     profile: str | None = None
@@ -36,7 +38,7 @@ class SqsSettings(ConnectionSettings):
         None  # None: 30 s, over 200 queues 60 s. Each question costs money
     )
     watched_interval_s: Annotated[float, Field(ge=5)] = 10.0  # of the queues that an open page shows
-    ca_file: str | None = None  # of a private endpoint's certificate authority
+    ca_file: FilePath | None = None  # of a private endpoint's certificate authority
     insecure_skip_verify: bool = False  # TLS without verification: every page says so
 
     @model_validator(mode="after")
