@@ -200,3 +200,17 @@ class Points:
     rate_in: list[float | None]
     rate_out: list[float | None]
     step_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What history takes, and whether it is being kept."""
+
+    bytes: int | None  # in the database; None before it was first asked
+    budget_bytes: int
+    series: int  # in memory: groups, and partitions of groups that are not ok or watched
+    refused: int  # series beyond what memory may hold: not kept
+    dropped: int  # samples given up since the start, because the database could not take them for an hour
+    unreadable: int  # packed hours that were damaged and left out
+    saved_at: float | None
+    error: str = ""  # why it cannot be saved just now, a sentence
