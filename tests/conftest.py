@@ -4,6 +4,7 @@ import pytest
 
 from tests.support import servers
 from tests.support.database import database, database_settings  # noqa: F401 - fixtures
+from tests.support.nats import nats_broker, oracle  # noqa: F401 - fixtures
 from tests.support.postgres import postgres, postgres_url  # noqa: F401 - fixtures
 from tests.support.sqs import elasticmq, moto  # noqa: F401 - fixtures
 

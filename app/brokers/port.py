@@ -77,8 +77,8 @@ class Consumer(Protocol):
     def receive(self, destination: str, group: str) -> AsyncGenerator[Delivery, None]:
         """Yield messages until closed; waits while there are none; goes on by itself after a reconnect.
 
-        A group that is new begins with the oldest message kept. Closing the generator (`aclose`) leaves the group; what was not settled comes again. Where groups do not exist (queues),
-        `group` names this consumer.
+        A group that is new begins with the oldest message kept. Closing the generator (`aclose`) leaves the group; what was not
+        settled comes again. Where groups do not exist (queues), `group` names this consumer.
 
         Raises:
             DestinationMissing: no such destination.

@@ -1,0 +1,42 @@
+"""NATS for tests: one server with JetStream for the whole run, and a plain client to it as an oracle."""
+
+from collections.abc import AsyncIterator
+
+import nats
+import pytest
+from nats.aio.client import Client
+
+from app.brokers.nats.settings import NatsSettings
+from app.servers.nats import NatsServer, nats_server
+from tests.support.servers import ran_against, wanted_here
+
+
+@pytest.fixture(scope="session")
+async def nats_broker() -> AsyncIterator[NatsServer]:
+    """The server of this run. A test that stops, kills or pauses it starts its own (`nats_server`)."""
+    wanted_here("nats")
+    async with nats_server() as server:
+        client = await plain_client(server)
+        ran_against("nats-server", server.version or str(client.connected_server_version), server.origin)
+        await client.close()
+        yield server
+
+
+@pytest.fixture
+async def oracle(nats_broker: NatsServer) -> AsyncIterator[Client]:
+    """A client of nats-py to that server, for what the tests do and ask without our adapter."""
+    client = await plain_client(nats_broker)
+    yield client
+    await client.close()
+
+
+async def plain_client(server: NatsServer) -> Client:
+    return await nats.connect(server.url, user=server.user, password=server.password, connect_timeout=5)
+
+
+def nats_settings(server: NatsServer, **overrides: object) -> NatsSettings:
+    """Settings that reach this server with its own login."""
+    fields: dict[str, object] = {"name": "nats-test", "kind": "nats", "urls": (server.url,)}
+    if server.user:
+        fields |= {"user": server.user, "password": server.password}
+    return NatsSettings.model_validate(fields | overrides)
