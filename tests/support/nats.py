@@ -1,11 +1,15 @@
 """NATS for tests: one server with JetStream for the whole run, and a plain client to it as an oracle."""
 
+import contextlib
+import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import nats
 import pytest
 from nats.aio.client import Client
 
+from app.brokers.nats.adapter import NatsBroker
 from app.brokers.nats.settings import NatsSettings
 from app.servers.nats import NatsServer, nats_server
 from tests.support.servers import ran_against, wanted_here
@@ -40,3 +44,32 @@ def nats_settings(server: NatsServer, **overrides: object) -> NatsSettings:
     if server.user:
         fields |= {"user": server.user, "password": server.password}
     return NatsSettings.model_validate(fields | overrides)
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: NatsSettings) -> AsyncIterator[NatsBroker]:
+    """A connected adapter, closed afterwards."""
+    broker = NatsBroker(settings)
+    await broker.connect(timeout_s=5.0)
+    try:
+        yield broker
+    finally:
+        await broker.close()
+
+
+async def api(client: Client, what: str, **body: object) -> dict[str, Any]:
+    """Ask JetStream's API without our adapter; an error fails the test."""
+    answer = await client.request(f"$JS.API.{what}", json.dumps(body).encode() if body else b"", timeout=5)
+    said: dict[str, Any] = json.loads(answer.data)
+    assert "error" not in said, said["error"]
+    return said
+
+
+async def stream(client: Client, name: str, **config: object) -> None:
+    await api(client, f"STREAM.CREATE.{name}", **{"name": name, "subjects": [name, f"{name}.*"], **config})
+
+
+async def durable(client: Client, of: str, name: str, **config: object) -> None:
+    """Make a durable pull consumer with explicit acknowledgement, unless `config` says otherwise."""
+    settings = {"durable_name": name, "name": name, "ack_policy": "explicit", **config}
+    await api(client, f"CONSUMER.CREATE.{of}.{name}", stream_name=of, config=settings)
