@@ -39,6 +39,10 @@ class Subscription:
     async def changes(self) -> dict[str, Version]:
         """Wait until something changed and return the newest version per key, each change once."""
         await self._wake.wait()
+        return self.take()
+
+    def take(self) -> dict[str, Version]:
+        """Return what changed since the last time, without waiting; empty when nothing did."""
         self._wake.clear()
         changed, self._changed = self._changed, {}
         return changed

@@ -1,0 +1,133 @@
+"""From an error to an answer: a status and a sentence, as a page for people and as a problem document for programs.
+
+Expected errors carry their own sentence. Anything else is a fault: the answer has its id, the log has its trace, and no
+answer ever has a trace, a path or a library's text.
+"""
+
+import logging
+import secrets
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from app.kernel.errors import SignalboxError
+from app.web import urls
+from app.web.rendering import Crumb, page
+
+log = logging.getLogger(__name__)
+
+PROBLEM = "application/problem+json"
+SENTENCES: dict[int, tuple[str, str]] = {
+    400: (
+        "This address cannot be understood.",
+        "Check the part after the question mark, or begin again from the overview.",
+    ),
+    404: ("There is nothing here.", "The address is wrong, or what it named is gone."),
+    405: ("This address cannot be used in this way.", "It can only be read."),
+    413: ("This is too large.", "Send less at once."),
+}
+FAULT = (
+    "This page could not be drawn.",
+    "Nothing was changed. The cause is in the log of Signalbox under this number.",
+)
+
+
+class AnswerError(SignalboxError):
+    """An expected refusal of a page or of the API: a status and a sentence, free of secrets."""
+
+    status = 400
+
+    def __init__(self, sentence: str, advice: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.advice = advice
+
+
+class NotThere(AnswerError):
+    """What the address names does not exist, or not any more."""
+
+    status = 404
+
+
+class NotUnderstood(AnswerError):
+    """A parameter is not what was expected."""
+
+    status = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorPage:
+    """What `errors/error.html` shows."""
+
+    status: int
+    sentence: str
+    advice: str
+    fault: str | None
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A problem document, RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    fault: str | None = None
+
+
+def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Answer an error. Registered for every exception of the application."""
+    shown = _shown(error)
+    if shown.fault is not None:
+        log.error("fault %s in %s %r", shown.fault, request.method, request.url.path, exc_info=error)
+    response = _problem(shown) if request.url.path.startswith(f"{urls.API}/") else _page(request, shown)
+    if isinstance(error, HTTPException):
+        allowed = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+        response.headers.update(allowed)
+    return response
+
+
+def _shown(error: Exception) -> ErrorPage:
+    if isinstance(error, AnswerError):
+        return ErrorPage(status=error.status, sentence=error.sentence, advice=error.advice, fault=None)
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        sentence, advice = SENTENCES.get(error.status_code, (HTTPStatus(error.status_code).phrase + ".", ""))
+        if isinstance(error, ValidationException):
+            advice = _faults(error) or advice
+        return ErrorPage(status=error.status_code, sentence=sentence, advice=advice, fault=None)
+    return ErrorPage(status=500, sentence=FAULT[0], advice=FAULT[1], fault=secrets.token_hex(3))
+
+
+def _faults(error: ValidationException) -> str:
+    """Return which parameters were refused and why, from Litestar's own list."""
+    listed = error.extra if isinstance(error.extra, list) else []
+    return " ".join(
+        f"{fault['key']}: {fault['message']}." for fault in listed if isinstance(fault, dict) and fault.get("key")
+    )
+
+
+def _page(request: Request[Any, Any, Any], shown: ErrorPage) -> Response[Any]:
+    return page(
+        request,
+        "errors/error.html",
+        shown,
+        title=shown.sentence,
+        section=None,
+        crumbs=(Crumb(HTTPStatus(shown.status).phrase),),
+        status=shown.status,
+    )
+
+
+def _problem(shown: ErrorPage) -> Response[Any]:
+    problem = Problem(
+        type="about:blank",
+        title=HTTPStatus(shown.status).phrase,
+        status=shown.status,
+        detail=f"{shown.sentence} {shown.advice}".strip(),
+        fault=shown.fault,
+    )
+    return Response(msgspec.json.encode(problem), status_code=shown.status, media_type=PROBLEM)

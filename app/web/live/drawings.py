@@ -1,0 +1,103 @@
+"""Fragments as they go out: each drawn once per key, name and version, encoded once, and shared by all sockets."""
+
+import asyncio
+import logging
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import msgspec
+
+from app.kernel.feed import Feed, Version
+from app.web.live.registry import CHANGED, POINTS, Registry, parts_of
+from app.web.rendering import Renderer
+
+log = logging.getLogger(__name__)
+
+DRAWINGS_MAX = 8192  # every row and head of 2,000 groups, twice; what is oldest goes first
+POINTS_WAIT_S = 2.0  # history that takes longer is told as broken, so that rows behind it are not kept waiting
+POINTS_BACK_MAX_S = 900.0  # how far a chart may ask to be continued; further back it asks again over HTTP
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One fragment, encoded: `[key, fragment, version, html or null]`, or points with the time they continue from."""
+
+    version: Version
+    encoded: bytes
+    until: float | None = None  # points: the time of the last one
+
+
+class Drawings:
+    """The shared cache. `drawn` counts for the tests and the metrics how often something was really drawn."""
+
+    def __init__(self, registry: Registry, renderer: Renderer, feed: Feed) -> None:
+        self._registry = registry
+        self._renderer = renderer
+        self._feed = feed
+        self._kept: OrderedDict[tuple[str, str], Drawing] = OrderedDict()
+        self._drawing_points = asyncio.Lock()
+        self.drawn = 0
+
+    async def of(self, key: str, name: str, *, since: float | None = None) -> Drawing:
+        """Return the newest drawing of what a socket watches. `since` is where that socket's chart ends."""
+        if name == POINTS:
+            async with self._drawing_points:
+                return await self._points(key, since)
+        version = self._feed.version(key)
+        kept = self._kept.get((key, name))
+        if kept is None or kept.version != version:
+            kept = self._draw(key, name, version)
+            self._keep(key, name, kept)
+        return kept
+
+    def _draw(self, key: str, name: str, version: Version) -> Drawing:
+        if name == CHANGED:
+            return Drawing(version, msgspec.json.encode([key, name, str(version), ""]))
+        fragment = self._registry.fragment(key, name)
+        if fragment is None:
+            raise KeyError(name)
+        self.drawn += 1
+        try:
+            it = fragment.context(parts_of(key))
+            html = None if it is None else self._renderer.fragment(fragment.template, it, version)
+        except Exception:
+            fault = secrets.token_hex(3)
+            log.exception("fault %s: fragment %s of %r could not be drawn", fault, name, key)
+            return _broken(key, name, version, fault)
+        return Drawing(version, msgspec.json.encode([key, name, str(version), html]))
+
+    async def _points(self, key: str, since: float | None) -> Drawing:
+        version = self._feed.version(key)
+        kept = self._kept.get((key, POINTS))
+        if kept is not None and kept.version == version:
+            return kept
+        source = self._registry.points(key)
+        if source is None:
+            raise KeyError(POINTS)
+        after = kept.until if kept is not None and kept.until is not None else self._bounded(since)
+        self.drawn += 1
+        try:
+            points = await asyncio.wait_for(source(parts_of(key), after), POINTS_WAIT_S)
+        except Exception:
+            fault = secrets.token_hex(3)
+            log.exception("fault %s: the points of %r could not be read", fault, key)
+            return _broken(key, POINTS, version, fault)
+        until = points.at[-1] if points.at else after
+        drawing = Drawing(version, msgspec.json.encode([key, POINTS, str(version), after, points]), until)
+        self._keep(key, POINTS, drawing)
+        return drawing
+
+    def _bounded(self, since: float | None) -> float:
+        now = self._renderer.clock()
+        return now if since is None else min(max(since, now - POINTS_BACK_MAX_S), now)
+
+    def _keep(self, key: str, name: str, drawing: Drawing) -> None:
+        self._kept[(key, name)] = drawing
+        self._kept.move_to_end((key, name))
+        while len(self._kept) > DRAWINGS_MAX:
+            self._kept.popitem(last=False)
+
+
+def _broken(key: str, name: str, version: Version, fault: str) -> Drawing:
+    return Drawing(version, msgspec.json.encode([key, name, str(version), "", fault]))

@@ -1,0 +1,60 @@
+"""What is not a page: static files from memory, health, and where Prometheus reads."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from litestar import MediaType, Request, Response, get
+from litestar.exceptions import NotFoundException
+from litestar.handlers import HTTPRouteHandler
+
+from app.web import urls
+from app.web.assets import Assets
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+JUST_NOW = "no-cache"
+
+
+def static_route(assets: Assets) -> HTTPRouteHandler:
+    """Return the route of static files. Only names read at start are served, so no path reaches the disk."""
+
+    @get(f"{urls.STATIC}/{{build:str}}/{{path:path}}", include_in_schema=False, sync_to_thread=False)
+    def static(request: Request[Any, Any, Any], build: str, path: str) -> Response[bytes]:
+        asset = assets.files.get(path.removeprefix("/"))
+        if asset is None:
+            raise NotFoundException
+        zipped = asset.gzipped is not None and "gzip" in request.headers.get("accept-encoding", "")
+        headers = {"Cache-Control": IMMUTABLE if build == assets.build else JUST_NOW}
+        if asset.gzipped is not None:
+            headers["Vary"] = "Accept-Encoding"
+        if zipped:
+            headers["Content-Encoding"] = "gzip"
+        content = asset.gzipped if zipped and asset.gzipped is not None else asset.content
+        return Response(content, media_type=asset.type, headers=headers)
+
+    return static
+
+
+def health_routes(ready: Callable[[], Awaitable[bool]]) -> list[HTTPRouteHandler]:
+    """Return the routes that an orchestrator asks: does the process answer; is it of use."""
+
+    @get(urls.HEALTH_LIVE, media_type=MediaType.TEXT, include_in_schema=False, sync_to_thread=False)
+    def live() -> str:
+        return "live\n"
+
+    @get(urls.HEALTH_READY, media_type=MediaType.TEXT, include_in_schema=False)
+    async def is_ready() -> Response[str]:
+        """A broker that is down changes nothing here: Signalbox is of most use then."""
+        if await ready():
+            return Response("ready\n", media_type=MediaType.TEXT)
+        reason = "not ready: the database is not at head or a service does not run; the log says which\n"
+        return Response(reason, media_type=MediaType.TEXT, status_code=503)
+
+    return [live, is_ready]
+
+
+def metrics_route(exposition: Callable[[], bytes], content_type: str) -> HTTPRouteHandler:
+    @get(urls.METRICS, include_in_schema=False, sync_to_thread=False)
+    def metrics() -> Response[bytes]:
+        return Response(exposition(), media_type=content_type)
+
+    return metrics
