@@ -110,7 +110,7 @@ async def test_a_redelivery_does_not_count_as_settled(nats_broker: NatsServer, o
             (message,) = await subscription.fetch(1, timeout=5)
             before = await seen(broker, name, consumer)
             for _ in range(4):
-                await message.nak()
+                await oracle.request(message.reply, b"-NAK", timeout=5)
                 (message,) = await subscription.fetch(1, timeout=5)
             after = await seen(broker, name, consumer)
             assert after.redelivered == 1
