@@ -127,7 +127,8 @@ class Connection:
             raise faults.silent(self.settings, url, timeout_s) from None
         except (OSError, Lost, nats.errors.Error, *_STRANGE) as error:
             ended = login.expires_at if login.expires_at and login.expires_at <= self._clock() else None
-            raise faults.dialling(self.settings, url, error, ended) from None
+            demands = self.info.get("tls_verify") is True
+            raise faults.dialling(self.settings, url, error, expired_at=ended, wants_certificate=demands) from None
         finally:
             if self._wire is not wire:
                 await wire.end()

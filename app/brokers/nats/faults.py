@@ -18,6 +18,7 @@ from app.brokers.nats.settings import NatsSettings
 from app.brokers.nats.wire import NO_RESPONDERS, NOT_FOR_ACCOUNT, Lost, Refusal
 
 _CLIENT_CERTIFICATE = ("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE")
+_OUR_CERTIFICATE = "Set cert_file and key_file to one that it accepts."
 
 
 def place(url: str) -> str:
@@ -50,16 +51,23 @@ def silent(settings: NatsSettings, url: str, timeout_s: float) -> BrokerSilent:
     )
 
 
-def dialling(settings: NatsSettings, url: str, error: Exception, expired_at: float | None) -> BrokerError:
-    """Return what a failed connect means. `expired_at`: when the credentials ended, if they have."""
+def dialling(
+    settings: NatsSettings, url: str, error: Exception, *, expired_at: float | None, wants_certificate: bool
+) -> BrokerError:
+    """Return what a failed connect means. `expired_at` is when the credentials ended, if they have.
+
+    A server that demands a certificate of its clients (`wants_certificate`) may break off without a word about ours.
+    """
     name = settings.name
     match error:
         case ssl.SSLError():
             return _tls(name, place(url), error)
+        case OSError() | Lost() if wants_certificate:
+            found = f"{place(url)} demands a client certificate and broke off: {error}."
+            return CertificateRefused(name, found, _OUR_CERTIFICATE)
         case OSError() | Lost():
             found = f"{place(url)} broke the connection off: {error}."
-            do = "It may be full or stopping" + (", or want a client certificate." if settings.tls else ".")
-            return BrokerUnavailable(name, found, do)
+            return BrokerUnavailable(name, found, "It may be full or stopping; see its log.")
         case _:
             return _said(name, place(url), str(error), expired_at)
 
@@ -73,9 +81,7 @@ def _tls(name: str, where: str, error: ssl.SSLError) -> BrokerError:
         )
     reason = error.reason or "the handshake failed"
     if any(word in reason for word in _CLIENT_CERTIFICATE):
-        return CertificateRefused(
-            name, f"{where} refused our certificate: {reason}.", "Set cert_file and key_file to one that it accepts."
-        )
+        return CertificateRefused(name, f"{where} refused our certificate: {reason}.", _OUR_CERTIFICATE)
     return WrongProtocol(
         name, f"{where} does not speak TLS as expected: {reason}.", "tls_first must be as handshake_first is there."
     )

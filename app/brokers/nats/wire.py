@@ -117,7 +117,7 @@ class Wire(Client):
 
     async def end(self) -> None:
         """Close in time, whatever the server does."""
-        if self._transport is not None:  # else it never began to dial
+        if self.is_connected:
             with contextlib.suppress(TimeoutError, Error, OSError):
                 async with asyncio.timeout(CLOSE_WAIT_S):
                     await self.close()
