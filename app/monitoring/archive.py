@@ -9,7 +9,7 @@ import asyncio
 import logging
 import math
 from bisect import bisect_left
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 
 from app.kernel.clock import Clock
@@ -57,7 +57,7 @@ class Archive:
         self._clock = clock
         self._round: list[Subject] = []  # what is packed in this round, some of it each time
         self._packed = 0
-        self._journal_at_round = 0  # the last journal row when the round began
+        self._marks = deque([0, 0], maxlen=2)  # the last journal row when this round, and the one before, began
         self._journal_last = 0
         self._forget_to: int | None = None
         self._seen_unreadable: set[tuple[int, int, int]] = set()
@@ -107,8 +107,11 @@ class Archive:
         self._forget_to = None
         self._packed += count
         self._leave(batch)
-        if self._packed >= len(self._round):  # all that the journal held when the round began is packed now
-            self._forget_to, self._journal_at_round = self._journal_at_round, self._journal_last
+        if self._packed >= len(self._round):  # all that the journal held when the round began is packed now;
+            self._forget_to = self._marks[
+                0
+            ]  # it stays for one round more, so that a restart finds some minutes as read
+            self._marks.append(self._journal_last)
             self._round, self._packed = list(self._tracks), 0
 
     async def read(self, subject: Subject, fold: Fold, since_ms: int, until_ms: int) -> None:
@@ -121,7 +124,7 @@ class Archive:
         number = track.id if track is not None and track.id else await self._store.find(subject)
         if number is None:
             return
-        finest = max(resolution for resolution in KEPT_HOURS if resolution * 1000 <= fold.step_ms)
+        finest = max(kept for kept in KEPT_HOURS if kept == 0 or fold.step_ms % (kept * 1000) == 0)
         done = None
         packed = await self._store.hours([number], finest, since_ms // HOUR_MS, until_ms // HOUR_MS)
         for count, one in enumerate(packed):

@@ -16,7 +16,7 @@ from app.monitoring.archive import FLUSH_S, SEAL_S, Archive, Tracks
 from app.monitoring.model import Points, Usage
 from app.monitoring.samples import Fold, Samples, merge, points
 from app.monitoring.store import HistoryStore, Subject
-from app.monitoring.track import Track
+from app.monitoring.track import HALF_MS, MINUTE_MS, Track
 from app.storage.engine import Database
 from app.storage.errors import StorageError
 
@@ -69,7 +69,7 @@ class Series:
         """Save what is new and end. What the database does not take within 5 s is lost."""
         was_running = self._loop.healthy()
         await self._loop.stop()
-        if was_running and self._restored.is_set():
+        if was_running:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(5.0):
                     await self._save()
@@ -235,9 +235,10 @@ def _figure(value: int | None) -> int:
 
 
 def _step_ms(window_s: float) -> int:
-    """Return the shortest multiple of 5 s with which the window has at most POINTS_MAX rows."""
-    steps = -(-window_s * 1000 // (POINTS_MAX * STEP_LEAST_MS))
-    return STEP_LEAST_MS * max(1, int(steps))
+    """Return the shortest step with which the window has at most POINTS_MAX rows: a multiple of what is kept, else rows alias."""
+    least = max(STEP_LEAST_MS, int(window_s * 1000) // POINTS_MAX)
+    unit = next(unit for unit in (STEP_LEAST_MS, HALF_MS, MINUTE_MS) if least <= 6 * unit or unit == MINUTE_MS)
+    return -(-least // unit) * unit
 
 
 def _after(drawn: Points, since: float) -> Points:

@@ -4,7 +4,7 @@ from bisect import bisect_left
 
 from app.brokers.model import UNKNOWN
 from app.monitoring.model import Points
-from app.monitoring.samples import Fold, Samples, points
+from app.monitoring.samples import RESET, Fold, Samples, points
 
 MINUTE_MS = 60_000
 RAW_MS = 15 * MINUTE_MS
@@ -45,11 +45,11 @@ class Track:
         """
         self.interval_ms = interval_ms
         last = self.last_at
-        if last is None:
+        if last is None and (lag, arrived, settled) != NOTHING:
             self._append(at - 1, *NOTHING)  # before this nothing is known: never joined with what is on disk
-        elif at <= last:
+        elif last is not None and at <= last:
             self._turn_back(at)
-        elif interval_ms is not None and at - last > GAP_INTERVALS * interval_ms:
+        elif last is not None and interval_ms is not None and at - last > GAP_INTERVALS * interval_ms:
             self._append(last + interval_ms, *NOTHING)
         self._append(at, lag, arrived, settled)
         return self._trim()
@@ -88,6 +88,8 @@ class Track:
         for row in again:
             self.halves.add(*row)
             self.minutes.add(*row)
+        if not len(self.raw) or self.raw.at[-1] < at - 1:
+            self._append(at - 1, UNKNOWN, RESET, RESET)  # nobody knows how much time passed since the row before
 
     def _trim(self) -> int:
         newest = self.raw.at[-1]
