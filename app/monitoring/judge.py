@@ -1,0 +1,358 @@
+"""What the figures mean: a status, since when, until when, and why. Pure; every time is passed in (design: ok, behind, stalled, ...).
+
+A verdict that the figures do not prove is `unknown`, never a guess: a history that is too short, a row that is not known.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from app.brokers.model import UNKNOWN, GroupState, Retention, Why
+from app.monitoring.model import Method, Reason, Status, TimeLag, Verdict
+
+LOSS_WITHIN_S = 24 * 3600.0
+REWOUND_SHOWN_S = 600.0
+REBALANCE_NORMAL_S = 300.0  # one that takes longer hides a standstill
+INTERVALS_STILL = 3
+APPROXIMATE_SLACK = 0.1  # how much of an approximate count is noise
+SLACK_MESSAGES = 10
+TREND_READINGS = 3
+
+RANK: dict[Status, int] = {status: rank for rank, status in enumerate(Status)}
+_SINCE_IS_A_FACT = frozenset((Status.STALLED, Status.STOPPED, Status.HELD_BACK, Status.REWOUND))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """When a group is called what. Seconds."""
+
+    ok_below_s: float = 30.0
+    stalled_after_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """What holds for all partitions of a group."""
+
+    somebody: bool | None  # whether anybody reads; None = the broker does not tell. See `somebody_reads`
+    batch: bool  # nobody reading is normal
+    interval_s: float
+    first_at: float  # when it was first read: what was so then may be older
+    paused: bool = False
+    rebalancing_since: float | None = None
+    why: Why = Why.KNOWN
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One partition as the last readings show it. UNKNOWN (-1) where a position is not known."""
+
+    destination: str
+    partition: int
+    why: Why = Why.KNOWN
+    lag: int = UNKNOWN
+    settled: int = UNKNOWN
+    arrived: int = UNKNOWN
+    start: int = UNKNOWN
+    stable: int = UNKNOWN
+    time_lag: TimeLag | None = None
+    rate_in: float | None = None
+    rate_out: float | None = None
+    start_rate: float | None = None  # how fast the oldest kept position moves, where it moves steadily
+    moved_at: float | None = None  # when settled last moved
+    still_since: float | None = None  # since when it stands while messages wait
+    rewound_at: float | None = None
+    hidden_since: float | None = None  # since when the stable end stands below the end
+    retention: Retention | None = None  # None: nothing is lost by it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What was said of a group, and what the last reading would say if it were believed at once."""
+
+    verdict: Verdict
+    candidate: Status | None = None
+    candidate_since: float = 0.0
+
+
+def still_limit(interval_s: float, limits: Thresholds) -> float:
+    """Return for how many seconds a position must stand before that means something: at least three readings."""
+    return max(limits.stalled_after_s, INTERVALS_STILL * interval_s)
+
+
+def somebody_reads(
+    state: GroupState, member_count: int | None, moved_at: float | None, now: float, still_s: float
+) -> bool | None:
+    """Say whether anybody reads; None where the broker does not tell.
+
+    Commits that move prove a reader whatever the state says: Kafka calls a consumer by assign() "Empty".
+    """
+    if state is GroupState.PAUSED:
+        return False
+    if moved_at is not None and now - moved_at < still_s:
+        return True
+    if member_count is not None:
+        return member_count > 0
+    if state in (GroupState.ACTIVE, GroupState.REBALANCING):
+        return True
+    return False if state is GroupState.EMPTY else None
+
+
+def judge_partition(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict:
+    """Judge one partition by its last minute."""
+    verdict = (
+        _unreadable(row, now)
+        or _losing(row, limits, now)
+        or _standing(row, reader, limits, now)
+        or _rewound(row, now)
+        or _flowing(row, reader, limits, now)
+    )
+    lost = row.start - row.settled if UNKNOWN < row.settled < row.start else None
+    return replace(verdict, destination=row.destination, partition=row.partition, partitions_affected=1, lost=lost)
+
+
+def judge_group(verdicts: Collection[Verdict], reader: Reader, now: float, *, waiting: bool) -> Verdict:
+    """Return the dearest of its partitions' verdicts, with how many share its status.
+
+    Args:
+        verdicts: those of the partitions that may be other than ok.
+        reader: what holds for all of them.
+        now: seconds since the epoch.
+        waiting: whether any message waits on any partition.
+    """
+    if reader.why is not Why.KNOWN:
+        status = Status.NOT_PERMITTED if reader.why is Why.NOT_PERMITTED else Status.UNKNOWN
+        return Verdict(status=status, since=now, why=reader.why, detail=reader.detail)
+    wrong = [verdict for verdict in verdicts if verdict.status not in (Status.OK, Status.NO_MEMBERS)]
+    if not wrong:
+        return _quiet(reader, now, waiting=waiting)
+    dearest = min(wrong, key=_dearness)
+    same = [verdict for verdict in wrong if verdict.status is dearest.status]
+    until = dearest.until
+    if dearest.status is Status.CATCHING_UP:  # done when the slowest is done
+        ends = [verdict.until for verdict in same]
+        until = None if None in ends else max(end for end in ends if end is not None)
+    lost = sum(verdict.lost or 0 for verdict in verdicts) or None
+    return replace(dearest, until=until, partitions_affected=len(same), lost=lost)
+
+
+def judge_count(lags: Sequence[int], reader: Reader, now: float, *, approximate: bool, taken: int | None) -> Verdict:
+    """Judge a group of which only a count is known: no positions, no rates (SQS, share groups, RabbitMQ without statistics).
+
+    A count that stands or falls is ok, one that grows is behind; it never proves "caught up" and has no time left.
+
+    Args:
+        lags: the counts over the last minute or three readings, oldest first.
+        reader: what is known of who reads.
+        now: seconds since the epoch.
+        approximate: the broker calls the count approximate.
+        taken: how many are handed out just now; None = not told.
+    """
+    if reader.why is not Why.KNOWN or not lags:
+        if reader.why is Why.KNOWN and reader.somebody is False:
+            return Verdict(status=Status.NO_MEMBERS, since=now, reason=_calm_reason(reader))
+        status = Status.NOT_PERMITTED if reader.why is Why.NOT_PERMITTED else Status.UNKNOWN
+        return Verdict(status=status, since=now, why=reader.why, detail=reader.detail)
+    if reader.somebody is False:
+        return _nobody_reads(lags, reader, now)
+    if len(lags) < TREND_READINGS:
+        return Verdict(status=Status.UNKNOWN, since=now, reason=Reason.SEEN_TOO_SHORTLY)
+    slack = max(SLACK_MESSAGES, APPROXIMATE_SLACK * lags[0])
+    if lags[-1] > lags[0] + slack:
+        return Verdict(status=Status.BEHIND, since=now, reason=Reason.COUNT_ONLY)
+    if approximate and taken == 0 and min(lags) > 0 and lags[-1] >= lags[0]:
+        return Verdict(status=Status.BEHIND, since=now, reason=Reason.NOTHING_TAKEN)
+    return Verdict(status=Status.OK, since=now, reason=Reason.COUNT_ONLY)
+
+
+def settle(memory: Memory | None, raw: Verdict, now: float) -> Memory:
+    """Believe a changed status when a second reading says the same; keep its beginning, and never an end in the past.
+
+    The first verdict is taken as it is, and so is the first after "watched too shortly to tell".
+    """
+    raw = replace(raw, until=raw.until if raw.until is not None and raw.until > now else None)
+    if memory is None:
+        return Memory(verdict=raw if raw.status in _SINCE_IS_A_FACT else replace(raw, since_exact=False))
+    before = memory.verdict
+    if raw.status is before.status:
+        known = raw.status in _SINCE_IS_A_FACT
+        return Memory(verdict=raw if known else replace(raw, since=before.since, since_exact=before.since_exact))
+    if before.reason is Reason.SEEN_TOO_SHORTLY:
+        return Memory(verdict=raw if raw.status in _SINCE_IS_A_FACT else replace(raw, since_exact=False))
+    if memory.candidate is not raw.status:
+        kept = replace(before, until=before.until if before.until is not None and before.until > now else None)
+        return Memory(verdict=kept, candidate=raw.status, candidate_since=now)
+    since = raw.since if raw.status in _SINCE_IS_A_FACT else memory.candidate_since
+    return Memory(verdict=replace(raw, since=since))
+
+
+def better_time_lag(
+    own: TimeLag | None, measured: TimeLag | None, bounds: tuple[float, float] | None
+) -> TimeLag | None:
+    """Choose between what our own history shows and what the broker's time of the message says.
+
+    Args:
+        own: from our readings; its clock is ours.
+        measured: by the clock of the broker or of whoever wrote the message.
+        bounds: between which ages our readings prove it to be, seconds; a time outside them comes from a clock that differs.
+    """
+    if measured is None:
+        return own
+    if own is not None and own.seconds == 0.0:
+        return own  # nothing waits
+    if bounds is not None and not bounds[0] <= measured.seconds <= bounds[1]:
+        return own
+    if measured.method is Method.AT_MOST and own is not None and own.method is Method.INTERPOLATED:
+        return own
+    return measured
+
+
+def _unreadable(row: Row, now: float) -> Verdict | None:
+    match row.why:
+        case Why.KNOWN:
+            if row.lag == UNKNOWN:
+                return Verdict(status=Status.UNKNOWN, since=now, why=Why.NO_ANSWER)
+            return None
+        case Why.NEVER_COMMITTED:
+            return Verdict(status=Status.NEVER_COMMITTED, since=now, why=row.why)
+        case Why.BEYOND_END:
+            return Verdict(status=Status.BEYOND_END, since=now, why=row.why)
+        case Why.NOT_PERMITTED:
+            return Verdict(status=Status.NOT_PERMITTED, since=now, why=row.why)
+        case Why.NO_LEADER | Why.NO_ANSWER | Why.NOT_REPORTED:
+            return Verdict(status=Status.UNKNOWN, since=now, why=row.why)
+
+
+def _losing(row: Row, limits: Thresholds, now: float) -> Verdict | None:
+    """Say when retention reaches the first unread message, if that is within a day."""
+    if row.lag <= 0:
+        return None
+    if UNKNOWN < row.settled < row.start < row.arrived:
+        return Verdict(status=Status.WILL_LOSE_DATA, since=now, reason=Reason.LOST_ALREADY)
+    left, reason = _left_by_age(row, limits), Reason.BY_AGE
+    pushed = _left_by_start(row)
+    if pushed is not None and (left is None or pushed < left):
+        left, reason = pushed, Reason.BY_COUNT
+    if left is None or left > LOSS_WITHIN_S:
+        return None
+    return Verdict(status=Status.WILL_LOSE_DATA, since=now, until=now + left if left > 0 else None, reason=reason)
+
+
+def _left_by_age(row: Row, limits: Thresholds) -> float | None:
+    """Return the seconds until the position is as old as messages are kept.
+
+    The position moves through `speed` seconds of what was written in each second: messages read a second, over how densely
+    the waiting ones were written. Below 1 its age grows.
+    """
+    age = row.retention.age_s if row.retention is not None else None
+    lag = row.time_lag
+    if age is None or lag is None or lag.method not in (Method.MEASURED, Method.INTERPOLATED):
+        return None
+    if lag.seconds < limits.ok_below_s:
+        return None
+    if row.rate_out is None:
+        return None
+    speed = row.rate_out * lag.seconds / row.lag
+    return (age - lag.seconds) / (1 - speed) if speed < 1 else None
+
+
+def _left_by_start(row: Row) -> float | None:
+    """Return the seconds until the oldest kept position overtakes the group's."""
+    if row.start_rate is None or row.rate_out is None or UNKNOWN in (row.start, row.settled):
+        return None
+    closing = row.start_rate - row.rate_out
+    return (row.settled - row.start) / closing if closing > 0 else None
+
+
+def _standing(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict | None:
+    """Say that it stands still, and why: held back, stopped, stalled."""
+    if row.lag <= 0 or _young(row, limits):
+        return None
+    if row.hidden_since is not None and row.settled >= row.stable > UNKNOWN:
+        held = now - row.hidden_since >= limits.ok_below_s
+        return Verdict(status=Status.HELD_BACK, since=row.hidden_since, hidden_since=row.hidden_since) if held else None
+    return _stopped(row, reader, limits, now) if reader.somebody is False else _stalled(row, reader, limits, now)
+
+
+def _stopped(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict | None:
+    since = row.still_since if row.still_since is not None else now
+    exact = since > reader.first_at
+    if reader.batch:
+        return Verdict(status=Status.NO_MEMBERS, since=since, since_exact=exact, reason=Reason.BATCH)
+    if not _old_enough(row, limits):
+        return None
+    return Verdict(status=Status.STOPPED, since=since, since_exact=exact, reason=_paused(reader))
+
+
+def _stalled(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict | None:
+    since = row.still_since
+    if not reader.somebody or since is None or now - since < still_limit(reader.interval_s, limits):
+        return None
+    if reader.rebalancing_since is not None and now - reader.rebalancing_since < REBALANCE_NORMAL_S:
+        return None
+    return Verdict(status=Status.STALLED, since=since, since_exact=since > reader.first_at)
+
+
+def _rewound(row: Row, now: float) -> Verdict | None:
+    if row.rewound_at is None or now - row.rewound_at >= REWOUND_SHOWN_S:
+        return None
+    return Verdict(status=Status.REWOUND, since=row.rewound_at)
+
+
+def _flowing(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict:
+    """Say whether it keeps up, gains or loses."""
+    if row.lag == 0 or _young(row, limits):
+        return _quiet(reader, now, waiting=row.lag > 0)
+    if reader.rebalancing_since is not None:
+        return Verdict(status=Status.REBALANCING, since=reader.rebalancing_since)
+    if not _old_enough(row, limits):
+        return Verdict(status=Status.UNKNOWN, since=now, reason=Reason.SEEN_TOO_SHORTLY)
+    if row.rate_in is None or row.rate_out is None or row.rate_out <= row.rate_in:
+        return Verdict(status=Status.BEHIND, since=now)
+    return Verdict(status=Status.CATCHING_UP, since=now, until=now + row.lag / (row.rate_out - row.rate_in))
+
+
+def _quiet(reader: Reader, now: float, *, waiting: bool) -> Verdict:
+    """Return the verdict where nothing is late."""
+    if reader.rebalancing_since is not None:
+        return Verdict(status=Status.REBALANCING, since=reader.rebalancing_since)
+    if reader.somebody is False and (reader.batch or not waiting):
+        return Verdict(status=Status.NO_MEMBERS, since=now, reason=_calm_reason(reader))
+    return Verdict(status=Status.OK, since=now)
+
+
+def _nobody_reads(lags: Sequence[int], reader: Reader, now: float) -> Verdict:
+    if reader.batch or lags[-1] == 0:
+        return Verdict(status=Status.NO_MEMBERS, since=now, reason=_calm_reason(reader))
+    if len(lags) >= TREND_READINGS and lags[-1] < lags[0]:
+        return Verdict(status=Status.OK, since=now, reason=Reason.COUNT_ONLY)  # something takes them all the same
+    return Verdict(status=Status.STOPPED, since=reader.first_at, since_exact=False, reason=_paused(reader))
+
+
+def _calm_reason(reader: Reader) -> Reason | None:
+    return Reason.BATCH if reader.batch else _paused(reader)
+
+
+def _paused(reader: Reader) -> Reason | None:
+    return Reason.PAUSED if reader.paused else None
+
+
+def _young(row: Row, limits: Thresholds) -> bool:
+    """Say whether the oldest unread message is proven to be younger than the limit."""
+    lag = row.time_lag
+    return lag is not None and lag.method is not Method.AT_LEAST and lag.seconds < limits.ok_below_s
+
+
+def _old_enough(row: Row, limits: Thresholds) -> bool:
+    """Say whether it is proven to be at least as old as the limit; where there are no times at all, a lag is enough."""
+    lag = row.time_lag
+    if lag is None:
+        return row.arrived == UNKNOWN
+    return lag.method is not Method.AT_MOST and lag.seconds >= limits.ok_below_s
+
+
+def _dearness(verdict: Verdict) -> tuple[int, float, float, str, int]:
+    until = verdict.until if verdict.until is not None else float("inf")
+    if verdict.status is Status.WILL_LOSE_DATA and verdict.until is None:
+        until = 0.0  # it loses now
+    return RANK[verdict.status], until, verdict.since, verdict.destination or "", verdict.partition or 0
