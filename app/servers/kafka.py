@@ -41,6 +41,7 @@ class KafkaOptions:
         default_factory=dict, repr=False
     )  # name -> password: adds SASL, and with tls SASL_SSL
     authorizer: bool = False  # StandardAuthorizer; the plaintext listener stays all-powerful
+    proxied_port: int | None = None  # adds the plaintext listener PROXIED, which clients are told to find at this port
     settings: Mapping[str, str] = field(default_factory=dict)  # further broker properties
 
 
@@ -114,6 +115,8 @@ class KafkaServer:
             names.append("SASL")
         if self.options.tls and self.options.users:
             names.append("SASL_SSL")
+        if self.options.proxied_port:
+            names.append("PROXIED")
         return {name: free_port() for name in names}
 
     def _prepare_zookeeper(self) -> ServerProcess:
@@ -158,6 +161,7 @@ class KafkaServer:
         protocols = {
             "PLAINTEXT": "PLAINTEXT",
             "CONTROLLER": "PLAINTEXT",
+            "PROXIED": "PLAINTEXT",
             "SSL": "SSL",
             "SASL": "SASL_PLAINTEXT",
             "SASL_SSL": "SASL_SSL",
@@ -166,6 +170,9 @@ class KafkaServer:
         return {
             "listeners": ",".join(f"{name}://127.0.0.1:{ports[name]}" for name in listeners),
             "listener.security.protocol.map": ",".join(f"{n}:{p}" for n, p in protocols.items()),
+            "advertised.listeners": ",".join(
+                self._advertised(name, ports) for name in listeners if name != "CONTROLLER"
+            ),
             "inter.broker.listener.name": "PLAINTEXT",
             "log.dirs": str(folder / "data"),
             "group.initial.rebalance.delay.ms": "0",
@@ -179,6 +186,10 @@ class KafkaServer:
             **self._security(),
             **self.options.settings,
         }
+
+    def _advertised(self, listener: str, ports: Mapping[str, int]) -> str:
+        proxied = self.options.proxied_port if listener == "PROXIED" else None
+        return f"{listener}://127.0.0.1:{proxied or ports[listener]}"
 
     def _leads(self, number: int) -> bool:
         return number == 0 and self._zookeeper is None

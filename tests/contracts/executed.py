@@ -4,6 +4,7 @@ An adapter "rabbitmq-4.0" lives in test_rabbitmq.py. One row per adapter and ser
 """
 
 EXECUTED = {
+    "kafka": 29,
     "nats": 29,
     "sqs-elasticmq": 28,
     "sqs-moto": 28,

@@ -1,6 +1,6 @@
 """A Kafka cluster in all roles of `app.brokers.port`."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 
 from app.brokers.errors import BrokerUnavailable
 from app.brokers.kafka.consume import receive
@@ -71,7 +71,7 @@ class KafkaBroker:
         self._connected()
         await self._publisher.publish(destination, message, timeout_s=timeout_s)
 
-    def receive(self, destination: str, group: str) -> AsyncIterator[Delivery]:
+    def receive(self, destination: str, group: str) -> AsyncGenerator[Delivery, None]:
         """As `port.Consumer.receive`."""
         return receive(self._settings, self._nodes, self._topics, destination, group)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -56,7 +56,7 @@ class KafkaDelivery:
 
 async def receive(
     settings: KafkaSettings, nodes: Nodes, topics: Topics, destination: str, group: str
-) -> AsyncIterator[Delivery]:
+) -> AsyncGenerator[Delivery, None]:
     """As `port.Consumer.receive`."""
     await topics.exist(destination)
     while True:

@@ -110,7 +110,7 @@ class Held:
         """Take its members."""
         self.described_state, self.members_denied, self.described_at = self.state, False, at
         members = tuple(_member(member) for member in described.members)
-        if described.state and not self.listed.state and described.state != self.state:
+        if described.state not in ("", "Dead", self.state):  # newer than the list
             self.state = self.described_state = described.state
             self.changed = True
         if members != self.members or self.members_at is None:

@@ -1,0 +1,253 @@
+"""Apache Kafka for tests: one server with every listener for the whole run, and what its own clients and tools say."""
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka import admin as rdkafka
+from confluent_kafka.admin._listoffsets import OffsetSpec
+from confluent_kafka.cimpl import NewTopic
+from cryptography.hazmat.primitives import serialization
+
+from app.brokers.kafka.adapter import KafkaBroker
+from app.brokers.kafka.known import Intervals
+from app.brokers.kafka.settings import KafkaSettings
+from app.servers.kafka import VERSION, KafkaOptions, KafkaServer, KafkaTls
+from app.servers.maven import class_path, java
+from app.servers.process import free_port
+from tests.support.certificates import Certificates, issue
+from tests.support.proxy import Proxy
+from tests.support.servers import ran_against, wanted_here
+
+USERS = {"alice": "alice-Pa55", "bob": "bob-Pa55", "carol": "carol-Pa55"}
+OFTEN = Intervals(starts_s=0.0, settings_s=0.0, sizes_s=0.0, members_s=1.0, stables_s=0.0, health_s=0.0)
+TOOL_WAIT_S = 60.0
+
+Setting = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaUnderTest:
+    """The server of this run, the certificates that it knows, and a proxy in front of its plaintext listener."""
+
+    server: KafkaServer
+    certificates: Certificates
+    proxy: Proxy
+
+    @property
+    def bootstrap(self) -> str:
+        return self.server.bootstrap
+
+
+def kafka_settings(bootstrap: str, /, **overrides: object) -> KafkaSettings:
+    return KafkaSettings.model_validate({"name": "kafka-test", "bootstrap": bootstrap.split(","), **overrides})
+
+
+def broker_at(bootstrap: str, /, *, intervals: Intervals = OFTEN, **overrides: object) -> KafkaBroker:
+    """Make an adapter that asks for everything at each sweep, not yet connected."""
+    return KafkaBroker(kafka_settings(bootstrap, **overrides), intervals=intervals)
+
+
+def keystore(certificates: Certificates, folder: Path) -> Path:
+    """Write the server's key and certificate as Kafka takes them: one PEM file, the key in PKCS#8."""
+    key = serialization.load_pem_private_key(certificates.server.key_file.read_bytes(), None)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = folder / "keystore.pem"
+    path.write_bytes(pem + certificates.server.cert_file.read_bytes())
+    return path
+
+
+@pytest.fixture(scope="session")
+async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KafkaUnderTest]:
+    """One node with every listener and with rights. A test that kills or pauses starts its own (`kafka_pair`)."""
+    wanted_here("kafka")
+    folder = tmp_path_factory.mktemp("kafka")
+    certificates = issue(folder / "certificates")
+    proxied = free_port()
+    options = KafkaOptions(
+        tls=KafkaTls(keystore=keystore(certificates, folder), ca=certificates.ca_file),
+        users=USERS,
+        authorizer=True,
+        proxied_port=proxied,
+    )
+    server = KafkaServer(folder, options)
+    await server.start()
+    try:
+        async with Proxy(server.port("PROXIED"), listen_on=proxied) as proxy:
+            ran_against("Apache Kafka", VERSION, "from Maven")
+            yield KafkaUnderTest(server=server, certificates=certificates, proxy=proxy)
+    finally:
+        await server.stop()
+
+
+@pytest.fixture(scope="session")
+async def kafka_pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KafkaServer]:
+    """Two nodes; the second is a broker only, and may be killed or paused by a test that starts it again."""
+    wanted_here("kafka")
+    settings = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
+    server = KafkaServer(tmp_path_factory.mktemp("kafka-pair"), KafkaOptions(nodes=2, settings=settings))
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def kafka_broker(kafka: KafkaUnderTest) -> AsyncIterator[KafkaBroker]:
+    """A connected adapter that may do everything."""
+    broker = broker_at(kafka.bootstrap)
+    await broker.connect()
+    yield broker
+    await broker.close()
+
+
+class Oracle:
+    """The same cluster through librdkafka, which shares no code with the adapter."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._config: dict[str, Setting] = {"bootstrap.servers": bootstrap}
+        self.admin = rdkafka.AdminClient(self._config)
+
+    async def create(self, topic: str, partitions: int = 1, **config: str) -> None:
+        config = {key.replace("_", "."): value for key, value in config.items()}
+        new = NewTopic(topic, num_partitions=partitions, replication_factor=1, config=config)
+        await self._all(self.admin.create_topics([new]))
+
+    async def create_on(self, topic: str, assignment: list[list[int]]) -> None:
+        """Create a topic whose partition i has its copies on these nodes."""
+        await self._all(self.admin.create_topics([NewTopic(topic, replica_assignment=assignment)]))
+
+    async def delete(self, *topics: str) -> None:
+        await self._all(self.admin.delete_topics(list(topics)))
+
+    async def delete_group(self, group: str) -> None:
+        await self._all(self.admin.delete_consumer_groups([group]))
+
+    async def delete_records(self, topic: str, partition: int, before: int) -> None:
+        await self._all(self.admin.delete_records([TopicPartition(topic, partition, before)]))
+
+    async def produce(self, topic: str, partition: int, count: int, **config: Setting) -> None:
+        await asyncio.to_thread(self._produce, topic, partition, count, config)
+
+    def _produce(self, topic: str, partition: int, count: int, config: Mapping[str, Setting]) -> None:
+        producer = Producer({**self._config, **config})
+        for number in range(count):
+            producer.produce(topic, b"%d" % number, partition=partition, key=b"k%d" % (number % 3))
+        assert producer.flush(20) == 0
+
+    async def commit(self, group: str, positions: Mapping[tuple[str, int], int]) -> None:
+        """Set where a group without members stands."""
+        rows = [TopicPartition(topic, partition, offset) for (topic, partition), offset in positions.items()]
+        futures = self.admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, rows)])
+        for future in futures.values():
+            result = await asyncio.to_thread(future.result, 30)
+            assert not [row for row in result.topic_partitions if row.error]
+
+    async def lag(self, group: str, topics: Iterable[str] | None = None) -> dict[tuple[str, int], int]:
+        """Return end minus commit of each partition that the group has committed to."""
+        (future,) = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
+        rows = (await asyncio.to_thread(future.result, 30)).topic_partitions
+        rows = [row for row in rows if topics is None or row.topic in topics]
+        ends = self.admin.list_offsets({TopicPartition(row.topic, row.partition): OffsetSpec.latest() for row in rows}  # type: ignore[no-untyped-call] # confluent-kafka: untyped)
+        found = {(tp.topic, tp.partition): (await asyncio.to_thread(f.result, 30)).offset for tp, f in ends.items()}
+        return {(row.topic, row.partition): found[row.topic, row.partition] - row.offset for row in rows}
+
+    async def _all(self, futures: Mapping[Any, Any]) -> None:
+        for future in futures.values():
+            await asyncio.to_thread(future.result, 30)
+
+
+class Reading:
+    """A librdkafka consumer that polls in a thread until it is left: a member that is not ours."""
+
+    def __init__(self, bootstrap: str, group: str, **config: Setting) -> None:
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": group,
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                **{key.replace("_", "."): value for key, value in config.items()},
+            }
+        )
+        self._stop = False
+        self.seen = 0
+        self.on_poll: Callable[[Consumer], None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.ensure_future(asyncio.to_thread(self._poll))
+        return self
+
+    def subscribe(self, *topics: str) -> "Reading":
+        self._consumer.subscribe(list(topics))
+        return self
+
+    def assign(self, topic: str, partition: int) -> "Reading":
+        self._consumer.assign([TopicPartition(topic, partition, 0)])
+        return self
+
+    def commit(self, topic: str, partition: int, offset: int) -> None:
+        self._consumer.commit(offsets=[TopicPartition(topic, partition, offset)], asynchronous=False)
+
+    def _poll(self) -> None:
+        while not self._stop:
+            message = self._consumer.poll(0.05)
+            if message is not None and not message.error():
+                self.seen += 1
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stop = True
+        await self._task
+        await asyncio.to_thread(self._consumer.close)
+
+
+class Tools:
+    """Kafka's own command-line tools, as its operators run them. Each takes seconds: ask once for everything."""
+
+    def __init__(self, server: KafkaServer) -> None:
+        self._server = server
+
+    async def run(self, main: str, *arguments: str) -> str:
+        argv = [java("Apache Kafka"), "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"]
+        argv += ["-cp", class_path(self._server.jars), main, *arguments]
+        run = await asyncio.to_thread(
+            subprocess.run, argv, capture_output=True, text=True, timeout=TOOL_WAIT_S, check=False
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+        return run.stdout
+
+    async def consumer_groups(self) -> dict[str, dict[tuple[str, int], dict[str, str]]]:
+        """Run kafka-consumer-groups for all groups: group -> (topic, partition) -> column -> word."""
+        out = await self.run(
+            "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+            *("--bootstrap-server", self._server.bootstrap, "--describe", "--all-groups", "--timeout", "30000"),
+        )
+        return _tables(out)
+
+    async def share_group(self, *groups: str) -> dict[str, dict[tuple[str, int], dict[str, str]]]:
+        """Run kafka-share-groups for these groups."""
+        named = [word for group in groups for word in ("--group", group)]
+        out = await self.run(
+            "org.apache.kafka.tools.consumer.group.ShareGroupCommand",
+            *("--bootstrap-server", self._server.bootstrap, "--describe", "--verbose", *named, "--timeout", "30000"),
+        )
+        return _tables(out)
+
+
+def _tables(out: str) -> dict[str, dict[tuple[str, int], dict[str, str]]]:
+    """Read the tables that the tools print: a line of column names, then rows, separated by spaces."""
+    found: dict[str, dict[tuple[str, int], dict[str, str]]] = {}
+    columns: list[str] = []
+    for line in out.splitlines():
+        words = line.split()
+        if words[:1] == ["GROUP"]:
+            columns = words
+        elif columns and len(words) == len(columns):
+            values = dict(zip(columns, words, strict=True))
+            if values["PARTITION"].isdecimal():
+                found.setdefault(values["GROUP"], {})[values["TOPIC"], int(values["PARTITION"])] = values
+    return found
