@@ -78,9 +78,11 @@ class Database:
         Blocks the event loop for some milliseconds a step: run before anything is served.
 
         Raises:
+            SchemaOutdated: a newer version of Signalbox made them.
             StorageError: the database could not be reached, read or written.
         """
         async with self.begin() as connection:
+            self._refuse_newer(await connection.run_sync(migrate.current))
             await connection.run_sync(migrate.upgrade, revision)
 
     async def downgrade(self, revision: str) -> None:
@@ -110,12 +112,15 @@ class Database:
         """
         async with self.read() as connection:
             found = await connection.run_sync(migrate.current)
-        if found - migrate.known():
-            do = "Run the version that made it, or a newer one."
-            raise SchemaOutdated(self.shown, "was made by a newer version of Signalbox", do)
+        self._refuse_newer(found)
         if found != migrate.heads():
             happened = "has the tables of an older version" if found else "has no tables of Signalbox yet"
             raise SchemaOutdated(self.shown, happened, "Run: signalbox migrate")
+
+    def _refuse_newer(self, found: frozenset[str]) -> None:
+        if found - migrate.known():
+            do = "Run the version that made it, or a newer one."
+            raise SchemaOutdated(self.shown, "was made by a newer version of Signalbox", do)
 
     async def close(self) -> None:
         """Close every connection. May be called twice."""

@@ -1,0 +1,157 @@
+"""History while the database is locked, away or comes late, and after the process is killed."""
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from app.kernel.clock import system_clock
+from app.monitoring.packing import unpack
+from app.monitoring.samples import Samples, merge
+from app.monitoring.series import Series
+from app.monitoring.store import HistoryStore, Subject
+from app.servers.postgres import postgres_server
+from app.storage.engine import Database
+from app.storage.errors import StorageError
+from app.storage.settings import DatabaseSettings
+from tests.connected.test_series_history import BUDGET, Time, feed, known, saved, until
+from tests.support.database import settings
+
+FLUSH_S = 0.25
+
+
+async def test_a_kill_loses_at_most_the_last_interval_and_damages_nothing(
+    database_settings: DatabaseSettings, database: Database
+) -> None:
+    url = database_settings.url.get_secret_value()
+    writer = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.support.history_writer", url, str(FLUSH_S), stdout=asyncio.subprocess.PIPE
+    )
+    assert writer.stdout is not None
+    written = 0
+    while written < 200:
+        written = int(await asyncio.wait_for(writer.stdout.readline(), 30))
+    writer.kill()
+    rest = (await writer.stdout.read()).split()
+    await writer.wait()
+    written = int(rest[-1]) if rest else written
+
+    series = Series(database, system_clock, BUDGET)
+    await series.start()
+    assert await series.restored(10)
+    await series.stop()
+    found = await _on_disk(database)
+    found = merge(found, series.recent("prod", "payments") or Samples())
+    lags = [lag for lag in found.lag if lag >= 0]
+    assert lags == list(range(lags[0], lags[-1] + 1))
+    assert lags[0] == 1
+    assert [7 * lag for lag in lags] == [arrived for arrived in found.arrived if arrived >= 0]
+    assert written - lags[-1] <= (FLUSH_S + 0.5) / 0.01  # the interval, and what a write takes on a busy machine
+
+
+async def _on_disk(database: Database) -> Samples:
+    store, now = HistoryStore(database), int(system_clock() // 3600)
+    number = await store.find(Subject("prod", "payments"))
+    assert number is not None
+    found = Samples()
+    for hour in await store.hours([number], 0, now - 1, now):
+        if hour.resolution == 0:
+            found.extend(unpack(hour.data))
+    return found
+
+
+async def test_a_lock_held_by_another_delays_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("app.storage.dialect.BUSY_TIMEOUT_MS", 20)
+    database = Database(settings(f"sqlite+aiosqlite:///{tmp_path}/a.db"))
+    await database.upgrade()
+    time = Time()
+    series = Series(database, time, BUDGET, flush_s=0.02, seal_s=0.02)
+    await series.start()
+    feed(series, time, 300)
+    await saved(series, time)
+    with caplog.at_level(logging.WARNING):
+        async with database.begin():
+            feed(series, time, 300)
+            await until(lambda: "stayed locked" in series.usage().error)
+            assert len(known(await series.points("prod", "payments", 900))) == 120  # pages go on
+    await saved(series, time)
+    assert series.usage().error == ""
+    assert [message for message in caplog.messages if "stayed locked" in message][1:] == []
+    await series.stop()
+
+    again = Series(database, time, BUDGET)
+    await again.start()
+    assert await again.restored(10)
+    drawn = await again.points("prod", "payments", 900)
+    assert len(known(drawn)) == 120
+    assert set(drawn.rate_in) == {None, 20.0}
+    assert again.usage().dropped == 0
+    await again.stop()
+    await database.close()
+
+
+async def test_a_database_that_goes_away_and_comes_back_has_all_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    async with postgres_server({"fsync": "off"}) as server:
+        database = Database(settings(server.url))
+        await database.upgrade()
+        time = Time()
+        series = Series(database, time, BUDGET, flush_s=0.02, seal_s=0.02)
+        await series.start()
+        feed(series, time, 3000)
+        await saved(series, time)
+        await server.kill()
+        feed(series, time, 1200)
+        await until(lambda: "cannot be reached" in series.usage().error)
+        assert len(known(await series.points("prod", "payments", 900))) == 181
+        with pytest.raises(StorageError, match="cannot be reached"):
+            await series.points("prod", "payments", 3600 * 24)
+        assert series.healthy()
+
+        await server.start()
+        await saved(series, time)
+        drawn = await series.points("prod", "payments", 2 * 3600)
+        assert len(known(drawn)) == 421
+        assert set(drawn.rate_in) == {None, 20.0}
+        assert series.usage().dropped == 0
+        await series.stop()
+        await database.close()
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_what_waits_longer_than_an_hour_is_dropped_and_counted_and_what_is_kept_is_saved(tmp_path: Path) -> None:
+    """The database is not there at the start, for three hours; then somebody makes it."""
+    folder = tmp_path / "later"
+    database = Database(settings(f"sqlite+aiosqlite:///{folder}/a.db"))
+    time = Time()
+    series = Series(database, time, BUDGET, flush_s=0.02, seal_s=0.02)
+    await series.start()
+    await until(lambda: "cannot be opened" in series.usage().error)
+    feed(series, time, 3 * 3600)
+    assert 1400 <= series.usage().dropped <= 1460
+    assert len(series.recent("prod", "payments") or ()) <= 740
+
+    folder.mkdir()
+    await database.upgrade()
+    await saved(series, time)
+    drawn = await series.points("prod", "payments", 3600)
+    assert len(known(drawn)) == 721
+    await series.stop()
+    await database.close()
+
+
+async def test_the_budget_and_the_journal_stay_bounded_while_it_runs(database: Database) -> None:
+    time = Time()
+    series = Series(database, time, BUDGET, flush_s=0.02, seal_s=0.1)
+    await series.start()
+    for _ in range(20):
+        feed(series, time, 60)
+        await saved(series, time)
+    async with database.read() as connection:
+        rows = (await connection.execute(text("SELECT count(*) FROM history_journal"))).scalar_one()
+    assert 0 < rows <= 20
+    await series.stop()
