@@ -34,7 +34,8 @@ LABEL org.opencontainers.image.title="Signalbox" \
       org.opencontainers.image.licenses="Apache-2.0"
 # A number, so that a cluster can see that it is not root. /var/lib/signalbox holds the SQLite database of the default.
 RUN groupadd --gid 10001 signalbox \
- && useradd --uid 10001 --gid 10001 --home-dir /var/lib/signalbox --create-home --shell /usr/sbin/nologin signalbox
+ && useradd --uid 10001 --gid 10001 --home-dir /var/lib/signalbox --create-home --skel /dev/null \
+            --shell /usr/sbin/nologin signalbox
 COPY --from=build /opt/signalbox /opt/signalbox
 ENV PATH=/opt/signalbox/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

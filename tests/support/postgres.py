@@ -7,12 +7,15 @@ import asyncpg
 import pytest
 
 from app.servers.postgres import PostgresServer, postgres_server
+from tests.support.servers import ran_against, wanted_here
 
 
 @pytest.fixture(scope="session")
 async def postgres() -> AsyncIterator[PostgresServer]:
     """The server of this run. A test that stops, kills or pauses it starts its own (`postgres_server`)."""
+    wanted_here("postgres")
     async with postgres_server({"fsync": "off", "full_page_writes": "off", "max_connections": "200"}) as server:
+        ran_against("PostgreSQL", server.version or await _version(server.url), server.origin)
         yield server
 
 
@@ -29,6 +32,14 @@ async def _run(url: str, statement: str) -> None:
     connection = await asyncpg.connect(plain(url))
     try:
         await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def _version(url: str) -> str:
+    connection = await asyncpg.connect(plain(url))
+    try:
+        return str(await connection.fetchval("SHOW server_version"))
     finally:
         await connection.close()
 
