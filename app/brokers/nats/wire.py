@@ -25,6 +25,7 @@ PING_EVERY_S = (
 )
 PINGS_UNANSWERED_MAX = 2
 _VIOLATION = re.compile(r'permissions violation for (publish|subscription) to "(.*)"')
+_DEAF = "the user may not subscribe to _INBOX.>, where answers come"
 _QUOTED = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|u([0-9a-f]{8})|(.))", re.IGNORECASE)
 
 
@@ -66,6 +67,7 @@ class Wire(Client):
         self.when_lost: set[Callable[[], None]] = set()
         self._tls_demanded = tls
         self._questions: set[_Question] = set()
+        self._deaf = False  # no answer can reach us: the subscription for all of them is made once, and was refused
 
     async def dial(self, url: str, *, name: str, timeout_s: float, options: Mapping[str, Any]) -> None:
         """Connect and sign in. The caller bounds the time and closes it after a failure."""
@@ -94,6 +96,8 @@ class Wire(Client):
         """
         if not self.is_connected:
             raise Lost("the connection is closed")
+        if self._deaf:
+            raise Refusal(Why.NOT_PERMITTED, _DEAF)
         question = _Question(subject, asyncio.timeout(timeout_s))
         self._questions.add(question)
         try:
@@ -130,11 +134,11 @@ class Wire(Client):
         violation = _VIOLATION.search(str(error).lower())
         if violation is None:
             return
-        what, subject = violation[1], _QUOTED.sub(_unquoted, violation[2])
+        subject = _QUOTED.sub(_unquoted, violation[2])
+        self._deaf |= violation[1] == "subscription"
         for question in tuple(self._questions):
-            if what == "subscription" or question.subject.lower() == subject:
-                right = "subscribe to _INBOX.>" if what == "subscription" else f"publish to {question.subject}"
-                question.refused = f"the user may not {right}"
+            if self._deaf or question.subject.lower() == subject:
+                question.refused = _DEAF if self._deaf else f"the user may not publish to {question.subject}"
                 question.end()
 
     @override
