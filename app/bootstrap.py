@@ -85,10 +85,7 @@ def _lifespan(
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         try:
-            if configuration.database.is_sqlite:
-                await database.upgrade()
-            else:
-                await database.require_head()
+            await _prepare(configuration, database)
             await start_all(services)
             try:
                 yield
@@ -107,6 +104,7 @@ async def serve(configuration: Configuration, *, extra: Sequence[Service] = (), 
         AddressTaken: the address is in use or not ours.
         StorageError: the database cannot be used; on PostgreSQL also when `signalbox migrate` was not run.
     """
+    await _usable(configuration)
     listener = _listen(configuration.server)
     built = build(configuration, extra=extra, demo=demo)
     server = uvicorn.Server(
@@ -128,6 +126,22 @@ async def serve(configuration: Configuration, *, extra: Sequence[Service] = (), 
     host, port = listener.getsockname()[:2]
     print(f"Signalbox is on http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)  # noqa: T201 - for who started it
     await server.serve(sockets=[listener])
+
+
+async def _prepare(configuration: Configuration, database: Database) -> None:
+    if configuration.database.is_sqlite:
+        await database.upgrade()
+    else:
+        await database.require_head()
+
+
+async def _usable(configuration: Configuration) -> None:
+    """Prepare the database before anything is served: a fault then ends as a sentence, not inside the server's start."""
+    database = Database(configuration.database)
+    try:
+        await _prepare(configuration, database)
+    finally:
+        await database.close()
 
 
 def _listen(settings: ServerSettings) -> socket.socket:

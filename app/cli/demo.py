@@ -3,6 +3,7 @@
 import asyncio
 
 import click
+from typing_extensions import override
 
 from app.brokers.model import Kind
 from app.demo.run import run
@@ -15,6 +16,7 @@ class Kinds(click.ParamType[tuple[Kind, ...]]):
 
     name = "kafka,rabbitmq,sqs"
 
+    @override
     def convert(
         self, value: str | tuple[Kind, ...], param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[Kind, ...]:
