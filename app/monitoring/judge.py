@@ -16,6 +16,8 @@ INTERVALS_STILL = 3
 APPROXIMATE_SLACK = 0.1  # how much of an approximate count is noise
 SLACK_MESSAGES = 10
 TREND_READINGS = 3
+EMPTIED_BY_READING = frozenset(("workqueue", "interest"))  # there the oldest kept position follows the readers
+STEADY_NOISE = 0.05  # two rates closer than this are alike
 
 RANK: dict[Status, int] = {status: rank for rank, status in enumerate(Status)}
 _SINCE_IS_A_FACT = frozenset((Status.STALLED, Status.STOPPED, Status.HELD_BACK, Status.REWOUND))
@@ -225,11 +227,11 @@ def _unreadable(row: Row, now: float) -> Verdict | None:
 
 def _losing(row: Row, limits: Thresholds, now: float) -> Verdict | None:
     """Say when retention reaches the first unread message, if that is within a day."""
-    if row.lag <= 0:
+    if row.lag <= 0 or _young(row, limits):
         return None
     if UNKNOWN < row.settled < row.start < row.arrived:
         return Verdict(status=Status.WILL_LOSE_DATA, since=now, reason=Reason.LOST_ALREADY)
-    left, reason = _left_by_age(row, limits), Reason.BY_AGE
+    left, reason = _left_by_age(row), Reason.BY_AGE
     pushed = _left_by_start(row)
     if pushed is not None and (left is None or pushed < left):
         left, reason = pushed, Reason.BY_COUNT
@@ -238,7 +240,7 @@ def _losing(row: Row, limits: Thresholds, now: float) -> Verdict | None:
     return Verdict(status=Status.WILL_LOSE_DATA, since=now, until=now + left if left > 0 else None, reason=reason)
 
 
-def _left_by_age(row: Row, limits: Thresholds) -> float | None:
+def _left_by_age(row: Row) -> float | None:
     """Return the seconds until the position is as old as messages are kept.
 
     The position moves through `speed` seconds of what was written in each second: messages read a second, over how densely
@@ -248,8 +250,6 @@ def _left_by_age(row: Row, limits: Thresholds) -> float | None:
     lag = row.time_lag
     if age is None or lag is None or lag.method not in (Method.MEASURED, Method.INTERPOLATED):
         return None
-    if lag.seconds < limits.ok_below_s:
-        return None
     if row.rate_out is None:
         return None
     speed = row.rate_out * lag.seconds / row.lag
@@ -258,10 +258,13 @@ def _left_by_age(row: Row, limits: Thresholds) -> float | None:
 
 def _left_by_start(row: Row) -> float | None:
     """Return the seconds until the oldest kept position overtakes the group's."""
+    kept = row.retention
+    if kept is None or (kept.messages is None and kept.size_bytes is None) or kept.policy in EMPTIED_BY_READING:
+        return None
     if row.start_rate is None or row.rate_out is None or UNKNOWN in (row.start, row.settled):
         return None
     closing = row.start_rate - row.rate_out
-    return (row.settled - row.start) / closing if closing > 0 else None
+    return (row.settled - row.start) / closing if closing > STEADY_NOISE * row.start_rate else None
 
 
 def _standing(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict | None:

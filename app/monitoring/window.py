@@ -128,7 +128,8 @@ class Window:
         minute = self._minute()
         if not minute:
             return None, None
-        base, last = minute[0], self.newest
+        last = self.newest
+        base = next((r for r in minute[:-1] if r.whole), minute[0])
         if base.whole and last.whole:
             return columns.mean(sum(last.arrived) - sum(base.arrived), last.read_at - base.read_at), columns.mean(
                 sum(last.settled) - sum(base.settled), last.asked_at - base.asked_at

@@ -1,0 +1,412 @@
+"""Every status of design 3.2, each from readings that prove it, and from ones that look like it and do not."""
+
+import pytest
+
+from app.brokers.model import UNKNOWN, Destination, Group, GroupState, OldestUnread, Retention, Why
+from app.monitoring.judge import Thresholds
+from app.monitoring.model import Method, Reason, Status
+from tests.unit.monitoring.readings import T0, Watched, group, positions, topic
+
+HOUR_S = 3600.0
+
+
+def lossy(age_s: float) -> dict[str, Destination]:
+    return {"orders": topic([0], retention=Retention(age_s=age_s, policy="delete"))}
+
+
+def test_a_group_that_reads_as_fast_as_it_comes_is_ok() -> None:
+    view = Watched().flow(60, settled=90, arrived=100, out=50, into=50)
+    assert view.verdict.status is Status.OK
+    assert view.flow.rate_in == pytest.approx(50)
+    assert view.flow.rate_out == pytest.approx(50)
+    assert view.flow.time_lag is not None
+    assert view.flow.time_lag.method is Method.INTERPOLATED
+    assert view.flow.time_lag.seconds == pytest.approx(0.2, abs=0.1)
+
+
+def test_a_group_that_lags_but_gains_is_catching_up_and_the_end_is_told() -> None:
+    watched = Watched()
+    view = watched.flow(120, settled=0, arrived=50_000, out=300, into=100)
+    assert view.verdict.status is Status.CATCHING_UP
+    left = (50_000 - 200 * 120) / 200
+    assert view.verdict.until == pytest.approx(watched.now + left, abs=5)
+    assert view.flow.drained_at == pytest.approx(watched.now + left, abs=5)
+
+
+def test_a_group_that_lags_and_loses_ground_is_behind() -> None:
+    view = Watched().flow(120, settled=0, arrived=50_000, out=90, into=100)
+    assert view.verdict.status is Status.BEHIND
+    assert view.verdict.until is None
+    assert view.flow.drained_at is None
+
+
+def test_members_and_lag_and_no_commit_for_a_minute_is_stalled() -> None:
+    watched = Watched()
+    watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+    settled = 1600
+    last_moved = watched.now
+    view = watched.flow(55, settled=settled, arrived=1600, out=0, into=10)
+    assert view.verdict.status is not Status.STALLED
+    view = watched.flow(20, settled=settled, arrived=2150, out=0, into=10)
+    assert view.verdict.status is Status.STALLED
+    assert view.verdict.since == pytest.approx(last_moved + 5, abs=5)
+    assert view.verdict.since_exact
+
+
+def test_a_group_that_was_idle_for_hours_is_not_stalled_by_its_first_new_message() -> None:
+    watched = Watched()
+    watched.flow(600, settled=1000, arrived=1000, out=0, into=0)
+    view = watched.flow(40, settled=1000, arrived=1001, out=0, into=0)
+    assert view.verdict.status is not Status.STALLED
+
+
+def test_thresholds_of_a_group_move_both_limits() -> None:
+    slow = Watched(limits=Thresholds(ok_below_s=600, stalled_after_s=900))
+    slow.flow(30, settled=1000, arrived=1000, out=10, into=10)
+    view = slow.flow(300, settled=1300, arrived=1300, out=0, into=10)
+    assert view.verdict.status is Status.OK
+    assert view.flow.time_lag is not None
+    assert view.flow.time_lag.seconds > 250
+
+
+def test_nobody_reads_and_messages_wait_is_stopped() -> None:
+    watched = Watched()
+    watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+    view = watched.flow(120, settled=1600, arrived=1600, out=0, into=10, state=GroupState.EMPTY, members=0)
+    assert view.verdict.status is Status.STOPPED
+    assert view.verdict.since_exact
+
+
+def test_an_empty_group_whose_commits_move_has_a_reader() -> None:
+    """A Kafka consumer by assign(): the broker says Empty for ever."""
+    view = Watched().flow(180, settled=0, arrived=50_000, out=100, into=200, state=GroupState.EMPTY, members=0)
+    assert view.verdict.status is Status.BEHIND
+
+
+def test_nobody_reads_and_nothing_waits_is_no_members() -> None:
+    view = Watched().flow(120, settled=70, arrived=70, out=0, into=0, state=GroupState.EMPTY, members=0)
+    assert view.verdict.status is Status.NO_MEMBERS
+
+
+def test_nobody_reads_a_batch_until_its_time_comes() -> None:
+    view = Watched(batch=True).flow(300, settled=1000, arrived=2000, out=0, into=10, state=GroupState.EMPTY, members=0)
+    assert view.verdict.status is Status.NO_MEMBERS
+    assert view.verdict.reason is Reason.BATCH
+    assert view.flow.lag == 4000
+
+
+def test_a_paused_consumer_is_stopped_and_says_so() -> None:
+    view = Watched().flow(120, settled=10, arrived=500, out=0, into=5, state=GroupState.PAUSED, members=None)
+    assert view.verdict.status is Status.STOPPED
+    assert view.verdict.reason is Reason.PAUSED
+
+
+def test_a_position_that_went_back_is_rewound_on_the_second_reading_and_for_ten_minutes() -> None:
+    watched = Watched()
+    watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+    once = watched.read(group(positions([200], [1650])))
+    assert once.verdict.status is Status.OK
+    assert once.flow.lag == 0, "one reading proves nothing: what was known stands"
+    view = watched.each(3, lambda _: group(positions([200], [1650])))
+    assert view.verdict.status is Status.REWOUND
+    assert view.flow.lag == 1450
+    view = watched.flow(580, settled=1650, arrived=1650, out=1, into=1)
+    assert view.verdict.status is Status.REWOUND
+    view = watched.flow(30, settled=2230, arrived=2230, out=1, into=1)
+    assert view.verdict.status is Status.OK
+
+
+def test_one_reading_that_went_back_and_came_again_is_forgotten() -> None:
+    """A server back from a pause tells old commits, with error 0, once."""
+    watched = Watched()
+    watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+    watched.read(group(positions([900], [1500])))
+    view = watched.flow(60, settled=1650, arrived=1650, out=10, into=10)
+    assert view.verdict.status is Status.OK
+    assert view.flow.rate_in == pytest.approx(10, rel=0.2)
+
+
+def test_an_end_that_went_back_is_another_log_and_never_a_negative_rate() -> None:
+    watched = Watched()
+    watched.flow(60, settled=100_000, arrived=100_000, out=100, into=100)
+    view = watched.each(3, lambda step: group(positions([50 + 10 * step], [50 + 10 * step])))
+    assert view.verdict.status is not Status.REWOUND
+    assert view.flow.rate_in is None or view.flow.rate_in >= 0
+    view = watched.flow(120, settled=80, arrived=80, out=2, into=2)
+    assert view.flow.rate_in == pytest.approx(2, rel=0.2)
+
+
+def test_a_reset_counter_of_a_queue_is_not_a_rewind() -> None:
+    watched = Watched(positional=False)
+    watched.flow(60, settled=5000, arrived=5000, out=10, into=10)
+    view = watched.each(4, lambda step: group(positions([50 * step], [50 * step], lag=[0])))
+    assert view.verdict.status is Status.OK
+    assert view.flow.rate_out == pytest.approx(10)
+
+
+def test_retention_that_comes_first_within_a_day_is_told_with_its_moment() -> None:
+    """The pictured case: 8 h 50 min behind of 12 h, the position moves 1 min in 20."""
+    watched = Watched(destinations=lossy(12 * HOUR_S))
+    behind_s, rate_in = 8 * HOUR_S + 50 * 60, 20.2
+    lag = int(behind_s * rate_in)
+    watched.flow(110, settled=1000, arrived=1000 + lag, out=1.0, into=rate_in)
+    watched.tracked.measure(
+        [OldestUnread(destination="orders", partition=0, at=watched.now - behind_s, exact=True)], watched.now
+    )
+    view = watched.flow(10, settled=1110, arrived=1000 + lag + int(110 * rate_in), out=1.0, into=rate_in)
+    assert view.flow.time_lag is not None
+    assert view.flow.time_lag.method is Method.MEASURED
+    assert view.verdict.status is Status.WILL_LOSE_DATA
+    assert view.verdict.reason is Reason.BY_AGE
+    assert view.verdict.until is not None
+    assert view.verdict.until - watched.now == pytest.approx(3 * HOUR_S + 20 * 60, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("age_h", "out", "loses"),
+    [(12, 0.0, True), (12, 19.9, False), (12, 30.0, False), (72, 0.0, False), (30, 0.0, True)],
+)
+def test_data_is_lost_only_if_the_position_ages_past_retention_within_a_day(
+    age_h: float, out: float, loses: bool
+) -> None:
+    watched = Watched(destinations=lossy(age_h * HOUR_S))
+    behind_s = 8 * HOUR_S
+    lag = int(behind_s * 20)
+    watched.flow(60, settled=0, arrived=lag, out=out, into=20)
+    oldest = OldestUnread(destination="orders", partition=0, at=watched.now - behind_s, exact=True)
+    watched.tracked.measure([oldest], watched.now)
+    view = watched.flow(15, settled=int(60 * out), arrived=lag + 1200, out=out, into=20)
+    assert (view.verdict.status is Status.WILL_LOSE_DATA) is loses
+
+
+def test_what_is_dead_lettered_or_compacted_is_not_lost_by_age() -> None:
+    for kept in (
+        topic([0], retention=Retention(age_s=60.0, policy="compact")),
+        Destination(
+            name="orders",
+            kind="classic queue",
+            identity="orders",
+            partitions=None,
+            retention=Retention(age_s=600.0),
+            dead_letters_to="orders.dead",
+        ),
+    ):
+        watched = Watched(destinations={"orders": kept})
+        watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+        view = watched.flow(300, settled=1600, arrived=1600, out=0, into=10)
+        assert view.verdict.status is Status.STALLED
+
+
+def test_a_position_before_the_start_has_lost_and_says_how_much() -> None:
+    watched = Watched()
+    view = watched.each(20, lambda step: group(positions([10], [100 + step], start=[60])))
+    assert view.verdict.status is Status.WILL_LOSE_DATA
+    assert view.verdict.reason is Reason.LOST_ALREADY
+    assert view.verdict.lost == 50
+    assert view.verdict.until is None
+
+
+def test_a_stream_at_its_limit_pushes_out_what_a_slow_reader_has_not_read() -> None:
+    limits = {"orders": topic([0], retention=Retention(messages=10_000, policy="limits"))}
+    watched = Watched(destinations=limits)
+
+    def told(step: int) -> Group:
+        end = 20_000 + step * 500
+        return group(positions([25_000 + step * 50], [end + 10_000], start=[end]))
+
+    view = watched.each(9, told)
+    assert view.verdict.status is Status.WILL_LOSE_DATA
+    assert view.verdict.reason is Reason.BY_COUNT
+    assert view.verdict.until is not None
+    room = (25_000 + 8 * 50) - (20_000 + 8 * 500)
+    assert view.verdict.until - watched.now == pytest.approx(room / 90, rel=0.05)
+
+
+def test_an_open_transaction_holds_back_and_is_not_called_stalled() -> None:
+    watched = Watched()
+    view = watched.each(30, lambda step: group(positions([103], [105 + step], lag=[2 + step], stable=[103])))
+    assert view.verdict.status is Status.HELD_BACK
+    assert view.verdict.hidden_since == T0
+
+
+@pytest.mark.parametrize(
+    ("why", "status"),
+    [
+        (Why.NEVER_COMMITTED, Status.NEVER_COMMITTED),
+        (Why.BEYOND_END, Status.BEYOND_END),
+        (Why.NOT_PERMITTED, Status.NOT_PERMITTED),
+        (Why.NO_LEADER, Status.UNKNOWN),
+        (Why.NO_ANSWER, Status.UNKNOWN),
+        (Why.NOT_REPORTED, Status.UNKNOWN),
+    ],
+)
+def test_a_partition_that_is_not_known_is_never_ok(why: Why, status: Status) -> None:
+    watched = Watched()
+    view = watched.each(3, lambda n: group(positions([n, UNKNOWN], [n, n], why=[Why.KNOWN, why])))
+    assert view.verdict.status is status
+    assert view.verdict.why is why
+    assert view.verdict.partition == 1
+    assert view.flow.lag_partial
+
+
+def test_a_group_that_may_not_be_seen_says_so() -> None:
+    view = Watched().read(group(positions([], []), why=Why.NOT_PERMITTED, members=None, state=GroupState.UNKNOWN))
+    assert view.verdict.status is Status.NOT_PERMITTED
+    assert view.flow.lag is None
+
+
+def test_a_rebalance_has_its_own_state_and_its_beginning() -> None:
+    watched = Watched()
+    watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+    begun = watched.now + 5
+    view = watched.flow(40, settled=1600, arrived=1600, out=0, into=10, state=GroupState.REBALANCING)
+    assert view.verdict.status is Status.REBALANCING
+    assert view.verdict.since == begun
+
+
+def test_a_rebalance_without_end_is_a_standstill() -> None:
+    watched = Watched()
+    watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+    view = watched.flow(400, settled=1600, arrived=1600, out=0, into=10, state=GroupState.REBALANCING)
+    assert view.verdict.status is Status.STALLED
+
+
+def test_a_history_that_is_too_short_says_unknown_and_is_then_believed_at_once() -> None:
+    watched = Watched()
+    view = watched.read(group(positions([0], [5000])))
+    assert view.verdict.status is Status.UNKNOWN
+    assert view.verdict.reason is Reason.SEEN_TOO_SHORTLY
+    watched.tracked.measure([OldestUnread(destination="orders", partition=0, at=T0 - 400, exact=True)], T0)
+    view = watched.read(group(positions([10], [5100])))
+    assert view.verdict.status is Status.BEHIND
+    assert not view.verdict.since_exact
+
+
+def test_a_status_changes_only_when_a_second_reading_says_the_same() -> None:
+    watched = Watched()
+    watched.flow(60, settled=70, arrived=70, out=0, into=0)
+    one = watched.read(group(positions([70], [70]), state=GroupState.EMPTY, members=0))
+    assert one.verdict.status is Status.OK
+    first_seen = watched.now
+    two = watched.read(group(positions([70], [70]), state=GroupState.EMPTY, members=0))
+    assert two.verdict.status is Status.NO_MEMBERS
+    assert two.verdict.since == first_seen
+    assert two.verdict.since_exact
+
+
+def test_a_status_that_flickers_is_not_shown() -> None:
+    watched = Watched()
+    watched.flow(60, settled=70, arrived=70, out=0, into=0)
+    for _ in range(5):
+        seen = watched.read(group(positions([70], [70]), state=GroupState.EMPTY, members=0)).verdict.status
+        assert seen is Status.OK
+        assert watched.read(group(positions([70], [70]))).verdict.status is Status.OK
+
+
+def test_a_group_is_its_dearest_partition_and_counts_the_alike() -> None:
+    watched = Watched()
+    view = watched.each(40, lambda n: group(positions([1000 + 50 * n, 500, 400, 1000 + 50 * n], [1000 + 50 * n] * 4)))
+    assert view.verdict.status is Status.STALLED
+    assert view.verdict.partition in (1, 2)
+    assert view.verdict.partitions_affected == 2
+    rows = watched.tracked.partitions()
+    assert [row.verdict.status for row in rows] == [Status.STALLED, Status.STALLED, Status.OK, Status.OK]
+    assert rows[0].flow.lag == 1000 + 50 * 39 - 400
+    assert {row.partition: row.member for row in rows}[0] == "settle-0"
+
+
+def test_a_clock_that_is_ahead_is_not_believed() -> None:
+    watched = Watched()
+    watched.flow(60, settled=0, arrived=5000, out=10, into=100)
+    before = watched.tracked.view
+    watched.tracked.measure(
+        [OldestUnread(destination="orders", partition=0, at=watched.now + 600, exact=True)], watched.now
+    )
+    view = watched.flow(5, settled=600, arrived=11_000, out=10, into=100)
+    assert before is not None
+    assert view.flow.time_lag is not None
+    assert view.flow.time_lag.method is Method.AT_LEAST
+    assert view.flow.time_lag.seconds >= 60
+
+
+def test_a_time_that_our_own_readings_disprove_is_not_believed() -> None:
+    """A record that was copied from elsewhere bears the time of its first life."""
+    watched = Watched()
+    watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+    watched.flow(40, settled=1600, arrived=1600, out=0, into=10)
+    watched.tracked.measure(
+        [OldestUnread(destination="orders", partition=0, at=watched.now - 86_400, exact=True)], watched.now
+    )
+    view = watched.flow(5, settled=1600, arrived=2000, out=0, into=10)
+    assert view.flow.time_lag is not None
+    assert view.flow.time_lag.method is Method.INTERPOLATED
+    assert view.flow.time_lag.seconds == pytest.approx(45, abs=6)
+
+
+def test_rates_are_unknown_after_a_gap_and_never_a_mean_over_it() -> None:
+    watched = Watched()
+    watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+    view = watched.read(group(positions([1600], [9000])), after_s=600)
+    assert view.flow.rate_in is None
+    assert view.flow.rate_out is None
+
+
+def test_a_late_answer_changes_nothing() -> None:
+    watched = Watched()
+    before = watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+    after = watched.read(group(positions([1200], [1300])), after_s=-20)
+    assert after is before
+
+
+def test_partitions_may_be_added_while_the_others_keep_their_history() -> None:
+    watched = Watched()
+    watched.each(12, lambda n: group(positions([1000 + 50 * n] * 2, [1000 + 50 * n] * 2)))
+    view = watched.each(3, lambda n: group(positions([*[1600 + 50 * n] * 2, n], [*[1600 + 50 * n] * 2, n])))
+    assert view.verdict.status is Status.OK
+    rates = {row.partition: row.flow.rate_in for row in watched.tracked.partitions()}
+    assert rates[0] == pytest.approx(10, rel=0.1)
+    assert rates[2] == pytest.approx(0.2, rel=0.1)
+
+
+def test_a_topic_made_anew_is_not_compared_with_the_old_one() -> None:
+    watched = Watched()
+    watched.flow(60, settled=5000, arrived=5000, out=10, into=10)
+    watched.tracked.window.forget_destination("orders")
+    view = watched.flow(10, settled=0, arrived=3, out=0, into=1)
+    assert view.verdict.status is not Status.REWOUND
+    assert view.flow.rate_in is None or 0 <= view.flow.rate_in <= 1
+
+
+class TestCountsOnly:
+    """SQS, share groups, RabbitMQ without statistics: a count, and nothing else."""
+
+    def read(self, lags: list[int], *, in_flight: int | None = 3) -> Watched:
+        watched = Watched(positional=False, every_s=30.0)
+        for lag in lags:
+            told = positions([UNKNOWN], [UNKNOWN], lag=[lag])
+            watched.read(group(told, state=GroupState.UNKNOWN, members=None, approximate=True, in_flight=in_flight))
+        return watched
+
+    def verdict(self, lags: list[int], *, in_flight: int | None = 3) -> tuple[Status, Reason | None]:
+        view = self.read(lags, in_flight=in_flight).tracked.view
+        assert view is not None
+        assert view.flow.time_lag is None
+        assert view.flow.rate_in is None
+        assert view.flow.drained_at is None
+        assert view.verdict.until is None
+        return view.verdict.status, view.verdict.reason
+
+    def test_too_few_readings_say_unknown(self) -> None:
+        assert self.verdict([200, 210]) == (Status.UNKNOWN, Reason.SEEN_TOO_SHORTLY)
+
+    def test_a_count_that_stands_is_ok(self) -> None:
+        assert self.verdict([212, 210, 214, 211]) == (Status.OK, Reason.COUNT_ONLY)
+
+    def test_a_count_that_falls_is_ok_and_never_catching_up(self) -> None:
+        assert self.verdict([9000, 7000, 4000, 1000]) == (Status.OK, Reason.COUNT_ONLY)
+
+    def test_a_count_that_grows_is_behind(self) -> None:
+        assert self.verdict([200, 300, 400, 500, 600]) == (Status.BEHIND, Reason.COUNT_ONLY)
+
+    def test_a_count_that_stands_while_nothing_is_taken_is_behind(self) -> None:
+        assert self.verdict([50, 50, 50, 50], in_flight=0) == (Status.BEHIND, Reason.NOTHING_TAKEN)
