@@ -17,8 +17,8 @@ from app.servers.postgres import postgres_server
 from app.storage.engine import Database
 from app.storage.errors import StorageError
 from app.storage.settings import DatabaseSettings
-from tests.connected.test_series_history import BUDGET, Time, feed, known, saved, until
 from tests.support.database import settings
+from tests.support.history import BUDGET, Time, feed, known, saved, until
 
 FLUSH_S = 0.25
 

@@ -8,25 +8,13 @@ import pytest
 from sqlalchemy import text
 
 from app.monitoring import series as module
-from app.monitoring.model import Points
 from app.monitoring.series import Series, destination_key
 from app.monitoring.store import HistoryStore
 from app.storage.engine import Database
+from tests.support.history import BUDGET, START, Time, feed, known, saved, until
 from tests.support.waiting import eventually
 
-START = 1_790_000_000.0 - 1_790_000_000 % 3600 + 1200  # 20 min past an hour
-BUDGET = 64 * 1024**2
 Begin = Callable[[], Awaitable[Series]]
-
-
-class Time:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -50,35 +38,6 @@ async def begin(database: Database, time: Time) -> AsyncIterator[Begin]:
     yield start
     for one in begun:
         await one.stop()
-
-
-async def until(so: Callable[[], bool]) -> None:
-    async def check() -> None:
-        assert so()
-
-    await eventually(check, within_s=20, every_s=0.01)
-
-
-async def saved(series: Series, time: Time) -> None:
-    """Wait until all that was added is saved and packed."""
-    now = time.now
-    for turn in range(1, 4):
-        time.now = now + turn / 1000
-        await until(lambda: (series.usage().saved_at or 0) >= time.now)
-    time.now = now
-
-
-def feed(series: Series, time: Time, seconds: int, *, every: int = 5, name: str = "payments") -> None:
-    """Read a group that gets 20 messages a second and settles 15 of them."""
-    for _ in range(0, seconds, every):
-        time.now += every
-        passed = int(time.now - START)
-        arrived, settled = 1_000_000 + 20 * passed, 900_000 + 15 * passed
-        series.add("prod", name, time.now, lag=arrived - settled, arrived=arrived, settled=settled, interval_s=every)
-
-
-def known(points: Points) -> list[tuple[float, float]]:
-    return [(at, lag) for at, lag in zip(points.at, points.lag, strict=True) if lag is not None]
 
 
 async def test_what_was_read_is_there_after_a_restart_and_the_stop_between_is_a_gap(begin: Begin, time: Time) -> None:
