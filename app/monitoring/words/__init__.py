@@ -10,6 +10,7 @@ from app.monitoring.words.connections import (
 )
 from app.monitoring.words.destinations import destination_reason, destination_sentence
 from app.monitoring.words.groups import group_reason, group_sentence, partition_reason, status_text
+from app.monitoring.words.lists import connections_sentence, destinations_sentence
 from app.monitoring.words.spans import Span, mark, plain, tone
 
 __all__ = [
@@ -17,8 +18,10 @@ __all__ = [
     "change_text",
     "connection_reason",
     "connection_sentence",
+    "connections_sentence",
     "destination_reason",
     "destination_sentence",
+    "destinations_sentence",
     "group_reason",
     "group_sentence",
     "link_text",

@@ -1,0 +1,40 @@
+"""The lines of "What changed"."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from app.monitoring import words
+from app.monitoring.model import Change
+from app.monitoring.words import Span
+from app.web import urls
+from app.web.monitoring.glance import Glance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRow:
+    at: float
+    mark: str
+    tone: str
+    text: tuple[Span, ...]
+    href: str
+    connection: str
+
+
+def change_rows(glance: Glance, changes: Iterable[Change]) -> tuple[ChangeRow, ...]:
+    return tuple(
+        ChangeRow(
+            at=change.at,
+            mark=words.mark(change.after),
+            tone=words.tone(change.after),
+            text=words.change_text(change),
+            href=_href(change),
+            connection="" if change.group is None or len(glance.links) == 1 else change.connection,
+        )
+        for change in changes
+    )
+
+
+def _href(change: Change) -> str:
+    if change.group is None:
+        return urls.connection(change.connection)
+    return urls.group(change.connection, change.group)

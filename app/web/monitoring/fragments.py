@@ -1,0 +1,102 @@
+"""What of these pages stays live: each fragment is the partial that the page includes, with the same context."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from app.monitoring import keys
+from app.monitoring.model import ConnectionView, DestinationView, GroupView, Points
+from app.monitoring.service import Monitor
+from app.web.live.registry import Fragment, Parts, Registry
+from app.web.monitoring.connection_list import connection_row, connections_head
+from app.web.monitoring.connection_page import connection_head, health
+from app.web.monitoring.destination_page import destination_head, part_table
+from app.web.monitoring.destination_rows import destination_row
+from app.web.monitoring.glance import Glance, glance
+from app.web.monitoring.group_page import group_head, track
+from app.web.monitoring.heads import destinations_head, groups_head
+from app.web.monitoring.members import members
+from app.web.monitoring.needs import needs
+from app.web.monitoring.overview import bank_head, bank_tail, head
+from app.web.monitoring.partition_rows import partition_table
+from app.web.monitoring.rows import group_row
+
+POINTS_WINDOW_S = 3600
+View = TypeVar("View")
+
+OF_EVERYTHING: dict[str, tuple[str, Callable[[Glance], object]]] = {
+    "overview/head": ("overview/_head.html", head),
+    "overview/needs": ("overview/_needs.html", needs),
+    "groups/sentence": ("lists/_verdict.html", groups_head),
+    "destinations/sentence": ("lists/_verdict.html", destinations_head),
+    "connections/sentence": ("lists/_verdict.html", connections_head),
+}
+OF_CONNECTION: dict[str, tuple[str, Callable[[Glance, ConnectionView], object]]] = {
+    "overview/connection": ("overview/_connection.html", bank_head),
+    "overview/rest": ("overview/_rest.html", bank_tail),
+    "connections/row": ("connections/_row.html", connection_row),
+    "connections/head": ("connections/_head.html", connection_head),
+    "connections/health": ("connections/_health.html", lambda _, c: health(c)),
+}
+OF_GROUP: dict[str, tuple[str, Callable[[Glance, GroupView], object]]] = {
+    "overview/group": ("overview/_group.html", group_row),
+    "groups/row": ("groups/_row.html", group_row),
+    "groups/short": ("groups/_short.html", group_row),
+    "groups/head": ("groups/_head.html", group_head),
+    "groups/track": ("groups/_track.html", lambda s, g: track(s, g, s.partitions(g))),
+    "groups/partitions": (
+        "groups/_partitions.html",
+        lambda s, g: partition_table(g, s.partitions(g), s.now),
+    ),
+    "groups/members": ("groups/_members.html", lambda s, g: members(g, s.partitions(g))),
+}
+OF_DESTINATION: dict[str, tuple[str, Callable[[Glance, DestinationView], object]]] = {
+    "destinations/row": ("destinations/_row.html", destination_row),
+    "destinations/short": ("destinations/_short.html", destination_row),
+    "destinations/head": ("destinations/_head.html", destination_head),
+    "destinations/partitions": ("destinations/_partitions.html", part_table),
+}
+
+
+def register(registry: Registry, monitor: Monitor) -> None:
+    """Register every fragment, every list that announces its changes, and the points of groups' charts."""
+    for name, (template, draw) in OF_EVERYTHING.items():
+        registry.add(
+            Fragment(name=name, key_prefix=keys.OVERVIEW, template=template, context=_everything(monitor, draw))
+        )
+    _add(registry, monitor, "connection", OF_CONNECTION, lambda parts: monitor.connection(*parts))
+    _add(registry, monitor, "group", OF_GROUP, lambda parts: monitor.group(*parts))
+    _add(registry, monitor, "destination", OF_DESTINATION, lambda parts: monitor.destination(*parts))
+    for key in (keys.GROUPS, keys.DESTINATIONS, keys.CONNECTIONS):
+        registry.add_list(key)
+
+    async def points(parts: Parts, since: float | None) -> Points:
+        connection, name = parts
+        return await monitor.points(connection, name, POINTS_WINDOW_S, since=since)
+
+    registry.add_points(key_prefix="group", points=points)
+
+
+def _everything(monitor: Monitor, draw: Callable[[Glance], object]) -> Callable[[Parts], object]:
+    return lambda _: draw(glance(monitor))
+
+
+def _add(
+    registry: Registry,
+    monitor: Monitor,
+    prefix: str,
+    fragments: dict[str, tuple[str, Callable[[Glance, View], object]]],
+    find: Callable[[Parts], View | None],
+) -> None:
+    for name, (template, draw) in fragments.items():
+        context = _of_one(monitor, find, draw)
+        registry.add(Fragment(name=name, key_prefix=prefix, template=template, context=context))
+
+
+def _of_one(
+    monitor: Monitor, find: Callable[[Parts], View | None], draw: Callable[[Glance, View], object]
+) -> Callable[[Parts], object | None]:
+    def context(parts: Parts) -> object | None:
+        view = find(parts)
+        return None if view is None else draw(glance(monitor), view)
+
+    return context

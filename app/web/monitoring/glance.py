@@ -1,0 +1,43 @@
+"""What a page is drawn from: the monitor's views, and now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from app.monitoring.model import ConnectionView, GroupView, Link, PartitionView
+from app.monitoring.service import Monitor
+
+STALE_INTERVALS = 3  # older than this many reading intervals is drawn as what was so then
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """One moment's view of everything. Made per answer; asks nobody."""
+
+    monitor: Monitor
+    now: float
+    links: Mapping[str, ConnectionView]
+    _partitions: dict[tuple[str, str], tuple[PartitionView, ...]] = field(default_factory=dict)
+
+    def unseen(self, connection: str) -> bool:
+        """Say whether nothing is known just now of what is on this connection."""
+        view = self.links.get(connection)
+        return view is not None and view.link in {Link.DOWN, Link.CONNECTING}
+
+    def stale(self, connection: str, read_at: float, interval_s: float) -> bool:
+        view = self.links.get(connection)
+        is_stale = view is not None and view.link is Link.STALE
+        return is_stale or self.now - read_at > STALE_INTERVALS * interval_s
+
+    def stale_group(self, group: GroupView) -> bool:
+        return self.stale(group.connection, group.read_at, group.interval_s)
+
+    def partitions(self, group: GroupView) -> tuple[PartitionView, ...]:
+        """Return a group's partitions, judged once for all parts of a page: judging costs."""
+        key = (group.connection, group.name)
+        if key not in self._partitions:
+            self._partitions[key] = self.monitor.partitions(*key)
+        return self._partitions[key]
+
+
+def glance(monitor: Monitor) -> Glance:
+    return Glance(monitor, monitor.now(), {view.name: view for view in monitor.connections()})

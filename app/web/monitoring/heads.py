@@ -1,0 +1,32 @@
+"""The sentence at the head of each list."""
+
+from app.monitoring import keys, words
+from app.monitoring.model import Link
+from app.monitoring.words import Span
+from app.web.monitoring.glance import Glance
+from app.web.monitoring.parts import Verdict
+from app.web.monitoring.rows import plural
+
+
+def groups_head(glance: Glance) -> Verdict:
+    views, groups = list(glance.links.values()), glance.monitor.groups()
+    return Verdict(
+        key=keys.OVERVIEW,
+        fragment="groups/sentence",
+        sentence=words.overview_sentence(views, groups, glance.now),
+        why=words.overview_reason(views, groups, glance.now),
+    )
+
+
+def destinations_head(glance: Glance) -> Verdict:
+    unseen = [view for view in glance.links.values() if view.link is Link.DOWN and view.destinations]
+    hidden = sum(view.hidden for view in glance.links.values())
+    told = [f"{plural(view.destinations, 'destination')} of {view.name} unknown while it is down." for view in unseen]
+    if hidden:
+        told.append(f"{plural(hidden, 'internal or excluded thing')} left out.")
+    return Verdict(
+        key=keys.OVERVIEW,
+        fragment="destinations/sentence",
+        sentence=words.destinations_sentence(glance.monitor.destinations(), glance.now),
+        why=(Span(" ".join(told)),) if told else (),
+    )

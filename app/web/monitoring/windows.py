@@ -1,0 +1,76 @@
+"""The charts of a group's page: which window, which series, and what they show in a sentence."""
+
+from dataclasses import dataclass
+
+from app.kernel import figures
+from app.monitoring import keys
+from app.monitoring.model import GroupView, Points
+from app.web import urls
+from app.web.monitoring.asked import WINDOWS
+
+HEADS = {"1h": "Last hour", "6h": "Last 6 hours", "24h": "Last 24 hours", "7d": "Last 7 days"}
+SHORT = {"1h": "1 h", "6h": "6 h", "24h": "24 h", "7d": "7 d"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    words: str
+    href: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One series of a chart: the column of the history it shows, its legend, its colour."""
+
+    name: str
+    label: str
+    tone: str
+    fill: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """The two plots on one time axis."""
+
+    head: str
+    tabs: tuple[Tab, ...]
+    watch: str
+    history: str
+    window_s: int
+    lag: tuple[Curve, ...]
+    rates: tuple[Curve, ...]
+    lag_words: str
+    rate_words: str
+
+
+def group_charts(view: GroupView, window: str, history: Points) -> Chart:
+    return Chart(
+        head=HEADS[window],
+        tabs=tuple(
+            Tab(
+                SHORT[word],
+                urls.group(view.connection, view.name, window=None if word == "1h" else word),
+                word == window,
+            )
+            for word in WINDOWS
+        ),
+        watch=keys.group(view.connection, view.name),
+        history=urls.history(view.connection, view.name, window=window),
+        window_s=WINDOWS[window],
+        lag=(Curve("lag", "Lag, messages", "ink", fill=True),),
+        rates=(
+            Curve("rate_in", "In, messages a second", "quiet", fill=False),
+            Curve("rate_out", "Out, messages a second", "accent", fill=True),
+        ),
+        lag_words=_words("Lag", history.lag, window, " messages"),
+        rate_words=f"{_words('In', history.rate_in, window, ' a second')}; {_words('out', history.rate_out, window, ' a second')}",
+    )
+
+
+def _words(what: str, values: list[float | None], window: str, unit: str) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return f"{what} over the {HEADS[window].lower()}: nothing is known"
+    first, last, top = (figures.count(v) for v in (known[0], known[-1], max(known)))
+    return f"{what} over the {HEADS[window].lower()}: from {first} to {last}{unit}, at most {top}"
