@@ -1,0 +1,98 @@
+"""Every page at 1440 and 390 px, light and dark, from the running demo: `make screenshots`, then look at screenshots/.
+
+SCREENSHOTS_WITH=kafka,rabbitmq,sqs adds brokers; SCREENSHOTS_AFTER_S is how long the shop trades first.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+from playwright.async_api import Browser, async_playwright
+
+from app.servers.process import ServerProcess, free_port
+from app.web import urls
+from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.support.serving import COMMAND
+
+FOLDER = Path("screenshots")
+WIDTHS = {1440: 900, 390: 844}
+AFTER_S = float(os.environ.get("SCREENSHOTS_AFTER_S", "200"))  # a wave, and a reader that has stopped
+WITH = os.environ.get("SCREENSHOTS_WITH", "")
+
+
+@asynccontextmanager
+async def demo() -> AsyncIterator[str]:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+
+    async def ready() -> bool:
+        try:
+            async with httpx.AsyncClient(timeout=1.0) as client:
+                return (await client.get(f"{url}/health/live")).is_success
+        except httpx.HTTPError:
+            return False
+
+    argv = [str(COMMAND), "demo", "--port", str(port), *(["--with", WITH] if WITH else [])]
+    process = ServerProcess(
+        name="demo", argv=argv, folder=Path.cwd() / ".cache" / "screenshots", ready=ready, start_wait_s=120
+    )
+    try:
+        await process.start()
+        yield url
+    finally:
+        await process.stop()
+
+
+async def pages(url: str) -> dict[str, str]:
+    """Return the address of every page: lists, and the first of each thing per connection."""
+    found = {
+        "overview": urls.overview(),
+        "groups": urls.groups(),
+        "destinations": urls.destinations(),
+        "connections": urls.connections(),
+        "not-found": urls.group("nobody", "none"),
+    }
+    async with httpx.AsyncClient(base_url=url) as client:
+        groups = (await client.get("/api/v1/groups")).json()["items"]
+        destinations = (await client.get("/api/v1/destinations")).json()["items"]
+    for row in groups:
+        found[f"group-{row['connection']}-{row['name'].replace('/', '-')}"] = urls.group(row["connection"], row["name"])
+    for row in destinations:
+        found[f"destination-{row['connection']}-{row['name']}"] = urls.destination(row["connection"], row["name"])
+        found[f"connection-{row['connection']}"] = urls.connection(row["connection"])
+    return found
+
+
+async def shoot(browser: Browser, url: str, name: str, address: str) -> None:
+    for width, height in WIDTHS.items():
+        for scheme in ("light", "dark"):
+            context = await browser.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme="light" if scheme == "light" else "dark",
+                device_scale_factor=1,
+            )
+            page = await context.new_page()
+            await page.goto(url + address)
+            await page.locator("body").wait_for()
+            await page.wait_for_load_state("load")
+            await page.screenshot(path=FOLDER / f"{name}-{width}-{scheme}.png", full_page=True)
+            await context.close()
+
+
+async def main() -> None:
+    await asyncio.to_thread(FOLDER.mkdir, exist_ok=True)
+    async with demo() as url, async_playwright() as playwright:
+        print(f"the shop trades for {AFTER_S:.0f} s first")
+        await asyncio.sleep(AFTER_S)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        for name, address in (await pages(url)).items():
+            await shoot(browser, url, name, address)
+            print(f"{name}: {address}")
+        await browser.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
