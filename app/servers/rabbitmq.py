@@ -242,7 +242,7 @@ class RabbitServer:
         """Definitions are loaded after the listeners stand in some versions: ask until the administrator is there."""
         address = self.address(number)
         if address.management_url is None:
-            return True
+            return await _speaks_amqp(address.port) if self.options.tls is None else True
         verify = _context(self.options.tls) if self.options.tls else True
         try:
             async with httpx.AsyncClient(auth=(self.user, self.password), verify=verify, timeout=1.0) as client:
@@ -314,6 +314,19 @@ def _context(tls: RabbitTls) -> ssl.SSLContext:
     if tls.demand:
         context.load_cert_chain(tls.certificate, tls.key)  # the server's own: it is of the same CA
     return context
+
+
+async def _speaks_amqp(port: int) -> bool:
+    """Version 4 accepts connections some time before it answers them."""
+    try:
+        async with asyncio.timeout(1.0):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"AMQP\x00\x00\x09\x01")
+            answered = await reader.read(1)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return answered == b"\x01"  # a method frame: Connection.Start
 
 
 def _write(file: Path, text: str, mode: int = 0o600) -> None:

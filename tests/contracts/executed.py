@@ -6,6 +6,9 @@ An adapter "rabbitmq-4.0" lives in test_rabbitmq.py. One row per adapter and ser
 EXECUTED = {
     "kafka": 29,
     "nats": 29,
+    "rabbitmq-3.10": 28,
+    "rabbitmq-4.0": 28,
+    "rabbitmq-4.0-quorum": 28,
     "sqs-elasticmq": 28,
     "sqs-moto": 28,
 }

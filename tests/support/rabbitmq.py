@@ -1,0 +1,82 @@
+"""RabbitMQ for tests: one node of each version for the whole run, its statistics emitted each second instead of each five."""
+
+import json
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.brokers.rabbitmq.settings import RabbitSettings
+from app.servers.rabbitmq import DEBIAN_13, INSTALLED, RabbitAddress, RabbitOptions, RabbitServer
+from tests.support.servers import ran_against, wanted_here
+
+QUICK = {"collect_statistics_interval": "1000"}
+QUICK_QUORUM = "-rabbit quorum_tick_interval 1000"
+
+
+@pytest.fixture(scope="session")
+async def rabbitmq_3(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitServer]:
+    """The node of this run of Debian 12's version. A test that stops, kills or pauses a node starts its own."""
+    wanted_here("rabbitmq")
+    async for server in _started(tmp_path_factory.mktemp("rabbitmq-3"), INSTALLED, "Debian's package"):
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def rabbitmq_4(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitServer]:
+    """The same of Debian 13's version."""
+    wanted_here("rabbitmq-4.0")
+    async for server in _started(
+        tmp_path_factory.mktemp("rabbitmq-4"), DEBIAN_13, "Debian 13's package by debootstrap"
+    ):
+        yield server
+
+
+async def _started(folder: Path, version: str, origin: str) -> AsyncIterator[RabbitServer]:
+    options = RabbitOptions(version=version, vhosts=("/", "second", "a/b%c"), settings=QUICK, erlang=QUICK_QUORUM)
+    server = RabbitServer(folder, options)
+    await server.start()
+    try:
+        overview = await management(server, "/api/overview")
+        assert isinstance(overview, dict)
+        ran_against("RabbitMQ", str(overview["rabbitmq_version"]), origin)
+        yield server
+    finally:
+        await server.kill()
+
+
+def rabbit_settings(address: RabbitAddress, **overrides: object) -> RabbitSettings:
+    """Settings that reach this broker with its own login."""
+    fields: dict[str, object] = {
+        "name": "rabbitmq-test",
+        "kind": "rabbitmq",
+        "host": address.host,
+        "port": address.port,
+        "user": address.user,
+        "password": address.password,
+        "management_url": address.management_url,
+        "tls": address.tls,
+    }
+    return RabbitSettings.model_validate(fields | overrides)
+
+
+async def management(server: RabbitServer, path: str, *, method: str = "GET", body: object = None) -> object:
+    """Ask the management API by a client of our own, not by the adapter's."""
+    address = server.address()
+    async with httpx.AsyncClient(auth=(address.user, address.password), timeout=10) as client:
+        answer = await client.request(method, f"{address.management_url}{path}", json=body)
+    assert answer.status_code < 300, answer.text
+    return answer.json() if answer.content else None
+
+
+async def listed(server: RabbitServer, vhost: str = "/", node: int = 0) -> dict[str, dict[str, object]]:
+    """What `rabbitmqctl list_queues` says, by queue."""
+    columns = ("name", "type", "messages_ready", "messages_unacknowledged", "messages", "consumers")
+    said = await server.ctl("-q", "list_queues", "-p", vhost, *columns, "--formatter", "json", node=node)
+    return {row["name"]: row for row in json.loads(said)}
+
+
+def unused(hint: str) -> str:
+    return f"{hint}-{secrets.token_hex(4)}"
