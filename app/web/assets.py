@@ -31,11 +31,11 @@ VENDORED: Mapping[str, str] = {  # name in static/vendor -> file in node_modules
     "LICENSE-overpass-mono.txt": "@fontsource-variable/overpass-mono/LICENSE",
 }
 TYPES: Mapping[str, str] = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css",
+    ".js": "text/javascript",
     ".svg": "image/svg+xml",
     ".woff2": "font/woff2",
-    ".txt": "text/plain; charset=utf-8",
+    ".txt": "text/plain",
 }
 COMPRESSED = frozenset({".css", ".js", ".svg", ".txt"})
 

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from app.kernel import figures
 from app.kernel.feed import Version
+from app.web import urls
 
 NAME_LENGTH_MAX = 249  # the longest a Kafka topic may be; longer ones are cut in the middle
 TITLE_LENGTH_MAX = 2000
@@ -77,7 +78,7 @@ def moment(at: float, now: float) -> Markup:
 
 def live(key: str, fragment: str, seen: Version) -> Markup:
     """Write the attributes by which the page keeps an element live: what it shows, drawn by which fragment, how new."""
-    return Markup('data-live="{}" data-fragment="{}" data-version="{}"').format(key, fragment, str(seen))
+    return Markup('data-live="{}" data-fragment="{}" data-version="{}"').format(urls.live_key(key), fragment, str(seen))
 
 
 def hx(nonce: str, *, get: str, target: str, swap: str = "outerHTML", push: bool = False, trigger: str = "") -> Markup:

@@ -5,7 +5,7 @@ A page template gets `page` (its own dataclass) and `shell` (what stands around 
 
 import inspect
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -25,7 +25,7 @@ from app.web.shell import Around, Crumb, Part, Section, Shell, shell_of
 __all__ = ["Crumb", "Part", "Renderer", "Section", "page", "partial_asked"]
 
 TEMPLATES = ROOT / "templates"
-HTML = "text/html; charset=utf-8"
+HTML = "text/html"
 VARY = "HX-Request, HX-Request-Type, Cookie"
 
 
@@ -42,7 +42,7 @@ class Renderer:
     """Draws templates. One per application."""
 
     def __init__(
-        self, *, assets: Assets, feed: Feed, clock: Clock, around: Callable[[], Around], templates: Path = TEMPLATES
+        self, *, assets: Assets, feed: Feed, clock: Clock, around: Callable[[], Around], templates: Sequence[Path]
     ) -> None:
         self.assets = assets
         self.feed = feed
@@ -117,7 +117,7 @@ def page(
     )
 
 
-def _environment(templates: Path, assets: Assets) -> jinja2.Environment:
+def _environment(templates: Sequence[Path], assets: Assets) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
         autoescape=True,

@@ -6,6 +6,7 @@ from typing import Any
 from litestar import MediaType, Request, Response, get
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from app.web import urls
 from app.web.assets import Assets
@@ -18,7 +19,7 @@ def static_route(assets: Assets) -> HTTPRouteHandler:
     """Return the route of static files. Only names read at start are served, so no path reaches the disk."""
 
     @get(f"{urls.STATIC}/{{build:str}}/{{path:path}}", include_in_schema=False, sync_to_thread=False)
-    def static(request: Request[Any, Any, Any], build: str, path: str) -> Response[bytes]:
+    def static(request: Request[Any, Any, Any], build: FromPath[str], path: FromPath[str]) -> Response[bytes]:
         asset = assets.files.get(path.removeprefix("/"))
         if asset is None:
             raise NotFoundException

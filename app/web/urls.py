@@ -18,6 +18,9 @@ OPENAPI = "/api/v1/openapi.json"
 
 _ONLY_DOTS = re.compile(r"~*\.{1,2}\Z")
 
+_NOT_AS_IT_IS = re.compile("[\\x00-\\x1f\\x7f%\\ud800-\\udfff]")  # what HTML or JSON would change or refuse
+_WRITTEN = re.compile("%([0-9A-F]{4})")
+
 Query = str | int | float | None
 
 
@@ -38,6 +41,16 @@ def name_of(routed_segment: str) -> str:
     """Return the name that `segment` wrote, from a segment of a path that `routed` made."""
     name = unquote(routed_segment)
     return name[1:] if name.startswith("~") and _ONLY_DOTS.match(name) else name
+
+
+def live_key(key: str) -> str:
+    """Write a feed key as pages hold and send it: any character survives HTML and JSON."""
+    return _NOT_AS_IT_IS.sub(lambda match: f"%{ord(match.group()):04X}", key)
+
+
+def key_of(written: str) -> str:
+    """Return the feed key that `live_key` wrote."""
+    return _WRITTEN.sub(lambda match: chr(int(match.group(1), 16)), written)
 
 
 def build(*names: str, **query: Query) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from app.kernel.feed import Feed, Version
+from app.web import urls
 from app.web.live.registry import CHANGED, POINTS, Registry, parts_of
 from app.web.rendering import Renderer
 
@@ -53,7 +54,7 @@ class Drawings:
 
     def _draw(self, key: str, name: str, version: Version) -> Drawing:
         if name == CHANGED:
-            return Drawing(version, msgspec.json.encode([key, name, str(version), ""]))
+            return Drawing(version, msgspec.json.encode([urls.live_key(key), name, str(version), ""]))
         fragment = self._registry.fragment(key, name)
         if fragment is None:
             raise KeyError(name)
@@ -65,7 +66,7 @@ class Drawings:
             fault = secrets.token_hex(3)
             log.exception("fault %s: fragment %s of %r could not be drawn", fault, name, key)
             return _broken(key, name, version, fault)
-        return Drawing(version, msgspec.json.encode([key, name, str(version), html]))
+        return Drawing(version, msgspec.json.encode([urls.live_key(key), name, str(version), html]))
 
     async def _points(self, key: str, since: float | None) -> Drawing:
         version = self._feed.version(key)
@@ -84,7 +85,9 @@ class Drawings:
             log.exception("fault %s: the points of %r could not be read", fault, key)
             return _broken(key, POINTS, version, fault)
         until = points.at[-1] if points.at else after
-        drawing = Drawing(version, msgspec.json.encode([key, POINTS, str(version), after, points]), until)
+        drawing = Drawing(
+            version, msgspec.json.encode([urls.live_key(key), POINTS, str(version), after, points]), until
+        )
         self._keep(key, POINTS, drawing)
         return drawing
 
@@ -100,4 +103,4 @@ class Drawings:
 
 
 def _broken(key: str, name: str, version: Version, fault: str) -> Drawing:
-    return Drawing(version, msgspec.json.encode([key, name, str(version), "", fault]))
+    return Drawing(version, msgspec.json.encode([urls.live_key(key), name, str(version), "", fault]))

@@ -14,6 +14,7 @@ from litestar import WebSocket
 
 from app.kernel.clock import Clock
 from app.kernel.feed import KEYS_PER_SUBSCRIBER_MAX, Feed, Version
+from app.web import urls
 from app.web.live.drawings import Drawings
 from app.web.live.registry import POINTS, Registry
 
@@ -103,7 +104,7 @@ class Viewer:
         if len(frame) > FRAME_BYTES_MAX or (isinstance(frame, str) and len(frame.encode()) > FRAME_BYTES_MAX):
             raise Refused(TOO_LARGE, f"a message may have {FRAME_BYTES_MAX} bytes")
         try:
-            asked = _decoder.decode(frame).watch
+            asked = [(urls.key_of(key), name, shown) for key, name, shown in _decoder.decode(frame).watch]
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             raise Refused(
                 REFUSED, f"expected watch: at most {KEYS_PER_SUBSCRIBER_MAX} of key, fragment, version"

@@ -1,0 +1,141 @@
+"""The web application: services in, one ASGI application out. The composition root and the tests both call `create_app`."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.middleware import ASGIMiddleware
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import ASGIApp, Receive, Scope, Send
+from typing_extensions import override
+
+from app.brokers.settings import ConnectionSettings
+from app.kernel.clock import Clock
+from app.kernel.feed import Feed
+from app.monitoring.series import Series
+from app.monitoring.service import Monitor
+from app.web import urls
+from app.web.assets import Assets, load
+from app.web.errors import handle
+from app.web.feature import Feature
+from app.web.guards import Guard
+from app.web.live.registry import Registry
+from app.web.live.socket import SOCKETS_PER_ADDRESS_MAX, live_route
+from app.web.live.viewer import DRAIN_MAX_S
+from app.web.monitoring.feature import MONITORING
+from app.web.rendering import TEMPLATES, Renderer
+from app.web.serving import health_routes, static_route
+from app.web.settings import ServerSettings
+from app.web.shell import VERSION, Around, Banner
+
+REQUEST_BYTES_MAX = 64 * 1024  # nothing is sent to Signalbox yet but addresses
+
+DEMO = Banner(
+    tone="motion", mark="m-running", strong="Demo:", text="a made-up shop; its messages and the lag are real."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the application is made of."""
+
+    monitor: Monitor
+    feed: Feed
+    series: Series
+    clock: Clock
+    settings: ServerSettings
+    connections: Sequence[ConnectionSettings]  # only name, kind and whether TLS is verified may be drawn
+    ready: Callable[[], Awaitable[bool]]
+    demo: bool
+    lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]]
+    features: Sequence[Feature] = (MONITORING,)
+    sockets_per_address: int = SOCKETS_PER_ADDRESS_MAX
+    drain_max_s: float = DRAIN_MAX_S
+    assets: Assets | None = None  # None: what stands in static/
+    templates: Sequence[Path] = (TEMPLATES,)  # searched in this order
+
+
+class Signalbox(Litestar):
+    """Litestar behind the guard, with names that hold slashes kept whole on the way to their route."""
+
+    guard: Guard
+    feed: Feed
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]  # lifespan too
+        if cast("str", scope["type"]) == "lifespan":
+            await super().__call__(scope, receive, send)
+            return
+        scope["path"] = urls.routed(scope["raw_path"])
+        scope.setdefault("state", {})["seen"] = self.feed.now()
+        await self.guard(scope, receive, send)
+
+    async def behind_guard(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(scope, receive, send)
+
+
+class NamesDecoded(ASGIMiddleware):
+    """Hands names out of an address to their handler as the broker wrote them."""
+
+    @override
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        routed = cast(
+            "dict[str, Any]", scope["path_params"]
+        )  # shared by Litestar's cache of routes: never changed in place
+        scope["path_params"] = {k: urls.name_of(v) if isinstance(v, str) else v for k, v in routed.items()}
+        await next_app(scope, receive, send)
+
+
+def create_app(parts: Parts) -> Litestar:
+    """Wire the web application; nothing runs before its lifespan begins."""
+    assets = parts.assets or load()
+
+    def around() -> Around:
+        banners = (DEMO,) if parts.demo else ()
+        return Around(connections=parts.monitor.connections(), host=parts.settings.host, banners=banners)
+
+    renderer = Renderer(assets=assets, feed=parts.feed, clock=parts.clock, around=around, templates=parts.templates)
+    registry = Registry()
+    for feature in parts.features:
+        feature.register(registry, parts.monitor)
+    live = live_route(
+        registry=registry,
+        renderer=renderer,
+        feed=parts.feed,
+        clock=parts.clock,
+        per_address=parts.sockets_per_address,
+        drain_max_s=parts.drain_max_s,
+    )
+
+    app = Signalbox(
+        route_handlers=[
+            *(route for feature in parts.features for route in feature.routes),
+            live,
+            static_route(assets),
+            *health_routes(parts.ready),
+        ],
+        dependencies={
+            "monitor": Provide(lambda: parts.monitor, sync_to_thread=False),
+            "series": Provide(lambda: parts.series, sync_to_thread=False),
+            "connections": Provide(lambda: parts.connections, sync_to_thread=False),
+        },
+        exception_handlers={Exception: handle},
+        middleware=[NamesDecoded()],
+        lifespan=[parts.lifespan],
+        openapi_config=OpenAPIConfig(
+            title="Signalbox", version=VERSION, path=urls.API, render_plugins=[JsonRenderPlugin(path="/openapi.json")]
+        ),
+        request_max_body_size=REQUEST_BYTES_MAX,
+        state=State({"renderer": renderer}),
+        logging_config=None,
+        debug=False,
+    )
+    app.feed = parts.feed
+    app.guard = Guard(app.behind_guard, parts.settings)
+    return app

@@ -1,0 +1,54 @@
+// Ages tick and the clock runs by the server's clock; written as app/kernel/figures.py writes them.
+const NBSP = "\u00a0";
+let offset = Number(document.documentElement.dataset.now) - Date.now() / 1000;
+
+export function serverNow() {
+  return Date.now() / 1000 + offset;
+}
+
+export function setServerNow(now) {
+  offset = now - Date.now() / 1000;
+}
+
+function age(seconds) {
+  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  const unit = units.find(([, size]) => seconds >= size);
+  return unit ? `${Math.floor(seconds / unit[1])}${NBSP}${unit[0]}${NBSP}ago` : "now";
+}
+
+function showAge(element, now) {
+  const seconds = now - Number(element.dataset.age);
+  const text = age(seconds);
+  if (element.textContent !== text) element.textContent = text;
+  if (element.dataset.limit && seconds > Number(element.dataset.limit)) element.dataset.tone = "caution";
+}
+
+function showClock(clock, now) {
+  const then = new Date(now * 1000);
+  const day = then.toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" });
+  clock.textContent = `${day.replace(",", "")} ${then.toISOString().slice(11, 19)} UTC`;
+  clock.title = `${then.toLocaleString()} here`;
+}
+
+// The local time stands beside the UTC time in every tooltip.
+function tellLocal(element) {
+  if (element.dataset.told === element.dateTime) return;
+  element.dataset.told = element.dateTime;
+  element.title = `${element.title.split(" (")[0]} (${new Date(element.dateTime).toLocaleString()} here)`;
+}
+
+function tick() {
+  if (document.hidden) return;
+  const now = serverNow();
+  for (const element of document.querySelectorAll("time[data-age]")) showAge(element, now);
+  for (const element of document.querySelectorAll("time[data-age], time[data-moment]")) tellLocal(element);
+  const clock = document.getElementById("clock");
+  if (clock) showClock(clock, now);
+}
+
+export function keepAges() {
+  setInterval(tick, 1000);
+  document.addEventListener("visibilitychange", tick);
+  document.addEventListener("signalbox:swapped", tick);
+  tick();
+}

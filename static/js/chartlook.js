@@ -1,0 +1,66 @@
+// How a chart looks: colours from the tokens at the time of drawing, three gridlines, one scale on the right, gaps as bands.
+const GAP_STEPS = 3; // a hole over this many steps is "no data", as app/monitoring calls it
+const SHORT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+const TOKENS = { ink: "--ink", quiet: "--ink-3", accent: "--accent", danger: "--danger-fill", caution: "--caution-fill", clear: "--clear-fill" };
+
+// A canvas does not know custom properties or light-dark(): an element of the page computes them.
+function colour(token, alpha = 1) {
+  const probe = document.createElement("span");
+  probe.style.color = alpha === 1 ? `var(${token})` : `color-mix(in oklch, var(${token}) ${alpha * 100}%, transparent)`;
+  document.body.append(probe);
+  const computed = getComputedStyle(probe).color;
+  probe.remove();
+  return computed;
+}
+
+function line([, tone, fill]) {
+  const stroke = colour(TOKENS[tone] ?? TOKENS.ink);
+  return { stroke, width: 1.75, spanGaps: false, points: { show: false }, fill: fill ? colour(TOKENS[tone], 0.12) : undefined };
+}
+
+function gaps(at, series, step) {
+  const found = [];
+  let known = null;
+  for (let i = 0; i < at.length; i++) {
+    if (series.every((column) => column[i] === null)) continue;
+    if (known !== null && at[i] - known > GAP_STEPS * step) found.push([known, at[i]]);
+    known = at[i];
+  }
+  return found;
+}
+
+function drawGaps(step) {
+  return (plot) => {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    for (const [from, to] of gaps(plot.data[0], plot.data.slice(1), step)) {
+      const left = Math.max(bbox.left, plot.valToPos(from, "x", true));
+      const width = plot.valToPos(to, "x", true) - left;
+      if (width <= 0) continue;
+      ctx.fillStyle = colour("--hover");
+      ctx.fillRect(left, bbox.top, width, bbox.height);
+      if (to - from < 60) continue;
+      ctx.fillStyle = colour("--ink-3");
+      ctx.fillText(`no data ${Math.round((to - from) / 60)} min`, left + 4, bbox.top + 12 * devicePixelRatio);
+    }
+    ctx.restore();
+  };
+}
+
+export function chartOptions(series, range, unit, step) {
+  const font = "500 12px Overpass, system-ui, sans-serif";
+  const stroke = colour("--ink-3");
+  const grid = { stroke: colour("--line"), width: 1 };
+  return {
+    legend: { show: false },
+    cursor: { drag: { x: false, y: false }, points: { show: false } },
+    scales: { x: { time: true, range }, y: { range: (_, low, high) => [0, Math.max(1, high * 1.05)] } },
+    tzDate: (at) => new Date(at * 1000 + new Date(at * 1000).getTimezoneOffset() * 60000),
+    axes: [
+      { stroke, font, grid: { show: false }, ticks: { show: false }, values: (plot, splits) => splits.map((at) => new Date(at * 1000).toISOString().slice(11, 16)) },
+      { stroke, font, grid, ticks: { show: false }, side: 1, size: 64, space: 40, values: (_, splits) => splits.map((value) => SHORT.format(value).replace(/([A-Z])$/, "\u00a0$1") + (unit ? `\u00a0${unit}` : "")) },
+    ],
+    series: [{}, ...series.map(line)],
+    hooks: { drawClear: [drawGaps(step)] },
+  };
+}

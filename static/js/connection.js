@@ -1,0 +1,58 @@
+// A websocket that comes back: backoff with jitter, closed while the tab is hidden, dead when it is silent for too long.
+const FIRST_MS = 500;
+const MOST_MS = 30000;
+const SILENT_MS = 25000; // the server says something every 10 s
+const TOLD_AFTER_MS = 1500; // a short break is not worth a notice
+
+export function connect({ receive, tell, greeted }) {
+  let socket = null;
+  let pause = FIRST_MS;
+  let silent = 0;
+  let notice = 0;
+  let since = "";
+  let next = "connecting";
+
+  function open() {
+    const address = new URL(document.documentElement.dataset.socket, location.href);
+    address.protocol = address.protocol.replace("http", "ws");
+    socket = new WebSocket(address);
+    socket.onmessage = hear;
+    socket.onclose = lost;
+  }
+
+  function hear(event) {
+    const message = JSON.parse(event.data);
+    clearTimeout(silent);
+    silent = setTimeout(() => socket.close(), SILENT_MS);
+    if (message.build) {
+      pause = FIRST_MS;
+      clearTimeout(notice);
+      notice = 0;
+      since = "";
+      tell({ live: true });
+      greeted();
+    }
+    receive(message);
+  }
+
+  function lost(event) {
+    clearTimeout(silent);
+    socket = null;
+    since ||= new Date().toISOString().slice(11, 19) + " UTC";
+    if (document.hidden) return;
+    const wait = pause * (0.5 + Math.random());
+    pause = Math.min(pause * 2, MOST_MS);
+    next = (event.reason ? `it was refused: ${event.reason}; ` : "") + `trying again in ${Math.ceil(wait / 1000)} s`;
+    if (notice === -1) tell({ live: false, since, next });
+    else if (!notice) notice = setTimeout(() => { notice = -1; tell({ live: false, since, next }); }, TOLD_AFTER_MS);
+    setTimeout(() => socket || document.hidden || open(), wait);
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) socket?.close();
+    else if (!socket) open();
+  });
+  addEventListener("online", () => socket || open());
+  open();
+  return { send: (message) => socket?.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message)) };
+}

@@ -1,0 +1,69 @@
+// Keys: / search, j k move, Enter open, g then a letter go, ? help, Ctrl K jump, Esc out. Never while somebody types.
+const PLACES = { o: "Overview", g: "Groups", d: "Destinations", c: "Connections" };
+const THEN_MS = 1500;
+let going = 0;
+
+function typing(target) {
+  return target.closest("input, textarea, select, [contenteditable], dialog[open]") !== null;
+}
+
+function rows() {
+  return [...document.querySelectorAll("#content table.table tbody tr:has(a[href]), #content .feed a")].filter((row) => row.checkVisibility());
+}
+
+function move(step) {
+  const all = rows();
+  if (!all.length) return;
+  const at = all.findIndex((row) => "cursor" in row.dataset);
+  const next = all[Math.min(all.length - 1, Math.max(0, at < 0 ? (step > 0 ? 0 : all.length - 1) : at + step))];
+  for (const row of all) delete row.dataset.cursor;
+  next.dataset.cursor = "";
+  (next.matches("a") ? next : next.querySelector("a[href]")).focus({ preventScroll: true });
+  next.scrollIntoView({ block: "nearest" });
+}
+
+function go(letter) {
+  const link = [...document.querySelectorAll(".side a[href]")].find((one) => one.textContent.trim().startsWith(PLACES[letter]));
+  if (link) location.assign(link.href);
+}
+
+function search() {
+  document.querySelector("[data-search-field]")?.focus();
+}
+
+function leave() {
+  for (const row of document.querySelectorAll("[data-cursor]")) delete row.dataset.cursor;
+  document.activeElement?.blur();
+}
+
+const DEEDS = {
+  "/": search,
+  j: () => move(1),
+  k: () => move(-1),
+  "?": () => document.getElementById("help").showModal(),
+  g: () => (going = performance.now()),
+  Escape: leave,
+};
+
+export function listenToKeys(openPalette) {
+  document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      openPalette();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (typing(event.target)) {
+      if (event.key === "Escape" && !event.target.closest("dialog")) event.target.blur();
+      return;
+    }
+    if (performance.now() - going < THEN_MS && going && event.key in PLACES) {
+      going = 0;
+      event.preventDefault();
+      go(event.key);
+    } else if (event.key in DEEDS) {
+      event.preventDefault();
+      DEEDS[event.key]();
+    }
+  });
+}

@@ -1,0 +1,35 @@
+// Turns one element into another with as little change as can be, so that focus, a click half done, a selection and the row
+// under the keyboard stay where they are.
+const KEPT = new Set(["data-cursor", "open", "data-told"]);
+
+function morphAttributes(from, to) {
+  for (const { name } of [...from.attributes]) if (!to.hasAttribute(name) && !KEPT.has(name)) from.removeAttribute(name);
+  for (const { name, value } of to.attributes) if (from.getAttribute(name) !== value) from.setAttribute(name, value);
+}
+
+function morphChildren(from, to) {
+  const wanted = [...to.childNodes];
+  const present = [...from.childNodes];
+  for (let i = wanted.length; i < present.length; i++) present[i].remove();
+  wanted.forEach((node, i) => (i < present.length ? morph(present[i], node) : from.append(node)));
+}
+
+export function morph(from, to) {
+  if (from.nodeType !== to.nodeType || from.nodeName !== to.nodeName || from.id !== to.id) {
+    from.replaceWith(to);
+    return to;
+  }
+  if (from.nodeType !== Node.ELEMENT_NODE) {
+    if (from.nodeValue !== to.nodeValue) from.nodeValue = to.nodeValue;
+    return from;
+  }
+  morphAttributes(from, to);
+  morphChildren(from, to);
+  return from;
+}
+
+export function parse(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content.firstElementChild;
+}

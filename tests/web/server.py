@@ -1,0 +1,86 @@
+"""The application on a real uvicorn on a free loopback port, in this process and loop."""
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import AsyncIterator, Generator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import uvicorn
+from litestar import Litestar
+from typing_extensions import override
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Origin
+
+from app.web.live.viewer import FRAME_BYTES_MAX
+from tests.support.waiting import eventually
+
+
+class _Server(uvicorn.Server):
+    async def has_started(self) -> None:
+        assert self.started
+
+    @override
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield  # an interrupt is pytest's
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Where it listens."""
+
+    port: int
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @asynccontextmanager
+    async def live(self, origin: str | None = None) -> AsyncIterator[ClientConnection]:
+        """Open a live socket and read its greeting."""
+        async with connect(f"ws://{self.host}/live", max_size=2**24, origin=cast("Origin | None", origin)) as client:
+            greeting = json.loads(await client.recv())
+            assert set(greeting) == {"now", "build"}
+            yield client
+
+
+@asynccontextmanager
+async def running(app: Litestar) -> AsyncIterator[Running]:
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    config = uvicorn.Config(
+        app,
+        ws="websockets-sansio",
+        ws_max_size=FRAME_BYTES_MAX,
+        ws_per_message_deflate=False,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=2,
+    )
+    server = _Server(config)
+    serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+    try:
+        await eventually(server.has_started, every_s=0.01)
+        yield Running(listener.getsockname()[1])
+    finally:
+        server.should_exit = True
+        await serving
+        listener.close()
+
+
+async def watch(client: ClientConnection, *watched: tuple[str, str, str]) -> None:
+    await client.send(json.dumps({"watch": watched}))
+
+
+async def drawn(client: ClientConnection, within_s: float = 5.0) -> list[list[Any]]:
+    """Return the fragments of the next message that has any."""
+    async with asyncio.timeout(within_s):
+        while True:
+            message = json.loads(await client.recv())
+            if message["drawn"]:
+                return list(message["drawn"])

@@ -1,0 +1,341 @@
+"""The live socket on a real server: what is sent, to whom, how often, and what is refused."""
+
+import asyncio
+import json
+import re
+import socket as sockets
+import struct
+from contextlib import AsyncExitStack
+from html.parser import HTMLParser
+
+import pytest
+from litestar import Litestar
+from litestar.routes import WebSocketRoute
+from typing_extensions import override
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from app.kernel.feed import Feed
+from app.monitoring.model import Points
+from app.web import urls
+from app.web.live import drawings, viewer
+from app.web.live.socket import Sockets
+from app.web.live.viewer import FRAME_BYTES_MAX
+from tests.support.waiting import eventually
+from tests.web.application import AT, Things, application
+from tests.web.names import HOSTILE
+from tests.web.server import Running, drawn, running, watch
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(viewer, "TICK_S", 0.05)
+    monkeypatch.setattr(viewer, "GATHER_S", 0.01)
+    monkeypatch.setattr(viewer, "MESSAGE_PAUSE_S", 0.01)
+
+
+def parts_of(app: Litestar) -> tuple[Sockets, drawings.Drawings]:
+    """Return what the live route counts."""
+    route = next(route for route in app.routes if route.path == "/live")
+    assert isinstance(route, WebSocketRoute)
+    return route.route_handler.opt["sockets"], route.route_handler.opt["drawings"]
+
+
+async def closed(client: ClientConnection) -> tuple[int, str]:
+    async def to_the_end() -> None:
+        while True:
+            await client.recv()
+
+    with pytest.raises(ConnectionClosed) as ended:
+        await asyncio.wait_for(to_the_end(), 5)
+    assert ended.value.rcvd is not None
+    return ended.value.rcvd.code, ended.value.rcvd.reason
+
+
+async def test_what_changed_since_the_page_is_sent_at_once_and_then_each_change() -> None:
+    feed, things = Feed(epoch=7), Things({"a": "first", "b": "other"})
+    feed.publish(["thing/a"])
+    seen = str(feed.now())
+    feed.publish(["thing/b"])
+    async with running(application(feed=feed, things=things)) as server, server.live() as client:
+        await watch(client, ("thing/a", "row", seen), ("thing/b", "row", seen))
+        [[key, name, version, html]] = await drawn(client)
+        assert (key, name, version) == ("thing/b", "row", "7.2")
+        assert "<bdi>other</bdi>" in html
+        assert 'data-version="7.2"' in html
+        things.texts["a"] = "second"
+        feed.publish(["thing/a"])
+        [[key, _, version, html]] = await drawn(client)
+        assert (key, version) == ("thing/a", "7.3")
+        assert "<bdi>second</bdi>" in html
+
+
+async def test_a_page_of_another_epoch_gets_everything() -> None:
+    feed = Feed(epoch=8)
+    async with running(application(feed=feed, things=Things({"a": "now"}))) as server, server.live() as client:
+        await watch(client, ("thing/a", "row", "7.999"))
+        [[_, _, version, html]] = await drawn(client)
+        assert version == "8.0"
+        assert "now" in html
+
+
+async def test_many_changes_are_one_message_and_what_is_gone_is_told() -> None:
+    feed, things = Feed(epoch=7), Things({"a": "0"})
+    async with running(application(feed=feed, things=things)) as server, server.live() as client:
+        await watch(client, ("thing/a", "row", "7.0"), ("things", "changed", "7.0"))
+        await client.recv()
+        for number in range(1, 50):
+            things.texts["a"] = str(number)
+            feed.publish(["thing/a"])
+        [[_, _, version, html]] = await drawn(client)
+        assert version == "7.49"
+        assert "<bdi>49</bdi>" in html
+        del things.texts["a"]
+        feed.publish(["thing/a", "things"])
+        told = {name: html for _, name, _, html in await drawn(client)}
+        assert told == {"row": None, "changed": ""}
+
+
+async def test_a_fragment_is_drawn_once_for_all_sockets() -> None:
+    feed, things = Feed(epoch=7), Things({"a": "first"})
+    app = application(feed=feed, things=things)
+    async with running(app) as server, asyncio.TaskGroup() as group:
+        ready = asyncio.Barrier(31)
+
+        async def page() -> str:
+            async with server.live() as client:
+                await watch(client, ("thing/a", "row", "7.0"))
+                await client.recv()
+                await ready.wait()
+                [[_, _, _, html]] = await drawn(client)
+                return str(html)
+
+        pages = [group.create_task(page()) for _ in range(30)]
+        await ready.wait()
+        things.texts["a"] = "second"
+        feed.publish(["thing/a"])
+        answers = await asyncio.gather(*pages)
+        assert len(answers) == 30
+        assert {"<bdi>second</bdi>" in html for html in answers} == {True}
+        assert parts_of(app)[1].drawn == 1
+
+
+async def test_hostile_names_pass_the_socket() -> None:
+    feed = Feed(epoch=7)
+    things = Things({name: name for name in [*HOSTILE.values(), "half \ud800", "cr\r\nlf", "100%0041"]})
+    async with running(application(feed=feed, things=things)) as server, server.live() as client:
+        keys = {urls.live_key(f"thing/{name}") for name in things.texts}
+        await watch(client, *((key, "row", "6.0") for key in keys))
+        told = await drawn(client)
+        assert {key for key, *_ in told} == keys
+        for key, _, _, html in told:
+            assert html.startswith("<tr data-live=")
+            assert html.count("<") == 6
+            assert not re.search("[\x00-\x1f]", html)
+            [found] = HTMLAttributes(html).live
+            assert found == key
+
+
+class HTMLAttributes(HTMLParser):
+    """What a browser finds in data-live."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.live: list[str | None] = []
+        self.feed(html)
+
+    @override
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.live += [value for name, value in attrs if name == "data-live"]
+
+
+async def test_one_that_cannot_be_drawn_has_a_fault_and_the_others_are_drawn(caplog: pytest.LogCaptureFixture) -> None:
+    feed, things = Feed(epoch=7), Things({"a": "first"})
+    async with running(application(feed=feed, things=things)) as server, server.live() as client:
+        await watch(client, ("thing/a", "broken", "6.0"), ("thing/a", "row", "6.0"))
+        broken, row = await drawn(client)
+        assert broken[3] == ""
+        assert broken[4] in caplog.text
+        assert "first" in row[3]
+
+
+async def test_charts_get_points_from_where_they_end_and_are_asked_for_once() -> None:
+    feed, things = Feed(epoch=7), Things({"a": "first"})
+
+    def points(since: float | None) -> Points:
+        assert since is not None
+        return Points(at=[since + 1, since + 2], lag=[3.0, None], rate_in=[1.5, None], rate_out=[2.5, None], step_s=1.0)
+
+    things.points = points
+    async with running(application(feed=feed, things=things)) as server, server.live() as one, server.live() as two:
+        for client in (one, two):
+            await watch(client, ("thing/a", "points", str(AT - 60)))
+            await client.recv()
+        feed.publish(["thing/a"])
+        [first], [second] = await drawn(one), await drawn(two)
+        assert first == second
+        assert first[3] == AT - 60
+        assert first[4]["at"] == [AT - 59, AT - 58]
+        assert first[4]["lag"] == [3.0, None]
+        feed.publish(["thing/a"])
+        [[*_, after, _]] = await drawn(one)
+        assert after == AT - 58
+        assert things.asked_since == [AT - 60, AT - 58]
+
+
+async def test_a_chart_cannot_ask_far_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    feed, things = Feed(epoch=7), Things({"a": "first"})
+    things.points = lambda _: Points(at=[], lag=[], rate_in=[], rate_out=[], step_s=1.0)
+    async with running(application(feed=feed, things=things)) as server, server.live() as client:
+        await watch(client, ("thing/a", "points", "-1e300"))
+        await client.recv()
+        feed.publish(["thing/a"])
+        await drawn(client)
+        assert things.asked_since == [AT]
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        ("not json", 4400),
+        ("[]", 4400),
+        ('{"watch": [["thing/a", "row"]]}', 4400),
+        ('{"watch": [["thing/a", "row", 7]]}', 4400),
+        ('{"watch": [], "more": 1}', 4400),
+        ('{"watch": [["thing/a", "no such fragment", "1.1"]]}', 4400),
+        ('{"watch": [["nothing/a", "row", "1.1"]]}', 4400),
+        ('{"watch": [["secret", "changed", "1.1"]]}', 4400),
+        ("[" * 100_000, 4400),
+        (b"\xff\xfe\x00", 4400),
+        ("", 4400),
+        (json.dumps({"watch": [["thing/a", "row", ""]] * 201}), 4400),
+        (" " * (FRAME_BYTES_MAX + 1), 1009),
+    ],
+    ids=lambda value: str(value)[:40] if not isinstance(value, bytes) else "binary",
+)
+async def test_garbage_is_answered_with_a_code_and_no_trace(
+    caplog: pytest.LogCaptureFixture, frame: str | bytes, code: int
+) -> None:
+    async with running(application(things=Things({"a": "first"}))) as server, server.live() as client:
+        await client.send(frame)
+        found, reason = await closed(client)
+        assert found == code
+        assert "Traceback" not in reason
+        assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_200_keys_are_allowed() -> None:
+    feed = Feed(epoch=7)
+    things = Things({str(number): "\U0001f680" * 249 for number in range(200)})
+    async with running(application(feed=feed, things=things)) as server, server.live() as client:
+        await watch(client, *((f"thing/{number}", "row", "6.0") for number in range(200)))
+        assert len(await drawn(client)) == 200
+        assert len(feed.interest()) == 200
+
+
+async def test_the_101st_page_of_one_address_is_refused_and_a_place_is_free_again() -> None:
+    app = application(things=Things({"a": "first"}), sockets_per_address=100)
+    async with running(app) as server:
+        opened = [await connect(f"ws://{server.host}/live") for _ in range(100)]
+        try:
+            for client in opened:
+                await client.recv()
+            async with connect(f"ws://{server.host}/live") as late:
+                assert (await closed(late))[0] == 4429
+            await opened.pop().close()
+
+            async def one_left() -> None:
+                assert parts_of(app)[0].open == 99
+
+            await eventually(one_left)
+            async with server.live() as client:
+                await watch(client, ("thing/a", "row", "6.0"))
+                assert await drawn(client)
+        finally:
+            await asyncio.gather(*(client.close() for client in opened))
+
+
+async def test_only_pages_of_ours_may_open_one() -> None:
+    async with running(application()) as server:
+        for origin in (f"http://{server.host}", None):
+            async with server.live(origin=origin):
+                pass
+        for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}):
+            with pytest.raises(InvalidStatus) as refused:
+                async with connect(f"ws://{server.host}/live", additional_headers=headers):
+                    pass
+            assert refused.value.response.status_code in {400, 403}
+
+
+async def stalling(server: Running, keys: list[str]) -> sockets.socket:
+    """Open a live socket that watches these keys and never reads again, with as small a buffer as can be."""
+    loop = asyncio.get_running_loop()
+    stalled = sockets.socket()
+    stalled.setblocking(False)
+    stalled.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+    await loop.sock_connect(stalled, ("127.0.0.1", server.port))
+    handshake = (
+        f"GET /live HTTP/1.1\r\nHost: {server.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    await loop.sock_sendall(stalled, handshake.encode())
+    assert (await loop.sock_recv(stalled, 1024)).startswith(b"HTTP/1.1 101 ")
+    text = json.dumps({"watch": [[key, "row", "7.0"] for key in keys]}).encode()
+    await loop.sock_sendall(stalled, struct.pack("!BBHI", 0x81, 0x80 | 126, len(text), 0) + text)  # masked by zeros
+    return stalled
+
+
+async def test_one_that_takes_nothing_costs_the_others_nothing_and_is_cut_off() -> None:
+    feed, things = Feed(epoch=7), Things({"a": "x"})
+    app = application(feed=feed, things=things, drain_max_s=0.5)
+    counted, _ = parts_of(app)
+    async with running(app) as server, server.live() as good, AsyncExitStack() as stack:
+        big = [f"big {number}" for number in range(150)]
+        stalled = await stalling(server, [f"thing/{name}" for name in big])
+        await watch(good, ("thing/a", "row", "7.0"))
+
+        async def both_watch() -> None:
+            assert len(feed.interest()) == 151
+
+        await eventually(both_watch)
+        stack.callback(stalled.close)
+        longest = 0.0
+        loop = asyncio.get_running_loop()
+        end = loop.time() + 20
+        while counted.open == 2 and loop.time() < end:
+            things.texts.update((name, "y" * 5000) for name in big)
+            things.texts["a"] = str(loop.time())
+            feed.publish(["thing/a", *(f"thing/{name}" for name in big)])
+            begun = loop.time()
+            await drawn(good)
+            longest = max(longest, loop.time() - begun)
+        assert counted.open == 1
+        assert longest < 0.4
+        assert feed.interest() == {"thing/a"}
+
+
+async def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawings, "DRAWINGS_MAX", 10)
+    feed = Feed(epoch=7)
+    things = Things({str(number): "text" for number in range(50)})
+    app = application(feed=feed, things=things)
+    async with running(app) as server, server.live() as client:
+        await watch(client, *((f"thing/{number}", "row", "6.0") for number in range(50)))
+        assert len(await drawn(client)) == 50
+        assert len(parts_of(app)[1]._kept) == 10
+
+
+async def test_what_ends_leaves_nothing_behind() -> None:
+    feed = Feed(epoch=7)
+    app = application(feed=feed, things=Things({"a": "first"}))
+    async with running(app) as server:
+        async with server.live() as client:
+            await watch(client, ("thing/a", "row", "6.0"))
+            await drawn(client)
+            await watch(client, ("thing/a", "row", "7.0"), ("things", "changed", "7.0"))
+
+        async def nothing() -> None:
+            assert not feed.interest()
+            assert parts_of(app)[0].open == 0
+
+        await eventually(nothing)

@@ -1,0 +1,104 @@
+"""Whatever name a broker gives: its page is found, and shows it harmlessly."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from litestar import Litestar
+from litestar.testing import TestClient
+from typing_extensions import override
+
+from app.web import markup, urls
+from tests.web.application import application
+from tests.web.names import HOSTILE
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient[Litestar]]:
+    with TestClient(application(), base_url="http://127.0.0.1", raise_server_exceptions=False) as made:
+        yield made
+
+
+class Elements(HTMLParser):
+    """Every tag and attribute name of a page, and the texts of its headline."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.attributes: set[str] = set()
+        self.headline = ""
+        self._inside = False
+        self.feed(html)
+
+    @override
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self._inside = self._inside or tag == "h1"
+
+    @override
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = self._inside and tag != "h1"
+
+    @override
+    def handle_data(self, data: str) -> None:
+        self.headline += data if self._inside else ""
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
+def test_a_page_bears_any_name(client: TestClient[Litestar], name: str) -> None:
+    plain = Elements(client.get("/probe/c/orders").text)
+    answer = client.get(urls.build("probe", "c", name))
+    assert answer.status_code == 200
+    shown = Elements(answer.text)
+    assert shown.names == plain.names
+    assert shown.attributes - {"title"} == plain.attributes - {"title"}
+    assert shown.headline == markup.visible(name, markup.NAME_LENGTH_MAX)
+    assert not re.search("[\x00-\x08\x0e-\x1f\u202a-\u202e\u2066-\u2069]", answer.text)
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
+def test_a_part_bears_any_name(client: TestClient[Litestar], name: str) -> None:
+    answer = client.get(urls.build("probe", "c", name), headers={"HX-Request": "true", "HX-Request-Type": "partial"})
+    assert answer.text.startswith("<tr data-live=")
+    assert Elements(answer.text).names == {"tr", "td", "bdi"}
+    assert "HX-Request-Type" in answer.headers["vary"]
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(st.text(min_size=1, max_size=60))
+def test_an_address_gives_its_name_back(name: str) -> None:
+    path = urls.group("c", name)
+    routed = urls.routed(path.encode())
+    assert routed.count("/") == 3
+    assert urls.name_of(routed.split("/")[3]) == name
+    assert routed.split("/")[3] not in {".", ".."}
+    assert path.split("/")[3].replace("%2E", ".").replace("%2e", ".") not in {".", ".."}
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(st.text(max_size=400))
+def test_nothing_hidden_stays_hidden(text: str) -> None:
+    shown = markup.visible(text, 249)
+    assert not re.search("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]", shown)
+    shown.encode()
+
+
+def test_what_is_cut_is_whole_in_the_title() -> None:
+    html = str(markup.name("a" * 200 + "<end>" + "b" * 200))
+    assert html.startswith('<bdi title="aaa')
+    assert "&lt;end&gt;" in html
+    assert "\u2026" in html
+
+
+def test_emoji_stay_whole_and_joiners_between_letters_show() -> None:
+    assert markup.visible("\U0001f469\u200d\U0001f680") == "\U0001f469\u200d\U0001f680"
+    assert markup.visible("a\u200db") == "a\u27e8U+200D\u27e9b"
+
+
+def test_half_a_character_shows_and_can_be_sent() -> None:
+    assert markup.name("a\ud800b") == "<bdi>a\u27e8U+D800\u27e9b</bdi>"
+    assert urls.group("c", "a\ud800b") == "/groups/c/a%3Fb"
