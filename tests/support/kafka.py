@@ -1,8 +1,11 @@
 """Apache Kafka for tests: one server with every listener for the whole run, and what its own clients and tools say."""
 
 import asyncio
+import concurrent.futures
+import contextlib
+import queue
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -17,12 +20,14 @@ from cryptography.hazmat.primitives import serialization
 from app.brokers.kafka.adapter import KafkaBroker
 from app.brokers.kafka.known import Intervals
 from app.brokers.kafka.settings import KafkaSettings
+from app.brokers.model import Group, Why
 from app.servers.kafka import VERSION, KafkaOptions, KafkaServer, KafkaTls
 from app.servers.maven import class_path, java
 from app.servers.process import free_port
 from tests.support.certificates import Certificates, issue
 from tests.support.proxy import Proxy
 from tests.support.servers import ran_against, wanted_here
+from tests.support.waiting import eventually
 
 USERS = {"alice": "alice-Pa55", "bob": "bob-Pa55", "carol": "carol-Pa55"}
 OFTEN = Intervals(starts_s=0.0, settings_s=0.0, sizes_s=0.0, members_s=1.0, stables_s=0.0, health_s=0.0)
@@ -51,6 +56,28 @@ def kafka_settings(bootstrap: str, /, **overrides: object) -> KafkaSettings:
 def broker_at(bootstrap: str, /, *, intervals: Intervals = OFTEN, **overrides: object) -> KafkaBroker:
     """Make an adapter that asks for everything at each sweep, not yet connected."""
     return KafkaBroker(kafka_settings(bootstrap, **overrides), intervals=intervals)
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    bootstrap: str, /, *, intervals: Intervals = OFTEN, **overrides: object
+) -> AsyncIterator[KafkaBroker]:
+    """A connected adapter for the length of a block."""
+    broker = broker_at(bootstrap, intervals=intervals, **overrides)
+    await broker.connect()
+    try:
+        yield broker
+    finally:
+        await broker.close()
+
+
+def figures(group: Group) -> dict[tuple[str, int], tuple[int, int, int, Why]]:
+    """Return (topic, partition) -> (settled, arrived, lag, why)."""
+    p = group.positions
+    return {
+        (p.names[p.destination[i]], p.partition[i]): (p.settled[i], p.arrived[i], p.lag[i], p.row_why(i))
+        for i in range(len(p))
+    }
 
 
 def keystore(certificates: Certificates, folder: Path) -> Path:
@@ -97,12 +124,15 @@ async def kafka_pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 
 
 @pytest.fixture
+def kafka_oracle(kafka: KafkaUnderTest) -> "Oracle":
+    return Oracle(kafka.bootstrap)
+
+
+@pytest.fixture
 async def kafka_broker(kafka: KafkaUnderTest) -> AsyncIterator[KafkaBroker]:
     """A connected adapter that may do everything."""
-    broker = broker_at(kafka.bootstrap)
-    await broker.connect()
-    yield broker
-    await broker.close()
+    async with connected(kafka.bootstrap) as broker:
+        yield broker
 
 
 class Oracle:
@@ -142,17 +172,23 @@ class Oracle:
     async def commit(self, group: str, positions: Mapping[tuple[str, int], int]) -> None:
         """Set where a group without members stands."""
         rows = [TopicPartition(topic, partition, offset) for (topic, partition), offset in positions.items()]
-        futures = self.admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, rows)])
-        for future in futures.values():
+
+        async def set_all() -> (
+            None
+        ):  # single rows are refused just after the offsets topic was made, without an exception
+            (future,) = self.admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, rows)]).values()
             result = await asyncio.to_thread(future.result, 30)
             assert not [row for row in result.topic_partitions if row.error]
+
+        await eventually(set_all)
 
     async def lag(self, group: str, topics: Iterable[str] | None = None) -> dict[tuple[str, int], int]:
         """Return end minus commit of each partition that the group has committed to."""
         (future,) = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
         rows = (await asyncio.to_thread(future.result, 30)).topic_partitions
         rows = [row for row in rows if topics is None or row.topic in topics]
-        ends = self.admin.list_offsets({TopicPartition(row.topic, row.partition): OffsetSpec.latest() for row in rows}  # type: ignore[no-untyped-call] # confluent-kafka: untyped)
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call] # confluent-kafka is untyped here
+        ends = self.admin.list_offsets({TopicPartition(row.topic, row.partition): latest for row in rows})
         found = {(tp.topic, tp.partition): (await asyncio.to_thread(f.result, 30)).offset for tp, f in ends.items()}
         return {(row.topic, row.partition): found[row.topic, row.partition] - row.offset for row in rows}
 
@@ -176,7 +212,9 @@ class Reading:
         )
         self._stop = False
         self.seen = 0
-        self.on_poll: Callable[[Consumer], None] | None = None
+        self._commits: queue.SimpleQueue[tuple[list[TopicPartition], concurrent.futures.Future[None]]] = (
+            queue.SimpleQueue()
+        )
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.ensure_future(asyncio.to_thread(self._poll))
@@ -186,18 +224,21 @@ class Reading:
         self._consumer.subscribe(list(topics))
         return self
 
-    def assign(self, topic: str, partition: int) -> "Reading":
-        self._consumer.assign([TopicPartition(topic, partition, 0)])
-        return self
-
-    def commit(self, topic: str, partition: int, offset: int) -> None:
-        self._consumer.commit(offsets=[TopicPartition(topic, partition, offset)], asynchronous=False)
+    async def commit(self, topic: str, partition: int, offset: int) -> None:
+        """Commit as the member that it is: in the polling thread, where librdkafka answers."""
+        done: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._commits.put(([TopicPartition(topic, partition, offset)], done))
+        await asyncio.wrap_future(done)
 
     def _poll(self) -> None:
         while not self._stop:
             message = self._consumer.poll(0.05)
             if message is not None and not message.error():
                 self.seen += 1
+            with contextlib.suppress(queue.Empty):
+                offsets, done = self._commits.get_nowait()
+                self._consumer.commit(offsets=offsets, asynchronous=False)
+                done.set_result(None)
 
     async def __aexit__(self, *_: object) -> None:
         self._stop = True

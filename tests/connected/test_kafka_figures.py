@@ -1,0 +1,243 @@
+"""Kafka's figures, per partition, beside what Kafka's own tools say of the same cluster at rest; and where those tools are wrong."""
+
+import asyncio
+import subprocess
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from confluent_kafka import Producer
+
+from app.brokers.kafka.adapter import KafkaBroker
+from app.brokers.model import UNKNOWN, GroupState, Snapshot, Why
+from app.servers.maven import class_path, java
+from tests.support.kafka import KafkaUnderTest, Oracle, Reading, Tools, figures
+from tests.support.waiting import eventually
+
+Told = Mapping[str, Mapping[tuple[str, int], Mapping[str, str]]]
+
+
+def unequal(snapshot: Snapshot, told: Told, prefix: str) -> list[str]:
+    """Compare every figure of the groups that begin with this prefix; say which differ."""
+    wrong = []
+    for name in sorted(name for name in {*snapshot.groups, *told} if name.startswith(prefix)):
+        ours = figures(snapshot.groups[name]) if name in snapshot.groups else {}
+        theirs = told.get(name, {})
+        for place in sorted({*ours, *theirs}):
+            we_say = [str(n) if n >= 0 else "-" for n in ours.get(place, (-2, -2, -2, Why.KNOWN))[:3]]
+            they_say = [theirs.get(place, {}).get(c, "?") for c in ("CURRENT-OFFSET", "LOG-END-OFFSET", "LAG")]
+            if we_say != they_say:
+                wrong.append(f"{name} {place}: we say {we_say}, the tool {they_say}")
+    return wrong
+
+
+async def test_every_figure_equals_the_consumer_groups_tool(
+    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_oracle: Oracle
+) -> None:
+    topics = {"fig-orders": 7, "fig-letters": 3}
+    for topic, partitions in topics.items():
+        await kafka_oracle.create(topic, partitions)
+        for partition in range(partitions):
+            await kafka_oracle.produce(topic, partition, 11 + 3 * partition)
+    for number in range(6):
+        positions = {(t, p): (number + 2 * p) % 9 + 1 for t, n in topics.items() for p in range(n) if (p + number) % 3}
+        await kafka_oracle.commit(f"fig-at-rest-{number}", positions)
+    async with (
+        Reading(kafka.bootstrap, "fig-member").subscribe("fig-orders") as classic,
+        Reading(kafka.bootstrap, "fig-848", group_protocol="consumer").subscribe("fig-letters") as newer,
+    ):
+
+        async def reading() -> None:
+            groups = (await kafka_broker.sweep()).groups
+            assert [groups[g].state for g in ("fig-member", "fig-848") if g in groups] == [GroupState.ACTIVE] * 2
+            assert (classic.seen, newer.seen) == (140, 42)
+
+        await eventually(reading, within_s=30)
+        for partition in range(7):
+            await classic.commit("fig-orders", partition, 5 + partition)
+        await newer.commit("fig-letters", 1, 9)  # the others stay: never committed
+        told = await Tools(kafka.server).consumer_groups()
+        snapshot = await kafka_broker.sweep()
+        watched = await kafka_broker.watch([name for name in snapshot.groups if name.startswith("fig-")])
+    assert unequal(snapshot, told, "fig-") == []
+    assert unequal(watched, told, "fig-") == []
+    compared = [
+        lag for name, group in snapshot.groups.items() if name.startswith("fig-") for lag in group.positions.lag
+    ]
+    assert len([lag for lag in compared if lag > 0]) > 40
+    assert len(set(compared)) > 10
+    assert figures(snapshot.groups["fig-848"])["fig-letters", 0] == (UNKNOWN, 11, UNKNOWN, Why.NEVER_COMMITTED)
+    _check_members(snapshot)
+
+
+def _check_members(snapshot: Snapshot) -> None:
+    classic, newer = snapshot.groups["fig-member"], snapshot.groups["fig-848"]
+    assert (classic.kind, newer.kind) == ("classic", "new protocol")
+    for group, topic, partitions in ((classic, "fig-orders", 7), (newer, "fig-letters", 3)):
+        assert group.members is not None
+        (member,) = group.members
+        assert (member.host, member.client, group.coordinator) == ("127.0.0.1", "rdkafka", "1")
+        assert {t: sorted(ps) for t, ps in member.assigned.items()} == {topic: list(range(partitions))}
+
+
+@asynccontextmanager
+async def share_consumer(kafka: KafkaUnderTest, topic: str, group: str) -> AsyncIterator[None]:
+    """Kafka's own share consumer: acknowledges what it reads until it is stopped."""
+    argv = [java("Apache Kafka"), "-XX:TieredStopAtLevel=1", "-cp", class_path(kafka.server.jars)]
+    argv += ["org.apache.kafka.tools.consumer.ConsoleShareConsumer", "--bootstrap-server", kafka.bootstrap]
+    argv += ["--topic", topic, "--group", group]
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: ASYNC220 - returns at once
+    try:
+        yield
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.wait, 20)
+
+
+async def test_a_share_group_equals_the_share_groups_tool(
+    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_oracle: Oracle
+) -> None:
+    await kafka_oracle.create("share-orders", 3)
+    async with share_consumer(kafka, "share-orders", "share-readers"):
+
+        async def joined() -> None:
+            groups = (await kafka_broker.sweep()).groups
+            assert "share-readers" in groups
+            group = groups["share-readers"]
+            assert group.members
+            assert group.kind == "share"
+            assert sorted(p for m in group.members for p in m.assigned.get("share-orders", ())) == [0, 1, 2]
+
+        await eventually(joined, within_s=40)
+
+        async def acknowledged() -> None:
+            for partition in range(3):
+                await kafka_oracle.produce("share-orders", partition, 1)
+            group = (await kafka_broker.sweep()).groups["share-readers"]
+            assert min(group.positions.settled, default=UNKNOWN) > 0
+
+        await eventually(acknowledged, within_s=40, every_s=0.5)
+    for partition in range(3):
+        await kafka_oracle.produce("share-orders", partition, 5 + 2 * partition)
+
+    async def left() -> None:
+        group = (await kafka_broker.sweep()).groups["share-readers"]
+        assert group.state is GroupState.EMPTY
+        assert group.lag is not None
+        assert group.lag >= 21
+
+    await eventually(left, within_s=60)
+    told = (await Tools(kafka.server).share_group("share-readers"))["share-readers"]
+    ours = figures((await kafka_broker.sweep()).groups["share-readers"])
+    assert {place: str(lag) for place, (_, _, lag, _) in ours.items()} == {p: row["LAG"] for p, row in told.items()}
+    assert {place: str(s) for place, (s, _, _, _) in ours.items()} == {
+        p: row["START-OFFSET"] for p, row in told.items()
+    }
+    assert len({lag for _, _, lag, _ in ours.values()}) == 3
+
+
+# Where Kafka's own tool is wrong, or says less than is known (kafka-consumer-groups 4.3.1)
+
+
+async def test_a_commit_beyond_the_end_is_no_negative_lag(kafka_broker: KafkaBroker, kafka_oracle: Oracle) -> None:
+    await kafka_oracle.create("odd-beyond", 2)
+    await kafka_oracle.produce("odd-beyond", 1, 9)
+    await kafka_oracle.commit("odd-beyond-readers", {("odd-beyond", 0): 100, ("odd-beyond", 1): 4})
+    group = (await kafka_broker.sweep()).groups["odd-beyond-readers"]
+    assert figures(group) == {
+        ("odd-beyond", 0): (100, 0, UNKNOWN, Why.BEYOND_END),
+        ("odd-beyond", 1): (4, 9, 5, Why.KNOWN),
+    }
+    assert (group.lag, group.lag_partial) == (5, True)
+    assert await kafka_oracle.lag("odd-beyond-readers") == {("odd-beyond", 0): -100, ("odd-beyond", 1): 5}
+
+
+async def test_what_was_deleted_unread_is_lost_and_not_lag(kafka_broker: KafkaBroker, kafka_oracle: Oracle) -> None:
+    await kafka_oracle.create("odd-start")
+    await kafka_oracle.produce("odd-start", 0, 100)
+    await kafka_oracle.commit("odd-start-readers", {("odd-start", 0): 10})
+    assert (await kafka_broker.sweep()).groups["odd-start-readers"].lag == 90
+    await kafka_oracle.delete_records("odd-start", 0, 60)
+    snapshot = await kafka_broker.sweep()
+    group = snapshot.groups["odd-start-readers"]
+    assert group.positions.start is not None
+    assert (group.lag, group.positions.settled[0], group.positions.start[0]) == (40, 10, 60)
+    assert snapshot.destinations["odd-start"].messages == 40
+    assert await kafka_oracle.lag("odd-start-readers") == {("odd-start", 0): 90}
+
+
+async def test_a_compacted_topic_says_at_most(kafka_broker: KafkaBroker, kafka_oracle: Oracle) -> None:
+    await kafka_oracle.create("odd-compacted", cleanup_policy="compact")
+    await kafka_oracle.produce("odd-compacted", 0, 30)
+    await kafka_oracle.commit("odd-compacted-readers", {("odd-compacted", 0): 7})
+
+    async def noted() -> None:
+        snapshot = await kafka_broker.sweep()
+        group, topic = snapshot.groups["odd-compacted-readers"], snapshot.destinations["odd-compacted"]
+        assert group.lag == 23
+        assert any("at most" in note for note in group.notes)
+        assert topic.retention is not None
+        assert (topic.retention.policy, topic.retention.age_s, topic.approximate) == ("compact", None, True)
+
+    await eventually(noted)
+
+
+async def test_an_open_transaction_holds_the_stable_offset_back(
+    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_oracle: Oracle
+) -> None:
+    await kafka_oracle.create("odd-open", 2)
+    for partition in range(2):
+        await kafka_oracle.produce("odd-open", partition, 6)
+    await kafka_oracle.commit("odd-open-readers", {("odd-open", 0): 2, ("odd-open", 1): 5})
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": "odd-open-writer"})
+    await asyncio.to_thread(producer.init_transactions, 30)
+    producer.begin_transaction()
+    for number in range(3):
+        producer.produce("odd-open", b"%d" % number, partition=0)
+    assert await asyncio.to_thread(producer.flush, 20) == 0
+    for read in (kafka_broker.sweep(), kafka_broker.watch(["odd-open-readers"])):
+        snapshot = await read
+        group = snapshot.groups["odd-open-readers"]
+        assert figures(group) == {("odd-open", 0): (2, 9, 7, Why.KNOWN), ("odd-open", 1): (5, 6, 1, Why.KNOWN)}
+        assert group.positions.stable is not None
+        by_partition = dict(zip(group.positions.partition, group.positions.stable, strict=True))
+        assert by_partition == {0: 6, 1: UNKNOWN}
+    await asyncio.to_thread(producer.commit_transaction, 30)
+
+    async def closed() -> None:
+        group = (await kafka_broker.sweep()).groups["odd-open-readers"]
+        assert group.positions.stable is None or set(group.positions.stable) == {UNKNOWN}
+        assert group.lag == 9  # the marker of the transaction takes an offset too
+
+    await eventually(closed)
+
+
+async def test_a_consumer_by_assign_moves_while_its_group_is_empty(
+    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_oracle: Oracle
+) -> None:
+    await kafka_oracle.create("odd-assign")
+    await kafka_oracle.produce("odd-assign", 0, 12)
+    place = TopicPartition("odd-assign", 0)
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap, group_id="odd-assigned", enable_auto_commit=False)
+    consumer.assign([place])
+    await consumer.start()
+    try:
+        for offset, lag in ((3, 9), (9, 3)):
+            await consumer.commit({place: offset})
+            group = (await kafka_broker.sweep()).groups["odd-assigned"]
+            assert (group.state, group.lag, group.members) == (GroupState.EMPTY, lag, ())
+    finally:
+        await consumer.stop()
+
+
+async def test_the_time_of_the_oldest_unread_record(kafka_broker: KafkaBroker, kafka_oracle: Oracle) -> None:
+    await kafka_oracle.create("odd-times", 3)
+    began = time.time()
+    for partition in range(3):
+        await kafka_oracle.produce("odd-times", partition, 40, **{"batch.size": 2_000_000, "linger.ms": 20})
+    await kafka_oracle.commit("odd-times-readers", {("odd-times", p): 40 - 13 * p for p in range(3)})
+    await kafka_broker.sweep()
+    oldest = (await kafka_broker.oldest_unread(["odd-times-readers"]))["odd-times-readers"]
+    assert sorted(one.partition for one in oldest) == [1, 2]  # partition 0 is read to its end
+    assert all(began - 1 < one.at < time.time() + 1 for one in oldest)
