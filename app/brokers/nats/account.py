@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from app.brokers.model import Fault, Limit, Node, Why
-from app.brokers.nats.answers import TEXT_MAX, Answer, limit, number, part, rows, text
+from app.brokers.nats.answers import TEXT_MAX, Answer, limit, number, part, rows, seconds, text
 from app.brokers.nats.consumers import group_name
 
 
@@ -26,32 +26,36 @@ def _limits(usage: Answer, suffix: str) -> tuple[Limit, ...]:
 
 
 def nodes(info: Answer, streams: Iterable[Answer]) -> tuple[Node, ...] | None:
-    """Return the servers that the streams' replicas name, and the one that we are connected to, which alone tells its version."""
-    running: dict[str, bool | None] = {}
-    for stream in streams:
-        cluster = part(stream, "cluster")
-        if leader := text(cluster, "leader"):
-            running[leader] = True
-        for replica in rows(cluster, "replicas"):
-            name = text(replica, "name")
-            running[name] = not replica.get("offline") or running.get(name) is True
+    """Return the servers that the streams' copies name, and the one that we are connected to, which alone tells its version.
+
+    A server is not known to run when no copy on it is current: it was not heard of for ten seconds, or it is behind.
+    """
     ours = text(info, "server_name")
-    if ours:
-        running[ours] = True
-    return (
-        tuple(
-            Node(
-                id=name,
-                address=f"{text(info, 'host')}:{number(info, 'port') or ''}" if name == ours else "",
-                running=up,
-                version=text(info, "version") or None if name == ours else None,
-                note="connected here" if name == ours else "",
-            )
-            for name, up in sorted(running.items())
-            if name
+    running: dict[str, bool | None] = {ours: True}
+    heard: dict[str, float] = {}
+    for stream in streams:
+        running[text(stream, "cluster", "leader")] = True
+        for copy in rows(part(stream, "cluster"), "replicas"):
+            name, now = text(copy, "name"), _running(copy)
+            running[name] = running.get(name) or now
+            heard[name] = seconds(copy, "active") or 0.0
+    return tuple(_node(info, name, up, heard.get(name)) for name, up in sorted(running.items()) if name) or None
+
+
+def _running(copy: Answer) -> bool | None:
+    if copy.get("offline") is True:
+        return False
+    return True if copy.get("current") is True else None
+
+
+def _node(info: Answer, name: str, running: bool | None, heard_s: float | None) -> Node:
+    if name == text(info, "server_name"):
+        address = f"{text(info, 'host')}:{number(info, 'port') or ''}"
+        return Node(
+            id=name, address=address, running=True, version=text(info, "version") or None, note="connected here"
         )
-        or None
-    )
+    quiet = f"last heard of {heard_s:.0f} s ago" if heard_s and not running else ""
+    return Node(id=name, address="", running=running, note=quiet)
 
 
 def left_out(answer: Answer, *, stream: str | None = None) -> list[Fault]:

@@ -7,14 +7,17 @@ from typing import Any
 Answer = Mapping[str, Any]
 
 TEXT_MAX = 2000  # of a setting's value
+COLUMN_MAX = 2**60  # the sum of a few still fits a column of 64 bits
 NANOSECONDS = 1e9
 
 
 def number(answer: object, *path: str) -> int | None:
-    """Return the integer at this path of an answer, or None."""
+    """Return the integer at this path of an answer, or None; also where it is too large for a column."""
     for key in path:
         answer = answer.get(key) if isinstance(answer, Mapping) else None
-    return answer if isinstance(answer, int) and not isinstance(answer, bool) else None
+    if isinstance(answer, int) and not isinstance(answer, bool) and abs(answer) < COLUMN_MAX:
+        return answer
+    return None
 
 
 def text(answer: object, *path: str) -> str:
@@ -59,7 +62,7 @@ def limit(answer: Answer, *path: str) -> int | None:
 
 def filters(consumer: Answer) -> tuple[str, ...]:
     """Return the subjects that a consumer wants; () = all of the stream."""
-    several = consumer.get("config", {}).get("filter_subjects")
+    several = part(consumer, "config").get("filter_subjects")
     if isinstance(several, list) and several:
         return tuple(str(subject) for subject in several)
     one = text(consumer, "config", "filter_subject")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from app.brokers.errors import BrokerUnavailable, OutcomeUnknown, PublishRefused, Unroutable
 from app.brokers.model import Message, Why
+from app.brokers.nats.answers import part
 from app.brokers.nats.connection import Connection
 from app.brokers.nats.names import wrong
 from app.brokers.nats.wire import NO_RESPONDERS, STREAM_MISSING, Refusal, decoded
@@ -54,7 +55,7 @@ class JetStreamPublisher:
                 if refusal.why is not Why.NOT_PERMITTED:
                     raise self._connection.error(refusal) from None
                 return stream  # a user that may only publish: by the stream's name, as `ensure` makes them
-            self._subjects[stream] = self._first(stream, answer.get("config", {}).get("subjects"))
+            self._subjects[stream] = self._first(stream, part(answer, "config").get("subjects"))
         return self._subjects[stream]
 
     def _first(self, stream: str, subjects: object) -> str:

@@ -18,6 +18,7 @@ from nats.errors import ConnectionClosedError, Error, NoRespondersError, Outboun
 from typing_extensions import override
 
 from app.brokers.model import Why
+from app.brokers.nats.answers import number, text
 
 CLOSE_WAIT_S = 1.0
 PING_EVERY_S = (
@@ -175,10 +176,9 @@ def decoded(message: Msg) -> dict[str, Any]:
         answer = None
     if not isinstance(answer, dict):
         raise Refusal(Why.NO_ANSWER, f"the answer on {message.subject} is not JetStream's")
-    error = answer.get("error")
-    if error:
-        code = int(error.get("err_code") or error.get("code") or 0)
-        raise Refusal(_WHY.get(code, Why.NO_ANSWER), str(error.get("description", "")), code)
+    if "error" in answer:
+        code = number(answer, "error", "err_code") or number(answer, "error", "code") or 0
+        raise Refusal(_WHY.get(code, Why.NO_ANSWER), text(answer, "error", "description"), code)
     return answer
 
 
