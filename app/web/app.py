@@ -18,6 +18,7 @@ from typing_extensions import override
 from app.brokers.settings import ConnectionSettings
 from app.kernel.clock import Clock
 from app.kernel.feed import Feed
+from app.monitoring.exposition import CONTENT_TYPE, exposition
 from app.monitoring.series import Series
 from app.monitoring.service import Monitor
 from app.web import urls
@@ -30,7 +31,7 @@ from app.web.live.socket import SOCKETS_PER_ADDRESS_MAX, live_route
 from app.web.live.viewer import DRAIN_MAX_S
 from app.web.monitoring.feature import MONITORING
 from app.web.rendering import TEMPLATES, Renderer
-from app.web.serving import health_routes, static_route
+from app.web.serving import health_routes, metrics_route, static_route
 from app.web.settings import ServerSettings
 from app.web.shell import VERSION, Around, Banner
 
@@ -119,6 +120,7 @@ def create_app(parts: Parts) -> Litestar:
             live,
             static_route(assets),
             *health_routes(parts.ready),
+            metrics_route(lambda: exposition(parts.monitor, parts.series.usage()), CONTENT_TYPE),
         ],
         dependencies={
             "monitor": Provide(lambda: parts.monitor, sync_to_thread=False),

@@ -22,24 +22,23 @@ _SYMBOLS = frozenset({"So", "Sk", "Mn"})
 JOINER = "\u200d"  # joins emoji, and hides between letters
 
 
-def visible(text: str, most: int = TITLE_LENGTH_MAX) -> str:
-    """Return the text with what the eye cannot see written out (U+202E), and at most `most` characters of it."""
+def visible(text: str, most: int = TITLE_LENGTH_MAX, *, spaces: bool = False) -> str:
+    """Return the text with what the eye cannot see written out (U+202E), and at most `most` characters of it.
+
+    With `spaces` other spaces than the plain one are written out too; without, our own figures keep their no-break spaces.
+    """
     shown = text if len(text) <= most else f"{text[: most - most // 4]}\u2026{text[-(most // 4) :]}"
-    return "".join(_shown(shown))
-
-
-def _shown(text: str) -> list[str]:
     pieces: list[str] = []
     marks = 0
-    for index, char in enumerate(text):
+    for index, char in enumerate(shown):
         category = unicodedata.category(char)
         marks = marks + 1 if category in {"Mn", "Me"} else 0
-        hidden = category in _HIDDEN or marks > COMBINING_MAX or (category == "Zs" and char != " ")
-        if hidden and not (char == JOINER and _between_symbols(text, index)):
+        hidden = category in _HIDDEN or marks > COMBINING_MAX or (spaces and category == "Zs" and char != " ")
+        if hidden and not (char == JOINER and _between_symbols(shown, index)):
             pieces.append(f"\u27e8U+{ord(char):04X}\u27e9")
         else:
             pieces.append(char)
-    return pieces
+    return "".join(pieces)
 
 
 def _between_symbols(text: str, index: int) -> bool:
@@ -49,7 +48,7 @@ def _between_symbols(text: str, index: int) -> bool:
 
 def name(text: str) -> Markup:
     """Show a name that a broker gave: isolated in its direction, made visible, bounded; whole in the title when it was cut."""
-    shown = visible(text, NAME_LENGTH_MAX)
+    shown = visible(text, NAME_LENGTH_MAX, spaces=True)
     if len(text) <= NAME_LENGTH_MAX:
         return Markup("<bdi>{}</bdi>").format(shown)
     return Markup('<bdi title="{}">{}</bdi>').format(visible(text), shown)

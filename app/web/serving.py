@@ -53,9 +53,11 @@ def health_routes(ready: Callable[[], Awaitable[bool]]) -> list[HTTPRouteHandler
     return [live, is_ready]
 
 
-def metrics_route(exposition: Callable[[], bytes], content_type: str) -> HTTPRouteHandler:
-    @get(urls.METRICS, include_in_schema=False, sync_to_thread=False)
-    def metrics() -> Response[bytes]:
-        return Response(exposition(), media_type=content_type)
+def metrics_route(exposition: Callable[[], Awaitable[bytes]], content_type: str) -> HTTPRouteHandler:
+    """Return the route that Prometheus reads."""
+
+    @get(urls.METRICS, include_in_schema=False)
+    async def metrics() -> Response[bytes]:
+        return Response(await exposition(), headers={"Content-Type": content_type})
 
     return metrics

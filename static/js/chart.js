@@ -65,7 +65,7 @@ class Chart {
     this.plot?.destroy();
     this.place.replaceChildren();
     const range = () => [serverNow() - this.window, serverNow()];
-    const options = chartOptions(this.series, range, this.place.dataset.unit, this.points.step_s);
+    const options = chartOptions(this.series, range, this.points.step_s);
     this.plot = new window.uPlot({ ...options, ...sizeOf(this.place) }, this.data(), this.place);
   }
 }

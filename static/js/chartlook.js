@@ -47,18 +47,19 @@ function drawGaps(step) {
   };
 }
 
-export function chartOptions(series, range, unit, step) {
+export function chartOptions(series, range, step) {
   const font = "500 12px Overpass, system-ui, sans-serif";
   const stroke = colour("--ink-3");
   const grid = { stroke: colour("--line"), width: 1 };
   return {
     legend: { show: false },
+    padding: [10, 8, 0, 0],
     cursor: { drag: { x: false, y: false }, points: { show: false } },
     scales: { x: { time: true, range }, y: { range: (_, low, high) => [0, Math.max(1, high * 1.05)] } },
     tzDate: (at) => new Date(at * 1000 + new Date(at * 1000).getTimezoneOffset() * 60000),
     axes: [
       { stroke, font, grid: { show: false }, ticks: { show: false }, values: (plot, splits) => splits.map((at) => new Date(at * 1000).toISOString().slice(11, 16)) },
-      { stroke, font, grid, ticks: { show: false }, side: 1, size: 64, space: 40, values: (_, splits) => splits.map((value) => SHORT.format(value).replace(/([A-Z])$/, "\u00a0$1") + (unit ? `\u00a0${unit}` : "")) },
+      { stroke, font, grid, ticks: { show: false }, side: 1, size: 64, space: 40, values: (_, splits) => splits.map((value) => SHORT.format(value).replace(/([A-Z])$/, "\u00a0$1")) },
     ],
     series: [{}, ...series.map(line)],
     hooks: { drawClear: [drawGaps(step)] },

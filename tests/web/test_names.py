@@ -56,7 +56,7 @@ def test_a_page_bears_any_name(client: TestClient[Litestar], name: str) -> None:
     shown = Elements(answer.text)
     assert shown.names == plain.names
     assert shown.attributes - {"title"} == plain.attributes - {"title"}
-    assert shown.headline == markup.visible(name, markup.NAME_LENGTH_MAX)
+    assert shown.headline == markup.visible(name, markup.NAME_LENGTH_MAX, spaces=True)
     assert not re.search("[\x00-\x08\x0e-\x1f\u202a-\u202e\u2066-\u2069]", answer.text)
 
 
@@ -102,3 +102,8 @@ def test_emoji_stay_whole_and_joiners_between_letters_show() -> None:
 def test_half_a_character_shows_and_can_be_sent() -> None:
     assert markup.name("a\ud800b") == "<bdi>a\u27e8U+D800\u27e9b</bdi>"
     assert urls.group("c", "a\ud800b") == "/groups/c/a%3Fb"
+
+
+def test_spaces_that_only_look_like_one_show_in_names_and_stay_in_our_figures() -> None:
+    assert markup.name("a\u00a0b") == "<bdi>a\u27e8U+00A0\u27e9b</bdi>"
+    assert markup.visible("8\u00a0h") == "8\u00a0h"
