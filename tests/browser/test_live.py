@@ -1,0 +1,128 @@
+"""As the engineer on call sees it: messages move the figures of an open page, through restarts of the broker and of Signalbox."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from app.brokers.model import Message, Wanted
+from app.brokers.nats.adapter import NatsBroker
+from app.servers.nats import NatsServer, nats_server
+from app.web import urls
+from tests.browser.conftest import Watched
+from tests.support.nats import nats_settings, opened
+from tests.support.serving import Serving, serving
+from tests.support.waiting import eventually
+
+SOON_MS = 15_000
+AFTER_A_RESTART_MS = 40_000
+AWAY = ("WebSocket connection", "ERR_CONNECTION_REFUSED")  # what Chromium itself writes while Signalbox is away
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A broker, Signalbox watching it, and somebody who sends and reads."""
+
+    server: NatsServer
+    served: Serving
+    broker: NatsBroker
+
+    async def publish(self, count: int) -> None:
+        for number in range(count):
+            await self.broker.publish("orders", Message(body=str(number).encode()))
+
+    async def read(self, count: int) -> None:
+        deliveries = self.broker.receive("orders", "invoices")
+        for _ in range(count):
+            delivery = await anext(deliveries)
+            await delivery.ack()
+        await deliveries.aclose()
+
+    def group(self) -> str:
+        return self.served.url + urls.group("shop", "orders/invoices")
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    async with nats_server(folder=tmp_path / "nats") as server, opened(nats_settings(server)) as broker:
+        await broker.ensure([Wanted(name="orders", groups=("invoices",))])
+        connections = f"""
+            [[connections]]
+            name = "shop"
+            kind = "nats"
+            urls = ["{server.url}"]
+            user = "{server.user}"
+            password = "{server.password}"
+            timeout_s = 2
+        """
+        async with serving(tmp_path / "signalbox", connections) as served:
+            yield Scene(server, served, broker)
+
+
+def fact(page: Page, name: str) -> Locator:
+    box = page.locator("dl.facts > div", has=page.locator("dt", has_text=re.compile(f"^{name}$")))
+    return box.locator("dd.figure").first
+
+
+async def test_messages_move_the_lag_of_an_open_page_without_a_reload(scene: Scene, watched: Watched) -> None:
+    page = watched.page
+    await scene.publish(37)
+    await _open_group(scene, page)
+    await page.evaluate("window.signalboxSamePage = true")
+    await expect(fact(page, "Lag")).to_have_text("37", timeout=SOON_MS)
+    await scene.read(12)
+    await expect(fact(page, "Lag")).to_have_text("25", timeout=SOON_MS)
+    await scene.publish(1_204)
+    await expect(fact(page, "Lag")).to_have_text("1,229", timeout=SOON_MS)
+    assert await page.evaluate("window.signalboxSamePage") is True
+    await watched.assert_clean()
+
+
+async def test_a_broker_that_dies_is_said_to_be_down_and_its_figures_are_marked_old_until_it_is_back(
+    scene: Scene, watched: Watched
+) -> None:
+    page = watched.page
+    await scene.publish(21)
+    await _open_group(scene, page)
+    await expect(fact(page, "Lag")).to_have_text("21", timeout=SOON_MS)
+    watcher = await page.context.new_page()
+    await watcher.goto(scene.served.url + urls.connection("shop"))
+    await scene.server.kill()
+    await expect(watcher.get_by_role("main")).to_contain_text(
+        re.compile("down", re.IGNORECASE), timeout=AFTER_A_RESTART_MS
+    )
+    await expect(fact(page, "Lag")).to_have_text("21")  # what was known stays, it is not zeroed
+    await scene.server.start()
+    await eventually(lambda: scene.publish(1), within_s=20)
+    await expect(fact(page, "Lag")).to_have_text(re.compile("^2[2-9]$"), timeout=AFTER_A_RESTART_MS)
+    await watched.assert_clean()
+
+
+async def test_a_page_stays_open_through_a_restart_of_signalbox(scene: Scene, watched: Watched) -> None:
+    page = watched.page
+    watched.expected = AWAY
+    await scene.publish(17)
+    await _open_group(scene, page)
+    await expect(fact(page, "Lag")).to_have_text("17", timeout=SOON_MS)
+    await page.evaluate("window.signalboxSamePage = true")
+    await scene.served.process.kill()
+    await expect(page.get_by_text("Not live since")).to_be_visible(timeout=SOON_MS)
+    await scene.publish(6)
+    await scene.served.process.start()
+    await expect(fact(page, "Lag")).to_have_text("23", timeout=AFTER_A_RESTART_MS)
+    await expect(page.get_by_text("Not live since")).to_be_hidden()
+    assert await page.evaluate("window.signalboxSamePage") is True
+    await watched.assert_clean()
+
+
+async def _open_group(scene: Scene, page: Page) -> None:
+    async def there() -> None:
+        answer = await page.goto(scene.group())
+        assert answer is not None
+        assert answer.ok
+
+    await eventually(there, within_s=20)
+    await expect(page.locator("#live")).to_have_text("live", timeout=SOON_MS)
