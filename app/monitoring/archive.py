@@ -8,15 +8,15 @@ the last 10 s, and an hour is written six times, not 360 times.
 import asyncio
 import logging
 import math
-from bisect import bisect_left
-from collections import defaultdict, deque
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from app.kernel.clock import Clock
 from app.monitoring.packing import Unreadable, pack, pack_journal, unpack, unpack_journal
 from app.monitoring.samples import Fold, Samples, merge
 from app.monitoring.store import HistoryStore, Hour, Subject
-from app.monitoring.track import MINUTE_MS, Track
+from app.monitoring.track import MINUTE_MS, RAW_MS, Track
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,8 @@ HOUR_MS = 3_600_000
 KEPT_HOURS = {0: 6, 30: 7 * 24, 60: 28 * 24}  # by resolution in seconds; 0 = as read
 JOURNAL_ROWS_MAX = 20_000  # samples in one journal row: about 200 kB
 IDLE_MS = HOUR_MS  # a series that is read no more leaves memory after this
-SLICE = 8  # packed hours handled between two turns of the event loop: about 3 ms
+SLICE = 4  # packed hours handled between two turns of the event loop: about 4 ms
+TRACKS_SLICE = 200  # series looked at between two turns: about 1 ms
 
 UNREADABLE_NOTED_MAX = 10_000
 
@@ -57,7 +58,7 @@ class Archive:
         self._clock = clock
         self._round: list[Subject] = []  # what is packed in this round, some of it each time
         self._packed = 0
-        self._marks = deque([0, 0], maxlen=2)  # the last journal row when this round, and the one before, began
+        self._journal_at_round = 0  # the last journal row when this round began
         self._journal_last = 0
         self._forget_to: int | None = None
         self._seen_unreadable: set[tuple[int, int, int]] = set()
@@ -74,17 +75,17 @@ class Archive:
             StorageError: nothing was changed in memory.
         """
         hour = self.now_ms() // HOUR_MS
+        raw = await self._read_journal()
         subjects = await self._store.groups_since(30, hour - 1)
+        subjects.update(await self._store.subjects(raw.keys() - subjects.keys()))
         halves: dict[int, Samples] = defaultdict(Samples)
         for count, packed in enumerate(await self._store.hours(subjects, 30, hour - 1, hour)):
             if packed.resolution == 30:
                 halves[packed.series].extend(self._unpacked(packed))
             await _breathe(count)
-        raw = await self._read_journal()
-        subjects.update(await self._store.subjects(raw.keys() - subjects.keys()))
-        for number, subject in subjects.items():
+        for count, (number, subject) in enumerate(subjects.items()):
             self._tracks[subject] = _continued(number, halves[number], raw[number], self._tracks.get(subject))
-            await asyncio.sleep(0)
+            await _breathe(count)
 
     async def save(self, share: float) -> None:
         """Write the journal of what is new, and pack that share (0 to 1) of all series.
@@ -107,11 +108,8 @@ class Archive:
         self._forget_to = None
         self._packed += count
         self._leave(batch)
-        if self._packed >= len(self._round):  # all that the journal held when the round began is packed now;
-            self._forget_to = self._marks[
-                0
-            ]  # it stays for one round more, so that a restart finds some minutes as read
-            self._marks.append(self._journal_last)
+        if self._packed >= len(self._round):  # all that the journal held when the round began is packed now
+            self._forget_to, self._journal_at_round = self._journal_at_round, self._journal_last
             self._round, self._packed = list(self._tracks), 0
 
     async def read(self, subject: Subject, fold: Fold, since_ms: int, until_ms: int) -> None:
@@ -200,7 +198,9 @@ class Archive:
         journals: list[bytes] = []
         runs: list[tuple[int, Samples]] = []
         rows = 0
-        for subject, track in list(self._tracks.items()):
+        for count, (subject, track) in enumerate(list(self._tracks.items())):
+            if count % TRACKS_SLICE == 0:
+                await asyncio.sleep(0)
             if not track.fresh or track.id is None:
                 continue
             run = track.raw.between(len(track.raw) - track.fresh, len(track.raw))
@@ -209,10 +209,9 @@ class Archive:
             runs.append((track.id, run))
             rows += len(run)
             if rows >= JOURNAL_ROWS_MAX:
-                journals.append(pack_journal(runs))
+                journals.append(await asyncio.to_thread(pack_journal, runs))
                 runs, rows = [], 0
-                await asyncio.sleep(0)
-        return [*journals, pack_journal(runs)] if runs else journals
+        return [*journals, await asyncio.to_thread(pack_journal, runs)] if runs else journals
 
     def _undo(self, before: Taken) -> None:
         for subject, (fresh, sealed_to) in before.items():
@@ -227,7 +226,8 @@ class Archive:
                 self._journal_last = number
                 try:
                     for series, run in unpack_journal(data):
-                        found[series] = merge(found[series], run)
+                        found[series].cut(run.at[0])
+                        found[series].extend(run)
                 except Unreadable as error:
                     self._note_unreadable((0, 0, number), str(error))
                 await asyncio.sleep(0)
@@ -250,10 +250,16 @@ class Archive:
 
 def _continued(number: int, halves: Samples, raw: Samples, live: Track | None) -> Track:
     """Return a track of what was read back, and after it what was read since the start."""
-    if len(raw):
-        halves.cut(raw.at[0] // MINUTE_MS * MINUTE_MS)
+    last = halves.at[-1] if len(halves) else -1
+    minute = last // MINUTE_MS * MINUTE_MS
+    if len(raw) and raw.at[0] <= minute:  # that minute can be folded again from what was read
+        halves.cut(minute)
+        last = minute - 1
     track = Track(number=number, halves=halves)
-    for row in raw:
+    track.sealed_to = last
+    new = bisect_right(raw.at, last)
+    track.raw = raw.between(bisect_left(raw.at, last - RAW_MS), new)
+    for row in raw.between(new, len(raw)):
         track.add(*row)
     track.fresh = 0
     if live is not None and len(live.raw):
