@@ -22,7 +22,7 @@ from app.brokers.model import (
 )
 
 HOSTILE = (
-    'a "quoted" \'name\'',
+    "a \"quoted\" 'name'",
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
     "slash/../and//more",
@@ -35,7 +35,9 @@ HOSTILE = (
 )
 
 
-def partitions(ends: Sequence[int], *, starts: Sequence[int] | None = None, sizes: Sequence[int] | None = None) -> Partitions:
+def partitions(
+    ends: Sequence[int], *, starts: Sequence[int] | None = None, sizes: Sequence[int] | None = None
+) -> Partitions:
     """Return partitions 0.. with these ends, led by node 1 and copied to 1 and 2."""
     count = len(ends)
     return Partitions(
@@ -51,7 +53,9 @@ def partitions(ends: Sequence[int], *, starts: Sequence[int] | None = None, size
     )
 
 
-def topic(name: str = "orders", ends: Sequence[int] = (1000, 2000), *, retention: Retention | None = None) -> Destination:
+def topic(
+    name: str = "orders", ends: Sequence[int] = (1000, 2000), *, retention: Retention | None = None
+) -> Destination:
     return Destination(
         name=name,
         kind="topic",
@@ -119,7 +123,7 @@ def cluster(at: float, **more: object) -> Cluster:
         "under_replicated": 0,
         "offline": 0,
     }
-    return Cluster(**(facts | more))  # type: ignore[arg-type] - the test names fields of Cluster
+    return Cluster(**(facts | more))  # type: ignore[arg-type]  # the test names fields of Cluster
 
 
 def snapshot(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from litestar import get
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, Parameter
+from litestar.params import FromPath, QueryParameter
 
 from app.monitoring.service import Monitor
 from app.web import urls
@@ -53,7 +53,7 @@ def one_connection(monitor: NamedDependency[Monitor], name: FromPath[str]) -> r.
 )
 def groups(monitor: NamedDependency[Monitor], asked: NamedDependency[Asked]) -> r.Listing[r.GroupOut]:
     around = glance(monitor)
-    part = group_list.page_of(group_list.matching(monitor.groups(), asked), asked)
+    part = group_list.page_of(around, group_list.matching(around, monitor.groups(), asked), asked)
     items = [answers.group(around, view) for view in part.rows]
     return r.Listing(items=items, total=part.total, next=part.after, previous=part.before)
 
@@ -166,7 +166,7 @@ def changes(monitor: NamedDependency[Monitor]) -> list[r.ChangeOut]:
 @get(f"{urls.API}/search", tags=TAGS, sync_to_thread=False, summary="Groups, destinations and connections by name")
 def search(
     monitor: NamedDependency[Monitor],
-    q: Annotated[str, Parameter(description="a part of the name, whatever its case", max_length=300)] = "",
+    q: Annotated[str, QueryParameter(description="a part of the name, whatever its case", max_length=300)] = "",
 ) -> list[r.HitOut]:
     return answers.hits(found(glance(monitor), q))
 

@@ -1,11 +1,11 @@
 """The frame of the overview: one arm for every group, or above 150 the ok ones as one. Pure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.monitoring import words
 from app.monitoring.model import ConnectionView, GroupView, Link, Status
 from app.web import urls
+from app.web.monitoring.glance import Glance
 from app.web.monitoring.sums import by_cost
 
 ARMS_MAX = 150  # of all connections together: above, the ok ones of a connection are one arm
@@ -33,13 +33,13 @@ class Bank:
     more_href: str
 
 
-def banks(connections: Sequence[ConnectionView], groups: dict[str, list[GroupView]]) -> tuple[Bank, ...]:
+def banks(glance: Glance, groups: dict[str, list[GroupView]]) -> tuple[Bank, ...]:
     summed = sum(len(own) for own in groups.values()) > ARMS_MAX
-    return tuple(_bank(c, groups.get(c.name, []), summed=summed) for c in connections)
+    return tuple(_bank(glance, c, groups.get(c.name, []), summed=summed) for c in glance.links.values())
 
 
-def _bank(connection: ConnectionView, groups: list[GroupView], *, summed: bool) -> Bank:
-    bad = [g for g in groups if g.verdict.status is not Status.OK]
+def _bank(glance: Glance, connection: ConnectionView, groups: list[GroupView], *, summed: bool) -> Bank:
+    bad = [g for g in groups if glance.status_of(g) is not Status.OK]
     ok = len(groups) - len(bad)
     shown = by_cost(bad)[:TROUBLED_ARMS_MAX] if summed else sorted(groups, key=lambda g: g.name)
     return Bank(
@@ -47,14 +47,14 @@ def _bank(connection: ConnectionView, groups: list[GroupView], *, summed: bool) 
         stale=connection.link is Link.STALE,
         ok=ok if summed and ok else None,
         ok_href=urls.groups(connection=connection.name, status="ok"),
-        arms=tuple(_arm(g) for g in shown),
+        arms=tuple(_arm(glance, g) for g in shown),
         more=len(bad) - len(shown) if summed else 0,
         more_href=urls.groups(connection=connection.name, status="not-ok"),
     )
 
 
-def _arm(group: GroupView) -> Arm:
-    status = group.verdict.status
+def _arm(glance: Glance, group: GroupView) -> Arm:
+    status = glance.status_of(group)
     return Arm(
         href=urls.group(group.connection, group.name),
         mark=words.mark(status),

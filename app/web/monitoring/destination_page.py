@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.brokers.model import UNKNOWN, Partitions, Why
+from app.brokers.model import UNKNOWN, Partitions, Retention, Why
 from app.kernel import figures
 from app.monitoring import keys, words
 from app.monitoring.model import DestinationView, Status
@@ -137,7 +137,7 @@ def _facts(glance: Glance, view: DestinationView) -> tuple[Fact, ...]:
             note="waiting in all" if queue else "kept: end minus start",
         ),
         size_fact("Size", found.size_bytes, "one copy"),
-        Fact(label="Kept", figure=kept(found), note=kept_more(found.retention)),
+        Fact(label="Kept", figure=kept(found), note=_kept_note(found.retention)),
     ]
     if (skew := _skew(glance.monitor.rates_of(view.connection, view.name))) is not None:
         partition, times, mean = skew
@@ -158,6 +158,12 @@ def _facts(glance: Glance, view: DestinationView) -> tuple[Fact, ...]:
             )
         )
     return tuple(facts)
+
+
+def _kept_note(retention: Retention | None) -> str:
+    if retention is None:
+        return "the broker tells no limit"
+    return kept_more(retention) or ("by time, no limit by size" if retention.age_s is not None else "no limit")
 
 
 def _skew(rates: Mapping[int, float | None]) -> tuple[int, float, float] | None:

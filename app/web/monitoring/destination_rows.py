@@ -125,5 +125,5 @@ def _readers_more(glance: Glance, view: DestinationView) -> str:
     if glance.unseen(view.connection) or not view.readers:
         return ""
     found = [glance.monitor.group(view.connection, name) for name in view.readers]
-    bad = sum(group is not None and group.verdict.status is not Status.OK for group in found)
+    bad = sum(group is not None and glance.status_of(group) is not Status.OK for group in found)
     return "all ok" if not bad else f"{bad:,} not ok"

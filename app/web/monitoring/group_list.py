@@ -50,33 +50,48 @@ class RestRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnseenRow:
+    """The groups of a connection that does not answer, which are alike: one row."""
+
+    words: str
+    href: str
+    connection: str
+    read_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupList:
-    """The filters, the table and its pager: the part that a change of the filter replaces."""
+    """The filters, the table and its pager: the part that a change of the filter replaces.
+
+    `rows` come first, then `unseen`, then `ok`: where a connection is down, what is not ok stands before its one row.
+    """
 
     frame: ListFrame
     rows: tuple[GroupRow, ...]
+    unseen: tuple[UnseenRow, ...]
+    ok: tuple[GroupRow, ...]
     rest: RestRow | None
 
 
-def matching(groups: Sequence[GroupView], asked: Asked) -> list[GroupView]:
+def matching(glance: Glance, groups: Sequence[GroupView], asked: Asked) -> list[GroupView]:
     """Return the groups that the filters let through."""
     text = asked.text.casefold()
     return [
         g
         for g in groups
-        if asked.accepts(g.verdict.status)
+        if asked.accepts(glance.status_of(g))
         and (not asked.connection or g.connection == asked.connection)
         and (not asked.kind or g.group.kind == asked.kind)
         and (not text or any(text in name.casefold() for name in _searched(g)))
     ]
 
 
-def page_of(groups: Sequence[GroupView], asked: Asked) -> Slice[GroupView]:
+def page_of(glance: Glance, groups: Sequence[GroupView], asked: Asked) -> Slice[GroupView]:
     """Return the rows of one page: not ok first, then by the sorted column; sorted by a text, by that alone."""
     value = VALUES[asked.sort]
 
     def place_of(view: GroupView) -> Place:
-        rank = 0 if asked.sort in TEXT_SORTS else int(view.verdict.status is Status.OK)
+        rank = 0 if asked.sort in TEXT_SORTS else int(glance.status_of(view) is Status.OK)
         return Place(rank, value(view), view.connection, view.name)
 
     return cut(groups, place_of, down=asked.down, size=asked.rows, after=asked.after, before=asked.before)
@@ -84,8 +99,10 @@ def page_of(groups: Sequence[GroupView], asked: Asked) -> Slice[GroupView]:
 
 def group_list(glance: Glance, asked: Asked) -> GroupList:
     everything = glance.monitor.groups()
-    found = matching(everything, asked)
-    part = page_of(found, asked)
+    found = matching(glance, everything, asked)
+    listed, unseen = _unseen_apart(glance, found, asked)
+    part = page_of(glance, listed, asked)
+    bad = sum(glance.status_of(g) is not Status.OK for g in part.rows) if unseen else len(part.rows)
     near = nearest(asked.text, list({g.name for g in everything})) if asked.text and not part.rows else []
     return GroupList(
         frame=frame(
@@ -97,18 +114,40 @@ def group_list(glance: Glance, asked: Asked) -> GroupList:
             placeholder="Group, destination or member",
             heads=HEADS,
             total=len(everything),
-            not_ok=sum(g.verdict.status is not Status.OK for g in everything),
+            not_ok=sum(glance.status_of(g) is not Status.OK for g in everything),
             choices=choices(
                 asked,
-                statuses=Counter(g.verdict.status for g in everything),
+                statuses=Counter(glance.status_of(g) for g in everything),
                 connections=glance.links,
                 kinds=Counter(g.group.kind for g in everything),
             ),
             near=near,
         ),
-        rows=tuple(group_row(glance, g) for g in part.rows),
-        rest=_rest(found, part, asked),
+        rows=tuple(group_row(glance, g) for g in part.rows[:bad]),
+        unseen=unseen if part.first == 1 else (),
+        ok=tuple(group_row(glance, g) for g in part.rows[bad:]),
+        rest=_rest(glance, listed, part, asked),
     )
+
+
+def _unseen_apart(
+    glance: Glance, found: Sequence[GroupView], asked: Asked
+) -> tuple[Sequence[GroupView], tuple[UnseenRow, ...]]:
+    """Take out the groups of connections that do not answer, where the list is not about them alone."""
+    seen = [g for g in found if not glance.unseen(g.connection)]
+    if asked.text or asked.connection or asked.sort in TEXT_SORTS or not seen:
+        return found, ()
+    counts = Counter(g.connection for g in found if glance.unseen(g.connection))
+    rows = tuple(
+        UnseenRow(
+            words=f"{plural(count, 'group')} of {name}, {'all ' if count > 1 else ''}unknown",
+            href=urls.groups(**query_of(asked) | {"connection": name}),
+            connection=name,
+            read_at=glance.links[name].answered_at,
+        )
+        for name, count in sorted(counts.items())
+    )
+    return seen, rows
 
 
 def _searched(group: GroupView) -> Iterator[str]:
@@ -118,13 +157,13 @@ def _searched(group: GroupView) -> Iterator[str]:
         yield member.client
 
 
-def _rest(found: Sequence[GroupView], part: Slice[GroupView], asked: Asked) -> RestRow | None:
+def _rest(glance: Glance, found: Sequence[GroupView], part: Slice[GroupView], asked: Asked) -> RestRow | None:
     """Sum what follows, if this page is the first, something follows, and all of that is ok."""
     if part.after is None or part.first != 1 or asked.sort in TEXT_SORTS:
         return None
     shown = {(g.connection, g.name) for g in part.rows}
     rest = [g for g in found if (g.connection, g.name) not in shown]
-    if any(g.verdict.status is not Status.OK for g in rest):
+    if any(glance.status_of(g) is not Status.OK for g in rest):
         return None
     total = sums(rest)
     return RestRow(

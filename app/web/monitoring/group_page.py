@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app.brokers.model import Kind
 from app.kernel import figures
 from app.monitoring import keys, words
-from app.monitoring.model import GroupView, PartitionView, Points, Status
+from app.monitoring.model import GroupView, PartitionView
 from app.monitoring.words import Span
 from app.web import urls
 from app.web.monitoring.glance import Glance
@@ -66,12 +66,12 @@ class GroupPage:
     reading: tuple[Pair, ...]
 
 
-def group_page(glance: Glance, view: GroupView, *, window: str, history: Points) -> GroupPage:
+def group_page(glance: Glance, view: GroupView, *, window: str) -> GroupPage:
     rows = glance.partitions(view)
     return GroupPage(
         head=group_head(glance, view),
         track=track(glance, view, rows),
-        charts=group_charts(view, window, history),
+        charts=group_charts(glance, view, window),
         partitions=partition_table(view, rows, glance.now),
         members=members(view, rows),
         reading=_reading(glance, view),
@@ -81,7 +81,7 @@ def group_page(glance: Glance, view: GroupView, *, window: str, history: Points)
 def group_head(glance: Glance, view: GroupView) -> GroupHead:
     unseen = glance.unseen(view.connection)
     stale = unseen or glance.stale_group(view)
-    status = Status.UNKNOWN if unseen else view.verdict.status
+    status = glance.status_of(view)
     told = status.value if unseen else words.status_text(view.verdict, glance.now)
     names = view.group.destinations
     return GroupHead(

@@ -108,7 +108,7 @@ def overview(glance: Glance) -> OverviewPage:
         needs=needs(glance),
         banks=tuple(_bank(glance, view, groups[view.name]) for view in glance.links.values()),
         groups=len(everything),
-        not_ok=sum(view.verdict.status is not Status.OK for view in everything),
+        not_ok=sum(glance.status_of(view) is not Status.OK for view in everything),
         changes=change_rows(glance, glance.monitor.changes(CHANGES_SHOWN)),
         changes_key=keys.OVERVIEW,
     )
@@ -121,7 +121,7 @@ def head(glance: Glance) -> Head:
         key=keys.OVERVIEW,
         sentence=words.overview_sentence(connections, everything, glance.now),
         why=words.overview_reason(connections, everything, glance.now),
-        banks=banks(connections, groups),
+        banks=banks(glance, groups),
     )
 
 
@@ -155,13 +155,23 @@ def bank_head(glance: Glance, view: ConnectionView) -> ConnectionHead:
         product=product(view),
         sign=sign(view.link, words.link_text(view, glance.now)),
         stale=view.link is Link.STALE,
-        lag=figures.count(total.lag, approximate=total.approximate) if groups else "",
+        lag=_count(glance, view, total),
         at_least=total.lag_partial and total.lag is not None,
-        rate_in=figures.rate_number(total.rate_in) if groups else "",
-        rate_out=figures.rate_number(total.rate_out) if groups else "",
+        rate_in=figures.rate_number(_rate(glance, view, total.rate_in, groups)),
+        rate_out=figures.rate_number(_rate(glance, view, total.rate_out, groups)),
         read_at=view.answered_at,
         interval_s=view.interval_s,
     )
+
+
+def _count(glance: Glance, view: ConnectionView, total: Sums) -> str:
+    """Write what waits on a connection: nothing where nobody reads, unknown where it does not answer."""
+    none = not total.count and not glance.unseen(view.name)
+    return figures.count(0 if none else total.lag, approximate=total.approximate)
+
+
+def _rate(glance: Glance, view: ConnectionView, per_s: float | None, groups: Sequence[GroupView]) -> float | None:
+    return per_s if groups or glance.unseen(view.name) else 0.0
 
 
 def bank_tail(glance: Glance, view: ConnectionView) -> Tail:
@@ -234,5 +244,6 @@ def product(view: ConnectionView) -> str:
     told = [PRODUCTS[view.kind] if cluster is None else f"{cluster.product} {cluster.version or ''}".strip()]
     if cluster is not None and cluster.nodes:
         told.append(plural(len(cluster.nodes), "broker" if view.kind is Kind.KAFKA else "node"))
-    told.append(plural(view.groups, GROUPS_CALLED[view.kind]))
+    if view.answered_at is not None:
+        told.append(plural(view.groups, GROUPS_CALLED[view.kind]))
     return ", ".join(told)

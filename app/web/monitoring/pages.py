@@ -13,7 +13,7 @@ from app.brokers.settings import ConnectionSettings
 from app.monitoring.service import Monitor
 from app.web import urls
 from app.web.errors import NotUnderstood
-from app.web.monitoring.asked import DESTINATION_SORTS, GROUP_SORTS, WINDOWS, AddressFault, Asked, asked, window
+from app.web.monitoring.asked import DESTINATION_SORTS, GROUP_SORTS, AddressFault, Asked, asked, window
 from app.web.monitoring.connection_list import connections_page
 from app.web.monitoring.connection_page import connection_page
 from app.web.monitoring.destination_list import DestinationList, destination_list
@@ -62,16 +62,15 @@ def groups_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[
     return page(request, "groups/index.html", context, title="Groups", section=Section.GROUPS, part=part)
 
 
-@get("/groups/{connection:str}/{name:str}", include_in_schema=False)
-async def one_group_page(
+@get("/groups/{connection:str}/{name:str}", include_in_schema=False, sync_to_thread=False)
+def one_group_page(
     request: Asking, monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]
 ) -> Response[bytes]:
     chosen = _window(request)
     view = monitor.group(connection, name)
     if view is None:
         raise no_group(glance(monitor), connection, name)
-    history = await monitor.points(connection, name, WINDOWS[chosen])
-    context = group_page(glance(monitor), view, window=chosen, history=history)
+    context = group_page(glance(monitor), view, window=chosen)
     crumbs = (
         Crumb("Groups", urls.groups()),
         Crumb(connection, urls.connection(connection)),

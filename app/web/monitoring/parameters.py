@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Annotated, TypeAlias, TypeVar
 
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from app.web.errors import NotUnderstood
 from app.web.monitoring.asked import (
@@ -17,31 +17,35 @@ from app.web.monitoring.asked import (
     Asked,
     asked,
     whole,
-    window,
 )
+from app.web.monitoring.asked import window as read_window
 
 FIRST_MAX = 1_000_000
 Result = TypeVar("Result")
 
-Text: TypeAlias = Annotated[str | None, Parameter(description="a part of a name, whatever its case")]
-Status: TypeAlias = Annotated[str | None, Parameter(description=f"{NOT_OK}, or one of {', '.join(STATUS_WORDS)}")]
-Connection: TypeAlias = Annotated[str | None, Parameter(description="the name of one connection")]
+Text: TypeAlias = Annotated[str | None, QueryParameter(description="a part of a name, whatever its case")]
+Status: TypeAlias = Annotated[str | None, QueryParameter(description=f"{NOT_OK}, or one of {', '.join(STATUS_WORDS)}")]
+Connection: TypeAlias = Annotated[str | None, QueryParameter(description="the name of one connection")]
 GroupKind: TypeAlias = Annotated[
-    str | None, Parameter(description="as a group tells it: classic, share, queue consumers")
+    str | None, QueryParameter(description="as a group tells it: classic, share, queue consumers")
 ]
 DestinationKind: TypeAlias = Annotated[
-    str | None, Parameter(description="as a destination tells it: topic, quorum queue")
+    str | None, QueryParameter(description="as a destination tells it: topic, quorum queue")
 ]
-GroupSort: TypeAlias = Annotated[str | None, Parameter(description=f"one of {', '.join(GROUP_SORTS)}; lag by itself")]
+GroupSort: TypeAlias = Annotated[
+    str | None, QueryParameter(description=f"one of {', '.join(GROUP_SORTS)}; lag by itself")
+]
 DestinationSort: TypeAlias = Annotated[
-    str | None, Parameter(description=f"one of {', '.join(DESTINATION_SORTS)}; in by itself")
+    str | None, QueryParameter(description=f"one of {', '.join(DESTINATION_SORTS)}; in by itself")
 ]
-Direction: TypeAlias = Annotated[str | None, Parameter(query="dir", description="down or up")]
-After: TypeAlias = Annotated[str | None, Parameter(description="a cursor that this list gave as next")]
-Before: TypeAlias = Annotated[str | None, Parameter(description="a cursor that this list gave as previous")]
-Limit: TypeAlias = Annotated[str | None, Parameter(description=f"rows, 1 to {PAGE_ROWS_MAX}; 50 by itself")]
-First: TypeAlias = Annotated[str | None, Parameter(description="how many rows to leave out at the front; 0 by itself")]
-Window: TypeAlias = Annotated[str | None, Parameter(description=f"one of {', '.join(WINDOWS)}; 1h by itself")]
+Direction: TypeAlias = Annotated[str | None, QueryParameter(name="dir", description="down or up")]
+After: TypeAlias = Annotated[str | None, QueryParameter(description="a cursor that this list gave as next")]
+Before: TypeAlias = Annotated[str | None, QueryParameter(description="a cursor that this list gave as previous")]
+Limit: TypeAlias = Annotated[str | None, QueryParameter(description=f"rows, 1 to {PAGE_ROWS_MAX}; 50 by itself")]
+First: TypeAlias = Annotated[
+    str | None, QueryParameter(description="how many rows to leave out at the front; 0 by itself")
+]
+Window: TypeAlias = Annotated[str | None, QueryParameter(description=f"one of {', '.join(WINDOWS)}; 1h by itself")]
 
 
 def group_parameters(
@@ -105,8 +109,8 @@ def rows_parameters(first: First = None, limit: Limit = None) -> tuple[int, int]
     )
 
 
-def window_parameter(window_: Annotated[Window, Parameter(query="window")] = None) -> str:
-    return _understood(lambda: window(_given(window=window_)))
+def window_parameter(window: Window = None) -> str:
+    return _understood(lambda: read_window(_given(window=window)))
 
 
 def _given(**parameters: str | None) -> Mapping[str, str]:

@@ -58,7 +58,7 @@ def lag_text(flow: Flow) -> str:
 def group_row(glance: Glance, view: GroupView) -> GroupRow:
     unseen = glance.unseen(view.connection)
     stale = not unseen and glance.stale_group(view)
-    status = Status.UNKNOWN if unseen else view.verdict.status
+    status = glance.status_of(view)
     flow = Flow(lag=None) if unseen else view.flow
     told = status.value if unseen else words.status_text(view.verdict, glance.now)
     values = glance.monitor.spark(view.connection, view.name).lag

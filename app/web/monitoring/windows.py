@@ -1,12 +1,14 @@
 """The charts of a group's page: which window, which series, and what they show in a sentence."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.kernel import figures
 from app.monitoring import keys
-from app.monitoring.model import GroupView, Points
+from app.monitoring.model import GroupView
 from app.web import urls
 from app.web.monitoring.asked import WINDOWS
+from app.web.monitoring.glance import Glance
 
 HEADS = {"1h": "Last hour", "6h": "Last 6 hours", "24h": "Last 24 hours", "7d": "Last 7 days"}
 SHORT = {"1h": "1 h", "6h": "6 h", "24h": "24 h", "7d": "7 d"}
@@ -44,7 +46,9 @@ class Chart:
     rate_words: str
 
 
-def group_charts(view: GroupView, window: str, history: Points) -> Chart:
+def group_charts(glance: Glance, view: GroupView, window: str) -> Chart:
+    """Return the charts. Their points are fetched by the page afterwards: what is older than an hour is in the database."""
+    known = glance.monitor.spark(view.connection, view.name) if window == "1h" else None
     return Chart(
         head=HEADS[window],
         tabs=tuple(
@@ -63,12 +67,14 @@ def group_charts(view: GroupView, window: str, history: Points) -> Chart:
             Curve("rate_in", "In, messages a second", "quiet", fill=False),
             Curve("rate_out", "Out, messages a second", "accent", fill=True),
         ),
-        lag_words=_words("Lag", history.lag, window, " messages"),
-        rate_words=f"{_words('In', history.rate_in, window, ' a second')}; {_words('out', history.rate_out, window, ' a second')}",
+        lag_words=_words("Lag", None if known is None else known.lag, window, " messages"),
+        rate_words=f"{_words('In', None if known is None else known.rate_in, window, ' a second')}; {_words('out', None if known is None else known.rate_out, window, ' a second')}",
     )
 
 
-def _words(what: str, values: list[float | None], window: str, unit: str) -> str:
+def _words(what: str, values: Sequence[float | None] | None, window: str, unit: str) -> str:
+    if values is None:
+        return f"{what} over the {HEADS[window].lower()}"
     known = [value for value in values if value is not None]
     if not known:
         return f"{what} over the {HEADS[window].lower()}: nothing is known"

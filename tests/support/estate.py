@@ -1,0 +1,136 @@
+"""A made-up estate over a real monitor: readings as adapters would give them, second by second, and a clock set by hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from app.brokers.errors import BrokerUnavailable
+from app.brokers.model import Capability, Call, Cluster, Destination, Fault, Group, Kind, Retention
+from app.kernel.feed import Feed
+from app.monitoring.link import Opened
+from app.monitoring.series import Series
+from app.monitoring.service import Monitor
+from app.storage.engine import Database
+from tests.support.database import settings
+from tests.support.snapshots import cluster, group, partitions, snapshot
+
+NOW = 1_794_885_160.0  # Tue 17 Nov 2026, 03:12:40 UTC
+
+
+@dataclass
+class Reader:
+    """A group that reads one destination at these rates, messages a second and partition."""
+
+    name: str
+    destination: str = "orders.placed"
+    ins: Sequence[float] = (20.0, 20.0)
+    outs: Sequence[float] = (20.0, 20.0)
+    behind: Sequence[float] = (3.0, 3.0)  # messages waiting when it is first read
+    members: Sequence[str] = ("reader-a",)
+    facts: dict[str, object] = field(default_factory=dict)  # fields of Group to be set
+    written: list[float] = field(default_factory=list)
+    settled: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.written = [1_000_000.0 + 10_000 * at for at in range(len(self.ins))]
+        self.settled = [end - lag for end, lag in zip(self.written, self.behind, strict=True)]
+
+    def pass_time(self, seconds: float) -> None:
+        self.written = [end + rate * seconds for end, rate in zip(self.written, self.ins, strict=True)]
+        moved = (at + rate * seconds for at, rate in zip(self.settled, self.outs, strict=True))
+        self.settled = [min(at, end) for at, end in zip(moved, self.written, strict=True)]
+
+    def group(self) -> Group:
+        ends = [int(end) for end in self.written]
+        lags = [end - int(at) for end, at in zip(ends, self.settled, strict=True)]
+        made = group(self.name, lags, destination=self.destination, ends=ends, members=self.members)
+        return replace(made, **self.facts)  # type: ignore[arg-type]  # the test names fields of Group
+
+    def topic(self, retention: Retention) -> Destination:
+        ends = [int(end) for end in self.written]
+        return Destination(
+            name=self.destination,
+            kind="topic",
+            identity=self.destination,
+            partitions=partitions(ends, starts=[900_000] * len(ends), sizes=[40_000_000] * len(ends)),
+            messages=sum(ends) - 900_000 * len(ends),
+            size_bytes=40_000_000 * len(ends),
+            arrived=sum(ends),
+            retention=retention,
+            settings={"min.insync.replicas": "2", "cleanup.policy": "delete"},
+        )
+
+
+@dataclass
+class Site:
+    """One connection of the estate."""
+
+    name: str
+    kind: Kind
+    readers: list[Reader]
+    every: float = 5.0
+    health: Cluster | None = None
+    retention: Retention = field(default_factory=lambda: Retention(age_s=7 * 86400, policy="delete"))
+    faults: tuple[Fault, ...] = ()
+    tls_verified: bool = True
+    hidden: int = 0
+    answers: bool = True
+
+
+class Estate:
+    """A monitor and what feeds it. `now` is the time of everything."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = NOW
+        self.feed = Feed(epoch=7)
+        self.database = Database(settings(f"sqlite+aiosqlite:///{folder}/signalbox.db"))
+        self.series = Series(self.database, self.clock, 64 * 1024**2)
+        self.monitor = Monitor(feed=self.feed, clock=self.clock, series=self.series)
+        self.sites: list[Site] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def connect(self, site: Site) -> Site:
+        self.monitor.open(
+            Opened(
+                name=site.name,
+                kind=site.kind,
+                interval_s=site.every,
+                capabilities=frozenset({Capability.PARTITIONS}),
+                tls_verified=site.tls_verified,
+            )
+        )
+        self.sites.append(site)
+        return site
+
+    async def run(self, seconds: float, *, every: float = 5.0) -> None:
+        """Let time pass; every site that answers is read each `every` seconds."""
+        for _ in range(int(seconds / every)):
+            self.now += every
+            for site in self.sites:
+                await self._read(site, every)
+
+    async def _read(self, site: Site, seconds: float) -> None:
+        for reader in site.readers:
+            reader.pass_time(seconds)
+        if not site.answers:
+            self.monitor.tick(site.name)
+            return
+        topics = {reader.destination: reader.topic(site.retention) for reader in site.readers}
+        read = snapshot(
+            self.now,
+            [reader.group() for reader in site.readers],
+            list(topics.values()),
+            health=site.health or cluster(self.now),
+            faults=site.faults,
+            calls=(Call(what="OffsetFetch", every_s=site.every, took_s=0.18, at=self.now, rows=612),),
+            hidden=site.hidden,
+        )
+        await self.monitor.apply(site.name, read, interval_s=site.every)
+
+    def fail(self, site: Site, found: str = "Connection refused by broker-1:9092.") -> None:
+        """Let a connection break: connecting itself fails from now on."""
+        site.answers = False
+        error = BrokerUnavailable(site.name, found, "Check that it runs and that the address is right.")
+        self.monitor.failed(site.name, error, down=True, next_attempt_at=self.now + 4)
