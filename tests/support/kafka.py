@@ -5,6 +5,7 @@ import concurrent.futures
 import contextlib
 import queue
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,17 +54,15 @@ def kafka_settings(bootstrap: str, /, **overrides: object) -> KafkaSettings:
     return KafkaSettings.model_validate({"name": "kafka-test", "bootstrap": bootstrap.split(","), **overrides})
 
 
-def broker_at(bootstrap: str, /, *, intervals: Intervals = OFTEN, **overrides: object) -> KafkaBroker:
+def broker_at(bootstrap: str, intervals: Intervals = OFTEN, /, **overrides: object) -> KafkaBroker:
     """Make an adapter that asks for everything at each sweep, not yet connected."""
     return KafkaBroker(kafka_settings(bootstrap, **overrides), intervals=intervals)
 
 
 @contextlib.asynccontextmanager
-async def connected(
-    bootstrap: str, /, *, intervals: Intervals = OFTEN, **overrides: object
-) -> AsyncIterator[KafkaBroker]:
+async def connected(bootstrap: str, intervals: Intervals = OFTEN, /, **overrides: object) -> AsyncIterator[KafkaBroker]:
     """A connected adapter for the length of a block."""
-    broker = broker_at(bootstrap, intervals=intervals, **overrides)
+    broker = broker_at(bootstrap, intervals, **overrides)
     await broker.connect()
     try:
         yield broker
@@ -101,6 +100,7 @@ async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Kafka
         users=USERS,
         authorizer=True,
         proxied_port=proxied,
+        settings={"ssl.principal.mapping.rules": "RULE:^.*CN=([^,]+).*$/$1/,DEFAULT"},
     )
     server = KafkaServer(folder, options)
     await server.start()
@@ -211,6 +211,7 @@ class Reading:
             }
         )
         self._stop = False
+        self.held = False  # set: it polls no more, so it does not answer a rebalance
         self.seen = 0
         self._commits: queue.SimpleQueue[tuple[list[TopicPartition], concurrent.futures.Future[None]]] = (
             queue.SimpleQueue()
@@ -232,6 +233,9 @@ class Reading:
 
     def _poll(self) -> None:
         while not self._stop:
+            if self.held:
+                time.sleep(0.05)  # in its own thread
+                continue
             message = self._consumer.poll(0.05)
             if message is not None and not message.error():
                 self.seen += 1

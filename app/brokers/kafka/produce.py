@@ -1,11 +1,20 @@
 """Publishing with confirm: aiokafka's idempotent producer, all in-sync replicas, one confirmation awaited for each message."""
 
 import asyncio
+import contextlib
 
 from aiokafka import AIOKafkaProducer
 from aiokafka import errors as kafka
 
-from app.brokers.errors import BrokerError, DestinationMissing, NotPermitted, OutcomeUnknown, PublishRefused, Unroutable
+from app.brokers.errors import (
+    BrokerError,
+    BrokerUnavailable,
+    DestinationMissing,
+    NotPermitted,
+    OutcomeUnknown,
+    PublishRefused,
+    Unroutable,
+)
 from app.brokers.kafka.client import client_options
 from app.brokers.kafka.errors import CLIENT_ERRORS, translate
 from app.brokers.kafka.nodes import Nodes
@@ -15,6 +24,7 @@ from app.brokers.model import Message
 
 REQUEST_BYTES_MOST = 64 * 1024 * 1024  # the broker's own limit decides; aiokafka would refuse above 1 MB
 ID_HEADER = "message-id"
+CHECK_WAIT_S = 1.0
 
 NO_TOPIC = (kafka.UnknownTopicOrPartitionError, kafka.InvalidTopicError)
 REFUSED = (
@@ -60,6 +70,7 @@ class Publisher:
             raise
         except CLIENT_ERRORS as error:
             await self._drop_broken(error)
+            await self._check_again(destination)
             found = f"no confirm came for a message to {destination} ({_reason(error)})."
             raise OutcomeUnknown(name, found, "It may be stored: publishing it again may double it.") from error
 
@@ -75,6 +86,13 @@ class Publisher:
             raise PublishRefused(error.connection, error.found, error.do) from error
         self._there.add(destination)
 
+    async def _check_again(self, destination: str) -> None:
+        """Raise Unroutable when the topic is gone: then the message is not stored, wherever it got to."""
+        self._there.discard(destination)
+        with contextlib.suppress(BrokerUnavailable, PublishRefused, TimeoutError):
+            async with asyncio.timeout(CHECK_WAIT_S):
+                await self._check(destination)
+
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:
             if self._producer is None:
@@ -84,6 +102,9 @@ class Publisher:
                 )
                 try:
                     await producer.start()
+                except REFUSED:
+                    await producer.stop()
+                    raise
                 except CLIENT_ERRORS as error:
                     await producer.stop()
                     raise translate(error, self._settings, ", ".join(self._settings.bootstrap)) from error
