@@ -3,8 +3,9 @@
 A verdict that the figures do not prove is `unknown`, never a guess: a history that is too short, a row that is not known.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from app.brokers.model import UNKNOWN, GroupState, Retention, Why
 from app.monitoring.model import Method, Reason, Status, TimeLag, Verdict
@@ -13,14 +14,10 @@ LOSS_WITHIN_S = 24 * 3600.0
 REWOUND_SHOWN_S = 600.0
 REBALANCE_NORMAL_S = 300.0  # one that takes longer hides a standstill
 INTERVALS_STILL = 3
-APPROXIMATE_SLACK = 0.1  # how much of an approximate count is noise
-SLACK_MESSAGES = 10
-TREND_READINGS = 3
 EMPTIED_BY_READING = frozenset(("workqueue", "interest"))  # there the oldest kept position follows the readers
 STEADY_NOISE = 0.05  # two rates closer than this are alike
 
 RANK: dict[Status, int] = {status: rank for rank, status in enumerate(Status)}
-_SINCE_IS_A_FACT = frozenset((Status.STALLED, Status.STOPPED, Status.HELD_BACK, Status.REWOUND))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +41,21 @@ class Reader:
     why: Why = Why.KNOWN
     detail: str = ""
 
+    @property
+    def paused_reason(self) -> Reason | None:
+        return Reason.PAUSED if self.paused else None
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One partition as the last readings show it. UNKNOWN (-1) where a position is not known."""
+    @property
+    def calm_reason(self) -> Reason | None:
+        """Return why nobody reading asks for nobody."""
+        return Reason.BATCH if self.batch else self.paused_reason
+
+
+class Row(NamedTuple):
+    """One partition as the last readings show it. UNKNOWN (-1) where a position is not known.
+
+    A tuple, because a cluster in trouble makes 100,000 of them each sweep.
+    """
 
     destination: str
     partition: int
@@ -66,15 +74,6 @@ class Row:
     rewound_at: float | None = None
     hidden_since: float | None = None  # since when the stable end stands below the end
     retention: Retention | None = None  # None: nothing is lost by it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """What was said of a group, and what the last reading would say if it were believed at once."""
-
-    verdict: Verdict
-    candidate: Status | None = None
-    candidate_since: float = 0.0
 
 
 def still_limit(interval_s: float, limits: Thresholds) -> float:
@@ -102,111 +101,53 @@ def somebody_reads(
 
 def judge_partition(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict:
     """Judge one partition by its last minute."""
-    verdict = (
-        _unreadable(row, now)
-        or _losing(row, limits, now)
-        or _standing(row, reader, limits, now)
-        or _rewound(row, now)
-        or _flowing(row, reader, limits, now)
-    )
-    lost = row.start - row.settled if UNKNOWN < row.settled < row.start else None
-    return replace(verdict, destination=row.destination, partition=row.partition, partitions_affected=1, lost=lost)
+    return _of_row(_judge(row, reader, limits, now), row)
 
 
-def judge_group(verdicts: Collection[Verdict], reader: Reader, now: float, *, waiting: bool) -> Verdict:
-    """Return the dearest of its partitions' verdicts, with how many share its status.
+def judge_group(rows: Collection[Row], reader: Reader, limits: Thresholds, now: float, *, waiting: bool) -> Verdict:
+    """Return the verdict of a group's dearest partition, with how many share its status.
 
     Args:
-        verdicts: those of the partitions that may be other than ok.
+        rows: the partitions that may be other than ok.
         reader: what holds for all of them.
+        limits: when a partition is called what.
         now: seconds since the epoch.
         waiting: whether any message waits on any partition.
     """
     if reader.why is not Why.KNOWN:
         status = Status.NOT_PERMITTED if reader.why is Why.NOT_PERMITTED else Status.UNKNOWN
         return Verdict(status=status, since=now, why=reader.why, detail=reader.detail)
-    wrong = [verdict for verdict in verdicts if verdict.status not in (Status.OK, Status.NO_MEMBERS)]
+    judged = [(_judge(row, reader, limits, now), row) for row in rows]
+    wrong = [(verdict, row) for verdict, row in judged if verdict.status not in (Status.OK, Status.NO_MEMBERS)]
     if not wrong:
         return _quiet(reader, now, waiting=waiting)
-    dearest = min(wrong, key=_dearness)
-    same = [verdict for verdict in wrong if verdict.status is dearest.status]
-    until = dearest.until
+    dearest, blamed = min(wrong, key=_dearness)
+    ends = [verdict.until for verdict, _ in wrong if verdict.status is dearest.status]
+    verdict = _of_row(dearest, blamed)
+    until = verdict.until
     if dearest.status is Status.CATCHING_UP:  # done when the slowest is done
-        ends = [verdict.until for verdict in same]
         until = None if None in ends else max(end for end in ends if end is not None)
-    lost = sum(verdict.lost or 0 for verdict in verdicts) or None
-    return replace(dearest, until=until, partitions_affected=len(same), lost=lost)
+    lost = sum(_lost(row) for row in rows) or None
+    return replace(verdict, until=until, partitions_affected=len(ends), lost=lost)
 
 
-def judge_count(lags: Sequence[int], reader: Reader, now: float, *, approximate: bool, taken: int | None) -> Verdict:
-    """Judge a group of which only a count is known: no positions, no rates (SQS, share groups, RabbitMQ without statistics).
-
-    A count that stands or falls is ok, one that grows is behind; it never proves "caught up" and has no time left.
-
-    Args:
-        lags: the counts over the last minute or three readings, oldest first.
-        reader: what is known of who reads.
-        now: seconds since the epoch.
-        approximate: the broker calls the count approximate.
-        taken: how many are handed out just now; None = not told.
-    """
-    if reader.why is not Why.KNOWN or not lags:
-        if reader.why is Why.KNOWN and reader.somebody is False:
-            return Verdict(status=Status.NO_MEMBERS, since=now, reason=_calm_reason(reader))
-        status = Status.NOT_PERMITTED if reader.why is Why.NOT_PERMITTED else Status.UNKNOWN
-        return Verdict(status=status, since=now, why=reader.why, detail=reader.detail)
-    if reader.somebody is False:
-        return _nobody_reads(lags, reader, now)
-    if len(lags) < TREND_READINGS:
-        return Verdict(status=Status.UNKNOWN, since=now, reason=Reason.SEEN_TOO_SHORTLY)
-    slack = max(SLACK_MESSAGES, APPROXIMATE_SLACK * lags[0])
-    if lags[-1] > lags[0] + slack:
-        return Verdict(status=Status.BEHIND, since=now, reason=Reason.COUNT_ONLY)
-    if approximate and taken == 0 and min(lags) > 0 and lags[-1] >= lags[0]:
-        return Verdict(status=Status.BEHIND, since=now, reason=Reason.NOTHING_TAKEN)
-    return Verdict(status=Status.OK, since=now, reason=Reason.COUNT_ONLY)
+def _judge(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict:
+    return (
+        _unreadable(row, now)
+        or _losing(row, limits, now)
+        or _standing(row, reader, limits, now)
+        or _rewound(row, now)
+        or _flowing(row, reader, limits, now)
+    )
 
 
-def settle(memory: Memory | None, raw: Verdict, now: float) -> Memory:
-    """Believe a changed status when a second reading says the same; keep its beginning, and never an end in the past.
-
-    The first verdict is taken as it is, and so is the first after "watched too shortly to tell".
-    """
-    raw = replace(raw, until=raw.until if raw.until is not None and raw.until > now else None)
-    if memory is None:
-        return Memory(verdict=raw if raw.status in _SINCE_IS_A_FACT else replace(raw, since_exact=False))
-    before = memory.verdict
-    if raw.status is before.status:
-        known = raw.status in _SINCE_IS_A_FACT
-        return Memory(verdict=raw if known else replace(raw, since=before.since, since_exact=before.since_exact))
-    if before.reason is Reason.SEEN_TOO_SHORTLY:
-        return Memory(verdict=raw if raw.status in _SINCE_IS_A_FACT else replace(raw, since_exact=False))
-    if memory.candidate is not raw.status:
-        kept = replace(before, until=before.until if before.until is not None and before.until > now else None)
-        return Memory(verdict=kept, candidate=raw.status, candidate_since=now)
-    since = raw.since if raw.status in _SINCE_IS_A_FACT else memory.candidate_since
-    return Memory(verdict=replace(raw, since=since))
+def _of_row(verdict: Verdict, row: Row) -> Verdict:
+    lost = _lost(row) or None
+    return replace(verdict, destination=row.destination, partition=row.partition, partitions_affected=1, lost=lost)
 
 
-def better_time_lag(
-    own: TimeLag | None, measured: TimeLag | None, bounds: tuple[float, float] | None
-) -> TimeLag | None:
-    """Choose between what our own history shows and what the broker's time of the message says.
-
-    Args:
-        own: from our readings; its clock is ours.
-        measured: by the clock of the broker or of whoever wrote the message.
-        bounds: between which ages our readings prove it to be, seconds; a time outside them comes from a clock that differs.
-    """
-    if measured is None:
-        return own
-    if own is not None and own.seconds == 0.0:
-        return own  # nothing waits
-    if bounds is not None and not bounds[0] <= measured.seconds <= bounds[1]:
-        return own
-    if measured.method is Method.AT_MOST and own is not None and own.method is Method.INTERPOLATED:
-        return own
-    return measured
+def _lost(row: Row) -> int:
+    return row.start - row.settled if UNKNOWN < row.settled < row.start else 0
 
 
 def _unreadable(row: Row, now: float) -> Verdict | None:
@@ -284,7 +225,7 @@ def _stopped(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdic
         return Verdict(status=Status.NO_MEMBERS, since=since, since_exact=exact, reason=Reason.BATCH)
     if not _old_enough(row, limits):
         return None
-    return Verdict(status=Status.STOPPED, since=since, since_exact=exact, reason=_paused(reader))
+    return Verdict(status=Status.STOPPED, since=since, since_exact=exact, reason=reader.paused_reason)
 
 
 def _stalled(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict | None:
@@ -320,24 +261,8 @@ def _quiet(reader: Reader, now: float, *, waiting: bool) -> Verdict:
     if reader.rebalancing_since is not None:
         return Verdict(status=Status.REBALANCING, since=reader.rebalancing_since)
     if reader.somebody is False and (reader.batch or not waiting):
-        return Verdict(status=Status.NO_MEMBERS, since=now, reason=_calm_reason(reader))
+        return Verdict(status=Status.NO_MEMBERS, since=now, reason=reader.calm_reason)
     return Verdict(status=Status.OK, since=now)
-
-
-def _nobody_reads(lags: Sequence[int], reader: Reader, now: float) -> Verdict:
-    if reader.batch or lags[-1] == 0:
-        return Verdict(status=Status.NO_MEMBERS, since=now, reason=_calm_reason(reader))
-    if len(lags) >= TREND_READINGS and lags[-1] < lags[0]:
-        return Verdict(status=Status.OK, since=now, reason=Reason.COUNT_ONLY)  # something takes them all the same
-    return Verdict(status=Status.STOPPED, since=reader.first_at, since_exact=False, reason=_paused(reader))
-
-
-def _calm_reason(reader: Reader) -> Reason | None:
-    return Reason.BATCH if reader.batch else _paused(reader)
-
-
-def _paused(reader: Reader) -> Reason | None:
-    return Reason.PAUSED if reader.paused else None
 
 
 def _young(row: Row, limits: Thresholds) -> bool:
@@ -354,8 +279,9 @@ def _old_enough(row: Row, limits: Thresholds) -> bool:
     return lag.method is not Method.AT_MOST and lag.seconds >= limits.ok_below_s
 
 
-def _dearness(verdict: Verdict) -> tuple[int, float, float, str, int]:
+def _dearness(judged: tuple[Verdict, Row]) -> tuple[int, float, float, str, int]:
+    verdict, row = judged
     until = verdict.until if verdict.until is not None else float("inf")
     if verdict.status is Status.WILL_LOSE_DATA and verdict.until is None:
         until = 0.0  # it loses now
-    return RANK[verdict.status], until, verdict.since, verdict.destination or "", verdict.partition or 0
+    return RANK[verdict.status], until, verdict.since, row.destination, row.partition

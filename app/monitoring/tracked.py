@@ -4,27 +4,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.brokers.model import UNKNOWN, Destination, Group, GroupState, Kind, OldestUnread, Retention, Why
+from app.monitoring.belief import Memory, better_time_lag, settle
 from app.monitoring.judge import (
     RANK,
     REWOUND_SHOWN_S,
-    Memory,
     Reader,
     Row,
     Thresholds,
-    better_time_lag,
-    judge_count,
     judge_group,
     judge_partition,
-    settle,
     somebody_reads,
     still_limit,
 )
+from app.monitoring.judge_count import judge_count
 from app.monitoring.model import Flow, GroupView, Method, PartitionView, Status, TimeLag
 from app.monitoring.window import RATE_S, Pushed, Window
 
 CLOCKS_DIFFER_S = 5.0  # how far a message's own time may lie outside of what our readings prove
 CLOCK_AHEAD_S = 2.0
 WORST_ROWS_ASKED = 8
+SUSPECTS_MAX = 500  # partitions judged each reading, worst first: more would hold the event loop for over 10 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +156,7 @@ class TrackedGroup:
             rows: list[Row] = []
         else:
             rows = [self._row(index, group) for index in self._suspects(group, reader)]
-            verdicts = [judge_partition(row, reader, self._limits, now) for row in rows]
-            raw = judge_group(verdicts, reader, now, waiting=group.lag != 0)
+            raw = judge_group(rows, reader, self._limits, now, waiting=group.lag != 0)
         self._memory = settle(self._memory, raw, now)
         rate_in, rate_out = self.window.total_rates()
         self._flow = Flow(
@@ -192,7 +190,9 @@ class TrackedGroup:
     def _suspects(self, group: Group, reader: Reader) -> list[int]:
         """Return the rows that may be other than ok: all others are proven to be young, by columns alone."""
         positions = group.positions
-        rows = set(self.window.older_than(min(self._limits.ok_below_s, self._limits.stalled_after_s)))
+        late = self.window.older_than(min(self._limits.ok_below_s, self._limits.stalled_after_s))
+        first = len(self.window.readings) == 1  # nothing to compare with: one row says what all would
+        rows = set(late[:1] if first else late)
         rows.update(self._hidden, self.window.rewound)
         if positions.why is not None:
             rows.update(row for row, why in enumerate(positions.why) if why is not Why.KNOWN)
@@ -201,7 +201,9 @@ class TrackedGroup:
         if positions.start is not None:
             columns = zip(positions.start, positions.settled, positions.arrived, strict=True)
             rows.update(row for row, (start, settled, end) in enumerate(columns) if UNKNOWN < settled < start < end)
-        return sorted(rows)
+        if len(rows) <= SUSPECTS_MAX:
+            return sorted(rows)
+        return sorted(rows, key=lambda row: -positions.lag[row])[:SUSPECTS_MAX]
 
     def _row(self, row: int, group: Group) -> Row:
         positions, window = group.positions, self.window

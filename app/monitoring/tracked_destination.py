@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from app.brokers.model import UNKNOWN, Destination, Kind
 from app.monitoring.arrivals import Arrivals
-from app.monitoring.judge import Memory, settle
+from app.monitoring.belief import Memory, settle
 from app.monitoring.judge_destination import judge_destination
 from app.monitoring.model import DestinationView, GroupView, Status
 

@@ -64,6 +64,7 @@ class Window:
         self._still: array[float] = array("d")  # since when each row stands while messages wait; 0 = it does not
         self._doubt_at: float | None = None
         self._interval_s = 5.0
+        self._minute: list[Reading] = []  # what a rate is the mean of
         self.position: Column = array("q")  # how far each row is read, in the counter of what arrived
 
     def __len__(self) -> int:
@@ -96,6 +97,7 @@ class Window:
         """Cut the history of a destination that was made anew: what was counted before belongs to another one."""
         rows = [row for row, index in enumerate(self.destination) if self.names[index] == name]
         self._blank(rows, settled=True, arrived=True)
+        self._minute = self._recent() if self.readings else []
 
     def flat(self) -> bool:
         """Say whether nothing moved over the whole window, by identity alone: cheap, and never wrongly true."""
@@ -117,15 +119,15 @@ class Window:
     def rates(self, row: int) -> tuple[float | None, float | None]:
         """Return messages a second in and out, means over the last minute; None while there is nothing to compare with."""
         last = self.newest
-        base = next((r for r in self._minute() if r.arrived[row] != UNKNOWN), None)
+        base = next((r for r in self._minute if r.arrived[row] != UNKNOWN), None)
         came = _rate(base, last, row, settled=False) if base else None
-        base = next((r for r in self._minute() if r.settled[row] != UNKNOWN), None)
+        base = next((r for r in self._minute if r.settled[row] != UNKNOWN), None)
         went = _rate(base, last, row, settled=True) if base else None
         return came, went
 
     def total_rates(self) -> tuple[float | None, float | None]:
         """Return the same summed over the rows that are known."""
-        minute = self._minute()
+        minute = self._minute
         if not minute:
             return None, None
         last = self.newest
@@ -200,13 +202,13 @@ class Window:
 
     def start_rate(self, row: int) -> float | None:
         """Return how fast the oldest kept position moves; None unless it moves steadily (Kafka's goes in leaps)."""
-        starts = [(r.read_at, r.start[row]) for r in self._minute() if r.start is not None and r.start[row] != UNKNOWN]
+        starts = [(r.read_at, r.start[row]) for r in self._minute if r.start is not None and r.start[row] != UNKNOWN]
         moves = sum(after > before for (_, before), (_, after) in pairwise(starts))
         if moves < STEADY_MOVES:
             return None
         return columns.mean(starts[-1][1] - starts[0][1], starts[-1][0] - starts[0][0])
 
-    def _minute(self) -> list[Reading]:
+    def _recent(self) -> list[Reading]:
         """Return the readings that a rate is the mean of; none where too little is known, or a gap lies before the newest."""
         since = self.newest.asked_at - max(RATE_S * 1.1, self._interval_s * 3.3)
         recent = [r for r in self.readings if r.asked_at >= since]
@@ -300,6 +302,7 @@ class Window:
             self.readings.pop()
         self.readings.append(reading)
         self._thin(reading)
+        self._minute = self._recent()
 
     def _count(self, reading: Reading) -> None:
         if reading.whole and self.readings and self.newest.whole:
