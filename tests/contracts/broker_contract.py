@@ -6,9 +6,8 @@ broker cannot have is set to None there, with the reason, and the table in execu
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Protocol
 
 import pytest
 
@@ -22,63 +21,27 @@ from app.brokers.errors import (
     Unroutable,
     WrongProtocol,
 )
-from app.brokers.model import Capability, Group, Message, Snapshot, Wanted
-from app.brokers.port import Broker, Delivery
+from app.brokers.model import Capability, Message, Wanted
+from app.brokers.port import Broker
 from app.servers.process import free_port
+from tests.contracts.harness import Harness
+from tests.contracts.steps import (
+    RECEIVE_WAIT_S,
+    bodies,
+    figures,
+    lag_of,
+    made,
+    next_of,
+    publish,
+    refused,
+    shows_lag,
+    take,
+    two_groups,
+)
 from tests.support.proxy import silent_port, web_port
 from tests.support.waiting import eventually
 
 CANARY = "canary-7f3a-never-shown"
-RECEIVE_WAIT_S = 20.0
-
-
-class Harness(Protocol):
-    """What an adapter's test file supplies: a real server, and what its own tool says."""
-
-    own_groups: bool  # several groups read one destination, each with its own lag; False for queues
-    tells_redelivered: bool  # the broker says that a message was handed out before
-    figures_within_s: float  # how late the broker's figures may be
-    large_body: int  # bytes: 200,000 unless the broker cannot
-
-    def open(self, **overrides: object) -> Broker:
-        """Make an adapter for the server, not yet connected; `overrides` replace fields of its settings."""
-        ...
-
-    def at(self, port: int) -> Mapping[str, object]:
-        """Overrides that point it at another loopback port altogether."""
-        ...
-
-    def wrong_login(self, secret: str) -> Mapping[str, object]:
-        """Overrides that make it sign in with this wrong secret."""
-        ...
-
-    def unique(self, hint: str) -> str:
-        """A plain name that nobody has used."""
-        ...
-
-    def nasty_destinations(self) -> Sequence[str]:
-        """Legal names that break careless code: quotes, angle brackets, slash, percent, emoji, bidi, the longest. All unused."""
-        ...
-
-    def nasty_groups(self) -> Sequence[str]:
-        """The same for groups; () where groups have no names of their own."""
-        ...
-
-    def illegal_destinations(self) -> Sequence[str]:
-        """Names that this broker cannot have."""
-        ...
-
-    def group_name(self, destination: str, group: str) -> str:
-        """The `Group.name` under which a snapshot shows the group that `receive(destination, group)` reads for."""
-        ...
-
-    async def told_lag(self, destination: str, group: str) -> int:
-        """The lag by the broker's own tool or API, not by our adapter."""
-        ...
-
-    async def break_connections(self) -> None:
-        """Break every connection that adapters from `open` have now. New ones must be possible again within seconds."""
-        ...
 
 
 class BrokerContract:
@@ -369,87 +332,3 @@ class BrokerContract:
         assert error.connection == "far-away"
         assert str(error).startswith("far-away: ")
         assert error.do
-
-
-# What the cases are made of
-
-
-async def made(harness: Harness, broker: Broker, hint: str = "orders") -> str:
-    """A new destination with the group "reader"."""
-    name = harness.unique(hint)
-    await broker.ensure([Wanted(name=name, groups=("reader",))])
-    return name
-
-
-async def publish(broker: Broker, destination: str, count: int) -> None:
-    for number in range(count):
-        await broker.publish(destination, Message(body=b"%d" % number))
-
-
-async def next_of(deliveries: AsyncIterator[Delivery]) -> Delivery:
-    async with asyncio.timeout(RECEIVE_WAIT_S):
-        return await anext(deliveries)
-
-
-async def take(broker: Broker, destination: str, count: int, *, group: str = "reader") -> list[Message]:
-    """Receive and ack so many messages, then leave."""
-    messages = []
-    async with aclosing(broker.receive(destination, group)) as deliveries:
-        for _ in range(count):
-            delivery = await next_of(deliveries)
-            messages.append(delivery.message)
-            await delivery.ack()
-    return messages
-
-
-def bodies(messages: Sequence[Message]) -> list[str]:
-    return [message.body.decode() for message in messages]
-
-
-async def two_groups(harness: Harness, broker: Broker) -> tuple[tuple[str, str], tuple[str, str]]:
-    """Two (destination, group): the first has 7 published and lags by 4, the second by 5; on one destination where groups are."""
-    first = harness.unique("orders")
-    second = first if harness.own_groups else harness.unique("letters")
-    await broker.ensure([Wanted(name=name, groups=("reader", "other")) for name in dict.fromkeys((first, second))])
-    for name in dict.fromkeys((first, second)):
-        await publish(broker, name, 7)
-    await take(broker, first, 3)
-    await take(broker, second, 2, group="other")
-    return (first, "reader"), (second, "other")
-
-
-def lag_of(harness: Harness, snapshot: Snapshot, destination: str, group: str) -> int | None:
-    assert destination in snapshot.destinations
-    name = harness.group_name(destination, group)
-    assert name in snapshot.groups
-    seen = snapshot.groups[name]
-    assert seen.destinations == (destination,)
-    rows = [lag for lag in seen.positions.lag if lag >= 0]
-    assert seen.lag == (sum(rows) if rows else None)
-    return seen.lag
-
-
-async def shows_lag(harness: Harness, broker: Broker, destination: str, lag: int, *, group: str = "reader") -> None:
-    """Wait until a sweep shows this lag, and the broker's own tool the same."""
-
-    async def right() -> None:
-        assert lag_of(harness, await broker.sweep(), destination, group) == lag
-
-    await eventually(right, within_s=harness.figures_within_s)
-    assert await harness.told_lag(destination, group) == lag
-
-
-def figures(group: Group) -> tuple[object, ...]:
-    positions = group.positions
-    return (group.lag, group.in_flight, group.destinations, positions.settled, positions.arrived, positions.lag)
-
-
-async def refused(broker: Broker, *, timeout_s: float, within_s: float) -> BrokerError:
-    """Return what `connect` raised; it must not take longer than `within_s`."""
-    started = time.monotonic()
-    with pytest.raises(BrokerError) as caught:
-        await broker.connect(timeout_s=timeout_s)
-    took = time.monotonic() - started
-    await broker.close()
-    assert took < within_s
-    return caught.value

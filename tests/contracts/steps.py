@@ -1,0 +1,97 @@
+"""What the cases of the broker contract are made of."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+
+import pytest
+
+from app.brokers.errors import BrokerError
+from app.brokers.model import Group, Message, Snapshot, Wanted
+from app.brokers.port import Broker, Delivery
+from tests.contracts.harness import Harness
+from tests.support.waiting import eventually
+
+RECEIVE_WAIT_S = 20.0
+
+
+async def made(harness: Harness, broker: Broker, hint: str = "orders") -> str:
+    """A new destination with the group "reader"."""
+    name = harness.unique(hint)
+    await broker.ensure([Wanted(name=name, groups=("reader",))])
+    return name
+
+
+async def publish(broker: Broker, destination: str, count: int) -> None:
+    for number in range(count):
+        await broker.publish(destination, Message(body=b"%d" % number))
+
+
+async def next_of(deliveries: AsyncIterator[Delivery]) -> Delivery:
+    async with asyncio.timeout(RECEIVE_WAIT_S):
+        return await anext(deliveries)
+
+
+async def take(broker: Broker, destination: str, count: int, *, group: str = "reader") -> list[Message]:
+    """Receive and ack so many messages, then leave."""
+    messages = []
+    async with aclosing(broker.receive(destination, group)) as deliveries:
+        for _ in range(count):
+            delivery = await next_of(deliveries)
+            messages.append(delivery.message)
+            await delivery.ack()
+    return messages
+
+
+def bodies(messages: Sequence[Message]) -> list[str]:
+    return [message.body.decode() for message in messages]
+
+
+async def two_groups(harness: Harness, broker: Broker) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Two (destination, group): the first has 7 published and lags by 4, the second by 5; on one destination where groups are."""
+    first = harness.unique("orders")
+    second = first if harness.own_groups else harness.unique("letters")
+    await broker.ensure([Wanted(name=name, groups=("reader", "other")) for name in dict.fromkeys((first, second))])
+    for name in dict.fromkeys((first, second)):
+        await publish(broker, name, 7)
+    await take(broker, first, 3)
+    await take(broker, second, 2, group="other")
+    return (first, "reader"), (second, "other")
+
+
+def lag_of(harness: Harness, snapshot: Snapshot, destination: str, group: str) -> int | None:
+    assert destination in snapshot.destinations
+    name = harness.group_name(destination, group)
+    assert name in snapshot.groups
+    seen = snapshot.groups[name]
+    assert seen.destinations == (destination,)
+    rows = [lag for lag in seen.positions.lag if lag >= 0]
+    assert seen.lag == (sum(rows) if rows else None)
+    return seen.lag
+
+
+async def shows_lag(harness: Harness, broker: Broker, destination: str, lag: int, *, group: str = "reader") -> None:
+    """Wait until a sweep shows this lag, and the broker's own tool the same."""
+
+    async def right() -> None:
+        assert lag_of(harness, await broker.sweep(), destination, group) == lag
+
+    await eventually(right, within_s=harness.figures_within_s)
+    assert await harness.told_lag(destination, group) == lag
+
+
+def figures(group: Group) -> tuple[object, ...]:
+    positions = group.positions
+    return (group.lag, group.in_flight, group.destinations, positions.settled, positions.arrived, positions.lag)
+
+
+async def refused(broker: Broker, *, timeout_s: float, within_s: float) -> BrokerError:
+    """Return what `connect` raised; it must not take longer than `within_s`."""
+    started = time.monotonic()
+    with pytest.raises(BrokerError) as caught:
+        await broker.connect(timeout_s=timeout_s)
+    took = time.monotonic() - started
+    await broker.close()
+    assert took < within_s
+    return caught.value
