@@ -1,6 +1,6 @@
 """The real servers that the demo runs on, each turned into the settings of a connection."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -25,7 +25,7 @@ async def start_brokers(stack: AsyncExitStack, kinds: Sequence[Kind], folder: Pa
     return [await STARTERS[kind](stack, folder / kind) for kind in kinds]
 
 
-def _settings(kind: Kind, table: dict[str, object]) -> ConnectionSettings:
+def _settings(kind: Kind, table: Mapping[str, object]) -> ConnectionSettings:
     return settings_class(kind).model_validate({"kind": kind, **table})
 
 
