@@ -8,6 +8,7 @@ from typing import Any
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import create_loader
 from botocore.parsers import ResponseParserError
 
 from app.brokers.errors import BrokerError, BrokerSilent, LoginRefused
@@ -15,6 +16,7 @@ from app.brokers.sqs.faults import translated
 from app.brokers.sqs.settings import SqsSettings
 
 LONG_POLL_S = 20  # for how long a call may wait for its answer to begin, beyond the timeout: transport.py
+MODELS = create_loader()  # SQS's service model, parsed once for every connection and reconnect: 100 ms and 8 MB
 CONNECTIONS = 64  # 16 readers, and a long poll for each consumer
 
 for _library in ("botocore", "aiobotocore"):
@@ -40,6 +42,7 @@ class Client:
             BrokerError: no region, no credentials, or the chain did not answer in time.
         """
         session = AioSession(profile=self._settings.profile)
+        session.register_component("data_loader", MODELS)
         try:
             async with asyncio.timeout(timeout_s):
                 self._again = await self._client(session, attempts=2, timeout_s=timeout_s)
