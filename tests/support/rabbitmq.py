@@ -1,19 +1,23 @@
-"""RabbitMQ for tests: one node of each version for the whole run, its statistics emitted each second instead of each five."""
+"""RabbitMQ for tests: one node of each version for the whole run, its statistics emitted each quarter of a second instead of each five seconds."""
 
 import json
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aio_pika
 import httpx
 import pytest
+from aio_pika.abc import AbstractChannel
 
+from app.brokers.rabbitmq.adapter import RabbitBroker
 from app.brokers.rabbitmq.settings import RabbitSettings
 from app.servers.rabbitmq import DEBIAN_13, INSTALLED, RabbitAddress, RabbitOptions, RabbitServer
 from tests.support.servers import ran_against, wanted_here
 
-QUICK = {"collect_statistics_interval": "1000"}
-QUICK_QUORUM = "-rabbit quorum_tick_interval 1000"
+QUICK = {"collect_statistics_interval": "250"}
+QUICK_QUORUM = "-rabbit quorum_tick_interval 250"
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +36,13 @@ async def rabbitmq_4(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
         tmp_path_factory.mktemp("rabbitmq-4"), DEBIAN_13, "Debian 13's package by debootstrap"
     ):
         yield server
+
+
+@pytest.fixture(params=["rabbitmq_3", "rabbitmq_4"])
+def rabbit(request: pytest.FixtureRequest) -> RabbitServer:
+    """Each version in turn."""
+    server: RabbitServer = request.getfixturevalue(request.param)
+    return server
 
 
 async def _started(folder: Path, version: str, origin: str) -> AsyncIterator[RabbitServer]:
@@ -80,3 +91,24 @@ async def listed(server: RabbitServer, vhost: str = "/", node: int = 0) -> dict[
 
 def unused(hint: str) -> str:
     return f"{hint}-{secrets.token_hex(4)}"
+
+
+@asynccontextmanager
+async def opened(settings: RabbitSettings) -> AsyncIterator[RabbitBroker]:
+    """An adapter, connected."""
+    broker = RabbitBroker(settings)
+    await broker.connect()
+    try:
+        yield broker
+    finally:
+        await broker.close()
+
+
+@asynccontextmanager
+async def oracle(server: RabbitServer, vhost: str = "/") -> AsyncIterator[AbstractChannel]:
+    """A plain channel of aio-pika, for what the tests do without our adapter."""
+    connection = await aio_pika.connect(server.address().amqp_url(vhost))
+    try:
+        yield await connection.channel()
+    finally:
+        await connection.close()

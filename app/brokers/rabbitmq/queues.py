@@ -58,6 +58,7 @@ class Queue:
     members_at: float | None = None
     stream_readers: tuple[Mapping[str, Any], ...] = ()  # native consumers of a stream
     stored_offsets: Mapping[str, int] = field(default_factory=dict)
+    offsets_told: bool = True  # False: the broker failed over its own answer
     size_bytes: int | None = None
     state: str = ""
     leader: str = ""
@@ -205,8 +206,12 @@ class Queues:
             queue.changed |= readers != queue.stream_readers
             queue.stream_readers = readers
 
-    def take_stored_offsets(self, stream: Queue, offsets: Mapping[str, Any]) -> int:
-        """Take what readers stored under a name; returns how many."""
+    def take_stored_offsets(self, stream: Queue, offsets: Mapping[str, Any] | None) -> int:
+        """Take what readers stored under a name, None where the broker cannot tell; returns how many."""
+        stream.changed |= stream.offsets_told != (offsets is not None)
+        stream.offsets_told = offsets is not None
+        if offsets is None:
+            return 0
         stored = {reference: offset for reference, offset in offsets.items() if count(offset) is not None}
         stream.changed |= stored != stream.stored_offsets
         stream.stored_offsets = stored

@@ -70,6 +70,11 @@ def queue_row(body: bytes) -> QueueRow:
     return _queue.decode(body)
 
 
+async def value(body: bytes) -> object:
+    """Return any small answer."""
+    return msgspec.json.decode(body)
+
+
 async def mappings(body: bytes) -> list[Object]:
     """Return the rows of any other listing, those that are objects."""
     rows: list[Object] = []

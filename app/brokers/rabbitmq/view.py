@@ -2,7 +2,7 @@
 
 import re
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from app.brokers.model import UNKNOWN, Destination, Group, GroupState, Member, Positions, Retention, Why
@@ -132,7 +132,9 @@ def _stream_group(queue: Queue, name: str) -> Group:
     untold = (_member_count(queue) or 0) - len(places)
     notes = _notes(queue)
     if untold > 0:
-        notes = (*notes, f"{untold} of its readers use AMQP: how far they are is not told by the broker")
+        notes = (*notes, f"how far {untold} of its readers are is not told: they use AMQP, or were given nothing yet")
+    if not queue.offsets_told:
+        notes = (*notes, "this version cannot tell the offsets that readers stored, as the stream was written by AMQP")
     why = Why.KNOWN if worst else Why.NOT_REPORTED
     return Group(
         name=name,
@@ -199,14 +201,21 @@ def _state(queue: Queue) -> GroupState:
 
 
 def _member_count(queue: Queue) -> int | None:
-    told = None if queue.members is None else len(queue.members) + len(queue.stream_readers)
-    return queue.consumers if told is None else told
+    return queue.consumers if queue.members is None else len(_amqp_rows(queue)) + len(queue.stream_readers)
+
+
+def _amqp_rows(queue: Queue) -> Sequence[Mapping[str, Any]]:
+    """A stream's native readers are listed among its consumers too, as channel 0; who tells more of them is `stream_readers`."""
+    rows = queue.members or ()
+    if not queue.stream_readers:
+        return rows
+    return [row for row in rows if mapping(row.get("channel_details")).get("number") != 0]
 
 
 def _members(queue: Queue) -> tuple[Member, ...] | None:
     if queue.members is None:
         return None
-    rows = [_amqp_member(row) for row in queue.members[:MEMBERS_MAX]]
+    rows = [_amqp_member(row) for row in _amqp_rows(queue)[:MEMBERS_MAX]]
     return (*rows, *(_stream_member(row) for row in queue.stream_readers[:MEMBERS_MAX]))
 
 
@@ -243,9 +252,9 @@ def _peer(details: Mapping[str, Any]) -> str:
 
 
 def _place(reader: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
-    """Yield a native reader's (offset, lag), or nothing."""
+    """Yield a native reader's (offset, lag), or nothing: one that was given nothing yet is said to lag by 0, wherever it began."""
     offset, lag = count(reader.get("offset")), count(reader.get("offset_lag"))
-    if offset is not None and lag is not None:
+    if offset is not None and lag is not None and (lag or count(reader.get("consumed"))):
         yield offset, lag
 
 
