@@ -93,7 +93,7 @@ def overview_reason(connections: Sequence[ConnectionView], groups: Sequence[Grou
     stale = [view for view in connections if view.link is Link.STALE]
     names = {view.name for view in (*down, *stale)}
     old = sum(view.connection in names for view in groups)
-    behind = f"{old:,} of the {of_things(len(groups), 'answer is', 'answers are')} old or missing." if old else ""
+    behind = f"{old:,} of the {len(groups):,} answers {'is' if old == 1 else 'are'} old or missing." if old else ""
     return listed((_links(down, "is down", "are down"), _links(stale, "is stale", "are stale"), said(behind)))
 
 

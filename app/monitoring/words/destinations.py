@@ -52,6 +52,7 @@ def _loses(view: DestinationView, now: float) -> Spans:
 def _trouble(view: DestinationView) -> Spans:
     verdict = view.verdict
     affected = of_things(verdict.partitions_affected, "partition", "partitions")
+    lack, have = ("lacks", "has") if verdict.partitions_affected == 1 else ("lack", "have")
     match verdict.reason:
         case Reason.NO_LEADER:
             return said(
@@ -60,7 +61,7 @@ def _trouble(view: DestinationView) -> Spans:
         case Reason.NOT_RUNNING:
             return said("The broker calls it ", Span(verdict.detail, strong=True), ".")
         case Reason.LACKS_COPY:
-            return said(strong(affected, verdict.status), " of it without all copies.")
+            return said(strong(affected, verdict.status), f" {lack} a copy.")
         case Reason.NEARLY_FULL:
             return said("It is ", strong("nearly full", verdict.status), ".")
         case Reason.HOT:

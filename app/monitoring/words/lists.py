@@ -8,20 +8,26 @@ from app.monitoring.model import ConnectionView, DestinationView, Link, Status
 from app.monitoring.words.spans import Spans, listed, number_word, of_things, said, strong
 
 
-def destinations_sentence(views: Sequence[DestinationView], now: float) -> Spans:
-    """Count the destinations, and say when the first one deletes what is not yet read."""
-    if not views:
+def destinations_sentence(views: Sequence[DestinationView], unseen: int, now: float) -> Spans:
+    """Count the destinations, and say when the first one deletes what is not yet read. `unseen` more are not known now."""
+    total = len(views) + unseen
+    if not total:
         return said("No destination is known yet.")
-    count = said(f"{of_things(len(views), 'destination', 'destinations')}.")
+    count = said(f"{of_things(total, 'destination', 'destinations')}.")
     losing = [view for view in views if view.verdict.status is Status.WILL_LOSE_DATA]
     if losing:
         return listed((count, _losing(losing, now)))
     wrong: Counter[Status] = Counter(view.verdict.status for view in views if view.verdict.status is not Status.OK)
+    if not wrong and unseen:
+        are = f"{len(views):,} {'is' if len(views) == 1 else 'are'} ok, "
+        return listed(
+            (count, said(are, strong(f"{unseen:,} {'is' if unseen == 1 else 'are'} unknown", Status.UNKNOWN), "."))
+        )
     if not wrong:
-        return listed((count, said("All are ok." if len(views) > 1 else "It is ok.")))
+        return listed((count, said("All are ok." if total > 1 else "It is ok.")))
     dearest = next(status for status in Status if wrong[status])
-    total = sum(wrong.values())
-    return listed((count, said(strong(f"{number_word(total)} {'is' if total == 1 else 'are'} not ok", dearest), ".")))
+    bad = sum(wrong.values())
+    return listed((count, said(strong(f"{number_word(bad)} {'is' if bad == 1 else 'are'} not ok", dearest), ".")))
 
 
 def connections_sentence(views: Sequence[ConnectionView]) -> Spans:
