@@ -7,7 +7,7 @@ from typing import Any
 Answer = Mapping[str, Any]
 
 TEXT_MAX = 2000  # of a setting's value
-COLUMN_MAX = 2**60  # the sum of a few still fits a column of 64 bits
+COLUMN_MAX = 2**63 // 3  # settled, pending and in flight are added up in a column of 64 bits
 NANOSECONDS = 1e9
 
 

@@ -59,8 +59,8 @@ def _push(consumer: Answer) -> bool:
 def _state(consumer: Answer) -> tuple[GroupState, str]:
     """Return the state and what is special about it."""
     if consumer.get("paused") is True:
-        left = seconds(consumer, "pause_remaining")
-        return GroupState.PAUSED, "paused" + (f" for {left:.0f} s more" if left else "")
+        until = text(consumer, "config", "pause_until")[:16].replace("T", " ")
+        return GroupState.PAUSED, f"paused until {until} UTC" if until else "paused"
     most, in_flight = limit(consumer, "config", "max_ack_pending"), number(consumer, "num_ack_pending") or 0
     full = "at max ack pending: nothing more is handed out" if most and in_flight >= most else ""
     if _push(consumer):
