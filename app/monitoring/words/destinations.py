@@ -55,9 +55,7 @@ def _trouble(view: DestinationView) -> Spans:
     lack, have = ("lacks", "has") if verdict.partitions_affected == 1 else ("lack", "have")
     match verdict.reason:
         case Reason.NO_LEADER:
-            return said(
-                strong(f"{affected} without a leader", verdict.status), ": nothing can be read or written there."
-            )
+            return said(strong(affected, verdict.status), f" {have} no leader: nothing can be read or written there.")
         case Reason.NOT_RUNNING:
             return said("The broker calls it ", Span(verdict.detail, strong=True), ".")
         case Reason.LACKS_COPY:
