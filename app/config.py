@@ -150,7 +150,7 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
             connections=(),
         )
     file = chosen or Path("signalbox.toml")
-    return _parse(file, _document(file), env)
+    return from_document(_document(file), file, env)
 
 
 def _document(file: Path) -> dict[str, Any]:
@@ -172,7 +172,12 @@ TABLES: dict[str, type[BaseModel]] = {
 }
 
 
-def _parse(file: Path, document: dict[str, Any], environment: Mapping[str, str]) -> Configuration:
+def from_document(document: dict[str, Any], file: Path, environment: Mapping[str, str]) -> Configuration:
+    """Turn a parsed document into settings; `file` is what faults are said to be of.
+
+    Raises:
+        ConfigurationError: all faults at once.
+    """
     reader = _Reader(file, environment)
     known = [*TABLES, "connections"]
     for name in document:

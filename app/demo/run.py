@@ -3,18 +3,14 @@
 import shutil
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
-
-from pydantic import SecretStr
 
 from app.bootstrap import serve
 from app.brokers.model import Kind
-from app.config import Configuration
+from app.config import from_document
 from app.demo.brokers import start_brokers
 from app.demo.service import Shop
-from app.monitoring.settings import MonitoringSettings
-from app.storage.settings import DatabaseSettings
-from app.web.settings import ServerSettings
 
 FOLDER = Path(".demo")  # begun anew each time: streams and history belong together
 
@@ -28,13 +24,11 @@ async def run(kinds: Sequence[Kind], port: int) -> None:
     folder = _emptied(FOLDER)
     async with AsyncExitStack() as stack:
         connections = await start_brokers(stack, kinds, folder)
-        configuration = Configuration(
-            path=None,
-            server=ServerSettings(port=port),
-            database=DatabaseSettings(url=SecretStr(f"sqlite+aiosqlite:///{folder}/signalbox.db")),
-            monitoring=MonitoringSettings(),
-            connections=tuple(connections),
-        )
+        document = {
+            "server": {"port": port},
+            "database": {"url": f"sqlite+aiosqlite:///{folder}/signalbox.db"},
+        }
+        configuration = replace(from_document(document, folder, {}), connections=tuple(connections))
         await serve(configuration, extra=[Shop(connections)], demo=True)
 
 
