@@ -49,6 +49,10 @@ class KafkaUnderTest:
     def bootstrap(self) -> str:
         return self.server.bootstrap
 
+    @property
+    def proxy_address(self) -> str:
+        return f"127.0.0.1:{self.proxy.port}"
+
 
 def kafka_settings(bootstrap: str, /, **overrides: object) -> KafkaSettings:
     return KafkaSettings.model_validate({"name": "kafka-test", "bootstrap": bootstrap.split(","), **overrides})
@@ -149,7 +153,17 @@ class Oracle:
 
     async def create_on(self, topic: str, assignment: list[list[int]]) -> None:
         """Create a topic whose partition i has its copies on these nodes."""
-        await self._all(self.admin.create_topics([NewTopic(topic, replica_assignment=assignment)]))
+        await self._all(
+            self.admin.create_topics([NewTopic(topic, num_partitions=len(assignment), replica_assignment=assignment)])
+        )
+
+    async def nodes(self, count: int) -> None:
+        """Wait until the cluster has so many brokers."""
+
+        async def there() -> None:
+            assert len((await asyncio.to_thread(self.admin.list_topics, timeout=5)).brokers) == count
+
+        await eventually(there, within_s=30)
 
     async def delete(self, *topics: str) -> None:
         await self._all(self.admin.delete_topics(list(topics)))
