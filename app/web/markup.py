@@ -28,6 +28,8 @@ def visible(text: str, most: int = TITLE_LENGTH_MAX, *, spaces: bool = False) ->
     With `spaces` other spaces than the plain one are written out too; without, our own figures keep their no-break spaces.
     """
     shown = text if len(text) <= most else f"{text[: most - most // 4]}\u2026{text[-(most // 4) :]}"
+    if shown.isascii() and shown.isprintable():
+        return shown  # nearly every name: a page shows thousands
     pieces: list[str] = []
     marks = 0
     for index, char in enumerate(shown):

@@ -22,7 +22,7 @@ from app.web import markup, urls
 from app.web.assets import ROOT, Assets
 from app.web.shell import Around, Crumb, Part, Section, Shell, shell_of
 
-__all__ = ["Crumb", "Part", "Renderer", "Section", "page", "partial_asked"]
+__all__ = ["Crumb", "Part", "Renderer", "Section", "page", "part_alone", "partial_asked"]
 
 TEMPLATES = ROOT / "templates"
 HTML = "text/html"
@@ -109,6 +109,17 @@ def page(
         theme = request.cookies.get("theme", "")
         shell = renderer.shell(title=title, section=section, crumbs=crumbs, theme=theme, nonce=nonce)
         text = renderer.whole(template, context, shell, seen)
+    return _answer(text, nonce, status)
+
+
+def part_alone(request: Request[Any, Any, Any], part: Part) -> Response[bytes]:
+    """Answer with a part that belongs to every page, such as what the palette found."""
+    renderer = renderer_of(request)
+    nonce = secrets.token_urlsafe(16)
+    return _answer(renderer.partial(part, renderer.feed.now(), nonce), nonce, 200)
+
+
+def _answer(text: str, nonce: str, status: int) -> Response[bytes]:
     return Response(
         text.encode("utf-8", "replace"),
         media_type=HTML,

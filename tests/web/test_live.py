@@ -287,7 +287,7 @@ async def stalling(server: Running, keys: list[str]) -> sockets.socket:
 
 async def test_one_that_takes_nothing_costs_the_others_nothing_and_is_cut_off() -> None:
     feed, things = Feed(epoch=7), Things({"a": "x"})
-    app = application(feed=feed, things=things, drain_max_s=0.5)
+    app = application(feed=feed, things=things, drain_max_s=2.0)
     counted, _ = parts_of(app)
     async with running(app) as server, server.live() as good, AsyncExitStack() as stack:
         big = [f"big {number}" for number in range(150)]
@@ -310,7 +310,7 @@ async def test_one_that_takes_nothing_costs_the_others_nothing_and_is_cut_off() 
             await drawn(good)
             longest = max(longest, loop.time() - begun)
         assert counted.open == 1
-        assert longest < 0.4
+        assert longest < 1.5  # it never waited for the other
         assert feed.interest() == {"thing/a"}
 
 

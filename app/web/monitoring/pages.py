@@ -27,7 +27,7 @@ from app.web.monitoring.missing import no_connection, no_destination, no_group
 from app.web.monitoring.overview import overview
 from app.web.monitoring.parts import Verdict
 from app.web.monitoring.search import Found, found
-from app.web.rendering import Crumb, Part, Section, page, partial_asked
+from app.web.rendering import Crumb, Part, Section, page, part_alone, partial_asked
 
 Asking = Request[Any, Any, Any]
 SEARCH_TEXT_MAX = 300
@@ -142,9 +142,7 @@ def search_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[
     if not partial_asked(request):
         return Redirect(urls.groups(q=text))
     context = Found(groups=found(glance(monitor), text), text=text)
-    return page(
-        request, "lists/search.html", context, title="Search", section=None, part=Part("lists/search.html", context)
-    )
+    return part_alone(request, Part("lists/search.html", context))
 
 
 PAGES = (

@@ -1,0 +1,142 @@
+"""A page template and its dataclass agree both ways: nothing is used that is not there, nothing is there that is not used."""
+
+import ast
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, get_type_hints
+
+import jinja2
+import pytest
+from jinja2 import meta, nodes
+
+from app.kernel import figures
+from tests.architecture.house import APP, TEMPLATES, files
+
+GIVEN = {"urls", "static", "sprite", "live", "hx", "age", "moment", "range", "drawing"}
+ENVIRONMENT = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
+ENVIRONMENT.filters.update(dict.fromkeys([*vars(figures), "name", "visible"], str))
+
+
+def free(source: str) -> set[str]:
+    """Return the variables that a template expects from outside: neither set nor imported in it, nor given to all."""
+    tree = ENVIRONMENT.parse(source)
+    imported = {found.target for found in tree.find_all(nodes.Import)}
+    return meta.find_undeclared_variables(tree) - GIVEN - imported
+
+
+def used(tree: nodes.Node, of: str = "page") -> set[str]:
+    """Return which fields of a variable a template uses, also where it hands the whole of it to a partial as `it`."""
+    found = {
+        one.attr for one in tree.find_all(nodes.Getattr) if isinstance(one.node, nodes.Name) and one.node.name == of
+    }
+    for handed in tree.find_all(nodes.With):
+        pairs = zip(handed.targets, handed.values, strict=True)
+        if any(isinstance(value, nodes.Name) and value.name == of for _, value in pairs):
+            for include in handed.find_all(nodes.Include):
+                found |= used(_included(include), "it")
+    renamed = {id(include) for handed in tree.find_all(nodes.With) for include in handed.find_all(nodes.Include)}
+    for include in tree.find_all(nodes.Include):
+        if of == "page" or id(include) not in renamed:
+            found |= used(_included(include), of)
+    return found
+
+
+def _included(include: nodes.Include) -> nodes.Template:
+    assert isinstance(include.template, nodes.Const)
+    return ENVIRONMENT.parse((TEMPLATES / include.template.value).read_text())
+
+
+def disagreements(source: str, context: type[Any]) -> list[str]:
+    known = {field.name for field in fields(context)}
+    taken = used(ENVIRONMENT.parse(source))
+    more = {name for name in dir(context) if not name.startswith("_")}
+    return [f"page.{name} does not exist" for name in sorted(taken - known - more)] + [
+        f"{context.__name__}.{name} is not used" for name in sorted(known - taken)
+    ]
+
+
+def pages() -> Iterator[tuple[str, type[Any]]]:
+    """Yield (template, dataclass) of every call of rendering.page in the application, by reading its source."""
+    for path, text in files(APP / "web", ".py"):
+        tree = ast.parse(text)
+        module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield from _pages_of(function, vars(module))
+
+
+def _pages_of(
+    function: ast.FunctionDef | ast.AsyncFunctionDef, names: dict[str, Any]
+) -> Iterator[tuple[str, type[Any]]]:
+    given = {
+        target.id: assigned.value
+        for assigned in ast.walk(function)
+        if isinstance(assigned, ast.Assign)
+        for target in assigned.targets
+        if isinstance(target, ast.Name)
+    }
+    for call in ast.walk(function):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "page":
+            template, context = call.args[1], call.args[2]
+            assert isinstance(template, ast.Constant), f"{function.name}: the template's name is to be written out"
+            yield str(template.value), _type_of(context, given, function, names)
+
+
+def _type_of(
+    value: ast.expr, given: dict[str, ast.expr], function: ast.FunctionDef | ast.AsyncFunctionDef, names: dict[str, Any]
+) -> type[Any]:
+    if isinstance(value, ast.Name) and value.id in given:
+        value = given[value.id]
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
+        maker = names[value.func.id]
+        found = maker if isinstance(maker, type) else get_type_hints(maker)["return"]
+    else:
+        assert isinstance(value, ast.Name), f"{function.name}: the context's type cannot be read from the source"
+        [annotation] = [one.annotation for one in function.args.args if one.arg == value.id]
+        assert isinstance(annotation, ast.Name)
+        found = names[annotation.id]
+    assert is_dataclass(found)
+    assert isinstance(found, type)
+    return found
+
+
+PAGES = sorted(set(pages()), key=lambda pair: (pair[0], pair[1].__name__))
+
+
+def test_every_page_template_has_a_handler() -> None:
+    drawn = {template for template, _ in PAGES}
+    whole = {path.removeprefix("templates/") for path, text in files(TEMPLATES, ".html") if "{% extends" in text}
+    assert drawn == whole
+    assert len(drawn) >= 5
+
+
+@pytest.mark.parametrize(
+    ("template", "context"), PAGES, ids=[f"{template} {context.__name__}" for template, context in PAGES]
+)
+def test_a_page_and_its_context_agree(template: str, context: type[Any]) -> None:
+    assert disagreements((TEMPLATES / template).read_text(), context) == []
+
+
+@pytest.mark.parametrize("template", sorted({template for template, _ in PAGES}))
+def test_a_page_uses_nothing_but_page_and_shell(template: str) -> None:
+    assert free((TEMPLATES / template).read_text()) <= {"page", "shell"}
+
+
+def test_partials_know_nothing_of_what_stands_around_the_page() -> None:
+    partials = [
+        (path, free(text)) for path, text in files(TEMPLATES, ".html") if not path.startswith("templates/_layout/")
+    ]
+    assert [path for path, names in partials if "shell" in names] == []
+    assert len(partials) >= 10
+
+
+@dataclass(frozen=True)
+class Planted:
+    name: str
+    never_used: str
+
+
+def test_a_planted_disagreement_is_found_both_ways() -> None:
+    source = "{% if page.name %}{{ page.missing.deep }}{% endif %}"
+    assert disagreements(source, Planted) == ["page.missing does not exist", "Planted.never_used is not used"]

@@ -1,0 +1,72 @@
+"""README names every configuration key, verb and metric that there is, and none that there is not."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from pydantic import BaseModel
+
+from app.brokers.model import Kind
+from app.brokers.registry import settings_class
+from app.cli import VERBS
+from app.config import TABLES
+from tests.architecture.house import ROOT
+
+METRIC = re.compile(r"\bsignalbox_[a-z0-9_]+\b")
+CODE = re.compile(r"`([^`\n]+)`|^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def readme() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def keys() -> Iterator[str]:
+    """Yield every key that signalbox.toml may hold."""
+    for name, table in TABLES.items():
+        yield from (f"{name}.{key}" for key in _fields(table))
+    for kind in Kind:
+        yield from (f"connections({kind}).{key}" for key in _fields(settings_class(kind)))
+
+
+def _fields(table: type[BaseModel]) -> Iterator[str]:
+    for name, field in table.model_fields.items():
+        yield name
+        for inner in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                yield from _fields(inner)
+
+
+def metrics() -> set[str]:
+    return set(METRIC.findall((ROOT / "app/monitoring/exposition.py").read_text(encoding="utf-8")))
+
+
+def unwritten(names: Iterable[str], text: str) -> list[str]:
+    """Return which of these do not stand in the text's code, each as a word of its own."""
+    code = "\n".join(match.group() for match in CODE.finditer(text))
+    return [name for name in names if not re.search(rf"(?<![\w-]){re.escape(name.rpartition('.')[2])}(?![\w-])", code)]
+
+
+def test_every_key_is_explained() -> None:
+    assert unwritten(keys(), readme()) == []
+
+
+def test_every_verb_is_explained() -> None:
+    assert unwritten([f"signalbox {verb}" for verb in VERBS], readme()) == []
+
+
+def test_every_metric_is_explained_and_no_other() -> None:
+    assert unwritten(sorted(metrics()), readme()) == []
+    assert set(METRIC.findall(readme())) <= metrics()
+
+
+def test_a_planted_gap_is_found() -> None:
+    text = 'Put `host = "0.0.0.0"` there; see port in prose.\n```toml\nbase_url = "x"\n```\n'
+    assert unwritten(["server.host", "server.port", "server.base_url", "server.base"], text) == [
+        "server.port",
+        "server.base",
+    ]
+
+
+def test_the_lists_are_not_empty() -> None:
+    assert len(list(keys())) > 20
+    assert len(metrics()) > 5
+    assert len(list(VERBS)) > 3
