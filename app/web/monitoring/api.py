@@ -94,15 +94,15 @@ def group_partitions(
 @get(
     f"{urls.API}/groups/{{connection:str}}/{{name:str}}/history",
     tags=TAGS,
-    dependencies={"window": Provide(window_parameter, sync_to_thread=False)},
+    dependencies={"chosen": Provide(window_parameter, sync_to_thread=False)},
     summary="Lag and rates of a consumer group over time",
 )
 async def group_history(
-    monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str], window: NamedDependency[str]
+    monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str], chosen: NamedDependency[str]
 ) -> r.HistoryOut:
     if monitor.group(connection, name) is None:
         raise no_group(glance(monitor), connection, name)
-    return answers.history(window, await monitor.points(connection, name, WINDOWS[window]))
+    return answers.history(chosen, await monitor.points(connection, name, WINDOWS[chosen]))
 
 
 @get(
@@ -114,7 +114,7 @@ async def group_history(
 )
 def destinations(monitor: NamedDependency[Monitor], asked: NamedDependency[Asked]) -> r.Listing[r.DestinationOut]:
     around = glance(monitor)
-    part = destination_list.page_of(destination_list.matching(monitor.destinations(), asked), asked)
+    part = destination_list.page_of(around, destination_list.matching(around, monitor.destinations(), asked), asked)
     items = [answers.destination(around, view) for view in part.rows]
     return r.Listing(items=items, total=part.total, next=part.after, previous=part.before)
 

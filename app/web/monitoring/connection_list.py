@@ -72,7 +72,7 @@ def connection_row(glance: Glance, view: ConnectionView) -> ConnectionRow:
         product=product(view),
         sign=sign(view.link, words.link_text(view, glance.now)),
         why=view.error,
-        groups=figures.count(view.groups),
+        groups=figures.count(None if view.answered_at is None else view.groups),
         groups_more="unknown how"
         if unseen and view.groups
         else f"{bad:,} not ok"
@@ -80,7 +80,7 @@ def connection_row(glance: Glance, view: ConnectionView) -> ConnectionRow:
         else "all ok"
         if view.groups
         else "",
-        destinations=figures.count(view.destinations),
+        destinations=figures.count(None if view.answered_at is None else view.destinations),
         lag=figures.count(total.lag, approximate=total.approximate),
         at_least=total.lag_partial and total.lag is not None,
         rate_in=figures.rate_number(total.rate_in),

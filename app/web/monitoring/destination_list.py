@@ -12,6 +12,7 @@ from app.web.monitoring.destination_rows import DestinationRow, destination_row
 from app.web.monitoring.glance import Glance
 from app.web.monitoring.paging import Place, Slice, cut
 from app.web.monitoring.tools import ListFrame, choices, frame
+from app.web.monitoring.unseen import UnseenRow, unseen_apart
 
 HEADS: tuple[tuple[str, str, str], ...] = (
     ("name", "Destination", ""),
@@ -38,27 +39,29 @@ VALUES: Mapping[str, Callable[[DestinationView], int | float | str | None]] = {
 class DestinationList:
     frame: ListFrame
     rows: tuple[DestinationRow, ...]
+    unseen: tuple[UnseenRow, ...]
+    ok: tuple[DestinationRow, ...]
 
 
-def matching(views: Sequence[DestinationView], asked: Asked) -> list[DestinationView]:
+def matching(glance: Glance, views: Sequence[DestinationView], asked: Asked) -> list[DestinationView]:
     """Return the destinations that the filters let through."""
     text = asked.text.casefold()
     return [
         d
         for d in views
-        if asked.accepts(d.verdict.status)
+        if asked.accepts(glance.status_of(d))
         and (not asked.connection or d.connection == asked.connection)
         and (not asked.kind or d.destination.kind == asked.kind)
         and (not text or text in d.name.casefold())
     ]
 
 
-def page_of(views: Sequence[DestinationView], asked: Asked) -> Slice[DestinationView]:
+def page_of(glance: Glance, views: Sequence[DestinationView], asked: Asked) -> Slice[DestinationView]:
     """Return the rows of one page: not ok first, then by the sorted column; sorted by a text, by that alone."""
     value = VALUES[asked.sort]
 
     def place_of(view: DestinationView) -> Place:
-        rank = 0 if asked.sort in TEXT_SORTS else int(view.verdict.status is Status.OK)
+        rank = 0 if asked.sort in TEXT_SORTS else int(glance.status_of(view) is Status.OK)
         return Place(rank, value(view), view.connection, view.name)
 
     return cut(views, place_of, down=asked.down, size=asked.rows, after=asked.after, before=asked.before)
@@ -66,7 +69,9 @@ def page_of(views: Sequence[DestinationView], asked: Asked) -> Slice[Destination
 
 def destination_list(glance: Glance, asked: Asked) -> DestinationList:
     everything = glance.monitor.destinations()
-    part = page_of(matching(everything, asked), asked)
+    listed, unseen = unseen_apart(glance, matching(glance, everything, asked), asked, urls.destinations, "destination")
+    part = page_of(glance, listed, asked)
+    bad = sum(glance.status_of(d) is not Status.OK for d in part.rows) if unseen else len(part.rows)
     near = nearest(asked.text, list({d.name for d in everything})) if asked.text and not part.rows else []
     return DestinationList(
         frame=frame(
@@ -78,14 +83,16 @@ def destination_list(glance: Glance, asked: Asked) -> DestinationList:
             placeholder="Topic, queue or stream",
             heads=HEADS,
             total=len(everything),
-            not_ok=sum(d.verdict.status is not Status.OK for d in everything),
+            not_ok=sum(glance.status_of(d) is not Status.OK for d in everything),
             choices=choices(
                 asked,
-                statuses=Counter(d.verdict.status for d in everything),
+                statuses=Counter(glance.status_of(d) for d in everything),
                 connections=glance.links,
                 kinds=Counter(d.destination.kind for d in everything),
             ),
             near=near,
         ),
-        rows=tuple(destination_row(glance, d) for d in part.rows),
+        rows=tuple(destination_row(glance, d) for d in part.rows[:bad]),
+        unseen=unseen if part.first == 1 else (),
+        ok=tuple(destination_row(glance, d) for d in part.rows[bad:]),
     )

@@ -105,7 +105,7 @@ def destination_page(glance: Glance, view: DestinationView) -> DestinationPage:
 def destination_head(glance: Glance, view: DestinationView) -> DestinationHead:
     unseen = glance.unseen(view.connection)
     stale = unseen or glance.stale(view.connection, view.read_at, view.interval_s)
-    status = Status.UNKNOWN if unseen else view.verdict.status
+    status = glance.status_of(view)
     told = status.value if unseen else destination_status(view, glance.now)
     return DestinationHead(
         key=keys.destination(view.connection, view.name),

@@ -39,7 +39,7 @@ def destination_row(glance: Glance, view: DestinationView) -> DestinationRow:
     found = view.destination
     unseen = glance.unseen(view.connection)
     stale = not unseen and glance.stale(view.connection, view.read_at, view.interval_s)
-    status = Status.UNKNOWN if unseen else view.verdict.status
+    status = glance.status_of(view)
     told = status.value if unseen else destination_status(view, glance.now)
     return DestinationRow(
         key=keys.destination(view.connection, view.name),

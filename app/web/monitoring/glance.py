@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from app.monitoring.model import ConnectionView, GroupView, Link, PartitionView, Status
+from app.monitoring.model import ConnectionView, DestinationView, GroupView, Link, PartitionView, Status
 from app.monitoring.service import Monitor
 
 STALE_INTERVALS = 3  # older than this many reading intervals is drawn as what was so then
@@ -23,9 +23,9 @@ class Glance:
         view = self.links.get(connection)
         return view is not None and view.link in {Link.DOWN, Link.CONNECTING}
 
-    def status_of(self, group: GroupView) -> Status:
-        """Return how a group is as far as anybody knows just now: what was so before its connection broke is not."""
-        return Status.UNKNOWN if self.unseen(group.connection) else group.verdict.status
+    def status_of(self, view: GroupView | DestinationView) -> Status:
+        """Return how a group or destination is as far as anybody knows just now: what was so before its connection broke is not."""
+        return Status.UNKNOWN if self.unseen(view.connection) else view.verdict.status
 
     def stale(self, connection: str, read_at: float, interval_s: float) -> bool:
         view = self.links.get(connection)

@@ -14,6 +14,7 @@ from app.web.monitoring.paging import Place, Slice, cut
 from app.web.monitoring.rows import GroupRow, group_row, plural
 from app.web.monitoring.sums import sums
 from app.web.monitoring.tools import ListFrame, choices, frame, query_of
+from app.web.monitoring.unseen import UnseenRow, unseen_apart
 
 HEADS: tuple[tuple[str, str, str], ...] = (
     ("name", "Group and destination", ""),
@@ -46,16 +47,6 @@ class RestRow:
     lag: str
     rate_in: str
     rate_out: str
-    read_at: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnseenRow:
-    """The groups of a connection that does not answer, which are alike: one row."""
-
-    words: str
-    href: str
-    connection: str
     read_at: float | None
 
 
@@ -100,7 +91,7 @@ def page_of(glance: Glance, groups: Sequence[GroupView], asked: Asked) -> Slice[
 def group_list(glance: Glance, asked: Asked) -> GroupList:
     everything = glance.monitor.groups()
     found = matching(glance, everything, asked)
-    listed, unseen = _unseen_apart(glance, found, asked)
+    listed, unseen = unseen_apart(glance, found, asked, urls.groups, "group")
     part = page_of(glance, listed, asked)
     bad = sum(glance.status_of(g) is not Status.OK for g in part.rows) if unseen else len(part.rows)
     near = nearest(asked.text, list({g.name for g in everything})) if asked.text and not part.rows else []
@@ -128,26 +119,6 @@ def group_list(glance: Glance, asked: Asked) -> GroupList:
         ok=tuple(group_row(glance, g) for g in part.rows[bad:]),
         rest=_rest(glance, listed, part, asked),
     )
-
-
-def _unseen_apart(
-    glance: Glance, found: Sequence[GroupView], asked: Asked
-) -> tuple[Sequence[GroupView], tuple[UnseenRow, ...]]:
-    """Take out the groups of connections that do not answer, where the list is not about them alone."""
-    seen = [g for g in found if not glance.unseen(g.connection)]
-    if asked.text or asked.connection or asked.sort in TEXT_SORTS or not seen:
-        return found, ()
-    counts = Counter(g.connection for g in found if glance.unseen(g.connection))
-    rows = tuple(
-        UnseenRow(
-            words=f"{plural(count, 'group')} of {name}, {'all ' if count > 1 else ''}unknown",
-            href=urls.groups(**query_of(asked) | {"connection": name}),
-            connection=name,
-            read_at=glance.links[name].answered_at,
-        )
-        for name, count in sorted(counts.items())
-    )
-    return seen, rows
 
 
 def _searched(group: GroupView) -> Iterator[str]:

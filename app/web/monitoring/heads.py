@@ -20,6 +20,8 @@ def groups_head(glance: Glance) -> Verdict:
 
 def destinations_head(glance: Glance) -> Verdict:
     unseen = [view for view in glance.links.values() if view.link is Link.DOWN and view.destinations]
+    views = glance.monitor.destinations()
+    seen = [view for view in views if not glance.unseen(view.connection)]
     hidden = sum(view.hidden for view in glance.links.values())
     told = [f"{plural(view.destinations, 'destination')} of {view.name} unknown while it is down." for view in unseen]
     if hidden:
@@ -27,6 +29,6 @@ def destinations_head(glance: Glance) -> Verdict:
     return Verdict(
         key=keys.OVERVIEW,
         fragment="destinations/sentence",
-        sentence=words.destinations_sentence(glance.monitor.destinations(), glance.now),
+        sentence=words.destinations_sentence(seen, len(views) - len(seen), glance.now),
         why=(Span(" ".join(told)),) if told else (),
     )

@@ -9,6 +9,7 @@ from app.web.monitoring.asked import NOT_OK, STATUS_WORDS, Asked
 from app.web.monitoring.paging import Slice
 
 Address = Callable[..., str]
+SORTED_BY = {"time-lag": "time lag", "in": "rate in", "out": "rate out", "read": "age", "kept": "how long it is kept"}
 NONE_YET = "They appear here as soon as a connection has answered and has some."
 
 
@@ -171,7 +172,7 @@ def _turned(asked: Asked) -> str:
 
 def _pager(part: Slice[Any], asked: Asked, address: Address, *, things: str) -> Pager:
     query = query_of(asked)
-    by = asked.sort.replace("-", " ")
+    by = SORTED_BY.get(asked.sort, asked.sort)
     order = f"by {by}" if asked.sort in {"name", "connection"} else f"not ok first, then by {by}"
     return Pager(
         words=f"{part.first:,} to {part.last:,} of {part.total:,} {things}, {order}" if part.rows else "",
