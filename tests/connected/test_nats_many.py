@@ -1,10 +1,7 @@
 """JetStream's lists stop at 256 rows: everything beyond is seen all the same."""
 
-import asyncio
-
 import pytest
 
-from app.brokers.nats.adapter import NatsBroker
 from app.servers.nats import NatsOptions, nats_server
 from tests.support.nats import api, durable, nats_settings, opened, plain_client, stream
 from tests.support.servers import wanted_here
@@ -12,24 +9,6 @@ from tests.support.servers import wanted_here
 STREAMS = 300
 CONSUMERS = 280  # of one stream
 PUBLISHED, READ = 9, 4
-
-
-async def longest_stall(broker: NatsBroker) -> float:
-    """Sweep, and return the longest time that the event loop was not to be had, in seconds."""
-    loop = asyncio.get_running_loop()
-    stalls, done = [0.0], asyncio.Event()
-
-    async def tick() -> None:
-        while not done.is_set():
-            began = loop.time()
-            await asyncio.sleep(0.001)
-            stalls.append(loop.time() - began)
-
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(tick())
-        await broker.sweep()
-        done.set()
-    return max(stalls)
 
 
 @pytest.mark.timeout(60)
@@ -56,7 +35,6 @@ async def test_streams_and_consumers_beyond_one_page_are_seen() -> None:
             assert snapshot.groups["s7/c0"].lag == PUBLISHED
             watched = await broker.watch([f"s{number}/only" for number in range(200)])
             assert len(watched.groups) == 200
-            assert await longest_stall(broker) < 0.25  # 50 ms on an idle machine; bench/ measures it
             await api(client, "STREAM.DELETE.s299")
             assert (await broker.sweep()).gone_destinations == frozenset({"s299"})
         await client.close()
