@@ -94,7 +94,6 @@ class ConnectionPage:
     destinations_href: str
     configured: tuple[Pair, ...]
     changes: tuple[ChangeRow, ...]
-    changes_key: str
 
 
 def connection_page(glance: Glance, view: ConnectionView, settings: ConnectionSettings | None) -> ConnectionPage:
@@ -112,7 +111,6 @@ def connection_page(glance: Glance, view: ConnectionView, settings: ConnectionSe
         destinations_href=urls.destinations(connection=view.name),
         configured=_configured(view, settings),
         changes=change_rows(glance, changes[:CHANGES_SHOWN]),
-        changes_key=keys.connection(view.name),
     )
 
 

@@ -90,7 +90,6 @@ class OverviewPage:
     groups: int
     not_ok: int
     changes: tuple[ChangeRow, ...]
-    changes_key: str
 
 
 def by_connection(glance: Glance) -> dict[str, list[GroupView]]:
@@ -110,7 +109,6 @@ def overview(glance: Glance) -> OverviewPage:
         groups=len(everything),
         not_ok=sum(glance.status_of(view) is not Status.OK for view in everything),
         changes=change_rows(glance, glance.monitor.changes(CHANGES_SHOWN)),
-        changes_key=keys.OVERVIEW,
     )
 
 

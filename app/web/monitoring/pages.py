@@ -49,13 +49,15 @@ class DestinationsPage:
 def overview_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[bytes]:
     around = glance(monitor)
     if not around.links:
-        return page(request, "overview/first_run.html", first_run(), title="Overview", section=Section.OVERVIEW)
+        return _first_run(request, Section.OVERVIEW)
     return page(request, "overview/index.html", overview(around), title="Overview", section=Section.OVERVIEW)
 
 
 @get("/groups", include_in_schema=False, sync_to_thread=False)
 def groups_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[bytes]:
     around = glance(monitor)
+    if not around.links:
+        return _first_run(request, Section.GROUPS)
     listed = group_list(around, _asked(request, GROUP_SORTS))
     context = GroupsPage(head=groups_head(around), list=listed)
     part = Part("groups/_list.html", listed)
@@ -82,6 +84,8 @@ def one_group_page(
 @get("/destinations", include_in_schema=False, sync_to_thread=False)
 def destinations_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[bytes]:
     around = glance(monitor)
+    if not around.links:
+        return _first_run(request, Section.DESTINATIONS)
     listed = destination_list(around, _asked(request, DESTINATION_SORTS))
     context = DestinationsPage(head=destinations_head(around), list=listed)
     part = Part("destinations/_list.html", listed)
@@ -113,7 +117,7 @@ def one_destination_page(
 def all_connections_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[bytes]:
     around = glance(monitor)
     if not around.links:
-        return page(request, "overview/first_run.html", first_run(), title="Connections", section=Section.CONNECTIONS)
+        return _first_run(request, Section.CONNECTIONS)
     context = connections_page(around)
     return page(request, "connections/index.html", context, title="Connections", section=Section.CONNECTIONS)
 
@@ -155,6 +159,11 @@ PAGES = (
     one_connection_page,
     search_page,
 )
+
+
+def _first_run(request: Asking, section: Section) -> Response[bytes]:
+    """Answer every list while nothing is configured: what is missing, and the steps to it."""
+    return page(request, "overview/first_run.html", first_run(), title=section.value, section=section)
 
 
 def _asked(request: Asking, sorts: Mapping[str, bool]) -> Asked:
