@@ -11,7 +11,6 @@ from app.brokers.kafka.nodes import Purpose
 from app.brokers.kafka.protocol.cluster import ask_cluster, ask_quorum, ask_settings, ask_sizes
 from app.brokers.kafka.protocol.frames import Unsupported
 from app.brokers.kafka.protocol.metadata import TopicMetadata, ask_metadata
-from app.brokers.kafka.protocol.wire import decoded
 from app.brokers.model import Cluster, Fault, Node, Why
 
 PARTITIONS_PER_SLICE = 2_000
@@ -51,8 +50,8 @@ async def refresh(known: Known) -> tuple[frozenset[str], list[Fault]]:
 
 async def _sliced(topics: Iterable[TopicMetadata]) -> list[TopicMetadata]:
     found: list[TopicMetadata] = []
-    iterator, rows = iter(topics), 0
-    while (topic := decoded("Metadata", lambda: next(iterator, None))) is not None:
+    rows = 0
+    for topic in topics:
         found.append(topic)
         rows += len(topic.leader)
         if rows >= PARTITIONS_PER_SLICE:

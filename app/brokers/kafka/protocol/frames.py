@@ -22,6 +22,7 @@ from typing_extensions import override
 from app.brokers.kafka.protocol.wire import decoded
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 FRAME_BYTES_MOST = 64 * 1024 * 1024  # an answer beyond it is not ours: 100,000 positions are 2 MB
 
@@ -66,12 +67,12 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True)
-class Question(Generic[T]):
+class Question(Generic[T_co]):
     """A request and how to read its answer, both for whichever version the broker speaks."""
 
     api: Api
     encode: Callable[[int], bytes]
-    decode: Callable[[bytes, int], T]
+    decode: Callable[[bytes, int], T_co]
 
 
 class _Answer:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.brokers.kafka.protocol.frames import Api, Question
-from app.brokers.kafka.protocol.wire import Body, Cursor, Malformed
+from app.brokers.kafka.protocol.wire import Body, Cursor, Malformed, decoded
 
 METADATA = Api("Metadata", 3, (12, 11, 10, 9, 8, 7, 5, 4), flexible_from=9)
 
@@ -89,8 +89,8 @@ def _broker(cursor: Cursor) -> BrokerAddress:
 
 def _topics(cursor: Cursor, version: int) -> Iterator[TopicMetadata]:
     same: dict[tuple[int, ...], tuple[int, ...]] = {}  # most partitions share a few sets of replicas
-    for _ in range(cursor.count()):
-        yield _topic(cursor, version, same)
+    for _ in range(decoded(METADATA.name, cursor.count)):
+        yield decoded(METADATA.name, lambda: _topic(cursor, version, same))
 
 
 def _topic(cursor: Cursor, version: int, same: dict[tuple[int, ...], tuple[int, ...]]) -> TopicMetadata:

@@ -53,7 +53,7 @@ def ask_commits_of_one(group: str, known: bytes = b"") -> Question[list[Commits 
     return Question(
         OFFSET_FETCH_ONE,
         lambda version: _encode_one(version, group),
-        lambda data, version: [0 if data == known else _decode_one(data, version, group)],
+        lambda data, version: [0 if known and data == known else _decode_one(data, version, group)],
     )
 
 
