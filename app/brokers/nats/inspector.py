@@ -14,7 +14,7 @@ from app.brokers.nats.answers import Answer, filters, lacks_a_copy, led, number,
 from app.brokers.nats.connection import Connection
 from app.brokers.nats.consumers import group
 from app.brokers.nats.progress import Progress, filtered, unfiltered
-from app.brokers.nats.reading import Reading, each
+from app.brokers.nats.reading import Reading, each, sliced
 from app.brokers.nats.streams import destination, internal
 from app.brokers.nats.wire import Refusal
 from app.kernel.clock import Clock
@@ -61,7 +61,7 @@ class JetStreamInspector:
             raise self._connection.error(reading.refusals[0])
         cluster = self._cluster(reading, cluster_info)
         self._forget(reading)
-        return self._snapshot(reading, Scope.WHOLE, asked_at, cluster)
+        return await self._snapshot(reading, Scope.WHOLE, asked_at, cluster)
 
     async def watch(self, groups: Collection[str]) -> Snapshot:
         """Read these consumers and their streams by name, each within 2 s.
@@ -81,7 +81,7 @@ class JetStreamInspector:
         if named and not reading.answers and not (reading.gone_groups or reading.gone_streams):
             raise self._connection.error(reading.refusals[0])
         self._forget(reading)
-        return self._snapshot(reading, Scope.WATCHED, asked_at, None)
+        return await self._snapshot(reading, Scope.WATCHED, asked_at, None)
 
     def stream(self, name: str) -> Answer | None:
         """Return a stream as last read."""
@@ -137,13 +137,16 @@ class JetStreamInspector:
 
     # From answers to facts
 
-    def _snapshot(self, reading: Reading, scope: Scope, asked_at: float, cluster: Cluster | None) -> Snapshot:
+    async def _snapshot(self, reading: Reading, scope: Scope, asked_at: float, cluster: Cluster | None) -> Snapshot:
         self._streams |= reading.streams
         self.consumers |= reading.consumers
-        destinations = {name: destination(answer) for name, answer in reading.streams.items() if self._shows(name)}
-        groups = {
-            name: self._group(name, answer) for name, answer in reading.consumers.items() if not self._excludes(name)
-        }
+        destinations, groups = {}, {}
+        async for name, answer in sliced(reading.streams):
+            if self._shows(name):
+                destinations[name] = destination(answer)
+        async for name, answer in sliced(reading.consumers):
+            if not self._excludes(name):
+                groups[name] = self._group(name, answer)
         unseen = [answer for name, answer in reading.streams.items() if name not in destinations]
         unread = sum(number(answer, "state", "consumer_count") or 0 for answer in unseen)
         return Snapshot(

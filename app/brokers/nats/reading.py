@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from app.brokers.nats.wire import CONSUMER_MISSING, STREAM_MISSING, Refusal
 from app.kernel.clock import Clock
 
 T = TypeVar("T")
+SLICE_ROWS = 100
 
 
 @dataclass(eq=False)
@@ -142,3 +143,11 @@ async def each(items: Iterable[T], most: int, work: Callable[[T], Awaitable[obje
             takers.create_task(take())
     if failed:
         raise failed[0]
+
+
+async def sliced(answers: Mapping[str, Answer]) -> AsyncIterator[tuple[str, Answer]]:
+    """Go through answers by name, and let others run after every few: a row costs 30 us to translate."""
+    for number_of_row, row in enumerate(tuple(answers.items()), 1):
+        yield row
+        if number_of_row % SLICE_ROWS == 0:
+            await asyncio.sleep(0)
