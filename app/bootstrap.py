@@ -20,12 +20,13 @@ from app.monitoring.series import Series
 from app.monitoring.service import Monitor
 from app.storage.engine import Database
 from app.web.app import Parts, create_app
+from app.web.live.socket import end_stalled_connections
+from app.web.live.viewer import FRAME_BYTES_MAX
 from app.web.settings import ServerSettings
 
 log = logging.getLogger(__name__)
 
 STOP_WAIT_S = 5  # open sockets are closed after this long
-FRAME_BYTES_MAX = 65_536  # of the live socket: what a page sends is a list of keys
 
 
 class AddressTaken(SignalboxError):
@@ -147,12 +148,14 @@ async def _usable(configuration: Configuration) -> None:
 def _listen(settings: ServerSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+        listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as error:
         place = f"{settings.host}:{settings.port}"
         raise AddressTaken(
             f"Signalbox cannot listen on {place}: {error.strerror}. Choose another [server] port."
         ) from None
+    end_stalled_connections(listener)
+    return listener
 
 
 async def migrate(configuration: Configuration) -> bool:

@@ -15,6 +15,7 @@ from typing_extensions import override
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Origin
 
+from app.web.live.socket import end_stalled_connections
 from app.web.live.viewer import FRAME_BYTES_MAX
 from tests.support.waiting import eventually
 
@@ -34,6 +35,10 @@ class Running:
     """Where it listens."""
 
     port: int
+    server: uvicorn.Server
+
+    async def connections(self) -> int:
+        return len(self.server.server_state.connections)
 
     @property
     def host(self) -> str:
@@ -49,8 +54,9 @@ class Running:
 
 
 @asynccontextmanager
-async def running(app: Litestar) -> AsyncIterator[Running]:
+async def running(app: Litestar, *, stalled_s: float = 60.0) -> AsyncIterator[Running]:
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    end_stalled_connections(listener, stalled_s)
     config = uvicorn.Config(
         app,
         ws="websockets-sansio",
@@ -66,7 +72,7 @@ async def running(app: Litestar) -> AsyncIterator[Running]:
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:
         await eventually(server.has_started, every_s=0.01)
-        yield Running(listener.getsockname()[1])
+        yield Running(listener.getsockname()[1], server)
     finally:
         server.should_exit = True
         await serving

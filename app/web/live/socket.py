@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import socket as socket_module
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -26,6 +27,16 @@ SOCKETS_MAX = 2000  # of the process
 TOO_MANY = 4429
 FAULT = 4500
 CLOSE_WAIT_S = 1.0
+
+
+def end_stalled_connections(listener: socket_module.socket, after_s: float = 2 * DRAIN_MAX_S) -> None:
+    """Have the kernel end accepted connections whose peer takes nothing for this long.
+
+    The server can only close gracefully, which waits for the peer to take what was written: one that never reads would keep
+    its connection for ever. Linux alone knows the option; elsewhere the keepalive of the server is what remains.
+    """
+    if hasattr(socket_module, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket_module.IPPROTO_TCP, socket_module.TCP_USER_TIMEOUT, int(after_s * 1000))
 
 
 class Sockets:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeAlias, cast
 
 import msgspec
 from litestar import WebSocket
+from litestar.exceptions import WebSocketDisconnect
 
 from app.kernel.clock import Clock
 from app.kernel.feed import KEYS_PER_SUBSCRIBER_MAX, Feed, Version
@@ -80,6 +81,7 @@ class Viewer:
         Raises:
             Refused: the page sent something that it may not.
             Stalled: it takes nothing any more.
+            OSError, WebSocketDisconnect: it is gone.
         """
         await self._send(msgspec.json.encode({"now": self._clock(), "build": build}))
         try:
@@ -92,7 +94,7 @@ class Viewer:
                     await asyncio.sleep(MESSAGE_PAUSE_S)
                 if following is not None:
                     following.cancel()
-        except* (Refused, Stalled, OSError) as several:
+        except* (Refused, Stalled, OSError, WebSocketDisconnect) as several:
             raise several.exceptions[0] from None
 
     async def _receive(self) -> Sequence[Watched] | None:
