@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 WATCHED_MAX = 200  # groups read each second
 ASKED_MAX = 50  # groups whose oldest unread message is asked for at once
 TICK_S = 1.0
+SWEEP_WAIT_LEAST_S = 10.0  # adapters have deadlines of their own; this one only ends what they forgot
 RETRY_FIRST_S = 0.5
 RETRY_MOST_S = 30.0
 SILENT_MAX = 3  # sweeps without an answer until the connection is made anew
@@ -105,7 +106,7 @@ class Collector:
             begun = time.monotonic()
             every = self._broker.sweep_interval_s
             try:
-                async with asyncio.timeout(max(every * 2, 10.0) + self._settings.timeout_s):
+                async with asyncio.timeout(max(every * 2, SWEEP_WAIT_LEAST_S) + self._settings.timeout_s):
                     snapshot = await self._broker.sweep()
             except (BrokerSilent, TimeoutError) as error:
                 silent += 1

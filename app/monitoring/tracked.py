@@ -23,6 +23,7 @@ from app.monitoring.window import RATE_S, Pushed, Window
 CLOCKS_DIFFER_S = 5.0  # how far a message's own time may lie outside of what our readings prove
 CLOCK_AHEAD_S = 2.0
 WORST_ROWS_ASKED = 8
+SHARE = "share"  # Kafka's share groups acknowledge in any order: their start offset is not where they stand
 SUSPECTS_MAX = 500  # partitions judged each reading, worst first: more would hold the event loop for over 10 ms
 
 
@@ -151,7 +152,8 @@ class TrackedGroup:
     def _judge(self, group: Group, interval_s: float, now: float) -> None:
         reader = self._reader(group, interval_s, now)
         lags = self.window.lags(max(RATE_S * 1.1, interval_s * 3.3))
-        if all(end == UNKNOWN for end in self.window.newest.arrived) and not self._told_why(group):
+        counted = self._only_counted(group)
+        if counted:
             raw = judge_count(lags, reader, now, approximate=group.approximate, taken=group.in_flight)
             rows: list[Row] = []
         else:
@@ -163,15 +165,18 @@ class TrackedGroup:
             lag=group.lag,
             lag_partial=group.lag_partial,
             approximate=group.approximate,
-            time_lag=self._time_lag(rows, group),
+            time_lag=None if counted else self._time_lag(rows, group),
             rate_in=rate_in,
             rate_out=rate_out,
             drained_at=_drained(rows, now),
         )
 
-    def _told_why(self, group: Group) -> bool:
-        """Say whether the rows themselves tell why nothing is known: never committed, not permitted."""
-        return group.positions.why is not None and len(group.positions) > 0 and group.lag is None
+    def _only_counted(self, group: Group) -> bool:
+        """Say whether only a count is known of it: a queue without counters, or a share group, which has no position."""
+        if group.kind == SHARE:
+            return True
+        told_why = group.positions.why is not None and len(group.positions) > 0 and group.lag is None
+        return not told_why and all(end == UNKNOWN for end in self.window.newest.arrived)
 
     def _reader(self, group: Group, interval_s: float, now: float) -> Reader:
         moved = self.window.last_moved_at()

@@ -1,5 +1,7 @@
 """Every status of design 3.2, each from readings that prove it, and from ones that look like it and do not."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.brokers.model import UNKNOWN, Destination, Group, GroupState, OldestUnread, Retention, Why
@@ -410,3 +412,15 @@ class TestCountsOnly:
 
     def test_a_count_that_stands_while_nothing_is_taken_is_behind(self) -> None:
         assert self.verdict([50, 50, 50, 50], in_flight=0) == (Status.BEHIND, Reason.NOTHING_TAKEN)
+
+    def test_a_share_group_has_the_brokers_lag_and_no_time_lag(self) -> None:
+        """Its start offset stands at the oldest record that is not acknowledged, while others are."""
+        watched = Watched()
+
+        def told(step: int) -> Group:
+            return replace(group(positions([100], [5000 + step * 100], lag=[40])), kind="share")
+
+        view = watched.each(30, told)
+        assert (view.verdict.status, view.verdict.reason) == (Status.OK, Reason.COUNT_ONLY)
+        assert view.flow.time_lag is None
+        assert view.flow.lag == 40

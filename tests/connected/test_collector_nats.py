@@ -1,0 +1,182 @@
+"""The collector on a real nats-server: what is produced and consumed shows; what breaks is said; what comes back is read."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from nats.aio.client import Client
+
+from app.brokers.nats.adapter import NatsBroker
+from app.brokers.nats.settings import NatsSettings
+from app.kernel.clock import system_clock
+from app.kernel.feed import Feed
+from app.monitoring import keys
+from app.monitoring.collector import Collector
+from app.monitoring.model import ConnectionView, GroupView, Link, Method, Status
+from app.monitoring.series import Series
+from app.monitoring.service import Monitor
+from app.monitoring.settings import GroupThresholds
+from app.servers.nats import NatsOptions, NatsServer, nats_server
+from app.storage.engine import Database
+from tests.support.database import settings as database_settings
+from tests.support.nats import durable, nats_settings, plain_client, stream
+from tests.support.proxy import Proxy
+from tests.support.servers import wanted_here
+from tests.support.waiting import eventually
+
+NAME = "nats-test"
+READER = "orders/reader"
+
+
+class Watching:
+    """A collector, its monitor, and a client beside it that makes and takes messages."""
+
+    def __init__(self, settings: NatsSettings) -> None:
+        self.feed = Feed(epoch=1)
+        series = Series(Database(database_settings("sqlite+aiosqlite:///never-opened.db")), system_clock, 2**20)
+        limits = (GroupThresholds(groups=("*/orders/late",), ok_below_s=4.0),)
+        self.monitor = Monitor(feed=self.feed, clock=system_clock, series=series, thresholds=limits)
+        self.collector = Collector(NatsBroker(settings), settings, self.monitor, self.feed, system_clock)
+
+    @property
+    def link(self) -> ConnectionView:
+        view = self.monitor.connection(NAME)
+        assert view is not None
+        return view
+
+    def reader(self) -> GroupView:
+        view = self.monitor.group(NAME, READER)
+        assert view is not None, "it was not read yet"
+        return view
+
+    def status_of(self, name: str) -> Status | None:
+        view = self.monitor.group(NAME, name)
+        return view.verdict.status if view is not None else None
+
+    async def until(self, holds: Callable[[], bool], within_s: float = 20.0) -> None:
+        async def check() -> None:
+            assert holds()
+
+        await eventually(check, within_s=within_s, every_s=0.02)
+
+
+@asynccontextmanager
+async def watching(settings: NatsSettings) -> AsyncIterator[Watching]:
+    bench = Watching(settings)
+    await bench.collector.start()
+    bench.feed.subscribe([keys.group(NAME, READER)])  # as a page that shows it
+    try:
+        yield bench
+    finally:
+        await bench.collector.stop()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[NatsServer]:
+    wanted_here("nats")
+    async with nats_server(NatsOptions()) as started:
+        yield started
+
+
+@pytest.fixture
+async def client(server: NatsServer) -> AsyncIterator[Client]:
+    connected = await plain_client(server)
+    await stream(connected, "orders")
+    await durable(connected, "orders", "reader")
+    yield connected
+    await connected.close()
+
+
+async def produce(client: Client, count: int) -> None:
+    jetstream = client.jetstream()
+    for _ in range(count):
+        await jetstream.publish("orders", b"x")
+
+
+async def consume(client: Client, count: int) -> None:
+    subscription = await client.jetstream().pull_subscribe_bind("reader", "orders")
+    for message in await subscription.fetch(count, timeout=5):
+        await message.ack_sync()
+    await subscription.unsubscribe()
+
+
+async def test_produced_messages_raise_lag_and_consumed_ones_lower_it(server: NatsServer, client: Client) -> None:
+    async with watching(nats_settings(server)) as bench:
+        await bench.until(lambda: bench.monitor.group(NAME, READER) is not None)
+        assert bench.link.link is Link.CONNECTED
+        await produce(client, 12)
+        await bench.until(lambda: bench.reader().flow.lag == 12)
+        assert bench.reader().interval_s == 1.0, "a page shows it: it is read each second"
+        await consume(client, 5)
+        await bench.until(lambda: bench.reader().flow.lag == 7)
+        destination = bench.monitor.destination(NAME, "orders")
+        assert destination is not None
+        assert destination.readers == (READER,)
+
+
+async def test_what_waits_longer_than_its_limit_is_measured_and_not_ok(server: NatsServer, client: Client) -> None:
+    await durable(client, "orders", "late")
+    await produce(client, 3)
+    begun = time.time()
+    async with watching(nats_settings(server)) as bench:
+        await bench.until(lambda: bench.monitor.group(NAME, "orders/late") is not None)
+        assert bench.status_of("orders/late") is Status.UNKNOWN, "one reading proves nothing"
+        await bench.until(lambda: bench.status_of("orders/late") is Status.STOPPED)
+        assert bench.status_of(READER) is not Status.STOPPED, "30 s have not passed"
+        view = bench.monitor.group(NAME, "orders/late")
+        assert view is not None
+        assert view.flow.time_lag is not None
+        assert view.flow.time_lag.method is Method.MEASURED
+        assert view.flow.time_lag.seconds == pytest.approx(view.read_at - begun, abs=1.0)
+
+
+async def test_a_server_that_dies_is_down_its_figures_stand_and_it_comes_back(
+    server: NatsServer, client: Client
+) -> None:
+    await produce(client, 12)
+    async with watching(nats_settings(server)) as bench:
+        await bench.until(lambda: bench.monitor.group(NAME, READER) is not None and bench.reader().flow.lag == 12)
+        await client.close()
+        await server.kill()
+        await bench.until(lambda: bench.link.link is Link.DOWN)
+        assert bench.link.error
+        assert bench.link.groups_ok == 0
+        assert bench.reader().flow.lag == 12, "what was read last is kept"
+        read_at = bench.reader().read_at
+        await bench.until(lambda: bench.link.attempts >= 2)
+        assert bench.reader().read_at == read_at, "and its age says how old it is"
+        assert bench.collector.healthy()
+        await server.start()
+        await bench.until(lambda: bench.link.link is Link.CONNECTED)
+        await bench.until(lambda: bench.reader().read_at > read_at and bench.reader().flow.lag == 12)
+        assert [change.after for change in bench.monitor.changes() if change.group is None] == [
+            Link.CONNECTED,
+            Link.DOWN,
+            Link.CONNECTED,
+        ]
+
+
+async def test_a_network_that_passes_nothing_on_makes_it_stale_then_down_and_then_it_is_read_again(
+    server: NatsServer, client: Client
+) -> None:
+    await produce(client, 4)
+    async with Proxy(server.port) as proxy:
+        through = nats_settings(server, urls=(f"nats://127.0.0.1:{proxy.port}",), timeout_s=1.0)
+        async with watching(through) as bench:
+            await bench.until(lambda: bench.monitor.group(NAME, READER) is not None and bench.reader().flow.lag == 4)
+            proxy.hang()
+            await bench.until(lambda: bench.link.link in (Link.STALE, Link.DOWN), within_s=40)
+            assert bench.reader().flow.lag == 4
+            await produce(client, 2)
+            proxy.resume()
+            await bench.until(lambda: bench.link.link is Link.CONNECTED, within_s=40)
+            await bench.until(lambda: bench.reader().flow.lag == 6)
+
+
+async def test_a_consumer_that_is_deleted_leaves(server: NatsServer, client: Client) -> None:
+    async with watching(nats_settings(server)) as bench:
+        await bench.until(lambda: bench.monitor.group(NAME, READER) is not None)
+        await client.jetstream().delete_consumer("orders", "reader")
+        await bench.until(lambda: bench.monitor.group(NAME, READER) is None, within_s=30)
+        assert bench.link.groups == 0

@@ -1,0 +1,279 @@
+"""The collector against a scripted broker: what it asks, how it goes on after every failure, and that it ends."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+from pydantic import SecretStr
+from typing_extensions import override
+
+from app.brokers.errors import BrokerError, BrokerSilent, BrokerUnavailable
+from app.brokers.model import Capability, Kind, Message, OldestUnread, Scope, Snapshot, Wanted
+from app.brokers.port import Broker, Delivery
+from app.brokers.settings import ConnectionSettings
+from app.kernel.clock import system_clock
+from app.kernel.feed import Feed
+from app.monitoring import collector as module
+from app.monitoring import keys
+from app.monitoring.collector import WATCHED_MAX, Collector
+from app.monitoring.model import ConnectionView, Link
+from app.monitoring.series import Series
+from app.monitoring.service import Monitor
+from app.storage.engine import Database
+from app.storage.settings import DatabaseSettings
+from tests.support.waiting import eventually
+from tests.unit.monitoring.readings import group, positions, snapshot
+
+NAME = "scripted"
+
+
+class ScriptedBroker(Broker):
+    """Answers as the test says; counts what it was asked."""
+
+    name = NAME
+    kind = Kind.KAFKA
+    capabilities = frozenset((Capability.TIME_LAG, Capability.PARTITIONS))
+    sweep_interval_s = 0.05
+    watch_interval_s: float | None = 0.03
+
+    def __init__(self, names: Sequence[str] = ("billing", "mail")) -> None:
+        self.names = tuple(names)
+        self.refuses: BrokerError | None = None  # to connect
+        self.fails: BaseException | None = None  # to sweep
+        self.hangs = False
+        self.settled = 0
+        self.connects = self.sweeps = self.closes = 0
+        self.open = False
+        self.watched: list[frozenset[str]] = []
+        self.asked: list[frozenset[str]] = []
+
+    @override
+    async def connect(self, *, timeout_s: float = 5.0) -> None:
+        self.connects += 1
+        await asyncio.sleep(0)
+        if self.refuses is not None:
+            raise self.refuses
+        self.open = True
+
+    @override
+    async def close(self) -> None:
+        self.closes += 1
+        self.open = False
+
+    @override
+    async def sweep(self) -> Snapshot:
+        assert self.open
+        self.sweeps += 1
+        if self.hangs:
+            await asyncio.sleep(3600)
+        if self.fails is not None:
+            raise self.fails
+        await asyncio.sleep(0)
+        return self._snapshot(self.names, Scope.WHOLE)
+
+    @override
+    async def watch(self, groups: Collection[str]) -> Snapshot:
+        self.watched.append(frozenset(groups))
+        if self.fails is not None:
+            raise self.fails
+        return self._snapshot(groups, Scope.WATCHED)
+
+    @override
+    async def oldest_unread(self, groups: Collection[str]) -> Mapping[str, Sequence[OldestUnread]]:
+        self.asked.append(frozenset(groups))
+        at = system_clock() - 600
+        return {name: [OldestUnread(destination="orders", partition=0, at=at, exact=True)] for name in groups}
+
+    @override
+    def cost_note(self, destinations: int) -> str | None:
+        return None
+
+    @override
+    async def publish(self, destination: str, message: Message, *, timeout_s: float = 10.0) -> None:
+        raise AssertionError("the collector only reads")
+
+    @override
+    def receive(self, destination: str, group: str) -> AsyncGenerator[Delivery, None]:
+        raise AssertionError("the collector only reads")
+
+    @override
+    async def ensure(self, wanted: Sequence[Wanted]) -> None:
+        raise AssertionError("the collector only reads")
+
+    def _snapshot(self, names: Collection[str], scope: Scope) -> Snapshot:
+        groups = [group(positions([self.settled], [self.settled + 100]), name=name) for name in names]
+        return snapshot(system_clock(), groups, scope=scope)
+
+
+class Running:
+    """A collector at work."""
+
+    def __init__(self, broker: ScriptedBroker, **overrides: object) -> None:
+        self.feed = Feed(epoch=1)
+        database = Database(DatabaseSettings(url=SecretStr("sqlite+aiosqlite:///never-opened.db")))
+        self.monitor = Monitor(feed=self.feed, clock=system_clock, series=Series(database, system_clock, 2**20))
+        settings = ConnectionSettings.model_validate({"name": NAME, "kind": "kafka", "timeout_s": 0.3} | overrides)
+        self.collector = Collector(broker, settings, self.monitor, self.feed, system_clock)
+
+    @property
+    def view(self) -> ConnectionView:
+        view = self.monitor.connection(NAME)
+        assert view is not None
+        return view
+
+    async def until(self, holds: Callable[[], bool], within_s: float = 10.0) -> None:
+        async def check() -> None:
+            assert holds()
+
+        await eventually(check, within_s=within_s, every_s=0.01)
+
+
+@asynccontextmanager
+async def running(broker: ScriptedBroker, **overrides: object) -> AsyncIterator[Running]:
+    bench = Running(broker, **overrides)
+    await bench.collector.start()
+    try:
+        yield bench
+    finally:
+        await bench.collector.stop()
+    assert not broker.open
+    assert not bench.collector.healthy()
+
+
+@pytest.fixture(autouse=True)
+def _short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SWEEP_WAIT_LEAST_S", 0.2)
+    monkeypatch.setattr(module, "RETRY_FIRST_S", 0.02)
+    monkeypatch.setattr(module, "TICK_S", 0.02)
+
+
+async def test_it_sweeps_again_and_again() -> None:
+    broker = ScriptedBroker()
+    async with running(broker) as bench:
+        await bench.until(lambda: broker.sweeps > 3)
+        assert bench.view.link is Link.CONNECTED
+        assert {view.name for view in bench.monitor.groups()} == {"billing", "mail"}
+        assert broker.connects == 1
+        assert broker.watched == []
+        assert bench.collector.healthy()
+
+
+async def test_what_a_page_shows_and_what_a_pattern_names_is_watched_and_nothing_else() -> None:
+    broker = ScriptedBroker(("billing", "mail", "audit/eu", "other"))
+    async with running(broker, watch=("aud*",)) as bench:
+        subscription = bench.feed.subscribe(
+            [keys.group(NAME, "billing"), keys.group(NAME, "gone"), keys.group("elsewhere", "mail"), keys.GROUPS]
+        )
+        await bench.until(lambda: bool(broker.watched) and broker.watched[-1] == {"billing", "audit/eu"})
+        view = bench.monitor.group(NAME, "billing")
+        assert view is not None
+        bench.feed.unsubscribe(subscription)
+        await bench.until(lambda: broker.watched[-1] == {"audit/eu"})
+
+
+async def test_at_most_two_hundred_groups_are_watched() -> None:
+    broker = ScriptedBroker([f"g{n:04}" for n in range(500)])
+    async with running(broker, watch=("*",)) as bench:
+        await bench.until(lambda: bool(broker.watched))
+        assert len(broker.watched[-1]) == WATCHED_MAX
+
+
+async def test_the_oldest_message_is_asked_for_where_something_is_late() -> None:
+    broker = ScriptedBroker()
+    async with running(broker) as bench:
+        await bench.until(lambda: bool(broker.asked))
+        assert broker.asked[0] == {"billing", "mail"}
+
+        def measured() -> bool:
+            view = bench.monitor.group(NAME, "billing")
+            return view is not None and view.flow.time_lag is not None and view.flow.time_lag.seconds > 590
+
+        await bench.until(measured)
+
+
+async def test_a_broker_that_refuses_is_down_with_its_reason_and_tried_again() -> None:
+    broker = ScriptedBroker()
+    broker.refuses = BrokerUnavailable(NAME, "Connection refused by 127.0.0.1:1.", "Start it.")
+    async with running(broker) as bench:
+        await bench.until(lambda: bench.view.attempts > 3)
+        assert (bench.view.link, bench.view.error) == (Link.DOWN, "Connection refused by 127.0.0.1:1.")
+        assert bench.view.next_attempt_at is not None
+        assert bench.collector.healthy()
+        broker.refuses = None
+        await bench.until(lambda: bench.view.link is Link.CONNECTED)
+        assert bench.view.attempts == 0
+
+
+async def test_a_connection_that_breaks_is_made_anew_and_the_figures_stand() -> None:
+    broker = ScriptedBroker()
+    async with running(broker) as bench:
+        await bench.until(lambda: broker.sweeps > 2)
+        broker.fails = BrokerUnavailable(NAME, "Connection reset.")
+        broker.refuses = BrokerUnavailable(NAME, "Connection refused.")
+        await bench.until(lambda: bench.view.link is Link.DOWN)
+        view = bench.monitor.group(NAME, "billing")
+        assert view is not None
+        assert view.flow.lag == 100
+        broker.fails = broker.refuses = None
+        await bench.until(lambda: bench.view.link is Link.CONNECTED)
+        assert broker.closes > 0
+
+
+async def test_a_broker_that_says_nothing_becomes_stale_and_is_connected_anew() -> None:
+    broker = ScriptedBroker()
+    async with running(broker) as bench:
+        await bench.until(lambda: broker.sweeps > 2)
+        broker.hangs = True
+        await bench.until(lambda: bench.view.link is Link.STALE)
+        assert {view.name for view in bench.monitor.groups()} == {"billing", "mail"}
+        await bench.until(lambda: broker.connects > 1)
+        assert bench.view.error == "No answer within the deadline."
+        broker.hangs = False
+        await bench.until(lambda: bench.view.link is Link.CONNECTED)
+
+
+async def test_one_silence_is_no_reason_to_connect_anew() -> None:
+    broker = ScriptedBroker()
+    async with running(broker) as bench:
+        await bench.until(lambda: broker.sweeps > 2)
+        broker.fails = BrokerSilent(NAME, "No answer within 2 s.")
+        await bench.until(lambda: bench.view.attempts > 0)
+        broker.fails = None
+        await bench.until(lambda: bench.view.attempts == 0)
+        assert broker.connects == 1
+
+
+async def test_an_adapter_that_breaks_its_promise_is_begun_again(caplog: pytest.LogCaptureFixture) -> None:
+    broker = ScriptedBroker()
+    async with running(broker) as bench:
+        await bench.until(lambda: broker.sweeps > 2)
+        broker.fails = RuntimeError("a fault of our own")
+        await bench.until(lambda: "begins again" in caplog.text)
+        broker.fails = None
+        begun = broker.sweeps
+        await bench.until(lambda: broker.sweeps > begun + 1)
+        assert bench.collector.healthy()
+
+
+async def test_it_starts_and_stops_at_any_moment_and_leaves_no_task() -> None:
+    before = len(asyncio.all_tasks())
+    for pauses in range(60):
+        broker = ScriptedBroker()
+        broker.hangs = pauses % 3 == 0
+        broker.refuses = BrokerUnavailable(NAME, "Refused.") if pauses % 5 == 0 else None
+        bench = Running(broker, watch=("*",))
+        await bench.collector.start()
+        await bench.collector.start()
+        for _ in range(pauses):
+            await asyncio.sleep(0)
+        await bench.collector.stop()
+        await bench.collector.stop()
+        assert not broker.open
+    assert len(asyncio.all_tasks()) == before
+
+
+async def test_stopped_before_it_was_started() -> None:
+    bench = Running(ScriptedBroker())
+    await bench.collector.stop()
+    assert not bench.collector.healthy()
