@@ -1,7 +1,7 @@
 """One consumer group over time: its window of readings, what was said of it, and the view that pages draw."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.brokers.model import UNKNOWN, Destination, Group, GroupState, Kind, OldestUnread, Retention, Why
 from app.monitoring.belief import Memory, better_time_lag, settle
@@ -269,14 +269,16 @@ class TrackedGroup:
         self, index: int, view: GroupView, reader: Reader, owners: Mapping[tuple[str, int], str]
     ) -> PartitionView:
         row = self._row(index, view.group)
+        counted = self._only_counted(view.group)  # then its rows are as it is itself: nothing tells them apart
+        verdict = view.verdict if counted else judge_partition(row, reader, self._limits, view.read_at)
         return PartitionView(
             destination=row.destination,
             partition=row.partition,
-            verdict=judge_partition(row, reader, self._limits, view.read_at),
+            verdict=replace(verdict, destination=row.destination, partition=row.partition, partitions_affected=1),
             flow=Flow(
                 lag=_known(row.lag),
                 approximate=view.group.approximate,
-                time_lag=row.time_lag,
+                time_lag=None if counted else row.time_lag,
                 rate_in=row.rate_in,
                 rate_out=row.rate_out,
                 drained_at=_drained([row], view.read_at),

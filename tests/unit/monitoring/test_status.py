@@ -390,12 +390,16 @@ class TestCountsOnly:
         return watched
 
     def verdict(self, lags: list[int], *, in_flight: int | None = 3) -> tuple[Status, Reason | None]:
-        view = self.read(lags, in_flight=in_flight).tracked.view
+        watched = self.read(lags, in_flight=in_flight)
+        view = watched.tracked.view
         assert view is not None
         assert view.flow.time_lag is None
         assert view.flow.rate_in is None
         assert view.flow.drained_at is None
         assert view.verdict.until is None
+        (row,) = watched.tracked.partitions()
+        assert row.verdict.status is view.verdict.status
+        assert row.flow.time_lag is None
         return view.verdict.status, view.verdict.reason
 
     def test_too_few_readings_say_unknown(self) -> None:
