@@ -29,15 +29,14 @@ async def refresh(known: Known) -> tuple[frozenset[str], list[Fault]]:
         BrokerError: no broker answered.
     """
     began = known.clock()
-    turn = int(known.asked.get("turn", 0))
-    known.asked["turn"] = turn + 1
-    metadata = await known.nodes.ask_any(ask_metadata(), first=turn)
+    known.turn += 1
+    metadata = await known.nodes.ask_any(ask_metadata(), first=known.turn)
     known.nodes.learn(metadata.brokers)
     known.controller = metadata.controller
     gone, faults = frozenset[str](), list[Fault]()
     if metadata.raw != known.topics_raw:
         missing = known.layout.take_metadata(await _sliced(metadata.topics))
-        gone, faults = await _confirm(known, missing, turn + 1)
+        gone, faults = await _confirm(known, missing)
         known.layout.drop(gone)
         known.layout.compact()
         known.topics_raw = b"" if missing - gone else metadata.raw
@@ -60,10 +59,10 @@ async def _sliced(topics: Iterable[TopicMetadata]) -> list[TopicMetadata]:
     return found
 
 
-async def _confirm(known: Known, missing: frozenset[str], turn: int) -> tuple[frozenset[str], list[Fault]]:
+async def _confirm(known: Known, missing: frozenset[str]) -> tuple[frozenset[str], list[Fault]]:
     if not missing:
         return missing, []
-    answer = await known.nodes.ask_any(ask_metadata(sorted(missing)), first=turn)
+    answer = await known.nodes.ask_any(ask_metadata(sorted(missing)), first=known.turn + 1)
     gone, faults = set(), []
     for topic in await _sliced(answer.topics):
         if topic.error == UNKNOWN_TOPIC:

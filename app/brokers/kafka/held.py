@@ -188,8 +188,9 @@ def _combine(held: Held, layout: Layout, shows: Shows) -> Rows:
         row += count
     for name, left in missing.items():
         if left:
-            never = dict.fromkeys(range(len(left)), Why.NEVER_COMMITTED)
-            topics.append((name, sorted(left), [UNKNOWN] * len(left), never))
+            # A topic that is read and not in the metadata is hidden from us, and its commits with it.
+            why = Why.NEVER_COMMITTED if name in layout.topics else Why.NOT_PERMITTED
+            topics.append((name, sorted(left), [UNKNOWN] * len(left), dict.fromkeys(range(len(left)), why)))
     return _rows([topic for topic in topics if shows(topic[0])], layout)
 
 
@@ -287,7 +288,7 @@ def _group(held: Held, rows: Rows, positions: Positions, layout: Layout) -> Grou
         state=STATES.get(held.state, GroupState.UNKNOWN),
         positions=positions,
         lag=sum(known) if len(known) else None,
-        lag_partial=len(known) < len(positions),
+        lag_partial=len(known) < len(positions) or held.members_denied,
         approximate=old_share,
         state_text=held.state,
         members=held.members,

@@ -50,6 +50,7 @@ class Known:
     rights: dict[str, str] = field(default_factory=dict)  # subject -> what is missing, for Cluster.missing_rights
     calls: dict[str, Call] = field(default_factory=dict)
     asked: dict[str, float] = field(default_factory=dict)
+    turn: int = 0  # which broker is asked first for what any can tell: in doubt another one is asked
 
     def due(self, what: str, every_s: float) -> bool:
         """Say whether it is time to ask this again."""

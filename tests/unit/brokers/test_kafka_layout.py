@@ -157,7 +157,7 @@ def test_what_is_assigned_and_never_committed_has_a_row_and_no_lag() -> None:
     assert group.positions.names == ("t", "hidden")
     assert list(group.positions.settled) == [2, UNKNOWN, UNKNOWN]
     assert list(group.positions.lag) == [3, UNKNOWN, UNKNOWN]
-    assert group.positions.why == (Why.KNOWN, Why.NEVER_COMMITTED, Why.NEVER_COMMITTED)
+    assert group.positions.why == (Why.KNOWN, Why.NEVER_COMMITTED, Why.NOT_PERMITTED)
     assert (group.lag, group.lag_partial) == (3, True)
 
 

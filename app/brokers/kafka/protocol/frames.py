@@ -26,8 +26,8 @@ T_co = TypeVar("T_co", covariant=True)
 
 FRAME_BYTES_MOST = 64 * 1024 * 1024  # an answer beyond it is not ours: 100,000 positions are 2 MB
 
-# At DEBUG it writes every request, the one with the password too.
-logging.getLogger("aiokafka.conn").setLevel(logging.INFO)
+# At DEBUG it writes every request, the one with the password too; above it, a line or two for each connection.
+logging.getLogger("aiokafka.conn").setLevel(logging.ERROR)
 # Its producers and consumers would have the broker create a topic by merely naming it.
 aiokafka.client.MetadataRequest = functools.partial(MetadataRequest, allow_auto_topic_creation=False)
 
