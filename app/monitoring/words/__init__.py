@@ -11,6 +11,7 @@ from app.monitoring.words.connections import (
 from app.monitoring.words.destinations import destination_reason, destination_sentence
 from app.monitoring.words.groups import group_reason, group_sentence, partition_reason, status_text
 from app.monitoring.words.lists import connections_sentence, destinations_sentence
+from app.monitoring.words.past import when_last_read
 from app.monitoring.words.spans import Span, mark, plain, tone
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "plain",
     "status_text",
     "tone",
+    "when_last_read",
 ]

@@ -7,7 +7,6 @@ from app.monitoring import words
 from app.monitoring.model import Change
 from app.monitoring.words import Span
 from app.web import urls
-from app.web.monitoring.glance import Glance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +19,8 @@ class ChangeRow:
     connection: str
 
 
-def change_rows(glance: Glance, changes: Iterable[Change]) -> tuple[ChangeRow, ...]:
+def change_rows(changes: Iterable[Change], *, placed: bool) -> tuple[ChangeRow, ...]:
+    """Return the lines; `placed` says on which connection each group is."""
     return tuple(
         ChangeRow(
             at=change.at,
@@ -28,7 +28,7 @@ def change_rows(glance: Glance, changes: Iterable[Change]) -> tuple[ChangeRow, .
             tone=words.tone(change.after),
             text=words.change_text(change),
             href=_href(change),
-            connection="" if change.group is None or len(glance.links) == 1 else change.connection,
+            connection=change.connection if placed and change.group is not None else "",
         )
         for change in changes
     )

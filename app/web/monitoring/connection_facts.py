@@ -21,7 +21,7 @@ def connection_facts(glance: Glance, view: ConnectionView) -> tuple[Fact, ...]:
         Fact(
             label="Groups",
             figure=figures.count(view.groups),
-            note=f"{view.groups_ok:,} ok, {bad:,} not ok" if bad else "all ok",
+            note=_how(glance, view, bad),
         ),
         Fact(
             label=DESTINATIONS_CALLED[view.kind],
@@ -32,6 +32,12 @@ def connection_facts(glance: Glance, view: ConnectionView) -> tuple[Fact, ...]:
         rate_fact("In", total.rate_in, f"read by groups; {figures.rate(total.rate_out)} out"),
     ]
     return (*facts, *_copies(view))
+
+
+def _how(glance: Glance, view: ConnectionView, bad: int) -> str:
+    if glance.unseen(view.name):
+        return "how they do is unknown"
+    return f"{view.groups_ok:,} ok, {bad:,} not ok" if bad else "all ok" if view.groups else "none reads here"
 
 
 def _partitions(glance: Glance, view: ConnectionView) -> str:
@@ -58,7 +64,7 @@ def _copies(view: ConnectionView) -> tuple[Fact, ...]:
 
 
 def cluster_notices(view: ConnectionView) -> tuple[Notice, ...]:
-    """Say what holds for the whole cluster: alarms, TLS that is not verified, groups that gave no answer."""
+    """Say what holds for the whole connection: TLS that is not verified, groups that gave no answer."""
     notices = (
         []
         if view.tls_verified
@@ -72,9 +78,6 @@ def cluster_notices(view: ConnectionView) -> tuple[Notice, ...]:
             )
         ]
     )
-    cluster = view.cluster
-    alarms = () if cluster is None else cluster.alarms
-    notices.extend(Notice(tone="danger", mark="m-stopped", strong=alarm) for alarm in alarms)
     unread = {fault.group for fault in view.faults if fault.group is not None}
     if unread:
         notices.append(

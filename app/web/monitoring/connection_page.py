@@ -7,7 +7,7 @@ from app.brokers.model import Cluster, Kind, Node
 from app.brokers.settings import ConnectionSettings
 from app.kernel import figures
 from app.monitoring import keys, words
-from app.monitoring.model import ConnectionView, DestinationView, Status
+from app.monitoring.model import ConnectionView, DestinationView, Link, Status
 from app.monitoring.words import Span
 from app.web import urls
 from app.web.monitoring.changes import ChangeRow, change_rows
@@ -15,7 +15,7 @@ from app.web.monitoring.connection_facts import cluster_notices, connection_fact
 from app.web.monitoring.destination_rows import DestinationRow, destination_row
 from app.web.monitoring.glance import Glance
 from app.web.monitoring.overview import product
-from app.web.monitoring.parts import Fact, Notice, Pair, link_notices
+from app.web.monitoring.parts import Fact, Notice, Pair
 from app.web.monitoring.rows import GroupRow, Sign, group_row, plural, sign
 from app.web.monitoring.sums import RANK, by_cost
 
@@ -63,6 +63,7 @@ class ConnectionHead:
     sentence: Sequence[Span]
     why: Sequence[Span]
     facts: tuple[Fact, ...]
+    stale: bool
     notices: tuple[Notice, ...]
 
 
@@ -71,6 +72,7 @@ class Health:
     """Nodes, limits, faults and how it is read: one live fragment."""
 
     key: str
+    stale: bool
     nodes: tuple[NodeRow, ...] | None
     nodes_called: str
     limits: tuple[Pair, ...]
@@ -110,7 +112,7 @@ def connection_page(glance: Glance, view: ConnectionView, settings: ConnectionSe
         destinations_total=len(destinations),
         destinations_href=urls.destinations(connection=view.name),
         configured=_configured(view, settings),
-        changes=change_rows(glance, changes[:CHANGES_SHOWN]),
+        changes=change_rows(changes[:CHANGES_SHOWN], placed=False),
     )
 
 
@@ -125,14 +127,25 @@ def connection_head(glance: Glance, view: ConnectionView) -> ConnectionHead:
         sentence=words.connection_sentence(view, glance.now),
         why=words.connection_reason(view, glance.now),
         facts=connection_facts(glance, view),
-        notices=(*cluster_notices(view), *link_notices(glance, view, view.answered_at)),
+        stale=glance.unseen(view.name) or view.link is Link.STALE,
+        notices=(*cluster_notices(view), *_then(glance, view)),
     )
+
+
+def _then(glance: Glance, view: ConnectionView) -> tuple[Notice, ...]:
+    """Say that what stands below is old, where the sentence above does not say it already."""
+    if view.link is not Link.DOWN or view.answered_at is None:
+        return ()
+    old = figures.duration(glance.now - view.answered_at)
+    seen = f"What stands below is from {figures.clock(view.answered_at, glance.now)}, {old} ago."
+    return (Notice(tone="caution", mark=words.mark(Link.DOWN), strong=seen),)
 
 
 def health(view: ConnectionView) -> Health:
     cluster = view.cluster
     return Health(
         key=keys.connection(view.name),
+        stale=view.link is not Link.CONNECTED,
         nodes=_nodes(view, cluster),
         nodes_called="Brokers" if view.kind is Kind.KAFKA else "Nodes",
         limits=() if cluster is None else tuple(_limit(cluster)),
@@ -166,7 +179,7 @@ def _nodes(view: ConnectionView, cluster: Cluster | None) -> tuple[NodeRow, ...]
             id=node.id,
             address=node.address,
             role=", ".join(part for part in (_role(view, node), node.version or "", node.note) if part),
-            sign=_node_sign(node),
+            sign=_node_sign(node, then=view.link is not Link.CONNECTED),
         )
         for node in cluster.nodes
     )
@@ -178,10 +191,11 @@ def _role(view: ConnectionView, node: Node) -> str:
     return {Kind.KAFKA: "active controller", Kind.NATS: "meta leader"}.get(view.kind, "controller")
 
 
-def _node_sign(node: Node) -> Sign:
+def _node_sign(node: Node, *, then: bool) -> Sign:
     if node.running is None:
         return sign(Status.UNKNOWN)
-    return sign(Status.OK, "running") if node.running else sign(Status.STOPPED, "does not run")
+    told = ("running" if node.running else "does not run") + (", then" if then else "")
+    return sign(Status.OK if node.running else Status.STOPPED, told)
 
 
 def _fault_sign(why: str) -> Sign:

@@ -104,6 +104,7 @@ def destination_page(glance: Glance, view: DestinationView) -> DestinationPage:
 
 def destination_head(glance: Glance, view: DestinationView) -> DestinationHead:
     unseen = glance.unseen(view.connection)
+    sentence = words.destination_sentence(view, glance.now)
     stale = unseen or glance.stale(view.connection, view.read_at, view.interval_s)
     status = glance.status_of(view)
     told = status.value if unseen else destination_status(view, glance.now)
@@ -117,7 +118,7 @@ def destination_head(glance: Glance, view: DestinationView) -> DestinationHead:
         connection_href=urls.connection(view.connection),
         read_at=view.read_at,
         interval_s=view.interval_s,
-        sentence=words.destination_sentence(view, glance.now),
+        sentence=words.when_last_read(sentence, view.read_at, glance.now, unseen=unseen) if stale else sentence,
         why=words.destination_reason(view, glance.now),
         facts=_facts(glance, view),
         stale=stale,

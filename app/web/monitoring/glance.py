@@ -16,16 +16,16 @@ class Glance:
     monitor: Monitor
     now: float
     links: Mapping[str, ConnectionView]
+    _unseen: frozenset[str]
     _partitions: dict[tuple[str, str], tuple[PartitionView, ...]] = field(default_factory=dict)
 
     def unseen(self, connection: str) -> bool:
         """Say whether nothing is known just now of what is on this connection."""
-        view = self.links.get(connection)
-        return view is not None and view.link in {Link.DOWN, Link.CONNECTING}
+        return connection in self._unseen
 
     def status_of(self, view: GroupView | DestinationView) -> Status:
         """Return how a group or destination is as far as anybody knows just now: what was so before its connection broke is not."""
-        return Status.UNKNOWN if self.unseen(view.connection) else view.verdict.status
+        return Status.UNKNOWN if view.connection in self._unseen else view.verdict.status
 
     def stale(self, connection: str, read_at: float, interval_s: float) -> bool:
         view = self.links.get(connection)
@@ -44,4 +44,6 @@ class Glance:
 
 
 def glance(monitor: Monitor) -> Glance:
-    return Glance(monitor, monitor.now(), {view.name: view for view in monitor.connections()})
+    links = {view.name: view for view in monitor.connections()}
+    unseen = frozenset(name for name, view in links.items() if view.link in {Link.DOWN, Link.CONNECTING})
+    return Glance(monitor, monitor.now(), links, unseen)

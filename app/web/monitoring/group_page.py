@@ -80,6 +80,7 @@ def group_page(glance: Glance, view: GroupView, *, window: str) -> GroupPage:
 
 def group_head(glance: Glance, view: GroupView) -> GroupHead:
     unseen = glance.unseen(view.connection)
+    sentence = words.group_sentence(view, glance.now)
     stale = unseen or glance.stale_group(view)
     status = glance.status_of(view)
     told = status.value if unseen else words.status_text(view.verdict, glance.now)
@@ -94,7 +95,7 @@ def group_head(glance: Glance, view: GroupView) -> GroupHead:
         kind=view.group.kind,
         read_at=view.read_at,
         interval_s=view.interval_s,
-        sentence=words.group_sentence(view, glance.now),
+        sentence=words.when_last_read(sentence, view.read_at, glance.now, unseen=unseen) if stale else sentence,
         why=words.group_reason(view, glance.now),
         facts=group_facts(glance, view),
         stale=stale,

@@ -108,7 +108,7 @@ def overview(glance: Glance) -> OverviewPage:
         banks=tuple(_bank(glance, view, groups[view.name]) for view in glance.links.values()),
         groups=len(everything),
         not_ok=sum(glance.status_of(view) is not Status.OK for view in everything),
-        changes=change_rows(glance, glance.monitor.changes(CHANGES_SHOWN)),
+        changes=change_rows(glance.monitor.changes(CHANGES_SHOWN), placed=len(glance.links) > 1),
     )
 
 
