@@ -56,6 +56,9 @@ class Running:
 @asynccontextmanager
 async def running(app: Litestar, *, stalled_s: float = 60.0) -> AsyncIterator[Running]:
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    listener.setsockopt(
+        socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536
+    )  # little waits in the kernel: a stall shows at once
     end_stalled_connections(listener, stalled_s)
     config = uvicorn.Config(
         app,

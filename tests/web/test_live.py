@@ -289,7 +289,7 @@ async def test_one_that_takes_nothing_costs_the_others_nothing_and_is_cut_off() 
     feed, things = Feed(epoch=7), Things({"a": "x"})
     app = application(feed=feed, things=things, drain_max_s=1.0)
     counted, _ = parts_of(app)
-    async with running(app, stalled_s=4.0) as server, server.live() as good, AsyncExitStack() as stack:
+    async with running(app, stalled_s=6.0) as server, server.live() as good, AsyncExitStack() as stack:
         big = [f"big {number}" for number in range(150)]
         stalled = await stalling(server, [f"thing/{name}" for name in big])
         await watch(good, ("thing/a", "row", "7.0"))
