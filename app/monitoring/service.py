@@ -170,7 +170,9 @@ class Monitor:
                 at=after.since, connection=after.name, group=None, before=before.link, after=after.link, detail=detail
             )
         )
-        self._feed.publish((keys.connection(after.name), keys.CONNECTIONS, keys.OVERVIEW))
+        scene = self._scenes.get(after.name)
+        held = scene.all_keys() if scene is not None else []  # what stands on it is old now, or is not any more
+        self._feed.publish((keys.connection(after.name), keys.CONNECTIONS, keys.OVERVIEW, *held))
 
     def _limits_of(self, connection: str, group: str) -> Thresholds:
         name = f"{connection}/{group}"

@@ -43,10 +43,7 @@ OF_GROUP: dict[str, tuple[str, Callable[[Glance, GroupView], object]]] = {
     "groups/short": ("groups/_short.html", group_row),
     "groups/head": ("groups/_head.html", group_head),
     "groups/track": ("groups/_track.html", lambda s, g: track(s, g, s.partitions(g))),
-    "groups/partitions": (
-        "groups/_partitions.html",
-        lambda s, g: partition_table(g, s.partitions(g), s.now),
-    ),
+    "groups/partitions": ("groups/_partitions.html", partition_table),
     "groups/members": ("groups/_members.html", lambda s, g: members(g, s.partitions(g))),
 }
 OF_DESTINATION: dict[str, tuple[str, Callable[[Glance, DestinationView], object]]] = {

@@ -72,7 +72,7 @@ def group_page(glance: Glance, view: GroupView, *, window: str) -> GroupPage:
         head=group_head(glance, view),
         track=track(glance, view, rows),
         charts=group_charts(glance, view, window),
-        partitions=partition_table(view, rows, glance.now),
+        partitions=partition_table(glance, view),
         members=members(view, rows),
         reading=_reading(glance, view),
     )

@@ -8,6 +8,7 @@ from app.monitoring import keys, words
 from app.monitoring.model import GroupView, PartitionView, Status
 from app.monitoring.words import Span
 from app.web import urls
+from app.web.monitoring.glance import Glance
 from app.web.monitoring.rows import Sign, plural, sign
 from app.web.monitoring.sums import RANK
 
@@ -44,9 +45,12 @@ class PartitionTable:
     rest_lag: str
     all_href: str
     several: bool
+    stale: bool
 
 
-def partition_table(view: GroupView, partitions: Sequence[PartitionView], now: float) -> PartitionTable:
+def partition_table(glance: Glance, view: GroupView) -> PartitionTable:
+    partitions = glance.partitions(view)
+    stale = glance.unseen(view.connection) or glance.stale_group(view)
     ordered = sorted(partitions, key=lambda p: (RANK[p.verdict.status], p.destination, p.partition))
     shown, rest = ordered[:ROWS_MAX], ordered[ROWS_MAX:]
     several = len({p.destination for p in partitions}) > 1
@@ -54,20 +58,21 @@ def partition_table(view: GroupView, partitions: Sequence[PartitionView], now: f
         key=keys.group(view.connection, view.name),
         total=len(ordered),
         not_ok=sum(p.verdict.status is not Status.OK for p in ordered),
-        rows=tuple(_row(p, now, several=several) for p in shown),
+        rows=tuple(_row(p, glance.now, several=several, stale=stale) for p in shown),
         rest=_rest(rest),
         rest_lag=_lag_of(rest),
         all_href=urls.api("groups", view.connection, view.name, "partitions"),
         several=several,
+        stale=stale,
     )
 
 
-def _row(found: PartitionView, now: float, *, several: bool) -> PartitionRow:
+def _row(found: PartitionView, now: float, *, several: bool, stale: bool) -> PartitionRow:
     flow, status = found.flow, found.verdict.status
     return PartitionRow(
         destination=found.destination if several else "",
         partition=found.partition,
-        sign=sign(status, words.status_text(found.verdict, now)),
+        sign=sign(status, words.status_text(found.verdict, now) + (", then" if stale else "")),
         why=words.partition_reason(found, now),
         lag=figures.count(flow.lag, approximate=flow.approximate),
         strong=status is not Status.OK,

@@ -70,21 +70,13 @@ def link_notices(glance: Glance, view: ConnectionView | None, read_at: float | N
     """Say that what stands on a page is old, and why, when its connection does not answer."""
     if view is None or view.link is Link.CONNECTED:
         return ()
-    why = words.plain(words.connection_reason(view, glance.now))
+    why = f"{view.error} {view.do}".strip()
     if view.link is Link.CONNECTING:
         return (
             Notice(tone="motion", mark=words.mark(view.link), strong=f"{view.name} has not answered yet.", text=why),
         )
     seen = "This was never read."
     if read_at is not None:
-        seen = (
-            f"What you see is from {figures.clock(read_at, glance.now)}, {figures.duration(glance.now - read_at)} ago."
-        )
-    return (
-        Notice(
-            tone="caution",
-            mark=words.mark(view.link),
-            strong=seen,
-            text=f"{view.name} is {view.link}. {view.error} {why}".strip(),
-        ),
-    )
+        seen = f"What you see is from {figures.clock(read_at, glance.now)}."
+    told = f"{view.name} is {view.link}. {why}".strip()
+    return (Notice(tone="caution", mark=words.mark(view.link), strong=seen, text=told),)
