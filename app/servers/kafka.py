@@ -19,7 +19,13 @@ VERSION = "4.3.1"  # the newest whose kafka-tools is published too
 OLD = "3.9.1"
 OLDEST = "2.8.2"  # with ZooKeeper
 ADDRESS = "SIGNALBOX_KAFKA_BOOTSTRAP"
-JVM = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.showDateTime=true")
+JVM = (
+    "-Xmx512m",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
