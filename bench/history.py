@@ -1,0 +1,133 @@
+"""History of 2,000 groups read every 5 s: what keeping, saving, reading and restoring cost. `python -m bench.history`
+
+Half an hour of readings is played as fast as it goes; a save happens at every tenth played second, as it does when served.
+About a minute on each database.
+"""
+
+import asyncio
+import random
+import tempfile
+import time
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from app.monitoring.archive import FLUSH_S, SEAL_S, Archive, Tracks
+from app.monitoring.samples import Fold
+from app.monitoring.store import HistoryStore, Subject
+from app.monitoring.track import Track
+from app.servers.postgres import postgres_server
+from app.storage.engine import Database
+from app.storage.settings import DatabaseSettings
+from bench.measuring import machine, memory_mib, percentile, stall, table
+
+GROUPS = 2_000
+PLAYED_S = 1_800
+EVERY_S = 5
+START = 1_790_000_000
+
+
+class Played:
+    """A clock, 2,000 groups that move, and the archive that saves them."""
+
+    def __init__(self, database: Database) -> None:
+        self.now = float(START)
+        self.tracks: Tracks = {Subject("prod", f"group-{index:04d}"): Track() for index in range(GROUPS)}
+        self.store = HistoryStore(database)
+        self.archive = Archive(self.store, self.tracks, lambda: self.now)
+        self._chance = random.Random(7)  # noqa: S311 - the same run each time
+        self._arrived = [self._chance.randrange(10**9) for _ in self.tracks]
+        self._lag = [self._chance.randrange(1000) for _ in self.tracks]
+
+    def read_all(self) -> float:
+        """One sweep; returns the seconds of CPU that keeping it took."""
+        self.now += EVERY_S
+        moved = []
+        for index in range(GROUPS):
+            self._arrived[index] += self._chance.randrange(500)
+            self._lag[index] = max(0, self._lag[index] + self._chance.randrange(-120, 121))
+            moved.append((self._lag[index], self._arrived[index], self._arrived[index] - self._lag[index]))
+        at, begin = int(self.now * 1000), time.process_time()
+        for track, row in zip(self.tracks.values(), moved, strict=True):
+            track.add(at, *row, EVERY_S * 1000)
+        return time.process_time() - begin
+
+
+async def measure(url: str) -> list[tuple[str, object]]:
+    database = Database(DatabaseSettings(url=SecretStr(url)))
+    await database.upgrade()
+    before = memory_mib()
+    played = Played(database)
+    adding, saving, cpu = 0.0, list[float](), list[float]()
+    stalls = list[tuple[float, float]]()
+    for _ in range(0, PLAYED_S, int(FLUSH_S)):
+        adding += sum(played.read_all() for _ in range(int(FLUSH_S) // EVERY_S))
+        async with stall() as stalled:
+            begin, used = time.perf_counter(), time.process_time()
+            await played.archive.save(FLUSH_S / SEAL_S)
+            saving.append(time.perf_counter() - begin)
+            cpu.append(time.process_time() - used)
+        stalls.append((stalled.longest_cpu_ms, stalled.longest_ms))
+    memory = memory_mib() - before
+    samples = GROUPS * PLAYED_S // EVERY_S
+    totals = await played.store.totals()
+    restored: Tracks = {}
+    begin = time.perf_counter()
+    async with stall() as restoring:
+        await Archive(played.store, restored, lambda: played.now).restore()
+    restore = time.perf_counter() - begin
+    assert len(restored) == GROUPS
+    assert all(restored[subject].last_at == track.last_at for subject, track in played.tracks.items())
+    some = list(played.tracks)[::40]
+    sparks = [_timed_spark(played.tracks[subject]) for subject in some]
+    reads = [await _timed_read(played, subject) for subject in some]
+    await database.close()
+    return [
+        ("keep one reading, us of CPU", adding / samples * 1e6),
+        ("save, every 10 s: ms, p50", percentile(saving, 0.5) * 1000),
+        ("save: ms, p95", percentile(saving, 0.95) * 1000),
+        ("save: ms of CPU, mean", sum(cpu) / len(cpu) * 1000),
+        ("longest step of a save, ms of CPU, p95", percentile([cpu_ms for cpu_ms, _ in stalls], 0.95)),
+        ("the same, by the clock", percentile([ms for _, ms in stalls], 0.95)),
+        ("spark of one group, us, p95", percentile(sparks, 0.95) * 1e6),
+        ("half an hour of one group for a chart, ms, p50", percentile(reads, 0.5) * 1000),
+        ("the same, p95", percentile(reads, 0.95) * 1000),
+        ("memory for 2,000 groups, MiB", memory),
+        ("packed, bytes a reading (as read, 30 s and minutes)", sum(totals.values()) / samples),
+        ("restart: read back, s", restore),
+        ("longest step of it, ms of CPU", restoring.longest_cpu_ms),
+    ]
+
+
+def _timed_spark(track: Track) -> float:
+    track.add((track.last_at or 0) + 1, 1, 1, 1)
+    begin = time.perf_counter()
+    assert len(track.spark().at) > 50
+    return time.perf_counter() - begin
+
+
+async def _timed_read(played: Played, subject: Subject) -> float:
+    begin = time.perf_counter()
+    fold = Fold(5_000)
+    await played.archive.read(subject, fold, START * 1000, int(played.now * 1000))
+    assert len(fold.rows) > 100
+    return time.perf_counter() - begin
+
+
+async def main() -> None:
+    print(f"{GROUPS:,} groups, {PLAYED_S // 60} min of readings every {EVERY_S} s. {machine()}")
+    with tempfile.TemporaryDirectory() as folder:
+        sqlite = await measure(f"sqlite+aiosqlite:///{Path(folder) / 'history.db'}")
+    async with postgres_server() as server:
+        postgresql = await measure(server.url)
+    table(
+        "History",
+        [
+            ("", "SQLite", "PostgreSQL"),
+            *((name, one, other) for (name, one), (_, other) in zip(sqlite, postgresql, strict=True)),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
