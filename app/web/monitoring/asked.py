@@ -147,6 +147,8 @@ def _place(parameters: Mapping[str, str], key: str, sort: str) -> Place | None:
 def nearest(text: str, names: Sequence[str], *, most: int = 3) -> list[str]:
     """Return the names that share the most letter pairs with `text`, best first; none that shares under half."""
     wanted = text.casefold()
+    if not wanted:
+        return []
     pairs = {wanted[i : i + 2] for i in range(len(wanted) - 1)} or {wanted}
     scored = []
     for name in names:

@@ -1,0 +1,184 @@
+"""The pages of monitoring over made-up estates: one night with every state in it, and a client that asks in process."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+from litestar import Litestar
+from typing_extensions import override
+
+from app.brokers.model import Fault, GroupState, Kind, Node, Retention, Why
+from app.brokers.settings import ConnectionSettings
+from app.web.app import Parts, create_app
+from app.web.settings import ServerSettings
+from tests.support.estate import Estate, Reader, Site
+from tests.support.snapshots import cluster
+from tests.web.application import no_lifespan, ready, whole_assets
+
+OK_GROUPS = 8
+VOID = {"meta", "link", "input", "path", "rect", "circle", "use", "br", "img"}
+
+
+@dataclass
+class Asked:
+    """An estate and a client of its pages."""
+
+    estate: Estate
+    app: Litestar
+    client: httpx.AsyncClient
+
+    async def page(self, address: str, *, status: int = 200) -> str:
+        answer = await self.client.get(address)
+        assert answer.status_code == status, f"{address}: {answer.status_code}\n{answer.text[:500]}"
+        return answer.text
+
+    async def part(self, address: str) -> str:
+        """Ask as htmx does when it replaces a part of the page."""
+        answer = await self.client.get(address, headers={"HX-Request": "true", "HX-Request-Type": "partial"})
+        assert answer.status_code == 200
+        return answer.text
+
+
+def application_over(estate: Estate) -> Litestar:
+    return create_app(
+        Parts(
+            monitor=estate.monitor,
+            feed=estate.feed,
+            series=estate.series,
+            clock=estate.clock,
+            settings=ServerSettings(),
+            connections=[ConnectionSettings(name=site.name, kind=site.kind, exclude=("_*",)) for site in estate.sites],
+            ready=ready,
+            demo=False,
+            lifespan=no_lifespan,
+            assets=whole_assets(),
+        )
+    )
+
+
+@asynccontextmanager
+async def asking(estate: Estate) -> AsyncIterator[Asked]:
+    app = application_over(estate)
+    transport = httpx.ASGITransport(cast("Any", app))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        yield Asked(estate, app, client)
+
+
+@asynccontextmanager
+async def estate_in(folder: Path) -> AsyncIterator[Estate]:
+    """An estate whose history is kept in a database of its own."""
+    made = Estate(folder)
+    await made.database.upgrade()
+    await made.series.start()
+    try:
+        yield made
+    finally:
+        await made.series.stop()
+        await made.database.close()
+
+
+async def night(estate: Estate) -> None:
+    """Let ten minutes pass in which everything goes wrong that can."""
+    prod = estate.connect(
+        Site("kafka-prod", Kind.KAFKA, _troubled() + _well(), retention=Retention(age_s=12 * 3600, policy="delete"))
+    )
+    prod.hidden = 4
+    prod.faults = (
+        Fault(
+            resource="group payout", why=Why.NOT_PERMITTED, detail="DESCRIBE on the group is missing", group="payout"
+        ),
+    )
+    prod.health = cluster(
+        estate.now,
+        under_replicated=3,
+        missing_rights=("DESCRIBE on the cluster: groups may be hidden",),
+        nodes=(
+            Node(id="1", address="kafka-1:9092", running=True, controller=True),
+            Node(id="2", address="", running=False),
+        ),
+    )
+    mails = Reader("mails", "mails", [4], [4], [0])
+    rabbit = estate.connect(Site("rabbit-eu", Kind.RABBITMQ, [mails], tls_verified=False))
+    rabbit.health = cluster(estate.now, product="RabbitMQ", alarms=("memory alarm on a: publishers are blocked",))
+    edge = estate.connect(Site("nats-edge", Kind.NATS, [Reader("SHIP/printer", "SHIP", [22], [13], [400])]))
+    old = estate.connect(Site("rabbit-old", Kind.RABBITMQ, [Reader(f"old-{i}", f"old-{i}") for i in range(3)]))
+    estate.connect(Site("kafka-new", Kind.KAFKA, [], answers=False))
+    estate.connect(Site("kafka-idle", Kind.KAFKA, []))
+    await estate.run(400)
+    estate.fail(old)
+    await estate.run(100)
+    edge.answers = False
+    await estate.run(60)
+
+
+def _troubled() -> list[Reader]:
+    return [
+        Reader(
+            "settlement", "payments", [60] * 4, [60, 0, 10, 60], [3, 5000, 4000, 3], members=("settle-a", "settle-b")
+        ),
+        Reader("indexer", "orders", [220] * 2, [200] * 2, [9000, 9000]),
+        Reader("exporter", "ledger", [5] * 2, [0] * 2, [700, 700], (), {"state": GroupState.EMPTY, "member_count": 0}),
+        Reader("scoring", "payments", [60] * 4, [60] * 4, [3] * 4, facts={"state": GroupState.REBALANCING}),
+        Reader("secret", "payments", [60] * 4, [60] * 4, [3] * 4, facts={"why": Why.NOT_PERMITTED, "lag": None}),
+    ]
+
+
+def _well() -> list[Reader]:
+    return [Reader(f"writer-{i}", "orders", [220] * 2, [220] * 2, [3, 3]) for i in range(OK_GROUPS)]
+
+
+class Elements(HTMLParser):
+    """What a page consists of: elements, links, the text a person reads, and what of it is live."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.handlers: set[str] = set()
+        self.links: list[str] = []
+        self.live: list[tuple[str, str]] = []
+        self.words: list[str] = []
+        self._quiet = 0
+        self.feed(html)
+
+    @override
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        held = {name: value or "" for name, value in attrs}
+        self.names.add(tag)
+        self.handlers |= {name for name in held if name.startswith("on") or name == "style"}
+        if tag == "a" and held.get("href"):
+            self.links.append(held["href"])
+        if "data-live" in held:
+            self.live.append((held["data-live"], held["data-fragment"]))
+        if tag in {"script", "style"}:
+            self._quiet += 1
+
+    @override
+    def handle_endtag(self, tag: str) -> None:
+        if tag in {"script", "style"}:
+            self._quiet -= 1
+
+    @override
+    def handle_data(self, data: str) -> None:
+        if not self._quiet and data.strip():
+            self.words.append(data.strip())
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def headline(html: str) -> str:
+    found = re.search(r"<h1>(.*?)</h1>", html, re.DOTALL)
+    assert found, html[:300]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", found[1])).strip()
+
+
+def row_of(html: str, name: str) -> str:
+    """Return the table row that links to a thing of this name."""
+    rows: list[str] = re.findall(r"<tr.*?</tr>", html, re.DOTALL)
+    return next(row for row in rows if f"<bdi>{name}</bdi></a>" in row)

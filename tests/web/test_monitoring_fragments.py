@@ -1,0 +1,85 @@
+"""What stays live: the fragment that is pushed is the partial that the page holds, and holds no htmx attributes."""
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.kernel.feed import Version
+from app.web.live.registry import CHANGED, POINTS, Registry, parts_of
+from app.web.monitoring.feature import MONITORING
+from tests.web.sites import Asked, Elements, asking, estate_in, night
+from tests.web.test_monitoring_pages import PAGES
+
+WATCHED_MAX = 200
+
+
+@pytest.fixture(scope="module")
+async def asked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asked]:
+    async with estate_in(tmp_path_factory.mktemp("night")) as estate:
+        await night(estate)
+        async with asking(estate) as made:
+            yield made
+
+
+def bare(html: str) -> str:
+    """Return HTML without the versions it tells and without space between lines."""
+    return re.sub(r"\s+", " ", re.sub(r'data-version="[^"]*"', "", html)).strip()
+
+
+@pytest.mark.parametrize("address", PAGES)
+async def test_a_fragment_is_what_the_page_shows(asked: Asked, address: str) -> None:
+    registry = Registry()
+    MONITORING.register(registry, asked.estate.monitor)
+    html = await asked.page(address)
+    live = Elements(html).live
+    assert live
+    assert len(set(live)) <= WATCHED_MAX
+    whole = bare(html)
+    for key, name in live:
+        assert registry.knows(key, name), (key, name)
+        if name in {CHANGED, POINTS}:
+            continue
+        fragment = registry.fragment(key, name)
+        assert fragment is not None
+        it = fragment.context(parts_of(key))
+        assert it is not None
+        drawn = asked.app.state.renderer.fragment(fragment.template, it, Version(7, 1))
+        assert "hx-" not in drawn
+        assert bare(drawn) in whole, (key, name)
+        assert len(re.findall(r"data-live=", drawn)) == 1, "a fragment is one element"
+
+
+async def test_what_is_gone_has_no_fragment(asked: Asked) -> None:
+    registry = Registry()
+    MONITORING.register(registry, asked.estate.monitor)
+    for key, name in (("group/kafka-prod/gone", "groups/row"), ("destination/kafka-prod/gone", "destinations/row")):
+        fragment = registry.fragment(key, name)
+        assert fragment is not None
+        assert fragment.context(parts_of(key)) is None
+
+
+async def test_every_list_announces_that_it_changed(asked: Asked) -> None:
+    for address, key in (("/groups", "groups"), ("/destinations", "destinations"), ("/connections", "connections")):
+        assert (key, CHANGED) in Elements(await asked.page(address)).live
+
+
+async def test_a_break_is_told_to_every_page_that_shows_something_of_it(asked: Asked) -> None:
+    keys = ("group/kafka-idle/none", "group/rabbit-eu/mails", "destination/rabbit-eu/mails", "connection/rabbit-eu")
+    watching = asked.estate.feed.subscribe(keys)
+    site = next(site for site in asked.estate.sites if site.name == "rabbit-eu")
+    asked.estate.fail(site)
+    told = await watching.changes()
+    asked.estate.feed.unsubscribe(watching)
+    assert set(told) == set(keys) - {"group/kafka-idle/none"}
+
+
+async def test_a_chart_is_continued_from_where_it_ends(asked: Asked) -> None:
+    registry = Registry()
+    MONITORING.register(registry, asked.estate.monitor)
+    source = registry.points("group/kafka-prod/indexer")
+    assert source is not None
+    whole = await source(("kafka-prod", "indexer"), None)
+    rest = await source(("kafka-prod", "indexer"), whole.at[-3])
+    assert rest.at == whole.at[-2:]
+    assert rest.lag == whole.lag[-2:]
