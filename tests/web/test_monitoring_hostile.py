@@ -1,0 +1,120 @@
+"""Names and texts as hostile as a broker may give them, in every place where a page or the API shows one."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from app.brokers.model import Fault, Kind, Limit, Node, Why
+from app.web import markup, urls
+from tests.support.estate import Estate, Reader, Site
+from tests.support.snapshots import cluster
+from tests.web.names import HOSTILE
+from tests.web.sites import Asked, Elements, asking, estate_in
+
+HIDDEN = re.compile("[\x00-\x08\x0e-\x1f\u200b\u202a-\u202e\u2066-\u2069]")
+VALUES = re.compile(r'(?:data-live|value)="[^"]*"')  # what scripts and forms send back as it is; nobody reads it
+NAMES = [name for name in HOSTILE.values() if len(name) <= 249]
+
+
+@pytest.fixture(scope="module")
+async def asked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asked]:
+    async with estate_in(tmp_path_factory.mktemp("hostile")) as estate:
+        _fill(estate)
+        await estate.run(120)
+        async with asking(estate) as made:
+            yield made
+
+
+def _fill(estate: Estate) -> None:
+    readers = [
+        Reader(
+            name,
+            name,
+            [5.0, 5.0],
+            [0.0, 5.0],
+            [50.0, 1.0],
+            (name, "b"),
+            {"kind": name, "state_text": name, "notes": (name,)},
+        )
+        for name in NAMES
+    ]
+    site = estate.connect(Site("kafka-a", Kind.KAFKA, readers))
+    site.faults = tuple(Fault(resource=f"group {n}", why=Why.NO_ANSWER, detail=n, group=n) for n in NAMES)
+    site.health = cluster(
+        estate.now,
+        product=NAMES[0],
+        version=NAMES[1],
+        nodes=tuple(Node(id=n, address=n, running=True, note=n, version=n) for n in NAMES),
+        alarms=tuple(NAMES),
+        missing_rights=tuple(NAMES),
+        notes=tuple(NAMES),
+        limits=tuple(Limit(name=n, used=1, most=2, unit=n) for n in NAMES),
+    )
+
+
+async def harmless(asked: Asked, address: str, names: set[str]) -> str:
+    html = await asked.page(address)
+    shown = Elements(html)
+    assert not shown.names & {"img", "iframe", "object", "embed"}
+    assert not shown.handlers
+    assert html.count("<script") == html.count('nonce="') - html.count("hx-nonce") == 3
+    assert not HIDDEN.search(VALUES.sub("", html))
+    assert all(link.startswith("/") or link in {"", "#content"} for link in shown.links)
+    assert "49" not in re.sub(r"\d{3,}|x{9,}", "", shown.text) or "7*7" not in str(names)
+    return html
+
+
+@pytest.mark.parametrize("address", ["/", "/groups", "/destinations", "/connections", "/connections/kafka-a"])
+async def test_a_list_of_hostile_names_is_harmless(asked: Asked, address: str) -> None:
+    html = await harmless(asked, address, set(NAMES))
+    if address in {"/groups", "/destinations"}:
+        for name in NAMES:
+            assert str(markup.name(name)) in html
+
+
+@pytest.mark.parametrize("name", NAMES, ids=[key for key in HOSTILE if len(HOSTILE[key]) <= 249])
+async def test_each_page_of_a_hostile_name_is_found_and_harmless(asked: Asked, name: str) -> None:
+    for address in (urls.group("kafka-a", name), urls.destination("kafka-a", name)):
+        html = await harmless(asked, address, {name})
+        assert str(markup.name(name)) in html
+        refused = await asked.page(address.replace("kafka-a", "kafka-b"), status=404)
+        assert not HIDDEN.search(refused)
+        assert not Elements(refused).handlers
+    listed = (await asked.client.get("/api/v1/groups", params={"q": name[:200]})).json()
+    assert name in [item["name"] for item in listed["items"]]
+    one = await asked.client.get(urls.api("groups", "kafka-a", name))
+    assert (one.status_code, one.json()["name"]) == (200, name)
+    assert one.json()["member_list"][0]["client"] in {name, "b"}
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", "\u202egnp", '" onfocus="x', "{{7*7}}", "%00", "a" * 300]
+)
+async def test_what_is_typed_is_harmless(asked: Asked, text: str) -> None:
+    for path in ("/groups", "/destinations"):
+        html = (await asked.client.get(path, params={"q": text})).text
+        assert not Elements(html).handlers
+        assert "<script>alert" not in html
+    found = (await asked.client.get("/search", params={"q": text}, headers={"HX-Request-Type": "partial"})).text
+    assert not Elements(found).handlers
+    assert "script" not in Elements(found).names
+
+
+async def test_a_name_that_fills_a_row_does_not_fill_the_picture(asked: Asked) -> None:
+    longest = next(name for name in NAMES if name == "x" * 249)
+    html = await asked.page(urls.group("kafka-a", longest))
+    drawn = html[html.index('class="tracks"') : html.index("</section>", html.index('class="tracks"'))]
+    shown = re.sub(r"<title>.*?</title>|aria-label=\"[^\"]*\"", "", drawn)
+    assert "x" * 61 not in shown
+
+
+async def test_a_verdict_quotes_the_broker_harmlessly(asked: Asked) -> None:
+    site = asked.estate.sites[0]
+    told = "<b onclick=x>\u202eno</b>"
+    site.readers = [replace(site.readers[0], facts={"why": Why.NO_ANSWER, "lag": None, "notes": (told,)})]
+    await asked.estate.run(10)
+    html = await asked.page(urls.group("kafka-a", site.readers[0].name))
+    assert "&lt;b onclick=x&gt;" in html
+    assert not Elements(html).handlers
