@@ -112,8 +112,7 @@ class Reader:
             for one, its in zip(told, by_node(wanted).values(), strict=True):
                 types = {name: wanted[name].listed.type for name in its}
                 tasks.create_task(_watch_node(known, one, types))
-        if told and all(one.failure is not None for one in told):
-            _refuse_silence(told)
+        _refuse_silence(told)
         faults = [broker_fault(one.node, one.failure) for one in told if one.failure is not None]
         read = {name for one in told for name in one.positions if _take_watched(known, one, name)}
         faults += [
@@ -193,7 +192,7 @@ def _take_watched(known: Known, told: Told, name: str) -> bool:
 
 
 def _refuse_silence(told: list[Told]) -> None:
-    """Raise what the brokers failed with when not one of them answered."""
-    failures = [one.failure for one in told]
-    if all(failure is not None for failure in failures):
-        raise next(failure for failure in failures if failure is not None)
+    """Raise what the brokers failed with when not one of them told anything; part of an answer is an answer."""
+    failures = [one.failure for one in told if one.listing is None and not one.positions]
+    if len(failures) == len(told) and (first := next((failure for failure in failures if failure), None)):
+        raise first
