@@ -71,37 +71,42 @@ class Collector:
         return self._loop.healthy()
 
     async def _run(self) -> None:
-        while True:
-            await self._connect()
-            await self._read()
-            await self._close()
-
-    async def _connect(self) -> None:
-        """Try until it answers, more and more seldom."""
+        """Connect and read for ever: anew at once after a connection that answered, else more and more seldom."""
         pause = RETRY_FIRST_S
         while True:
-            try:
-                async with asyncio.timeout(self._settings.timeout_s * 2 + 1):
-                    await self._broker.connect(timeout_s=self._settings.timeout_s)
-            except (BrokerError, TimeoutError) as error:
-                wait = pause * random.uniform(0.8, 1.2)  # noqa: S311 - spreads attempts, hides nothing
-                self._failed(error, down=True, next_attempt_at=self._clock() + wait)
-                await self._close()
+            wait = pause * random.uniform(0.8, 1.2)  # noqa: S311 - spreads attempts, hides nothing
+            answered = await self._connect(wait) and await self._read(wait)
+            await self._close()
+            if answered:
+                pause = RETRY_FIRST_S
+            else:
                 await asyncio.sleep(wait)
                 pause = min(pause * 2, RETRY_MOST_S)
-            else:
-                return
 
-    async def _read(self) -> None:
-        """Sweep and watch until the connection must be made anew."""
+    async def _connect(self, retry_s: float) -> bool:
+        """Try once; return whether it let us in. `retry_s` is when it is tried again if not."""
+        try:
+            async with asyncio.timeout(self._settings.timeout_s * 2 + 1):
+                await self._broker.connect(timeout_s=self._settings.timeout_s)
+        except (BrokerError, TimeoutError) as error:
+            self._failed(error, down=True, next_attempt_at=self._clock() + retry_s)
+            return False
+        return True
+
+    async def _read(self, retry_s: float) -> bool:
+        """Sweep and watch until the connection must be made anew; return whether it ever answered."""
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(self._watch())
-            await self._sweep()
+            answered = await self._sweep(retry_s)
             watching.cancel()
+        return answered
 
-    async def _sweep(self) -> None:
-        """Read everything each interval. Returns when the connection is lost or has been silent for too long."""
-        silent = 0
+    async def _sweep(self, retry_s: float) -> bool:
+        """Read everything each interval until the connection is lost or silent for too long; return whether it answered.
+
+        One that lets us in and refuses the first question is as good as down.
+        """
+        answered, silent = False, 0
         while silent < SILENT_MAX:
             begun = time.monotonic()
             every = self._broker.sweep_interval_s
@@ -112,12 +117,14 @@ class Collector:
                 silent += 1
                 self._failed(error, down=False)
             except BrokerError as error:
-                self._failed(error, down=False)
-                return
+                again = None if answered else self._clock() + retry_s
+                self._failed(error, down=not answered, next_attempt_at=again)
+                break
             else:
-                silent = 0
+                answered, silent = True, 0
                 await self._take(snapshot, every)
             await asyncio.sleep(max(0.05, every - (time.monotonic() - begun)))
+        return answered
 
     async def _take(self, snapshot: Snapshot, interval_s: float) -> None:
         await self._monitor.apply(self._connection, snapshot, interval_s=interval_s)

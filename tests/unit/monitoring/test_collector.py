@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from typing_extensions import override
 
-from app.brokers.errors import BrokerError, BrokerSilent, BrokerUnavailable
+from app.brokers.errors import BrokerError, BrokerSilent, BrokerUnavailable, NotPermitted
 from app.brokers.model import Capability, Kind, Message, OldestUnread, Scope, Snapshot, Wanted
 from app.brokers.port import Broker, Delivery
 from app.brokers.settings import ConnectionSettings
@@ -203,6 +203,21 @@ async def test_a_broker_that_refuses_is_down_with_its_reason_and_tried_again() -
         broker.refuses = None
         await bench.until(lambda: bench.view.link is Link.CONNECTED)
         assert bench.view.attempts == 0
+
+
+async def test_one_that_lets_us_in_and_refuses_to_tell_is_down_and_not_asked_again_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "RETRY_FIRST_S", 60.0)
+    broker = ScriptedBroker()
+    broker.fails = NotPermitted(NAME, "The user may list nothing.", "Grant it.")
+    async with running(broker) as bench:
+        await bench.until(lambda: bench.view.link is Link.DOWN)
+        assert (bench.view.error, bench.view.do) == ("The user may list nothing.", "Grant it.")
+        assert bench.view.next_attempt_at is not None
+        assert bench.view.next_attempt_at > system_clock() + 40
+        await bench.until(lambda: broker.closes == 1)
+        assert broker.connects == 1
 
 
 async def test_a_connection_that_breaks_is_made_anew_and_the_figures_stand() -> None:
