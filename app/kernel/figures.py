@@ -1,4 +1,4 @@
-"""How a figure is written, once for pages, API and CLI: screens.md section 5. Pure; `None` is "unknown", never 0.
+"""How a figure is written, once for pages, API and CLI. Pure; `None` is "unknown", never 0.
 
 A figure and its unit are joined by a no-break space (NBSP), so that no line ends between them.
 """

@@ -1,4 +1,4 @@
-"""What the figures mean: a status, since when, until when, and why. Pure; every time is passed in (design: ok, behind, stalled, ...).
+"""What the figures mean: a status, since when, until when, and why. Pure; every time is passed in.
 
 A verdict that the figures do not prove is `unknown`, never a guess: a history that is too short, a row that is not known.
 """

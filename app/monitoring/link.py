@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from app.brokers.errors import BrokerError
-from app.brokers.model import Call, Capability, Cluster, Kind, Scope, Snapshot
+from app.brokers.model import Call, Capability, Kind, Scope, Snapshot
 from app.monitoring.model import ConnectionView, Link
 
 STALE_INTERVALS = 3
@@ -54,7 +54,7 @@ class ConnectionState:
             do="",
             attempts=0,
             next_attempt_at=None,
-            cluster=_newer(snapshot.cluster, view.cluster),
+            cluster=snapshot.cluster or view.cluster,
             faults=snapshot.faults[:FAULTS_MAX] if whole else view.faults,
             calls=tuple(self._calls.values()),
             hidden=snapshot.hidden if whole else view.hidden,
@@ -85,7 +85,3 @@ class ConnectionState:
 
     def _linked(self, link: Link, now: float) -> ConnectionView:
         return self.view if self.view.link is link else replace(self.view, link=link, since=now)
-
-
-def _newer(new: Cluster | None, old: Cluster | None) -> Cluster | None:
-    return old if new is None else new

@@ -50,7 +50,7 @@ def program(name: str, *, server: str, install: str) -> str:
     Raises:
         ServerMissing: it is not installed.
     """
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/lib/postgresql/15/bin")
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin")
     if found is None:
         raise ServerMissing(server, f"the program {name} is not installed", install)
     return found

@@ -1,4 +1,4 @@
-"""How figures are written: every form of the table in screens.md section 5, and what holds for any number."""
+"""How figures are written: every form, and what holds for any number."""
 
 import pytest
 from hypothesis import given

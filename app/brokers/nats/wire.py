@@ -185,7 +185,6 @@ def decoded(message: Msg) -> dict[str, Any]:
 # JetStream's own error codes (nats-server, server/errors.json)
 TEMPORARILY_UNAVAILABLE = 10008
 CONSUMER_MISSING = 10014
-NO_MESSAGE = 10037
 NOT_FOR_ACCOUNT = 10039
 STREAM_MISSING = 10059
 STREAM_EXISTS = 10058

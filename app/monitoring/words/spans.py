@@ -1,4 +1,4 @@
-"""Pieces of a sentence, and the mark and tone that a status or link bears (screens.md section 6)."""
+"""Pieces of a sentence, and the mark and tone that a status or link bears."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
