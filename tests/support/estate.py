@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app.brokers.errors import BrokerUnavailable
-from app.brokers.model import Capability, Call, Cluster, Destination, Fault, Group, Kind, Retention
+from app.brokers.model import Call, Capability, Cluster, Destination, Fault, Group, Kind, Retention
 from app.kernel.feed import Feed
 from app.monitoring.link import Opened
 from app.monitoring.series import Series
