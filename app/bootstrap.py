@@ -20,6 +20,7 @@ from app.monitoring.collector import Collector
 from app.monitoring.series import Series
 from app.monitoring.service import Monitor
 from app.storage.engine import Database
+from app.storage.errors import StorageError
 from app.web.app import Parts, create_app
 from app.web.live.socket import end_stalled_connections
 from app.web.live.viewer import FRAME_BYTES_MAX
@@ -76,7 +77,12 @@ def build(
 def _ready(database: Database, services: Sequence[Service]) -> Callable[[], Awaitable[bool]]:
     async def ready() -> bool:
         """Say whether the database is at head and every service runs. A broker that is down changes nothing here."""
-        return await database.at_head() and all(service.healthy() for service in services)
+        try:
+            at_head = await database.at_head()
+        except StorageError as error:
+            log.warning("not ready: %s", error)
+            return False
+        return at_head and all(service.healthy() for service in services)
 
     return ready
 

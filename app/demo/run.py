@@ -1,8 +1,9 @@
 """The demo from start to end: servers, shop, dashboard; all of it ends together."""
 
+import fcntl
 import shutil
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,18 +12,25 @@ from app.brokers.model import Kind
 from app.config import from_document
 from app.demo.brokers import start_brokers
 from app.demo.service import Shop
+from app.kernel.errors import SignalboxError
 
+LOCK = "lock"
 FOLDER = Path(".demo")  # begun anew each time: streams and history belong together
+
+
+class DemoRuns(SignalboxError):
+    """Another demo has this clone's folder."""
 
 
 async def run(kinds: Sequence[Kind], port: int) -> None:
     """Serve the demo until interrupted.
 
     Raises:
+        DemoRuns: another demo runs in this folder.
         ServerMissing: a broker that was asked for cannot be started here; carries the line that installs it.
     """
-    folder = _emptied(FOLDER)
     async with AsyncExitStack() as stack:
+        folder = stack.enter_context(_folder(FOLDER))
         connections = await start_brokers(stack, kinds, folder)
         document = {
             "server": {"port": port},
@@ -32,7 +40,18 @@ async def run(kinds: Sequence[Kind], port: int) -> None:
         await serve(configuration, extra=[Shop(connections)], demo=True)
 
 
-def _emptied(folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    return folder.resolve()
+@contextmanager
+def _folder(folder: Path) -> Iterator[Path]:
+    """Give the demo's folder, emptied; only one demo at a time may have it."""
+    folder.mkdir(exist_ok=True)
+    with (folder / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoRuns(f"A demo already runs in {folder.resolve().parent}. Stop it first, with Ctrl-C.") from None
+        for child in folder.iterdir():
+            if child.is_dir():
+                shutil.rmtree(child)
+            elif child.name != LOCK:
+                child.unlink()
+        yield folder.resolve()
