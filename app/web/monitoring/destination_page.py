@@ -65,6 +65,7 @@ class PartTable:
     total: int
     rows: tuple[PartRow, ...]
     more: int
+    copied: bool  # the broker tells leaders and copies
     sized: bool
     skewed: bool
     all_href: str
@@ -189,6 +190,7 @@ def part_table(glance: Glance, view: DestinationView) -> PartTable:
         total=count,
         rows=() if rows is None else tuple(_part_row(rows, i, rates, mean) for i in drawn),
         more=count - len(drawn),
+        copied=rows is not None and any(rows.replicas),
         sized=rows is not None and rows.size_bytes is not None,
         skewed=mean > 0,
         all_href=urls.api("destinations", view.connection, view.name, "partitions"),

@@ -23,7 +23,7 @@ def group_facts(glance: Glance, view: GroupView) -> tuple[Fact, ...]:
 def _lag(view: GroupView) -> Fact:
     flow = view.flow
     rows = len(view.group.positions)
-    note = "messages" if rows < 2 else f"messages in {plural(rows, 'partition')}"
+    note = _parts_of_lag(view) if rows < 2 else f"messages in {plural(rows, 'partition')}"
     if flow.lag is None:
         note = "nothing is known of it"
     elif flow.lag_partial:
@@ -35,6 +35,16 @@ def _lag(view: GroupView) -> Fact:
         note=note,
         tone=tone if tone == "danger" and flow.lag else "",
     )
+
+
+def _parts_of_lag(view: GroupView) -> str:
+    """Say of what a queue's lag consists: what waits, and what is handed out and not settled."""
+    group = view.group
+    told = ((group.waiting, "waiting"), (group.in_flight, "in flight"))
+    parts = [
+        f"{figures.count(number, approximate=group.approximate)} {word}" for number, word in told if number is not None
+    ]
+    return f"messages: {', '.join(parts)}" if parts else "messages"
 
 
 def _time_lag(view: GroupView) -> Fact:
@@ -67,11 +77,9 @@ def _drained(glance: Glance, view: GroupView) -> Fact:
 
 
 def _queue(view: GroupView) -> tuple[Fact, ...]:
-    """Return what queues and JetStream tell besides: handed out, waiting, delayed, again in delivery."""
+    """Return what queues and JetStream tell besides, where it is not nothing: delayed, handed out again, gone otherwise."""
     group = view.group
     told = (
-        ("In flight", group.in_flight, "handed out, not settled"),
-        ("Waiting", group.waiting, "not handed out yet"),
         ("Delayed", group.delayed, "not yet to be seen"),
         ("Redelivered", group.redelivered, "handed out again"),
         ("Left otherwise", group.left_otherwise, "rejected, expired or dropped"),
@@ -79,7 +87,7 @@ def _queue(view: GroupView) -> tuple[Fact, ...]:
     return tuple(
         Fact(label=label, figure=figures.count(number, approximate=group.approximate), note=note)
         for label, number, note in told
-        if number is not None
+        if number
     )
 
 

@@ -27,6 +27,7 @@ from app.web.monitoring.missing import no_connection, no_destination, no_group
 from app.web.monitoring.overview import overview
 from app.web.monitoring.parts import Verdict
 from app.web.monitoring.search import Found, found
+from app.web.monitoring.tools import query_of
 from app.web.rendering import Crumb, Part, Section, page, part_alone, partial_asked
 
 Asking = Request[Any, Any, Any]
@@ -58,10 +59,13 @@ def groups_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[
     around = glance(monitor)
     if not around.links:
         return _first_run(request, Section.GROUPS)
-    listed = group_list(around, _asked(request, GROUP_SORTS))
+    wanted = _asked(request, GROUP_SORTS)
+    listed = group_list(around, wanted)
     context = GroupsPage(head=groups_head(around), list=listed)
     part = Part("groups/_list.html", listed)
-    return page(request, "groups/index.html", context, title="Groups", section=Section.GROUPS, part=part)
+    answer = page(request, "groups/index.html", context, title="Groups", section=Section.GROUPS, part=part)
+    answer.headers["HX-Push-Url"] = urls.groups(**query_of(wanted))  # without the filters that ask for nothing
+    return answer
 
 
 @get("/groups/{connection:str}/{name:str}", include_in_schema=False, sync_to_thread=False)
@@ -86,12 +90,15 @@ def destinations_page(request: Asking, monitor: NamedDependency[Monitor]) -> Res
     around = glance(monitor)
     if not around.links:
         return _first_run(request, Section.DESTINATIONS)
-    listed = destination_list(around, _asked(request, DESTINATION_SORTS))
+    wanted = _asked(request, DESTINATION_SORTS)
+    listed = destination_list(around, wanted)
     context = DestinationsPage(head=destinations_head(around), list=listed)
     part = Part("destinations/_list.html", listed)
-    return page(
+    answer = page(
         request, "destinations/index.html", context, title="Destinations", section=Section.DESTINATIONS, part=part
     )
+    answer.headers["HX-Push-Url"] = urls.destinations(**query_of(wanted))
+    return answer
 
 
 @get("/destinations/{connection:str}/{name:str}", include_in_schema=False, sync_to_thread=False)

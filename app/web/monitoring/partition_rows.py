@@ -50,6 +50,7 @@ class PartitionTable:
 
 def partition_table(glance: Glance, view: GroupView) -> PartitionTable:
     partitions = glance.partitions(view)
+    nobody = "not told" if view.group.members is None else "nobody"
     stale = glance.unseen(view.connection) or glance.stale_group(view)
     ordered = sorted(partitions, key=lambda p: (RANK[p.verdict.status], p.destination, p.partition))
     shown, rest = ordered[:ROWS_MAX], ordered[ROWS_MAX:]
@@ -58,7 +59,7 @@ def partition_table(glance: Glance, view: GroupView) -> PartitionTable:
         key=keys.group(view.connection, view.name),
         total=len(ordered),
         not_ok=sum(p.verdict.status is not Status.OK for p in ordered),
-        rows=tuple(_row(p, glance.now, several=several, stale=stale) for p in shown),
+        rows=tuple(_row(p, glance.now, several=several, stale=stale, nobody=nobody) for p in shown),
         rest=_rest(rest),
         rest_lag=_lag_of(rest),
         all_href=urls.api("groups", view.connection, view.name, "partitions"),
@@ -67,7 +68,7 @@ def partition_table(glance: Glance, view: GroupView) -> PartitionTable:
     )
 
 
-def _row(found: PartitionView, now: float, *, several: bool, stale: bool) -> PartitionRow:
+def _row(found: PartitionView, now: float, *, several: bool, stale: bool, nobody: str) -> PartitionRow:
     flow, status = found.flow, found.verdict.status
     return PartitionRow(
         destination=found.destination if several else "",
@@ -83,7 +84,7 @@ def _row(found: PartitionView, now: float, *, several: bool, stale: bool) -> Par
         settled="none" if status is Status.NEVER_COMMITTED else figures.count(found.settled),
         end=figures.count(found.end),
         moved_at=found.moved_at,
-        member=found.member or "",
+        member=found.member or nobody,
     )
 
 
