@@ -1,14 +1,17 @@
 """The composition root: configuration -> database, feed, monitor, collectors -> the web application; takers before makers."""
 
+import asyncio
 import gc
 import logging
+import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import uvicorn
 from litestar import Litestar
+from typing_extensions import override
 
 from app.brokers.registry import open_broker
 from app.config import Configuration
@@ -106,6 +109,15 @@ def _lifespan(
     return lifespan
 
 
+class _Server(uvicorn.Server):
+    """Leaves signals to us: uvicorn raises them again when it has stopped, and what stands around it would not be closed."""
+
+    @override
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 async def serve(configuration: Configuration, *, extra: Sequence[Service] = (), demo: bool = False) -> None:
     """Serve until interrupted.
 
@@ -116,7 +128,7 @@ async def serve(configuration: Configuration, *, extra: Sequence[Service] = (), 
     await _usable(configuration)
     listener = _listen(configuration.server)
     built = build(configuration, extra=extra, demo=demo)
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             built.app,
             ws="websockets-sansio",
@@ -134,6 +146,9 @@ async def serve(configuration: Configuration, *, extra: Sequence[Service] = (), 
     )
     host, port = listener.getsockname()[:2]
     print(f"Signalbox is on http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)  # noqa: T201 - for who started it
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, server.handle_exit, number, None)
     await server.serve(sockets=[listener])
 
 

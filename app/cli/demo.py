@@ -1,6 +1,7 @@
 """`signalbox demo`: a broker of our own with an order-processing system on it, and the dashboard."""
 
 import asyncio
+import sys
 
 import click
 from typing_extensions import override
@@ -35,4 +36,7 @@ class Kinds(click.ParamType[tuple[Kind, ...]]):
 def command(*, kinds: tuple[Kind, ...], port: int) -> None:
     """Start a broker of our own and an order-processing system on it, and serve the dashboard."""
     wanted = list(dict.fromkeys((ALWAYS, *kinds)))
-    asyncio.run(run(wanted, port))
+    try:
+        asyncio.run(run(wanted, port))
+    except asyncio.CancelledError:  # SIGTERM while the servers were starting: they are stopped again
+        sys.exit(143)

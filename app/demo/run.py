@@ -1,7 +1,9 @@
 """The demo from start to end: servers, shop, dashboard; all of it ends together."""
 
+import asyncio
 import fcntl
 import shutil
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
@@ -29,6 +31,7 @@ async def run(kinds: Sequence[Kind], port: int) -> None:
         DemoRuns: another demo runs in this folder.
         ServerMissing: a broker that was asked for cannot be started here; carries the line that installs it.
     """
+    _end_in_order_on_sigterm()
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(_folder(FOLDER))
         connections = await start_brokers(stack, kinds, folder)
@@ -38,6 +41,13 @@ async def run(kinds: Sequence[Kind], port: int) -> None:
         }
         configuration = replace(from_document(document, folder, {}), connections=tuple(connections))
         await serve(configuration, extra=[Shop(connections)], demo=True)
+
+
+def _end_in_order_on_sigterm() -> None:
+    """Until the dashboard serves, SIGTERM too must stop the servers that were started."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - called from a coroutine
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 @contextmanager

@@ -1,9 +1,24 @@
 """What aiokafka's own producer and consumer are opened with: the same address, TLS and login as our connections."""
 
+import asyncio
+import logging
+from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any
 
 from app.brokers.kafka.nodes import Nodes
 from app.brokers.kafka.settings import KafkaSettings
+
+# A broker that is away makes both log hundreds of lines a second; what it means for us is raised or logged by us, once.
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+STOP_WAIT_S = 3.0  # their own `stop` waits for a broker that may be gone for good
+
+
+async def ended(stop: Awaitable[None]) -> None:
+    """Wait for a producer or consumer to stop, but not for ever."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop, STOP_WAIT_S)
 
 
 async def client_options(settings: KafkaSettings, nodes: Nodes) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka import errors as kafka
 
 from app.brokers.errors import BrokerError, BrokerUnavailable, DestinationMissing
-from app.brokers.kafka.client import client_options
+from app.brokers.kafka.client import client_options, ended
 from app.brokers.kafka.errors import CLIENT_ERRORS, translate
 from app.brokers.kafka.nodes import Nodes
 from app.brokers.kafka.produce import ID_HEADER
@@ -90,7 +90,7 @@ async def _joined(
         await consumer.start()
         yield consumer
     finally:
-        await consumer.stop()
+        await ended(consumer.stop())
 
 
 def _message(record: ConsumerRecord) -> Message:

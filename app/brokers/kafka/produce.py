@@ -15,7 +15,7 @@ from app.brokers.errors import (
     PublishRefused,
     Unroutable,
 )
-from app.brokers.kafka.client import client_options
+from app.brokers.kafka.client import client_options, ended
 from app.brokers.kafka.errors import CLIENT_ERRORS, translate
 from app.brokers.kafka.nodes import Nodes
 from app.brokers.kafka.settings import KafkaSettings
@@ -103,13 +103,13 @@ class Publisher:
                 try:
                     await producer.start()
                 except REFUSED:
-                    await producer.stop()
+                    await ended(producer.stop())
                     raise
                 except CLIENT_ERRORS as error:
-                    await producer.stop()
+                    await ended(producer.stop())
                     raise translate(error, self._settings, ", ".join(self._settings.bootstrap)) from error
                 except asyncio.CancelledError:
-                    await producer.stop()
+                    await ended(producer.stop())
                     raise
                 self._producer = producer
             return self._producer
@@ -123,7 +123,7 @@ class Publisher:
         producer, self._producer = self._producer, None
         self._there.clear()
         if producer is not None:
-            await producer.stop()
+            await ended(producer.stop())
 
 
 def _headers(message: Message) -> list[tuple[str, bytes]]:
