@@ -224,7 +224,7 @@ class TrackedGroup:
             arrived=positions.arrived[row],
             start=positions.start[row] if positions.start is not None else UNKNOWN,
             stable=positions.stable[row] if positions.stable is not None else UNKNOWN,
-            time_lag=self._row_time_lag(row, (name, positions.partition[row])),
+            time_lag=self._row_time_lag(row, (name, positions.partition[row]), positions.lag[row]),
             rate_in=rate_in,
             rate_out=rate_out,
             start_rate=window.start_rate(row),
@@ -235,7 +235,9 @@ class TrackedGroup:
             retention=self._retention.get(name),
         )
 
-    def _row_time_lag(self, row: int, place: tuple[str, int]) -> TimeLag | None:
+    def _row_time_lag(self, row: int, place: tuple[str, int], lag: int) -> TimeLag | None:
+        if lag == 0:  # also where the end lies further on: markers of transactions are no messages
+            return TimeLag(seconds=0.0, method=Method.INTERPOLATED)
         own = self.window.time_lag(row)
         measured = self._measured.get(place)
         if measured is None or own is None:
@@ -254,10 +256,11 @@ class TrackedGroup:
     def _time_lag(self, rows: Sequence[Row], group: Group) -> TimeLag | None:
         """Return the age of the group's oldest unread message."""
         ages = [row.time_lag for row in rows if row.time_lag is not None]
-        oldest = self.window.oldest_rows(range(len(self.window)))
         positions = group.positions
+        oldest = self.window.oldest_rows(row for row, lag in enumerate(positions.lag) if lag)
         for row in oldest[:WORST_ROWS_ASKED]:
-            age = self._row_time_lag(row, (positions.names[positions.destination[row]], positions.partition[row]))
+            place = positions.names[positions.destination[row]], positions.partition[row]
+            age = self._row_time_lag(row, place, positions.lag[row])
             if age is not None:
                 ages.append(age)
         if ages:

@@ -213,6 +213,35 @@ async def test_an_open_transaction_holds_the_stable_offset_back(
     await eventually(closed)
 
 
+async def test_the_marker_of_a_finished_transaction_is_no_message(
+    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_oracle: Oracle
+) -> None:
+    await kafka_oracle.create("odd-done")
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": "odd-done-writer"})
+    await asyncio.to_thread(producer.init_transactions, 30)
+    for number in range(2):
+        producer.begin_transaction()
+        producer.produce("odd-done", b"%d" % number, partition=0)
+        await asyncio.to_thread(producer.commit_transaction, 30)  # offsets 0 and 2 are messages, 1 and 3 markers
+    await kafka_oracle.commit("odd-done-readers", {("odd-done", 0): 3})
+    await kafka_oracle.commit("odd-done-slow", {("odd-done", 0): 1})
+
+    async def lags() -> dict[str, int | None]:
+        groups = (await kafka_broker.sweep()).groups
+        return {name: groups[name].lag for name in ("odd-done-readers", "odd-done-slow")}
+
+    assert await lags() == {"odd-done-readers": 1, "odd-done-slow": 3}
+    oldest = await kafka_broker.oldest_unread(["odd-done-readers", "odd-done-slow"])
+    assert set(oldest) == {"odd-done-slow"}
+    assert await lags() == {"odd-done-readers": 0, "odd-done-slow": 3}
+    await kafka_oracle.produce("odd-done", 0, 1)
+
+    async def counted_again() -> None:
+        assert await lags() == {"odd-done-readers": 2, "odd-done-slow": 4}
+
+    await eventually(counted_again)
+
+
 async def test_a_consumer_by_assign_moves_while_its_group_is_empty(
     kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_oracle: Oracle
 ) -> None:

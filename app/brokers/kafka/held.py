@@ -237,6 +237,8 @@ def _positions(rows: Rows, arrived: "array[int]", layout: Layout) -> Positions:
     why: tuple[Why, ...] | None = None
     if rows.odd or rows.told is not None or (len(lag) and (min(lag) < 0 or min(map(sub, rows.settled, start)) < 0)):
         lag, why = _odd_lags(rows, arrived, start, layout)
+    if layout.markers:
+        _leave_out_markers(lag, rows, layout)
     stables = layout.stables
     return Positions(
         names=rows.names,
@@ -270,6 +272,13 @@ def _odd_lags(
         lags.append(lag)
         whys.append(why)
     return lags, tuple(whys) if any(why is not Why.KNOWN for why in whys) else None
+
+
+def _leave_out_markers(lag: "array[int]", rows: Rows, layout: Layout) -> None:
+    """A consumer that commits the message after its last stops before the marker of a transaction: nothing waits there."""
+    for row, slot in enumerate(rows.slots):
+        if lag[row] > 0 and rows.settled[row] >= layout.markers.get(slot, rows.settled[row] + 1):
+            lag[row] = 0
 
 
 def _group(held: Held, rows: Rows, positions: Positions, layout: Layout) -> Group:

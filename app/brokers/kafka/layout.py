@@ -54,11 +54,12 @@ class Layout:
         self.topics: dict[str, Topic] = {}
         self.generation = 0  # slots may have moved
         self.read_from = object()  # another one with each metadata answer
-        self.versions = [0, 0, 0]  # starts, last stable offsets, reasons: counts of changes
+        self.versions = [0, 0, 0]  # starts, last stable offsets, reasons and markers: counts of changes
         self.ends = array("q", [UNKNOWN])
         self.starts = array("q", [UNKNOWN])
         self.stables = array("q", [UNKNOWN])
         self.whys: dict[int, Why] = {NOWHERE: Why.NO_ANSWER}
+        self.markers: dict[int, int] = {}  # slot -> from here to the end stand markers of transactions, and no message
         self._open = (0, False)  # at which version of the last stable offsets, and whether any is below its end
         self._good = array("q", [UNKNOWN])  # the last end that was believed
         self._fallen: set[int] = set()  # ends that were below it once: believed when it happens twice
@@ -112,6 +113,7 @@ class Layout:
         self.ends, self.starts, self.stables, self._good = columns
         self.whys = whys
         self._fallen.clear()
+        self.markers.clear()
         self.generation += 1
 
     def slots(self, topics: Iterable[tuple[str, int]], partitions: Sequence[int]) -> list[int]:
@@ -164,6 +166,7 @@ class Layout:
                 odd.append((slot, error, offset))
             elif ends[slot] != offset:
                 ends[slot] = good[slot] = offset
+                self.markers.pop(slot, None)
                 changed = True
                 if self.whys:
                     self._regain(slot)
@@ -179,6 +182,7 @@ class Layout:
             self._lose(slot, Why.NO_ANSWER)
             return False
         self.ends[slot] = self._good[slot] = offset
+        self.markers.pop(slot, None)
         self._regain(slot)
         return True
 
@@ -231,6 +235,14 @@ class Layout:
         if changed:
             self.versions[which] += 1
             topic.version += 1
+
+    def take_markers(self, name: str, partition: int, first: int, end: int) -> None:
+        """Take that no message stands from `first` to `end`: a finished transaction takes an offset for its marker, too."""
+        topic = self.topics.get(name)
+        slot = topic.base + partition if topic is not None and 0 <= partition < topic.count else NOWHERE
+        if self.ends[slot] == end:
+            self.markers[slot] = min(first, self.markers.get(slot, first))
+            self.versions[2] += 1
 
     @property
     def open_transactions(self) -> bool:

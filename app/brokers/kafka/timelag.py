@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import nlargest
+from itertools import zip_longest
 
 from app.brokers.errors import BrokerError
 from app.brokers.kafka.errors import NONE
@@ -56,7 +57,7 @@ class OldestReader:
 
     async def _ask_leader(self, leader: int, places: list[Place]) -> None:
         try:
-            empty = await self._ask_once(leader, places)
+            empty = [place for some in _once_each(places) for place in await self._ask_once(leader, some)]
             for place in empty[:SINGLE_MOST]:
                 await self._ask_once(leader, [place])
         except (BrokerError, Unsupported):
@@ -74,9 +75,19 @@ class OldestReader:
             place = (fetched.topic, fetched.partition, offsets[fetched.topic, fetched.partition])
             if fetched.oldest is not None:
                 self._found[place] = _oldest(fetched, place[2])
+            elif fetched.only_markers:
+                self.known.layout.take_markers(fetched.topic, fetched.partition, place[2], fetched.end)
             elif fetched.error == NONE and len(places) > 1:
                 empty.append(place)
         return empty
+
+
+def _once_each(places: Iterable[Place]) -> Iterable[list[Place]]:
+    """One question can name a partition once: groups that stand at different offsets of it take several."""
+    by_partition: dict[tuple[str, int], list[Place]] = {}
+    for place in places:
+        by_partition.setdefault(place[:2], []).append(place)
+    return ([place for place in some if place] for some in zip_longest(*by_partition.values()))
 
 
 def _worst(group: Group) -> list[Place]:

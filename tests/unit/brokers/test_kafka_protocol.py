@@ -133,6 +133,22 @@ def test_the_batch_at_a_position() -> None:
     assert endless.oldest is None
 
 
+def test_only_markers_of_transactions_up_to_the_end_are_told_as_such() -> None:
+    messages, marker, another = frames.batch(90, 6, 1, 2), *(frames.batch(n, 0, 3, 3, control=True) for n in (97, 98))
+
+    def read_from(offset: int, records: bytes) -> bool:
+        question = ask_batches({"orders": [Wanted(0, offset)]}, each_bytes=4096)
+        (fetched,) = question.decode(frames.fetch_12("orders", 0, records), 12)
+        assert fetched.end == 99
+        return fetched.only_markers
+
+    assert read_from(97, messages + marker + another)
+    assert read_from(98, another)
+    assert not read_from(96, messages + marker + another)
+    assert not read_from(97, marker)  # the end is not reached: what follows did not come along
+    assert not read_from(97, b"")
+
+
 ANSWERS: list[tuple[str, Question[object], bytes, int]] = [
     ("OffsetFetch 8", ask_commits(["a"]), frames.offset_fetch_8({"a": (ORDERS, 0)}), 8),
     ("OffsetFetch 2", ask_commits_of_one("a"), frames.offset_fetch_2(ORDERS, 0), 2),

@@ -35,12 +35,14 @@ class Oldest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """What one partition answered; `oldest` is None where no whole batch header came."""
+    """What one partition answered; `oldest` is None where no whole header of a batch of messages came."""
 
     topic: str
     partition: int
     error: int
+    end: int
     oldest: Oldest | None
+    only_markers: bool = False  # from the wanted offset to the end stand markers of transactions, and no message
 
 
 def ask_batches(wanted: Mapping[str, Sequence[Wanted]], *, each_bytes: int) -> Question[list[Fetched]]:
@@ -94,7 +96,8 @@ def _decode(data: bytes, version: int, offsets: Mapping[tuple[str, int], int]) -
 
 def _partition(cursor: Cursor, version: int, topic: str, offsets: Mapping[tuple[str, int], int]) -> Fetched:
     partition, error = cursor.i32(), cursor.i16()
-    cursor.at += 24  # high watermark, last stable offset, log start
+    end = cursor.i64()
+    cursor.at += 16  # last stable offset, log start
     for _ in range(cursor.count()):
         cursor.at += 16  # an aborted transaction
         cursor.tags()
@@ -102,18 +105,24 @@ def _partition(cursor: Cursor, version: int, topic: str, offsets: Mapping[tuple[
         cursor.at += 4
     records = cursor.blob() or b""
     cursor.tags()
-    oldest = _oldest(records, offsets.get((topic, partition), 0))
-    return Fetched(topic=topic, partition=partition, error=error, oldest=oldest)
+    oldest, next_offset = _oldest(records, offsets.get((topic, partition), 0))
+    only_markers = oldest is None and next_offset == end
+    return Fetched(topic=topic, partition=partition, error=error, end=end, oldest=oldest, only_markers=only_markers)
 
 
-def _oldest(records: bytes, offset: int) -> Oldest | None:
-    """Return the first batch of messages that reaches to `offset`; only whole headers count, the last batch may be cut."""
-    at = 0
+def _oldest(records: bytes, offset: int) -> tuple[Oldest | None, int | None]:
+    """Return the first batch of messages that reaches to `offset`; without one, the offset after the markers that do.
+
+    Only whole headers count; the last batch may be cut.
+    """
+    at, after = 0, None
     while at + _BATCH.size <= len(records):
         base, length, _, magic, _, attributes, delta, first_ms, newest_ms = _BATCH.unpack_from(records, at)
         if magic != _MAGIC or length <= 0:
-            return None
-        if base + delta >= offset and not attributes >> _CONTROL_BIT & 1:
-            return Oldest(base, first_ms, newest_ms)
+            return None, None
+        if base + delta >= offset:
+            if not attributes >> _CONTROL_BIT & 1:
+                return Oldest(base, first_ms, newest_ms), None
+            after = base + delta + 1
         at += _BEFORE_LENGTH_ENDS + length
-    return None
+    return None, after
