@@ -50,7 +50,7 @@ async def _read_node(known: Known, told: Told) -> None:
         async with asyncio.timeout(known.deadline_s()):
             told.listing = await known.nodes.ask(told.node, ask_groups(known.listings.get(told.node)))
             types = {name: known.groups[name].listed.type for name in owned}
-            types |= {row.group: row.type for row in told.listing.rows if wanted(known, row)}
+            types |= {row.group: row.type for row in wanted(known, told.node, told.listing)}
             await read_positions(known, told, types, Purpose.SWEEP)
     except TimeoutError:
         told.failure = known.nodes.silent(told.node)
@@ -61,9 +61,14 @@ async def _read_node(known: Known, told: Told) -> None:
         told.failure.__cause__ = error
 
 
-def wanted(known: Known, row: Listed) -> bool:
-    """Say whether this group is a consumer group that the patterns show."""
-    return row.protocol in PROTOCOLS and known.settings.shows(row.group)
+def wanted(known: Known, node: int, listing: Listing) -> Sequence[Listed]:
+    """Return the rows that are consumer groups and that the patterns show; looked at once for each listing."""
+    seen = known.wanted.get(node)
+    if seen is None or seen[0] is not listing:
+        shows = known.settings.shows
+        rows = [row for row in listing.rows if row.protocol in PROTOCOLS and shows(row.group)]
+        seen = known.wanted[node] = (listing, rows)
+    return seen[1]
 
 
 async def read_positions(known: Known, told: Told, types: dict[str, str], purpose: Purpose) -> None:

@@ -135,22 +135,16 @@ async def _read_sizes(known: Known, node: int) -> int | None:
 
 def cluster_of(known: Known, answered: set[int]) -> Cluster:
     """Return the cluster's health; `answered` are the brokers that answered in this sweep."""
-    leads: dict[int, int] = {}
-    named: set[int] = set()
-    short = offline = 0
-    for topic in known.layout.topics.values():
-        for leader, replicas, in_sync in zip(topic.meta.leader, topic.meta.replicas, topic.meta.in_sync, strict=True):
-            leads[leader] = leads.get(leader, 0) + 1
-            named.update(replicas)
-            short += len(in_sync) < len(replicas)
-    offline = leads.pop(-1, 0)
+    counted = known.layout.leadership()
     return Cluster(
         read_at=known.clock(),
         product="Apache Kafka",
         version=_version(known, answered),
-        nodes=tuple(_node(known, node, leads.get(node, 0), answered) for node in sorted(_ids(known) | named)),
-        under_replicated=short,
-        offline=offline,
+        nodes=tuple(
+            _node(known, node, counted.leads.get(node, 0), answered) for node in sorted(_ids(known) | counted.named)
+        ),
+        under_replicated=counted.under_replicated,
+        offline=counted.leads.get(-1, 0),
         missing_rights=tuple(known.rights.values()),
     )
 

@@ -129,15 +129,17 @@ class Held:
     def build(self, layout: Layout, shows: Shows) -> Group:
         """Return the group as it is now: the same object when nothing changed."""
         versions = (layout.generation, *layout.versions)
+        if versions == self._versions and not self.changed and self.group is not None:
+            return self.group
         if self._rows is None or not self._versions or self._versions[0] != layout.generation:
             self._rows = _combine(self, layout, shows)
             self.changed = True
         rows, ends = self._rows, layout.ends
         arrived = array("q", [ends[slot] for slot in rows.slots])
-        same = not self.changed and versions == self._versions
+        same = not self.changed and versions[:-1] == self._versions[:-1]  # but for ends, which are compared
+        self._versions, self.changed = versions, False
         if same and self.group is not None and arrived == self.group.positions.arrived:
             return self.group
-        self._versions, self.changed = versions, False
         self.group = _group(self, rows, _positions(rows, arrived, layout), layout)
         return self.group
 

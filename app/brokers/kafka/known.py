@@ -9,7 +9,7 @@ from app.brokers.kafka.held import Held
 from app.brokers.kafka.layout import Layout
 from app.brokers.kafka.nodes import Nodes
 from app.brokers.kafka.protocol.cluster import ClusterDescribed, Quorum
-from app.brokers.kafka.protocol.groups import Listing
+from app.brokers.kafka.protocol.groups import Listed, Listing
 from app.brokers.kafka.settings import KafkaSettings
 from app.brokers.model import Call, Fault, Why
 from app.kernel.clock import Clock
@@ -43,6 +43,7 @@ class Known:
     layout: Layout = field(default_factory=Layout)
     groups: dict[str, Held] = field(default_factory=dict)
     listings: dict[int, Listing] = field(default_factory=dict)
+    wanted: dict[int, tuple[Listing, list[Listed]]] = field(default_factory=dict)  # its rows that we show
     described: ClusterDescribed | None = None
     quorum: Quorum | None = None
     controller: int = -1

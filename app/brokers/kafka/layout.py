@@ -14,6 +14,7 @@ from app.brokers.kafka.protocol.offsets import end_rows
 from app.brokers.model import UNKNOWN, Why
 
 NOWHERE = 0
+STARTS, STABLES, WHYS, ENDS = range(4)  # places in `Layout.versions`
 
 
 @dataclass(slots=True)
@@ -47,6 +48,27 @@ class EndRows:
     asked_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Leadership:
+    """How many partitions each node leads (-1: nobody), which nodes have copies, and how many partitions lack one."""
+
+    leads: Mapping[int, int]
+    named: frozenset[int]
+    under_replicated: int
+
+
+def _leadership(topics: Iterable[Topic]) -> Leadership:
+    leads: dict[int, int] = {}
+    named: set[int] = set()
+    short = 0
+    for topic in topics:
+        for leader, replicas, in_sync in zip(topic.meta.leader, topic.meta.replicas, topic.meta.in_sync, strict=True):
+            leads[leader] = leads.get(leader, 0) + 1
+            named.update(replicas)
+            short += len(in_sync) < len(replicas)
+    return Leadership(leads, frozenset(named), short)
+
+
 class Layout:
     """The topics and their columns: ends, starts, last stable offsets, and why one is unknown."""
 
@@ -54,7 +76,7 @@ class Layout:
         self.topics: dict[str, Topic] = {}
         self.generation = 0  # slots may have moved
         self.read_from = object()  # another one with each metadata answer
-        self.versions = [0, 0, 0]  # starts, last stable offsets, reasons and markers: counts of changes
+        self.versions = [0, 0, 0, 0]  # starts, last stable offsets, reasons and markers, ends: counts of changes
         self.ends = array("q", [UNKNOWN])
         self.starts = array("q", [UNKNOWN])
         self.stables = array("q", [UNKNOWN])
@@ -64,6 +86,7 @@ class Layout:
         self._good = array("q", [UNKNOWN])  # the last end that was believed
         self._fallen: set[int] = set()  # ends that were below it once: believed when it happens twice
         self._seen: dict[tuple[int, str], EndRows] = {}
+        self._leadership: tuple[object, Leadership] | None = None
 
     def take_metadata(self, topics: Iterable[TopicMetadata]) -> frozenset[str]:
         """Take what the metadata says now; return the known topics that it no longer names. They stay until `drop`."""
@@ -139,6 +162,12 @@ class Layout:
                     plan.setdefault(leader, {}).setdefault(name, []).append(partition)
         return plan
 
+    def leadership(self) -> "Leadership":
+        """Count who leads and what lacks a copy, once for each metadata answer."""
+        if self._leadership is None or self._leadership[0] is not self.read_from:
+            self._leadership = (self.read_from, _leadership(self.topics.values()))
+        return self._leadership[1]
+
     def take_ends(self, answer: EndRows) -> None:
         """Take end offsets. An end below the last one is believed when it is told twice: a broker just resumed tells old ones."""
         key = (answer.leader, answer.topic)
@@ -148,6 +177,7 @@ class Layout:
         odd: list[tuple[int, int, int]] = []
         if self._take_plain_ends(topic, answer, odd) or odd:
             topic.version += 1
+            self.versions[ENDS] += 1
         whole = [self._take_odd_end(*row) for row in odd]
         if all(whole):
             self._seen[key] = answer
@@ -199,23 +229,25 @@ class Layout:
             topic.version += 1
 
     def _lose(self, slot: int, why: Why) -> None:
-        self.ends[slot] = UNKNOWN
+        if self.ends[slot] != UNKNOWN:
+            self.ends[slot] = UNKNOWN
+            self.versions[ENDS] += 1
         if self.whys.get(slot) is not why:
             self.whys[slot] = why
-            self.versions[2] += 1
+            self.versions[WHYS] += 1
 
     def _regain(self, slot: int) -> None:
         self._fallen.discard(slot)
         if self.whys.pop(slot, None) is not None:
-            self.versions[2] += 1
+            self.versions[WHYS] += 1
 
     def take_starts(self, answer: EndRows) -> None:
         """Take the offsets of the oldest records that are kept."""
-        self._take_column(answer, self.starts, 0)
+        self._take_column(answer, self.starts, STARTS)
 
     def take_stables(self, answer: EndRows) -> None:
         """Take last stable offsets; one that is not below the end says that no transaction is open there."""
-        self._take_column(answer, self.stables, 1)
+        self._take_column(answer, self.stables, STABLES)
 
     def _take_column(self, answer: EndRows, column: "array[int]", which: int) -> None:
         topic = self.topics.get(answer.topic)
@@ -227,7 +259,7 @@ class Layout:
                 continue
             slot = topic.base + partition
             offset = told
-            if error or (which == 1 and told >= self.ends[slot]):
+            if error or (which == STABLES and told >= self.ends[slot]):
                 offset = UNKNOWN
             if column[slot] != offset:
                 column[slot] = offset
@@ -242,13 +274,13 @@ class Layout:
         slot = topic.base + partition if topic is not None and 0 <= partition < topic.count else NOWHERE
         if self.ends[slot] == end:
             self.markers[slot] = min(first, self.markers.get(slot, first))
-            self.versions[2] += 1
+            self.versions[WHYS] += 1
 
     @property
     def open_transactions(self) -> bool:
         """Whether a transaction was open anywhere when last looked."""
-        if self._open[0] != self.versions[1]:
-            self._open = (self.versions[1], max(self.stables) >= 0)
+        if self._open[0] != self.versions[STABLES]:
+            self._open = (self.versions[STABLES], max(self.stables) >= 0)
         return self._open[1]
 
     def transactional(self) -> list[str]:
@@ -272,7 +304,7 @@ class Layout:
             if topic is not None and not one.error and topic.settings != one.values:
                 topic.settings = one.values
                 topic.version += 1
-                self.versions[2] += 1  # groups say when a topic of theirs is compacted
+                self.versions[WHYS] += 1  # groups say when a topic of theirs is compacted
         return denied
 
     def sized(self) -> bool:

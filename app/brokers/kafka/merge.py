@@ -49,7 +49,8 @@ async def merge(known: Known, told: list[Told]) -> Outcome:
     outcome = Outcome()
     claims = _claims(known, told, outcome)
     outcome.hidden = claims.hidden
-    tellers = {name: _teller(known, name, claims) for name in {*claims.listed, *known.groups}}
+    names = [name for name in {*claims.listed, *known.groups} if not _as_before(known, name, claims, outcome)]
+    tellers = {name: _teller(known, name, claims) for name in names}
     disputed = [name for name, nodes in tellers.items() if len(nodes) > 1]
     settled = await _coordinators(known, disputed, avoid={n for name in disputed for n in tellers[name]})
     whole = all(one.failure is None and one.listing is not None and one.listing.error == NONE for one in told)
@@ -95,11 +96,24 @@ def _claim_listing(known: Known, told: Told, claims: _Claims, outcome: Outcome) 
             outcome.faults.append(fault)
         return
     known.listings[told.node] = listing
-    for row in listing.rows:
-        if wanted(known, row):
-            claims.listed.setdefault(row.group, {})[told.node] = row
-        else:
-            claims.hidden += 1
+    rows = wanted(known, told.node, listing)
+    claims.hidden += len(listing.rows) - len(rows)
+    for row in rows:
+        claims.listed.setdefault(row.group, {})[told.node] = row
+
+
+def _as_before(known: Known, name: str, claims: _Claims, outcome: Outcome) -> bool:
+    """Take the group of which its only teller and lister says what it said before, as nearly all do."""
+    held, told = known.groups.get(name), claims.positions.get(name)
+    if held is None or told is None or len(told) > 1 or held.error:
+        return False
+    asked_at, answer = told.get(held.node, (0.0, held.commits))
+    listed = claims.listed.get(name)
+    if answer is not None or listed is None or len(listed) > 1 or listed.get(held.node) is not held.listed:
+        return False
+    held.asked_at = max(held.asked_at, asked_at)
+    outcome.read.add(name)
+    return True
 
 
 def _teller(known: Known, name: str, claims: _Claims) -> list[int]:
