@@ -1,0 +1,101 @@
+"""What is believed of readings: the second that says the same, clocks that differ, gaps, late answers, rows that come and go."""
+
+import pytest
+
+from app.brokers.model import GroupState, OldestUnread
+from app.monitoring.model import Method, Reason, Status
+from tests.unit.monitoring.readings import T0, Watched, group, positions
+
+
+def test_a_history_that_is_too_short_says_unknown_and_is_then_believed_at_once() -> None:
+    watched = Watched()
+    view = watched.read(group(positions([0], [5000])))
+    assert view.verdict.status is Status.UNKNOWN
+    assert view.verdict.reason is Reason.SEEN_TOO_SHORTLY
+    watched.tracked.measure([OldestUnread(destination="orders", partition=0, at=T0 - 400, exact=True)], T0)
+    view = watched.read(group(positions([10], [5100])))
+    assert view.verdict.status is Status.BEHIND
+    assert not view.verdict.since_exact
+
+
+def test_a_status_changes_only_when_a_second_reading_says_the_same() -> None:
+    watched = Watched()
+    watched.flow(60, settled=70, arrived=70, out=0, into=0)
+    one = watched.read(group(positions([70], [70]), state=GroupState.EMPTY, members=0))
+    assert one.verdict.status is Status.OK
+    first_seen = watched.now
+    two = watched.read(group(positions([70], [70]), state=GroupState.EMPTY, members=0))
+    assert two.verdict.status is Status.NO_MEMBERS
+    assert two.verdict.since == first_seen
+    assert two.verdict.since_exact
+
+
+def test_a_status_that_flickers_is_not_shown() -> None:
+    watched = Watched()
+    watched.flow(60, settled=70, arrived=70, out=0, into=0)
+    for _ in range(5):
+        seen = watched.read(group(positions([70], [70]), state=GroupState.EMPTY, members=0)).verdict.status
+        assert seen is Status.OK
+        assert watched.read(group(positions([70], [70]))).verdict.status is Status.OK
+
+
+def test_a_clock_that_is_ahead_is_not_believed() -> None:
+    watched = Watched()
+    watched.flow(60, settled=0, arrived=5000, out=10, into=100)
+    before = watched.tracked.view
+    watched.tracked.measure(
+        [OldestUnread(destination="orders", partition=0, at=watched.now + 600, exact=True)], watched.now
+    )
+    view = watched.flow(5, settled=600, arrived=11_000, out=10, into=100)
+    assert before is not None
+    assert view.flow.time_lag is not None
+    assert view.flow.time_lag.method is Method.AT_LEAST
+    assert view.flow.time_lag.seconds >= 60
+
+
+def test_a_time_that_our_own_readings_disprove_is_not_believed() -> None:
+    """A record that was copied from elsewhere bears the time of its first life."""
+    watched = Watched()
+    watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+    watched.flow(40, settled=1600, arrived=1600, out=0, into=10)
+    watched.tracked.measure(
+        [OldestUnread(destination="orders", partition=0, at=watched.now - 86_400, exact=True)], watched.now
+    )
+    view = watched.flow(5, settled=1600, arrived=2000, out=0, into=10)
+    assert view.flow.time_lag is not None
+    assert view.flow.time_lag.method is Method.INTERPOLATED
+    assert view.flow.time_lag.seconds == pytest.approx(45, abs=6)
+
+
+def test_rates_are_unknown_after_a_gap_and_never_a_mean_over_it() -> None:
+    watched = Watched()
+    watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+    view = watched.read(group(positions([1600], [9000])), after_s=600)
+    assert view.flow.rate_in is None
+    assert view.flow.rate_out is None
+
+
+def test_a_late_answer_changes_nothing() -> None:
+    watched = Watched()
+    before = watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+    after = watched.read(group(positions([1200], [1300])), after_s=-20)
+    assert after is before
+
+
+def test_partitions_may_be_added_while_the_others_keep_their_history() -> None:
+    watched = Watched()
+    watched.each(12, lambda n: group(positions([1000 + 50 * n] * 2, [1000 + 50 * n] * 2)))
+    view = watched.each(3, lambda n: group(positions([*[1600 + 50 * n] * 2, n], [*[1600 + 50 * n] * 2, n])))
+    assert view.verdict.status is Status.OK
+    rates = {row.partition: row.flow.rate_in for row in watched.tracked.partitions()}
+    assert rates[0] == pytest.approx(10, rel=0.1)
+    assert rates[2] == pytest.approx(0.2, rel=0.1)
+
+
+def test_a_topic_made_anew_is_not_compared_with_the_old_one() -> None:
+    watched = Watched()
+    watched.flow(60, settled=5000, arrived=5000, out=10, into=10)
+    watched.tracked.window.forget_destination("orders")
+    view = watched.flow(10, settled=0, arrived=3, out=0, into=1)
+    assert view.verdict.status is not Status.REWOUND
+    assert view.flow.rate_in is None or 0 <= view.flow.rate_in <= 1
