@@ -286,7 +286,7 @@ def test_a_group_is_its_dearest_partition_and_counts_the_alike() -> None:
 def test_the_end_that_lies_behind_markers_of_transactions_only_is_reached() -> None:
     watched = Watched()
     watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
-    view = watched.each(60, lambda _: group(positions([1599], [1600], lag=[0])))
+    view = watched.each(60, lambda _: group(positions([1600], [1601], lag=[0])))
     assert view.verdict.status is Status.OK
     assert view.flow.time_lag == TimeLag(seconds=0.0, method=Method.INTERPOLATED)
     (row,) = watched.tracked.partitions()
