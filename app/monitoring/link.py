@@ -48,7 +48,9 @@ class ConnectionState:
         whole = snapshot.scope is Scope.WHOLE
         self.view = replace(
             view,
-            answered_at=max(snapshot.read_at, view.answered_at or 0.0),
+            answered_at=min(
+                now, max(snapshot.read_at, view.answered_at or 0.0)
+            ),  # not later, if the clock was set back
             interval_s=interval_s if whole else view.interval_s,
             error="",
             do="",

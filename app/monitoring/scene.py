@@ -17,6 +17,7 @@ from app.monitoring.tracked_destination import TrackedDestination
 
 SLICE_S = 0.005  # how long one step may hold the event loop
 AGE_SHOWN_INTERVALS = 2  # a page's "read N s ago" is renewed that often though nothing else changed
+LATE_MOST_S = 60.0  # an answer that is older than this, and than three intervals, is not late: the clock was set back
 
 
 @dataclass(slots=True)
@@ -98,21 +99,14 @@ class Scene:
     def count(self) -> None:
         self.link.counted(groups=len(self._groups), groups_ok=self._ok, destinations=len(self._destinations))
 
-    def forget(self) -> None:
-        for name in self._groups:
-            self._series.forget(self._name, name)
-        for name in self._destinations:
-            self._series.forget(self._name, destination_key(name))
-
     def all_keys(self) -> list[str]:
         groups = [keys.group(self._name, name) for name in self._groups]
         return groups + [keys.destination(self._name, name) for name in self._destinations]
 
     def _take_group(self, name: str, group: Group, snapshot: Snapshot, interval_s: float, news: News) -> None:
-        tracked = self._groups.get(name)
-        if tracked is None:
+        tracked, before = self._groups.get(name), self.group(name)
+        if tracked is None or _clock_set_back(before, snapshot, interval_s):
             tracked = self._new_group(name, group)
-        before = tracked.view
         taken = tracked.take(
             group,
             asked_at=snapshot.asked_at,
@@ -164,10 +158,9 @@ class Scene:
         self, destination: Destination, snapshot: Snapshot, interval_s: float, readers: Sequence[GroupView], news: News
     ) -> None:
         name, at = destination.name, snapshot.read_at
-        tracked = self._destinations.get(name)
-        if tracked is None:
+        tracked, before = self._destinations.get(name), self.destination(name)
+        if tracked is None or _clock_set_back(before, snapshot, interval_s):
             tracked = self._destinations[name] = TrackedDestination(self._name, self._opened.kind)
-        before = tracked.view
         if not tracked.take(destination, read_at=at, interval_s=interval_s, readers=readers):
             return
         view = tracked.view
@@ -197,15 +190,14 @@ class Scene:
 
     def _cut_remade(self, snapshot: Snapshot) -> None:
         """A destination of another identity is another one: nothing is compared over that."""
-        remade = [
+        remade = {
             name
             for name, destination in snapshot.destinations.items()
             if name in self._known and self._known[name].identity != destination.identity
-        ]
-        for name in remade:
-            for tracked in self._groups.values():
-                if name in tracked.window.names:
-                    tracked.window.forget_destination(name)
+        }
+        for tracked in self._groups.values() if remade else ():
+            for name in remade.intersection(tracked.window.names):
+                tracked.window.forget_destination(name)
 
     def _remove(self, snapshot: Snapshot, news: News) -> None:
         """Let go of what the adapter confirmed gone, and of nothing else."""
@@ -237,8 +229,17 @@ def _change(connection: str, before: Status, view: GroupView) -> Change:
     )
 
 
+def _clock_set_back(before: GroupView | DestinationView | None, snapshot: Snapshot, interval_s: float) -> bool:
+    """Say whether what was read before lies in the future now: then nothing can be compared, and it is begun anew."""
+    return before is not None and before.read_at - snapshot.read_at > max(LATE_MOST_S, 3 * interval_s)
+
+
+def _age_drawn_anew(shown: GroupView | DestinationView, view: GroupView | DestinationView) -> bool:
+    return abs(view.read_at - shown.read_at) >= AGE_SHOWN_INTERVALS * view.interval_s * 0.95
+
+
 def _drawn_anew(shown: GroupView, view: GroupView) -> bool:
-    if view.read_at - shown.read_at >= AGE_SHOWN_INTERVALS * view.interval_s * 0.95:
+    if _age_drawn_anew(shown, view):
         return True
     if (shown.verdict, shown.flow, shown.interval_s) != (view.verdict, view.flow, view.interval_s):
         return True
@@ -246,6 +247,4 @@ def _drawn_anew(shown: GroupView, view: GroupView) -> bool:
 
 
 def _destination_drawn_anew(shown: DestinationView, view: DestinationView) -> bool:
-    if view.read_at - shown.read_at >= AGE_SHOWN_INTERVALS * view.interval_s * 0.95:
-        return True
-    return replace(shown, read_at=view.read_at) != view
+    return _age_drawn_anew(shown, view) or replace(shown, read_at=view.read_at) != view

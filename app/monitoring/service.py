@@ -116,9 +116,8 @@ class Monitor:
         self._tell_link(before, scene.link.view)
         news = await scene.apply(snapshot, interval_s)
         self._changes.extend(news.changes)
-        if self._scenes.get(connection) is scene:
-            self._feed.publish(news.keys)
-            self._feed.forget(news.gone)
+        self._feed.publish(news.keys)
+        self._feed.forget(news.gone)
 
     def measured(self, connection: str, answers: Mapping[str, Sequence[OldestUnread]]) -> None:
         """Note the times of oldest unread messages; they count from the next reading on."""
@@ -145,15 +144,6 @@ class Monitor:
         before = scene.link.view
         if scene.link.tick(self._clock()):
             self._tell_link(before, scene.link.view)
-
-    def forget(self, connection: str) -> None:
-        """Stop following a connection; nothing of it stays in memory."""
-        scene = self._scenes.pop(connection, None)
-        if scene is None:
-            return
-        scene.forget()
-        self._feed.publish((keys.CONNECTIONS, keys.GROUPS, keys.DESTINATIONS, keys.OVERVIEW))
-        self._feed.forget((*scene.all_keys(), keys.connection(connection)))
 
     def _chosen(self, connection: str | None) -> list[Scene]:
         if connection is None:

@@ -292,16 +292,30 @@ async def test_readings_reach_the_history() -> None:
     assert list(topic_kept.arrived)[-4:] == [10, 30, 50, 70]
 
 
-async def test_a_connection_that_is_forgotten_leaves_nothing() -> None:
+async def test_a_reading_of_a_connection_that_is_not_open_is_dropped() -> None:
     bench = Bench()
-    await bench.sweep(idle(), ends=100)
-    bench.monitor.forget(NAME)
-    bench.monitor.forget(NAME)
-    assert bench.monitor.connections() == ()
+    await bench.monitor.apply("elsewhere", snapshot(bench.now, [idle()]), interval_s=5.0)
     assert bench.monitor.groups() == ()
-    assert bench.monitor.destinations() == ()
-    await bench.monitor.apply(NAME, snapshot(bench.now + 5, [idle()]), interval_s=5.0)
-    assert bench.monitor.groups() == ()
+
+
+async def test_a_clock_that_is_set_back_freezes_nothing() -> None:
+    bench = Bench()
+    subscription = bench.watch(keys.group(NAME, "billing"), keys.destination(NAME, "orders"))
+    for step in range(8):
+        if step == 4:
+            await told(subscription)
+            bench.now -= 3600
+        await bench.sweep(group(positions([step * 10], [step * 10 + 5])), ends=step * 10 + 5)
+    view, destination = bench.monitor.group(NAME, "billing"), bench.monitor.destination(NAME, "orders")
+    assert view is not None
+    assert destination is not None
+    assert view.read_at == destination.read_at == pytest.approx(bench.now, abs=1)
+    assert (view.flow.rate_in, destination.rate_in) == pytest.approx((2, 4), rel=0.1)
+    assert await told(subscription) == subscription.keys
+    assert bench.monitor.connections()[0].groups_ok == 1
+    bench.now += 16
+    bench.monitor.tick(NAME)
+    assert bench.monitor.connections()[0].link is Link.STALE
 
 
 async def test_a_large_reading_is_taken_in_slices() -> None:
