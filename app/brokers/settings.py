@@ -1,14 +1,19 @@
 """What every connection has in its configuration, whatever its kind. The kinds' own settings extend it."""
 
+import base64
+import json
 import re
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Annotated
+from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from app.brokers.model import Kind
 
 CONNECTION_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+HIDDEN = "***"
 
 
 class Secret(SecretStr):
@@ -40,3 +45,22 @@ class ConnectionSettings(BaseModel):
     def shows(self, name: str) -> bool:
         """Say whether the include and exclude patterns let this destination or group be seen."""
         return any(fnmatchcase(name, p) for p in self.include) and not any(fnmatchcase(name, p) for p in self.exclude)
+
+    def hide(self, text: str) -> str:
+        """Return the far end's words without a secret of ours, as such or as protocols write it: some say back what they heard."""
+        for secret in self._secrets():
+            for written in _forms(secret, str(getattr(self, "user", "") or "")):
+                text = text.replace(written, HIDDEN)
+        return text
+
+    def _secrets(self) -> Iterator[str]:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, Secret) and value.get_secret_value():
+                yield value.get_secret_value()
+
+
+def _forms(secret: str, user: str) -> Iterator[str]:
+    yield from (secret, json.dumps(secret)[1:-1], quote(secret, safe=""))
+    for login in (f"{user}:{secret}", f"\0{user}\0{secret}", secret):
+        yield base64.b64encode(login.encode()).decode().rstrip("=")

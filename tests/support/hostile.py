@@ -5,7 +5,6 @@ Every payload that could run sets `window.pwned` or opens a dialog: a page on wh
 
 import contextlib
 import glob
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -20,6 +19,7 @@ from app.servers.rabbitmq import RabbitServer
 from app.servers.sqs import SqsServer
 from tests.support import nats, rabbitmq, sqs
 from tests.support.kafka import KafkaUnderTest, Oracle, Reading
+from tests.support.tables import connection
 
 NAMES: Mapping[str, str] = {
     "script": "<script>alert(1);window.pwned=1</script>",
@@ -78,14 +78,9 @@ def names(kind: str) -> list[str]:
     return [name for key, name in NAMES.items() if key not in held_back] + [*EXTRA.get(kind, {}).values()]
 
 
-def literal(texts: Sequence[str]) -> str:
-    """Write texts as an array of TOML."""
-    return json.dumps([*texts], ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def include(texts: Sequence[str]) -> str:
-    """Write the key by which a connection shows exactly these names: as patterns, and with nothing that reads as a variable."""
-    return f"include = {literal([glob.escape(text).replace('${', '$[{]') for text in texts])}"
+def exactly(texts: Sequence[str]) -> list[str]:
+    """Return the patterns by which a connection shows these names alone, with nothing in them that reads as a variable."""
+    return [glob.escape(text).replace("${", "$[{]") for text in texts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +111,8 @@ class HostileKafka:
             yield self
 
     def table(self) -> str:
-        return f"""
-            [[connections]]
-            name = "kafka"
-            kind = "kafka"
-            bootstrap = ["{self._server.bootstrap}"]
-            {include([TOPIC, *self._names])}
-        """
+        shown = exactly([TOPIC, *self._names])
+        return connection("kafka", "kafka", bootstrap=[self._server.bootstrap], include=shown)
 
     async def one_more(self) -> None:
         """Publish one message that every group has yet to read."""
@@ -164,17 +154,16 @@ class HostileRabbit:
 
     def table(self) -> str:
         address = self._server.address()
-        return f"""
-            [[connections]]
-            name = "rabbitmq"
-            kind = "rabbitmq"
-            host = "{address.host}"
-            port = {address.port}
-            vhosts = {literal([VHOST])}
-            user = "{address.user}"
-            password = "{address.password}"
-            management_url = "{address.management_url}"
-        """
+        return connection(
+            "rabbitmq",
+            "rabbitmq",
+            host=address.host,
+            port=address.port,
+            vhosts=[VHOST],
+            user=address.user,
+            password=address.password,
+            management_url=address.management_url,
+        )
 
     async def one_more(self) -> None:
         """Publish one message to every queue."""
@@ -210,15 +199,9 @@ class HostileNats:
             yield self
 
     def table(self) -> str:
-        return f"""
-            [[connections]]
-            name = "nats"
-            kind = "nats"
-            urls = ["{self._server.url}"]
-            user = "{self._server.user}"
-            password = "{self._server.password}"
-            {include([*self._streams, *(f"{stream}/{stream}" for stream in self._streams)])}
-        """
+        server = self._server
+        shown = exactly([*self._streams, *(f"{stream}/{stream}" for stream in self._streams)])
+        return connection("nats", "nats", urls=[server.url], user=server.user, password=server.password, include=shown)
 
     async def one_more(self) -> None:
         """Publish one message to every stream."""
@@ -249,18 +232,17 @@ class HostileSqs:
         self._client.close()
 
     def table(self) -> str:
-        return f"""
-            [[connections]]
-            name = "sqs"
-            kind = "sqs"
-            region = "{sqs.REGION}"
-            endpoint_url = "{self._server.endpoint}"
-            access_key_id = "{sqs.KEY_ID}"
-            secret_access_key = "{sqs.SECRET}"
-            queues = ["{self._name}"]
-            interval_s = 5
-            watched_interval_s = 5
-        """
+        return connection(
+            "sqs",
+            "sqs",
+            region=sqs.REGION,
+            endpoint_url=self._server.endpoint,
+            access_key_id=sqs.KEY_ID,
+            secret_access_key=sqs.SECRET,
+            queues=[self._name],
+            interval_s=5,
+            watched_interval_s=5,
+        )
 
     async def one_more(self) -> None:
         self._sent += 1

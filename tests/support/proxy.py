@@ -1,7 +1,10 @@
 """A TCP proxy between a client and a real server that can be slow, hang, or break every connection at once."""
 
 import asyncio
+import base64
 import contextlib
+import json
+import re
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Self
@@ -129,3 +132,41 @@ async def web_port() -> AsyncIterator[int]:
         yield int(server.sockets[0].getsockname()[1])
     finally:
         server.close()
+
+
+@contextlib.asynccontextmanager
+async def echo_port() -> AsyncIterator[int]:
+    """A port that refuses everybody with all that they said, logins spelt out: what a broker never should do.
+
+    To a web request it answers as an API that refuses; to whoever waits, it greets and refuses as NATS does.
+    """
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, TimeoutError):
+            try:
+                heard = await asyncio.wait_for(reader.read(PIECE_BYTES), 0.2)
+            except TimeoutError:
+                writer.write(
+                    b'INFO {"server_id":"x","version":"2.10.0","max_payload":1048576,"nonce":"abc","auth_required":true}\r\n'
+                )
+                heard = await asyncio.wait_for(reader.read(PIECE_BYTES), 2)
+                writer.write(b"-ERR 'Authorization Violation " + heard.split(b"\r\n")[0].replace(b"'", b" ") + b"'\r\n")
+            else:
+                text = json.dumps(_spelt_out(heard))
+                body = f'{{"error":"not_authorised","reason":{text},"message":{text},"__type":"InvalidClientTokenId"}}'.encode()
+                head = f"HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+                writer.write(head.encode() + body)
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        yield int(server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+
+
+def _spelt_out(heard: bytes) -> str:
+    text = heard.decode("utf-8", "replace")
+    given = re.search(r"(?i)authorization: basic (\S+)", text)
+    return (base64.b64decode(given[1]).decode() + " " if given else "") + text

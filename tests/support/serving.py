@@ -15,7 +15,14 @@ COMMAND = Path(sys.executable).with_name("signalbox")
 class Serving:
     """A running `signalbox serve`; may be stopped and started again: the same port, the same database."""
 
-    def __init__(self, folder: Path, connections: str, *, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        connections: str,
+        *,
+        environment: Mapping[str, str] | None = None,
+        verbose: bool = False,
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -25,7 +32,7 @@ class Serving:
         config.chmod(0o600)
         self.process = ServerProcess(
             name="signalbox",
-            argv=[str(COMMAND), "serve", "--config", str(config)],
+            argv=[str(COMMAND), *(["-v"] if verbose else []), "serve", "--config", str(config)],
             folder=folder,
             ready=self._ready,
             env=environment or {},
@@ -41,9 +48,9 @@ class Serving:
 
 
 @contextlib.asynccontextmanager
-async def serving(folder: Path, connections: str) -> AsyncIterator[Serving]:
+async def serving(folder: Path, connections: str, *, verbose: bool = False) -> AsyncIterator[Serving]:
     """Run `signalbox serve` with these `[[connections]]` tables until the block ends."""
-    served = Serving(folder, connections)
+    served = Serving(folder, connections, verbose=verbose)
     try:
         await served.process.start()
         yield served

@@ -69,7 +69,7 @@ def dialling(
             found = f"{place(url)} broke the connection off: {error}."
             return BrokerUnavailable(name, found, "It may be full or stopping; see its log.")
         case _:
-            return _said(name, place(url), str(error), expired_at)
+            return _said(name, place(url), settings.hide(str(error)), expired_at)
 
 
 def _tls(name: str, where: str, error: ssl.SSLError) -> BrokerError:

@@ -27,6 +27,7 @@ class WebApi:
     def __init__(self, settings: RabbitSettings, base: str, *, login: bool) -> None:
         self._connection = settings.name
         self._base = base
+        self._hide = settings.hide
         self._client = httpx.AsyncClient(
             auth=(settings.user, settings.password.get_secret_value()) if login else None,
             verify=settings.ssl_context() if base.startswith("https:") else True,
@@ -62,7 +63,7 @@ class WebApi:
         await self._client.aclose()
 
     def refused(self, path: str, status: int, body: bytes) -> BrokerError:
-        reason = body[:REASON_BYTES_MAX].decode(errors="replace")
+        reason = self._hide(body[:REASON_BYTES_MAX].decode(errors="replace"))
         return errors.from_status(self._connection, self._place(path), status, reason)
 
     def decode_error(self, path: str) -> WrongProtocol:
