@@ -56,6 +56,12 @@ def program(name: str, *, server: str, install: str) -> str:
     return found
 
 
+def _ends_with_us() -> list[str]:
+    """Return what makes the kernel end a server when Signalbox itself is killed; nothing where util-linux is not there."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL"] if setpriv else []
+
+
 @dataclass(eq=False)
 class ServerProcess:
     """One process: begun once, ended by its id. `start` may be called again after it ended (same folder, same ports)."""
@@ -89,7 +95,7 @@ class ServerProcess:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: ASYNC220 - returns at once; the demo and tests only
-                list(self.argv),
+                [*_ends_with_us(), *self.argv],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
