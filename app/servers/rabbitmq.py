@@ -239,13 +239,15 @@ class RabbitServer:
         return all([await port_open(port) for port in wanted]) and await self._signs_in(number)
 
     async def _signs_in(self, number: int) -> bool:
-        """Definitions are loaded after the listeners stand in some versions: ask until the administrator is there."""
+        """Version 4 accepts connections some time before it answers them, and the management API before its users are loaded."""
+        tls = self.options.tls
+        if not await _speaks_amqp(self.ports[number].amqp, None if tls is None else _context(tls)):
+            return False
         address = self.address(number)
-        if address.management_url is None:
-            return await _speaks_amqp(address.port) if self.options.tls is None else True
-        verify = _context(self.options.tls) if self.options.tls else True
+        if address.management_url is None or tls is not None:
+            return True
         try:
-            async with httpx.AsyncClient(auth=(self.user, self.password), verify=verify, timeout=1.0) as client:
+            async with httpx.AsyncClient(auth=(self.user, self.password), timeout=1.0, trust_env=False) as client:
                 return (await client.get(f"{address.management_url}/api/whoami")).status_code == 200
         except httpx.HTTPError:
             return False
@@ -316,16 +318,15 @@ def _context(tls: RabbitTls) -> ssl.SSLContext:
     return context
 
 
-async def _speaks_amqp(port: int) -> bool:
-    """Version 4 accepts connections some time before it answers them."""
+async def _speaks_amqp(port: int, context: ssl.SSLContext | None) -> bool:
     try:
         async with asyncio.timeout(1.0):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
             writer.write(b"AMQP\x00\x00\x09\x01")
             answered = await reader.read(1)
+            writer.transport.abort()
     except (OSError, TimeoutError):
         return False
-    writer.close()
     return answered == b"\x01"  # a method frame: Connection.Start
 
 

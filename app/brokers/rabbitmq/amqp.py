@@ -6,6 +6,7 @@ Publishing has its own: under an alarm the broker stops reading from a connectio
 import asyncio
 import contextlib
 import logging
+import ssl
 from collections.abc import AsyncIterator
 from enum import StrEnum
 
@@ -14,7 +15,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractQueue
 from aio_pika.connection import make_url
 from aiormq.exceptions import ConnectionInternalError
 
-from app.brokers.errors import DestinationMissing
+from app.brokers.errors import BrokerSilent, BrokerUnavailable, DestinationMissing, WrongProtocol
 from app.brokers.rabbitmq import errors
 from app.brokers.rabbitmq.settings import RabbitSettings
 from app.brokers.rabbitmq.wire import widen
@@ -84,12 +85,32 @@ class AmqpConnections:
         Raises:
             BrokerError: says which step failed.
         """
-        await close_channel(await self.channel(vhost, Purpose.CHECK, timeout_s=timeout_s))
+        try:
+            await close_channel(await self.channel(vhost, Purpose.CHECK, timeout_s=timeout_s))
+        except (BrokerUnavailable, WrongProtocol) as error:
+            if not self._settings.tls and not isinstance(error, BrokerSilent) and await self._speaks_tls():
+                raise WrongProtocol(
+                    self.name, f"{self.place} speaks TLS.", "Set tls = true, or use the other port."
+                ) from error
+            raise
 
     async def close(self) -> None:
         connections, self._open = list(self._open.values()), {}
         for connection in connections:
             await _close(connection)
+
+    async def _speaks_tls(self) -> bool:
+        """Say whether a TLS handshake succeeds: a TLS port hangs up on plain AMQP as a broker that is starting does."""
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE  # nothing is sent: only whether it answers is looked at
+        try:
+            async with asyncio.timeout(CLOSE_WAIT_S):
+                _, writer = await asyncio.open_connection(self._settings.host, self._settings.amqp_port, ssl=context)
+        except (OSError, TimeoutError):
+            return False
+        writer.transport.abort()
+        return True
 
     async def _connection(self, vhost: str, purpose: Purpose) -> AbstractConnection:
         key = (vhost, purpose)

@@ -1,5 +1,6 @@
 """httpx's, aio-pika's and TLS's errors, said as ours. The one place that looks at an error's text."""
 
+import asyncio
 import re
 import ssl
 from collections.abc import Iterator
@@ -22,7 +23,12 @@ from app.brokers.model import Why
 
 CUT_SHORT = re.compile(r"Read (\d{1,12}) bytes but (\d{1,12}) bytes expected")
 FRAME_MAX = 2**24  # what is said to be longer is another protocol's text
+ENDED = (ConnectionResetError, BrokenPipeError, asyncio.IncompleteReadError)
 TEXT_MAX = 300  # characters of what a broker said that are shown
+
+
+class HungUp(BrokerUnavailable):
+    """Something took the connection and ended it: a broker that is starting or dying, or another protocol's port."""
 
 
 def why(error: BrokerError) -> Why:
@@ -63,9 +69,11 @@ def from_amqp(connection: str, place: str, error: BaseException) -> BrokerError:
     if _is_other_protocol(error):
         return WrongProtocol(
             connection,
-            f"{place} does not speak plain AMQP 0-9-1.",
-            "If that port speaks TLS set tls = true; else check host and port.",
+            f"{place} does not speak AMQP 0-9-1.",
+            "Check host and port.",
         )
+    if any(isinstance(each, ENDED) for each in _chain(error)):
+        return HungUp(connection, f"{place} hung up.", "Check host and port; is the broker just starting?")
     return BrokerUnavailable(connection, f"{place} is not reachable: {_os_words(error)}.", "Check host and port.")
 
 
@@ -82,14 +90,14 @@ def _from_channel(connection: str, place: str, error: amqp.AMQPChannelError) -> 
 
 
 def _is_other_protocol(error: BaseException) -> bool:
-    """What hangs up at once may speak TLS; what seems to announce a frame of gigabytes speaks something else."""
+    """What seems to announce a frame of gigabytes speaks something else."""
     if isinstance(error, ConnectionFrameError | amqp.IncompatibleProtocolError | ValueError):
         return True
     cut = CUT_SHORT.search(str(error))
-    return cut is not None and (cut[1] == "0" or int(cut[2]) > FRAME_MAX)
+    return cut is not None and int(cut[2]) > FRAME_MAX
 
 
-def from_http(connection: str, place: str, error: httpx.HTTPError) -> BrokerError:
+def from_http(connection: str, place: str, error: httpx.HTTPError | OSError) -> BrokerError:
     """Translate what a request to an HTTP API raised. `place` is its address."""
     tls = _tls(connection, place, error)
     if tls is not None:

@@ -54,7 +54,7 @@ class WebApi:
                 return answer.status_code, await self._body(answer, path)
         except TimeoutError:
             raise errors.silent(self._connection, self._place(path), limit_s) from None
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, OSError) as error:  # a refused certificate comes as a bare SSLError
             raise errors.from_http(self._connection, self._place(path), error) from error
         except RuntimeError as error:  # httpx: the client was closed meanwhile
             raise BrokerError(self._connection, "the connection is closed.", "Connect again.") from error

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from app.brokers.errors import (
     BrokerError,
+    BrokerSilent,
     BrokerUnavailable,
     CertificateRefused,
     DestinationMissing,
@@ -15,6 +16,7 @@ from app.brokers.errors import (
 )
 from app.brokers.rabbitmq.amqp import AmqpConnections
 from app.brokers.rabbitmq.asking import Asker
+from app.brokers.rabbitmq.errors import HungUp
 from app.brokers.rabbitmq.management import json_of, path_part
 from app.brokers.rabbitmq.settings import RabbitSettings
 
@@ -33,11 +35,13 @@ async def sign_in(settings: RabbitSettings, amqp: AmqpConnections, asker: Asker,
     Raises:
         BrokerError: a fault of the configuration, or too little answers to show anything.
     """
-    by_amqp, by_http = await asyncio.gather(
-        _error_of(_any_vhost(settings, amqp, asker, timeout_s)),
-        _error_of(json_of(asker.api, "/api/whoami", limit_s=timeout_s)),
-    )
-    if by_amqp is not None and (by_http is not None or not isinstance(by_amqp, BrokerUnavailable)):
+    async with asyncio.TaskGroup() as group:
+        amqp_task = group.create_task(_error_of(_any_vhost(settings, amqp, asker, timeout_s)))
+        http_task = group.create_task(_error_of(_management(settings, asker, timeout_s)))
+    by_amqp, by_http = amqp_task.result(), http_task.result()
+    if isinstance(by_http, CertificateRefused) and isinstance(by_amqp, BrokerUnavailable):
+        raise by_http  # by AMQP a refused certificate may look like a reset
+    if by_amqp is not None and (by_http is not None or not _is_closed_off(by_amqp)):
         raise by_amqp
     if by_http is not None and not _can_do_without(settings, by_http):
         raise by_http
@@ -45,6 +49,15 @@ async def sign_in(settings: RabbitSettings, amqp: AmqpConnections, asker: Asker,
         amqp=f"AMQP: {by_amqp.found} Nothing can be published or consumed." if by_amqp else "",
         management=f"the management API: {by_http.found} {_what_is_left(settings)}" if by_http else "",
     )
+
+
+async def _management(settings: RabbitSettings, asker: Asker, timeout_s: float) -> None:
+    try:
+        await json_of(asker.api, "/api/whoami", limit_s=timeout_s)
+    except DestinationMissing as error:  # another of the broker's ports
+        raise WrongProtocol(
+            settings.name, f"{settings.management} is not RabbitMQ's management API.", "Check management_url."
+        ) from error
 
 
 async def _any_vhost(settings: RabbitSettings, amqp: AmqpConnections, asker: Asker, timeout_s: float) -> None:
@@ -68,6 +81,11 @@ async def _missing(asker: Asker, vhost: str, timeout_s: float) -> bool:
     except BrokerError as error:
         return isinstance(error, DestinationMissing)
     return False
+
+
+def _is_closed_off(error: BrokerError) -> bool:
+    """By a firewall, or the node is down: the figures can be read all the same. What takes the connection is a wrong port."""
+    return isinstance(error, BrokerUnavailable) and not isinstance(error, HungUp | BrokerSilent)
 
 
 def _can_do_without(settings: RabbitSettings, error: BrokerError) -> bool:
