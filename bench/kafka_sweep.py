@@ -193,7 +193,7 @@ def tool(server: KafkaServer) -> str:
 async def main(topics: int, partitions: int, groups: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = {"offsets.topic.num.partitions": "50"}
-        server = KafkaServer(Path(folder), KafkaOptions(settings=settings))
+        server = KafkaServer(Path(folder), KafkaOptions(settings=settings, heap_mib=2048))
         await server.start()
         try:
             await asyncio.to_thread(fill, server.bootstrap, topics, partitions, groups)

@@ -20,7 +20,6 @@ OLD = "3.9.1"
 OLDEST = "2.8.2"  # with ZooKeeper
 ADDRESS = "SIGNALBOX_KAFKA_BOOTSTRAP"
 JVM = (
-    "-Xmx512m",
     "-XX:TieredStopAtLevel=1",
     "-XX:+UseSerialGC",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
@@ -48,6 +47,7 @@ class KafkaOptions:
     )  # name -> password: adds SASL, and with tls SASL_SSL
     authorizer: bool = False  # StandardAuthorizer; the plaintext listener stays all-powerful
     proxied_port: int | None = None  # adds the plaintext listener PROXIED, which clients are told to find at this port
+    heap_mib: int = 512  # 10,000 partitions on one node want more: it would collect garbage at each answer
     settings: Mapping[str, str] = field(default_factory=dict)  # further broker properties
 
 
@@ -148,7 +148,8 @@ class KafkaServer:
         return self._process(f"kafka{number + 1}", folder, "kafka.Kafka", file, self._ports[number]["PLAINTEXT"])
 
     def _process(self, name: str, folder: Path, main: str, file: Path, port: int) -> ServerProcess:
-        argv = [java("Apache Kafka"), *JVM, "-cp", class_path(self.jars), main, str(file)]
+        heap = f"-Xmx{self.options.heap_mib}m"
+        argv = [java("Apache Kafka"), heap, *JVM, "-cp", class_path(self.jars), main, str(file)]
         return ServerProcess(name=name, argv=argv, folder=folder, ready=lambda: port_open(port))
 
     def _format(self, file: Path, cluster: str) -> None:
