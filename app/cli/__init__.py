@@ -62,6 +62,7 @@ def main(*, verbose: bool) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of itself at each look at the schema
 
 
 config_option = click.option(

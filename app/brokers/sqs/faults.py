@@ -54,6 +54,7 @@ _CHAIN = (
 )
 _SIGN_IN = "Sign in again: aws sso login --profile, then the profile's name."
 _ADDRESS = "Check region and endpoint_url, and the network from here."
+_SCHEME = "Check whether endpoint_url is http:// or https://, and the network from here."
 _REGION = "Set region in the connection, such as eu-central-1."
 _CLASSES: tuple[tuple[tuple[type[Exception], ...], type[BrokerError], str, str], ...] = (
     (
@@ -68,6 +69,7 @@ _CLASSES: tuple[tuple[tuple[type[Exception], ...], type[BrokerError], str, str],
     ((theirs.CredentialRetrievalError, theirs.MetadataRetrievalError), LoginRefused, "", _CHAIN),
     ((theirs.ReadTimeoutError, theirs.ConnectTimeoutError), BrokerSilent, "no answer in time: ", _ADDRESS),
     ((theirs.ProxyConnectionError,), BrokerUnavailable, "", "Check HTTPS_PROXY."),
+    ((theirs.ConnectionClosedError,), BrokerUnavailable, "", _SCHEME),
     ((theirs.ConnectionError, theirs.HTTPClientError), BrokerUnavailable, "", _ADDRESS),
     ((ResponseParserError,), WrongProtocol, "what answers there is not SQS: ", "Check endpoint_url."),
     ((theirs.ParamValidationError,), BrokerError, "the client refused what it was to send: ", ""),
@@ -111,7 +113,9 @@ def _tls(connection: str, text: str) -> BrokerError:
 
 
 def _bounded(text: str, hide: Callable[[str], str]) -> str:
-    """One printable line. SQS names the user, the action and the queue in it: worth showing."""
+    """One printable sentence. SQS names the user, the action and the queue in it: worth showing."""
     line = hide(" ".join(text.split()))
     line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line[: TEXT_MAX + 1])
-    return line if len(line) <= TEXT_MAX else line[:TEXT_MAX] + "…"
+    if len(line) > TEXT_MAX:
+        return line[:TEXT_MAX] + "…"
+    return line if line.endswith((".", "!", "?")) else f"{line}."

@@ -57,7 +57,7 @@ def connection_sentence(view: ConnectionView, now: float) -> Spans:
         case Link.CONNECTING:
             return said("Connecting: it has not answered yet.")
         case Link.DOWN:
-            return said("Down for ", strong(figures.duration(now - view.since), view.link), ". ", Span(view.error))
+            return said("Down for ", strong(figures.duration(now - view.since), view.link), ": ", Span(view.error))
         case Link.STALE:
             seen = figures.clock(view.answered_at, now)
             old = figures.duration(now - view.answered_at) if view.answered_at is not None else "unknown"

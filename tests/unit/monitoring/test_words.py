@@ -191,7 +191,7 @@ class TestConnections:
             groups=8,
         )
         assert text(words.connection_sentence(down, T0)) == (
-            "Down for 1 min. Connection refused by rabbit-legacy-1:5672."
+            "Down for 1 min: Connection refused by rabbit-legacy-1:5672."
         )
         assert text(words.connection_reason(down, T0)) == (
             "304 attempts so far. The next is in 4 s. Start it. How its 8 groups do is unknown."
