@@ -5,6 +5,7 @@ import base64
 import contextlib
 import json
 import re
+import ssl
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Self
@@ -170,3 +171,17 @@ def _spelt_out(heard: bytes) -> str:
     text = heard.decode("utf-8", "replace")
     given = re.search(r"(?i)authorization: basic (\S+)", text)
     return (base64.b64decode(given[1]).decode() + " " if given else "") + text
+
+
+@contextlib.asynccontextmanager
+async def tls_port(context: ssl.SSLContext) -> AsyncIterator[int]:
+    """A port that speaks TLS with this certificate, and then ends every connection."""
+
+    async def end(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(end, "127.0.0.1", 0, ssl=context)
+    try:
+        yield int(server.sockets[0].getsockname()[1])
+    finally:
+        server.close()

@@ -60,13 +60,15 @@ def register(registry: Registry, monitor: Monitor) -> None:
         registry.add(
             Fragment(name=name, key_prefix=keys.OVERVIEW, template=template, context=_everything(monitor, draw))
         )
-    _add(registry, monitor, "connection", OF_CONNECTION, lambda parts: monitor.connection(*parts))
-    _add(registry, monitor, "group", OF_GROUP, lambda parts: monitor.group(*parts))
-    _add(registry, monitor, "destination", OF_DESTINATION, lambda parts: monitor.destination(*parts))
+    _add(registry, monitor, "connection", OF_CONNECTION, _named_by(1, monitor.connection))
+    _add(registry, monitor, "group", OF_GROUP, _named_by(2, monitor.group))
+    _add(registry, monitor, "destination", OF_DESTINATION, _named_by(2, monitor.destination))
     for key in (keys.GROUPS, keys.DESTINATIONS, keys.CONNECTIONS):
         registry.add_list(key)
 
     async def points(parts: Parts, since: float | None) -> Points:
+        if len(parts) != 2:
+            return Points(at=[], lag=[], rate_in=[], rate_out=[], step_s=0.0)
         connection, name = parts
         return await monitor.points(connection, name, POINTS_WINDOW_S, since=since)
 
@@ -87,6 +89,11 @@ def _add(
     for name, (template, draw) in fragments.items():
         context = _of_one(monitor, find, draw)
         registry.add(Fragment(name=name, key_prefix=prefix, template=template, context=context))
+
+
+def _named_by(count: int, find: Callable[..., View | None]) -> Callable[[Parts], View | None]:
+    """Find what so many parts of a key name. A page may send a key of any other length: that names nothing."""
+    return lambda parts: find(*parts) if len(parts) == count else None
 
 
 def _of_one(

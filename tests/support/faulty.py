@@ -1,0 +1,135 @@
+"""A configuration in which every connection is wrong in its own way, beside one that is right."""
+
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.servers.nats import NatsOptions, NatsServer, nats_server
+from app.servers.process import free_port
+from app.servers.rabbitmq import RabbitServer
+from app.servers.sqs import SqsServer
+from tests.support import sqs
+from tests.support.certificates import Certificates, issue
+from tests.support.kafka import KafkaUnderTest
+from tests.support.proxy import Proxy, silent_port, tls_port, web_port
+from tests.support.tables import Value, connection
+
+HEALTHY = "nats-healthy"
+ANSWERS_AFTER_S = 30.0
+WRONG = "not-the-password"
+
+
+@dataclass(frozen=True, slots=True)
+class Brokers:
+    """The real ones."""
+
+    kafka: KafkaUnderTest
+    rabbitmq: RabbitServer
+    nats: NatsServer
+    sqs: SqsServer
+
+
+@dataclass(slots=True)
+class Faulty:
+    """The tables, by name, of connections to the wrong places."""
+
+    brokers: Brokers
+    tables: dict[str, str]
+
+    def add(self, kind: str, fault: str, **keys: Value | None) -> None:
+        name = f"{kind}-{fault}"
+        self.tables[name] = connection(name, kind, **{"timeout_s": 2, **keys})
+
+    def at(self, kind: str, fault: str, port: int, *, tls: Path | None = None, web: int | None = None) -> None:
+        """Add a connection of a kind to a port; with `tls`, the file of an authority, it expects TLS there."""
+        match kind:
+            case "kafka":
+                self.add(kind, fault, bootstrap=[f"127.0.0.1:{port}"], ca_file=tls)
+            case "nats":
+                self.add(kind, fault, urls=[f"nats://127.0.0.1:{port}"], ca_file=tls)
+            case "rabbitmq":
+                base = f"http{'s' if tls else ''}://127.0.0.1:{web or port}"
+                keys: dict[str, Value | None] = {"tls": tls is not None, "ca_file": tls, "management_url": base}
+                self.add(kind, fault, host="127.0.0.1", port=port, **keys)
+            case _:
+                base = f"http{'s' if tls else ''}://127.0.0.1:{port}"
+                login = {"access_key_id": sqs.KEY_ID, "secret_access_key": sqs.SECRET}
+                self.add("sqs", fault, region=sqs.REGION, endpoint_url=base, ca_file=tls, interval_s=5, **login)
+
+    def logins(self) -> None:
+        """Add connections whose password is wrong. ElasticMQ checks none."""
+        kafka, rabbitmq, nats = self.brokers.kafka.server, self.brokers.rabbitmq.address(), self.brokers.nats
+        who = {"user": "alice", "password": WRONG}
+        self.add("kafka", "login", bootstrap=[kafka.address("SASL")], sasl_mechanism="SCRAM-SHA-256", **who)
+        web = rabbitmq.management_url
+        self.add("rabbitmq", "login", host=rabbitmq.host, port=rabbitmq.port, management_url=web, **who)
+        self.add("nats", "login", urls=[nats.url], **who)
+
+    def healthy(self) -> None:
+        nats = self.brokers.nats
+        self.tables[HEALTHY] = connection(HEALTHY, "nats", urls=[nats.url], user=nats.user, password=nats.password)
+
+
+@contextlib.asynccontextmanager
+async def faulty(brokers: Brokers, folder: Path) -> AsyncIterator[Faulty]:
+    """Set the traps; they stand until the block ends."""
+    made, certificates = Faulty(brokers, {}), issue(folder / "certificates")
+    async with AsyncExitStack() as stack:
+        silent = await stack.enter_async_context(silent_port())
+        web = await stack.enter_async_context(web_port())
+        for kind in ("kafka", "rabbitmq", "nats", "sqs"):
+            made.at(kind, "closed", free_port())
+            made.at(kind, "silent", silent)
+            made.at(kind, "web", web)
+        await _tls(made, certificates, folder, stack)
+        await _slow(made, stack)
+        made.logins()
+        made.healthy()
+        yield made
+
+
+async def _tls(made: Faulty, certificates: Certificates, folder: Path, stack: AsyncExitStack) -> None:
+    """Add plain clients to ports that speak TLS, and the reverse."""
+    brokers, ca = made.brokers, certificates.ca_file
+    identity = certificates.server
+    tls = f'tls {{ cert_file: "{identity.cert_file}", key_file: "{identity.key_file}" }}'
+    secured = await stack.enter_async_context(nats_server(NatsOptions(config=tls), folder=folder / "nats-tls"))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(identity.cert_file, identity.key_file)
+    speaks_tls = await stack.enter_async_context(tls_port(context))
+    made.at("kafka", "plain-to-tls", brokers.kafka.server.port("SSL"))
+    made.at("rabbitmq", "plain-to-tls", speaks_tls)
+    made.at("nats", "plain-to-tls", secured.port)
+    made.at("sqs", "plain-to-tls", speaks_tls)
+    made.at("nats", "foreign-ca", secured.port, tls=certificates.foreign_ca_file)
+    made.at("kafka", "tls-to-plain", brokers.kafka.server.port("PLAINTEXT"), tls=ca)
+    rabbit = brokers.rabbitmq.address()
+    made.at("rabbitmq", "tls-to-plain", rabbit.port, tls=ca, web=_port_of(rabbit.management_url))
+    made.at("nats", "tls-to-plain", brokers.nats.port, tls=ca)
+    made.at("sqs", "tls-to-plain", _port_of(brokers.sqs.endpoint), tls=ca)
+
+
+async def _slow(made: Faulty, stack: AsyncExitStack) -> None:
+    """Add a proxy before each real broker that holds every answer for half a minute."""
+    rabbit = made.brokers.rabbitmq.address()
+    behind = {
+        "nats": made.brokers.nats.port,
+        "sqs": _port_of(made.brokers.sqs.endpoint),
+        "kafka": made.brokers.kafka.server.port("PLAINTEXT"),
+        "rabbitmq": rabbit.port,
+        "web": _port_of(rabbit.management_url),
+    }
+    proxies = {name: await stack.enter_async_context(Proxy(port)) for name, port in behind.items()}
+    for proxy in proxies.values():
+        proxy.delay_s = ANSWERS_AFTER_S
+    for kind in ("nats", "sqs", "kafka"):
+        made.at(kind, "slow", proxies[kind].port)
+    made.at("rabbitmq", "slow", proxies["rabbitmq"].port, web=proxies["web"].port)
+
+
+def _port_of(address: str | None) -> int:
+    assert address is not None
+    return int(address.rstrip("/").rpartition(":")[2])
