@@ -75,7 +75,7 @@ class Archive:
             StorageError: nothing was changed in memory.
         """
         hour = self.now_ms() // HOUR_MS
-        raw = await self._read_journal()
+        raw, last = await self._read_journal()
         subjects = await self._store.groups_since(30, hour - 1)
         subjects.update(await self._store.subjects(raw.keys() - subjects.keys()))
         halves: dict[int, Samples] = defaultdict(Samples)
@@ -83,6 +83,7 @@ class Archive:
             if packed.resolution == 30:
                 halves[packed.series].extend(self._unpacked(packed))
             await _breathe(count)
+        self._journal_last = last
         for count, (number, subject) in enumerate(subjects.items()):
             self._tracks[subject] = _continued(number, halves[number], raw[number], self._tracks.get(subject))
             await _breathe(count)
@@ -219,19 +220,20 @@ class Archive:
                 track.fresh = min(len(track.raw), track.fresh + fresh)
                 track.sealed_to = min(track.sealed_to, sealed_to)
 
-    async def _read_journal(self) -> dict[int, Samples]:
+    async def _read_journal(self) -> tuple[dict[int, Samples], int]:
+        """Return what the journal holds of each series, and the id of its last row."""
         found: dict[int, Samples] = defaultdict(Samples)
-        while rows := await self._store.journal(self._journal_last):
-            for number, data in rows:
-                self._journal_last = number
+        last = 0
+        while rows := await self._store.journal(last):
+            for last, data in rows:
                 try:
                     for series, run in unpack_journal(data):
                         found[series].cut(run.at[0])
                         found[series].extend(run)
                 except Unreadable as error:
-                    self._note_unreadable((0, 0, number), str(error))
+                    self._note_unreadable((0, 0, last), str(error))
                 await asyncio.sleep(0)
-        return found
+        return found, last
 
     def _unpacked(self, hour: Hour) -> Samples:
         try:

@@ -207,7 +207,6 @@ class Scene:
                 continue
             self._ok -= tracked.view is not None and tracked.view.verdict.status is Status.OK
             self._shown.pop(name, None)
-            self._series.forget(self._name, name)
             news.gone.append(keys.group(self._name, name))
             news.keys |= {keys.GROUPS, keys.group(self._name, name)}
         for name in snapshot.gone_destinations:
@@ -215,9 +214,11 @@ class Scene:
             self._destinations_shown.pop(name, None)
             if self._destinations.pop(name, None) is None:
                 continue
-            self._series.forget(self._name, destination_key(name))
             news.gone.append(keys.destination(self._name, name))
             news.keys |= {keys.DESTINATIONS, keys.destination(self._name, name)}
+        if news.gone:
+            gone = {*snapshot.gone_groups, *map(destination_key, snapshot.gone_destinations)}
+            self._series.forget(self._name, gone)
 
 
 def _change(connection: str, before: Status, view: GroupView) -> Change:

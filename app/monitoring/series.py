@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 from bisect import bisect_right
+from collections.abc import Collection
 
 from app.brokers.model import UNKNOWN
 from app.kernel.clock import Clock
@@ -156,10 +157,10 @@ class Series:
         drawn = points(fold.rows, step)
         return drawn if since is None else _after(drawn, since)
 
-    def forget(self, connection: str, group: str) -> None:
-        """Let a group that is gone leave memory, with its partitions; what is on disk ages out."""
+    def forget(self, connection: str, groups: Collection[str]) -> None:
+        """Let groups that are gone leave memory, with their partitions; what is on disk ages out."""
         for subject, track in self._tracks.items():
-            if subject.connection == connection and subject.group == group:
+            if subject.connection == connection and subject.group in groups:
                 track.leaving = True
 
     async def restored(self, timeout_s: float) -> bool:

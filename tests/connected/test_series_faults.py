@@ -95,6 +95,35 @@ async def test_a_lock_held_by_another_delays_and_loses_nothing(
     await database.close()
 
 
+async def test_a_start_that_the_database_interrupts_loses_nothing_of_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(settings(f"sqlite+aiosqlite:///{tmp_path}/a.db"))
+    await database.upgrade()
+    time = Time()
+    series = Series(database, time, BUDGET)
+    await series.start()
+    await until(lambda: series.usage().saved_at is not None)
+    feed(series, time, 300)
+    await series.stop()  # all of it is in the journal, nothing is packed yet
+
+    read, refusals = HistoryStore.groups_since, [StorageError("a.db", "is away.", "Wait.")]
+
+    async def interrupted(store: HistoryStore, resolution: int, hour: int) -> dict[int, Subject]:
+        if refusals:
+            raise refusals.pop()
+        return await read(store, resolution, hour)
+
+    monkeypatch.setattr(HistoryStore, "groups_since", interrupted)
+    again = Series(database, time, BUDGET, flush_s=0.02)
+    await again.start()
+    assert await again.restored(10)
+    assert refusals == []
+    assert len(known(await again.points("prod", "payments", 900))) == 60
+    await again.stop()
+    await database.close()
+
+
 async def test_a_database_that_goes_away_and_comes_back_has_all_of_it(caplog: pytest.LogCaptureFixture) -> None:
     async with postgres_server({"fsync": "off"}) as server:
         database = Database(settings(server.url))

@@ -252,7 +252,7 @@ async def test_a_group_that_is_gone_leaves_memory_and_keeps_its_past(begin: Begi
     series = await begin()
     feed(series, time, 600)
     feed(series, time, 600, name="orders")
-    series.forget("prod", "payments")
+    series.forget("prod", {"payments"})
     await until(lambda: series.usage().series == 1)
     assert series.spark("prod", "payments").at == []
     assert len(known(await series.points("prod", "payments", 3600))) == 120
