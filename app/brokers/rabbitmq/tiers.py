@@ -11,6 +11,8 @@ from app.kernel.service import Loop
 
 PACE_S = 5.0  # how often a sweep comes: what costs little is asked with each
 
+SPACING_MOST_S = 300.0
+
 
 class Tier:
     """A question with the time, duration and error of its last answer. `ask` bounds itself and returns how many rows came."""
@@ -31,6 +33,7 @@ class Tier:
         self._ask = ask
         self._spacing_s = spacing_s
         self._clock = clock
+        self._cost_s = 0.0
         self._rows: int | None = None
         self._hurry = False
         self._over = asyncio.Event()
@@ -39,8 +42,8 @@ class Tier:
 
     @property
     def spacing_s(self) -> float:
-        """The least time from one question to the next, by what the last one cost."""
-        return self._spacing_s(self.took_s)
+        """The least time from one question to the next, by what the last answer cost; one that never came cost nothing."""
+        return min(self._spacing_s(self._cost_s), SPACING_MOST_S)
 
     @property
     def answered(self) -> bool:
@@ -98,6 +101,7 @@ class Tier:
             self.error = error
         else:
             self.error, self.answered_at = None, self._clock()
+            self._cost_s = time.monotonic() - started
         finally:
             self.took_s = time.monotonic() - started
             self._over.set()
