@@ -14,6 +14,8 @@ from app.brokers.model import Kind
 
 CONNECTION_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 HIDDEN = "***"
+NAME_BYTES_MAX = 1000
+"""Longer names are left out and counted: a group of Kafka may have 32 KB of name, and a page of such would be megabytes."""
 
 
 class Secret(SecretStr):
@@ -43,7 +45,9 @@ class ConnectionSettings(BaseModel):
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0  # to connect, and for one answer
 
     def shows(self, name: str) -> bool:
-        """Say whether the include and exclude patterns let this destination or group be seen."""
+        """Say whether this destination or group is shown: the patterns let it through and its name is not too long."""
+        if len(name) > NAME_BYTES_MAX or len(name.encode("utf-8", "surrogatepass")) > NAME_BYTES_MAX:
+            return False
         return any(fnmatchcase(name, p) for p in self.include) and not any(fnmatchcase(name, p) for p in self.exclude)
 
     def hide(self, text: str) -> str:

@@ -6,6 +6,7 @@ const TOLD_AFTER_MS = 1500; // a short break is not worth a notice
 
 export function connect({ receive, tell, greeted }) {
   let socket = null;
+  let live = false;
   let pause = FIRST_MS;
   let silent = 0;
   let notice = 0;
@@ -24,20 +25,25 @@ export function connect({ receive, tell, greeted }) {
     const message = JSON.parse(event.data);
     clearTimeout(silent);
     silent = setTimeout(() => socket.close(), SILENT_MS);
-    if (message.build) {
-      pause = FIRST_MS;
-      clearTimeout(notice);
-      notice = 0;
-      since = "";
-      tell({ live: true });
-      greeted();
-    }
+    if (message.build) greeted();
+    else if (!live) served();
     receive(message);
+  }
+
+  // Only what follows the greeting says that this page is served: one that is refused asks ever more seldom.
+  function served() {
+    live = true;
+    pause = FIRST_MS;
+    clearTimeout(notice);
+    notice = 0;
+    since = "";
+    tell({ live: true });
   }
 
   function lost(event) {
     clearTimeout(silent);
     socket = null;
+    live = false;
     since ||= new Date().toISOString().slice(11, 19) + " UTC";
     if (document.hidden) return;
     const wait = pause * (0.5 + Math.random());

@@ -1,9 +1,11 @@
 """Names that try to be markup, script or layout stand in four real brokers: every page shows them and none does what they say."""
 
 import re
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import httpx
@@ -16,7 +18,7 @@ from app.servers.rabbitmq import RabbitServer
 from app.servers.sqs import SqsServer
 from app.web import markup, urls
 from tests.browser.conftest import Watched
-from tests.support.hostile import NAMES, Expected, HostileKafka, HostileNats, HostileRabbit, HostileSqs
+from tests.support.hostile import NAMES, TOO_LONG, Expected, HostileKafka, HostileNats, HostileRabbit, HostileSqs
 from tests.support.kafka import KafkaUnderTest
 from tests.support.serving import serving
 from tests.support.waiting import eventually
@@ -175,6 +177,33 @@ async def test_the_palette_finds_any_name_and_opens_it(site: Site, watched: Watc
     await found.click()
     await expect(page.locator(".verdict__name b bdi")).to_have_text(_exactly(_shown(name)))
     assert dialogs == []
+
+
+async def test_a_name_of_thirty_thousand_characters_is_left_out_and_counted(site: Site) -> None:
+    async with httpx.AsyncClient(base_url=site.url) as client:
+        assert TOO_LONG not in (await client.get(urls.api("groups", connection="kafka", limit=500))).text
+        assert (await client.get(urls.api("connections", "kafka"))).json()["hidden"] > 0
+
+
+async def test_a_page_that_is_refused_says_so_and_asks_ever_more_seldom(site: Site, watched: Watched) -> None:
+    page = watched.page
+    opened: list[float] = []
+    await page.goto(f"{site.url}/groups")
+    await expect(page.locator("#live")).to_have_text("live", timeout=SOON_MS)
+    page.on("websocket", lambda _: opened.append(time.monotonic()))
+    await page.evaluate("""() => {
+        document.querySelector('[data-live]').dataset.fragment = 'nothing';
+        document.dispatchEvent(new CustomEvent('htmx:after:swap'));
+    }""")
+    await expect(page.get_by_text("it was refused: nothing can be watched as")).to_be_visible(timeout=SOON_MS)
+
+    async def four_times() -> None:
+        assert len(opened) >= 4
+
+    await eventually(four_times, within_s=SOON_MS / 1000)
+    pauses = [after - before for before, after in pairwise(opened)]
+    assert pauses[2] > 1.0, pauses  # the third is 4 s and jitter; without backoff each is half a second
+    await expect(page.locator("#live")).to_have_text("not live")
 
 
 async def test_what_these_tests_look_for_is_found_when_it_happens(site: Site, watched: Watched) -> None:

@@ -28,7 +28,7 @@ from tests.support.tables import connection
 from tests.support.visits import addresses
 from tests.support.waiting import eventually
 
-WATCHED_S = 40.0
+WATCHED_S = 25.0
 PAGE_S_MAX = 1.0  # a page that waited for a broker would take its time limit, 2 s, or longer
 GROWTH_BYTES_MAX = 6 * 1024 * 1024
 TAG = re.compile(r"<[^>]+>")

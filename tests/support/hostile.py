@@ -68,6 +68,7 @@ STREAMS = {
     "longest": "s" * 120,
 }
 VHOST = '<img src=x onerror="window.pwned=1">/%'
+TOO_LONG = "<b>" * 10_000  # Kafka lets a group have it; no page could bear fifty of them
 TOPIC = "hostile-names"
 PUBLISHED = 60  # a group of Kafka has read its own number of them: every lag is another, none is zero
 
@@ -104,14 +105,14 @@ class HostileKafka:
     async def there(self) -> AsyncIterator["HostileKafka"]:
         await self._oracle.create(TOPIC)
         await self._oracle.produce(TOPIC, 0, PUBLISHED)
-        for settled, group in enumerate(self._names):
+        for settled, group in enumerate([*self._names, TOO_LONG]):
             await self._oracle.commit(group, {(TOPIC, 0): settled})
         reading = Reading(self._server.bootstrap, NAMES["quotes"], client_id=NAMES["image"])
         async with reading.subscribe(TOPIC):
             yield self
 
     def table(self) -> str:
-        shown = exactly([TOPIC, *self._names])
+        shown = exactly([TOPIC, *self._names, TOO_LONG])
         return connection("kafka", "kafka", bootstrap=[self._server.bootstrap], include=shown)
 
     async def one_more(self) -> None:
