@@ -10,11 +10,12 @@ from typing import TypeVar
 
 from aiokafka.errors import KafkaConnectionError
 
-from app.brokers.errors import BrokerError, BrokerSilent, BrokerUnavailable, CertificateRefused
+from app.brokers.errors import BrokerError, BrokerSilent, BrokerUnavailable
 from app.brokers.kafka.errors import CLIENT_ERRORS, translate
 from app.brokers.kafka.protocol.frames import Api, Connection, Question, Unsupported
 from app.brokers.kafka.protocol.metadata import BrokerAddress, Metadata, ask_metadata
 from app.brokers.kafka.settings import KafkaSettings, split_address
+from app.brokers.tls import tls_context
 
 T = TypeVar("T")
 
@@ -228,24 +229,9 @@ class Nodes:
         Raises:
             CertificateRefused: a file is missing or no PEM.
         """
-        return await asyncio.to_thread(_context, self._settings) if self._settings.uses_tls else None
+        return await asyncio.to_thread(tls_context, self._settings) if self._settings.uses_tls else None
 
     async def close(self) -> None:
         links, self._links = list(self._links.values()), {}
         for link in links:
             await link.close()
-
-
-def _context(settings: KafkaSettings) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=settings.ca_file)
-        if settings.cert_file and settings.key_file:
-            context.load_cert_chain(settings.cert_file, settings.key_file)
-    except OSError as error:  # ssl.SSLError is one
-        files = ", ".join(str(f) for f in (settings.ca_file, settings.cert_file, settings.key_file) if f)
-        found = f"the TLS files cannot be used ({files}): {error.strerror or error}."
-        raise CertificateRefused(settings.name, found, "Each must be a readable PEM file.") from error
-    if settings.insecure_skip_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

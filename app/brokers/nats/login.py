@@ -7,15 +7,15 @@ import base64
 import binascii
 import json
 import re
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import nkeys
 
-from app.brokers.errors import CertificateRefused, LoginRefused
+from app.brokers.errors import LoginRefused
 from app.brokers.nats.settings import NatsSettings
+from app.brokers.tls import tls_context
 
 CREDENTIALS_BYTES_MAX = 64 * 1024
 _JWT = re.compile(r"-+BEGIN NATS USER JWT-+\s+([\w.=-]+)\s+-+END NATS USER JWT-+")
@@ -49,7 +49,8 @@ def read_login(settings: NatsSettings) -> Login:
         options = {"nkeys_seed_str": _seed(settings, _text(settings, "nkey_seed_file"), "nkey_seed_file")}
     elif settings.credentials_file is not None:
         options, expires_at = _credentials(settings)
-    return Login(options=options | _tls(settings), expires_at=expires_at)
+    options |= {"tls": tls_context(settings), "tls_handshake_first": settings.tls_first}
+    return Login(options=options, expires_at=expires_at)
 
 
 def _text(settings: NatsSettings, key: str) -> str:
@@ -107,25 +108,3 @@ def _expiry(jwt: str) -> float | None:
         return None
     expires = claims.get("exp") if isinstance(claims, dict) else None
     return float(expires) if isinstance(expires, int | float) else None
-
-
-def _tls(settings: NatsSettings) -> dict[str, Any]:
-    try:
-        context = ssl.create_default_context(cafile=settings.ca_file)
-        if settings.cert_file is not None:
-            context.load_cert_chain(settings.cert_file, settings.key_file, password=_no_passphrase)
-    except (OSError, ssl.SSLError, ValueError) as error:
-        raise CertificateRefused(
-            settings.name,
-            f"the TLS files cannot be loaded: {getattr(error, 'reason', None) or type(error).__name__}.",
-            "ca_file, cert_file and key_file are PEM files; the key fits the certificate and has no passphrase.",
-        ) from None
-    if settings.insecure_skip_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return {"tls": context, "tls_handshake_first": settings.tls_first}
-
-
-def _no_passphrase() -> str:
-    """Without this OpenSSL asks the terminal, and waits."""
-    raise ValueError("the key has a passphrase")

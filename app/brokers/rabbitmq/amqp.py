@@ -19,6 +19,7 @@ from app.brokers.errors import BrokerSilent, BrokerUnavailable, DestinationMissi
 from app.brokers.rabbitmq import errors
 from app.brokers.rabbitmq.settings import RabbitSettings
 from app.brokers.rabbitmq.wire import widen
+from app.brokers.tls import tls_context
 
 HEARTBEAT_S = 10  # a frozen broker is noticed after three
 CLOSE_WAIT_S = 2.0
@@ -133,7 +134,7 @@ class AmqpConnections:
         )
         return await aio_pika.connect(
             url,
-            ssl_context=settings.ssl_context() if settings.tls else None,
+            ssl_context=await asyncio.to_thread(tls_context, settings) if settings.tls else None,
             client_properties={"connection_name": f"Signalbox {settings.name}: {purpose}"},
         )
 

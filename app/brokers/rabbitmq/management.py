@@ -9,6 +9,7 @@ import msgspec
 from app.brokers.errors import BrokerError, WrongProtocol
 from app.brokers.rabbitmq import errors
 from app.brokers.rabbitmq.settings import RabbitSettings
+from app.brokers.tls import tls_context
 
 ANSWER_BYTES_MAX = 256 * 1024 * 1024  # a listing of 100,000 queues is 140 MB; more is not a listing
 REASON_BYTES_MAX = 2000
@@ -30,7 +31,7 @@ class WebApi:
         self._hide = settings.hide
         self._client = httpx.AsyncClient(
             auth=(settings.user, settings.password.get_secret_value()) if login else None,
-            verify=settings.ssl_context() if base.startswith("https:") else True,
+            verify=tls_context(settings) if base.startswith("https:") else True,
             limits=httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE),
             timeout=None,  # noqa: S113 - each question has a limit of its own, over all of it
             trust_env=False,  # a broker inside is not behind the proxy that leads outside

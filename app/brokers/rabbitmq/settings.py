@@ -1,6 +1,5 @@
 """What a RabbitMQ connection has in its configuration: AMQP, the management plugin's HTTP API, and the prometheus plugin's."""
 
-import ssl
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
@@ -65,17 +64,3 @@ class RabbitSettings(ConnectionSettings):
         scheme, port = ("https", MANAGEMENT_TLS_PORT) if self.tls else ("http", MANAGEMENT_PORT)
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{scheme}://{host}:{port}"
-
-    def ssl_context(self) -> ssl.SSLContext:
-        """Return what TLS connections are checked by.
-
-        Raises:
-            OSError, ssl.SSLError: a file cannot be read or is no certificate.
-        """
-        context = ssl.create_default_context(cafile=self.ca_file)
-        if self.cert_file is not None:
-            context.load_cert_chain(self.cert_file, self.key_file)
-        if self.insecure_skip_verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context

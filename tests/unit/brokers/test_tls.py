@@ -1,0 +1,66 @@
+"""TLS files that cannot be used are refused with their names, for every kind alike, and nobody is asked for a passphrase."""
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from app.brokers.errors import CertificateRefused
+from app.brokers.kafka.settings import KafkaSettings
+from app.brokers.nats.settings import NatsSettings
+from app.brokers.rabbitmq.adapter import RabbitBroker
+from app.brokers.rabbitmq.settings import RabbitSettings
+from app.brokers.tls import TlsFiles, tls_context
+from tests.support.certificates import Certificates, issue
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return issue(tmp_path_factory.mktemp("certificates"))
+
+
+def every_kind(**files: object) -> list[TlsFiles]:
+    return [
+        KafkaSettings.model_validate({"name": "k", "bootstrap": ["localhost:9092"], **files}),
+        RabbitSettings.model_validate({"name": "r", "kind": "rabbitmq", "host": "localhost", "tls": True, **files}),
+        NatsSettings.model_validate({"name": "n", "urls": ["localhost"], **files}),
+    ]
+
+
+def test_what_fits_is_loaded(certificates: Certificates) -> None:
+    ours = certificates.client
+    for settings in every_kind(ca_file=certificates.ca_file, cert_file=ours.cert_file, key_file=ours.key_file):
+        assert tls_context(settings).check_hostname
+    for settings in every_kind(insecure_skip_verify=True):
+        assert not tls_context(settings).check_hostname
+
+
+def test_what_does_not_is_refused_by_name(certificates: Certificates, tmp_path: Path) -> None:
+    locked, ours = tmp_path / "locked.pem", certificates.client
+    key = serialization.load_pem_private_key(ours.key_file.read_bytes(), None)
+    locked.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"a passphrase"),
+        )
+    )
+    wrong: list[tuple[dict[str, object], str]] = [
+        ({"ca_file": Path(__file__)}, __file__),
+        ({"cert_file": ours.cert_file, "key_file": certificates.server.key_file}, "MISMATCH"),
+        ({"cert_file": ours.cert_file, "key_file": locked}, "passphrase"),
+    ]
+    for files, says in wrong:
+        for settings in every_kind(**files):
+            with pytest.raises(CertificateRefused) as refused:
+                tls_context(settings)
+            assert says in refused.value.found
+            assert refused.value.connection == settings.name
+
+
+async def test_rabbitmq_says_so_when_it_connects() -> None:
+    settings = RabbitSettings.model_validate(
+        {"name": "r", "kind": "rabbitmq", "host": "localhost", "tls": True, "ca_file": Path(__file__)}
+    )
+    with pytest.raises(CertificateRefused):
+        await RabbitBroker(settings).connect()
