@@ -52,11 +52,11 @@ packages: ## The Debian packages that the tests need: installed when we may, els
 	$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@ .venv/.demo
 
-# Front-end files: npm where it is, else the one from a wheel.
+# Front-end files: npm where it is, else the one from a wheel. Node would leave a cache of its own in /tmp.
 NPM = $(shell command -v npm || echo $(BIN)/npm)
 static/vendor/.built: package.json package-lock.json app/web/assets.py $(wildcard static/css/* static/js/* static/img/*) | .venv/.made
 	@[ -x "$(NPM)" ] || $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-node.txt
-	PATH="$(PATH):$(CURDIR)/$(BIN)" $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	NODE_DISABLE_COMPILE_CACHE=1 PATH="$(PATH):$(CURDIR)/$(BIN)" $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	$(BIN)/python -m app.web.assets build
 	@touch $@
 

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 from app.servers.process import ServerFailed, cache_folder, program
 
-INSTALL = "apt-get install -y openjdk-17-jre-headless maven"
+INSTALL = "apt-get install -y default-jre-headless maven"
 DONE = "complete"  # the file that says that every jar of the folder is there
 DOWNLOAD_WAIT_S = 600.0
 
