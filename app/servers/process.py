@@ -6,6 +6,7 @@ POSIX only. Logs go to a file in the server's folder; nothing here reads a clock
 import asyncio
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -18,6 +19,7 @@ from app.kernel.errors import SignalboxError
 
 STOP_WAIT_S = 10.0  # a server that has not ended by then is killed
 POLL_S = 0.05
+PORTS = range(20000, 32000)
 
 
 class ServerMissing(SignalboxError):
@@ -33,10 +35,17 @@ class ServerFailed(SignalboxError):
 
 
 def free_port() -> int:
-    """Return a loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a free loopback port below those that the system gives to outgoing connections: it is bound only later.
+
+    Raises:
+        ServerFailed: every one is taken.
+    """
+    for _ in PORTS:
+        port = random.choice(PORTS)  # noqa: S311 - no secret
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ServerFailed("no loopback port is free")
 
 
 def cache_folder() -> Path:

@@ -5,12 +5,9 @@ Installing Debian's package starts a service and an epmd; neither is used. Every
 """
 
 import asyncio
-import contextlib
 import json
 import os
-import random
 import secrets
-import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +17,7 @@ from urllib.parse import quote
 import httpx
 
 from app.servers.debian import WORK, DebianRoot, debian_root
-from app.servers.process import ServerFailed, ServerProcess, port_open, program
+from app.servers.process import ServerFailed, ServerProcess, free_port, port_open, program
 
 ADDRESS = "SIGNALBOX_RABBITMQ_URL"
 MANAGEMENT = "SIGNALBOX_RABBITMQ_MANAGEMENT_URL"
@@ -31,7 +28,6 @@ BIN = "/usr/lib/rabbitmq/bin"  # Debian's own wrapper in /usr/sbin changes the a
 PLUGINS = ("rabbitmq_management", "rabbitmq_stream", "rabbitmq_stream_management", "rabbitmq_prometheus")
 LOOPBACK = "-kernel inet_dist_use_interface {127,0,0,1}"
 CTL_WAIT_S = 30.0
-PORTS = range(20000, 32000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,22 +97,13 @@ def given_address() -> RabbitAddress | None:
     )
 
 
-def _lasting_port() -> int:
-    """Return a free port below those that the system gives to outgoing connections: a node binds its ports seconds later."""
-    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise ServerFailed("RabbitMQ: no port is free")
-
-
 @dataclass(frozen=True, slots=True)
 class _Ports:
-    amqp: int = field(default_factory=_lasting_port)
-    distribution: int = field(default_factory=_lasting_port)
-    management: int = field(default_factory=_lasting_port)
-    prometheus: int = field(default_factory=_lasting_port)
-    stream: int = field(default_factory=_lasting_port)
+    amqp: int = field(default_factory=free_port)
+    distribution: int = field(default_factory=free_port)
+    management: int = field(default_factory=free_port)
+    prometheus: int = field(default_factory=free_port)
+    stream: int = field(default_factory=free_port)
 
 
 class RabbitServer:
@@ -130,7 +117,7 @@ class RabbitServer:
         self.ports = [_Ports() for _ in range(self.options.nodes)]
         self._names = [f"node{n + 1}@localhost" for n in range(self.options.nodes)]
         self._epmd: ServerProcess | None = None
-        self._epmd_port = _lasting_port()
+        self._epmd_port = free_port()
         self._root: DebianRoot | None = None
 
     def address(self, node: int = 0) -> RabbitAddress:
