@@ -182,7 +182,8 @@ def _listen(settings: ServerSettings) -> socket.socket:
         raise AddressTaken(
             f"Signalbox cannot listen on {place}: {error.strerror}. Choose another [server] port."
         ) from None
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each answer waits 40 ms for an acknowledgement
+    # Else each answer waits 40 ms for an acknowledgement: asyncio sets it only where a socket names its protocol.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     end_stalled_connections(listener)
     return listener
 
