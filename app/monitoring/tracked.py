@@ -50,6 +50,9 @@ class TrackedGroup:
         self._rebalancing_since: float | None = None
         self._retention: dict[str, Retention] = {}
         self._settled_flat = False
+        self._judged: tuple[PartitionView, ...] | None = (
+            None  # every partition by the last reading, once it was asked for
+        )
 
     def take(
         self,
@@ -64,6 +67,7 @@ class TrackedGroup:
         pushed = self.window.push(asked_at, read_at, group.positions, lag=group.lag, interval_s=interval_s)
         if pushed is not Pushed.TAKEN:
             return False
+        self._judged = None
         self._note(group, asked_at)
         self._retention = _lossy(group.destinations, destinations)
         if not self._unmoved(group):
@@ -92,7 +96,12 @@ class TrackedGroup:
                 self._measured[place] = Measured(self.window.newest.settled[row], answer.at, answer.exact, now)
 
     def partitions(self) -> tuple[PartitionView, ...]:
-        """Judge every partition by the last readings, dearest first."""
+        """Return every partition by the last reading, dearest first: judged once, however many look."""
+        if self._judged is None:
+            self._judged = self._judge_partitions()
+        return self._judged
+
+    def _judge_partitions(self) -> tuple[PartitionView, ...]:
         view = self.view
         if view is None or not self.window.readings:
             return ()
@@ -273,11 +282,14 @@ class TrackedGroup:
     ) -> PartitionView:
         row = self._row(index, view.group)
         counted = self._only_counted(view.group)  # then its rows are as it is itself: nothing tells them apart
-        verdict = view.verdict if counted else judge_partition(row, reader, self._limits, view.read_at)
+        if counted:
+            verdict = replace(view.verdict, destination=row.destination, partition=row.partition, partitions_affected=1)
+        else:
+            verdict = judge_partition(row, reader, self._limits, view.read_at)
         return PartitionView(
             destination=row.destination,
             partition=row.partition,
-            verdict=replace(verdict, destination=row.destination, partition=row.partition, partitions_affected=1),
+            verdict=verdict,
             flow=Flow(
                 lag=_known(row.lag),
                 approximate=view.group.approximate,

@@ -80,14 +80,16 @@ class Window:
         """Take one reading, unless it is late or the first that says that something went back."""
         if self.readings and asked_at <= self.newest.asked_at:
             return Pushed.LATE
-        if not self._same_rows(positions):
-            self._lay_out(positions)
+        source = None if self._same_rows(positions) else self._source(positions)
+        went_back = self._went_back(positions, source)
+        if went_back and (self._doubt_at is None or asked_at - self._doubt_at < CONFIRM_AFTER_S):
+            self._doubt_at = self._doubt_at or asked_at
+            return Pushed.DOUBTED
+        if source is not None:
+            self._lay_out(positions, source)
         self._interval_s = interval_s
         reading = self._reading(asked_at, read_at, positions, lag)
-        if self._went_back(reading):
-            if self._doubt_at is None or asked_at - self._doubt_at < CONFIRM_AFTER_S:
-                self._doubt_at = self._doubt_at or asked_at
-                return Pushed.DOUBTED
+        if went_back:
             self._cut(reading)
         self._doubt_at = None
         self._take(reading, positions.lag)
@@ -220,15 +222,16 @@ class Window:
             or (positions.partition == self.partition and positions.destination == self.destination)
         ) and positions.names == self.names
 
-    def _lay_out(self, positions: Positions) -> None:
-        """Follow rows to their new places: a partition was added, a topic was left out."""
+    def _source(self, positions: Positions) -> list[int]:
+        """Return, per row of these positions, the row that it is now; UNKNOWN for a new one."""
         old_rows = zip(self.destination, self.partition, strict=True)
         before = {(self.names[index], partition): row for row, (index, partition) in enumerate(old_rows)}
+        rows = zip(positions.destination, positions.partition, strict=True)
+        return [before.get((positions.names[index], partition), UNKNOWN) for index, partition in rows]
+
+    def _lay_out(self, positions: Positions, source: Sequence[int]) -> None:
+        """Follow rows to their new places: a partition was added, a topic was left out."""
         self.names, self.destination, self.partition = positions.names, positions.destination, positions.partition
-        source = [
-            before.get((self.names[index], partition), UNKNOWN)
-            for index, partition in zip(self.destination, self.partition, strict=True)
-        ]
         self.readings = [
             Reading(
                 r.asked_at,
@@ -247,10 +250,11 @@ class Window:
         places = {old: new for new, old in enumerate(source) if old >= 0}
         self.rewound = {places[row]: at for row, at in self.rewound.items() if row in places}
 
-    def _went_back(self, reading: Reading) -> bool:
-        return bool(
-            columns.fallen(reading.settled, self._known_settled) or columns.fallen(reading.arrived, self._known_arrived)
-        )
+    def _went_back(self, positions: Positions, source: Sequence[int] | None) -> bool:
+        settled, arrived = self._known_settled, self._known_arrived
+        if source is not None:
+            settled, arrived = columns.moved_to(settled, source), columns.moved_to(arrived, source)
+        return bool(columns.fallen(positions.settled, settled) or columns.fallen(positions.arrived, arrived))
 
     def _cut(self, reading: Reading) -> None:
         """A second reading says the same: believe it, and compare with nothing from before."""

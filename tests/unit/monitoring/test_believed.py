@@ -92,6 +92,16 @@ def test_partitions_may_be_added_while_the_others_keep_their_history() -> None:
     assert rates[2] == pytest.approx(0.2, rel=0.1)
 
 
+def test_a_reading_that_is_doubted_leaves_the_partitions_as_they_were() -> None:
+    watched = Watched()
+    watched.each(12, lambda n: group(positions([1000 + 50 * n] * 2, [1000 + 50 * n] * 2)))
+    doubted = watched.read(group(positions([900, 1600, 5], [1600, 1600, 5])))
+    assert [row.settled for row in watched.tracked.partitions()] == [1550, 1550]
+    assert [row.partition for row in watched.tracked.partitions()] == list(doubted.group.positions.partition)
+    watched.read(group(positions([900, 1600, 5], [1600, 1600, 5])))
+    assert {row.partition: row.settled for row in watched.tracked.partitions()} == {0: 900, 1: 1600, 2: 5}
+
+
 def test_a_topic_made_anew_is_not_compared_with_the_old_one() -> None:
     watched = Watched()
     watched.flow(60, settled=5000, arrived=5000, out=10, into=10)

@@ -278,6 +278,7 @@ def test_a_group_is_its_dearest_partition_and_counts_the_alike() -> None:
     assert view.verdict.partition in (1, 2)
     assert view.verdict.partitions_affected == 2
     rows = watched.tracked.partitions()
+    assert watched.tracked.partitions() is rows
     assert [row.verdict.status for row in rows] == [Status.STALLED, Status.STALLED, Status.OK, Status.OK]
     assert rows[0].flow.lag == 1000 + 50 * 39 - 400
     assert {row.partition: row.member for row in rows}[0] == "settle-0"
