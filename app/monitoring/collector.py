@@ -54,6 +54,7 @@ class Collector:
                 name=self._connection,
                 kind=broker.kind,
                 interval_s=broker.sweep_interval_s,
+                watch_interval_s=broker.watch_interval_s,
                 capabilities=broker.capabilities,
                 tls_verified=tls_verified(self._settings),
                 positional=Capability.PARTITIONS in broker.capabilities,

@@ -18,6 +18,7 @@ class Opened:
     kind: Kind
     interval_s: float
     capabilities: frozenset[Capability] = frozenset()
+    watch_interval_s: float | None = None  # of what a page shows; None: as often as everything
     tls_verified: bool = True
     positional: bool = True  # its groups have positions, not counters
     batch: tuple[str, ...] = ()  # patterns: groups whose absence of members is normal
@@ -36,6 +37,7 @@ class ConnectionState:
             since=now,
             answered_at=None,
             interval_s=opened.interval_s,
+            watch_interval_s=opened.watch_interval_s,
             capabilities=opened.capabilities,
             tls_verified=opened.tls_verified,
         )
@@ -52,6 +54,7 @@ class ConnectionState:
                 now, max(snapshot.read_at, view.answered_at or 0.0)
             ),  # not later, if the clock was set back
             interval_s=interval_s if whole else view.interval_s,
+            watch_interval_s=view.watch_interval_s if whole else interval_s,
             error="",
             do="",
             attempts=0,

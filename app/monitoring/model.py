@@ -168,6 +168,7 @@ class ConnectionView:
     attempts: int = 0  # failed ones since the last answer
     next_attempt_at: float | None = None
     interval_s: float = 5.0
+    watch_interval_s: float | None = None  # of what a page shows; None: as often as everything
     capabilities: frozenset[Capability] = frozenset()
     cluster: Cluster | None = None
     faults: tuple[Fault, ...] = ()  # of the last sweep

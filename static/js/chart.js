@@ -2,6 +2,7 @@
 // missing stays a gap.
 import { serverNow } from "./ages.js";
 import { chartOptions } from "./chartlook.js";
+import { readHistory } from "./history.js";
 
 const APPENDED_WINDOW_S = 3600; // longer windows have coarser steps: they are fetched anew once a step
 const COLUMNS = ["at", "lag", "rate_in", "rate_out"];
@@ -32,9 +33,8 @@ class Chart {
 
   async fetch() {
     try {
-      const [, answer] = await Promise.all([loadLibrary(), fetch(this.place.dataset.history, { headers: { Accept: "application/json" } })]);
-      if (!answer.ok) throw new Error(`status ${answer.status}`);
-      this.points = await answer.json();
+      const [, points] = await Promise.all([loadLibrary(), readHistory(this.place.dataset.history)]);
+      this.points = { ...points };
     } catch (fault) {
       this.place.textContent = `The history could not be read (${fault.message}).`;
       return;

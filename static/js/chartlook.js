@@ -1,5 +1,7 @@
 // How a chart looks: colours from the tokens at the time of drawing, three gridlines, one scale on the right, gaps as bands.
 const GAP_STEPS = 3; // a hole over this many steps is "no data", as app/monitoring calls it
+// Counts have no halves: a scale of nothing or one message has two lines, not three.
+const WHOLE = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 const SHORT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const TOKENS = { ink: "--ink", quiet: "--ink-3", accent: "--accent", danger: "--danger-fill", caution: "--caution-fill", clear: "--clear-fill" };
 
@@ -47,9 +49,13 @@ function drawGaps(step) {
   };
 }
 
+// 400 k, 1.2 M: as figures.short_count writes them.
+const short = (value) => SHORT.format(value).replace(/([A-Z])$/, (unit) => `\u00a0${unit === "K" ? "k" : unit}`);
+
 export function chartOptions(series, range, step) {
   const font = "500 12px Overpass, system-ui, sans-serif";
   const stroke = colour("--ink-3");
+  const counts = series.every(([name]) => name === "lag") ? { incrs: WHOLE } : {};
   const grid = { stroke: colour("--line"), width: 1 };
   return {
     legend: { show: false },
@@ -59,7 +65,7 @@ export function chartOptions(series, range, step) {
     tzDate: (at) => new Date(at * 1000 + new Date(at * 1000).getTimezoneOffset() * 60000),
     axes: [
       { stroke, font, grid: { show: false }, ticks: { show: false }, values: (plot, splits) => splits.map((at) => new Date(at * 1000).toISOString().slice(11, 16)) },
-      { stroke, font, grid, ticks: { show: false }, side: 1, size: 64, space: 40, values: (_, splits) => splits.map((value) => SHORT.format(value).replace(/([A-Z])$/, "\u00a0$1")) },
+      { stroke, font, grid, ticks: { show: false }, side: 1, size: 64, space: 40, ...counts, values: (_, splits) => splits.map(short) },
     ],
     series: [{}, ...series.map(line)],
     hooks: { drawClear: [drawGaps(step)] },

@@ -19,7 +19,7 @@ from tests.support.serving import COMMAND
 
 FOLDER = Path("screenshots")
 WIDTHS = {1440: 900, 390: 844}
-AFTER_S = float(os.environ.get("SCREENSHOTS_AFTER_S", "200"))  # a wave, and a reader that has stopped
+AFTER_S = float(os.environ.get("SCREENSHOTS_AFTER_S", "128"))  # a wave rose, and one reader has stopped
 WITH = os.environ.get("SCREENSHOTS_WITH", "")
 
 

@@ -64,6 +64,10 @@ def test_damage_is_found_and_never_read_as_figures(good: Samples, data: st.DataO
         unpack(bytes(packed[:place]))
 
 
+def _told(column: "array[int]") -> list[int]:
+    return [value for value in column if value != UNKNOWN]
+
+
 @given(any_samples(), STEPS)
 def test_folding_keeps_order_and_one_known_row_a_step_and_is_done_once(given_samples: Samples, step: int) -> None:
     folded = fold(given_samples, step)
@@ -71,7 +75,8 @@ def test_folding_keeps_order_and_one_known_row_a_step_and_is_done_once(given_sam
     known = [at // step for row, at in enumerate(folded.at) if not folded.unknown(row)]
     assert len(known) == len(set(known))
     assert fold(folded, step) == folded
-    assert fold(fold(given_samples, 30_000), 60_000).lag == fold(given_samples, 60_000).lag
+    twice, once = fold(fold(given_samples, 30_000), 60_000), fold(given_samples, 60_000)
+    assert _told(twice.lag) == _told(once.lag)  # how many unknown rows stand between them may differ
 
 
 @given(counted(), STEPS)

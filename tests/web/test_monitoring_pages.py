@@ -158,7 +158,7 @@ async def test_a_connection_says_what_is_wrong_and_what_may_not_be_seen(asked: A
     assert "active controller" in told
     assert "_*" in told
     assert "TLS is not verified." in Elements(await asked.page("/connections/rabbit-eu")).text
-    assert headline(await asked.page("/connections/rabbit-eu")).startswith("memory alarm on a")
+    assert headline(await asked.page("/connections/rabbit-eu")).startswith("Memory alarm on a")
     assert headline(await asked.page("/connections/kafka-new")) == "Connecting: it has not answered yet."
 
 

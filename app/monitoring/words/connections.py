@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from app.brokers.model import Cluster, Kind
 from app.kernel import figures
 from app.monitoring.model import Change, ConnectionView, GroupView, Link, Status
 from app.monitoring.words.spans import Span, Spans, listed, named, number_word, of_things, said, strong
@@ -43,6 +44,13 @@ _COUNTED = {
     Status.NO_MEMBERS: ("has no members", "have no members"),
 }
 
+_COPIED = {
+    Kind.KAFKA: ("partition", "partitions"),
+    Kind.RABBITMQ: ("queue or stream", "queues or streams"),
+    Kind.NATS: ("stream", "streams"),
+    Kind.SQS: ("queue", "queues"),
+}
+
 
 def link_text(view: ConnectionView, now: float) -> str:
     """Return the link as a row has it: "down, 25 min 29 s", "connected"."""
@@ -63,7 +71,7 @@ def connection_sentence(view: ConnectionView, now: float) -> Spans:
             old = figures.duration(now - view.answered_at) if view.answered_at is not None else "unknown"
             return said(f"What you see is from {seen}, ", strong(f"{old} ago", view.link), ".")
         case Link.CONNECTED:
-            return _of_cluster(view) or said("Answers, and is well.")
+            return _of_cluster(view.kind, view.cluster) or said("Answers, and is well.")
 
 
 def connection_reason(view: ConnectionView, now: float) -> Spans:
@@ -77,9 +85,10 @@ def overview_sentence(connections: Sequence[ConnectionView], groups: Sequence[Gr
         return said("Nothing is connected yet.")
     if not groups:
         return said("No group is known yet." if _unanswered(connections) else "No group reads anything here.")
-    down = {view.name for view in connections if view.link is Link.DOWN}
-    seen = [view for view in groups if view.connection not in down]
+    unseen = {view.name for view in connections if view.link in (Link.DOWN, Link.CONNECTING)}
+    seen = [view for view in groups if view.connection not in unseen]
     statuses = Counter(view.verdict.status for view in seen)
+    statuses[Status.UNKNOWN] += len(groups) - len(seen)
     ok = statuses.pop(Status.OK, 0)
     if ok == len(groups):
         return said(f"All {len(groups):,} groups are ok." if ok > 1 else "The one group is ok.")
@@ -103,11 +112,12 @@ def change_text(change: Change) -> Spans:
     return said(named(subject), f" {_BECAME[change.after]}", ": " if change.detail else "", Span(change.detail))
 
 
-def _of_cluster(view: ConnectionView) -> Spans:
-    cluster = view.cluster
+def _of_cluster(kind: Kind, cluster: Cluster | None) -> Spans:
     if cluster is None:
         return ()
-    alarms = listed(said(Span(alarm, strong=True, tone="danger"), ".") for alarm in cluster.alarms)
+    alarms = listed(
+        said(Span(alarm[:1].upper() + alarm[1:], strong=True, tone="danger"), ".") for alarm in cluster.alarms
+    )
     stopped = [node for node in cluster.nodes or () if node.running is False]
     nodes = (
         said(Span(of_things(len(stopped), "node does", "nodes do"), strong=True, tone="caution"), " not run.")
@@ -117,17 +127,17 @@ def _of_cluster(view: ConnectionView) -> Spans:
     return listed(
         (
             alarms,
-            _copies(cluster.offline, "is without a leader", "are without a leader", "danger"),
+            _copies(kind, cluster.offline, "is without a leader", "are without a leader", "danger"),
             nodes,
-            _copies(cluster.under_replicated, "lacks a copy", "lack a copy", "caution"),
+            _copies(kind, cluster.under_replicated, "lacks a copy", "lack a copy", "caution"),
         )
     )
 
 
-def _copies(number: int | None, one: str, many: str, colour: str) -> Spans:
+def _copies(kind: Kind, number: int | None, one: str, many: str, colour: str) -> Spans:
     if not number:
         return ()
-    what = of_things(number, "partition or queue", "partitions or queues")
+    what = of_things(number, *_COPIED[kind])
     return said(Span(what, strong=True, tone=colour), f" {one if number == 1 else many}.")
 
 

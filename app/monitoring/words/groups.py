@@ -41,7 +41,7 @@ def group_sentence(view: GroupView, now: float) -> Spans:
 def group_reason(view: GroupView, now: float) -> Spans:
     """Return the line below the verdict: what it rests on and what else is known; empty if there is nothing more."""
     verdict, flow = view.verdict, view.flow
-    return listed((_because(verdict, flow, now), _others(verdict), _lost(verdict), _not_known(flow)))
+    return listed((_because(verdict, flow, now, net_told=True), _others(verdict), _lost(verdict), _not_known(flow)))
 
 
 def partition_reason(view: PartitionView, now: float) -> Spans:
@@ -113,7 +113,7 @@ def _keeps_up(verdict: Verdict, flow: Flow) -> Spans:
     return said("Keeps up", *_by(flow, None, "; at most ", " behind"), ".")
 
 
-def _because(verdict: Verdict, flow: Flow, now: float) -> Spans:
+def _because(verdict: Verdict, flow: Flow, now: float, *, net_told: bool = False) -> Spans:
     status = verdict.status
     if status is Status.WILL_LOSE_DATA:
         return _why_lost(verdict)
@@ -128,7 +128,7 @@ def _because(verdict: Verdict, flow: Flow, now: float) -> Spans:
     if status is Status.UNKNOWN:
         return said("The broker said: ", Span(verdict.detail), ".") if verdict.detail else ()
     if status is Status.CATCHING_UP or status is Status.BEHIND:
-        return _trend(verdict, flow)
+        return _trend(verdict, flow, net_told=net_told and bool(_falls_back(flow)) and status is Status.BEHIND)
     return ()
 
 
@@ -142,18 +142,18 @@ def _why_lost(verdict: Verdict) -> Spans:
             return said("Messages get older than they are kept before they are read.")
 
 
-def _trend(verdict: Verdict, flow: Flow) -> Spans:
+def _trend(verdict: Verdict, flow: Flow, *, net_told: bool) -> Spans:
     if verdict.reason is Reason.NOTHING_TAKEN:
         return said("Messages wait, and none is handed out.")
     if verdict.reason is Reason.COUNT_ONLY:
         return said("The count grew over the last readings; this broker tells no rates.")
     if flow.rate_in is None or flow.rate_out is None:
         return said("How fast it reads is not known.")
-    net = flow.rate_out - flow.rate_in
-    word = "gains" if net > 0 else "loses"
-    return said(
-        f"It {word} {figures.rate(abs(net))}: {figures.rate(flow.rate_in)} in, {figures.rate(flow.rate_out)} out."
-    )
+    rates = f"{figures.rate(flow.rate_in)} in, {figures.rate(flow.rate_out)} out."
+    if net_told:
+        return said(rates)
+    net = flow.rate_in - flow.rate_out
+    return said(f"Its lag {'grows' if net > 0 else 'shrinks'} by {figures.rate(abs(net))}: {rates}")
 
 
 def _others(verdict: Verdict) -> Spans:

@@ -3,10 +3,19 @@
 from dataclasses import dataclass
 
 RIGHTS = (
-    ("Kafka", "Describe on the cluster, topics and groups; DescribeConfigs on topics"),
-    ("RabbitMQ", "a user with the tag monitoring; nothing to configure, write or read"),
-    ("NATS", "publish to $JS.API.>, narrowed to INFO, NAMES and LIST; its own inbox"),
-    ("Amazon SQS", "sqs:ListQueues, sqs:GetQueueAttributes, sqs:ListQueueTags"),
+    (
+        "Kafka",
+        "DESCRIBE on the cluster, all groups and topics; DESCRIBE_CONFIGS on topics; READ on topics only for measured time lag",
+    ),
+    ("RabbitMQ", 'the tag monitoring, and permissions "" "" "" on each vhost'),
+    (
+        "NATS",
+        (
+            "publish on $JS.API.INFO, $JS.API.STREAM.LIST, $JS.API.STREAM.INFO.*, $JS.API.CONSUMER.LIST.*, "
+            "$JS.API.CONSUMER.INFO.*.*, and for time lag $JS.API.STREAM.MSG.GET.*; subscribe _INBOX.>"
+        ),
+    ),
+    ("Amazon SQS", "sqs:ListQueues, sqs:GetQueueAttributes, sqs:GetQueueUrl"),
 )
 
 

@@ -115,11 +115,7 @@ def track(glance: Glance, view: GroupView, rows: Sequence[PartitionView]) -> Tra
 def _reading(glance: Glance, view: GroupView) -> tuple[Pair, ...]:
     group = view.group
     asked = [
-        Pair(
-            label="Every",
-            text=figures.duration(view.interval_s),
-            note="each second while this page is open, where the broker gives it",
-        ),
+        _every(glance, view),
         Pair(label="Last", text=figures.clock(view.read_at, glance.now), note="UTC"),
         Pair(label="Broker says", text=group.state_text or group.state.value, mono=bool(group.state_text)),
     ]
@@ -133,3 +129,13 @@ def _reading(glance: Glance, view: GroupView) -> tuple[Pair, ...]:
         asked.append(Pair(label="Counts", text="approximate: the broker's own guess, marked \u2248"))
     asked.append(Pair(label="Rows", text=plural(len(group.positions), "partition") if group.positions else "none"))
     return tuple(asked)
+
+
+def _every(glance: Glance, view: GroupView) -> Pair:
+    """Say how often it is read, and how much oftener because this page shows it."""
+    link = glance.links.get(view.connection)
+    usual = view.interval_s if link is None else link.interval_s
+    watched = None if link is None else link.watch_interval_s
+    oftener = watched is not None and watched < usual
+    note = f"; every {figures.duration(watched)} while this page is open" if oftener else ""
+    return Pair(label="Every", text=f"{figures.duration(usual)}{note}")

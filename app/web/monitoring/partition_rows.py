@@ -9,7 +9,7 @@ from app.monitoring.model import GroupView, PartitionView, Status
 from app.monitoring.words import Span
 from app.web import urls
 from app.web.monitoring.glance import Glance
-from app.web.monitoring.rows import Sign, plural, sign
+from app.web.monitoring.rows import Sign, method, plural, sign
 from app.web.monitoring.sums import RANK
 
 ROWS_MAX = 100  # of the live table; the rest is one row, and /partitions of the API has them all
@@ -78,7 +78,7 @@ def _row(found: PartitionView, now: float, *, several: bool, stale: bool, nobody
         lag=figures.count(flow.lag, approximate=flow.approximate),
         strong=status is not Status.OK,
         time_lag=figures.UNKNOWN_WORD if flow.time_lag is None else figures.duration(flow.time_lag.seconds),
-        method="" if flow.time_lag is None else flow.time_lag.method.value,
+        method=method(flow),
         rate_in=figures.rate_number(flow.rate_in, decimal=True),
         rate_out=figures.rate_number(flow.rate_out, decimal=True),
         settled="none" if status is Status.NEVER_COMMITTED else figures.count(found.settled),

@@ -79,12 +79,17 @@ def group_row(glance: Glance, view: GroupView) -> GroupRow:
         at_least=flow.lag_partial and flow.lag is not None,
         strong=words.tone(status) == "danger",
         time_lag=figures.UNKNOWN_WORD if flow.time_lag is None else figures.duration(flow.time_lag.seconds),
-        method="" if flow.time_lag is None else flow.time_lag.method.value,
+        method=method(flow),
         rate_in=figures.rate_number(flow.rate_in),
         rate_out=figures.rate_number(flow.rate_out),
         read_at=view.read_at,
         interval_s=view.interval_s,
     )
+
+
+def method(flow: Flow) -> str:
+    """Return how a time lag is known; "" where nothing waits, and there is nothing to measure."""
+    return "" if flow.time_lag is None or flow.lag == 0 else flow.time_lag.method.value
 
 
 def reads(view: GroupView) -> str:

@@ -151,9 +151,7 @@ def test_names_and_texts_of_the_broker_are_spans_of_their_own(status: Status) ->
 
 def test_the_reason_says_what_the_figures_are() -> None:
     behind = view(verdict(Status.BEHIND, partition=1, partitions_affected=3))
-    assert text(words.group_reason(behind, T0)) == (
-        "It loses 14 /s: 118 /s in, 104 /s out. The same is so on 2 more partitions."
-    )
+    assert text(words.group_reason(behind, T0)) == ("118 /s in, 104 /s out. The same is so on 2 more partitions.")
     unknown = view(verdict(Status.BEHIND), flow=Flow(lag=5, lag_partial=True))
     assert "How fast it reads is not known." in text(words.group_reason(unknown, T0))
     assert "at least this" in text(words.group_reason(unknown, T0))
@@ -214,8 +212,7 @@ class TestConnections:
         )
         spans = words.connection_sentence(connection("k", Link.CONNECTED, cluster=cluster), T0)
         assert text(spans) == (
-            "memory alarm on rabbit@a. 1 partition or queue is without a leader. 1 node does not run. "
-            "3 partitions or queues lack a copy."
+            "Memory alarm on rabbit@a. 1 partition is without a leader. 1 node does not run. 3 partitions lack a copy."
         )
         assert {span.tone for span in spans if span.strong} == {"danger", "caution"}
 
@@ -249,7 +246,7 @@ class TestOverview:
     def test_groups_of_a_connection_that_is_down_are_not_counted_as_ok(self) -> None:
         links = [connection("kafka-prod", Link.CONNECTED), connection("rabbit", Link.DOWN)]
         groups = self.groups(verdict(Status.OK)) + self.groups(verdict(Status.OK), on="rabbit")
-        assert self.sentence(links, groups) == "1 of 2 groups are ok."
+        assert self.sentence(links, groups) == "1 of 2 groups are ok. One is unknown."
         assert text(words.overview_reason(links, groups, T0)) == "rabbit is down. 1 of the 2 answers is old or missing."
 
 
