@@ -148,10 +148,13 @@ class RabbitServer:
             await self._prepare()
         if self._epmd is not None and not self._epmd.running():
             await self._epmd.start()
-        async with asyncio.TaskGroup() as group:
-            for node in self.nodes:
-                if not node.running():
-                    group.create_task(node.start())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for node in self.nodes:
+                    if not node.running():
+                        group.create_task(node.start())
+        except ExceptionGroup as failed:  # the first says why; the others may have waited for it
+            raise failed.exceptions[0] from None
 
     async def stop(self) -> None:
         """End every node in order, then the port mapper."""

@@ -48,8 +48,8 @@ def rabbit(request: pytest.FixtureRequest) -> RabbitServer:
 async def _started(folder: Path, version: str, origin: str) -> AsyncIterator[RabbitServer]:
     options = RabbitOptions(version=version, vhosts=("/", "second", "a/b%c"), settings=QUICK, erlang=QUICK_QUORUM)
     server = RabbitServer(folder, options)
-    await server.start()
     try:
+        await server.start()
         overview = await management(server, "/api/overview")
         assert isinstance(overview, dict)
         ran_against("RabbitMQ", str(overview["rabbitmq_version"]), origin)
