@@ -32,7 +32,7 @@ class OwnGroups(KafkaBroker):
 class KafkaHarness:
     own_groups = True
     tells_redelivered = False
-    figures_within_s = 5.0
+    figures_within_s = 15.0
     large_body = 200_000
 
     def __init__(self, kafka: KafkaUnderTest) -> None:

@@ -17,7 +17,7 @@ from tests.support.proxy import Proxy
 class NatsHarness:
     own_groups = True
     tells_redelivered = True
-    figures_within_s = 5.0
+    figures_within_s = 15.0
     large_body = 200_000
 
     def __init__(self, server: NatsServer, oracle: Client, proxy: Proxy) -> None:

@@ -29,7 +29,7 @@ class QueuesOfAKind(RabbitBroker):
 class RabbitHarness:
     own_groups = False
     tells_redelivered = True
-    figures_within_s = 15.0
+    figures_within_s = 40.0
     large_body = 200_000
 
     def __init__(self, server: RabbitServer, amqp: Proxy, web: Proxy, made: Mapping[str, str]) -> None:
