@@ -29,8 +29,8 @@ screenshots: .venv/.dev static/vendor/.built ## Every page at 1440 and 390 px, l
 
 lock: .venv/.dev ## Pin the dependencies again, core, extras and development resolved together
 	$(BIN)/uv pip compile -q --upgrade $(LOCK) --all-extras --group dev -o requirements-dev.txt
-	$(BIN)/uv pip compile -q $(LOCK) --extra sqs -c requirements-dev.txt -o requirements.txt
-	$(BIN)/uv pip compile -q $(LOCK) --extra sqs --extra demo -c requirements-dev.txt -o requirements-demo.txt
+	$(BIN)/uv pip compile -q $(LOCK) --extra sqs --extra oidc -c requirements-dev.txt -o requirements.txt
+	$(BIN)/uv pip compile -q $(LOCK) --extra sqs --extra oidc --extra demo -c requirements-dev.txt -o requirements-demo.txt
 LOCK := --generate-hashes --no-header --no-annotate --universal --python-version 3.11 pyproject.toml
 
 packages: ## The Debian packages that the tests need: installed when we may, else named

@@ -5,7 +5,9 @@ import asyncio
 from alembic import context
 from sqlalchemy.engine import Connection
 
-import app.monitoring.tables  # noqa: F401 - fills the metadata
+import app.monitoring.tables
+import app.security.accounts.tables
+import app.security.audit.tables  # noqa: F401 - they fill the metadata
 from app.config import load
 from app.storage.engine import make_engine
 from app.storage.schema import Table

@@ -1,0 +1,55 @@
+"""One row of the audit log, and the chain of hashes that holds the rows together. Pure."""
+
+import hashlib
+from dataclasses import astuple, dataclass
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+FORMAT: Final = "signalbox-audit-1"
+FIRST: Final = bytes(32)  # what the first row hangs on
+
+
+class Kind(StrEnum):
+    """What a row says."""
+
+    INTENT = "intent"  # about to be done
+    OUTCOME = "outcome"  # of the intent in row `about`
+    REFUSED = "refused"  # was not allowed, so was not begun
+
+
+class Outcome(StrEnum):
+    """How an action ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    REFUSED = "refused"
+    BROKEN_OFF = "broken off"  # Signalbox was stopped, or who asked left, before it ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What one row says, without its place in the chain. Times are whole microseconds, so that every database gives them back."""
+
+    at_us: int  # since the epoch
+    kind: Kind
+    about: int | None  # the row of the intent that an outcome belongs to
+    actor: str
+    via: str
+    address: str
+    agent: str
+    request: str
+    action: str
+    resource: str
+    target: str
+    parameters: str  # JSON
+    reason: str
+    outcome: str
+    detail: str
+    took_us: int | None
+
+
+def chained(row: int, before: bytes, entry: Entry) -> bytes:
+    """Return the SHA-256 of a row: of its number, of the hash of the row before it, and of every field."""
+    return hashlib.sha256(msgspec.json.encode([FORMAT, row, before.hex(), *astuple(entry)])).digest()

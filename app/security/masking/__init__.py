@@ -1,0 +1,1 @@
+"""Masking: what of a payload is hidden before it leaves the service."""
