@@ -75,6 +75,16 @@ class Rights:
         on = {name: self.grant(name).capped(most.grant(name)) for name in {*self.on, *most.on}}
         return Rights(self.everywhere.capped(most.everywhere), on)
 
+    def words(self) -> str:
+        """Return them in a line: "operator everywhere", "operator on kafka-prod; viewer elsewhere"."""
+        by_role: dict[str, list[str]] = {}
+        for resource, grant in sorted(self.on.items()):
+            by_role.setdefault(grant.role.word, []).append(resource)
+        if not by_role:
+            return f"{self.everywhere.role.word} everywhere"
+        parts = [f"{role} on {', '.join(names)}" for role, names in by_role.items()]
+        return "; ".join([*parts, f"{self.everywhere.role.word} elsewhere"])
+
 
 NO_RIGHTS: Final = Rights()
 VIEWER_EVERYWHERE: Final = Rights(Grant(Role.VIEWER))

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from typing import TypeAlias
 
 import msgspec
 from asyncpg import PostgresError
@@ -14,6 +15,8 @@ from app.storage.errors import SchemaOutdated
 from app.storage.settings import DatabaseSettings
 
 log = logging.getLogger(__name__)
+
+Transaction: TypeAlias = AsyncConnection  # what a service hands from one function of its store to the next
 
 POOL_SIZE = 5
 POOL_WAIT_S = 10.0

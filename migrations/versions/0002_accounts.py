@@ -80,6 +80,7 @@ def upgrade() -> None:
         "attempt",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("bucket", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
         sa.Column("at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_attempt"),
     )

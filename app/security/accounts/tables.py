@@ -92,6 +92,7 @@ class AttemptRow(Table, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     bucket: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False))  # a hash of what is counted
+    name: str | None = Field(default=None, sa_column=Column(Text, nullable=True))  # whom it was tried for
     at: float = Field(sa_column=Column(Double, nullable=False))
 
 

@@ -1,0 +1,100 @@
+"""Who a cookie or a token stands for. Kept in memory until anything about accounts changes."""
+
+import logging
+from dataclasses import replace
+from typing import Final
+
+from app.kernel.clock import Clock
+from app.security.accounts.changes import Changes
+from app.security.accounts.model import USED_WRITTEN_EACH_S, Identity, hash_of
+from app.security.accounts.store import sessions, tokens, users
+from app.storage.errors import StorageError
+
+log = logging.getLogger(__name__)
+
+KEPT_MAX: Final = 10_000
+
+
+class Identities:
+    """Answers for every request, so mostly from memory."""
+
+    def __init__(self, changes: Changes, clock: Clock, *, idle_s: float) -> None:
+        self._changes = changes
+        self._clock = clock
+        self._idle_s = idle_s
+        self._kept: dict[bytes, Identity] = {}
+        self.has_users = False
+        changes.tell(self._forget)
+
+    async def by_session(self, secret: str) -> Identity | None:
+        """Return who signed in with what became this cookie, if that session still lives."""
+        hashed = hash_of(secret)
+        known = self._kept.get(hashed) or await self._load_session(hashed)
+        if known is None or known.session is None or not known.session.lives(self._clock(), self._idle_s):
+            return None
+        return await self._session_used(hashed, known)
+
+    async def by_token(self, secret: str) -> Identity | None:
+        """Return whom this token stands for, with no more than both it and its user may."""
+        hashed = hash_of(secret)
+        known = self._kept.get(hashed) or await self._load_token(hashed)
+        if known is None or known.token is None or known.token.ends_at <= self._clock():
+            return None
+        return await self._token_used(hashed, known)
+
+    async def _load_session(self, hashed: bytes) -> Identity | None:
+        version = self._changes.version
+        async with self._changes.read() as connection:
+            found = await sessions.found(connection, hashed)
+            if found is None:
+                return None
+            session, name = found
+            rights = await users.rights(connection, session.user)
+        return self._keep(version, hashed, Identity(user=session.user, name=name, rights=rights, session=session))
+
+    async def _load_token(self, hashed: bytes) -> Identity | None:
+        version = self._changes.version
+        async with self._changes.read() as connection:
+            token = await tokens.found(connection, hashed)
+            if token is None:
+                return None
+            rights = (await users.rights(connection, token.user)).capped(token.most)
+        return self._keep(version, hashed, Identity(user=token.user, name=token.user_name, rights=rights, token=token))
+
+    def _keep(self, version: int, hashed: bytes, identity: Identity) -> Identity:
+        if version == self._changes.version:  # else it was read before a change and may be old already
+            if len(self._kept) >= KEPT_MAX:
+                self._kept.clear()
+            self._kept[hashed] = identity
+        return identity
+
+    async def _session_used(self, hashed: bytes, known: Identity) -> Identity:
+        session, now = known.session, self._clock()
+        if session is None or now - session.used_at < USED_WRITTEN_EACH_S:
+            return known
+        used = self._keep(self._changes.version, hashed, replace(known, session=replace(session, used_at=now)))
+        try:
+            async with self._changes.aside() as connection:
+                await sessions.used(connection, session.id, now)
+                await users.seen(connection, session.user, now)
+        except StorageError as error:
+            log.warning("when a session was last used is not written: %s", error)
+        return used
+
+    async def _token_used(self, hashed: bytes, known: Identity) -> Identity:
+        token, now = known.token, self._clock()
+        if token is None or (token.used_at is not None and now - token.used_at < USED_WRITTEN_EACH_S):
+            return known
+        used = self._keep(self._changes.version, hashed, replace(known, token=replace(token, used_at=now)))
+        try:
+            async with self._changes.aside() as connection:
+                await tokens.used(connection, token.id, now)
+        except StorageError as error:
+            log.warning("when a token was last used is not written: %s", error)
+        return used
+
+    async def _forget(self) -> None:
+        self._kept.clear()
+        if not self.has_users:  # there is always an admin left, so they never go again
+            async with self._changes.read() as connection:
+                self.has_users = await users.any_there(connection)

@@ -1,0 +1,25 @@
+"""Feed keys by which a live page hears that its rights are no longer what they were."""
+
+from collections.abc import Iterable
+
+ANYBODY = "rights/anybody"  # of pages without a sign-in: the first user may be there now
+
+
+def session(id_: int) -> str:
+    return f"rights/session/{id_}"
+
+
+def token(id_: int) -> str:
+    return f"rights/token/{id_}"
+
+
+def session_ids(watched: Iterable[str]) -> frozenset[int]:
+    return _ids(watched, "rights/session/")
+
+
+def token_ids(watched: Iterable[str]) -> frozenset[int]:
+    return _ids(watched, "rights/token/")
+
+
+def _ids(watched: Iterable[str], prefix: str) -> frozenset[int]:
+    return frozenset(int(key.removeprefix(prefix)) for key in watched if key.startswith(prefix))
