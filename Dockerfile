@@ -2,7 +2,7 @@
 #   docker run --read-only --tmpfs /tmp -v data:/var/lib/signalbox -v ./signalbox.toml:/etc/signalbox/signalbox.toml:ro \
 #     -p 127.0.0.1:8080:8080 signalbox
 # There is no sign-in: publish the port on loopback or behind a proxy that keeps others out. In the container the server must
-# listen on host = "0.0.0.0", which takes allow_unauthenticated = true beside it.
+# listen on host = "0.0.0.0", which takes an https base_url and trusted_proxies (or insecure_http = true) beside it.
 ARG NODE_IMAGE=docker.io/library/node:22-bookworm-slim
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
 

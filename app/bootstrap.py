@@ -22,8 +22,15 @@ from app.kernel.service import Service, start_all, stop_all
 from app.monitoring.collector import Collector
 from app.monitoring.series import Series
 from app.monitoring.service import Monitor
+from app.security.accounts import actions
+from app.security.accounts.service import Accounts, accounts
+from app.security.accounts.worker import Watch
+from app.security.audit.service import AuditLog
+from app.security.door import Door
+from app.security.model import ADMIN_EVERYWHERE, Actor, Via
 from app.storage.engine import Database
 from app.storage.errors import StorageError
+from app.web import urls
 from app.web.app import Parts, create_app
 from app.web.live.socket import end_stalled_connections
 from app.web.live.viewer import FRAME_BYTES_MAX
@@ -31,6 +38,7 @@ from app.web.settings import ServerSettings
 
 log = logging.getLogger(__name__)
 
+OURSELVES = Actor(name="signalbox", rights=ADMIN_EVERYWHERE, via=Via.CLI)
 STOP_WAIT_S = 5  # open sockets are closed after this long
 
 
@@ -43,6 +51,8 @@ class Built:
     """The web application and everything that runs with it, in the order in which it starts."""
 
     app: Litestar
+    accounts: Accounts
+    door: Door
     services: Sequence[Service]
     monitor: Monitor
 
@@ -62,19 +72,25 @@ def build(
     collectors = [
         Collector(open_broker(settings), settings, monitor, feed, clock) for settings in configuration.connections
     ]
-    services: list[Service] = [series, *collectors, *extra]
+    door = Door(AuditLog(database, clock), read_only=configuration.server.read_only)
+    held = accounts(database, door, configuration.security, clock)
+    watch = Watch(held.changes, feed, clock, idle_s=held.sessions.idle_s)
+    services: list[Service] = [series, watch, *collectors, *extra]
     parts = Parts(
         monitor=monitor,
         feed=feed,
         series=series,
         clock=clock,
+        accounts=held,
+        door=door,
+        open_metrics=configuration.security.open_metrics,
         settings=configuration.server,
         connections=configuration.connections,
         ready=_ready(database, services),
         demo=demo,
-        lifespan=_lifespan(configuration, database, services),
+        lifespan=_lifespan(configuration, database, held, services),
     )
-    return Built(app=create_app(parts), services=services, monitor=monitor)
+    return Built(app=create_app(parts), accounts=held, door=door, services=services, monitor=monitor)
 
 
 def _ready(database: Database, services: Sequence[Service]) -> Callable[[], Awaitable[bool]]:
@@ -91,12 +107,13 @@ def _ready(database: Database, services: Sequence[Service]) -> Callable[[], Awai
 
 
 def _lifespan(
-    configuration: Configuration, database: Database, services: Sequence[Service]
+    configuration: Configuration, database: Database, held: Accounts, services: Sequence[Service]
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         try:
             await _prepare(configuration, database)
+            await held.changes.refresh()
             await start_all(services)
             _spare_the_collector()
             try:
@@ -144,11 +161,23 @@ async def serve(configuration: Configuration, *, extra: Sequence[Service] = (), 
         )
     )
     host, port = listener.getsockname()[:2]
-    print(f"Signalbox is on http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)  # noqa: T201 - for who started it
+    place = configuration.server.base_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    print(f"Signalbox is on {place}", flush=True)  # noqa: T201 - for who started it
+    if not demo:
+        await _offer_first_admin(built, place.rstrip("/"))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.handle_exit, number, None)
     await server.serve(sockets=[listener])
+
+
+async def _offer_first_admin(built: Built, place: str) -> None:
+    """Print the one-time link of the first admin while there is no user. It stands nowhere else: only its hash is kept."""
+    await built.accounts.changes.refresh()
+    if built.accounts.identities.has_users:
+        return
+    secret = await built.door.act(OURSELVES, actions.make_first_link(), built.accounts.users.make_first_link)
+    print(f"The first admin is made here, once, within 24 h:\n{place}{urls.join(secret)}", flush=True)  # noqa: T201 - for who started it
 
 
 def _spare_the_collector() -> None:

@@ -4,7 +4,8 @@ Every read is a look into memory: no page waits for a broker. News go out as fee
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from fnmatch import fnmatchcase
 
 from app.brokers.errors import BrokerError
@@ -79,7 +80,7 @@ class Monitor:
 
     def changes(self, limit: int = CHANGES_MAX) -> tuple[Change, ...]:
         """Return what changed, newest first; the last 200 since the start."""
-        return tuple(reversed(self._changes))[:limit]
+        return tuple(one for one in reversed(self._changes) if one.connection in self._scenes)[:limit]
 
     def spark(self, connection: str, group: str) -> Points:
         """Return the last hour of a group, from memory."""
@@ -99,6 +100,14 @@ class Monitor:
             StorageError: what is no longer in memory could not be read.
         """
         return await self._series.points(connection, group, window_s, partition=partition, since=since)
+
+    def seen_by(self, connections: Collection[str]) -> "Monitor":
+        """Return the same read model as somebody sees it who may see these connections only."""
+        seen = copy(self)
+        seen._scenes = {  # noqa: SLF001 - one of our own
+            name: scene for name, scene in self._scenes.items() if name in connections
+        }
+        return seen
 
     def open(self, opened: Opened) -> None:
         """Begin to follow a connection; nothing is known of it yet. One that is followed already stays as it is."""

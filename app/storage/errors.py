@@ -1,9 +1,9 @@
 """What our own database refused, each in a sentence that names the database (never its password) and what to do."""
 
-from app.kernel.errors import SignalboxError
+from app.kernel.errors import Unavailable
 
 
-class StorageError(SignalboxError):
+class StorageError(Unavailable):
     """The database did not do what was asked. `database` is its address without user and password."""
 
     def __init__(self, database: str, happened: str, do: str) -> None:

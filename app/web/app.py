@@ -1,14 +1,15 @@
 """The web application: services in, one ASGI application out. The composition root and the tests both call `create_app`."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from litestar import Litestar
+from litestar import Litestar, Request
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -21,16 +22,22 @@ from app.kernel.feed import Feed
 from app.monitoring.exposition import CONTENT_TYPE, exposition
 from app.monitoring.series import Series
 from app.monitoring.service import Monitor
+from app.security.accounts.service import Accounts
+from app.security.door import Door
+from app.security.model import Actor
 from app.web import urls
+from app.web.access import Access, actor_at, actor_of, may_enter
 from app.web.assets import Assets, load
 from app.web.errors import handle
 from app.web.feature import Feature
-from app.web.guards import Guard
-from app.web.live.registry import Registry
+from app.web.guards import HARMLESS, Guard
+from app.web.live.registry import Registry, sight_of
 from app.web.live.socket import SOCKETS_PER_ADDRESS_MAX, live_route
 from app.web.live.viewer import DRAIN_MAX_S
 from app.web.monitoring.feature import MONITORING
+from app.web.rates import PER_SECOND, Rates
 from app.web.rendering import TEMPLATES, Renderer
+from app.web.security.feature import SECURITY
 from app.web.serving import health_routes, metrics_route, static_route
 from app.web.settings import ServerSettings
 from app.web.shell import VERSION, Around, Banner
@@ -50,13 +57,17 @@ class Parts:
     feed: Feed
     series: Series
     clock: Clock
+    accounts: Accounts
+    door: Door
     settings: ServerSettings
+    open_metrics: bool
     connections: Sequence[ConnectionSettings]  # only name, kind and whether TLS is verified may be drawn
     ready: Callable[[], Awaitable[bool]]
     demo: bool
     lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]]
-    features: Sequence[Feature] = (MONITORING,)
+    features: Sequence[Feature] = (MONITORING, SECURITY)
     sockets_per_address: int = SOCKETS_PER_ADDRESS_MAX
+    requests_per_s: float = PER_SECOND
     drain_max_s: float = DRAIN_MAX_S
     assets: Assets | None = None  # None: what stands in static/
     templates: Sequence[Path] = (TEMPLATES,)  # searched in this order
@@ -97,16 +108,22 @@ def create_app(parts: Parts) -> Litestar:
     """Wire the web application; nothing runs before its lifespan begins."""
     assets = parts.assets or load()
 
-    def around() -> Around:
+    def around(actor: Actor) -> Around:
+        visible = sight_of(actor.rights, parts.monitor).monitor.connections()
         banners = (DEMO,) if parts.demo else ()
-        return Around(connections=parts.monitor.connections(), host=parts.settings.host, banners=banners)
+        has_users = parts.accounts.identities.has_users
+        return Around(connections=visible, actor=actor, has_users=has_users, settings=parts.settings, banners=banners)
+
+    def seen(request: Request[Any, Any, Any]) -> Monitor:
+        return sight_of(actor_of(request).rights, parts.monitor).monitor
 
     renderer = Renderer(assets=assets, feed=parts.feed, clock=parts.clock, around=around, templates=parts.templates)
     registry = Registry()
     for feature in parts.features:
-        feature.register(registry, parts.monitor)
+        feature.register(registry)
     live = live_route(
         registry=registry,
+        monitor=parts.monitor,
         renderer=renderer,
         feed=parts.feed,
         clock=parts.clock,
@@ -116,28 +133,43 @@ def create_app(parts: Parts) -> Litestar:
 
     app = Signalbox(
         route_handlers=[
-            *(route for feature in parts.features for route in feature.routes),
+            *_mounted(parts),
             live,
             static_route(assets),
             *health_routes(parts.ready),
-            metrics_route(lambda: exposition(parts.monitor, parts.series.usage()), CONTENT_TYPE),
+            metrics_route(
+                lambda: exposition(parts.monitor, parts.series.usage()), CONTENT_TYPE, is_open=parts.open_metrics
+            ),
         ],
         dependencies={
-            "monitor": Provide(lambda: parts.monitor, sync_to_thread=False),
+            "actor": Provide(actor_at, sync_to_thread=False),
+            "accounts": Provide(lambda: parts.accounts, sync_to_thread=False),
+            "door": Provide(lambda: parts.door, sync_to_thread=False),
+            "monitor": Provide(seen, sync_to_thread=False),
             "series": Provide(lambda: parts.series, sync_to_thread=False),
             "connections": Provide(lambda: parts.connections, sync_to_thread=False),
         },
         exception_handlers={Exception: handle},
+        guards=[may_enter],
         middleware=[NamesDecoded()],
         lifespan=[parts.lifespan],
         openapi_config=OpenAPIConfig(
             title="Signalbox", version=VERSION, path=urls.API, render_plugins=[JsonRenderPlugin(path="/openapi.json")]
         ),
         request_max_body_size=REQUEST_BYTES_MAX,
-        state=State({"renderer": renderer}),
+        state=State({"renderer": renderer, "accounts": parts.accounts}),
         logging_config=None,
         debug=False,
     )
     app.feed = parts.feed
-    app.guard = Guard(app.behind_guard, parts.settings)
+    access = Access(app.behind_guard, parts.accounts, parts.settings, demo=parts.demo)
+    app.guard = Guard(access, parts.settings, Rates(parts.requests_per_s))
     return app
+
+
+def _mounted(parts: Parts) -> Iterator[HTTPRouteHandler]:
+    """Yield the routes of all features; in read-only mode no write is there but those of one's own session."""
+    for feature in parts.features:
+        for route in feature.routes:
+            if not parts.settings.read_only or route.opt.get("own") or route.http_methods <= HARMLESS:
+                yield route

@@ -5,6 +5,7 @@ answer ever has a trace, a path or a library's text.
 """
 
 import logging
+import math
 import secrets
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -13,10 +14,14 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.response import Redirect
 
-from app.kernel.errors import SignalboxError
+from app.kernel.errors import SignalboxError, Unavailable
+from app.security.accounts.limits import TooManyAttempts
+from app.security.errors import NotPermitted, ReadOnly, SecurityError
 from app.web import urls
-from app.web.rendering import Crumb, page
+from app.web.access import NotSignedIn
+from app.web.rendering import Crumb, page, partial_asked
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +34,12 @@ SENTENCES: dict[int, tuple[str, str]] = {
     404: ("There is nothing here.", "The address is wrong, or what it named is gone."),
     405: ("This address cannot be used in this way.", "It can only be read."),
     413: ("This is too large.", "Send less at once."),
+}
+REFUSALS: dict[type[SecurityError], tuple[int, str]] = {
+    NotPermitted: (403, "An admin can give it: the roles are on the page Users."),
+    ReadOnly: (403, "Look as much as you like."),
+    TooManyAttempts: (429, ""),
+    SecurityError: (409, "Nothing was changed."),
 }
 FAULT = (
     "This page could not be drawn.",
@@ -81,19 +92,49 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Answer an error. Registered for every exception of the application."""
+    for_programs = request.url.path.startswith((f"{urls.API}/", urls.METRICS))
+    if isinstance(error, NotSignedIn) and not for_programs:
+        return _to_sign_in(request, error)
     shown = _shown(error)
     if shown.fault is not None:
         log.error("fault %s in %s %r", shown.fault, request.method, request.url.path, exc_info=error)
-    response = _problem(shown) if request.url.path.startswith(f"{urls.API}/") else _page(request, shown)
-    if isinstance(error, HTTPException):
-        allowed = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
-        response.headers.update(allowed)
+    response = _problem(shown) if for_programs else _page(request, shown)
+    response.headers.update(_headers(error))
     return response
+
+
+def _to_sign_in(request: Request[Any, Any, Any], error: NotSignedIn) -> Response[Any]:
+    """Lead a person to where they sign in, and after that back to where they wanted to be."""
+    path = request.scope["raw_path"].decode("latin-1")
+    query = request.scope["query_string"].decode("latin-1")
+    wanted = f"{path}?{query}" if query else path
+    to = urls.set_up() if error.set_up else urls.sign_in(to=wanted if request.method == "GET" and path != "/" else None)
+    if partial_asked(request):
+        return Response(b"", status_code=401, headers={"HX-Redirect": to})
+    return Redirect(to, status_code=303)
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    if isinstance(error, NotSignedIn):
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, TooManyAttempts):
+        return {"Retry-After": str(math.ceil(error.wait_s))}
+    if isinstance(error, HTTPException):
+        return {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+    return {}
 
 
 def _shown(error: Exception) -> ErrorPage:
     if isinstance(error, AnswerError):
         return ErrorPage(status=error.status, sentence=error.sentence, advice=error.advice, fault=None)
+    if isinstance(error, NotSignedIn):
+        advice = "Send a token: Authorization: Bearer sbx_..., made on your profile or by signalbox token."
+        return ErrorPage(status=401, sentence=str(error), advice=advice, fault=None)
+    if isinstance(error, Unavailable):
+        return ErrorPage(status=503, sentence=str(error), advice="Try again in a moment.", fault=None)
+    if isinstance(error, SecurityError):
+        status, advice = next(found for cls, found in REFUSALS.items() if isinstance(error, cls))
+        return ErrorPage(status=status, sentence=str(error), advice=advice, fault=None)
     if isinstance(error, HTTPException) and error.status_code < 500:
         sentence, advice = SENTENCES.get(error.status_code, (HTTPStatus(error.status_code).phrase + ".", ""))
         if isinstance(error, ValidationException):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from litestar.handlers import HTTPRouteHandler
 
-from app.monitoring.service import Monitor
 from app.web.live.registry import Registry
 
 
@@ -14,4 +13,4 @@ class Feature:
     """One feature's share of the application."""
 
     routes: Sequence[HTTPRouteHandler]
-    register: Callable[[Registry, Monitor], None]
+    register: Callable[[Registry], None]

@@ -18,7 +18,9 @@ from markupsafe import Markup
 from app.kernel import figures
 from app.kernel.clock import Clock
 from app.kernel.feed import Feed, Version
+from app.security.model import Actor
 from app.web import markup, urls
+from app.web.access import actor_of
 from app.web.assets import ROOT, Assets
 from app.web.shell import Around, Crumb, Part, Section, Shell, shell_of
 
@@ -42,7 +44,7 @@ class Renderer:
     """Draws templates. One per application."""
 
     def __init__(
-        self, *, assets: Assets, feed: Feed, clock: Clock, around: Callable[[], Around], templates: Sequence[Path]
+        self, *, assets: Assets, feed: Feed, clock: Clock, around: Callable[[Actor], Around], templates: Sequence[Path]
     ) -> None:
         self.assets = assets
         self.feed = feed
@@ -63,9 +65,11 @@ class Renderer:
         drawing = _Drawing(now=shell.now, seen=seen, nonce=shell.nonce)
         return self._environment.get_template(template).render(page=context, shell=shell, drawing=drawing)
 
-    def shell(self, *, title: str, section: Section | None, crumbs: tuple[Crumb, ...], theme: str, nonce: str) -> Shell:
+    def shell(
+        self, actor: Actor, *, title: str, section: Section | None, crumbs: tuple[Crumb, ...], theme: str, nonce: str
+    ) -> Shell:
         return shell_of(
-            self._around(),
+            self._around(actor),
             title=title,
             section=section,
             crumbs=crumbs,
@@ -107,7 +111,7 @@ def page(
         text = renderer.partial(part, seen, nonce)
     else:
         theme = request.cookies.get("theme", "")
-        shell = renderer.shell(title=title, section=section, crumbs=crumbs, theme=theme, nonce=nonce)
+        shell = renderer.shell(actor_of(request), title=title, section=section, crumbs=crumbs, theme=theme, nonce=nonce)
         text = renderer.whole(template, context, shell, seen)
     return _answer(text, nonce, status)
 

@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from app.web import urls
+from app.web.access import OPEN
 from app.web.assets import Assets
 
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -18,7 +19,7 @@ JUST_NOW = "no-cache"
 def static_route(assets: Assets) -> HTTPRouteHandler:
     """Return the route of static files. Only names read at start are served, so no path reaches the disk."""
 
-    @get(f"{urls.STATIC}/{{build:str}}/{{path:path}}", include_in_schema=False, sync_to_thread=False)
+    @get(f"{urls.STATIC}/{{build:str}}/{{path:path}}", include_in_schema=False, sync_to_thread=False, opt=OPEN)
     def static(request: Request[Any, Any, Any], build: FromPath[str], path: FromPath[str]) -> Response[bytes]:
         asset = assets.files.get(path.removeprefix("/"))
         if asset is None:
@@ -38,11 +39,11 @@ def static_route(assets: Assets) -> HTTPRouteHandler:
 def health_routes(ready: Callable[[], Awaitable[bool]]) -> list[HTTPRouteHandler]:
     """Return the routes that an orchestrator asks: does the process answer; is it of use."""
 
-    @get(urls.HEALTH_LIVE, media_type=MediaType.TEXT, include_in_schema=False, sync_to_thread=False)
+    @get(urls.HEALTH_LIVE, media_type=MediaType.TEXT, include_in_schema=False, sync_to_thread=False, opt=OPEN)
     def live() -> str:
         return "live\n"
 
-    @get(urls.HEALTH_READY, media_type=MediaType.TEXT, include_in_schema=False)
+    @get(urls.HEALTH_READY, media_type=MediaType.TEXT, include_in_schema=False, opt=OPEN)
     async def is_ready() -> Response[str]:
         """A broker that is down changes nothing here: Signalbox is of most use then."""
         if await ready():
@@ -53,10 +54,10 @@ def health_routes(ready: Callable[[], Awaitable[bool]]) -> list[HTTPRouteHandler
     return [live, is_ready]
 
 
-def metrics_route(exposition: Callable[[], Awaitable[bytes]], content_type: str) -> HTTPRouteHandler:
-    """Return the route that Prometheus reads."""
+def metrics_route(exposition: Callable[[], Awaitable[bytes]], content_type: str, *, is_open: bool) -> HTTPRouteHandler:
+    """Return the route that Prometheus reads: under a token like everything else, unless it is configured to be open."""
 
-    @get(urls.METRICS, include_in_schema=False)
+    @get(urls.METRICS, include_in_schema=False, opt={"open": is_open})
     async def metrics() -> Response[bytes]:
         return Response(await exposition(), headers={"Content-Type": content_type})
 

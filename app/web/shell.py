@@ -6,9 +6,11 @@ from enum import StrEnum
 from importlib.metadata import version
 
 from app.monitoring.model import ConnectionView, Link
+from app.security.model import Actor
 from app.web import urls
+from app.web.access import DEMO
 from app.web.assets import BUILD_COMMAND, Assets
-from app.web.settings import is_loopback
+from app.web.settings import ServerSettings
 
 VERSION = version("signalbox")
 BANNERS_MAX = 2  # more would push the answer off a phone
@@ -22,6 +24,9 @@ class Section(StrEnum):
     CONNECTIONS = "Connections"
     GROUPS = "Groups"
     DESTINATIONS = "Destinations"
+    AUDIT = "Audit"
+    USERS = "Users"
+    MASKING = "Masking"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +59,10 @@ class Banner:
 class Around:
     """What the shell is drawn from."""
 
-    connections: Sequence[ConnectionView]
-    host: str  # where Signalbox listens
+    connections: Sequence[ConnectionView]  # that this actor may see
+    actor: Actor
+    has_users: bool
+    settings: ServerSettings
     banners: tuple[Banner, ...] = ()  # of the whole process: the demo's
 
 
@@ -84,6 +91,7 @@ class Shell:
     nav: tuple[NavGroup, ...]
     banners: tuple[Banner, ...]
     who: str
+    who_href: str  # one's profile, or where to sign in
     connected: bool  # False: no connection is configured
     now: float
     theme: str  # "light", "dark" or "" for the browser's preference
@@ -108,9 +116,10 @@ def shell_of(
         title=title,
         section=section,
         crumbs=crumbs or (Crumb(title),),
-        nav=_nav(around.connections),
+        nav=_nav(around),
         banners=_banners(around),
-        who="no sign-in, this machine only" if is_loopback(around.host) else "no sign-in",
+        who=_who(around),
+        who_href=_who_href(around),
         connected=bool(around.connections),
         now=now,
         theme=theme if theme in {"light", "dark"} else "",
@@ -121,7 +130,23 @@ def shell_of(
     )
 
 
-def _nav(connections: Sequence[ConnectionView]) -> tuple[NavGroup, ...]:
+def _who(around: Around) -> str:
+    actor = around.actor
+    if actor.is_signed_in:
+        return f"{actor.name}, {actor.rights.words()}"
+    if actor.name == DEMO:
+        return "demo, operator"
+    return "no sign-in, this machine only" if around.settings.only_local else "not signed in"
+
+
+def _who_href(around: Around) -> str:
+    if around.actor.is_signed_in:
+        return urls.profile()
+    return urls.sign_in() if around.has_users else urls.set_up()
+
+
+def _nav(around: Around) -> tuple[NavGroup, ...]:
+    connections = around.connections
     down = any(c.link is Link.DOWN for c in connections)
     flow = (
         NavLink(
@@ -140,18 +165,43 @@ def _nav(connections: Sequence[ConnectionView]) -> tuple[NavGroup, ...]:
         ),
     )
     overview = NavLink(section=Section.OVERVIEW, href=urls.overview(), icon="i-home")
-    return NavGroup(head="Now", links=(overview,)), NavGroup(head="Flow", links=flow)
+    groups = (NavGroup(head="Now", links=(overview,)), NavGroup(head="Flow", links=flow))
+    return (*groups, HOUSE) if around.actor.is_admin else groups
+
+
+HOUSE = NavGroup(
+    head="House",
+    links=(
+        NavLink(section=Section.AUDIT, href=urls.audit(), icon="i-saga"),
+        NavLink(section=Section.USERS, href=urls.users(), icon="i-link"),
+        NavLink(section=Section.MASKING, href=urls.masking(), icon="i-flow"),
+    ),
+)
 
 
 def _banners(around: Around) -> tuple[Banner, ...]:
     found: list[Banner] = []
-    if not is_loopback(around.host):
+    settings = around.settings
+    if settings.read_only:
+        found.append(
+            Banner(tone="motion", mark="m-paused", strong="Read-only:", text="nothing can be changed here now.")
+        )
+    if settings.insecure_http and not settings.only_local:
         found.append(
             Banner(
                 tone="caution",
                 mark="m-behind",
-                strong=f"There is no sign-in, and Signalbox listens on {around.host}:",
-                text="whoever reaches it sees everything (allow_unauthenticated = true in signalbox.toml).",
+                strong="Signalbox is reached by plain http:",
+                text="passwords and cookies can be read on their way (insecure_http = true in signalbox.toml).",
+            )
+        )
+    if settings.allow_unauthenticated and not settings.only_local:
+        found.append(
+            Banner(
+                tone="caution",
+                mark="m-behind",
+                strong="Nobody has to sign in to look:",
+                text="whoever reaches Signalbox sees everything (allow_unauthenticated = true in signalbox.toml).",
             )
         )
     if unverified := [c.name for c in around.connections if not c.tls_verified]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, unquote, unquote_to_bytes, urlencode
 
+HEALTH = "/health/"
 HEALTH_LIVE = "/health/live"
 HEALTH_READY = "/health/ready"
 METRICS = "/metrics"
@@ -92,6 +93,39 @@ def connections(**query: Query) -> str:
 
 def connection(name: str, **query: Query) -> str:
     return build("connections", name, **query)
+
+
+def sign_in(**query: Query) -> str:
+    return build("sign-in", **query)
+
+
+def sign_out() -> str:
+    return build("sign-out")
+
+
+def set_up() -> str:
+    return build("set-up")
+
+
+def join(secret: str) -> str:
+    """Return the address of a one-time link."""
+    return build("join", secret)
+
+
+def profile(*part: str, **query: Query) -> str:
+    return build("profile", *part, **query)
+
+
+def users(*part: str, **query: Query) -> str:
+    return build("users", *part, **query)
+
+
+def audit(*part: str, **query: Query) -> str:
+    return build("audit", *part, **query)
+
+
+def masking(*part: str, **query: Query) -> str:
+    return build("masking", *part, **query)
 
 
 def search(**query: Query) -> str:

@@ -121,9 +121,18 @@ def test_no_fault_repeats_a_secret(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.1", "example.org", "::"])  # noqa: S104 - refused is the point
 def test_any_other_address_than_loopback_needs_the_named_key(tmp_path: Path, host: str) -> None:
-    assert "allow_unauthenticated" in faults(tmp_path, f'[server]\nhost = "{host}"')
-    found = read(tmp_path, f'[server]\nhost = "{host}"\nallow_unauthenticated = true')
+    said = faults(tmp_path, f'[server]\nhost = "{host}"')
+    assert "https" in said
+    assert "insecure_http" in said
+    found = read(tmp_path, f'[server]\nhost = "{host}"\ninsecure_http = true')
     assert found.server.host == host
+
+
+def test_https_needs_the_proxy_that_speaks_it(tmp_path: Path) -> None:
+    text = '[server]\nbase_url = "https://signalbox.example.org"\n'
+    assert "trusted_proxies" in faults(tmp_path, text)
+    assert read(tmp_path, text + 'trusted_proxies = ["127.0.0.1"]').server.only_local is False
+    assert "10.1.0.0/16" in faults(tmp_path, text + 'trusted_proxies = ["somewhere"]')
 
 
 def test_two_connections_of_one_name_are_a_fault(tmp_path: Path) -> None:

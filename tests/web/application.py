@@ -21,6 +21,7 @@ from app.web.feature import Feature
 from app.web.live.registry import Fragment, Registry
 from app.web.rendering import TEMPLATES, Crumb, Part, page
 from app.web.settings import ServerSettings
+from tests.support.security import without_database
 
 OWN_TEMPLATES = Path(__file__).parent / "templates"
 AT = 1_763_349_160.0  # 17 Nov 2025 03:12:40 UTC
@@ -74,12 +75,12 @@ class Things:
     points: Callable[[float | None], Points] | None = None
     asked_since: list[float | None] = field(default_factory=list)
 
-    def register(self, registry: Registry, _: Monitor) -> None:
-        def context(parts: tuple[str, ...]) -> Named | None:
+    def register(self, registry: Registry) -> None:
+        def context(_: Monitor, parts: tuple[str, ...]) -> Named | None:
             name = "/".join(parts)
             return Named(self.texts[name], key=f"thing/{name}") if name in self.texts else None
 
-        async def points(_: tuple[str, ...], since: float | None) -> Points:
+        async def points(_: Monitor, __: tuple[str, ...], since: float | None) -> Points:
             self.asked_since.append(since)
             if self.points is None:
                 raise RuntimeError("no points")
@@ -127,12 +128,16 @@ def application(
     **varied: Any,  # noqa: ANN401 - fields of Parts, each checked there
 ) -> Litestar:
     held = things or Things()
+    security = without_database()
     return create_app(
         Parts(
             monitor=cast("Monitor", StandInMonitor(connections)),
             feed=feed or Feed(epoch=7),
             series=cast("Series", None),
             clock=lambda: AT,
+            accounts=security.accounts,
+            door=security.door,
+            open_metrics=False,
             settings=settings or ServerSettings(),
             connections=(),
             demo=False,

@@ -17,6 +17,7 @@ from app.brokers.settings import ConnectionSettings
 from app.web.app import Parts, create_app
 from app.web.settings import ServerSettings
 from tests.support.estate import Estate, Reader, Site
+from tests.support.security import secured
 from tests.support.snapshots import cluster
 from tests.web.application import no_lifespan, ready, whole_assets
 
@@ -45,12 +46,16 @@ class Asked:
 
 
 def application_over(estate: Estate) -> Litestar:
+    security = secured(estate.database, estate.clock)
     return create_app(
         Parts(
             monitor=estate.monitor,
             feed=estate.feed,
             series=estate.series,
             clock=estate.clock,
+            accounts=security.accounts,
+            door=security.door,
+            open_metrics=False,
             settings=ServerSettings(),
             connections=[ConnectionSettings(name=site.name, kind=site.kind, exclude=("_*",)) for site in estate.sites],
             ready=ready,

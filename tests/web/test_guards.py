@@ -62,7 +62,7 @@ def test_each_page_has_a_nonce_of_its_own(client: TestClient[Litestar]) -> None:
 
 
 def test_methods_that_change_are_refused(client: TestClient[Litestar]) -> None:
-    answer = client.post("/probe/c/orders")
+    answer = client.post("/probe/c/orders", headers={"origin": "http://127.0.0.1:8080"})
     assert answer.status_code == 405
     assert "GET" in answer.headers["allow"]
     assert set(answer.headers) >= EVERY_ANSWER
@@ -94,16 +94,17 @@ def test_other_hosts_are_refused_with_a_reason(client: TestClient[Litestar], hos
 
 
 def test_the_configured_name_is_ours() -> None:
-    settings = ServerSettings(base_url="https://signalbox.example.org")
+    settings = ServerSettings(base_url="https://signalbox.example.org", trusted_proxies=("127.0.0.1",))
     with TestClient(application(settings=settings), base_url="http://signalbox.example.org") as client:
         assert client.get("/health/live").status_code == 200
         assert client.get("/health/live", headers={"host": "other.example.org"}).status_code == 421
 
 
 def test_beyond_loopback_addresses_are_ours_but_foreign_names_are_not() -> None:
-    settings = ServerSettings(host="0.0.0.0", allow_unauthenticated=True)  # noqa: S104 - the case of the test
+    settings = ServerSettings(host="0.0.0.0", allow_unauthenticated=True, insecure_http=True)  # noqa: S104 - the case of the test
     with TestClient(application(settings=settings), base_url="http://192.168.7.9:8080") as client:
         page = client.get("/probe/c/orders")
         assert page.status_code == 200
-        assert "There is no sign-in, and Signalbox listens on 0.0.0.0" in page.text
+        assert "Signalbox is reached by plain http" in page.text
+        assert "Nobody has to sign in to look" in page.text
         assert client.get("/health/live", headers={"host": "rebound.example"}).status_code == 421

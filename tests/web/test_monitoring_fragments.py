@@ -30,7 +30,7 @@ def bare(html: str) -> str:
 @pytest.mark.parametrize("address", PAGES)
 async def test_a_fragment_is_what_the_page_shows(asked: Asked, address: str) -> None:
     registry = Registry()
-    MONITORING.register(registry, asked.estate.monitor)
+    MONITORING.register(registry)
     html = await asked.page(address)
     live = Elements(html).live
     assert live
@@ -42,7 +42,7 @@ async def test_a_fragment_is_what_the_page_shows(asked: Asked, address: str) -> 
             continue
         fragment = registry.fragment(key, name)
         assert fragment is not None
-        it = fragment.context(parts_of(key))
+        it = fragment.context(asked.estate.monitor, parts_of(key))
         assert it is not None
         drawn = asked.app.state.renderer.fragment(fragment.template, it, Version(7, 1))
         assert "hx-" not in drawn
@@ -52,11 +52,11 @@ async def test_a_fragment_is_what_the_page_shows(asked: Asked, address: str) -> 
 
 async def test_what_is_gone_has_no_fragment(asked: Asked) -> None:
     registry = Registry()
-    MONITORING.register(registry, asked.estate.monitor)
+    MONITORING.register(registry)
     for key, name in (("group/kafka-prod/gone", "groups/row"), ("destination/kafka-prod/gone", "destinations/row")):
         fragment = registry.fragment(key, name)
         assert fragment is not None
-        assert fragment.context(parts_of(key)) is None
+        assert fragment.context(asked.estate.monitor, parts_of(key)) is None
 
 
 async def test_every_list_announces_that_it_changed(asked: Asked) -> None:
@@ -76,10 +76,10 @@ async def test_a_break_is_told_to_every_page_that_shows_something_of_it(asked: A
 
 async def test_a_chart_is_continued_from_where_it_ends(asked: Asked) -> None:
     registry = Registry()
-    MONITORING.register(registry, asked.estate.monitor)
+    MONITORING.register(registry)
     source = registry.points("group/kafka-prod/indexer")
     assert source is not None
-    whole = await source(("kafka-prod", "indexer"), None)
-    rest = await source(("kafka-prod", "indexer"), whole.at[-3])
+    whole = await source(asked.estate.monitor, ("kafka-prod", "indexer"), None)
+    rest = await source(asked.estate.monitor, ("kafka-prod", "indexer"), whole.at[-3])
     assert rest.at == whole.at[-2:]
     assert rest.lag == whole.lag[-2:]

@@ -30,10 +30,11 @@ def accounts(database: Database, door: Door, settings: SecuritySettings, clock: 
     """Wire accounts; nothing is read yet: await `changes.refresh()` first."""
     changes = Changes(database)
     limits = Limits(changes, clock)
+    users = Users(changes, limits, clock)
     return Accounts(
         changes=changes,
-        users=Users(changes, limits, clock),
-        sessions=Sessions(changes, door, limits, settings, clock),
+        users=users,
+        sessions=Sessions(changes, users, door, settings, clock),
         tokens=Tokens(changes, clock),
         limits=limits,
         identities=Identities(changes, clock, idle_s=settings.session_idle_h * 3600),

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from app.kernel.clock import Clock
 from app.security.accounts import actions, passwords
 from app.security.accounts.changes import Changes
-from app.security.accounts.limits import Limits
 from app.security.accounts.model import NAME, Session, hash_of, new_secret
 from app.security.accounts.store import sessions, users
+from app.security.accounts.users import Users
 from app.security.door import Door, Permit
 from app.security.errors import Refused
 from app.security.model import Actor
@@ -20,10 +20,11 @@ WRONG = "This name and password do not belong together."
 class Sessions:
     """Opens, lists and ends sessions."""
 
-    def __init__(self, changes: Changes, door: Door, limits: Limits, settings: SecuritySettings, clock: Clock) -> None:
+    def __init__(self, changes: Changes, users: Users, door: Door, settings: SecuritySettings, clock: Clock) -> None:
         self._changes = changes
+        self._users = users
         self._door = door
-        self._limits = limits
+        self._limits = users.limits
         self._clock = clock
         self.idle_s = settings.session_idle_h * 3600
         self.longest_s = settings.session_longest_h * 3600
@@ -44,9 +45,11 @@ class Sessions:
         return secret
 
     async def open(self, permit: Permit, user: int) -> str:
-        """Return the secret of a new session of a user who was found to be who they say."""
+        """Return the secret of a new session of a user who was found to be who they say; the one that asked ends."""
         actor, now, secret = permit.actor, self._clock(), new_secret()
         async with self._changes.begin() as connection:
+            if actor.session is not None:
+                await sessions.remove(connection, actor.session, actor.user or 0)
             await sessions.remove_ended(connection, now=now, idle_s=self.idle_s)
             await sessions.add(
                 connection,
@@ -59,6 +62,10 @@ class Sessions:
             )
             await users.seen(connection, user, now)
         return secret
+
+    async def open_by_link(self, permit: Permit, link: str, name: str, password: str) -> str:
+        """Set the password that a one-time link is for, and return the secret of a session of that user. Raises Refused."""
+        return await self.open(permit, await self._users.use_link(permit, link, name, password))
 
     async def of(self, user: int) -> Sequence[Session]:
         """Return a user's living sessions, newest first."""

@@ -34,12 +34,12 @@ class Users:
 
     def __init__(self, changes: Changes, limits: Limits, clock: Clock) -> None:
         self._changes = changes
-        self._limits = limits
+        self.limits = limits
         self._clock = clock
 
     async def every(self) -> Sequence[User]:
         """Return all users by name."""
-        locked = await self._limits.locked()
+        locked = await self.limits.locked()
         async with self._changes.read() as connection:
             found = await users.every(connection)
         return [replace(user, locked_until=locked.get(user.name)) for user in found]
@@ -136,14 +136,14 @@ class Users:
             TooManyAttempts: the old one was wrong too often from this address.
         """
         name = permit.actor.name
-        begun = await self._limits.begin_sign_in(name, permit.actor.address)
+        begun = await self.limits.begin_sign_in(name, permit.actor.address)
         async with self._changes.read() as connection:
             found = await users.credentials(connection, name)
         if found is None or found.user != permit.actor.user or found.password_hash is None:
             raise Refused("This user has no password here to change.")
         if not await passwords.fits(old, found.password_hash):
             raise Refused("The password that you have now is another.")
-        await self._limits.right(begun)
+        await self.limits.right(begun)
         kept = await passwords.hashed(checked_password(new, name))
         async with self._changes.begin() as connection:
             await users.set_password(connection, found.user, kept, self._clock())

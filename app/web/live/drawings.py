@@ -10,7 +10,7 @@ import msgspec
 
 from app.kernel.feed import Feed, Version
 from app.web import urls
-from app.web.live.registry import CHANGED, POINTS, Registry, parts_of
+from app.web.live.registry import CHANGED, POINTS, Registry, Sight, parts_of
 from app.web.rendering import Renderer
 
 log = logging.getLogger(__name__)
@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 DRAWINGS_MAX = 8192  # every row and head of 2,000 groups, twice; what is oldest goes first
 POINTS_WAIT_S = 2.0  # history that takes longer is told as broken, so that rows behind it are not kept waiting
 POINTS_BACK_MAX_S = 900.0  # how far a chart may ask to be continued; further back it asks again over HTTP
+
+
+Place = tuple[frozenset[str] | None, str, str]  # for whom (None: for everybody alike), key, fragment
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +39,24 @@ class Drawings:
         self._registry = registry
         self._renderer = renderer
         self._feed = feed
-        self._kept: OrderedDict[tuple[str, str], Drawing] = OrderedDict()
+        self._kept: OrderedDict[Place, Drawing] = OrderedDict()
         self._drawing_points = asyncio.Lock()
         self.drawn = 0
 
-    async def of(self, key: str, name: str, *, since: float | None = None) -> Drawing:
-        """Return the newest drawing of what a socket watches. `since` is where that socket's chart ends."""
+    async def of(self, sight: Sight, key: str, name: str, *, since: float | None = None) -> Drawing:
+        """Return the newest drawing of what a socket watches, as it may see it. `since` is where that socket's chart ends."""
         if name == POINTS:
             async with self._drawing_points:
-                return await self._points(key, since)
+                return await self._points(sight, key, since)
         version = self._feed.version(key)
-        kept = self._kept.get((key, name))
+        place = (sight.of(key), key, name)
+        kept = self._kept.get(place)
         if kept is None or kept.version != version:
-            kept = self._draw(key, name, version)
-            self._keep(key, name, kept)
+            kept = self._draw(sight, key, name, version)
+            self._keep(place, kept)
         return kept
 
-    def _draw(self, key: str, name: str, version: Version) -> Drawing:
+    def _draw(self, sight: Sight, key: str, name: str, version: Version) -> Drawing:
         if name == CHANGED:
             return Drawing(version, msgspec.json.encode([urls.live_key(key), name, str(version), ""]))
         fragment = self._registry.fragment(key, name)
@@ -60,7 +64,7 @@ class Drawings:
             raise KeyError(name)
         self.drawn += 1
         try:
-            it = fragment.context(parts_of(key))
+            it = fragment.context(sight.monitor, parts_of(key))
             html = None if it is None else self._renderer.fragment(fragment.template, it, version)
         except Exception:
             fault = secrets.token_hex(3)
@@ -68,9 +72,10 @@ class Drawings:
             return _broken(key, name, version, fault)
         return Drawing(version, msgspec.json.encode([urls.live_key(key), name, str(version), html]))
 
-    async def _points(self, key: str, since: float | None) -> Drawing:
+    async def _points(self, sight: Sight, key: str, since: float | None) -> Drawing:
         version = self._feed.version(key)
-        kept = self._kept.get((key, POINTS))
+        place = (sight.of(key), key, POINTS)
+        kept = self._kept.get(place)
         if kept is not None and kept.version == version:
             return kept
         source = self._registry.points(key)
@@ -79,7 +84,7 @@ class Drawings:
         after = kept.until if kept is not None and kept.until is not None else self._bounded(since)
         self.drawn += 1
         try:
-            points = await asyncio.wait_for(source(parts_of(key), after), POINTS_WAIT_S)
+            points = await asyncio.wait_for(source(sight.monitor, parts_of(key), after), POINTS_WAIT_S)
         except Exception:
             fault = secrets.token_hex(3)
             log.exception("fault %s: the points of %r could not be read", fault, key)
@@ -88,16 +93,16 @@ class Drawings:
         drawing = Drawing(
             version, msgspec.json.encode([urls.live_key(key), POINTS, str(version), after, points]), until
         )
-        self._keep(key, POINTS, drawing)
+        self._keep(place, drawing)
         return drawing
 
     def _bounded(self, since: float | None) -> float:
         now = self._renderer.clock()
         return now if since is None else min(max(since, now - POINTS_BACK_MAX_S), now)
 
-    def _keep(self, key: str, name: str, drawing: Drawing) -> None:
-        self._kept[(key, name)] = drawing
-        self._kept.move_to_end((key, name))
+    def _keep(self, place: Place, drawing: Drawing) -> None:
+        self._kept[place] = drawing
+        self._kept.move_to_end(place)
         while len(self._kept) > DRAWINGS_MAX:
             self._kept.popitem(last=False)
 

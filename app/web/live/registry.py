@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from app.monitoring.model import Points
+from app.monitoring.service import Monitor
+from app.security.model import Rights
 
 Parts = tuple[str, ...]  # of a key: ("kafka-prod", "payments") of "group/kafka-prod/payments"
 
@@ -18,7 +20,34 @@ class Fragment:
     name: str
     key_prefix: str  # the key's first part: "group"
     template: str
-    context: Callable[[Parts], object | None]  # the partial's `it`; None: what it showed is gone
+    context: Callable[[Monitor, Parts], object | None]  # the partial's `it`; None: what it showed is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a page may see: some of the connections, by name, or all of them (None); and the monitor that knows no others."""
+
+    connections: frozenset[str] | None
+    monitor: Monitor
+
+    def sees(self, key: str) -> bool:
+        """Say whether a key may be watched. Whatever has parts is of a connection, which is the first of them."""
+        parts = parts_of(key)
+        return self.connections is None or not parts or parts[0] in self.connections
+
+    def of(self, key: str) -> frozenset[str] | None:
+        """Return what changes the drawing of a key: nothing where it is of one connection alone."""
+        return None if parts_of(key) else self.connections
+
+
+def sight_of(rights: Rights, monitor: Monitor) -> Sight:
+    """Return what these rights let one see."""
+    names = [view.name for view in monitor.connections()]
+    visible = rights.visible(names)
+    return Sight(None, monitor) if len(visible) == len(names) else Sight(visible, monitor.seen_by(visible))
+
+
+PointsSource = Callable[[Monitor, Parts, float | None], Awaitable[Points]]
 
 
 @dataclass(slots=True)
@@ -27,7 +56,7 @@ class Registry:
 
     _fragments: dict[tuple[str, str], Fragment] = field(default_factory=dict)
     _lists: set[str] = field(default_factory=set)
-    _points: dict[str, Callable[[Parts, float | None], Awaitable[Points]]] = field(default_factory=dict)
+    _points: dict[str, PointsSource] = field(default_factory=dict)
 
     def add(self, fragment: Fragment) -> None:
         """Register a fragment.
@@ -44,14 +73,14 @@ class Registry:
         """Register the key of a list; pages that show it are told when its order or membership changed."""
         self._lists.add(key)
 
-    def add_points(self, *, key_prefix: str, points: Callable[[Parts, float | None], Awaitable[Points]]) -> None:
+    def add_points(self, *, key_prefix: str, points: PointsSource) -> None:
         """Register where the points after a time (epoch seconds) come from, for charts of these keys."""
         self._points[key_prefix] = points
 
     def fragment(self, key: str, name: str) -> Fragment | None:
         return self._fragments.get((prefix_of(key), name))
 
-    def points(self, key: str) -> Callable[[Parts, float | None], Awaitable[Points]] | None:
+    def points(self, key: str) -> PointsSource | None:
         return self._points.get(prefix_of(key))
 
     def knows(self, key: str, name: str) -> bool:

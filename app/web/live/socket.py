@@ -14,10 +14,14 @@ from litestar.handlers import WebsocketRouteHandler
 
 from app.kernel.clock import Clock
 from app.kernel.feed import Feed
+from app.monitoring.service import Monitor
+from app.security.accounts import keys
+from app.security.model import Actor
 from app.web import urls
+from app.web.access import OPEN, actor_of
 from app.web.live.drawings import Drawings
-from app.web.live.registry import Registry
-from app.web.live.viewer import DRAIN_MAX_S, Refused, Stalled, Viewer
+from app.web.live.registry import Registry, sight_of
+from app.web.live.viewer import DRAIN_MAX_S, SIGNED_OUT, Refused, Stalled, Viewer
 from app.web.rendering import Renderer
 
 log = logging.getLogger(__name__)
@@ -70,6 +74,7 @@ class Sockets:
 def live_route(
     *,
     registry: Registry,
+    monitor: Monitor,
     renderer: Renderer,
     feed: Feed,
     clock: Clock,
@@ -80,19 +85,37 @@ def live_route(
     drawings = Drawings(registry, renderer, feed)
     sockets = Sockets(per_address)
 
-    @websocket(urls.LIVE, opt={"sockets": sockets, "drawings": drawings})
+    @websocket(urls.LIVE, opt={"sockets": sockets, "drawings": drawings, **OPEN})
     async def live(socket: WebSocket[Any, Any, Any]) -> None:
         await socket.accept()
         with sockets.one_more(socket.client.host if socket.client else "") as allowed:
             if not allowed:
                 await _close(socket, TOO_MANY, "too many live pages are open from this address")
                 return
+            actor = actor_of(socket)
+            if not actor.rights.anything:
+                await _close(socket, SIGNED_OUT, "nobody is signed in here")
+                return
             viewer = Viewer(
-                socket, registry=registry, drawings=drawings, feed=feed, clock=clock, drain_max_s=drain_max_s
+                socket,
+                sight=lambda: sight_of(actor.rights, monitor),
+                ended=_told_by(actor),
+                registry=registry,
+                drawings=drawings,
+                feed=feed,
+                clock=clock,
+                drain_max_s=drain_max_s,
             )
             await _serve(viewer, socket, renderer.assets.build)
 
     return live
+
+
+def _told_by(actor: Actor) -> list[str]:
+    """Return the feed keys that are told when this actor's rights end or change: those of users change by ending sessions."""
+    if actor.session is not None:
+        return [keys.session(actor.session)]
+    return [keys.token(actor.token)] if actor.token is not None else [keys.ANYBODY]
 
 
 async def _serve(viewer: Viewer, socket: WebSocket[Any, Any, Any], build: str) -> None:

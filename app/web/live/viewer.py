@@ -7,7 +7,7 @@ the id of a fault. Charts: [key, "points", version, the time the points continue
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeAlias, cast
 
 import msgspec
@@ -18,7 +18,7 @@ from app.kernel.clock import Clock
 from app.kernel.feed import KEYS_PER_SUBSCRIBER_MAX, Feed, Version
 from app.web import urls
 from app.web.live.drawings import Drawings
-from app.web.live.registry import POINTS, Registry
+from app.web.live.registry import POINTS, Registry, Sight
 
 FRAME_BYTES_MAX = 256 * 1024  # 200 keys of the longest names, each character four bytes, fit
 DRAIN_MAX_S = 30.0  # who takes nothing for this long is cut off
@@ -28,6 +28,8 @@ HEARTBEAT_S = 10.0  # silence would look like a connection that broke
 MESSAGE_PAUSE_S = 0.1  # between two messages of one page; what it sends meanwhile waits in its own buffer
 DRAWN_PER_SLICE = 20  # then other tasks have a turn
 
+SIGNED_OUT = 4401
+NOT_PERMITTED = 4403
 REFUSED = 4400  # not understood, or more than is allowed; the reason says which
 TOO_LARGE = 1009
 
@@ -63,6 +65,8 @@ class Viewer:
         self,
         socket: WebSocket[Any, Any, Any],
         *,
+        sight: Callable[[], Sight],
+        ended: Sequence[str],
         registry: Registry,
         drawings: Drawings,
         feed: Feed,
@@ -70,6 +74,8 @@ class Viewer:
         drain_max_s: float = DRAIN_MAX_S,
     ) -> None:
         self._socket = socket
+        self._sight = sight
+        self._ended = ended  # feed keys: when one of them is told, the rights of this page are not what they were
         self._registry = registry
         self._drawings = drawings
         self._feed = feed
@@ -87,12 +93,14 @@ class Viewer:
         await self._send(msgspec.json.encode({"now": self._clock(), "build": build}))
         try:
             async with asyncio.TaskGroup() as tasks:
+                ending = tasks.create_task(self._until_rights_change())
                 following: asyncio.Task[None] | None = None
                 while (asked := await self._receive()) is not None:
                     if following is not None:
                         following.cancel()
                     following = tasks.create_task(self._follow(asked))
                     await asyncio.sleep(MESSAGE_PAUSE_S)
+                ending.cancel()
                 if following is not None:
                     following.cancel()
         except* (Refused, Stalled, OSError, WebSocketDisconnect) as several:
@@ -114,7 +122,18 @@ class Viewer:
             ) from None
         if unknown := [name for key, name, _ in asked if not self._registry.knows(key, name)]:
             raise Refused(REFUSED, f"nothing can be watched as {unknown[0]!r:.60}")
+        sight = self._sight()
+        if any(not sight.sees(key) for key, _, _ in asked):
+            raise Refused(NOT_PERMITTED, "part of this page may not be seen any more")
         return asked
+
+    async def _until_rights_change(self) -> None:
+        subscription = self._feed.subscribe(self._ended)
+        try:
+            await subscription.changes()
+        finally:
+            self._feed.unsubscribe(subscription)
+        raise Refused(SIGNED_OUT, "you are signed out, or what you may see has changed")
 
     async def _follow(self, asked: Sequence[Watched]) -> None:
         names: dict[str, dict[str, str]] = {}
@@ -143,8 +162,9 @@ class Viewer:
 
     async def _send_drawn(self, wanted: Sequence[tuple[str, str, float | None]]) -> None:
         drawn: list[bytes] = []
+        sight = self._sight()
         for index, (key, name, since) in enumerate(wanted, start=1):
-            drawn.append((await self._drawings.of(key, name, since=since)).encoded)
+            drawn.append((await self._drawings.of(sight, key, name, since=since)).encoded)
             if index % DRAWN_PER_SLICE == 0:
                 await asyncio.sleep(0)
         await self._send(b'{"now":%.3f,"drawn":[%s]}' % (self._clock(), b",".join(drawn)))

@@ -54,19 +54,17 @@ OF_DESTINATION: dict[str, tuple[str, Callable[[Glance, DestinationView], object]
 }
 
 
-def register(registry: Registry, monitor: Monitor) -> None:
+def register(registry: Registry) -> None:
     """Register every fragment, every list that announces its changes, and the points of groups' charts."""
     for name, (template, draw) in OF_EVERYTHING.items():
-        registry.add(
-            Fragment(name=name, key_prefix=keys.OVERVIEW, template=template, context=_everything(monitor, draw))
-        )
-    _add(registry, monitor, "connection", OF_CONNECTION, _named_by(1, monitor.connection))
-    _add(registry, monitor, "group", OF_GROUP, _named_by(2, monitor.group))
-    _add(registry, monitor, "destination", OF_DESTINATION, _named_by(2, monitor.destination))
+        registry.add(Fragment(name=name, key_prefix=keys.OVERVIEW, template=template, context=_everything(draw)))
+    _add(registry, "connection", OF_CONNECTION, _named_by(1, Monitor.connection))
+    _add(registry, "group", OF_GROUP, _named_by(2, Monitor.group))
+    _add(registry, "destination", OF_DESTINATION, _named_by(2, Monitor.destination))
     for key in (keys.GROUPS, keys.DESTINATIONS, keys.CONNECTIONS):
         registry.add_list(key)
 
-    async def points(parts: Parts, since: float | None) -> Points:
+    async def points(monitor: Monitor, parts: Parts, since: float | None) -> Points:
         if len(parts) != 2:
             return Points(at=[], lag=[], rate_in=[], rate_out=[], step_s=0.0)
         connection, name = parts
@@ -75,32 +73,30 @@ def register(registry: Registry, monitor: Monitor) -> None:
     registry.add_points(key_prefix="group", points=points)
 
 
-def _everything(monitor: Monitor, draw: Callable[[Glance], object]) -> Callable[[Parts], object]:
-    return lambda _: draw(glance(monitor))
+def _everything(draw: Callable[[Glance], object]) -> Callable[[Monitor, Parts], object]:
+    return lambda monitor, _: draw(glance(monitor))
 
 
 def _add(
     registry: Registry,
-    monitor: Monitor,
     prefix: str,
     fragments: dict[str, tuple[str, Callable[[Glance, View], object]]],
-    find: Callable[[Parts], View | None],
+    find: Callable[[Monitor, Parts], View | None],
 ) -> None:
     for name, (template, draw) in fragments.items():
-        context = _of_one(monitor, find, draw)
-        registry.add(Fragment(name=name, key_prefix=prefix, template=template, context=context))
+        registry.add(Fragment(name=name, key_prefix=prefix, template=template, context=_of_one(find, draw)))
 
 
-def _named_by(count: int, find: Callable[..., View | None]) -> Callable[[Parts], View | None]:
+def _named_by(count: int, find: Callable[..., View | None]) -> Callable[[Monitor, Parts], View | None]:
     """Find what so many parts of a key name. A page may send a key of any other length: that names nothing."""
-    return lambda parts: find(*parts) if len(parts) == count else None
+    return lambda monitor, parts: find(monitor, *parts) if len(parts) == count else None
 
 
 def _of_one(
-    monitor: Monitor, find: Callable[[Parts], View | None], draw: Callable[[Glance, View], object]
-) -> Callable[[Parts], object | None]:
-    def context(parts: Parts) -> object | None:
-        view = find(parts)
+    find: Callable[[Monitor, Parts], View | None], draw: Callable[[Glance, View], object]
+) -> Callable[[Monitor, Parts], object | None]:
+    def context(monitor: Monitor, parts: Parts) -> object | None:
+        view = find(monitor, parts)
         return None if view is None else draw(glance(monitor), view)
 
     return context

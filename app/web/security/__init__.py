@@ -1,0 +1,1 @@
+"""Signing in, and the pages of users, masking and the audit log."""

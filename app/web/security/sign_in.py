@@ -1,0 +1,192 @@
+"""Signing in and out, the first admin, and one-time links: the pages that need nobody to be signed in."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.enums import RequestEncodingType
+from litestar.params import Body, FromPath, FromQuery
+from litestar.response import Redirect
+
+from app.security.accounts import actions
+from app.security.accounts.limits import TooManyAttempts
+from app.security.accounts.model import NAME_EXPECTED, PASSWORD_LENGTH_MIN, Link
+from app.security.accounts.service import Accounts
+from app.security.door import Door
+from app.security.errors import Refused, SecurityError
+from app.security.model import Actor
+from app.web import urls
+from app.web.access import OPEN, OWN, session_cookie
+from app.web.rendering import page
+from app.web.security.forms import SignIn, UseLink, own_address
+
+Asking = Request[Any, Any, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInPage:
+    """What `security/sign_in.html` shows."""
+
+    fault: str
+    name: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetUpPage:
+    """What `security/set_up.html` shows: there is no user yet."""
+
+    may_look: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkPage:
+    """What `security/link.html` shows: a one-time link that is good, or why it is not."""
+
+    secret: str
+    good: bool
+    for_name: str | None  # None: it makes the first admin, who chooses a name
+    made_by: str
+    ends_at: float
+    fault: str
+    name: str
+    name_expected: str
+    shortest: int
+
+
+@get(urls.sign_in(), include_in_schema=False, opt=OPEN)
+async def sign_in_page(
+    request: Asking, actor: NamedDependency[Actor], accounts: NamedDependency[Accounts], to: FromQuery[str] = ""
+) -> Response[Any]:
+    if actor.is_signed_in:
+        return Redirect(own_address(to))
+    if not accounts.identities.has_users:
+        return Redirect(urls.set_up())
+    context = SignInPage(fault="", name="", to=own_address(to))
+    return page(request, "security/sign_in.html", context, title="Sign in", section=None)
+
+
+@post(urls.sign_in(), include_in_schema=False, opt=OPEN | OWN, status_code=303)
+async def sign_in(
+    request: Asking,
+    actor: NamedDependency[Actor],
+    accounts: NamedDependency[Accounts],
+    data: Annotated[SignIn, Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> Response[Any]:
+    try:
+        secret = await accounts.sessions.sign_in(actor, data.name, data.password)
+    except (Refused, TooManyAttempts) as refused:
+        context = SignInPage(fault=str(refused), name=data.name[:100], to=own_address(data.to))
+        status = 429 if isinstance(refused, TooManyAttempts) else 401
+        return page(request, "security/sign_in.html", context, title="Sign in", section=None, status=status)
+    return _signed_in(request, accounts, secret, own_address(data.to))
+
+
+@post(urls.sign_out(), include_in_schema=False, opt=OPEN | OWN, status_code=303)
+async def sign_out(
+    request: Asking, actor: NamedDependency[Actor], accounts: NamedDependency[Accounts], door: NamedDependency[Door]
+) -> Response[Any]:
+    session = actor.session
+    if session is not None:
+        await door.act(actor, actions.sign_out(), lambda permit: accounts.sessions.end(permit, session))
+    answer = Redirect(urls.sign_in(), status_code=303)
+    answer.set_cookie(session_cookie(request, "", 0))
+    return answer
+
+
+@get(urls.set_up(), include_in_schema=False, opt=OPEN)
+async def set_up_page(
+    request: Asking, actor: NamedDependency[Actor], accounts: NamedDependency[Accounts]
+) -> Response[Any]:
+    if accounts.identities.has_users:
+        return Redirect(urls.sign_in())
+    context = SetUpPage(may_look=actor.rights.anything)
+    return page(request, "security/set_up.html", context, title="Set up", section=None)
+
+
+@get("/join/{secret:str}", include_in_schema=False, opt=OPEN)
+async def link_page(
+    request: Asking, actor: NamedDependency[Actor], accounts: NamedDependency[Accounts], secret: FromPath[str]
+) -> Response[Any]:
+    """Show what a link is for. Looking uses nothing up: mail programs look at links too."""
+    try:
+        found = await _found(accounts, actor, secret)
+    except SecurityError as refused:
+        return _refused_link(request, refused)
+    context = _link_page(secret, found)
+    return page(request, "security/link.html", context, title="Choose a password", section=None)
+
+
+@post("/join/{secret:str}", include_in_schema=False, opt=OPEN | OWN, status_code=303)
+async def use_link(
+    *,
+    request: Asking,
+    actor: NamedDependency[Actor],
+    accounts: NamedDependency[Accounts],
+    door: NamedDependency[Door],
+    secret: FromPath[str],
+    data: Annotated[UseLink, Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> Response[Any]:
+    try:
+        found = await _found(accounts, actor, secret)
+    except SecurityError as refused:
+        return _refused_link(request, refused)
+    try:
+        if data.password != data.again:
+            raise Refused("The two passwords differ.")
+        session = await door.act(
+            actor,
+            actions.use_link(found.user_name),
+            lambda permit: accounts.sessions.open_by_link(permit, secret, data.name, data.password),
+        )
+    except Refused as refused:
+        context = _link_page(secret, found, fault=str(refused), name=data.name[:100])
+        return page(request, "security/link.html", context, title="Choose a password", section=None, status=409)
+    return _signed_in(request, accounts, session, urls.overview())
+
+
+async def _found(accounts: Accounts, actor: Actor, secret: str) -> Link:
+    begun = await accounts.limits.begin_link(actor.address)
+    found = await accounts.users.open_link(secret)
+    await accounts.limits.right(begun)
+    return found
+
+
+def _link_page(secret: str, link: Link, *, fault: str = "", name: str = "") -> LinkPage:
+    return LinkPage(
+        secret=secret,
+        good=True,
+        for_name=link.user_name,
+        made_by=link.made_by,
+        ends_at=link.ends_at,
+        fault=fault,
+        name=name,
+        name_expected=NAME_EXPECTED,
+        shortest=PASSWORD_LENGTH_MIN,
+    )
+
+
+def _refused_link(request: Asking, refused: SecurityError) -> Response[Any]:
+    context = LinkPage(
+        secret="",
+        good=False,
+        for_name=None,
+        made_by="",
+        ends_at=0.0,
+        fault=str(refused),
+        name="",
+        name_expected="",
+        shortest=0,
+    )
+    status = 429 if isinstance(refused, TooManyAttempts) else 404
+    return page(request, "security/link.html", context, title="Not a good link", section=None, status=status)
+
+
+def _signed_in(request: Asking, accounts: Accounts, secret: str, to: str) -> Response[Any]:
+    answer = Redirect(to, status_code=303)
+    answer.set_cookie(session_cookie(request, secret, accounts.sessions.longest_s))
+    return answer
+
+
+SIGN_IN = (sign_in_page, sign_in, sign_out, set_up_page, link_page, use_link)

@@ -1,0 +1,41 @@
+"""Accounts, audit log and door over a database, as `bootstrap` wires them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from app.kernel.clock import Clock, system_clock
+from app.security.accounts.service import Accounts, accounts
+from app.security.audit.service import AuditLog
+from app.security.door import Door
+from app.security.settings import SecuritySettings
+from app.storage.engine import Database
+from app.storage.settings import DatabaseSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """What decides who may do what."""
+
+    accounts: Accounts
+    door: Door
+    log: AuditLog
+
+
+def secured(
+    database: Database,
+    clock: Clock = system_clock,
+    settings: SecuritySettings | None = None,
+    *,
+    read_only: bool = False,
+) -> Secured:
+    log = AuditLog(database, clock)
+    door = Door(log, read_only=read_only)
+    return Secured(accounts(database, door, settings or SecuritySettings(), clock), door, log)
+
+
+def without_database() -> Secured:
+    """Accounts that know of no user and are never asked for one: pages of this machine alone."""
+    nowhere = DatabaseSettings(url=SecretStr(f"sqlite+aiosqlite:///{Path('/nowhere/signalbox.db')}"))
+    return secured(Database(nowhere))
