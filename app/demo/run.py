@@ -38,6 +38,7 @@ async def run(kinds: Sequence[Kind], port: int) -> None:
         document = {
             "server": {"port": port},
             "database": {"url": f"sqlite+aiosqlite:///{folder}/signalbox.db"},
+            "security": {"key_file": f"{folder}/signalbox.key"},
         }
         configuration = replace(from_document(document, folder, {}), connections=tuple(connections))
         await serve(configuration, extra=[Shop(connections)], demo=True)

@@ -45,7 +45,10 @@ from app.web.shell import VERSION, Around, Banner
 REQUEST_BYTES_MAX = 64 * 1024  # nothing is sent to Signalbox yet but addresses
 
 DEMO = Banner(
-    tone="motion", mark="m-running", strong="Demo:", text="a made-up shop; its messages and the lag are real."
+    tone="motion",
+    mark="m-running",
+    strong="Demo, signed in as demo operator, on this machine only:",
+    text="a made-up shop; its messages and the lag are real.",
 )
 
 
