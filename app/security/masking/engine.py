@@ -97,9 +97,8 @@ class _Work:
             text = tree.text_of(data)
             root = tree.read(text)
         except Unreadable as unreadable:
-            if within is not None and self._must_hide(unreadable.why):
-                return self._hidden(data, unreadable.why, within)
-            return self._plain(data)
+            number = self._hider(unreadable.why)
+            return self._plain(data) if number is None else self._hidden(data, unreadable.why, number)
         if within is None:
             return Json(root, data)
         before = self.hits.total()
@@ -142,12 +141,7 @@ class _Work:
 
     def text(self, text: str) -> Shown:
         """Return a text without card numbers and without what was masked elsewhere in the message."""
-        quoted = self._quotes.find(text)
-        if quoted is None:
-            number = self._quotes.first_rule or 1
-            self.hits[number] += 1
-            return Shown((Part(MASKED, number),))
-        return self._cut(text, [*quoted, *self._card_marks(text)])
+        return self._cut(text, [*self._quotes.find(text), *self._card_marks(text)])
 
     def _json_key(self, data: bytes, within: int) -> Shown:
         before = self.hits.copy()
@@ -158,9 +152,9 @@ class _Work:
             return shown if body.original is not None else Shown((Part(shown.text, rule),))
         return body if isinstance(body, Shown) else Shown((Part(MASKED, within),))
 
-    def _must_hide(self, why: Why) -> bool:
-        """Say whether a body that cannot be read as JSON is hidden: card numbers are found in any text of a fair size."""
-        return why is not Why.NO_JSON or self._covering.paths.first is not None
+    def _hider(self, why: Why) -> int | None:
+        """Return the rule that hides a body for this reason; card numbers alone are found in any text of a fair size."""
+        return self._covering.paths.first if why is Why.NO_JSON else self._covering.within
 
     def _hidden(self, data: bytes, why: Why, number: int) -> Hidden:
         self._quotes.add_unread(data, number)

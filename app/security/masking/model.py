@@ -7,7 +7,7 @@ from enum import Enum, StrEnum
 from typing import Final
 
 from app.security.masking.faults import RuleFault
-from app.security.masking.path import JsonPath, parse
+from app.security.masking.path import UNPRINTABLE, JsonPath, parse
 
 NAME_LENGTH_MAX: Final = 60
 PATTERN_LENGTH_MAX: Final = 256
@@ -15,9 +15,8 @@ PATTERNS_MAX: Final = 50
 KEEP_MAX: Final = 16
 ALL: Final = ("*",)
 
-_HEADER: Final = re.compile(r"header ([^\s,](?:[^\r\n]{0,198}[^\s,])?)", re.ASCII)
+_HEADER: Final = re.compile(r"header ([^\s,](?:.{0,198}[^\s,])?)", re.ASCII)
 _KEEP: Final = re.compile(r"keep last ([1-9][0-9]?)")
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Special(Enum):
@@ -89,20 +88,20 @@ def rule_of(*, name: str, destinations: Sequence[str], types: Sequence[str], wha
 
 
 def name_of(text: str) -> str:
-    if not text.strip() or len(text) > NAME_LENGTH_MAX or _UNPRINTABLE.search(text):
+    if not text.strip() or len(text) > NAME_LENGTH_MAX or UNPRINTABLE.search(text):
         raise RuleFault("name", f"a name of 1 to {NAME_LENGTH_MAX} letters", "names in addresses", text)
     return text
 
 
 def destination_of(text: str) -> str:
     """Return a pattern that can fit: without a slash none does but the one for everything."""
-    if text != "*" and ("/" not in text or len(text) > PATTERN_LENGTH_MAX or _UNPRINTABLE.search(text)):
+    if text != "*" and ("/" not in text or len(text) > PATTERN_LENGTH_MAX or UNPRINTABLE.search(text)):
         raise RuleFault("destinations", "* or a shell pattern over connection/destination", "*/orders.*", text)
     return text
 
 
 def type_of(text: str) -> str:
-    if not text or len(text) > PATTERN_LENGTH_MAX or _UNPRINTABLE.search(text):
+    if not text or len(text) > PATTERN_LENGTH_MAX or UNPRINTABLE.search(text):
         raise RuleFault("types", "a shell pattern over the type of a message", "Order*", text)
     return text
 
@@ -110,7 +109,7 @@ def type_of(text: str) -> str:
 def what_of(text: str) -> What:
     if text.startswith("$"):
         return parse(text)
-    if header := _HEADER.fullmatch(text):
+    if (header := _HEADER.fullmatch(text)) and not UNPRINTABLE.search(text):
         return Header(header[1].lower())
     special = next((one for one in Special if one.value == text), None)
     if special is None:
@@ -160,7 +159,6 @@ class Why(StrEnum):
     NO_TEXT = "it is no UTF-8 text"
     TOO_DEEP = "it is nested deeper than 512"
     NO_JSON = "it cannot be read as JSON"
-    TOO_MUCH = "there is too much in it to compare with what was masked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ LENGTH_MAX: Final = 256  # characters
 STEPS_MAX: Final = 32
 INDEX_DIGITS_MAX: Final = 7  # more elements than a body of 1 MiB can hold
 
+UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # also what a database would not keep
 _STEP: Final = re.compile(
     r"(?P<dots>\.{0,2})"
     r"(?:(?P<name>[^\W\d]\w*)|(?P<star>\*)"
@@ -45,7 +46,7 @@ def parse(text: str) -> JsonPath:
     Raises:
         RuleFault: it is not one of ours, or too long.
     """
-    if not text.startswith("$"):
+    if not text.startswith("$") or UNPRINTABLE.search(text):
         raise _fault(text, _FORMS, "$.address.name")
     if len(text) > LENGTH_MAX:
         raise _fault(text, f"a JSON path of at most {LENGTH_MAX} characters", "$..email")

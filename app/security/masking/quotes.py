@@ -35,12 +35,13 @@ class Quotes:
         """Take what was hidden whole since it could not be looked into: each of its words is a clear value then."""
         self._unread.append((data.decode("utf-8", "replace"), rule))
 
-    def find(self, text: str) -> list[Mark] | None:
-        """Return where values stand in a text, each with the mark for its place; None: it is too much to look through."""
+    def find(self, text: str) -> list[Mark]:
+        """Return where values stand in a text, each with the mark for its place; where it is too much to look for, all of it."""
         words = set(_WORD.findall(text)) if self._unread else set()
         work = len(self._values) * len(text) + len(words) * sum(len(unread) for unread, _ in self._unread)
         if work > WORK_MAX:
-            return None
+            first = min(rule for _, rule in (*self._values.values(), *self._unread))
+            return [((0, len(text)), MASKED, first)]
         if self._forms is None:
             self._forms = [(form, *told) for value, told in self._values.items() for form in _forms(value)]
         found = [(span, mark, rule) for form, mark, rule in self._forms if form in text for span in _places(text, form)]
@@ -48,10 +49,6 @@ class Quotes:
             quoted = {word for word in words if word in unread}
             found += [(word.span(), MASKED, rule) for word in _WORD.finditer(text) if word[0] in quoted]
         return found
-
-    @property
-    def first_rule(self) -> int | None:
-        return min((rule for _, rule in (*self._values.values(), *self._unread)), default=None)
 
 
 def _forms(value: str) -> set[str]:

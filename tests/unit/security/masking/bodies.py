@@ -41,7 +41,7 @@ def _holding(inner: st.SearchStrategy[Value]) -> st.SearchStrategy[Value]:
 
 VALUES: st.SearchStrategy[Value] = st.recursive(SCALARS, _holding, max_leaves=25)
 
-STEPS = st.builds(Step, NAMES | st.integers(0, 3) | st.none(), st.booleans())
+STEPS = st.builds(Step, NAMES.filter(str.isprintable) | st.integers(0, 3) | st.none(), st.booleans())
 
 
 def path_text(steps: Sequence[Step]) -> str:

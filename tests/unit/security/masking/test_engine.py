@@ -76,8 +76,9 @@ def test_half_a_character_stays_an_escape() -> None:
 )
 def test_a_body_that_a_path_cannot_look_into_is_hidden_whole_with_the_reason(body: bytes, why: Why) -> None:
     shown = view(message(body), CARDS, rule("$..email"))
-    assert shown.body == Hidden(why, 1)
-    assert shown.hits == {1: 1}
+    number = 2 if why is Why.NO_JSON else 1  # in text that is no JSON card numbers could still be found
+    assert shown.body == Hidden(why, number)
+    assert shown.hits == {number: 1}
     assert view(message(body), rule("$.email", where="other/*")).hits == {}
 
 
