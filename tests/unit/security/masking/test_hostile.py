@@ -4,6 +4,7 @@ import pytest
 
 from app.security.masking import tree
 from app.security.masking.engine import Hidden, Json
+from app.security.masking.model import Rule
 from app.security.masking.quotes import WORK_MAX, Quotes
 from tests.unit.security.masking.bodies import message, rule, view
 
@@ -38,10 +39,11 @@ RULES = (
     ],
     ids=range(18),
 )
-def test_a_hostile_body_is_masked_in_fair_time(body: str) -> None:
+@pytest.mark.parametrize("rules", [RULES, RULES[:1]], ids=["paths and cards", "cards alone"])
+def test_a_hostile_body_is_masked_in_fair_time(body: str, rules: tuple[Rule, ...]) -> None:
     data = body.encode()
     assert len(data) <= tree.BYTES_MAX
-    shown = view(message(data, key=data[:5000], headers=[("e", body[:60_000])], texts=[body[:60_000]]), *RULES)
+    shown = view(message(data, key=data[:5000], headers=[("e", body[:60_000])], texts=[body[:60_000]]), *rules)
     assert shown.body is not None
     if isinstance(shown.body, Json):
         assert len(shown.body.encoded()) < 3 * len(data)
