@@ -21,6 +21,7 @@ from app.brokers.registry import settings_class
 from app.brokers.settings import ConnectionSettings
 from app.kernel.errors import SignalboxError
 from app.monitoring.settings import MonitoringSettings
+from app.security.masking.settings import MaskingRuleSettings
 from app.security.settings import SecuritySettings
 from app.storage.settings import DatabaseSettings
 from app.web.settings import ServerSettings
@@ -30,6 +31,7 @@ SECRET_FILE_BYTES_MAX = 64 * 1024
 CREDENTIALS_IN_ADDRESS = re.compile(r"(://)[^/@\s]*@")
 
 Model = TypeVar("Model", bound=BaseModel)
+NamedModel = TypeVar("NamedModel", ConnectionSettings, MaskingRuleSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,7 @@ class Configuration:
     monitoring: MonitoringSettings
     security: SecuritySettings
     connections: tuple[ConnectionSettings, ...]
+    masking: tuple[MaskingRuleSettings, ...]
 
 
 class _Reader:
@@ -151,6 +154,7 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
             monitoring=MonitoringSettings(),
             security=SecuritySettings(),
             connections=(),
+            masking=(),
         )
     file = chosen or Path("signalbox.toml")
     return from_document(_document(file), file, env)
@@ -183,7 +187,7 @@ def from_document(document: dict[str, Any], file: Path, environment: Mapping[str
         ConfigurationError: all faults at once.
     """
     reader = _Reader(file, environment)
-    known = [*TABLES, "connections"]
+    known = [*TABLES, "connections", "masking"]
     for name in document:
         if name not in known:
             near = get_close_matches(name, known, n=1)
@@ -193,7 +197,8 @@ def from_document(document: dict[str, Any], file: Path, environment: Mapping[str
     database = reader.model(DatabaseSettings, document.get("database", {}), "database")
     monitoring = reader.model(MonitoringSettings, document.get("monitoring", {}), "monitoring")
     security = reader.model(SecuritySettings, document.get("security", {}), "security")
-    connections = _connections(reader, document.get("connections", []))
+    connections = _named(reader, document, "connections", _connection)
+    masking = _named(reader, document, "masking", _masking_rule)
     if reader.faults or server is None or database is None or monitoring is None or security is None:
         raise ConfigurationError(file, reader.faults)
     return Configuration(
@@ -203,31 +208,44 @@ def from_document(document: dict[str, Any], file: Path, environment: Mapping[str
         monitoring=monitoring,
         security=security,
         connections=connections,
+        masking=masking,
     )
 
 
-def _connections(reader: _Reader, raw: object) -> tuple[ConnectionSettings, ...]:
+def _named(
+    reader: _Reader,
+    document: Mapping[str, Any],
+    key: str,
+    read: Callable[[_Reader, dict[str, Any], str], NamedModel | None],
+) -> tuple[NamedModel, ...]:
+    """Read every table of `[[key]]`; each has a name, and no two the same."""
+    raw = document.get(key, [])
     if not isinstance(raw, list):
-        reader.faults.append(
-            ConfigFault(key="connections", expected="tables written [[connections]]", got="[connections]")
-        )
+        reader.faults.append(ConfigFault(key=key, expected=f"tables written [[{key}]]", got=f"[{key}]"))
         return ()
-    found = [_connection(reader, table, f"connections[{index}]") for index, table in enumerate(raw)]
-    names = [connection.name for connection in found if connection is not None]
+    found: list[NamedModel] = []
+    for index, table in enumerate(raw):
+        if not isinstance(table, dict):
+            reader.faults.append(ConfigFault(key=f"{key}[{index}]", expected="a table", got=type(table).__name__))
+            continue
+        name = table.get("name")
+        where = f"{key}[{index}] ({name})" if isinstance(name, str) and len(name) <= 63 else f"{key}[{index}]"
+        made = read(reader, table, where)
+        found += [] if made is None else [made]
+    names = [one.name for one in found]
     reader.faults += [
-        ConfigFault(key="connections", expected="each name once", got=f"{name!r} {names.count(name)} times")
+        ConfigFault(key=key, expected="each name once", got=f"{name!r} {names.count(name)} times")
         for name in sorted(set(names))
         if names.count(name) > 1
     ]
-    return tuple(connection for connection in found if connection is not None)
+    return tuple(found)
 
 
-def _connection(reader: _Reader, table: object, key: str) -> ConnectionSettings | None:
-    if not isinstance(table, dict):
-        reader.faults.append(ConfigFault(key=key, expected="a table", got=type(table).__name__))
-        return None
-    name = table.get("name")
-    where = f"{key} ({name})" if isinstance(name, str) and len(name) <= 63 else key
+def _masking_rule(reader: _Reader, table: dict[str, Any], where: str) -> MaskingRuleSettings | None:
+    return reader.model(MaskingRuleSettings, table, where)
+
+
+def _connection(reader: _Reader, table: dict[str, Any], where: str) -> ConnectionSettings | None:
     kind = table.get("kind")
     if kind not in list(Kind):
         near = get_close_matches(str(kind), list(Kind), n=1)

@@ -24,6 +24,7 @@ from app.monitoring.series import Series
 from app.monitoring.service import Monitor
 from app.security.accounts.service import Accounts
 from app.security.door import Door
+from app.security.masking.service import Masking
 from app.security.model import Actor
 from app.web import urls
 from app.web.access import Access, actor_at, actor_of, may_enter
@@ -62,6 +63,7 @@ class Parts:
     clock: Clock
     accounts: Accounts
     door: Door
+    masking: Masking
     settings: ServerSettings
     open_metrics: bool
     connections: Sequence[ConnectionSettings]  # only name, kind and whether TLS is verified may be drawn
@@ -147,6 +149,7 @@ def create_app(parts: Parts) -> Litestar:
         dependencies={
             "actor": Provide(actor_at, sync_to_thread=False),
             "accounts": Provide(lambda: parts.accounts, sync_to_thread=False),
+            "masking": Provide(lambda: parts.masking, sync_to_thread=False),
             "door": Provide(lambda: parts.door, sync_to_thread=False),
             "monitor": Provide(seen, sync_to_thread=False),
             "series": Provide(lambda: parts.series, sync_to_thread=False),

@@ -16,7 +16,7 @@ from app.storage.schema import Table
 from app.storage.settings import DatabaseSettings
 from tests.support.database import settings
 
-OURS = {"series", "history", "history_journal"}
+OURS = {"series", "history", "history_journal", "masking_rule"}
 
 
 async def test_up_down_and_up_again_leave_the_tables_that_the_code_describes(

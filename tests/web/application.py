@@ -137,6 +137,7 @@ def application(
             clock=lambda: AT,
             accounts=security.accounts,
             door=security.door,
+            masking=security.masking,
             open_metrics=False,
             settings=settings or ServerSettings(),
             connections=(),

@@ -55,6 +55,7 @@ def application_over(estate: Estate) -> Litestar:
             clock=estate.clock,
             accounts=security.accounts,
             door=security.door,
+            masking=security.masking,
             open_metrics=False,
             settings=ServerSettings(),
             connections=[ConnectionSettings(name=site.name, kind=site.kind, exclude=("_*",)) for site in estate.sites],
