@@ -1,8 +1,9 @@
 """One row of the audit log, and the chain of hashes that holds the rows together. Pure."""
 
 import hashlib
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -50,6 +51,31 @@ class Entry:
     took_us: int | None
 
 
-def chained(row: int, before: bytes, entry: Entry) -> bytes:
+FIELDS: Final = tuple(field.name for field in fields(Entry))
+_values = attrgetter(*FIELDS)
+
+
+def chained(row: int, previous: bytes, entry: Entry) -> bytes:
     """Return the SHA-256 of a row: of its number, of the hash of the row before it, and of every field."""
-    return hashlib.sha256(msgspec.json.encode([FORMAT, row, before.hex(), *astuple(entry)])).digest()
+    return hashlib.sha256(msgspec.json.encode([FORMAT, row, previous.hex(), *_values(entry)])).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row as it is found, which may not be as it was written. It names the row before it by hash, so it can be judged alone."""
+
+    number: int
+    previous: bytes
+    hash: bytes
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the chain: a row's number and its hash."""
+
+    row: int
+    hash: bytes
+
+
+START: Final = Place(0, FIRST)

@@ -27,14 +27,14 @@ class AuditStore:
         """
         async with self._database.begin() as connection:
             head = select(col(AuditHeadRow.row), col(AuditHeadRow.hash)).where(col(AuditHeadRow.id) == HEAD)
-            number, before = (await connection.execute(head.with_for_update())).one()
+            number, last = (await connection.execute(head.with_for_update())).one()
             first = number + 1
             rows = []
             for number, entry in enumerate(entries, start=first):
-                before = chained(number, before, entry)
-                rows.append({"row": number, "hash": before, **asdict(entry)})
+                previous, last = last, chained(number, last, entry)
+                rows.append({"row": number, "previous": previous, "hash": last, **asdict(entry)})
             await connection.execute(insert(AuditRow), rows)
             await connection.execute(
-                update(AuditHeadRow).where(col(AuditHeadRow.id) == HEAD).values(row=number, hash=before)
+                update(AuditHeadRow).where(col(AuditHeadRow.id) == HEAD).values(row=number, hash=last)
             )
         return first
