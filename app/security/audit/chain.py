@@ -221,7 +221,7 @@ class Verifier:
         if furthest > self._last.row:
             self._settle()
             self._gap(_Gap(self._last.row + 1, furthest, attested, at_end=True))
-        elif head is not None and head.row == self._last.row and self._last is not self._start:
+        elif head is not None and head.row == self._last.row:
             self._attest(head.hash)
         elif head is not None and head.row < self._last.row:
             self._find(Finding(fault=Fault.INSERTED, first=head.row + 1, last=self._last.row))

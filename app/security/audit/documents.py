@@ -39,7 +39,7 @@ class Head(
         return Place(self.row, bytes.fromhex(self.hash))
 
 
-class Seal(Head, tag="signalbox-audit-seal-1"):
+class Seal(Head, frozen=True, kw_only=True, tag="signalbox-audit-seal-1"):
     """That the rows `first` to `row` lie in a file with this SHA-256, and hang on the row with the hash `previous`."""
 
     first: int

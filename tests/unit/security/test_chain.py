@@ -231,3 +231,9 @@ def test_what_no_database_of_ours_would_hold_is_a_changed_row(strange: object) -
 
 def test_a_finding_counts_its_rows() -> None:
     assert Finding(fault=Fault.REMOVED, first=3, last=7).count == 5
+
+
+def test_a_head_that_does_not_fit_the_seal_on_which_nothing_hangs_yet() -> None:
+    rows = chain(4)
+    assert verify([], head(rows), start=head(rows)).is_whole
+    assert said(verify([], Place(4, b"x" * 32), start=head(rows))) == one(Fault.CHANGED, 4)
