@@ -21,6 +21,7 @@ from app.brokers.registry import settings_class
 from app.brokers.settings import ConnectionSettings
 from app.kernel.errors import SignalboxError
 from app.monitoring.settings import MonitoringSettings
+from app.security.settings import SecuritySettings
 from app.storage.settings import DatabaseSettings
 from app.web.settings import ServerSettings
 
@@ -65,6 +66,7 @@ class Configuration:
     server: ServerSettings
     database: DatabaseSettings
     monitoring: MonitoringSettings
+    security: SecuritySettings
     connections: tuple[ConnectionSettings, ...]
 
 
@@ -147,6 +149,7 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
             server=ServerSettings(),
             database=DatabaseSettings(),
             monitoring=MonitoringSettings(),
+            security=SecuritySettings(),
             connections=(),
         )
     file = chosen or Path("signalbox.toml")
@@ -169,6 +172,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "server": ServerSettings,
     "database": DatabaseSettings,
     "monitoring": MonitoringSettings,
+    "security": SecuritySettings,
 }
 
 
@@ -188,10 +192,18 @@ def from_document(document: dict[str, Any], file: Path, environment: Mapping[str
     server = reader.model(ServerSettings, document.get("server", {}), "server")
     database = reader.model(DatabaseSettings, document.get("database", {}), "database")
     monitoring = reader.model(MonitoringSettings, document.get("monitoring", {}), "monitoring")
+    security = reader.model(SecuritySettings, document.get("security", {}), "security")
     connections = _connections(reader, document.get("connections", []))
-    if reader.faults or server is None or database is None or monitoring is None:
+    if reader.faults or server is None or database is None or monitoring is None or security is None:
         raise ConfigurationError(file, reader.faults)
-    return Configuration(path=file, server=server, database=database, monitoring=monitoring, connections=connections)
+    return Configuration(
+        path=file,
+        server=server,
+        database=database,
+        monitoring=monitoring,
+        security=security,
+        connections=connections,
+    )
 
 
 def _connections(reader: _Reader, raw: object) -> tuple[ConnectionSettings, ...]:

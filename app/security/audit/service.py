@@ -90,19 +90,21 @@ class AuditLog:
         head = standing.head
         return documents.sign(Head(log=standing.log, row=head.row, hash=head.hash.hex(), at=at), key)
 
-    async def verify(self, public_key: bytes, signed: Head | None = None) -> Verdict:
+    async def verify(self, public_key: bytes | None, signed: Head | None = None) -> Verdict:
         """Check every row that is not sealed, its place, and how far the log should go.
 
         Args:
-            public_key: Of the installation that wrote it. It must have signed the last seal.
+            public_key: Of the installation that wrote it; needed once there is a seal, which must be signed by it.
             signed: A head that was kept elsewhere, to compare with.
 
         Raises:
-            NotProved: `signed` is not signed by that key, or of another log.
+            NotProved: `signed` is not signed by that key, or of another log; or the key is needed and not given.
             Refused: `signed` is of a row that is sealed: its file has it.
         """
         standing = await self._store.standing()
-        if signed is not None:
+        if public_key is None and (signed is not None or standing.seal):
+            raise NotProved("A seal or a signed head can be proved with the public key only. Give it, or the key file.")
+        if public_key is not None and signed is not None:
             documents.prove(signed, public_key)
             _comparable(signed, standing)
         verifier = Verifier(standing.sealed, signed.place if signed else None)
@@ -173,9 +175,9 @@ def _comparable(signed: Head, standing: Standing) -> None:
         )
 
 
-def _with_seal(verdict: Verdict, standing: Standing, public_key: bytes) -> Verdict:
+def _with_seal(verdict: Verdict, standing: Standing, public_key: bytes | None) -> Verdict:
     """Return the verdict, with a finding where the seal on which all hangs was not signed, or a signed head is not it."""
-    if not standing.seal:
+    if not standing.seal or public_key is None:
         return verdict
     sealed, signed = standing.sealed, verdict.signed
     try:
