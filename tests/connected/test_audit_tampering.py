@@ -4,6 +4,7 @@ import pytest
 
 from app.security.audit.chain import Fault, Verdict
 from app.security.audit.documents import NotProved, sign
+from app.security.audit.model import LineFilter
 from app.security.errors import Refused
 from app.security.keys import Keys
 from app.storage.engine import Database
@@ -47,6 +48,20 @@ TAMPERED = [
 ]
 
 
+# What SQLite keeps in a column of another type, and what is no text at all.
+STRANGE = [
+    ("UPDATE audit SET actor = CAST(x'ff6f' AS TEXT) WHERE row = 5", Fault.CHANGED),
+    ("UPDATE audit SET actor = x'00' WHERE row = 5", Fault.CHANGED),
+    ("UPDATE audit SET at_us = 'noon' WHERE row = 5", Fault.CHANGED),
+    ("UPDATE audit SET took_us = 1e300 WHERE row = 5", Fault.CHANGED),
+    ("UPDATE audit SET hash = 'text' WHERE row = 5", Fault.CHANGED),
+    ("UPDATE audit SET hash = 7 WHERE row = 5", Fault.CHANGED),
+    ("UPDATE audit SET previous = '' WHERE row = 5", Fault.CHANGED),
+    ("INSERT INTO audit " + ONCE_MORE.replace("13", "4.5"), Fault.INSERTED),
+    ("INSERT INTO audit " + ONCE_MORE.replace("13", "'five'"), Fault.INSERTED),
+]
+
+
 async def verify(book: Book, **signed: object) -> Verdict:
     return await book.log.verify(PUBLIC, **signed)  # type: ignore[arg-type]
 
@@ -79,6 +94,20 @@ async def test_what_was_tampered_with_is_named(
     verdict = await verify(book)
     assert said(verdict) == expected
     assert verdict.whole_before == expected[0][1] - 1
+
+
+@pytest.mark.parametrize("database_settings", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("statement", "fault"), STRANGE, ids=[statement for statement, _ in STRANGE])
+async def test_what_is_of_no_type_of_ours_is_named_too(
+    database_settings: DatabaseSettings, database: Database, statement: str, fault: Fault
+) -> None:
+    book = Book(database)
+    await book.acts(ROWS // 2)
+    await disarm(database_settings)
+    await behind(database_settings, statement)
+    verdict = await verify(book)
+    assert said(verdict) == [(fault, row := 13 if "five" in statement else 5, row)]
+    assert len((await book.log.page(LineFilter())).lines) >= ROWS // 2  # and the list goes on
 
 
 async def test_a_finding_says_what_should_be_there_and_what_stands_there(

@@ -133,10 +133,8 @@ async def test_export_filters(book: Book, tmp_path: Path) -> None:
 
     assert await numbers() == [1, 2, 3, 4, 5, 6]
     assert await numbers("--action", "note", "--search", "LETTER 1") == [5, 6]
-    assert await numbers("--resource", "kafka-prod", "--actor", HOSTILE) == [1, 2]
-    assert await numbers("--outcome", "none") == []
-    assert await numbers("--until", "2020-01-01") == []
-    assert await numbers("--since", "2020-01-01T12:00:00", "--outcome", "done") == [1, 2, 3, 4, 5, 6]
+    assert await numbers("--resource", "kafka-prod", "--actor", HOSTILE, "--since", "2020-01-01T12:00:00") == [1, 2]
+    assert await numbers("--until", "2020-01-01", "--outcome", "none") == []
     assert (await audit(tmp_path, "export", "--since", "yesterday")).code == 2
     assert (await audit(tmp_path, "export", "--outcome", "lost")).code == 2
 

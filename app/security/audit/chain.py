@@ -116,6 +116,10 @@ class Verifier:
     def add(self, row: Row, stands: int | None = None) -> None:
         """Take the next row. `stands` is its place by counting, where rows come without a database that orders them."""
         self._rows += 1
+        if type(row.number) is not int:  # SQLite takes 5.5 and "five" for a number too
+            place = self._last.row + 1
+            self._find(Finding(fault=Fault.INSERTED, first=place, last=place, row=row))
+            return
         found = _Misfit(row.number if stands is None else stands, row)
         if _fits(row, found.place + self._moved):
             self._let_go()

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import LargeBinary, cast, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
@@ -14,7 +14,12 @@ from app.security.errors import Refused
 from app.storage.engine import Database
 
 HEAD: Final = 1
-COLUMNS: Final = [getattr(AuditRow, name) for name in ("row", "previous", "hash", *FIELDS)]
+COLUMNS: Final = [
+    col(AuditRow.row),
+    # SQLite gives back what somebody put there, of any type: the check is to see it, not the driver
+    *(cast(column, LargeBinary) for column in (col(AuditRow.previous), col(AuditRow.hash))),
+    *(getattr(AuditRow, name) for name in FIELDS),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
