@@ -74,12 +74,14 @@ def build(
     collectors = [
         Collector(open_broker(settings), settings, monitor, feed, clock) for settings in configuration.connections
     ]
-    door = Door(AuditLog(database, clock), read_only=configuration.server.read_only)
+    audit = AuditLog(database, clock)
+    keys = load_keys(configuration.security.key_file)
+    door = Door(audit, read_only=configuration.server.read_only)
     held = accounts(database, door, configuration.security, clock)
     masking = Masking(
         [one.rule() for one in configuration.masking],
         database,
-        load_keys(configuration.security.key_file).masking(),
+        keys.masking(),
         clock,
     )
     held.changes.tell(masking.load)
@@ -92,6 +94,8 @@ def build(
         clock=clock,
         accounts=held,
         door=door,
+        audit=audit,
+        keys=keys,
         masking=masking,
         open_metrics=configuration.security.open_metrics,
         settings=configuration.server,
