@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from operator import sub
 
 from app.brokers.kafka.errors import why_of
-from app.brokers.kafka.layout import Layout
+from app.brokers.kafka.layout import Layout, Topic
 from app.brokers.kafka.protocol.groups import (
     CLASSIC,
     CONSUMER,
@@ -44,6 +44,7 @@ class Rows:
     """A group's rows in columns, as far as they do not depend on ends. `told` is the broker's own lag, for share groups."""
 
     names: tuple[str, ...] = ()
+    topics: Sequence[Topic] = ()  # those of `names` that the metadata knows
     destination: "array[int]" = field(default_factory=lambda: array("i"))
     partition: "array[int]" = field(default_factory=lambda: array("i"))
     settled: "array[int]" = field(default_factory=lambda: array("q"))
@@ -72,7 +73,9 @@ class Held:
     group: Group | None = None
     changed: bool = True  # something else than ends
     _rows: Rows | None = None
+    _rows_of: int = -1  # the layout's generation whose slots they name
     _versions: tuple[int, ...] = ()
+    _topics: list[int] = field(default_factory=list)  # the versions of its topics
 
     @property
     def raw(self) -> bytes:
@@ -126,18 +129,25 @@ class Held:
         if not self.members_denied:
             self.members, self.members_at, self.members_denied, self.changed = None, None, True, True
 
+    def prepare(self, layout: Layout, shows: Shows) -> Rows:
+        """Return its rows; ends are not needed for them, so that this can be done while ends are on their way."""
+        if self._rows is None or self._rows_of != layout.generation:
+            self._rows, self._rows_of = _combine(self, layout, shows), layout.generation
+            self.changed = True
+        return self._rows
+
     def build(self, layout: Layout, shows: Shows) -> Group:
         """Return the group as it is now: the same object when nothing changed."""
         versions = (layout.generation, *layout.versions)
         if versions == self._versions and not self.changed and self.group is not None:
             return self.group
-        if self._rows is None or not self._versions or self._versions[0] != layout.generation:
-            self._rows = _combine(self, layout, shows)
-            self.changed = True
-        rows, ends = self._rows, layout.ends
-        arrived = array("q", [ends[slot] for slot in rows.slots])
+        rows, ends = self.prepare(layout, shows), layout.ends
         same = not self.changed and versions[:-1] == self._versions[:-1]  # but for ends, which are compared
-        self._versions, self.changed = versions, False
+        topics = [topic.version for topic in rows.topics]
+        if same and topics == self._topics and self.group is not None:
+            return self.group
+        arrived = array("q", [ends[slot] for slot in rows.slots])
+        self._versions, self._topics, self.changed = versions, topics, False
         if same and self.group is not None and arrived == self.group.positions.arrived:
             return self.group
         self.group = _group(self, rows, _positions(rows, arrived, layout), layout)
@@ -207,6 +217,7 @@ def _rows(topics: Iterable[tuple[str, Sequence[int], Sequence[int], Mapping[int,
         rows.slots.extend(layout.slots([(name, len(partitions))], partitions))
         rows.odd |= {first + i: why for i, why in odd.items()}
     rows.names = tuple(index)
+    rows.topics = [layout.topics[name] for name in index if name in layout.topics]
     return rows
 
 

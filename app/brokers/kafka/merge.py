@@ -27,9 +27,10 @@ SETTLED = frozenset({NONE, *DENIED})  # errors of a group that are an answer; th
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Outcome:
-    """What all brokers told together: groups that were read, groups that are gone, and faults."""
+    """What all brokers told together: groups that were read, those of them that were read twice, groups that are gone."""
 
     read: set[str] = field(default_factory=set)
+    again: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     hidden: int = 0
     faults: list[Fault] = field(default_factory=list)
@@ -188,8 +189,8 @@ async def _read_again(known: Known, fell: dict[str, int], outcome: Outcome) -> N
         told = Told(node=node)
         try:
             async with asyncio.timeout(known.deadline_s()):
-                await read_positions(known, told, types, Purpose.WATCH)
-        except (BrokerError, Unsupported, TimeoutError):
+                await read_positions(known, told, types, [Purpose.WATCH])
+        except TimeoutError:
             pass  # told holds what came
         for name in types:
             asked_at, answer = told.positions.get(name, (0.0, None))
@@ -200,6 +201,7 @@ async def _read_again(known: Known, fell: dict[str, int], outcome: Outcome) -> N
                 known.groups[name].take(answer, asked_at)
             known.groups[name].node = node
             outcome.read.add(name)
+            outcome.again.add(name)
 
 
 def _note_denied(known: Known, outcome: Outcome) -> None:
