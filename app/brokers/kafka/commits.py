@@ -55,7 +55,7 @@ async def _read_node(known: Known, told: Told) -> None:
                 tasks.create_task(read_positions(known, told, owned, WHOLE))
             if told.listing is not None:
                 rows = wanted(known, told.node, told.listing)
-                new = {row.group: row.type for row in rows if owned.get(row.group) != row.type}
+                new = {name: row.type for name, row in rows.items() if owned.get(name) != row.type}
                 await read_positions(known, told, new, WHOLE)
     except TimeoutError:
         told.failure = known.nodes.silent(told.node)
@@ -71,12 +71,12 @@ async def _read_list(known: Known, told: Told) -> None:
         told.failure.__cause__ = error
 
 
-def wanted(known: Known, node: int, listing: Listing) -> Sequence[Listed]:
-    """Return the rows that are consumer groups and that the patterns show; looked at once for each listing."""
+def wanted(known: Known, node: int, listing: Listing) -> dict[str, Listed]:
+    """Return the rows that are consumer groups and that the patterns show, by name; looked at once for each listing."""
     seen = known.wanted.get(node)
     if seen is None or seen[0] is not listing:
         shows = known.settings.shows
-        rows = [row for row in listing.rows if row.protocol in PROTOCOLS and shows(row.group)]
+        rows = {row.group: row for row in listing.rows if row.protocol in PROTOCOLS and shows(row.group)}
         seen = known.wanted[node] = (listing, rows)
     return seen[1]
 

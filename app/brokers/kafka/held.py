@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import sub
+from operator import lt, sub
 
 from app.brokers.kafka.errors import why_of
 from app.brokers.kafka.layout import Layout, Topic
@@ -105,6 +105,8 @@ class Held:
         if old is None or answer.error or self.error:
             return False
         if old.topics == answer.topics and old.partition == answer.partition:
+            if not any(map(lt, answer.offset, old.offset)):
+                return False
             return any(new < before for new, before in zip(answer.offset, old.offset, strict=True) if new >= 0)
         before = dict(zip(_keys(old), old.offset, strict=True))
         return any(0 <= new < before.get(key, 0) for key, new in zip(_keys(answer), answer.offset, strict=True))
@@ -189,12 +191,11 @@ def _combine(held: Held, layout: Layout, shows: Shows) -> Rows:
     missing = dict(held.assigned)
     for name, count in commits.topics if commits else ():
         assert commits is not None  # noqa: S101 - the loop is over its topics
-        partitions = commits.partition[row : row + count]
+        partitions, offsets = commits.partition[row : row + count], commits.offset[row : row + count]
         odd = {i - row: why_of(code) for i, code in commits.errors.items() if row <= i < row + count}
-        odd |= {
-            i: Why.NEVER_COMMITTED for i, at in enumerate(commits.offset[row : row + count]) if at < 0 and i not in odd
-        }
-        topics.append((name, partitions, commits.offset[row : row + count], odd))
+        if min(offsets, default=0) < 0:
+            odd |= {i: Why.NEVER_COMMITTED for i, at in enumerate(offsets) if at < 0 and i not in odd}
+        topics.append((name, partitions, offsets, odd))
         if name in missing:
             missing[name] -= set(partitions)
         row += count
@@ -211,9 +212,11 @@ def _rows(topics: Iterable[tuple[str, Sequence[int], Sequence[int], Mapping[int,
     for name, partitions, offsets, odd in topics:
         first = len(rows.partition)
         place = index.setdefault(name, len(index))
-        rows.destination.extend([place] * len(partitions))
+        rows.destination.extend(array("i", [place]) * len(partitions))
         rows.partition.extend(partitions)
-        rows.settled.extend(offset if i not in odd else UNKNOWN for i, offset in enumerate(offsets))
+        rows.settled.extend(
+            [offset if i not in odd else UNKNOWN for i, offset in enumerate(offsets)] if odd else offsets
+        )
         rows.slots.extend(layout.slots([(name, len(partitions))], partitions))
         rows.odd |= {first + i: why for i, why in odd.items()}
     rows.names = tuple(index)
