@@ -31,7 +31,7 @@ from app.brokers.kafka.protocol.frames import Connection, Question
 from app.brokers.kafka.protocol.offsets import LIST_OFFSETS
 from app.brokers.kafka.settings import KafkaSettings
 from app.brokers.model import Snapshot
-from app.servers.kafka import KafkaOptions, KafkaServer
+from app.servers.kafka import LASTING, KafkaOptions, KafkaServer
 from app.servers.maven import class_path, java
 from app.servers.process import cache_folder
 from bench.measuring import machine, stall
@@ -142,8 +142,31 @@ async def longest_stall(read: Callable[[], Awaitable[Snapshot]]) -> float:
     return found.longest_cpu_ms
 
 
+def produce(bootstrap: str, names: Sequence[str], partitions: int) -> None:
+    """Write a few records into each partition, every one of them taken."""
+    settings = {
+        "queue.buffering.max.messages": 1_000_000,
+        "linger.ms": 50,
+        "topic.metadata.propagation.max.ms": 120_000,
+    }
+    producer = Producer({"bootstrap.servers": bootstrap, **settings})
+    refused: list[object] = []
+
+    def delivered(error: object, _: object) -> None:
+        if error is not None:
+            refused.append(error)
+
+    for name in names:
+        for partition in range(partitions):
+            for _ in range(5 + partition % 7):
+                producer.produce(name, b"x", partition=partition, on_delivery=delivered)
+        producer.poll(0)
+    assert producer.flush(120) == 0
+    assert not refused, refused[0]
+
+
 def fill(bootstrap: str, topics: int, partitions: int, groups: int) -> None:
-    """Make the topics, two records in each partition, and the groups with COMMITS commits each."""
+    """Make the topics, a few records in each partition, and the groups with COMMITS commits each."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
     names = [f"topic-{number:03d}" for number in range(topics)]
     new = [NewTopic(name, num_partitions=partitions, replication_factor=1) for name in names]
@@ -151,13 +174,7 @@ def fill(bootstrap: str, topics: int, partitions: int, groups: int) -> None:
         batch = new[first : first + TOPICS_AT_ONCE]
         for future in admin.create_topics(batch, operation_timeout=60, request_timeout=60).values():
             future.result(90)
-    producer = Producer({"bootstrap.servers": bootstrap, "queue.buffering.max.messages": 1_000_000, "linger.ms": 50})
-    for name in names:
-        for partition in range(partitions):
-            for _ in range(5 + partition % 7):
-                producer.produce(name, b"x", partition=partition)
-        producer.poll(0)
-    assert producer.flush(120) == 0
+    produce(bootstrap, names, partitions)
     commit(admin, names, partitions, range(1), 1)  # alone: it has the offsets topic made
     for first in range(0, groups, AT_ONCE):
         commit(admin, names, partitions, range(first, min(first + AT_ONCE, groups)), 1)
@@ -272,7 +289,7 @@ def tool(server: KafkaServer) -> str:
 async def main(topics: int, partitions: int, groups: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = {"offsets.topic.num.partitions": "50"}
-        server = KafkaServer(Path(folder), KafkaOptions(settings=settings, heap_mib=2048))
+        server = KafkaServer(Path(folder), KafkaOptions(settings=settings, heap_mib=2048, jvm=LASTING))
         await server.start()
         try:
             await asyncio.to_thread(fill, server.bootstrap, topics, partitions, groups)
