@@ -22,9 +22,10 @@ from app.brokers.settings import ConnectionSettings
 from app.kernel.errors import SignalboxError
 from app.monitoring.settings import MonitoringSettings
 from app.security.masking.settings import MaskingRuleSettings
+from app.security.oidc.settings import OidcSettings, libraries_missing
 from app.security.settings import SecuritySettings
 from app.storage.settings import DatabaseSettings
-from app.web.settings import ServerSettings
+from app.web.settings import ServerSettings, is_loopback
 
 REFERENCE = re.compile(r"\$\{(?:(file):)?([^{}]+)\}")
 SECRET_FILE_BYTES_MAX = 64 * 1024
@@ -71,6 +72,13 @@ class Configuration:
     security: SecuritySettings
     connections: tuple[ConnectionSettings, ...]
     masking: tuple[MaskingRuleSettings, ...]
+    oidc: OidcSettings | None = None  # None: nobody signs in by a company account
+
+    @property
+    def address(self) -> str:
+        """How browsers reach Signalbox, as far as it can be known before it listens."""
+        host = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
+        return self.server.base_url or f"http://{host}:{self.server.port}"
 
 
 class _Reader:
@@ -177,6 +185,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "database": DatabaseSettings,
     "monitoring": MonitoringSettings,
     "security": SecuritySettings,
+    "oidc": OidcSettings,
 }
 
 
@@ -199,6 +208,7 @@ def from_document(document: dict[str, Any], file: Path, environment: Mapping[str
     security = reader.model(SecuritySettings, document.get("security", {}), "security")
     connections = _named(reader, document, "connections", _connection)
     masking = _named(reader, document, "masking", _masking_rule)
+    oidc = _oidc(reader, document["oidc"], server, connections) if "oidc" in document else None
     if reader.faults or server is None or database is None or monitoring is None or security is None:
         raise ConfigurationError(file, reader.faults)
     return Configuration(
@@ -209,7 +219,32 @@ def from_document(document: dict[str, Any], file: Path, environment: Mapping[str
         security=security,
         connections=connections,
         masking=masking,
+        oidc=oidc,
     )
+
+
+def _oidc(
+    reader: _Reader, table: object, server: ServerSettings | None, connections: tuple[ConnectionSettings, ...]
+) -> OidcSettings | None:
+    if libraries_missing():
+        extra = "the libraries for company accounts, which are not installed: pip install 'signalbox[oidc]'"
+        reader.faults.append(ConfigFault(key="oidc", expected=extra))
+    if server is not None and server.base_url is None and not (is_loopback(server.host) and server.port):
+        known = "an address such as https://signalbox.example.org, to which the provider of [oidc] sends browsers back"
+        reader.faults.append(ConfigFault(key="server.base_url", expected=known, got="nothing"))
+    found = reader.model(OidcSettings, table, "oidc")
+    names = [connection.name for connection in connections]
+    for index, name in ((i, n) for i, role in enumerate(found.roles if found else ()) for n in role.on):
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
+            fault = ConfigFault(
+                key=f"oidc.roles[{index}].on",
+                expected="names of connections",
+                got=repr(name)[:60],
+                nearest=near[0] if near else "",
+            )
+            reader.faults.append(fault)
+    return found
 
 
 def _named(
