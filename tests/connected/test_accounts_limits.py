@@ -1,14 +1,18 @@
 """How often somebody may be wrong, in one process and over two, one after the other and at once."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.security.accounts.limits import PER_ADDRESS, PER_NAME_AND_ADDRESS, TOKENS_PER_ADDRESS, TooManyAttempts
+from app.security.accounts.store import attempts
 from app.security.errors import Refused
 from app.security.model import OPERATOR_EVERYWHERE
 from tests.support.accounts import Process, Time, password
+from tests.support.waiting import eventually
 
 HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
 
@@ -105,6 +109,35 @@ async def test_many_guesses_at_once_over_two_processes_get_no_further_than_ten(
     await _locked(here, "ann", right)
     await _locked(there, "ann", right)
     assert len(judged) == PER_NAME_AND_ADDRESS
+
+
+@pytest.mark.parametrize("database_settings", ["postgresql"], indirect=True)  # SQLite has one writer at a time anyway
+async def test_an_attempt_that_is_not_committed_yet_is_counted_by_those_that_come_after_it(
+    here: Process, there: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inserted, commit, add = asyncio.Event(), asyncio.Event(), attempts.add
+
+    async def slow(connection: AsyncConnection, buckets: Sequence[bytes], name: str | None, at: float) -> list[int]:
+        ids = await add(connection, buckets, name, at)
+        inserted.set()
+        await commit.wait()
+        return ids
+
+    with monkeypatch.context() as patched:
+        patched.setattr(attempts, "add", slow)
+        first = asyncio.create_task(there.accounts.limits.begin_sign_in("ann", HERE))
+        await inserted.wait()
+    others = [asyncio.create_task(here.accounts.limits.begin_sign_in("ann", HERE)) for _ in range(PER_NAME_AND_ADDRESS)]
+
+    async def wait_for_their_turn() -> None:
+        assert await there.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+
+    await eventually(wait_for_their_turn)
+    assert not any(task.done() for task in others)
+    commit.set()
+    outcomes = await asyncio.gather(first, *others, return_exceptions=True)
+    assert sum(isinstance(one, TooManyAttempts) for one in outcomes) == 1
+    assert sum(isinstance(one, list) for one in outcomes) == PER_NAME_AND_ADDRESS
 
 
 async def test_two_processes_count_together(here: Process, there: Process) -> None:

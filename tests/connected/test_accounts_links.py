@@ -113,7 +113,9 @@ async def test_who_comes_in_by_tokens_stays_when_their_link_is_withdrawn(here: P
         )
     )
     await here.did(lambda permit: users.make_link(permit, robot))
-    await here.did(lambda permit: users.withdraw_link(permit, robot))
+    linked = await users.named("robot")
+    assert linked.signs_in_by is SignsInBy.LINK
+    await here.did(lambda permit: users.withdraw_link(permit, linked))
     assert await here.accounts.identities.by_token(token) is not None
 
 
