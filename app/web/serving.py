@@ -1,12 +1,13 @@
 """What is not a page: static files from memory, health, and where Prometheus reads."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from litestar import MediaType, Request, Response, get
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
+from litestar.response import Stream
 
 from app.web import urls
 from app.web.assets import Assets
@@ -53,11 +54,11 @@ def health_routes(ready: Callable[[], Awaitable[bool]]) -> list[HTTPRouteHandler
     return [live, is_ready]
 
 
-def metrics_route(exposition: Callable[[], Awaitable[bytes]], content_type: str) -> HTTPRouteHandler:
-    """Return the route that Prometheus reads."""
+def metrics_route(exposition: Callable[[], AsyncIterator[bytes]], content_type: str) -> HTTPRouteHandler:
+    """Return the route that Prometheus reads: a megabyte for 2,000 groups, sent while it is written."""
 
-    @get(urls.METRICS, include_in_schema=False)
-    async def metrics() -> Response[bytes]:
-        return Response(await exposition(), headers={"Content-Type": content_type})
+    @get(urls.METRICS, include_in_schema=False, sync_to_thread=False)
+    def metrics() -> Stream:
+        return Stream(exposition(), headers={"Content-Type": content_type})
 
     return metrics
