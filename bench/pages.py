@@ -2,7 +2,7 @@
 
 One request at a time, as one more person would. The broker, Signalbox, the 500 pages and whoever asks here are processes of
 their own. Each request is measured three ways: from outside, to the last byte; inside of the application; and as what
-Signalbox itself computed meanwhile (`bench.serving`). About four minutes.
+Signalbox itself computed meanwhile (`bench.serving`). About five minutes; longer where others use the cores.
 """
 
 import asyncio
