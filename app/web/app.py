@@ -1,6 +1,6 @@
 """The web application: services in, one ASGI application out. The composition root and the tests both call `create_app`."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +126,10 @@ def create_app(parts: Parts) -> Litestar:
     def seen(request: Request[Any, Any, Any]) -> Monitor:
         return sight_of(actor_of(request).rights, parts.monitor).monitor
 
+    def metrics(actor: Actor) -> AsyncIterator[bytes]:
+        monitor = parts.monitor if parts.open_metrics else sight_of(actor.rights, parts.monitor).monitor
+        return exposition(monitor, parts.series.usage())
+
     renderer = Renderer(assets=assets, feed=parts.feed, clock=parts.clock, around=around, templates=parts.templates)
     registry = Registry()
     for feature in parts.features:
@@ -146,9 +150,7 @@ def create_app(parts: Parts) -> Litestar:
             live,
             static_route(assets),
             *health_routes(parts.ready),
-            metrics_route(
-                lambda: exposition(parts.monitor, parts.series.usage()), CONTENT_TYPE, is_open=parts.open_metrics
-            ),
+            metrics_route(metrics, CONTENT_TYPE, is_open=parts.open_metrics),
         ],
         dependencies={
             "actor": Provide(actor_at, sync_to_thread=False),
