@@ -27,9 +27,11 @@ from app.security.accounts.service import Accounts, accounts
 from app.security.accounts.worker import Watch
 from app.security.audit.service import AuditLog
 from app.security.door import Door
+from app.security.keys import Keys
 from app.security.keys import load as load_keys
 from app.security.masking.service import Masking
 from app.security.model import ADMIN_EVERYWHERE, Actor, Via
+from app.security.oidc.service import CompanyAccounts
 from app.storage.engine import Database
 from app.storage.errors import StorageError
 from app.web import urls
@@ -100,6 +102,7 @@ def build(
         audit=audit,
         keys=keys,
         masking=masking,
+        company=_company(configuration, keys, held, door, clock),
         open_metrics=configuration.security.open_metrics,
         settings=configuration.server,
         connections=configuration.connections,
@@ -108,6 +111,16 @@ def build(
         lifespan=_lifespan(configuration, database, held, services),
     )
     return Built(app=create_app(parts), accounts=held, door=door, services=services, monitor=monitor)
+
+
+def _company(
+    configuration: Configuration, keys: Keys, held: Accounts, door: Door, clock: Clock
+) -> CompanyAccounts | None:
+    if configuration.oidc is None:
+        return None
+    return CompanyAccounts(
+        configuration.oidc, configuration.address, keys.sign_in(), accounts=held, door=door, clock=clock
+    )
 
 
 def _ready(database: Database, services: Sequence[Service]) -> Callable[[], Awaitable[bool]]:

@@ -46,8 +46,9 @@ class Asked:
         return answer.text
 
 
-def application_over(estate: Estate) -> Litestar:
-    security = secured(estate.database, estate.clock)
+def application_over(estate: Estate, settings: ServerSettings | None = None) -> Litestar:
+    held = settings or ServerSettings()
+    security = secured(estate.database, estate.clock, read_only=held.read_only)
     return create_app(
         Parts(
             monitor=estate.monitor,
@@ -59,8 +60,9 @@ def application_over(estate: Estate) -> Litestar:
             audit=security.log,
             keys=Keys(bytes(32)),
             masking=security.masking,
+            company=None,
             open_metrics=False,
-            settings=ServerSettings(),
+            settings=held,
             connections=[ConnectionSettings(name=site.name, kind=site.kind, exclude=("_*",)) for site in estate.sites],
             ready=ready,
             demo=False,
