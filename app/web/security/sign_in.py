@@ -104,9 +104,12 @@ async def sign_out(
 
 @get(urls.set_up(), include_in_schema=False, opt=OPEN)
 async def set_up_page(
-    request: Asking, actor: NamedDependency[Actor], accounts: NamedDependency[Accounts]
+    request: Asking,
+    actor: NamedDependency[Actor],
+    accounts: NamedDependency[Accounts],
+    company: NamedDependency[CompanyAccounts | None],
 ) -> Response[Any]:
-    if accounts.identities.has_users:
+    if accounts.identities.has_users or company is not None:
         return Redirect(urls.sign_in())
     context = SetUpPage(may_look=actor.rights.anything)
     return page(request, "security/set_up.html", context, title="Set up", section=None)
