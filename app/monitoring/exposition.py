@@ -32,8 +32,11 @@ GROUP_METRICS = {
 }
 
 
-async def exposition(monitor: Monitor, usage: Usage) -> bytes:
-    """Return the whole answer to a scrape. Waits for no broker and no database."""
+async def exposition(monitor: Monitor, usage: Usage | None) -> bytes:
+    """Return the whole answer to a scrape. Waits for no broker and no database.
+
+    `usage` is of the history of all connections together: None for who may not see them all.
+    """
     now, connections, groups = monitor.now(), monitor.connections(), monitor.groups()
     fitting = [group for group in groups if max(len(group.connection), len(group.name)) <= LABEL_CHARACTERS_MAX]
     fitting = fitting[:GROUPS_MAX]
@@ -42,7 +45,8 @@ async def exposition(monitor: Monitor, usage: Usage) -> bytes:
         lines += _metric(name, "gauge", about, samples)
     lines += await _of_groups(fitting, now)
     lines += _metric("signalbox_groups_left_out", "gauge", "Groups without lines", [({}, len(groups) - len(fitting))])
-    for name, (kind, about, value) in _of_history(usage, now).items():
+    of_history = {} if usage is None else _of_history(usage, now)
+    for name, (kind, about, value) in of_history.items():
         lines += _metric(name, kind, about, [({}, value)])
     return "".join(lines).encode("utf-8", "replace")
 

@@ -24,7 +24,7 @@ from app.monitoring.series import Series
 from app.monitoring.service import Monitor
 from app.security.accounts.service import Accounts
 from app.security.door import Door
-from app.security.model import Actor
+from app.security.model import VIEWER_EVERYWHERE, Actor, Role
 from app.web import urls
 from app.web.access import Access, actor_at, actor_of, may_enter
 from app.web.assets import Assets, load
@@ -120,6 +120,12 @@ def create_app(parts: Parts) -> Litestar:
     def seen(request: Request[Any, Any, Any]) -> Monitor:
         return sight_of(actor_of(request).rights, parts.monitor).monitor
 
+    def metrics(actor: Actor) -> Awaitable[bytes]:
+        rights = VIEWER_EVERYWHERE if parts.open_metrics else actor.rights
+        sight = sight_of(rights, parts.monitor)
+        sees_all = sight.connections is None and rights.role() >= Role.VIEWER
+        return exposition(sight.monitor, parts.series.usage() if sees_all else None)
+
     renderer = Renderer(assets=assets, feed=parts.feed, clock=parts.clock, around=around, templates=parts.templates)
     registry = Registry()
     for feature in parts.features:
@@ -140,9 +146,7 @@ def create_app(parts: Parts) -> Litestar:
             live,
             static_route(assets),
             *health_routes(parts.ready),
-            metrics_route(
-                lambda: exposition(parts.monitor, parts.series.usage()), CONTENT_TYPE, is_open=parts.open_metrics
-            ),
+            metrics_route(metrics, CONTENT_TYPE, is_open=parts.open_metrics),
         ],
         dependencies={
             "actor": Provide(actor_at, sync_to_thread=False),

@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import MediaType, Request, Response, get
+from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
+from app.security.model import Actor
 from app.web import urls
 from app.web.access import OPEN
 from app.web.assets import Assets
@@ -54,11 +56,16 @@ def health_routes(ready: Callable[[], Awaitable[bool]]) -> list[HTTPRouteHandler
     return [live, is_ready]
 
 
-def metrics_route(exposition: Callable[[], Awaitable[bytes]], content_type: str, *, is_open: bool) -> HTTPRouteHandler:
-    """Return the route that Prometheus reads: under a token like everything else, unless it is configured to be open."""
+def metrics_route(
+    exposition: Callable[[Actor], Awaitable[bytes]], content_type: str, *, is_open: bool
+) -> HTTPRouteHandler:
+    """Return the route that Prometheus reads: under a token like everything else, unless it is configured to be open.
+
+    A token that may see some connections is told of these alone.
+    """
 
     @get(urls.METRICS, include_in_schema=False, opt={"open": is_open})
-    async def metrics() -> Response[bytes]:
-        return Response(await exposition(), headers={"Content-Type": content_type})
+    async def metrics(actor: NamedDependency[Actor]) -> Response[bytes]:
+        return Response(await exposition(actor), headers={"Content-Type": content_type})
 
     return metrics
