@@ -14,7 +14,7 @@ import pytest
 
 from app.web import urls
 from tests.support.estate import Estate
-from tests.web.people import CANARY, HIDDEN, ONE, OPEN, SHARED, House, house, two_connections
+from tests.web.house import CANARY, HIDDEN, ONE, OPEN, SHARED, House, house, two_connections
 from tests.web.walk import addresses, crawled
 
 PLACES = (OPEN, HIDDEN)

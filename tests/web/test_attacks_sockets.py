@@ -21,7 +21,7 @@ from app.web.live.registry import Registry
 from app.web.live.viewer import NOT_PERMITTED, REFUSED, SIGNED_OUT, Watch
 from app.web.monitoring.feature import MONITORING
 from tests.support.estate import Estate
-from tests.web.people import CANARY, HIDDEN, NOBODY, ONE, OPEN, ROOT, SHARED, House, house, two_connections
+from tests.web.house import CANARY, HIDDEN, NOBODY, ONE, OPEN, ROOT, SHARED, House, house, two_connections
 from tests.web.server import Running, closed, drawn, running, watch
 
 
