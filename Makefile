@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WITH ?=
 PORT ?= 8080
+OIDC := tests/support/oidc/node_modules
 
 help: ## Show the verbs
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -12,7 +13,7 @@ help: ## Show the verbs
 demo: .venv/.demo static/vendor/.built ## A live dashboard on http://127.0.0.1:8080 (WITH=kafka,rabbitmq,sqs adds brokers, PORT=n)
 	$(BIN)/signalbox demo --port $(PORT) $(if $(WITH),--with $(WITH))
 
-test: packages .venv/.dev static/vendor/.built check ## All checks and tests, against real servers
+test: packages .venv/.dev static/vendor/.built $(OIDC)/.made check ## All checks and tests, against real servers
 	$(BIN)/python -m pytest
 
 check: .venv/.dev ## Lint, types, import contracts: no server needed
@@ -52,15 +53,21 @@ packages: ## The Debian packages that the tests need: installed when we may, els
 	$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@ .venv/.demo
 
+# The OpenID Connect provider of the tests: nothing that Signalbox itself needs.
+$(OIDC)/.made: tests/support/oidc/package.json tests/support/oidc/package-lock.json | static/vendor/.built
+	cd tests/support/oidc && $(NPM_CI)
+	@touch $@
+
 # Front-end files: npm where it is, else the one from a wheel. Node would leave a cache of its own in /tmp.
-NPM = $(shell command -v npm || echo $(BIN)/npm)
+NPM = $(shell command -v npm || echo $(CURDIR)/$(BIN)/npm)
+NPM_CI = NODE_DISABLE_COMPILE_CACHE=1 PATH="$(PATH):$(CURDIR)/$(BIN)" $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 static/vendor/.built: package.json package-lock.json app/web/assets.py $(wildcard static/css/* static/js/* static/img/*) | .venv/.made
 	@[ -x "$(NPM)" ] || $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-node.txt
-	NODE_DISABLE_COMPILE_CACHE=1 PATH="$(PATH):$(CURDIR)/$(BIN)" $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	$(NPM_CI)
 	$(BIN)/python -m app.web.assets build
 	@touch $@
 
 clean: ## Remove what the build made; the environment and the caches stay
-	rm -rf static/vendor node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .demo
+	rm -rf static/vendor node_modules $(OIDC) .mypy_cache .ruff_cache .pytest_cache .hypothesis .demo
 
 .PHONY: help demo test check bench screenshots lock packages clean

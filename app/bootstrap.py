@@ -27,6 +27,8 @@ from app.security.accounts.service import Accounts, accounts
 from app.security.accounts.worker import Watch
 from app.security.audit.service import AuditLog
 from app.security.door import Door
+from app.security.keys import load as load_keys
+from app.security.masking.service import Masking
 from app.security.model import ADMIN_EVERYWHERE, Actor, Via
 from app.storage.engine import Database
 from app.storage.errors import StorageError
@@ -72,8 +74,17 @@ def build(
     collectors = [
         Collector(open_broker(settings), settings, monitor, feed, clock) for settings in configuration.connections
     ]
-    door = Door(AuditLog(database, clock), read_only=configuration.server.read_only)
+    audit = AuditLog(database, clock)
+    keys = load_keys(configuration.security.key_file)
+    door = Door(audit, read_only=configuration.server.read_only)
     held = accounts(database, door, configuration.security, clock)
+    masking = Masking(
+        [one.rule() for one in configuration.masking],
+        database,
+        keys.masking(),
+        clock,
+    )
+    held.changes.tell(masking.load)
     watch = Watch(held.changes, feed, clock, idle_s=held.sessions.idle_s)
     services: list[Service] = [series, watch, *collectors, *extra]
     parts = Parts(
@@ -83,6 +94,9 @@ def build(
         clock=clock,
         accounts=held,
         door=door,
+        audit=audit,
+        keys=keys,
+        masking=masking,
         open_metrics=configuration.security.open_metrics,
         settings=configuration.server,
         connections=configuration.connections,

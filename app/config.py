@@ -21,15 +21,18 @@ from app.brokers.registry import settings_class
 from app.brokers.settings import ConnectionSettings
 from app.kernel.errors import SignalboxError
 from app.monitoring.settings import MonitoringSettings
+from app.security.masking.settings import MaskingRuleSettings
+from app.security.oidc.settings import OidcSettings, libraries_missing
 from app.security.settings import SecuritySettings
 from app.storage.settings import DatabaseSettings
-from app.web.settings import ServerSettings
+from app.web.settings import ServerSettings, is_loopback
 
 REFERENCE = re.compile(r"\$\{(?:(file):)?([^{}]+)\}")
 SECRET_FILE_BYTES_MAX = 64 * 1024
 CREDENTIALS_IN_ADDRESS = re.compile(r"(://)[^/@\s]*@")
 
 Model = TypeVar("Model", bound=BaseModel)
+NamedModel = TypeVar("NamedModel", ConnectionSettings, MaskingRuleSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,14 @@ class Configuration:
     monitoring: MonitoringSettings
     security: SecuritySettings
     connections: tuple[ConnectionSettings, ...]
+    masking: tuple[MaskingRuleSettings, ...]
+    oidc: OidcSettings | None = None  # None: nobody signs in by a company account
+
+    @property
+    def address(self) -> str:
+        """How browsers reach Signalbox, as far as it can be known before it listens."""
+        host = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
+        return self.server.base_url or f"http://{host}:{self.server.port}"
 
 
 class _Reader:
@@ -151,6 +162,7 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
             monitoring=MonitoringSettings(),
             security=SecuritySettings(),
             connections=(),
+            masking=(),
         )
     file = chosen or Path("signalbox.toml")
     return from_document(_document(file), file, env)
@@ -173,6 +185,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "database": DatabaseSettings,
     "monitoring": MonitoringSettings,
     "security": SecuritySettings,
+    "oidc": OidcSettings,
 }
 
 
@@ -183,7 +196,7 @@ def from_document(document: dict[str, Any], file: Path, environment: Mapping[str
         ConfigurationError: all faults at once.
     """
     reader = _Reader(file, environment)
-    known = [*TABLES, "connections"]
+    known = [*TABLES, "connections", "masking"]
     for name in document:
         if name not in known:
             near = get_close_matches(name, known, n=1)
@@ -193,7 +206,9 @@ def from_document(document: dict[str, Any], file: Path, environment: Mapping[str
     database = reader.model(DatabaseSettings, document.get("database", {}), "database")
     monitoring = reader.model(MonitoringSettings, document.get("monitoring", {}), "monitoring")
     security = reader.model(SecuritySettings, document.get("security", {}), "security")
-    connections = _connections(reader, document.get("connections", []))
+    connections = _named(reader, document, "connections", _connection)
+    masking = _named(reader, document, "masking", _masking_rule)
+    oidc = _oidc(reader, document["oidc"], server, connections) if "oidc" in document else None
     if reader.faults or server is None or database is None or monitoring is None or security is None:
         raise ConfigurationError(file, reader.faults)
     return Configuration(
@@ -203,31 +218,69 @@ def from_document(document: dict[str, Any], file: Path, environment: Mapping[str
         monitoring=monitoring,
         security=security,
         connections=connections,
+        masking=masking,
+        oidc=oidc,
     )
 
 
-def _connections(reader: _Reader, raw: object) -> tuple[ConnectionSettings, ...]:
+def _oidc(
+    reader: _Reader, table: object, server: ServerSettings | None, connections: tuple[ConnectionSettings, ...]
+) -> OidcSettings | None:
+    if libraries_missing():
+        extra = "the libraries for company accounts, which are not installed: pip install 'signalbox[oidc]'"
+        reader.faults.append(ConfigFault(key="oidc", expected=extra))
+    if server is not None and server.base_url is None and not (is_loopback(server.host) and server.port):
+        known = "an address such as https://signalbox.example.org, to which the provider of [oidc] sends browsers back"
+        reader.faults.append(ConfigFault(key="server.base_url", expected=known, got="nothing"))
+    found = reader.model(OidcSettings, table, "oidc")
+    names = [connection.name for connection in connections]
+    for index, name in ((i, n) for i, role in enumerate(found.roles if found else ()) for n in role.on):
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
+            fault = ConfigFault(
+                key=f"oidc.roles[{index}].on",
+                expected="names of connections",
+                got=repr(name)[:60],
+                nearest=near[0] if near else "",
+            )
+            reader.faults.append(fault)
+    return found
+
+
+def _named(
+    reader: _Reader,
+    document: Mapping[str, Any],
+    key: str,
+    read: Callable[[_Reader, dict[str, Any], str], NamedModel | None],
+) -> tuple[NamedModel, ...]:
+    """Read every table of `[[key]]`; each has a name, and no two the same."""
+    raw = document.get(key, [])
     if not isinstance(raw, list):
-        reader.faults.append(
-            ConfigFault(key="connections", expected="tables written [[connections]]", got="[connections]")
-        )
+        reader.faults.append(ConfigFault(key=key, expected=f"tables written [[{key}]]", got=f"[{key}]"))
         return ()
-    found = [_connection(reader, table, f"connections[{index}]") for index, table in enumerate(raw)]
-    names = [connection.name for connection in found if connection is not None]
+    found: list[NamedModel] = []
+    for index, table in enumerate(raw):
+        if not isinstance(table, dict):
+            reader.faults.append(ConfigFault(key=f"{key}[{index}]", expected="a table", got=type(table).__name__))
+            continue
+        name = table.get("name")
+        where = f"{key}[{index}] ({name})" if isinstance(name, str) and len(name) <= 63 else f"{key}[{index}]"
+        made = read(reader, table, where)
+        found += [] if made is None else [made]
+    names = [one.name for one in found]
     reader.faults += [
-        ConfigFault(key="connections", expected="each name once", got=f"{name!r} {names.count(name)} times")
+        ConfigFault(key=key, expected="each name once", got=f"{name!r} {names.count(name)} times")
         for name in sorted(set(names))
         if names.count(name) > 1
     ]
-    return tuple(connection for connection in found if connection is not None)
+    return tuple(found)
 
 
-def _connection(reader: _Reader, table: object, key: str) -> ConnectionSettings | None:
-    if not isinstance(table, dict):
-        reader.faults.append(ConfigFault(key=key, expected="a table", got=type(table).__name__))
-        return None
-    name = table.get("name")
-    where = f"{key} ({name})" if isinstance(name, str) and len(name) <= 63 else key
+def _masking_rule(reader: _Reader, table: dict[str, Any], where: str) -> MaskingRuleSettings | None:
+    return reader.model(MaskingRuleSettings, table, where)
+
+
+def _connection(reader: _Reader, table: dict[str, Any], where: str) -> ConnectionSettings | None:
     kind = table.get("kind")
     if kind not in list(Kind):
         near = get_close_matches(str(kind), list(Kind), n=1)

@@ -1,11 +1,15 @@
 """The Kafka sweep beside its peers, on one real cluster in one run: cold, warm, steady; CPU, memory, requests, stalls.
 
+Signalbox and kadm take turns: what else the machine does meets both.
+
 Run: python -m bench.kafka_sweep [topics partitions groups]. Needs Java, Maven and Go. Prints a Markdown table.
 """
 
 import asyncio
 import contextlib
+import gc
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -13,8 +17,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -22,15 +27,16 @@ from confluent_kafka.cimpl import NewTopic
 
 from app.brokers.kafka.adapter import KafkaBroker
 from app.brokers.kafka.known import Intervals
-from app.brokers.kafka.protocol.frames import Connection
+from app.brokers.kafka.protocol.frames import Connection, Question
+from app.brokers.kafka.protocol.offsets import LIST_OFFSETS
 from app.brokers.kafka.settings import KafkaSettings
 from app.brokers.model import Snapshot
-from app.servers.kafka import KafkaOptions, KafkaServer
+from app.servers.kafka import LASTING, KafkaOptions, KafkaServer
 from app.servers.maven import class_path, java
 from app.servers.process import cache_folder
-from bench.measuring import stall
+from bench.measuring import machine, stall
 
-TIMES = 9
+TIMES = 15
 ANSWER_WAIT_S = 60
 COMMITS = 50  # of each group
 MOVING = 100  # groups, between two steady sweeps
@@ -51,25 +57,80 @@ class Measured:
     requests: int = 0
 
 
-class Counter:
-    """Counts the requests that adapters send."""
+class Sent:
+    """Keeps the questions that adapters ask, with their connections."""
 
     def __init__(self) -> None:
-        self.requests = 0
-        send = Connection.send
+        self.questions: list[tuple[Connection, Question[object]]] = []
+        ask = Connection.ask
 
-        def counted(connection: Connection, *arguments: object, **keywords: object) -> object:
-            self.requests += 1
-            return send(connection, *arguments, **keywords)
+        def kept(connection: Connection, question: Question[object]) -> Awaitable[object]:
+            self.questions.append((connection, question))
+            return ask(connection, question)
 
-        Connection.send = counted
+        Connection.ask = kept  # type: ignore[method-assign, assignment]
+
+    async def again(self) -> Measured:
+        """Ask the last reading's questions again, ends after all others, and look at no answer: the broker's own time."""
+        steps: tuple[list[Awaitable[object]], list[Awaitable[object]]] = ([], [])
+        asked = list(self.questions)
+        for connection, question in asked:
+            unread = replace(question, decode=lambda data, _: data)
+            steps[question.api is LIST_OFFSETS].append(connection.ask(unread))
+        cpu, began = time.process_time(), time.perf_counter()
+        for step in steps:
+            await asyncio.gather(*step)
+        return Measured(wall_s=time.perf_counter() - began, cpu_s=time.process_time() - cpu, requests=len(asked))
 
 
-async def measured(counter: Counter, read: Callable[[], Awaitable[Snapshot]]) -> Measured:
-    requests, cpu, began = counter.requests, time.process_time(), time.perf_counter()
+async def measured(sent: Sent, read: Callable[[], Awaitable[Snapshot]]) -> Measured:
+    sent.questions.clear()
+    cpu, began = time.process_time(), time.perf_counter()
     await read()
     wall, used = time.perf_counter() - began, time.process_time() - cpu
-    return Measured(wall_s=wall, cpu_s=used, requests=counter.requests - requests)
+    return Measured(wall_s=wall, cpu_s=used, requests=len(sent.questions))
+
+
+class Kadm:
+    """franz-go's kadm in a process of its own, which reads the whole cluster once for each line."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.readings: list[Measured] = []
+        self.last: dict[str, Any] = {}
+
+    @classmethod
+    async def start(cls, bootstrap: str) -> "Kadm":
+        binary = cache_folder() / "bench" / "kadm"
+        binary.parent.mkdir(parents=True, exist_ok=True)
+        build = ["go", "build", "-o", str(binary), "."]
+        await asyncio.to_thread(subprocess.run, build, cwd=HERE / "kadm", check=True)
+        pipe = asyncio.subprocess.PIPE
+        return cls(await asyncio.create_subprocess_exec(binary, bootstrap, stdin=pipe, stdout=pipe))
+
+    async def read(self) -> Measured:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(b"\n")
+        self.last = json.loads(await self._process.stdout.readline())
+        self.readings.append(Measured(wall_s=self.last["wall_s"], cpu_s=self.last["cpu_s"]))
+        return self.readings[-1]
+
+    async def stop(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await self._process.wait()
+
+    def row(self) -> str:
+        note = f"{self.last['rows']} rows, RSS {self.last['rss_kib'] / 1024:.0f} MiB"
+        return row("franz-go kadm.Lag()", self.readings, note)
+
+
+def faster(ours: Sequence[Measured], theirs: Sequence[Measured]) -> str:
+    """Say how many times faster than the peer: by the medians, and the median over the turns."""
+    whole = statistics.median(one.wall_s for one in theirs) / statistics.median(one.wall_s for one in ours)
+    turns = statistics.median(b.wall_s / a.wall_s for a, b in zip(ours, theirs, strict=True))
+    return f"{whole:.1f} x faster than kadm, turn by turn {turns:.1f} x"
 
 
 async def longest_stall(read: Callable[[], Awaitable[Snapshot]]) -> float:
@@ -81,8 +142,31 @@ async def longest_stall(read: Callable[[], Awaitable[Snapshot]]) -> float:
     return found.longest_cpu_ms
 
 
+def produce(bootstrap: str, names: Sequence[str], partitions: int) -> None:
+    """Write a few records into each partition, every one of them taken."""
+    settings = {
+        "queue.buffering.max.messages": 1_000_000,
+        "linger.ms": 50,
+        "topic.metadata.propagation.max.ms": 120_000,
+    }
+    producer = Producer({"bootstrap.servers": bootstrap, **settings})
+    refused: list[object] = []
+
+    def delivered(error: object, _: object) -> None:
+        if error is not None:
+            refused.append(error)
+
+    for name in names:
+        for partition in range(partitions):
+            for _ in range(5 + partition % 7):
+                producer.produce(name, b"x", partition=partition, on_delivery=delivered)
+        producer.poll(0)
+    assert producer.flush(120) == 0
+    assert not refused, refused[0]
+
+
 def fill(bootstrap: str, topics: int, partitions: int, groups: int) -> None:
-    """Make the topics, two records in each partition, and the groups with COMMITS commits each."""
+    """Make the topics, a few records in each partition, and the groups with COMMITS commits each."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
     names = [f"topic-{number:03d}" for number in range(topics)]
     new = [NewTopic(name, num_partitions=partitions, replication_factor=1) for name in names]
@@ -90,13 +174,7 @@ def fill(bootstrap: str, topics: int, partitions: int, groups: int) -> None:
         batch = new[first : first + TOPICS_AT_ONCE]
         for future in admin.create_topics(batch, operation_timeout=60, request_timeout=60).values():
             future.result(90)
-    producer = Producer({"bootstrap.servers": bootstrap, "queue.buffering.max.messages": 1_000_000, "linger.ms": 50})
-    for name in names:
-        for partition in range(partitions):
-            for _ in range(5 + partition % 7):
-                producer.produce(name, b"x", partition=partition)
-        producer.poll(0)
-    assert producer.flush(120) == 0
+    produce(bootstrap, names, partitions)
     commit(admin, names, partitions, range(1), 1)  # alone: it has the offsets topic made
     for first in range(0, groups, AT_ONCE):
         commit(admin, names, partitions, range(first, min(first + AT_ONCE, groups)), 1)
@@ -127,56 +205,74 @@ def row(what: str, readings: Sequence[Measured], note: str = "") -> str:
     )
 
 
-async def ours(bootstrap: str, move: Callable[[int], None]) -> tuple[list[str], int]:
-    """Measure the adapter; return the table's rows and the sum of all lags."""
-    counter = Counter()
-    settings = KafkaSettings(name="bench", bootstrap=(bootstrap,), timeout_s=PATIENT_S)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    cold = KafkaBroker(settings, intervals=USUAL)
-    first = await measured(counter, lambda: _cold(cold))
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    await cold.close()
-    full = KafkaBroker(settings, intervals=EVERYTHING)
-    await _cold(full)
-    warm = [await measured(counter, full.sweep) for _ in range(TIMES)]
-    warm_stall = max([await longest_stall(full.sweep) for _ in range(3)])
-    await full.close()
-    steady = KafkaBroker(settings, intervals=USUAL)
-    await _cold(steady)
-    await steady.sweep()
-    moved = []
+async def measure_warm(bootstrap: str, sent: Sent, kadm: Kadm) -> tuple[str, str]:
+    """Measure sweeps that ask for everything, in turns with kadm; return the table's row, and the comparison."""
+    broker = KafkaBroker(_settings(bootstrap), intervals=EVERYTHING)
+    await _cold(broker)
+    await kadm.read()
+    ours, theirs = [], []
+    for _ in range(TIMES):
+        ours.append(await measured(sent, broker.sweep))
+        theirs.append(await kadm.read())
+    longest = max([await longest_stall(broker.sweep) for _ in range(3)])
+    await broker.close()
+    note = f"longest stall {longest:.1f} ms"
+    return row("Signalbox, warm, everything asked", ours, note), f"warm {faster(ours, theirs)}"
+
+
+async def measure_steady(
+    bootstrap: str, sent: Sent, kadm: Kadm, move: Callable[[int], None]
+) -> tuple[list[str], str, int]:
+    """Measure usual sweeps, groups moving before each, in turns with kadm; return rows, the comparison, the sum of all lags."""
+    broker = KafkaBroker(_settings(bootstrap), intervals=USUAL)
+    await _cold(broker)
+    await broker.sweep()
+    ours, alone, theirs = [], [], []
     for turn in range(TIMES):
         await asyncio.to_thread(move, turn)
-        moved.append(await measured(counter, steady.sweep))
+        ours.append(await measured(sent, broker.sweep))
+        alone.append(await sent.again())
+        theirs.append(await kadm.read())
     await asyncio.to_thread(move, TIMES)
-    steady_stall = await longest_stall(steady.sweep)
+    longest = await longest_stall(broker.sweep)
     watched = [f"group-{number:04d}" for number in range(50)]
-    watching = [await measured(counter, lambda: steady.watch(watched)) for _ in range(TIMES)]
-    snapshot = await steady.sweep()
-    await steady.close()
+    watching = [await measured(sent, lambda: broker.watch(watched)) for _ in range(TIMES)]
+    snapshot = await broker.sweep()
+    await broker.close()
     rows = [
-        row("Signalbox, cold (connect, first sweep, settings, sizes)", [first], f"+{grown / 1024:.0f} MiB RSS"),
-        row("Signalbox, warm, everything asked", warm, f"longest stall {warm_stall:.1f} ms"),
-        row(f"Signalbox, steady, {MOVING} groups moved", moved, f"longest stall {steady_stall:.1f} ms"),
+        row(f"Signalbox, steady, {MOVING} groups moved", ours, f"longest stall {longest:.1f} ms"),
+        row("the same requests again, answers unread", alone, "the broker's own time"),
         row("Signalbox, watch of 50 groups", watching),
     ]
-    return rows, sum(group.lag or 0 for group in snapshot.groups.values())
+    return rows, f"steady {faster(ours, theirs)}", sum(group.lag or 0 for group in snapshot.groups.values())
+
+
+async def compared(bootstrap: str, move: Callable[[int], None]) -> str:
+    """Measure the adapter and kadm, print the table, return what it says; both must find the same sum of all lags."""
+    sent, kadm = Sent(), await Kadm.start(bootstrap)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    broker = KafkaBroker(_settings(bootstrap), intervals=USUAL)
+    first = await measured(sent, lambda: _cold(broker))
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    await broker.close()
+    warm, warm_ratio = await measure_warm(bootstrap, sent, kadm)
+    steady, steady_ratio, lag = await measure_steady(bootstrap, sent, kadm, move)
+    await kadm.read()
+    await kadm.stop()
+    print("| who | wall ms: best / median / worst | CPU ms, median | requests | |\n|---|---|---|---|---|")
+    print(row("Signalbox, cold (connect, first sweep, settings, sizes)", [first], f"+{grown / 1024:.0f} MiB RSS"))
+    print("\n".join([warm, *steady, kadm.row()]))
+    assert lag == kadm.last["lag"]
+    return f"{warm_ratio}; {steady_ratio}; the sum of all lags is {lag} in both"
+
+
+def _settings(bootstrap: str) -> KafkaSettings:
+    return KafkaSettings(name="bench", bootstrap=(bootstrap,), timeout_s=PATIENT_S)
 
 
 async def _cold(broker: KafkaBroker) -> Snapshot:
     await broker.connect()
     return await broker.sweep()
-
-
-def kadm(bootstrap: str) -> tuple[str, int]:
-    binary = cache_folder() / "bench" / "kadm"
-    binary.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["go", "build", "-o", str(binary), "."], cwd=HERE / "kadm", check=True)
-    run = subprocess.run([str(binary), bootstrap, str(TIMES)], check=True, capture_output=True, text=True)
-    found = [json.loads(line) for line in run.stdout.splitlines()]
-    readings = [Measured(wall_s=one["wall_s"], cpu_s=one["cpu_s"]) for one in found]
-    note = f"{found[-1]['rows']} rows, RSS {found[-1]['rss_kib'] / 1024:.0f} MiB"
-    return row("franz-go kadm.Lag()", readings, note), int(found[-1]["lag"])
 
 
 def tool(server: KafkaServer) -> str:
@@ -193,7 +289,7 @@ def tool(server: KafkaServer) -> str:
 async def main(topics: int, partitions: int, groups: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = {"offsets.topic.num.partitions": "50"}
-        server = KafkaServer(Path(folder), KafkaOptions(settings=settings, heap_mib=2048))
+        server = KafkaServer(Path(folder), KafkaOptions(settings=settings, heap_mib=2048, jvm=LASTING))
         await server.start()
         try:
             await asyncio.to_thread(fill, server.bootstrap, topics, partitions, groups)
@@ -204,16 +300,14 @@ async def main(topics: int, partitions: int, groups: int) -> None:
                 first = turn * MOVING % groups
                 commit(admin, names, partitions, range(first, min(first + MOVING, groups)), 2)
 
-            rows, our_lag = await ours(server.bootstrap, move)
-            peer, their_lag = await asyncio.to_thread(kadm, server.bootstrap)
-            tools = await asyncio.to_thread(tool, server)
+            gc.collect()
+            gc.freeze()  # as `signalbox serve` does
+            print(f"{machine()}\n{topics} topics x {partitions} partitions, {groups} groups x {COMMITS} commits\n")
+            found = await compared(server.bootstrap, move)
+            print(await asyncio.to_thread(tool, server))
         finally:
             await server.stop()
-    print(f"{topics} topics x {partitions} partitions, {groups} groups x {COMMITS} commits\n")
-    print("| who | wall ms: best / median / worst | CPU ms, median | requests | |\n|---|---|---|---|---|")
-    print("\n".join([*rows, peer, tools]))
-    print(f"\nSum of all lags: Signalbox {our_lag}, kadm {their_lag}")
-    assert our_lag == their_lag
+    print(f"\n{found}; load at the end {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 import pytest
 
 from tests.support import servers
+from tests.support.company import company  # noqa: F401 - fixture
 from tests.support.database import database, database_settings  # noqa: F401 - fixtures
 from tests.support.kafka import kafka, kafka_broker, kafka_oracle, kafka_pair  # noqa: F401 - fixtures
 from tests.support.nats import nats_broker, oracle  # noqa: F401 - fixtures
+from tests.support.oidc_provider import provider  # noqa: F401 - fixture
 from tests.support.postgres import postgres, postgres_url  # noqa: F401 - fixtures
 from tests.support.rabbitmq import rabbit, rabbitmq_3, rabbitmq_4  # noqa: F401 - fixtures
 from tests.support.sqs import elasticmq, moto  # noqa: F401 - fixtures

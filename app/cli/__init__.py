@@ -17,6 +17,7 @@ VERBS = {
     "migrate": "Bring the database to this version's schema",
     "check": "Check the configuration and every connection",
     "lag": "Read every group's lag once, without a server",
+    "audit": "Verify, sign, export and seal the audit log",
 }
 
 

@@ -34,6 +34,10 @@ class Keys:
         """Return the key of masked values' hashes: without it a short value could be found by trying all."""
         return self._derived(b"signalbox masking")
 
+    def sign_in(self) -> bytes:
+        """Return the key that seals what a browser keeps while somebody is at the company account's server."""
+        return self._derived(b"signalbox sign-in")
+
     def _derived(self, use: bytes) -> bytes:
         return HKDF(SHA256(), BYTES, salt=None, info=use).derive(self._secret)
 

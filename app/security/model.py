@@ -132,7 +132,7 @@ class Action:
     needs: Role = Role.ADMIN  # the least role, on `resource`, else everywhere
     resource: str | None = None
     payloads: bool = False  # needs the right to see payloads too
-    own: bool = False  # concerns only one's own session or sign-in: is there in read-only mode too
+    own: bool = False  # is there in read-only mode too: one's own session, one's sign-in, a look
     target: str = ""  # "billing-lead"
     parameters: Mapping[str, Plain] = field(default_factory=dict)
     reason: str = ""

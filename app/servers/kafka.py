@@ -19,9 +19,15 @@ VERSION = "4.3.1"  # the newest whose kafka-tools is published too
 OLD = "3.9.1"
 OLDEST = "2.8.2"  # with ZooKeeper
 ADDRESS = "SIGNALBOX_KAFKA_BOOTSTRAP"
-JVM = (
-    "-XX:TieredStopAtLevel=1",
-    "-XX:+UseSerialGC",
+QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # starts soon and is never as fast as it could be
+LASTING = (  # those of Kafka's own bin/kafka-run-class.sh
+    "-server",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+)
+LOGGING = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
 )
@@ -48,6 +54,7 @@ class KafkaOptions:
     authorizer: bool = False  # StandardAuthorizer; the plaintext listener stays all-powerful
     proxied_port: int | None = None  # adds the plaintext listener PROXIED, which clients are told to find at this port
     heap_mib: int = 512  # 10,000 partitions on one node want more: it would collect garbage at each answer
+    jvm: tuple[str, ...] = QUICK
     settings: Mapping[str, str] = field(default_factory=dict)  # further broker properties
 
 
@@ -149,11 +156,19 @@ class KafkaServer:
 
     def _process(self, name: str, folder: Path, main: str, file: Path, port: int) -> ServerProcess:
         heap = f"-Xmx{self.options.heap_mib}m"
-        argv = [java("Apache Kafka"), heap, *JVM, "-cp", class_path(self.jars), main, str(file)]
+        argv = [java("Apache Kafka"), heap, *self.options.jvm, *LOGGING, "-cp", class_path(self.jars), main, str(file)]
         return ServerProcess(name=name, argv=argv, folder=folder, ready=lambda: port_open(port))
 
     def _format(self, file: Path, cluster: str) -> None:
-        argv = [java("Apache Kafka"), *JVM, "-cp", class_path(self.jars), "kafka.tools.StorageTool", "format"]
+        argv = [
+            java("Apache Kafka"),
+            *QUICK,
+            *LOGGING,
+            "-cp",
+            class_path(self.jars),
+            "kafka.tools.StorageTool",
+            "format",
+        ]
         argv += ["-t", cluster, "-c", str(file)]
         for user, password in self.options.users.items():
             for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):

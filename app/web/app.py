@@ -23,7 +23,10 @@ from app.monitoring.exposition import CONTENT_TYPE, exposition
 from app.monitoring.series import Series
 from app.monitoring.service import Monitor
 from app.security.accounts.service import Accounts
+from app.security.audit.service import AuditLog
 from app.security.door import Door
+from app.security.keys import Keys
+from app.security.masking.service import Masking
 from app.security.model import VIEWER_EVERYWHERE, Actor, Role
 from app.web import urls
 from app.web.access import Access, actor_at, actor_of, may_enter
@@ -62,6 +65,9 @@ class Parts:
     clock: Clock
     accounts: Accounts
     door: Door
+    audit: AuditLog
+    keys: Keys
+    masking: Masking
     settings: ServerSettings
     open_metrics: bool
     connections: Sequence[ConnectionSettings]  # only name, kind and whether TLS is verified may be drawn
@@ -151,6 +157,9 @@ def create_app(parts: Parts) -> Litestar:
         dependencies={
             "actor": Provide(actor_at, sync_to_thread=False),
             "accounts": Provide(lambda: parts.accounts, sync_to_thread=False),
+            "audit": Provide(lambda: parts.audit, sync_to_thread=False),
+            "keys": Provide(lambda: parts.keys, sync_to_thread=False),
+            "masking": Provide(lambda: parts.masking, sync_to_thread=False),
             "door": Provide(lambda: parts.door, sync_to_thread=False),
             "monitor": Provide(seen, sync_to_thread=False),
             "series": Provide(lambda: parts.series, sync_to_thread=False),

@@ -1,12 +1,13 @@
-// The peer of bench/kafka_sweep.py: franz-go's kadm.Lag over a whole cluster, several times, one JSON line each.
+// The peer of bench/kafka_sweep.py: franz-go's kadm.Lag over a whole cluster, once for each line that it is given, one JSON
+// line each, so that its readings and ours take turns on the same machine.
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -60,12 +61,8 @@ func read(client *kadm.Client) (reading, error) {
 }
 
 func run() error {
-	if len(os.Args) != 3 {
-		return fmt.Errorf("usage: %s HOST:PORT,... TIMES", os.Args[0])
-	}
-	times, err := strconv.Atoi(os.Args[2])
-	if err != nil {
-		return err
+	if len(os.Args) != 2 {
+		return fmt.Errorf("usage: %s HOST:PORT,...", os.Args[0])
 	}
 	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(os.Args[1], ",")...))
 	if err != nil {
@@ -73,7 +70,8 @@ func run() error {
 	}
 	defer client.Close()
 	output := json.NewEncoder(os.Stdout)
-	for range times {
+	turns := bufio.NewScanner(os.Stdin)
+	for turns.Scan() {
 		found, err := read(kadm.NewClient(client))
 		if err != nil {
 			return err
@@ -82,7 +80,7 @@ func run() error {
 			return err
 		}
 	}
-	return nil
+	return turns.Err()
 }
 
 func main() {

@@ -9,6 +9,7 @@ from app.brokers.model import Kind
 from app.brokers.registry import settings_class
 from app.cli import VERBS
 from app.config import TABLES
+from app.security.masking.settings import MaskingRuleSettings
 from tests.architecture.house import ROOT
 
 METRIC = re.compile(r"\bsignalbox_[a-z0-9_]+\b")
@@ -23,6 +24,7 @@ def keys() -> Iterator[str]:
     """Yield every key that signalbox.toml may hold."""
     for name, table in TABLES.items():
         yield from (f"{name}.{key}" for key in _fields(table))
+    yield from (f"masking.{key}" for key in _fields(MaskingRuleSettings))
     for kind in Kind:
         yield from (f"connections({kind}).{key}" for key in _fields(settings_class(kind)))
 

@@ -8,7 +8,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection
 
-import app.monitoring.tables  # noqa: F401 - fills the metadata
+import app.monitoring.tables
+import app.security.accounts.tables
+import app.security.audit.tables  # noqa: F401 - they fill the metadata
 from app.servers.process import free_port
 from app.storage import errors
 from app.storage.engine import Database
@@ -16,7 +18,7 @@ from app.storage.schema import Table
 from app.storage.settings import DatabaseSettings
 from tests.support.database import settings
 
-OURS = {"series", "history", "history_journal"}
+OURS = {"series", "history", "history_journal", "user", "audit", "audit_head", "audit_seal", "masking_rule"}
 
 
 async def test_up_down_and_up_again_leave_the_tables_that_the_code_describes(

@@ -9,6 +9,7 @@ from app.kernel.clock import Clock, system_clock
 from app.security.accounts.service import Accounts, accounts
 from app.security.audit.service import AuditLog
 from app.security.door import Door
+from app.security.masking.service import Masking
 from app.security.settings import SecuritySettings
 from app.storage.engine import Database
 from app.storage.settings import DatabaseSettings
@@ -21,6 +22,7 @@ class Secured:
     accounts: Accounts
     door: Door
     log: AuditLog
+    masking: Masking
 
 
 def secured(
@@ -32,7 +34,10 @@ def secured(
 ) -> Secured:
     log = AuditLog(database, clock)
     door = Door(log, read_only=read_only)
-    return Secured(accounts(database, door, settings or SecuritySettings(), clock), door, log)
+    held = accounts(database, door, settings or SecuritySettings(), clock)
+    masking = Masking((), database, bytes(32), clock)
+    held.changes.tell(masking.load)
+    return Secured(held, door, log, masking)
 
 
 def without_database() -> Secured:

@@ -140,6 +140,63 @@ def test_two_connections_of_one_name_are_a_fault(tmp_path: Path) -> None:
     assert "each name once, got 'n' 2 times" in faults(tmp_path, one + one)
 
 
+def test_masking_rules_are_read_in_order_and_all_their_faults_are_said_at_once(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        """
+        [[masking]]
+        name = "e-mail"
+        what = ["$..email", "header reply-to"]
+        how = "hash"
+        [[masking]]
+        name = "phone"
+        destinations = ["prod/*"]
+        types = ["Order*"]
+        what = ["$..phone"]
+        how = "keep last 2"
+        """,
+    )
+    assert [(one.name, one.destinations, one.types, one.how) for one in found.masking] == [
+        ("e-mail", ("*",), ("*",), "hash"),
+        ("phone", ("prod/*",), ("Order*",), "keep last 2"),
+    ]
+    assert [one.rule().how.keep for one in found.masking] == [0, 2]
+    said = faults(
+        tmp_path,
+        """
+        [[masking]]
+        name = "e-mail"
+        what = ["email"]
+        how = "blur"
+        destination = ["*"]
+        [[masking]]
+        name = "none"
+        destinations = ["orders"]
+        types = [""]
+        what = []
+        how = "hide"
+        """,
+    )
+    assert "masking[0] (e-mail).what[0]: expected a JSON path, a header's name" in said
+    assert "such as $..email or header reply-to, got 'email'" in said
+    assert "masking[0] (e-mail).how: expected hide, hash, or keep last N" in said
+    assert "masking[0] (e-mail).destination: expected one of" in said
+    assert "did you mean destinations?" in said
+    assert "masking[1] (none).destinations[0]: expected * or a shell pattern over connection/destination" in said
+    assert "masking[1] (none).types[0]: expected a shell pattern" in said
+    assert "masking[1] (none).what" in said
+
+
+@pytest.mark.parametrize("text", ["masking = 7", "[masking]\nname = 'n'", "masking = [7]"])
+def test_masking_that_is_no_list_of_tables_says_how_to_write_it(tmp_path: Path, text: str) -> None:
+    assert "masking" in faults(tmp_path, text)
+
+
+def test_two_masking_rules_of_one_name_are_a_fault(tmp_path: Path) -> None:
+    one = '[[masking]]\nname = "n"\nwhat = ["key"]\nhow = "hide"\n'
+    assert "masking: expected each name once, got 'n' 2 times" in faults(tmp_path, one + one)
+
+
 @pytest.mark.parametrize("text", ["[server", "connections = 7", "[connections]\na = 1", "server = []", "\udcff"])
 def test_a_broken_file_is_said_to_be_broken(tmp_path: Path, text: str) -> None:
     path = tmp_path / "signalbox.toml"

@@ -14,6 +14,7 @@ from app.kernel.feed import Feed
 from app.monitoring.model import ConnectionView, Points
 from app.monitoring.series import Series
 from app.monitoring.service import Monitor
+from app.security.keys import Keys
 from app.web.app import Parts, create_app
 from app.web.assets import Asset, Assets, load
 from app.web.errors import NotThere
@@ -137,6 +138,9 @@ def application(
             clock=lambda: AT,
             accounts=security.accounts,
             door=security.door,
+            audit=security.log,
+            keys=Keys(bytes(32)),
+            masking=security.masking,
             open_metrics=False,
             settings=settings or ServerSettings(),
             connections=(),

@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from app.brokers.model import Fault, GroupState, Kind, Node, Retention, Why
 from app.brokers.settings import ConnectionSettings
+from app.security.keys import Keys
 from app.web.app import Parts, create_app
 from app.web.settings import ServerSettings
 from tests.support.estate import Estate, Reader, Site
@@ -55,6 +56,9 @@ def application_over(estate: Estate) -> Litestar:
             clock=estate.clock,
             accounts=security.accounts,
             door=security.door,
+            audit=security.log,
+            keys=Keys(bytes(32)),
+            masking=security.masking,
             open_metrics=False,
             settings=ServerSettings(),
             connections=[ConnectionSettings(name=site.name, kind=site.kind, exclude=("_*",)) for site in estate.sites],

@@ -1,13 +1,14 @@
 """Where every group stands: each broker is asked for the groups that it coordinates, on its own, with its own deadline."""
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from app.brokers.errors import BrokerError
 from app.brokers.kafka.known import Known
-from app.brokers.kafka.nodes import Purpose
+from app.brokers.kafka.nodes import WHOLE, Purpose
 from app.brokers.kafka.protocol.frames import Question, Unsupported
 from app.brokers.kafka.protocol.groups import SHARE, Listed, Listing, ShareOffsets, ask_groups, ask_share_offsets
 from app.brokers.kafka.protocol.offsets import OFFSET_FETCH, Commits, ask_commits, ask_commits_of_one
@@ -45,15 +46,24 @@ async def read_commits(known: Known) -> list[Told]:
 
 
 async def _read_node(known: Known, told: Told) -> None:
-    owned = [name for name, held in known.groups.items() if held.node == told.node]
+    """Ask for the list and, without waiting for it, for the groups that are known; then for what the list has besides."""
+    owned = {name: held.listed.type for name, held in known.groups.items() if held.node == told.node}
     try:
         async with asyncio.timeout(known.deadline_s()):
-            told.listing = await known.nodes.ask(told.node, ask_groups(known.listings.get(told.node)))
-            types = {name: known.groups[name].listed.type for name in owned}
-            types |= {row.group: row.type for row in wanted(known, told.node, told.listing)}
-            await read_positions(known, told, types, Purpose.SWEEP)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_read_list(known, told))
+                tasks.create_task(read_positions(known, told, owned, WHOLE))
+            if told.listing is not None:
+                rows = wanted(known, told.node, told.listing)
+                new = {name: row.type for name, row in rows.items() if owned.get(name) != row.type}
+                await read_positions(known, told, new, WHOLE)
     except TimeoutError:
         told.failure = known.nodes.silent(told.node)
+
+
+async def _read_list(known: Known, told: Told) -> None:
+    try:
+        told.listing = await known.nodes.ask(told.node, ask_groups(known.listings.get(told.node)))
     except BrokerError as error:
         told.failure = error
     except Unsupported as error:
@@ -61,29 +71,38 @@ async def _read_node(known: Known, told: Told) -> None:
         told.failure.__cause__ = error
 
 
-def wanted(known: Known, node: int, listing: Listing) -> Sequence[Listed]:
-    """Return the rows that are consumer groups and that the patterns show; looked at once for each listing."""
+def wanted(known: Known, node: int, listing: Listing) -> dict[str, Listed]:
+    """Return the rows that are consumer groups and that the patterns show, by name; looked at once for each listing."""
     seen = known.wanted.get(node)
     if seen is None or seen[0] is not listing:
         shows = known.settings.shows
-        rows = [row for row in listing.rows if row.protocol in PROTOCOLS and shows(row.group)]
+        rows = {row.group: row for row in listing.rows if row.protocol in PROTOCOLS and shows(row.group)}
         seen = known.wanted[node] = (listing, rows)
     return seen[1]
 
 
-async def read_positions(known: Known, told: Told, types: dict[str, str], purpose: Purpose) -> None:
-    """Ask this broker where these groups (name -> type) stand, in batches, several in flight."""
+async def read_positions(known: Known, told: Told, types: dict[str, str], purposes: Sequence[Purpose]) -> None:
+    """Ask this broker where these groups (name -> type) stand, in batches dealt out to these connections, several in flight.
+
+    What fails is noted in `told`, too.
+    """
+    if not types:
+        return
     shares = [name for name, kind in types.items() if kind == SHARE]
     others = [name for name, kind in types.items() if kind != SHARE]
-    many = await known.nodes.offers(told.node, OFFSET_FETCH, purpose)
+    try:
+        many = await known.nodes.offers(told.node, OFFSET_FETCH, purposes[0])
+    except BrokerError as error:
+        told.failure = error
+        return
     places = asyncio.Semaphore(IN_FLIGHT if many else OLD_IN_FLIGHT)
     batches = _batches(known, others) if many else [[name] for name in others]
     async with asyncio.TaskGroup() as tasks:
-        for batch in batches:
+        for batch, purpose in zip(batches, itertools.cycle(purposes), strict=False):
             tasks.create_task(_read_batch(known, told, batch, many=many, places=places, purpose=purpose))
         for first in range(0, len(shares), GROUPS_PER_SLICE):
             batch = shares[first : first + GROUPS_PER_SLICE]
-            tasks.create_task(_read_shares(known, told, batch, places=places, purpose=purpose))
+            tasks.create_task(_read_shares(known, told, batch, places=places, purpose=purposes[0]))
 
 
 def _batches(known: Known, groups: Sequence[str]) -> list[list[str]]:

@@ -30,30 +30,51 @@ class Which(Enum):
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
+class Share:
+    """What is asked of one leader over one connection, which keeps the order of the questions about a partition."""
+
+    leader: int
+    purpose: Purpose
+    topics: Mapping[str, Sequence[int]]
+    questions: dict[Which, Question[Rows]] = field(default_factory=dict)
+
+    def question(self, which: Which) -> Question[Rows]:
+        if which not in self.questions:
+            timestamp, isolation = which.value
+            self.questions[which] = ask_ends(self.topics, timestamp=timestamp, isolation=isolation)
+        return self.questions[which]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class Plan:
     """Who leads what, and the questions about it, as long as the metadata stays the same."""
 
     generation: object = None
-    leaders: dict[int, dict[str, list[int]]] = field(default_factory=dict)
-    questions: dict[tuple[int, Which], Question[Rows]] = field(default_factory=dict)
+    shares: list[Share] = field(default_factory=list)
 
-    def question(self, leader: int, which: Which) -> Question[Rows]:
-        if (leader, which) not in self.questions:
-            timestamp, isolation = which.value
-            found = ask_ends(self.leaders[leader], timestamp=timestamp, isolation=isolation)
-            self.questions[leader, which] = found
-        return self.questions[leader, which]
+    @classmethod
+    def of(
+        cls, leaders: Mapping[int, Mapping[str, Sequence[int]]], purposes: Sequence[Purpose], generation: object = None
+    ) -> "Plan":
+        """Deal out each leader's topics to these connections."""
+        shares = [
+            Share(leader=leader, purpose=purpose, topics=topics)
+            for leader, led in leaders.items()
+            for number, purpose in enumerate(purposes)
+            if (topics := dict(list(led.items())[number :: len(purposes)]))
+        ]
+        return cls(generation=generation, shares=shares)
 
 
-async def read_ends(known: Known, plan: Plan, wanted: Sequence[Which], purpose: Purpose) -> list[Fault]:
+async def read_ends(known: Known, plan: Plan, wanted: Sequence[Which]) -> list[Fault]:
     """Ask every leader of the plan; return a fault per broker that did not answer."""
     began = known.clock()
-    asked = [(leader, which) for leader in plan.leaders for which in wanted]
-    failures = await asyncio.gather(*(_read_which(known, plan, leader, which, purpose) for leader, which in asked))
-    rows = sum(len(partitions) for topics in plan.leaders.values() for partitions in topics.values())
+    asked = [(share, which) for share in plan.shares for which in wanted]
+    failures = await asyncio.gather(*(_read_which(known, share, which) for share, which in asked))
+    rows = sum(len(partitions) for share in plan.shares for partitions in share.topics.values())
     for which in wanted:
         known.note(f"ListOffsets {which.name.lower()}", _interval(known, which), began, rows)
-    return [broker_fault(leader, error) for (leader, _), error in zip(asked, failures, strict=True) if error]
+    return [broker_fault(share.leader, error) for (share, _), error in zip(asked, failures, strict=True) if error]
 
 
 def _interval(known: Known, which: Which) -> float:
@@ -61,20 +82,20 @@ def _interval(known: Known, which: Which) -> float:
     return {Which.ENDS: every.sweep_s, Which.STABLES: every.stables_s, Which.STARTS: every.starts_s}[which]
 
 
-async def _read_which(known: Known, plan: Plan, leader: int, which: Which, purpose: Purpose) -> BrokerError | None:
-    """Read one offset of everything that this broker leads; return what went wrong."""
-    asked_at = known.clock()
+async def _read_which(known: Known, share: Share, which: Which) -> BrokerError | None:
+    """Read one offset of all that is in this share; return what went wrong."""
+    asked_at, leader = known.clock(), share.leader
     failure: BrokerError | None = None
     try:
         async with asyncio.timeout(known.deadline_s()):
-            answers = await known.nodes.ask(leader, plan.question(leader, which), purpose)
+            answers = await known.nodes.ask(leader, share.question(which), share.purpose)
             await _take(known, leader, which, answers, asked_at)
     except BrokerError as error:
         failure = error
     except (TimeoutError, Unsupported):
         failure = known.nodes.silent(leader)
     if failure is not None and which is Which.ENDS:
-        known.layout.lose_leader(leader, plan.leaders[leader])
+        known.layout.lose_leader(leader, share.topics)
     return failure
 
 
@@ -85,8 +106,3 @@ async def _take(known: Known, leader: int, which: Which, answers: Rows, asked_at
         take(EndRows(leader, topic, rows, form, asked_at))
         if number % TOPICS_PER_SLICE == TOPICS_PER_SLICE - 1:
             await asyncio.sleep(0)
-
-
-def plan_of(leaders: Mapping[int, dict[str, list[int]]]) -> Plan:
-    """Return a plan for a single use."""
-    return Plan(leaders=dict(leaders))

@@ -30,7 +30,7 @@ async def refresh(known: Known) -> tuple[frozenset[str], list[Fault]]:
     """
     began = known.clock()
     known.turn += 1
-    metadata = await known.nodes.ask_any(ask_metadata(), first=known.turn)
+    metadata = await known.nodes.ask_any(ask_metadata(), Purpose.BESIDE, first=known.turn)
     known.nodes.learn(metadata.brokers)
     known.controller = metadata.controller
     gone, faults = frozenset[str](), list[Fault]()

@@ -3,10 +3,10 @@
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import sub
+from operator import lt, sub
 
 from app.brokers.kafka.errors import why_of
-from app.brokers.kafka.layout import Layout
+from app.brokers.kafka.layout import Layout, Topic
 from app.brokers.kafka.protocol.groups import (
     CLASSIC,
     CONSUMER,
@@ -44,6 +44,7 @@ class Rows:
     """A group's rows in columns, as far as they do not depend on ends. `told` is the broker's own lag, for share groups."""
 
     names: tuple[str, ...] = ()
+    topics: Sequence[Topic] = ()  # those of `names` that the metadata knows
     destination: "array[int]" = field(default_factory=lambda: array("i"))
     partition: "array[int]" = field(default_factory=lambda: array("i"))
     settled: "array[int]" = field(default_factory=lambda: array("q"))
@@ -72,7 +73,9 @@ class Held:
     group: Group | None = None
     changed: bool = True  # something else than ends
     _rows: Rows | None = None
+    _rows_of: int = -1  # the layout's generation whose slots they name
     _versions: tuple[int, ...] = ()
+    _topics: list[int] = field(default_factory=list)  # the versions of its topics
 
     @property
     def raw(self) -> bytes:
@@ -102,6 +105,8 @@ class Held:
         if old is None or answer.error or self.error:
             return False
         if old.topics == answer.topics and old.partition == answer.partition:
+            if not any(map(lt, answer.offset, old.offset)):
+                return False
             return any(new < before for new, before in zip(answer.offset, old.offset, strict=True) if new >= 0)
         before = dict(zip(_keys(old), old.offset, strict=True))
         return any(0 <= new < before.get(key, 0) for key, new in zip(_keys(answer), answer.offset, strict=True))
@@ -126,18 +131,25 @@ class Held:
         if not self.members_denied:
             self.members, self.members_at, self.members_denied, self.changed = None, None, True, True
 
+    def prepare(self, layout: Layout, shows: Shows) -> Rows:
+        """Return its rows; ends are not needed for them, so that this can be done while ends are on their way."""
+        if self._rows is None or self._rows_of != layout.generation:
+            self._rows, self._rows_of = _combine(self, layout, shows), layout.generation
+            self.changed = True
+        return self._rows
+
     def build(self, layout: Layout, shows: Shows) -> Group:
         """Return the group as it is now: the same object when nothing changed."""
         versions = (layout.generation, *layout.versions)
         if versions == self._versions and not self.changed and self.group is not None:
             return self.group
-        if self._rows is None or not self._versions or self._versions[0] != layout.generation:
-            self._rows = _combine(self, layout, shows)
-            self.changed = True
-        rows, ends = self._rows, layout.ends
-        arrived = array("q", [ends[slot] for slot in rows.slots])
+        rows, ends = self.prepare(layout, shows), layout.ends
         same = not self.changed and versions[:-1] == self._versions[:-1]  # but for ends, which are compared
-        self._versions, self.changed = versions, False
+        topics = [topic.version for topic in rows.topics]
+        if same and topics == self._topics and self.group is not None:
+            return self.group
+        arrived = array("q", [ends[slot] for slot in rows.slots])
+        self._versions, self._topics, self.changed = versions, topics, False
         if same and self.group is not None and arrived == self.group.positions.arrived:
             return self.group
         self.group = _group(self, rows, _positions(rows, arrived, layout), layout)
@@ -179,12 +191,11 @@ def _combine(held: Held, layout: Layout, shows: Shows) -> Rows:
     missing = dict(held.assigned)
     for name, count in commits.topics if commits else ():
         assert commits is not None  # noqa: S101 - the loop is over its topics
-        partitions = commits.partition[row : row + count]
+        partitions, offsets = commits.partition[row : row + count], commits.offset[row : row + count]
         odd = {i - row: why_of(code) for i, code in commits.errors.items() if row <= i < row + count}
-        odd |= {
-            i: Why.NEVER_COMMITTED for i, at in enumerate(commits.offset[row : row + count]) if at < 0 and i not in odd
-        }
-        topics.append((name, partitions, commits.offset[row : row + count], odd))
+        if min(offsets, default=0) < 0:
+            odd |= {i: Why.NEVER_COMMITTED for i, at in enumerate(offsets) if at < 0 and i not in odd}
+        topics.append((name, partitions, offsets, odd))
         if name in missing:
             missing[name] -= set(partitions)
         row += count
@@ -201,12 +212,15 @@ def _rows(topics: Iterable[tuple[str, Sequence[int], Sequence[int], Mapping[int,
     for name, partitions, offsets, odd in topics:
         first = len(rows.partition)
         place = index.setdefault(name, len(index))
-        rows.destination.extend([place] * len(partitions))
+        rows.destination.extend(array("i", [place]) * len(partitions))
         rows.partition.extend(partitions)
-        rows.settled.extend(offset if i not in odd else UNKNOWN for i, offset in enumerate(offsets))
+        rows.settled.extend(
+            [offset if i not in odd else UNKNOWN for i, offset in enumerate(offsets)] if odd else offsets
+        )
         rows.slots.extend(layout.slots([(name, len(partitions))], partitions))
         rows.odd |= {first + i: why for i, why in odd.items()}
     rows.names = tuple(index)
+    rows.topics = [layout.topics[name] for name in index if name in layout.topics]
     return rows
 
 

@@ -43,7 +43,7 @@ class Known:
     layout: Layout = field(default_factory=Layout)
     groups: dict[str, Held] = field(default_factory=dict)
     listings: dict[int, Listing] = field(default_factory=dict)
-    wanted: dict[int, tuple[Listing, list[Listed]]] = field(default_factory=dict)  # its rows that we show
+    wanted: dict[int, tuple[Listing, dict[str, Listed]]] = field(default_factory=dict)  # its rows that we show
     described: ClusterDescribed | None = None
     quorum: Quorum | None = None
     controller: int = -1

@@ -111,8 +111,8 @@ class Layout:
             known.meta = meta
             known.version += 1
         for partition, leader in enumerate(meta.leader):
-            if leader < 0:
-                self._lose(known.base + partition, Why.NO_LEADER)
+            if leader < 0 and self._lose(known.base + partition, Why.NO_LEADER):
+                known.version += 1
 
     def drop(self, names: Iterable[str]) -> None:
         """Forget topics that are gone."""
@@ -228,13 +228,16 @@ class Layout:
                     self._lose(topic.base + partition, Why.NO_ANSWER)
             topic.version += 1
 
-    def _lose(self, slot: int, why: Why) -> None:
-        if self.ends[slot] != UNKNOWN:
+    def _lose(self, slot: int, why: Why) -> bool:
+        """Take that an end is unknown; say whether that is new."""
+        known, reason = self.ends[slot] != UNKNOWN, self.whys.get(slot) is not why
+        if known:
             self.ends[slot] = UNKNOWN
             self.versions[ENDS] += 1
-        if self.whys.get(slot) is not why:
+        if reason:
             self.whys[slot] = why
             self.versions[WHYS] += 1
+        return known or reason
 
     def _regain(self, slot: int) -> None:
         self._fallen.discard(slot)

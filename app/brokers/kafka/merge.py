@@ -27,9 +27,10 @@ SETTLED = frozenset({NONE, *DENIED})  # errors of a group that are an answer; th
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Outcome:
-    """What all brokers told together: groups that were read, groups that are gone, and faults."""
+    """What all brokers told together: groups that were read, those of them that were read twice, groups that are gone."""
 
     read: set[str] = field(default_factory=set)
+    again: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     hidden: int = 0
     faults: list[Fault] = field(default_factory=list)
@@ -37,7 +38,7 @@ class Outcome:
 
 @dataclass(slots=True, eq=False)
 class _Claims:
-    """Who lists each group, and who told where it stands."""
+    """Who lists each group, and who told where it stands: of those that are not as before."""
 
     listed: dict[str, dict[int, Listed]] = field(default_factory=dict)
     positions: dict[str, dict[int, tuple[float, Answer | None]]] = field(default_factory=dict)
@@ -47,9 +48,10 @@ class _Claims:
 async def merge(known: Known, told: list[Told]) -> Outcome:
     """Take all answers; what is in doubt is asked once more, of another broker."""
     outcome = Outcome()
+    _take_unchanged(known, told, outcome.read)
     claims = _claims(known, told, outcome)
     outcome.hidden = claims.hidden
-    names = [name for name in {*claims.listed, *known.groups} if not _as_before(known, name, claims, outcome)]
+    names = {*claims.listed, *known.groups} - outcome.read
     tellers = {name: _teller(known, name, claims) for name in names}
     disputed = [name for name, nodes in tellers.items() if len(nodes) > 1]
     settled = await _coordinators(known, disputed, avoid={n for name in disputed for n in tellers[name]})
@@ -81,7 +83,8 @@ def _claims(known: Known, told: list[Told], outcome: Outcome) -> _Claims:
         if one.listing is not None:
             _claim_listing(known, one, claims, outcome)
         for name, answer in one.positions.items():
-            claims.positions.setdefault(name, {})[one.node] = answer
+            if name not in outcome.read:
+                claims.positions.setdefault(name, {})[one.node] = answer
     return claims
 
 
@@ -98,22 +101,34 @@ def _claim_listing(known: Known, told: Told, claims: _Claims, outcome: Outcome) 
     known.listings[told.node] = listing
     rows = wanted(known, told.node, listing)
     claims.hidden += len(listing.rows) - len(rows)
-    for row in rows:
-        claims.listed.setdefault(row.group, {})[told.node] = row
+    for name, row in rows.items():
+        if name not in outcome.read:
+            claims.listed.setdefault(name, {})[told.node] = row
 
 
-def _as_before(known: Known, name: str, claims: _Claims, outcome: Outcome) -> bool:
-    """Take the group of which its only teller and lister says what it said before, as nearly all do."""
-    held, told = known.groups.get(name), claims.positions.get(name)
-    if held is None or told is None or len(told) > 1 or held.error:
-        return False
-    asked_at, answer = told.get(held.node, (0.0, held.commits))
-    listed = claims.listed.get(name)
-    if answer is not None or listed is None or len(listed) > 1 or listed.get(held.node) is not held.listed:
-        return False
-    held.asked_at = max(held.asked_at, asked_at)
-    outcome.read.add(name)
-    return True
+def _take_unchanged(known: Known, told: list[Told], read: set[str]) -> None:
+    """Take into `read` each group of which the only teller and lister says what it said before, as nearly all do."""
+    seen, twice = set[str](), set[str]()
+    for one in told:
+        names = one.positions.keys() | (wanted(known, one.node, one.listing).keys() if one.listing else set())
+        twice |= seen & names
+        seen |= names
+    for one in told:
+        rows = wanted(known, one.node, one.listing) if one.listing else {}
+        for name, (asked_at, answer) in one.positions.items():
+            held, row = known.groups.get(name), rows.get(name)
+            if (
+                answer is not None
+                or held is None
+                or row is None
+                or held.error
+                or held.node != one.node
+                or name in twice
+            ):
+                continue
+            if row is held.listed or row == held.listed:
+                held.listed, held.asked_at = row, max(held.asked_at, asked_at)
+                read.add(name)
 
 
 def _teller(known: Known, name: str, claims: _Claims) -> list[int]:
@@ -188,8 +203,8 @@ async def _read_again(known: Known, fell: dict[str, int], outcome: Outcome) -> N
         told = Told(node=node)
         try:
             async with asyncio.timeout(known.deadline_s()):
-                await read_positions(known, told, types, Purpose.WATCH)
-        except (BrokerError, Unsupported, TimeoutError):
+                await read_positions(known, told, types, [Purpose.WATCH])
+        except TimeoutError:
             pass  # told holds what came
         for name in types:
             asked_at, answer = told.positions.get(name, (0.0, None))
@@ -200,6 +215,7 @@ async def _read_again(known: Known, fell: dict[str, int], outcome: Outcome) -> N
                 known.groups[name].take(answer, asked_at)
             known.groups[name].node = node
             outcome.read.add(name)
+            outcome.again.add(name)
 
 
 def _note_denied(known: Known, outcome: Outcome) -> None:

@@ -28,8 +28,12 @@ class Purpose(StrEnum):
     """A broker answers one request per connection at a time: what must not wait has a connection of its own."""
 
     SWEEP = "sweep"
+    BESIDE = "beside"  # the same sweep, while its first connection is busy: the metadata, every other request
     WATCH = "watch"
     HEAVY = "heavy"  # sizes, settings, members, record batches
+
+
+WHOLE = (Purpose.SWEEP, Purpose.BESIDE)  # a broker answers both at once, where it has the cores
 
 
 class Link:

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from app.brokers.errors import BrokerError, BrokerUnavailable
+from app.brokers.errors import BrokerUnavailable
 from app.brokers.kafka.commits import Told, read_commits, read_positions
 from app.brokers.kafka.describe import read_members
 from app.brokers.kafka.destinations import Destinations
@@ -15,8 +15,8 @@ from app.brokers.kafka.ends import Plan, Which, read_ends
 from app.brokers.kafka.errors import NONE
 from app.brokers.kafka.health import cluster_of, read_settings, read_sizes, refresh
 from app.brokers.kafka.known import Known, broker_fault, by_node, once_per_resource
-from app.brokers.kafka.merge import merge
-from app.brokers.kafka.nodes import Purpose
+from app.brokers.kafka.merge import Outcome, merge
+from app.brokers.kafka.nodes import WHOLE, Purpose
 from app.brokers.kafka.protocol.frames import Unsupported
 from app.brokers.kafka.protocol.offsets import Commits
 from app.brokers.model import Destination, Fault, Group, Scope, Snapshot, Why
@@ -42,18 +42,24 @@ class Reader:
         """
         known = self.known
         asked_at = known.clock()
-        gone, faults = await self._refresh()
-        async with asyncio.TaskGroup() as tasks:
-            commits = tasks.create_task(read_commits(known))
-            tasks.create_task(read_settings(known))
-            if known.due("sizes", known.intervals.sizes_s if known.layout.sized() else known.intervals.health_s):
-                tasks.create_task(read_sizes(known))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                cluster = tasks.create_task(self._read_cluster())
+                commits = tasks.create_task(read_commits(known))
+        except ExceptionGroup as failed:  # the metadata's; what else fails is in the answers
+            raise failed.exceptions[0] from failed
+        gone, faults = cluster.result()
         told = commits.result()
         _refuse_silence(told)
-        outcome = await merge(known, told)
         async with asyncio.TaskGroup() as tasks:
-            ends = tasks.create_task(self._read_ends())
-            tasks.create_task(read_members(known, outcome.read))
+            ends = tasks.create_task(self._read_ends())  # on its way while the answers about groups are taken in
+            groups_read = tasks.create_task(self._take(told))
+        outcome = groups_read.result()
+        faults += ends.result()
+        if outcome.again:  # later than the ends that they would be compared with
+            rows = [known.groups[name].prepare(known.layout, known.settings.shows) for name in outcome.again]
+            again = known.layout.by_leader({name for row in rows for name in row.names})
+            faults += await read_ends(known, Plan.of(again, WHOLE), [Which.ENDS])
         read_at = known.clock()
         groups = await self._groups(outcome.read)
         destinations, hidden = await self._shown()
@@ -67,10 +73,36 @@ class Reader:
             cluster=cluster_of(known, answered),
             gone_groups=frozenset(outcome.gone),
             gone_destinations=frozenset(name for name in gone if known.settings.shows(name)),
-            faults=once_per_resource([*faults, *outcome.faults, *ends.result()]),
+            faults=once_per_resource([*faults, *outcome.faults]),
             calls=tuple(known.calls.values()),
             hidden=hidden + outcome.hidden,
         )
+
+    async def _read_cluster(self) -> tuple[frozenset[str], list[Fault]]:
+        """Read what there is, and its settings and sizes in their turn; return topics that are gone, and faults."""
+        known = self.known
+        found = await self._refresh()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(read_settings(known))
+            if known.due("sizes", known.intervals.sizes_s if known.layout.sized() else known.intervals.health_s):
+                tasks.create_task(read_sizes(known))
+        return found
+
+    async def _take(self, told: list[Told]) -> Outcome:
+        """Take where the groups stand, and get ready what does not depend on ends."""
+        known = self.known
+        outcome = await merge(known, told)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(read_members(known, outcome.read))
+            tasks.create_task(self._prepare(outcome.read))
+        return outcome
+
+    async def _prepare(self, names: Iterable[str]) -> None:
+        known = self.known
+        for number, name in enumerate(names):
+            known.groups[name].prepare(known.layout, known.settings.shows)
+            if number % GROUPS_PER_SLICE == GROUPS_PER_SLICE - 1:
+                await asyncio.sleep(0)
 
     async def _refresh(self) -> tuple[frozenset[str], list[Fault]]:
         known = self.known
@@ -84,7 +116,7 @@ class Reader:
     async def _read_ends(self) -> list[Fault]:
         known, layout = self.known, self.known.layout
         if self._plan.generation is not layout.read_from:
-            self._plan = Plan(generation=layout.read_from, leaders=layout.by_leader())
+            self._plan = Plan.of(layout.by_leader(), WHOLE, layout.read_from)
         wanted = [Which.ENDS]
         if known.due("stables", known.intervals.stables_s):
             known.asked["stables"] = known.clock()
@@ -93,9 +125,9 @@ class Reader:
             known.asked["starts"] = known.clock()
             self._starts_of = layout.generation
             wanted.append(Which.STARTS)
-        faults = await read_ends(known, self._plan, wanted, Purpose.SWEEP)
+        faults = await read_ends(known, self._plan, wanted)
         if Which.STABLES not in wanted and (open_now := layout.transactional()):
-            faults += await read_ends(known, Plan(leaders=layout.by_leader(open_now)), [Which.STABLES], Purpose.SWEEP)
+            faults += await read_ends(known, Plan.of(layout.by_leader(open_now), WHOLE), [Which.STABLES])
         return faults
 
     async def watch(self, names: Collection[str]) -> Snapshot:
@@ -121,7 +153,7 @@ class Reader:
         ]
         topics = self._topics_of(read)
         which = [Which.ENDS, Which.STABLES] if known.layout.open_transactions else [Which.ENDS]
-        faults += await read_ends(known, Plan(leaders=known.layout.by_leader(topics)), which, Purpose.WATCH)
+        faults += await read_ends(known, Plan.of(known.layout.by_leader(topics), [Purpose.WATCH]), which)
         read_at = known.clock()
         return Snapshot(
             scope=Scope.WATCHED,
@@ -170,11 +202,9 @@ class Reader:
 async def _watch_node(known: Known, told: Told, types: dict[str, str]) -> None:
     try:
         async with asyncio.timeout(known.deadline_s()):
-            await read_positions(known, told, types, Purpose.WATCH)
+            await read_positions(known, told, types, [Purpose.WATCH])
     except TimeoutError:
         told.failure = known.nodes.silent(told.node)
-    except BrokerError as error:
-        told.failure = error
 
 
 def _take_watched(known: Known, told: Told, name: str) -> bool:

@@ -1,8 +1,9 @@
 """One row of the audit log, and the chain of hashes that holds the rows together. Pure."""
 
 import hashlib
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -50,6 +51,103 @@ class Entry:
     took_us: int | None
 
 
-def chained(row: int, before: bytes, entry: Entry) -> bytes:
+FIELDS: Final = tuple(field.name for field in fields(Entry))
+_values = attrgetter(*FIELDS)
+
+
+def chained(row: int, previous: bytes, entry: Entry) -> bytes:
     """Return the SHA-256 of a row: of its number, of the hash of the row before it, and of every field."""
-    return hashlib.sha256(msgspec.json.encode([FORMAT, row, before.hex(), *astuple(entry)])).digest()
+    return hashlib.sha256(msgspec.json.encode([FORMAT, row, previous.hex(), *_values(entry)])).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row as it is found, which may not be as it was written. It names the row before it by hash, so it can be judged alone."""
+
+    number: int
+    previous: bytes
+    hash: bytes
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the chain: a row's number and its hash."""
+
+    row: int
+    hash: bytes
+
+
+START: Final = Place(0, FIRST)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineFilter:
+    """Which lines of the log are wanted. What is None or empty is not asked for."""
+
+    search: str = ""  # in who, what, target and reason, whatever the case (on SQLite of ASCII letters only)
+    since_us: int | None = None  # asked at this time or later
+    until_us: int | None = None  # asked before
+    actor: str | None = None
+    action: str | None = None
+    resource: str | None = None
+    outcome: Outcome | None = None
+    no_outcome: bool = False  # only what has none: it runs, or was broken off with the process
+
+    @property
+    def is_of_time_only(self) -> bool:
+        return self == LineFilter(since_us=self.since_us, until_us=self.until_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The place in the list after which a page goes on."""
+
+    at_us: int
+    row: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One action: the row that says that it was asked for, and what the row of its outcome adds when there is one."""
+
+    row: int
+    hash: bytes
+    previous: bytes
+    at_us: int
+    actor: str
+    via: str
+    address: str
+    agent: str
+    request: str
+    action: str
+    resource: str
+    target: str
+    parameters: str  # JSON
+    reason: str
+    outcome: str  # an Outcome; "" for none yet
+    detail: str
+    took_us: int | None
+    outcome_row: int | None  # None: none yet, or refused, which is one row
+    ended_us: int | None
+
+    @property
+    def cursor(self) -> Cursor:
+        return Cursor(self.at_us, self.row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinePage:
+    """Some lines, newest first."""
+
+    lines: tuple[Line, ...]
+    older: Cursor | None  # where the next page begins; None: there is nothing older
+    searched_to_us: int | None = None  # the search went back to here only: going on at `older` goes further back
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many lines a filter has."""
+
+    number: int
+    at_least: bool = False  # it was not counted further

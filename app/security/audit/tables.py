@@ -1,18 +1,31 @@
 """The rows of the audit log. The database itself refuses to change one, or to delete one that is not sealed."""
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, Text
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, Text, text
 from sqlmodel import Field
 
 from app.storage.schema import Table
 
+LINE = text("kind <> 'outcome'")  # the rows that begin a line of the list; as a literal, else no index of them is used
+REFUSED = text("kind = 'refused'")
+ABOUT = text("about IS NOT NULL")
+
 
 class AuditRow(Table, table=True):
-    """One row of the log; the fields of `model.Entry`, its number and its hash."""
+    """One row of the log: its number, the hash of the row before it, its own, and the fields of `model.Entry`."""
 
     __tablename__ = "audit"  # type: ignore[mutable-override]  # SQLModel declares a wider type
-    __table_args__ = (Index(None, "at_us"), Index(None, "about"))
+    __table_args__ = (
+        Index(None, "at_us", "row", sqlite_where=LINE, postgresql_where=LINE),
+        Index(None, "actor", "at_us", "row", sqlite_where=LINE, postgresql_where=LINE),
+        Index(None, "action", "at_us", "row", sqlite_where=LINE, postgresql_where=LINE),
+        Index(None, "resource", "at_us", "row", sqlite_where=LINE, postgresql_where=LINE),
+        Index("ix_audit_refused", "at_us", "row", sqlite_where=REFUSED, postgresql_where=REFUSED),
+        Index(None, "about", unique=True, sqlite_where=ABOUT, postgresql_where=ABOUT),
+    )
 
     row: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False, nullable=False))
+    previous: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False))
+    hash: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False))
     at_us: int = Field(sa_column=Column(BigInteger, nullable=False))
     kind: str = Field(sa_column=Column(Text, nullable=False))
     about: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
@@ -29,7 +42,6 @@ class AuditRow(Table, table=True):
     outcome: str = Field(sa_column=Column(Text, nullable=False))
     detail: str = Field(sa_column=Column(Text, nullable=False))
     took_us: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
-    hash: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False))
 
 
 class AuditHeadRow(Table, table=True):
@@ -38,5 +50,16 @@ class AuditHeadRow(Table, table=True):
     __tablename__ = "audit_head"  # type: ignore[mutable-override]  # SQLModel declares a wider type
 
     id: int = Field(primary_key=True)
+    log: str = Field(sa_column=Column(Text, nullable=False))  # which log it is: a head of another one proves nothing
     row: int = Field(sa_column=Column(BigInteger, nullable=False))
     hash: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False))
+
+
+class AuditSealRow(Table, table=True):
+    """Up to which row the log was exported: the rest hangs on this row's hash, and what is below may be deleted."""
+
+    __tablename__ = "audit_seal"  # type: ignore[mutable-override]  # SQLModel declares a wider type
+
+    row: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False, nullable=False))
+    hash: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False))
+    document: str = Field(sa_column=Column(Text, nullable=False))  # `documents.Seal`, word for word as it was signed

@@ -176,6 +176,30 @@ def test_an_unchanged_group_is_the_same_object_until_something_moves() -> None:
     assert any("at most" in note for note in held.build(layout, lambda _: True).notes)
 
 
+def test_a_group_is_the_same_object_while_only_others_topics_move() -> None:
+    layout = Layout()
+    layout.take_metadata([topic("t", [1]), topic("u", [1])])
+    layout.take_ends(told("t", [(0, 0, 5)], 1))
+    layout.take_ends(told("u", [(0, 0, 5)], 1))
+    held = Held(listed=Listed("g", "consumer", "Stable", "classic"), node=1, state="Stable")
+    first = group_of(layout, {"t": [(0, 2)]}, held)
+    layout.take_ends(told("u", [(0, 0, 9)], 2))
+    assert held.build(layout, lambda _: True) is first
+    layout.lose_leader(1, ["t"])
+    assert held.build(layout, lambda _: True).lag is None
+
+
+def test_an_end_told_after_its_leader_was_lost_is_unknown_again_with_the_next_metadata() -> None:
+    layout = Layout()
+    layout.take_metadata([topic("t", [-1])])
+    layout.take_ends(told("t", [(0, 0, 5)], 1))
+    held = Held(listed=Listed("g", "consumer", "Stable", "classic"), node=1, state="Stable")
+    assert group_of(layout, {"t": [(0, 2)]}, held).lag == 3
+    layout.take_metadata([topic("t", [-1])])
+    lost = held.build(layout, lambda _: True)
+    assert (lost.lag, lost.positions.why) == (None, (Why.NO_LEADER,))
+
+
 def test_a_share_groups_unknowns_are_no_zeros() -> None:
     layout = Layout()
     layout.take_metadata([topic("t", [1, 1, 1])])

@@ -43,6 +43,32 @@ def test_commits_of_many_groups() -> None:
     assert third.error == 30
 
 
+Rows = list[tuple[int, int, str | None, int]]
+
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 2**31 - 1),
+        st.integers(-1, 2**63 - 1),
+        st.sampled_from([None, "", "", "m", "m" * 300]),
+        st.sampled_from([0, 0, 0, 29, 256]),
+    ),
+    max_size=6,
+)
+
+
+@given(ROWS, ROWS, st.sampled_from([frames.TAGS, frames.TAGS, frames.ODD_TAGS]))
+def test_rows_with_and_without_metadata_are_read_alike(first: Rows, second: Rows, tags: bytes) -> None:
+    data = frames.offset_fetch_8({"a": ({"orders": first, "letters": second}, 0), "b": (ORDERS, 0)}, tags=tags)
+    found, after = ask_commits(["a", "b"]).decode(data, 8)
+    assert isinstance(found, Commits)
+    assert found.topics == (("orders", len(first)), ("letters", len(second)))
+    rows = [*first, *second]
+    assert list(zip(found.partition, found.offset, strict=True)) == [(partition, at) for partition, at, _, _ in rows]
+    assert found.errors == {number: error for number, (_, _, _, error) in enumerate(rows) if error}
+    assert isinstance(after, Commits)
+    assert list(after.offset) == [5, 2**40, -1, 9]
+
+
 def test_a_group_whose_bytes_are_the_same_is_not_read_again() -> None:
     before = {name: ({"orders": [(0, 5, "", 0)]}, 0) for name in ("a", "b", "c")}
     known = [

@@ -20,6 +20,10 @@ END, START = -1, -2  # the special timestamps
 READ_UNCOMMITTED, READ_COMMITTED = 0, 1
 
 _COMMIT = struct.Struct(">iqi")  # partition, offset, leader epoch
+_PLAIN = struct.Struct(
+    ">iq4xI"
+)  # the same, and in one number: the length of its metadata, its error, the count of its tags
+_NOTHING = frozenset({0, 1 << 24})  # no metadata or an empty one, no error, no tags
 _END_ROWS = {
     7: ">ihqqib",
     6: ">ihqqib",
@@ -108,7 +112,6 @@ def _decode_many(data: bytes, known: Sequence[bytes]) -> list[Commits | int]:
 def _decode_topics(
     cursor: Cursor,
 ) -> tuple[tuple[tuple[str, int], ...], "array[int]", "array[int]", dict[int, int]]:
-    data, read = cursor.data, _COMMIT.unpack_from
     topics: list[tuple[str, int]] = []
     partition: list[int] = []
     offset: list[int] = []
@@ -116,31 +119,54 @@ def _decode_topics(
     for _ in range(cursor.count()):
         name, count = cursor.text(), cursor.count()
         topics.append((name, count))
-        at = cursor.at
-        for _ in range(count):
-            index, committed, _ = read(data, at)
-            at += 16
-            size = data[at]  # of the commit's metadata: nearly always none
-            if size < 128:
-                at += size or 1
-            else:
-                cursor.at = at
-                cursor.text_or_none()
-                at = cursor.at
-            if data[at] | data[at + 1]:
-                errors[len(partition)] = data[at] << 8 | data[at + 1]
-            at += 2
-            if data[at]:
-                cursor.at = at
-                cursor.tags()
-                at = cursor.at
-            else:
-                at += 1
-            partition.append(index)
-            offset.append(committed)
-        cursor.at = at
+        if plain := _plain_rows(cursor, count):
+            partition += plain[0]
+            offset += plain[1]
+        else:
+            _decode_rows(cursor, count, partition, offset, errors)
         cursor.tags()
     return tuple(topics), array("i", partition), array("q", offset), errors
+
+
+def _plain_rows(cursor: Cursor, count: int) -> tuple[Sequence[int], Sequence[int]] | None:
+    """Take a topic's partitions and offsets at once where no row has metadata, an error or tags; else None.
+
+    The first row that has any is longer than the others: those before it were read in their places, and its tail shows it.
+    """
+    end = cursor.at + count * _PLAIN.size
+    if not count or end > len(cursor.data):
+        return None
+    partition, offset, tail = zip(*_PLAIN.iter_unpack(cursor.data[cursor.at : end]), strict=True)
+    if not _NOTHING.issuperset(tail):
+        return None
+    cursor.at = end
+    return partition, offset
+
+
+def _decode_rows(cursor: Cursor, count: int, partition: list[int], offset: list[int], errors: dict[int, int]) -> None:
+    data, read, at = cursor.data, _COMMIT.unpack_from, cursor.at
+    for _ in range(count):
+        index, committed, _ = read(data, at)
+        at += 16
+        size = data[at]  # of the commit's metadata: nearly always none
+        if size < 128:
+            at += size or 1
+        else:
+            cursor.at = at
+            cursor.text_or_none()
+            at = cursor.at
+        if data[at] | data[at + 1]:
+            errors[len(partition)] = data[at] << 8 | data[at + 1]
+        at += 2
+        if data[at]:
+            cursor.at = at
+            cursor.tags()
+            at = cursor.at
+        else:
+            at += 1
+        partition.append(index)
+        offset.append(committed)
+    cursor.at = at
 
 
 def _decode_one(data: bytes, version: int, group: str) -> Commits:

@@ -1,0 +1,64 @@
+"""How verbs act: through the same door as pages do, in a process of their own, as `cli:` and the name of the system's user.
+
+That user is admin: whoever may read and write the database could do the same without us.
+"""
+
+import os
+import pwd
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from app import __version__
+from app.config import Configuration
+from app.kernel.clock import system_clock
+from app.security.audit.service import AuditLog
+from app.security.door import Door
+from app.security.model import ADMIN_EVERYWHERE, Actor, Via
+from app.storage.engine import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """What a verb acts with."""
+
+    actor: Actor
+    database: Database
+    log: AuditLog
+    door: Door
+
+
+@asynccontextmanager
+async def acting(configuration: Configuration) -> AsyncIterator[Acting]:
+    """Open the database for a verb, and close it.
+
+    Raises:
+        SchemaOutdated: its tables are not those of this version; names the command that changes it.
+        StorageError: it cannot be used.
+    """
+    database = Database(configuration.database)
+    try:
+        await database.require_head()
+        log = AuditLog(database, system_clock)
+        yield Acting(actor=cli_actor(), database=database, log=log, door=Door(log))
+    finally:
+        await database.close()
+
+
+def cli_actor() -> Actor:
+    """Return who runs this process, by the system and not by the environment, which anybody may set."""
+    return Actor(
+        name=f"cli:{_user()}",
+        rights=ADMIN_EVERYWHERE,
+        via=Via.CLI,
+        address=socket.gethostname(),
+        agent=f"signalbox {__version__}",
+    )
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run as a number without a name
+        return str(os.getuid())

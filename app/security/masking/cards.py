@@ -1,0 +1,77 @@
+"""Card numbers in any text: 13 to 19 digits that pass the Luhn check sum, with spaces or hyphens between them or not.
+
+A number starts and ends where a group of digits does, so a longer run of digits holds none. Networks give out no number that
+begins with 0, nor with 1 but for 15 digits of air travel: so times in milliseconds, microseconds and nanoseconds are none.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import Final
+
+DIGITS_MIN: Final = 13
+DIGITS_MAX: Final = 19
+
+# Also what looks like nothing or like a space, and the zero bytes between the letters of UTF-16.
+_BETWEEN: Final = "[ \\t\\0\\xa0\\xad\\u2000-\\u200d\\u2010-\\u2015\\u202f\\u2060\\u2212\\ufeff-]{0,3}+"
+_RUN: Final = re.compile(rf"\d(?:{_BETWEEN}\d){{{DIGITS_MIN - 1},}}+")
+_EXPONENT: Final = re.compile(r"(?:^|[\s:,\[])-?\d[\d.]*+[eE]")
+_GROUP: Final = re.compile(r"\d+")
+
+Span = tuple[int, int]
+
+
+def find(text: str) -> list[Span]:
+    """Return from where to where card numbers stand, in order. Those that overlap are one."""
+    return merged(_each(text)) if len(text) >= DIGITS_MIN else []
+
+
+def may_hold(text: str) -> bool:
+    """Say whether some text or number in this JSON may hold one, before each is looked at: escapes and exponents may."""
+    return "\\" in text or _EXPONENT.search(text) is not None or any(_each(text))
+
+
+def digits(text: str) -> str:
+    """Return the digits alone: what a card number's hash is of, however it was written."""
+    return "".join(str(int(letter)) for letter in text if letter.isdecimal())
+
+
+def merged(spans: Iterator[Span]) -> list[Span]:
+    """Return the same stretches in order, with those that overlap made one."""
+    found: list[Span] = []
+    for start, end in sorted(spans):
+        if found and start < found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
+def _each(text: str) -> Iterator[Span]:
+    return (span for run in _RUN.finditer(text) for span in _cards(run))
+
+
+def _cards(run: re.Match[str]) -> Iterator[Span]:
+    groups = [found.span() for found in _GROUP.finditer(run.string, *run.span())]
+    figures = [int(run.string[at]) for start, end in groups for at in range(start, end)]
+    sums = _sums(figures)
+    borders = [0, *accumulate(end - start for start, end in groups)]
+    ends = dict(zip(borders[1:], (end for _, end in groups), strict=True))
+    for first, (start, _) in zip(borders, groups, strict=False):  # the last border is the end
+        for last in range(first + DIGITS_MIN, first + DIGITS_MAX + 1):
+            if last in ends and _issued(figures[first], last - first):
+                checked = sums[last % 2]  # every second figure from the right is doubled
+                if (checked[last] - checked[first]) % 10 == 0:
+                    yield start, ends[last]
+
+
+def _issued(first: int, count: int) -> bool:
+    return first >= 2 or (first == 1 and count == 15)
+
+
+def _sums(figures: list[int]) -> tuple[list[int], list[int]]:
+    """Return the check sums up to each place, for numbers that end at an even place and at an odd one."""
+    doubled = [2 * figure - 9 if figure > 4 else 2 * figure for figure in figures]
+    even = (doubled[at] if at % 2 == 0 else figure for at, figure in enumerate(figures))
+    odd = (doubled[at] if at % 2 == 1 else figure for at, figure in enumerate(figures))
+    return [0, *accumulate(even)], [0, *accumulate(odd)]

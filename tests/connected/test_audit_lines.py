@@ -1,0 +1,221 @@
+"""The log as a list, on both databases: one line an action, search, filters, pages, counts, rows for an export."""
+
+import pytest
+
+from app.security.audit.model import Count, Cursor, LineFilter, Outcome
+from app.security.door import Permit
+from app.security.errors import NotPermitted, Refused
+from app.security.model import NO_RIGHTS, Action, Actor, Via
+from app.storage.engine import Database
+from tests.support.audit import Book, actor
+
+START_S = 1_795_000_000
+
+
+class Ticking:
+    """A clock that goes on by a second at each look."""
+
+    def __init__(self) -> None:
+        self.now = float(START_S)
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now
+
+
+NOBODY = Actor(name="nobody", rights=NO_RIGHTS, via=Via.API, address="10.20.4.99")
+
+
+@pytest.fixture
+async def book(database: Database) -> Book:
+    """Six actions: three of them done, one failed, one refused, one without outcome."""
+    book = Book(database, Ticking())
+    await book.act("own", target="dead-letter group 2291")  # rows 1, 2
+    await book.act(
+        "retry", resource="kafka-prod", target="Letter 100%", reason="Deploy 52", parameters={"waves": [1, 5]}
+    )
+    with pytest.raises(Refused):
+        await book.act("retry", resource="kafka-prod", run=_fails, by=actor("billing-lead"))  # rows 5, 6
+    with pytest.raises(NotPermitted):
+        await book.act("purge", resource="rabbit_main", by=NOBODY)  # row 7
+    await book.act("note", run=_told, by=actor("Billing-Lead"), reason="a\\b")  # rows 8, 9
+    await book.log.intent(actor("ci-deploys"), Action(name="rebuild", target="order-summary"))  # row 10
+    return book
+
+
+async def _fails(_: Permit) -> None:
+    raise Refused("The queue is gone.")
+
+
+async def _told(permit: Permit) -> None:
+    permit.detail = "29 settled, 17 came back"
+
+
+async def lines(book: Book, **wanted: object) -> list[int]:
+    page = await book.log.page(LineFilter(**wanted))  # type: ignore[arg-type]
+    count = await book.log.count(LineFilter(**wanted))  # type: ignore[arg-type]
+    assert count == Count(len(page.lines))
+    assert page.older is None
+    return [line.row for line in page.lines]
+
+
+async def test_one_line_an_action_newest_first(book: Book) -> None:
+    page = await book.log.page(LineFilter())
+    told = [(line.row, line.outcome_row, line.action, line.outcome) for line in page.lines]
+    assert told == [
+        (10, None, "rebuild", ""),
+        (8, 9, "note", Outcome.DONE),
+        (7, None, "purge", Outcome.REFUSED),
+        (5, 6, "retry", Outcome.FAILED),
+        (3, 4, "retry", Outcome.DONE),
+        (1, 2, "own", Outcome.DONE),
+    ]
+    by_row = {line.row: line for line in page.lines}
+    assert by_row[5].detail == "The queue is gone."
+    assert by_row[7].detail == "needs the role admin on rabbit_main"
+    assert by_row[8].detail == "29 settled, 17 came back"
+    assert (by_row[7].actor, by_row[7].address, by_row[7].via, by_row[7].took_us) == (
+        "nobody",
+        "10.20.4.99",
+        "api",
+        None,
+    )
+    asked = by_row[3]
+    assert (asked.actor, asked.resource, asked.target, asked.reason) == (
+        "on-call",
+        "kafka-prod",
+        "Letter 100%",
+        "Deploy 52",
+    )
+    assert asked.parameters == '{"waves":[1,5]}'
+    assert (asked.at_us, asked.ended_us) == ((START_S + 3) * 10**6, (START_S + 4) * 10**6)
+    assert asked.took_us is not None
+    assert asked.took_us >= 0
+    assert by_row[5].previous != by_row[5].hash
+
+
+async def test_filters(book: Book) -> None:
+    assert await lines(book, actor="on-call") == [3, 1]
+    assert await lines(book, action="retry") == [5, 3]
+    assert await lines(book, resource="kafka-prod") == [5, 3]
+    assert await lines(book, resource="kafka-prod", actor="billing-lead") == [5]
+    assert await lines(book, outcome=Outcome.DONE) == [8, 3, 1]
+    assert await lines(book, outcome=Outcome.FAILED) == [5]
+    assert await lines(book, outcome=Outcome.REFUSED) == [7]
+    assert await lines(book, outcome=Outcome.REFUSED, actor="on-call") == []
+    assert await lines(book, outcome=Outcome.BROKEN_OFF) == []
+    assert await lines(book, no_outcome=True) == [10]
+    at = [(START_S + row) * 10**6 for row in range(11)]
+    assert await lines(book, since_us=at[3], until_us=at[8]) == [7, 5, 3]
+    assert await lines(book, since_us=at[3] + 1) == [10, 8, 7, 5]
+    assert await lines(book, until_us=at[1]) == []
+    assert await lines(book, actor="on-call", outcome=Outcome.DONE, since_us=at[2]) == [3]
+
+
+async def test_search_in_who_what_target_and_reason(book: Book) -> None:
+    assert await lines(book, search="billing") == [8, 5]
+    assert await lines(book, search="RETRY") == [5, 3]
+    assert await lines(book, search="letter group") == [1]
+    assert await lines(book, search="deploy 52") == [3]
+    assert await lines(book, search="10.20.4") == []
+    assert await lines(book, search="billing", action="note") == [8]
+    for meant_as_it_is, found in (("100%", [3]), ("1%0", []), ("%", [3]), ("_", []), ("a\\b", [8]), ("'", [])):
+        assert await lines(book, search=meant_as_it_is) == found
+
+
+async def test_pages_follow_each_other_also_while_rows_are_added(book: Book) -> None:
+    seen: list[int] = []
+    older: Cursor | None = None
+    while True:
+        page = await book.log.page(LineFilter(), older, 2)
+        seen += [line.row for line in page.lines]
+        await book.act("own")
+        if page.older is None:
+            break
+        older = page.older
+        assert page.lines[-1].cursor == older
+    assert seen == [10, 8, 7, 5, 3, 1]
+
+
+async def test_lines_of_the_same_moment_are_each_on_one_page(database: Database) -> None:
+    book = Book(database, lambda: START_S)
+    await book.acts(5)
+    first = await book.log.page(LineFilter(), None, 3)
+    rest = await book.log.page(LineFilter(), first.older, 3)
+    assert [line.row for line in (*first.lines, *rest.lines)] == [9, 7, 5, 3, 1]
+
+
+async def test_a_search_goes_back_a_window_at_a_time_and_says_how_far(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.security.audit.lines.store.WINDOW", 2)
+    seen: list[list[int]] = []
+    older: Cursor | None = None
+    wanted = LineFilter(search="ret")
+    while True:
+        page = await book.log.page(wanted, older)
+        seen.append([line.row for line in page.lines])
+        older = page.older
+        assert page.searched_to_us == (older and older.at_us)
+        if older is None:
+            break
+    assert seen == [[], [5], [3], []]
+    assert await book.log.count(wanted) == Count(0, at_least=True)
+    assert await book.log.count(LineFilter(actor="on-call")) == Count(2)  # an index answers: no window
+
+
+async def test_a_long_list_is_not_counted_to_its_end(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.security.audit.lines.store.COUNTED_MAX", 5)
+    assert await book.log.count(LineFilter()) == Count(5, at_least=True)
+
+
+async def test_the_line_of_either_row(book: Book) -> None:
+    found = [await book.log.line(row) for row in (3, 4, 7, 10, 11, 0)]
+    assert [line and line.row for line in found] == [3, 3, 7, 10, None, None]
+
+
+async def test_choices(book: Book) -> None:
+    assert set(await book.log.actors()) == {"on-call", "billing-lead", "nobody", "Billing-Lead", "ci-deploys"}
+    assert await book.log.actions() == ["note", "own", "purge", "rebuild", "retry"]
+    assert await book.log.resources() == ["", "kafka-prod", "rabbit_main"]
+
+
+async def rows(book: Book, **wanted: object) -> list[int]:
+    return [row.number async for some in book.log.rows(LineFilter(**wanted)) for row in some]  # type: ignore[arg-type]
+
+
+async def test_rows_for_an_export(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.security.audit.service.ROWS_AT_ONCE", 3)
+    at = [(START_S + row) * 10**6 for row in range(11)]
+    assert await rows(book) == list(range(1, 11))
+    assert await rows(book, since_us=at[3], until_us=at[8]) == [3, 4, 5, 6, 7]
+    assert await rows(book, since_us=at[10] + 1) == []
+    assert await rows(book, until_us=at[1]) == []
+    assert await rows(book, action="retry") == [3, 4, 5, 6]
+    assert await rows(book, outcome=Outcome.FAILED) == [5, 6]
+    assert await rows(book, outcome=Outcome.REFUSED) == [7]
+    assert await rows(book, no_outcome=True) == [10]
+    assert await rows(book, search="billing", until_us=at[8]) == [5, 6]
+
+
+async def test_hostile_names_come_back_as_they_were_and_bounded(database: Database) -> None:
+    book = Book(database)
+    hostile = "<script>\u202e\x1b[31m'; DROP TABLE audit; --\0\ud800"
+    await book.act(
+        hostile, target=hostile, by=actor(hostile * 50), reason="r" * 2_000, parameters={"body": "x" * 10_000}
+    )
+    [line] = (await book.log.page(LineFilter(search="drop table"))).lines
+    clean = hostile.replace("\0", "\ufffd").replace("\ud800", "?")
+    assert (line.action, line.target) == (clean, clean)
+    assert line.actor == (hostile * 50)[:200].replace("\0", "\ufffd").replace("\ud800", "?")
+    assert len(line.reason) == 500
+    assert line.parameters == '{"left_out":"10011 bytes, over 8192"}'
+    assert await book.log.actors() == [line.actor]
+
+
+async def test_names_as_long_as_may_be_fit_into_every_index(database: Database) -> None:
+    book = Book(database)
+    longest = "".join(chr(0x20000 + 37 * number) for number in range(400))
+    await book.act(longest, by=actor(longest), resource=longest)
+    [line] = (await book.log.page(LineFilter())).lines
+    assert line.actor == line.resource == longest[:200]

@@ -1,0 +1,107 @@
+"""What the database itself refuses, and what many writers at once leave behind."""
+
+import asyncio
+import sys
+from itertools import pairwise
+
+import pytest
+
+from app.security.audit.model import FIRST
+from app.storage.engine import Database
+from app.storage.settings import DatabaseSettings
+from tests.support.audit import Book, Refused, behind, disarm
+
+A_ROW = (
+    "SELECT row + {more}, previous, hash, at_us, kind, NULL, actor, via, address, agent, request, action, resource, "
+)
+A_ROW += "target, parameters, reason, outcome, detail, took_us FROM audit WHERE row = 2"
+SEAL = "INSERT INTO audit_seal (row, hash, document) SELECT row, hash, '{{}}' FROM audit WHERE row = {row}"
+
+REFUSED = [
+    ("UPDATE audit SET actor = 'nobody' WHERE row = 3", "a row cannot be changed"),
+    ("UPDATE audit SET row = 99 WHERE row = 3", "a row cannot be changed"),
+    ("DELETE FROM audit WHERE row = 3", "a row above the last seal cannot be deleted"),
+    ("DELETE FROM audit", "a row above the last seal cannot be deleted"),
+    (f"INSERT INTO audit {A_ROW.format(more=0)}", "a row can only be appended"),
+    ("UPDATE audit_seal SET row = 9", "a seal cannot be changed"),
+    ("DELETE FROM audit_seal", "a seal cannot be deleted"),
+    (SEAL.format(row=1), "a seal names a row that is there, above the last seal"),
+    ("INSERT INTO audit_seal (row, hash, document) VALUES (99, 'x', '{}')", "a seal names a row that is there"),
+    ("INSERT INTO audit_seal SELECT 4, hash, '{}' FROM audit WHERE row = 3", "a seal names a row that is there"),
+]
+ON_SQLITE = [
+    (f"INSERT OR REPLACE INTO audit {A_ROW.format(more=1)}", "a row can only be appended"),
+    ("UPDATE OR REPLACE audit SET row = 3 WHERE row = 4", "a row cannot be changed"),
+    ("REPLACE INTO audit_seal SELECT row, hash, '' FROM audit_seal", "above the last seal"),
+]
+ON_POSTGRESQL = [
+    ("TRUNCATE audit", "a row cannot be changed"),
+    ("TRUNCATE audit_seal", "a seal cannot be changed"),
+    (f"INSERT INTO audit {A_ROW.format(more=0)} ON CONFLICT (row) DO UPDATE SET actor = 'x'", "can only be appended"),
+]
+
+
+async def test_the_database_refuses_every_change_and_says_why(
+    database_settings: DatabaseSettings, database: Database
+) -> None:
+    await Book(database).acts(3)
+    await behind(database_settings, SEAL.format(row=2))
+    before = await behind(database_settings, "SELECT * FROM audit ORDER BY row")
+    for statement, says in REFUSED + (ON_SQLITE if database_settings.is_sqlite else ON_POSTGRESQL):
+        with pytest.raises(Refused, match=f"signalbox audit: .*{says}"):
+            await behind(database_settings, statement)
+    assert await behind(database_settings, "SELECT * FROM audit ORDER BY row") == before
+    assert len(before) == 6
+
+
+async def test_below_the_last_seal_rows_may_go_and_no_further(
+    database_settings: DatabaseSettings, database: Database
+) -> None:
+    await Book(database).acts(3)
+    await behind(database_settings, SEAL.format(row=2))
+    await behind(database_settings, SEAL.format(row=4))
+    with pytest.raises(Refused, match="above the last seal"):
+        await behind(database_settings, "DELETE FROM audit WHERE row <= 5")
+    await behind(database_settings, "DELETE FROM audit WHERE row <= 4")
+    assert await behind(database_settings, "SELECT row FROM audit ORDER BY row") == [(5,), (6,)]
+    with pytest.raises(Refused, match="can only be appended"):  # what was sealed does not come back as something else
+        await behind(database_settings, f"INSERT INTO audit {A_ROW.replace('row = 2', 'row = 5').format(more=-3)}")
+
+
+async def test_without_the_triggers_the_same_statements_would_pass(
+    database_settings: DatabaseSettings, database: Database
+) -> None:
+    await Book(database).acts(3)
+    await disarm(database_settings)
+    await behind(database_settings, "UPDATE audit SET actor = 'nobody' WHERE row = 3")
+    await behind(database_settings, "DELETE FROM audit WHERE row = 4")
+    found = await behind(database_settings, "SELECT row, actor FROM audit ORDER BY row")
+    assert [(row, name) for row, name in found if name == "nobody" or row == 4] == [(3, "nobody")]
+
+
+PROCESSES = 4
+EACH = 40
+
+
+async def test_many_writers_in_many_processes_leave_no_gap_and_no_fork(
+    database_settings: DatabaseSettings, database: Database
+) -> None:
+    url = database_settings.url.get_secret_value()
+    writers = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.support.audit_writer", url, f"writer-{number}", str(EACH)
+        )
+        for number in range(PROCESSES)
+    ]
+    assert await asyncio.gather(*(writer.wait() for writer in writers)) == [0] * PROCESSES
+
+    found = await behind(database_settings, "SELECT row, previous, hash, actor, kind, about FROM audit ORDER BY row")
+    assert [row[0] for row in found] == list(range(1, 2 * PROCESSES * EACH + 1))
+    assert found[0][1] == FIRST
+    assert all(later[1] == earlier[2] for earlier, later in pairwise(found))
+    assert len({row[2] for row in found}) == len(found)
+    outcomes = {row[5]: row[3] for row in found if row[4] == "outcome"}
+    assert outcomes == {row[0]: row[3] for row in found if row[4] == "intent"}
+    changes = sum(earlier[3] != later[3] for earlier, later in pairwise(found))
+    assert changes > PROCESSES  # they did write among each other
+    assert await behind(database_settings, "SELECT row, hash FROM audit_head") == [(found[-1][0], found[-1][2])]

@@ -1,0 +1,375 @@
+"""Signing in by a company account where the provider, or somebody in its place, lies: nobody comes in, and why is said."""
+
+import asyncio
+import base64
+import gzip
+import hmac
+import json
+import ssl
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from joserfc import jws
+from joserfc.jwk import OctKey, RSAKey
+
+from app.security.errors import Refused
+from app.security.oidc.errors import (
+    CertificateRefused,
+    ClaimMissing,
+    ClocksDiffer,
+    NotTrusted,
+    ProviderDown,
+    ProviderFault,
+)
+from app.security.oidc.model import Begun
+from app.security.oidc.service import CompanyAccounts
+from tests.support.company import Company
+from tests.support.forged_provider import ForgedProvider, dripping, endless, query, rsa, signed
+
+
+@pytest.fixture
+async def forged() -> AsyncIterator[ForgedProvider]:
+    async with ForgedProvider().there() as provider:
+        yield provider
+
+
+def back(forged: ForgedProvider, begun: Begun) -> dict[str, str]:
+    return {"code": "a-code", "state": query(begun.address)["state"], "iss": forged.issuer}
+
+
+async def came_in(company: Company, service: CompanyAccounts, forged: ForgedProvider, begun: Begun) -> bool:
+    finished = await company.finish(service, back(forged, begun), begun)
+    return await company.who(finished.secret) is not None
+
+
+async def refused(company: Company, service: CompanyAccounts, forged: ForgedProvider, begun: Begun) -> Exception:
+    with pytest.raises(Refused) as raised:
+        await company.finish(service, back(forged, begun), begun)
+    assert await company.everybody() == {}
+    assert len(str(raised.value)) < 400
+    return raised.value
+
+
+async def test_the_provider_that_the_others_are_made_from_is_right(company: Company, forged: ForgedProvider) -> None:
+    service = company.at(forged.issuer)
+    begun = await service.begin("/")
+    forged.id_token = signed(forged.claims(begun.address), forged.key)
+    assert await came_in(company, service, forged, begun)
+    asked = query(begun.address)
+    assert (asked["response_type"], asked["code_challenge_method"], asked["scope"]) == (
+        "code",
+        "S256",
+        "openid profile",
+    )
+    assert asked["redirect_uri"] == "http://127.0.0.1:8080/sign-in/company/back"
+
+
+def unsigned(claims: dict[str, Any], _: RSAKey) -> str:
+    return f"{packed({'alg': 'none'})}.{packed(claims)}."
+
+
+def packed(part: dict[str, Any] | bytes) -> str:
+    plain = part if isinstance(part, bytes) else json.dumps(part).encode()
+    return base64.urlsafe_b64encode(plain).decode().rstrip("=")
+
+
+def by_public_key(claims: dict[str, Any], key: RSAKey) -> str:
+    """Sign with HS256 and the public key, which a careless reader would check with the same bytes."""
+    said = f"{packed({'alg': 'HS256', 'kid': key.kid})}.{packed(claims)}"
+    return f"{said}.{packed(hmac.digest(key.as_pem(private=False), said.encode(), 'sha256'))}"
+
+
+def by_client_secret(claims: dict[str, Any], key: RSAKey) -> str:
+    secret = OctKey.import_key("the-secret-of-the-client-is-long-enough")
+    return jws.serialize_compact({"alg": "HS256", "kid": key.kid}, json.dumps(claims), secret, algorithms=["HS256"])
+
+
+def by_another_key(claims: dict[str, Any], key: RSAKey) -> str:
+    return signed(claims, rsa(str(key.kid)))
+
+
+def by_an_unknown_key(claims: dict[str, Any], _: RSAKey) -> str:
+    return signed(claims, rsa("never-published"))
+
+
+def by_its_own_key(claims: dict[str, Any], _: RSAKey) -> str:
+    """Bring the key along in the header, as a token may not."""
+    other = rsa("brought")
+    return signed(claims, other, {"kid": "first", "jwk": other.as_dict(private=False)})
+
+
+def changed_afterwards(claims: dict[str, Any], key: RSAKey) -> str:
+    head, _, signature = signed({**claims, "groups": []}, key).split(".")
+    return ".".join((head, signed(claims, key).split(".")[1], signature))
+
+
+def in_four_parts(claims: dict[str, Any], key: RSAKey) -> str:
+    return signed(claims, key).replace(".", "..", 1)
+
+
+FORGERIES: list[Callable[[dict[str, Any], RSAKey], str]] = [
+    unsigned,
+    by_public_key,
+    by_client_secret,
+    by_another_key,
+    by_an_unknown_key,
+    by_its_own_key,
+    changed_afterwards,
+    in_four_parts,
+]
+
+
+@pytest.mark.parametrize("forge", FORGERIES)
+async def test_a_token_that_the_provider_did_not_sign_is_not_believed(
+    company: Company, forged: ForgedProvider, forge: Callable[[dict[str, Any], RSAKey], str]
+) -> None:
+    service = company.at(forged.issuer, client_secret="the-secret-of-the-client-is-long-enough")
+    begun = await service.begin("/")
+    forged.id_token = forge(forged.claims(begun.address), forged.key)
+    said = await refused(company, service, forged, begun)
+    assert isinstance(said, NotTrusted)
+    assert "sign" in str(said)
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"iss": "https://evil.example"}, "another server"),
+        ({"aud": "another-app"}, "another application"),
+        ({"aud": ["another-app"]}, "another application"),
+        ({"aud": "another-app", "azp": "signalbox"}, "another application"),
+        ({"aud": ["signalbox", "another-app"]}, "another application"),  # without azp
+        ({"azp": "another-app"}, "another application"),
+        ({"nonce": "of-another-sign-in"}, "another sign-in"),
+        ({"nonce": None}, "another sign-in"),
+        ({"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}, "belong together"),
+        ({"at_hash": [1]}, "trusted"),
+        ({"iss": None}, "another server"),
+        ({"aud": None}, "another application"),
+        ({"exp": None}, "missing"),
+        ({"iat": None}, "missing"),
+        ({"exp": "tomorrow"}, "missing"),
+        ({"exp": True}, "trusted"),
+        ({"sub": None}, "missing"),
+        ({"sub": ""}, "who signed in"),
+        ({"sub": "a\x00b"}, "who signed in"),
+        ({"sub": "x" * 256}, "who signed in"),
+        ({"sub": 7}, "trusted"),
+    ],
+    ids=str,
+)
+async def test_a_signed_token_for_something_else_is_not_believed(
+    company: Company, forged: ForgedProvider, changed: dict[str, Any], why: str
+) -> None:
+    service = company.at(forged.issuer)
+    begun = await service.begin("/")
+    forged.id_token = signed(forged.claims(begun.address, **changed), forged.key)
+    said = await refused(company, service, forged, begun)
+    assert isinstance(said, NotTrusted)
+    assert why in str(said)
+
+
+@pytest.mark.parametrize("ahead_s", [-3600, 3600, 400], ids=str)
+async def test_a_clock_that_is_off_is_said_to_be_off(company: Company, forged: ForgedProvider, ahead_s: int) -> None:
+    service = company.at(forged.issuer)
+    company.clock.ahead_s = ahead_s
+    begun = await service.begin("/")
+    forged.id_token = signed(forged.claims(begun.address), forged.key)
+    said = await refused(company, service, forged, begun)
+    assert isinstance(said, ClocksDiffer)
+    assert "at least" in str(said)
+
+
+@pytest.mark.parametrize("ahead_s", [-55, 345], ids=str)
+async def test_a_clock_that_is_a_minute_off_is_right_enough(
+    company: Company, forged: ForgedProvider, ahead_s: int
+) -> None:
+    service = company.at(forged.issuer)
+    company.clock.ahead_s = ahead_s
+    begun = await service.begin("/")
+    forged.id_token = signed(forged.claims(begun.address), forged.key)
+    assert await came_in(company, service, forged, begun)
+
+
+async def test_an_endless_number_is_no_time(company: Company, forged: ForgedProvider) -> None:
+    service = company.at(forged.issuer)
+    begun = await service.begin("/")
+    for text in (b"NaN", b"Infinity", b"1e999"):
+        payload = json.dumps(forged.claims(begun.address, exp=1234567)).encode().replace(b"1234567", text)
+        header = {"alg": "RS256", "kid": forged.key.kid}
+        forged.id_token = jws.serialize_compact(header, payload, forged.key, algorithms=["RS256"])
+        assert isinstance(await refused(company, service, forged, begun), NotTrusted)
+    forged.id_token = signed(forged.claims(begun.address, exp=-(10**400)), forged.key)
+    assert isinstance(await refused(company, service, forged, begun), ClocksDiffer | NotTrusted)
+
+
+async def test_a_new_key_is_asked_for_once_and_an_old_one_is_good_no_longer(
+    company: Company, forged: ForgedProvider
+) -> None:
+    service = company.at(forged.issuer)
+    begun = await service.begin("/")
+    old, forged.key = forged.key, rsa("second")
+    forged.published = [forged.key.as_dict(private=False)]
+    forged.id_token = signed(forged.claims(begun.address), forged.key)
+    assert await came_in(company, service, forged, begun)
+    assert forged.asked.count("/jwks") == 2
+    forged.id_token = signed(forged.claims(begun.address), old)
+    with pytest.raises(NotTrusted):
+        await company.finish(service, back(forged, begun), begun)
+    assert forged.asked.count("/jwks") == 3
+
+
+async def test_keys_that_cannot_be_read_are_passed_over(company: Company, forged: ForgedProvider) -> None:
+    service = company.at(forged.issuer)
+    good = forged.published
+    forged.published = [
+        {},
+        {"kty": "RSA"},
+        {"kty": "RSA", "n": 7, "e": [], "kid": "first"},
+        {"kty": "EC", "crv": "P-9", "x": "", "y": "", "kid": 5},
+        {"kty": "oct", "k": "c2VjcmV0", "kid": "first"},
+        {"kty": "AKP", "pub": "x", "kid": "quantum"},
+        *good,
+    ]
+    begun = await service.begin("/")
+    forged.id_token = signed(forged.claims(begun.address), forged.key)
+    assert await came_in(company, service, forged, begun)
+
+
+async def test_another_provider_may_not_answer_for_it(company: Company, forged: ForgedProvider) -> None:
+    service = company.at(forged.issuer)
+    begun = await service.begin("/")
+    forged.id_token = signed(forged.claims(begun.address), forged.key)
+    answer = back(forged, begun)
+    for mixed in ({**answer, "iss": "https://evil.example"}, {key: answer[key] for key in ("code", "state")}):
+        with pytest.raises(NotTrusted, match="another server"):
+            await company.finish(service, mixed, begun)
+    assert "/token" not in forged.asked
+
+
+async def test_userinfo_of_somebody_else_is_not_believed(company: Company, forged: ForgedProvider) -> None:
+    service = company.at(forged.issuer)
+    begun = await service.begin("/")
+    forged.id_token = signed(forged.claims(begun.address, groups=None), forged.key)
+    forged.instead["/userinfo"] = {"sub": "the-boss", "groups": ["platform"]}
+    assert "two people" in str(await refused(company, service, forged, begun))
+    forged.instead["/userinfo"] = {"sub": "somebody", "groups": ["platform"], "preferred_username": "the-boss"}
+    assert await came_in(company, service, forged, begun)
+    assert list(await company.everybody()) == ["ada"]  # the signed name goes before the other
+
+
+@pytest.mark.parametrize("groups", [7, True, {"platform": True}, None], ids=str)
+async def test_a_claim_of_another_shape_gives_nothing(company: Company, forged: ForgedProvider, groups: object) -> None:
+    service = company.at(forged.issuer)
+    begun = await service.begin("/")
+    forged.id_token = signed(forged.claims(begun.address, groups=groups), forged.key)
+    assert isinstance(await refused(company, service, forged, begun), ClaimMissing)
+
+
+PATHS = ["/.well-known/openid-configuration", "/jwks", "/token", "/userinfo"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ((200, b"<script>alert(1)</script>"), ProviderFault),
+        ((200, b"[" * 200_000), ProviderFault),
+        ((200, b"\xff\xfe"), ProviderFault),
+        ((200, gzip.compress(b"{}")), ProviderFault),
+        ((500, b"<script>alert(1)</script>"), ProviderFault),
+        ((302, b""), ProviderFault),
+        ([], ProviderFault),
+        (endless, ProviderFault),
+        (dripping, ProviderDown),
+    ],
+    ids=["html", "deep", "bytes", "packed", "500", "redirect", "list", "endless", "dripping"],
+)
+async def test_no_answer_is_believed_to_be_small_quick_or_sensible(
+    company: Company, forged: ForgedProvider, path: str, answer: object, error: type[Exception]
+) -> None:
+    service = company.at(forged.issuer, timeout_s=0.6)
+    if path in PATHS[:2]:
+        forged.instead[path] = answer
+        with pytest.raises(error) as raised:
+            await service.begin("/")
+        said: Exception = raised.value
+    else:
+        begun = await service.begin("/")
+        forged.id_token = signed(forged.claims(begun.address, groups=None), forged.key)
+        forged.instead[path] = answer
+        said = await refused(company, service, forged, begun)
+    assert isinstance(said, error)
+    assert "script" not in str(said)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"issuer": "https://evil.example"},
+        {"authorization_endpoint": "javascript:alert(1)"},
+        {"authorization_endpoint": "http://evil.example/auth"},
+        {"authorization_endpoint": "https://evil.example/" + "x" * 5000},
+        {"authorization_endpoint": "https://[broken/auth"},
+        {"authorization_endpoint": "https://evil.example/a\r\nset-cookie: x=1"},
+        {"jwks_uri": "http://evil.example/jwks"},
+        {"jwks_uri": "file:///etc/passwd"},
+        {"token_endpoint": 7},
+    ],
+    ids=str,
+)
+async def test_a_discovery_document_that_leads_elsewhere_is_refused(
+    company: Company, forged: ForgedProvider, changed: dict[str, Any]
+) -> None:
+    forged.discovery(**changed)
+    with pytest.raises(ProviderFault):
+        await company.at(forged.issuer).begin("/")
+
+
+async def test_neither_code_nor_token_goes_anywhere_without_tls(company: Company, forged: ForgedProvider) -> None:
+    for endpoint in ("token_endpoint", "userinfo_endpoint"):
+        forged.discovery(**{endpoint: "http://192.0.2.1/x"})
+        service = company.at(forged.issuer)
+        begun = await service.begin("/")
+        forged.id_token = signed(forged.claims(begun.address, groups=None), forged.key)
+        assert "without TLS" in str(await refused(company, service, forged, begun))
+
+
+async def test_what_a_provider_says_of_itself_is_asked_for_once_an_hour_however_many_begin(
+    company: Company, forged: ForgedProvider
+) -> None:
+    service = company.at(forged.issuer)
+    await asyncio.gather(*(service.begin("/") for _ in range(20)))
+    assert forged.asked == PATHS[:2]
+    company.clock.ahead_s = 3601
+    await service.begin("/")
+    assert forged.asked == PATHS[:2] * 2
+
+
+async def test_many_who_begin_while_it_is_down_do_not_wait_one_after_the_other(
+    company: Company, forged: ForgedProvider
+) -> None:
+    forged.instead[PATHS[0]] = dripping
+    service = company.at(forged.issuer, timeout_s=0.3)
+    async with asyncio.timeout(3):
+        found = await asyncio.gather(*(service.begin("/") for _ in range(50)), return_exceptions=True)
+    assert {type(one) for one in found} == {ProviderDown}
+    assert len(forged.asked) == 1
+
+
+async def test_tls_is_verified_against_the_authority_that_is_named(company: Company, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(file)
+    async with ForgedProvider(context).there() as forged:
+        with pytest.raises(CertificateRefused, match="ca_file"):
+            await company.at(forged.issuer).begin("/")
+        service = company.at(forged.issuer, ca_file=file)
+        begun = await service.begin("/")
+        forged.id_token = signed(forged.claims(begun.address), forged.key)
+        assert await came_in(company, service, forged, begun)

@@ -1,0 +1,128 @@
+"""An audit log for tests: actions asked for through the door, rows made up, and the database's own client behind its back."""
+
+import contextlib
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+
+import asyncpg
+
+from app.kernel.clock import Clock, system_clock
+from app.security.audit.model import FIRST, Entry, Kind, Outcome, Row, chained
+from app.security.audit.service import AuditLog
+from app.security.door import Door, Permit
+from app.security.model import ADMIN_EVERYWHERE, Action, Actor, Plain, Via
+from app.storage.engine import Database
+from app.storage.settings import DatabaseSettings
+from tests.support.postgres import plain
+
+
+def actor(name: str = "on-call") -> Actor:
+    return Actor(
+        name=name, rights=ADMIN_EVERYWHERE, via=Via.PAGE, address="10.20.4.17", agent="Chromium", request="7c19e0-41"
+    )
+
+
+class Book:
+    """A door over a database, for tests that only want something to be written down."""
+
+    def __init__(self, database: Database, clock: Clock = system_clock) -> None:
+        self.database = database
+        self.log = AuditLog(database, clock)
+        self.door = Door(self.log)
+
+    async def act(
+        self,
+        name: str = "note",
+        *,
+        by: Actor | None = None,
+        run: Callable[[Permit], Awaitable[None]] | None = None,
+        target: str = "",
+        resource: str | None = None,
+        reason: str = "",
+        parameters: dict[str, Plain] | None = None,
+    ) -> None:
+        action = Action(name=name, target=target, resource=resource, reason=reason, parameters=parameters or {})
+        await self.door.act(by or actor(), action, run or nothing)
+
+    async def acts(self, count: int) -> None:
+        for number in range(count):
+            await self.act(target=f"letter {number}")
+
+
+async def nothing(_: Permit) -> None:
+    """Do nothing."""
+
+
+def entry(number: int, *, actor: str = "on-call", kind: Kind = Kind.INTENT, at_us: int | None = None) -> Entry:
+    return Entry(
+        at_us=1_795_000_000_000_000 + number if at_us is None else at_us,
+        kind=kind,
+        about=None,
+        actor=actor,
+        via="page",
+        address="10.20.4.17",
+        agent="",
+        request=f"r-{number}",
+        action="note",
+        resource="",
+        target=f"letter {number}",
+        parameters="{}",
+        reason="",
+        outcome=Outcome.REFUSED if kind is Kind.REFUSED else "",
+        detail="",
+        took_us=None,
+    )
+
+
+def chain(count: int, *, first: int = 1, previous: bytes = FIRST) -> list[Row]:
+    """Return rows as they would be written."""
+    rows = []
+    for number in range(first, first + count):
+        written = entry(number)
+        rows.append(Row(number, previous, chained(number, previous, written), written))
+        previous = rows[-1].hash
+    return rows
+
+
+class Refused(Exception):
+    """What the database itself said to a statement."""
+
+
+async def behind(settings: DatabaseSettings, *statements: str) -> Sequence[Sequence[object]]:
+    """Run statements by the database's own client, as somebody would who goes around Signalbox; return the last one's rows.
+
+    Raises:
+        Refused: the database did not do it; nothing was changed.
+    """
+    url = settings.url.get_secret_value()
+    if settings.is_sqlite:
+        return _behind_sqlite(url.removeprefix("sqlite+aiosqlite:///"), statements)
+    connection = await asyncpg.connect(plain(url))
+    try:
+        async with connection.transaction():
+            found = [await connection.fetch(statement) for statement in statements]
+    except asyncpg.PostgresError as error:
+        raise Refused(str(error)) from None
+    finally:
+        await connection.close()
+    return [tuple(row) for row in found[-1]]
+
+
+def _behind_sqlite(file: str, statements: Sequence[str]) -> Sequence[Sequence[object]]:
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        try:
+            with connection:
+                return [connection.execute(statement).fetchall() for statement in statements][-1]
+        except sqlite3.Error as error:
+            raise Refused(str(error)) from None
+
+
+TRIGGERS = [
+    (table, f"{table}_{what}_refused") for table in ("audit", "audit_seal") for what in ("update", "delete", "insert")
+]
+
+
+async def disarm(settings: DatabaseSettings) -> None:
+    """Drop every trigger, as somebody may who owns the database."""
+    for table, name in TRIGGERS:
+        await behind(settings, f"DROP TRIGGER {name}" + ("" if settings.is_sqlite else f" ON {table}"))

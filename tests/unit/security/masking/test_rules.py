@@ -1,0 +1,121 @@
+"""A rule's texts, and what it covers."""
+
+from typing import Any
+
+import pytest
+
+from app.security.masking.faults import RuleFault
+from app.security.masking.model import Header, How, Rule, Special, Way, how_of, rule_of, what_of, written
+from app.security.masking.rules import REMEMBERED_MAX, Ruleset
+from tests.unit.security.masking.bodies import masked, message, rule, view
+
+
+@pytest.mark.parametrize("text", ["$..email", "header reply-to", "header X Trace", "key", "card numbers"])
+def test_what_is_read_is_written_back(text: str) -> None:
+    assert written(what_of(text)) == (text.lower() if text.startswith("header") else text)
+
+
+def test_what_a_rule_may_name() -> None:
+    assert what_of("header Authorization") == Header("authorization")
+    assert what_of("key") is Special.KEY
+    assert what_of("card numbers") is Special.CARDS
+    assert how_of("hash") == How(Way.HASH)
+    assert how_of("keep last 4") == How(Way.KEEP, 4)
+    assert how_of("keep last 4").text == "keep last 4"
+    assert how_of("hide").text == "hide"
+
+
+@pytest.mark.parametrize(
+    ("part", "text", "says"),
+    [
+        ("what", "email", "such as $..email or header reply-to, got 'email'"),
+        ("what", "header", "a header's name after the word header"),
+        ("what", "header a\r\nb", "got 'header a\\\\r\\\\nb'"),
+        ("what", "header a\0b", "a header's name after"),
+        ("what", "header \ud800", "a header's name after"),
+        ("how", "blur", "hide, hash, or keep last N with N from 1 to 16, such as keep last 4, got 'blur'"),
+        ("how", "keep last 0", "got 'keep last 0'"),
+        ("how", "keep last 17", "from 1 to 16"),
+        ("name", " ", "a name of 1 to 60 letters"),
+        ("name", "a\x1b[31m", "a name of 1 to 60 letters"),
+        ("name", "n" * 61, "a name of 1 to 60 letters"),
+        ("destinations", "orders.*", r"\* or a shell pattern over connection/destination, such as \*/orders"),
+        ("types", "", "a shell pattern over the type"),
+    ],
+)
+def test_a_text_that_cannot_be_read_says_what_was_expected(part: str, text: str, says: str) -> None:
+    given: dict[str, Any] = {"name": "n", "destinations": ["*"], "types": ["*"], "what": ["key"], "how": "hide"}
+    given[part] = [text] if isinstance(given[part], list) else text
+    expected = says.replace("$", "[$]").replace("..", "[.][.]")
+    with pytest.raises(RuleFault, match=f"^{part}: expected .*{expected}") as refused:
+        rule_of(**given)
+    assert refused.value.part == part
+    assert len(str(refused.value)) < 300
+
+
+@pytest.mark.parametrize("part", ["destinations", "types", "what"])
+@pytest.mark.parametrize("count", [0, 51])
+def test_lists_are_neither_empty_nor_long(part: str, count: int) -> None:
+    texts = {"destinations": ["*"], "types": ["*"], "what": ["key"], part: ["$.a" if part == "what" else "*"] * count}
+    with pytest.raises(RuleFault, match=f"{part}: expected 1 to 50 .*got '{count} of them'"):
+        rule_of(name="n", how="hide", **texts)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "where", "covers"),
+    [
+        ("*", "prod/orders", True),
+        ("*/orders.*", "prod/orders.placed", True),
+        ("*/orders.*", "prod/ORDERS.placed", False),
+        ("prod/*", "test/orders", False),
+        ("prod/*", "prod/vhost/queue", True),
+        ("prod/[ab]", "prod/b", True),
+    ],
+)
+def test_a_rule_covers_the_destinations_that_its_patterns_name(pattern: str, where: str, covers: bool) -> None:
+    shown = view(message('{"a": 1}', where=where), rule("$.a", where=pattern))
+    assert shown.hits == ({1: 1} if covers else {})
+
+
+@pytest.mark.parametrize(("kind", "covers"), [("OrderPlaced", True), ("Payment", False), (None, True)])
+def test_a_message_whose_type_is_unknown_is_covered_by_rules_of_every_type(kind: str | None, covers: bool) -> None:
+    shown = view(message('{"a": 1}', kind=kind), rule("$.a", types=["Order*"]))
+    assert bool(shown.hits) is covers
+
+
+def test_one_rule_may_name_several_things() -> None:
+    shown = view(
+        message('{"a": {"email": "x@y.example"}}', headers=[("Reply-To", "p@q.example")], key=b"7"),
+        rule("$..email", "header reply-to", "key"),
+    )
+    assert shown.hits == {1: 3}
+    assert [value.text for _, value in shown.headers] == ["masked"]
+
+
+def test_a_rule_of_two_destinations_does_not_reach_a_third() -> None:
+    one = rule_of(name="n", destinations=["a/x", "b/y"], types=["*"], what=["key"], how="hide")
+    for where, gone in (("a/x", True), ("b/y", True), ("a/y", False)):
+        shown = view(message(where=where, key=b"k"), one).key
+        assert shown is not None
+        assert (shown.text == "masked") is gone
+
+
+def test_many_destinations_are_not_remembered_for_ever() -> None:
+    rules = Ruleset((rule("$.a"), rule("$.b", where="prod/1*")))
+    for number in range(3 * REMEMBERED_MAX):
+        rules.covering(message(where=f"prod/{number}"))
+    assert len(rules._seen) <= REMEMBERED_MAX
+    assert len(rules._covering) <= 2
+
+
+def test_the_first_rule_that_fits_wins() -> None:
+    body = '{"a": "12345678"}'
+    keep, hide = rule("$.a", how="keep last 2"), rule("$..a")
+    assert masked(body, keep, hide) == '{"a":"•••• 78"}'
+    assert masked(body, hide, keep) == '{"a":"masked"}'
+    cards: Rule = rule("card numbers", how="keep last 4")
+    card, note = '{"a":"4242 4242 4242 4242"}', '{"a":"card 4242 4242 4242 4242"}'
+    assert masked(card, cards, hide) == '{"a":"•••• 4242"}'
+    assert masked(card, hide, cards) == '{"a":"masked"}'
+    assert masked(note, cards) == '{"a":"card •••• 4242"}'
+    assert masked(note, cards, hide) == '{"a":"masked"}'  # of the rest nothing may stay

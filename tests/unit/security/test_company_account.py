@@ -1,0 +1,236 @@
+"""What a company account's claims give, what comes back to whom, and what a browser may keep: without a provider."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.config import Configuration, ConfigurationError, load
+from app.security.accounts.model import grants_of
+from app.security.accounts.model import rights_of as rights_of_rows
+from app.security.model import Grant, Role
+from app.security.oidc import settings as oidc_settings
+from app.security.oidc.errors import Cancelled, ClientRefused, NotBegunHere, NotTrusted, ProviderFault
+from app.security.oidc.model import BEGUN_LASTS_S, code_of, new_kept, rights_of
+from app.security.oidc.seal import Seal
+from app.security.oidc.settings import RoleSettings, is_safe_address
+
+ISSUER = "https://login.example.org"
+KAFKA = '[[connections]]\nname = "kafka-prod"\nkind = "kafka"\nbootstrap = ["127.0.0.1:9092"]\n'
+OIDC = f'[oidc]\nissuer = "{ISSUER}"\nclient_id = "signalbox"\n'
+ADMINS = '[[oidc.roles]]\nvalue = "platform"\nrole = "admin"\n'
+
+
+def read(folder: Path, text: str, *, mode: int = 0o600) -> Configuration:
+    path = folder / "signalbox.toml"
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+    return load(path, {"SECRET": "from-outside"})
+
+
+def faults(folder: Path, text: str, *, mode: int = 0o600) -> str:
+    with pytest.raises(ConfigurationError) as raised:
+        read(folder, text, mode=mode)
+    return str(raised.value)
+
+
+def table(value: str, role: str, *on: str, payloads: bool = False) -> RoleSettings:
+    return RoleSettings.model_validate({"value": value, "role": role, "on": on, "payloads": payloads})
+
+
+def test_every_role_word_is_one() -> None:
+    assert [table("x", word).grant.role for word in ("viewer", "operator", "admin")] == [*Role][1:]
+
+
+def test_the_greater_of_each_part_holds_and_on_a_connection_what_holds_everywhere_too() -> None:
+    roles = (
+        table("support", "viewer", payloads=True),
+        table("*-leads", "operator", "kafka-prod", "nats-edge"),
+        table("billing-*", "viewer", "kafka-prod"),
+        table("admins", "admin"),
+    )
+    rights = rights_of(["billing-leads", "support", "Admins"], roles)  # case counts
+    assert rights.everywhere == Grant(Role.VIEWER, payloads=True)
+    both = Grant(Role.OPERATOR, payloads=True)
+    assert dict(rights.on) == {"kafka-prod": both, "nats-edge": both}
+    assert not rights_of(["other"], roles).anything
+    assert not rights_of([], roles).anything
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+TABLES = st.builds(
+    table, NAMES, st.sampled_from(["viewer", "operator", "admin"]), NAMES, payloads=st.booleans()
+) | st.builds(table, NAMES, st.sampled_from(["viewer", "operator", "admin"]), payloads=st.booleans())
+
+
+@given(st.lists(TABLES, max_size=6), st.sets(NAMES))
+def test_rights_are_written_as_they_are_read_and_more_values_never_give_less(
+    roles: list[RoleSettings], values: set[str]
+) -> None:
+    rights = rights_of(values, roles)
+    assert rights_of_rows(grants_of(rights)) == rights  # else each sign-in would end all sessions
+    more = rights_of({*values, "a"}, roles)
+    for name in (None, "a", "b", "c", "d"):
+        assert more.role(name) >= rights.role(name)
+        assert more.grant(name).payloads >= rights.grant(name).payloads
+
+
+def test_what_comes_back_is_judged_before_it_is_used() -> None:
+    kept = new_kept("/")
+    right = {"state": kept.state, "code": "c", "iss": ISSUER}
+
+    def code(changed: dict[str, str | None], *, names_issuer: bool = True) -> str:
+        answer = {name: value for name, value in {**right, **changed}.items() if value is not None}
+        return code_of(answer, kept, issuer=ISSUER, names_issuer=names_issuer)
+
+    assert code({}) == "c"
+    assert code({"iss": None}, names_issuer=False) == "c"
+    cases: list[tuple[dict[str, str | None], type[Exception]]] = [
+        ({"state": "\ud800"}, NotBegunHere),
+        ({"state": None, "error": "access_denied"}, NotBegunHere),
+        ({"iss": None}, NotTrusted),
+        ({"iss": ISSUER + "/"}, NotTrusted),
+        ({"error": "access_denied"}, Cancelled),
+        ({"error": "unauthorized_client"}, ClientRefused),
+        ({"error": "server_error"}, ProviderFault),
+        ({"code": None}, ProviderFault),
+        ({"code": "x" * 5000}, ProviderFault),
+    ]
+    for changed, error in cases:
+        with pytest.raises(error):
+            code(changed)
+
+
+def test_what_a_browser_keeps_is_closed_changed_by_nobody_and_not_good_for_long() -> None:
+    now = 1_000_000.0
+    seal = Seal(b"k" * 32, lambda: now)
+    kept = new_kept("/groups?q=é")
+    closed = seal.closed(kept)
+    assert seal.opened(closed) == kept
+    assert len(seal.closed(new_kept("/" + "x" * 999))) < 4000  # one cookie
+    assert new_kept("/" + "é" * 600).next == "/"
+    assert kept.verifier not in closed
+    for other in (None, "", closed[:-1], closed.swapcase(), Seal(b"x" * 32, lambda: now).closed(kept), "é"):
+        with pytest.raises(NotBegunHere):
+            seal.opened(other)
+    now += BEGUN_LASTS_S + 1
+    with pytest.raises(NotBegunHere):
+        seal.opened(closed)
+
+
+@pytest.mark.parametrize(
+    ("address", "safe"),
+    [
+        ("https://login.example.org/realms/x", True),
+        ("http://127.0.0.1:8080", True),
+        ("http://[::1]:8080", True),
+        ("http://login.example.org", False),
+        ("http://127.0.0.1.evil.example", False),
+        ("https://user@login.example.org", False),
+        ("https://", False),
+        ("https://[broken", False),
+        ("https://a b", False),
+        ("https://a\n.example", False),
+        ("javascript:alert(1)", False),
+        ("", False),
+    ],
+)
+def test_secrets_go_by_tls_or_to_this_machine(address: str, safe: bool) -> None:
+    assert is_safe_address(address) is safe
+
+
+def test_without_the_table_nobody_signs_in_by_a_company_account(tmp_path: Path) -> None:
+    assert read(tmp_path, "").oidc is None
+
+
+def test_the_table_is_read_and_its_secret_is_not_shown(tmp_path: Path) -> None:
+    secret = 'client_secret = "${SECRET}"\n'
+    on = '[[oidc.roles]]\nvalue = "*-leads"\nrole = "operator"\non = ["kafka-prod"]\npayloads = true\n'
+    found = read(tmp_path, KAFKA + OIDC + secret + ADMINS + on, mode=0o644)
+    assert found.oidc is not None
+    assert (found.oidc.claim, found.oidc.name_claim, found.oidc.host) == (
+        "groups",
+        "preferred_username",
+        "login.example.org",
+    )
+    assert found.oidc.roles[1].grant == Grant(Role.OPERATOR, payloads=True)
+    assert "from-outside" not in repr(found)
+    said = faults(tmp_path, OIDC + 'client_secret = "canary-1"\n' + ADMINS, mode=0o644)
+    assert "oidc.client_secret" in said
+    assert "canary-1" not in said
+
+
+def test_all_faults_of_the_table_are_said_at_once(tmp_path: Path) -> None:
+    said = faults(
+        tmp_path,
+        '[oidc]\nissuer = "http://login.example.org"\nclient_idd = "x"\nscopes = ["profile"]\n'
+        'ca_file = "/etc/hostname"\n[[oidc.roles]]\nvalue = "x"\nrolle = "admin"\n[[oidc.roles]]\nvalue = ""\nrole = "boss"\n',
+    )
+    for part in (
+        "oidc.issuer: expected the provider's https address",
+        "did you mean client_id?",
+        "oidc.client_id: expected a value",
+        'oidc.scopes: expected a list with "openid"',
+        "oidc.ca_file: expected a readable PEM file",
+        "oidc.roles[0].rolle",
+        "did you mean role?",
+        "oidc.roles[1].value",
+        "oidc.roles[1].role: expected 'viewer', 'operator' or 'admin'",
+    ):
+        assert part in said
+    assert "oidc.roles: expected a value" in faults(tmp_path, OIDC)
+
+
+def test_a_role_on_a_connection_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
+    said = faults(tmp_path, KAFKA + OIDC + '[[oidc.roles]]\nvalue = "x"\nrole = "viewer"\non = ["kafka-prd"]\n')
+    assert "oidc.roles[0].on: expected names of connections, got 'kafka-prd' (did you mean kafka-prod?)" in said
+
+
+@pytest.mark.parametrize(
+    ("server", "address"),
+    [
+        ("", "http://127.0.0.1:8080"),
+        ('[server]\nhost = "::1"\nport = 8090\n', "http://[::1]:8090"),
+        (
+            '[server]\nbase_url = "https://signalbox.example.org"\ntrusted_proxies = ["127.0.0.1"]\n',
+            "https://signalbox.example.org",
+        ),
+        ("[server]\nport = 0\n", None),
+        ('[server]\nhost = "10.0.0.1"\ninsecure_http = true\n', None),
+    ],
+)
+def test_the_provider_has_to_know_where_to_send_browsers_back_to(
+    tmp_path: Path, server: str, address: str | None
+) -> None:
+    if address is None:
+        assert "server.base_url: expected an address" in faults(tmp_path, server + OIDC + ADMINS)
+    else:
+        assert read(tmp_path, server + OIDC + ADMINS).address == address
+
+
+def test_without_the_extra_the_fault_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oidc_settings, "LIBRARIES", ("authlib_that_is_not_there",))
+    said = faults(tmp_path, '[oidc]\nissuer = "x"\n')
+    assert "pip install 'signalbox[oidc]'" in said
+    assert "oidc.issuer" in said
+    assert read(tmp_path, "").oidc is None
+
+
+BLOCKED = """
+import sys
+sys.modules.update(dict.fromkeys(["authlib", "joserfc"]))  # as if they were not installed
+import app.config, app.security.oidc.service
+try:
+    import app.security.oidc.provider
+except ImportError:
+    print("only the provider needs them")
+"""
+
+
+def test_no_library_of_the_extra_is_loaded_before_it_is_needed() -> None:
+    ran: Any = subprocess.run([sys.executable, "-c", BLOCKED], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "only the provider needs them"
