@@ -28,7 +28,7 @@ from app.security.door import Door
 from app.security.keys import Keys
 from app.security.masking.service import Masking
 from app.security.model import VIEWER_EVERYWHERE, Actor, Role
-from app.web import urls
+from app.web import incoming, urls
 from app.web.access import Access, actor_at, actor_of, may_enter
 from app.web.assets import Assets, load
 from app.web.errors import handle
@@ -41,6 +41,7 @@ from app.web.monitoring.feature import MONITORING
 from app.web.rates import PER_SECOND, Rates
 from app.web.rendering import TEMPLATES, Renderer
 from app.web.security.feature import SECURITY
+from app.web.security.headcount import Headcount
 from app.web.serving import health_routes, metrics_route, static_route
 from app.web.settings import ServerSettings
 from app.web.shell import VERSION, Around, Banner
@@ -121,7 +122,14 @@ def create_app(parts: Parts) -> Litestar:
         visible = sight_of(actor.rights, parts.monitor).monitor.connections()
         banners = (DEMO,) if parts.demo else ()
         has_users = parts.accounts.identities.has_users
-        return Around(connections=visible, actor=actor, has_users=has_users, settings=parts.settings, banners=banners)
+        return Around(
+            connections=visible,
+            actor=actor,
+            has_users=has_users,
+            users=people.users,
+            settings=parts.settings,
+            banners=banners,
+        )
 
     def seen(request: Request[Any, Any, Any]) -> Monitor:
         return sight_of(actor_of(request).rights, parts.monitor).monitor
@@ -132,6 +140,10 @@ def create_app(parts: Parts) -> Litestar:
         sees_all = sight.connections is None and rights.role() >= Role.VIEWER
         return exposition(sight.monitor, parts.series.usage() if sees_all else None)
 
+    def place(request: Request[Any, Any, Any]) -> str:
+        return incoming.place(request.scope, parts.settings.base_url)
+
+    people = Headcount(parts.accounts)
     renderer = Renderer(assets=assets, feed=parts.feed, clock=parts.clock, around=around, templates=parts.templates)
     registry = Registry()
     for feature in parts.features:
@@ -164,6 +176,7 @@ def create_app(parts: Parts) -> Litestar:
             "monitor": Provide(seen, sync_to_thread=False),
             "series": Provide(lambda: parts.series, sync_to_thread=False),
             "connections": Provide(lambda: parts.connections, sync_to_thread=False),
+            "place": Provide(place, sync_to_thread=False),
         },
         exception_handlers={Exception: handle},
         guards=[may_enter],

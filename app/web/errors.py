@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.response import Redirect
 
 from app.kernel.errors import SignalboxError, Unavailable
@@ -21,11 +21,11 @@ from app.security.accounts.limits import TooManyAttempts
 from app.security.errors import NotPermitted, ReadOnly, SecurityError
 from app.web import urls
 from app.web.access import NotSignedIn
+from app.web.problem import PROBLEM, Problem, problem
 from app.web.rendering import Crumb, page, partial_asked
 
 log = logging.getLogger(__name__)
 
-PROBLEM = "application/problem+json"
 SENTENCES: dict[int, tuple[str, str]] = {
     400: (
         "This address cannot be understood.",
@@ -80,14 +80,23 @@ class ErrorPage:
     fault: str | None
 
 
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A problem document, RFC 9457."""
+REFUSED_BECAUSE = {
+    400: "the request is not what was expected; the detail names what",
+    401: "nobody is signed in, or the token is not known or has ended",
+    403: "the role or right that is missing is named in the detail",
+    404: "there is no such thing, or it may not be seen",
+    409: "as things stand this cannot be done; nothing was changed",
+    429: "too many attempts or requests from this address; Retry-After says how many seconds to wait",
+    503: "the database does not answer",
+}
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    fault: str | None = None
+
+def problems(*statuses: int) -> dict[int, ResponseSpec]:
+    """Return for OpenAPI what a route of /api/v1 refuses with: these, and what every one of them does."""
+    return {
+        status: ResponseSpec(Problem, generate_examples=False, description=REFUSED_BECAUSE[status], media_type=PROBLEM)
+        for status in sorted({*statuses, 400, 401, 429, 503})
+    }
 
 
 def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
@@ -164,11 +173,5 @@ def _page(request: Request[Any, Any, Any], shown: ErrorPage) -> Response[Any]:
 
 
 def _problem(shown: ErrorPage) -> Response[Any]:
-    problem = Problem(
-        type="about:blank",
-        title=HTTPStatus(shown.status).phrase,
-        status=shown.status,
-        detail=f"{shown.sentence} {shown.advice}".strip(),
-        fault=shown.fault,
-    )
-    return Response(msgspec.json.encode(problem), status_code=shown.status, media_type=PROBLEM)
+    body = problem(shown.status, f"{shown.sentence} {shown.advice}".strip(), shown.fault)
+    return Response(body, status_code=shown.status, media_type=PROBLEM)

@@ -12,6 +12,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.web import incoming, markup, urls
+from app.web.problem import PROBLEM, problem
 from app.web.rates import Rates
 from app.web.settings import ServerSettings, is_loopback
 
@@ -66,7 +67,7 @@ class Guard:
             return
         guarded = _with_headers(send)
         if refused:
-            await _answer(guarded, refused)
+            await _answer(guarded, refused, for_programs=scope["path"].startswith(f"{urls.API}/"))
         else:
             await self._app(scope, receive, guarded)
 
@@ -156,9 +157,11 @@ def _with_headers(send: Send) -> Send:
     return guarded
 
 
-async def _answer(send: Send, refused: Refusal) -> None:
-    body = refused.reason.encode()
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+async def _answer(send: Send, refused: Refusal, *, for_programs: bool) -> None:
+    body, kind = refused.reason.encode(), b"text/plain; charset=utf-8"
+    if for_programs:
+        body, kind = problem(refused.status, refused.reason), PROBLEM.encode()
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
     if refused.wait_s is not None:
         headers.append((b"retry-after", str(math.ceil(refused.wait_s)).encode()))
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})

@@ -50,6 +50,14 @@ def is_secure(scope: Scope) -> bool:
     return scope["scheme"] in {"https", "wss"}
 
 
+def place(scope: Scope, base_url: str | None) -> str:
+    """Return the address under which people reach Signalbox: as it is configured, else as this request came, whose Host
+    the guard has checked.
+    """
+    scheme = "https" if is_secure(scope) else "http"
+    return (base_url or f"{scheme}://{headers(scope, b'host')[0]}").rstrip("/")
+
+
 def _first_untrusted(addresses: Iterable[str], trusted: Sequence[Network]) -> str | None:
     """Return the nearest address that is no proxy of ours; what stands further left anybody may have written."""
     for address in addresses:

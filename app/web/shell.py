@@ -62,6 +62,7 @@ class Around:
     connections: Sequence[ConnectionView]  # that this actor may see
     actor: Actor
     has_users: bool
+    users: int | None  # how many; None: not known
     settings: ServerSettings
     banners: tuple[Banner, ...] = ()  # of the whole process: the demo's
 
@@ -89,6 +90,7 @@ class Shell:
     section: Section | None
     crumbs: tuple[Crumb, ...]
     nav: tuple[NavGroup, ...]
+    more: tuple[NavLink, ...]  # what a phone shows behind "More": the tab bar has no room for it
     banners: tuple[Banner, ...]
     who: str
     who_href: str  # one's profile, or where to sign in
@@ -117,6 +119,7 @@ def shell_of(
         section=section,
         crumbs=crumbs or (Crumb(title),),
         nav=_nav(around),
+        more=_house(around),
         banners=_banners(around),
         who=_who(around),
         who_href=_who_href(around),
@@ -166,17 +169,19 @@ def _nav(around: Around) -> tuple[NavGroup, ...]:
     )
     overview = NavLink(section=Section.OVERVIEW, href=urls.overview(), icon="i-home")
     groups = (NavGroup(head="Now", links=(overview,)), NavGroup(head="Flow", links=flow))
-    return (*groups, HOUSE) if around.actor.is_admin else groups
+    house = _house(around)
+    return (*groups, NavGroup(head="House", links=house)) if house else groups
 
 
-HOUSE = NavGroup(
-    head="House",
-    links=(
+def _house(around: Around) -> tuple[NavLink, ...]:
+    """Return the pages of admins, and nothing for others."""
+    if not around.actor.is_admin:
+        return ()
+    return (
         NavLink(section=Section.AUDIT, href=urls.audit(), icon="i-saga"),
-        NavLink(section=Section.USERS, href=urls.users(), icon="i-link"),
+        NavLink(section=Section.USERS, href=urls.users(), icon="i-link", count=around.users),
         NavLink(section=Section.MASKING, href=urls.masking(), icon="i-flow"),
-    ),
-)
+    )
 
 
 def _banners(around: Around) -> tuple[Banner, ...]:

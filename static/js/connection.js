@@ -3,6 +3,7 @@ const FIRST_MS = 500;
 const MOST_MS = 30000;
 const SILENT_MS = 25000; // the server says something every 10 s
 const TOLD_AFTER_MS = 1500; // a short break is not worth a notice
+const FOR_GOOD = new Set([4401, 4403]); // signed out, not permitted: to ask again would be told the same
 
 export function connect({ receive, tell, greeted }) {
   let socket = null;
@@ -12,6 +13,7 @@ export function connect({ receive, tell, greeted }) {
   let notice = 0;
   let since = "";
   let next = "connecting";
+  let ended = false;
 
   function open() {
     const address = new URL(document.documentElement.dataset.socket, location.href);
@@ -45,20 +47,30 @@ export function connect({ receive, tell, greeted }) {
     socket = null;
     live = false;
     since ||= new Date().toISOString().slice(11, 19) + " UTC";
+    if (FOR_GOOD.has(event.code)) {
+      ended = true;
+      clearTimeout(notice);
+      tell({ live: false, ended: event.code });
+      return;
+    }
     if (document.hidden) return;
     const wait = pause * (0.5 + Math.random());
     pause = Math.min(pause * 2, MOST_MS);
     next = (event.reason ? `it was refused: ${event.reason}; ` : "") + `trying again in ${Math.ceil(wait / 1000)} s`;
     if (notice === -1) tell({ live: false, since, next });
     else if (!notice) notice = setTimeout(() => { notice = -1; tell({ live: false, since, next }); }, TOLD_AFTER_MS);
-    setTimeout(() => socket || document.hidden || open(), wait);
+    setTimeout(() => document.hidden || reopen(), wait);
+  }
+
+  function reopen() {
+    if (!socket && !ended) open();
   }
 
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) socket?.close();
-    else if (!socket) open();
+    else reopen();
   });
-  addEventListener("online", () => socket || open());
+  addEventListener("online", reopen);
   open();
   return { send: (message) => socket?.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message)) };
 }

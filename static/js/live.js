@@ -5,6 +5,10 @@ import { connect } from "./connection.js";
 import { morph, parse } from "./morph.js";
 
 const WATCHED_MAX = 200;
+const ENDS = {
+  4401: ["You are signed out, or what you may see has changed.", "Sign in again"],
+  4403: ["Part of this page may not be seen any more.", "Load it again"],
+};
 const page = document.documentElement;
 let connection = null;
 
@@ -52,21 +56,22 @@ function rewatch() {
 function tell(state) {
   const sign = document.getElementById("live");
   const notice = document.getElementById("not-live");
+  const link = notice.querySelector("a");
+  const [words, way] = ENDS[state.ended] ?? [];
+  if (!words && !document.querySelector("[data-live]")) return; // nothing on this page stands still
   notice.hidden = state.live;
   sign.textContent = state.live ? "live" : "not live";
   if (state.live) delete sign.dataset.tone;
-  else {
-    sign.dataset.tone = "danger";
-    notice.querySelector("p").textContent =
-      `Not live since ${state.since}. Numbers stand still until the connection is back; ${state.next}.`;
-  }
+  else sign.dataset.tone = "danger";
+  notice.querySelector("p").textContent = words
+    ?? `Not live since ${state.since}. Numbers stand still until the connection is back; ${state.next}.`;
+  link.hidden = !words;
+  link.textContent = way ?? "";
 }
 
+// A page with nothing live on it is connected all the same: it is told when its sign-in ends.
 export function goLive() {
-  if (!document.querySelector("[data-live]")) {
-    document.getElementById("live").textContent = "shown once";
-    return;
-  }
+  if (!document.querySelector("[data-live]")) document.getElementById("live").textContent = "shown once";
   connection = connect({ receive, tell, greeted: rewatch });
   document.addEventListener("htmx:after:swap", rewatch);
 }

@@ -6,14 +6,29 @@ function current() {
   return root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 }
 
+function choose(theme) {
+  if (theme) root.dataset.theme = theme;
+  else delete root.dataset.theme;
+  document.cookie = `theme=${theme}; path=/; max-age=${theme ? 31536000 : 0}; samesite=lax`;
+  document.dispatchEvent(new CustomEvent("signalbox:theme"));
+}
+
+function press(choices) {
+  for (const one of choices) one.setAttribute("aria-pressed", one.dataset.themeChoice === (root.dataset.theme ?? ""));
+}
+
 export function offerThemes() {
   for (const button of document.querySelectorAll("[data-theme-switch]")) {
+    button.addEventListener("click", () => choose(current() === "dark" ? "light" : "dark"));
+  }
+  const choices = document.querySelectorAll("[data-theme-choice]");
+  for (const button of choices) {
     button.addEventListener("click", () => {
-      root.dataset.theme = current() === "dark" ? "light" : "dark";
-      document.cookie = `theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=lax`;
-      document.dispatchEvent(new CustomEvent("signalbox:theme"));
+      choose(button.dataset.themeChoice);
+      press(choices);
     });
   }
+  press(choices);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     document.dispatchEvent(new CustomEvent("signalbox:theme"));
   });

@@ -46,8 +46,9 @@ class Asked:
         return answer.text
 
 
-def application_over(estate: Estate) -> Litestar:
-    security = secured(estate.database, estate.clock)
+def application_over(estate: Estate, settings: ServerSettings | None = None) -> Litestar:
+    held = settings or ServerSettings()
+    security = secured(estate.database, estate.clock, read_only=held.read_only)
     return create_app(
         Parts(
             monitor=estate.monitor,
@@ -60,7 +61,7 @@ def application_over(estate: Estate) -> Litestar:
             keys=Keys(bytes(32)),
             masking=security.masking,
             open_metrics=False,
-            settings=ServerSettings(),
+            settings=held,
             connections=[ConnectionSettings(name=site.name, kind=site.kind, exclude=("_*",)) for site in estate.sites],
             ready=ready,
             demo=False,

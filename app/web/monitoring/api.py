@@ -8,6 +8,7 @@ from litestar.params import FromPath, QueryParameter
 
 from app.monitoring.service import Monitor
 from app.web import urls
+from app.web.errors import problems
 from app.web.monitoring import answers, destination_list, group_list
 from app.web.monitoring import resources as r
 from app.web.monitoring.asked import WINDOWS, Asked
@@ -26,7 +27,11 @@ TAGS = ["monitoring"]
 
 
 @get(
-    f"{urls.API}/connections", tags=TAGS, sync_to_thread=False, summary="Connections, in the order of the configuration"
+    f"{urls.API}/connections",
+    tags=TAGS,
+    responses=problems(),
+    sync_to_thread=False,
+    summary="Connections, in the order of the configuration",
 )
 def connections(monitor: NamedDependency[Monitor]) -> list[r.ConnectionOut]:
     around = glance(monitor)
@@ -34,7 +39,11 @@ def connections(monitor: NamedDependency[Monitor]) -> list[r.ConnectionOut]:
 
 
 @get(
-    f"{urls.API}/connections/{{name:str}}", tags=TAGS, sync_to_thread=False, summary="One connection, with its cluster"
+    f"{urls.API}/connections/{{name:str}}",
+    tags=TAGS,
+    responses=problems(404),
+    sync_to_thread=False,
+    summary="One connection, with its cluster",
 )
 def one_connection(monitor: NamedDependency[Monitor], name: FromPath[str]) -> r.ConnectionDetail:
     around = glance(monitor)
@@ -47,6 +56,7 @@ def one_connection(monitor: NamedDependency[Monitor], name: FromPath[str]) -> r.
 @get(
     f"{urls.API}/groups",
     tags=TAGS,
+    responses=problems(),
     sync_to_thread=False,
     dependencies={"asked": Provide(group_parameters, sync_to_thread=False)},
     summary="Consumer groups of all connections: not ok first, then by the sorted column",
@@ -59,7 +69,11 @@ def groups(monitor: NamedDependency[Monitor], asked: NamedDependency[Asked]) -> 
 
 
 @get(
-    f"{urls.API}/groups/{{connection:str}}/{{name:str}}", tags=TAGS, sync_to_thread=False, summary="One consumer group"
+    f"{urls.API}/groups/{{connection:str}}/{{name:str}}",
+    tags=TAGS,
+    responses=problems(404),
+    sync_to_thread=False,
+    summary="One consumer group",
 )
 def one_group(monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]) -> r.GroupDetail:
     around = glance(monitor)
@@ -72,6 +86,7 @@ def one_group(monitor: NamedDependency[Monitor], connection: FromPath[str], name
 @get(
     f"{urls.API}/groups/{{connection:str}}/{{name:str}}/partitions",
     tags=TAGS,
+    responses=problems(404),
     sync_to_thread=False,
     dependencies={"rows": Provide(rows_parameters, sync_to_thread=False)},
     summary="Partitions of a consumer group, dearest first",
@@ -94,6 +109,7 @@ def group_partitions(
 @get(
     f"{urls.API}/groups/{{connection:str}}/{{name:str}}/history",
     tags=TAGS,
+    responses=problems(404),
     dependencies={"chosen": Provide(window_parameter, sync_to_thread=False)},
     summary="Lag and rates of a consumer group over time",
 )
@@ -108,6 +124,7 @@ async def group_history(
 @get(
     f"{urls.API}/destinations",
     tags=TAGS,
+    responses=problems(),
     sync_to_thread=False,
     dependencies={"asked": Provide(destination_parameters, sync_to_thread=False)},
     summary="Topics, queues and streams of all connections",
@@ -122,6 +139,7 @@ def destinations(monitor: NamedDependency[Monitor], asked: NamedDependency[Asked
 @get(
     f"{urls.API}/destinations/{{connection:str}}/{{name:str}}",
     tags=TAGS,
+    responses=problems(404),
     sync_to_thread=False,
     summary="One destination",
 )
@@ -138,6 +156,7 @@ def one_destination(
 @get(
     f"{urls.API}/destinations/{{connection:str}}/{{name:str}}/partitions",
     tags=TAGS,
+    responses=problems(404),
     sync_to_thread=False,
     dependencies={"rows": Provide(rows_parameters, sync_to_thread=False)},
     summary="Partitions of a destination, by number",
@@ -158,12 +177,24 @@ def destination_partitions(
     return r.Rows(items=items, total=len(held), first=rows[0])
 
 
-@get(f"{urls.API}/changes", tags=TAGS, sync_to_thread=False, summary="What changed, newest first, since the start")
+@get(
+    f"{urls.API}/changes",
+    tags=TAGS,
+    responses=problems(),
+    sync_to_thread=False,
+    summary="What changed, newest first, since the start",
+)
 def changes(monitor: NamedDependency[Monitor]) -> list[r.ChangeOut]:
     return [answers.change(one) for one in monitor.changes(CHANGES_MAX)]
 
 
-@get(f"{urls.API}/search", tags=TAGS, sync_to_thread=False, summary="Groups, destinations and connections by name")
+@get(
+    f"{urls.API}/search",
+    tags=TAGS,
+    responses=problems(),
+    sync_to_thread=False,
+    summary="Groups, destinations and connections by name",
+)
 def search(
     monitor: NamedDependency[Monitor],
     q: Annotated[str, QueryParameter(description="a part of the name, whatever its case", max_length=300)] = "",

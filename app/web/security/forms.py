@@ -1,10 +1,17 @@
 """What the forms of these pages send. Everything is text until it is checked."""
 
 import re
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
+from app.security.accounts.model import TOKEN_DAYS_MAX
+from app.security.model import REASON_LENGTH_MAX
 from app.web import urls
+
+Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=100)]
+RoleWord: TypeAlias = Literal["viewer", "operator", "admin"]
+Reason: TypeAlias = Annotated[str, msgspec.Meta(max_length=REASON_LENGTH_MAX)]
 
 _OWN = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,2000}")  # no second slash, no backslash, nothing invisible
 
@@ -19,6 +26,31 @@ class UseLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password: str
     again: str
     name: str = ""  # of the first admin; invitations have one
+
+
+class ChangePassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    old: str
+    new: str
+    again: str
+
+
+class NewToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: Name
+    days: Annotated[int, msgspec.Meta(ge=1, le=TOKEN_DAYS_MAX)]
+    role: RoleWord
+    on: Name = ""  # a connection; empty: everywhere
+    payloads: bool = False
+
+
+class Invite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: Name
+    role: RoleWord
+    on: Name = ""  # a connection; empty: everywhere
+    payloads: bool = False
+
+
+class Remove(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    reason: Reason = ""
 
 
 def own_address(text: str) -> str:
