@@ -19,6 +19,7 @@ from app.brokers.model import Fault, Kind, Node, Why
 from app.brokers.settings import ConnectionSettings
 from app.security.accounts.model import EVERYWHERE
 from app.security.accounts.worker import Watch
+from app.security.keys import Keys
 from app.security.model import (
     ADMIN_EVERYWHERE,
     OPERATOR_EVERYWHERE,
@@ -176,6 +177,9 @@ async def house(
         clock=estate.clock,
         accounts=security.accounts,
         door=security.door,
+        audit=security.log,
+        keys=Keys(bytes(32)),
+        masking=security.masking,
         settings=served,
         connections=[ConnectionSettings(name=site.name, kind=site.kind) for site in estate.sites],
         ready=ready,
