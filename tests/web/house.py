@@ -81,6 +81,7 @@ class House:
     app: Litestar
     security: Secured
     people: dict[str, Person] = field(default_factory=dict)
+    added: int = 0
 
     def client(
         self,
@@ -121,6 +122,17 @@ class House:
         )
         self.people[name] = Person(name, user.id, cookie, token)
         return self.people[name]
+
+    async def another(self, rights: Rights) -> str:
+        """Add somebody new; return the name."""
+        self.added += 1
+        return (await self.add(f"another-{self.added}", rights)).name
+
+    async def link(self, name: str) -> str:
+        """Return the secret of a one-time link of a user who is there."""
+        users = self.security.accounts.users
+        user = await users.named(name)
+        return await self.security.door.act(ROOT, MAKE, lambda permit: users.make_link(permit, user))
 
     async def join(self, link: str, name: str) -> str:
         """Use a one-time link; return the cookie."""

@@ -14,7 +14,7 @@ import pytest
 
 from app.web import urls
 from tests.support.estate import Estate
-from tests.web.house import CANARY, HIDDEN, ONE, OPEN, SHARED, House, house, two_connections
+from tests.web.house import CANARY, HIDDEN, OPEN, SHARED, House, house, two_connections
 from tests.web.walk import addresses, crawled
 
 PLACES = (OPEN, HIDDEN)
@@ -121,7 +121,3 @@ async def test_who_may_see_what_is_gone_sees_nothing(both: Both) -> None:
         for address in addresses(both.whole.app, PLACES, NAMES):
             answer = await client.get(address)
             assert not re.search(f"{CANARY}|plain-|{OPEN}", unasked(address, answer)), address
-
-
-def test_one_sees_one() -> None:
-    assert ONE.visible([OPEN, HIDDEN]) == {OPEN}
