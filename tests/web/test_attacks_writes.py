@@ -1,7 +1,6 @@
 """Every route that may change something goes by the door, is for whom it says, and cannot be used from another site."""
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
 
 import httpx
 import pytest
@@ -48,7 +47,7 @@ async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]
         yield found
 
 
-def each(*of: Who) -> Any:  # noqa: ANN401 - a mark of pytest
+def each(*of: Who) -> pytest.MarkDecorator:
     chosen = [(route, sample) for route, sample in SAMPLES.items() if not of or sample.who in of]
     return pytest.mark.parametrize(("route", "sample"), chosen, ids=[f"{r.method} {r.path}" for r, _ in chosen])
 
