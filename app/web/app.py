@@ -31,7 +31,7 @@ from app.security.model import VIEWER_EVERYWHERE, Actor, Role
 from app.web import incoming, urls
 from app.web.access import Access, actor_at, actor_of, may_enter
 from app.web.assets import Assets, load
-from app.web.errors import handle
+from app.web.errors import NotUnderstood, handle
 from app.web.feature import Feature
 from app.web.guards import HARMLESS, Guard
 from app.web.live.registry import Registry, sight_of
@@ -114,6 +114,17 @@ class NamesDecoded(ASGIMiddleware):
         await next_app(scope, receive, send)
 
 
+class Incoming(Request[Any, Any, Any]):
+    """A request whose body nobody has looked at yet."""
+
+    @override
+    async def json(self) -> Any:
+        try:
+            return await super().json()
+        except RecursionError:
+            raise NotUnderstood("The body is nested too deep.") from None
+
+
 def create_app(parts: Parts) -> Litestar:
     """Wire the web application; nothing runs before its lifespan begins."""
     assets = parts.assets or load()
@@ -185,6 +196,7 @@ def create_app(parts: Parts) -> Litestar:
         openapi_config=OpenAPIConfig(
             title="Signalbox", version=VERSION, path=urls.API, render_plugins=[JsonRenderPlugin(path="/openapi.json")]
         ),
+        request_class=Incoming,
         request_max_body_size=REQUEST_BYTES_MAX,
         state=State({"renderer": renderer, "accounts": parts.accounts}),
         logging_config=None,

@@ -67,8 +67,7 @@ async def test_a_session_that_an_attacker_chose_is_not_taken(made: House) -> Non
     for fixed in ("signalbox=chosen", theirs):
         cookie = await made.sign_in("admin", Cookie=fixed)
         assert cookie != fixed
-    assert not await is_in(made, "signalbox=chosen")
-    assert await is_in(made, cookie)
+        assert (await is_in(made, cookie), await is_in(made, fixed)) == (True, False)
     for _ in range(2):
         async with made.client() as client:  # nobody gets a session by looking
             assert "set-cookie" not in (await client.get(urls.sign_in())).headers
@@ -93,7 +92,7 @@ async def test_a_cookie_is_worth_nothing_after_signing_out(made: House) -> None:
 )
 async def test_what_is_no_session_is_nobody(made: House, cookie: str) -> None:
     async with made.client() as client:
-        answer = await client.get(urls.overview(), headers={"Cookie": cookie.encode("latin-1")})
+        answer = await client.get(urls.overview(), headers=[(b"Cookie", cookie.encode("latin-1"))])
     assert answer.headers["location"].startswith(urls.sign_in())
 
 
