@@ -9,6 +9,7 @@ import click
 from typing_extensions import override
 
 from app import __version__
+from app.cli.logs import log_to_stderr
 from app.kernel.errors import SignalboxError
 
 VERBS = {
@@ -58,12 +59,7 @@ def main(*, verbose: bool) -> None:
 
     The configuration is read from $SIGNALBOX_CONFIG, else ./signalbox.toml, unless --config names a file.
     """
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of itself at each look at the schema
+    log_to_stderr(logging.INFO if verbose else logging.WARNING)
 
 
 config_option = click.option(

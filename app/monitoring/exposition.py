@@ -53,8 +53,11 @@ GROUP_METRICS: Mapping[str, tuple[str, Callable[[GroupView, float], float | None
 }
 
 
-async def exposition(monitor: Monitor, usage: Usage) -> AsyncIterator[bytes]:
-    """Give the answer to a scrape, in pieces of about a millisecond. Waits for no broker and no database."""
+async def exposition(monitor: Monitor, usage: Usage | None) -> AsyncIterator[bytes]:
+    """Give the answer to a scrape, in pieces of about a millisecond. Waits for no broker and no database.
+
+    `usage` is of the history of all connections together: None for who may not see them all.
+    """
     now, connections, groups = monitor.now(), monitor.connections(), monitor.groups()
     fitting = [group for group in groups if max(len(group.connection), len(group.name)) <= LABEL_CHARACTERS_MAX]
     fitting = fitting[:GROUPS_MAX]
@@ -64,7 +67,8 @@ async def exposition(monitor: Monitor, usage: Usage) -> AsyncIterator[bytes]:
         yield _encoded(lines)
     left_out: list[Sample] = [({}, len(groups) - len(fitting))]
     yield _encoded(_metric("signalbox_groups_left_out", "gauge", "Groups without lines", left_out))
-    for name, (kind, about, value) in _of_history(usage, now).items():
+    of_history = {} if usage is None else _of_history(usage, now)
+    for name, (kind, about, value) in of_history.items():
         yield _encoded(_metric(name, kind, about, [({}, value)]))
 
 

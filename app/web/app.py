@@ -27,12 +27,12 @@ from app.security.audit.service import AuditLog
 from app.security.door import Door
 from app.security.keys import Keys
 from app.security.masking.service import Masking
-from app.security.model import Actor
+from app.security.model import VIEWER_EVERYWHERE, Actor, Role
 from app.security.oidc.service import CompanyAccounts
 from app.web import incoming, urls
 from app.web.access import Access, actor_at, actor_of, may_enter
 from app.web.assets import Assets, load
-from app.web.errors import handle
+from app.web.errors import NotUnderstood, handle
 from app.web.feature import Feature
 from app.web.guards import HARMLESS, Guard
 from app.web.live.registry import Registry, sight_of
@@ -116,6 +116,17 @@ class NamesDecoded(ASGIMiddleware):
         await next_app(scope, receive, send)
 
 
+class Incoming(Request[Any, Any, Any]):
+    """A request whose body nobody has looked at yet."""
+
+    @override
+    async def json(self) -> Any:
+        try:
+            return await super().json()
+        except RecursionError:
+            raise NotUnderstood("The body is nested too deep.") from None
+
+
 def create_app(parts: Parts) -> Litestar:
     """Wire the web application; nothing runs before its lifespan begins."""
     assets = parts.assets or load()
@@ -137,8 +148,10 @@ def create_app(parts: Parts) -> Litestar:
         return sight_of(actor_of(request).rights, parts.monitor).monitor
 
     def metrics(actor: Actor) -> AsyncIterator[bytes]:
-        monitor = parts.monitor if parts.open_metrics else sight_of(actor.rights, parts.monitor).monitor
-        return exposition(monitor, parts.series.usage())
+        rights = VIEWER_EVERYWHERE if parts.open_metrics else actor.rights
+        sight = sight_of(rights, parts.monitor)
+        sees_all = sight.connections is None and rights.role() >= Role.VIEWER
+        return exposition(sight.monitor, parts.series.usage() if sees_all else None)
 
     def place(request: Request[Any, Any, Any]) -> str:
         return incoming.place(request.scope, parts.settings.base_url)
@@ -186,6 +199,7 @@ def create_app(parts: Parts) -> Litestar:
         openapi_config=OpenAPIConfig(
             title="Signalbox", version=VERSION, path=urls.API, render_plugins=[JsonRenderPlugin(path="/openapi.json")]
         ),
+        request_class=Incoming,
         request_max_body_size=REQUEST_BYTES_MAX,
         state=State({"renderer": renderer, "accounts": parts.accounts}),
         logging_config=None,

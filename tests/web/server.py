@@ -9,10 +9,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
+import pytest
 import uvicorn
 from litestar import Litestar
 from typing_extensions import override
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
 from app.web.live.socket import end_stalled_connections
@@ -93,3 +95,16 @@ async def drawn(client: ClientConnection, within_s: float = 5.0) -> list[list[An
             message = json.loads(await client.recv())
             if message["drawn"]:
                 return list(message["drawn"])
+
+
+async def closed(client: ClientConnection) -> tuple[int, str]:
+    """Return the code and reason with which the server ends a socket."""
+
+    async def to_the_end() -> None:
+        while True:
+            await client.recv()
+
+    with pytest.raises(ConnectionClosed) as ended:
+        await asyncio.wait_for(to_the_end(), 5)
+    assert ended.value.rcvd is not None
+    return ended.value.rcvd.code, ended.value.rcvd.reason

@@ -12,8 +12,8 @@ import pytest
 from litestar import Litestar
 from litestar.routes import WebSocketRoute
 from typing_extensions import override
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from app.kernel.feed import Feed
 from app.monitoring.model import Points
@@ -24,7 +24,7 @@ from app.web.live.viewer import FRAME_BYTES_MAX
 from tests.support.waiting import eventually
 from tests.web.application import AT, Things, application
 from tests.web.names import HOSTILE
-from tests.web.server import Running, drawn, running, watch
+from tests.web.server import Running, closed, drawn, running, watch
 
 
 @pytest.fixture(autouse=True)
@@ -39,17 +39,6 @@ def parts_of(app: Litestar) -> tuple[Sockets, drawings.Drawings]:
     route = next(route for route in app.routes if route.path == "/live")
     assert isinstance(route, WebSocketRoute)
     return route.route_handler.opt["sockets"], route.route_handler.opt["drawings"]
-
-
-async def closed(client: ClientConnection) -> tuple[int, str]:
-    async def to_the_end() -> None:
-        while True:
-            await client.recv()
-
-    with pytest.raises(ConnectionClosed) as ended:
-        await asyncio.wait_for(to_the_end(), 5)
-    assert ended.value.rcvd is not None
-    return ended.value.rcvd.code, ended.value.rcvd.reason
 
 
 async def test_what_changed_since_the_page_is_sent_at_once_and_then_each_change() -> None:

@@ -73,8 +73,9 @@ def register(registry: Registry) -> None:
     registry.add_points(key_prefix="group", points=points)
 
 
-def _everything(draw: Callable[[Glance], object]) -> Callable[[Monitor, Parts], object]:
-    return lambda monitor, _: draw(glance(monitor))
+def _everything(draw: Callable[[Glance], object]) -> Callable[[Monitor, Parts], object | None]:
+    """Draw what is of all connections. A key with a connection in it names nothing: its drawing would be kept for everybody."""
+    return lambda monitor, parts: None if parts else draw(glance(monitor))
 
 
 def _add(

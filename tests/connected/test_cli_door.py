@@ -1,0 +1,94 @@
+"""Every verb of the command: what changes something goes by the door and is in the audit log, what reads changes nothing."""
+
+import os
+import pwd
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from sqlalchemy import text
+
+from app.cli import VERBS
+from app.storage.engine import Database
+from app.storage.schema import Table
+from tests.support.commands import configured, signalbox
+from tests.support.database import settings
+from tests.support.serving import serving
+
+OUTSIDE = {"migrate"}  # makes the tables that the door writes to
+SERVING = {"serve", "demo"}  # their routes are walked in tests/web
+READING: Mapping[str, Sequence[str]] = {
+    "check": (),
+    "lag": (),
+    "audit verify": (),
+    "audit head": (),
+    "audit export": (),
+}
+WRITING: Mapping[str, tuple[Sequence[str], str]] = {  # with its action, as the audit log names it
+    "audit seal": (("--older-than", "0", "--to", "."), "seal audit log"),
+}
+
+
+def verbs(command: click.Command, words: str) -> Iterator[str]:
+    """Yield each verb: "lag", "audit seal"."""
+    if isinstance(command, click.Group):
+        for name, part in command.commands.items():
+            yield from verbs(part, f"{words} {name}")
+    else:
+        yield words
+
+
+async def rows(folder: Path) -> Mapping[str, Sequence[tuple[Any, ...]]]:
+    database = Database(settings(f"sqlite+aiosqlite:///{folder}/signalbox.db"))
+    try:
+        async with database.read() as connection:
+            return {
+                table.name: [tuple(row) for row in await connection.execute(text(f'SELECT * FROM "{table.name}"'))]  # noqa: S608
+                for table in Table.metadata.sorted_tables
+            }
+    finally:
+        await database.close()
+
+
+async def intents(folder: Path) -> list[tuple[str, str, str]]:
+    """Return (actor, via, action) of each intent in the audit log."""
+    names = [column.name for column in Table.metadata.tables["audit"].columns]
+    found = [dict(zip(names, row, strict=True)) for row in (await rows(folder))["audit"]]
+    return [(row["actor"], row["via"], row["action"]) for row in found if row["kind"] == "intent"]
+
+
+@pytest.fixture
+async def folder(tmp_path: Path) -> Path:
+    configured(tmp_path, f'[database]\nurl = "sqlite+aiosqlite:///{tmp_path}/signalbox.db"\n')
+    assert (await signalbox("migrate", folder=tmp_path)).code == 0
+    return tmp_path
+
+
+def test_every_verb_stands_in_one_of_the_tables() -> None:
+    found = {words for name in VERBS for words in verbs(import_module(f"app.cli.{name}").command, name)}
+    assert found == OUTSIDE | SERVING | set(READING) | set(WRITING)
+
+
+@pytest.mark.parametrize("verb", READING)
+async def test_a_verb_that_reads_changes_nothing(folder: Path, verb: str) -> None:
+    before = await rows(folder)
+    ran = await signalbox(*verb.split(), *READING[verb], folder=folder)
+    assert "Traceback" not in ran.all
+    assert await rows(folder) == before
+
+
+@pytest.mark.parametrize("verb", WRITING)
+async def test_a_verb_that_writes_is_in_the_audit_log(folder: Path, verb: str) -> None:
+    words, action = WRITING[verb]
+    ran = await signalbox(*verb.split(), *words, folder=folder)
+    assert ran.code == 0, ran.all
+    assert (f"cli:{pwd.getpwuid(os.getuid()).pw_name}", "cli", action) in await intents(folder)
+
+
+async def test_the_link_of_the_first_admin_is_in_the_audit_log(tmp_path: Path) -> None:
+    async with serving(tmp_path, ""):
+        pass
+    assert ("signalbox", "cli", "make set-up link") in await intents(tmp_path)

@@ -1,0 +1,264 @@
+"""The application over a real database with people of every kind in it, signed in by the real routes.
+
+The estate has two connections with groups of the same names. Everything that only the second one has bears CANARY.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import httpx
+import pytest
+from argon2 import PasswordHasher
+from litestar import Litestar
+from sqlalchemy import text
+
+from app.brokers.model import Fault, Kind, Node, Why
+from app.brokers.settings import ConnectionSettings
+from app.security.accounts.model import EVERYWHERE
+from app.security.accounts.worker import Watch
+from app.security.keys import Keys
+from app.security.model import (
+    ADMIN_EVERYWHERE,
+    OPERATOR_EVERYWHERE,
+    VIEWER_EVERYWHERE,
+    Action,
+    Actor,
+    Grant,
+    Rights,
+    Role,
+    Via,
+)
+from app.storage.schema import Table
+from app.web import urls
+from app.web.app import Parts, create_app
+from app.web.feature import Feature
+from app.web.monitoring.feature import MONITORING
+from app.web.security.feature import SECURITY
+from app.web.settings import ServerSettings
+from tests.support.estate import Estate, Reader, Site
+from tests.support.security import Secured, secured
+from tests.support.snapshots import cluster
+from tests.web.application import no_lifespan, ready, whole_assets
+
+OPEN, HIDDEN = "kafka-open", "kafka-canary"
+CANARY = "canary"
+SHARED = ("orders", "payments")  # groups of these names are on both connections
+HERE = "http://localhost"
+PASSWORD = "correct horse battery staple"
+ROOT = Actor(name="cli:root", rights=ADMIN_EVERYWHERE, via=Via.CLI)
+MAKE = Action(name="make it for a test", needs=Role.NONE, own=True)
+NOBODY = None
+ONE = Rights(on={OPEN: Grant(Role.VIEWER)})
+RIGHTS: Mapping[str, Rights] = {
+    "admin": ADMIN_EVERYWHERE,
+    "operator": OPERATOR_EVERYWHERE,
+    "viewer": VIEWER_EVERYWHERE,
+    "one": ONE,  # sees one connection
+    "gone": Rights(on={"kafka-removed": Grant(Role.VIEWER)}),  # sees what is not there any more
+}
+WRITTEN_ASIDE = {"used_at", "seen_at"}  # tells that somebody was there; no change
+NOT_COMPARED = {"audit", "audit_head", "attempt"}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user, and the secrets by which they come in."""
+
+    name: str
+    id: int
+    cookie: str  # as the header has it: "signalbox=..."
+    token: str
+
+
+@dataclass
+class House:
+    """One application and everybody in it."""
+
+    estate: Estate
+    app: Litestar
+    security: Secured
+    people: dict[str, Person] = field(default_factory=dict)
+    added: int = 0
+
+    def client(
+        self,
+        who: str | None = NOBODY,
+        *,
+        by: str = "cookie",
+        address: str = "127.0.0.1",
+        base: str = HERE,
+        **headers: str,
+    ) -> httpx.AsyncClient:
+        """Return a browser (or, by "token", a program) of this person; what it sends comes from a page of ours."""
+        transport = httpx.ASGITransport(cast("Any", self.app), client=(address, 4711), raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url=base, headers=self.headers(who, by=by) | headers)
+
+    def headers(self, who: str | None, *, by: str = "cookie") -> dict[str, str]:
+        if who is NOBODY:
+            return {"Origin": HERE}
+        person = self.people[who]
+        if by == "token":
+            return {"Authorization": f"Bearer {person.token}"}
+        return {"Cookie": person.cookie, "Origin": HERE}
+
+    async def add(self, name: str, rights: Rights) -> Person:
+        """Invite somebody, who follows the link and chooses a password; and give them a token for all that they may."""
+        users = self.security.accounts.users
+        if self.security.accounts.identities.has_users:
+            link = await self.security.door.act(ROOT, MAKE, lambda permit: users.invite(permit, name, rights))
+        else:
+            link = await self.security.door.act(ROOT, MAKE, users.make_first_link)
+        cookie = await self.join(link, name)
+        user = await users.named(name)
+        token = await self.security.door.act(
+            ROOT,
+            MAKE,
+            lambda permit: self.security.accounts.tokens.make(
+                permit, user.id, name="all", grant=Grant(Role.ADMIN, payloads=True), resource=EVERYWHERE, days=30
+            ),
+        )
+        self.people[name] = Person(name, user.id, cookie, token)
+        return self.people[name]
+
+    async def another(self, rights: Rights) -> str:
+        """Add somebody new; return the name."""
+        self.added += 1
+        return (await self.add(f"another-{self.added}", rights)).name
+
+    async def link(self, name: str) -> str:
+        """Return the secret of a one-time link of a user who is there."""
+        users = self.security.accounts.users
+        user = await users.named(name)
+        return await self.security.door.act(ROOT, MAKE, lambda permit: users.make_link(permit, user))
+
+    async def join(self, link: str, name: str) -> str:
+        """Use a one-time link; return the cookie."""
+        first = not self.security.accounts.identities.has_users
+        form = {"password": PASSWORD, "again": PASSWORD} | ({"name": name} if first else {})
+        async with self.client() as client:
+            answer = await client.post(urls.join(link), data=form)
+        assert answer.status_code == 303, answer.text
+        return cookie_of(answer)
+
+    async def sign_in(self, name: str, password: str = PASSWORD, **headers: str) -> str:
+        """Sign in by the page; return the cookie."""
+        async with self.client(**cast("Any", headers)) as client:
+            answer = await client.post(urls.sign_in(), data={"name": name, "password": password})
+        assert answer.status_code == 303, answer.text
+        return cookie_of(answer)
+
+    async def rows(self, query: str) -> list[tuple[Any, ...]]:
+        async with self.estate.database.read() as connection:
+            return [tuple(row) for row in await connection.execute(text(query))]
+
+    async def held(self) -> Mapping[str, Sequence[tuple[Any, ...]]]:
+        """Return all rows of all tables but those that note what was asked and tried."""
+        kept = {}
+        for table in Table.metadata.sorted_tables:
+            if table.name not in NOT_COMPARED:
+                names = ", ".join(f'"{column.name}"' for column in table.columns if column.name not in WRITTEN_ASIDE)
+                kept[table.name] = sorted(await self.rows(f'SELECT {names} FROM "{table.name}"'), key=repr)  # noqa: S608
+        return kept
+
+    async def intents(self) -> list[tuple[str, str]]:
+        """Return (action, actor) of each intent in the audit log."""
+        return [
+            (action, actor) for action, actor in await self.rows("SELECT action, actor FROM audit WHERE kind='intent'")
+        ]
+
+
+@asynccontextmanager
+async def house(
+    estate: Estate,
+    *,
+    settings: ServerSettings | None = None,
+    people: Mapping[str, Rights] = RIGHTS,
+    features: Sequence[Feature] = (),
+    **varied: Any,  # noqa: ANN401 - fields of Parts, each checked there
+) -> AsyncIterator[House]:
+    """The application over an estate. Everybody is in it when the block begins."""
+    served = settings or ServerSettings()
+    security = secured(estate.database, estate.clock, read_only=served.read_only)
+    parts = Parts(
+        monitor=estate.monitor,
+        feed=estate.feed,
+        series=estate.series,
+        clock=estate.clock,
+        accounts=security.accounts,
+        door=security.door,
+        audit=security.log,
+        keys=Keys(bytes(32)),
+        masking=security.masking,
+        company=None,
+        settings=served,
+        connections=[ConnectionSettings(name=site.name, kind=site.kind) for site in estate.sites],
+        ready=ready,
+        demo=False,
+        lifespan=no_lifespan,
+        assets=whole_assets(),
+        features=(MONITORING, SECURITY, *features),
+        requests_per_s=1e9,
+        **{"open_metrics": False, **varied},
+    )
+    Watch(security.accounts.changes, estate.feed, estate.clock, idle_s=security.accounts.sessions.idle_s)
+    with cheap_passwords():
+        await security.accounts.changes.refresh()
+        made = House(estate, create_app(parts), security)
+        for name, rights in people.items():
+            await made.add(name, rights)
+        yield made
+
+
+@asynccontextmanager
+async def two_connections(estate: Estate, *, hidden: bool = True) -> AsyncIterator[Estate]:
+    """Let five minutes pass on two connections, or on the open one alone; history is saved then, and nothing runs."""
+    await estate.database.upgrade()
+    await estate.series.start()
+    try:
+        _connect(estate, OPEN, mark="plain")
+        if hidden:
+            _connect(estate, HIDDEN, mark=CANARY)
+        await estate.run(300)
+        if hidden:
+            estate.fail(estate.sites[1], f"{CANARY} refused the connection.")
+    finally:
+        await estate.series.stop()
+    try:
+        yield estate
+    finally:
+        await estate.database.close()
+
+
+def _connect(estate: Estate, name: str, *, mark: str) -> None:
+    more = 1.0 if mark == CANARY else 0.0
+    readers = [
+        Reader(SHARED[0], "orders.placed", [20.0, 20.0], [20.0, 5.0 + more], [30, 700], (f"{mark}-member",)),
+        Reader(SHARED[1], f"{mark}-topic", members=(f"{mark}-reader",)),
+        Reader(f"{mark}-group", "orders.placed", [50.0, 50.0], [10.0 + more, 50.0], [9000, 3]),
+    ]
+    site = estate.connect(Site(name, Kind.KAFKA, readers))
+    site.hidden = 3 if mark == CANARY else 1
+    site.health = cluster(
+        estate.now,
+        nodes=(Node(id="1", address=f"{mark}-node:9092", running=True, controller=True),),
+        alarms=(f"{mark} alarm",),
+        missing_rights=(f"DESCRIBE on {mark}",),
+    )
+    site.faults = (Fault(resource=f"group {mark}-secret", why=Why.NOT_PERMITTED, detail=f"{mark} is not permitted"),)
+
+
+@contextlib.contextmanager
+def cheap_passwords(*, time_cost: int = 1, memory_cost: int = 8) -> Iterator[None]:
+    """Passwords that cost next to nothing, or as much as is said."""
+    hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_cost, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.security.accounts.passwords._hasher", hasher)
+        yield
+
+
+def cookie_of(answer: httpx.Response) -> str:
+    """Return the cookie that an answer sets, as a browser sends it back."""
+    return answer.headers["set-cookie"].partition(";")[0]

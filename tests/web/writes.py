@@ -1,0 +1,144 @@
+"""Every route that may change something, with a call that is good, written by hand: the walk fails on a route that is not here.
+
+Whoever adds such a route adds its sample, and with it says under which action the audit log has it, and who may.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+import httpx
+
+from app.security.model import ADMIN_EVERYWHERE, VIEWER_EVERYWHERE
+from app.web import urls
+from tests.web.house import HIDDEN, OPEN, PASSWORD, House
+from tests.web.walk import PARAMETER, Route
+
+OTHER_PASSWORD = "another horse, another battery"
+ROLES = {f"role/{place}": "viewer" for place in (OPEN, HIDDEN, "*")}
+TOKEN = {"name": "deploy", "days": 7, "role": "viewer"}
+
+
+class Who(Enum):
+    """Who may use a route."""
+
+    ADMINS = "admins everywhere"
+    SELF = "whoever is signed in, for what is their own"
+    ANYBODY = "anybody"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is put into a route's path, and what is sent."""
+
+    path: Mapping[str, object] = field(default_factory=dict)
+    body: Mapping[str, object] = field(default_factory=dict)
+
+
+Make = Callable[[House, str], Awaitable[Call]]
+"""Makes what the call is about: something of this person's own, or another user. Changes nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A good call of one route."""
+
+    action: str  # as the audit log names it
+    make: Make
+    who: Who = Who.ADMINS
+
+
+async def send(client: httpx.AsyncClient, route: Route, call: Call) -> httpx.Response:
+    """Call a route: the API in JSON, pages with forms."""
+    path = PARAMETER.sub(lambda found: urls.segment(str(call.path[found[1]])), route.path)
+    if not call.body:
+        return await client.request(route.method, path)
+    if path.startswith(urls.API):
+        return await client.request(route.method, path, json=call.body)
+    return await client.request(route.method, path, data=call.body)
+
+
+def on_user(**body: object) -> Make:
+    """About another user, who is there and has signed in."""
+
+    async def make(house: House, _: str) -> Call:
+        return Call({"name": await house.another(VIEWER_EVERYWHERE)}, body)
+
+    return make
+
+
+def only(**body: object) -> Make:
+    async def make(_house: House, _: str) -> Call:
+        return Call({}, body)
+
+    return make
+
+
+def invited(**body: object) -> Make:
+    async def make(house: House, _: str) -> Call:
+        house.added += 1
+        return Call({}, {"name": f"invited-{house.added}", "role": "viewer", **body})
+
+    return make
+
+
+async def linked_user(house: House, _: str) -> Call:
+    name = await house.another(VIEWER_EVERYWHERE)
+    await house.link(name)
+    return Call({"name": name})
+
+
+async def by_link(house: House, _: str) -> Call:
+    link = await house.link(await house.another(VIEWER_EVERYWHERE))
+    return Call({"secret": link}, {"password": OTHER_PASSWORD, "again": OTHER_PASSWORD})
+
+
+async def by_password(house: House, _: str) -> Call:
+    return Call({}, {"name": await house.another(ADMIN_EVERYWHERE), "password": PASSWORD})
+
+
+async def own_session(house: House, who: str) -> Call:
+    await house.sign_in(who)
+    [session, *_] = await house.security.accounts.sessions.of(house.people[who].id)
+    return Call({"session": session.id})
+
+
+async def own_token(house: House, who: str) -> Call:
+    [token] = await house.security.accounts.tokens.every(house.people[who].id)
+    return Call({"token": token.id})
+
+
+async def token_of_another(house: House, who: str) -> Call:
+    name = await house.another(VIEWER_EVERYWHERE)
+    found = await own_token(house, name)
+    return Call({"name": name, **found.path})
+
+
+async def new_password(_: House, __: str) -> Call:
+    return Call({}, {"old": PASSWORD, "new": OTHER_PASSWORD, "again": OTHER_PASSWORD})
+
+
+SAMPLES: Mapping[Route, Sample] = {
+    Route("POST", "/sign-in"): Sample("sign in", by_password, Who.ANYBODY),
+    Route("POST", "/join/{secret:str}"): Sample("use one-time link", by_link, Who.ANYBODY),
+    Route("POST", "/sign-out"): Sample("sign out", only(), Who.SELF),
+    Route("POST", "/profile/sessions"): Sample("revoke session", only(), Who.SELF),
+    Route("POST", "/profile/sessions/{session:int}/end"): Sample("revoke session", own_session, Who.SELF),
+    Route("POST", "/profile/password"): Sample("change password", new_password, Who.SELF),
+    Route("POST", "/profile/tokens"): Sample("make token", only(**TOKEN), Who.SELF),
+    Route("POST", "/profile/tokens/{token:int}/revoke"): Sample("revoke token", own_token, Who.SELF),
+    Route("DELETE", "/api/v1/sessions/{session:int}"): Sample("revoke session", own_session, Who.SELF),
+    Route("POST", "/api/v1/tokens"): Sample("make token", only(**TOKEN), Who.SELF),
+    Route("DELETE", "/api/v1/tokens/{token:int}"): Sample("revoke token", own_token, Who.SELF),
+    Route("POST", "/users"): Sample("invite user", invited()),
+    Route("POST", "/users/{name:str}/link"): Sample("make one-time link", on_user()),
+    Route("POST", "/users/{name:str}/remove"): Sample("remove user", on_user(reason="left")),
+    Route("POST", "/users/{name:str}/roles"): Sample("change role", on_user(**ROLES)),
+    Route("POST", "/users/{name:str}/sessions"): Sample("end sessions", on_user()),
+    Route("POST", "/users/{name:str}/unlock"): Sample("unlock user", on_user()),
+    Route("POST", "/users/{name:str}/withdraw"): Sample("withdraw one-time link", linked_user),
+    Route("POST", "/users/{name:str}/tokens/{token:int}/revoke"): Sample("revoke token", token_of_another),
+    Route("POST", "/api/v1/users"): Sample("invite user", invited()),
+    Route("PATCH", "/api/v1/users/{name:str}"): Sample("change role", on_user(everywhere={"role": "operator"})),
+    Route("DELETE", "/api/v1/users/{name:str}"): Sample("remove user", on_user()),
+}
