@@ -9,6 +9,7 @@ import click
 from typing_extensions import override
 
 from app import __version__
+from app.cli.printing import safe
 from app.kernel.errors import SignalboxError
 
 VERBS = {
@@ -18,6 +19,8 @@ VERBS = {
     "check": "Check the configuration and every connection",
     "lag": "Read every group's lag once, without a server",
     "audit": "Verify, sign, export and seal the audit log",
+    "user": "List, invite, change and remove users, and let an admin in again",
+    "token": "List, create and revoke tokens for programs",
 }
 
 
@@ -46,7 +49,7 @@ class Verbs(click.Group):
         try:
             return super().invoke(ctx)
         except SignalboxError as error:
-            click.echo(str(error), err=True)
+            click.echo("\n".join(map(safe, str(error).split("\n"))), err=True)
             sys.exit(2)
 
 
