@@ -42,16 +42,21 @@ def one_of(parameters: Mapping[str, str], key: str, known: Sequence[str] | Mappi
     return text
 
 
-def text_of(parameters: Mapping[str, str], key: str) -> str:
-    """Read a text, without the spaces around it.
+def exact(parameters: Mapping[str, str], key: str) -> str:
+    """Read a text as it is: a name may end in a space.
 
     Raises:
         AddressFault: it is too long.
     """
-    text = parameters.get(key, "").strip()
+    text = parameters.get(key, "")
     if len(text) > TEXT_LENGTH_MAX:
         raise AddressFault(key, f"at most {TEXT_LENGTH_MAX} characters", text)
     return text
+
+
+def text_of(parameters: Mapping[str, str], key: str) -> str:
+    """Read a text without the spaces around it. Raises AddressFault as `exact` does."""
+    return exact(parameters, key).strip()
 
 
 @dataclass(frozen=True, slots=True)
