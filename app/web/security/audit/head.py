@@ -15,7 +15,7 @@ ROWS_MAX: Final = 200_000  # that a page checks while somebody waits
 RULE: Final = (
     "Every action is written before it is done and again when it has ended; rows cannot be changed or deleted."
 )
-TAIL: Final = "That nothing was cut off at the end only a signed head shows that is kept elsewhere."
+TAIL: Final = "Only a signed head that is kept elsewhere shows that nothing was cut off at the end."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

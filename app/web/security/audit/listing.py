@@ -140,7 +140,7 @@ def _times(asked: Asked) -> Choice:
 
 
 def _choice(name: str, label: str, any_: str, known: Sequence[str], chosen: str) -> Choice:
-    names = sorted({*map(str, known), *((chosen,) if chosen else ())})
+    names = sorted({*map(str, known), chosen} - {""})
     return Choice(name, label, any_, tuple(Option(one, one, one == chosen) for one in names))
 
 
