@@ -27,9 +27,11 @@ from app.security.accounts.service import Accounts, accounts
 from app.security.accounts.worker import Watch
 from app.security.audit.service import AuditLog
 from app.security.door import Door
+from app.security.keys import Keys
 from app.security.keys import load as load_keys
 from app.security.masking.service import Masking
 from app.security.model import ADMIN_EVERYWHERE, Actor, Via
+from app.security.oidc.service import CompanyAccounts
 from app.storage.engine import Database
 from app.storage.errors import StorageError
 from app.web import urls
@@ -42,6 +44,9 @@ log = logging.getLogger(__name__)
 
 OURSELVES = Actor(name="signalbox", rights=ADMIN_EVERYWHERE, via=Via.CLI)
 STOP_WAIT_S = 5  # open sockets are closed after this long
+YOUNG = 700  # Python's own: so many new objects are looked through at once
+MIDDLE = 10
+OLD = 100  # not 10: see _spare_the_collector
 
 
 class AddressTaken(SignalboxError):
@@ -97,6 +102,7 @@ def build(
         audit=audit,
         keys=keys,
         masking=masking,
+        company=_company(configuration, keys, held, door, clock),
         open_metrics=configuration.security.open_metrics,
         settings=configuration.server,
         connections=configuration.connections,
@@ -105,6 +111,16 @@ def build(
         lifespan=_lifespan(configuration, database, held, services),
     )
     return Built(app=create_app(parts), accounts=held, door=door, services=services, monitor=monitor)
+
+
+def _company(
+    configuration: Configuration, keys: Keys, held: Accounts, door: Door, clock: Clock
+) -> CompanyAccounts | None:
+    if configuration.oidc is None:
+        return None
+    return CompanyAccounts(
+        configuration.oidc, configuration.address, keys.sign_in(), accounts=held, door=door, clock=clock
+    )
 
 
 def _ready(database: Database, services: Sequence[Service]) -> Callable[[], Awaitable[bool]]:
@@ -195,9 +211,15 @@ async def _offer_first_admin(built: Built, place: str) -> None:
 
 
 def _spare_the_collector() -> None:
-    """Take what was loaded at the start out of garbage collection: going through it again would stall the loop for 50 ms."""
+    """Keep garbage collection from stalling the loop.
+
+    What was loaded at the start is taken out of it. A full one goes through all that is known of 2,000 groups, 200,000
+    objects in 50 to 90 ms, and finds next to nothing, since views and history hold no cycles: it comes every half a minute
+    instead of every 3 s. What cycles keep until then is at most YOUNG * MIDDLE * OLD objects, some 70 MB.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(YOUNG, MIDDLE, OLD)
 
 
 async def _prepare(configuration: Configuration, database: Database) -> None:

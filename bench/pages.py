@@ -1,12 +1,19 @@
 """How long pages take with 2,000 groups, while the collector reads them and 500 live pages watch. `python -m bench.pages`
 
-One request at a time, as one more person would, measured from outside: from the request to the last byte. About two minutes.
+One request at a time, as one more person would. The broker, Signalbox, the 500 pages and whoever asks here are processes of
+their own. Each request is measured three ways: from outside, to the last byte; inside of the application; and as what
+Signalbox itself computed meanwhile (`bench.serving`). About five minutes; longer where others use the cores.
 """
 
 import asyncio
 import time
-from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
+import msgspec
+import psutil
+
+from app.servers.process import ServerProcess
 from app.web import urls
 from bench.measuring import machine, memory_mib, percentile, table
 from bench.scene import (
@@ -19,70 +26,138 @@ from bench.scene import (
     scene,
     streams_but_the_watched,
 )
+from bench.serving import SENT_AT, Served
 from bench.viewers import BACKGROUND_EVERY_S, ROWS, SETTLE_S, VIEWERS, watchers
 
-ROUNDS = 60
+ROUNDS = 100
 PAUSE_S = 0.02
+PART = {"HX-Request": "true", "HX-Request-Type": "partial"}
+AGE = "signalbox_group_age_seconds{"
+OLDEST_MAX_S = 15.0  # two sweeps missed: then they did not run beside the pages
+ALL = "all together"
 
 
-def pages(here: Scene) -> dict[str, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """One request."""
+
+    page: str
+    outside_ms: float
+    served: Served
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What every page took, and what the server did meanwhile."""
+
+    requests: Sequence[Taken]
+    cpu: float  # cores
+    load: float
+    oldest_s: float  # the oldest reading of a group at the end
+
+
+def pages(here: Scene) -> dict[str, tuple[str, dict[str, str]]]:
+    """Return what is asked for: path and headers."""
     group = here.watched[7]
+    narrowed = urls.groups(q="reader-04", sort="lag")
     return {
-        "overview": urls.overview(),
-        "groups": urls.groups(),
-        "groups, filtered and sorted": urls.groups(q="reader-04", sort="lag"),
-        "group": urls.group(CONNECTION, group),
-        "history of a group, 1 h, JSON": urls.history(CONNECTION, group, window="1h"),
-        "destinations": urls.destinations(),
-        "destination": urls.destination(CONNECTION, WATCHED_STREAM),
-        "connections": urls.connections(),
-        "connection": urls.connection(CONNECTION),
-        "search, JSON": urls.api("search", q="reader-011"),
-        "groups, JSON": urls.api("groups"),
-        "metrics": urls.METRICS,
+        "overview": (urls.overview(), {}),
+        "groups": (urls.groups(), {}),
+        "groups, filtered and sorted": (narrowed, {}),
+        "groups, the list alone": (narrowed, PART),
+        "group": (urls.group(CONNECTION, group), {}),
+        "history of a group, 1 h, JSON": (urls.history(CONNECTION, group, window="1h"), {}),
+        "destinations": (urls.destinations(), {}),
+        "destination": (urls.destination(CONNECTION, WATCHED_STREAM), {}),
+        "connections": (urls.connections(), {}),
+        "connection": (urls.connection(CONNECTION), {}),
+        "search, JSON": (urls.api("search", q="reader-011"), {}),
+        "groups, JSON": (urls.api("groups"), {}),
+        "metrics": (urls.METRICS, {}),
     }
 
 
-async def measure(here: Scene) -> dict[str, list[float]]:
-    """Return the milliseconds of each page; every answer must be whole and say so."""
-    taken: dict[str, list[float]] = defaultdict(list)
+async def measure(here: Scene) -> Measured:
+    """Ask for each page in turn; every answer must be whole and say so."""
+    outside: list[tuple[str, str, float]] = []
+    process = psutil.Process(here.server.pid)
+    used, began = sum(process.cpu_times()[:2]), time.monotonic()
     async with browser(here.base) as client:
         for _ in range(ROUNDS):
-            for name, path in pages(here).items():
+            for name, (path, headers) in pages(here).items():
                 begin = time.perf_counter()
-                answer = await client.get(path)
-                taken[name].append((time.perf_counter() - begin) * 1000)
+                sent_at = repr(begin)
+                answer = await client.get(path, headers={**headers, SENT_AT: sent_at})
+                outside.append((name, sent_at, (time.perf_counter() - begin) * 1000))
                 assert answer.status_code == 200, f"{path}: {answer.status_code}"
                 assert len(answer.content) > 50, path
                 await asyncio.sleep(PAUSE_S)
-    return taken
+        scraped = (await client.get(urls.METRICS)).text
+    inside = {served.sent_at: served for served in told(here.server)}
+    return Measured(
+        requests=[Taken(page=name, outside_ms=ms, served=inside[sent_at]) for name, sent_at, ms in outside],
+        cpu=(sum(process.cpu_times()[:2]) - used) / (time.monotonic() - began),
+        load=psutil.getloadavg()[0],
+        oldest_s=max(float(line.rpartition(" ")[2]) for line in scraped.splitlines() if line.startswith(AGE)),
+    )
 
 
-def rows(quiet: dict[str, list[float]], busy: dict[str, list[float]]) -> list[tuple[object, ...]]:
-    lines: list[tuple[object, ...]] = [("", "p50 ms", "p95 ms", "p50 ms, watched", "p95 ms, watched")]
-    for name, alone in quiet.items():
-        both = [percentile(values, share) for values in (alone, busy[name]) for share in (0.5, 0.95)]
-        lines.append((name, *both))
+def told(server: ServerProcess) -> Iterator[Served]:
+    """Read what the server printed of its requests."""
+    for line in server.log.read_text().splitlines():
+        if line.startswith("{"):
+            yield msgspec.json.decode(line, type=Served)
+
+
+WAYS: dict[str, Callable[[Taken], float]] = {
+    "outside": lambda taken: taken.outside_ms,
+    "inside": lambda taken: taken.served.inside_ms,
+    "own CPU": lambda taken: taken.served.own_ms,
+}
+
+
+def rows(measured: Measured) -> list[tuple[object, ...]]:
+    heads = [f"{way} {share}" for way in WAYS for share in ("p50", "p95")]
+    lines: list[tuple[object, ...]] = [("ms", *heads)]
+    for name in (*dict.fromkeys(taken.page for taken in measured.requests), ALL):
+        mine = [taken for taken in measured.requests if name in (taken.page, ALL)]
+        lines.append(
+            (name, *(percentile([of(one) for one in mine], share) for of in WAYS.values() for share in (0.5, 0.95)))
+        )
     return lines
+
+
+def show(title: str, measured: Measured) -> None:
+    table(f"{title} (target: p95 < 50 ms)", rows(measured))
+    stalls = [taken.served.stall_ms for taken in measured.requests]
+    print(
+        f"\nLongest computing without a look at the sockets, between two requests: p50 {percentile(stalls, 0.5):.1f}, "
+        f"p95 {percentile(stalls, 0.95):.1f}, p99 {percentile(stalls, 0.99):.1f}, worst {max(stalls):.1f} ms. "
+        f"Signalbox took {measured.cpu * 100:.0f} % of a core; load of the machine {measured.load:.1f}; "
+        f"the oldest reading of {GROUPS:,} groups was {measured.oldest_s:.1f} s old."
+    )
+    assert measured.oldest_s < OLDEST_MAX_S, "the collector did not sweep beside the pages"
 
 
 async def main() -> None:
     print(f"{GROUPS:,} groups; then {VIEWERS} live pages of {ROWS} of them too. {machine()}")
-    async with scene() as here, asyncio.TaskGroup() as tasks:
-        background = tasks.create_task(
-            publish_for_ever(here.broker, [WATCHED_STREAM, *streams_but_the_watched()], BACKGROUND_EVERY_S)
-        )
+    async with scene(program=("-m", "bench.serving")) as here, asyncio.TaskGroup() as tasks:
+        streams = [WATCHED_STREAM, *streams_but_the_watched()]
+        background = tasks.create_task(publish_for_ever(here.broker, streams, BACKGROUND_EVERY_S))
         await asyncio.sleep(SETTLE_S)
-        quiet = await measure(here)
+        alone = await measure(here)
         async with watchers(here) as watching:
             await asyncio.sleep(SETTLE_S)
-            busy = await measure(here)
+            watched = await measure(here)
             memory = memory_mib(here.server.pid)
             watching.say(b"enough")
-            assert not (await watching.told())["wrong"]
+            seen = await watching.told()
         background.cancel()
-    table("Pages while the collector sweeps (target: p95 < 50 ms)", rows(quiet, busy))
-    print(f"\nMemory of Signalbox at the end: {memory:,.0f} MiB")
+    assert not seen["wrong"], seen["wrong"]
+    assert not seen["ended"], seen["ended"]
+    show("Pages while the collector sweeps", alone)
+    show(f"Pages while the collector sweeps and {VIEWERS} live pages watch", watched)
+    print(f"\n{seen['received']:,} messages to live pages; memory of Signalbox at the end: {memory:,.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ STREAMS = 20
 CONNECTION = "bench"
 WATCHED_STREAM = "stream-00"  # what the viewers look at
 KNOWN_WAIT_S = 120.0
+SIGNALBOX = ("-c", "from app.cli import main; main()")  # what Python runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,14 +38,16 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(*, groups: int = GROUPS, streams: int = STREAMS) -> AsyncIterator[Scene]:
+async def scene(
+    *, groups: int = GROUPS, streams: int = STREAMS, program: Sequence[str] = SIGNALBOX
+) -> AsyncIterator[Scene]:
     """Start everything, wait until Signalbox knows every group, and end it all afterwards."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="signalbox-bench-")))
         nats = await stack.enter_async_context(nats_server(folder=folder / "nats"))
         broker = await _provisioned(nats, groups // streams, streams)
         stack.push_async_callback(broker.close)
-        server, base = signalbox(folder / "signalbox", _table(nats))
+        server, base = signalbox(folder / "signalbox", _table(nats), program)
         stack.push_async_callback(server.stop)
         await server.start()
         await _known(base, groups)
@@ -52,7 +55,7 @@ async def scene(*, groups: int = GROUPS, streams: int = STREAMS) -> AsyncIterato
         yield Scene(base=base, server=server, broker=broker, watched=names)
 
 
-def signalbox(folder: Path, connections: str = "") -> tuple[ServerProcess, str]:
+def signalbox(folder: Path, connections: str = "", program: Sequence[str] = SIGNALBOX) -> tuple[ServerProcess, str]:
     """Return a `signalbox serve` that is not started yet, and its address."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -65,7 +68,7 @@ def signalbox(folder: Path, connections: str = "") -> tuple[ServerProcess, str]:
     async def ready() -> bool:
         return await port_open(port)  # whether it works is what a bench asks for
 
-    command = [sys.executable, "-c", "from app.cli import main; main()", "serve", "--config", str(config)]
+    command = [sys.executable, *program, "serve", "--config", str(config)]
     here = str(Path(__file__).parents[1])
     return ServerProcess(
         name="signalbox", argv=command, folder=folder, ready=ready, env={"PYTHONPATH": here}, start_wait_s=60

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support import servers
+from tests.support.accounts import cheap_passwords, here, there, time  # noqa: F401 - fixtures
 from tests.support.company import company  # noqa: F401 - fixture
 from tests.support.database import database, database_settings  # noqa: F401 - fixtures
 from tests.support.kafka import kafka, kafka_broker, kafka_oracle, kafka_pair  # noqa: F401 - fixtures

@@ -286,13 +286,14 @@ class Window:
             self._moved[row] = self._still[row] = 0.0
 
     def _reading(self, asked_at: float, read_at: float, positions: Positions, lag: int | None) -> Reading:
-        settled, arrived = positions.settled, positions.arrived
+        settled, arrived, start = positions.settled, positions.arrived, positions.start
         if self.readings:  # what is equal is the same column: an adapter may build its answer anew each time
             last = self.newest
             settled = last.settled if settled == last.settled else settled
             arrived = last.arrived if arrived == last.arrived else arrived
+            start = last.start if start == last.start else start
         whole = UNKNOWN not in settled and UNKNOWN not in arrived
-        return Reading(asked_at, read_at, settled, arrived, lag, whole, positions.start)
+        return Reading(asked_at, read_at, settled, arrived, lag, whole, start)
 
     def _take(self, reading: Reading, lag: Column) -> None:
         if self.first_at is None:

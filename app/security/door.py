@@ -53,7 +53,7 @@ class Door:
 
         Raises:
             NotPermitted: the actor lacks a right; the attempt is in the audit log.
-            ReadOnly: Signalbox runs read-only.
+            ReadOnly: Signalbox runs read-only; the attempt is in the audit log.
             StorageError: it could not be written down, so nothing was done.
             Exception: what `run` raised; it is in the audit log as failed.
         """
@@ -71,12 +71,15 @@ class Door:
 
     async def _judge(self, actor: Actor, action: Action) -> None:
         if self.read_only and not action.own:
-            self.count[action.name, Outcome.REFUSED] += 1
+            await self._refused(actor, action, "Signalbox runs read-only")
             raise ReadOnly("Signalbox runs read-only ([server] read_only in signalbox.toml): nothing can be changed.")
         if missing := refusal(actor.rights, action):
-            self.count[action.name, Outcome.REFUSED] += 1
-            await self._log.refused(actor, action, f"needs {missing}")
+            await self._refused(actor, action, f"needs {missing}")
             raise NotPermitted(f"{actor.name} may not {action.name}: that needs {missing}.", missing)
+
+    async def _refused(self, actor: Actor, action: Action, detail: str) -> None:
+        self.count[action.name, Outcome.REFUSED] += 1
+        await self._log.refused(actor, action, detail)
 
     async def _ended(self, permit: Permit, outcome: Outcome, detail: str, started: float) -> None:
         took_s = time.perf_counter() - started

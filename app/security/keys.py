@@ -1,5 +1,6 @@
 """The one secret of an installation: 32 bytes in a file, from which each use derives a key of its own."""
 
+import contextlib
 import os
 import secrets
 import stat
@@ -49,9 +50,10 @@ def load(file: Path) -> Keys:
         KeyUnusable: it cannot be read or made, others may read it, or it holds something else.
     """
     try:
+        with contextlib.suppress(FileNotFoundError):
+            return Keys(_read(file))
+        _make(file)
         return Keys(_read(file))
-    except FileNotFoundError:
-        return Keys(_make(file))
     except OSError as error:
         raise KeyUnusable(
             f"The key file {file} cannot be read: {error.strerror}. Name another: [security] key_file."
@@ -75,19 +77,17 @@ def _read(file: Path) -> bytes:
     return secret
 
 
-def _make(file: Path) -> bytes:
+def _make(file: Path) -> None:
     """Write a new key beside its place and link it there: nobody ever reads half of one, and the first of two makers wins."""
-    secret = secrets.token_bytes(BYTES)
     try:
         with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.") as unnamed:  # mode 0600
-            unnamed.write(secret.hex().encode() + b"\n")
+            unnamed.write(secrets.token_hex(BYTES).encode() + b"\n")
             unnamed.flush()
             os.fsync(unnamed.fileno())
             os.link(unnamed.name, file)
     except FileExistsError:
-        return _read(file)
+        return
     except OSError as error:
         raise KeyUnusable(
             f"The key file {file} cannot be made: {error.strerror}. Name a place that can be written: [security] key_file."
         ) from None
-    return secret

@@ -3,7 +3,7 @@
 import sqlite3
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import BigInteger, event, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
@@ -104,6 +104,13 @@ def _text(stored: bytes) -> str:
 def insert(connection: AsyncConnection, table: type[Table]) -> sqlite.Insert | postgresql.Insert:
     """Return an INSERT that knows `on_conflict_do_update` and `on_conflict_do_nothing`."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+async def turn(connection: AsyncConnection, of: bytes) -> None:
+    """Wait until no other transaction holds the turn of this, and hold it to this one's end. SQLite's writer is alone anyway."""
+    if connection.dialect.name == "postgresql":
+        key = literal(int.from_bytes(of[:8], "big", signed=True), BigInteger)
+        await connection.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 def translate(error: BaseException, database: str) -> errors.StorageError:

@@ -1,6 +1,6 @@
 """The web application: services in, one ASGI application out. The composition root and the tests both call `create_app`."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from app.security.door import Door
 from app.security.keys import Keys
 from app.security.masking.service import Masking
 from app.security.model import VIEWER_EVERYWHERE, Actor, Role
+from app.security.oidc.service import CompanyAccounts
 from app.web import incoming, urls
 from app.web.access import Access, actor_at, actor_of, may_enter
 from app.web.assets import Assets, load
@@ -69,6 +70,7 @@ class Parts:
     audit: AuditLog
     keys: Keys
     masking: Masking
+    company: CompanyAccounts | None
     settings: ServerSettings
     open_metrics: bool
     connections: Sequence[ConnectionSettings]  # only name, kind and whether TLS is verified may be drawn
@@ -145,7 +147,7 @@ def create_app(parts: Parts) -> Litestar:
     def seen(request: Request[Any, Any, Any]) -> Monitor:
         return sight_of(actor_of(request).rights, parts.monitor).monitor
 
-    def metrics(actor: Actor) -> Awaitable[bytes]:
+    def metrics(actor: Actor) -> AsyncIterator[bytes]:
         rights = VIEWER_EVERYWHERE if parts.open_metrics else actor.rights
         sight = sight_of(rights, parts.monitor)
         sees_all = sight.connections is None and rights.role() >= Role.VIEWER
@@ -182,6 +184,7 @@ def create_app(parts: Parts) -> Litestar:
             "accounts": Provide(lambda: parts.accounts, sync_to_thread=False),
             "audit": Provide(lambda: parts.audit, sync_to_thread=False),
             "keys": Provide(lambda: parts.keys, sync_to_thread=False),
+            "company": Provide(lambda: parts.company, sync_to_thread=False),
             "masking": Provide(lambda: parts.masking, sync_to_thread=False),
             "door": Provide(lambda: parts.door, sync_to_thread=False),
             "monitor": Provide(seen, sync_to_thread=False),

@@ -99,6 +99,10 @@ def sign_in(**query: Query) -> str:
     return build("sign-in", **query)
 
 
+def company(**query: Query) -> str:
+    return build("sign-in", "company", **query)
+
+
 def sign_out() -> str:
     return build("sign-out")
 

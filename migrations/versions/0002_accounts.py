@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_user"),
         sa.UniqueConstraint("name", name="uq_user_name"),
         sa.UniqueConstraint("subject", name="uq_user_subject"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "user_grant",
@@ -46,6 +47,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["user.id"], name="fk_session_user_id_user", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_session"),
         sa.UniqueConstraint("hash", name="uq_session_hash"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "token",
@@ -63,6 +65,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["user.id"], name="fk_token_user_id_user", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_token"),
         sa.UniqueConstraint("hash", name="uq_token_hash"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "link",
@@ -75,6 +78,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["user.id"], name="fk_link_user_id_user", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_link"),
         sa.UniqueConstraint("hash", name="uq_link_hash"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "attempt",
@@ -83,6 +87,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=True),
         sa.Column("at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_attempt"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_attempt_bucket_at", "attempt", ["bucket", "at"])
     op.create_index("ix_attempt_at", "attempt", ["at"])

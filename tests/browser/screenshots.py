@@ -1,11 +1,12 @@
-"""Every page at 1440 and 390 px, light and dark, from the running demo: `make screenshots`, then look at screenshots/.
+"""Every page at 1440 and 390 px, light and dark, from the running demo and a house with people in it: `make screenshots`,
+then look at screenshots/.
 
 SCREENSHOTS_WITH=kafka,rabbitmq,sqs adds brokers; SCREENSHOTS_AFTER_S is how long the shop trades first.
 """
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from playwright.async_api import Browser, async_playwright
 from app.servers.process import ServerProcess, free_port
 from app.web import urls
 from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.browser.screenshots_people import PEOPLE, people
 from tests.support.serving import COMMAND
 
 FOLDER = Path("screenshots")
@@ -66,7 +68,7 @@ async def pages(url: str) -> dict[str, str]:
     return found
 
 
-async def shoot(browser: Browser, url: str, name: str, address: str) -> None:
+async def shoot(browser: Browser, url: str, address: str, name: str, cookies: Mapping[str, str]) -> None:
     for width, height in WIDTHS.items():
         for scheme in ("light", "dark"):
             context = await browser.new_context(
@@ -74,6 +76,7 @@ async def shoot(browser: Browser, url: str, name: str, address: str) -> None:
                 color_scheme="light" if scheme == "light" else "dark",
                 device_scale_factor=1,
             )
+            await context.add_cookies([{"name": key, "value": value, "url": url} for key, value in cookies.items()])
             page = await context.new_page()
             await page.goto(url + address)
             await page.locator("body").wait_for()
@@ -89,8 +92,12 @@ async def main() -> None:
         await asyncio.sleep(AFTER_S)
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for name, address in (await pages(url)).items():
-            await shoot(browser, url, name, address)
+            await shoot(browser, url, address, name, {})
             print(f"{name}: {address}")
+        async with people() as (place, cookies):
+            for name, address in PEOPLE.items():
+                await shoot(browser, place, address, name, cookies)
+                print(f"{name}: {address}")
         await browser.close()
 
 

@@ -1,8 +1,6 @@
 """Every page is clean: no console error, no violation of the policy, no stranger, no serious accessibility fault; each check proved."""
 
-import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Page
@@ -10,12 +8,11 @@ from playwright.async_api import Page
 from app.brokers.model import Message, Wanted
 from app.servers.nats import NatsServer
 from app.web import urls
+from tests.browser.accessible import serious
 from tests.browser.conftest import Watched
 from tests.support.nats import nats_settings, opened
 from tests.support.serving import serving
 from tests.support.waiting import eventually
-
-AXE = Path("node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -67,23 +64,13 @@ async def _opened(page: Page, site: str, name: str) -> None:
     await page.wait_for_load_state("load")
 
 
-async def _serious(page: Page) -> list[str]:
-    await page.evaluate(AXE)  # by the debugger: the policy does not let a page do it
-    found = await page.evaluate("axe.run().then(r => JSON.stringify(r.violations))")
-    return [
-        f"{fault['id']}: {fault['nodes'][0]['target']}"
-        for fault in json.loads(found)
-        if fault["impact"] in {"serious", "critical"}
-    ]
-
-
 @pytest.mark.parametrize("name", PAGES)
 async def test_page_is_clean_and_accessible(site: str, watched: Watched, name: str) -> None:
     watched.expected = ("404 (Not Found)",) if name == "not found" else ()
     for scheme in ("light", "dark"):
         await watched.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
         await _opened(watched.page, site, name)
-        assert await _serious(watched.page) == []
+        assert await serious(watched.page) == []
     await watched.assert_clean()
 
 
@@ -94,7 +81,7 @@ async def test_page_fits_a_phone(site: str, watched: Watched, name: str) -> None
     await _opened(watched.page, site, name)
     wide = await watched.page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 360, f"the page is {wide} px wide on a screen of 360"
-    assert await _serious(watched.page) == []
+    assert await serious(watched.page) == []
     await watched.assert_clean()
 
 
@@ -115,7 +102,7 @@ async def test_a_planted_inline_script_is_blocked_and_seen(site: str, watched: W
 async def test_a_planted_accessibility_fault_is_found(site: str, watched: Watched) -> None:
     await _opened(watched.page, site, "overview")
     await watched.page.evaluate("document.getElementById('content').append(document.createElement('button'))")
-    assert any(fault.startswith("button-name") for fault in await _serious(watched.page))
+    assert any(fault.startswith("button-name") for fault in await serious(watched.page))
 
 
 async def test_a_planted_stranger_is_seen(site: str, watched: Watched) -> None:

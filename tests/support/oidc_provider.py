@@ -38,7 +38,7 @@ class OidcProvider:
         self.issuer = f"http://127.0.0.1:{port}"
         self._people = folder / "people.json"
         self._config = folder / "provider.json"
-        self._settings = {
+        self._settings: dict[str, Any] = {
             "issuer": self.issuer,
             "port": port,
             "people": str(self._people),
@@ -63,6 +63,11 @@ class OidcProvider:
             ready=self._ready,
             start_wait_s=30.0,
         )
+
+    def sends_back_to(self, address: str) -> None:
+        """Register another address to which browsers may be sent back; to be said before the start."""
+        for client in self._settings["clients"]:
+            client["redirect_uris"].append(address)
 
     async def start(self) -> None:
         """Start it with a new key to sign with."""

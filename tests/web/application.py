@@ -141,6 +141,7 @@ def application(
             audit=security.log,
             keys=Keys(bytes(32)),
             masking=security.masking,
+            company=None,
             open_metrics=False,
             settings=settings or ServerSettings(),
             connections=(),

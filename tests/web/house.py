@@ -192,6 +192,7 @@ async def house(
         audit=security.log,
         keys=Keys(bytes(32)),
         masking=security.masking,
+        company=None,
         settings=served,
         connections=[ConnectionSettings(name=site.name, kind=site.kind) for site in estate.sites],
         ready=ready,

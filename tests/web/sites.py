@@ -60,6 +60,7 @@ def application_over(estate: Estate, settings: ServerSettings | None = None) -> 
             audit=security.log,
             keys=Keys(bytes(32)),
             masking=security.masking,
+            company=None,
             open_metrics=False,
             settings=held,
             connections=[ConnectionSettings(name=site.name, kind=site.kind, exclude=("_*",)) for site in estate.sites],

@@ -339,3 +339,23 @@ async def test_what_ends_leaves_nothing_behind() -> None:
             assert parts_of(app)[0].open == 0
 
         await eventually(nothing)
+
+
+async def test_pages_that_wake_at_once_are_served_a_few_at_a_time() -> None:
+    shared = parts_of(application(feed=Feed(epoch=7)))[1]
+    served: list[int] = []
+
+    async def page(number: int) -> None:
+        await shared.turn()
+        served.append(number)
+
+    at_once: list[int] = []
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(100):
+            tasks.create_task(page(number))
+        while len(served) < 100:
+            before = len(served)
+            await asyncio.sleep(0)
+            at_once.append(len(served) - before)
+    assert served == list(range(100)), "the first to wake is served first"
+    assert max(at_once) == drawings.PAGES_AT_ONCE

@@ -8,7 +8,9 @@ from app.kernel.figures import duration
 from app.security.accounts.changes import Changes
 from app.security.accounts.model import NAME, bucket, place_of
 from app.security.accounts.store import attempts
+from app.security.door import Permit
 from app.security.errors import SecurityError
+from app.storage.dialect import turn
 
 WINDOW_S: Final = 15 * 60.0
 PER_NAME_AND_ADDRESS: Final = 10
@@ -27,7 +29,10 @@ class TooManyAttempts(SecurityError):
 
 
 class Limits:
-    """An attempt is counted before it is judged, and taken back if it was right: many at once get no further than few."""
+    """An attempt is counted before it is judged, and taken back if it was right: many at once get no further than few.
+
+    One that is over the limit is neither judged nor counted: to go on asking makes the wait no longer.
+    """
 
     def __init__(self, changes: Changes, clock: Clock) -> None:
         self._changes = changes
@@ -41,42 +46,40 @@ class Limits:
         """
         place = place_of(address)
         limits = {bucket("sign-in", name, place): PER_NAME_AND_ADDRESS, bucket("sign-in", place): PER_ADDRESS}
-        return await self._begin(limits, name if NAME.fullmatch(name) else None)
+        return await self._begin(place, limits, name if NAME.fullmatch(name) else None)
 
     async def begin_link(self, address: str) -> Sequence[int]:
         """Count one attempt to use a one-time link. Raises TooManyAttempts."""
-        return await self._begin({bucket("link", place_of(address)): PER_ADDRESS}, None)
+        place = place_of(address)
+        return await self._begin(place, {bucket("link", place): PER_ADDRESS})
 
     async def wrong_token(self, address: str) -> None:
         """Count a token that does not hold. Raises TooManyAttempts."""
-        await self._begin({bucket("token", place_of(address)): TOKENS_PER_ADDRESS}, None)
+        place = place_of(address)
+        await self._begin(place, {bucket("token", place): TOKENS_PER_ADDRESS})
 
     async def right(self, begun: Sequence[int]) -> None:
         async with self._changes.aside() as connection:
             await attempts.remove(connection, begun)
 
     async def locked(self) -> Mapping[str, float]:
-        """Return the names that are locked for one address at least, each with the time at which that ends."""
+        """Return the names that are locked for one address at least, each with the time at which the last of it ends."""
         async with self._changes.read() as connection:
             found = await attempts.locked(connection, self._clock() - WINDOW_S, PER_NAME_AND_ADDRESS)
         return {name: first + WINDOW_S for name, first in found.items()}
 
-    async def unlock(self, name: str) -> None:
+    async def unlock(self, _: Permit, name: str) -> None:
+        """Take back what was wrong by this name, wherever from."""
         async with self._changes.aside() as connection:
             await attempts.forget_name(connection, name)
 
-    async def _begin(self, limits: Mapping[bytes, int], name: str | None) -> Sequence[int]:
+    async def _begin(self, place: str, limits: Mapping[bytes, int], name: str | None = None) -> Sequence[int]:
         now = self._clock()
         async with self._changes.aside() as connection:
+            await turn(connection, bucket("turn", place))  # who counts at the same time would not see this one yet
             await attempts.forget(connection, now - WINDOW_S)
-            ids = await attempts.add(connection, list(limits), name, now)
-        # Counted in a transaction of its own: there all that were begun at the same time see each other.
-        async with self._changes.read() as connection:
-            for (one, most), id_ in zip(limits.items(), ids, strict=True):
-                number, first = await attempts.place(connection, one, id_, now - WINDOW_S)
-                if number > most:
-                    break
-            else:
-                return ids
-        await self.right(ids)  # what was not tried does not count: to go on asking makes the wait no longer
-        raise TooManyAttempts(max(1.0, first + WINDOW_S - now))
+            for one, most in limits.items():
+                number, first = await attempts.count(connection, one, now - WINDOW_S)
+                if number >= most:
+                    raise TooManyAttempts(max(1.0, first + WINDOW_S - now))
+            return await attempts.add(connection, list(limits), name, now)

@@ -113,11 +113,11 @@ def user_name(text: str) -> str:
     """Return the name in its one form.
 
     Raises:
-        Refused: it cannot be one.
+        Refused: it cannot be one. What was given is not repeated: people type passwords there, and the audit log forgets nothing.
     """
     name = text.strip().lower()
     if not NAME.fullmatch(name):
-        raise Refused(f"A user's name is {NAME_EXPECTED}; got {text.strip()[:80]!r}.")
+        raise Refused(f"A user's name is {NAME_EXPECTED}; this is another.")
     return name
 
 
@@ -129,11 +129,16 @@ def checked_password(password: str, name: str) -> str:
     """
     if len(password) < PASSWORD_LENGTH_MIN:
         raise Refused(f"A password has at least {PASSWORD_LENGTH_MIN} characters; this one has {len(password)}.")
-    if len(password.encode("utf-8", "replace")) > PASSWORD_BYTES_MAX:
+    if len(bytes_of(password)) > PASSWORD_BYTES_MAX:
         raise Refused(f"A password has at most {PASSWORD_BYTES_MAX} bytes.")
     if name in password.lower() and len(password) < len(name) + PASSWORD_LENGTH_MIN // 2:
         raise Refused("A password is not the user's name with a little added.")
     return password
+
+
+def bytes_of(password: str) -> bytes:
+    """Return what is hashed of a password: any text that a form or a program can send has bytes, half characters too."""
+    return password.encode("utf-8", "surrogatepass")
 
 
 def rights_of(grants: Iterable[tuple[str, int, bool]]) -> Rights:
@@ -146,7 +151,7 @@ def rights_of(grants: Iterable[tuple[str, int, bool]]) -> Rights:
 def grants_of(rights: Rights) -> list[tuple[str, int, bool]]:
     """Return rights as rows; what does not differ from everywhere is none."""
     on = {name: grant for name, grant in rights.on.items() if grant != rights.everywhere}
-    return [(name, int(g.role), g.payloads) for name, g in sorted({EVERYWHERE: rights.everywhere, **on}.items())]
+    return [(name, int(g.role), g.payloads) for name, g in sorted({**on, EVERYWHERE: rights.everywhere}.items())]
 
 
 def new_secret(prefix: str = "") -> str:
@@ -170,9 +175,14 @@ def bucket(kind: str, *parts: str) -> bytes:
 
 
 def place_of(address: str) -> str:
-    """Return the address as attempts are counted: of IPv6 the network, since one machine has all of it."""
+    """Return the address as attempts are counted: of IPv6 the network, since one machine has all of it.
+
+    An IPv4 address that a socket for both kinds writes as ::ffff:192.0.2.1 is that one: all of them are in one network of IPv6.
+    """
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
         return address
-    return str(found) if found.version == 4 else str(ipaddress.ip_network((found, 64), strict=False))
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))

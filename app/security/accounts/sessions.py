@@ -12,6 +12,7 @@ from app.security.door import Door, Permit
 from app.security.errors import Refused
 from app.security.model import Actor
 from app.security.settings import SecuritySettings
+from app.storage.engine import Transaction
 
 AGENT_LENGTH_MAX = 200
 WRONG = "This name and password do not belong together."
@@ -45,23 +46,15 @@ class Sessions:
         return secret
 
     async def open(self, permit: Permit, user: int) -> str:
-        """Return the secret of a new session of a user who was found to be who they say; the one that asked ends."""
-        actor, now, secret = permit.actor, self._clock(), new_secret()
+        """Return the secret of a new session of a user who was found to be who they say; the one that asked ends.
+
+        Raises:
+            Refused: that user was removed meanwhile.
+        """
         async with self._changes.begin() as connection:
-            if actor.session is not None:
-                await sessions.remove(connection, actor.session, actor.user or 0)
-            await sessions.remove_ended(connection, now=now, idle_s=self.idle_s)
-            await sessions.add(
-                connection,
-                hash_of(secret),
-                user,
-                at=now,
-                ends_at=now + self.longest_s,
-                address=actor.address,
-                agent=_plain(actor.agent),
-            )
-            await users.seen(connection, user, now)
-        return secret
+            if await users.found(connection, user=user) is None:
+                raise Refused("This user was removed.")
+            return await self._opened(connection, permit.actor, user)
 
     async def open_by_link(self, permit: Permit, link: str, name: str, password: str) -> str:
         """Set the password that a one-time link is for, and return the secret of a session of that user. Raises Refused."""
@@ -104,11 +97,30 @@ class Sessions:
         kept = found.password_hash if found is not None else None
         if not await passwords.fits(password, kept) or found is None or kept is None:
             raise Refused(WRONG)
-        if passwords.outdated(kept):
-            better = await passwords.hashed(password)
-            async with self._changes.aside() as connection:
-                await users.rehash(connection, found.user, better)
-        return await self.open(permit, found.user)
+        better = await passwords.hashed(password) if passwords.outdated(kept) else None
+        async with self._changes.begin() as connection:
+            if await users.credentials(connection, name) == found:
+                if better is not None:
+                    await users.rehash(connection, found.user, better)
+                return await self._opened(connection, permit.actor, found.user)
+        return await self._checked(permit, name, password)  # the password was changed while it was judged
+
+    async def _opened(self, connection: Transaction, actor: Actor, user: int) -> str:
+        now, secret = self._clock(), new_secret()
+        if actor.session is not None:  # who signs in again leaves no session behind
+            await sessions.remove(connection, actor.session, actor.user or 0)
+        await sessions.remove_ended(connection, now=now, idle_s=self.idle_s)
+        await sessions.add(
+            connection,
+            hash_of(secret),
+            user,
+            at=now,
+            ends_at=now + self.longest_s,
+            address=actor.address,
+            agent=_plain(actor.agent),
+        )
+        await users.seen(connection, user, now)
+        return secret
 
 
 def _plain(agent: str) -> str:

@@ -13,7 +13,7 @@ from app.security.accounts.model import (
     hint_of,
     new_secret,
 )
-from app.security.accounts.store import tokens
+from app.security.accounts.store import tokens, users
 from app.security.door import Permit
 from app.security.errors import Refused
 from app.security.model import Grant, Role
@@ -33,10 +33,12 @@ class Tokens:
         """Return a new token of a user, which is shown nowhere again; `resource` is a connection's name, or EVERYWHERE.
 
         Raises:
-            Refused: the name, the role or the days until it ends cannot be; or it is a token that asks.
+            Refused: the name, the role or the days until it ends cannot be; it is a token that asks, or not an admin for
+                another user; or the user was removed.
         """
         if permit.actor.token is not None:
             raise Refused("A token makes no tokens: sign in, or use the command line.")
+        _own_or_admin(permit, user)
         tidy = name.strip()
         if not tidy or len(tidy) > TOKEN_NAME_LENGTH_MAX or not tidy.isprintable():
             raise Refused(f"A token's name has 1 to {TOKEN_NAME_LENGTH_MAX} printable characters.")
@@ -46,6 +48,9 @@ class Tokens:
             raise Refused("A token without a role may nothing: choose viewer, operator or admin.")
         secret, now = new_secret(TOKEN_PREFIX), self._clock()
         async with self._changes.begin() as connection:
+            if await users.found(connection, user=user) is None:
+                raise Refused("This user was removed.")
+            await tokens.remove_ended(connection, now)
             if len(await tokens.every(connection, user)) >= TOKENS_PER_USER_MAX:
                 raise Refused(f"A user has at most {TOKENS_PER_USER_MAX} tokens: revoke one first.")
             await tokens.add(
@@ -75,6 +80,13 @@ class Tokens:
                 return found
         raise Refused("There is no such token of yours; it may have ended." if user else "There is no such token.")
 
-    async def revoke(self, _: Permit, token: Token) -> None:
+    async def revoke(self, permit: Permit, token: Token) -> None:
+        """End a token. Raises Refused when it is another user's, unless an admin asks."""
+        _own_or_admin(permit, token.user)
         async with self._changes.begin() as connection:
             await tokens.remove(connection, token.id, token.user)
+
+
+def _own_or_admin(permit: Permit, user: int) -> None:
+    if permit.actor.user != user and not permit.actor.is_admin:
+        raise Refused("This is another user's token, or would be: only an admin makes and revokes those.")

@@ -13,6 +13,7 @@ from app.security.accounts.model import (
     SignsInBy,
     User,
     checked_password,
+    grants_of,
     hash_of,
     new_secret,
     user_name,
@@ -62,35 +63,33 @@ class Users:
         Raises:
             Refused: the name is taken or cannot be one; or there is nothing that this user would see.
         """
-        tidy = user_name(name)
-        if not rights.anything:
-            raise Refused(f"{tidy} would see nothing: give a role other than none, everywhere or on something.")
         async with self._changes.begin() as connection:
-            if await users.credentials(connection, tidy) is not None:
-                raise Refused(f"There is a user {tidy} already.")
-            made = await users.add(connection, tidy, rights, made_by=permit.actor.name, at=self._clock())
+            made = await self._added(connection, name, rights, permit.actor.name)
             return await self._linked(connection, made, permit.actor.name)
 
     async def add_without_sign_in(self, permit: Permit, name: str, rights: Rights) -> None:
         """Add a user who comes in by tokens only. Raises Refused as `invite` does."""
-        tidy = user_name(name)
         async with self._changes.begin() as connection:
-            if await users.credentials(connection, tidy) is not None:
-                raise Refused(f"There is a user {tidy} already.")
-            await users.add(connection, tidy, rights, made_by=permit.actor.name, at=self._clock())
+            await self._added(connection, name, rights, permit.actor.name)
 
     async def make_link(self, permit: Permit, user: User) -> str:
-        """Return the secret of a new one-time link, which sets this user's password; older ones are worth nothing then."""
+        """Return the secret of a new one-time link, which sets this user's password; older ones are worth nothing then.
+
+        Raises:
+            Refused: the user has no password here, or was removed.
+        """
         if user.signs_in_by is SignsInBy.COMPANY_ACCOUNT:
             raise Refused(f"{user.name} signs in by the company account and has no password here.")
         async with self._changes.begin() as connection:
+            await self._as_now(connection, user)
             return await self._linked(connection, user.id, permit.actor.name)
 
     async def withdraw_link(self, _: Permit, user: User) -> None:
-        """Make a user's open link worth nothing; who never came in by it is removed."""
+        """Make a user's open link worth nothing; who has no other way in, password or token, is removed."""
         async with self._changes.begin() as connection:
+            now = await self._as_now(connection, user)
             await links.remove_of(connection, user.id)
-            if user.signs_in_by is SignsInBy.LINK:
+            if now.signs_in_by is SignsInBy.LINK and not now.tokens:
                 await users.remove(connection, user.id)
 
     async def make_first_link(self, permit: Permit) -> str:
@@ -132,7 +131,7 @@ class Users:
         """Set the actor's own password. Every session of theirs ends: open a new one for the browser that asks.
 
         Raises:
-            Refused: the old one is wrong, or the new one cannot be one.
+            Refused: the old one is wrong, or was changed meanwhile, or the new one cannot be one.
             TooManyAttempts: the old one was wrong too often from this address.
         """
         name = permit.actor.name
@@ -146,6 +145,8 @@ class Users:
         await self.limits.right(begun)
         kept = await passwords.hashed(checked_password(new, name))
         async with self._changes.begin() as connection:
+            if await users.credentials(connection, name) != found:  # by a one-time link, which is what holds then
+                raise Refused("The password was changed in another way just now; it is that one.")
             await users.set_password(connection, found.user, kept, self._clock())
             ended = await sessions.remove_of(connection, found.user)
         permit.detail = f"{ended} sessions ended"
@@ -154,9 +155,10 @@ class Users:
         """Change what a user may; their sessions end, and their tokens may no more than they may.
 
         Raises:
-            Refused: it would take the last admin.
+            Refused: it would take the last admin, or the user was removed.
         """
         async with self._changes.begin() as connection:
+            await self._as_now(connection, user)
             if rights.role() is not Role.ADMIN:
                 await self._keep_an_admin(connection, user)
             await users.set_rights(connection, user.id, rights)
@@ -164,8 +166,9 @@ class Users:
         permit.detail = f"{ended} sessions ended"
 
     async def remove(self, _: Permit, user: User) -> None:
-        """Remove a user with sessions, tokens and links. Raises Refused for the last admin."""
+        """Remove a user with sessions, tokens and links. Raises Refused for the last admin, and when they are removed already."""
         async with self._changes.begin() as connection:
+            await self._as_now(connection, user)
             await self._keep_an_admin(connection, user)
             await users.remove(connection, user.id)
 
@@ -201,12 +204,27 @@ class Users:
                 return await users.add(
                     connection, tidy, rights, made_by=permit.actor.name, at=self._clock(), subject=subject
                 )
-            if await users.rights(connection, user) != rights:
+            if grants_of(await users.rights(connection, user)) != grants_of(rights):
                 if rights.role() is not Role.ADMIN and await users.admins(connection) == {user}:
                     raise Refused(LAST_ADMIN.format(tidy))
                 await users.set_rights(connection, user, rights)
                 await sessions.remove_of(connection, user)
             return user
+
+    async def _added(self, connection: Transaction, name: str, rights: Rights, by: str) -> int:
+        tidy = user_name(name)
+        if not rights.anything:
+            raise Refused(f"{tidy} would see nothing: give a role other than none, everywhere or on something.")
+        if await users.credentials(connection, tidy) is not None:
+            raise Refused(f"There is a user {tidy} already.")
+        return await users.add(connection, tidy, rights, made_by=by, at=self._clock())
+
+    async def _as_now(self, connection: Transaction, user: User) -> User:
+        """Return a user as they are within this change: what was read before it may be old."""
+        found = await users.found(connection, user=user.id)
+        if found is None:
+            raise Refused(f"{user.name} was removed.")
+        return found
 
     async def _linked(self, connection: Transaction, user: int | None, by: str) -> str:
         secret, now = new_secret(), self._clock()

@@ -28,7 +28,6 @@ class Watch:
         self._feed = feed
         self._clock = clock
         self._idle_s = idle_s
-        self._due = True
         self._loop = Loop(self.name, self._run)
         changes.tell(self._something_changed)
 
@@ -46,16 +45,15 @@ class Watch:
         while True:
             try:
                 await self._changes.refresh()
-                if self._due or rounds * EACH_S >= EXPIRY_EACH_S:
-                    self._due, rounds = False, 0
+                if rounds * EACH_S >= EXPIRY_EACH_S:  # to end by itself is no change
                     await self._tell_who_ended()
+                    rounds = 0
             except StorageError as error:
                 log.warning("accounts cannot be read: %s", error)
             rounds += 1
             await asyncio.sleep(EACH_S)
 
     async def _something_changed(self) -> None:
-        self._due = True
         self._feed.publish((keys.ANYBODY,))
         await self._tell_who_ended()
 

@@ -16,6 +16,7 @@ from app.web.rendering import Renderer
 log = logging.getLogger(__name__)
 
 DRAWINGS_MAX = 8192  # every row and head of 2,000 groups, twice; what is oldest goes first
+PAGES_AT_ONCE = 20  # served between two turns of the event loop: about 2 ms
 POINTS_WAIT_S = 2.0  # history that takes longer is told as broken, so that rows behind it are not kept waiting
 POINTS_BACK_MAX_S = 900.0  # how far a chart may ask to be continued; further back it asks again over HTTP
 
@@ -41,7 +42,13 @@ class Drawings:
         self._feed = feed
         self._kept: OrderedDict[Place, Drawing] = OrderedDict()
         self._drawing_points = asyncio.Lock()
+        self._turns = asyncio.Semaphore(PAGES_AT_ONCE)
         self.drawn = 0
+
+    async def turn(self) -> None:
+        """Wait for one's turn: a sweep wakes every page at once, and who asks for something meanwhile waits for a few only."""
+        async with self._turns:
+            await asyncio.sleep(0)
 
     async def of(self, sight: Sight, key: str, name: str, *, since: float | None = None) -> Drawing:
         """Return the newest drawing of what a socket watches, as it may see it. `since` is where that socket's chart ends."""

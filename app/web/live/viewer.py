@@ -145,12 +145,14 @@ class Viewer:
             await self._send_drawn(behind)
             while True:
                 try:
-                    changed = await asyncio.wait_for(subscription.changes(), HEARTBEAT_S)
+                    async with asyncio.timeout(HEARTBEAT_S):
+                        changed = await subscription.changes()
                 except TimeoutError:
                     await self._send_drawn([])
                     continue
                 woken = time.monotonic()
                 await asyncio.sleep(GATHER_S)
+                await self._drawings.turn()
                 changed |= subscription.take()
                 await self._send_drawn([(key, name, _time(names[key][name])) for key in changed for name in names[key]])
                 await asyncio.sleep(max(0.0, woken + TICK_S - time.monotonic()))
@@ -171,7 +173,8 @@ class Viewer:
 
     async def _send(self, message: bytes) -> None:
         try:
-            await asyncio.wait_for(self._socket.send_data(message, mode="text"), self._drain_max_s)
+            async with asyncio.timeout(self._drain_max_s):
+                await self._socket.send_data(message, mode="text")
         except TimeoutError:
             raise Stalled from None
 

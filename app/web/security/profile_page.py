@@ -132,7 +132,7 @@ def profile_page(
         done=said.done,
         fault=said.fault,
         read_only=mine.door.read_only,
-        sessions=tuple(_session(one, mine.actor.session, now) for one in sessions),
+        sessions=tuple(_session(one, mine.actor.session, now) for one in _this_one_first(sessions, mine.actor.session)),
         others=sum(one.id != mine.actor.session for one in sessions),
         idle=figures.duration(held.idle_s),
         longest=figures.duration(held.longest_s),
@@ -159,6 +159,10 @@ def token_row(token: Token, now: float, revoke: str) -> TokenRow:
         used_at=token.used_at,
         revoke=revoke,
     )
+
+
+def _this_one_first(sessions: Sequence[Session], this: int | None) -> list[Session]:
+    return sorted(sessions, key=lambda one: one.id != this)
 
 
 def _session(session: Session, this: int | None, now: float) -> SessionRow:

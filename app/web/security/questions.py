@@ -21,7 +21,7 @@ def remove(user: User, sessions: int) -> QuestionPage:
         button=f"Remove {user.name}",
         keep=f"Keep {user.name}",
         keep_href=urls.users(user.name),
-        after="Invite the name again to undo it; tokens and password do not come back.",
+        after="To undo, invite again; tokens do not come back.",
         reason=True,
     )
 
@@ -36,7 +36,7 @@ def withdraw(user: User) -> QuestionPage:
         button="Withdraw the link",
         keep="Keep it",
         keep_href=urls.users(user.name),
-        after="Invite the name again to undo it." if never else "Make a new link to undo it.",
+        after="To undo, invite again." if never else "To undo, make a new link.",
         reason=False,
     )
 

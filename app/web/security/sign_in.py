@@ -16,6 +16,7 @@ from app.security.accounts.service import Accounts
 from app.security.door import Door
 from app.security.errors import Refused, SecurityError
 from app.security.model import Actor
+from app.security.oidc.service import CompanyAccounts
 from app.web import urls
 from app.web.access import OPEN, OWN, session_cookie
 from app.web.rendering import page
@@ -31,6 +32,7 @@ class SignInPage:
     fault: str
     name: str
     to: str
+    company: str | None  # the provider of company accounts; None: there is none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +59,17 @@ class LinkPage:
 
 @get(urls.sign_in(), include_in_schema=False, opt=OPEN)
 async def sign_in_page(
-    request: Asking, actor: NamedDependency[Actor], accounts: NamedDependency[Accounts], to: FromQuery[str] = ""
+    request: Asking,
+    actor: NamedDependency[Actor],
+    accounts: NamedDependency[Accounts],
+    company: NamedDependency[CompanyAccounts | None],
+    to: FromQuery[str] = "",
 ) -> Response[Any]:
     if actor.is_signed_in:
         return Redirect(own_address(to))
-    if not accounts.identities.has_users:
+    if not accounts.identities.has_users and company is None:
         return Redirect(urls.set_up())
-    context = SignInPage(fault="", name="", to=own_address(to))
+    context = _sign_in_page(company, to=own_address(to))
     return page(request, "security/sign_in.html", context, title="Sign in", section=None)
 
 
@@ -72,15 +78,16 @@ async def sign_in(
     request: Asking,
     actor: NamedDependency[Actor],
     accounts: NamedDependency[Accounts],
+    company: NamedDependency[CompanyAccounts | None],
     data: Annotated[SignIn, Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> Response[Any]:
     try:
         secret = await accounts.sessions.sign_in(actor, data.name, data.password)
     except (Refused, TooManyAttempts) as refused:
-        context = SignInPage(fault=str(refused), name=data.name[:100], to=own_address(data.to))
         status = 429 if isinstance(refused, TooManyAttempts) else 401
-        return page(request, "security/sign_in.html", context, title="Sign in", section=None, status=status)
-    return _signed_in(request, accounts, secret, own_address(data.to))
+        to = own_address(data.to)
+        return refused_sign_in(request, company, str(refused), name=data.name[:100], to=to, status=status)
+    return signed_in(request, accounts, secret, own_address(data.to))
 
 
 @post(urls.sign_out(), include_in_schema=False, opt=OPEN | OWN, status_code=303)
@@ -97,9 +104,12 @@ async def sign_out(
 
 @get(urls.set_up(), include_in_schema=False, opt=OPEN)
 async def set_up_page(
-    request: Asking, actor: NamedDependency[Actor], accounts: NamedDependency[Accounts]
+    request: Asking,
+    actor: NamedDependency[Actor],
+    accounts: NamedDependency[Accounts],
+    company: NamedDependency[CompanyAccounts | None],
 ) -> Response[Any]:
-    if accounts.identities.has_users:
+    if accounts.identities.has_users or company is not None:
         return Redirect(urls.sign_in())
     context = SetUpPage(may_look=actor.rights.anything)
     return page(request, "security/set_up.html", context, title="Set up", section=None)
@@ -143,7 +153,7 @@ async def use_link(
     except Refused as refused:
         context = _link_page(secret, found, fault=str(refused), name=data.name[:100])
         return page(request, "security/link.html", context, title="Choose a password", section=None, status=409)
-    return _signed_in(request, accounts, session, urls.overview())
+    return signed_in(request, accounts, session, urls.overview())
 
 
 async def _found(accounts: Accounts, actor: Actor, secret: str) -> Link:
@@ -183,7 +193,20 @@ def _refused_link(request: Asking, refused: SecurityError) -> Response[Any]:
     return page(request, "security/link.html", context, title="Not a good link", section=None, status=status)
 
 
-def _signed_in(request: Asking, accounts: Accounts, secret: str, to: str) -> Response[Any]:
+def refused_sign_in(
+    request: Asking, company: CompanyAccounts | None, fault: str, *, name: str = "", to: str, status: int
+) -> Response[Any]:
+    """Answer with the sign-in page and why nobody was signed in."""
+    context = _sign_in_page(company, fault=fault, name=name, to=to)
+    return page(request, "security/sign_in.html", context, title="Sign in", section=None, status=status)
+
+
+def _sign_in_page(company: CompanyAccounts | None, *, fault: str = "", name: str = "", to: str) -> SignInPage:
+    return SignInPage(fault=fault, name=name, to=to, company=None if company is None else company.host)
+
+
+def signed_in(request: Asking, accounts: Accounts, secret: str, to: str) -> Response[Any]:
+    """Answer with the cookie of a new session, and lead to where somebody wanted to be."""
     answer = Redirect(to, status_code=303)
     answer.set_cookie(session_cookie(request, secret, accounts.sessions.longest_s))
     return answer

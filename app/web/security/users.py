@@ -11,7 +11,6 @@ from litestar.response import Redirect
 
 from app.security.accounts import actions
 from app.security.accounts.model import SignsInBy, Token, User
-from app.security.door import Permit
 from app.security.errors import Refused
 from app.security.model import REASON_LENGTH_MAX
 from app.web import urls
@@ -94,11 +93,8 @@ async def set_roles(
 @post("/users/{name:str}/unlock", include_in_schema=False, dependencies=OFFICE, status_code=303)
 async def unlock(office: NamedDependency[Office], name: FromPath[str]) -> Response[Any]:
     user = await _named(office, name)
-
-    async def take_away(_: Permit) -> None:
-        await office.accounts.limits.unlock(user.name)
-
-    await office.door.act(office.actor, actions.unlock(user.name), take_away)
+    limits = office.accounts.limits
+    await office.door.act(office.actor, actions.unlock(user.name), lambda permit: limits.unlock(permit, user.name))
     return Redirect(urls.users(name, done="unlocked"), status_code=303)
 
 

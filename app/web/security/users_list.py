@@ -116,7 +116,7 @@ def users_list(users: Sequence[User], asked: UsersAsked, now: float, *, selected
     return UsersList(
         address=address(after=asked.after, before=asked.before),
         action=urls.users(*([selected] if selected else [])),
-        placeholder="Name",
+        placeholder="Name of a user",
         asked=asked,
         filters=filters,
         choices=(),

@@ -63,7 +63,10 @@ def users_reason(users: Sequence[User], now: float) -> str:
     payloads = sum(sees_payloads(user.rights) is not False for user in users)
     locked = sum(user.locked_until is not None for user in users)
     invited = sum(is_invited(user, now) for user in users)
-    sentences = [f"{number_word(payloads)} may see payloads."]
+    sentences = [f"{number_word(payloads) if payloads else 'Nobody'} may see payloads."]
+    if no_sign_in := sum(user.is_admin for user in users) - len(admins_of(users)):
+        more = "more is admin, but has" if no_sign_in == 1 else "more are admins, but have"
+        sentences.append(f"{number_word(no_sign_in)} {more} no password yet.")
     if locked:
         sentences.append(
             f"{number_word(locked)} {'is' if locked == 1 else 'are'} locked after {PER_NAME_AND_ADDRESS} wrong passwords from "

@@ -11,19 +11,15 @@ from app.security.accounts.tables import AttemptRow
 
 async def add(connection: AsyncConnection, buckets: Sequence[bytes], name: str | None, at: float) -> list[int]:
     """Insert one attempt in each bucket; return their ids."""
-    ids = []
-    for index, bucket in enumerate(buckets):
-        values = {"bucket": bucket, "name": name if index == 0 else None, "at": at}
-        made = await connection.execute(insert(AttemptRow).values(**values).returning(col(AttemptRow.id)))
-        ids.append(made.scalar_one() or 0)
-    return ids
+    rows = [{"bucket": bucket, "name": name, "at": at} for bucket in buckets]
+    made = await connection.execute(insert(AttemptRow).returning(col(AttemptRow.id)), rows)
+    return [one for one in made.scalars() if one is not None]
 
 
-async def place(connection: AsyncConnection, bucket: bytes, id_: int, since: float) -> tuple[int, float]:
-    """Return the how manieth attempt of its bucket this is since a time, and when the first of them was."""
-    query = select(func.count(), func.min(col(AttemptRow.at))).where(
-        col(AttemptRow.bucket) == bucket, col(AttemptRow.at) > since, col(AttemptRow.id) <= id_
-    )
+async def count(connection: AsyncConnection, bucket: bytes, since: float) -> tuple[int, float]:
+    """Return how many attempts of a bucket there were since a time, and when the first of them was; without one, that time."""
+    at = col(AttemptRow.at)
+    query = select(func.count(), func.coalesce(func.min(at), since)).where(col(AttemptRow.bucket) == bucket, at > since)
     number, first = (await connection.execute(query)).one()
     return number, first
 
@@ -41,12 +37,16 @@ async def forget_name(connection: AsyncConnection, name: str) -> None:
 
 
 async def locked(connection: AsyncConnection, since: float, most: int) -> Mapping[str, float]:
-    """Return the names that are locked for one address at least, with the time of the first attempt that counts."""
+    """Return the names that are locked for one address at least, with the time of the first attempt that counts there.
+
+    Where a name is locked for several addresses, of the one that was locked last.
+    """
     name, at = col(AttemptRow.name), col(AttemptRow.at)
     query = (
         select(name, func.min(at))
         .where(at > since, name.is_not(None))
         .group_by(name, col(AttemptRow.bucket))
         .having(func.count() >= most)
+        .order_by(func.min(at))
     )
-    return {found: first for found, first in (await connection.execute(query)).tuples() if found is not None}
+    return {found: first for found, first in (await connection.execute(query)) if found is not None}

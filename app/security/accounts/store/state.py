@@ -14,7 +14,7 @@ async def version(connection: AsyncConnection) -> int:
     return (await connection.execute(select(col(StateRow.version)).where(col(StateRow.id) == STATE))).scalar_one()
 
 
-async def change(connection: AsyncConnection) -> None:
-    """Raise the version, and wait by that for every other change: to be called first in its transaction."""
+async def change(connection: AsyncConnection) -> int:
+    """Raise the version and return it, and wait by that for every other change: to be called first in its transaction."""
     raised = update(StateRow).where(col(StateRow.id) == STATE).values(version=col(StateRow.version) + 1)
-    await connection.execute(raised)
+    return (await connection.execute(raised.returning(col(StateRow.version)))).scalar_one()

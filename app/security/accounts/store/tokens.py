@@ -63,6 +63,10 @@ async def remove(connection: AsyncConnection, token: int, user: int | None = Non
     return bool((await connection.execute(doomed)).rowcount)
 
 
+async def remove_ended(connection: AsyncConnection, now: float) -> None:
+    await connection.execute(delete(TokenRow).where(col(TokenRow.ends_at) <= now))
+
+
 _TOKENS: Select[*tuple[Any, ...]] = select(
     col(TokenRow.id),
     col(TokenRow.user_id),

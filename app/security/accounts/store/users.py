@@ -113,16 +113,14 @@ async def every(connection: AsyncConnection) -> list[User]:
 
 async def rights(connection: AsyncConnection, user: int) -> Rights:
     query = select(col(GrantRow.resource), col(GrantRow.role), col(GrantRow.payloads))
-    return rights_of((await connection.execute(query.where(col(GrantRow.user_id) == user))).tuples())
+    return rights_of(await connection.execute(query.where(col(GrantRow.user_id) == user)))
 
 
 async def _read(connection: AsyncConnection, where: ColumnElement[bool]) -> list[User]:
     ids = select(col(UserRow.id)).where(where)
     grants: dict[int, list[tuple[str, int, bool]]] = {}
     query = select(col(GrantRow.user_id), col(GrantRow.resource), col(GrantRow.role), col(GrantRow.payloads))
-    for user, resource, role, payloads in (
-        await connection.execute(query.where(col(GrantRow.user_id).in_(ids)))
-    ).tuples():
+    for user, resource, role, payloads in await connection.execute(query.where(col(GrantRow.user_id).in_(ids))):
         grants.setdefault(user, []).append((resource, role, payloads))
     sessions = await _count(connection, SessionRow, ids)
     tokens = await _count(connection, TokenRow, ids)
@@ -158,12 +156,12 @@ async def _count(
     connection: AsyncConnection, table: type[SessionRow] | type[TokenRow], ids: Select[Any]
 ) -> Mapping[int, int]:
     query = select(col(table.user_id), func.count()).where(col(table.user_id).in_(ids))
-    return dict((await connection.execute(query.group_by(col(table.user_id)))).tuples().all())
+    return dict((await connection.execute(query.group_by(col(table.user_id)))).all())
 
 
 async def _links(connection: AsyncConnection, ids: Select[Any]) -> Mapping[int, float]:
     query = select(col(LinkRow.user_id), func.max(col(LinkRow.ends_at))).where(col(LinkRow.user_id).in_(ids))
-    found = (await connection.execute(query.group_by(col(LinkRow.user_id)))).tuples()
+    found = await connection.execute(query.group_by(col(LinkRow.user_id)))
     return {user: ends for user, ends in found if user is not None}
 
 

@@ -1,0 +1,200 @@
+"""There is always an admin who can come in: whoever asks, and also when two ask at once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from app.security.accounts.model import EVERYWHERE, SignsInBy, User
+from app.security.door import Permit
+from app.security.errors import Refused
+from app.security.model import (
+    ADMIN_EVERYWHERE,
+    NO_RIGHTS,
+    OPERATOR_EVERYWHERE,
+    VIEWER_EVERYWHERE,
+    Grant,
+    Rights,
+    Role,
+)
+from tests.support.accounts import Process, password
+
+Taking = Callable[[Process, User], Awaitable[None]]
+Adding = Callable[[Permit, str, Rights], Awaitable[object]]
+
+
+async def _remove(process: Process, user: User) -> None:
+    await process.did(lambda permit: process.accounts.users.remove(permit, user))
+
+
+async def _demote(process: Process, user: User) -> None:
+    on = Rights(Grant(Role.OPERATOR), {"kafka-prod": Grant(Role.ADMIN)})  # admin somewhere is not admin
+    await process.did(lambda permit: process.accounts.users.set_rights(permit, user, on))
+
+
+TAKINGS = pytest.mark.parametrize("take", [_remove, _demote])
+LAST = "ann is the last admin and stays one. Make another admin first.*signalbox user reset-admin"
+
+
+@TAKINGS
+async def test_the_last_admin_stays_one(here: Process, take: Taking) -> None:
+    ann = await here.user("ann", password=password())
+    await here.user("bob", OPERATOR_EVERYWHERE, password())
+    with pytest.raises(Refused, match=LAST):
+        await take(here, ann)
+    assert (await here.accounts.users.named("ann")).rights == ADMIN_EVERYWHERE
+    carl = await here.user("carl", password=password())
+    await take(here, carl)
+    with pytest.raises(Refused, match=LAST):
+        await take(here, ann)
+    await here.user("dora", password=password())
+    await take(here, ann)
+
+
+@TAKINGS
+async def test_an_admin_who_could_not_come_in_does_not_count(here: Process, take: Taking) -> None:
+    ann = await here.user("ann", password=password())
+    await here.user("invited")
+    await here.did(lambda permit: here.accounts.users.add_without_sign_in(permit, "robot", ADMIN_EVERYWHERE))
+    with pytest.raises(Refused, match=LAST):
+        await take(here, ann)
+    await here.did(
+        lambda permit: here.accounts.users.enter_by_company_account(permit, "sub-1", "sso", ADMIN_EVERYWHERE)
+    )
+    await take(here, ann)
+
+
+@TAKINGS
+async def test_two_admins_at_once_do_not_take_each_other(here: Process, there: Process, take: Taking) -> None:
+    left: list[User] = []
+    for number in range(5):
+        admins = [await here.user(f"{name}{number}", password=password()) for name in ("ann", "bob")]
+        for former in left:
+            await _remove(here, former)
+        outcomes = await asyncio.gather(take(here, admins[0]), take(there, admins[1]), return_exceptions=True)
+        assert sorted(type(one).__name__ for one in outcomes) == ["NoneType", "Refused"]
+        left = [user for user in await here.accounts.users.every() if user.is_admin]
+        assert [user.id for user in left] == [admins[0 if isinstance(outcomes[0], Refused) else 1].id]
+
+
+async def test_a_claim_that_would_take_the_last_admin_is_refused(here: Process) -> None:
+    def enter(rights: Rights) -> Awaitable[int]:
+        return here.did(lambda permit: here.accounts.users.enter_by_company_account(permit, "sub-1", "sso", rights))
+
+    user = await enter(ADMIN_EVERYWHERE)
+    with pytest.raises(Refused, match="sso is the last admin"):
+        await enter(VIEWER_EVERYWHERE)
+    await here.user("ann", password=password())
+    assert await enter(VIEWER_EVERYWHERE) == user
+    assert (await here.accounts.users.named("sso")).rights == VIEWER_EVERYWHERE
+    with pytest.raises(Refused, match="Another user is called ann here"):
+        await here.did(
+            lambda permit: here.accounts.users.enter_by_company_account(permit, "sub-2", "Ann", VIEWER_EVERYWHERE)
+        )
+
+
+async def test_a_claim_that_says_the_same_ends_no_session(here: Process) -> None:
+    claimed = Rights(Grant(Role.VIEWER), {"kafka-prod": Grant(Role.VIEWER), "rabbit": Grant(Role.OPERATOR)})
+
+    async def enter(rights: Rights) -> str:
+        user = await here.did(
+            lambda permit: here.accounts.users.enter_by_company_account(permit, "sub-1", "sso", rights)
+        )
+        return await here.did(lambda permit: here.accounts.sessions.open(permit, user))
+
+    first = await enter(claimed)
+    await enter(claimed)
+    assert await here.accounts.identities.by_session(first) is not None
+    await enter(VIEWER_EVERYWHERE)
+    assert await here.accounts.identities.by_session(first) is None
+
+
+async def test_rights_on_something_that_is_called_like_everywhere_make_no_admin(here: Process) -> None:
+    ann = await here.user("ann", password=password())
+    sly = Rights(Grant(Role.VIEWER), {EVERYWHERE: Grant(Role.ADMIN, payloads=True)})
+    bob = await here.user("bob", sly, password())
+    assert not bob.is_admin
+    assert bob.rights == VIEWER_EVERYWHERE
+    with pytest.raises(Refused, match=LAST):
+        await _remove(here, ann)
+
+
+async def test_reset_admin_makes_one_of_whoever_is_named(here: Process) -> None:
+    async def reset(name: str) -> str:
+        return await here.did(lambda permit: here.accounts.users.reset_admin(permit, name))
+
+    new, right = await reset("ann"), password()
+    assert (await here.accounts.users.named("ann")).signs_in_by is SignsInBy.LINK
+    await here.did(lambda permit: here.accounts.users.use_link(permit, new, "", right))
+    await here.sign_in("ann", right)
+
+    old, other = password(), password()
+    await here.user("bob", VIEWER_EVERYWHERE, old)
+    signed_in = await here.sign_in("bob", old)
+    link = await reset(" BOB ")
+    assert (await here.accounts.users.named("bob")).rights == ADMIN_EVERYWHERE
+    assert await here.accounts.identities.by_session(signed_in) is None
+    await here.did(lambda permit: here.accounts.users.use_link(permit, link, "", other))
+    await here.sign_in("bob", other)
+    with pytest.raises(Refused):
+        await here.sign_in("bob", old)
+
+    await here.did(
+        lambda permit: here.accounts.users.enter_by_company_account(permit, "sub-1", "sso", VIEWER_EVERYWHERE)
+    )
+    with pytest.raises(Refused, match="sso signs in by the company account"):
+        await reset("sso")
+    assert (await here.accounts.users.named("sso")).rights == VIEWER_EVERYWHERE
+
+
+async def test_a_user_who_would_see_nothing_or_whose_name_is_taken_is_not_added(here: Process) -> None:
+    users = here.accounts.users
+    await here.user("ann", password=password())
+    for name, rights, said in (
+        ("bob", NO_RIGHTS, "bob would see nothing"),
+        ("Ann", VIEWER_EVERYWHERE, "There is a user ann already"),
+    ):
+        for add in (users.invite, users.add_without_sign_in):
+
+            def added(
+                permit: Permit, *, add: Adding = add, name: str = name, rights: Rights = rights
+            ) -> Awaitable[object]:
+                return add(permit, name, rights)
+
+            with pytest.raises(Refused, match=said):
+                await here.did(added)
+    assert [user.name for user in await users.every()] == ["ann"]
+
+
+async def test_who_was_removed_meanwhile_is_named_in_a_sentence(here: Process, there: Process) -> None:
+    users = here.accounts.users
+    await here.user("ann", password=password())
+    bob = await here.user("bob", OPERATOR_EVERYWHERE, password())
+    await _remove(there, bob)
+    with pytest.raises(Refused, match="There is no user bob"):
+        await users.named("bob")
+    assert await users.found(bob.id) is None
+    for again in (
+        here.did(lambda permit: users.remove(permit, bob)),
+        here.did(lambda permit: users.set_rights(permit, bob, VIEWER_EVERYWHERE)),
+        here.did(lambda permit: users.make_link(permit, bob)),
+        here.did(lambda permit: users.withdraw_link(permit, bob)),
+    ):
+        with pytest.raises(Refused, match="bob was removed"):
+            await again
+    carl = await here.user("carl", VIEWER_EVERYWHERE, password())
+    assert carl.id != bob.id
+
+
+async def test_that_there_are_users_is_seen_in_every_process_and_not_forgotten(here: Process, there: Process) -> None:
+    def seen() -> list[bool]:
+        return [process.accounts.identities.has_users for process in (here, there)]
+
+    assert seen() == [False, False]
+    await here.user("ann", OPERATOR_EVERYWHERE)
+    assert seen() == [True, False]
+    await there.accounts.changes.refresh()
+    assert seen() == [True, True]
+    await _remove(there, await there.accounts.users.named("ann"))
+    await here.accounts.changes.refresh()
+    assert seen() == [True, True]

@@ -1,0 +1,152 @@
+"""The door: what is refused leaves one row and does nothing, what is begun leaves two, and nobody else makes permits."""
+
+import asyncio
+
+import pytest
+
+from app.security.accounts import actions
+from app.security.audit.model import Outcome
+from app.security.door import Door, Permit
+from app.security.errors import NotPermitted, ReadOnly, Refused
+from app.security.model import OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Action, Actor, Via
+from app.storage.errors import DatabaseUnreachable, StorageError
+from tests.support.accounts import ROOT, Process, Time, password, process, visitor
+
+VIEWER = Actor(name="ann", rights=VIEWER_EVERYWHERE, via=Via.API, user=1)
+PURGE = Action(name="purge", resource="kafka-prod", target="payments")
+
+
+async def nothing(_: Permit) -> None:
+    pytest.fail("it was begun")
+
+
+async def test_what_is_refused_is_one_row_and_nothing_is_done(here: Process) -> None:
+    with pytest.raises(NotPermitted, match="ann may not purge: that needs the role admin on kafka-prod") as refused:
+        await here.door.act(VIEWER, PURGE, nothing)
+    assert refused.value.needs == "the role admin on kafka-prod"
+    assert await here.told() == [("refused", "purge", "refused", "needs the role admin on kafka-prod")]
+    assert here.door.count == {("purge", Outcome.REFUSED): 1}
+    assert not here.door.seconds
+
+
+async def test_what_is_done_is_written_before_it_begins_and_after_it_ended(here: Process) -> None:
+    async def run(permit: Permit) -> int:
+        assert await here.told() == [("intent", "purge", "", "")]
+        assert (permit.actor, permit.action) == (ROOT, PURGE)
+        permit.detail = "29 gone"
+        return 29
+
+    assert await here.door.act(ROOT, PURGE, run) == 29
+    assert await here.told() == [("intent", "purge", "", ""), ("outcome", "purge", "done", "29 gone")]
+    assert await here.rows("SELECT about FROM audit ORDER BY row") == [(None,), (1,)]
+    assert here.door.count == {("purge", Outcome.DONE): 1}
+    assert here.door.seconds["purge"] > 0
+
+
+async def test_what_fails_says_so_in_our_own_words_only(here: Process) -> None:
+    for error, told in (
+        (Refused("The name is taken."), "The name is taken."),
+        (ValueError("the password is hunter2"), "ValueError"),
+    ):
+
+        async def run(_: Permit, error: Exception = error) -> None:
+            raise error
+
+        with pytest.raises(type(error)):
+            await here.door.act(ROOT, PURGE, run)
+        assert (await here.told())[-1] == ("outcome", "purge", "failed", told)
+    assert here.door.count == {("purge", Outcome.FAILED): 2}
+
+
+async def test_what_is_broken_off_says_so(here: Process) -> None:
+    begun = asyncio.Event()
+
+    async def run(_: Permit) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(here.door.act(ROOT, PURGE, run))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await here.told() == [("intent", "purge", "", ""), ("outcome", "purge", "broken off", "CancelledError")]
+    assert here.door.count == {("purge", Outcome.BROKEN_OFF): 1}
+
+
+async def test_what_cannot_be_written_down_is_not_done(here: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object) -> int:
+        raise DatabaseUnreachable("x", "cannot be reached", "Wait.")
+
+    monkeypatch.setattr("app.security.audit.store.AuditStore.append", away)
+    for actor, action in ((ROOT, PURGE), (VIEWER, PURGE)):
+        with pytest.raises(StorageError):
+            await here.door.act(actor, action, nothing)
+
+
+async def test_what_is_done_stays_done_when_its_outcome_cannot_be_written(
+    here: Process, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def away(*_: object) -> int:
+        raise DatabaseUnreachable("x", "cannot be reached", "Wait.")
+
+    async def run(_: Permit) -> int:
+        monkeypatch.setattr("app.security.audit.store.AuditStore.append", away)
+        return 29
+
+    assert await here.door.act(ROOT, PURGE, run) == 29
+    assert "the outcome done of row 1 of the audit log could not be written" in caplog.text
+    assert await here.told() == [("intent", "purge", "", "")]
+
+
+async def test_read_only_refuses_all_but_ones_own_session(here: Process, time: Time) -> None:
+    right = password()
+    ann = await here.user("ann", OPERATOR_EVERYWHERE, right)
+    still = process(here.database, time, read_only=True)
+    before = await here.rows('SELECT version, (SELECT count(*) FROM "user") FROM security_state')
+    for actor, action in (
+        (ROOT, PURGE),
+        (ROOT, actions.invite("bob", OPERATOR_EVERYWHERE)),
+        (ROOT, actions.remove_user("ann", "")),
+        (VIEWER, actions.change_password()),
+        (VIEWER, actions.use_link("ann")),
+    ):
+        with pytest.raises(ReadOnly, match="Signalbox runs read-only"):
+            await still.door.act(actor, action, nothing)
+        assert (await here.told())[-1] == ("refused", action.name, "refused", "Signalbox runs read-only")
+    assert await here.rows('SELECT version, (SELECT count(*) FROM "user") FROM security_state') == before
+
+    secret = await still.sign_in("ann", right)
+    actor = await still.actor(secret)
+    assert actor.session is not None
+    session = actor.session
+    other = await still.actor(await still.sign_in("ann", right))
+    await still.door.act(
+        other, actions.revoke_session("Firefox"), lambda permit: still.accounts.sessions.end(permit, session)
+    )
+    await still.door.act(other, actions.sign_out(), still.accounts.sessions.end_others)
+    assert [one.id for one in await still.accounts.sessions.of(ann.id)] == [other.session]
+
+
+def test_nobody_else_makes_a_permit() -> None:
+    for seal in (None, object(), Door, Permit):
+        with pytest.raises(TypeError, match=r"only the door makes permits: call door\.act"):
+            Permit(seal, ROOT, PURGE, 1)
+
+
+async def test_who_is_not_signed_in_may_nothing_that_needs_a_role(here: Process) -> None:
+    for action in (
+        actions.make_first_link(),
+        actions.invite("bob", OPERATOR_EVERYWHERE),
+        actions.make_link("bob"),
+        actions.withdraw_link("bob"),
+        actions.change_rights("bob", VIEWER_EVERYWHERE, OPERATOR_EVERYWHERE, ""),
+        actions.remove_user("bob", ""),
+        actions.end_sessions("bob"),
+        actions.unlock("bob"),
+        actions.reset_admin("bob"),
+    ):
+        for actor in (visitor("192.0.2.1"), VIEWER):
+            with pytest.raises(NotPermitted, match="that needs the role admin everywhere"):
+                await here.door.act(actor, action, nothing)
+    assert {row[0] for row in await here.told()} == {"refused"}

@@ -1,0 +1,240 @@
+"""How often somebody may be wrong, in one process and over two, one after the other and at once."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from argon2 import PasswordHasher
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.security.accounts.limits import PER_ADDRESS, PER_NAME_AND_ADDRESS, TOKENS_PER_ADDRESS, TooManyAttempts
+from app.security.accounts.store import attempts
+from app.security.errors import Refused
+from app.security.model import OPERATOR_EVERYWHERE
+from tests.support.accounts import Process, Time, password
+from tests.support.waiting import eventually
+
+HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
+
+
+async def _wrong(process: Process, name: str, times: int, address: str = HERE) -> None:
+    for _ in range(times):
+        with pytest.raises(Refused):
+            await process.sign_in(name, "wrong", address)
+
+
+async def _locked(process: Process, name: str, tried: str, address: str = HERE) -> float:
+    with pytest.raises(TooManyAttempts) as refused:
+        await process.sign_in(name, tried, address)
+    assert "Too many attempts failed from this address. Try again in " in str(refused.value)
+    assert "others are not locked out" in str(refused.value)
+    return refused.value.wait_s
+
+
+async def test_who_was_wrong_ten_times_is_locked_out_from_there_and_nobody_else_is(here: Process) -> None:
+    right = password()
+    for name in ("ann", "bob"):
+        await here.user(name, OPERATOR_EVERYWHERE, right)
+    await _wrong(here, "ann", PER_NAME_AND_ADDRESS)
+    assert await _locked(here, "ann", right) == 15 * 60
+    assert await _locked(here, " ANN ", right) == 15 * 60
+    await here.sign_in("ann", right, ELSEWHERE)
+    await here.sign_in("bob", right)
+    assert len(await here.rows("SELECT 1 FROM audit WHERE outcome = 'failed'")) == PER_NAME_AND_ADDRESS
+
+
+async def test_nine_times_is_not_too_often_and_the_tenth_may_be_right(here: Process) -> None:
+    right = password()
+    await here.user("ann", password=right)
+    for _ in range(3):
+        await here.sign_in("ann", right)
+    await _wrong(here, "ann", PER_NAME_AND_ADDRESS - 1)
+    for _ in range(3):
+        await here.sign_in("ann", right)  # what is right does not count
+    await _wrong(here, "ann", 1)
+    await _locked(here, "ann", right)
+
+
+async def test_an_address_is_locked_out_after_fifty_whatever_the_names(here: Process) -> None:
+    right = password()
+    await here.user("ann", password=right)
+    for number in range(PER_ADDRESS // PER_NAME_AND_ADDRESS):
+        await here.sign_in("ann", right)
+        await _wrong(here, f"guess{number}", PER_NAME_AND_ADDRESS)
+    await _locked(here, "ann", right)
+    await _locked(here, "not a name", right)
+    await here.sign_in("ann", right, ELSEWHERE)
+    assert await here.rows("SELECT DISTINCT name FROM attempt WHERE name = 'ann'") == []
+
+
+async def test_to_go_on_asking_prolongs_nothing_and_the_wait_ends_by_itself(here: Process, time: Time) -> None:
+    right = password()
+    await here.user("ann", password=right)
+    begun = time.now
+    for number in range(PER_NAME_AND_ADDRESS):
+        time.now = begun + number * 30
+        await _wrong(here, "ann", 1)
+    for second in (300, 600, 899):
+        time.now = begun + second
+        assert await _locked(here, "ann", right) == 900 - second
+    time.now = begun + 900  # the first of them counts no more
+    await here.sign_in("ann", right)
+    await _wrong(here, "ann", 1)
+    assert await _locked(here, "ann", right) == 30
+    time.now += 15 * 60
+    await here.sign_in("ann", right)
+    assert await here.rows("SELECT count(*) FROM attempt") == [(0,)]
+
+
+async def test_many_guesses_at_once_over_two_processes_get_no_further_than_ten(
+    here: Process, there: Process, cheap_passwords: PasswordHasher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = password()
+    await here.user("ann", password=right)
+    judged: list[str | bytes] = []
+    verify = type(cheap_passwords).verify
+
+    def counted(hasher: PasswordHasher, kept: str | bytes, tried: str | bytes) -> bool:
+        judged.append(tried)
+        return verify(hasher, kept, tried)
+
+    monkeypatch.setattr(PasswordHasher, "verify", counted)
+    outcomes = await asyncio.gather(
+        *[process.sign_in("ann", f"guess {number}", HERE) for number in range(20) for process in (here, there)],
+        return_exceptions=True,
+    )
+    assert len(judged) == PER_NAME_AND_ADDRESS
+    assert sum(type(one) is Refused for one in outcomes) == PER_NAME_AND_ADDRESS
+    assert sum(type(one) is TooManyAttempts for one in outcomes) == 40 - PER_NAME_AND_ADDRESS
+    await _locked(here, "ann", right)
+    await _locked(there, "ann", right)
+    assert len(judged) == PER_NAME_AND_ADDRESS
+
+
+@pytest.mark.parametrize("database_settings", ["postgresql"], indirect=True)  # SQLite has one writer at a time anyway
+async def test_an_attempt_that_is_not_committed_yet_is_counted_by_those_that_come_after_it(
+    here: Process, there: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inserted, commit, add = asyncio.Event(), asyncio.Event(), attempts.add
+
+    async def slow(connection: AsyncConnection, buckets: Sequence[bytes], name: str | None, at: float) -> list[int]:
+        ids = await add(connection, buckets, name, at)
+        inserted.set()
+        await commit.wait()
+        return ids
+
+    with monkeypatch.context() as patched:
+        patched.setattr(attempts, "add", slow)
+        first = asyncio.create_task(there.accounts.limits.begin_sign_in("ann", HERE))
+        await inserted.wait()
+    others = [asyncio.create_task(here.accounts.limits.begin_sign_in("ann", HERE)) for _ in range(PER_NAME_AND_ADDRESS)]
+
+    async def wait_for_their_turn() -> None:
+        assert await there.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+
+    await eventually(wait_for_their_turn)
+    assert not any(task.done() for task in others)
+    commit.set()
+    outcomes = await asyncio.gather(first, *others, return_exceptions=True)
+    assert sum(isinstance(one, TooManyAttempts) for one in outcomes) == 1
+    assert sum(isinstance(one, list) for one in outcomes) == PER_NAME_AND_ADDRESS
+
+
+async def test_two_processes_count_together(here: Process, there: Process) -> None:
+    right = password()
+    await here.user("ann", password=right)
+    await _wrong(here, "ann", 5)
+    await _wrong(there, "ann", 5)
+    await _locked(here, "ann", right)
+    await _locked(there, "ann", right)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+    ],
+)
+async def test_an_address_of_ipv6_is_its_network(here: Process, one: str, other: str, same: bool) -> None:
+    right = password()
+    await here.user("ann", password=right)
+    await _wrong(here, "ann", PER_NAME_AND_ADDRESS, one)
+    if same:
+        await _locked(here, "ann", right, other)
+    else:
+        await here.sign_in("ann", right, other)
+
+
+async def test_an_admin_unlocks_a_name_wherever_from_and_sees_until_when_it_is_locked(
+    here: Process, time: Time
+) -> None:
+    right = password()
+    begun = time.now
+    for name in ("ann", "bob"):
+        await here.user(name, password=right)
+    await _wrong(here, "bob", PER_NAME_AND_ADDRESS - 1)
+    await _wrong(here, "ann", PER_NAME_AND_ADDRESS)
+    time.now += 60
+    await _wrong(here, "ann", PER_NAME_AND_ADDRESS, ELSEWHERE)
+    assert [(user.name, user.locked_until) for user in await here.accounts.users.every()] == [
+        ("ann", begun + 60 + 15 * 60),
+        ("bob", None),
+    ]
+    await here.did(lambda permit: here.accounts.limits.unlock(permit, "ann"))
+    assert [user.locked_until for user in await here.accounts.users.every()] == [None, None]
+    for address in (HERE, ELSEWHERE):
+        await here.sign_in("ann", right, address)
+    await _wrong(here, "bob", 1)
+    await _locked(here, "bob", right)
+
+
+async def test_to_unlock_a_name_takes_back_what_it_counted_for_the_whole_address(here: Process) -> None:
+    right = password()
+    for number in range(5):
+        await here.user(f"user{number}", password=right)
+        await _wrong(here, f"user{number}", PER_NAME_AND_ADDRESS)
+    await _locked(here, "user0", right)
+    await here.did(lambda permit: here.accounts.limits.unlock(permit, "user0"))
+    await here.sign_in("user0", right)
+    await _locked(here, "user1", right)
+
+
+async def test_links_are_counted_by_address_and_taken_back_when_right(here: Process, there: Process) -> None:
+    for _ in range(3):
+        await here.accounts.limits.right(await here.accounts.limits.begin_link(HERE))
+    for number in range(PER_ADDRESS):
+        await (here if number % 2 else there).accounts.limits.begin_link(HERE)
+    for process in (here, there):
+        with pytest.raises(TooManyAttempts):
+            await process.accounts.limits.begin_link(HERE)
+    await here.accounts.limits.begin_link(ELSEWHERE)
+    await _wrong(here, "ann", 1)  # to sign in is counted by itself
+
+
+async def test_wrong_tokens_are_counted_by_address(here: Process, there: Process, time: Time) -> None:
+    for number in range(TOKENS_PER_ADDRESS):
+        await (here if number % 2 else there).accounts.limits.wrong_token(HERE)
+    time.now += 100
+    for process in (here, there):
+        with pytest.raises(TooManyAttempts) as refused:
+            await process.accounts.limits.wrong_token(HERE)
+        assert refused.value.wait_s == 800
+    await here.accounts.limits.wrong_token(ELSEWHERE)
+    time.now += 800
+    await here.accounts.limits.wrong_token(HERE)
+
+
+async def test_the_password_that_one_has_is_guessed_no_more_often_from_within(here: Process) -> None:
+    right, new = password(), password()
+    await here.user("ann", password=right)
+    actor = await here.actor(await here.sign_in("ann", right, HERE))
+    for _ in range(PER_NAME_AND_ADDRESS):
+        with pytest.raises(Refused, match="The password that you have now is another"):
+            await here.did(lambda permit: here.accounts.users.change_password(permit, "wrong", new), actor)
+    with pytest.raises(TooManyAttempts):
+        await here.did(lambda permit: here.accounts.users.change_password(permit, right, new), actor)
+    await _locked(here, "ann", right)
+    await here.sign_in("ann", right, ELSEWHERE)

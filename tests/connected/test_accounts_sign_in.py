@@ -1,0 +1,326 @@
+"""Signing in: what fits and what does not, what it costs, and that no secret is kept anywhere."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import pytest
+from argon2 import PasswordHasher
+from sqlalchemy import inspect, text
+from typing_extensions import override
+
+from app.security.accounts import actions, passwords
+from app.security.accounts.model import EVERYWHERE, Session, hash_of
+from app.security.accounts.sessions import WRONG
+from app.security.errors import Refused
+from app.security.model import OPERATOR_EVERYWHERE, Grant, Role
+from app.storage.engine import Database
+from tests.support.accounts import ROOT, Process, Time, password, visitor
+
+
+class Counted(PasswordHasher):
+    """Counts how often argon2 ran."""
+
+    def __init__(self, *, time_cost: int = 1) -> None:
+        super().__init__(time_cost=time_cost, memory_cost=8, parallelism=1)
+        self.ran: list[str] = []
+
+    @override
+    def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+        self.ran.append("hash")
+        return super().hash(password, salt=salt)
+
+    @override
+    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:
+        self.ran.append("verify")
+        return super().verify(hash, password)
+
+
+@pytest.fixture
+def argon2(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    """The hasher from here on: asked for after `here`, which sets the cheap one."""
+    counted = Counted()
+    monkeypatch.setattr(passwords, "_hasher", counted)
+    return counted
+
+
+async def test_the_right_password_opens_a_session_each_time_a_new_one(here: Process, time: Time) -> None:
+    right = password()
+    ann = await here.user("ann", OPERATOR_EVERYWHERE, right)
+    first = await here.sign_in("ann", right)
+    time.now += 5
+    second = await here.sign_in(" ANN ", right)
+    assert first != second
+    assert len(first) == 43
+
+    known = await here.accounts.identities.by_session(second)
+    assert known is not None
+    assert (known.user, known.name, known.rights) == (ann.id, "ann", OPERATOR_EVERYWHERE)
+    session = known.session
+    assert session == Session(
+        id=2,
+        user=ann.id,
+        made_at=time.now,
+        used_at=time.now,
+        ends_at=time.now + 12 * 3600,
+        address="192.0.2.1",
+        agent="Firefox 140",
+    )
+    assert [one.id for one in await here.accounts.sessions.of(ann.id)] == [2, 1]
+    assert (await here.accounts.users.named("ann")).seen_at == time.now
+    assert await here.accounts.identities.by_session(first + "x") is None
+    assert await here.accounts.identities.by_token(first) is None
+
+
+async def test_whatever_is_wrong_is_told_in_the_same_words_and_costs_argon2_once(
+    here: Process, argon2: Counted
+) -> None:
+    right = password()
+    await here.user("ann", password=right)
+    await here.user("invited")
+    await here.did(
+        lambda permit: here.accounts.users.enter_by_company_account(permit, "sub-1", "sso", OPERATOR_EVERYWHERE)
+    )
+    for name, tried in [
+        ("ann", right + " "),
+        ("ann", ""),
+        ("nobody-here", right),
+        ("invited", right),
+        ("sso", right),
+        ("not a name", right),
+        ("", ""),
+        ("ann", "x" * 100_000),
+        ("ann", "half \ud800"),
+    ]:
+        argon2.ran.clear()
+        with pytest.raises(Refused) as refused:
+            await here.sign_in(name, tried)
+        assert str(refused.value) == WRONG
+        assert argon2.ran == ["verify"], name
+    argon2.ran.clear()
+    await here.sign_in("ann", right)
+    assert argon2.ran == ["verify"]
+    assert {row[2:] for row in await here.told()} == {("", ""), ("failed", WRONG), ("done", "")}
+    assert (await here.rows("SELECT count(*) FROM session")) == [(1,)]
+
+
+async def test_what_was_typed_as_a_name_and_cannot_be_one_is_not_in_the_audit_log(here: Process) -> None:
+    slip = "My Password Is " + password()
+    with pytest.raises(Refused, match=WRONG):
+        await here.sign_in(slip, "")
+    link = await here.did(here.accounts.users.make_first_link)
+    with pytest.raises(Refused, match="A user's name is"):
+        await here.did(lambda permit: here.accounts.users.use_link(permit, link, slip, password()))
+    assert await _where(here.database, slip) == []
+    assert ("as something that is no name",) in await here.rows("SELECT target FROM audit")
+
+
+async def test_no_secret_is_in_any_table_nor_in_the_log(here: Process, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    users, sessions = here.accounts.users, here.accounts.sessions
+    first, second, wrong = password(), password(), password()
+    link = await here.did(users.make_first_link)
+    ann = await here.did(lambda permit: users.use_link(permit, link, "ann", first))
+    cookie = await here.sign_in("ann", first)
+    with pytest.raises(Refused):
+        await here.sign_in("ann", wrong)
+    actor = await here.actor(cookie)
+    with pytest.raises(Refused):
+        await here.door.act(
+            actor, actions.change_password(), lambda permit: users.change_password(permit, wrong, second)
+        )
+    await here.door.act(actor, actions.change_password(), lambda permit: users.change_password(permit, first, second))
+    opened = await here.did(lambda permit: sessions.open(permit, ann), actor)
+    making = actions.make_token("deploy", Grant(Role.VIEWER), EVERYWHERE, 30)
+    token = await here.door.act(
+        actor,
+        making,
+        lambda permit: here.accounts.tokens.make(
+            permit, ann, name="deploy", grant=Grant(Role.VIEWER), resource=EVERYWHERE, days=30
+        ),
+    )
+    invited = await here.door.act(
+        ROOT,
+        actions.invite("bob", OPERATOR_EVERYWHERE),
+        lambda permit: users.invite(permit, "bob", OPERATOR_EVERYWHERE),
+    )
+    assert await here.accounts.identities.by_token(token) is not None
+    for secret in (first, second, wrong, link, cookie, opened, token, invited):
+        assert await _where(here.database, secret) == []
+        assert secret not in caplog.text
+
+    # The walk itself finds what is there: names, hashes, and what is on the audit log's page.
+    assert await _where(here.database, hash_of(opened)) == ["session.hash"]
+    assert await _where(here.database, hash_of(token)) == ["token.hash"]
+    assert await _where(here.database, hash_of(invited)) == ["link.hash"]
+    assert {"user.name", "attempt.name", "audit.target"} <= set(await _where(here.database, "ann"))
+    assert ("bob" in caplog.text) == here.database.shown.startswith(
+        "sqlite"
+    )  # the one driver that logs what it is told
+
+
+async def _where(database: Database, secret: str | bytes) -> list[str]:
+    """Return the columns, of every table that the database has, in which this stands, as text or as bytes."""
+    sought = secret.encode() if isinstance(secret, str) else secret
+    found = set()
+    async with database.read() as connection:
+        tables = await connection.run_sync(lambda plain: inspect(plain).get_table_names())
+        assert {"user", "session", "token", "link", "attempt", "audit"} <= set(tables)
+        for table in tables:
+            for row in (await connection.execute(text(f'SELECT * FROM "{table}"'))).mappings():  # noqa: S608
+                for column, value in row.items():
+                    if sought in (bytes(value) if isinstance(value, bytes) else str(value).encode()):
+                        found.add(f"{table}.{column}")
+    return sorted(found)
+
+
+async def test_weaker_parameters_are_made_up_for_at_the_next_sign_in(
+    here: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = password()
+    await here.user("ann", password=right)
+    before = await here.rows('SELECT password_hash, password_at FROM "user"')
+    stronger = Counted(time_cost=2)
+    monkeypatch.setattr(passwords, "_hasher", stronger)
+    await here.sign_in("ann", right)
+    assert stronger.ran == ["verify", "hash"]
+    after = await here.rows('SELECT password_hash, password_at FROM "user"')
+    assert "t=2" in str(after[0][0])
+    assert "t=1" in str(before[0][0])
+    assert after[0][1] == before[0][1]
+    await here.sign_in("ann", right)
+    assert stronger.ran == ["verify", "hash", "verify"]
+
+
+@dataclass
+class Gate:
+    """Holds what passes until it is opened."""
+
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def pass_(self) -> None:
+        self.reached.set()
+        await self.opened.wait()
+
+
+@pytest.mark.parametrize("weak", [False, True], ids=["", "made with weaker parameters"])
+async def test_a_password_that_was_changed_while_it_was_judged_opens_nothing(
+    here: Process, there: Process, monkeypatch: pytest.MonkeyPatch, weak: bool
+) -> None:
+    """A stolen password is reset at the very moment at which the thief signs in: the reset holds."""
+    stolen, new = password(), password()
+    ann = await here.user("ann", password=stolen)
+    link = await here.did(lambda permit: here.accounts.users.make_link(permit, ann))
+    gate, fits = Gate(), passwords.fits
+
+    async def slow(tried: str, kept: str | None) -> bool:
+        fitted = await fits(tried, kept)
+        await gate.pass_()
+        return fitted
+
+    with monkeypatch.context() as patched:
+        patched.setattr(passwords, "fits", slow)
+        if weak:
+            patched.setattr(passwords, "_hasher", Counted(time_cost=2))
+        thief = asyncio.create_task(here.sign_in("ann", stolen))
+        await gate.reached.wait()
+        await there.did(lambda permit: there.accounts.users.use_link(permit, link, "", new))
+        gate.opened.set()
+        with pytest.raises(Refused, match=WRONG):
+            await thief
+    assert await here.accounts.sessions.of(ann.id) == []
+    await here.sign_in("ann", new)
+    with pytest.raises(Refused, match=WRONG):
+        await here.sign_in("ann", stolen)
+
+
+async def test_who_is_removed_while_they_are_judged_comes_not_in(
+    here: Process, there: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = password()
+    await here.user("root", password=password())
+    ann = await here.user("ann", password=right)
+    gate, fits = Gate(), passwords.fits
+
+    async def slow(tried: str, kept: str | None) -> bool:
+        await gate.pass_()
+        return await fits(tried, kept)
+
+    monkeypatch.setattr(passwords, "fits", slow)
+    coming = asyncio.create_task(here.sign_in("ann", right))
+    await gate.reached.wait()
+    await there.did(lambda permit: there.accounts.users.remove(permit, ann))
+    gate.opened.set()
+    with pytest.raises(Refused, match=WRONG):
+        await coming
+    with pytest.raises(Refused, match="This user was removed"):
+        await here.did(lambda permit: here.accounts.sessions.open(permit, ann.id))
+
+
+async def test_a_thief_who_knows_the_old_password_does_not_change_it_back(
+    here: Process, there: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stolen, new, theirs = password(), password(), password()
+    ann = await here.user("ann", password=stolen)
+    thief = await here.actor(await here.sign_in("ann", stolen))
+    link = await here.did(lambda permit: here.accounts.users.make_link(permit, ann))
+    gate, hashed = Gate(), passwords.hashed
+
+    async def slow(chosen: str) -> str:
+        if chosen == theirs:
+            await gate.pass_()
+        return await hashed(chosen)
+
+    monkeypatch.setattr(passwords, "hashed", slow)
+    changing = asyncio.create_task(
+        here.did(lambda permit: here.accounts.users.change_password(permit, stolen, theirs), thief)
+    )
+    await gate.reached.wait()
+    await there.did(lambda permit: there.accounts.users.use_link(permit, link, "", new))
+    gate.opened.set()
+    with pytest.raises(Refused, match="changed in another way just now"):
+        await changing
+    await here.sign_in("ann", new)
+
+
+async def test_at_most_two_passwords_are_hashed_at_once_also_when_who_asked_has_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop, working, most, begun, go = asyncio.get_running_loop(), 0, 0, asyncio.Event(), asyncio.Event()
+
+    class Slow(Counted):
+        @override
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:
+            async def held() -> None:
+                nonlocal working, most
+                working, most = working + 1, max(most, working + 1)
+                if working == passwords.AT_ONCE:
+                    begun.set()
+                await go.wait()
+                working -= 1
+
+            asyncio.run_coroutine_threadsafe(held(), loop).result(30)
+            return super().verify(hash, password)
+
+    monkeypatch.setattr(passwords, "_hasher", Slow())
+    left = [asyncio.create_task(passwords.fits("x", None)) for _ in range(6)]
+    await begun.wait()
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    more = [asyncio.create_task(passwords.fits("x", None)) for _ in range(3)]
+    await loop.run_in_executor(None, bool)  # a turn for threads that would begin now
+    go.set()
+    assert await asyncio.gather(*more) == [False] * 3
+    assert most == passwords.AT_ONCE
+
+
+async def test_who_signs_in_shows_an_agent_that_can_be_printed(here: Process) -> None:
+    right = password()
+    ann = await here.user("ann", password=right)
+    hostile = replace(visitor("192.0.2.1"), agent="a\0b\u202e\n" + "c" * 500)
+    await here.accounts.sessions.sign_in(hostile, "ann", right)
+    [session] = await here.accounts.sessions.of(ann.id)
+    assert session.agent == "ab" + "c" * 198

@@ -1,0 +1,178 @@
+"""API tokens: no more than their owner may at the moment, for as long as was said, gone with their owner."""
+
+from collections.abc import Awaitable
+from dataclasses import replace
+
+import pytest
+
+from app.security.accounts.model import EVERYWHERE, User
+from app.security.accounts.tokens import DAY_S, TOKENS_PER_USER_MAX
+from app.security.errors import Refused
+from app.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Actor, Grant, Rights, Role
+from tests.support.accounts import ROOT, Process, Time, password, visitor
+
+VIEWER, OPERATOR, ADMIN = (Grant(role) for role in (Role.VIEWER, Role.OPERATOR, Role.ADMIN))
+
+
+def owner(user: User) -> Actor:
+    return replace(visitor("192.0.2.1"), name=user.name, rights=user.rights, user=user.id, session=1)
+
+
+def make(
+    process: Process,
+    user: User,
+    grant: Grant = OPERATOR,
+    *,
+    resource: str = EVERYWHERE,
+    days: int = 30,
+    name: str = "deploy",
+    actor: Actor | None = None,
+) -> Awaitable[str]:
+    return process.did(
+        lambda permit: process.accounts.tokens.make(
+            permit, user.id, name=name, grant=grant, resource=resource, days=days
+        ),
+        actor or owner(user),
+    )
+
+
+async def rights(process: Process, token: str) -> Rights:
+    known = await process.accounts.identities.by_token(token)
+    assert known is not None
+    assert known.session is None
+    return known.rights
+
+
+async def test_a_token_may_what_it_was_made_for_and_its_owner_may(here: Process) -> None:
+    both = Rights(Grant(Role.OPERATOR, payloads=True), {"kafka-prod": Grant(Role.VIEWER)})
+    ann = await here.user("ann", both)
+    assert await rights(here, await make(here, ann, VIEWER)) == Rights(VIEWER, {"kafka-prod": VIEWER})
+    admins = await rights(here, await make(here, ann, Grant(Role.ADMIN, payloads=True)))
+    assert admins == both
+    one = await rights(here, await make(here, ann, OPERATOR, resource="rabbit"))
+    assert one.grant("rabbit") == OPERATOR
+    assert one.grant("kafka-prod") == one.grant() == Grant()
+    less = await rights(here, await make(here, ann, OPERATOR, resource="kafka-prod"))
+    assert less.grant("kafka-prod") == VIEWER
+
+
+async def test_a_token_loses_at_once_what_its_owner_loses_in_every_process(here: Process, there: Process) -> None:
+    ann = await here.user("ann", OPERATOR_EVERYWHERE)
+    token = await make(here, ann, Grant(Role.ADMIN, payloads=True))
+    await there.accounts.changes.refresh()
+    assert await rights(here, token) == await rights(there, token) == OPERATOR_EVERYWHERE
+    await here.did(lambda permit: here.accounts.users.set_rights(permit, ann, VIEWER_EVERYWHERE))
+    assert await rights(here, token) == VIEWER_EVERYWHERE
+    await there.accounts.changes.refresh()
+    assert await rights(there, token) == VIEWER_EVERYWHERE
+    await there.did(lambda permit: there.accounts.users.remove(permit, ann))
+    assert await there.accounts.identities.by_token(token) is None
+    await here.accounts.changes.refresh()
+    assert await here.accounts.identities.by_token(token) is None
+    assert await here.rows("SELECT count(*) FROM token") == [(0,)]
+
+
+async def test_a_token_ends_when_it_was_said_to(here: Process, time: Time) -> None:
+    ann = await here.user("ann", OPERATOR_EVERYWHERE)
+    token = await make(here, ann, days=1)
+    time.now += DAY_S - 0.5
+    await rights(here, token)
+    [listed] = await here.accounts.tokens.every(ann.id)
+    assert (listed.name, listed.user_name, listed.hint) == ("deploy", "ann", f"{token[:6]}…{token[-2:]}")
+    time.now += 0.5
+    assert await here.accounts.identities.by_token(token) is None
+    assert await here.accounts.tokens.every() == []
+    with pytest.raises(Refused, match="no such token of yours; it may have ended"):
+        await here.accounts.tokens.one(listed.id, ann.id)
+
+
+async def test_that_it_was_used_is_written_once_a_minute(here: Process, time: Time) -> None:
+    ann = await here.user("ann", OPERATOR_EVERYWHERE)
+    token, begun = await make(here, ann), time.now
+    assert (await here.accounts.tokens.every())[0].used_at is None
+    written = set()
+    for second in range(0, 181, 20):
+        time.now = begun + second
+        await rights(here, token)
+        written.add((await here.accounts.tokens.every())[0].used_at)
+    assert written == {begun, begun + 60, begun + 120, begun + 180}
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"days": 0}, "ends after 1 to 90 days; got 0"),
+        ({"days": 91}, "ends after 1 to 90 days; got 91"),
+        ({"name": " "}, "1 to 63 printable characters"),
+        ({"name": "x" * 64}, "1 to 63 printable characters"),
+        ({"name": "a\u202eb"}, "1 to 63 printable characters"),
+        ({"grant": Grant(Role.NONE, payloads=True)}, "A token without a role may nothing"),
+    ],
+)
+async def test_a_token_that_cannot_be_is_refused(here: Process, asked: dict[str, object], said: str) -> None:
+    ann = await here.user("ann", OPERATOR_EVERYWHERE)
+    with pytest.raises(Refused, match=said):
+        await make(here, ann, **asked)  # type: ignore[arg-type]
+    assert await here.accounts.tokens.every() == []
+
+
+async def test_a_token_makes_no_tokens(here: Process) -> None:
+    ann = await here.user("ann", ADMIN_EVERYWHERE)
+    known = await here.accounts.identities.by_token(await make(here, ann, ADMIN))
+    assert known is not None
+    assert known.token is not None
+    with pytest.raises(Refused, match="A token makes no tokens"):
+        await make(here, ann, VIEWER, actor=replace(owner(ann), session=None, token=known.token.id))
+    assert len(await here.accounts.tokens.every()) == 1
+
+
+async def test_nobody_makes_or_ends_tokens_of_another_but_an_admin(here: Process) -> None:
+    ann, bob = [await here.user(name, OPERATOR_EVERYWHERE) for name in ("ann", "bob")]
+    token = await make(here, ann)
+    [kept] = await here.accounts.tokens.every()
+    for actor in (owner(bob), visitor("192.0.2.1")):
+        with pytest.raises(Refused, match="only an admin makes and revokes those"):
+            await make(here, ann, actor=actor)
+        with pytest.raises(Refused, match="only an admin makes and revokes those"):
+            await here.did(lambda permit: here.accounts.tokens.revoke(permit, kept), actor)
+    with pytest.raises(Refused, match="no such token of yours"):
+        await here.accounts.tokens.one(kept.id, bob.id)
+    await rights(here, token)
+    second = await make(here, ann, actor=ROOT)
+    await here.did(lambda permit: here.accounts.tokens.revoke(permit, kept))
+    assert await here.accounts.identities.by_token(token) is None
+    [other] = await here.accounts.tokens.every()
+    await here.did(lambda permit: here.accounts.tokens.revoke(permit, other), owner(ann))
+    assert await here.accounts.identities.by_token(second) is None
+
+
+async def test_a_user_has_a_hundred_tokens_and_what_ended_is_not_among_them(here: Process, time: Time) -> None:
+    ann, bob = [await here.user(name, OPERATOR_EVERYWHERE) for name in ("ann", "bob")]
+    for number in range(TOKENS_PER_USER_MAX):
+        await make(here, ann, days=1, name=str(number))
+    with pytest.raises(Refused, match="at most 100 tokens: revoke one first"):
+        await make(here, ann)
+    await make(here, bob)
+    first = (await here.accounts.tokens.every(ann.id))[0]
+    await here.did(lambda permit: here.accounts.tokens.revoke(permit, first), owner(ann))
+    await make(here, ann, days=1)
+    time.now += DAY_S
+    await make(here, ann)
+    assert await here.rows("SELECT count(*) FROM token") == [(2,)]
+
+
+async def test_who_was_removed_gets_no_token(here: Process, there: Process) -> None:
+    ann = await here.user("ann", OPERATOR_EVERYWHERE)
+    await there.did(lambda permit: there.accounts.users.remove(permit, ann))
+    with pytest.raises(Refused, match="This user was removed"):
+        await make(here, ann)
+
+
+@pytest.mark.parametrize("secret", ["", "sbx_", "half \ud800", "nul \0", "x" * 100_000])
+async def test_what_is_no_token_stands_for_nobody(here: Process, secret: str) -> None:
+    right = password()
+    await here.user("ann", OPERATOR_EVERYWHERE, right)
+    session = await here.sign_in("ann", right)
+    assert await here.accounts.identities.by_token(secret) is None
+    assert await here.accounts.identities.by_session(secret) is None
+    assert await here.accounts.identities.by_token(session) is None

@@ -1,0 +1,64 @@
+"""The key of the installation: made once, readable by its owner alone, and a sentence for whatever is wrong with it."""
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from app.security.keys import Keys, KeyUnusable, load
+
+
+def made_of(keys: Keys) -> tuple[bytes, bytes]:
+    return keys.masking(), keys.signing().public_key().public_bytes_raw()
+
+
+def test_a_key_is_made_once_and_is_the_owners_alone(tmp_path: Path) -> None:
+    file = tmp_path / "signalbox.key"
+    first = load(file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+    assert made_of(load(file)) == made_of(first)
+    assert made_of(load(tmp_path / "other.key")) != made_of(first)
+
+
+def test_each_use_has_a_key_of_its_own(tmp_path: Path) -> None:
+    masking, signing = made_of(load(tmp_path / "signalbox.key"))
+    assert masking != signing
+    assert len(masking) == 32
+    assert masking.hex() not in (tmp_path / "signalbox.key").read_text()
+
+
+def test_of_many_that_make_it_at_once_all_have_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "signalbox.key"
+    with ThreadPoolExecutor(8) as threads:
+        assert len({made_of(keys) for keys in threads.map(lambda _: load(file), range(32))}) == 1
+
+
+@pytest.mark.parametrize("text", ["", "ab", "zz" * 32, "ab" * 33, "ä" * 64, "\0" * 64])
+def test_what_is_no_key_is_refused_and_left_alone(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "signalbox.key"
+    file.write_text(text)
+    file.chmod(0o600)
+    with pytest.raises(KeyUnusable, match="holds no key of Signalbox: expected 64 hexadecimal digits"):
+        load(file)
+    assert file.read_text() == text
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
+def test_a_key_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "signalbox.key"
+    load(file)
+    file.chmod(mode)
+    with pytest.raises(KeyUnusable, match=f"chmod 600 {file}"):
+        load(file)
+
+
+def test_a_place_that_cannot_be_written_and_one_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    with pytest.raises(KeyUnusable, match=r"cannot be made: No such file or directory\. .*key_file"):
+        load(tmp_path / "missing" / "signalbox.key")
+    with pytest.raises(KeyUnusable, match=r"cannot be read: Is a directory\. .*key_file"):
+        load(tmp_path)
+    (tmp_path / "to nowhere").symlink_to(tmp_path / "missing")
+    with pytest.raises(KeyUnusable, match=r"cannot be read: No such file"):
+        load(tmp_path / "to nowhere")
