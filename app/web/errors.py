@@ -83,7 +83,7 @@ class ErrorPage:
 REFUSED_BECAUSE = {
     400: "the request is not what was expected; the detail names what",
     401: "nobody is signed in, or the token is not known or has ended",
-    403: "the role or right that is missing is named in the detail",
+    403: "a role or right is missing, or this write came neither from a page of ours nor with a token; the detail says which",
     404: "there is no such thing, or it may not be seen",
     409: "as things stand this cannot be done; nothing was changed",
     429: "too many attempts or requests from this address; Retry-After says how many seconds to wait",

@@ -25,7 +25,7 @@ function watched() {
 function show([key, fragment, version, html, more]) {
   for (const element of document.querySelectorAll(`[data-live="${CSS.escape(key)}"][data-fragment="${CSS.escape(fragment)}"]`)) {
     if (fragment === "points") {
-      element.dispatchEvent(new CustomEvent("signalbox:points", { detail: { after: html, points: more } }));
+      if (html !== "") element.dispatchEvent(new CustomEvent("signalbox:points", { detail: { after: html, points: more } }));
     } else if (fragment === "changed") {
       element.hidden = false;
     } else if (html === null) {

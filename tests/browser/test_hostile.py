@@ -10,7 +10,7 @@ from typing import Protocol
 
 import httpx
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.servers.nats import NatsServer
@@ -18,22 +18,14 @@ from app.servers.rabbitmq import RabbitServer
 from app.servers.sqs import SqsServer
 from app.web import markup, urls
 from tests.browser.conftest import Watched
+from tests.browser.harmless import assert_harmless, dialogs, visit
 from tests.support.hostile import NAMES, TOO_LONG, Expected, HostileKafka, HostileNats, HostileRabbit, HostileSqs
 from tests.support.kafka import KafkaUnderTest
 from tests.support.serving import serving
 from tests.support.waiting import eventually
 
 SOON_MS = 20_000
-WIDE, NARROW = 1440, 390
 KINDS = ("kafka", "rabbitmq", "nats", "sqs")
-PLANTED = """() => {
-    const handlers = [...document.querySelectorAll('*')].filter((e) => [...e.attributes].some((a) => /^(on|hx-on)/i.test(a.name)));
-    const foreign = document.querySelectorAll('img, iframe, object, embed, style, base, form[action^="javascript"], a[href^="javascript"], a[href^="data"]');
-    return [window.pwned ?? null, handlers.length, foreign.length];
-}"""
-WIDTH = """(width) => [document.documentElement.scrollWidth, [...document.querySelectorAll('main *')]
-    .filter((e) => e.getBoundingClientRect().right > width + 1).slice(-6)
-    .map((e) => `${e.parentElement.tagName}.${e.parentElement.className} > ${e.tagName}.${e.className}`)]"""
 LINKS = """() => [...document.querySelectorAll('main a[href]')]
     .filter((a) => /^[/](groups|destinations)[/][^/]+[/]/.test(new URL(a.href).pathname) && a.querySelector('bdi'))
     .map((a) => [a.href, a.querySelector('bdi').textContent])"""
@@ -120,30 +112,30 @@ async def test_metrics_parse_and_give_every_name_back_exactly(site: Site) -> Non
 async def test_every_link_of_a_list_opens_the_page_that_it_names(
     site: Site, watched: Watched, kind: str, what: str
 ) -> None:
-    dialogs = _dialogs(watched.page)
+    opened_dialogs = dialogs(watched.page)
     expected = site.brokers[kind].expected()
     wanted = {_shown(name) for name in (expected.groups if what == "groups" else expected.destinations)}
     links = await _listed(watched, site, f"/{what}?connection={kind}", len(wanted))
     assert {text for _, text in links} == wanted
     for address, text in links:
-        await _visit(watched, address)
+        await visit(watched, address)
         assert await watched.page.locator(".verdict__name b bdi").text_content() == text
-    assert dialogs == []
+    assert opened_dialogs == []
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/connections", *(f"/connections/{kind}" for kind in KINDS), "/groups/kafka/" + "%3Cb%3E"]
 )
 async def test_pages_about_everything_bear_the_names(site: Site, watched: Watched, path: str) -> None:
-    dialogs = _dialogs(watched.page)
+    opened_dialogs = dialogs(watched.page)
     watched.expected = ("404",)
-    await _visit(watched, site.url + path, status=404 if "%3C" in path else 200)
-    assert dialogs == []
+    await visit(watched, site.url + path, status=404 if "%3C" in path else 200)
+    assert opened_dialogs == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_socket_moves_every_row_whatever_its_name(site: Site, watched: Watched, kind: str) -> None:
-    dialogs = _dialogs(watched.page)
+    opened_dialogs = dialogs(watched.page)
     broker = site.brokers[kind]
     await _listed(watched, site, f"/groups?connection={kind}", len(broker.expected().groups))
     await expect(watched.page.locator("#live")).to_have_text("live", timeout=SOON_MS)
@@ -157,14 +149,14 @@ async def test_the_socket_moves_every_row_whatever_its_name(site: Site, watched:
 
     await eventually(moved, within_s=SOON_MS / 1000)
     assert await watched.page.evaluate("window.samePage") is True
-    await _assert_harmless(watched)
-    assert dialogs == []
+    await assert_harmless(watched)
+    assert opened_dialogs == []
 
 
 @pytest.mark.parametrize("which", [which for which in NAMES if which != "toml"])  # a line break cannot be typed
 async def test_the_palette_finds_any_name_and_opens_it(site: Site, watched: Watched, which: str) -> None:
     name = NAMES[which]
-    dialogs = _dialogs(watched.page)
+    opened_dialogs = dialogs(watched.page)
     page = watched.page
     await page.goto(f"{site.url}/connections")
     await page.keyboard.press("Control+k")
@@ -173,10 +165,10 @@ async def test_the_palette_finds_any_name_and_opens_it(site: Site, watched: Watc
         page.locator('[href^="/groups/kafka/"]')
     )
     await expect(found).to_have_count(1, timeout=SOON_MS)
-    await _assert_harmless(watched)
+    await assert_harmless(watched)
     await found.click()
     await expect(page.locator(".verdict__name b bdi")).to_have_text(_exactly(_shown(name)))
-    assert dialogs == []
+    assert opened_dialogs == []
 
 
 async def test_a_name_of_thirty_thousand_characters_is_left_out_and_counted(site: Site) -> None:
@@ -208,7 +200,7 @@ async def test_a_page_that_is_refused_says_so_and_asks_ever_more_seldom(site: Si
 
 async def test_what_these_tests_look_for_is_found_when_it_happens(site: Site, watched: Watched) -> None:
     await watched.page.goto(f"{site.url}/connections")
-    await _assert_harmless(watched)
+    await assert_harmless(watched)
     for planted in (
         "window.pwned = 1",
         "document.body.firstElementChild.setAttribute('onclick', 'x')",
@@ -218,56 +210,19 @@ async def test_what_these_tests_look_for_is_found_when_it_happens(site: Site, wa
         await watched.page.reload()
         await watched.page.evaluate(planted)
         with pytest.raises(AssertionError):
-            await _assert_harmless(watched)
+            await assert_harmless(watched)
 
 
 async def _listed(watched: Watched, site: Site, path: str, count: int) -> list[tuple[str, str]]:
     """Open a list until it has so many rows; return where each of its links leads and what it is called."""
 
     async def whole() -> list[tuple[str, str]]:
-        await _visit(watched, site.url + path)
+        await visit(watched, site.url + path)
         links = [(str(href), str(text)) for href, text in await watched.page.evaluate(LINKS)]
         assert len({text for _, text in links}) >= count
         return links
 
     return await eventually(whole, within_s=25)
-
-
-async def _visit(watched: Watched, address: str, *, status: int = 200) -> None:
-    """Open a page at both widths; nothing on it may run, break out, or push the layout."""
-    page = watched.page
-    await page.set_viewport_size({"width": WIDE, "height": 900})
-    answer = await page.goto(address)
-    assert answer is not None
-    assert answer.status == status, address
-    await page.wait_for_load_state("load")
-    await _assert_harmless(watched)
-    await page.set_viewport_size({"width": NARROW, "height": 844})
-    await _assert_harmless(watched, width=NARROW)
-    await page.set_viewport_size({"width": WIDE, "height": 900})
-
-
-async def _assert_harmless(watched: Watched, *, width: int = WIDE) -> None:
-    pwned, handlers, foreign = await watched.page.evaluate(PLANTED)
-    assert (pwned, handlers, foreign) == (None, 0, 0), watched.page.url
-
-    async def fits() -> None:
-        wide, outside = await watched.page.evaluate(WIDTH, width)
-        assert wide <= width, f"{watched.page.url} is {wide} px wide on a screen of {width}: {outside}"
-
-    await eventually(fits, within_s=3)  # a chart follows the width of its window a moment later
-    await watched.assert_clean()
-
-
-def _dialogs(page: Page) -> list[str]:
-    """Note every dialog that the page opens, and close it."""
-    seen: list[str] = []
-
-    async def close(dialog: object) -> None:
-        seen.append(str(dialog))
-
-    page.on("dialog", close)
-    return seen
 
 
 def _shown(name: str) -> str:

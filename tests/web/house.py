@@ -94,7 +94,8 @@ class House:
     ) -> httpx.AsyncClient:
         """Return a browser (or, by "token", a program) of this person; what it sends comes from a page of ours."""
         transport = httpx.ASGITransport(cast("Any", self.app), client=(address, 4711), raise_app_exceptions=False)
-        return httpx.AsyncClient(transport=transport, base_url=base, headers=self.headers(who, by=by) | headers)
+        sent = httpx.Headers(self.headers(who, by=by) | headers, encoding="latin-1")
+        return httpx.AsyncClient(transport=transport, base_url=base, headers=sent)
 
     def headers(self, who: str | None, *, by: str = "cookie") -> dict[str, str]:
         if who is NOBODY:

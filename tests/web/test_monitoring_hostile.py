@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from app.brokers.model import Fault, Kind, Limit, Node, Why
+from app.brokers.model import Why
 from app.web import markup, urls
-from tests.support.estate import Estate, Reader, Site
-from tests.support.snapshots import cluster
+from tests.support.hostile_estate import hostile_site
 from tests.web.names import HOSTILE
 from tests.web.sites import Asked, Elements, asking, estate_in
 
@@ -21,37 +20,10 @@ NAMES = [name for name in HOSTILE.values() if len(name) <= 249]
 @pytest.fixture(scope="module")
 async def asked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asked]:
     async with estate_in(tmp_path_factory.mktemp("hostile")) as estate:
-        _fill(estate)
+        hostile_site(estate, "kafka-a", NAMES)
         await estate.run(120)
         async with asking(estate) as made:
             yield made
-
-
-def _fill(estate: Estate) -> None:
-    readers = [
-        Reader(
-            name,
-            name,
-            [5.0, 5.0],
-            [0.0, 5.0],
-            [50.0, 1.0],
-            (name, "b"),
-            {"kind": name, "state_text": name, "notes": (name,)},
-        )
-        for name in NAMES
-    ]
-    site = estate.connect(Site("kafka-a", Kind.KAFKA, readers))
-    site.faults = tuple(Fault(resource=f"group {n}", why=Why.NO_ANSWER, detail=n, group=n) for n in NAMES)
-    site.health = cluster(
-        estate.now,
-        product=NAMES[0],
-        version=NAMES[1],
-        nodes=tuple(Node(id=n, address=n, running=True, note=n, version=n) for n in NAMES),
-        alarms=tuple(NAMES),
-        missing_rights=tuple(NAMES),
-        notes=tuple(NAMES),
-        limits=tuple(Limit(name=n, used=1, most=2, unit=n) for n in NAMES),
-    )
 
 
 async def harmless(asked: Asked, address: str, names: set[str]) -> str:

@@ -102,7 +102,7 @@ async def tokens(
     f"{urls.API}/tokens",
     tags=TAGS,
     dependencies=MINE,
-    responses=problems(409),
+    responses=problems(403, 409),
     summary="Make an API token of your own; a token itself may not",
 )
 async def make_token(mine: NamedDependency[Mine], data: JSONBody[r.TokenIn]) -> r.MadeTokenOut:
@@ -132,7 +132,7 @@ async def sessions(mine: NamedDependency[Mine]) -> list[r.SessionOut]:
     f"{urls.API}/sessions/{{session:int}}",
     tags=TAGS,
     dependencies=MINE,
-    responses=problems(404),
+    responses=problems(403, 404),
     opt=OWN,
     summary="End a session of your own",
 )

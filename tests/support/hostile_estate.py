@@ -1,0 +1,45 @@
+"""A connection of a made-up estate on which every text that a broker may give is one of these."""
+
+from collections.abc import Sequence
+
+from app.brokers.model import Fault, Kind, Limit, Node, Why
+from tests.support.estate import Estate, Reader, Site
+from tests.support.snapshots import cluster
+
+EVERYTHING = "everything"
+
+
+def hostile_site(estate: Estate, connection: str, texts: Sequence[str]) -> Site:
+    """Connect it: a group and a destination of each name, and all texts in notes, faults, nodes, alarms and limits."""
+    readers = [
+        Reader(
+            name,
+            name,
+            [5.0, 5.0],
+            [0.0, 5.0],
+            [50.0, 1.0],
+            (name, "b"),
+            {"kind": name, "state_text": name, "notes": (name,)},
+        )
+        for name in texts
+    ]
+    site = estate.connect(Site(connection, Kind.KAFKA, readers))
+    site.faults = tuple(Fault(resource=f"group {n}", why=Why.NO_ANSWER, detail=n, group=n) for n in texts)
+    site.health = cluster(
+        estate.now,
+        product=texts[0],
+        version=texts[1],
+        nodes=tuple(Node(id=n, address=n, running=True, note=n, version=n) for n in texts),
+        alarms=tuple(texts),
+        missing_rights=tuple(texts),
+        notes=tuple(texts),
+        limits=tuple(Limit(name=n, used=1, most=2, unit=n) for n in texts),
+    )
+    return site
+
+
+def reads_everything(texts: Sequence[str]) -> Reader:
+    """Return a group with a member of each name, and with all notes."""
+    count = len(texts)
+    outs = [0.0 if at % 3 else 5.0 for at in range(count)]
+    return Reader(EVERYTHING, EVERYTHING, [5.0] * count, outs, [50.0] * count, tuple(texts), {"notes": tuple(texts)})

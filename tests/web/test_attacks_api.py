@@ -1,0 +1,136 @@
+"""The whole OpenAPI, asked with made-up requests as each role: no fault, no answer that is not in it, no write as a viewer.
+
+The requests are made by Schemathesis, the same in each run, and sent to a real server from a thread of their own.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import Case, CheckFunction, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup
+from schemathesis.core.result import Ok
+from schemathesis.schemas import APIOperation
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from app.web import urls
+from tests.support.estate import Estate
+from tests.web.house import HIDDEN, NOBODY, OPEN, RIGHTS, SHARED, House, house, two_connections
+from tests.web.server import Running, running
+
+EXAMPLES = 12  # of each operation as each role
+CHECKED: list[CheckFunction] = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+ROLES = (NOBODY, "one", "viewer", "operator", "admin")
+OWN = frozenset({"session", "token"})  # tables in which people have things of their own
+
+Operation = APIOperation[Any, Any, Any, Any]
+
+
+@pytest.fixture(scope="module")
+async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[House, Running]]:
+    async with (
+        two_connections(Estate(tmp_path_factory.mktemp("api"))) as estate,
+        house(estate) as made,
+        running(made.app) as server,
+    ):
+        yield made, server
+
+
+async def described(house: House) -> dict[str, Any]:
+    async with house.client("admin") as client:
+        return dict((await client.get(urls.OPENAPI)).json())
+
+
+def operations(openapi: dict[str, Any]) -> list[Operation]:
+    found = schemathesis.openapi.from_dict(openapi).get_all_operations()
+    return [one.ok() for one in found if isinstance(one, Ok)]
+
+
+def real(operation: Operation, person: str) -> Iterator[Mapping[str, Any]]:
+    """Yield what there really is, for the names in this operation's path."""
+    for name in (SHARED[0], "orders.placed", "viewer", person):
+        for connection in (OPEN, HIDDEN):
+            values = {"connection": connection, "name": name, "token": 1, "session": 1}
+            if operation.path == f"{urls.API}/connections/{{name}}":
+                values["name"] = connection
+            yield {key: value for key, value in values.items() if f"{{{key}}}" in operation.path}
+
+
+def ask(operation: Operation, person: str | None, base: str, headers: Mapping[str, str]) -> set[int]:
+    """Ask an operation in many ways, half of them with names that are there; return the statuses. Runs in a thread."""
+    statuses: set[int] = set()
+    made_up = [operation.as_strategy(mode) for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)]
+    there = [operation.as_strategy(path_parameters=dict(values)) for values in real(operation, person or "nobody")]
+
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=st.one_of(*made_up, st.one_of(*there)))
+    def each(case: Case[Any]) -> None:
+        answer = case.call_and_validate(base_url=base, headers=dict(headers), checks=CHECKED)
+        statuses.add(answer.status_code)
+
+    each()
+    return statuses
+
+
+async def others_things(house: House, name: str) -> Mapping[str, Any]:
+    """Return all that is in the database but what is this person's own."""
+    held = dict(await house.held())
+    person = house.people[name].id
+    for table in OWN:
+        held[table] = await house.rows(f"SELECT id, user_id FROM {table} WHERE user_id != {person} ORDER BY id")  # noqa: S608
+    return held
+
+
+@pytest.mark.parametrize("role", ROLES, ids=str)
+async def test_every_operation_answers_as_the_openapi_says(served: tuple[House, Running], role: str | None) -> None:
+    made, server = served
+    seen: dict[str, set[int]] = {}
+    for operation in operations(await described(made)):
+        person = await made.another(RIGHTS[role]) if role is not None else None
+        headers = made.headers(person, by="token") if person is not None else {}
+        before = await others_things(made, person) if person is not None else await made.held()
+        label = f"{operation.method.upper()} {operation.path}"
+        seen[label] = await asyncio.to_thread(ask, operation, person, f"http://{server.host}", headers)
+        if role not in {"admin", NOBODY} and person is not None:
+            assert await others_things(made, person) == before, f"{label} wrote something as {role}"
+        if role is NOBODY:
+            assert await made.held() == before
+            refused_before = (
+                {401} if operation.method == "get" else {403}
+            )  # whoever writes comes from a page or has a token
+            assert seen[label] <= refused_before | {400, 401, 405}, label
+    if role == "admin":
+        reached = {label for label, statuses in seen.items() if any(status < 300 for status in statuses)}
+        assert len(reached) >= len(seen) - 6, f"never answered well: {set(seen) - reached}"
+
+
+async def test_what_is_looked_for_is_found(served: tuple[House, Running]) -> None:
+    """An answer that the OpenAPI does not have fails."""
+    made, server = served
+    openapi, path = await described(made), f"{urls.API}/connections"
+    assert len(operations(openapi)) == sum(len(methods) for methods in openapi["paths"].values())
+    openapi["paths"] = {path: openapi["paths"][path]}
+    del openapi["paths"][path]["get"]["responses"]["401"]
+    with pytest.raises(FailureGroup) as failed:
+        await asyncio.to_thread(ask, operations(openapi)[0], None, f"http://{server.host}", {})
+    assert "Received: 401" in str(failed.value.exceptions)
