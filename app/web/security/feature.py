@@ -4,6 +4,8 @@ from app.web.feature import Feature
 from app.web.live.registry import Registry
 from app.web.security.api import API
 from app.web.security.company import COMPANY
+from app.web.security.masking.api import MASKING_API
+from app.web.security.masking.routes import MASKING
 from app.web.security.profile import PROFILE
 from app.web.security.sign_in import SIGN_IN
 from app.web.security.users import USERS
@@ -13,4 +15,4 @@ def register(_: Registry) -> None:
     """Nothing of these pages stays live."""
 
 
-SECURITY = Feature(routes=(*SIGN_IN, *COMPANY, *PROFILE, *USERS, *API), register=register)
+SECURITY = Feature(routes=(*SIGN_IN, *COMPANY, *PROFILE, *USERS, *API, *MASKING, *MASKING_API), register=register)
