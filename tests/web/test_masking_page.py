@@ -275,7 +275,7 @@ async def test_a_rule_is_removed_after_a_question_and_with_a_reason(ada: Browser
     remove = urls.masking("rules", "customers", "remove")
     question = tidy(await ada.page(remove))
     assert "Remove the masking rule customers?" in question
-    assert "sees $.customer_id as it is, unless another rule masks it: any destination" in question
+    assert "Everybody who may look at messages of any destination sees $.customer_id as it is from now on" in question
     assert "Expected 1 to 500 letters that say why" in tidy(await ada.send(remove, 400, reason=""))
     assert await numbers(ada) == [(1, "cards"), (2, "customers")]
     assert await ada.send(remove, 303, reason="nobody needs it") == urls.masking(done="removed")

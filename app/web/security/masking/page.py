@@ -124,6 +124,7 @@ class Form:
 class Adding:
     """The rule that was tried, about to be added."""
 
+    faults: int
     button: str
     name: Field
     reason: Field
@@ -219,11 +220,11 @@ def _selected(one: Listed, rules: Sequence[Listed], head: str, said: Said) -> Se
 
 
 def _form(said: Said, rules: int) -> Form:
-    typed, faults = said.form, said.faults
+    typed = said.form
     there = "the one there is" if rules == 1 else f"all {figures.count(rules)}"
     every = f"{there}, and the one being written" if rules else "the one being written"
     return Form(
-        faults=len(faults),
+        faults=0 if said.tried else len(said.faults),
         source=_field(said, "source"),
         kind=_field(said, "kind"),
         what=_field(said, "what"),
@@ -252,6 +253,7 @@ def _trial(said: Said, tried: Tried, number: int) -> TrialShown:
 def _adding(said: Said, rule: Rule, number: int) -> Adding:
     kept = ("source", "kind", "what", "how", "destinations", "types", "only", "sample")
     return Adding(
+        faults=len(said.faults),
         button=words.adding(number, rule),
         name=_field(said, "name"),
         reason=_field(said, "reason"),

@@ -157,11 +157,11 @@ def _ask(
 ) -> Response[bytes]:
     name = one.rule.name
     masked = words.few(map(words.told, one.rule.what))
-    seen = f"From now on everybody who may look at messages sees {masked} as it is, unless another rule masks it"
+    sees = f"Everybody who may look at messages of {words.where(one.rule)} sees {masked} as it is from now on"
     question = QuestionPage(
         question=f"Remove the masking rule {name}?",
         happens=(
-            f"{seen}: {words.where(one.rule)}, also in what is stored already.",
+            f"{sees}, unless another rule masks it; also in what is stored already.",
             "The audit log keeps who removed it and why.",
         ),
         action=urls.masking("rules", name, "remove"),
