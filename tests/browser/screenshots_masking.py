@@ -1,16 +1,25 @@
 """A house with masking rules of the configuration and of its admin, for the pictures of Masking."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import httpx
 from playwright.async_api import Page
+from pydantic import SecretStr
 
+from app.security.door import Permit
+from app.security.errors import NotPermitted
+from app.security.masking.actions import see_payload
+from app.security.masking.model import Message
+from app.security.model import VIEWER_EVERYWHERE, Actor, Grant, Rights, Role, Via
+from app.storage.engine import Database
+from app.storage.settings import DatabaseSettings
 from app.web import urls
 from tests.support.joining import PASSWORD, first_link
+from tests.support.security import Secured, secured
 from tests.support.serving import serving
 
 CONFIGURED = """
@@ -50,6 +59,18 @@ SAMPLE = {
     "note": "card 4242 4242 4242 4242",
     "lines": [{"sku": "b<i>x</i>", "count": 2}],
 }
+LETTER = Message(
+    connection="kafka-prod",
+    destination="orders.placed",
+    name="partition 0, offset 17",
+    body=json.dumps(SAMPLE).encode(),
+)
+SEES = Rights(Grant(Role.VIEWER, payloads=True))
+LOOKS = (
+    ("crm-lead", "bounces, mailbox full", SEES),
+    ("on-call", "just looking", VIEWER_EVERYWHERE),
+    ("billing-lead", "which country is it", SEES),
+)
 MASKED = {
     "masking": urls.masking(),
     "masking-rule": urls.masking("rules", "names in addresses"),
@@ -70,7 +91,27 @@ async def masked() -> AsyncIterator[tuple[str, Mapping[str, str]]]:
                     answer = await admin.post("/api/v1/masking-rules", json={**rule, "reason": "asked for"})
                     assert answer.status_code == 201, answer.text
                 cookies = dict(admin.cookies)
+            await look_beneath(Path(folder) / "masked" / "signalbox.db")
             yield served.url, cookies
+
+
+async def look_beneath(file: Path) -> None:
+    """Have three looks in the audit log, as a page of messages would."""
+    database = Database(DatabaseSettings(url=SecretStr(f"sqlite+aiosqlite:///{file}")))
+    security = secured(database)
+    await security.masking.load()
+    for name, reason, rights in LOOKS:
+        actor = Actor(name=name, rights=rights, via=Via.PAGE)
+        with suppress(NotPermitted):
+            await security.door.act(actor, see_payload(LETTER, reason), _look_with(security))
+    await database.close()
+
+
+def _look_with(security: Secured) -> Callable[[Permit], Awaitable[Message]]:
+    async def look(permit: Permit) -> Message:
+        return security.masking.beneath(permit, LETTER)
+
+    return look
 
 
 async def try_a_rule(page: Page) -> None:
