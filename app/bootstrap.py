@@ -193,7 +193,7 @@ async def serve(configuration: Configuration, *, extra: Sequence[Service] = (), 
     host, port = listener.getsockname()[:2]
     place = configuration.server.base_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
     print(f"Signalbox is on {place}", flush=True)  # noqa: T201 - for who started it
-    if not demo:
+    if not demo and not configuration.server.read_only:
         await _offer_first_admin(built, place.rstrip("/"))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from app import __version__
 from app.cli.logs import log_to_stderr
+from app.cli.printing import safe
 from app.kernel.errors import SignalboxError
 
 VERBS = {
@@ -19,6 +20,8 @@ VERBS = {
     "check": "Check the configuration and every connection",
     "lag": "Read every group's lag once, without a server",
     "audit": "Verify, sign, export and seal the audit log",
+    "user": "List, invite, change and remove users, and let an admin in again",
+    "token": "List, create and revoke tokens for programs",
 }
 
 
@@ -47,7 +50,7 @@ class Verbs(click.Group):
         try:
             return super().invoke(ctx)
         except SignalboxError as error:
-            click.echo(str(error), err=True)
+            click.echo("\n".join(map(safe, str(error).split("\n"))), err=True)
             sys.exit(2)
 
 

@@ -6,17 +6,21 @@ That user is admin: whoever may read and write the database could do the same wi
 import os
 import pwd
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from app import __version__
 from app.config import Configuration
 from app.kernel.clock import system_clock
+from app.security.accounts.service import Accounts, accounts
 from app.security.audit.service import AuditLog
-from app.security.door import Door
-from app.security.model import ADMIN_EVERYWHERE, Actor, Via
+from app.security.door import Door, Permit
+from app.security.model import ADMIN_EVERYWHERE, Action, Actor, Via
 from app.storage.engine import Database
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,11 @@ class Acting:
     database: Database
     log: AuditLog
     door: Door
+    accounts: Accounts
+
+    async def act(self, action: Action, run: Callable[[Permit], Awaitable[T]]) -> T:
+        """Do it through the door, as the user of the system. Raises what `door.act` does."""
+        return await self.door.act(self.actor, action, run)
 
 
 @asynccontextmanager
@@ -41,7 +50,10 @@ async def acting(configuration: Configuration) -> AsyncIterator[Acting]:
     try:
         await database.require_head()
         log = AuditLog(database, system_clock)
-        yield Acting(actor=cli_actor(), database=database, log=log, door=Door(log))
+        door = Door(log)  # [server] read_only binds what is served; who may write the database needs no leave
+        held = accounts(database, door, configuration.security, system_clock)
+        await held.changes.refresh()
+        yield Acting(actor=cli_actor(), database=database, log=log, door=door, accounts=held)
     finally:
         await database.close()
 

@@ -161,7 +161,7 @@ async def _seal(configuration: Configuration, days: int, folder: Path) -> Sealed
         async def run(permit: Permit) -> Sealed | None:
             return await retention.seal(permit, before, folder)
 
-        return await here.door.act(here.actor, action, run)
+        return await here.act(action, run)
 
 
 def _public_key(text: str | None) -> bytes | None:

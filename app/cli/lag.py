@@ -16,6 +16,7 @@ from app.brokers.port import Broker
 from app.brokers.registry import open_broker
 from app.brokers.settings import ConnectionSettings
 from app.cli import config_option, json_option
+from app.cli.naming import connection_named
 from app.cli.printing import safe, shortened, table
 from app.config import load
 from app.kernel.figures import count, rate_number
@@ -67,13 +68,12 @@ class Reading:
 @click.option("--watch", "every_s", type=click.FloatRange(min=1), help="Read again every so many seconds.")
 def command(*, config_path: Path | None, as_json: bool, only: str | None, pattern: str, every_s: float | None) -> None:
     """Read every group's lag once, without a server."""
-    configured = load(config_path).connections
-    chosen = [settings for settings in configured if only in (None, settings.name)]
+    configuration = load(config_path)
+    if only is not None:
+        connection_named(only, configuration)
+    chosen = [settings for settings in configuration.connections if only in (None, settings.name)]
     if not chosen:
-        names = ", ".join(settings.name for settings in configured) or "none"
-        raise click.UsageError(
-            f"no connection is called {only!r}; configured: {names}" if only else "no connection is configured"
-        )
+        raise click.UsageError("no connection is configured")
     try:
         swept = asyncio.run(_read(chosen, pattern, every_s, as_json=as_json))
     except KeyboardInterrupt:

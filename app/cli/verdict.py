@@ -7,16 +7,7 @@ import msgspec
 from app.cli.printing import shortened
 from app.kernel.figures import count
 from app.security.audit.chain import Fault, Finding, Verdict
-
-SAYS = {
-    Fault.CHANGED: "is not what was written",
-    Fault.REMOVED: "removed",
-    Fault.REORDERED: "stands where another was written",
-    Fault.INSERTED: "was put in",
-    Fault.CUT: "cut off at the end",
-    Fault.NOT_SIGNED: "is not what was signed: it or one before it was written anew, or the seal was made up",
-}
-SAYS_OF_MANY = {Fault.INSERTED: "were put in"}
+from app.security.audit.words import OF_SIGNATURE, found, reach, rows_named
 
 
 class Found(msgspec.Struct, kw_only=True):
@@ -77,7 +68,7 @@ def sentences(verdict: Verdict) -> Iterator[str]:
     first = verdict.start.row + 1
     if verdict.is_whole:
         yield (
-            f"The log is whole: {_rows(first, verdict.end.row)}."
+            f"The log is whole: {rows_named(first, verdict.end.row)}."
             if verdict.rows
             else "The log is whole: there is no row."
         )
@@ -91,16 +82,11 @@ def sentences(verdict: Verdict) -> Iterator[str]:
         yield from _told(finding)
     if verdict.more:
         yield f"And {count(verdict.more)} more."
-    before = verdict.whole_before
-    yield f"Whole before that: {_rows(first, before)}." if before >= first else "No row before that is whole."
-    if verdict.whole_after:
-        yield f"Whole among themselves after it: {_rows(verdict.end.row - verdict.whole_after + 1, verdict.end.row)}."
+    yield reach(verdict)
 
 
 def _told(finding: Finding) -> Iterator[str]:
-    rows = _rows(finding.first, finding.last)
-    says = SAYS[finding.fault] if finding.count == 1 else SAYS_OF_MANY.get(finding.fault, SAYS[finding.fault])
-    yield f"{rows[0].upper()}{rows[1:]}: {says}."
+    yield f"{found(finding)}. {OF_SIGNATURE}" if finding.fault is Fault.NOT_SIGNED else f"{found(finding)}."
     if finding.expected is not None:
         yield f"  expected {finding.expected.hex()}"
     if finding.found is not None:
@@ -108,7 +94,3 @@ def _told(finding: Finding) -> Iterator[str]:
     if finding.row is not None:
         entry = finding.row.entry
         yield f"  as it stands: {shortened(str(entry.action))} {shortened(str(entry.target))}, by {shortened(str(entry.actor))}"
-
-
-def _rows(first: int, last: int) -> str:
-    return f"row {count(first)}" if first == last else f"rows {count(first)} to {count(last)}"

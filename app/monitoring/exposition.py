@@ -9,19 +9,15 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from app.kernel.exposition import Sample, encoded, labels_of, metric
 from app.monitoring.model import ConnectionView, GroupView, Link, Usage
 from app.monitoring.service import Monitor
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 GROUPS_MAX = 10_000  # eight lines each: about 6 MB
 LABEL_CHARACTERS_MAX = 1_024
 SLICE = 1_000  # lines between two turns of the event loop: about 1 ms
-ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 Row = TypeVar("Row")
-Sample = tuple[Mapping[str, str], float | None]
-"""Labels and a value; None = not known: no line."""
-
 GROUP_STATUS = "signalbox_group_status"
 GROUP_METRICS: Mapping[str, tuple[str, Callable[[GroupView, float], float | None]]] = {
     "signalbox_group_lag_messages": (
@@ -62,24 +58,24 @@ async def exposition(monitor: Monitor, usage: Usage | None) -> AsyncIterator[byt
     fitting = [group for group in groups if max(len(group.connection), len(group.name)) <= LABEL_CHARACTERS_MAX]
     fitting = fitting[:GROUPS_MAX]
     for name, (about, samples) in _of_connections(connections, groups, now).items():
-        yield _encoded(_metric(name, "gauge", about, samples))
+        yield encoded(metric(name, "gauge", about, samples))
     async for lines in _of_groups(fitting, now):
-        yield _encoded(lines)
+        yield encoded(lines)
     left_out: list[Sample] = [({}, len(groups) - len(fitting))]
-    yield _encoded(_metric("signalbox_groups_left_out", "gauge", "Groups without lines", left_out))
+    yield encoded(metric("signalbox_groups_left_out", "gauge", "Groups without lines", left_out))
     of_history = {} if usage is None else _of_history(usage, now)
     for name, (kind, about, value) in of_history.items():
-        yield _encoded(_metric(name, kind, about, [({}, value)]))
+        yield encoded(metric(name, kind, about, [({}, value)]))
 
 
 async def _of_groups(groups: Sequence[GroupView], now: float) -> AsyncIterator[Iterator[str]]:
     """One metric's lines must stand together: metric by metric, and many groups in slices."""
     labels: list[str] = []
     for some in _slices(groups):
-        labels += [_labels({"connection": view.connection, "group": view.name}) for view in some]
+        labels += [labels_of({"connection": view.connection, "group": view.name}) for view in some]
         await asyncio.sleep(0)
     for name, (about, figure) in GROUP_METRICS.items():
-        yield _metric(name, "gauge", about, ())
+        yield metric(name, "gauge", about, ())
         for some, theirs in zip(_slices(groups), _slices(labels), strict=True):
             yield _lines(name, some, theirs, figure, now)
             await asyncio.sleep(0)
@@ -150,18 +146,3 @@ def _of_history(usage: Usage, now: float) -> dict[str, tuple[str, str, float | N
         "signalbox_history_refused_total": ("counter", "Samples of series beyond the bound of memory", usage.refused),
         "signalbox_history_unreadable_total": ("counter", "Packed hours that were damaged", usage.unreadable),
     }
-
-
-def _encoded(lines: Iterator[str]) -> bytes:
-    return "".join(lines).encode("utf-8", "replace")
-
-
-def _metric(name: str, kind: str, about: str, samples: Sequence[Sample]) -> Iterator[str]:
-    yield f"# HELP {name} {about}\n# TYPE {name} {kind}\n"
-    for labels, value in samples:
-        if value is not None:
-            yield f"{name}{{{_labels(labels)}}} {value}\n" if labels else f"{name} {value}\n"
-
-
-def _labels(labels: Mapping[str, str]) -> str:
-    return ",".join(f'{name}="{value.translate(ESCAPES)}"' for name, value in labels.items())

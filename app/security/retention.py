@@ -17,8 +17,8 @@ from app.kernel.clock import Clock
 from app.security.audit import documents, ndjson
 from app.security.audit.chain import Verifier
 from app.security.audit.documents import Seal
-from app.security.audit.model import Place
-from app.security.audit.store import AuditStore, Standing
+from app.security.audit.model import Place, Standing
+from app.security.audit.store import AuditStore
 from app.security.door import Permit
 from app.security.errors import Refused, SecurityError
 from app.storage.engine import Database

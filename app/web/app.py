@@ -18,13 +18,15 @@ from typing_extensions import override
 
 from app.brokers.settings import ConnectionSettings
 from app.kernel.clock import Clock
+from app.kernel.exposition import CONTENT_TYPE
 from app.kernel.feed import Feed
-from app.monitoring.exposition import CONTENT_TYPE, exposition
+from app.monitoring.exposition import exposition
 from app.monitoring.series import Series
 from app.monitoring.service import Monitor
 from app.security.accounts.service import Accounts
 from app.security.audit.service import AuditLog
 from app.security.door import Door
+from app.security.exposition import exposition as actions
 from app.security.keys import Keys
 from app.security.masking.service import Masking
 from app.security.model import VIEWER_EVERYWHERE, Actor, Role
@@ -151,7 +153,9 @@ def create_app(parts: Parts) -> Litestar:
         rights = VIEWER_EVERYWHERE if parts.open_metrics else actor.rights
         sight = sight_of(rights, parts.monitor)
         sees_all = sight.connections is None and rights.role() >= Role.VIEWER
-        return exposition(sight.monitor, parts.series.usage() if sees_all else None)
+        if not sees_all:
+            return exposition(sight.monitor, None)
+        return _one_after_the_other(exposition(parts.monitor, parts.series.usage()), actions(parts.door))
 
     def place(request: Request[Any, Any, Any]) -> str:
         return incoming.place(request.scope, parts.settings.base_url)
@@ -209,6 +213,12 @@ def create_app(parts: Parts) -> Litestar:
     access = Access(app.behind_guard, parts.accounts, parts.settings, demo=parts.demo)
     app.guard = Guard(access, parts.settings, Rates(parts.requests_per_s))
     return app
+
+
+async def _one_after_the_other(first: AsyncIterator[bytes], then: bytes) -> AsyncIterator[bytes]:
+    async for piece in first:
+        yield piece
+    yield then
 
 
 def _mounted(parts: Parts) -> Iterator[HTTPRouteHandler]:

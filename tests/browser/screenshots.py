@@ -16,6 +16,7 @@ from playwright.async_api import Browser, async_playwright
 from app.servers.process import ServerProcess, free_port
 from app.web import urls
 from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.browser.screenshots_audit import audited
 from tests.browser.screenshots_people import PEOPLE, people
 from tests.support.serving import COMMAND
 
@@ -96,6 +97,10 @@ async def main() -> None:
             print(f"{name}: {address}")
         async with people() as (place, cookies):
             for name, address in PEOPLE.items():
+                await shoot(browser, place, address, name, cookies)
+                print(f"{name}: {address}")
+        async for place, cookies, drawn in audited():
+            for name, address in drawn.items():
                 await shoot(browser, place, address, name, cookies)
                 print(f"{name}: {address}")
         await browser.close()

@@ -66,8 +66,8 @@ async def test_a_whole_log_a_signed_head_and_a_cut_tail(
     assert (await audit(tmp_path, "verify")).code == 0
     cut = await audit(tmp_path, "verify", "--head", str(head))
     assert cut.code == 1
-    assert cut.out.startswith("The log is not whole.\nRows 5 to 6: cut off at the end.\n  expected ")
-    assert cut.out.endswith("Whole before that: rows 1 to 4.\n")
+    assert cut.out.startswith("The log is not whole.\nRows 5 to 6 were cut off at the end.\n  expected ")
+    assert cut.out.endswith("Rows 1 to 4 are whole.\n")
 
 
 @on_sqlite
@@ -78,9 +78,9 @@ async def test_a_changed_row_is_named_and_what_it_holds_is_shown_harmless(
     await behind(database_settings, "UPDATE audit SET action = 'purge' WHERE row = 1")
     ran = await audit(tmp_path, "verify")
     assert ran.code == 1
-    assert "Row 1: is not what was written.\n" in ran.out
+    assert "Row 1 is not what was written.\n" in ran.out
     assert "as it stands: purge , by \\u001b[2J\\u202eevil" in ran.out
-    assert "No row before that is whole.\nWhole among themselves after it: rows 2 to 6.\n" in ran.out
+    assert "No row before that is whole. Rows 2 to 6 after it are whole among themselves.\n" in ran.out
     found = json.loads((await audit(tmp_path, "verify", "--json")).out)
     assert (found["whole"], found["first"], found["last"], found["whole_before"]) == (False, 1, 6, 0)
     [finding] = found["findings"]
@@ -110,10 +110,10 @@ async def test_an_export_is_checked_elsewhere_with_the_public_key_alone(book: Bo
 
     lines = export.read_text().splitlines(keepends=True)
     for tampered, says in (
-        (lines[:2] + lines[3:], "Row 3: removed."),
-        ([lines[0], lines[2], lines[1], *lines[3:]], "Row 3: stands where another was written."),
-        (lines[:4], "Rows 5 to 6: cut off at the end."),
-        ([lines[0].replace("retry", "purge"), *lines[1:]], "Row 1: is not what was written."),
+        (lines[:2] + lines[3:], "Row 3 was removed."),
+        ([lines[0], lines[2], lines[1], *lines[3:]], "Row 3 stands where another was written."),
+        (lines[:4], "Rows 5 to 6 were cut off at the end."),
+        ([lines[0].replace("retry", "purge"), *lines[1:]], "Row 1 is not what was written."),
         (lines[2:], ""),  # a later part of the log is whole in itself
     ):
         export.write_text("".join(tampered))

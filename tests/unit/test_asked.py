@@ -3,7 +3,8 @@
 import pytest
 
 from app.monitoring.model import Status
-from app.web.monitoring.asked import DESTINATION_SORTS, GROUP_SORTS, AddressFault, asked, whole, window
+from app.web.lists import AddressFault, whole
+from app.web.monitoring.asked import DESTINATION_SORTS, GROUP_SORTS, asked, window
 
 
 def test_an_empty_address_asks_for_the_list_as_it_is_by_itself() -> None:

@@ -135,6 +135,13 @@ def test_https_needs_the_proxy_that_speaks_it(tmp_path: Path) -> None:
     assert "10.1.0.0/16" in faults(tmp_path, text + 'trusted_proxies = ["somewhere"]')
 
 
+def test_a_session_that_is_in_use_cannot_be_idle_for_too_long(tmp_path: Path) -> None:
+    """When a session was used is written once a minute."""
+    said = faults(tmp_path, "[security]\nsession_idle_h = 0.016")
+    assert "security.session_idle_h: expected at least a minute, 0.017, got 0.016" in said
+    assert read(tmp_path, "[security]\nsession_idle_h = 0.017").security.session_idle_h == 0.017
+
+
 def test_two_connections_of_one_name_are_a_fault(tmp_path: Path) -> None:
     one = '[[connections]]\nname = "n"\nkind = "nats"\nurls = ["nats://127.0.0.1:4222"]\n'
     assert "each name once, got 'n' 2 times" in faults(tmp_path, one + one)

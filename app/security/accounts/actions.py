@@ -49,6 +49,10 @@ def invite(name: str, rights: Rights) -> Action:
     return Action(name="invite user", target=name, parameters=_rights(rights))
 
 
+def add(name: str, rights: Rights) -> Action:
+    return Action(name="add user", target=name, parameters=_rights(rights))
+
+
 def make_link(name: str) -> Action:
     return Action(name="make one-time link", target=name)
 

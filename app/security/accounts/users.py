@@ -155,8 +155,10 @@ class Users:
         """Change what a user may; their sessions end, and their tokens may no more than they may.
 
         Raises:
-            Refused: it would take the last admin, or the user was removed.
+            Refused: it would take the last admin, or leave nothing that this user would see; or the user was removed.
         """
+        if not rights.anything:
+            raise Refused(f"{user.name} would see nothing: leave a role other than none somewhere, or remove the user.")
         async with self._changes.begin() as connection:
             await self._as_now(connection, user)
             if rights.role() is not Role.ADMIN:

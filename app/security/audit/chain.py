@@ -94,6 +94,15 @@ class _Gap:
         return self.first <= place <= self.last
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A check, and when it was made."""
+
+    verdict: Verdict
+    at: float  # when it began, seconds since the epoch: what came later it has not seen
+    took_s: float
+
+
 class Verifier:
     """Is given the rows in the order in which they stand, and then the head."""
 

@@ -82,6 +82,17 @@ START: Final = Place(0, FIRST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where the log stands."""
+
+    log: str
+    head: Place
+    sealed: Place  # the last seal's row; START where nothing was sealed
+    seal: str  # its signed document, as it is kept
+    last: int  # the last row that is there, which is the head's unless somebody went around us
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineFilter:
     """Which lines of the log are wanted. What is None or empty is not asked for."""
 

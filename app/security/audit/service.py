@@ -1,5 +1,7 @@
 """What the door writes down, and what pages and verbs read of it."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,11 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.kernel.clock import Clock
 from app.security.audit import documents
-from app.security.audit.chain import Fault, Finding, Verdict, Verifier
+from app.security.audit.chain import Checked, Fault, Finding, Verdict, Verifier
 from app.security.audit.documents import Head, NotProved
 from app.security.audit.lines.store import LineStore
-from app.security.audit.model import Count, Cursor, Entry, Kind, Line, LineFilter, LinePage, Outcome, Row
-from app.security.audit.store import AuditStore, Standing
+from app.security.audit.model import Count, Cursor, Entry, Kind, Line, LineFilter, LinePage, Outcome, Row, Standing
+from app.security.audit.store import AuditStore
 from app.security.errors import Refused
 from app.security.model import PARAMETERS_BYTES_MAX, REASON_LENGTH_MAX, Action, Actor, Plain
 from app.storage.engine import Database
@@ -32,10 +34,15 @@ class AuditLog:
         self._store = AuditStore(database)
         self._lines = LineStore(database)
         self._clock = clock
+        self._running: set[int] = set()  # rows of this process's intents that have not ended
+        self._checks = asyncio.Lock()
+        self.checked: Checked | None = None  # the last check, since the start of this process
 
     async def intent(self, actor: Actor, action: Action) -> int:
         """Write that this is about to be done; return the row's number."""
-        return await self._store.append([self._entry(Kind.INTENT, actor, action)])
+        row = await self._store.append([self._entry(Kind.INTENT, actor, action)])
+        self._running.add(row)
+        return row
 
     async def refused(self, actor: Actor, action: Action, detail: str) -> int:
         """Write that this was asked for and not allowed."""
@@ -47,9 +54,14 @@ class AuditLog:
         self, about: int, actor: Actor, action: Action, outcome: Outcome, *, detail: str, took_s: float
     ) -> int:
         """Write how the intent in row `about` ended."""
+        self._running.discard(about)
         took_us = round(took_s * 1e6)
         entry = self._entry(Kind.OUTCOME, actor, action, about=about, outcome=outcome, detail=detail, took_us=took_us)
         return await self._store.append([entry])
+
+    def is_running(self, row: int) -> bool:
+        """Say whether what was asked for in this row runs in this process now. What others run cannot be known."""
+        return row in self._running
 
     async def page(self, wanted: LineFilter, older: Cursor | None = None, limit: int = LINES_AT_ONCE) -> LinePage:
         """Return the newest lines of a filter, or those that follow on the last of a page."""
@@ -82,6 +94,24 @@ class AuditLog:
             last = until - 1
         for after in range(first, last, ROWS_AT_ONCE):
             yield await self._lines.rows(wanted, after, min(after + ROWS_AT_ONCE, last))
+
+    async def standing(self) -> Standing:
+        """Return how far the log goes, and from where on it is here."""
+        return await self._store.standing()
+
+    async def check(self, public_key: bytes) -> Checked:
+        """Verify as `verify` does, and keep what was found as `checked`.
+
+        Raises:
+            Refused: another check runs.
+        """
+        if self._checks.locked():
+            raise Refused("The log is being verified already. Wait for what that check finds.")
+        async with self._checks:
+            at, started = self._clock(), time.perf_counter()
+            verdict = await self.verify(public_key)
+            self.checked = Checked(verdict=verdict, at=at, took_s=time.perf_counter() - started)
+            return self.checked
 
     async def head(self, key: Ed25519PrivateKey) -> Head:
         """Return how far the log goes now, signed. Kept elsewhere it shows later that the end was cut off, or all written anew."""

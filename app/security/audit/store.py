@@ -1,14 +1,14 @@
 """The SQL of the chain: appending, reading row by row, seals. Every method raises StorageError when it is not done."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final
 
 from sqlalchemy import LargeBinary, cast, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
-from app.security.audit.model import FIELDS, START, Entry, Place, Row, chained
+from app.security.audit.model import FIELDS, START, Entry, Place, Row, Standing, chained
 from app.security.audit.tables import LINE, AuditHeadRow, AuditRow, AuditSealRow
 from app.security.errors import Refused
 from app.storage.engine import Database
@@ -20,17 +20,6 @@ COLUMNS: Final = [
     *(cast(column, LargeBinary) for column in (col(AuditRow.previous), col(AuditRow.hash))),
     *(getattr(AuditRow, name) for name in FIELDS),
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Where the log stands."""
-
-    log: str
-    head: Place
-    sealed: Place  # the last seal's row; START where nothing was sealed
-    seal: str  # its signed document, as it is kept
-    last: int  # the last row that is there, which is the head's unless somebody went around us
 
 
 class AuditStore:

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.monitoring.model import Status
+from app.web.lists import AddressFault, one_of, text_of, whole
 from app.web.monitoring.paging import CursorRefused, Place, from_cursor
 
-TEXT_LENGTH_MAX = 300  # a name has at most 249 characters
 NOT_OK = "not-ok"
 STATUS_WORDS: dict[str, Status] = {status.value.replace(" ", "-"): status for status in Status}
 PAGE_ROWS = 50
@@ -32,16 +32,6 @@ DESTINATION_SORTS: Mapping[str, bool] = {
 }
 TEXT_SORTS = frozenset({"name", "connection"})
 WINDOWS: Mapping[str, int] = {"1h": 3600, "6h": 6 * 3600, "24h": 24 * 3600, "7d": 7 * 24 * 3600}
-
-
-class AddressFault(ValueError):
-    """One key of an address that cannot be understood."""
-
-    def __init__(self, key: str, expected: str, got: str) -> None:
-        super().__init__(f"{key}: expected {expected}, got {got[:80]!r}")
-        self.key = key
-        self.expected = expected
-        self.got = got[:80]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +69,14 @@ def asked(parameters: Mapping[str, str], sorts: Mapping[str, bool]) -> Asked:
     Raises:
         AddressFault: the first key that cannot be understood.
     """
-    sort = _one_of(parameters, "sort", sorts, default=next(iter(sorts)))
-    direction = _one_of(parameters, "dir", ("down", "up"), default="down" if sorts[sort] else "up")
-    status = _one_of(parameters, "status", ("", NOT_OK, *STATUS_WORDS), default="")
+    sort = one_of(parameters, "sort", sorts, default=next(iter(sorts)))
+    direction = one_of(parameters, "dir", ("down", "up"), default="down" if sorts[sort] else "up")
+    status = one_of(parameters, "status", ("", NOT_OK, *STATUS_WORDS), default="")
     return Asked(
-        text=_text(parameters, "q"),
+        text=text_of(parameters, "q"),
         status=status,
-        connection=_text(parameters, "connection"),
-        kind=_text(parameters, "kind"),
+        connection=text_of(parameters, "connection"),
+        kind=text_of(parameters, "kind"),
         sort=sort,
         down=direction == "down",
         first_sort=next(iter(sorts)),
@@ -103,35 +93,7 @@ def window(parameters: Mapping[str, str]) -> str:
     Raises:
         AddressFault: not one of them.
     """
-    return _one_of(parameters, "window", WINDOWS, default="1h")
-
-
-def whole(parameters: Mapping[str, str], key: str, *, default: int, most: int, least: int = 1) -> int:
-    """Read a whole number from `least` to `most`.
-
-    Raises:
-        AddressFault: anything else.
-    """
-    text = parameters.get(key)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
-        raise AddressFault(key, f"a whole number from {least} to {most:,}", text)
-    return int(text)
-
-
-def _one_of(parameters: Mapping[str, str], key: str, known: Sequence[str] | Mapping[str, object], default: str) -> str:
-    text = parameters.get(key, default)
-    if text not in known:
-        raise AddressFault(key, "one of " + ", ".join(word for word in known if word), text)
-    return text
-
-
-def _text(parameters: Mapping[str, str], key: str) -> str:
-    text = parameters.get(key, "").strip()
-    if len(text) > TEXT_LENGTH_MAX:
-        raise AddressFault(key, f"at most {TEXT_LENGTH_MAX} characters", text)
-    return text
+    return one_of(parameters, "window", WINDOWS, default="1h")
 
 
 def _place(parameters: Mapping[str, str], key: str, sort: str) -> Place | None:

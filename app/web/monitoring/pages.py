@@ -13,7 +13,8 @@ from app.brokers.settings import ConnectionSettings
 from app.monitoring.service import Monitor
 from app.web import urls
 from app.web.errors import NotUnderstood
-from app.web.monitoring.asked import DESTINATION_SORTS, GROUP_SORTS, AddressFault, Asked, asked, window
+from app.web.lists import AddressFault
+from app.web.monitoring.asked import DESTINATION_SORTS, GROUP_SORTS, Asked, asked, window
 from app.web.monitoring.connection_list import connections_page
 from app.web.monitoring.connection_page import connection_page
 from app.web.monitoring.destination_list import DestinationList, destination_list

@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias, TypeVar
 from litestar.params import QueryParameter
 
 from app.web.errors import NotUnderstood
+from app.web.lists import AddressFault, whole
 from app.web.monitoring.asked import (
     DESTINATION_SORTS,
     GROUP_SORTS,
@@ -13,10 +14,8 @@ from app.web.monitoring.asked import (
     PAGE_ROWS_MAX,
     STATUS_WORDS,
     WINDOWS,
-    AddressFault,
     Asked,
     asked,
-    whole,
 )
 from app.web.monitoring.asked import window as read_window
 

@@ -5,39 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.monitoring.model import Status
+from app.web.lists import Choice, Empty, Filter, Near, Option, Pager
 from app.web.monitoring.asked import NOT_OK, STATUS_WORDS, Asked
 from app.web.monitoring.paging import Slice
 
 Address = Callable[..., str]
 SORTED_BY = {"time-lag": "time lag", "in": "rate in", "out": "rate out", "read": "age", "kept": "how long it is kept"}
 NONE_YET = "They appear here as soon as a connection has answered and has some."
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    value: str
-    words: str
-    chosen: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One of several values that a list may be narrowed to."""
-
-    name: str  # the parameter of the address
-    label: str
-    any: str
-    options: tuple[Option, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """A narrowing that may be pressed."""
-
-    href: str
-    label: str
-    count: int | None
-    on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +22,6 @@ class Column:
     css: str
     href: str
     dir: str  # "", "up", "down": how the list is sorted by it now
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pager:
-    words: str
-    before: str  # addresses, "" where there is none
-    after: str
-
-
-@dataclass(frozen=True, slots=True)
-class Near:
-    name: str
-    href: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Empty:
-    """Why a list has no rows, and the one thing to do."""
-
-    words: str
-    text: str  # what was searched for; "" if nothing
-    near: tuple[Near, ...]
-    clear: str  # "" where no filter is to blame
-    why: str
-    do: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

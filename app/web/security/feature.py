@@ -3,6 +3,8 @@
 from app.web.feature import Feature
 from app.web.live.registry import Registry
 from app.web.security.api import API
+from app.web.security.audit.api import API as AUDIT_API
+from app.web.security.audit.pages import PAGES as AUDIT
 from app.web.security.company import COMPANY
 from app.web.security.profile import PROFILE
 from app.web.security.sign_in import SIGN_IN
@@ -13,4 +15,4 @@ def register(_: Registry) -> None:
     """Nothing of these pages stays live."""
 
 
-SECURITY = Feature(routes=(*SIGN_IN, *COMPANY, *PROFILE, *USERS, *API), register=register)
+SECURITY = Feature(routes=(*SIGN_IN, *COMPANY, *PROFILE, *USERS, *API, *AUDIT, *AUDIT_API), register=register)

@@ -9,9 +9,9 @@ from app.brokers.settings import ConnectionSettings
 from app.security.accounts.model import User
 from app.security.accounts.service import Accounts
 from app.security.door import Door
-from app.security.errors import NotPermitted
 from app.security.model import Actor
 from app.web.access import NotSignedIn
+from app.web.security.admins import let_admins_through
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +63,7 @@ def office(
         NotSignedIn: nobody is signed in.
         NotPermitted: somebody else is.
     """
-    if not actor.is_signed_in:
-        raise NotSignedIn(set_up=not accounts.identities.has_users)
-    if not actor.is_admin:
-        needs = "the role admin everywhere"
-        raise NotPermitted(f"{actor.name} may not look at users: that needs {needs}.", needs)
+    let_admins_through(actor, accounts, "users")
     names = tuple(one.name for one in connections)
     return Office(actor=actor, accounts=accounts, door=door, resources=names, place=place)
 
