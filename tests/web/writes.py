@@ -138,6 +138,8 @@ SAMPLES: Mapping[Route, Sample] = {
     Route("POST", "/users/{name:str}/unlock"): Sample("unlock user", on_user()),
     Route("POST", "/users/{name:str}/withdraw"): Sample("withdraw one-time link", linked_user),
     Route("POST", "/users/{name:str}/tokens/{token:int}/revoke"): Sample("revoke token", token_of_another),
+    Route("POST", "/audit/verify"): Sample("verify audit log", only()),
+    Route("POST", "/audit/export"): Sample("export audit log", only(q="invite")),
     Route("POST", "/api/v1/users"): Sample("invite user", invited()),
     Route("PATCH", "/api/v1/users/{name:str}"): Sample("change role", on_user(everywhere={"role": "operator"})),
     Route("DELETE", "/api/v1/users/{name:str}"): Sample("remove user", on_user()),

@@ -7,11 +7,10 @@ from litestar.di import NamedDependency, Provide
 from app.security.accounts.service import Accounts
 from app.security.audit.service import AuditLog
 from app.security.door import Door
-from app.security.errors import NotPermitted
 from app.security.masking.service import Listed, Masking
 from app.security.model import Actor
-from app.web.access import NotSignedIn
 from app.web.errors import NotThere
+from app.web.security.admins import let_admins_through
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +48,7 @@ def desk(
         NotSignedIn: nobody is signed in.
         NotPermitted: somebody else is.
     """
-    if not actor.is_signed_in:
-        raise NotSignedIn(set_up=not accounts.identities.has_users)
-    if not actor.is_admin:
-        needs = "the role admin everywhere"
-        raise NotPermitted(f"{actor.name} may not look at masking rules: that needs {needs}.", needs)
+    let_admins_through(actor, accounts, "masking rules")
     return Desk(actor=actor, accounts=accounts, audit=audit, door=door, masking=masking)
 
 

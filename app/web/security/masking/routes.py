@@ -16,11 +16,12 @@ from app.security.masking.service import Listed
 from app.web import urls
 from app.web.access import OWN
 from app.web.rendering import Crumb, Section, page, renderer_of
+from app.web.security.forms import sent
 from app.web.security.masking import deeds, words
 from app.web.security.masking.desk import DESK, Desk
 from app.web.security.masking.drafts import UNNAMED, Asked, Draft, Faulty, Tried, lines_of, reason_from, tried
 from app.web.security.masking.page import DONE, Facts, Said, masking_page
-from app.web.security.masking.sent import REQUEST_BYTES_MAX, Move, Remove, RuleForm, sent
+from app.web.security.masking.sent import REQUEST_BYTES_MAX, Move, Remove, RuleForm
 from app.web.security.question import QuestionPage, ask
 
 Asking = Request[Any, Any, Any]
