@@ -12,7 +12,7 @@ from app.brokers.model import UNKNOWN, Message, Snapshot, Wanted
 from app.brokers.rabbitmq.adapter import RabbitBroker
 from app.servers.process import free_port
 from app.servers.rabbitmq import DEBIAN_13, INSTALLED, RabbitOptions, RabbitServer
-from tests.support.rabbitmq import QUICK, QUICK_QUORUM, opened, rabbit_settings, unused
+from tests.support.rabbitmq import QUICK, QUICK_ERLANG, opened, rabbit_settings, unused
 from tests.support.servers import wanted_here
 from tests.support.waiting import eventually
 
@@ -26,7 +26,7 @@ Filled = dict[str, int]
 async def own(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitServer]:
     """A node of this file's own, to be broken; each test leaves it running."""
     wanted_here("rabbitmq")
-    options = RabbitOptions(version=INSTALLED, settings=QUICK, erlang=QUICK_QUORUM)
+    options = RabbitOptions(version=INSTALLED, settings=QUICK, erlang=QUICK_ERLANG)
     server = RabbitServer(tmp_path_factory.mktemp("rabbitmq-faults"), options)
     await server.start()
     yield server

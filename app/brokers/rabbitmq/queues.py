@@ -38,7 +38,9 @@ class Counters:
     published: int
     settled: int
     redelivered: int
-    left_otherwise: int | None  # exact at rest; None while it cannot be so (what was there before the counters began)
+    # What was settled and is not counted is in it: for some seconds, and for good where the channel closed just before the broker
+    # cleared away what it had not counted of closed channels (each two minutes). None while it cannot be told.
+    left_otherwise: int | None
 
 
 @dataclass(eq=False, slots=True)
