@@ -153,13 +153,13 @@ class Queues:
         return any(queue.absent == 1 for queue in missing)
 
     async def take_coarse(
-        self, found: Mapping[Key, tuple[Figures | None, str]], vhosts: Sequence[str], at: float
+        self, found: Mapping[Key, tuple[tuple[int, int], str]], vhosts: Sequence[str], at: float
     ) -> bool:
-        """Take what the nodes' prometheus plugins say together: figures and the node that leads."""
-        for number, (key, (figures, node)) in enumerate(found.items()):
+        """Take what the nodes' prometheus plugins say together: (ready, unacknowledged) and the node that leads."""
+        for number, (key, (said, node)) in enumerate(found.items()):
             await _breathe(number)
             if key[0] in vhosts:
-                self.named(*key).offer(figures, at, place=node)
+                self.named(*key).offer(Figures(*said), at, place=node)
         missing = [q for q in self._known.values() if (q.vhost, q.name) not in found]
         for queue in missing:
             queue.offer(None, at)
