@@ -121,7 +121,7 @@ def masking_rule(number: int, **more: object) -> dict[str, object]:
 
 async def new_rule(house: House, _: str) -> Call:
     house.added += 1
-    return Call({}, masking_rule(house.added))
+    return Call({}, masking_rule(house.added, source="kafka-open/orders"))
 
 
 async def new_rule_of_api(house: House, _: str) -> Call:

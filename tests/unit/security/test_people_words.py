@@ -91,7 +91,7 @@ def test_rows_of_roles_come_back_as_they_went() -> None:
     assert resources == ("kafka", "nats", "gone")
     rows = rows_of(held, resources, last_admin=False)
     assert [(row.label, row.role, row.payloads) for row in rows][-1] == ("everywhere else", "viewer", False)
-    form: Mapping[str, str | list[str]] = {row.role_field: row.role for row in rows} | {
+    form: Mapping[str, str] = {row.role_field: row.role for row in rows} | {
         row.payloads_field: "true" for row in rows if row.payloads
     }
     back = rights_from(form, resources)
@@ -99,9 +99,9 @@ def test_rows_of_roles_come_back_as_they_went() -> None:
     assert set(back.on) == {"kafka", "gone"}, "what is as everywhere else is not kept"
 
 
-@pytest.mark.parametrize("role", [None, "emperor", "", ["viewer", "admin"]])
-def test_a_form_without_a_role_in_each_row_is_refused(role: str | list[str] | None) -> None:
-    form: dict[str, str | list[str]] = {f"role/{EVERYWHERE}": "viewer"}
+@pytest.mark.parametrize("role", [None, "emperor", ""])
+def test_a_form_without_a_role_in_each_row_is_refused(role: str | None) -> None:
+    form: dict[str, str] = {f"role/{EVERYWHERE}": "viewer"}
     if role is not None:
         form["role/kafka"] = role
     with pytest.raises(Refused, match="Load it again"):
