@@ -142,6 +142,7 @@ def create_app(parts: Parts) -> Litestar:
             actor=actor,
             has_users=has_users,
             users=people.users,
+            rules=parts.masking.count,
             settings=parts.settings,
             banners=banners,
         )

@@ -19,6 +19,7 @@ from litestar.response import Redirect
 from app.kernel.errors import SignalboxError, Unavailable
 from app.security.accounts.limits import TooManyAttempts
 from app.security.errors import NotPermitted, ReadOnly, SecurityError
+from app.security.masking.faults import RulesUnknown
 from app.web import urls
 from app.web.access import NotSignedIn
 from app.web.problem import PROBLEM, Problem, problem
@@ -38,6 +39,7 @@ SENTENCES: dict[int, tuple[str, str]] = {
 REFUSALS: dict[type[SecurityError], tuple[int, str]] = {
     NotPermitted: (403, "An admin can give it: the roles are on the page Users."),
     ReadOnly: (403, "Look as much as you like."),
+    RulesUnknown: (503, ""),
     TooManyAttempts: (429, ""),
     SecurityError: (409, "Nothing was changed."),
 }
@@ -86,6 +88,7 @@ REFUSED_BECAUSE = {
     403: "a role or right is missing, or this write came neither from a page of ours nor with a token; the detail says which",
     404: "there is no such thing, or it may not be seen",
     409: "as things stand this cannot be done; nothing was changed",
+    413: "what was sent is too large",
     429: "too many attempts or requests from this address; Retry-After says how many seconds to wait",
     503: "the database does not answer",
 }

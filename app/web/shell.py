@@ -63,6 +63,7 @@ class Around:
     actor: Actor
     has_users: bool
     users: int | None  # how many; None: not known
+    rules: int | None  # that mask; None: not known
     settings: ServerSettings
     banners: tuple[Banner, ...] = ()  # of the whole process: the demo's
 
@@ -180,7 +181,7 @@ def _house(around: Around) -> tuple[NavLink, ...]:
     return (
         NavLink(section=Section.AUDIT, href=urls.audit(), icon="i-saga"),
         NavLink(section=Section.USERS, href=urls.users(), icon="i-link", count=around.users),
-        NavLink(section=Section.MASKING, href=urls.masking(), icon="i-flow"),
+        NavLink(section=Section.MASKING, href=urls.masking(), icon="i-flow", count=around.rules),
     )
 
 

@@ -6,17 +6,18 @@ SCREENSHOTS_WITH=kafka,rabbitmq,sqs adds brokers; SCREENSHOTS_AFTER_S is how lon
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
 from app.servers.process import ServerProcess, free_port
 from app.web import urls
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.browser.screenshots_audit import audited
+from tests.browser.screenshots_masking import MASKED, TRIALS, masked
 from tests.browser.screenshots_people import PEOPLE, people
 from tests.support.serving import COMMAND
 
@@ -69,7 +70,19 @@ async def pages(url: str) -> dict[str, str]:
     return found
 
 
-async def shoot(browser: Browser, url: str, address: str, name: str, cookies: Mapping[str, str]) -> None:
+async def nothing_more(_: Page) -> None:
+    """A page is shown as it is at its address."""
+
+
+async def shoot(
+    browser: Browser,
+    url: str,
+    address: str,
+    name: str,
+    cookies: Mapping[str, str],
+    *,
+    then: Callable[[Page], Awaitable[None]] = nothing_more,
+) -> None:
     for width, height in WIDTHS.items():
         for scheme in ("light", "dark"):
             context = await browser.new_context(
@@ -82,6 +95,7 @@ async def shoot(browser: Browser, url: str, address: str, name: str, cookies: Ma
             await page.goto(url + address)
             await page.locator("body").wait_for()
             await page.wait_for_load_state("load")
+            await then(page)
             await page.screenshot(path=FOLDER / f"{name}-{width}-{scheme}.png", full_page=True)
             await context.close()
 
@@ -103,7 +117,18 @@ async def main() -> None:
             for name, address in drawn.items():
                 await shoot(browser, place, address, name, cookies)
                 print(f"{name}: {address}")
+        await shoot_masking(browser)
         await browser.close()
+
+
+async def shoot_masking(browser: Browser) -> None:
+    async with masked() as (place, cookies):
+        for name, address in MASKED.items():
+            await shoot(browser, place, address, name, cookies)
+            print(f"{name}: {address}")
+        for name, then in TRIALS.items():
+            await shoot(browser, place, urls.masking(), name, cookies, then=then)
+            print(f"{name}: {urls.masking()}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Accounts, audit log and door over a database, as `bootstrap` wires them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from app.kernel.clock import Clock, system_clock
 from app.security.accounts.service import Accounts, accounts
 from app.security.audit.service import AuditLog
 from app.security.door import Door
+from app.security.masking.model import Rule
 from app.security.masking.service import Masking
 from app.security.settings import SecuritySettings
 from app.storage.engine import Database
@@ -31,11 +33,12 @@ def secured(
     settings: SecuritySettings | None = None,
     *,
     read_only: bool = False,
+    rules: Sequence[Rule] = (),
 ) -> Secured:
     log = AuditLog(database, clock)
     door = Door(log, read_only=read_only)
     held = accounts(database, door, settings or SecuritySettings(), clock)
-    masking = Masking((), database, bytes(32), clock)
+    masking = Masking(rules, database, bytes(32), clock)
     held.changes.tell(masking.load)
     return Secured(held, door, log, masking)
 

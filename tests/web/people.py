@@ -1,7 +1,7 @@
 """People in front of the pages: each a browser of their own, signed in through the real routes over a real database."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from html import unescape
 from pathlib import Path
@@ -13,6 +13,7 @@ from litestar import Litestar
 from app.brokers.model import Kind
 from app.security.accounts import actions
 from app.security.accounts.service import Accounts
+from app.security.masking.model import Rule
 from app.security.model import ADMIN_EVERYWHERE, Actor, Via
 from app.web import urls
 from app.web.settings import ServerSettings
@@ -98,11 +99,13 @@ class House:
 
 
 @asynccontextmanager
-async def house_in(folder: Path, settings: ServerSettings | None = None) -> AsyncIterator[House]:
+async def house_in(
+    folder: Path, settings: ServerSettings | None = None, rules: Sequence[Rule] = ()
+) -> AsyncIterator[House]:
     async with estate_in(folder) as estate, AsyncExitStack() as stack:
         estate.connect(Site("kafka-prod", Kind.KAFKA, []))
         estate.connect(Site("rabbit-eu", Kind.RABBITMQ, []))
-        yield House(estate, application_over(estate, settings), stack)
+        yield House(estate, application_over(estate, settings, rules), stack)
 
 
 def tidy(html: str) -> str:

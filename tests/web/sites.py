@@ -1,7 +1,7 @@
 """The pages of monitoring over made-up estates: one night with every state in it, and a client that asks in process."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -15,6 +15,7 @@ from typing_extensions import override
 from app.brokers.model import Fault, GroupState, Kind, Node, Retention, Why
 from app.brokers.settings import ConnectionSettings
 from app.security.keys import Keys
+from app.security.masking.model import Rule
 from app.web.app import Parts, create_app
 from app.web.settings import ServerSettings
 from tests.support.estate import Estate, Reader, Site
@@ -46,9 +47,9 @@ class Asked:
         return answer.text
 
 
-def application_over(estate: Estate, settings: ServerSettings | None = None) -> Litestar:
+def application_over(estate: Estate, settings: ServerSettings | None = None, rules: Sequence[Rule] = ()) -> Litestar:
     held = settings or ServerSettings()
-    security = secured(estate.database, estate.clock, read_only=held.read_only)
+    security = secured(estate.database, estate.clock, read_only=held.read_only, rules=rules)
     return create_app(
         Parts(
             monitor=estate.monitor,

@@ -62,6 +62,11 @@ class Masking:
         """When hits began to be counted, in seconds since the epoch."""
         return self._hits.since
 
+    @property
+    def count(self) -> int | None:
+        """How many rules there are; None: they have not been read yet."""
+        return None if self._rules is None else len(self._rules.rules)
+
     def rules(self) -> tuple[Listed, ...]:
         """Return all rules in the order in which they win.
 

@@ -1,14 +1,20 @@
 """What the forms of these pages send. Everything is text until it is checked."""
 
 import re
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
+from litestar import Request
 
 from app.security.accounts.model import TOKEN_DAYS_MAX
 from app.security.model import REASON_LENGTH_MAX
 from app.web import urls
+from app.web.errors import NotUnderstood
 
+FIELDS_MAX: Final = 1000  # roles have some for each connection
+
+T = TypeVar("T")
 Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=100)]
 RoleWord: TypeAlias = Literal["viewer", "operator", "admin"]
 Reason: TypeAlias = Annotated[str, msgspec.Meta(max_length=REASON_LENGTH_MAX)]
@@ -51,6 +57,21 @@ class Invite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Remove(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Reason = ""
+
+
+async def sent(request: Request[Any, Any, Any], form: type[T]) -> T:
+    """Return the form that was sent. It is read here since the framework would keep the last thousand, passwords too, in memory.
+
+    Raises:
+        NotUnderstood: it is none, or not this one.
+    """
+    body = await request.body()
+    try:
+        pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True, max_num_fields=FIELDS_MAX)
+        fields = {name: text.replace("\r\n", "\n") for name, text in pairs}  # as it was typed
+        return msgspec.convert(fields, form, strict=False)
+    except (ValueError, msgspec.ValidationError):
+        raise NotUnderstood("This form cannot be understood.", "Load the page again and fill it in there.") from None
 
 
 def own_address(text: str) -> str:

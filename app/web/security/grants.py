@@ -8,7 +8,7 @@ from app.security.accounts.model import EVERYWHERE
 from app.security.errors import Refused
 from app.security.model import Grant, Rights, Role, role_named
 
-Form: TypeAlias = Mapping[str, str | list[str]]
+Form = Mapping[str, str]
 
 ROLES = tuple(role.word for role in Role)
 

@@ -1,11 +1,10 @@
 """One's own page: sessions, tokens, password. What is refused is said on the same page; what is done, after a redirect."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.enums import RequestEncodingType
-from litestar.params import Body, FromPath, FromQuery
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 
 from app.security.accounts import actions
@@ -18,13 +17,12 @@ from app.web.errors import NotThere
 from app.web.rendering import Crumb, page, renderer_of
 from app.web.security import deeds, questions
 from app.web.security.done import done as told
-from app.web.security.forms import ChangePassword, NewToken
+from app.web.security.forms import ChangePassword, NewToken, sent
 from app.web.security.profile_page import MadeToken, Said, profile_page
 from app.web.security.question import ask
 from app.web.security.who import MINE, Mine
 
 Asking = Request[Any, Any, Any]
-FORM = Body(media_type=RequestEncodingType.URL_ENCODED)
 
 
 @get("/profile", include_in_schema=False, dependencies=MINE)
@@ -58,9 +56,9 @@ async def end_others(mine: NamedDependency[Mine]) -> Redirect:
 
 
 @post("/profile/password", include_in_schema=False, dependencies=MINE, status_code=303)
-async def change_password(
-    request: Asking, mine: NamedDependency[Mine], data: Annotated[ChangePassword, FORM]
-) -> Response[Any]:
+async def change_password(request: Asking, mine: NamedDependency[Mine]) -> Response[Any]:
+    data = await sent(request, ChangePassword)
+
     async def change(permit: Permit) -> str:
         await mine.accounts.users.change_password(permit, data.old, data.new)
         return await mine.accounts.sessions.open(permit, mine.user.id)
@@ -78,7 +76,8 @@ async def change_password(
 
 
 @post("/profile/tokens", include_in_schema=False, dependencies=MINE, status_code=200)
-async def make_token(request: Asking, mine: NamedDependency[Mine], data: Annotated[NewToken, FORM]) -> Response[Any]:
+async def make_token(request: Asking, mine: NamedDependency[Mine]) -> Response[Any]:
+    data = await sent(request, NewToken)
     """Answer with the token itself: it stands in no address, and nowhere a second time."""
     try:
         secret = await deeds.make_token(mine, data)

@@ -1,12 +1,11 @@
 """Signing in and out, the first admin, and one-time links: the pages that need nobody to be signed in."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.enums import RequestEncodingType
-from litestar.params import Body, FromPath, FromQuery
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 
 from app.security.accounts import actions
@@ -20,7 +19,7 @@ from app.security.oidc.service import CompanyAccounts
 from app.web import urls
 from app.web.access import OPEN, OWN, session_cookie
 from app.web.rendering import page
-from app.web.security.forms import SignIn, UseLink, own_address
+from app.web.security.forms import SignIn, UseLink, own_address, sent
 
 Asking = Request[Any, Any, Any]
 
@@ -79,8 +78,8 @@ async def sign_in(
     actor: NamedDependency[Actor],
     accounts: NamedDependency[Accounts],
     company: NamedDependency[CompanyAccounts | None],
-    data: Annotated[SignIn, Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> Response[Any]:
+    data = await sent(request, SignIn)
     try:
         secret = await accounts.sessions.sign_in(actor, data.name, data.password)
     except (Refused, TooManyAttempts) as refused:
@@ -136,12 +135,12 @@ async def use_link(
     accounts: NamedDependency[Accounts],
     door: NamedDependency[Door],
     secret: FromPath[str],
-    data: Annotated[UseLink, Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> Response[Any]:
     try:
         found = await _found(accounts, actor, secret)
     except SecurityError as refused:
         return _refused_link(request, refused)
+    data = await sent(request, UseLink)
     try:
         if data.password != data.again:
             raise Refused("The two passwords differ.")

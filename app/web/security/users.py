@@ -1,12 +1,11 @@
 """The page of users, for admins everywhere. Every form is a POST; what is refused is said on the same page."""
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.enums import RequestEncodingType
-from litestar.params import Body, FromPath, FromQuery
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 
 from app.security.accounts import actions
@@ -18,7 +17,7 @@ from app.web.errors import NotThere
 from app.web.rendering import Crumb, Part, Section, page, renderer_of
 from app.web.security import deeds, questions
 from app.web.security.done import done as told
-from app.web.security.forms import Invite, Remove
+from app.web.security.forms import Invite, Remove, sent
 from app.web.security.grants import resources_of, rights_from
 from app.web.security.question import QuestionPage, ask
 from app.web.security.users_list import users_asked
@@ -26,7 +25,6 @@ from app.web.security.users_page import Facts, MadeLink, UsersSaid, users_page
 from app.web.security.who import OFFICE, Office
 
 Asking = Request[Any, Any, Any]
-FORM = Body(media_type=RequestEncodingType.URL_ENCODED)
 
 
 @get("/users", include_in_schema=False, dependencies=OFFICE)
@@ -52,7 +50,8 @@ def back(name: FromPath[str]) -> Redirect:
 
 
 @post("/users", include_in_schema=False, dependencies=OFFICE, status_code=200)
-async def invite(request: Asking, office: NamedDependency[Office], data: Annotated[Invite, FORM]) -> Response[Any]:
+async def invite(request: Asking, office: NamedDependency[Office]) -> Response[Any]:
+    data = await sent(request, Invite)
     """Answer with the one-time link itself: it stands nowhere a second time."""
     try:
         link = await deeds.invite(office, data)
@@ -75,11 +74,9 @@ async def set_roles(
     request: Asking,
     office: NamedDependency[Office],
     name: FromPath[str],
-    data: Annotated[dict[str, str | list[str]], FORM],
 ) -> Response[Any]:
-    user = await _named(office, name)
-    said = data.get("reason", "")
-    reason = said[:REASON_LENGTH_MAX] if isinstance(said, str) else ""
+    user, data = await _named(office, name), await sent(request, dict[str, str])
+    reason = data.get("reason", "")[:REASON_LENGTH_MAX]
     rights = None
     try:
         rights = rights_from(data, resources_of(office.resources, user.rights))
@@ -127,10 +124,8 @@ async def ask_remove(request: Asking, office: NamedDependency[Office], name: Fro
 
 
 @post("/users/{name:str}/remove", include_in_schema=False, dependencies=OFFICE, status_code=303)
-async def remove(
-    request: Asking, office: NamedDependency[Office], name: FromPath[str], data: Annotated[Remove, FORM]
-) -> Response[Any]:
-    user = await _named(office, name)
+async def remove(request: Asking, office: NamedDependency[Office], name: FromPath[str]) -> Response[Any]:
+    user, data = await _named(office, name), await sent(request, Remove)
     try:
         await deeds.remove_user(office, user, data.reason)
     except Refused as refused:

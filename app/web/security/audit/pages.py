@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.enums import RequestEncodingType
-from litestar.params import Body
 from litestar.response import Redirect
 from litestar.types import ASGIApp
 
@@ -29,6 +27,7 @@ from app.web.security.audit.asked import Asked, asked, query_of
 from app.web.security.audit.export import Export
 from app.web.security.audit.head import Broken, Head, broken, head
 from app.web.security.audit.listing import PAGE_ROWS, AuditList, audit_list
+from app.web.security.forms import sent
 
 Asking = Request[Any, Any, Any]
 ADMINS = [admins_only("the audit log")]
@@ -82,8 +81,8 @@ async def export(
     actor: NamedDependency[Actor],
     audit: NamedDependency[AuditLog],
     door: NamedDependency[Door],
-    data: Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> ASGIApp:
+    data = await sent(request, dict[str, str])
     wanted, now = understood(data, rows=PAGE_ROWS), renderer_of(request).clock()
     asked_for = {key: str(value) for key, value in query_of(wanted).items() if value} | {"when": wanted.when}
     return Export(

@@ -1,0 +1,1 @@
+"""The page Masking and /api/v1/masking-rules: for admins everywhere."""

@@ -1,0 +1,256 @@
+"""Every place where a payload leaves the service: what is masked leaves none of them in clear.
+
+A place that shows messages is a row of PLACES, with the routes that lead to it. One that is forgotten here is found by the walks
+over all routes and over all sources.
+"""
+
+import base64
+import json
+import logging
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+from litestar import get
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath
+from sqlalchemy import text
+
+from app.security.errors import NotPermitted
+from app.security.masking.actions import see_payload
+from app.security.masking.engine import Json
+from app.security.masking.model import Message
+from app.security.masking.service import Masking
+from app.security.model import Actor, Grant, Rights, Role, Via
+from app.web import urls
+from tests.web.application import application
+from tests.web.masked import beside, rule
+from tests.web.payload_walk import askers, our_sources, past_masking, routes_to_payloads
+from tests.web.people import Browser, House, house_in, tidy
+
+CANARIES = {part: f"canary-{part}-5e81a7f0" for part in ("body", "header", "key", "error")}
+PLAIN = "plain-for-all-91c4b07e"
+LETTER = Message(
+    connection="kafka-prod",
+    destination="orders.placed",
+    name="partition 0, offset 17",
+    key=CANARIES["key"].encode(),
+    headers=(("x-customer", CANARIES["header"]), ("x-plain", PLAIN)),
+    body=json.dumps({"email": CANARIES["body"], "token": CANARIES["error"], "plain": PLAIN}).encode(),
+    texts=(f"not mailed to {CANARIES['body']}: {CANARIES['error']} is not valid ({PLAIN})",),
+)
+EVERYTHING = rule(
+    "everything", "$..email", "$..token", "header x-customer", "key", "$.headers['x-customer']", "$.key", "$.error"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a payload leaves: the routes, and how one of them is made to show a message."""
+
+    routes: frozenset[tuple[str, str]]
+    fed: Callable[[Browser, Message], Awaitable[str]]  # all that leaves, but for what who asks has typed into a form
+
+
+def sample(letter: Message) -> str:
+    """Write a message as somebody would paste it."""
+    return json.dumps(
+        {
+            "key": (letter.key or b"").decode(),
+            "headers": dict(letter.headers),
+            "body": json.loads(letter.body or b"null"),
+            "error": letter.texts[0],
+        }
+    )
+
+
+async def trial_page(theirs: Browser, letter: Message) -> str:
+    asked = {"source": letter.where, "what": "$.body.unheard_of", "how": "hide", "sample": sample(letter)}
+    return untyped((await theirs.client.post(urls.masking("trial"), data=asked)).text)
+
+
+async def refused_rule(theirs: Browser, letter: Message) -> str:
+    """Try to add a rule without a name: the page comes back with the trial."""
+    asked = {"source": letter.where, "what": "$.body.unheard_of", "how": "hide", "sample": sample(letter)}
+    return untyped((await theirs.client.post(urls.masking("rules"), data=asked)).text)
+
+
+async def trial_for_programs(theirs: Browser, letter: Message) -> str:
+    asked = {"source": letter.where, "sample": sample(letter)}
+    return (await theirs.client.post(f"{urls.API}/masking-rules/try", json=asked)).text
+
+
+def untyped(page: str) -> str:
+    """Leave out what who asks typed themselves: fields and hidden fields of forms."""
+    return re.sub(r"<textarea.*?</textarea>|<input[^>]*>", "", page, flags=re.DOTALL)
+
+
+PLACES = {
+    "the page's trial": Place(frozenset({("POST", "/masking/trial")}), trial_page),
+    "a rule that is refused": Place(frozenset({("POST", "/masking/rules")}), refused_rule),
+    "the API's trial": Place(frozenset({("POST", f"{urls.API}/masking-rules/try")}), trial_for_programs),
+}
+ASKERS = {"app/web/security/masking/drafts.py: tried"}
+BODIES = {
+    "app/web/security/masking/tree.py: reads trial.body",  # what masking made of a sample
+    "app/web/security/masking/api.py: reads trial.body",
+    "app/web/security/masking/sent.py: reads request.body",  # a form
+}
+
+
+def leaks(left: str) -> list[str]:
+    """Return which canaries can be found in a text, also as base64 and hexadecimal digits."""
+    return [part for part, value in CANARIES.items() if any(form in left for form in _forms(value))]
+
+
+def _forms(value: str) -> list[str]:
+    data = value.encode()
+    shifted = [base64.b64encode(b"\0" * shift + data).decode()[4:-4] for shift in range(3)]
+    return [value, data.hex(), *shifted]
+
+
+@pytest.fixture(scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    async with house_in(tmp_path_factory.mktemp("payloads"), rules=[EVERYTHING]) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def ada(house: House) -> Browser:
+    return await house.first_admin()
+
+
+@pytest.fixture(scope="module")
+async def viv(house: House, ada: Browser) -> Browser:
+    return await house.joined(ada, "viv")
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_what_is_masked_leaves_by_no_place(
+    ada: Browser, viv: Browser, place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    left = await PLACES[place].fed(ada, LETTER)
+    assert leaks(left) == []
+    assert PLAIN in left, "the message was shown at all"
+    assert leaks(await PLACES[place].fed(viv, LETTER)) == []
+    assert leaks(caplog.text) == []
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_without_the_rule_every_canary_is_seen(tmp_path_factory: pytest.TempPathFactory, place: str) -> None:
+    async with house_in(tmp_path_factory.mktemp("bare")) as bare:
+        left = await PLACES[place].fed(await bare.first_admin(), LETTER)
+    assert leaks(left) == list(CANARIES)
+
+
+@pytest.mark.parametrize("shift", range(3))
+def test_a_canary_in_another_dress_is_found(shift: int) -> None:
+    dressed = base64.b64encode(b"x" * shift + CANARIES["key"].encode() + b"tail").decode()
+    assert leaks(dressed) == ["key"]
+    assert leaks(CANARIES["error"].encode().hex()) == ["error"]
+    assert leaks("canary") == []
+
+
+async def test_what_anybody_may_see_of_a_message_holds_no_canary(house: House) -> None:
+    view = (await beside(house, EVERYTHING)).masking.shown(LETTER)
+    assert isinstance(view.body, Json)
+    assert view.key is not None
+    parts = [view.body.encoded().decode(), view.key.text, *(one.text for one in view.texts)]
+    parts += [shown.text for pair in view.headers for shown in pair]
+    assert leaks("\n".join(parts)) == []
+    assert sum(PLAIN in part for part in parts) == 3
+
+
+def test_every_route_to_a_payload_is_a_place(house: House) -> None:
+    listed = {route for place in PLACES.values() for route in place.routes}
+    assert routes_to_payloads(house.app) == listed
+
+
+def test_every_function_that_asks_for_a_payload_is_known() -> None:
+    assert askers(our_sources()) == ASKERS
+
+
+def test_pages_and_verbs_take_no_message_past_masking() -> None:
+    assert past_masking(our_sources()) == BODIES
+
+
+def _of(held: NamedDependency[Masking]) -> str:
+    return str(held.shown(LETTER))
+
+
+def provided(masking: NamedDependency[Masking]) -> str:
+    return _of(masking)
+
+
+@get("/planted/{name:str}", sync_to_thread=False)
+def planted(masking: NamedDependency[Masking], name: FromPath[str]) -> str:
+    return _of(masking) + name
+
+
+@get("/planted-behind", sync_to_thread=False, dependencies={"seen": Provide(provided, sync_to_thread=False)})
+def planted_behind(seen: NamedDependency[str]) -> str:
+    return seen
+
+
+@get("/harmless", sync_to_thread=False)
+def harmless() -> str:
+    return urls.masking()
+
+
+def test_a_planted_route_is_found_through_what_it_calls_and_depends_on() -> None:
+    app = application()
+    for route in (planted, planted_behind, harmless):
+        app.register(route)
+    assert routes_to_payloads(app, "tests.web") == {("GET", "/planted/{name}"), ("GET", "/planted-behind")}
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("from app.brokers.model import Kind, Message", {"imports Message"}),
+        ("from app.brokers.port import Delivery", {"imports Delivery"}),
+        ("def show(letter):\n    return letter.body.decode()", {"reads letter.body"}),
+        ("from litestar.types import Message", set()),
+    ],
+)
+def test_a_planted_way_past_masking_is_found(source: str, found: set[str]) -> None:
+    assert past_masking([("app/web/letters/page.py", source)]) == {f"app/web/letters/page.py: {one}" for one in found}
+    assert past_masking([("app/brokers/nats/adapter.py", source)]) == set()
+
+
+def test_a_planted_asker_is_found() -> None:
+    source = "async def letter(masking):\n    return masking.shown(1)\n\ndef fine(page):\n    return page.shows(1)"
+    assert askers([("app/letters/service.py", source)]) == {"app/letters/service.py: letter"}
+
+
+async def test_each_look_beneath_is_one_line_of_the_audit_log_and_stands_on_the_page(
+    house: House, ada: Browser
+) -> None:
+    security = await beside(house, EVERYTHING)
+    sees = Actor(name="crm-lead", rights=Rights(Grant(Role.VIEWER, payloads=True)), via=Via.PAGE)
+    blind = Actor(name="on-call", rights=Rights(Grant(Role.OPERATOR)), via=Via.PAGE)
+    action = see_payload(LETTER, "customer asked")
+
+    async def look(permit: object) -> Message:
+        return security.masking.beneath(permit, LETTER)  # type: ignore[arg-type]  # the door's own
+
+    assert await security.door.act(sees, action, look) == LETTER
+    with pytest.raises(NotPermitted, match="needs the right to see payloads on kafka-prod"):
+        await security.door.act(blind, action, look)
+    async with house.estate.database.read() as connection:
+        rows = await connection.execute(text("SELECT * FROM audit WHERE action = 'see payload' ORDER BY row"))
+        kept = [dict(row) for row in rows.mappings()]
+    assert [(row["kind"], row["actor"], row["outcome"]) for row in kept] == [
+        ("intent", "crm-lead", ""),
+        ("outcome", "crm-lead", "done"),
+        ("refused", "on-call", "refused"),
+    ]
+    assert leaks(json.dumps(kept, default=repr)) == []
+    page = tidy(await ada.page(urls.masking()))
+    assert "each look is in the audit log: 1 in the last 24 h." in page
+    assert "crm-lead looked at orders.placed: partition 0, offset 17, on kafka-prod" in page
+    assert "\u201ccustomer asked\u201d, 6 masked, by everything" in page
+    assert "on-call was not let look at orders.placed: partition 0, offset 17, on kafka-prod" in page
+    assert "needs the right to see payloads on kafka-prod" in page
