@@ -9,13 +9,20 @@ from enum import Enum
 
 import httpx
 
+from app.security.masking.actions import add_rule
 from app.security.model import ADMIN_EVERYWHERE, VIEWER_EVERYWHERE
 from app.web import urls
-from tests.web.house import HIDDEN, OPEN, PASSWORD, House
+from tests.web.house import HIDDEN, OPEN, PASSWORD, ROOT, House
+from tests.web.masked import rule
 from tests.web.walk import PARAMETER, Route
 
 OTHER_PASSWORD = "another horse, another battery"
 ROLES = {f"role/{place}": "viewer" for place in (OPEN, HIDDEN, "*")}
+LOOKS = ""
+WHY = {"reason": "old"}
+SOURCE = f"{OPEN}/orders.placed"
+RULE = {"what": "$.customer_id", "how": "hide", "source": SOURCE, "sample": "{}"}
+API_RULE = {"what": ["$.customer_id"], "how": "hide"}
 TOKEN = {"name": "deploy", "days": 7, "role": "viewer"}
 
 
@@ -33,6 +40,7 @@ class Call:
 
     path: Mapping[str, object] = field(default_factory=dict)
     body: Mapping[str, object] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 Make = Callable[[House, str], Awaitable[Call]]
@@ -43,7 +51,7 @@ Make = Callable[[House, str], Awaitable[Call]]
 class Sample:
     """A good call of one route."""
 
-    action: str  # as the audit log names it
+    action: str  # as the audit log names it; LOOKS for what only answers
     make: Make
     who: Who = Who.ADMINS
 
@@ -51,6 +59,8 @@ class Sample:
 async def send(client: httpx.AsyncClient, route: Route, call: Call) -> httpx.Response:
     """Call a route: the API in JSON, pages with forms."""
     path = PARAMETER.sub(lambda found: urls.segment(str(call.path[found[1]])), route.path)
+    if call.query:
+        path = urls.with_query(path, call.query)
     if not call.body:
         return await client.request(route.method, path)
     if path.startswith(urls.API):
@@ -118,6 +128,34 @@ async def new_password(_: House, __: str) -> Call:
     return Call({}, {"old": PASSWORD, "new": OTHER_PASSWORD, "again": OTHER_PASSWORD})
 
 
+def on_rule(*, called: str = "", query: Mapping[str, str] | None = None, **body: object) -> Make:
+    """About a masking rule that stands behind another."""
+
+    async def make(house: House, _: str) -> Call:
+        name = called or await _added_rule(house)
+        if called not in {one.rule.name for one in house.security.masking.rules()}:
+            await _added_rule(house, called)
+        return Call({"name": name}, body, query or {})
+
+    return make
+
+
+async def _added_rule(house: House, name: str = "") -> str:
+    house.added += 1
+    made = rule(name or f"rule-{house.added}", "$.customer_id")
+    action = add_rule(made, "for a test")
+    await house.security.door.act(ROOT, action, lambda permit: house.security.masking.add(permit, made))
+    return made.name
+
+
+def new_rule(**body: object) -> Make:
+    async def make(house: House, _: str) -> Call:
+        house.added += 1
+        return Call({}, {**body, "name": f"new-{house.added}", "reason": "asked for"})
+
+    return make
+
+
 SAMPLES: Mapping[Route, Sample] = {
     Route("POST", "/sign-in"): Sample("sign in", by_password, Who.ANYBODY),
     Route("POST", "/join/{secret:str}"): Sample("use one-time link", by_link, Who.ANYBODY),
@@ -140,6 +178,18 @@ SAMPLES: Mapping[Route, Sample] = {
     Route("POST", "/users/{name:str}/tokens/{token:int}/revoke"): Sample("revoke token", token_of_another),
     Route("POST", "/audit/verify"): Sample("verify audit log", only()),
     Route("POST", "/audit/export"): Sample("export audit log", only(q="invite")),
+    Route("POST", "/masking/trial"): Sample(LOOKS, only(**RULE)),
+    Route("POST", "/masking/rules"): Sample("add masking rule", new_rule(**RULE)),
+    Route("POST", "/masking/rules/{name:str}/move"): Sample("move masking rule", on_rule(number=1, reason="first")),
+    Route("POST", "/masking/rules/{name:str}/remove"): Sample("remove masking rule", on_rule(reason="old")),
+    Route("POST", "/api/v1/masking-rules"): Sample("add masking rule", new_rule(**API_RULE)),
+    Route("POST", "/api/v1/masking-rules/try"): Sample(LOOKS, only(sample="{}", source=SOURCE, rule=API_RULE)),
+    Route("PATCH", "/api/v1/masking-rules/{name:str}"): Sample("move masking rule", on_rule(number=1, reason="first")),
+    Route("PATCH", "/api/v1/masking-rules/try"): Sample(
+        "move masking rule", on_rule(called="try", number=1, reason="first")
+    ),
+    Route("DELETE", "/api/v1/masking-rules/{name:str}"): Sample("remove masking rule", on_rule(query=WHY)),
+    Route("DELETE", "/api/v1/masking-rules/try"): Sample("remove masking rule", on_rule(called="try", query=WHY)),
     Route("POST", "/api/v1/users"): Sample("invite user", invited()),
     Route("PATCH", "/api/v1/users/{name:str}"): Sample("change role", on_user(everywhere={"role": "operator"})),
     Route("DELETE", "/api/v1/users/{name:str}"): Sample("remove user", on_user()),

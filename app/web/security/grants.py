@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from app.security.accounts.model import EVERYWHERE
 from app.security.errors import Refused
