@@ -23,7 +23,7 @@ check: .venv/.dev ## Lint, types, import contracts: no server needed
 	$(BIN)/lint-imports
 
 bench: .venv/.dev static/vendor/.built ## Every bench, one after the other; results go to bench/RESULTS.md by hand
-	for bench in start pages viewers history kafka_sweep; do $(BIN)/python -m bench.$$bench || exit 1; done
+	for bench in start pages viewers history kafka_sweep rabbitmq_sweep; do $(BIN)/python -m bench.$$bench || exit 1; done
 
 screenshots: .venv/.dev static/vendor/.built ## Every page at 1440 and 390 px, light and dark, from the running demo
 	$(BIN)/python -m tests.browser.screenshots

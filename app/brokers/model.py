@@ -230,7 +230,7 @@ class Group:
     waiting: int | None = None  # not handed out yet: ready, num_pending, visible
     delayed: int | None = None  # SQS
     redelivered: int | None = None  # counted or "now in redelivery": see the adapter
-    left_otherwise: int | None = None  # RabbitMQ: rejected, expired, dropped; a counter
+    left_otherwise: int | None = None  # RabbitMQ: rejected, expired, dropped, or settled and not counted; a counter
     why: Why = Why.KNOWN
     notes: tuple[
         str, ...

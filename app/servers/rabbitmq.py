@@ -27,7 +27,7 @@ DEBIAN_13 = "4.0"  # 4.0.5
 BIN = "/usr/lib/rabbitmq/bin"  # Debian's own wrapper in /usr/sbin changes the account and the folder
 PLUGINS = ("rabbitmq_management", "rabbitmq_stream", "rabbitmq_stream_management", "rabbitmq_prometheus")
 LOOPBACK = "-kernel inet_dist_use_interface {127,0,0,1}"
-CTL_WAIT_S = 30.0
+CTL_WAIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from app.brokers.model import UNKNOWN, Message, Snapshot, Wanted
 from app.brokers.rabbitmq.adapter import RabbitBroker
 from app.servers.process import free_port
 from app.servers.rabbitmq import DEBIAN_13, INSTALLED, RabbitOptions, RabbitServer
-from tests.support.rabbitmq import QUICK, QUICK_QUORUM, opened, rabbit_settings, unused
+from tests.support.rabbitmq import QUICK, QUICK_ERLANG, opened, rabbit_settings, unused
 from tests.support.servers import wanted_here
 from tests.support.waiting import eventually
 
@@ -26,11 +27,32 @@ Filled = dict[str, int]
 async def own(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitServer]:
     """A node of this file's own, to be broken; each test leaves it running."""
     wanted_here("rabbitmq")
-    options = RabbitOptions(version=INSTALLED, settings=QUICK, erlang=QUICK_QUORUM)
-    server = RabbitServer(tmp_path_factory.mktemp("rabbitmq-faults"), options)
-    await server.start()
-    yield server
-    await server.kill()
+    async with quick_node(tmp_path_factory.mktemp("rabbitmq-faults"), INSTALLED) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+async def own_4(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitServer]:
+    """The same of Debian 13's version."""
+    wanted_here("rabbitmq-4.0")
+    async with quick_node(tmp_path_factory.mktemp("rabbitmq-faults-4"), DEBIAN_13) as server:
+        yield server
+
+
+@pytest.fixture(params=["own", "own_4"])
+def either(request: pytest.FixtureRequest) -> RabbitServer:
+    server: RabbitServer = request.getfixturevalue(request.param)
+    return server
+
+
+@asynccontextmanager
+async def quick_node(folder: Path, version: str) -> AsyncIterator[RabbitServer]:
+    server = RabbitServer(folder, RabbitOptions(version=version, settings=QUICK, erlang=QUICK_ERLANG))
+    try:
+        await server.start()
+        yield server
+    finally:
+        await server.kill()
 
 
 async def fill(broker: RabbitBroker, *, kinds: Sequence[str] = tuple(KINDS)) -> Filled:
@@ -106,10 +128,20 @@ async def test_a_frozen_node_is_silent_and_goes_on(own: RabbitServer) -> None:
         await recovers(broker, filled)
 
 
-async def test_an_alarm_is_shown_and_a_publish_under_it_has_an_unknown_outcome(own: RabbitServer) -> None:
-    async with opened(rabbit_settings(own.address())) as broker:
+ALARMS = {  # resource -> what raises its alarm, what ends it
+    "memory": ("set_vm_memory_high_watermark absolute 1MB", "set_vm_memory_high_watermark 0.9"),
+    "disk space": ("set_disk_free_limit 999999GB", "set_disk_free_limit 1MB"),
+}
+
+
+@pytest.mark.parametrize("resource", ALARMS)
+async def test_an_alarm_is_shown_and_a_publish_under_it_has_an_unknown_outcome(
+    either: RabbitServer, resource: str
+) -> None:
+    raises, ends = ALARMS[resource]
+    async with opened(rabbit_settings(either.address())) as broker:
         name = next(iter(await fill(broker)))
-        await own.ctl("set_vm_memory_high_watermark", "absolute", "1MB")
+        await either.ctl(*raises.split())
         try:
 
             async def blocked() -> None:
@@ -119,12 +151,12 @@ async def test_an_alarm_is_shown_and_a_publish_under_it_has_an_unknown_outcome(o
             async def shown() -> None:
                 cluster = (await broker.sweep()).cluster
                 assert cluster is not None
-                assert [alarm for alarm in cluster.alarms if alarm.startswith("memory alarm on node1@localhost")]
+                assert [alarm for alarm in cluster.alarms if alarm.startswith(f"{resource} alarm on node1@localhost")]
 
             await eventually(shown, within_s=WITHIN_S)
             await blocked()
         finally:
-            await own.ctl("set_vm_memory_high_watermark", "0.9")
+            await either.ctl(*ends.split())
 
         async def over() -> None:
             cluster = (await broker.sweep()).cluster

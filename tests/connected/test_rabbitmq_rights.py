@@ -9,10 +9,10 @@ from app.brokers.model import Message, Wanted, Why
 from app.brokers.rabbitmq.adapter import RabbitBroker
 from app.brokers.rabbitmq.settings import RabbitSettings
 from app.servers.rabbitmq import RabbitServer
-from tests.support.rabbitmq import management, opened, rabbit_settings, unused
+from tests.support.rabbitmq import TOLD_WITHIN_S, management, opened, rabbit_settings, unused
 from tests.support.waiting import eventually
 
-WITHIN_S = 20.0
+WITHIN_S = TOLD_WITHIN_S
 PASSWORD = "only-for-tests"
 
 

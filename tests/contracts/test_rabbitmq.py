@@ -13,7 +13,7 @@ from app.brokers.rabbitmq.adapter import RabbitBroker
 from app.servers.rabbitmq import RabbitServer
 from tests.contracts.broker_contract import BrokerContract
 from tests.support.proxy import Proxy
-from tests.support.rabbitmq import listed, rabbit_settings, unused
+from tests.support.rabbitmq import TOLD_WITHIN_S, listed, rabbit_settings, unused
 
 
 class QueuesOfAKind(RabbitBroker):
@@ -29,7 +29,7 @@ class QueuesOfAKind(RabbitBroker):
 class RabbitHarness:
     own_groups = False
     tells_redelivered = True
-    figures_within_s = 40.0
+    figures_within_s = TOLD_WITHIN_S
     large_body = 200_000
 
     def __init__(self, server: RabbitServer, amqp: Proxy, web: Proxy, made: Mapping[str, str]) -> None:

@@ -121,7 +121,7 @@ async def test_every_route_declares_its_refusals_as_problems(ada: Browser) -> No
         if path.startswith(f"{urls.API}/")
         for method, operation in methods.items()
     ]
-    assert len(operations) == 28
+    assert len(operations) == 30
     for path, method, operation in operations:
         assert operation["summary"], (path, method)
         refusals = {status: told for status, told in operation["responses"].items() if status >= "400"}

@@ -95,7 +95,7 @@ ASKERS = {"app/web/security/masking/drafts.py: tried"}
 BODIES = {
     "app/web/security/masking/tree.py: reads trial.body",  # what masking made of a sample
     "app/web/security/masking/api.py: reads trial.body",
-    "app/web/security/masking/sent.py: reads request.body",  # a form
+    "app/web/security/forms.py: reads request.body",  # a form
 }
 
 

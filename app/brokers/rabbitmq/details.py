@@ -11,6 +11,7 @@ from app.brokers.rabbitmq.asking import LISTING_S, Asker, unique
 from app.brokers.rabbitmq.cluster import Health
 from app.brokers.rabbitmq.management import path_part
 from app.brokers.rabbitmq.queues import Key, Queue, Queues
+from app.brokers.rabbitmq.view import NO_LEADER_STATES
 from app.kernel.clock import Clock
 
 SMALL_S = 5.0  # limit of a small answer
@@ -88,8 +89,16 @@ class DetailQuestions:
         return row.type if row else ""
 
     async def _one(self, key: Key) -> int:
+        """Version 3.10 says of a queue whose node is down that it does not exist; the listing knows better."""
         at = self._clock()
-        if row := await self._row(key):
+        try:
+            row = await self._row(key)
+        except DestinationMissing:
+            known = self._queues.get(key)
+            if known is None or known.state not in NO_LEADER_STATES:
+                raise
+            return 0
+        if row:
             self._queues.take_single(row, at, counts=self._health.counts_rates)
         return 1
 

@@ -6,7 +6,7 @@ from app.brokers.rabbitmq.management import WebApi
 from app.brokers.rabbitmq.names import QueueNames
 from app.brokers.rabbitmq.prometheus import COARSE, parse_coarse
 from app.brokers.rabbitmq.provision import passive_declare
-from app.brokers.rabbitmq.queues import Figures, Key, Queues
+from app.brokers.rabbitmq.queues import Key, Queues
 from app.kernel.clock import Clock
 
 NODE_S = 5.0  # limit of one node's prometheus plugin
@@ -42,13 +42,13 @@ class FigureQuestions:
     async def coarse(self) -> int:
         """Every node's prometheus plugin. What no answering node leads is not known."""
         at = self._clock()
-        found: dict[Key, tuple[Figures | None, str]] = {}
+        found: dict[Key, tuple[tuple[int, int], str]] = {}
 
         async def one(url: str) -> int:
             body = await self._nodes[url].get(COARSE, limit_s=NODE_S)
             parsed, broken = await parse_coarse(body.decode(errors="replace"))
             self._asker.note_broken(f"lines of {url}", broken)
-            found.update({key: (Figures(*said), url) for key, said in parsed.items()})
+            found.update((key, (said, url)) for key, said in parsed.items())
             return len(parsed)
 
         asked = sum(await self._asker.each("coarse", unique("node", self._nodes, str), one))

@@ -38,7 +38,9 @@ class Counters:
     published: int
     settled: int
     redelivered: int
-    left_otherwise: int | None  # exact at rest; None while it cannot be so (what was there before the counters began)
+    # What was settled and is not counted is in it: for some seconds, and for good where the channel closed just before the broker
+    # cleared away what it had not counted of closed channels (each two minutes). None while it cannot be told.
+    left_otherwise: int | None
 
 
 @dataclass(eq=False, slots=True)
@@ -151,13 +153,13 @@ class Queues:
         return any(queue.absent == 1 for queue in missing)
 
     async def take_coarse(
-        self, found: Mapping[Key, tuple[Figures | None, str]], vhosts: Sequence[str], at: float
+        self, found: Mapping[Key, tuple[tuple[int, int], str]], vhosts: Sequence[str], at: float
     ) -> bool:
-        """Take what the nodes' prometheus plugins say together: figures and the node that leads."""
-        for number, (key, (figures, node)) in enumerate(found.items()):
+        """Take what the nodes' prometheus plugins say together: (ready, unacknowledged) and the node that leads."""
+        for number, (key, (said, node)) in enumerate(found.items()):
             await _breathe(number)
             if key[0] in vhosts:
-                self.named(*key).offer(figures, at, place=node)
+                self.named(*key).offer(Figures(*said), at, place=node)
         missing = [q for q in self._known.values() if (q.vhost, q.name) not in found]
         for queue in missing:
             queue.offer(None, at)

@@ -22,10 +22,11 @@ class Report:
         self._without_api = bool(missing.management) and not sampler.listing.answered
 
     def faults(self) -> tuple[Fault, ...]:
-        """Each resource that could not be read, once."""
+        """Each resource that could not be read, once. What the watched queues' own calls said is told with them alone."""
         found: dict[str, BrokerError] = {}
+        aside = {"single", "listing", "totals", "consumers"} if self._without_api else {"single"}
         for kind, errors in self._sampler.asker.errors.items():
-            if not (self._without_api and kind in {"listing", "totals", "consumers"}):
+            if kind not in aside:
                 found |= errors
         for tier in (self._sampler.overview, self._sampler.nodes, self._sampler.alarms, self._sampler.streams):
             if tier.error is not None and not self._without_api and not isinstance(tier.error, NotPermitted):

@@ -12,7 +12,7 @@ COUNT_MAX = 2**63
 Object = Mapping[str, Any]
 
 
-class QueueRow(msgspec.Struct, kw_only=True):
+class QueueRow(msgspec.Struct, kw_only=True, gc=False):
     """One queue, as the totals, the plain listing or the single call gives it. What is loosely typed is read by `count` etc."""
 
     name: str

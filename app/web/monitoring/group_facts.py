@@ -82,7 +82,11 @@ def _queue(view: GroupView) -> tuple[Fact, ...]:
     told = (
         ("Delayed", group.delayed, "not yet to be seen"),
         ("Redelivered", group.redelivered, "handed out again"),
-        ("Left otherwise", group.left_otherwise, "rejected, expired or dropped"),
+        (
+            "Left otherwise",
+            group.left_otherwise,
+            "rejected, expired, dropped, or settled and not counted by the broker",
+        ),
     )
     return tuple(
         Fact(label=label, figure=figures.count(number, approximate=group.approximate), note=note)
