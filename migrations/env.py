@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 import app.monitoring.tables
 import app.security.accounts.tables
 import app.security.audit.tables
+import app.security.changes.tables
 import app.security.masking.tables  # noqa: F401 - they fill the metadata
 from app.config import load
 from app.storage.engine import make_engine

@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Final
 
 from app.kernel.clock import Clock
-from app.security.accounts.changes import Changes
 from app.security.accounts.model import USED_WRITTEN_EACH_S, Identity, hash_of
 from app.security.accounts.store import sessions, tokens, users
+from app.security.changes.service import Changes
 from app.storage.errors import StorageError
 
 log = logging.getLogger(__name__)

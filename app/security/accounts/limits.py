@@ -5,9 +5,9 @@ from typing import Final
 
 from app.kernel.clock import Clock
 from app.kernel.figures import duration
-from app.security.accounts.changes import Changes
 from app.security.accounts.model import NAME, bucket, place_of
 from app.security.accounts.store import attempts
+from app.security.changes.service import Changes
 from app.security.door import Permit
 from app.security.errors import SecurityError
 from app.storage.dialect import turn

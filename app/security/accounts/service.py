@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from app.kernel.clock import Clock
-from app.security.accounts.changes import Changes
 from app.security.accounts.identities import Identities
 from app.security.accounts.limits import Limits
 from app.security.accounts.sessions import Sessions
 from app.security.accounts.tokens import Tokens
 from app.security.accounts.users import Users
+from app.security.changes.service import Changes
 from app.security.door import Door
 from app.security.settings import SecuritySettings
 from app.storage.engine import Database

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from app.kernel.clock import Clock
 from app.security.accounts import actions, passwords
-from app.security.accounts.changes import Changes
 from app.security.accounts.model import NAME, Session, hash_of, new_secret
 from app.security.accounts.store import sessions, users
 from app.security.accounts.users import Users
+from app.security.changes.service import Changes
 from app.security.door import Door, Permit
 from app.security.errors import Refused
 from app.security.model import Actor

@@ -100,15 +100,3 @@ class AttemptRow(Table, table=True):
     bucket: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False))  # a hash of what is counted
     name: str | None = Field(default=None, sa_column=Column(Text, nullable=True))  # whom it was tried for
     at: float = Field(sa_column=Column(Double, nullable=False))
-
-
-class StateRow(Table, table=True):
-    """One row, raised by whatever changes users, rights, sessions, tokens or masking rules: what was kept of them is old then.
-
-    Each such change locks it first, so that two of them never overlap: the last admin cannot be removed twice at once.
-    """
-
-    __tablename__ = "security_state"  # type: ignore[mutable-override]  # SQLModel declares a wider type
-
-    id: int = Field(primary_key=True)
-    version: int

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from app.kernel.clock import Clock
-from app.security.accounts.changes import Changes
 from app.security.accounts.model import (
     TOKEN_DAYS_MAX,
     TOKEN_NAME_LENGTH_MAX,
@@ -14,6 +13,7 @@ from app.security.accounts.model import (
     new_secret,
 )
 from app.security.accounts.store import tokens, users
+from app.security.changes.service import Changes
 from app.security.door import Permit
 from app.security.errors import Refused
 from app.security.model import Grant, Role

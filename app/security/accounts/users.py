@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from app.kernel.clock import Clock
 from app.security.accounts import passwords
-from app.security.accounts.changes import Changes
 from app.security.accounts.limits import Limits
 from app.security.accounts.model import (
     LINK_LASTS_S,
@@ -19,6 +18,7 @@ from app.security.accounts.model import (
     user_name,
 )
 from app.security.accounts.store import links, sessions, users
+from app.security.changes.service import Changes
 from app.security.door import Permit
 from app.security.errors import Refused
 from app.security.model import ADMIN_EVERYWHERE, Rights, Role

@@ -8,8 +8,8 @@ from app.kernel.clock import Clock
 from app.kernel.feed import Feed
 from app.kernel.service import Loop
 from app.security.accounts import keys
-from app.security.accounts.changes import Changes
 from app.security.accounts.store import sessions, tokens
+from app.security.changes.service import Changes
 from app.storage.errors import StorageError
 
 log = logging.getLogger(__name__)

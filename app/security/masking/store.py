@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import RowMapping, column, delete, insert, select, table, update
+from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
+from app.security.changes import store as state
 from app.security.errors import Refused
 from app.security.masking.faults import RuleFault, RulesUnknown
 from app.security.masking.model import Rule, rule_of, written
@@ -16,10 +17,6 @@ from app.security.masking.tables import MaskingRuleRow
 from app.storage.engine import Database
 
 ROWS_MAX = 200
-
-_STATE = table(
-    "security_state", column("id"), column("version")
-)  # the table is of accounts/, a room that this one does not know
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ class MaskingStore:
             StorageError: the database could not be asked.
         """
         async with self._database.read() as connection:
-            version = (await connection.execute(select(_STATE.c.version).where(_STATE.c.id == 1))).scalar_one()
+            version = await state.version(connection)
             rows = await connection.execute(select(MaskingRuleRow).order_by(col(MaskingRuleRow.place)))
             return version, tuple(map(_stored, rows.mappings()))
 
@@ -98,7 +95,7 @@ class MaskingStore:
     async def _changing(self) -> AsyncIterator[tuple[AsyncConnection, list[str]]]:
         """Lock the state, so that no two changes overlap, and give the names of the rules in order."""
         async with self._database.begin() as connection:
-            await connection.execute(update(_STATE).where(_STATE.c.id == 1).values(version=_STATE.c.version + 1))
+            await state.change(connection)
             found = await connection.execute(select(col(MaskingRuleRow.name)).order_by(col(MaskingRuleRow.place)))
             yield connection, list(found.scalars())
 

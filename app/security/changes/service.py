@@ -1,11 +1,11 @@
-"""Changes to accounts: one at a time over all replicas, and everybody who keeps something of them is told."""
+"""Changes to accounts and masking rules: one at a time over all replicas, and everybody who keeps something of them is told."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from app.security.accounts.store import state
+from app.security.changes import store as state
 from app.storage.engine import Database, Transaction
 from app.storage.errors import StorageError
 
@@ -15,7 +15,7 @@ Listener = Callable[[], Awaitable[None]]
 
 
 class Changes:
-    """The way to read and change accounts. Another process's changes are seen when `refresh` is called."""
+    """The way to read and change them. Another process's changes are seen when `refresh` is called."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -4,7 +4,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
-from app.security.accounts.tables import StateRow
+from app.security.changes.tables import StateRow
 
 STATE = 1
 
