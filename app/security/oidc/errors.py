@@ -102,10 +102,11 @@ class NoRole(CompanyAccountError):
 
 
 class ClaimMissing(CompanyAccountError):
-    """The claim that gives roles is not there at all."""
+    """The claim that gives roles is not there at all: never sent, or left out for who is in no group, as Keycloak does."""
 
     def __init__(self, name: str, claim: str) -> None:
         super().__init__(
-            f"{name} has no role here: the company account does not send the claim {claim} ([oidc] claim). An admin has to "
-            "add it for this client there, or its scope to [oidc] scopes."
+            f"{name} has no role here: the company account does not send the claim {claim} ([oidc] claim). It may be left "
+            "out for who has no group there. If nobody gets in, an admin has to add it for this client there, or its scope "
+            "to [oidc] scopes."
         )
