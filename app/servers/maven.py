@@ -1,4 +1,4 @@
-"""Java servers from Maven artefacts: jars are downloaded once into the cache folder and run with the installed Java."""
+"""Java servers from Maven artefacts: downloaded once into the cache folder and run with the installed Java."""
 
 import asyncio
 import hashlib
@@ -39,13 +39,22 @@ async def jars(server: str, coordinates: Sequence[str]) -> Path:
         ServerMissing: Java or Maven is not installed.
         ServerFailed: Maven could not get them; carries what it said.
     """
-    java(server)
-    digest = hashlib.sha256("\n".join(coordinates).encode()).hexdigest()[:12]
-    folder = cache_folder() / "maven" / f"{server.replace(' ', '-').lower()}-{digest}"
-    if not (folder / DONE).exists():
-        maven = program("mvn", server=server, install=INSTALL)
-        await asyncio.to_thread(_download, maven, server, coordinates, folder)
-    return folder
+    dependencies = "".join(_DEPENDENCY.format(*map(escape, c.split(":"))) for c in coordinates)
+    goal = ["dependency:copy-dependencies", "-DincludeScope=runtime"]
+    return await _kept(server, coordinates, _POM.format(dependencies=dependencies), goal)
+
+
+async def archive(server: str, coordinate: str) -> Path:
+    """Return one artefact ("group:artefact:version:zip") as it is, without what it needs at run time.
+
+    Raises:
+        ServerMissing: Java or Maven is not installed.
+        ServerFailed: Maven could not get it; carries what it said.
+    """
+    goal = ["dependency:copy", f"-Dartifact={coordinate}"]
+    folder = await _kept(server, [coordinate], _POM.format(dependencies=""), goal)
+    _, artefact, version, kind = coordinate.split(":")
+    return folder / f"{artefact}-{version}.{kind}"
 
 
 def class_path(folder: Path) -> str:
@@ -53,16 +62,24 @@ def class_path(folder: Path) -> str:
     return f"{folder}/*"
 
 
-def _download(maven: str, server: str, coordinates: Sequence[str], folder: Path) -> None:
+async def _kept(server: str, coordinates: Sequence[str], pom: str, goal: Sequence[str]) -> Path:
+    """Return the folder of the cache with these, which Maven fills the first time."""
+    java(server)
+    digest = hashlib.sha256("\n".join(coordinates).encode()).hexdigest()[:12]
+    folder = cache_folder() / "maven" / f"{server.replace(' ', '-').lower()}-{digest}"
+    if not (folder / DONE).exists():
+        maven = program("mvn", server=server, install=INSTALL)
+        await asyncio.to_thread(_download, maven, server, folder, pom, goal)
+    return folder
+
+
+def _download(maven: str, server: str, folder: Path, pom: str, goal: Sequence[str]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    pom = folder / "pom.xml"
-    dependencies = "".join(_DEPENDENCY.format(*map(escape, c.split(":"))) for c in coordinates)
-    pom.write_text(_POM.format(dependencies=dependencies))
-    goal = ["dependency:copy-dependencies", f"-DoutputDirectory={folder}", "-DincludeScope=runtime"]
-    run = subprocess.run(
-        [maven, "-B", "-q", "-f", str(pom), *goal], capture_output=True, text=True, timeout=DOWNLOAD_WAIT_S, check=False
-    )
+    file = folder / "pom.xml"
+    file.write_text(pom)
+    argv = [maven, "-B", "-q", "-f", str(file), *goal, f"-DoutputDirectory={folder}"]
+    run = subprocess.run(argv, capture_output=True, text=True, timeout=DOWNLOAD_WAIT_S, check=False)
     if run.returncode:
-        raise ServerFailed(f"{server}: Maven could not get its jars: {(run.stdout + run.stderr)[-1500:]}")
+        raise ServerFailed(f"{server}: Maven could not get it: {(run.stdout + run.stderr)[-1500:]}")
     (folder / DONE).touch()

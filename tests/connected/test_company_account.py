@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from app.security.errors import Refused
 from app.security.model import Grant, Rights, Role
 from app.security.oidc.errors import (
     Cancelled,
@@ -19,7 +18,7 @@ from app.security.oidc.errors import (
 )
 from app.security.oidc.model import BEGUN_LASTS_S, Begun
 from app.security.oidc.service import CompanyAccounts
-from tests.support.company import Company
+from tests.support.company import Company, refused
 from tests.support.oidc_provider import SECRET, OidcProvider, cancel, oidc_provider, sign_in
 
 ADMIN = Rights(Grant(Role.ADMIN, payloads=True))
@@ -40,12 +39,6 @@ async def entered(company: Company, service: CompanyAccounts, subject: str) -> s
     finished = await company.finish(service, await sign_in(begun.address, subject), begun)
     assert finished.next == "/groups?x=1"
     return finished.secret
-
-
-async def refused(company: Company, service: CompanyAccounts, answer: dict[str, str], begun: Begun) -> Exception:
-    with pytest.raises(Refused) as raised:
-        await company.finish(service, answer, begun)
-    return raised.value
 
 
 @pytest.mark.parametrize(

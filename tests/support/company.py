@@ -11,6 +11,7 @@ from app.security.accounts.model import Identity, User
 from app.security.accounts.service import Accounts, accounts
 from app.security.audit.service import AuditLog
 from app.security.door import Door
+from app.security.errors import Refused
 from app.security.model import NO_RIGHTS, Actor, Via
 from app.security.oidc.model import Begun, Entered
 from app.security.oidc.service import CompanyAccounts
@@ -72,6 +73,13 @@ class Company:
                 text("SELECT target, outcome, detail FROM audit WHERE kind = 'outcome' ORDER BY row")
             )
             return [(row.target, row.outcome, row.detail) for row in rows]
+
+
+async def refused(company: Company, service: CompanyAccounts, answer: Mapping[str, str], begun: Begun) -> Exception:
+    """Finish a sign-in that has to be refused; return why it was."""
+    with pytest.raises(Refused) as raised:
+        await company.finish(service, answer, begun)
+    return raised.value
 
 
 @pytest.fixture

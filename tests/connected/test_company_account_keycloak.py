@@ -1,0 +1,109 @@
+"""Signing in by a company account at Keycloak: its own forms, groups and answers, where they are asked for."""
+
+from typing import Any
+
+import pytest
+
+from app.security.model import Grant, Rights, Role
+from app.security.oidc.errors import Cancelled, ClaimMissing, ClientRefused, NoRole, NotBegunHere
+from app.security.oidc.service import CompanyAccounts
+from tests.support.company import Company, refused
+from tests.support.keycloak import PASSWORD, Keycloak, asked_for, sign_in, visit
+from tests.support.oidc_provider import SECRET
+
+pytestmark = [asked_for, pytest.mark.timeout(300)]  # the first test waits for the download and the start
+
+ADMIN = Rights(Grant(Role.ADMIN, payloads=True))
+LEAD = Rights(Grant(Role.VIEWER), {"kafka-prod": Grant(Role.OPERATOR, payloads=True)})
+
+
+def at(company: Company, keycloak: Keycloak, **keys: object) -> CompanyAccounts:
+    return company.at(keycloak.issuer, **{"client_secret": SECRET, **keys})
+
+
+async def entered(company: Company, service: CompanyAccounts, name: str) -> str:
+    begun = await service.begin("/groups?x=1")
+    finished = await company.finish(service, await sign_in(begun.address, name), begun)
+    assert finished.next == "/groups?x=1"
+    return finished.secret
+
+
+@pytest.mark.parametrize(
+    "keys", [{}, {"client_id": "by-userinfo"}, {"client_id": "public", "client_secret": None}], ids=str
+)
+@pytest.mark.parametrize(("name", "rights"), [("ada", ADMIN), ("grace", LEAD)], ids=["ada", "grace"])
+async def test_who_signs_in_there_has_here_what_the_groups_give(
+    company: Company, keycloak: Keycloak, keys: dict[str, Any], name: str, rights: Rights
+) -> None:
+    identity = await company.who(await entered(company, at(company, keycloak, **keys), name))
+    assert identity is not None
+    assert (identity.name, identity.rights) == (name, rights)
+    assert await company.audit() == [(f"as {name}", "done", "")]
+
+
+async def test_groups_that_give_nothing_are_no_way_in(company: Company, keycloak: Keycloak) -> None:
+    service = at(company, keycloak)
+    begun = await service.begin("/")
+    said = await refused(company, service, await sign_in(begun.address, "mallory"), begun)
+    assert isinstance(said, NoRole)
+    assert await company.everybody() == {}
+    assert await company.audit() == [("as mallory", "failed", str(said))]
+
+
+async def test_a_wrong_client_secret_is_said_to_be_wrong(company: Company, keycloak: Keycloak) -> None:
+    service = at(company, keycloak, client_secret="wrong-one")
+    begun = await service.begin("/")
+    assert isinstance(await refused(company, service, await sign_in(begun.address, "ada"), begun), ClientRefused)
+    assert await company.everybody() == {}
+
+
+async def test_a_wrong_password_there_sends_nobody_back(company: Company, keycloak: Keycloak) -> None:
+    service = at(company, keycloak)
+    begun = await service.begin("/")
+    wrong, right = ({"username": "ada", "password": password} for password in (PASSWORD[:-1], PASSWORD))
+    assert await visit(begun.address, wrong) is None
+    assert await company.everybody() == {}
+    assert await company.audit() == []
+    answer = await visit(begun.address, wrong, right)
+    assert answer is not None
+    await company.finish(service, answer, begun)
+    assert list(await company.everybody()) == ["ada"]
+
+
+async def test_cancelled_there_is_told_as_cancelled(company: Company, keycloak: Keycloak) -> None:
+    service = at(company, keycloak, client_id="asks")
+    signed_in = {"username": "ada", "password": PASSWORD}
+    begun = await service.begin("/")
+    answer = await visit(begun.address, signed_in, {"cancel": "No"})
+    assert answer is not None
+    assert isinstance(await refused(company, service, answer, begun), Cancelled)
+    assert await company.everybody() == {}
+    assert await company.audit() == []
+    begun = await service.begin("/")
+    answer = await visit(begun.address, signed_in, {"accept": "Yes"})
+    assert answer is not None
+    await company.finish(service, answer, begun)
+    assert list(await company.everybody()) == ["ada"]
+
+
+async def test_a_code_works_once_and_with_its_own_verifier(company: Company, keycloak: Keycloak) -> None:
+    service = at(company, keycloak)
+    mine, theirs = await service.begin("/"), await service.begin("/")
+    own, stolen = await sign_in(mine.address, "ada"), await sign_in(theirs.address, "grace")
+    assert isinstance(await refused(company, service, {**own, "code": stolen["code"]}, mine), NotBegunHere)
+    await company.finish(service, own, mine)
+    assert isinstance(await refused(company, service, own, mine), NotBegunHere)
+    assert list(await company.everybody()) == ["ada"]
+
+
+async def test_groups_taken_away_shut_out_and_end_what_was_open(company: Company, keycloak: Keycloak) -> None:
+    service = at(company, keycloak)
+    before = await entered(company, service, "joan")
+    assert await company.who(before) is not None
+    for group, error in (("support", NoRole), ("everybody", ClaimMissing)):  # the last one takes the claim with it
+        await keycloak.takes_out_of(group, "joan")
+        begun = await service.begin("/")
+        said = await refused(company, service, await sign_in(begun.address, "joan"), begun)
+        assert isinstance(said, error)
+        assert await company.who(before) is None
+        assert (await company.everybody())["joan"].rights == Rights()
