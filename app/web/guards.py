@@ -131,8 +131,8 @@ class Guard:
         )
 
     def _too_many(self, scope: Scope) -> Refusal | None:
-        if scope["path"].startswith((urls.STATIC, urls.HEALTH)):
-            return None
+        if scope["type"] == ScopeType.WEBSOCKET or scope["path"].startswith((urls.STATIC, urls.HEALTH)):
+            return None  # live connections have limits of their own, which they tell the page
         wait_s = self._rates.wait_s(scope["client"][0] if scope["client"] else "")
         if not wait_s:
             return None

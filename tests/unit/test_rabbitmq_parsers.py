@@ -115,6 +115,18 @@ def test_an_absence_is_believed_when_it_is_said_again() -> None:
     assert (queue.figures, queue.held) == (None, False)
 
 
+def test_a_zero_of_a_new_leader_is_not_believed_though_the_queue_was_away_before() -> None:
+    queue = Queue("/", "orders", kind="quorum")
+    queue.offer(Figures(10, 5), 100.0, place="a")
+    queue.offer(None, 105.0)
+    queue.offer(None, 110.0)
+    assert queue.figures is None
+    queue.offer(Figures(0, 0), 115.0, place="b")
+    assert queue.figures is None, "unknown, not empty"
+    queue.offer(Figures(15, 0), 120.0, place="b")
+    assert queue.figures == Figures(15, 0)
+
+
 def test_dead_letters() -> None:
     assert dead_letters_to({}) is None
     assert dead_letters_to({"dead-letter-exchange": "", "dead-letter-routing-key": "dlq"}) == "dlq"

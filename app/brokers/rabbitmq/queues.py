@@ -102,7 +102,9 @@ class Queue:
 
     def _doubted(self, said: Figures | None, at: float, *, agree: bool) -> bool:
         """An absence is doubted once, and around a change; a 0 only around a change, or until it is said again after one."""
-        if self.figures is None or self.figures.total == 0 or (said is not None and said.total > 0):
+        if said == self.figures or (said is not None and said.total > 0):
+            return False
+        if self.figures is not None and self.figures.total == 0:
             return False
         if at - self._moved_at < HOLD_S:
             return True
