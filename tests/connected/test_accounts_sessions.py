@@ -225,7 +225,7 @@ async def test_a_refresh_that_comes_late_makes_nothing_old_look_new(
     ann = await here.user("ann", password=right)
     secret = await here.sign_in("ann", right)
     version = here.accounts.changes.version
-    with _held(monkeypatch, "app.security.accounts.store.state.version") as (answered, late):
+    with _held(monkeypatch, "app.security.changes.store.version") as (answered, late):
         refreshing = asyncio.create_task(here.accounts.changes.refresh())
         await answered.wait()
     with _held(monkeypatch, "app.security.accounts.store.sessions.found") as (read, go_on):
