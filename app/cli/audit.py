@@ -18,7 +18,7 @@ from app.security import keys
 from app.security.audit import documents, export, ndjson
 from app.security.audit.chain import Verdict
 from app.security.audit.documents import Head
-from app.security.audit.model import LineFilter, Outcome
+from app.security.audit.model import LineFilter, Outcome, kept
 from app.security.door import Permit
 from app.security.model import Action
 from app.security.retention import Retention, Sealed
@@ -92,12 +92,12 @@ def export_rows(
 ) -> None:
     """Print rows as NDJSON."""
     wanted = LineFilter(
-        search=search,
+        search=kept(search),
         since_us=_microseconds(since),
         until_us=_microseconds(until),
         outcome=Outcome(outcome) if outcome not in (None, NO_OUTCOME) else None,
         no_outcome=outcome == NO_OUTCOME,
-        **equal,
+        **{column: None if value is None else kept(value) for column, value in equal.items()},
     )
     asyncio.run(_export(load(config_path), wanted))
 

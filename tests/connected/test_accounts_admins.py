@@ -1,11 +1,13 @@
 """There is always an admin who can come in: whoever asks, and also when two ask at once."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from app.security.accounts.model import EVERYWHERE, SignsInBy, User
+from app.security.accounts.store import users as stored
 from app.security.door import Permit
 from app.security.errors import Refused
 from app.security.model import (
@@ -17,6 +19,7 @@ from app.security.model import (
     Rights,
     Role,
 )
+from app.storage.engine import Transaction
 from tests.support.accounts import Process, password
 
 Taking = Callable[[Process, User], Awaitable[None]]
@@ -164,6 +167,21 @@ async def test_a_user_who_would_see_nothing_or_whose_name_is_taken_is_not_added(
             with pytest.raises(Refused, match=said):
                 await here.did(added)
     assert [user.name for user in await users.every()] == ["ann"]
+
+
+async def test_users_come_by_name_in_whatever_order_the_database_has_them(
+    here: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most PostgreSQL pass over signs, as dictionaries do; a list that turns its pages by name would leave some out."""
+    for name in ("ab", "a-c", "a.d"):
+        await here.user(name)
+    read = stored.every
+
+    async def as_a_dictionary(connection: Transaction) -> list[User]:
+        return sorted(await read(connection), key=lambda one: re.sub(r"\W", "", one.name))
+
+    monkeypatch.setattr(stored, "every", as_a_dictionary)
+    assert [one.name for one in await here.accounts.users.every()] == ["a-c", "a.d", "ab"]
 
 
 async def test_who_was_removed_meanwhile_is_named_in_a_sentence(here: Process, there: Process) -> None:

@@ -105,6 +105,15 @@ async def test_one_ends_one_the_others_or_another(here: Process) -> None:
     assert await here.accounts.identities.by_session(first) is None
 
 
+@pytest.mark.parametrize("number", [-1, 2**31, 2**63, 10**30])
+async def test_a_number_that_no_session_has_is_refused_though_no_database_takes_it(here: Process, number: int) -> None:
+    right = password()
+    await here.user("ann", password=right)
+    actor = await here.actor(await here.sign_in("ann", right))
+    with pytest.raises(Refused, match="not one of yours"):
+        await here.did(lambda permit: here.accounts.sessions.end(permit, number), actor)
+
+
 async def test_nobody_ends_the_session_of_another(here: Process) -> None:
     right = password()
     for name in ("ann", "bob"):
@@ -216,7 +225,7 @@ async def test_a_refresh_that_comes_late_makes_nothing_old_look_new(
     ann = await here.user("ann", password=right)
     secret = await here.sign_in("ann", right)
     version = here.accounts.changes.version
-    with _held(monkeypatch, "app.security.accounts.store.state.version") as (answered, late):
+    with _held(monkeypatch, "app.security.changes.store.version") as (answered, late):
         refreshing = asyncio.create_task(here.accounts.changes.refresh())
         await answered.wait()
     with _held(monkeypatch, "app.security.accounts.store.sessions.found") as (read, go_on):

@@ -135,6 +135,9 @@ async def test_export_filters(book: Book, tmp_path: Path) -> None:
     assert await numbers("--action", "note", "--search", "LETTER 1") == [5, 6]
     assert await numbers("--resource", "kafka-prod", "--actor", HOSTILE, "--since", "2020-01-01T12:00:00") == [1, 2]
     assert await numbers("--until", "2020-01-01", "--outcome", "none") == []
+    assert (
+        await numbers("--search", "half\udcff", "--actor", "\udcff") == []
+    )  # bytes that are no text, as a shell hands them on
     assert (await audit(tmp_path, "export", "--since", "yesterday")).code == 2
     assert (await audit(tmp_path, "export", "--outcome", "lost")).code == 2
 

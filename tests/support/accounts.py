@@ -1,8 +1,8 @@
 """Accounts over a real database, door and audit log, with a clock that is set by hand. A second one is another process."""
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -119,12 +119,19 @@ async def opened(settings: DatabaseSettings, clock: Clock) -> AsyncIterator[Proc
         await database.close()
 
 
-@pytest.fixture
-def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> PasswordHasher:
+@contextmanager
+def hashed_cheaply() -> Iterator[PasswordHasher]:
     """Passwords that cost next to nothing."""
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr("app.security.accounts.passwords._hasher", hasher)
-    return hasher
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.security.accounts.passwords._hasher", hasher)
+        yield hasher
+
+
+@pytest.fixture
+def cheap_passwords() -> Iterator[PasswordHasher]:
+    with hashed_cheaply() as hasher:
+        yield hasher
 
 
 def password() -> str:

@@ -11,6 +11,7 @@ from app.monitoring.link import Opened
 from app.monitoring.series import Series
 from app.monitoring.service import Monitor
 from app.storage.engine import Database
+from app.storage.settings import DatabaseSettings
 from tests.support.database import settings
 from tests.support.snapshots import cluster, group, partitions, snapshot
 
@@ -80,10 +81,13 @@ class Site:
 class Estate:
     """A monitor and what feeds it. `now` is the time of everything."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, kept: Path | DatabaseSettings) -> None:
+        """`kept` is the folder of a new SQLite file, or another database that is there."""
         self.now = NOW
         self.feed = Feed(epoch=7)
-        self.database = Database(settings(f"sqlite+aiosqlite:///{folder}/signalbox.db"))
+        self.database = Database(
+            settings(f"sqlite+aiosqlite:///{kept}/signalbox.db") if isinstance(kept, Path) else kept
+        )
         self.series = Series(self.database, self.clock, 64 * 1024**2)
         self.monitor = Monitor(feed=self.feed, clock=self.clock, series=self.series)
         self.sites: list[Site] = []

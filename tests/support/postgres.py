@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
@@ -21,11 +22,18 @@ async def postgres() -> AsyncIterator[PostgresServer]:
 
 @pytest.fixture
 async def postgres_url(postgres: PostgresServer) -> AsyncIterator[str]:
-    """The address of an empty database of this test's own, dropped afterwards whoever is still connected."""
+    """The address of an empty database of this test's own."""
+    async with empty_database(postgres) as url:
+        yield url
+
+
+@asynccontextmanager
+async def empty_database(server: PostgresServer) -> AsyncIterator[str]:
+    """Give the address of a new database, dropped afterwards whoever is still connected."""
     name = f"test_{secrets.token_hex(6)}"
-    await _run(postgres.url, f"CREATE DATABASE {name}")
-    yield postgres.url.rpartition("/")[0] + f"/{name}"
-    await _run(postgres.url, f"DROP DATABASE {name} WITH (FORCE)")
+    await _run(server.url, f"CREATE DATABASE {name}")
+    yield server.url.rpartition("/")[0] + f"/{name}"
+    await _run(server.url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 async def _run(url: str, statement: str) -> None:

@@ -3,15 +3,12 @@
 The estate has two connections with groups of the same names. Everything that only the second one has bears CANARY.
 """
 
-import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import httpx
-import pytest
-from argon2 import PasswordHasher
 from litestar import Litestar
 from sqlalchemy import text
 
@@ -38,6 +35,7 @@ from app.web.feature import Feature
 from app.web.monitoring.feature import MONITORING
 from app.web.security.feature import SECURITY
 from app.web.settings import ServerSettings
+from tests.support.accounts import hashed_cheaply
 from tests.support.estate import Estate, Reader, Site
 from tests.support.security import Secured, secured
 from tests.support.snapshots import cluster
@@ -205,7 +203,7 @@ async def house(
         **{"open_metrics": False, **varied},
     )
     Watch(security.accounts.changes, estate.feed, estate.clock, idle_s=security.accounts.sessions.idle_s)
-    with cheap_passwords():
+    with hashed_cheaply():
         await security.accounts.changes.refresh()
         made = House(estate, create_app(parts), security)
         for name, rights in people.items():
@@ -249,15 +247,6 @@ def _connect(estate: Estate, name: str, *, mark: str) -> None:
         missing_rights=(f"DESCRIBE on {mark}",),
     )
     site.faults = (Fault(resource=f"group {mark}-secret", why=Why.NOT_PERMITTED, detail=f"{mark} is not permitted"),)
-
-
-@contextlib.contextmanager
-def cheap_passwords(*, time_cost: int = 1, memory_cost: int = 8) -> Iterator[None]:
-    """Passwords that cost next to nothing, or as much as is said."""
-    hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_cost, parallelism=1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.security.accounts.passwords._hasher", hasher)
-        yield
 
 
 def cookie_of(answer: httpx.Response) -> str:

@@ -4,12 +4,11 @@ import html
 import json
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from litestar.routes import WebSocketRoute
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from app.monitoring import keys
@@ -23,6 +22,7 @@ from app.web.monitoring.feature import MONITORING
 from tests.support.estate import Estate
 from tests.web.house import CANARY, HIDDEN, NOBODY, ONE, OPEN, ROOT, SHARED, House, house, two_connections
 from tests.web.server import Running, closed, drawn, running, watch
+from tests.web.sockets import socket
 
 
 @pytest.fixture(scope="module")
@@ -33,20 +33,6 @@ async def live(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[
         running(made.app) as server,
     ):
         yield made, server
-
-
-@asynccontextmanager
-async def socket(
-    live: tuple[House, Running], who: str | None, *, by: str = "cookie", origin: str | None = None
-) -> AsyncIterator[ClientConnection]:
-    """Open a live socket as this person; a cookie is sent under the name that this port has."""
-    made, server = live
-    headers = {k: v for k, v in made.headers(who, by=by).items() if k != "Origin"}
-    if "Cookie" in headers:
-        headers["Cookie"] = headers["Cookie"].replace("signalbox=", f"signalbox-{server.port}=")
-    to = f"ws://{server.host}{urls.LIVE}"
-    async with connect(to, additional_headers=headers, origin=origin, max_size=2**24) as client:  # type: ignore[arg-type]
-        yield client
 
 
 def fragments() -> list[tuple[str, str]]:

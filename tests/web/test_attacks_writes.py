@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping
 
-import httpx
 import pytest
 from litestar import Response, post
 from litestar.di import NamedDependency
@@ -15,7 +14,18 @@ from app.web.settings import ServerSettings
 from tests.support.estate import Estate
 from tests.web.house import HERE, NOBODY, RIGHTS, House, house, two_connections
 from tests.web.walk import Route, addresses, handlers, writes
-from tests.web.writes import ALIASES, SAMPLES, TRIALS, Call, Sample, Who, only, send
+from tests.web.writes import (
+    ALIASES,
+    SAMPLES,
+    TRIALS,
+    Call,
+    Sample,
+    Who,
+    changes_nothing,
+    goes_by_the_door,
+    only,
+    send,
+)
 
 PLANTED = Route("POST", "/planted")
 FOREIGN: tuple[Mapping[str, str], ...] = (
@@ -52,27 +62,6 @@ async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]
 def each(*of: Who) -> pytest.MarkDecorator:
     chosen = [(route, sample) for route, sample in SAMPLES.items() if not of or sample.who in of]
     return pytest.mark.parametrize(("route", "sample"), chosen, ids=[f"{r.method} {r.path}" for r, _ in chosen])
-
-
-async def goes_by_the_door(house: House, route: Route, sample: Sample) -> None:
-    """Call it as an admin: it works, and the audit log has the intent."""
-    who = await house.another(ADMIN_EVERYWHERE)
-    call = await sample.make(house, who)
-    before = len(await house.intents())
-    async with house.client(who) as client:
-        answer = await send(client, route, call)
-    assert answer.status_code < 400, answer.text
-    assert sample.action in [action for action, _ in (await house.intents())[before:]], f"{route} bypasses the door"
-
-
-async def changes_nothing(house: House, answer: httpx.Response, before: Mapping[str, object]) -> None:
-    refused = answer.status_code in {401, 403, 404, 409} or _leads_to_sign_in(answer)
-    assert refused, f"{answer.status_code} {answer.text[:200]}"
-    assert await house.held() == before
-
-
-def _leads_to_sign_in(answer: httpx.Response) -> bool:
-    return answer.status_code == 303 and answer.headers["location"].startswith(urls.sign_in())
 
 
 async def test_every_route_that_may_change_something_has_a_sample(made: House) -> None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote_plus, urljoin, urlsplit
 
 import httpx
 from litestar import Litestar
@@ -52,7 +52,11 @@ def addresses(app: Litestar, places: Sequence[str], names: Sequence[str]) -> Ite
         if route.method == "GET":
             yield from filled(route.path, places, names)
             if not PARAMETER.search(route.path):
-                asked = dict.fromkeys(query.format(name=name) for query in QUERIES for name in (*places, *names[:2]))
+                asked = dict.fromkeys(
+                    query.format(name=quote_plus(name, errors="surrogatepass"))
+                    for query in QUERIES
+                    for name in (*places, *names[:2])
+                )
                 yield from (route.path + query for query in asked)
 
 

@@ -189,3 +189,24 @@ ALIASES: Mapping[Route, Route] = {  # the same handler, for a rule that is calle
     Route(method, "/api/v1/masking-rules/try"): Route(method, "/api/v1/masking-rules/{name:str}")
     for method in ("PATCH", "DELETE")
 }
+
+
+async def goes_by_the_door(house: House, route: Route, sample: Sample) -> None:
+    """Call it as an admin: it works, and the audit log has the intent."""
+    who = await house.another(ADMIN_EVERYWHERE)
+    call = await sample.make(house, who)
+    before = len(await house.intents())
+    async with house.client(who) as client:
+        answer = await send(client, route, call)
+    assert answer.status_code < 400, answer.text
+    assert sample.action in [action for action, _ in (await house.intents())[before:]], f"{route} bypasses the door"
+
+
+async def changes_nothing(house: House, answer: httpx.Response, before: Mapping[str, object]) -> None:
+    refused = answer.status_code in {401, 403, 404, 409} or _leads_to_sign_in(answer)
+    assert refused, f"{answer.status_code} {answer.text[:200]}"
+    assert await house.held() == before
+
+
+def _leads_to_sign_in(answer: httpx.Response) -> bool:
+    return answer.status_code == 303 and answer.headers["location"].startswith(urls.sign_in())

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from app.kernel.clock import Clock
 from app.security.accounts import passwords
@@ -39,11 +40,11 @@ class Users:
         self._clock = clock
 
     async def every(self) -> Sequence[User]:
-        """Return all users by name."""
+        """Return all users by name, in the order of Python: PostgreSQL has others, in which lists would turn wrong pages."""
         locked = await self.limits.locked()
         async with self._changes.read() as connection:
             found = await users.every(connection)
-        return [replace(user, locked_until=locked.get(user.name)) for user in found]
+        return [replace(one, locked_until=locked.get(one.name)) for one in sorted(found, key=attrgetter("name"))]
 
     async def named(self, name: str) -> User:
         """Return one user. Raises Refused when there is none of this name."""

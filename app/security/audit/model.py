@@ -55,6 +55,11 @@ FIELDS: Final = tuple(field.name for field in fields(Entry))
 _values = attrgetter(*FIELDS)
 
 
+def kept(text: str) -> str:
+    """Return a text as the log keeps it, and every database gives it back: without NUL and halves of characters."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
 def chained(row: int, previous: bytes, entry: Entry) -> bytes:
     """Return the SHA-256 of a row: of its number, of the hash of the row before it, and of every field."""
     return hashlib.sha256(msgspec.json.encode([FORMAT, row, previous.hex(), *_values(entry)])).digest()

@@ -15,7 +15,19 @@ from app.security.audit import documents
 from app.security.audit.chain import Checked, Fault, Finding, Verdict, Verifier
 from app.security.audit.documents import Head, NotProved
 from app.security.audit.lines.store import LineStore
-from app.security.audit.model import Count, Cursor, Entry, Kind, Line, LineFilter, LinePage, Outcome, Row, Standing
+from app.security.audit.model import (
+    Count,
+    Cursor,
+    Entry,
+    Kind,
+    Line,
+    LineFilter,
+    LinePage,
+    Outcome,
+    Row,
+    Standing,
+    kept,
+)
 from app.security.audit.store import AuditStore
 from app.security.errors import Refused
 from app.security.model import PARAMETERS_BYTES_MAX, REASON_LENGTH_MAX, Action, Actor, Plain
@@ -184,8 +196,7 @@ class AuditLog:
 
 
 def _text(text: str, most: int = TEXT_LENGTH_MAX) -> str:
-    """Return what every database keeps and gives back as it was: no NUL, no half of a character, bounded."""
-    return text[:most].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    return kept(text[:most])
 
 
 def _parameters(parameters: Mapping[str, Plain]) -> str:

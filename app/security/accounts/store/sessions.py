@@ -47,10 +47,9 @@ async def used(connection: AsyncConnection, session: int, at: float) -> None:
     await connection.execute(update(SessionRow).where(col(SessionRow.id) == session).values(used_at=at))
 
 
-async def remove(connection: AsyncConnection, session: int, user: int) -> bool:
-    """Delete one session of this user; say whether there was one."""
-    doomed = delete(SessionRow).where(col(SessionRow.id) == session, col(SessionRow.user_id) == user)
-    return bool((await connection.execute(doomed)).rowcount)
+async def remove(connection: AsyncConnection, session: int, user: int) -> None:
+    """Delete one session of this user, if there is one."""
+    await connection.execute(delete(SessionRow).where(col(SessionRow.id) == session, col(SessionRow.user_id) == user))
 
 
 async def remove_of(connection: AsyncConnection, user: int, *, but: int | None = None) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.security.audit.model import Cursor, LineFilter, Outcome
+from app.security.audit.model import Cursor, LineFilter, Outcome, kept
 from app.web.lists import AddressFault, exact, one_of, text_of, whole
 
 TIMES: Final[Mapping[str, tuple[str, float | None]]] = {  # word of the address: what it is called, seconds
@@ -58,11 +58,11 @@ def asked(parameters: Mapping[str, str], *, rows: int, when: str = OF_ITSELF) ->
         AddressFault: the first key that cannot be understood.
     """
     return Asked(
-        text=_kept(text_of(parameters, "q")),
+        text=kept(text_of(parameters, "q")),
         when=one_of(parameters, "when", ("", *TIMES), default="") or when,
-        who=_kept(exact(parameters, "who")),
-        action=_kept(exact(parameters, "action")),
-        on=_kept(exact(parameters, "on")),
+        who=kept(exact(parameters, "who")),
+        action=kept(exact(parameters, "action")),
+        on=kept(exact(parameters, "on")),
         refused=one_of(parameters, "outcome", ("", Outcome.REFUSED.value), default="") == Outcome.REFUSED,
         older=_cursor(parameters),
         row=whole(parameters, "row", default=0, most=ROW_MAX) or None,
@@ -85,11 +85,6 @@ def query_of(asked: Asked) -> dict[str, Any]:
 def written(cursor: Cursor | None) -> str | None:
     """Write a place in the list for an address."""
     return f"{cursor.at_us}-{cursor.row}" if cursor else None
-
-
-def _kept(text: str) -> str:
-    """Return a text as the log keeps texts: it has no NUL."""
-    return text.replace("\0", "\ufffd")
 
 
 def _cursor(parameters: Mapping[str, str]) -> Cursor | None:

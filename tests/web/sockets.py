@@ -1,0 +1,24 @@
+"""Live sockets of people in a house that listens on a port."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from websockets.asyncio.client import ClientConnection, connect
+
+from app.web import urls
+from tests.web.house import House
+from tests.web.server import Running
+
+
+@asynccontextmanager
+async def socket(
+    live: tuple[House, Running], who: str | None, *, by: str = "cookie", origin: str | None = None
+) -> AsyncIterator[ClientConnection]:
+    """Open a live socket as this person; a cookie is sent under the name that this port has."""
+    made, server = live
+    headers = {k: v for k, v in made.headers(who, by=by).items() if k != "Origin"}
+    if "Cookie" in headers:
+        headers["Cookie"] = headers["Cookie"].replace("signalbox=", f"signalbox-{server.port}=")
+    to = f"ws://{server.host}{urls.LIVE}"
+    async with connect(to, additional_headers=headers, origin=origin, max_size=2**24) as client:  # type: ignore[arg-type]
+        yield client

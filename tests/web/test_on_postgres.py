@@ -1,0 +1,269 @@
+"""The web on PostgreSQL: every write by the door, people and tokens in and out, and the pages of what is kept there.
+
+What pages and routes do in each case the other files here say, on SQLite; this one goes each way once where text, numbers,
+transactions and drivers are others. Last comes text that PostgreSQL does not keep.
+"""
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
+from urllib.parse import quote_plus, urlencode
+
+import httpx
+import pytest
+
+from app.monitoring import keys
+from app.security.audit.chain import Verdict
+from app.security.model import ADMIN_EVERYWHERE, VIEWER_EVERYWHERE
+from app.servers.postgres import PostgresServer
+from app.web import urls
+from app.web.live.viewer import SIGNED_OUT
+from tests.support.database import settings
+from tests.support.estate import Estate
+from tests.support.postgres import empty_database
+from tests.web.house import NOBODY, OPEN, PASSWORD, House, house, two_connections
+from tests.web.people import tidy
+from tests.web.server import Running, closed, drawn, running, watch
+from tests.web.sites import headline
+from tests.web.sockets import socket
+from tests.web.walk import PARAMETER, Route, addresses
+from tests.web.writes import SAMPLES, Call, Sample, Who, changes_nothing, goes_by_the_door, send
+
+RULE = {"source": "kafka-open/orders", "what": "$.email", "how": "hide", "sample": '{"email": "a@b.example", "n": 1}'}
+KEPT = "\U0001f469\u200d\U0001f680 caf\u00e9 \u05e9\u05dc \u202eevil\u2066 '\\%_\" $1 :x"
+LOST = ("nul\0 escape\x1b", "half\ud800")  # what PostgreSQL's text refuses, and JSON half of
+BAD = (KEPT, *LOST)
+NUMBERS = (2**31, 2**63, 10**30, -1)  # an id has 31 bits, a row of the log 63
+ROUTES = pytest.mark.parametrize(("route", "sample"), SAMPLES.items(), ids=[f"{r.method} {r.path}" for r in SAMPLES])
+
+
+@pytest.fixture(scope="module")
+async def live(postgres: PostgresServer) -> AsyncIterator[tuple[House, Running]]:
+    async with (
+        empty_database(postgres) as url,
+        two_connections(Estate(settings(url))) as estate,
+        house(estate) as made,
+        running(made.app) as server,
+    ):
+        yield made, server
+
+
+@pytest.fixture
+def made(live: tuple[House, Running]) -> House:
+    return live[0]
+
+
+@pytest.fixture
+async def admin(made: House) -> AsyncIterator[httpx.AsyncClient]:
+    async with made.client("admin") as client:
+        yield client
+
+
+async def page(client: httpx.AsyncClient, address: str, status: int = 200) -> str:
+    answer = await client.get(address)
+    assert answer.status_code == status, f"{address}: {answer.status_code} {answer.text[:500]}"
+    return answer.text
+
+
+@ROUTES
+async def test_a_write_goes_by_the_door(made: House, route: Route, sample: Sample) -> None:
+    await goes_by_the_door(made, route, sample)
+
+
+@ROUTES
+async def test_a_write_that_is_not_ones_own_is_refused_and_changes_nothing(
+    made: House, route: Route, sample: Sample
+) -> None:
+    if sample.who is Who.ANYBODY:
+        return
+    call = await sample.make(made, await made.another(ADMIN_EVERYWHERE))
+    before = await made.held()
+    own = sample.who is Who.SELF and not call.path  # everybody may do that to themselves
+    async with made.client(NOBODY if own else "viewer") as client:
+        await changes_nothing(made, await send(client, route, call), before)
+
+
+async def test_signing_in_and_out(made: House) -> None:
+    name = await made.another(VIEWER_EVERYWHERE)
+    async with made.client() as browser:
+        wrong = await browser.post(urls.sign_in(), data={"name": name, "password": "another one"})
+        assert (wrong.status_code, "do not belong together" in wrong.text) == (401, True)
+    cookie = await made.sign_in(name)
+    async with made.client(Cookie=cookie) as browser:
+        assert f"You are {name}, viewer everywhere." in headline(await page(browser, urls.profile()))
+        left = await browser.post(urls.sign_out())
+        assert left.headers["location"] == urls.sign_in()
+    async with made.client(Cookie=cookie) as browser:
+        assert (await browser.get(urls.profile())).headers["location"] == urls.sign_in(to=urls.profile())
+    assert await made.sign_in(name) != cookie
+
+
+async def test_a_token_says_when_it_was_used_and_ends_when_it_is_revoked(made: House) -> None:
+    name = await made.another(VIEWER_EVERYWHERE)
+    async with made.client(name) as browser:
+        sent = await browser.post(
+            urls.profile("tokens"), data={"name": "grafana", "days": 7, "role": "viewer", "on": OPEN}
+        )
+        [secret] = set(re.findall(r"sbx_[\w-]{40,}", sent.text))
+        assert [one["used_at"] for one in (await browser.get(urls.api("tokens"))).json()] == [None, None]
+        async with made.client(Authorization=f"Bearer {secret}") as program:
+            seen = (await program.get(urls.api("connections"))).json()
+            assert [one["name"] for one in seen] == [OPEN]
+            [_, used] = (await browser.get(urls.api("tokens"))).json()
+            assert (used["name"], used["used_at"]) == ("grafana", made.estate.now)
+            assert "viewer on kafka-open" in tidy(await page(browser, urls.profile()))
+            await browser.post(urls.profile("tokens", str(used["id"]), "revoke"))
+            assert (await program.get(urls.api("connections"))).status_code == 401
+
+
+async def test_users_are_listed_searched_and_shown(made: House, admin: httpx.AsyncClient) -> None:
+    name = await made.another(VIEWER_EVERYWHERE)
+    for query, others in (({"q": name.upper()}, False), ({"show": "admin"}, True)):
+        [lister] = re.findall(r'id="lister".*?</section>', await page(admin, urls.users(**query)), re.DOTALL)
+        listed = re.findall(r"<bdi>([^<]+)</bdi></a>", lister)
+        assert ("admin" in listed, name in listed) == (others, not others)
+    assert f"<bdi>{name}</bdi></a>" in await page(admin, urls.users(name, q=name))
+    named = [one["name"] for one in (await admin.get(urls.api("users"))).json()]
+    assert named == sorted(named)
+    assert name in named
+    await page(admin, urls.users("is-not-there"), 404)
+
+
+async def test_the_audit_log_is_searched_opened_verified_and_exported(made: House, admin: httpx.AsyncClient) -> None:
+    name = await made.another(VIEWER_EVERYWHERE)
+    for text in (f"100% {KEPT}", "nothing"):
+        await admin.post(urls.users(name, "roles"), data={"role/*": "viewer", "reason": text})
+    removed = await admin.post(urls.users(name, "remove"), data={"reason": f"100% {KEPT}"})
+    assert removed.headers["location"] == urls.users(done="removed")
+    for query, found in (
+        ({"q": f"100% {KEPT}"}, True),
+        ({"q": "100_"}, False),
+        ({"q": name.upper(), "who": "admin", "action": "remove user"}, True),
+        ({"who": "admin", "outcome": "refused"}, False),
+    ):
+        listed = await page(admin, urls.audit(**query))
+        assert (f"remove user {name}" in tidy(listed)) is found, query
+    [line] = (await admin.get(urls.api("audit", action="remove user", q=name))).json()["items"]
+    assert (line["reason"], line["outcome"], line["outcome_row"]) == (f"100% {KEPT}", "done", line["row"] + 1)
+    opened = await page(admin, urls.audit(row=line["row"]))
+    assert line["hash"] in opened
+    assert (await admin.post(urls.audit("verify"))).status_code == 303
+    assert "is whole" in headline(await page(admin, urls.audit()))
+    sent = await admin.post(urls.audit("export"), data={"when": "all", "action": "remove user", "q": name})
+    assert [row["kind"] for row in map(json.loads, sent.text.splitlines())] == ["intent", "outcome"]
+    everything = await admin.post(urls.audit("export"), data={"when": "all"})
+    rows = [json.loads(row)["row"] for row in everything.text.splitlines()]
+    assert rows == list(range(1, len(rows) + 1))
+
+
+async def test_a_masking_rule_is_tried_added_moved_and_removed(admin: httpx.AsyncClient) -> None:
+    tried = tidy((await admin.post(urls.masking("trial"), data=RULE)).text)
+    assert "1 of 2 fields masked" in tried
+    for name in ("first of two", KEPT):
+        sent = await admin.post(urls.masking("rules"), data={**RULE, "name": name, "reason": KEPT})
+        assert sent.headers["location"] == urls.masking("rules", name, done="added")
+
+    async def order() -> list[str]:
+        rules = (await admin.get(urls.api("masking-rules"))).json()["items"]
+        return [rule["name"] for rule in rules if rule["name"] in {"first of two", KEPT}]
+
+    assert await order() == ["first of two", KEPT]
+    await admin.post(urls.masking("rules", KEPT, "move"), data={"number": 1, "reason": "it is wider"})
+    assert await order() == [KEPT, "first of two"]
+    assert "email" in await page(admin, urls.masking("rules", KEPT))
+    for name in ("first of two", KEPT):
+        await admin.post(urls.masking("rules", name, "remove"), data={"reason": "not needed"})
+    assert await order() == []
+
+
+async def test_a_session_that_is_revoked_closes_its_live_page(live: tuple[House, Running]) -> None:
+    made, _ = live
+    name = await made.another(VIEWER_EVERYWHERE)
+    async with socket(live, name) as client, made.client(Cookie=await made.sign_in(name)) as elsewhere:
+        await client.recv()
+        await watch(client, (keys.OVERVIEW, "overview/head", "0.0"))
+        assert await drawn(client)
+        assert (await elsewhere.post(urls.profile("sessions"))).status_code == 303
+        assert (await closed(client))[0] == SIGNED_OUT
+
+
+async def sent_raw(client: httpx.AsyncClient, route: Route, call: Call) -> httpx.Response:
+    """Call a route as `send` does, with halves of characters too: a form writes them as bytes, JSON escapes them."""
+    path = PARAMETER.sub(lambda found: _segment(str(call.path[found[1]])), route.path)
+    if path.startswith(urls.API):
+        content, kind = json.dumps(dict(call.body)), "application/json"
+    else:
+        content, kind = urlencode(call.body, errors="surrogatepass"), "application/x-www-form-urlencoded"
+    query = f"?{urlencode(call.query, errors='surrogatepass')}" if call.query else ""
+    return await client.request(route.method, path + query, content=content, headers={"Content-Type": kind})
+
+
+def _segment(name: str) -> str:
+    return quote_plus(name, safe="", errors="surrogatepass").replace("+", "%20")
+
+
+def spoiled(call: Call) -> Iterator[Call]:
+    """Yield a call once for each text and number in it, with one that is none there could be."""
+    for part in ("path", "body", "query"):
+        for key, value in getattr(call, part).items():
+            for bad in _bad(value):
+                yield replace(call, **{part: {**getattr(call, part), key: bad}})
+
+
+def _bad(value: object) -> tuple[object, ...]:
+    if isinstance(value, int):
+        return NUMBERS
+    if isinstance(value, Mapping):
+        return tuple({**value, text: value.get("role")} for text in BAD)
+    if isinstance(value, list):
+        return tuple([text] for text in BAD)
+    return tuple(f"{value}{text}" for text in BAD)
+
+
+@ROUTES
+async def test_hostile_text_in_a_write_is_kept_or_refused(made: House, route: Route, sample: Sample) -> None:
+    who = await made.another(ADMIN_EVERYWHERE)
+    at = 0
+    while at < len(calls := list(spoiled(await sample.make(made, who)))):  # what one did may be gone then
+        call, at = calls[at], at + 1
+        async with made.client(who) as client:
+            answer = await sent_raw(client, route, call)
+            assert answer.status_code < 500, f"{call}: {answer.status_code} {answer.text[:300]}"
+
+
+async def test_hostile_text_in_an_address_is_looked_for_or_refused(made: House, admin: httpx.AsyncClient) -> None:
+    asked = list(addresses(made.app, (OPEN, *BAD), BAD[:2]))
+    of_audit = ("q", "who", "action", "on", "older", "row", "when", "outcome", "limit")
+    for path in (urls.audit(), urls.api("audit")):
+        asked += [f"{path}?{key}={quote_plus(text, errors='surrogatepass')}" for key in of_audit for text in BAD]
+        asked += [f"{path}?{key}={number}" for key in ("row", "older") for number in NUMBERS]
+        asked += [f"{path}?older={number}-{number}" for number in (0, 10**18 - 1, 10**18)]
+    asked += [f"{urls.api('tokens')}?user={quote_plus(text, errors='surrogatepass')}" for text in BAD]
+    for address in asked:
+        answer = await admin.get(address)
+        assert answer.status_code < 500, f"{address}: {answer.status_code} {answer.text[:300]}"
+
+
+async def test_hostile_text_before_signing_in_is_refused(made: House) -> None:
+    agent = KEPT.encode().decode("latin-1")
+    name = await made.another(VIEWER_EVERYWHERE)
+    async with made.client(**{"User-Agent": agent}) as browser:
+        for text in BAD:
+            for form in ({"name": text, "password": PASSWORD}, {"name": name, "password": text}):
+                answer = await sent_raw(browser, Route("POST", urls.sign_in()), Call(body=form))
+                assert answer.status_code == 401, answer.text[:300]
+            assert (await browser.get(f"/join/{_segment(text)}")).status_code == 404
+        assert (await browser.post(urls.sign_in(), data={"name": name, "password": PASSWORD})).status_code == 303
+    for secret in BAD:
+        sent = secret.encode("utf-8", "surrogatepass").replace(b"\0", b"").decode("latin-1")
+        async with made.client(Authorization=f"Bearer {sent}") as program:
+            assert (await program.get(urls.api("connections"))).status_code == 401
+        async with made.client(Cookie=f"signalbox={sent}") as browser:
+            assert (await browser.get(urls.profile())).status_code == 303
+
+
+async def test_whatever_was_written_down_reads_as_it_was_written(made: House) -> None:
+    """The last of these tests: the chain's hashes are those of what PostgreSQL gives back."""
+    found: Verdict = await made.security.log.verify(None)
+    assert found.is_whole
