@@ -98,7 +98,7 @@ class AmqpConnections:
     async def close(self) -> None:
         connections, self._open = list(self._open.values()), {}
         for connection in connections:
-            await _close(connection)
+            await _release(connection)
 
     async def _speaks_tls(self) -> bool:
         """Say whether a TLS handshake succeeds: a TLS port hangs up on plain AMQP as a broker that is starting does."""
@@ -117,7 +117,10 @@ class AmqpConnections:
         key = (vhost, purpose)
         async with self._locks.setdefault(key, asyncio.Lock()):
             connection = self._open.get(key)
-            if connection is None or connection.is_closed or not connection.connected.is_set():
+            if connection is not None and (connection.is_closed or not connection.connected.is_set()):
+                await _release(self._open.pop(key))
+                connection = None
+            if connection is None:
                 connection = self._open[key] = await self._connect(vhost, purpose)
             return connection
 
@@ -132,11 +135,17 @@ class AmqpConnections:
             ssl=settings.tls,
             heartbeat=HEARTBEAT_S,
         )
-        return await aio_pika.connect(
+        connection = aio_pika.Connection(
             url,
             ssl_context=await asyncio.to_thread(tls_context, settings) if settings.tls else None,
             client_properties={"connection_name": f"Signalbox {settings.name}: {purpose}"},
         )
+        try:
+            await connection.connect()
+        except BaseException:
+            await _release(connection)
+            raise
+        return connection
 
 
 async def passive(channel: AbstractChannel, vhost: str, queue: str, connection: str) -> AbstractQueue:
@@ -158,6 +167,13 @@ async def passive(channel: AbstractChannel, vhost: str, queue: str, connection: 
 async def close_channel(channel: AbstractChannel) -> None:
     """Close a channel, whatever state it and its broker are in."""
     await _close(channel)
+
+
+async def _release(connection: AbstractConnection) -> None:
+    """Close a connection, also one that never opened. One not closed is closed by the garbage collector, wherever that runs."""
+    await _close(connection)
+    if not connection.is_closed:
+        await connection.close()  # cut short before: it has nothing left to wait for
 
 
 async def _close(what: AbstractChannel | AbstractConnection) -> None:
