@@ -1,7 +1,6 @@
 """The composition root: configuration -> database, feed, monitor, collectors -> the web application; takers before makers."""
 
 import asyncio
-import gc
 import logging
 import signal
 import socket
@@ -18,6 +17,7 @@ from app.config import Configuration
 from app.kernel.clock import Clock, system_clock
 from app.kernel.errors import SignalboxError
 from app.kernel.feed import Feed
+from app.kernel.garbage import Garbage
 from app.kernel.service import Service, start_all, stop_all
 from app.monitoring.collector import Collector
 from app.monitoring.series import Series
@@ -44,9 +44,6 @@ log = logging.getLogger(__name__)
 
 OURSELVES = Actor(name="signalbox", rights=ADMIN_EVERYWHERE, via=Via.CLI)
 STOP_WAIT_S = 5  # open sockets are closed after this long
-YOUNG = 700  # Python's own: so many new objects are looked through at once
-MIDDLE = 10
-OLD = 100  # not 10: see _spare_the_collector
 
 
 class AddressTaken(SignalboxError):
@@ -91,7 +88,7 @@ def build(
     )
     held.changes.tell(masking.load)
     watch = Watch(held.changes, feed, clock, idle_s=held.sessions.idle_s)
-    services: list[Service] = [series, watch, *collectors, *extra]
+    services: list[Service] = [series, watch, *collectors, *extra, Garbage()]
     parts = Parts(
         monitor=monitor,
         feed=feed,
@@ -145,7 +142,6 @@ def _lifespan(
             await _prepare(configuration, database)
             await held.changes.refresh()
             await start_all(services)
-            _spare_the_collector()
             try:
                 yield
             finally:
@@ -208,18 +204,6 @@ async def _offer_first_admin(built: Built, place: str) -> None:
         return
     secret = await built.door.act(OURSELVES, actions.make_first_link(), built.accounts.users.make_first_link)
     print(f"The first admin is made here, once, within 24 h:\n{place}{urls.join(secret)}", flush=True)  # noqa: T201 - for who started it
-
-
-def _spare_the_collector() -> None:
-    """Keep garbage collection from stalling the loop.
-
-    What was loaded at the start is taken out of it. A full one goes through all that is known of 2,000 groups, 200,000
-    objects in 50 to 90 ms, and finds next to nothing, since views and history hold no cycles: it comes every half a minute
-    instead of every 3 s. What cycles keep until then is at most YOUNG * MIDDLE * OLD objects, some 70 MB.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG, MIDDLE, OLD)
 
 
 async def _prepare(configuration: Configuration, database: Database) -> None:

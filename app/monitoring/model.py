@@ -179,6 +179,11 @@ class ConnectionView:
     destinations: int = 0
     tls_verified: bool = True  # False shows a banner
 
+    @property
+    def unread(self) -> bool:
+        """Whether it has not answered since Signalbox started: then nobody knows what is there and what is gone."""
+        return self.answered_at is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:

@@ -90,7 +90,7 @@ REFUSED_BECAUSE = {
     409: "as things stand this cannot be done; nothing was changed",
     413: "what was sent is too large",
     429: "too many attempts or requests from this address; Retry-After says how many seconds to wait",
-    503: "the database does not answer",
+    503: "the database does not answer, or the broker that this is of has not been read since Signalbox started",
 }
 
 

@@ -160,18 +160,28 @@ def _nav(around: Around) -> tuple[NavGroup, ...]:
             count=len(connections),
             tone="danger" if down else None,
         ),
-        NavLink(section=Section.GROUPS, href=urls.groups(), icon="i-flow", count=sum(c.groups for c in connections)),
+        NavLink(
+            section=Section.GROUPS,
+            href=urls.groups(),
+            icon="i-flow",
+            count=_known(connections, sum(c.groups for c in connections)),
+        ),
         NavLink(
             section=Section.DESTINATIONS,
             href=urls.destinations(),
             icon="i-saga",
-            count=sum(c.destinations for c in connections),
+            count=_known(connections, sum(c.destinations for c in connections)),
         ),
     )
     overview = NavLink(section=Section.OVERVIEW, href=urls.overview(), icon="i-home")
     groups = (NavGroup(head="Now", links=(overview,)), NavGroup(head="Flow", links=flow))
     house = _house(around)
     return (*groups, NavGroup(head="House", links=house)) if house else groups
+
+
+def _known(connections: Sequence[ConnectionView], count: int) -> int | None:
+    """Return a count, but not 0 where some of them have not been read: then it is not known."""
+    return count if count or not any(one.unread for one in connections) else None
 
 
 def _house(around: Around) -> tuple[NavLink, ...]:

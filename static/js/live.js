@@ -30,7 +30,7 @@ function show([key, fragment, version, html, more]) {
       element.hidden = false;
     } else if (html === null) {
       element.classList.add("is-stale");
-      element.title = "It is gone at the broker. What you see was so before.";
+      element.title = `${more ?? "It is gone at the broker."} What you see was so before.`;
     } else if (html === "") {
       element.classList.add("is-stale");
       element.title = `This part could not be drawn. Fault ${more} is in the log.`;

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest_asyncio
+from playwright.async_api import Page
 
 from app.security.oidc.service import BACK
 from tests.browser.conftest import Watched
@@ -34,6 +35,11 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         value = "support"
         role = "viewer"
 
+        [[oidc.roles]]
+        value = "platform-*"
+        role = "admin"
+        payloads = true
+
         [security]
         key_file = "{tmp_path}/signalbox/signalbox.key"
         """,
@@ -48,6 +54,15 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         await provider.process.stop()
 
 
+async def sign_in(page: Page, name: str) -> None:
+    """From our button through the provider's two pages, to where it leads back."""
+    await page.get_by_role("link", name="Sign in with the company account").click()
+    await page.locator("input[name=login]").fill(name)
+    await page.locator("input[name=password]").fill("any")
+    await page.locator("button[type=submit]").click()
+    await page.locator("button[type=submit]").click()
+
+
 async def test_the_claim_lets_in_and_shuts_out(house: House, watched: Watched) -> None:
     """Who is in the group comes in, back to the page that was asked for; who is not is told why."""
     page = watched.page
@@ -56,11 +71,7 @@ async def test_the_claim_lets_in_and_shuts_out(house: House, watched: Watched) -
     await page.goto(f"{house.served.url}/connections?x=1")
     assert "/set-up" not in page.url
     await page.goto(f"{house.served.url}/sign-in?to=%2Fconnections")
-    await page.get_by_role("link", name="Sign in with the company account").click()
-    await page.locator("input[name=login]").fill("ada")
-    await page.locator("input[name=password]").fill("any")
-    await page.locator("button[type=submit]").click()
-    await page.locator("button[type=submit]").click()
+    await sign_in(page, "ada")
     await page.wait_for_url(f"{house.served.url}/connections")
     assert await page.locator(".who").text_content() == "ada, viewer everywhere"
 
@@ -70,3 +81,20 @@ async def test_the_claim_lets_in_and_shuts_out(house: House, watched: Watched) -
     assert "role" in (await page.locator(".notice").first.text_content() or "")
     await page.goto(f"{house.served.url}/connections")
     await page.wait_for_url(f"{house.served.url}/sign-in**")
+
+
+async def test_an_admin_sees_what_the_claim_gives(house: House, watched: Watched) -> None:
+    page = watched.page
+    house.provider.knows({"grace": {"preferred_username": "grace", "groups": ["platform-eu"]}})
+    await page.goto(f"{house.served.url}/sign-in?to=%2Fusers")
+    await sign_in(page, "grace")
+    await page.wait_for_url(f"{house.served.url}/users")
+    assert "made by the company account" in await page.locator("tbody tr").first.inner_text()
+    section = page.get_by_role("region", name="Company account")
+    rows = [tuple(await row.locator("td").all_inner_texts()) for row in await section.locator("tbody tr").all()]
+    assert rows == [
+        ("support", "viewer everywhere"),
+        ("platform-*", "admin everywhere, with payloads"),
+        ("anything else", "no way in"),
+    ]
+    assert "the claim “groups”" in await section.inner_text()

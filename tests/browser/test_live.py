@@ -118,6 +118,33 @@ async def test_a_page_stays_open_through_a_restart_of_signalbox(scene: Scene, wa
     await watched.assert_clean()
 
 
+async def test_signalbox_that_restarts_while_the_broker_is_down_calls_nothing_gone(
+    scene: Scene, watched: Watched
+) -> None:
+    page = watched.page
+    watched.expected = AWAY
+    await scene.publish(19)
+    await _open_group(scene, page)
+    await expect(fact(page, "Lag")).to_have_text("19", timeout=SOON_MS)
+    head = page.locator("[data-fragment='groups/head']")
+    await scene.served.process.kill()
+    await scene.server.kill()
+    await scene.served.process.start()
+    await expect(head).to_have_attribute("title", re.compile("shop has not been read"), timeout=AFTER_A_RESTART_MS)
+    await expect(fact(page, "Lag")).to_have_text("19")
+    await expect(page.get_by_title("gone")).to_have_count(0)
+    another = await page.context.new_page()
+    answer = await another.goto(scene.group())
+    assert answer is not None
+    assert answer.status == 503
+    await expect(another.locator("h1")).to_contain_text("not known: shop has not been read yet")
+    await expect(another.locator(".side a", has_text="Groups")).to_have_text("Groups")  # no number: it is not known
+    await scene.server.start()
+    await expect(head).not_to_have_attribute("title", re.compile("not been read"), timeout=AFTER_A_RESTART_MS)
+    await expect(fact(page, "Lag")).to_have_text("19")
+    await watched.assert_clean()
+
+
 async def _open_group(scene: Scene, page: Page) -> None:
     async def there() -> None:
         answer = await page.goto(scene.group())

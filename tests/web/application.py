@@ -100,6 +100,9 @@ class StandInMonitor:
     def connections(self) -> tuple[ConnectionView, ...]:
         return self._connections
 
+    def connection(self, name: str) -> ConnectionView | None:
+        return next((view for view in self._connections if view.name == name), None)
+
 
 def whole_assets() -> Assets:
     """The assets of this checkout; where npm was not run, vendored files are there but empty."""

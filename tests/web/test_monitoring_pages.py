@@ -171,6 +171,20 @@ async def test_an_unknown_name_leads_to_the_nearest(asked: Asked) -> None:
     assert "No connection is called nowhere." in await asked.page("/groups/nowhere/settlement", status=404)
 
 
+async def test_what_was_never_read_is_not_said_to_be_gone(asked: Asked) -> None:
+    """As after a restart while the broker is down: the page that somebody keeps open must not call its group gone."""
+    html = await asked.page("/groups/kafka-new/orders", status=503)
+    assert headline(html) == "Whether there is a group orders is not known: kafka-new has not been read yet."
+    assert "load this page again" in html
+    html = await asked.page("/destinations/kafka-new/orders", status=503)
+    assert headline(html).startswith("Whether there is a destination orders is not known")
+    assert "kafka-new has not been read yet." in Elements(await asked.page("/destinations")).text
+    assert "not read yet" in Elements(await asked.page("/connections/kafka-new")).text
+    problem = (await asked.client.get("/api/v1/groups/kafka-new/orders/history")).json()
+    assert problem["status"] == 503
+    assert problem["detail"].startswith("Whether there is a group orders is not known")
+
+
 async def test_a_window_is_in_the_address(asked: Asked) -> None:
     html = await asked.page("/groups/kafka-prod/settlement?window=24h")
     assert 'aria-current="true">24 h</a>' in html

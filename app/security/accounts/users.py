@@ -190,7 +190,7 @@ class Users:
                 await sessions.remove_of(connection, made)
             return await self._linked(connection, made, permit.actor.name)
 
-    async def enter_by_company_account(self, permit: Permit, subject: str, name: str, rights: Rights) -> int:
+    async def enter_by_company_account(self, _: Permit, subject: str, name: str, rights: Rights) -> int:
         """Return the id of the user of this subject, added at the first time; what they may is what the claim gives now.
 
         Raises:
@@ -205,7 +205,7 @@ class Users:
                         f"Another user is called {tidy} here, with a password: an admin has to remove that one first."
                     )
                 return await users.add(
-                    connection, tidy, rights, made_by=permit.actor.name, at=self._clock(), subject=subject
+                    connection, tidy, rights, made_by="the company account", at=self._clock(), subject=subject
                 )
             if grants_of(await users.rights(connection, user)) != grants_of(rights):
                 if rights.role() is not Role.ADMIN and await users.admins(connection) == {user}:

@@ -17,7 +17,7 @@ from app.security.model import Actor
 from app.security.oidc.errors import CompanyAccountError
 from app.security.oidc.model import Begun, Entered, Kept, Person, code_of, new_kept, person
 from app.security.oidc.seal import Seal
-from app.security.oidc.settings import OidcSettings
+from app.security.oidc.settings import OidcSettings, RoleSettings
 
 if TYPE_CHECKING:
     from app.security.oidc.provider import Provider
@@ -46,6 +46,16 @@ class CompanyAccounts:
     def host(self) -> str:
         """The provider, as the button names it."""
         return self._settings.host
+
+    @property
+    def claim(self) -> str:
+        """The claim that roles come from."""
+        return self._settings.claim
+
+    @property
+    def roles(self) -> tuple[RoleSettings, ...]:
+        """What values of the claim give."""
+        return self._settings.roles
 
     async def begin(self, next_: str) -> Begun:
         """Begin a sign-in, after which the page `next_` is shown: a path here, which the caller has checked to be one.

@@ -72,7 +72,9 @@ class Drawings:
         self.drawn += 1
         try:
             it = fragment.context(sight.monitor, parts_of(key))
-            html = None if it is None else self._renderer.fragment(fragment.template, it, version)
+            if it is None:
+                return _missing(sight, key, name, version)
+            html = self._renderer.fragment(fragment.template, it, version)
         except Exception:
             fault = secrets.token_hex(3)
             log.exception("fault %s: fragment %s of %r could not be drawn", fault, name, key)
@@ -112,6 +114,14 @@ class Drawings:
         self._kept.move_to_end(place)
         while len(self._kept) > DRAWINGS_MAX:
             self._kept.popitem(last=False)
+
+
+def _missing(sight: Sight, key: str, name: str, version: Version) -> Drawing:
+    """Say that what was watched is not there; it is not gone where its connection has not been read since we started."""
+    parts = parts_of(key)
+    view = sight.monitor.connection(parts[0]) if parts else None
+    why = [f"{view.name} has not been read since Signalbox started."] if view is not None and view.unread else []
+    return Drawing(version, msgspec.json.encode([urls.live_key(key), name, str(version), None, *why]))
 
 
 def _broken(key: str, name: str, version: Version, fault: str) -> Drawing:

@@ -1,8 +1,9 @@
 """One page's live connection: what it watches, what it is sent, and the limits on both.
 
 A page sends {"watch": [[key, fragment, version it shows], ...]}, which replaces what it watched. It is sent messages of
-{"now": time, "drawn": [[key, fragment, version, html], ...]}; html null: gone; "" for a list that changed. A fifth item is
-the id of a fault. Charts: [key, "points", version, the time the points continue from, points].
+{"now": time, "drawn": [[key, fragment, version, html], ...]}; html null: gone, unless a fifth item says in a sentence why
+nobody knows; "" for a list that changed, or with a fifth item, the id of a fault. Charts: [key, "points", version, the time
+the points continue from, points].
 """
 
 import asyncio

@@ -2,9 +2,16 @@
 
 from collections.abc import Sequence
 
-from app.web.errors import NotThere
+from app.monitoring.model import ConnectionView
+from app.web.errors import AnswerError, NotThere
 from app.web.monitoring.asked import nearest
 from app.web.monitoring.glance import Glance
+
+
+class NotRead(AnswerError):
+    """What an address names may be there: its connection has not been read since Signalbox started."""
+
+    status = 503
 
 
 def no_connection(around: Glance, name: str) -> NotThere:
@@ -14,18 +21,28 @@ def no_connection(around: Glance, name: str) -> NotThere:
 
 
 def no_group(around: Glance, connection: str, name: str) -> NotThere:
-    """Say that there is no such group, and which are called nearly so, there or elsewhere."""
+    """Say that there is no such group, and which are called nearly so, there or elsewhere. Raises NotRead."""
     if connection not in around.links:
         return no_connection(around, connection)
+    _read(around.links[connection], f"group {name}")
     near = nearest(name, list({g.name for g in around.monitor.groups()}))
     return NotThere(f"No group {name} is known on {connection}.", _near(near))
 
 
 def no_destination(around: Glance, connection: str, name: str) -> NotThere:
+    """Say that there is no such destination, and which are called nearly so. Raises NotRead."""
     if connection not in around.links:
         return no_connection(around, connection)
+    _read(around.links[connection], f"destination {name}")
     near = nearest(name, list({d.name for d in around.monitor.destinations()}))
     return NotThere(f"No destination {name} is known on {connection}.", _near(near))
+
+
+def _read(view: ConnectionView, what: str) -> None:
+    """Let through what is of a connection that was read: of any other nobody knows what is gone. Raises NotRead."""
+    if view.unread:
+        found = f"{view.error} {view.do}".strip() or "It is being read just now: load this page again."
+        raise NotRead(f"Whether there is a {what} is not known: {view.name} has not been read yet.", found)
 
 
 def _near(names: Sequence[str]) -> str:

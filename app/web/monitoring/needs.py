@@ -100,9 +100,15 @@ def _connection(glance: Glance, view: ConnectionView) -> Need:
         where=view.kind.value,
         why=(*words.connection_sentence(view, glance.now), Span(" "), *words.connection_reason(view, glance.now)),
         cost="unknown",
-        cost_more=plural(view.groups, "group") + (" unseen" if view.link is Link.DOWN else " as they were then"),
+        cost_more=_what_waits(view),
         since=view.since,
         since_exact=True,
         lost_at=None,
         lost="unknown",
     )
+
+
+def _what_waits(view: ConnectionView) -> str:
+    if view.unread:
+        return "never read"
+    return plural(view.groups, "group") + (" unseen" if view.link is Link.DOWN else " as they were then")

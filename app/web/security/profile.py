@@ -77,8 +77,8 @@ async def change_password(request: Asking, mine: NamedDependency[Mine]) -> Respo
 
 @post("/profile/tokens", include_in_schema=False, dependencies=MINE, status_code=200)
 async def make_token(request: Asking, mine: NamedDependency[Mine]) -> Response[Any]:
-    data = await sent(request, NewToken)
     """Answer with the token itself: it stands in no address, and nowhere a second time."""
+    data = await sent(request, NewToken)
     try:
         secret = await deeds.make_token(mine, data)
     except Refused as refused:

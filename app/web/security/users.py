@@ -51,8 +51,8 @@ def back(name: FromPath[str]) -> Redirect:
 
 @post("/users", include_in_schema=False, dependencies=OFFICE, status_code=200)
 async def invite(request: Asking, office: NamedDependency[Office]) -> Response[Any]:
-    data = await sent(request, Invite)
     """Answer with the one-time link itself: it stands nowhere a second time."""
+    data = await sent(request, Invite)
     try:
         link = await deeds.invite(office, data)
     except Refused as refused:

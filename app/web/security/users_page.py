@@ -7,6 +7,7 @@ from app.kernel import figures
 from app.monitoring.words import Span
 from app.security.accounts.model import NAME_EXPECTED, SignsInBy, Token, User
 from app.security.model import Rights, Role
+from app.security.oidc.service import CompanyAccounts
 from app.web import urls
 from app.web.security import words
 from app.web.security.forms import Invite
@@ -97,6 +98,24 @@ class InviteForm:
     payloads: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a value of the claim gives, as the configuration says."""
+
+    value: str
+    gives: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyRoles:
+    """Where the roles of company accounts come from."""
+
+    host: str
+    claim: str
+    given: tuple[Given, ...]
+    longest: str  # that a session lasts
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsersPage:
     """What `security/users.html` shows."""
@@ -112,6 +131,7 @@ class UsersPage:
     form: InviteForm
     invitations: tuple[Invitation, ...]
     invitations_more: int
+    company: CompanyRoles | None
 
 
 def users_page(office: Office, facts: Facts, asked: UsersAsked, now: float, said: UsersSaid) -> UsersPage:
@@ -129,7 +149,13 @@ def users_page(office: Office, facts: Facts, asked: UsersAsked, now: float, said
         form=_form(office, said),
         invitations=tuple(_invitation(user, now) for user in invited[:INVITATIONS_MAX]),
         invitations_more=max(0, len(invited) - INVITATIONS_MAX),
+        company=_company(office.company, office.accounts.sessions.longest_s) if office.company else None,
     )
+
+
+def _company(company: CompanyAccounts, longest_s: float) -> CompanyRoles:
+    given = tuple(Given(each.value, words.grant_text(each.grant, each.on)) for each in company.roles)
+    return CompanyRoles(company.host, company.claim, given, figures.duration(longest_s))
 
 
 def _selected(office: Office, facts: Facts, user: User, now: float, said: UsersSaid) -> Selected:

@@ -10,6 +10,7 @@ from app.security.accounts.model import User
 from app.security.accounts.service import Accounts
 from app.security.door import Door
 from app.security.model import Actor
+from app.security.oidc.service import CompanyAccounts
 from app.web.access import NotSignedIn
 from app.web.security.admins import let_admins_through
 
@@ -34,6 +35,7 @@ class Office:
     door: Door
     resources: tuple[str, ...]  # all connections
     place: str  # the address under which people reach Signalbox
+    company: CompanyAccounts | None
 
 
 async def mine(
@@ -51,11 +53,13 @@ async def mine(
 
 
 def office(
+    *,
     actor: NamedDependency[Actor],
     accounts: NamedDependency[Accounts],
     door: NamedDependency[Door],
     connections: NamedDependency[Sequence[ConnectionSettings]],
     place: NamedDependency[str],
+    company: NamedDependency[CompanyAccounts | None],
 ) -> Office:
     """Let through admins everywhere.
 
@@ -65,7 +69,7 @@ def office(
     """
     let_admins_through(actor, accounts, "users")
     names = tuple(one.name for one in connections)
-    return Office(actor=actor, accounts=accounts, door=door, resources=names, place=place)
+    return Office(actor=actor, accounts=accounts, door=door, resources=names, place=place, company=company)
 
 
 MINE = {"mine": Provide(mine)}

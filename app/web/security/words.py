@@ -130,9 +130,13 @@ def grant_payloads_text(grant: Grant) -> str:
 
 def token_may(token: Token) -> str:
     """Return what a token may at most: operator on kafka-prod, with payloads."""
-    everywhere = token.resource == EVERYWHERE
-    grant = token.most.grant(None if everywhere else token.resource)
-    place = "everywhere" if everywhere else f"on {token.resource}"
+    on = () if token.resource == EVERYWHERE else (token.resource,)
+    return grant_text(token.most.grant(*on), on)
+
+
+def grant_text(grant: Grant, on: Sequence[str]) -> str:
+    """Return what a grant on these connections lets one do; on none of them by name: everywhere."""
+    place = f"on {', '.join(on)}" if on else "everywhere"
     return f"{grant.role.word} {place}{', with payloads' if grant.payloads else ''}"
 
 

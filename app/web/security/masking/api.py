@@ -75,7 +75,7 @@ async def api_remove_masking_rule(
     responses=problems(403, 413),
     opt=OWN,
     status_code=200,
-    sync_to_thread=False,
+    sync_to_thread=True,  # tens of thousands of values take a third of a second
     request_max_body_size=REQUEST_BYTES_MAX,
     summary="What others would see of a sample, by the rules there are and one being written; nothing is kept",
 )

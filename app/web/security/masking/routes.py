@@ -1,5 +1,6 @@
 """The page Masking, for admins everywhere. Every form is a POST; what is refused is said on the same page."""
 
+import asyncio
 from functools import partial
 from typing import Any, Final
 
@@ -63,7 +64,7 @@ async def try_masking_rule(request: Asking, desk: NamedDependency[Desk]) -> Resp
     """Answer with what others would see of the sample. It is there in this answer and nowhere else."""
     form = await sent(request, RuleForm)
     try:
-        found = _tried(desk, form)
+        found = await asyncio.to_thread(_tried, desk, form)
     except Faulty as faulty:
         return await _drawn(request, desk, Said(form=form, faults=faulty.faults), status=400)
     return await _drawn(request, desk, Said(form=form, tried=found))
@@ -78,7 +79,7 @@ async def try_masking_rule(request: Asking, desk: NamedDependency[Desk]) -> Resp
 )
 async def add_masking_rule(request: Asking, desk: NamedDependency[Desk]) -> Response[Any]:
     form = await sent(request, RuleForm)
-    found, faults = _faults(desk, form)
+    found, faults = await asyncio.to_thread(_faults, desk, form)
     if faults:
         return await _drawn(request, desk, Said(form=form, faults=faults, tried=found), status=400)
     rule = _draft(form, form.name).rule()
