@@ -15,7 +15,7 @@ from app.monitoring.series import Series, destination_key
 from app.monitoring.tracked import TrackedGroup
 from app.monitoring.tracked_destination import TrackedDestination
 
-SLICE_S = 0.005  # how long one step may hold the event loop
+SLICE_S = 0.002  # how long one step may hold the event loop
 AGE_SHOWN_INTERVALS = 2  # a page's "read N s ago" is renewed that often though nothing else changed
 LATE_MOST_S = 60.0  # an answer that is older than this, and than three intervals, is not late: the clock was set back
 

@@ -16,7 +16,7 @@ from app.web.rendering import Renderer
 log = logging.getLogger(__name__)
 
 DRAWINGS_MAX = 8192  # every row and head of 2,000 groups, twice; what is oldest goes first
-PAGES_AT_ONCE = 20  # served between two turns of the event loop: about 2 ms
+PAGES_AT_ONCE = 5  # served between two turns of the event loop: about 1 ms
 POINTS_WAIT_S = 2.0  # history that takes longer is told as broken, so that rows behind it are not kept waiting
 POINTS_BACK_MAX_S = 900.0  # how far a chart may ask to be continued; further back it asks again over HTTP
 
