@@ -86,11 +86,16 @@ class OidcProvider:
         self._people.write_text(json.dumps(people), encoding="utf-8")
 
     async def _ready(self) -> bool:
-        try:
-            async with httpx.AsyncClient(timeout=1.0, trust_env=False) as client:
-                return (await client.get(f"{self.issuer}/.well-known/openid-configuration")).is_success
-        except httpx.HTTPError:
-            return False
+        return await describes_itself(self.issuer)
+
+
+async def describes_itself(issuer: str) -> bool:
+    """Say whether a provider answers as one."""
+    try:
+        async with httpx.AsyncClient(timeout=1.0, trust_env=False) as client:
+            return (await client.get(f"{issuer}/.well-known/openid-configuration")).is_success
+    except httpx.HTTPError:
+        return False
 
 
 async def sign_in(address: str, subject: str) -> dict[str, str]:

@@ -175,7 +175,7 @@ async def test_what_was_never_read_is_not_said_to_be_gone(asked: Asked) -> None:
     """As after a restart while the broker is down: the page that somebody keeps open must not call its group gone."""
     html = await asked.page("/groups/kafka-new/orders", status=503)
     assert headline(html) == "Whether there is a group orders is not known: kafka-new has not been read yet."
-    assert "load this page again" in html
+    assert "Connecting: it has not answered yet. Load this page again once it answers." in html
     html = await asked.page("/destinations/kafka-new/orders", status=503)
     assert headline(html).startswith("Whether there is a destination orders is not known")
     assert "kafka-new has not been read yet." in Elements(await asked.page("/destinations")).text

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.monitoring.model import ConnectionView
+from app.monitoring import words
 from app.web.errors import AnswerError, NotThere
 from app.web.monitoring.asked import nearest
 from app.web.monitoring.glance import Glance
@@ -24,7 +24,7 @@ def no_group(around: Glance, connection: str, name: str) -> NotThere:
     """Say that there is no such group, and which are called nearly so, there or elsewhere. Raises NotRead."""
     if connection not in around.links:
         return no_connection(around, connection)
-    _read(around.links[connection], f"group {name}")
+    _read(around, connection, f"group {name}")
     near = nearest(name, list({g.name for g in around.monitor.groups()}))
     return NotThere(f"No group {name} is known on {connection}.", _near(near))
 
@@ -33,16 +33,20 @@ def no_destination(around: Glance, connection: str, name: str) -> NotThere:
     """Say that there is no such destination, and which are called nearly so. Raises NotRead."""
     if connection not in around.links:
         return no_connection(around, connection)
-    _read(around.links[connection], f"destination {name}")
+    _read(around, connection, f"destination {name}")
     near = nearest(name, list({d.name for d in around.monitor.destinations()}))
     return NotThere(f"No destination {name} is known on {connection}.", _near(near))
 
 
-def _read(view: ConnectionView, what: str) -> None:
+def _read(around: Glance, connection: str, what: str) -> None:
     """Let through what is of a connection that was read: of any other nobody knows what is gone. Raises NotRead."""
+    view = around.links[connection]
     if view.unread:
-        found = f"{view.error} {view.do}".strip() or "It is being read just now: load this page again."
-        raise NotRead(f"Whether there is a {what} is not known: {view.name} has not been read yet.", found)
+        why = words.connection_sentence(view, around.now), words.connection_reason(view, around.now)
+        raise NotRead(
+            f"Whether there is a {what} is not known: {view.name} has not been read yet.",
+            " ".join(filter(None, (*map(words.plain, why), "Load this page again once it answers."))),
+        )
 
 
 def _near(names: Sequence[str]) -> str:
