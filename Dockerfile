@@ -25,7 +25,7 @@ COPY templates templates
 COPY static static
 COPY --from=modules /build/node_modules /tmp/node_modules
 RUN venv/bin/pip install --quiet --no-build-isolation --no-deps --editable . \
- && ln -s /tmp/node_modules node_modules && venv/bin/python -m app.web.assets build && rm node_modules \
+ && ln -s /tmp/node_modules node_modules && venv/bin/python -m signalbox.web.assets build && rm node_modules \
  && venv/bin/python -m compileall -q app migrations
 
 FROM ${PYTHON_IMAGE}

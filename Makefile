@@ -25,13 +25,16 @@ check: .venv/.dev ## Lint, types, import contracts: no server needed
 bench: .venv/.dev static/vendor/.built ## Every bench, one after the other; results go to bench/RESULTS.md by hand
 	for bench in start pages viewers history kafka_sweep rabbitmq_sweep; do $(BIN)/python -m bench.$$bench || exit 1; done
 
+wheel: .venv/.demo static/vendor/.built ## A wheel in dist/, with templates, migrations and the built front-end files
+	$(BIN)/python -m hatchling build -t wheel -d dist
+
 screenshots: .venv/.dev static/vendor/.built ## Every page at 1440 and 390 px, light and dark, from the running demo
 	$(BIN)/python -m tests.browser.screenshots
 
 lock: .venv/.dev ## Pin the dependencies again, core, extras and development resolved together
 	$(BIN)/uv pip compile -q --upgrade $(LOCK) --all-extras --group dev -o requirements-dev.txt
 	$(BIN)/uv pip compile -q $(LOCK) --extra sqs --extra oidc -c requirements-dev.txt -o requirements.txt
-	$(BIN)/uv pip compile -q $(LOCK) --extra sqs --extra oidc --extra demo -c requirements-dev.txt -o requirements-demo.txt
+	$(BIN)/uv pip compile -q $(LOCK) --extra sqs --extra oidc --extra demo --group build -c requirements-dev.txt -o requirements-demo.txt
 LOCK := --generate-hashes --no-header --no-annotate --universal --python-version 3.11 pyproject.toml
 
 packages: ## The Debian packages that the tests need: installed when we may, else named
@@ -61,13 +64,13 @@ $(OIDC)/.made: tests/support/oidc/package.json tests/support/oidc/package-lock.j
 # Front-end files: npm where it is, else the one from a wheel. Node would leave a cache of its own in /tmp.
 NPM = $(shell command -v npm || echo $(CURDIR)/$(BIN)/npm)
 NPM_CI = NODE_DISABLE_COMPILE_CACHE=1 PATH="$(PATH):$(CURDIR)/$(BIN)" $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
-static/vendor/.built: package.json package-lock.json app/web/assets.py $(wildcard static/css/* static/js/* static/img/*) | .venv/.made
+static/vendor/.built: package.json package-lock.json app/signalbox/web/assets.py app/signalbox/resources.py $(wildcard static/css/* static/js/* static/img/*) | .venv/.made
 	@[ -x "$(NPM)" ] || $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-node.txt
 	$(NPM_CI)
-	$(BIN)/python -m app.web.assets build
+	$(BIN)/python -m signalbox.web.assets build
 	@touch $@
 
 clean: ## Remove what the build made; the environment and the caches stay
-	rm -rf static/vendor node_modules $(OIDC) .mypy_cache .ruff_cache .pytest_cache .hypothesis .demo
+	rm -rf static/vendor node_modules $(OIDC) .mypy_cache .ruff_cache .pytest_cache .hypothesis .demo dist
 
-.PHONY: help demo test check bench screenshots lock packages clean
+.PHONY: help demo test check bench wheel screenshots lock packages clean

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from app.monitoring.archive import FLUSH_S, SEAL_S, Archive, Tracks
-from app.monitoring.samples import Fold
-from app.monitoring.store import HistoryStore, Subject
-from app.monitoring.track import Track
-from app.servers.postgres import postgres_server
-from app.storage.engine import Database
-from app.storage.settings import DatabaseSettings
 from bench.measuring import machine, memory_mib, percentile, stall, table
+from signalbox.monitoring.archive import FLUSH_S, SEAL_S, Archive, Tracks
+from signalbox.monitoring.samples import Fold
+from signalbox.monitoring.store import HistoryStore, Subject
+from signalbox.monitoring.track import Track
+from signalbox.servers.postgres import postgres_server
+from signalbox.storage.engine import Database
+from signalbox.storage.settings import DatabaseSettings
 
 GROUPS = 2_000
 PLAYED_S = 1_800

@@ -25,16 +25,16 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Produc
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from app.brokers.kafka.adapter import KafkaBroker
-from app.brokers.kafka.known import Intervals
-from app.brokers.kafka.protocol.frames import Connection, Question
-from app.brokers.kafka.protocol.offsets import LIST_OFFSETS
-from app.brokers.kafka.settings import KafkaSettings
-from app.brokers.model import Snapshot
-from app.servers.kafka import LASTING, KafkaOptions, KafkaServer
-from app.servers.maven import class_path, java
-from app.servers.process import cache_folder
 from bench.measuring import machine, stall
+from signalbox.brokers.kafka.adapter import KafkaBroker
+from signalbox.brokers.kafka.known import Intervals
+from signalbox.brokers.kafka.protocol.frames import Connection, Question
+from signalbox.brokers.kafka.protocol.offsets import LIST_OFFSETS
+from signalbox.brokers.kafka.settings import KafkaSettings
+from signalbox.brokers.model import Snapshot
+from signalbox.servers.kafka import LASTING, KafkaOptions, KafkaServer
+from signalbox.servers.maven import class_path, java
+from signalbox.servers.process import cache_folder
 
 TIMES = 15
 ANSWER_WAIT_S = 60

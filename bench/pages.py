@@ -13,8 +13,6 @@ from dataclasses import dataclass
 import msgspec
 import psutil
 
-from app.servers.process import ServerProcess
-from app.web import urls
 from bench.measuring import machine, memory_mib, percentile, table
 from bench.scene import (
     CONNECTION,
@@ -28,6 +26,8 @@ from bench.scene import (
 )
 from bench.serving import SENT_AT, Served
 from bench.viewers import BACKGROUND_EVERY_S, ROWS, SETTLE_S, VIEWERS, watchers
+from signalbox.servers.process import ServerProcess
+from signalbox.web import urls
 
 ROUNDS = 100
 PAUSE_S = 0.02

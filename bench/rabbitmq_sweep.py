@@ -15,10 +15,10 @@ import aio_pika
 import httpx
 import psutil
 
-from app.brokers.rabbitmq.adapter import RabbitBroker
-from app.brokers.rabbitmq.settings import RabbitSettings
-from app.servers.rabbitmq import RabbitAddress, RabbitOptions, RabbitServer
 from bench.measuring import machine, memory_mib, percentile, stall, table
+from signalbox.brokers.rabbitmq.adapter import RabbitBroker
+from signalbox.brokers.rabbitmq.settings import RabbitSettings
+from signalbox.servers.rabbitmq import RabbitAddress, RabbitOptions, RabbitServer
 
 QUEUES = 10_000
 QUORUM_EACH = 20

@@ -11,20 +11,20 @@ from pathlib import Path
 
 import httpx
 
-from app.brokers.model import Message, Wanted
-from app.brokers.nats.settings import NatsSettings
-from app.brokers.port import Broker
-from app.brokers.registry import open_broker
-from app.brokers.settings import Secret
-from app.servers.nats import NatsServer, nats_server
-from app.servers.process import ServerProcess, free_port, port_open
+from signalbox.brokers.model import Message, Wanted
+from signalbox.brokers.nats.settings import NatsSettings
+from signalbox.brokers.port import Broker
+from signalbox.brokers.registry import open_broker
+from signalbox.brokers.settings import Secret
+from signalbox.servers.nats import NatsServer, nats_server
+from signalbox.servers.process import ServerProcess, free_port, port_open
 
 GROUPS = 2_000
 STREAMS = 20
 CONNECTION = "bench"
 WATCHED_STREAM = "stream-00"  # what the viewers look at
 KNOWN_WAIT_S = 120.0
-SIGNALBOX = ("-c", "from app.cli import main; main()")  # what Python runs
+SIGNALBOX = ("-c", "from signalbox.cli import main; main()")  # what Python runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ def signalbox(folder: Path, connections: str = "", program: Sequence[str] = SIGN
         return await port_open(port)  # whether it works is what a bench asks for
 
     command = [sys.executable, *program, "serve", "--config", str(config)]
-    here = str(Path(__file__).parents[1])
+    here = str(Path(__file__).parents[1] / "app")
     return ServerProcess(
         name="signalbox", argv=command, folder=folder, ready=ready, env={"PYTHONPATH": here}, start_wait_s=60
     ), base

@@ -14,9 +14,9 @@ from litestar import Litestar
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import bootstrap
-from app.cli import main
-from app.web.app import Parts, create_app
+from signalbox import bootstrap
+from signalbox.cli import main
+from signalbox.web.app import Parts, create_app
 
 SENT_AT = "x-sent-at"  # time.perf_counter() of the client: one clock for all processes of a machine
 TICK_S = 0.002

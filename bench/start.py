@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import psutil
 
-from app.servers.process import ServerProcess
 from bench.measuring import machine, percentile, table
 from bench.scene import browser, scene, signalbox
+from signalbox.servers.process import ServerProcess
 
 STARTS = 5
 IDLE_S = 10.0

@@ -17,7 +17,6 @@ from typing import Any
 import msgspec
 import psutil
 
-from app.brokers.model import Message
 from bench.measuring import machine, memory_mib, percentile, table
 from bench.scene import (
     CONNECTION,
@@ -29,6 +28,7 @@ from bench.scene import (
     streams_but_the_watched,
 )
 from bench.watching import Orders
+from signalbox.brokers.model import Message
 
 VIEWERS = 500
 ROWS = 10

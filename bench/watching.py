@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
-from app.monitoring import keys
+from signalbox.monitoring import keys
 
 OPEN_AT_ONCE = 25
 LAG = re.compile(r'data-label="lag">(.*?)</td>', re.DOTALL)

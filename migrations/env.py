@@ -5,14 +5,14 @@ import asyncio
 from alembic import context
 from sqlalchemy.engine import Connection
 
-import app.monitoring.tables
-import app.security.accounts.tables
-import app.security.audit.tables
-import app.security.changes.tables
-import app.security.masking.tables  # noqa: F401 - they fill the metadata
-from app.config import load
-from app.storage.engine import make_engine
-from app.storage.schema import Table
+import signalbox.monitoring.tables
+import signalbox.security.accounts.tables
+import signalbox.security.audit.tables
+import signalbox.security.changes.tables
+import signalbox.security.masking.tables  # noqa: F401 - they fill the metadata
+from signalbox.config import load
+from signalbox.storage.engine import make_engine
+from signalbox.storage.schema import Table
 
 
 def migrate(connection: Connection) -> None:

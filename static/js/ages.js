@@ -1,4 +1,4 @@
-// Ages tick and the clock runs by the server's clock; written as app/kernel/figures.py writes them.
+// Ages tick and the clock runs by the server's clock; written as app/signalbox/kernel/figures.py writes them.
 const NBSP = "\u00a0";
 let offset = Number(document.documentElement.dataset.now) - Date.now() / 1000;
 

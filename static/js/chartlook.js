@@ -1,5 +1,5 @@
 // How a chart looks: colours from the tokens at the time of drawing, three gridlines, one scale on the right, gaps as bands.
-const GAP_STEPS = 3; // a hole over this many steps is "no data", as app/monitoring calls it
+const GAP_STEPS = 3; // a hole over this many steps is "no data", as app/signalbox/monitoring calls it
 // Counts have no halves: a scale of nothing or one message has two lines, not three.
 const WHOLE = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 const SHORT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });

@@ -1,5 +1,5 @@
 // One websocket keeps the page live. It watches every [data-live] element that stands on the page, and hands what comes back
-// to the element; charts and lists listen by events. See app/web/live/viewer.py for the messages.
+// to the element; charts and lists listen by events. See app/signalbox/web/live/viewer.py for the messages.
 import { setServerNow } from "./ages.js";
 import { connect } from "./connection.js";
 import { morph, parse } from "./morph.js";

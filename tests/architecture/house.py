@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-APP = ROOT / "app"
+APP = ROOT / "app" / "signalbox"
 TEMPLATES = ROOT / "templates"
 STATIC = ROOT / "static"
 

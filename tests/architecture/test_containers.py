@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from app.brokers.model import Kind
-from app.cli import VERBS
-from app.config import load
-from app.web import urls
-from app.web.settings import is_loopback
+from signalbox.brokers.model import Kind
+from signalbox.cli import VERBS
+from signalbox.config import load
+from signalbox.web import urls
+from signalbox.web.settings import is_loopback
 
 ROOT = Path(__file__).parents[2]
 PINNED = re.compile(r"[a-z0-9./_-]+:v?\d[\w.-]*")

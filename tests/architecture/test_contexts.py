@@ -10,7 +10,7 @@ import jinja2
 import pytest
 from jinja2 import meta, nodes
 
-from app.kernel import figures
+from signalbox.kernel import figures
 from tests.architecture.house import APP, TEMPLATES, files
 
 GIVEN = {"urls", "static", "sprite", "live", "hx", "age", "moment", "range", "drawing"}
@@ -60,7 +60,7 @@ def pages() -> Iterator[tuple[str, type[Any]]]:
     """Yield (template, dataclass) of every call of rendering.page in the application, by reading its source."""
     for path, text in files(APP / "web", ".py"):
         tree = ast.parse(text)
-        module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
+        module = importlib.import_module(path.removeprefix("app/").removesuffix(".py").replace("/", "."))
         for function in ast.walk(tree):
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
                 yield from _pages_of(function, vars(module))

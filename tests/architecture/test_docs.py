@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel
 
-from app.brokers.model import Kind
-from app.brokers.registry import settings_class
-from app.cli import VERBS
-from app.config import TABLES
-from app.security.masking.settings import MaskingRuleSettings
+from signalbox.brokers.model import Kind
+from signalbox.brokers.registry import settings_class
+from signalbox.cli import VERBS
+from signalbox.config import TABLES
+from signalbox.security.masking.settings import MaskingRuleSettings
 from tests.architecture.house import ROOT
 
 METRIC = re.compile(r"\bsignalbox_[a-z0-9_]+\b")
@@ -38,7 +38,7 @@ def _fields(table: type[BaseModel]) -> Iterator[str]:
 
 
 def metrics() -> set[str]:
-    written = [*(ROOT / "app").glob("*/exposition.py")]
+    written = [*(ROOT / "app/signalbox").glob("*/exposition.py")]
     return {name for file in written for name in METRIC.findall(file.read_text(encoding="utf-8"))}
 
 

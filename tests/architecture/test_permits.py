@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator
 
 from tests.architecture.house import APP, files
 
-DOOR = "app/security/door.py"
-CHANGING = {"begin", "aside"}  # the ways of app/security/accounts/changes.py to write
+DOOR = "app/signalbox/security/door.py"
+CHANGING = {"begin", "aside"}  # the ways of app/signalbox/security/accounts/changes.py to write
 
 WITHOUT_A_PERMIT = {
-    "app/security/accounts/identities.py Identities._session_used": "only when it was used; whoever has the cookie did",
-    "app/security/accounts/identities.py Identities._token_used": "only when it was used; whoever has the token did",
-    "app/security/accounts/limits.py Limits._begin": "counts an attempt before anybody is known",
-    "app/security/accounts/limits.py Limits.right": "takes back what _begin counted, by its own numbers",
+    "app/signalbox/security/accounts/identities.py Identities._session_used": "only when it was used; whoever has the cookie did",
+    "app/signalbox/security/accounts/identities.py Identities._token_used": "only when it was used; whoever has the token did",
+    "app/signalbox/security/accounts/limits.py Limits._begin": "counts an attempt before anybody is known",
+    "app/signalbox/security/accounts/limits.py Limits.right": "takes back what _begin counted, by its own numbers",
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -71,11 +71,11 @@ def test_whoever_changes_accounts_takes_a_permit_or_is_named_here_with_the_reaso
 
 def test_a_planted_maker_is_found() -> None:
     planted = [
-        ("a.py", "from app.security.door import Permit\nasync def f(): return Permit(None, 1, 2, 3)"),
-        ("b.py", "from app.security import door\np = door.Permit(door._SEAL, 1, 2, 3)"),
-        ("c.py", "from app.security.door import Permit as Allowed"),
-        ("d.py", "from app.security.door import _SEAL"),
-        ("fine.py", "from app.security.door import Permit\nasync def f(permit: Permit) -> None: ..."),
+        ("a.py", "from signalbox.security.door import Permit\nasync def f(): return Permit(None, 1, 2, 3)"),
+        ("b.py", "from signalbox.security import door\np = door.Permit(door._SEAL, 1, 2, 3)"),
+        ("c.py", "from signalbox.security.door import Permit as Allowed"),
+        ("d.py", "from signalbox.security.door import _SEAL"),
+        ("fine.py", "from signalbox.security.door import Permit\nasync def f(permit: Permit) -> None: ..."),
     ]
     assert makers(planted) == ["a.py", "b.py", "c.py", "d.py"]
 

@@ -52,7 +52,7 @@ def test_scripts_hold_nothing_that_is_banned() -> None:
 
 def test_only_one_module_makes_trusted_html() -> None:
     makers = [path for path, text in files(APP, ".py") if re.search(r"\bMarkup\(", text)]
-    assert makers == ["app/web/markup.py"]
+    assert makers == ["app/signalbox/web/markup.py"]
 
 
 def test_no_page_asks_anybody_else() -> None:

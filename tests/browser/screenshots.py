@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 from playwright.async_api import Browser, Page, async_playwright
 
-from app.servers.process import ServerProcess, free_port
-from app.web import urls
+from signalbox.servers.process import ServerProcess, free_port
+from signalbox.web import urls
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.browser.screenshots_audit import audited
 from tests.browser.screenshots_masking import MASKED, TRIALS, masked

@@ -7,12 +7,12 @@ from tempfile import TemporaryDirectory
 
 import httpx
 
-from app.security.audit.model import LineFilter
-from app.security.door import Permit
-from app.security.errors import NotPermitted, Refused
-from app.security.model import VIEWER_EVERYWHERE, Action, Actor, Plain, Via
-from app.storage.engine import Database
-from app.web import urls
+from signalbox.security.audit.model import LineFilter
+from signalbox.security.door import Permit
+from signalbox.security.errors import NotPermitted, Refused
+from signalbox.security.model import VIEWER_EVERYWHERE, Action, Actor, Plain, Via
+from signalbox.storage.engine import Database
+from signalbox.web import urls
 from tests.support.audit import Book, actor, behind, disarm
 from tests.support.database import settings
 from tests.support.joining import PASSWORD, first_link

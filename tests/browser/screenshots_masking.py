@@ -10,14 +10,14 @@ import httpx
 from playwright.async_api import Page
 from pydantic import SecretStr
 
-from app.security.door import Permit
-from app.security.errors import NotPermitted
-from app.security.masking.actions import see_payload
-from app.security.masking.model import Message
-from app.security.model import VIEWER_EVERYWHERE, Actor, Grant, Rights, Role, Via
-from app.storage.engine import Database
-from app.storage.settings import DatabaseSettings
-from app.web import urls
+from signalbox.security.door import Permit
+from signalbox.security.errors import NotPermitted
+from signalbox.security.masking.actions import see_payload
+from signalbox.security.masking.model import Message
+from signalbox.security.model import VIEWER_EVERYWHERE, Actor, Grant, Rights, Role, Via
+from signalbox.storage.engine import Database
+from signalbox.storage.settings import DatabaseSettings
+from signalbox.web import urls
 from tests.support.joining import PASSWORD, first_link
 from tests.support.security import Secured, secured
 from tests.support.serving import serving

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import httpx
 
-from app.web import urls
+from signalbox.web import urls
 from tests.support.joining import PASSWORD, first_link
 from tests.support.serving import serving
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from app.security.errors import Refused
-from app.storage.engine import Database
-from app.storage.settings import DatabaseSettings
-from app.web import urls
+from signalbox.security.errors import Refused
+from signalbox.storage.engine import Database
+from signalbox.storage.settings import DatabaseSettings
+from signalbox.web import urls
 from tests.browser.accessible import serious
 from tests.browser.conftest import Watched
 from tests.support.audit import Book, actor, behind, disarm

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Page
 
-from app.brokers.model import Message, Wanted
-from app.servers.nats import NatsServer
-from app.web import urls
+from signalbox.brokers.model import Message, Wanted
+from signalbox.servers.nats import NatsServer
+from signalbox.web import urls
 from tests.browser.accessible import serious
 from tests.browser.conftest import Watched
 from tests.support.nats import nats_settings, opened

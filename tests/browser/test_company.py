@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest_asyncio
 from playwright.async_api import Page
 
-from app.security.oidc.service import BACK
+from signalbox.security.oidc.service import BACK
 from tests.browser.conftest import Watched
 from tests.support.oidc_provider import CLIENT, SECRET, OidcProvider
 from tests.support.serving import Serving

@@ -14,9 +14,9 @@ from urllib.parse import quote
 import pytest
 from playwright.async_api import expect
 
-from app.security.accounts.model import EVERYWHERE, TOKEN_NAME_LENGTH_MAX
-from app.security.model import ADMIN_EVERYWHERE, VIEWER_EVERYWHERE, Grant, Role
-from app.web import urls
+from signalbox.security.accounts.model import EVERYWHERE, TOKEN_NAME_LENGTH_MAX
+from signalbox.security.model import ADMIN_EVERYWHERE, VIEWER_EVERYWHERE, Grant, Role
+from signalbox.web import urls
 from tests.browser.conftest import Watched
 from tests.browser.harmless import assert_harmless, dialogs, visit
 from tests.support.estate import Estate

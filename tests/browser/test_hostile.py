@@ -13,10 +13,10 @@ import pytest
 from playwright.async_api import expect
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.servers.nats import NatsServer
-from app.servers.rabbitmq import RabbitServer
-from app.servers.sqs import SqsServer
-from app.web import markup, urls
+from signalbox.servers.nats import NatsServer
+from signalbox.servers.rabbitmq import RabbitServer
+from signalbox.servers.sqs import SqsServer
+from signalbox.web import markup, urls
 from tests.browser.conftest import Watched
 from tests.browser.harmless import assert_harmless, dialogs, visit
 from tests.support.hostile import NAMES, TOO_LONG, Expected, HostileKafka, HostileNats, HostileRabbit, HostileSqs

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from app.brokers.model import Message, Wanted
-from app.brokers.nats.adapter import NatsBroker
-from app.servers.nats import NatsServer, nats_server
-from app.web import urls
+from signalbox.brokers.model import Message, Wanted
+from signalbox.brokers.nats.adapter import NatsBroker
+from signalbox.servers.nats import NatsServer, nats_server
+from signalbox.web import urls
 from tests.browser.conftest import Watched
 from tests.support.nats import nats_settings, opened
 from tests.support.serving import Serving, serving

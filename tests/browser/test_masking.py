@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from app.security.masking.trial import SAMPLE_BYTES_MAX
-from app.web import urls
+from signalbox.security.masking.trial import SAMPLE_BYTES_MAX
+from signalbox.web import urls
 from tests.browser.accessible import serious
 from tests.browser.conftest import Watched
 from tests.support.joining import PASSWORD, first_link

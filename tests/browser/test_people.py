@@ -8,9 +8,9 @@ import httpx
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from app.brokers.model import Wanted
-from app.servers.nats import NatsServer
-from app.web import urls
+from signalbox.brokers.model import Wanted
+from signalbox.servers.nats import NatsServer
+from signalbox.web import urls
 from tests.browser.accessible import serious
 from tests.browser.conftest import CSP_LISTENER, Watched
 from tests.support.joining import PASSWORD, first_link

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from app.security.accounts.model import EVERYWHERE, SignsInBy, User
-from app.security.accounts.store import users as stored
-from app.security.door import Permit
-from app.security.errors import Refused
-from app.security.model import (
+from signalbox.security.accounts.model import EVERYWHERE, SignsInBy, User
+from signalbox.security.accounts.store import users as stored
+from signalbox.security.door import Permit
+from signalbox.security.errors import Refused
+from signalbox.security.model import (
     ADMIN_EVERYWHERE,
     NO_RIGHTS,
     OPERATOR_EVERYWHERE,
@@ -19,7 +19,7 @@ from app.security.model import (
     Rights,
     Role,
 )
-from app.storage.engine import Transaction
+from signalbox.storage.engine import Transaction
 from tests.support.accounts import Process, password
 
 Taking = Callable[[Process, User], Awaitable[None]]

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from app.security.accounts import actions
-from app.security.audit.model import Outcome
-from app.security.door import Door, Permit
-from app.security.errors import NotPermitted, ReadOnly, Refused
-from app.security.model import OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Action, Actor, Via
-from app.storage.errors import DatabaseUnreachable, StorageError
+from signalbox.security.accounts import actions
+from signalbox.security.audit.model import Outcome
+from signalbox.security.door import Door, Permit
+from signalbox.security.errors import NotPermitted, ReadOnly, Refused
+from signalbox.security.model import OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Action, Actor, Via
+from signalbox.storage.errors import DatabaseUnreachable, StorageError
 from tests.support.accounts import ROOT, Process, Time, password, process, visitor
 
 VIEWER = Actor(name="ann", rights=VIEWER_EVERYWHERE, via=Via.API, user=1)
@@ -78,7 +78,7 @@ async def test_what_cannot_be_written_down_is_not_done(here: Process, monkeypatc
     async def away(*_: object) -> int:
         raise DatabaseUnreachable("x", "cannot be reached", "Wait.")
 
-    monkeypatch.setattr("app.security.audit.store.AuditStore.append", away)
+    monkeypatch.setattr("signalbox.security.audit.store.AuditStore.append", away)
     for actor, action in ((ROOT, PURGE), (VIEWER, PURGE)):
         with pytest.raises(StorageError):
             await here.door.act(actor, action, nothing)
@@ -91,7 +91,7 @@ async def test_what_is_done_stays_done_when_its_outcome_cannot_be_written(
         raise DatabaseUnreachable("x", "cannot be reached", "Wait.")
 
     async def run(_: Permit) -> int:
-        monkeypatch.setattr("app.security.audit.store.AuditStore.append", away)
+        monkeypatch.setattr("signalbox.security.audit.store.AuditStore.append", away)
         return 29
 
     assert await here.door.act(ROOT, PURGE, run) == 29

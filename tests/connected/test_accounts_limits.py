@@ -7,10 +7,10 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.security.accounts.limits import PER_ADDRESS, PER_NAME_AND_ADDRESS, TOKENS_PER_ADDRESS, TooManyAttempts
-from app.security.accounts.store import attempts
-from app.security.errors import Refused
-from app.security.model import OPERATOR_EVERYWHERE
+from signalbox.security.accounts.limits import PER_ADDRESS, PER_NAME_AND_ADDRESS, TOKENS_PER_ADDRESS, TooManyAttempts
+from signalbox.security.accounts.store import attempts
+from signalbox.security.errors import Refused
+from signalbox.security.model import OPERATOR_EVERYWHERE
 from tests.support.accounts import Process, Time, password
 from tests.support.waiting import eventually
 

@@ -5,10 +5,10 @@ from collections.abc import Awaitable
 
 import pytest
 
-from app.security.accounts.model import LINK_LASTS_S, SignsInBy
-from app.security.accounts.users import USED_UP
-from app.security.errors import Refused
-from app.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Grant, Role
+from signalbox.security.accounts.model import LINK_LASTS_S, SignsInBy
+from signalbox.security.accounts.users import USED_UP
+from signalbox.security.errors import Refused
+from signalbox.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Grant, Role
 from tests.support.accounts import NOW, ROOT, Process, Time, password
 
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.security.accounts.model import Session, User
-from app.security.door import Permit
-from app.security.errors import Refused
-from app.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE
+from signalbox.security.accounts.model import Session, User
+from signalbox.security.door import Permit
+from signalbox.security.errors import Refused
+from signalbox.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE
 from tests.support.accounts import Process, Time, password
 
 IDLE_H, LONGEST_H = 8, 12  # as SecuritySettings has them
@@ -207,7 +207,7 @@ async def test_what_began_to_be_read_before_a_change_is_not_kept_after_it(
         await here.user(name, rights, right)
     secret = await here.sign_in("ann", right)
     time.now += 120  # so that its use is to be written too
-    with _held(monkeypatch, "app.security.accounts.store.sessions.found") as (read, go_on):
+    with _held(monkeypatch, "signalbox.security.accounts.store.sessions.found") as (read, go_on):
         reading = asyncio.create_task(here.accounts.identities.by_session(secret))
         await read.wait()
     await _role_changed(here if changes == "here" else there, "ann", right)
@@ -225,10 +225,10 @@ async def test_a_refresh_that_comes_late_makes_nothing_old_look_new(
     ann = await here.user("ann", password=right)
     secret = await here.sign_in("ann", right)
     version = here.accounts.changes.version
-    with _held(monkeypatch, "app.security.changes.store.version") as (answered, late):
+    with _held(monkeypatch, "signalbox.security.changes.store.version") as (answered, late):
         refreshing = asyncio.create_task(here.accounts.changes.refresh())
         await answered.wait()
-    with _held(monkeypatch, "app.security.accounts.store.sessions.found") as (read, go_on):
+    with _held(monkeypatch, "signalbox.security.accounts.store.sessions.found") as (read, go_on):
         reading = asyncio.create_task(here.accounts.identities.by_session(secret))
         await read.wait()
     await there.did(lambda permit: there.accounts.sessions.end_all_of(permit, ann.id))

@@ -10,12 +10,12 @@ from argon2 import PasswordHasher
 from sqlalchemy import inspect, text
 from typing_extensions import override
 
-from app.security.accounts import actions, passwords
-from app.security.accounts.model import EVERYWHERE, Session, hash_of
-from app.security.accounts.sessions import WRONG
-from app.security.errors import Refused
-from app.security.model import OPERATOR_EVERYWHERE, Grant, Role
-from app.storage.engine import Database
+from signalbox.security.accounts import actions, passwords
+from signalbox.security.accounts.model import EVERYWHERE, Session, hash_of
+from signalbox.security.accounts.sessions import WRONG
+from signalbox.security.errors import Refused
+from signalbox.security.model import OPERATOR_EVERYWHERE, Grant, Role
+from signalbox.storage.engine import Database
 from tests.support.accounts import ROOT, Process, Time, password, visitor
 
 

@@ -5,10 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from app.security.accounts.model import EVERYWHERE, User
-from app.security.accounts.tokens import DAY_S, TOKENS_PER_USER_MAX
-from app.security.errors import Refused
-from app.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Actor, Grant, Rights, Role
+from signalbox.security.accounts.model import EVERYWHERE, User
+from signalbox.security.accounts.tokens import DAY_S, TOKENS_PER_USER_MAX
+from signalbox.security.errors import Refused
+from signalbox.security.model import (
+    ADMIN_EVERYWHERE,
+    OPERATOR_EVERYWHERE,
+    VIEWER_EVERYWHERE,
+    Actor,
+    Grant,
+    Rights,
+    Role,
+)
 from tests.support.accounts import ROOT, Process, Time, password, visitor
 
 VIEWER, OPERATOR, ADMIN = (Grant(role) for role in (Role.VIEWER, Role.OPERATOR, Role.ADMIN))

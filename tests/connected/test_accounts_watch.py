@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from app.kernel.feed import Feed, Subscription
-from app.security.accounts import keys
-from app.security.accounts.model import EVERYWHERE
-from app.security.accounts.worker import Watch
-from app.security.model import OPERATOR_EVERYWHERE, Grant, Role
-from app.servers.postgres import postgres_server
-from app.storage.engine import Database
-from app.storage.errors import DatabaseUnreachable
+from signalbox.kernel.feed import Feed, Subscription
+from signalbox.security.accounts import keys
+from signalbox.security.accounts.model import EVERYWHERE
+from signalbox.security.accounts.worker import Watch
+from signalbox.security.model import OPERATOR_EVERYWHERE, Grant, Role
+from signalbox.servers.postgres import postgres_server
+from signalbox.storage.engine import Database
+from signalbox.storage.errors import DatabaseUnreachable
 from tests.support.accounts import ROOT, Process, Time, password, process
 from tests.support.database import settings
 from tests.support.waiting import eventually
@@ -24,8 +24,8 @@ IDLE_S = 8 * 3600.0
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.security.accounts.worker.EACH_S", 0.02)
-    monkeypatch.setattr("app.security.accounts.worker.EXPIRY_EACH_S", 0.06)
+    monkeypatch.setattr("signalbox.security.accounts.worker.EACH_S", 0.02)
+    monkeypatch.setattr("signalbox.security.accounts.worker.EXPIRY_EACH_S", 0.06)
 
 
 @asynccontextmanager
@@ -121,7 +121,7 @@ async def test_what_could_not_be_read_is_told_when_it_can(
     async with watching(here, time) as feed:
         page = feed.subscribe([session])
         with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
-            patched.setattr("app.security.accounts.store.sessions.there", _away)
+            patched.setattr("signalbox.security.accounts.store.sessions.there", _away)
             ann = await there.accounts.users.named("ann")
             await there.did(lambda permit: there.accounts.sessions.end_all_of(permit, ann.id))
             await eventually(lambda: _said(caplog, "accounts cannot be read"))
@@ -135,7 +135,7 @@ async def test_that_there_are_users_now_is_not_missed_when_it_cannot_be_read(
     """Until it is known Signalbox asks nobody to sign in."""
     await there.user("ann")
     with monkeypatch.context() as patched:
-        patched.setattr("app.security.accounts.store.users.any_there", _away)
+        patched.setattr("signalbox.security.accounts.store.users.any_there", _away)
         with pytest.raises(DatabaseUnreachable):
             await here.accounts.changes.refresh()
     assert not here.accounts.identities.has_users
@@ -154,7 +154,7 @@ async def test_a_change_that_is_made_stands_although_nobody_could_be_told(
     async with watching(here, time) as feed:
         page = feed.subscribe([keys.session(session)])
         with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
-            patched.setattr("app.security.accounts.store.sessions.there", _away)
+            patched.setattr("signalbox.security.accounts.store.sessions.there", _away)
             assert await here.did(lambda permit: here.accounts.sessions.end_all_of(permit, ann.id)) == 1
             assert "a change of accounts is made, and not everybody could be told yet" in caplog.text
             assert await here.accounts.identities.by_session(secret) is None

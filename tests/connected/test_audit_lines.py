@@ -2,11 +2,11 @@
 
 import pytest
 
-from app.security.audit.model import Count, Cursor, LineFilter, Outcome
-from app.security.door import Permit
-from app.security.errors import NotPermitted, Refused
-from app.security.model import NO_RIGHTS, Action, Actor, Via
-from app.storage.engine import Database
+from signalbox.security.audit.model import Count, Cursor, LineFilter, Outcome
+from signalbox.security.door import Permit
+from signalbox.security.errors import NotPermitted, Refused
+from signalbox.security.model import NO_RIGHTS, Action, Actor, Via
+from signalbox.storage.engine import Database
 from tests.support.audit import Book, actor
 
 START_S = 1_795_000_000
@@ -148,7 +148,7 @@ async def test_lines_of_the_same_moment_are_each_on_one_page(database: Database)
 async def test_a_search_goes_back_a_window_at_a_time_and_says_how_far(
     book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.security.audit.lines.store.WINDOW", 2)
+    monkeypatch.setattr("signalbox.security.audit.lines.store.WINDOW", 2)
     seen: list[list[int]] = []
     older: Cursor | None = None
     wanted = LineFilter(search="ret")
@@ -165,7 +165,7 @@ async def test_a_search_goes_back_a_window_at_a_time_and_says_how_far(
 
 
 async def test_a_long_list_is_not_counted_to_its_end(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.security.audit.lines.store.COUNTED_MAX", 5)
+    monkeypatch.setattr("signalbox.security.audit.lines.store.COUNTED_MAX", 5)
     assert await book.log.count(LineFilter()) == Count(5, at_least=True)
 
 
@@ -185,7 +185,7 @@ async def rows(book: Book, **wanted: object) -> list[int]:
 
 
 async def test_rows_for_an_export(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.security.audit.service.ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("signalbox.security.audit.service.ROWS_AT_ONCE", 3)
     at = [(START_S + row) * 10**6 for row in range(11)]
     assert await rows(book) == list(range(1, 11))
     assert await rows(book, since_us=at[3], until_us=at[8]) == [3, 4, 5, 6, 7]

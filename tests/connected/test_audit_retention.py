@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from app.security import retention
-from app.security.audit import documents, ndjson
-from app.security.audit.chain import Verifier
-from app.security.audit.documents import Seal
-from app.security.audit.model import LineFilter, Place
-from app.security.audit.store import AuditStore
-from app.security.door import Permit
-from app.security.errors import Refused
-from app.security.keys import Keys
-from app.security.retention import Retention, Sealed, SealNotWritten
-from app.storage.engine import Database
-from app.storage.settings import DatabaseSettings
+from signalbox.security import retention
+from signalbox.security.audit import documents, ndjson
+from signalbox.security.audit.chain import Verifier
+from signalbox.security.audit.documents import Seal
+from signalbox.security.audit.model import LineFilter, Place
+from signalbox.security.audit.store import AuditStore
+from signalbox.security.door import Permit
+from signalbox.security.errors import Refused
+from signalbox.security.keys import Keys
+from signalbox.security.retention import Retention, Sealed, SealNotWritten
+from signalbox.storage.engine import Database
+from signalbox.storage.settings import DatabaseSettings
 from tests.support.audit import Book, behind, disarm
 
 KEY = Keys(b"k" * 32).signing()
@@ -63,7 +63,7 @@ class Archive(Book):
 
 @pytest.fixture
 async def archive(database: Database, database_settings: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> Archive:
-    monkeypatch.setattr("app.security.retention.ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("signalbox.security.retention.ROWS_AT_ONCE", 3)
     archive = Archive(database, database_settings)
     await archive.days(10)  # rows 1 to 20
     return archive

@@ -2,13 +2,13 @@
 
 import pytest
 
-from app.security.audit.chain import Fault, Verdict
-from app.security.audit.documents import NotProved, sign
-from app.security.audit.model import LineFilter
-from app.security.errors import Refused
-from app.security.keys import Keys
-from app.storage.engine import Database
-from app.storage.settings import DatabaseSettings
+from signalbox.security.audit.chain import Fault, Verdict
+from signalbox.security.audit.documents import NotProved, sign
+from signalbox.security.audit.model import LineFilter
+from signalbox.security.errors import Refused
+from signalbox.security.keys import Keys
+from signalbox.storage.engine import Database
+from signalbox.storage.settings import DatabaseSettings
 from tests.support.audit import Book, behind, disarm
 
 KEY = Keys(b"k" * 32).signing()
@@ -71,7 +71,7 @@ def said(verdict: Verdict) -> list[tuple[Fault, int, int]]:
 
 
 async def test_an_untouched_log_is_whole(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.security.audit.service.ROWS_AT_ONCE", 5)
+    monkeypatch.setattr("signalbox.security.audit.service.ROWS_AT_ONCE", 5)
     book = Book(database)
     empty = await verify(book)
     assert (empty.is_whole, empty.rows, empty.end.row) == (True, 0, 0)

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from app.security.audit.model import FIRST
-from app.storage.engine import Database
-from app.storage.settings import DatabaseSettings
+from signalbox.security.audit.model import FIRST
+from signalbox.storage.engine import Database
+from signalbox.storage.settings import DatabaseSettings
 from tests.support.audit import Book, Refused, behind, disarm
 
 A_ROW = (

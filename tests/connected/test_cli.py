@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from app.brokers.model import Message, Wanted
-from app.brokers.nats.adapter import NatsBroker
-from app.servers.nats import NatsServer
-from app.servers.process import free_port
+from signalbox.brokers.model import Message, Wanted
+from signalbox.brokers.nats.adapter import NatsBroker
+from signalbox.servers.nats import NatsServer
+from signalbox.servers.process import free_port
 from tests.support.commands import configured, signalbox
 from tests.support.nats import nats_settings, opened
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app.security.audit.model import LineFilter
-from app.storage.engine import Database
-from app.storage.settings import DatabaseSettings
+from signalbox.security.audit.model import LineFilter
+from signalbox.storage.engine import Database
+from signalbox.storage.settings import DatabaseSettings
 from tests.support.audit import Book, actor, behind, disarm
 from tests.support.commands import Ran, configured, signalbox
 

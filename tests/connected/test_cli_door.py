@@ -11,9 +11,9 @@ import click
 import pytest
 from sqlalchemy import text
 
-from app.cli import VERBS
-from app.storage.engine import Database
-from app.storage.schema import Table
+from signalbox.cli import VERBS
+from signalbox.storage.engine import Database
+from signalbox.storage.schema import Table
 from tests.support.commands import configured, run_here
 from tests.support.database import settings
 from tests.support.serving import serving
@@ -88,7 +88,7 @@ async def folder(tmp_path: Path) -> Path:
 
 
 def test_every_verb_stands_in_one_of_the_tables() -> None:
-    found = {words for name in VERBS for words in verbs(import_module(f"app.cli.{name}").command, name)}
+    found = {words for name in VERBS for words in verbs(import_module(f"signalbox.cli.{name}").command, name)}
     assert found == OUTSIDE | SERVING | set(READING) | set(WRITING)
 
 

@@ -13,14 +13,14 @@ import pytest
 from argon2 import PasswordHasher
 from websockets.asyncio.client import connect
 
-from app.cli.people import may
-from app.kernel.clock import system_clock
-from app.kernel.figures import NBSP
-from app.security.audit.model import LineFilter
-from app.security.audit.service import AuditLog
-from app.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Grant, Rights, Role
-from app.storage.engine import Database
-from app.storage.settings import DatabaseSettings
+from signalbox.cli.people import may
+from signalbox.kernel.clock import system_clock
+from signalbox.kernel.figures import NBSP
+from signalbox.security.audit.model import LineFilter
+from signalbox.security.audit.service import AuditLog
+from signalbox.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Grant, Rights, Role
+from signalbox.storage.engine import Database
+from signalbox.storage.settings import DatabaseSettings
 from tests.support.accounts import IT, Process, password, process
 from tests.support.commands import Ran, configured, run_here
 from tests.support.serving import serving

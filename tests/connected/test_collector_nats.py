@@ -7,18 +7,18 @@ from contextlib import asynccontextmanager
 import pytest
 from nats.aio.client import Client
 
-from app.brokers.nats.adapter import NatsBroker
-from app.brokers.nats.settings import NatsSettings
-from app.kernel.clock import system_clock
-from app.kernel.feed import Feed
-from app.monitoring import keys
-from app.monitoring.collector import Collector
-from app.monitoring.model import ConnectionView, GroupView, Link, Method, Status
-from app.monitoring.series import Series
-from app.monitoring.service import Monitor
-from app.monitoring.settings import GroupThresholds
-from app.servers.nats import NatsOptions, NatsServer, nats_server
-from app.storage.engine import Database
+from signalbox.brokers.nats.adapter import NatsBroker
+from signalbox.brokers.nats.settings import NatsSettings
+from signalbox.kernel.clock import system_clock
+from signalbox.kernel.feed import Feed
+from signalbox.monitoring import keys
+from signalbox.monitoring.collector import Collector
+from signalbox.monitoring.model import ConnectionView, GroupView, Link, Method, Status
+from signalbox.monitoring.series import Series
+from signalbox.monitoring.service import Monitor
+from signalbox.monitoring.settings import GroupThresholds
+from signalbox.servers.nats import NatsOptions, NatsServer, nats_server
+from signalbox.storage.engine import Database
 from tests.support.database import settings as database_settings
 from tests.support.nats import durable, nats_settings, plain_client, stream
 from tests.support.proxy import Proxy

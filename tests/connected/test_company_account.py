@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.security.model import Grant, Rights, Role
-from app.security.oidc.errors import (
+from signalbox.security.model import Grant, Rights, Role
+from signalbox.security.oidc.errors import (
     Cancelled,
     ClaimMissing,
     ClientRefused,
@@ -16,8 +16,8 @@ from app.security.oidc.errors import (
     ProviderDown,
     ProviderFault,
 )
-from app.security.oidc.model import BEGUN_LASTS_S, Begun
-from app.security.oidc.service import CompanyAccounts
+from signalbox.security.oidc.model import BEGUN_LASTS_S, Begun
+from signalbox.security.oidc.service import CompanyAccounts
 from tests.support.company import Company, refused
 from tests.support.oidc_provider import SECRET, OidcProvider, cancel, oidc_provider, sign_in
 

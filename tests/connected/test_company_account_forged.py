@@ -15,8 +15,8 @@ import trustme
 from joserfc import jws
 from joserfc.jwk import OctKey, RSAKey
 
-from app.security.errors import Refused
-from app.security.oidc.errors import (
+from signalbox.security.errors import Refused
+from signalbox.security.oidc.errors import (
     CertificateRefused,
     ClaimMissing,
     ClocksDiffer,
@@ -24,8 +24,8 @@ from app.security.oidc.errors import (
     ProviderDown,
     ProviderFault,
 )
-from app.security.oidc.model import Begun
-from app.security.oidc.service import CompanyAccounts
+from signalbox.security.oidc.model import Begun
+from signalbox.security.oidc.service import CompanyAccounts
 from tests.support.company import Company
 from tests.support.forged_provider import ForgedProvider, dripping, endless, query, rsa, signed
 

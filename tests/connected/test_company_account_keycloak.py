@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from app.security.model import Grant, Rights, Role
-from app.security.oidc.errors import Cancelled, ClaimMissing, ClientRefused, NoRole, NotBegunHere
-from app.security.oidc.service import CompanyAccounts
+from signalbox.security.model import Grant, Rights, Role
+from signalbox.security.oidc.errors import Cancelled, ClaimMissing, ClientRefused, NoRole, NotBegunHere
+from signalbox.security.oidc.service import CompanyAccounts
 from tests.support.company import Company, refused
 from tests.support.keycloak import PASSWORD, Keycloak, asked_for, sign_in, visit
 from tests.support.oidc_provider import SECRET

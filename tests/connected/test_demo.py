@@ -9,7 +9,7 @@ import httpx
 import psutil
 import pytest
 
-from app.servers.process import ServerProcess, free_port
+from signalbox.servers.process import ServerProcess, free_port
 from tests.support.commands import signalbox
 from tests.support.serving import COMMAND
 from tests.support.waiting import eventually

@@ -3,10 +3,10 @@
 import pytest
 from confluent_kafka.cimpl import NewPartitions
 
-from app.brokers.errors import Unroutable
-from app.brokers.kafka.adapter import KafkaBroker
-from app.brokers.kafka.known import Intervals
-from app.brokers.model import UNKNOWN, GroupState, Message, Snapshot, Why
+from signalbox.brokers.errors import Unroutable
+from signalbox.brokers.kafka.adapter import KafkaBroker
+from signalbox.brokers.kafka.known import Intervals
+from signalbox.brokers.model import UNKNOWN, GroupState, Message, Snapshot, Why
 from tests.support.kafka import KafkaUnderTest, Oracle, Reading, connected, figures
 from tests.support.waiting import eventually
 

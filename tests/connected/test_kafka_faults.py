@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.brokers.errors import BrokerError, BrokerSilent, BrokerUnavailable
-from app.brokers.kafka.adapter import KafkaBroker
-from app.brokers.kafka.known import Intervals
-from app.brokers.model import UNKNOWN, Snapshot, Why
-from app.servers.kafka import KafkaServer
+from signalbox.brokers.errors import BrokerError, BrokerSilent, BrokerUnavailable
+from signalbox.brokers.kafka.adapter import KafkaBroker
+from signalbox.brokers.kafka.known import Intervals
+from signalbox.brokers.model import UNKNOWN, Snapshot, Why
+from signalbox.servers.kafka import KafkaServer
 from tests.support.kafka import KafkaUnderTest, Oracle, connected
 from tests.support.waiting import eventually
 

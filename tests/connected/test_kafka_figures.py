@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from confluent_kafka import Producer
 
-from app.brokers.kafka.adapter import KafkaBroker
-from app.brokers.model import UNKNOWN, GroupState, Snapshot, Why
-from app.servers.maven import class_path, java
+from signalbox.brokers.kafka.adapter import KafkaBroker
+from signalbox.brokers.model import UNKNOWN, GroupState, Snapshot, Why
+from signalbox.servers.maven import class_path, java
 from tests.support.kafka import KafkaUnderTest, Oracle, Reading, Tools, figures
 from tests.support.waiting import eventually
 

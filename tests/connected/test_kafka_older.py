@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.brokers.kafka.adapter import KafkaBroker
-from app.brokers.model import GroupState, Message, Wanted, Why
-from app.servers.kafka import OLD, OLDEST, KafkaOptions, KafkaServer
+from signalbox.brokers.kafka.adapter import KafkaBroker
+from signalbox.brokers.model import GroupState, Message, Wanted, Why
+from signalbox.servers.kafka import OLD, OLDEST, KafkaOptions, KafkaServer
 from tests.support.kafka import Oracle, Reading, connected, figures
 from tests.support.servers import ran_against, wanted_here
 from tests.support.waiting import eventually

@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
 from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 
-from app.brokers.errors import (
+from signalbox.brokers.errors import (
     BrokerError,
     BrokerUnavailable,
     CertificateRefused,
@@ -14,8 +14,8 @@ from app.brokers.errors import (
     PublishRefused,
     WrongProtocol,
 )
-from app.brokers.kafka.adapter import KafkaBroker
-from app.brokers.model import Message, Why
+from signalbox.brokers.kafka.adapter import KafkaBroker
+from signalbox.brokers.model import Message, Why
 from tests.support.kafka import USERS, KafkaUnderTest, Oracle, broker_at, connected
 from tests.support.waiting import eventually
 

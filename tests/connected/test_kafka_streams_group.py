@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from app.brokers.kafka.adapter import KafkaBroker
-from app.brokers.model import GroupState
-from app.servers.kafka import VERSION
-from app.servers.maven import class_path, jars, java
+from signalbox.brokers.kafka.adapter import KafkaBroker
+from signalbox.brokers.model import GroupState
+from signalbox.servers.kafka import VERSION
+from signalbox.servers.maven import class_path, jars, java
 from tests.support.kafka import KafkaUnderTest, Oracle, figures
 from tests.support.waiting import eventually
 

@@ -7,18 +7,18 @@ from typing import NoReturn, TypeVar
 import pytest
 from sqlalchemy import text
 
-from app.security.audit.service import AuditLog
-from app.security.door import Door, Permit
-from app.security.errors import NotPermitted, Refused
-from app.security.masking import actions
-from app.security.masking.engine import Json
-from app.security.masking.faults import RulesUnknown
-from app.security.masking.model import Message, Rule, rule_of
-from app.security.masking.service import Masking
-from app.security.masking.store import MaskingStore
-from app.security.model import ADMIN_EVERYWHERE, VIEWER_EVERYWHERE, Action, Actor, Grant, Rights, Role, Via
-from app.storage.engine import Database
-from app.storage.errors import StorageError
+from signalbox.security.audit.service import AuditLog
+from signalbox.security.door import Door, Permit
+from signalbox.security.errors import NotPermitted, Refused
+from signalbox.security.masking import actions
+from signalbox.security.masking.engine import Json
+from signalbox.security.masking.faults import RulesUnknown
+from signalbox.security.masking.model import Message, Rule, rule_of
+from signalbox.security.masking.service import Masking
+from signalbox.security.masking.store import MaskingStore
+from signalbox.security.model import ADMIN_EVERYWHERE, VIEWER_EVERYWHERE, Action, Actor, Grant, Rights, Role, Via
+from signalbox.storage.engine import Database
+from signalbox.storage.errors import StorageError
 
 T = TypeVar("T")
 
@@ -166,7 +166,7 @@ async def test_what_cannot_be_done_says_so_and_changes_nothing(database: Databas
 
 
 async def test_there_is_a_most_number_of_rules(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.security.masking.store.ROWS_MAX", 2)
+    monkeypatch.setattr("signalbox.security.masking.store.ROWS_MAX", 2)
     service = masking(database)
     await add(database, service, rule("one"))
     await add(database, service, rule("two"))

@@ -8,14 +8,14 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection
 
-import app.monitoring.tables
-import app.security.accounts.tables
-import app.security.audit.tables  # noqa: F401 - they fill the metadata
-from app.servers.process import free_port
-from app.storage import errors
-from app.storage.engine import Database
-from app.storage.schema import Table
-from app.storage.settings import DatabaseSettings
+import signalbox.monitoring.tables
+import signalbox.security.accounts.tables
+import signalbox.security.audit.tables  # noqa: F401 - they fill the metadata
+from signalbox.servers.process import free_port
+from signalbox.storage import errors
+from signalbox.storage.engine import Database
+from signalbox.storage.schema import Table
+from signalbox.storage.settings import DatabaseSettings
 from tests.support.database import settings
 
 OURS = {"series", "history", "history_journal", "user", "audit", "audit_head", "audit_seal", "masking_rule"}
@@ -139,7 +139,7 @@ async def _refuses_writing(url: str) -> None:
 
 
 async def test_a_locked_database_is_busy_not_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.storage.dialect.BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr("signalbox.storage.dialect.BUSY_TIMEOUT_MS", 50)
     one = Database(settings(f"sqlite+aiosqlite:///{tmp_path}/a.db"))
     async with one.begin():
         with pytest.raises(errors.DatabaseBusy, match="stayed locked"):

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.brokers.errors import BrokerError
-from app.brokers.model import Message, Snapshot, Wanted, Why
-from app.brokers.nats.adapter import NatsBroker
-from app.servers.nats import NatsOptions, NatsServer, nats_server
-from app.servers.process import free_port
+from signalbox.brokers.errors import BrokerError
+from signalbox.brokers.model import Message, Snapshot, Wanted, Why
+from signalbox.brokers.nats.adapter import NatsBroker
+from signalbox.servers.nats import NatsOptions, NatsServer, nats_server
+from signalbox.servers.process import free_port
 from tests.support.nats import nats_settings, opened
 from tests.support.servers import wanted_here
 from tests.support.waiting import eventually

@@ -7,11 +7,11 @@ from contextlib import aclosing
 
 import pytest
 
-from app.brokers.errors import BrokerError, BrokerSilent, BrokerUnavailable, OutcomeUnknown
-from app.brokers.model import Message, Snapshot, Wanted, Why
-from app.brokers.nats.adapter import NatsBroker
-from app.brokers.nats.settings import NatsSettings
-from app.servers.nats import NatsOptions, NatsServer, nats_server
+from signalbox.brokers.errors import BrokerError, BrokerSilent, BrokerUnavailable, OutcomeUnknown
+from signalbox.brokers.model import Message, Snapshot, Wanted, Why
+from signalbox.brokers.nats.adapter import NatsBroker
+from signalbox.brokers.nats.settings import NatsSettings
+from signalbox.servers.nats import NatsOptions, NatsServer, nats_server
 from tests.support.nats import durable, nats_settings, opened, plain_client, stream
 from tests.support.proxy import Proxy
 from tests.support.servers import wanted_here

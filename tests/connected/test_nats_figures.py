@@ -6,9 +6,9 @@ from datetime import datetime
 import pytest
 from nats.aio.client import Client
 
-from app.brokers.model import Group, GroupState, Why
-from app.brokers.nats.adapter import NatsBroker
-from app.servers.nats import NatsServer
+from signalbox.brokers.model import Group, GroupState, Why
+from signalbox.brokers.nats.adapter import NatsBroker
+from signalbox.servers.nats import NatsServer
 from tests.support.nats import api, durable, nats_settings, opened, stream
 from tests.support.waiting import eventually
 

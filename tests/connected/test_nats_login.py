@@ -11,9 +11,9 @@ from pathlib import Path
 import nkeys
 import pytest
 
-from app.brokers.errors import BrokerError, BrokerSilent, CertificateRefused, LoginRefused, WrongProtocol
-from app.brokers.nats.adapter import NatsBroker
-from app.servers.nats import NatsOptions, NatsServer, nats_server
+from signalbox.brokers.errors import BrokerError, BrokerSilent, CertificateRefused, LoginRefused, WrongProtocol
+from signalbox.brokers.nats.adapter import NatsBroker
+from signalbox.servers.nats import NatsOptions, NatsServer, nats_server
 from tests.support.certificates import Certificates, Identity, issue
 from tests.support.nats import nats_settings, opened
 from tests.support.nats_jwt import Key, Operator

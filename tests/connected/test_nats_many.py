@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.servers.nats import NatsOptions, nats_server
+from signalbox.servers.nats import NatsOptions, nats_server
 from tests.support.nats import api, durable, nats_settings, opened, plain_client, stream
 from tests.support.servers import wanted_here
 

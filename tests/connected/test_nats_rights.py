@@ -8,9 +8,9 @@ import nats
 import pytest
 from nats.aio.client import Client
 
-from app.brokers.errors import BrokerUnavailable, NotPermitted, PublishRefused
-from app.brokers.model import Message, Why
-from app.servers.nats import NatsOptions, NatsServer, nats_server
+from signalbox.brokers.errors import BrokerUnavailable, NotPermitted, PublishRefused
+from signalbox.brokers.model import Message, Why
+from signalbox.servers.nats import NatsOptions, NatsServer, nats_server
 from tests.support.nats import durable, nats_settings, opened, stream
 from tests.support.servers import wanted_here
 

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from app.servers import postgres as module
-from app.servers.postgres import PostgresServer, alive, postgres_server
-from app.servers.process import ServerFailed
+from signalbox.servers import postgres as module
+from signalbox.servers.postgres import PostgresServer, alive, postgres_server
+from signalbox.servers.process import ServerFailed
 from tests.support.postgres import plain
 
 

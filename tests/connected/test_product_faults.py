@@ -14,12 +14,12 @@ from nats.aio.client import Client
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from app.servers.nats import NatsServer, nats_server
-from app.servers.rabbitmq import RabbitServer
-from app.servers.sqs import SqsServer
-from app.web import urls
-from app.web.live.socket import SOCKETS_PER_ADDRESS_MAX, TOO_MANY
-from app.web.live.viewer import FRAME_BYTES_MAX, REFUSED, TOO_LARGE
+from signalbox.servers.nats import NatsServer, nats_server
+from signalbox.servers.rabbitmq import RabbitServer
+from signalbox.servers.sqs import SqsServer
+from signalbox.web import urls
+from signalbox.web.live.socket import SOCKETS_PER_ADDRESS_MAX, TOO_MANY
+from signalbox.web.live.viewer import FRAME_BYTES_MAX, REFUSED, TOO_LARGE
 from tests.support import nats
 from tests.support.faulty import HEALTHY, Brokers, faulty
 from tests.support.kafka import KafkaUnderTest

@@ -6,10 +6,10 @@ from functools import partial
 
 import pytest
 
-from app.brokers.errors import BrokerUnavailable
-from app.brokers.model import Message, Snapshot, Wanted, Why
-from app.brokers.rabbitmq.adapter import RabbitBroker
-from app.servers.rabbitmq import INSTALLED, RabbitOptions, RabbitServer
+from signalbox.brokers.errors import BrokerUnavailable
+from signalbox.brokers.model import Message, Snapshot, Wanted, Why
+from signalbox.brokers.rabbitmq.adapter import RabbitBroker
+from signalbox.servers.rabbitmq import INSTALLED, RabbitOptions, RabbitServer
 from tests.support.rabbitmq import QUICK, QUICK_ERLANG, TOLD_WITHIN_S, listed, opened, rabbit_settings
 from tests.support.servers import wanted_here
 from tests.support.waiting import eventually

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from app.brokers.errors import BrokerError, BrokerUnavailable, OutcomeUnknown
-from app.brokers.model import UNKNOWN, Message, Snapshot, Wanted
-from app.brokers.rabbitmq.adapter import RabbitBroker
-from app.servers.process import free_port
-from app.servers.rabbitmq import DEBIAN_13, INSTALLED, RabbitOptions, RabbitServer
+from signalbox.brokers.errors import BrokerError, BrokerUnavailable, OutcomeUnknown
+from signalbox.brokers.model import UNKNOWN, Message, Snapshot, Wanted
+from signalbox.brokers.rabbitmq.adapter import RabbitBroker
+from signalbox.servers.process import free_port
+from signalbox.servers.rabbitmq import DEBIAN_13, INSTALLED, RabbitOptions, RabbitServer
 from tests.support.rabbitmq import QUICK, QUICK_ERLANG, opened, rabbit_settings, unused
 from tests.support.servers import wanted_here
 from tests.support.waiting import eventually

@@ -10,10 +10,10 @@ import pytest
 from aio_pika.abc import AbstractIncomingMessage
 from pamqp.common import FieldValue
 
-from app.brokers.model import Group, GroupState, Message, Wanted, Why
-from app.brokers.rabbitmq.adapter import RabbitBroker
-from app.brokers.rabbitmq.view import reader_name
-from app.servers.rabbitmq import DEBIAN_13, RabbitServer
+from signalbox.brokers.model import Group, GroupState, Message, Wanted, Why
+from signalbox.brokers.rabbitmq.adapter import RabbitBroker
+from signalbox.brokers.rabbitmq.view import reader_name
+from signalbox.servers.rabbitmq import DEBIAN_13, RabbitServer
 from tests.support.rabbit_stream import stream_client
 from tests.support.rabbitmq import (
     TOLD_WITHIN_S,

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.brokers.errors import BrokerError, DestinationMissing, LoginRefused, NotPermitted
-from app.brokers.model import Message, Wanted, Why
-from app.brokers.rabbitmq.adapter import RabbitBroker
-from app.brokers.rabbitmq.settings import RabbitSettings
-from app.servers.rabbitmq import RabbitServer
+from signalbox.brokers.errors import BrokerError, DestinationMissing, LoginRefused, NotPermitted
+from signalbox.brokers.model import Message, Wanted, Why
+from signalbox.brokers.rabbitmq.adapter import RabbitBroker
+from signalbox.brokers.rabbitmq.settings import RabbitSettings
+from signalbox.servers.rabbitmq import RabbitServer
 from tests.support.rabbitmq import TOLD_WITHIN_S, management, opened, rabbit_settings, unused
 from tests.support.waiting import eventually
 

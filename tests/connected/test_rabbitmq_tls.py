@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from app.brokers.errors import BrokerError, BrokerUnavailable, CertificateRefused, WrongProtocol
-from app.brokers.model import Message, Wanted
-from app.brokers.rabbitmq.adapter import RabbitBroker
-from app.brokers.rabbitmq.settings import RabbitSettings
-from app.servers.rabbitmq import DEBIAN_13, INSTALLED, RabbitOptions, RabbitServer, RabbitTls
+from signalbox.brokers.errors import BrokerError, BrokerUnavailable, CertificateRefused, WrongProtocol
+from signalbox.brokers.model import Message, Wanted
+from signalbox.brokers.rabbitmq.adapter import RabbitBroker
+from signalbox.brokers.rabbitmq.settings import RabbitSettings
+from signalbox.servers.rabbitmq import DEBIAN_13, INSTALLED, RabbitOptions, RabbitServer, RabbitTls
 from tests.support.certificates import Certificates, issue
 from tests.support.proxy import web_port
 from tests.support.rabbitmq import opened, rabbit_settings

@@ -12,11 +12,11 @@ from urllib.parse import quote, quote_plus
 import nkeys
 import pytest
 
-from app.brokers.settings import HIDDEN
-from app.servers.nats import NatsOptions, NatsServer, nats_server
-from app.servers.postgres import PostgresServer
-from app.servers.process import free_port
-from app.servers.rabbitmq import RabbitServer
+from signalbox.brokers.settings import HIDDEN
+from signalbox.servers.nats import NatsOptions, NatsServer, nats_server
+from signalbox.servers.postgres import PostgresServer
+from signalbox.servers.process import free_port
+from signalbox.servers.rabbitmq import RabbitServer
 from tests.support.certificates import issue
 from tests.support.commands import configured, signalbox
 from tests.support.kafka import KafkaUnderTest

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from app.kernel.clock import system_clock
-from app.monitoring.packing import unpack
-from app.monitoring.samples import Samples, merge
-from app.monitoring.series import Series
-from app.monitoring.store import HistoryStore, Subject
-from app.servers.postgres import postgres_server
-from app.storage.engine import Database
-from app.storage.errors import StorageError
-from app.storage.settings import DatabaseSettings
+from signalbox.kernel.clock import system_clock
+from signalbox.monitoring.packing import unpack
+from signalbox.monitoring.samples import Samples, merge
+from signalbox.monitoring.series import Series
+from signalbox.monitoring.store import HistoryStore, Subject
+from signalbox.servers.postgres import postgres_server
+from signalbox.storage.engine import Database
+from signalbox.storage.errors import StorageError
+from signalbox.storage.settings import DatabaseSettings
 from tests.support.database import settings
 from tests.support.history import BUDGET, Time, feed, known, saved, until
 
@@ -66,7 +66,7 @@ async def _on_disk(database: Database) -> Samples:
 async def test_a_lock_held_by_another_delays_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("app.storage.dialect.BUSY_TIMEOUT_MS", 20)
+    monkeypatch.setattr("signalbox.storage.dialect.BUSY_TIMEOUT_MS", 20)
     database = Database(settings(f"sqlite+aiosqlite:///{tmp_path}/a.db"))
     await database.upgrade()
     time = Time()

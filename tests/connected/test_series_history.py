@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from sqlalchemy import text
 
-from app.monitoring import series as module
-from app.monitoring.series import Series, destination_key
-from app.monitoring.store import HistoryStore
-from app.storage.engine import Database
+from signalbox.monitoring import series as module
+from signalbox.monitoring.series import Series, destination_key
+from signalbox.monitoring.store import HistoryStore
+from signalbox.storage.engine import Database
 from tests.support.history import BUDGET, START, Time, feed, known, saved, until
 from tests.support.waiting import eventually
 

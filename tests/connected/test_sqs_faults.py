@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.brokers.errors import (
+from signalbox.brokers.errors import (
     BrokerError,
     BrokerSilent,
     BrokerUnavailable,
@@ -23,10 +23,10 @@ from app.brokers.errors import (
     Unroutable,
     WrongProtocol,
 )
-from app.brokers.model import Message, Wanted, Why
-from app.brokers.sqs.adapter import SqsBroker
-from app.brokers.sqs.throttling import Throttled
-from app.servers.sqs import SqsServer
+from signalbox.brokers.model import Message, Wanted, Why
+from signalbox.brokers.sqs.adapter import SqsBroker
+from signalbox.brokers.sqs.throttling import Throttled
+from signalbox.servers.sqs import SqsServer
 from tests.support.certificates import Certificates, issue
 from tests.support.proxy import Proxy, silent_port
 from tests.support.sqs import Answer, Answering, SqsStub, opened, refusal

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from app.brokers.errors import DestinationMissing
-from app.brokers.model import Group, Message, Wanted, Why
-from app.brokers.sqs.adapter import SqsBroker
-from app.servers.sqs import SqsServer, moto_server
+from signalbox.brokers.errors import DestinationMissing
+from signalbox.brokers.model import Group, Message, Wanted, Why
+from signalbox.brokers.sqs.adapter import SqsBroker
+from signalbox.servers.sqs import SqsServer, moto_server
 from tests.support.sqs import opened, plain_client
 
 

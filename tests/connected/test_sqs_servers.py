@@ -4,9 +4,9 @@ from importlib.metadata import PackageNotFoundError
 
 import pytest
 
-from app.servers import sqs as module
-from app.servers.process import ServerMissing
-from app.servers.sqs import SqsServer, moto_server, sqs_server
+from signalbox.servers import sqs as module
+from signalbox.servers.process import ServerMissing
+from signalbox.servers.sqs import SqsServer, moto_server, sqs_server
 from tests.support.sqs import opened
 
 

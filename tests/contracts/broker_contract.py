@@ -11,7 +11,7 @@ from contextlib import aclosing
 
 import pytest
 
-from app.brokers.errors import (
+from signalbox.brokers.errors import (
     BrokerError,
     BrokerSilent,
     BrokerUnavailable,
@@ -21,9 +21,9 @@ from app.brokers.errors import (
     Unroutable,
     WrongProtocol,
 )
-from app.brokers.model import Capability, Message, Wanted
-from app.brokers.port import Broker
-from app.servers.process import free_port
+from signalbox.brokers.model import Capability, Message, Wanted
+from signalbox.brokers.port import Broker
+from signalbox.servers.process import free_port
 from tests.contracts.harness import Harness
 from tests.contracts.steps import (
     RECEIVE_WAIT_S,

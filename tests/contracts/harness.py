@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from app.brokers.port import Broker
+from signalbox.brokers.port import Broker
 
 
 class Harness(Protocol):

@@ -7,9 +7,9 @@ from contextlib import aclosing
 
 import pytest
 
-from app.brokers.errors import BrokerError
-from app.brokers.model import Group, Message, Snapshot, Wanted
-from app.brokers.port import Broker, Delivery
+from signalbox.brokers.errors import BrokerError
+from signalbox.brokers.model import Group, Message, Snapshot, Wanted
+from signalbox.brokers.port import Broker, Delivery
 from tests.contracts.harness import Harness
 from tests.support.waiting import eventually
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from typing_extensions import override
 
-from app.brokers.kafka.adapter import KafkaBroker
-from app.brokers.model import Wanted
-from app.brokers.port import Broker, Delivery
+from signalbox.brokers.kafka.adapter import KafkaBroker
+from signalbox.brokers.model import Wanted
+from signalbox.brokers.port import Broker, Delivery
 from tests.contracts.broker_contract import BrokerContract
 from tests.support.kafka import OFTEN, KafkaUnderTest, Oracle, kafka_settings
 

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 import pytest
 from nats.aio.client import Client
 
-from app.brokers.nats.adapter import NatsBroker
-from app.brokers.port import Broker
-from app.servers.nats import NatsServer
+from signalbox.brokers.nats.adapter import NatsBroker
+from signalbox.brokers.port import Broker
+from signalbox.servers.nats import NatsServer
 from tests.contracts.broker_contract import BrokerContract
 from tests.support.nats import nats_settings
 from tests.support.proxy import Proxy

@@ -7,10 +7,10 @@ from contextlib import AsyncExitStack
 import pytest
 from typing_extensions import override
 
-from app.brokers.model import Wanted
-from app.brokers.port import Broker
-from app.brokers.rabbitmq.adapter import RabbitBroker
-from app.servers.rabbitmq import RabbitServer
+from signalbox.brokers.model import Wanted
+from signalbox.brokers.port import Broker
+from signalbox.brokers.rabbitmq.adapter import RabbitBroker
+from signalbox.servers.rabbitmq import RabbitServer
 from tests.contracts.broker_contract import BrokerContract
 from tests.support.proxy import Proxy
 from tests.support.rabbitmq import TOLD_WITHIN_S, listed, rabbit_settings, unused

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.brokers.port import Broker
-from app.servers.sqs import SqsServer
+from signalbox.brokers.port import Broker
+from signalbox.servers.sqs import SqsServer
 from tests.contracts.broker_contract import BrokerContract
 from tests.support.proxy import Proxy
 from tests.support.sqs import SqsStub, opened, plain_client, refusal

@@ -10,15 +10,15 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import text
 
-from app.kernel.clock import Clock
-from app.security.accounts.model import User
-from app.security.accounts.service import Accounts, accounts
-from app.security.audit.service import AuditLog
-from app.security.door import Door, Permit
-from app.security.model import ADMIN_EVERYWHERE, NO_RIGHTS, Action, Actor, Rights, Role, Via
-from app.security.settings import SecuritySettings
-from app.storage.engine import Database
-from app.storage.settings import DatabaseSettings
+from signalbox.kernel.clock import Clock
+from signalbox.security.accounts.model import User
+from signalbox.security.accounts.service import Accounts, accounts
+from signalbox.security.audit.service import AuditLog
+from signalbox.security.door import Door, Permit
+from signalbox.security.model import ADMIN_EVERYWHERE, NO_RIGHTS, Action, Actor, Rights, Role, Via
+from signalbox.security.settings import SecuritySettings
+from signalbox.storage.engine import Database
+from signalbox.storage.settings import DatabaseSettings
 
 T = TypeVar("T")
 
@@ -124,7 +124,7 @@ def hashed_cheaply() -> Iterator[PasswordHasher]:
     """Passwords that cost next to nothing."""
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.security.accounts.passwords._hasher", hasher)
+        patch.setattr("signalbox.security.accounts.passwords._hasher", hasher)
         yield hasher
 
 

@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 
-from app.kernel.clock import Clock, system_clock
-from app.security.audit.model import FIRST, Entry, Kind, Outcome, Row, chained
-from app.security.audit.service import AuditLog
-from app.security.door import Door, Permit
-from app.security.model import ADMIN_EVERYWHERE, Action, Actor, Plain, Via
-from app.storage.engine import Database
-from app.storage.settings import DatabaseSettings
+from signalbox.kernel.clock import Clock, system_clock
+from signalbox.security.audit.model import FIRST, Entry, Kind, Outcome, Row, chained
+from signalbox.security.audit.service import AuditLog
+from signalbox.security.door import Door, Permit
+from signalbox.security.model import ADMIN_EVERYWHERE, Action, Actor, Plain, Via
+from signalbox.storage.engine import Database
+from signalbox.storage.settings import DatabaseSettings
 from tests.support.postgres import plain
 
 

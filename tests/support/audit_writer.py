@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from app.storage.engine import Database
+from signalbox.storage.engine import Database
 from tests.support.audit import Book, actor
 from tests.support.database import settings
 

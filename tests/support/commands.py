@@ -7,7 +7,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from app.cli import main
+from signalbox.cli import main
 from tests.support.serving import COMMAND
 
 

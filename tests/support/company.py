@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from app.kernel.clock import system_clock
-from app.security.accounts.model import Identity, User
-from app.security.accounts.service import Accounts, accounts
-from app.security.audit.service import AuditLog
-from app.security.door import Door
-from app.security.errors import Refused
-from app.security.model import NO_RIGHTS, Actor, Via
-from app.security.oidc.model import Begun, Entered
-from app.security.oidc.service import CompanyAccounts
-from app.security.oidc.settings import OidcSettings
-from app.security.settings import SecuritySettings
-from app.storage.engine import Database
+from signalbox.kernel.clock import system_clock
+from signalbox.security.accounts.model import Identity, User
+from signalbox.security.accounts.service import Accounts, accounts
+from signalbox.security.audit.service import AuditLog
+from signalbox.security.door import Door
+from signalbox.security.errors import Refused
+from signalbox.security.model import NO_RIGHTS, Actor, Via
+from signalbox.security.oidc.model import Begun, Entered
+from signalbox.security.oidc.service import CompanyAccounts
+from signalbox.security.oidc.settings import OidcSettings
+from signalbox.security.settings import SecuritySettings
+from signalbox.storage.engine import Database
 from tests.support.database import settings as database_at
 
 ADDRESS = "http://127.0.0.1:8080"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from app.storage.engine import Database
-from app.storage.settings import DatabaseSettings
+from signalbox.storage.engine import Database
+from signalbox.storage.settings import DatabaseSettings
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from app.brokers.errors import BrokerUnavailable
-from app.brokers.model import Call, Capability, Cluster, Destination, Fault, Group, Kind, Retention
-from app.kernel.feed import Feed
-from app.monitoring.link import Opened
-from app.monitoring.series import Series
-from app.monitoring.service import Monitor
-from app.storage.engine import Database
-from app.storage.settings import DatabaseSettings
+from signalbox.brokers.errors import BrokerUnavailable
+from signalbox.brokers.model import Call, Capability, Cluster, Destination, Fault, Group, Kind, Retention
+from signalbox.kernel.feed import Feed
+from signalbox.monitoring.link import Opened
+from signalbox.monitoring.series import Series
+from signalbox.monitoring.service import Monitor
+from signalbox.storage.engine import Database
+from signalbox.storage.settings import DatabaseSettings
 from tests.support.database import settings
 from tests.support.snapshots import cluster, group, partitions, snapshot
 

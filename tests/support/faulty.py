@@ -7,10 +7,10 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.servers.nats import NatsOptions, NatsServer, nats_server
-from app.servers.process import free_port
-from app.servers.rabbitmq import RabbitServer
-from app.servers.sqs import SqsServer
+from signalbox.servers.nats import NatsOptions, NatsServer, nats_server
+from signalbox.servers.process import free_port
+from signalbox.servers.rabbitmq import RabbitServer
+from signalbox.servers.sqs import SqsServer
 from tests.support import sqs
 from tests.support.certificates import Certificates, issue
 from tests.support.kafka import KafkaUnderTest

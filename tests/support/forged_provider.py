@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 from joserfc import jws
 from joserfc.jwk import RSAKey
 
-from app.kernel.clock import system_clock
-from app.servers.process import free_port
+from signalbox.kernel.clock import system_clock
+from signalbox.servers.process import free_port
 
 CLIENT = "signalbox"
 HEADERS_MAX = 64 * 1024

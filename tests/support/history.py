@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from app.monitoring.model import Points
-from app.monitoring.series import Series
+from signalbox.monitoring.model import Points
+from signalbox.monitoring.series import Series
 from tests.support.waiting import eventually
 
 START = 1_790_000_000.0 - 1_790_000_000 % 3600 + 1200  # 20 min past an hour

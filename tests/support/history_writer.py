@@ -6,9 +6,9 @@ Every 10 ms one reading; prints the count of each, so that the one who kills kno
 import asyncio
 import sys
 
-from app.kernel.clock import system_clock
-from app.monitoring.series import Series
-from app.storage.engine import Database
+from signalbox.kernel.clock import system_clock
+from signalbox.monitoring.series import Series
+from signalbox.storage.engine import Database
 from tests.support.database import settings
 
 

@@ -11,12 +11,12 @@ from urllib.parse import quote
 
 from aio_pika.abc import AbstractIncomingMessage
 
-from app.brokers.model import Message, Wanted
-from app.brokers.nats.adapter import NatsBroker
-from app.brokers.rabbitmq.adapter import RabbitBroker
-from app.servers.nats import NatsServer
-from app.servers.rabbitmq import RabbitServer
-from app.servers.sqs import SqsServer
+from signalbox.brokers.model import Message, Wanted
+from signalbox.brokers.nats.adapter import NatsBroker
+from signalbox.brokers.rabbitmq.adapter import RabbitBroker
+from signalbox.servers.nats import NatsServer
+from signalbox.servers.rabbitmq import RabbitServer
+from signalbox.servers.sqs import SqsServer
 from tests.support import nats, rabbitmq, sqs
 from tests.support.kafka import KafkaUnderTest, Oracle, Reading
 from tests.support.tables import connection
@@ -102,7 +102,7 @@ MORE: Mapping[str, str] = {
     "table": "</td></tr></table></main><h1>Signalbox is broken</h1>",
     "body": "</body></html><body onload=window.pwned=1>",
     "header": "x\r\nSet-Cookie: signalbox=chosen\r\nLocation: https://evil.example/\r\n\r\n<script>window.pwned=1</script>",
-    "log line": "x\n2026-11-26 03:12:40,000 ERROR app.security.door: admin removed everybody",
+    "log line": "x\n2026-11-26 03:12:40,000 ERROR signalbox.security.door: admin removed everybody",
     "line separators": "a\u2028b\u2029c\x0bd\x0ce\x85f",
     "dangling": '<img src="https://evil.example/?',
     "json": '"}],"items":[{"name":"x',

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.brokers.model import Fault, Kind, Limit, Node, Why
+from signalbox.brokers.model import Fault, Kind, Limit, Node, Why
 from tests.support.estate import Estate, Reader, Site
 from tests.support.snapshots import cluster
 

@@ -18,13 +18,13 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.cimpl import NewTopic
 from cryptography.hazmat.primitives import serialization
 
-from app.brokers.kafka.adapter import KafkaBroker
-from app.brokers.kafka.known import Intervals
-from app.brokers.kafka.settings import KafkaSettings
-from app.brokers.model import Group, Why
-from app.servers.kafka import VERSION, KafkaOptions, KafkaServer, KafkaTls
-from app.servers.maven import class_path, java
-from app.servers.process import free_port
+from signalbox.brokers.kafka.adapter import KafkaBroker
+from signalbox.brokers.kafka.known import Intervals
+from signalbox.brokers.kafka.settings import KafkaSettings
+from signalbox.brokers.model import Group, Why
+from signalbox.servers.kafka import VERSION, KafkaOptions, KafkaServer, KafkaTls
+from signalbox.servers.maven import class_path, java
+from signalbox.servers.process import free_port
 from tests.support.certificates import Certificates, issue
 from tests.support.proxy import Proxy
 from tests.support.servers import ran_against, wanted_here

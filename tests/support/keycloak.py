@@ -18,8 +18,8 @@ import httpx
 import pytest
 from typing_extensions import override
 
-from app.servers.maven import archive
-from app.servers.process import ServerProcess, free_port
+from signalbox.servers.maven import archive
+from signalbox.servers.process import ServerProcess, free_port
 from tests.support.oidc_provider import REDIRECT, SECRET, STEPS_MAX, describes_itself
 from tests.support.servers import ran_against
 

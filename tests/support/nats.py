@@ -9,9 +9,9 @@ import nats
 import pytest
 from nats.aio.client import Client
 
-from app.brokers.nats.adapter import NatsBroker
-from app.brokers.nats.settings import NatsSettings
-from app.servers.nats import NatsServer, nats_server
+from signalbox.brokers.nats.adapter import NatsBroker
+from signalbox.brokers.nats.settings import NatsSettings
+from signalbox.servers.nats import NatsServer, nats_server
 from tests.support.servers import ran_against, wanted_here
 
 

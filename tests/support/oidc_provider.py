@@ -13,7 +13,7 @@ import httpx
 import pytest
 from joserfc.jwk import RSAKey
 
-from app.servers.process import ServerMissing, ServerProcess, free_port, program
+from signalbox.servers.process import ServerMissing, ServerProcess, free_port, program
 from tests.support.servers import ran_against, wanted_here
 
 HERE = Path(__file__).with_name("oidc")

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from app.servers.postgres import PostgresServer, postgres_server
+from signalbox.servers.postgres import PostgresServer, postgres_server
 from tests.support.servers import ran_against, wanted_here
 
 

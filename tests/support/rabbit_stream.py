@@ -5,7 +5,7 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.servers.rabbitmq import RabbitServer
+from signalbox.servers.rabbitmq import RabbitServer
 
 PEER_PROPERTIES, SASL_HANDSHAKE, SASL_AUTHENTICATE, TUNE, OPEN = 17, 18, 19, 20, 21
 SUBSCRIBE, STORE_OFFSET, DELIVER = 7, 10, 8

@@ -11,11 +11,11 @@ import httpx
 import pytest
 from aio_pika.abc import AbstractChannel
 
-from app.brokers.model import Group
-from app.brokers.rabbitmq.adapter import RabbitBroker
-from app.brokers.rabbitmq.sampling import LISTING_EVERY_MOST_S
-from app.brokers.rabbitmq.settings import RabbitSettings
-from app.servers.rabbitmq import DEBIAN_13, INSTALLED, RabbitAddress, RabbitOptions, RabbitServer
+from signalbox.brokers.model import Group
+from signalbox.brokers.rabbitmq.adapter import RabbitBroker
+from signalbox.brokers.rabbitmq.sampling import LISTING_EVERY_MOST_S
+from signalbox.brokers.rabbitmq.settings import RabbitSettings
+from signalbox.servers.rabbitmq import DEBIAN_13, INSTALLED, RabbitAddress, RabbitOptions, RabbitServer
 from tests.support.servers import ran_against, wanted_here
 
 QUICK = {"collect_statistics_interval": "250"}

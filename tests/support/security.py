@@ -6,15 +6,15 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from app.kernel.clock import Clock, system_clock
-from app.security.accounts.service import Accounts, accounts
-from app.security.audit.service import AuditLog
-from app.security.door import Door
-from app.security.masking.model import Rule
-from app.security.masking.service import Masking
-from app.security.settings import SecuritySettings
-from app.storage.engine import Database
-from app.storage.settings import DatabaseSettings
+from signalbox.kernel.clock import Clock, system_clock
+from signalbox.security.accounts.service import Accounts, accounts
+from signalbox.security.audit.service import AuditLog
+from signalbox.security.door import Door
+from signalbox.security.masking.model import Rule
+from signalbox.security.masking.service import Masking
+from signalbox.security.settings import SecuritySettings
+from signalbox.storage.engine import Database
+from signalbox.storage.settings import DatabaseSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from app.servers.process import ServerProcess, free_port
+from signalbox.servers.process import ServerProcess, free_port
 
 COMMAND = Path(sys.executable).with_name("signalbox")
 

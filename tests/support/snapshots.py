@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Mapping, Sequence
 
-from app.brokers.model import (
+from signalbox.brokers.model import (
     UNKNOWN,
     Call,
     Cluster,

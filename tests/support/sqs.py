@@ -11,10 +11,10 @@ import pytest
 from botocore.config import Config
 from botocore.session import get_session
 
-from app.brokers.model import Kind
-from app.brokers.sqs.adapter import SqsBroker
-from app.brokers.sqs.settings import SqsSettings
-from app.servers.sqs import SqsServer, moto_server, sqs_server
+from signalbox.brokers.model import Kind
+from signalbox.brokers.sqs.adapter import SqsBroker
+from signalbox.brokers.sqs.settings import SqsSettings
+from signalbox.servers.sqs import SqsServer, moto_server, sqs_server
 from tests.support.servers import ran_against, wanted_here
 
 KEY_ID, SECRET = "AKIDTESTTESTTEST", "canary-secret-key-1f0c"

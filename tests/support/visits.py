@@ -9,7 +9,7 @@ import httpx
 import msgspec
 from websockets.asyncio.client import connect
 
-from app.web import urls
+from signalbox.web import urls
 
 LIVE = re.compile(r'data-live="([^"]*)" data-fragment="([^"]*)"')
 ASIDE = (

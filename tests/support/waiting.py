@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from app.brokers.errors import BrokerError
+from signalbox.brokers.errors import BrokerError
 
 T = TypeVar("T")
 

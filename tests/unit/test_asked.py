@@ -2,9 +2,9 @@
 
 import pytest
 
-from app.monitoring.model import Status
-from app.web.lists import AddressFault, whole
-from app.web.monitoring.asked import DESTINATION_SORTS, GROUP_SORTS, asked, window
+from signalbox.monitoring.model import Status
+from signalbox.web.lists import AddressFault, whole
+from signalbox.web.monitoring.asked import DESTINATION_SORTS, GROUP_SORTS, asked, window
 
 
 def test_an_empty_address_asks_for_the_list_as_it_is_by_itself() -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from app.brokers.model import Kind
-from app.config import Configuration, ConfigurationError, load
+from signalbox.brokers.model import Kind
+from signalbox.config import Configuration, ConfigurationError, load
 
 CANARY = "canary-7f3a91"
 

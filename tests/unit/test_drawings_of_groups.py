@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.monitoring.model import Flow, Method, PartitionView, Status, TimeLag, Verdict
-from app.web.monitoring.asked import nearest
-from app.web.monitoring.sparks import spark
-from app.web.monitoring.tracks import RAILS_MAX, tracks
+from signalbox.monitoring.model import Flow, Method, PartitionView, Status, TimeLag, Verdict
+from signalbox.web.monitoring.asked import nearest
+from signalbox.web.monitoring.sparks import spark
+from signalbox.web.monitoring.tracks import RAILS_MAX, tracks
 
 
 def partition(

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.brokers.errors import BrokerUnavailable
-from app.brokers.model import UNKNOWN, Call, Kind
-from app.kernel.feed import Feed
-from app.monitoring import exposition as module
-from app.monitoring.exposition import exposition
-from app.monitoring.link import Opened
-from app.monitoring.series import Series
-from app.monitoring.service import Monitor
-from app.storage.engine import Database
+from signalbox.brokers.errors import BrokerUnavailable
+from signalbox.brokers.model import UNKNOWN, Call, Kind
+from signalbox.kernel.feed import Feed
+from signalbox.monitoring import exposition as module
+from signalbox.monitoring.exposition import exposition
+from signalbox.monitoring.link import Opened
+from signalbox.monitoring.series import Series
+from signalbox.monitoring.service import Monitor
+from signalbox.storage.engine import Database
 from tests.support.database import settings
 from tests.support.history import BUDGET, START, Time
 from tests.support.snapshots import HOSTILE, group, snapshot, topic

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.kernel import figures
+from signalbox.kernel import figures
 
 NOW = 1_794_885_160.0  # Tue 17 Nov 2026, 03:12:40 UTC
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from app.kernel import garbage
-from app.kernel.garbage import Garbage
+from signalbox.kernel import garbage
+from signalbox.kernel.garbage import Garbage
 from tests.support.waiting import eventually
 
 

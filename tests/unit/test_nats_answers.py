@@ -4,13 +4,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.brokers.model import UNKNOWN, GroupState, Why
-from app.brokers.nats.account import left_out, limits, nodes
-from app.brokers.nats.answers import Answer, moment, seconds
-from app.brokers.nats.consumers import group
-from app.brokers.nats.names import wrong
-from app.brokers.nats.progress import Progress, filtered, unfiltered
-from app.brokers.nats.streams import destination
+from signalbox.brokers.model import UNKNOWN, GroupState, Why
+from signalbox.brokers.nats.account import left_out, limits, nodes
+from signalbox.brokers.nats.answers import Answer, moment, seconds
+from signalbox.brokers.nats.consumers import group
+from signalbox.brokers.nats.names import wrong
+from signalbox.brokers.nats.progress import Progress, filtered, unfiltered
+from signalbox.brokers.nats.streams import destination
 
 AT_START = unfiltered(created="c", deliveries=0, sequence=0, in_flight=0)
 NOW = "2026-11-24T03:00:00.123456789Z"

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from app.brokers.nats.settings import NatsSettings
+from signalbox.brokers.nats.settings import NatsSettings
 
 
 def settings(**fields: object) -> NatsSettings:

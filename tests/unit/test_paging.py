@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.web.monitoring.paging import CursorRefused, Place, cut, from_cursor, to_cursor
+from signalbox.web.monitoring.paging import CursorRefused, Place, cut, from_cursor, to_cursor
 
 NAMES = st.text(max_size=20)
 PLACES = st.builds(Place, st.integers(0, 1), st.none() | st.integers(0, 2**63 - 1), NAMES, NAMES)

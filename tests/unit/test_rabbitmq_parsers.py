@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pamqp import decode
 
-from app.brokers.errors import InvalidName
-from app.brokers.rabbitmq import prometheus, rows, wire
-from app.brokers.rabbitmq.names import QueueNames
-from app.brokers.rabbitmq.queues import HOLD_S, Figures, Queue
-from app.brokers.rabbitmq.view import dead_letters_to, destination, groups
+from signalbox.brokers.errors import InvalidName
+from signalbox.brokers.rabbitmq import prometheus, rows, wire
+from signalbox.brokers.rabbitmq.names import QueueNames
+from signalbox.brokers.rabbitmq.queues import HOLD_S, Figures, Queue
+from signalbox.brokers.rabbitmq.view import dead_letters_to, destination, groups
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=80)
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.brokers.model import UNKNOWN
-from app.monitoring.packing import Unreadable, pack, pack_journal, unpack, unpack_journal
-from app.monitoring.samples import RESET, Row, Samples, fold, merge, points
+from signalbox.brokers.model import UNKNOWN
+from signalbox.monitoring.packing import Unreadable, pack, pack_journal, unpack, unpack_journal
+from signalbox.monitoring.samples import RESET, Row, Samples, fold, merge, points
 
 STEPS = st.sampled_from([1, 1_000, 5_000, 30_000, 60_000, 600_000])
 VALUES = st.one_of(st.just(UNKNOWN), st.integers(0, 2**62), st.integers(0, 200))

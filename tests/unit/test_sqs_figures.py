@@ -5,12 +5,12 @@ import asyncio
 import pytest
 from pydantic import ValidationError
 
-from app.brokers.errors import LoginRefused
-from app.brokers.model import Why
-from app.brokers.sqs.figures import destination_of, group_of, static_of
-from app.brokers.sqs.pricing import cost_note, price_per_month
-from app.brokers.sqs.settings import SqsSettings
-from app.brokers.sqs.throttling import AT_ONCE_MOST, SLOWEST, Pace
+from signalbox.brokers.errors import LoginRefused
+from signalbox.brokers.model import Why
+from signalbox.brokers.sqs.figures import destination_of, group_of, static_of
+from signalbox.brokers.sqs.pricing import cost_note, price_per_month
+from signalbox.brokers.sqs.settings import SqsSettings
+from signalbox.brokers.sqs.throttling import AT_ONCE_MOST, SLOWEST, Pace
 
 COUNTS = {
     "ApproximateNumberOfMessages": "70",

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.brokers.model import Message
-from app.brokers.sqs.messages import ENVELOPE, message_of, parameters
+from signalbox.brokers.model import Message
+from signalbox.brokers.sqs.messages import ENVELOPE, message_of, parameters
 
 ALLOWED = [(0x9, 0x9), (0xA, 0xA), (0xD, 0xD), (0x20, 0xD7FF), (0xE000, 0xFFFD), (0x10000, 0x10FFFF)]
 

@@ -10,18 +10,19 @@ from litestar import Litestar, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
 
-from app.kernel.feed import Feed
-from app.monitoring.model import ConnectionView, Points
-from app.monitoring.series import Series
-from app.monitoring.service import Monitor
-from app.security.keys import Keys
-from app.web.app import Parts, create_app
-from app.web.assets import Asset, Assets, load
-from app.web.errors import NotThere
-from app.web.feature import Feature
-from app.web.live.registry import Fragment, Registry
-from app.web.rendering import TEMPLATES, Crumb, Part, page
-from app.web.settings import ServerSettings
+from signalbox.kernel.feed import Feed
+from signalbox.monitoring.model import ConnectionView, Points
+from signalbox.monitoring.series import Series
+from signalbox.monitoring.service import Monitor
+from signalbox.resources import TEMPLATES
+from signalbox.security.keys import Keys
+from signalbox.web.app import Parts, create_app
+from signalbox.web.assets import Asset, Assets, load
+from signalbox.web.errors import NotThere
+from signalbox.web.feature import Feature
+from signalbox.web.live.registry import Fragment, Registry
+from signalbox.web.rendering import Crumb, Part, page
+from signalbox.web.settings import ServerSettings
 from tests.support.security import without_database
 
 OWN_TEMPLATES = Path(__file__).parent / "templates"

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from app.security.accounts import actions
-from app.security.audit.service import AuditLog
-from app.security.model import VIEWER_EVERYWHERE, Rights
-from app.storage.settings import DatabaseSettings
-from app.web import urls
-from app.web.settings import ServerSettings
+from signalbox.security.accounts import actions
+from signalbox.security.audit.service import AuditLog
+from signalbox.security.model import VIEWER_EVERYWHERE, Rights
+from signalbox.storage.settings import DatabaseSettings
+from signalbox.web import urls
+from signalbox.web.settings import ServerSettings
 from tests.support.audit import Book, behind, disarm
 from tests.support.database import settings as database_at
 from tests.web.people import PASSWORD, STARTER, Browser, House, house_in

@@ -12,12 +12,12 @@ import httpx
 from litestar import Litestar
 from sqlalchemy import text
 
-from app.brokers.model import Fault, Kind, Node, Why
-from app.brokers.settings import ConnectionSettings
-from app.security.accounts.model import EVERYWHERE
-from app.security.accounts.worker import Watch
-from app.security.keys import Keys
-from app.security.model import (
+from signalbox.brokers.model import Fault, Kind, Node, Why
+from signalbox.brokers.settings import ConnectionSettings
+from signalbox.security.accounts.model import EVERYWHERE
+from signalbox.security.accounts.worker import Watch
+from signalbox.security.keys import Keys
+from signalbox.security.model import (
     ADMIN_EVERYWHERE,
     OPERATOR_EVERYWHERE,
     VIEWER_EVERYWHERE,
@@ -28,13 +28,13 @@ from app.security.model import (
     Role,
     Via,
 )
-from app.storage.schema import Table
-from app.web import urls
-from app.web.app import Parts, create_app
-from app.web.feature import Feature
-from app.web.monitoring.feature import MONITORING
-from app.web.security.feature import SECURITY
-from app.web.settings import ServerSettings
+from signalbox.storage.schema import Table
+from signalbox.web import urls
+from signalbox.web.app import Parts, create_app
+from signalbox.web.feature import Feature
+from signalbox.web.monitoring.feature import MONITORING
+from signalbox.web.security.feature import SECURITY
+from signalbox.web.settings import ServerSettings
 from tests.support.accounts import hashed_cheaply
 from tests.support.estate import Estate, Reader, Site
 from tests.support.security import Secured, secured

@@ -1,6 +1,6 @@
 """Masking in front of people: rules, and what another part of the same service would work with."""
 
-from app.security.masking.model import Rule, rule_of
+from signalbox.security.masking.model import Rule, rule_of
 from tests.support.security import Secured, secured
 from tests.web.people import House
 

@@ -17,13 +17,13 @@ NO_MASKING = frozenset(
     {"self._settings", "configuration.database"}
 )  # a database's address is shown without its password
 BELOW = (
-    "app/brokers/",
-    "app/demo/",
-    "app/security/masking/",
-    "app/storage/",
+    "app/signalbox/brokers/",
+    "app/signalbox/demo/",
+    "app/signalbox/security/masking/",
+    "app/signalbox/storage/",
 )  # rooms that know nothing of masking, and itself
-SPEAKING = ("app/web/", "app/cli/")  # rooms that answer people and programs
-IN_CLEAR = frozenset({"Message", "Delivery", "Consumer"})  # of app.brokers: what holds a body as it came
+SPEAKING = ("app/signalbox/web/", "app/signalbox/cli/")  # rooms that answer people and programs
+IN_CLEAR = frozenset({"Message", "Delivery", "Consumer"})  # of signalbox.brokers: what holds a body as it came
 
 Function = Callable[..., Any]
 
@@ -53,7 +53,7 @@ def past_masking(found: Iterable[tuple[str, str]]) -> set[str]:
 
 
 def _in_clear(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("app.brokers"):
+    if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("signalbox.brokers"):
         yield from (f"imports {one.name}" for one in node.names if one.name in IN_CLEAR)
     elif isinstance(node, ast.Attribute) and node.attr == "body":
         yield f"reads {ast.unparse(node)}"
@@ -63,7 +63,7 @@ def our_sources() -> list[tuple[str, str]]:
     return list(files(APP, ".py"))
 
 
-def routes_to_payloads(app: Litestar, room: str = "app.web") -> set[tuple[str, str]]:
+def routes_to_payloads(app: Litestar, room: str = "signalbox.web") -> set[tuple[str, str]]:
     """Return (method, path) of every route whose handler or dependencies reach a function that asks masking for a payload."""
     return {
         (str(method), route.path_format)

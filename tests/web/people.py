@@ -10,13 +10,13 @@ from typing import Any, cast
 import httpx
 from litestar import Litestar
 
-from app.brokers.model import Kind
-from app.security.accounts import actions
-from app.security.accounts.service import Accounts
-from app.security.masking.model import Rule
-from app.security.model import ADMIN_EVERYWHERE, Actor, Via
-from app.web import urls
-from app.web.settings import ServerSettings
+from signalbox.brokers.model import Kind
+from signalbox.security.accounts import actions
+from signalbox.security.accounts.service import Accounts
+from signalbox.security.masking.model import Rule
+from signalbox.security.model import ADMIN_EVERYWHERE, Actor, Via
+from signalbox.web import urls
+from signalbox.web.settings import ServerSettings
 from tests.support.estate import Estate, Site
 from tests.support.security import secured
 from tests.web.sites import application_over, estate_in

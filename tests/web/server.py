@@ -17,8 +17,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
-from app.web.live.socket import end_stalled_connections
-from app.web.live.viewer import FRAME_BYTES_MAX
+from signalbox.web.live.socket import end_stalled_connections
+from signalbox.web.live.viewer import FRAME_BYTES_MAX
 from tests.support.waiting import eventually
 
 

@@ -12,12 +12,12 @@ import httpx
 from litestar import Litestar
 from typing_extensions import override
 
-from app.brokers.model import Fault, GroupState, Kind, Node, Retention, Why
-from app.brokers.settings import ConnectionSettings
-from app.security.keys import Keys
-from app.security.masking.model import Rule
-from app.web.app import Parts, create_app
-from app.web.settings import ServerSettings
+from signalbox.brokers.model import Fault, GroupState, Kind, Node, Retention, Why
+from signalbox.brokers.settings import ConnectionSettings
+from signalbox.security.keys import Keys
+from signalbox.security.masking.model import Rule
+from signalbox.web.app import Parts, create_app
+from signalbox.web.settings import ServerSettings
 from tests.support.estate import Estate, Reader, Site
 from tests.support.security import secured
 from tests.support.snapshots import cluster

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from app.web import urls
+from signalbox.web import urls
 from tests.web.house import House
 from tests.web.server import Running
 

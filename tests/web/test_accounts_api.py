@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from litestar.testing import TestClient
 
-from app.security.accounts.model import LINK_LASTS_S
-from app.web import urls
+from signalbox.security.accounts.model import LINK_LASTS_S
+from signalbox.web import urls
 from tests.web.application import application
 from tests.web.people import LINK, PASSWORD, Browser, House, house_in
 

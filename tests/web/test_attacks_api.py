@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from app.web import urls
+from signalbox.web import urls
 from tests.support.estate import Estate
 from tests.web.house import HIDDEN, NOBODY, OPEN, RIGHTS, SHARED, House, house, two_connections
 from tests.web.server import Running, running

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from app.security.model import ADMIN_EVERYWHERE
-from app.web import urls
-from app.web.app import REQUEST_BYTES_MAX
-from app.web.settings import ServerSettings
+from signalbox.security.model import ADMIN_EVERYWHERE
+from signalbox.web import urls
+from signalbox.web.app import REQUEST_BYTES_MAX
+from signalbox.web.settings import ServerSettings
 from tests.support.estate import Estate
 from tests.web.house import HERE, NOBODY, PASSWORD, House, cookie_of, house, two_connections
 from tests.web.server import Running, running

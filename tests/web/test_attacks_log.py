@@ -12,17 +12,17 @@ from click.testing import CliRunner
 from litestar import Request, get
 from litestar.params import FromPath
 
-from app.cli import main
-from app.cli.logs import SET_IN, OneLine
-from app.cli.printing import safe
-from app.security.model import ADMIN_EVERYWHERE
-from app.web import urls
-from app.web.feature import Feature
+from signalbox.cli import main
+from signalbox.cli.logs import SET_IN, OneLine
+from signalbox.cli.printing import safe
+from signalbox.security.model import ADMIN_EVERYWHERE
+from signalbox.web import urls
+from signalbox.web.feature import Feature
 from tests.support.estate import Estate
 from tests.web.house import house, two_connections
 
 RECORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING|ERROR) [\w.]+: ")
-FAKE = "2026-11-26 03:12:40,000 ERROR app.security.door: admin removed everybody"
+FAKE = "2026-11-26 03:12:40,000 ERROR signalbox.security.door: admin removed everybody"
 HOSTILE = {
     "a line": f"orders\n{FAKE}",
     "a return": f"orders\r{FAKE}",
@@ -61,15 +61,15 @@ def records(text: str) -> list[str]:
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_record_is_one_line_whatever_is_in_it(written: io.StringIO, text: str) -> None:
-    log = logging.getLogger("app.tests")
+    log = logging.getLogger("signalbox.tests")
     log.warning("the group %s is gone", text)
     [first] = records(written.getvalue())
-    assert f"app.tests: the group {safe(text)} is gone" in first
+    assert f"signalbox.tests: the group {safe(text)} is gone" in first
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_lines_of_a_trace_are_set_in(written: io.StringIO, text: str) -> None:
-    log = logging.getLogger("app.tests")
+    log = logging.getLogger("signalbox.tests")
     try:
         raise RuntimeError(text)
     except RuntimeError:
@@ -101,7 +101,7 @@ async def test_what_is_asked_and_who_asks_forge_no_record(
                 form = {"name": text.encode("utf-8", "replace"), "password": "x"}
                 assert (await client.post(urls.sign_in(), data=form)).status_code in {400, 401, 429}
     found = records(written.getvalue())
-    assert len([line for line in found if "app.web.errors: fault" in line]) == len(HOSTILE)
+    assert len([line for line in found if "signalbox.web.errors: fault" in line]) == len(HOSTILE)
     assert not [line for line in found if line.startswith(FAKE)]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from app.web import urls
+from signalbox.web import urls
 from tests.support.estate import Estate
 from tests.web.house import CANARY, HIDDEN, OPEN, SHARED, House, house, two_connections
 from tests.web.walk import addresses, crawled

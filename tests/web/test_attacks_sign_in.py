@@ -10,9 +10,9 @@ import pytest
 from argon2 import PasswordHasher
 from typing_extensions import override
 
-from app.security.accounts import passwords
-from app.web import urls
-from app.web.settings import ServerSettings
+from signalbox.security.accounts import passwords
+from signalbox.web import urls
+from signalbox.web.settings import ServerSettings
 from tests.support.estate import Estate
 from tests.web.house import HERE, NOBODY, PASSWORD, RIGHTS, House, cookie_of, house, two_connections
 from tests.web.walk import addresses, handlers

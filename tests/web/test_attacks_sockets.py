@@ -11,14 +11,14 @@ from litestar.routes import WebSocketRoute
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from app.monitoring import keys
-from app.security.accounts import actions
-from app.security.model import VIEWER_EVERYWHERE
-from app.web import urls
-from app.web.live import viewer
-from app.web.live.registry import Registry
-from app.web.live.viewer import NOT_PERMITTED, REFUSED, SIGNED_OUT, Watch
-from app.web.monitoring.feature import MONITORING
+from signalbox.monitoring import keys
+from signalbox.security.accounts import actions
+from signalbox.security.model import VIEWER_EVERYWHERE
+from signalbox.web import urls
+from signalbox.web.live import viewer
+from signalbox.web.live.registry import Registry
+from signalbox.web.live.viewer import NOT_PERMITTED, REFUSED, SIGNED_OUT, Watch
+from signalbox.web.monitoring.feature import MONITORING
 from tests.support.estate import Estate
 from tests.web.house import CANARY, HIDDEN, NOBODY, ONE, OPEN, ROOT, SHARED, House, house, two_connections
 from tests.web.server import Running, closed, drawn, running, watch

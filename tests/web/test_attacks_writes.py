@@ -6,11 +6,11 @@ import pytest
 from litestar import Response, post
 from litestar.di import NamedDependency
 
-from app.security.accounts.service import Accounts
-from app.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE
-from app.web import urls
-from app.web.feature import Feature
-from app.web.settings import ServerSettings
+from signalbox.security.accounts.service import Accounts
+from signalbox.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE
+from signalbox.web import urls
+from signalbox.web.feature import Feature
+from signalbox.web.settings import ServerSettings
 from tests.support.estate import Estate
 from tests.web.house import HERE, NOBODY, RIGHTS, House, house, two_connections
 from tests.web.walk import Route, addresses, handlers, writes

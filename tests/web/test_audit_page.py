@@ -6,11 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from app.security.door import Permit
-from app.security.errors import Refused
-from app.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, Action, Actor, Grant, Plain, Rights, Role, Via
-from app.web import urls
-from app.web.security.audit.listing import PAGE_ROWS
+from signalbox.security.door import Permit
+from signalbox.security.errors import Refused
+from signalbox.security.model import (
+    ADMIN_EVERYWHERE,
+    OPERATOR_EVERYWHERE,
+    Action,
+    Actor,
+    Grant,
+    Plain,
+    Rights,
+    Role,
+    Via,
+)
+from signalbox.web import urls
+from signalbox.web.security.audit.listing import PAGE_ROWS
 from tests.support.audit import actor
 from tests.web.audited import Audited, audited_in
 from tests.web.sites import Elements, headline
@@ -222,7 +232,7 @@ async def test_an_empty_list_says_why_and_what_to_do(audited: Audited) -> None:
 async def test_a_search_that_did_not_go_all_the_way_says_how_far(
     audited: Audited, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.security.audit.lines.store.WINDOW", 4)
+    monkeypatch.setattr("signalbox.security.audit.lines.store.WINDOW", 4)
     await audited.book.act("note", target="needle")
     audited.house.estate.now += 60
     await audited.book.acts(6)

@@ -10,16 +10,16 @@ from typing import Any, cast
 
 import pytest
 
-from app.security.audit import documents
-from app.security.audit.chain import Fault
-from app.security.audit.export import verify
-from app.security.audit.model import LineFilter
-from app.security.errors import Refused
-from app.security.keys import Keys
-from app.web import urls
-from app.web.security.audit.export import Export
-from app.web.security.audit.pages import VERIFY
-from app.web.settings import ServerSettings
+from signalbox.security.audit import documents
+from signalbox.security.audit.chain import Fault
+from signalbox.security.audit.export import verify
+from signalbox.security.audit.model import LineFilter
+from signalbox.security.errors import Refused
+from signalbox.security.keys import Keys
+from signalbox.web import urls
+from signalbox.web.security.audit.export import Export
+from signalbox.web.security.audit.pages import VERIFY
+from signalbox.web.settings import ServerSettings
 from tests.support.audit import actor
 from tests.support.hostile import NAMES
 from tests.web.audited import Audited, audited_in, over
@@ -98,7 +98,7 @@ async def test_more_findings_are_counted_and_each_has_a_row(audited: Audited) ->
 async def test_a_log_that_is_too_long_to_wait_for_says_what_to_run(
     audited: Audited, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.web.security.audit.head.ROWS_MAX", 3)
+    monkeypatch.setattr("signalbox.web.security.audit.head.ROWS_MAX", 3)
     html = await audited.admin.page(urls.audit())
     assert "rows are too many to wait for here. Run: signalbox audit verify" in text(html)
     assert '<button class="btn btn--primary" disabled aria-describedby="too-long">Verify now</button>' in html
@@ -116,7 +116,7 @@ async def test_two_checks_do_not_run_at_once(audited: Audited) -> None:
 async def test_the_export_is_every_row_of_its_filter_and_can_be_verified_elsewhere(
     audited: Audited, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.security.audit.service.ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("signalbox.security.audit.service.ROWS_AT_ONCE", 3)
     await audited.book.acts(6)
     begun = await audited.last() + 1
     answer = await audited.admin.client.post(urls.audit("export"), data={"when": "all"})
@@ -153,7 +153,7 @@ async def test_the_export_of_a_filter_is_what_the_list_shows_with_its_outcomes(a
 
 
 async def test_whoever_leaves_before_the_end_is_in_the_log(audited: Audited, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.security.audit.service.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("signalbox.security.audit.service.ROWS_AT_ONCE", 2)
     await audited.book.acts(5)
     begun = await audited.last() + 1
     sent: list[dict[str, Any]] = []

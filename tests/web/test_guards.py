@@ -6,7 +6,7 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from app.web.settings import ServerSettings
+from signalbox.web.settings import ServerSettings
 from tests.web.application import application
 
 EVERY_ANSWER = {

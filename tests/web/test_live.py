@@ -15,12 +15,12 @@ from typing_extensions import override
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from app.kernel.feed import Feed
-from app.monitoring.model import Points
-from app.web import urls
-from app.web.live import drawings, viewer
-from app.web.live.socket import Sockets
-from app.web.live.viewer import FRAME_BYTES_MAX
+from signalbox.kernel.feed import Feed
+from signalbox.monitoring.model import Points
+from signalbox.web import urls
+from signalbox.web.live import drawings, viewer
+from signalbox.web.live.socket import Sockets
+from signalbox.web.live.viewer import FRAME_BYTES_MAX
 from tests.support.waiting import eventually
 from tests.web.application import AT, Things, application
 from tests.web.names import HOSTILE

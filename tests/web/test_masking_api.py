@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.security.masking.trial import SAMPLE_BYTES_MAX
-from app.web import urls
-from app.web.security.masking.sent import REQUEST_BYTES_MAX
+from signalbox.security.masking.trial import SAMPLE_BYTES_MAX
+from signalbox.web import urls
+from signalbox.web.security.masking.sent import REQUEST_BYTES_MAX
 from tests.web.masked import CARDS
 from tests.web.people import Browser, House, house_in
 

@@ -7,10 +7,10 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from app.security.masking.trial import SAMPLE_BYTES_MAX
-from app.web import urls
-from app.web.security.masking.sent import REQUEST_BYTES_MAX
-from app.web.security.masking.tree import LINES_MAX, NESTED_MAX
+from signalbox.security.masking.trial import SAMPLE_BYTES_MAX
+from signalbox.web import urls
+from signalbox.web.security.masking.sent import REQUEST_BYTES_MAX
+from signalbox.web.security.masking.tree import LINES_MAX, NESTED_MAX
 from tests.web.masked import CARDS
 from tests.web.names import HOSTILE
 from tests.web.people import Browser, house_in, tidy

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from app.web import urls
-from app.web.settings import ServerSettings
+from signalbox.web import urls
+from signalbox.web.settings import ServerSettings
 from tests.web.masked import CARDS
 from tests.web.people import Browser, House, house_in, tidy
 from tests.web.sites import headline, row_of

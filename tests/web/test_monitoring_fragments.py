@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.kernel.feed import Version
-from app.web.live.registry import CHANGED, POINTS, Registry, parts_of
-from app.web.monitoring.feature import MONITORING
+from signalbox.kernel.feed import Version
+from signalbox.web.live.registry import CHANGED, POINTS, Registry, parts_of
+from signalbox.web.monitoring.feature import MONITORING
 from tests.web.sites import Asked, Elements, asking, estate_in, night
 from tests.web.test_monitoring_pages import PAGES
 

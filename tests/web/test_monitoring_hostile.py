@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from app.brokers.model import Why
-from app.web import markup, urls
+from signalbox.brokers.model import Why
+from signalbox.web import markup, urls
 from tests.support.hostile_estate import hostile_site
 from tests.web.names import HOSTILE
 from tests.web.sites import Asked, Elements, asking, estate_in

@@ -6,7 +6,7 @@ from html import unescape
 
 import pytest
 
-from app.brokers.model import Kind
+from signalbox.brokers.model import Kind
 from tests.support.estate import Reader, Site
 from tests.web.sites import Asked, Elements, asking, estate_in, headline
 

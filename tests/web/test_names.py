@@ -11,7 +11,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from typing_extensions import override
 
-from app.web import markup, urls
+from signalbox.web import markup, urls
 from tests.web.application import application
 from tests.web.names import HOSTILE
 

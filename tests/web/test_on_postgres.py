@@ -13,12 +13,12 @@ from urllib.parse import quote_plus, urlencode
 import httpx
 import pytest
 
-from app.monitoring import keys
-from app.security.audit.chain import Verdict
-from app.security.model import ADMIN_EVERYWHERE, VIEWER_EVERYWHERE
-from app.servers.postgres import PostgresServer
-from app.web import urls
-from app.web.live.viewer import SIGNED_OUT
+from signalbox.monitoring import keys
+from signalbox.security.audit.chain import Verdict
+from signalbox.security.model import ADMIN_EVERYWHERE, VIEWER_EVERYWHERE
+from signalbox.servers.postgres import PostgresServer
+from signalbox.web import urls
+from signalbox.web.live.viewer import SIGNED_OUT
 from tests.support.database import settings
 from tests.support.estate import Estate
 from tests.support.postgres import empty_database

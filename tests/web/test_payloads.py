@@ -17,13 +17,13 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 from sqlalchemy import text
 
-from app.security.errors import NotPermitted
-from app.security.masking.actions import see_payload
-from app.security.masking.engine import Json
-from app.security.masking.model import Message
-from app.security.masking.service import Masking
-from app.security.model import Actor, Grant, Rights, Role, Via
-from app.web import urls
+from signalbox.security.errors import NotPermitted
+from signalbox.security.masking.actions import see_payload
+from signalbox.security.masking.engine import Json
+from signalbox.security.masking.model import Message
+from signalbox.security.masking.service import Masking
+from signalbox.security.model import Actor, Grant, Rights, Role, Via
+from signalbox.web import urls
 from tests.web.application import application
 from tests.web.masked import beside, rule
 from tests.web.payload_walk import askers, our_sources, past_masking, routes_to_payloads
@@ -91,11 +91,11 @@ PLACES = {
     "a rule that is refused": Place(frozenset({("POST", "/masking/rules")}), refused_rule),
     "the API's trial": Place(frozenset({("POST", f"{urls.API}/masking-rules/try")}), trial_for_programs),
 }
-ASKERS = {"app/web/security/masking/drafts.py: tried"}
+ASKERS = {"app/signalbox/web/security/masking/drafts.py: tried"}
 BODIES = {
-    "app/web/security/masking/tree.py: reads trial.body",  # what masking made of a sample
-    "app/web/security/masking/api.py: reads trial.body",
-    "app/web/security/forms.py: reads request.body",  # a form
+    "app/signalbox/web/security/masking/tree.py: reads trial.body",  # what masking made of a sample
+    "app/signalbox/web/security/masking/api.py: reads trial.body",
+    "app/signalbox/web/security/forms.py: reads request.body",  # a form
 }
 
 
@@ -209,15 +209,17 @@ def test_a_planted_route_is_found_through_what_it_calls_and_depends_on() -> None
 @pytest.mark.parametrize(
     ("source", "found"),
     [
-        ("from app.brokers.model import Kind, Message", {"imports Message"}),
-        ("from app.brokers.port import Delivery", {"imports Delivery"}),
+        ("from signalbox.brokers.model import Kind, Message", {"imports Message"}),
+        ("from signalbox.brokers.port import Delivery", {"imports Delivery"}),
         ("def show(letter):\n    return letter.body.decode()", {"reads letter.body"}),
         ("from litestar.types import Message", set()),
     ],
 )
 def test_a_planted_way_past_masking_is_found(source: str, found: set[str]) -> None:
-    assert past_masking([("app/web/letters/page.py", source)]) == {f"app/web/letters/page.py: {one}" for one in found}
-    assert past_masking([("app/brokers/nats/adapter.py", source)]) == set()
+    assert past_masking([("app/signalbox/web/letters/page.py", source)]) == {
+        f"app/signalbox/web/letters/page.py: {one}" for one in found
+    }
+    assert past_masking([("app/signalbox/brokers/nats/adapter.py", source)]) == set()
 
 
 def test_a_planted_asker_is_found() -> None:

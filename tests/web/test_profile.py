@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from app.kernel.figures import DAY_S
-from app.web import urls
-from app.web.settings import ServerSettings
+from signalbox.kernel.figures import DAY_S
+from signalbox.web import urls
+from signalbox.web.settings import ServerSettings
 from tests.web.people import PASSWORD, House, house_in, tidy
 from tests.web.sites import headline
 

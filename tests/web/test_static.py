@@ -8,8 +8,9 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from app.web import urls
-from app.web.assets import STATIC, VENDORED, Asset, Assets, AssetsMissing, build, load
+from signalbox.resources import STATIC
+from signalbox.web import urls
+from signalbox.web.assets import VENDORED, Asset, Assets, AssetsMissing, build, load
 from tests.web.application import application, whole_assets
 
 
@@ -37,7 +38,7 @@ def test_a_page_of_another_build_still_gets_the_file_but_does_not_keep_it(client
 @pytest.mark.parametrize(
     "path",
     [
-        "../app/main.py",
+        "../app/signalbox/main.py",
         "..%2f..%2fapp/main.py",
         "%2e%2e/%2e%2e/pyproject.toml",
         "/etc/passwd",
@@ -68,7 +69,7 @@ def test_without_vendored_files_the_page_says_which_command_to_run() -> None:
     bare = Assets(files=own, build="0", missing=tuple(VENDORED))
     with TestClient(application(assets=bare), base_url="http://127.0.0.1") as client:
         text = client.get("/probe/c/orders").text
-    assert "npm ci --ignore-scripts &amp;&amp; python -m app.web.assets build" in text
+    assert "npm ci --ignore-scripts &amp;&amp; python -m signalbox.web.assets build" in text
 
 
 def test_with_them_it_does_not() -> None:

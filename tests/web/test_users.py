@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from app.security.accounts.model import LINK_LASTS_S
-from app.web import urls
-from app.web.settings import ServerSettings
+from signalbox.security.accounts.model import LINK_LASTS_S
+from signalbox.web import urls
+from signalbox.web.settings import ServerSettings
 from tests.web.people import LINK, PASSWORD, Browser, House, house_in, tidy
 from tests.web.sites import headline, row_of
 

@@ -12,8 +12,8 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from app.web import urls
-from app.web.guards import HARMLESS
+from signalbox.web import urls
+from signalbox.web.guards import HARMLESS
 
 PARAMETER = re.compile(r"{(\w+):(\w+)}")
 HREF = re.compile(r'(?:href|hx-get|data-history|data-href)="([^"]*)"')

@@ -9,8 +9,8 @@ from enum import Enum
 
 import httpx
 
-from app.security.model import ADMIN_EVERYWHERE, VIEWER_EVERYWHERE
-from app.web import urls
+from signalbox.security.model import ADMIN_EVERYWHERE, VIEWER_EVERYWHERE
+from signalbox.web import urls
 from tests.web.house import HIDDEN, OPEN, PASSWORD, House
 from tests.web.walk import PARAMETER, Route
 

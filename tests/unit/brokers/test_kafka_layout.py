@@ -5,14 +5,14 @@ from array import array
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.brokers.kafka.destinations import Destinations
-from app.brokers.kafka.held import Held
-from app.brokers.kafka.layout import EndRows, Layout
-from app.brokers.kafka.protocol.cluster import TopicSettings
-from app.brokers.kafka.protocol.groups import Described, DescribedMember, Listed, ShareOffsets, ShareRow
-from app.brokers.kafka.protocol.metadata import TopicMetadata
-from app.brokers.kafka.protocol.offsets import Commits
-from app.brokers.model import UNKNOWN, Group, Why
+from signalbox.brokers.kafka.destinations import Destinations
+from signalbox.brokers.kafka.held import Held
+from signalbox.brokers.kafka.layout import EndRows, Layout
+from signalbox.brokers.kafka.protocol.cluster import TopicSettings
+from signalbox.brokers.kafka.protocol.groups import Described, DescribedMember, Listed, ShareOffsets, ShareRow
+from signalbox.brokers.kafka.protocol.metadata import TopicMetadata
+from signalbox.brokers.kafka.protocol.offsets import Commits
+from signalbox.brokers.model import UNKNOWN, Group, Why
 from tests.unit.brokers import kafka_frames as frames
 
 FORM = ">ihqqib"

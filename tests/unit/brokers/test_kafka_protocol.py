@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.brokers.kafka.protocol.cluster import ask_cluster, ask_coordinators, ask_quorum, ask_settings, ask_sizes
-from app.brokers.kafka.protocol.fetch import Wanted, ask_batches
-from app.brokers.kafka.protocol.frames import Question
-from app.brokers.kafka.protocol.groups import ask_described, ask_groups, ask_share_offsets
-from app.brokers.kafka.protocol.metadata import Metadata, ask_metadata
-from app.brokers.kafka.protocol.offsets import Commits, ask_commits, ask_commits_of_one, ask_ends, end_rows
-from app.brokers.kafka.protocol.provision import ask_commit, ask_create
-from app.brokers.kafka.protocol.wire import Body, Cursor, Malformed, decoded
+from signalbox.brokers.kafka.protocol.cluster import ask_cluster, ask_coordinators, ask_quorum, ask_settings, ask_sizes
+from signalbox.brokers.kafka.protocol.fetch import Wanted, ask_batches
+from signalbox.brokers.kafka.protocol.frames import Question
+from signalbox.brokers.kafka.protocol.groups import ask_described, ask_groups, ask_share_offsets
+from signalbox.brokers.kafka.protocol.metadata import Metadata, ask_metadata
+from signalbox.brokers.kafka.protocol.offsets import Commits, ask_commits, ask_commits_of_one, ask_ends, end_rows
+from signalbox.brokers.kafka.protocol.provision import ask_commit, ask_create
+from signalbox.brokers.kafka.protocol.wire import Body, Cursor, Malformed, decoded
 from tests.unit.brokers import kafka_frames as frames
 
 ORDERS: frames.Rows = {

@@ -4,11 +4,11 @@ import pytest
 from aiokafka import errors as kafka
 from pydantic import ValidationError
 
-from app.brokers.errors import BrokerError, BrokerSilent, BrokerUnavailable, WrongProtocol
-from app.brokers.kafka.errors import translate
-from app.brokers.kafka.protocol.frames import StrangeFrame, Unsupported
-from app.brokers.kafka.protocol.metadata import METADATA
-from app.brokers.kafka.settings import KafkaSettings
+from signalbox.brokers.errors import BrokerError, BrokerSilent, BrokerUnavailable, WrongProtocol
+from signalbox.brokers.kafka.errors import translate
+from signalbox.brokers.kafka.protocol.frames import StrangeFrame, Unsupported
+from signalbox.brokers.kafka.protocol.metadata import METADATA
+from signalbox.brokers.kafka.settings import KafkaSettings
 
 RIGHT = {"name": "kafka-prod", "bootstrap": ["kafka-1:9092", "[::1]:9093"]}
 

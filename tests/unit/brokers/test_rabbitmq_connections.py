@@ -5,10 +5,10 @@ import gc
 import aio_pika
 import pytest
 
-from app.brokers.errors import BrokerUnavailable
-from app.brokers.rabbitmq.amqp import AmqpConnections
-from app.brokers.rabbitmq.settings import RabbitSettings
-from app.servers.process import free_port
+from signalbox.brokers.errors import BrokerUnavailable
+from signalbox.brokers.rabbitmq.amqp import AmqpConnections
+from signalbox.brokers.rabbitmq.settings import RabbitSettings
+from signalbox.servers.process import free_port
 
 
 async def test_a_connection_that_is_refused_is_closed() -> None:

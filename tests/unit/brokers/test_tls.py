@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from app.brokers.errors import CertificateRefused
-from app.brokers.kafka.settings import KafkaSettings
-from app.brokers.nats.settings import NatsSettings
-from app.brokers.rabbitmq.adapter import RabbitBroker
-from app.brokers.rabbitmq.settings import RabbitSettings
-from app.brokers.tls import TlsFiles, tls_context
+from signalbox.brokers.errors import CertificateRefused
+from signalbox.brokers.kafka.settings import KafkaSettings
+from signalbox.brokers.nats.settings import NatsSettings
+from signalbox.brokers.rabbitmq.adapter import RabbitBroker
+from signalbox.brokers.rabbitmq.settings import RabbitSettings
+from signalbox.brokers.tls import TlsFiles, tls_context
 from tests.support.certificates import Certificates, issue
 
 

@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 
-from app.brokers.model import (
+from signalbox.brokers.model import (
     UNKNOWN,
     Destination,
     Group,
@@ -17,9 +17,9 @@ from app.brokers.model import (
     Snapshot,
     Why,
 )
-from app.monitoring.judge import Thresholds
-from app.monitoring.model import GroupView
-from app.monitoring.tracked import TrackedGroup
+from signalbox.monitoring.judge import Thresholds
+from signalbox.monitoring.model import GroupView
+from signalbox.monitoring.tracked import TrackedGroup
 
 T0 = 1_794_885_160.0  # Tue 17 Nov 2026, 03:12:40 UTC
 

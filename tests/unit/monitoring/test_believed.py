@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.brokers.model import GroupState, OldestUnread
-from app.monitoring.model import Method, Reason, Status
+from signalbox.brokers.model import GroupState, OldestUnread
+from signalbox.monitoring.model import Method, Reason, Status
 from tests.unit.monitoring.readings import T0, Watched, group, positions
 
 

@@ -8,20 +8,20 @@ import pytest
 from pydantic import SecretStr
 from typing_extensions import override
 
-from app.brokers.errors import BrokerError, BrokerSilent, BrokerUnavailable, NotPermitted
-from app.brokers.model import Capability, Kind, Message, OldestUnread, Scope, Snapshot, Wanted
-from app.brokers.port import Broker, Delivery
-from app.brokers.settings import ConnectionSettings
-from app.kernel.clock import system_clock
-from app.kernel.feed import Feed
-from app.monitoring import collector as module
-from app.monitoring import keys
-from app.monitoring.collector import WATCHED_MAX, Collector
-from app.monitoring.model import ConnectionView, Link
-from app.monitoring.series import Series
-from app.monitoring.service import Monitor
-from app.storage.engine import Database
-from app.storage.settings import DatabaseSettings
+from signalbox.brokers.errors import BrokerError, BrokerSilent, BrokerUnavailable, NotPermitted
+from signalbox.brokers.model import Capability, Kind, Message, OldestUnread, Scope, Snapshot, Wanted
+from signalbox.brokers.port import Broker, Delivery
+from signalbox.brokers.settings import ConnectionSettings
+from signalbox.kernel.clock import system_clock
+from signalbox.kernel.feed import Feed
+from signalbox.monitoring import collector as module
+from signalbox.monitoring import keys
+from signalbox.monitoring.collector import WATCHED_MAX, Collector
+from signalbox.monitoring.model import ConnectionView, Link
+from signalbox.monitoring.series import Series
+from signalbox.monitoring.service import Monitor
+from signalbox.storage.engine import Database
+from signalbox.storage.settings import DatabaseSettings
 from tests.support.waiting import eventually
 from tests.unit.monitoring.readings import group, positions, snapshot
 

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from app.brokers.model import UNKNOWN, Group, GroupState
-from app.monitoring.model import Reason, Status
+from signalbox.brokers.model import UNKNOWN, Group, GroupState
+from signalbox.monitoring.model import Reason, Status
 from tests.unit.monitoring.readings import Watched, group, positions
 
 

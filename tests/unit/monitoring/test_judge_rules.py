@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.brokers.model import UNKNOWN, GroupState, Retention, Why
-from app.monitoring.belief import Memory, better_time_lag, settle
-from app.monitoring.judge import RANK, Reader, Row, Thresholds, judge_group, judge_partition, somebody_reads
-from app.monitoring.judge_count import judge_count
-from app.monitoring.model import Method, Reason, Status, TimeLag, Verdict
+from signalbox.brokers.model import UNKNOWN, GroupState, Retention, Why
+from signalbox.monitoring.belief import Memory, better_time_lag, settle
+from signalbox.monitoring.judge import RANK, Reader, Row, Thresholds, judge_group, judge_partition, somebody_reads
+from signalbox.monitoring.judge_count import judge_count
+from signalbox.monitoring.model import Method, Reason, Status, TimeLag, Verdict
 from tests.unit.monitoring.readings import T0
 
 LIMITS = Thresholds()

@@ -7,17 +7,17 @@ import time
 import pytest
 from pydantic import SecretStr
 
-from app.brokers.errors import BrokerUnavailable
-from app.brokers.model import Capability, Group, GroupState, Kind, OldestUnread, Retention, Scope, Why
-from app.kernel.feed import Feed, Subscription
-from app.monitoring import keys
-from app.monitoring.link import Opened
-from app.monitoring.model import Link, Method, Reason, Status
-from app.monitoring.series import Series, destination_key
-from app.monitoring.service import CHANGES_MAX, Monitor
-from app.monitoring.settings import GroupThresholds
-from app.storage.engine import Database
-from app.storage.settings import DatabaseSettings
+from signalbox.brokers.errors import BrokerUnavailable
+from signalbox.brokers.model import Capability, Group, GroupState, Kind, OldestUnread, Retention, Scope, Why
+from signalbox.kernel.feed import Feed, Subscription
+from signalbox.monitoring import keys
+from signalbox.monitoring.link import Opened
+from signalbox.monitoring.model import Link, Method, Reason, Status
+from signalbox.monitoring.series import Series, destination_key
+from signalbox.monitoring.service import CHANGES_MAX, Monitor
+from signalbox.monitoring.settings import GroupThresholds
+from signalbox.storage.engine import Database
+from signalbox.storage.settings import DatabaseSettings
 from tests.unit.monitoring.readings import T0, group, positions, snapshot, topic
 
 NAME = "kafka-prod"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from app.brokers.model import UNKNOWN, Destination, Group, GroupState, OldestUnread, Retention, Why
-from app.monitoring.judge import Thresholds
-from app.monitoring.model import Method, Reason, Status, TimeLag
+from signalbox.brokers.model import UNKNOWN, Destination, Group, GroupState, OldestUnread, Retention, Why
+from signalbox.monitoring.judge import Thresholds
+from signalbox.monitoring.model import Method, Reason, Status, TimeLag
 from tests.unit.monitoring.readings import T0, Watched, group, positions, topic
 
 HOUR_S = 3600.0

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from app.brokers.model import Cluster, Kind, Node, Retention, Why
-from app.kernel.figures import NBSP
-from app.monitoring import words
-from app.monitoring.model import (
+from signalbox.brokers.model import Cluster, Kind, Node, Retention, Why
+from signalbox.kernel.figures import NBSP
+from signalbox.monitoring import words
+from signalbox.monitoring.model import (
     Change,
     ConnectionView,
     DestinationView,

@@ -4,8 +4,8 @@ import pwd
 
 import pytest
 
-from app.cli.acting import cli_actor
-from app.security.model import Via
+from signalbox.cli.acting import cli_actor
+from signalbox.security.model import Via
 
 
 def test_the_actor_is_the_user_of_the_system_and_admin(monkeypatch: pytest.MonkeyPatch) -> None:

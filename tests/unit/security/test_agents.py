@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.web.security.agents import PRODUCT_LENGTH_MAX, browser, is_phone
+from signalbox.web.security.agents import PRODUCT_LENGTH_MAX, browser, is_phone
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 LINUX = f"Mozilla/5.0 (X11; Linux x86_64) {WEBKIT} Chrome/143.0.0.0 Safari/537.36"

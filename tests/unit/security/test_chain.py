@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.security.audit.chain import FINDINGS_MAX, Fault, Finding, Verdict, Verifier
-from app.security.audit.model import FIELDS, START, Entry, Place, Row, chained
+from signalbox.security.audit.chain import FINDINGS_MAX, Fault, Finding, Verdict, Verifier
+from signalbox.security.audit.model import FIELDS, START, Entry, Place, Row, chained
 from tests.support.audit import chain, entry
 
 LENGTH_MAX = 12

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.config import Configuration, ConfigurationError, load
-from app.security.accounts.model import grants_of
-from app.security.accounts.model import rights_of as rights_of_rows
-from app.security.model import Grant, Role
-from app.security.oidc import settings as oidc_settings
-from app.security.oidc.errors import Cancelled, ClientRefused, NotBegunHere, NotTrusted, ProviderFault
-from app.security.oidc.model import BEGUN_LASTS_S, code_of, new_kept, rights_of
-from app.security.oidc.seal import Seal
-from app.security.oidc.settings import RoleSettings, is_safe_address
+from signalbox.config import Configuration, ConfigurationError, load
+from signalbox.security.accounts.model import grants_of
+from signalbox.security.accounts.model import rights_of as rights_of_rows
+from signalbox.security.model import Grant, Role
+from signalbox.security.oidc import settings as oidc_settings
+from signalbox.security.oidc.errors import Cancelled, ClientRefused, NotBegunHere, NotTrusted, ProviderFault
+from signalbox.security.oidc.model import BEGUN_LASTS_S, code_of, new_kept, rights_of
+from signalbox.security.oidc.seal import Seal
+from signalbox.security.oidc.settings import RoleSettings, is_safe_address
 
 ISSUER = "https://login.example.org"
 KAFKA = '[[connections]]\nname = "kafka-prod"\nkind = "kafka"\nbootstrap = ["127.0.0.1:9092"]\n'
@@ -215,7 +215,7 @@ def test_the_provider_has_to_know_where_to_send_browsers_back_to(
 def test_without_the_extra_the_fault_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oidc_settings, "LIBRARIES", ("authlib_that_is_not_there",))
     said = faults(tmp_path, '[oidc]\nissuer = "x"\n')
-    assert "pip install 'signalbox[oidc]'" in said
+    assert "pip install 'signalbox-events[oidc]'" in said
     assert "oidc.issuer" in said
     assert read(tmp_path, "").oidc is None
 
@@ -223,9 +223,9 @@ def test_without_the_extra_the_fault_says_what_to_install(tmp_path: Path, monkey
 BLOCKED = """
 import sys
 sys.modules.update(dict.fromkeys(["authlib", "joserfc"]))  # as if they were not installed
-import app.config, app.security.oidc.service
+import signalbox.config, signalbox.security.oidc.service
 try:
-    import app.security.oidc.provider
+    import signalbox.security.oidc.provider
 except ImportError:
     print("only the provider needs them")
 """

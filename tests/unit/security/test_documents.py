@@ -5,9 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.security.audit.documents import Head, NotProved, Seal, prove, read, read_file, sign, written
-from app.security.audit.model import Place
-from app.security.keys import Keys
+from signalbox.security.audit.documents import Head, NotProved, Seal, prove, read, read_file, sign, written
+from signalbox.security.audit.model import Place
+from signalbox.security.keys import Keys
 
 KEY = Keys(b"k" * 32).signing()
 PUBLIC = KEY.public_key().public_bytes_raw()

@@ -5,10 +5,10 @@ from typing import cast
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.security.audit.model import Outcome
-from app.security.audit.service import AuditLog
-from app.security.door import Door
-from app.security.exposition import exposition
+from signalbox.security.audit.model import Outcome
+from signalbox.security.audit.service import AuditLog
+from signalbox.security.door import Door
+from signalbox.security.exposition import exposition
 
 
 def told(door: Door) -> Mapping[tuple[str, ...], float]:

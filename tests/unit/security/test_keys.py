@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.security.keys import Keys, KeyUnusable, load
+from signalbox.security.keys import Keys, KeyUnusable, load
 
 
 def made_of(keys: Keys) -> tuple[bytes, bytes]:

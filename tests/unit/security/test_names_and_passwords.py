@@ -6,9 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.security.accounts import model, passwords
-from app.security.accounts.model import bucket, checked_password, hash_of, hint_of, new_secret, place_of, user_name
-from app.security.errors import Refused
+from signalbox.security.accounts import model, passwords
+from signalbox.security.accounts.model import (
+    bucket,
+    checked_password,
+    hash_of,
+    hint_of,
+    new_secret,
+    place_of,
+    user_name,
+)
+from signalbox.security.errors import Refused
 
 WELL_FORMED = string.ascii_lowercase + string.digits + "._@+-"
 ANY_TEXT = st.text(st.characters(codec=None, categories=None))  # halves of characters too

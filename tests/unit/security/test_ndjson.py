@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.security.audit.model import Entry, Kind, Row
-from app.security.audit.ndjson import LINE_BYTES_MAX, ExportUnreadable, read, written
+from signalbox.security.audit.model import Entry, Kind, Row
+from signalbox.security.audit.ndjson import LINE_BYTES_MAX, ExportUnreadable, read, written
 from tests.support.audit import chain
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from app.monitoring.words.spans import plain
-from app.security.accounts.model import EVERYWHERE, SignsInBy, User
-from app.security.errors import Refused
-from app.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Grant, Rights, Role
-from app.web.security import words
-from app.web.security.grants import resources_of, rights_from, rows_of
+from signalbox.monitoring.words.spans import plain
+from signalbox.security.accounts.model import EVERYWHERE, SignsInBy, User
+from signalbox.security.errors import Refused
+from signalbox.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Grant, Rights, Role
+from signalbox.web.security import words
+from signalbox.web.security.grants import resources_of, rights_from, rows_of
 
 NOW = 1_794_885_160.0
 ADA = User(

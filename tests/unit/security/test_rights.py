@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.security.accounts.model import EVERYWHERE, grants_of, rights_of
-from app.security.model import Action, Grant, Rights, Role, refusal, role_named
+from signalbox.security.accounts.model import EVERYWHERE, grants_of, rights_of
+from signalbox.security.model import Action, Grant, Rights, Role, refusal, role_named
 
 NAMES = st.sampled_from(["kafka-prod", "rabbit", "store/orders", EVERYWHERE])
 RESOURCES = st.none() | NAMES | st.just("one of which nobody spoke")

@@ -6,10 +6,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from app.security.masking.engine import Json, View, mask
-from app.security.masking.model import Message, Rule, rule_of
-from app.security.masking.path import JsonPath, Step
-from app.security.masking.rules import Ruleset
+from signalbox.security.masking.engine import Json, View, mask
+from signalbox.security.masking.model import Message, Rule, rule_of
+from signalbox.security.masking.path import JsonPath, Step
+from signalbox.security.masking.rules import Ruleset
 
 KEY = b"k" * 32
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.security.masking.cards import DIGITS_MAX, DIGITS_MIN, digits, find
+from signalbox.security.masking.cards import DIGITS_MAX, DIGITS_MIN, digits, find
 
 
 def luhn(number: str) -> bool:

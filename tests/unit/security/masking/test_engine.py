@@ -2,9 +2,9 @@
 
 import pytest
 
-from app.security.masking.engine import Hidden, Json, Raw
-from app.security.masking.lines import Kind, lines
-from app.security.masking.model import Shown, Why
+from signalbox.security.masking.engine import Hidden, Json, Raw
+from signalbox.security.masking.lines import Kind, lines
+from signalbox.security.masking.model import Shown, Why
 from tests.unit.security.masking.bodies import masked, message, rule, view
 
 CARDS = rule("card numbers", how="keep last 4")

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from app.security.masking.hits import HOUR_S, HitCounts
+from signalbox.security.masking.hits import HOUR_S, HitCounts
 
 START = 1_800_000_000.0
 

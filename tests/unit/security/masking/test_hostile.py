@@ -2,10 +2,10 @@
 
 import pytest
 
-from app.security.masking import tree
-from app.security.masking.engine import Hidden, Json
-from app.security.masking.model import Rule
-from app.security.masking.quotes import WORK_MAX, Quotes
+from signalbox.security.masking import tree
+from signalbox.security.masking.engine import Hidden, Json
+from signalbox.security.masking.model import Rule
+from signalbox.security.masking.quotes import WORK_MAX, Quotes
 from tests.unit.security.masking.bodies import message, rule, view
 
 SIZE = 1024**2 - 16

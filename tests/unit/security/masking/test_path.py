@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.security.masking.automaton import STATES_MAX, Automaton
-from app.security.masking.faults import RuleFault
-from app.security.masking.path import Step, parse
+from signalbox.security.masking.automaton import STATES_MAX, Automaton
+from signalbox.security.masking.faults import RuleFault
+from signalbox.security.masking.path import Step, parse
 from tests.unit.security.masking.bodies import NAMES, PATHS, STEPS, first_fit, path_text
 
 

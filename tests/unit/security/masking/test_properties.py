@@ -5,11 +5,11 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.security.masking.engine import Json
-from app.security.masking.marks import mark
-from app.security.masking.model import Rule
-from app.security.masking.path import JsonPath
-from app.security.masking.tree import Number
+from signalbox.security.masking.engine import Json
+from signalbox.security.masking.marks import mark
+from signalbox.security.masking.model import Rule
+from signalbox.security.masking.path import JsonPath
+from signalbox.security.masking.tree import Number
 from tests.unit.security.masking.bodies import (
     KEY,
     PATHS,

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from app.security.masking.faults import RuleFault
-from app.security.masking.model import Header, How, Rule, Special, Way, how_of, rule_of, what_of, written
-from app.security.masking.rules import REMEMBERED_MAX, Ruleset
+from signalbox.security.masking.faults import RuleFault
+from signalbox.security.masking.model import Header, How, Rule, Special, Way, how_of, rule_of, what_of, written
+from signalbox.security.masking.rules import REMEMBERED_MAX, Ruleset
 from tests.unit.security.masking.bodies import masked, message, rule, view
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from app.security.errors import Refused
-from app.security.masking.engine import Hidden
-from app.security.masking.model import Rule
-from app.security.masking.trial import Trial, try_rules
+from signalbox.security.errors import Refused
+from signalbox.security.masking.engine import Hidden
+from signalbox.security.masking.model import Rule
+from signalbox.security.masking.trial import Trial, try_rules
 from tests.unit.security.masking.bodies import KEY, rule
 
 SAMPLE = """{

@@ -1,0 +1,73 @@
+"""NATS JetStream behind the broker port. A destination is a stream; a group is a consumer, named "<stream>/<consumer>".
+
+A consumer's name is unique within its stream only, and neither name can hold a slash.
+"""
+
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+
+from typing_extensions import override
+
+from signalbox.brokers.model import Capability, Kind, Message, OldestUnread, Snapshot, Wanted
+from signalbox.brokers.nats.connection import Connection
+from signalbox.brokers.nats.consumer import JetStreamConsumer, JetStreamDelivery
+from signalbox.brokers.nats.inspector import SWEEP_EVERY_S, WATCH_EVERY_S, JetStreamInspector
+from signalbox.brokers.nats.oldest import OldestUnreadMessages
+from signalbox.brokers.nats.provisioner import JetStreamProvisioner
+from signalbox.brokers.nats.publisher import JetStreamPublisher
+from signalbox.brokers.nats.settings import NatsSettings
+from signalbox.brokers.port import Broker
+from signalbox.kernel.clock import Clock, system_clock
+
+
+class NatsBroker(Broker):
+    """One NATS server or cluster, through one account."""
+
+    kind = Kind.NATS
+    capabilities = frozenset({Capability.TIME_LAG, Capability.RATES})
+    sweep_interval_s = SWEEP_EVERY_S
+    watch_interval_s: float | None = WATCH_EVERY_S
+
+    def __init__(self, settings: NatsSettings, *, clock: Clock = system_clock) -> None:
+        self.name = settings.name
+        self._connection = Connection(settings, clock)
+        self._inspector = JetStreamInspector(self._connection, clock)
+        self._oldest = OldestUnreadMessages(self._connection, self._inspector)
+        self._publisher = JetStreamPublisher(self._connection)
+        self._provisioner = JetStreamProvisioner(self._connection)
+        self._consumer = JetStreamConsumer(self._connection, self._provisioner)
+
+    @override
+    async def connect(self, *, timeout_s: float = 5.0) -> None:
+        await self._connection.connect(timeout_s)
+
+    @override
+    async def close(self) -> None:
+        await self._connection.close()
+
+    @override
+    async def sweep(self) -> Snapshot:
+        return await self._inspector.sweep()
+
+    @override
+    async def watch(self, groups: Collection[str]) -> Snapshot:
+        return await self._inspector.watch(groups)
+
+    @override
+    async def oldest_unread(self, groups: Collection[str]) -> Mapping[str, Sequence[OldestUnread]]:
+        return await self._oldest.read(groups)
+
+    @override
+    async def publish(self, destination: str, message: Message, *, timeout_s: float = 10.0) -> None:
+        await self._publisher.publish(destination, message, timeout_s=timeout_s)
+
+    @override
+    def receive(self, destination: str, group: str) -> AsyncGenerator[JetStreamDelivery, None]:
+        return self._consumer.receive(destination, group)
+
+    @override
+    async def ensure(self, wanted: Sequence[Wanted]) -> None:
+        await self._provisioner.ensure(wanted)
+
+    @override
+    def cost_note(self, destinations: int) -> str | None:
+        return None

@@ -1,0 +1,110 @@
+"""How a connection signs in: the options of the client, from the settings and the files that they name.
+
+Files are read anew at each connect, so that renewed credentials are taken up without a restart. No value is ever in an error.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import nkeys
+
+from signalbox.brokers.errors import LoginRefused
+from signalbox.brokers.nats.settings import NatsSettings
+from signalbox.brokers.tls import tls_context
+
+CREDENTIALS_BYTES_MAX = 64 * 1024
+_JWT = re.compile(r"-+BEGIN NATS USER JWT-+\s+([\w.=-]+)\s+-+END NATS USER JWT-+")
+_SEED = re.compile(r"-+BEGIN USER NKEY SEED-+\s+([A-Z2-7]+)\s+-+END USER NKEY SEED-+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """Options for `nats.connect`, and when the credentials end (seconds since the epoch) where they say so."""
+
+    options: dict[str, Any] = field(repr=False)
+    expires_at: float | None = None
+
+
+def read_login(settings: NatsSettings) -> Login:
+    """Read what the settings name. Blocks on small files: call it in a thread.
+
+    Raises:
+        LoginRefused: a file cannot be read, or is not what its key says.
+        CertificateRefused: a certificate or key cannot be loaded.
+    """
+    options: dict[str, Any] = {}
+    expires_at = None
+    if settings.user is not None and settings.password is not None:
+        options = {"user": settings.user, "password": settings.password.get_secret_value()}
+    elif settings.token is not None:
+        options = {"token": settings.token.get_secret_value()}
+    elif settings.nkey_seed is not None:
+        options = {"nkeys_seed_str": _seed(settings, settings.nkey_seed.get_secret_value(), "nkey_seed")}
+    elif settings.nkey_seed_file is not None:
+        options = {"nkeys_seed_str": _seed(settings, _text(settings, "nkey_seed_file"), "nkey_seed_file")}
+    elif settings.credentials_file is not None:
+        options, expires_at = _credentials(settings)
+    options |= {"tls": tls_context(settings), "tls_handshake_first": settings.tls_first}
+    return Login(options=options, expires_at=expires_at)
+
+
+def _text(settings: NatsSettings, key: str) -> str:
+    path = getattr(settings, key)
+    try:
+        with path.open("rb") as file:
+            return str(file.read(CREDENTIALS_BYTES_MAX).decode("ascii", "replace"))
+    except OSError as error:
+        raise LoginRefused(
+            settings.name, f"{key} {path} cannot be read: {error.strerror}.", "Check the path and who may read it."
+        ) from None
+
+
+def _seed(settings: NatsSettings, text: str, key: str) -> str:
+    seed = text.strip()
+    try:
+        nkeys.from_seed(bytearray(seed.encode())).wipe()
+    except (nkeys.NkeysError, ValueError, TypeError):  # the library lets its decoder's own errors through
+        raise LoginRefused(
+            settings.name, f"{key} holds no nkey seed.", "A seed begins with SU and is 58 characters long."
+        ) from None
+    return seed
+
+
+def _credentials(settings: NatsSettings) -> tuple[dict[str, Any], float | None]:
+    """The client's own reader of this file loops for ever when the JWT is missing: it is given the two parts instead."""
+    text = _text(settings, "credentials_file")
+    jwt, seed = _JWT.search(text), _SEED.search(text)
+    if jwt is None or seed is None:
+        raise LoginRefused(
+            settings.name,
+            f"credentials_file {settings.credentials_file} is not a credentials file.",
+            "It has a block NATS USER JWT and a block USER NKEY SEED, as nsc writes them.",
+        )
+    sign = _signer(_seed(settings, seed.group(1), "credentials_file"))
+    token = jwt.group(1).encode()
+    return {"user_jwt_cb": lambda: bytearray(token), "signature_cb": sign}, _expiry(jwt.group(1))
+
+
+def _signer(seed: str) -> Callable[[str], bytes]:
+    def sign(nonce: str) -> bytes:
+        pair = nkeys.from_seed(bytearray(seed.encode()))
+        signed = base64.b64encode(pair.sign(nonce.encode()))
+        pair.wipe()
+        return signed
+
+    return sign
+
+
+def _expiry(jwt: str) -> float | None:
+    """Return `exp` of a JWT; its signature is the server's business."""
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(jwt.split(".")[1] + "=="))
+    except (IndexError, ValueError, binascii.Error):
+        return None
+    expires = claims.get("exp") if isinstance(claims, dict) else None
+    return float(expires) if isinstance(expires, int | float) else None

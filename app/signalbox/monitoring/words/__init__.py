@@ -1,0 +1,37 @@
+"""Sentences made from facts: the same for page, API, CLI and alerts. Pure; markup is the template's business."""
+
+from signalbox.monitoring.words.connections import (
+    change_text,
+    connection_reason,
+    connection_sentence,
+    link_text,
+    overview_reason,
+    overview_sentence,
+)
+from signalbox.monitoring.words.destinations import destination_reason, destination_sentence
+from signalbox.monitoring.words.groups import group_reason, group_sentence, partition_reason, status_text
+from signalbox.monitoring.words.lists import connections_sentence, destinations_sentence
+from signalbox.monitoring.words.past import when_last_read
+from signalbox.monitoring.words.spans import Span, mark, plain, tone
+
+__all__ = [
+    "Span",
+    "change_text",
+    "connection_reason",
+    "connection_sentence",
+    "connections_sentence",
+    "destination_reason",
+    "destination_sentence",
+    "destinations_sentence",
+    "group_reason",
+    "group_sentence",
+    "link_text",
+    "mark",
+    "overview_reason",
+    "overview_sentence",
+    "partition_reason",
+    "plain",
+    "status_text",
+    "tone",
+    "when_last_read",
+]

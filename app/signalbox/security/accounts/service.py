@@ -1,0 +1,41 @@
+"""Accounts, put together once for `serve` and for each verb of the CLI."""
+
+from dataclasses import dataclass
+
+from signalbox.kernel.clock import Clock
+from signalbox.security.accounts.identities import Identities
+from signalbox.security.accounts.limits import Limits
+from signalbox.security.accounts.sessions import Sessions
+from signalbox.security.accounts.tokens import Tokens
+from signalbox.security.accounts.users import Users
+from signalbox.security.changes.service import Changes
+from signalbox.security.door import Door
+from signalbox.security.settings import SecuritySettings
+from signalbox.storage.engine import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    """Everything about who may come in."""
+
+    changes: Changes
+    users: Users
+    sessions: Sessions
+    tokens: Tokens
+    limits: Limits
+    identities: Identities
+
+
+def accounts(database: Database, door: Door, settings: SecuritySettings, clock: Clock) -> Accounts:
+    """Wire accounts; nothing is read yet: await `changes.refresh()` first."""
+    changes = Changes(database)
+    limits = Limits(changes, clock)
+    users = Users(changes, limits, clock)
+    return Accounts(
+        changes=changes,
+        users=users,
+        sessions=Sessions(changes, users, door, settings, clock),
+        tokens=Tokens(changes, clock),
+        limits=limits,
+        identities=Identities(changes, clock, idle_s=settings.session_idle_h * 3600),
+    )

@@ -1,0 +1,52 @@
+"""What was tried and was wrong, counted over all replicas."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlmodel import col
+
+from signalbox.security.accounts.tables import AttemptRow
+
+
+async def add(connection: AsyncConnection, buckets: Sequence[bytes], name: str | None, at: float) -> list[int]:
+    """Insert one attempt in each bucket; return their ids."""
+    rows = [{"bucket": bucket, "name": name, "at": at} for bucket in buckets]
+    made = await connection.execute(insert(AttemptRow).returning(col(AttemptRow.id)), rows)
+    return [one for one in made.scalars() if one is not None]
+
+
+async def count(connection: AsyncConnection, bucket: bytes, since: float) -> tuple[int, float]:
+    """Return how many attempts of a bucket there were since a time, and when the first of them was; without one, that time."""
+    at = col(AttemptRow.at)
+    query = select(func.count(), func.coalesce(func.min(at), since)).where(col(AttemptRow.bucket) == bucket, at > since)
+    number, first = (await connection.execute(query)).one()
+    return number, first
+
+
+async def remove(connection: AsyncConnection, ids: Sequence[int]) -> None:
+    await connection.execute(delete(AttemptRow).where(col(AttemptRow.id).in_(ids)))
+
+
+async def forget(connection: AsyncConnection, before: float) -> None:
+    await connection.execute(delete(AttemptRow).where(col(AttemptRow.at) <= before))
+
+
+async def forget_name(connection: AsyncConnection, name: str) -> None:
+    await connection.execute(delete(AttemptRow).where(col(AttemptRow.name) == name))
+
+
+async def locked(connection: AsyncConnection, since: float, most: int) -> Mapping[str, float]:
+    """Return the names that are locked for one address at least, with the time of the first attempt that counts there.
+
+    Where a name is locked for several addresses, of the one that was locked last.
+    """
+    name, at = col(AttemptRow.name), col(AttemptRow.at)
+    query = (
+        select(name, func.min(at))
+        .where(at > since, name.is_not(None))
+        .group_by(name, col(AttemptRow.bucket))
+        .having(func.count() >= most)
+        .order_by(func.min(at))
+    )
+    return {found: first for found, first in (await connection.execute(query)) if found is not None}

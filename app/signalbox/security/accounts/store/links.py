@@ -1,0 +1,36 @@
+"""One-time links."""
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlmodel import col
+
+from signalbox.security.accounts.model import Link
+from signalbox.security.accounts.tables import LinkRow, UserRow
+
+
+async def add(
+    connection: AsyncConnection, hashed: bytes, user: int | None, *, made_by: str, at: float, ends_at: float
+) -> None:
+    """Insert a link; the ones that were open for the same user, or for the first admin, are worth nothing from now on."""
+    await remove_of(connection, user)
+    values = {"hash": hashed, "user_id": user, "made_at": at, "made_by": made_by, "ends_at": ends_at}
+    await connection.execute(insert(LinkRow).values(**values))
+
+
+async def found(connection: AsyncConnection, hashed: bytes, now: float) -> Link | None:
+    """Return the link of this secret if it is still good."""
+    query = (
+        select(col(LinkRow.id), col(LinkRow.user_id), col(UserRow.name), col(LinkRow.made_by), col(LinkRow.ends_at))
+        .outerjoin(UserRow, col(UserRow.id) == col(LinkRow.user_id))
+        .where(col(LinkRow.hash) == hashed, col(LinkRow.ends_at) > now)
+    )
+    row = (await connection.execute(query)).first()
+    if row is None:
+        return None
+    return Link(id=row[0] or 0, user=row[1], user_name=row[2], made_by=row[3], ends_at=row[4])
+
+
+async def remove_of(connection: AsyncConnection, user: int | None) -> bool:
+    """Delete the links of a user, or of the first admin; say whether there were any."""
+    of = col(LinkRow.user_id) == user if user is not None else col(LinkRow.user_id).is_(None)
+    return bool((await connection.execute(delete(LinkRow).where(of))).rowcount)

@@ -1,0 +1,88 @@
+"""Sessions."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlmodel import col
+
+from signalbox.security.accounts.model import Session
+from signalbox.security.accounts.tables import SessionRow, UserRow
+
+
+async def add(
+    connection: AsyncConnection, hashed: bytes, user: int, *, at: float, ends_at: float, address: str, agent: str
+) -> int:
+    values = {"hash": hashed, "user_id": user, "made_at": at, "used_at": at, "ends_at": ends_at}
+    query = insert(SessionRow).values(**values, address=address, agent=agent).returning(col(SessionRow.id))
+    session = (await connection.execute(query)).scalar_one()
+    assert session is not None  # noqa: S101 - a primary key
+    return session
+
+
+async def found(connection: AsyncConnection, hashed: bytes) -> tuple[Session, str] | None:
+    """Return the session of this secret with its user's name."""
+    query = _SESSIONS.add_columns(col(UserRow.name).label("user_name")).join(
+        UserRow, col(UserRow.id) == col(SessionRow.user_id)
+    )
+    row = (await connection.execute(query.where(col(SessionRow.hash) == hashed))).first()
+    return (_session(row), row.user_name) if row is not None else None
+
+
+async def of_user(connection: AsyncConnection, user: int) -> list[Session]:
+    """Return a user's sessions, newest first."""
+    query = _SESSIONS.where(col(SessionRow.user_id) == user).order_by(col(SessionRow.made_at).desc())
+    return [_session(row) for row in await connection.execute(query)]
+
+
+async def there(connection: AsyncConnection, ids: Collection[int], *, now: float, idle_s: float) -> frozenset[int]:
+    """Return which of these sessions still live."""
+    alive = col(SessionRow.ends_at) > now, col(SessionRow.used_at) > now - idle_s
+    query = select(col(SessionRow.id)).where(col(SessionRow.id).in_(ids), *alive)
+    return frozenset(one for one in (await connection.execute(query)).scalars() if one is not None)
+
+
+async def used(connection: AsyncConnection, session: int, at: float) -> None:
+    await connection.execute(update(SessionRow).where(col(SessionRow.id) == session).values(used_at=at))
+
+
+async def remove(connection: AsyncConnection, session: int, user: int) -> None:
+    """Delete one session of this user, if there is one."""
+    await connection.execute(delete(SessionRow).where(col(SessionRow.id) == session, col(SessionRow.user_id) == user))
+
+
+async def remove_of(connection: AsyncConnection, user: int, *, but: int | None = None) -> int:
+    """Delete all sessions of a user but one; return how many."""
+    doomed = delete(SessionRow).where(col(SessionRow.user_id) == user)
+    if but is not None:
+        doomed = doomed.where(col(SessionRow.id) != but)
+    return (await connection.execute(doomed)).rowcount
+
+
+async def remove_ended(connection: AsyncConnection, *, now: float, idle_s: float) -> None:
+    ended = (col(SessionRow.ends_at) <= now) | (col(SessionRow.used_at) <= now - idle_s)
+    await connection.execute(delete(SessionRow).where(ended))
+
+
+_SESSIONS: Select[*tuple[Any, ...]] = select(
+    col(SessionRow.id),
+    col(SessionRow.user_id),
+    col(SessionRow.made_at),
+    col(SessionRow.used_at),
+    col(SessionRow.ends_at),
+    col(SessionRow.address),
+    col(SessionRow.agent),
+)
+
+
+def _session(row: Row[*tuple[Any, ...]]) -> Session:
+    return Session(
+        id=row.id,
+        user=row.user_id,
+        made_at=row.made_at,
+        used_at=row.used_at,
+        ends_at=row.ends_at,
+        address=row.address,
+        agent=row.agent,
+    )

@@ -1,0 +1,99 @@
+"""API tokens."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlmodel import col
+
+from signalbox.security.accounts.model import EVERYWHERE, Token
+from signalbox.security.accounts.tables import TokenRow, UserRow
+from signalbox.security.model import Grant, Rights, Role
+
+
+async def add(
+    connection: AsyncConnection,
+    hashed: bytes,
+    user: int,
+    *,
+    name: str,
+    hint: str,
+    grant: Grant,
+    resource: str,
+    at: float,
+    ends_at: float,
+) -> int:
+    values = {"hash": hashed, "hint": hint, "user_id": user, "name": name, "resource": resource}
+    most = {"role": int(grant.role), "payloads": grant.payloads, "made_at": at, "ends_at": ends_at}
+    made = insert(TokenRow).values(**values, **most).returning(col(TokenRow.id))
+    token = (await connection.execute(made)).scalar_one()
+    assert token is not None  # noqa: S101 - a primary key
+    return token
+
+
+async def found(connection: AsyncConnection, hashed: bytes) -> Token | None:
+    row = (await connection.execute(_TOKENS.where(col(TokenRow.hash) == hashed))).first()
+    return _token(row) if row is not None else None
+
+
+async def every(connection: AsyncConnection, user: int | None = None) -> list[Token]:
+    """Return the tokens of one user or of all, in the order in which they were made."""
+    query = _TOKENS.order_by(col(TokenRow.id))
+    if user is not None:
+        query = query.where(col(TokenRow.user_id) == user)
+    return [_token(row) for row in await connection.execute(query)]
+
+
+async def there(connection: AsyncConnection, ids: Collection[int], *, now: float) -> frozenset[int]:
+    """Return which of these tokens still hold."""
+    query = select(col(TokenRow.id)).where(col(TokenRow.id).in_(ids), col(TokenRow.ends_at) > now)
+    return frozenset(one for one in (await connection.execute(query)).scalars() if one is not None)
+
+
+async def used(connection: AsyncConnection, token: int, at: float) -> None:
+    await connection.execute(update(TokenRow).where(col(TokenRow.id) == token).values(used_at=at))
+
+
+async def remove(connection: AsyncConnection, token: int, user: int | None = None) -> bool:
+    """Delete a token, of this user only where one is given; say whether there was one."""
+    doomed = delete(TokenRow).where(col(TokenRow.id) == token)
+    if user is not None:
+        doomed = doomed.where(col(TokenRow.user_id) == user)
+    return bool((await connection.execute(doomed)).rowcount)
+
+
+async def remove_ended(connection: AsyncConnection, now: float) -> None:
+    await connection.execute(delete(TokenRow).where(col(TokenRow.ends_at) <= now))
+
+
+_TOKENS: Select[*tuple[Any, ...]] = select(
+    col(TokenRow.id),
+    col(TokenRow.user_id),
+    col(UserRow.name).label("user_name"),
+    col(TokenRow.name),
+    col(TokenRow.hint),
+    col(TokenRow.role),
+    col(TokenRow.payloads),
+    col(TokenRow.resource),
+    col(TokenRow.made_at),
+    col(TokenRow.ends_at),
+    col(TokenRow.used_at),
+).join(UserRow, col(UserRow.id) == col(TokenRow.user_id))
+
+
+def _token(row: Row[*tuple[Any, ...]]) -> Token:
+    grant = Grant(Role(row.role), bool(row.payloads))
+    most = Rights(grant) if row.resource == EVERYWHERE else Rights(Grant(), {row.resource: grant})
+    return Token(
+        id=row.id,
+        user=row.user_id,
+        user_name=row.user_name,
+        name=row.name,
+        hint=row.hint,
+        most=most,
+        resource=row.resource,
+        made_at=row.made_at,
+        ends_at=row.ends_at,
+        used_at=row.used_at,
+    )

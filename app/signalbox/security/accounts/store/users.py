@@ -1,0 +1,177 @@
+"""Users and their grants."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlmodel import col
+
+from signalbox.security.accounts.model import EVERYWHERE, SignsInBy, User, grants_of, rights_of
+from signalbox.security.accounts.tables import GrantRow, LinkRow, SessionRow, TokenRow, UserRow
+from signalbox.security.model import Rights, Role
+
+USERS_MAX = 10_000  # listed at once
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a sign-in is checked against."""
+
+    user: int
+    password_hash: str | None
+    subject: str | None
+
+
+async def any_there(connection: AsyncConnection) -> bool:
+    return (await connection.execute(select(col(UserRow.id)).limit(1))).first() is not None
+
+
+async def add(
+    connection: AsyncConnection,
+    name: str,
+    rights: Rights,
+    *,
+    made_by: str,
+    at: float,
+    password_hash: str | None = None,
+    subject: str | None = None,
+) -> int:
+    """Insert a user with what they may; return the id."""
+    values = {
+        "name": name,
+        "password_hash": password_hash,
+        "password_at": at if password_hash else None,
+        "subject": subject,
+        "made_at": at,
+        "made_by": made_by,
+    }
+    user = (await connection.execute(insert(UserRow).values(**values).returning(col(UserRow.id)))).scalar_one()
+    assert user is not None  # noqa: S101 - a primary key
+    await set_rights(connection, user, rights)
+    return user
+
+
+async def set_rights(connection: AsyncConnection, user: int, rights: Rights) -> None:
+    await connection.execute(delete(GrantRow).where(col(GrantRow.user_id) == user))
+    rows = [{"user_id": user, "resource": r, "role": role, "payloads": p} for r, role, p in grants_of(rights)]
+    await connection.execute(insert(GrantRow), rows)
+
+
+async def set_password(connection: AsyncConnection, user: int, password_hash: str, at: float) -> None:
+    changed = {"password_hash": password_hash, "password_at": at}
+    await connection.execute(update(UserRow).where(col(UserRow.id) == user).values(**changed))
+
+
+async def rehash(connection: AsyncConnection, user: int, password_hash: str) -> None:
+    await connection.execute(update(UserRow).where(col(UserRow.id) == user).values(password_hash=password_hash))
+
+
+async def seen(connection: AsyncConnection, user: int, at: float) -> None:
+    await connection.execute(update(UserRow).where(col(UserRow.id) == user).values(seen_at=at))
+
+
+async def remove(connection: AsyncConnection, user: int) -> None:
+    """Delete a user; sessions, tokens, links and grants go with it."""
+    await connection.execute(delete(UserRow).where(col(UserRow.id) == user))
+
+
+async def credentials(connection: AsyncConnection, name: str) -> Credentials | None:
+    query = select(col(UserRow.id), col(UserRow.password_hash), col(UserRow.subject)).where(col(UserRow.name) == name)
+    row: Row[*tuple[Any, ...]] | None = (await connection.execute(query)).first()
+    return Credentials(row.id, row.password_hash, row.subject) if row is not None else None
+
+
+async def by_subject(connection: AsyncConnection, subject: str) -> int | None:
+    query = select(col(UserRow.id)).where(col(UserRow.subject) == subject)
+    return (await connection.execute(query)).scalar_one_or_none()
+
+
+async def admins(connection: AsyncConnection) -> frozenset[int]:
+    """Return who is admin everywhere and could sign in: with a password or a company account."""
+    query = (
+        select(col(UserRow.id))
+        .join(GrantRow, col(GrantRow.user_id) == col(UserRow.id))
+        .where(col(GrantRow.resource) == EVERYWHERE, col(GrantRow.role) == int(Role.ADMIN))
+        .where(col(UserRow.password_hash).is_not(None) | col(UserRow.subject).is_not(None))
+    )
+    return frozenset(one for one in (await connection.execute(query)).scalars() if one is not None)
+
+
+async def found(connection: AsyncConnection, *, user: int | None = None, name: str | None = None) -> User | None:
+    """Return one user, by id or by name."""
+    where = col(UserRow.id) == user if user is not None else col(UserRow.name) == name
+    rows = await _read(connection, where)
+    return rows[0] if rows else None
+
+
+async def every(connection: AsyncConnection) -> list[User]:
+    """Return all users by name."""
+    return await _read(connection, col(UserRow.id) > 0)
+
+
+async def rights(connection: AsyncConnection, user: int) -> Rights:
+    query = select(col(GrantRow.resource), col(GrantRow.role), col(GrantRow.payloads))
+    return rights_of(await connection.execute(query.where(col(GrantRow.user_id) == user)))
+
+
+async def _read(connection: AsyncConnection, where: ColumnElement[bool]) -> list[User]:
+    ids = select(col(UserRow.id)).where(where)
+    grants: dict[int, list[tuple[str, int, bool]]] = {}
+    query = select(col(GrantRow.user_id), col(GrantRow.resource), col(GrantRow.role), col(GrantRow.payloads))
+    for user, resource, role, payloads in await connection.execute(query.where(col(GrantRow.user_id).in_(ids))):
+        grants.setdefault(user, []).append((resource, role, payloads))
+    sessions = await _count(connection, SessionRow, ids)
+    tokens = await _count(connection, TokenRow, ids)
+    links = await _links(connection, ids)
+    rows = await connection.execute(_USERS.where(where).order_by(col(UserRow.name)).limit(USERS_MAX))
+    return [
+        User(
+            id=row.id,
+            name=row.name,
+            rights=rights_of(grants.get(row.id, ())),
+            signs_in_by=_signs_in_by(row.password_hash, row.subject, links.get(row.id)),
+            password_at=row.password_at,
+            made_at=row.made_at,
+            made_by=row.made_by,
+            seen_at=row.seen_at,
+            sessions=sessions.get(row.id, 0),
+            tokens=tokens.get(row.id, 0),
+            link_ends_at=links.get(row.id),
+        )
+        for row in rows
+    ]
+
+
+def _signs_in_by(password_hash: str | None, subject: str | None, link: float | None) -> SignsInBy:
+    if subject is not None:
+        return SignsInBy.COMPANY_ACCOUNT
+    if password_hash is not None:
+        return SignsInBy.PASSWORD
+    return SignsInBy.LINK if link is not None else SignsInBy.TOKEN
+
+
+async def _count(
+    connection: AsyncConnection, table: type[SessionRow] | type[TokenRow], ids: Select[Any]
+) -> Mapping[int, int]:
+    query = select(col(table.user_id), func.count()).where(col(table.user_id).in_(ids))
+    return dict((await connection.execute(query.group_by(col(table.user_id)))).all())
+
+
+async def _links(connection: AsyncConnection, ids: Select[Any]) -> Mapping[int, float]:
+    query = select(col(LinkRow.user_id), func.max(col(LinkRow.ends_at))).where(col(LinkRow.user_id).in_(ids))
+    found = await connection.execute(query.group_by(col(LinkRow.user_id)))
+    return {user: ends for user, ends in found if user is not None}
+
+
+_USERS = select(
+    col(UserRow.id),
+    col(UserRow.name),
+    col(UserRow.password_hash),
+    col(UserRow.subject),
+    col(UserRow.password_at),
+    col(UserRow.made_at),
+    col(UserRow.made_by),
+    col(UserRow.seen_at),
+)

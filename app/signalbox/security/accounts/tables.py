@@ -1,0 +1,102 @@
+"""The rows of users and of what they hold. Of every secret there is a hash only. Times are seconds since the epoch."""
+
+from sqlalchemy import Column, Double, ForeignKey, Index, Integer, LargeBinary, SmallInteger, Text
+from sqlmodel import Field
+
+from signalbox.storage.schema import Table
+
+NUMBERS_ONCE = {"sqlite_autoincrement": True}  # a page or socket may hold an id that was removed: no other is to get it
+
+
+def _user_id(*, primary_key: bool = False) -> Column[int]:
+    return Column(Integer, ForeignKey("user.id", ondelete="CASCADE"), primary_key=primary_key, nullable=False)
+
+
+class UserRow(Table, table=True):
+    """Somebody who may come in. Without password and subject: invited, or only by token."""
+
+    __tablename__ = "user"  # type: ignore[mutable-override]  # SQLModel declares a wider type
+    __table_args__ = NUMBERS_ONCE
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    password_hash: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    password_at: float | None = Field(default=None, sa_column=Column(Double, nullable=True))
+    subject: str | None = Field(default=None, sa_column=Column(Text, nullable=True, unique=True))  # of OIDC
+    made_at: float = Field(sa_column=Column(Double, nullable=False))
+    made_by: str = Field(sa_column=Column(Text, nullable=False))
+    seen_at: float | None = Field(default=None, sa_column=Column(Double, nullable=True))
+
+
+class GrantRow(Table, table=True):
+    """What a user may on one resource; "*" is everywhere else."""
+
+    __tablename__ = "user_grant"  # type: ignore[mutable-override]  # SQLModel declares a wider type
+
+    user_id: int = Field(sa_column=_user_id(primary_key=True))
+    resource: str = Field(sa_column=Column(Text, primary_key=True, nullable=False))
+    role: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    payloads: bool
+
+
+class SessionRow(Table, table=True):
+    """One browser that is signed in. Revoking deletes the row."""
+
+    __tablename__ = "session"  # type: ignore[mutable-override]  # SQLModel declares a wider type
+    __table_args__ = NUMBERS_ONCE
+
+    id: int | None = Field(default=None, primary_key=True)
+    hash: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False, unique=True))
+    user_id: int = Field(sa_column=_user_id())
+    made_at: float = Field(sa_column=Column(Double, nullable=False))
+    used_at: float = Field(sa_column=Column(Double, nullable=False))
+    ends_at: float = Field(sa_column=Column(Double, nullable=False))  # at the latest
+    address: str = Field(sa_column=Column(Text, nullable=False))
+    agent: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class TokenRow(Table, table=True):
+    """One key for a program. May never more than its user may at that moment."""
+
+    __tablename__ = "token"  # type: ignore[mutable-override]  # SQLModel declares a wider type
+    __table_args__ = NUMBERS_ONCE
+
+    id: int | None = Field(default=None, primary_key=True)
+    hash: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False, unique=True))
+    hint: str = Field(sa_column=Column(Text, nullable=False))  # "sbx_4d…e1", to tell them apart
+    user_id: int = Field(sa_column=_user_id())
+    name: str = Field(sa_column=Column(Text, nullable=False))
+    role: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    payloads: bool
+    resource: str = Field(sa_column=Column(Text, nullable=False))  # "*": wherever its user may
+    made_at: float = Field(sa_column=Column(Double, nullable=False))
+    ends_at: float = Field(sa_column=Column(Double, nullable=False))
+    used_at: float | None = Field(default=None, sa_column=Column(Double, nullable=True))
+
+
+class LinkRow(Table, table=True):
+    """A one-time link that sets a password: of the first admin (without a user yet), of an invitation, of a reset."""
+
+    __tablename__ = "link"  # type: ignore[mutable-override]  # SQLModel declares a wider type
+    __table_args__ = NUMBERS_ONCE
+
+    id: int | None = Field(default=None, primary_key=True)
+    hash: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False, unique=True))
+    user_id: int | None = Field(
+        default=None, sa_column=Column(Integer, ForeignKey("user.id", ondelete="CASCADE"), nullable=True)
+    )
+    made_at: float = Field(sa_column=Column(Double, nullable=False))
+    made_by: str = Field(sa_column=Column(Text, nullable=False))
+    ends_at: float = Field(sa_column=Column(Double, nullable=False))
+
+
+class AttemptRow(Table, table=True):
+    """One sign-in or token that was wrong, so that all replicas count together."""
+
+    __tablename__ = "attempt"  # type: ignore[mutable-override]  # SQLModel declares a wider type
+    __table_args__ = (Index(None, "bucket", "at"), Index(None, "at"), NUMBERS_ONCE)
+
+    id: int | None = Field(default=None, primary_key=True)
+    bucket: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False))  # a hash of what is counted
+    name: str | None = Field(default=None, sa_column=Column(Text, nullable=True))  # whom it was tried for
+    at: float = Field(sa_column=Column(Double, nullable=False))

@@ -1,0 +1,115 @@
+"""The SQL of the chain: appending, reading row by row, seals. Every method raises StorageError when it is not done."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+from sqlalchemy import LargeBinary, cast, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlmodel import col
+
+from signalbox.security.audit.model import FIELDS, START, Entry, Place, Row, Standing, chained
+from signalbox.security.audit.tables import LINE, AuditHeadRow, AuditRow, AuditSealRow
+from signalbox.security.errors import Refused
+from signalbox.storage.engine import Database
+
+HEAD: Final = 1
+COLUMNS: Final = [
+    col(AuditRow.row),
+    # SQLite gives back what somebody put there, of any type: the check is to see it, not the driver
+    *(cast(column, LargeBinary) for column in (col(AuditRow.previous), col(AuditRow.hash))),
+    *(getattr(AuditRow, name) for name in FIELDS),
+]
+
+
+class AuditStore:
+    """Appends to the chain, and reads it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def append(self, entries: Sequence[Entry]) -> int:
+        """Write these rows, all or none; return the number of the first."""
+        async with self._database.begin() as connection:
+            head = select(col(AuditHeadRow.row), col(AuditHeadRow.hash)).where(col(AuditHeadRow.id) == HEAD)
+            number, last = (await connection.execute(head.with_for_update())).one()
+            first = number + 1
+            rows = []
+            for number, entry in enumerate(entries, start=first):
+                previous, last = last, chained(number, last, entry)
+                rows.append({"row": number, "previous": previous, "hash": last, **asdict(entry)})
+            await connection.execute(insert(AuditRow), rows)
+            await connection.execute(
+                update(AuditHeadRow).where(col(AuditHeadRow.id) == HEAD).values(row=number, hash=last)
+            )
+        return first
+
+    async def standing(self) -> Standing:
+        async with self._database.read() as connection:
+            return await _standing(connection)
+
+    async def rows(self, after: int, to: int, limit: int) -> list[Row]:
+        """Return rows by number, from the one after `after` to `to`, at most `limit`."""
+        number = col(AuditRow.row)
+        asked = select(*COLUMNS).where(number > after, number <= to).order_by(number).limit(limit)
+        async with self._database.read() as connection:
+            found = await connection.execute(asked)
+        return [as_row(row) for row in found]
+
+    async def first_at(self, at_us: int) -> int | None:
+        """Return the first row that was asked for at this time or later."""
+        asked = (
+            select(col(AuditRow.row))
+            .where(LINE, col(AuditRow.at_us) >= at_us)
+            .order_by(col(AuditRow.at_us), col(AuditRow.row))
+            .limit(1)
+        )
+        async with self._database.read() as connection:
+            return (await connection.execute(asked)).scalar_one_or_none()
+
+    async def record(self, seal: Place, document: str, after: Place) -> None:
+        """Write down that all rows to this one lie in a file; from then on they may be deleted, and are read no more.
+
+        Raises:
+            Refused: the last seal is not the one that this follows: somebody else sealed meanwhile.
+        """
+        async with self._database.begin() as connection:
+            await connection.execute(select(col(AuditHeadRow.row)).with_for_update())  # one at a time
+            if (await _standing(connection)).sealed != after:
+                raise Refused("The audit log was sealed by somebody else at the same time. Look at that seal first.")
+            await connection.execute(insert(AuditSealRow).values(row=seal.row, hash=seal.hash, document=document))
+
+    async def delete_sealed(self, limit: int) -> int:
+        """Delete the oldest of the rows that are sealed; return how many there were."""
+        number, sealed = col(AuditRow.row), select(func.max(col(AuditSealRow.row))).scalar_subquery()
+        oldest = select(number).where(number <= sealed).order_by(number).limit(limit)
+        async with self._database.begin() as connection:
+            return (await connection.execute(delete(AuditRow).where(number.in_(oldest)))).rowcount
+
+
+def as_row(found: Iterable[Any]) -> Row:
+    """Return a row of COLUMNS."""
+    number, previous, hash_, *fields = found
+    return Row(number, previous, hash_, Entry(**dict(zip(FIELDS, fields, strict=True))))
+
+
+async def _standing(connection: AsyncConnection) -> Standing:
+    """Read it in one statement, so that all of it is of one moment."""
+    seal = select(col(AuditSealRow.row)).order_by(col(AuditSealRow.row).desc()).limit(1).scalar_subquery()
+    last = select(func.max(col(AuditRow.row))).scalar_subquery()
+    head, of_seal = AuditHeadRow, (AuditSealRow.row, AuditSealRow.hash, AuditSealRow.document)
+    columns: list[Any] = [head.log, head.row, head.hash, *of_seal, last]
+    asked = (
+        select(*columns)
+        .select_from(head)
+        .outerjoin(AuditSealRow, col(AuditSealRow.row) == seal)
+        .where(col(head.id) == HEAD)
+    )
+    log, row, hash_, sealed, sealed_hash, document, there = (await connection.execute(asked)).one()
+    return Standing(
+        log=log,
+        head=Place(row, hash_),
+        sealed=START if sealed is None else Place(sealed, sealed_hash),
+        seal=document or "",
+        last=row if there is None else there,
+    )

@@ -1,0 +1,293 @@
+"""Masking a message: pure, and for any bytes at all. What cannot be looked into is hidden whole where a rule would have to.
+
+Of the rules that fit a value the first wins, but a rule for card numbers takes only the digits: of a text that a later rule
+masks whole nothing else stays to be seen. Within a body a value is masked where a path leads to it; headers, the key and texts
+are also rid of every value that was masked elsewhere in the message. A path does not look into text that holds JSON again.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from signalbox.security.masking import cards, tree
+from signalbox.security.masking.automaton import NOWHERE, State
+from signalbox.security.masking.marks import MASKED, mark
+from signalbox.security.masking.model import Hits, Message, Part, Shown, Why
+from signalbox.security.masking.quotes import Mark, Quotes
+from signalbox.security.masking.rules import Covering, Ruleset
+from signalbox.security.masking.tree import Members, Node, Number, Unreadable
+
+_WHITE: Final = b" \t\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A body of which nothing may be seen, since it cannot be looked into."""
+
+    why: Why
+    rule: int
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """A body that is JSON, masked."""
+
+    root: Node
+    original: bytes | None  # as it came, when nothing in it was masked
+
+    def encoded(self) -> bytes:
+        """Return it as JSON; what was masked stands there as a string."""
+        return tree.encode(self.root) if self.original is None else self.original
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A body that is no text, of a destination where no rule has to look into it."""
+
+    data: bytes
+
+
+Body = Hidden | Json | Shown | Raw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What may be seen of a message by those who may not see what is masked."""
+
+    body: Body | None
+    key: Shown | None
+    headers: tuple[tuple[Shown, Shown], ...]
+    texts: tuple[Shown, ...]
+    hits: Hits
+
+
+def mask(message: Message, rules: Ruleset, key: bytes) -> View:
+    """Mask a message with the installation's key of hashes. Raises nothing, whatever the message holds."""
+    work = _Work(rules.covering(message), key)
+    body = None if message.body is None else work.body(message.body)
+    masked_key = None if message.key is None else work.whole_key(message.key)
+    named = [work.whole_header(name, value) for name, value in message.headers]
+    # From here on all that was masked is known, so that what quotes it is found.
+    return View(
+        body=body,
+        key=work.text_key(message.key) if masked_key is None and message.key is not None else masked_key,
+        headers=tuple(
+            (work.name(name), masked or work.text(value))
+            for (name, value), masked in zip(message.headers, named, strict=True)
+        ),
+        texts=tuple(map(work.text, message.texts)),
+        hits=work.hits,
+    )
+
+
+class _Work:
+    """One message."""
+
+    def __init__(self, covering: Covering, key: bytes) -> None:
+        self._covering = covering
+        self._key = key
+        self._quotes = Quotes()
+        self.hits: Counter[int] = Counter()
+
+    def body(self, data: bytes) -> Body:
+        if not data.strip(_WHITE):
+            return Shown((Part(data.decode()),))
+        within = self._covering.within
+        try:
+            text = tree.text_of(data)
+            root = tree.read(text)
+        except Unreadable as unreadable:
+            number = self._hider(unreadable.why)
+            return self._plain(data) if number is None else self._hidden(data, unreadable.why, number)
+        if within is None:
+            return Json(root, data)
+        before = self.hits.total()
+        root = self._masked(root, has_cards=self._covering.cards is not None and cards.may_hold(text))
+        return Json(root, data if self.hits.total() == before else None)
+
+    def whole_key(self, data: bytes) -> Shown | None:
+        """Return the mark of the key where a rule names it, or None."""
+        number = self._covering.key
+        if number is None:
+            return None
+        try:
+            return self._whole(data.decode(), number)
+        except UnicodeDecodeError:
+            self._quotes.add_unread(data, number)
+            self.hits[number] += 1
+            return Shown((Part(mark(self._covering.hows[number], data, self._key), number),))
+
+    def text_key(self, data: bytes) -> Shown:
+        """Return a key that no rule names: JSON that paths look into, or text."""
+        within = self._covering.within
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            if within is None:
+                return self.text(data.decode("utf-8", "backslashreplace"))
+            self.hits[within] += 1
+            return Shown((Part(MASKED, within),))
+        if within is not None and data.lstrip(_WHITE)[:1] in (b"{", b"["):
+            return self._json_key(data, within)
+        return self.text(text)
+
+    def name(self, name: str) -> Shown:
+        return self._cut(name, self._card_marks(name))
+
+    def whole_header(self, name: str, value: str) -> Shown | None:
+        """Return the mark of a header's value where a rule names the header, or None."""
+        number = self._covering.headers.get(name.lower())
+        return None if number is None else self._whole(value, number)
+
+    def text(self, text: str) -> Shown:
+        """Return a text without card numbers and without what was masked elsewhere in the message."""
+        return self._cut(text, [*self._quotes.find(text), *self._card_marks(text)])
+
+    def _json_key(self, data: bytes, within: int) -> Shown:
+        before = self.hits.copy()
+        body = self.body(data)
+        if isinstance(body, Json):
+            shown = self.text(body.encoded().decode())
+            rule = min(self.hits - before, default=None)
+            return shown if body.original is not None else Shown((Part(shown.text, rule),))
+        return body if isinstance(body, Shown) else Shown((Part(MASKED, within),))
+
+    def _hider(self, why: Why) -> int | None:
+        """Return the rule that hides a body for this reason; card numbers alone are found in any text of a fair size."""
+        return self._covering.paths.first if why is Why.NO_JSON else self._covering.within
+
+    def _hidden(self, data: bytes, why: Why, number: int) -> Hidden:
+        self._quotes.add_unread(data, number)
+        self.hits[number] += 1
+        return Hidden(why, number)
+
+    def _plain(self, data: bytes) -> Shown | Raw:
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            return Raw(data)
+        return self._cut(text, self._card_marks(text))
+
+    def _masked(self, root: Node, *, has_cards: bool) -> Node:
+        """Mask the tree where it stands; no recursion, so that no depth matters."""
+        child = self._covering.paths.child
+        state, number = self._covering.paths.root
+        root = self._value(root, number, has_cards=has_cards)
+        todo: list[tuple[Node, State | None]] = [(root, state)]
+        while todo:
+            node, state = todo.pop()
+            if state is None and not has_cards:
+                continue
+            if isinstance(node, list):
+                for at, value in enumerate(node):
+                    after, number = NOWHERE if state is None else child(state, at)
+                    shown = node[at] = self._value(value, number, has_cards=has_cards)
+                    if isinstance(shown, Members | list):
+                        todo.append((shown, after))
+            elif isinstance(node, Members):
+                todo += self._members(node, state, has_cards=has_cards)
+        return root
+
+    def _members(self, node: Members, state: State | None, *, has_cards: bool) -> list[tuple[Node, State | None]]:
+        """Mask an object's members; return those that hold more, each with the state in which to go on."""
+        child = self._covering.paths.child
+        deeper: list[tuple[Node, State | None]] = []
+        for at, (name, value) in enumerate(node.pairs):
+            if isinstance(name, Shown):  # never: names are changed here alone, and each once
+                continue
+            after, number = NOWHERE if state is None else child(state, name)
+            shown = self._value(value, number, has_cards=has_cards)
+            kept = (has_cards and self._card_value(name)) or name
+            if shown is not value or kept is not name:
+                node.pairs[at] = (kept, shown)
+            if isinstance(shown, Members | list):
+                deeper.append((shown, after))
+        return deeper
+
+    def _value(self, value: Node, number: int | None, *, has_cards: bool) -> Node:
+        """Return a value as it may be seen: the same object where no rule fits it."""
+        by_cards = self._covering.cards
+        if has_cards and isinstance(value, str) and (number is None or (by_cards or 0) < number):
+            shown = self._card_value(value, alone=number is not None)
+            if shown is not None:
+                return shown
+        if number is None:
+            return value
+        if isinstance(value, str):
+            return self._whole(value, number)
+        self.hits[number] += 1
+        for leaf in tree.leaves(value, names=True):
+            if isinstance(leaf, str):
+                self._remember(leaf, MASKED, number)
+        return Shown((Part(MASKED, number),))
+
+    def _whole(self, value: str, number: int) -> Shown:
+        self.hits[number] += 1
+        text = value.plain if isinstance(value, Number) else value
+        marked = mark(self._covering.hows[number], text, self._key)
+        self._remember(value, marked, number)
+        return Shown((Part(marked, number),))
+
+    def _remember(self, value: str, marked: str, number: int) -> None:
+        self._quotes.add(str(value), marked, number)
+        if isinstance(value, Number):
+            self._quotes.add(value.plain, marked, number)
+
+    def _card_value(self, value: str, *, alone: bool = False) -> Shown | None:
+        """Return a text without its card numbers, or None when it holds none, or with `alone` when it holds more than one.
+
+        A number that is one is masked whole.
+        """
+        if isinstance(value, Number):
+            return self._card_number(value)
+        marks = self._card_marks(value) if len(value) >= cards.DIGITS_MIN else []
+        if not marks:
+            return None
+        shown = _joined(value, marks)
+        return self._counted(shown) if len(shown.parts) == 1 or not alone else None
+
+    def _card_number(self, value: Number) -> Shown | None:
+        marks = self._card_marks(value.plain)
+        if not marks:
+            return None
+        _, marked, number = marks[0]
+        self._remember(value, marked, number)
+        return self._counted(Shown((Part(marked, number),)))
+
+    def _counted(self, shown: Shown) -> Shown:
+        for part in shown.parts:
+            if part.rule is not None:
+                self.hits[part.rule] += 1
+        return shown
+
+    def _card_marks(self, text: str) -> list[Mark]:
+        number = self._covering.cards
+        if number is None:
+            return []
+        how = self._covering.hows[number]
+        return [(span, mark(how, cards.digits(text[slice(*span)]), self._key), number) for span in cards.find(text)]
+
+    def _cut(self, text: str, marks: list[Mark]) -> Shown:
+        return self._counted(_joined(text, marks))
+
+
+def _joined(text: str, marks: list[Mark]) -> Shown:
+    """Put each mark in the place of its stretch; where some overlap and none covers the others, one plain mark hides all."""
+    merged: list[Mark] = []
+    for (start, end), words, rule in sorted(marks, key=lambda one: (one[0][0], -one[0][1], one[2])):
+        if merged and start < merged[-1][0][1]:
+            (first, last), _, other = merged[-1]
+            if end > last:
+                merged[-1] = ((first, end), MASKED, min(rule, other))
+        else:
+            merged.append(((start, end), words, rule))
+    parts: list[Part] = []
+    at = 0
+    for (start, end), words, rule in merged:
+        if start > at:
+            parts.append(Part(text[at:start]))
+        parts.append(Part(words, rule))
+        at = end
+    if at < len(text) or not parts:
+        parts.append(Part(text[at:]))
+    return Shown(tuple(parts))

@@ -1,0 +1,82 @@
+"""The JSON paths of masking rules: the part of RFC 9535 that names places, without filters, slices and functions.
+
+`$.a.b`, `$['a b']`, `$[0]`, `$[*]`, `$.*`, and each of these after `..` for any depth: `$..email`. `$` alone is the whole body.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from signalbox.security.masking.faults import RuleFault
+
+LENGTH_MAX: Final = 256  # characters
+STEPS_MAX: Final = 32
+INDEX_DIGITS_MAX: Final = 7  # more elements than a body of 1 MiB can hold
+
+UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # also what a database would not keep
+_STEP: Final = re.compile(
+    r"(?P<dots>\.{0,2})"
+    r"(?:(?P<name>[^\W\d]\w*)|(?P<star>\*)"
+    r"|\[(?:'(?P<single>(?:[^'\\]|\\['\\])*)'|\"(?P<double>(?:[^\"\\]|\\[\"\\])*)\"|(?P<index>0|[1-9]\d*)|(?P<all>\*))\])",
+    re.ASCII,
+)
+_ESCAPED: Final = re.compile(r"\\(.)")
+_FORMS: Final = "a JSON path of .name, ['any name'], [0], [*], .* and ..name"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From a value to some of those that it holds. `at` is a name, an index, or None for every one of them."""
+
+    at: str | int | None
+    deep: bool  # also from everything beneath the value
+
+
+@dataclass(frozen=True, slots=True)
+class JsonPath:
+    """Where in a JSON body. `text` is as it was written."""
+
+    text: str
+    steps: tuple[Step, ...]
+
+
+def parse(text: str) -> JsonPath:
+    """Read a path.
+
+    Raises:
+        RuleFault: it is not one of ours, or too long.
+    """
+    if not text.startswith("$") or UNPRINTABLE.search(text):
+        raise _fault(text, _FORMS, "$.address.name")
+    if len(text) > LENGTH_MAX:
+        raise _fault(text, f"a JSON path of at most {LENGTH_MAX} characters", "$..email")
+    steps: list[Step] = []
+    at = 1
+    while at < len(text):
+        found = _STEP.match(text, at)
+        if found is None or (step := _step(found)) is None:
+            raise _fault(text[at:], f"{_FORMS} from the character {at + 1} on", "$['reply-to'] or $.lines[*].sku")
+        steps.append(step)
+        at = found.end()
+    if len(steps) > STEPS_MAX:
+        raise _fault(text, f"a JSON path of at most {STEPS_MAX} steps", "$..email")
+    return JsonPath(text, tuple(steps))
+
+
+def _step(found: re.Match[str]) -> Step | None:
+    """Return the step that was found, or None where its dots do not fit: `.name` has one or two, `[0]` none or two."""
+    dots = len(found["dots"])
+    bare = found["name"] is not None or found["star"] is not None
+    if dots == (0 if bare else 1):
+        return None
+    deep = dots == 2
+    if found["name"] is not None:
+        return Step(found["name"], deep)
+    if found["index"] is not None:
+        return Step(int(found["index"]), deep) if len(found["index"]) <= INDEX_DIGITS_MAX else None
+    quoted = found["single"] if found["single"] is not None else found["double"]
+    return Step(None if quoted is None else _ESCAPED.sub(r"\1", quoted), deep)
+
+
+def _fault(got: str, expected: str, example: str) -> RuleFault:
+    return RuleFault("what", expected, example, got)

@@ -1,0 +1,170 @@
+"""JSON as it was written: members in order with their doubles, numbers as their text; to and fro without recursion."""
+
+import json
+import re
+from collections.abc import Iterator
+from decimal import Context, Decimal
+from itertools import accumulate
+from typing import Final, NoReturn
+
+from signalbox.security.masking.model import Shown, Why
+
+BYTES_MAX: Final = 1024**2
+DEPTH_MAX: Final = 512
+NUMBER_LENGTH_MAX: Final = 64  # characters; longer ones stay as they were written
+
+_STRING: Final = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_BRACKET: Final = re.compile(r"[\[\]{}]")
+_DEEPER: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_EXACT: Final = Context(prec=2 * NUMBER_LENGTH_MAX)
+_quoted = json.encoder.encode_basestring
+
+
+class Number(str):
+    """A number as it was written: 1.0, 1e400 and 9007199254740993 stay what they are."""
+
+    __slots__ = ()
+
+    @property
+    def plain(self) -> str:
+        """The number without exponent and without zeros at its end: what is equal has one text."""
+        if self.isdigit() or len(self) > NUMBER_LENGTH_MAX:
+            return str(self)
+        try:
+            value = Decimal(self)
+        except ArithmeticError:  # an exponent beyond all bounds
+            return str(self)
+        if abs(value.adjusted()) > NUMBER_LENGTH_MAX:
+            return str(self)
+        text = format(value.normalize(_EXACT), "f")
+        return "0" if text == "-0" else text
+
+
+class Members:
+    """An object: its members in order; a name may stand there twice."""
+
+    __slots__ = ("pairs",)
+
+    def __init__(self, pairs: list[tuple["str | Shown", "Node"]]) -> None:
+        self.pairs = pairs
+
+
+Node = Members | list["Node"] | str | Shown | bool | None
+"""A `str` that is a `Number` is a number; `Shown` is what a rule has changed."""
+
+
+class Unreadable(Exception):
+    """These bytes are no JSON that can be looked into. Says why, and nothing of what is in them."""
+
+    def __init__(self, why: Why) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def text_of(data: bytes) -> str:
+    """Return the text that is to be read as JSON.
+
+    Raises:
+        Unreadable: it is too large, or no UTF-8.
+    """
+    if len(data) > BYTES_MAX:
+        raise Unreadable(Why.TOO_LARGE)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unreadable(Why.NO_TEXT) from None
+
+
+def read(text: str) -> Node:
+    """Read JSON.
+
+    Raises:
+        Unreadable: it is too deep, or no JSON.
+    """
+    if text.count("[") + text.count("{") > DEPTH_MAX and _depth(text) > DEPTH_MAX:
+        raise Unreadable(Why.TOO_DEEP)
+    try:
+        return _DECODER.decode(text)  # type: ignore[no-any-return]  # it returns what its hooks make
+    except ValueError:
+        raise Unreadable(Why.NO_JSON) from None
+    except RecursionError:
+        raise Unreadable(Why.TOO_DEEP) from None
+
+
+def _depth(text: str) -> int:
+    brackets = _BRACKET.findall(_STRING.sub("", text))
+    return max(accumulate(_DEEPER[bracket] for bracket in brackets), default=0)
+
+
+def _no_json(_: str) -> NoReturn:
+    raise ValueError  # NaN and Infinity
+
+
+_DECODER: Final = json.JSONDecoder(
+    parse_int=Number,
+    parse_float=Number,
+    parse_constant=_no_json,
+    object_pairs_hook=Members,  # type: ignore[arg-type]  # a list of str is put where Shown may come to stand too
+)
+
+
+def encode(root: Node) -> bytes:
+    """Write JSON without spaces: what was masked does not show by them."""
+    out: list[str] = []
+    begun: list[tuple[Iterator[tuple[str, Node]], str]] = [(iter([("", root)]), "")]
+    while begun:
+        held, end = begun[-1]
+        for before, node in held:
+            out.append(before)
+            if isinstance(node, Members | list):
+                out.append("{" if isinstance(node, Members) else "[")
+                begun.append((_members(node), "}") if isinstance(node, Members) else (_elements(node), "]"))
+                break
+            out.append(scalar(node))
+        else:
+            out.append(end)
+            begun.pop()
+    text = "".join(out)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # half a character, which JSON can hold as an escape only
+        return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
+
+
+def _members(node: Members) -> Iterator[tuple[str, Node]]:
+    """Yield each value with what stands before it."""
+    for at, (name, value) in enumerate(node.pairs):
+        yield f"{',' if at else ''}{scalar(name)}:", value
+
+
+def _elements(node: list[Node]) -> Iterator[tuple[str, Node]]:
+    for at, value in enumerate(node):
+        yield "," if at else "", value
+
+
+def scalar(node: "str | Shown | bool | None") -> str:
+    """Return the JSON of what holds nothing."""
+    if isinstance(node, Number):
+        return str(node)
+    if isinstance(node, str):
+        return _quoted(node)
+    return _quoted(node.text) if isinstance(node, Shown) else _WORDS[node]
+
+
+_WORDS: Final = {True: "true", False: "false", None: "null"}
+
+
+def leaves(root: Node, *, names: bool = False) -> Iterator[Node]:
+    """Yield every value that holds nothing itself, and with `names` those of members too."""
+    todo = [root]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, Members):
+            if names:
+                yield from (name for name, _ in node.pairs)
+            todo.extend(value for _, value in reversed(node.pairs))
+        elif isinstance(node, list):
+            todo.extend(reversed(node))
+        else:
+            yield node

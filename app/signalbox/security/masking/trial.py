@@ -1,0 +1,64 @@
+"""Trying rules on a sample: nothing of it is kept, logged or counted."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from signalbox.security.errors import Refused
+from signalbox.security.masking import tree
+from signalbox.security.masking.engine import Body, Json, mask
+from signalbox.security.masking.lines import Line, lines
+from signalbox.security.masking.model import Message, Rule, Shown
+from signalbox.security.masking.rules import Ruleset
+
+SAMPLE_BYTES_MAX: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What others would see of a sample."""
+
+    body: Body | None
+    lines: tuple[Line, ...]  # of JSON; empty for another body
+    fields: int | None  # values in the sample; None: it was hidden whole, so they were not counted
+    masked: int | None  # of these
+    candidate: int | None  # the number of the rule that is being written
+    took_ms: float
+
+
+def try_rules(
+    sample: str, destination: str, rules: Sequence[Rule], candidate: Rule | None, *, kind: str | None, key: bytes
+) -> Trial:
+    """Mask a sample as if it came from a "connection/destination", with these rules and the candidate after them.
+
+    Raises:
+        Refused: the sample is too long.
+    """
+    data = sample.encode("utf-8", "replace")
+    if len(data) > SAMPLE_BYTES_MAX:
+        raise Refused(f"The sample has {len(data):,} bytes, over {SAMPLE_BYTES_MAX:,}. Paste a shorter one.")
+    connection, _, name = destination.partition("/") if "/" in destination else ("", "", destination)
+    message = Message(connection=connection, destination=name, type=kind, body=data)
+    ruleset = Ruleset((*rules, *([candidate] if candidate else [])))
+    started = time.perf_counter()
+    body = mask(message, ruleset, key).body
+    took_ms = (time.perf_counter() - started) * 1000
+    fields, masked = _counts(data, body)
+    return Trial(
+        body=body,
+        lines=tuple(lines(body.root)) if isinstance(body, Json) else (),
+        fields=fields,
+        masked=masked,
+        candidate=len(ruleset.rules) if candidate else None,
+        took_ms=took_ms,
+    )
+
+
+def _counts(data: bytes, body: Body | None) -> tuple[int | None, int | None]:
+    if isinstance(body, Shown):
+        return 1, int(body.rule is not None)
+    if not isinstance(body, Json):
+        return None, None
+    fields = sum(1 for _ in tree.leaves(tree.read(tree.text_of(data))))
+    return fields, fields - sum(1 for leaf in tree.leaves(body.root) if not isinstance(leaf, Shown))

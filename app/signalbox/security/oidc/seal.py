@@ -1,0 +1,39 @@
+"""Seals what a sign-in keeps, so that the browser itself can hold it.
+
+In a cookie rather than in a table: a sign-in has to come back to the browser that began it, so there is a cookie anyway; and
+whoever may begin one is not known yet, so what each leaves here would have to be counted, bounded and cleaned away. Encrypted
+and authenticated with a key that only this installation has; replicas share it.
+"""
+
+import base64
+from typing import Final
+
+import msgspec
+from cryptography.fernet import Fernet, InvalidToken
+
+from signalbox.kernel.clock import Clock
+from signalbox.security.oidc.errors import NotBegunHere
+from signalbox.security.oidc.model import BEGUN_LASTS_S, Kept
+
+COOKIE_LENGTH_MAX: Final = 4096
+
+
+class Seal:
+    """Closes and opens."""
+
+    def __init__(self, key: bytes, clock: Clock) -> None:
+        self._box = Fernet(base64.urlsafe_b64encode(key))
+        self._clock = clock
+
+    def closed(self, kept: Kept) -> str:
+        return self._box.encrypt_at_time(msgspec.json.encode(kept), int(self._clock())).decode("ascii")
+
+    def opened(self, sealed: str | None) -> Kept:
+        """Return what was closed. Raises NotBegunHere when it is missing, was not closed here, or is too old."""
+        if not sealed or len(sealed) > COOKIE_LENGTH_MAX:
+            raise NotBegunHere
+        try:
+            plain = self._box.decrypt_at_time(sealed.encode("utf-8", "replace"), BEGUN_LASTS_S, int(self._clock()))
+        except InvalidToken:
+            raise NotBegunHere from None
+        return msgspec.json.decode(plain, type=Kept)

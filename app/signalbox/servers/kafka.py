@@ -1,0 +1,263 @@
+"""Apache Kafka on loopback: one node (broker and controller), or two, of which the second is a broker only.
+
+Versions 3 and later run without ZooKeeper; 2.8 runs with it, as the clusters of that time do. Jars come from Maven.
+"""
+
+import asyncio
+import base64
+import os
+import subprocess
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from signalbox.servers.maven import class_path, jars, java
+from signalbox.servers.process import ServerFailed, ServerProcess, free_port, port_open
+
+VERSION = "4.3.1"  # the newest whose kafka-tools is published too
+OLD = "3.9.1"
+OLDEST = "2.8.2"  # with ZooKeeper
+ADDRESS = "SIGNALBOX_KAFKA_BOOTSTRAP"
+QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # starts soon and is never as fast as it could be
+LASTING = (  # those of Kafka's own bin/kafka-run-class.sh
+    "-server",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+)
+LOGGING = (
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaTls:
+    """PEM files: the broker's key (PKCS#8) with its certificate chain, and the CA that client certificates must have."""
+
+    keystore: Path
+    ca: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaOptions:
+    """What to start. Every listener beyond the plaintext one exists only where what it needs is given."""
+
+    version: str = VERSION
+    nodes: int = 1
+    tls: KafkaTls | None = None  # adds the listener SSL, which demands a client certificate
+    users: Mapping[str, str] = field(
+        default_factory=dict, repr=False
+    )  # name -> password: adds SASL, and with tls SASL_SSL
+    authorizer: bool = False  # StandardAuthorizer; the plaintext listener stays all-powerful
+    proxied_port: int | None = None  # adds the plaintext listener PROXIED, which clients are told to find at this port
+    heap_mib: int = 512  # 10,000 partitions on one node want more: it would collect garbage at each answer
+    jvm: tuple[str, ...] = QUICK
+    settings: Mapping[str, str] = field(default_factory=dict)  # further broker properties
+
+
+def given_bootstrap() -> str | None:
+    """Return the address of a Kafka that the environment names, to be used instead of starting one."""
+    return os.environ.get(ADDRESS) or None
+
+
+class KafkaServer:
+    """A cluster of one or two nodes. `start` and `stop` may be called again: the same ports, the same data."""
+
+    def __init__(self, folder: Path, options: KafkaOptions | None = None) -> None:
+        self.folder = folder
+        self.options = options or KafkaOptions()
+        self.nodes: list[ServerProcess] = []
+        self.jars = Path()
+        self._ports: list[dict[str, int]] = []
+        self._zookeeper: ServerProcess | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """The plaintext listeners, "host:port" joined by commas."""
+        return self.address("PLAINTEXT")
+
+    def address(self, listener: str) -> str:
+        """Return where a listener (PLAINTEXT, SSL, SASL, SASL_SSL) is, on every node."""
+        return ",".join(f"127.0.0.1:{ports[listener]}" for ports in self._ports)
+
+    def port(self, listener: str, node: int = 0) -> int:
+        return self._ports[node][listener]
+
+    async def start(self) -> None:
+        """Get the jars if need be, write the configuration once, start every process that does not run.
+
+        Raises:
+            ServerMissing: Java or Maven is not installed.
+            ServerFailed: Maven or a process failed.
+        """
+        if not self.nodes:
+            await self._prepare()
+        if self._zookeeper is not None and not self._zookeeper.running():
+            await self._zookeeper.start()
+        for node in self.nodes:
+            if not node.running():
+                await node.start()
+
+    async def stop(self) -> None:
+        for process in [*reversed(self.nodes), self._zookeeper]:
+            if process is not None:
+                await process.stop()
+
+    async def _prepare(self) -> None:
+        version = self.options.version
+        wanted = [f"org.apache.kafka:kafka_2.13:{version}", "org.slf4j:slf4j-simple:1.7.36"]
+        if version == VERSION:
+            wanted.append(f"org.apache.kafka:kafka-tools:{version}")
+        self.jars = await jars(f"Apache Kafka {version}", wanted)
+        self._ports = [self._new_ports() for _ in range(self.options.nodes)]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if version == OLDEST:
+            self._zookeeper = self._prepare_zookeeper()
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        for number in range(self.options.nodes):
+            self.nodes.append(await asyncio.to_thread(self._prepare_node, number, cluster))
+
+    def _new_ports(self) -> dict[str, int]:
+        names = ["PLAINTEXT", "CONTROLLER"]
+        if self.options.tls:
+            names.append("SSL")
+        if self.options.users:
+            names.append("SASL")
+        if self.options.tls and self.options.users:
+            names.append("SASL_SSL")
+        if self.options.proxied_port:
+            names.append("PROXIED")
+        return {name: free_port() for name in names}
+
+    def _prepare_zookeeper(self) -> ServerProcess:
+        folder, port = self.folder / "zookeeper", free_port()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._ports[0]["ZOOKEEPER"] = port
+        file = folder / "zookeeper.properties"
+        file.write_text(
+            f"dataDir={folder / 'data'}\nclientPort={port}\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n"
+        )
+        main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+        return self._process("zookeeper", folder, main, file, port)
+
+    def _prepare_node(self, number: int, cluster: str) -> ServerProcess:
+        folder = self.folder / f"node{number + 1}"
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / "server.properties"
+        text = "".join(f"{key}={value}\n" for key, value in self._properties(number, folder).items())
+        file.write_text(text)
+        file.chmod(0o600)
+        if self._zookeeper is None:
+            self._format(file, cluster)
+        return self._process(f"kafka{number + 1}", folder, "kafka.Kafka", file, self._ports[number]["PLAINTEXT"])
+
+    def _process(self, name: str, folder: Path, main: str, file: Path, port: int) -> ServerProcess:
+        heap = f"-Xmx{self.options.heap_mib}m"
+        argv = [java("Apache Kafka"), heap, *self.options.jvm, *LOGGING, "-cp", class_path(self.jars), main, str(file)]
+        return ServerProcess(name=name, argv=argv, folder=folder, ready=lambda: port_open(port))
+
+    def _format(self, file: Path, cluster: str) -> None:
+        argv = [
+            java("Apache Kafka"),
+            *QUICK,
+            *LOGGING,
+            "-cp",
+            class_path(self.jars),
+            "kafka.tools.StorageTool",
+            "format",
+        ]
+        argv += ["-t", cluster, "-c", str(file)]
+        for user, password in self.options.users.items():
+            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+                argv += ["--add-scram", f"{mechanism}=[name={user},password={password}]"]
+        run = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        if run.returncode:
+            raise ServerFailed(f"Kafka's storage could not be formatted: {(run.stdout + run.stderr)[-1500:]}")
+
+    def _properties(self, number: int, folder: Path) -> dict[str, str]:
+        ports = self._ports[number]
+        listeners = [name for name in ports if name != "ZOOKEEPER" and (name != "CONTROLLER" or self._leads(number))]
+        protocols = {
+            "PLAINTEXT": "PLAINTEXT",
+            "CONTROLLER": "PLAINTEXT",
+            "PROXIED": "PLAINTEXT",
+            "SSL": "SSL",
+            "SASL": "SASL_PLAINTEXT",
+            "SASL_SSL": "SASL_SSL",
+        }
+        one = {f"{topic}.replication.factor": "1" for topic in ("offsets.topic", "transaction.state.log")}
+        return {
+            "listeners": ",".join(f"{name}://127.0.0.1:{ports[name]}" for name in listeners),
+            "listener.security.protocol.map": ",".join(f"{n}:{p}" for n, p in protocols.items()),
+            "advertised.listeners": ",".join(
+                self._advertised(name, ports) for name in listeners if name != "CONTROLLER"
+            ),
+            "inter.broker.listener.name": "PLAINTEXT",
+            "log.dirs": str(folder / "data"),
+            "group.initial.rebalance.delay.ms": "0",
+            "offsets.topic.num.partitions": "10",
+            "transaction.state.log.num.partitions": "5",
+            "transaction.state.log.min.isr": "1",
+            "log.index.size.max.bytes": "4096",
+            "auto.create.topics.enable": "true",  # Kafka's default: what makes a careless client create topics
+            **one,
+            **self._roles(number),
+            **self._security(),
+            **self.options.settings,
+        }
+
+    def _advertised(self, listener: str, ports: Mapping[str, int]) -> str:
+        proxied = self.options.proxied_port if listener == "PROXIED" else None
+        return f"{listener}://127.0.0.1:{proxied or ports[listener]}"
+
+    def _leads(self, number: int) -> bool:
+        return number == 0 and self._zookeeper is None
+
+    def _roles(self, number: int) -> dict[str, str]:
+        if self._zookeeper is not None:
+            return {"broker.id": str(number + 1), "zookeeper.connect": f"127.0.0.1:{self._ports[0]['ZOOKEEPER']}"}
+        roles = {
+            "process.roles": "broker,controller" if number == 0 else "broker",
+            "node.id": str(number + 1),
+            "controller.quorum.voters": f"1@127.0.0.1:{self._ports[0]['CONTROLLER']}",
+            "controller.listener.names": "CONTROLLER",
+        }
+        if self.options.version == VERSION:
+            roles |= {
+                "share.coordinator.state.topic.replication.factor": "1",
+                "share.coordinator.state.topic.min.isr": "1",
+                "share.coordinator.state.topic.num.partitions": "5",
+            }
+        return roles
+
+    def _security(self) -> dict[str, str]:
+        properties: dict[str, str] = {}
+        if self.options.tls:
+            properties |= {
+                "ssl.keystore.type": "PEM",
+                "ssl.keystore.location": str(self.options.tls.keystore),
+                "ssl.truststore.type": "PEM",
+                "ssl.truststore.location": str(self.options.tls.ca),
+                "listener.name.ssl.ssl.client.auth": "required",
+            }
+        if self.options.users:
+            properties |= self._sasl()
+        if self.options.authorizer:
+            properties |= {
+                "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+                "super.users": "User:ANONYMOUS",
+            }
+        return properties
+
+    def _sasl(self) -> dict[str, str]:
+        plain = "org.apache.kafka.common.security.plain.PlainLoginModule required "
+        plain += " ".join(f'user_{user}="{password}"' for user, password in self.options.users.items()) + ";"
+        scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+        properties = {"sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512"}
+        for listener in ("sasl", "sasl_ssl") if self.options.tls else ("sasl",):
+            for mechanism, login in (("plain", plain), ("scram-sha-256", scram), ("scram-sha-512", scram)):
+                properties[f"listener.name.{listener}.{mechanism}.sasl.jaas.config"] = login
+        return properties

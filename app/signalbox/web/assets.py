@@ -1,0 +1,122 @@
+"""Front-end files: `python -m signalbox.web.assets build` copies what npm fetched into static/vendor; `load` reads them all.
+
+Every file is served from memory under one name that is a hash over all of them (/static/<build>/css/page.css), so modules
+and fonts find each other by plain relative addresses, and a browser may keep each file for ever.
+"""
+
+import gzip
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from signalbox.resources import ROOT, STATIC
+
+VENDOR = STATIC / "vendor"
+BUILD_COMMAND = "npm ci --ignore-scripts && python -m signalbox.web.assets build"
+
+VENDORED: Mapping[str, str] = {  # name in static/vendor -> file in node_modules
+    "htmx.js": "htmx.org/dist/htmx.min.js",
+    "htmx-csp.js": "htmx.org/dist/ext/hx-csp.min.js",
+    "uplot.js": "uplot/dist/uPlot.iife.min.js",
+    "uplot.css": "uplot/dist/uPlot.min.css",
+    "overpass.woff2": "@fontsource-variable/overpass/files/overpass-latin-wght-normal.woff2",
+    "overpass-ext.woff2": "@fontsource-variable/overpass/files/overpass-latin-ext-wght-normal.woff2",
+    "overpass-mono.woff2": "@fontsource-variable/overpass-mono/files/overpass-mono-latin-wght-normal.woff2",
+    "LICENSE-htmx.txt": "htmx.org/LICENSE",
+    "LICENSE-uplot.txt": "uplot/LICENSE",
+    "LICENSE-overpass.txt": "@fontsource-variable/overpass/LICENSE",
+    "LICENSE-overpass-mono.txt": "@fontsource-variable/overpass-mono/LICENSE",
+}
+TYPES: Mapping[str, str] = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+    ".txt": "text/plain",
+}
+COMPRESSED = frozenset({".css", ".js", ".svg", ".txt"})
+
+
+class AssetsMissing(Exception):
+    """Files that should be there are not; says which and what to run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """One file as it is served."""
+
+    content: bytes
+    gzipped: bytes | None  # None: already compressed
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assets:
+    """All files below static/, by their path in it; `missing` are vendored ones that were not built."""
+
+    files: Mapping[str, Asset]
+    build: str
+    missing: tuple[str, ...]
+
+    def hashed(self, path: str) -> str:
+        """Return "<build>/<path>".
+
+        Raises:
+            AssetsMissing: no such file of ours, which is a fault of the template that names it.
+        """
+        if path not in self.files and path.removeprefix("vendor/") not in self.missing:
+            raise AssetsMissing(f"static/{path} does not exist")
+        return f"{self.build}/{path}"
+
+
+def load(folder: Path = STATIC) -> Assets:
+    """Read every file of a known type once, at start."""
+    files: dict[str, Asset] = {}
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in TYPES and file.is_file():
+            path, content = file.relative_to(folder).as_posix(), file.read_bytes()
+            digest.update(path.encode() + b"\0" + hashlib.sha256(content).digest())
+            zipped = gzip.compress(content, 6, mtime=0) if file.suffix in COMPRESSED else None
+            files[path] = Asset(content=content, gzipped=zipped, type=TYPES[file.suffix])
+    missing = tuple(name for name in VENDORED if f"vendor/{name}" not in files)
+    return Assets(files=files, build=digest.hexdigest()[:12], missing=missing)
+
+
+def build(modules: Path = ROOT / "node_modules", vendor: Path = VENDOR) -> dict[str, str]:
+    """Copy the vendored files and write vendor/manifest.json: name -> SHA-256. Returns the manifest.
+
+    Raises:
+        AssetsMissing: npm has not fetched them all; nothing is copied.
+    """
+    absent = [source for source in VENDORED.values() if not (modules / source).is_file()]
+    if absent:
+        raise AssetsMissing(f"missing below {modules.name}: {', '.join(absent)}. Run: npm ci --ignore-scripts")
+    vendor.mkdir(parents=True, exist_ok=True)
+    manifest: dict[str, str] = {}
+    for name, source in VENDORED.items():
+        content = (modules / source).read_bytes()
+        (vendor / name).write_bytes(content)
+        manifest[name] = hashlib.sha256(content).hexdigest()
+    (vendor / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    return manifest
+
+
+def main(arguments: list[str]) -> int:
+    if arguments != ["build"]:
+        sys.stderr.write("usage: python -m signalbox.web.assets build\n")
+        return 2
+    try:
+        copied = build()
+    except AssetsMissing as fault:
+        sys.stderr.write(f"{fault}\n")
+        return 1
+    sys.stdout.write(f"{len(copied)} files are in static/vendor\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,180 @@
+"""From an error to an answer: a status and a sentence, as a page for people and as a problem document for programs.
+
+Expected errors carry their own sentence. Anything else is a fault: the answer has its id, the log has its trace, and no
+answer ever has a trace, a path or a library's text.
+"""
+
+import logging
+import math
+import secrets
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.response import Redirect
+
+from signalbox.kernel.errors import SignalboxError, Unavailable
+from signalbox.security.accounts.limits import TooManyAttempts
+from signalbox.security.errors import NotPermitted, ReadOnly, SecurityError
+from signalbox.security.masking.faults import RulesUnknown
+from signalbox.web import urls
+from signalbox.web.access import NotSignedIn
+from signalbox.web.problem import PROBLEM, Problem, problem
+from signalbox.web.rendering import Crumb, page, partial_asked
+
+log = logging.getLogger(__name__)
+
+SENTENCES: dict[int, tuple[str, str]] = {
+    400: (
+        "This address cannot be understood.",
+        "Check the part after the question mark, or begin again from the overview.",
+    ),
+    404: ("There is nothing here.", "The address is wrong, or what it named is gone."),
+    405: ("This address cannot be used in this way.", "It can only be read."),
+    413: ("This is too large.", "Send less at once."),
+}
+REFUSALS: dict[type[SecurityError], tuple[int, str]] = {
+    NotPermitted: (403, "An admin can give it: the roles are on the page Users."),
+    ReadOnly: (403, "Look as much as you like."),
+    RulesUnknown: (503, ""),
+    TooManyAttempts: (429, ""),
+    SecurityError: (409, "Nothing was changed."),
+}
+FAULT = (
+    "This page could not be drawn.",
+    "Nothing was changed. The cause is in the log of Signalbox under this number.",
+)
+
+
+class AnswerError(SignalboxError):
+    """An expected refusal of a page or of the API: a status and a sentence, free of secrets."""
+
+    status = 400
+
+    def __init__(self, sentence: str, advice: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.advice = advice
+
+
+class NotThere(AnswerError):
+    """What the address names does not exist, or not any more."""
+
+    status = 404
+
+
+class NotUnderstood(AnswerError):
+    """A parameter is not what was expected."""
+
+    status = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorPage:
+    """What `errors/error.html` shows."""
+
+    status: int
+    sentence: str
+    advice: str
+    fault: str | None
+
+
+REFUSED_BECAUSE = {
+    400: "the request is not what was expected; the detail names what",
+    401: "nobody is signed in, or the token is not known or has ended",
+    403: "a role or right is missing, or this write came neither from a page of ours nor with a token; the detail says which",
+    404: "there is no such thing, or it may not be seen",
+    409: "as things stand this cannot be done; nothing was changed",
+    413: "what was sent is too large",
+    429: "too many attempts or requests from this address; Retry-After says how many seconds to wait",
+    503: "the database does not answer, or the broker that this is of has not been read since Signalbox started",
+}
+
+
+def problems(*statuses: int) -> dict[int, ResponseSpec]:
+    """Return for OpenAPI what a route of /api/v1 refuses with: these, and what every one of them does."""
+    return {
+        status: ResponseSpec(Problem, generate_examples=False, description=REFUSED_BECAUSE[status], media_type=PROBLEM)
+        for status in sorted({*statuses, 400, 401, 429, 503})
+    }
+
+
+def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Answer an error. Registered for every exception of the application."""
+    for_programs = request.url.path.startswith((f"{urls.API}/", urls.METRICS))
+    if isinstance(error, NotSignedIn) and not for_programs:
+        return _to_sign_in(request, error)
+    shown = _shown(error)
+    if shown.fault is not None:
+        log.error("fault %s in %s %r", shown.fault, request.method, request.url.path, exc_info=error)
+    response = _problem(shown) if for_programs else _page(request, shown)
+    response.headers.update(_headers(error))
+    return response
+
+
+def _to_sign_in(request: Request[Any, Any, Any], error: NotSignedIn) -> Response[Any]:
+    """Lead a person to where they sign in, and after that back to where they wanted to be."""
+    path = request.scope["raw_path"].decode("latin-1")
+    query = request.scope["query_string"].decode("latin-1")
+    wanted = f"{path}?{query}" if query else path
+    to = urls.set_up() if error.set_up else urls.sign_in(to=wanted if request.method == "GET" and path != "/" else None)
+    if partial_asked(request):
+        return Response(b"", status_code=401, headers={"HX-Redirect": to})
+    return Redirect(to, status_code=303)
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    if isinstance(error, NotSignedIn):
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, TooManyAttempts):
+        return {"Retry-After": str(math.ceil(error.wait_s))}
+    if isinstance(error, HTTPException):
+        return {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+    return {}
+
+
+def _shown(error: Exception) -> ErrorPage:
+    if isinstance(error, AnswerError):
+        return ErrorPage(status=error.status, sentence=error.sentence, advice=error.advice, fault=None)
+    if isinstance(error, NotSignedIn):
+        advice = "Send a token: Authorization: Bearer sbx_..., made on your profile or by signalbox token."
+        return ErrorPage(status=401, sentence=str(error), advice=advice, fault=None)
+    if isinstance(error, Unavailable):
+        return ErrorPage(status=503, sentence=str(error), advice="Try again in a moment.", fault=None)
+    if isinstance(error, SecurityError):
+        status, advice = next(found for cls, found in REFUSALS.items() if isinstance(error, cls))
+        return ErrorPage(status=status, sentence=str(error), advice=advice, fault=None)
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        sentence, advice = SENTENCES.get(error.status_code, (HTTPStatus(error.status_code).phrase + ".", ""))
+        if isinstance(error, ValidationException):
+            advice = _faults(error) or advice
+        return ErrorPage(status=error.status_code, sentence=sentence, advice=advice, fault=None)
+    return ErrorPage(status=500, sentence=FAULT[0], advice=FAULT[1], fault=secrets.token_hex(3))
+
+
+def _faults(error: ValidationException) -> str:
+    """Return which parameters were refused and why, from Litestar's own list."""
+    listed = error.extra if isinstance(error.extra, list) else []
+    return " ".join(
+        f"{fault['key']}: {fault['message']}." for fault in listed if isinstance(fault, dict) and fault.get("key")
+    )
+
+
+def _page(request: Request[Any, Any, Any], shown: ErrorPage) -> Response[Any]:
+    return page(
+        request,
+        "errors/error.html",
+        shown,
+        title=shown.sentence,
+        section=None,
+        crumbs=(Crumb(HTTPStatus(shown.status).phrase),),
+        status=shown.status,
+    )
+
+
+def _problem(shown: ErrorPage) -> Response[Any]:
+    body = problem(shown.status, f"{shown.sentence} {shown.advice}".strip(), shown.fault)
+    return Response(body, status_code=shown.status, media_type=PROBLEM)

@@ -1,0 +1,40 @@
+"""The lines of "What changed"."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from signalbox.monitoring import words
+from signalbox.monitoring.model import Change
+from signalbox.monitoring.words import Span
+from signalbox.web import urls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRow:
+    at: float
+    mark: str
+    tone: str
+    text: tuple[Span, ...]
+    href: str
+    connection: str
+
+
+def change_rows(changes: Iterable[Change], *, placed: bool) -> tuple[ChangeRow, ...]:
+    """Return the lines; `placed` says on which connection each group is."""
+    return tuple(
+        ChangeRow(
+            at=change.at,
+            mark=words.mark(change.after),
+            tone=words.tone(change.after),
+            text=words.change_text(change),
+            href=_href(change),
+            connection=change.connection if placed and change.group is not None else "",
+        )
+        for change in changes
+    )
+
+
+def _href(change: Change) -> str:
+    if change.group is None:
+        return urls.connection(change.connection)
+    return urls.group(change.connection, change.group)

@@ -1,0 +1,103 @@
+"""What of these pages stays live: each fragment is the partial that the page includes, with the same context."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from signalbox.monitoring import keys
+from signalbox.monitoring.model import ConnectionView, DestinationView, GroupView, Points
+from signalbox.monitoring.service import Monitor
+from signalbox.web.live.registry import Fragment, Parts, Registry
+from signalbox.web.monitoring.connection_list import connection_row, connections_head
+from signalbox.web.monitoring.connection_page import connection_head, health
+from signalbox.web.monitoring.destination_page import destination_head, part_table
+from signalbox.web.monitoring.destination_rows import destination_row
+from signalbox.web.monitoring.glance import Glance, glance
+from signalbox.web.monitoring.group_page import group_head, track
+from signalbox.web.monitoring.heads import destinations_head, groups_head
+from signalbox.web.monitoring.members import members
+from signalbox.web.monitoring.needs import needs
+from signalbox.web.monitoring.overview import bank_head, bank_tail, head
+from signalbox.web.monitoring.partition_rows import partition_table
+from signalbox.web.monitoring.rows import group_row
+
+POINTS_WINDOW_S = 3600
+View = TypeVar("View")
+
+OF_EVERYTHING: dict[str, tuple[str, Callable[[Glance], object]]] = {
+    "overview/head": ("overview/_head.html", head),
+    "overview/needs": ("overview/_needs.html", needs),
+    "groups/sentence": ("lists/_verdict.html", groups_head),
+    "destinations/sentence": ("lists/_verdict.html", destinations_head),
+    "connections/sentence": ("lists/_verdict.html", connections_head),
+}
+OF_CONNECTION: dict[str, tuple[str, Callable[[Glance, ConnectionView], object]]] = {
+    "overview/connection": ("overview/_connection.html", bank_head),
+    "overview/rest": ("overview/_rest.html", bank_tail),
+    "connections/row": ("connections/_row.html", connection_row),
+    "connections/head": ("connections/_head.html", connection_head),
+    "connections/health": ("connections/_health.html", lambda _, c: health(c)),
+}
+OF_GROUP: dict[str, tuple[str, Callable[[Glance, GroupView], object]]] = {
+    "overview/group": ("overview/_group.html", group_row),
+    "groups/row": ("groups/_row.html", group_row),
+    "groups/short": ("groups/_short.html", group_row),
+    "groups/head": ("groups/_head.html", group_head),
+    "groups/track": ("groups/_track.html", lambda s, g: track(s, g, s.partitions(g))),
+    "groups/partitions": ("groups/_partitions.html", partition_table),
+    "groups/members": ("groups/_members.html", lambda s, g: members(g, s.partitions(g))),
+}
+OF_DESTINATION: dict[str, tuple[str, Callable[[Glance, DestinationView], object]]] = {
+    "destinations/row": ("destinations/_row.html", destination_row),
+    "destinations/short": ("destinations/_short.html", destination_row),
+    "destinations/head": ("destinations/_head.html", destination_head),
+    "destinations/partitions": ("destinations/_partitions.html", part_table),
+}
+
+
+def register(registry: Registry) -> None:
+    """Register every fragment, every list that announces its changes, and the points of groups' charts."""
+    for name, (template, draw) in OF_EVERYTHING.items():
+        registry.add(Fragment(name=name, key_prefix=keys.OVERVIEW, template=template, context=_everything(draw)))
+    _add(registry, "connection", OF_CONNECTION, _named_by(1, Monitor.connection))
+    _add(registry, "group", OF_GROUP, _named_by(2, Monitor.group))
+    _add(registry, "destination", OF_DESTINATION, _named_by(2, Monitor.destination))
+    for key in (keys.GROUPS, keys.DESTINATIONS, keys.CONNECTIONS):
+        registry.add_list(key)
+
+    async def points(monitor: Monitor, parts: Parts, since: float | None) -> Points:
+        if len(parts) != 2:
+            return Points(at=[], lag=[], rate_in=[], rate_out=[], step_s=0.0)
+        connection, name = parts
+        return await monitor.points(connection, name, POINTS_WINDOW_S, since=since)
+
+    registry.add_points(key_prefix="group", points=points)
+
+
+def _everything(draw: Callable[[Glance], object]) -> Callable[[Monitor, Parts], object | None]:
+    """Draw what is of all connections. A key with a connection in it names nothing: its drawing would be kept for everybody."""
+    return lambda monitor, parts: None if parts else draw(glance(monitor))
+
+
+def _add(
+    registry: Registry,
+    prefix: str,
+    fragments: dict[str, tuple[str, Callable[[Glance, View], object]]],
+    find: Callable[[Monitor, Parts], View | None],
+) -> None:
+    for name, (template, draw) in fragments.items():
+        registry.add(Fragment(name=name, key_prefix=prefix, template=template, context=_of_one(find, draw)))
+
+
+def _named_by(count: int, find: Callable[..., View | None]) -> Callable[[Monitor, Parts], View | None]:
+    """Find what so many parts of a key name. A page may send a key of any other length: that names nothing."""
+    return lambda monitor, parts: find(monitor, *parts) if len(parts) == count else None
+
+
+def _of_one(
+    find: Callable[[Monitor, Parts], View | None], draw: Callable[[Glance, View], object]
+) -> Callable[[Monitor, Parts], object | None]:
+    def context(monitor: Monitor, parts: Parts) -> object | None:
+        view = find(monitor, parts)
+        return None if view is None else draw(glance(monitor), view)
+
+    return context

@@ -1,0 +1,73 @@
+"""What is not a page: static files from memory, health, and where Prometheus reads."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from litestar import MediaType, Request, Response, get
+from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.response import Stream
+
+from signalbox.security.model import Actor
+from signalbox.web import urls
+from signalbox.web.access import OPEN
+from signalbox.web.assets import Assets
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+JUST_NOW = "no-cache"
+
+
+def static_route(assets: Assets) -> HTTPRouteHandler:
+    """Return the route of static files. Only names read at start are served, so no path reaches the disk."""
+
+    @get(f"{urls.STATIC}/{{build:str}}/{{path:path}}", include_in_schema=False, sync_to_thread=False, opt=OPEN)
+    def static(request: Request[Any, Any, Any], build: FromPath[str], path: FromPath[str]) -> Response[bytes]:
+        asset = assets.files.get(path.removeprefix("/"))
+        if asset is None:
+            raise NotFoundException
+        zipped = asset.gzipped is not None and "gzip" in request.headers.get("accept-encoding", "")
+        headers = {"Cache-Control": IMMUTABLE if build == assets.build else JUST_NOW}
+        if asset.gzipped is not None:
+            headers["Vary"] = "Accept-Encoding"
+        if zipped:
+            headers["Content-Encoding"] = "gzip"
+        content = asset.gzipped if zipped and asset.gzipped is not None else asset.content
+        return Response(content, media_type=asset.type, headers=headers)
+
+    return static
+
+
+def health_routes(ready: Callable[[], Awaitable[bool]]) -> list[HTTPRouteHandler]:
+    """Return the routes that an orchestrator asks: does the process answer; is it of use."""
+
+    @get(urls.HEALTH_LIVE, media_type=MediaType.TEXT, include_in_schema=False, sync_to_thread=False, opt=OPEN)
+    def live() -> str:
+        return "live\n"
+
+    @get(urls.HEALTH_READY, media_type=MediaType.TEXT, include_in_schema=False, opt=OPEN)
+    async def is_ready() -> Response[str]:
+        """A broker that is down changes nothing here: Signalbox is of most use then."""
+        if await ready():
+            return Response("ready\n", media_type=MediaType.TEXT)
+        reason = "not ready: the database is not at head or a service does not run; the log says which\n"
+        return Response(reason, media_type=MediaType.TEXT, status_code=503)
+
+    return [live, is_ready]
+
+
+def metrics_route(
+    exposition: Callable[[Actor], AsyncIterator[bytes]], content_type: str, *, is_open: bool
+) -> HTTPRouteHandler:
+    """Return the route that Prometheus reads: a megabyte for 2,000 groups, sent while it is written.
+
+    It is under a token like everything else, unless it is configured to be open. A token that may see some connections is
+    told of these alone.
+    """
+
+    @get(urls.METRICS, include_in_schema=False, sync_to_thread=False, opt={"open": is_open})
+    def metrics(actor: NamedDependency[Actor]) -> Stream:
+        return Stream(exposition(actor), headers={"Content-Type": content_type})
+
+    return metrics
