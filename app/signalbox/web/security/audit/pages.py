@@ -20,7 +20,7 @@ from signalbox.security.model import Action, Actor
 from signalbox.web import urls
 from signalbox.web.access import OWN
 from signalbox.web.errors import NotUnderstood
-from signalbox.web.lists import AddressFault
+from signalbox.web.lists import InvalidParameter
 from signalbox.web.rendering import Part, Section, page, renderer_of
 from signalbox.web.security.admins import admins_only
 from signalbox.web.security.audit.asked import Asked, asked, query_of
@@ -108,7 +108,7 @@ async def signed_head(
 def understood(parameters: Mapping[str, str], *, rows: int) -> Asked:
     try:
         return asked(parameters, rows=rows)
-    except AddressFault as fault:
+    except InvalidParameter as fault:
         raise NotUnderstood(f"{fault}.") from fault
 
 
