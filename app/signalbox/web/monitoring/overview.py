@@ -8,7 +8,7 @@ from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import ConnectionView, GroupView, Link, Status
 from signalbox.monitoring.words import Span
-from signalbox.web import urls
+from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.arms import Bank, banks
 from signalbox.web.monitoring.changes import ChangeRow, change_rows
 from signalbox.web.monitoring.glance import Glance

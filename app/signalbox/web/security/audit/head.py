@@ -8,7 +8,7 @@ from signalbox.monitoring.words.spans import Span, of_things
 from signalbox.security.audit import words
 from signalbox.security.audit.chain import Checked, Fault, Finding, Verdict
 from signalbox.security.audit.model import Standing
-from signalbox.web import urls
+from signalbox.web.security import urls
 from signalbox.web.security.audit.lines import Hash, Sign, seconds, short
 
 ROWS_MAX: Final = 200_000  # that a page checks while somebody waits

@@ -8,9 +8,9 @@ from signalbox.kernel import figures
 from signalbox.monitoring.words.spans import of_things
 from signalbox.security.audit.model import Count, Line, LineFilter, LinePage, Outcome
 from signalbox.security.audit.service import AuditLog
-from signalbox.web import urls
 from signalbox.web.errors import NotThere
 from signalbox.web.lists import Choice, Empty, Filter, Option, Pager
+from signalbox.web.security import urls
 from signalbox.web.security.audit.asked import OF_ITSELF, TIMES, Asked, query_of, written
 from signalbox.web.security.audit.lines import LineRow, line_row, seconds
 
