@@ -71,7 +71,7 @@ def signalbox(folder: Path, connections: str = "", program: Sequence[str] = SIGN
     command = [sys.executable, *program, "serve", "--config", str(config)]
     here = str(Path(__file__).parents[1] / "app")
     return ServerProcess(
-        name="signalbox", argv=command, folder=folder, ready=ready, env={"PYTHONPATH": here}, start_wait_s=60
+        name="signalbox", argv=command, folder=folder, ready=ready, env={"PYTHONPATH": here}, start_timeout_s=60
     ), base
 
 

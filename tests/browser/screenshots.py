@@ -41,7 +41,7 @@ async def demo() -> AsyncIterator[str]:
 
     argv = [str(COMMAND), "demo", "--port", str(port), *(["--with", WITH] if WITH else [])]
     process = ServerProcess(
-        name="demo", argv=argv, folder=Path.cwd() / ".cache" / "screenshots", ready=ready, start_wait_s=120
+        name="demo", argv=argv, folder=Path.cwd() / ".cache" / "screenshots", ready=ready, start_timeout_s=120
     )
     try:
         await process.start()

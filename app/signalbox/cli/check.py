@@ -11,8 +11,8 @@ import msgspec
 from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.registry import open_broker
 from signalbox.brokers.settings import ConnectionSettings
-from signalbox.cli import config_option, json_option
-from signalbox.cli.printing import safe
+from signalbox.commands.options import config_option, json_option
+from signalbox.commands.printing import safe
 from signalbox.config import load
 
 CHECKED_AT_ONCE = 8

@@ -7,7 +7,7 @@ from pathlib import Path
 from signalbox.brokers.model import Kind
 from signalbox.brokers.registry import settings_class
 from signalbox.brokers.settings import ConnectionSettings
-from signalbox.servers.kafka import KafkaServer, given_bootstrap
+from signalbox.servers.kafka import KafkaServer, bootstrap_from_environment
 from signalbox.servers.nats import nats_server
 from signalbox.servers.rabbitmq import RabbitAddress, RabbitServer, given_address
 from signalbox.servers.sqs import sqs_server
@@ -19,7 +19,7 @@ async def start_brokers(stack: AsyncExitStack, kinds: Sequence[Kind], folder: Pa
     """Start a server of each kind, to be stopped by `stack`, and return the connections to them.
 
     Raises:
-        ServerMissing: a program is not installed; carries the line that installs it.
+        ServerNotInstalled: a program is not installed; carries the line that installs it.
         ServerFailed: a server did not start.
     """
     return [await STARTERS[kind](stack, folder / kind) for kind in kinds]
@@ -36,7 +36,7 @@ async def _nats(stack: AsyncExitStack, folder: Path) -> ConnectionSettings:
 
 
 async def _kafka(stack: AsyncExitStack, folder: Path) -> ConnectionSettings:
-    bootstrap = given_bootstrap()
+    bootstrap = bootstrap_from_environment()
     if bootstrap is None:
         server = KafkaServer(folder)
         stack.push_async_callback(server.stop)

@@ -29,7 +29,7 @@ async def run(kinds: Sequence[Kind], port: int) -> None:
 
     Raises:
         DemoRuns: another demo runs in this folder.
-        ServerMissing: a broker that was asked for cannot be started here; carries the line that installs it.
+        ServerNotInstalled: a broker that was asked for cannot be started here; carries the line that installs it.
     """
     _end_in_order_on_sigterm()
     async with AsyncExitStack() as stack:

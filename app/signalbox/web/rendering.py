@@ -1,6 +1,6 @@
 """Pages and partials: one escaping template environment, one frozen context per template, whole or part as htmx asks.
 
-A page template gets `page` (its own dataclass) and `shell` (what stands around it); a partial gets `it`. Nothing else.
+A page template gets `page` (its own dataclass) and `shell` (what stands around it); a partial gets one variable, named by its `Part`.
 """
 
 import inspect
@@ -51,14 +51,13 @@ class Renderer:
         self._around = around
         self._environment = _environment(templates, assets)
 
-    def fragment(self, template: str, it: object, seen: Version) -> str:
-        """Draw a partial for every socket that shows it; it tells the version `seen`."""
-        drawing = _Drawing(now=self.clock(), seen=seen)
-        return self._environment.get_template(template).render(it=it, drawing=drawing).strip()
+    def fragment(self, part: Part, seen: Version) -> str:
+        """Draw a partial for every socket that shows it; the partial says that it is of version `seen`."""
+        return self.partial(part, seen, nonce="").strip()
 
     def partial(self, part: Part, seen: Version, nonce: str) -> str:
         drawing = _Drawing(now=self.clock(), seen=seen, nonce=nonce)
-        return self._environment.get_template(part.template).render(it=part.it, drawing=drawing)
+        return self._environment.get_template(part.template).render({part.variable: part.value, "drawing": drawing})
 
     def whole(self, template: str, context: object, shell: Shell, seen: Version) -> str:
         drawing = _Drawing(now=shell.now, seen=seen, nonce=shell.nonce)

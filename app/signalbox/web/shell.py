@@ -38,10 +38,11 @@ class Crumb:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a page that htmx may ask for alone: its template and the one variable `it`."""
+    """A part of a page that htmx may ask for alone: its template, and the one variable of it by name and value."""
 
     template: str
-    it: object
+    variable: str
+    value: object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,7 +63,7 @@ def groups_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[
     wanted = _asked(request, GROUP_SORTS)
     listed = group_list(around, wanted)
     context = GroupsPage(head=groups_head(around), list=listed)
-    part = Part("groups/_list.html", listed)
+    part = Part("groups/_list.html", "it", listed)
     answer = page(request, "groups/index.html", context, title="Groups", section=Section.GROUPS, part=part)
     answer.headers["HX-Push-Url"] = urls.groups(**query_of(wanted))  # without the filters that ask for nothing
     return answer
@@ -94,7 +94,7 @@ def destinations_page(request: Asking, monitor: NamedDependency[Monitor]) -> Res
     wanted = _asked(request, DESTINATION_SORTS)
     listed = destination_list(around, wanted)
     context = DestinationsPage(head=destinations_head(around), list=listed)
-    part = Part("destinations/_list.html", listed)
+    part = Part("destinations/_list.html", "it", listed)
     answer = page(
         request, "destinations/index.html", context, title="Destinations", section=Section.DESTINATIONS, part=part
     )
@@ -154,7 +154,7 @@ def search_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[
     if not partial_asked(request):
         return Redirect(urls.groups(q=text))
     context = Found(groups=found(glance(monitor), text), text=text)
-    return part_alone(request, Part("lists/search.html", context))
+    return part_alone(request, Part("lists/search.html", "it", context))
 
 
 PAGES = (

@@ -180,7 +180,7 @@ async def _drawn(
     facts = await _facts(office, name)
     context = users_page(office, facts, wanted, renderer_of(request).clock(), said)
     crumbs = (Crumb("Users", urls.users()), Crumb(name)) if name else ()
-    part = Part("security/_users.html", context.list)
+    part = Part("security/_users.html", "it", context.list)
     answer = page(
         request,
         "security/users.html",

@@ -49,7 +49,7 @@ async def audit_page(request: Asking, audit: NamedDependency[AuditLog]) -> Respo
     listed = await audit_list(audit, wanted, renderer_of(request).clock())
     checked = audit.checked
     context = AuditPage(head=head(await audit.standing(), checked), broken=broken(checked), list=listed)
-    part = Part("audit/_list.html", listed)
+    part = Part("audit/_list.html", "it", listed)
     answer = page(request, "audit/index.html", context, title="Audit", section=Section.AUDIT, part=part)
     if wanted.row is None and wanted.older is None:
         answer.headers["HX-Push-Url"] = urls.audit(**query_of(wanted))  # without the filters that ask for nothing

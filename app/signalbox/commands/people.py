@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from signalbox.cli.printing import safe, table
+from signalbox.commands.printing import safe, table
 from signalbox.kernel import figures
 from signalbox.security.accounts.model import EVERYWHERE, SignsInBy, Token, User
 from signalbox.security.model import Grant, Rights, Role

@@ -6,13 +6,13 @@ import pytest
 
 from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.model import GroupState, Message, Wanted, Why
-from signalbox.servers.kafka import OLD, OLDEST, KafkaOptions, KafkaServer
+from signalbox.servers.kafka import VERSION_2_8, VERSION_3_9, KafkaOptions, KafkaServer
 from tests.support.kafka import Oracle, Reading, connected, figures
 from tests.support.servers import ran_against, wanted_here
 from tests.support.waiting import eventually
 
 
-@pytest.fixture(scope="module", params=[OLDEST, OLD])
+@pytest.fixture(scope="module", params=[VERSION_2_8, VERSION_3_9])
 async def older(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KafkaServer]:
     wanted_here("kafka-older")
     server = KafkaServer(tmp_path_factory.mktemp("kafka-older"), KafkaOptions(version=request.param))

@@ -13,7 +13,7 @@ from signalbox.brokers.kafka.protocol.groups import Described, DescribedMember, 
 from signalbox.brokers.kafka.protocol.metadata import TopicMetadata
 from signalbox.brokers.kafka.protocol.offsets import Commits
 from signalbox.brokers.model import UNKNOWN, Group, Why
-from tests.unit.brokers import kafka_frames as frames
+from tests.unit.brokers.kafka import encoded_responses as responses
 
 FORM = ">ihqqib"
 
@@ -35,7 +35,8 @@ def topic(name: str, leaders: list[int], topic_id: str = "id") -> TopicMetadata:
 
 def told(name: str, rows: list[tuple[int, int, int]], at: float = 0.0, leader: int = 1) -> EndRows:
     block = b"".join(
-        frames.i32(p) + frames.i16(e) + frames.i64(-1, offset) + frames.i32(0) + b"\0" for p, e, offset in rows
+        responses.i32(p) + responses.i16(e) + responses.i64(-1, offset) + responses.i32(0) + b"\0"
+        for p, e, offset in rows
     )
     return EndRows(leader, name, block, FORM, at)
 

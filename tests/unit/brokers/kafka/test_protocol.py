@@ -15,13 +15,13 @@ from signalbox.brokers.kafka.protocol.metadata import Metadata, ask_metadata
 from signalbox.brokers.kafka.protocol.offsets import Commits, ask_commits, ask_commits_of_one, ask_ends, end_rows
 from signalbox.brokers.kafka.protocol.provision import ask_commit, ask_create
 from signalbox.brokers.kafka.protocol.wire import Body, Cursor, Malformed, decoded
-from tests.unit.brokers import kafka_frames as frames
+from tests.unit.brokers.kafka import encoded_responses as responses
 
-ORDERS: frames.Rows = {
+ORDERS: responses.Rows = {
     "orders": [(0, 5, "", 0), (1, 2**40, "note é", 0), (7, -1, None, 0)],
     "letters": [(3, 9, "m" * 300, 29)],
 }
-LEADERS: frames.Leaders = {"orders": [(0, 1, (1, 2), (1, 2)), (5, -1, (2,), ())], "größe": [(0, 2, (2, 1), (2,))]}
+LEADERS: responses.Leaders = {"orders": [(0, 1, (1, 2), (1, 2)), (5, -1, (2,), ())], "größe": [(0, 2, (2, 1), (2,))]}
 
 
 def read(question: Question[object], data: bytes, version: int) -> object:
@@ -30,7 +30,7 @@ def read(question: Question[object], data: bytes, version: int) -> object:
 
 
 def test_commits_of_many_groups() -> None:
-    data = frames.offset_fetch_8({"a": (ORDERS, 0), "ü" * 90: ({}, 0), "closed": ({}, 30)}, tags=frames.ODD_TAGS)
+    data = responses.offset_fetch_8({"a": (ORDERS, 0), "ü" * 90: ({}, 0), "closed": ({}, 30)}, tags=responses.ODD_TAGS)
     first, second, third = ask_commits(["a", "ü" * 90, "closed"]).decode(data, 8)
     assert isinstance(first, Commits)
     assert first.topics == (("orders", 3), ("letters", 1))
@@ -56,9 +56,9 @@ ROWS = st.lists(
 )
 
 
-@given(ROWS, ROWS, st.sampled_from([frames.TAGS, frames.TAGS, frames.ODD_TAGS]))
+@given(ROWS, ROWS, st.sampled_from([responses.TAGS, responses.TAGS, responses.ODD_TAGS]))
 def test_rows_with_and_without_metadata_are_read_alike(first: Rows, second: Rows, tags: bytes) -> None:
-    data = frames.offset_fetch_8({"a": ({"orders": first, "letters": second}, 0), "b": (ORDERS, 0)}, tags=tags)
+    data = responses.offset_fetch_8({"a": ({"orders": first, "letters": second}, 0), "b": (ORDERS, 0)}, tags=tags)
     found, after = ask_commits(["a", "b"]).decode(data, 8)
     assert isinstance(found, Commits)
     assert found.topics == (("orders", len(first)), ("letters", len(second)))
@@ -72,14 +72,14 @@ def test_rows_with_and_without_metadata_are_read_alike(first: Rows, second: Rows
 def test_a_group_whose_bytes_are_the_same_is_not_read_again() -> None:
     before = {name: ({"orders": [(0, 5, "", 0)]}, 0) for name in ("a", "b", "c")}
     known = [
-        c.raw for c in ask_commits(list(before)).decode(frames.offset_fetch_8(before), 8) if isinstance(c, Commits)
+        c.raw for c in ask_commits(list(before)).decode(responses.offset_fetch_8(before), 8) if isinstance(c, Commits)
     ]
     after = {**before, "b": ({"orders": [(0, 6, "", 0)]}, 0)}
-    first, second, third = ask_commits(list(after), known).decode(frames.offset_fetch_8(after), 8)
+    first, second, third = ask_commits(list(after), known).decode(responses.offset_fetch_8(after), 8)
     assert (first, third) == (0, 2)
     assert isinstance(second, Commits)
     assert list(second.offset) == [6]
-    swapped = frames.offset_fetch_8({name: before[name] for name in ("c", "a", "b")})
+    swapped = responses.offset_fetch_8({name: before[name] for name in ("c", "a", "b")})
     assert [c.group for c in ask_commits(list(after), known).decode(swapped, 8) if isinstance(c, Commits)] == [
         "c",
         "a",
@@ -88,14 +88,14 @@ def test_a_group_whose_bytes_are_the_same_is_not_read_again() -> None:
 
 
 def test_commits_as_older_brokers_answer() -> None:
-    data = frames.offset_fetch_2(ORDERS, 0)
+    data = responses.offset_fetch_2(ORDERS, 0)
     (found,) = ask_commits_of_one("a").decode(data, 2)
     assert isinstance(found, Commits)
     assert (list(found.offset), found.errors, found.group) == ([5, 2**40, -1, 9], {3: 29}, "a")
     assert ask_commits_of_one("a", data).decode(data, 2) == [0]
 
 
-@pytest.mark.parametrize(("version", "write"), [(7, frames.list_offsets_7), (2, frames.list_offsets_2)])
+@pytest.mark.parametrize(("version", "write"), [(7, responses.list_offsets_7), (2, responses.list_offsets_2)])
 def test_ends(version: int, write: Callable[[dict[str, list[tuple[int, int, int]]]], bytes]) -> None:
     rows = {"orders": [(0, 0, 7), (4, 6, -1)], "letters": [(1, 0, 2**50)]}
     answers = ask_ends({}).decode(write(rows), version)
@@ -103,7 +103,7 @@ def test_ends(version: int, write: Callable[[dict[str, list[tuple[int, int, int]
 
 
 def test_metadata_in_any_order() -> None:
-    data = frames.metadata_12(LEADERS)
+    data = responses.metadata_12(LEADERS)
     found = ask_metadata().decode(data, 12)
     assert [(b.id, b.host, b.port) for b in found.brokers] == [(1, "kafka-1", 9092)]
     orders, other = found.topics
@@ -113,10 +113,10 @@ def test_metadata_in_any_order() -> None:
 
 
 def test_groups_and_members() -> None:
-    listing = ask_groups().decode(frames.list_groups_5(0, [("a", "consumer", "Stable", "Classic")]), 5)
+    listing = ask_groups().decode(responses.list_groups_5(0, [("a", "consumer", "Stable", "Classic")]), 5)
     assert [(row.group, row.state, row.type) for row in listing.rows] == [("a", "Stable", "classic")]
     assert ask_groups(listing).decode(listing.raw, 5) is listing
-    data = frames.describe_groups_5("a", "Stable", {"m1": {"orders": (0, 3)}, "m2": {}})
+    data = responses.describe_groups_5("a", "Stable", {"m1": {"orders": (0, 3)}, "m2": {}})
     (described,) = ask_described("classic", ["a"]).decode(data, 5)
     assert [(m.id, m.host, dict(m.held)) for m in described.members] == [
         ("m1", "/10.0.0.7", {"orders": (0, 3)}),
@@ -125,8 +125,8 @@ def test_groups_and_members() -> None:
 
 
 def test_an_assignment_that_its_leader_wrote_wrong_is_malformed_and_hangs_nothing() -> None:
-    good = frames.describe_groups_5("a", "Stable", {"m1": {"orders": (0, 3)}})
-    at = good.index(frames.assignment({"orders": (0, 3)}))
+    good = responses.describe_groups_5("a", "Stable", {"m1": {"orders": (0, 3)}})
+    at = good.index(responses.assignment({"orders": (0, 3)}))
     bad = good[: at + 2] + b"\x7f\xff\xff\xff" + good[at + 6 :]
     with pytest.raises(Malformed):
         read(ask_described("classic", ["a"]), bad, 5)
@@ -134,7 +134,7 @@ def test_an_assignment_that_its_leader_wrote_wrong_is_malformed_and_hangs_nothin
 
 def test_share_offsets() -> None:
     (found,) = ask_share_offsets(["s"]).decode(
-        frames.share_offsets_1("s", [("orders", 2, 40, 7), ("new", 0, -1, -1)]), 1
+        responses.share_offsets_1("s", [("orders", 2, 40, 7), ("new", 0, -1, -1)]), 1
     )
     assert [(row.topic, row.partition, row.start, row.lag) for row in found.rows] == [
         ("orders", 2, 40, 7),
@@ -145,26 +145,31 @@ def test_share_offsets() -> None:
 
 def test_the_batch_at_a_position() -> None:
     records = (
-        frames.batch(10, 4, 1_000, 1_400) + frames.batch(15, 0, 9, 9, control=True) + frames.batch(16, 9, 2_000, 2_900)
+        responses.batch(10, 4, 1_000, 1_400)
+        + responses.batch(15, 0, 9, 9, control=True)
+        + responses.batch(16, 9, 2_000, 2_900)
     )
     for offset, first in ((10, 1_000), (14, 1_000), (15, 2_000), (20, 2_000)):
         question = ask_batches({"orders": [Wanted(0, offset)]}, each_bytes=4096)
-        (fetched,) = question.decode(frames.fetch_12("orders", 0, records), 12)
+        (fetched,) = question.decode(responses.fetch_12("orders", 0, records), 12)
         assert fetched.oldest is not None
         assert fetched.oldest.first_ms == first
     question = ask_batches({"orders": [Wanted(0, 0)]}, each_bytes=4096)
-    (cut,) = question.decode(frames.fetch_12("orders", 0, records[:30]), 12)
+    (cut,) = question.decode(responses.fetch_12("orders", 0, records[:30]), 12)
     assert cut.oldest is None
-    (endless,) = question.decode(frames.fetch_12("orders", 0, frames.i64(0) + frames.i32(-12) + bytes(40)), 12)
+    (endless,) = question.decode(responses.fetch_12("orders", 0, responses.i64(0) + responses.i32(-12) + bytes(40)), 12)
     assert endless.oldest is None
 
 
 def test_only_markers_of_transactions_up_to_the_end_are_told_as_such() -> None:
-    messages, marker, another = frames.batch(90, 6, 1, 2), *(frames.batch(n, 0, 3, 3, control=True) for n in (97, 98))
+    messages, marker, another = (
+        responses.batch(90, 6, 1, 2),
+        *(responses.batch(n, 0, 3, 3, control=True) for n in (97, 98)),
+    )
 
     def read_from(offset: int, records: bytes) -> bool:
         question = ask_batches({"orders": [Wanted(0, offset)]}, each_bytes=4096)
-        (fetched,) = question.decode(frames.fetch_12("orders", 0, records), 12)
+        (fetched,) = question.decode(responses.fetch_12("orders", 0, records), 12)
         assert fetched.end == 99
         return fetched.only_markers
 
@@ -176,14 +181,19 @@ def test_only_markers_of_transactions_up_to_the_end_are_told_as_such() -> None:
 
 
 ANSWERS: list[tuple[str, Question[object], bytes, int]] = [
-    ("OffsetFetch 8", ask_commits(["a"]), frames.offset_fetch_8({"a": (ORDERS, 0)}), 8),
-    ("OffsetFetch 2", ask_commits_of_one("a"), frames.offset_fetch_2(ORDERS, 0), 2),
-    ("ListOffsets", ask_ends({}), frames.list_offsets_7({"orders": [(0, 0, 7), (4, 6, -1)]}), 7),
-    ("Metadata", ask_metadata(), frames.metadata_12(LEADERS), 12),
-    ("ListGroups", ask_groups(), frames.list_groups_5(0, [("a", "consumer", "Stable", "classic")]), 5),
-    ("DescribeGroups", ask_described("classic", ["a"]), frames.describe_groups_5("a", "Stable", {"m": {"o": (1,)}}), 5),
-    ("ShareOffsets", ask_share_offsets(["s"]), frames.share_offsets_1("s", [("orders", 2, 40, 7)]), 1),
-    ("Fetch", ask_batches({}, each_bytes=1), frames.fetch_12("o", 0, frames.batch(0, 1, 2, 3)), 12),
+    ("OffsetFetch 8", ask_commits(["a"]), responses.offset_fetch_8({"a": (ORDERS, 0)}), 8),
+    ("OffsetFetch 2", ask_commits_of_one("a"), responses.offset_fetch_2(ORDERS, 0), 2),
+    ("ListOffsets", ask_ends({}), responses.list_offsets_7({"orders": [(0, 0, 7), (4, 6, -1)]}), 7),
+    ("Metadata", ask_metadata(), responses.metadata_12(LEADERS), 12),
+    ("ListGroups", ask_groups(), responses.list_groups_5(0, [("a", "consumer", "Stable", "classic")]), 5),
+    (
+        "DescribeGroups",
+        ask_described("classic", ["a"]),
+        responses.describe_groups_5("a", "Stable", {"m": {"o": (1,)}}),
+        5,
+    ),
+    ("ShareOffsets", ask_share_offsets(["s"]), responses.share_offsets_1("s", [("orders", 2, 40, 7)]), 1),
+    ("Fetch", ask_batches({}, each_bytes=1), responses.fetch_12("o", 0, responses.batch(0, 1, 2, 3)), 12),
 ]
 
 
