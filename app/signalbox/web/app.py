@@ -103,7 +103,7 @@ class Signalbox(Litestar):
             await super().__call__(scope, receive, send)
             return
         scope["path"] = urls.routed(scope["raw_path"])
-        scope.setdefault("state", {})["seen"] = self.feed.now()
+        scope.setdefault("state", {})["seen"] = self.feed.latest()
         await self.guard(scope, receive, send)
 
     async def behind_guard(self, scope: Scope, receive: Receive, send: Send) -> None:

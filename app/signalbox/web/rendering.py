@@ -111,7 +111,7 @@ def page(
     `context` is the template's frozen dataclass. It is drawn at least as new as the moment the request came in.
     """
     renderer = renderer_of(request)
-    seen = request.scope["state"].get("seen") or renderer.feed.now()
+    seen = request.scope["state"].get("seen") or renderer.feed.latest()
     nonce = secrets.token_urlsafe(16)
     if part is not None and partial_asked(request):
         text = renderer.partial(part, seen, nonce)
@@ -126,7 +126,7 @@ def part_alone(request: Request[Any, Any, Any], part: Part) -> Response[bytes]:
     """Answer with a part that belongs to every page, such as what the palette found."""
     renderer = renderer_of(request)
     nonce = secrets.token_urlsafe(16)
-    return _answer(renderer.partial(part, renderer.feed.now(), nonce), nonce, 200)
+    return _answer(renderer.partial(part, renderer.feed.latest(), nonce), nonce, 200)
 
 
 def _answer(text: str, nonce: str, status: int) -> Response[bytes]:

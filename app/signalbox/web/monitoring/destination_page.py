@@ -273,5 +273,7 @@ def _retention(glance: Glance, view: DestinationView) -> tuple[Pair, ...]:
     if retention.policy:
         pairs.append(Pair(label="Policy", text=retention.policy, mono=True))
     if view.loses_at is not None:
-        pairs.append(Pair(label="Unread ones go", text=f"from {figures.clock(view.loses_at, glance.now)}", note="UTC"))
+        pairs.append(
+            Pair(label="Unread ones go", text=f"from {figures.utc_time(view.loses_at, glance.now)}", note="UTC")
+        )
     return tuple(pairs)

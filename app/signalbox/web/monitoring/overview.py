@@ -217,7 +217,7 @@ def _held(held: Sums, view: ConnectionView, now: float) -> str:
     if held.lag is None or view.answered_at is None:
         return ""
     messages = figures.count(held.lag, approximate=held.approximate)
-    return f"When last seen, at {figures.clock(view.answered_at, now)}, they held {messages} messages."
+    return f"When last seen, at {figures.utc_time(view.answered_at, now)}, they held {messages} messages."
 
 
 def _sums(glance: Glance, view: ConnectionView, groups: Sequence[GroupView]) -> Sums:

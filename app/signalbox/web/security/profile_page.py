@@ -200,7 +200,7 @@ def _form(mine: Mine, now: float, said: Said) -> TokenForm:
 
 
 def _days(days: int, now: float) -> str:
-    day = figures.clock(now + days * figures.DAY_S, now).rpartition(figures.NBSP)[0]
+    day = figures.utc_time(now + days * figures.DAY_S, now).rpartition(figures.NBSP)[0]
     return f"{days} days, {day}" + (", the longest" if days == max(TOKEN_DAYS) else "")
 
 

@@ -81,7 +81,7 @@ def broken(checked: Checked | None) -> Broken | None:
 
 
 def _sentence(checked: Checked) -> tuple[Span, ...]:
-    verdict, at = checked.verdict, figures.clock(checked.at, checked.at)
+    verdict, at = checked.verdict, figures.utc_time(checked.at, checked.at)
     if verdict.is_whole:
         whole = Span(f"to row {figures.count(verdict.end.row)}", strong=True, tone="clear")
         return (Span("The log is whole "), whole, Span(f", verified at {at}."))

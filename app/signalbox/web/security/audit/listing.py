@@ -148,7 +148,7 @@ def _pager(asked: Asked, part: LinePage, now: float, count: Count) -> Pager:
     query = query_of(asked)
     words = f"{figures.count(len(part.lines))} of {counted(count)} {_when(asked)}, newest first"
     if part.searched_to_us is not None:
-        words += f", searched back to {figures.clock(seconds(part.searched_to_us), now)}"
+        words += f", searched back to {figures.utc_time(seconds(part.searched_to_us), now)}"
     return Pager(
         words=words,
         before=urls.audit(**query) if asked.older else "",
@@ -171,7 +171,7 @@ def _empty(asked: Asked, part: LinePage, now: float) -> Empty:
     ]
     do = ""
     if part.searched_to_us is not None:
-        back = figures.clock(seconds(part.searched_to_us), now)
+        back = figures.utc_time(seconds(part.searched_to_us), now)
         do = f"So far it was searched back to {back} only. Older goes on from there."
     elif TIMES[asked.when][1] is not None:
         do = "Choose a longer time, or clear the filter."
