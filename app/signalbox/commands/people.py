@@ -132,7 +132,7 @@ def _token_cells(token: Token, now: float) -> tuple[str, ...]:
         safe(token.user_name),
         safe(token.hint),
         safe(may(token.most)),
-        figures.clock(token.ends_at, now, seconds=False),
+        figures.utc_time(token.ends_at, now, seconds=False),
         _seen(token.used_at, now),
     )
 

@@ -42,9 +42,11 @@ from signalbox.web.guards import SAFE_METHODS, Guard
 from signalbox.web.live.registry import Registry, sight_of
 from signalbox.web.live.socket import SOCKETS_PER_ADDRESS_MAX, live_route
 from signalbox.web.live.viewer import DRAIN_MAX_S
+from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.monitoring.feature import MONITORING
 from signalbox.web.rate_limit import PER_SECOND, RateLimiter
 from signalbox.web.rendering import Renderer
+from signalbox.web.security import urls as security_urls
 from signalbox.web.security.feature import SECURITY
 from signalbox.web.security.headcount import Headcount
 from signalbox.web.serving import health_routes, metrics_route, static_route
@@ -101,7 +103,7 @@ class Signalbox(Litestar):
             await super().__call__(scope, receive, send)
             return
         scope["path"] = urls.routed(scope["raw_path"])
-        scope.setdefault("state", {})["seen"] = self.feed.now()
+        scope.setdefault("state", {})["seen"] = self.feed.latest()
         await self.guard(scope, receive, send)
 
     async def behind_guard(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -164,7 +166,14 @@ def create_app(parts: Parts) -> Litestar:
         return incoming.public_url(request.scope, parts.settings.base_url)
 
     people = Headcount(parts.accounts)
-    renderer = Renderer(assets=assets, feed=parts.feed, clock=parts.clock, around=around, templates=parts.templates)
+    renderer = Renderer(
+        assets=assets,
+        feed=parts.feed,
+        clock=parts.clock,
+        around=around,
+        templates=parts.templates,
+        addresses=(monitoring_urls, security_urls),
+    )
     registry = Registry()
     for feature in parts.features:
         feature.register(registry)

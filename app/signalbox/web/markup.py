@@ -67,14 +67,14 @@ def age(at: float | None, now: float, interval_s: float | None = None) -> Markup
         if now - at > interval_s * STALE_INTERVALS:
             limit += Markup(' data-tone="caution"')
     return Markup('<time class="age" data-age="{}"{} datetime="{}" title="{}">{}</time>').format(
-        f"{at:.3f}", limit, _iso(at), figures.clock(at, now) + " UTC", figures.age(now - at)
+        f"{at:.3f}", limit, _iso(at), figures.utc_time(at, now) + " UTC", figures.age(now - at)
     )
 
 
 def moment(at: float, now: float) -> Markup:
     """Write a time of day in UTC; ages.js adds the local time to the title."""
     return Markup('<time data-moment datetime="{}" title="{}">{}</time>').format(
-        _iso(at), f"{figures.clock(at, now)} UTC", figures.clock(at, now)
+        _iso(at), f"{figures.utc_time(at, now)} UTC", figures.utc_time(at, now)
     )
 
 

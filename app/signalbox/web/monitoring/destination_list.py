@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from signalbox.monitoring import keys
 from signalbox.monitoring.model import DestinationView, Status
-from signalbox.web import urls
+from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.asked import TEXT_SORTS, Asked, nearest
 from signalbox.web.monitoring.destination_rows import DestinationRow, destination_row
 from signalbox.web.monitoring.glance import Glance

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from signalbox.kernel import figures
 from signalbox.monitoring import keys
 from signalbox.monitoring.model import GroupView, Status
-from signalbox.web import urls
+from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.asked import TEXT_SORTS, Asked, nearest
 from signalbox.web.monitoring.glance import Glance
 from signalbox.web.monitoring.paging import Place, Slice, cut

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from signalbox.kernel import figures
 from signalbox.security.accounts.model import User
-from signalbox.web import urls
 from signalbox.web.errors import NotUnderstood
 from signalbox.web.lists import TEXT_LENGTH_MAX, Filter
-from signalbox.web.security import words
+from signalbox.web.security import urls, words
 from signalbox.web.security.words import Sign
 
 PAGE_ROWS = 50

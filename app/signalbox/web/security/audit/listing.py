@@ -8,9 +8,9 @@ from signalbox.kernel import figures
 from signalbox.monitoring.words.spans import of_things
 from signalbox.security.audit.model import Count, Line, LineFilter, LinePage, Outcome
 from signalbox.security.audit.service import AuditLog
-from signalbox.web import urls
 from signalbox.web.errors import NotThere
 from signalbox.web.lists import Dropdown, EmptyState, Filter, Option, Pager
+from signalbox.web.security import urls
 from signalbox.web.security.audit.asked import OF_ITSELF, TIMES, Asked, query_of, written
 from signalbox.web.security.audit.lines import LineRow, line_row, seconds
 
@@ -148,7 +148,7 @@ def _pager(asked: Asked, part: LinePage, now: float, count: Count) -> Pager:
     query = query_of(asked)
     words = f"{figures.count(len(part.lines))} of {counted(count)} {_when(asked)}, newest first"
     if part.searched_to_us is not None:
-        words += f", searched back to {figures.clock(seconds(part.searched_to_us), now)}"
+        words += f", searched back to {figures.utc_time(seconds(part.searched_to_us), now)}"
     return Pager(
         text=words,
         previous_href=urls.audit(**query) if asked.older else "",
@@ -171,7 +171,7 @@ def _empty(asked: Asked, part: LinePage, now: float) -> EmptyState:
     ]
     do = ""
     if part.searched_to_us is not None:
-        back = figures.clock(seconds(part.searched_to_us), now)
+        back = figures.utc_time(seconds(part.searched_to_us), now)
         do = f"So far it was searched back to {back} only. Older goes on from there."
     elif TIMES[asked.when][1] is not None:
         do = "Choose a longer time, or clear the filter."
