@@ -48,7 +48,7 @@ def command(*, config_path: Path | None, as_json: bool) -> None:
         click.echo(msgspec.json.encode(checked))
     else:
         place = configuration.path or "no file: all defaults"
-        click.echo(f"Configuration is right ({place}). Database {configuration.database.shown()}.")
+        click.echo(f"Configuration is right ({place}). Database {configuration.database.redacted_url}.")
         if not checked:
             click.echo("No connection is configured: add [[connections]] to signalbox.toml.")
         for one in checked:

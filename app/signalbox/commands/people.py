@@ -132,7 +132,7 @@ def _token_cells(token: Token, now: float) -> tuple[str, ...]:
         safe(token.user_name),
         safe(token.hint),
         safe(may(token.max_rights)),
-        figures.clock(token.expires_at, now, seconds=False),
+        figures.utc_time(token.expires_at, now, seconds=False),
         _seen(token.last_used_at, now),
     )
 

@@ -10,7 +10,7 @@ from signalbox.security.accounts.store import attempts
 from signalbox.security.changes.service import Changes
 from signalbox.security.door import Permit
 from signalbox.security.errors import SecurityError
-from signalbox.storage.dialect import turn
+from signalbox.storage.dialect import lock_until_commit
 
 WINDOW_S: Final = 15 * 60.0
 PER_NAME_AND_ADDRESS: Final = 10
@@ -79,7 +79,7 @@ class Limits:
     async def _count(self, place: str, limits: Mapping[bytes, int], name: str | None = None) -> Sequence[int]:
         now = self._clock()
         async with self._changes.write_unversioned() as connection:
-            await turn(
+            await lock_until_commit(
                 connection, attempt_bucket("turn", place)
             )  # who counts at the same time would not see this one yet
             await attempts.remove_older(connection, now - WINDOW_S)
