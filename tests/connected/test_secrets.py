@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 import nkeys
 import pytest
 
-from signalbox.brokers.settings import HIDDEN
+from signalbox.brokers.settings import REDACTED
 from signalbox.servers.nats import NatsOptions, NatsServer, nats_server
 from signalbox.servers.postgres import PostgresServer
 from signalbox.servers.process import free_port
@@ -214,7 +214,7 @@ async def test_serve_tells_no_secret_on_any_page_in_any_answer_on_the_socket_or_
             pages = dict([page async for page in everything(served.url, estate.names)])
             for name in estate.answered:
                 assert "not_authorised" in pages[f"/api/v1/connections/{name}"]
-                assert HIDDEN in pages[f"/api/v1/connections/{name}"]
+                assert REDACTED in pages[f"/api/v1/connections/{name}"]
             for name in set(estate.names) - estate.answered:
                 assert '"error":""' not in pages[f"/api/v1/connections/{name}"], name
             for address, text in pages.items():
