@@ -17,7 +17,7 @@ from signalbox.config import Configuration
 from signalbox.kernel.clock import Clock, system_clock
 from signalbox.kernel.errors import SignalboxError
 from signalbox.kernel.feed import Feed
-from signalbox.kernel.garbage import Garbage
+from signalbox.kernel.garbage import GarbageCollector
 from signalbox.kernel.service import Service, start_all, stop_all
 from signalbox.monitoring.collector import Collector
 from signalbox.monitoring.series import Series
@@ -88,7 +88,7 @@ def build(
     )
     held.changes.tell(masking.load)
     watch = Watch(held.changes, feed, clock, idle_s=held.sessions.idle_s)
-    services: list[Service] = [series, watch, *collectors, *extra, Garbage()]
+    services: list[Service] = [series, watch, *collectors, *extra, GarbageCollector()]
     parts = Parts(
         monitor=monitor,
         feed=feed,

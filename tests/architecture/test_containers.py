@@ -128,7 +128,7 @@ def test_the_configuration_in_compose_is_one_that_signalbox_takes(tmp_path: Path
     configuration = load(file, environment)
     assert {connection.kind for connection in configuration.connections} == set(BrokerKind)
     assert configuration.server.host == "0.0.0.0"  # noqa: S104 - published on loopback only
-    assert configuration.database.shown() == "postgresql+asyncpg://postgres:5432/signalbox"
+    assert configuration.database.redacted_url == "postgresql+asyncpg://postgres:5432/signalbox"
     hosts = [service_name for service_name in read["services"] if f"{service_name}:" in file.read_text()]
     assert {"kafka", "nats", "sqs", "postgres"} <= set(hosts)
 

@@ -12,7 +12,7 @@ from signalbox.security.door import Permit
 from signalbox.security.errors import NotPermitted, Refused
 from signalbox.security.model import VIEWER_EVERYWHERE, Action, Actor, Plain, Via
 from signalbox.storage.engine import Database
-from signalbox.web import urls
+from signalbox.web.security import urls
 from tests.support.audit import Book, actor, behind, disarm
 from tests.support.database import settings
 from tests.support.joining import PASSWORD, first_link

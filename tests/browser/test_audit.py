@@ -13,7 +13,7 @@ from playwright.async_api import Locator, Page, expect
 from signalbox.security.errors import Refused
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
-from signalbox.web import urls
+from signalbox.web.security import urls
 from tests.browser.accessible import serious
 from tests.browser.conftest import Watched
 from tests.support.audit import Book, actor, behind, disarm

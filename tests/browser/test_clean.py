@@ -8,6 +8,7 @@ from playwright.async_api import Page
 from signalbox.brokers.model import DestinationSpec, Message
 from signalbox.servers.nats import NatsServer
 from signalbox.web import urls
+from signalbox.web.monitoring import urls as monitoring_urls
 from tests.browser.accessible import serious
 from tests.browser.conftest import Watched
 from tests.support.nats import nats_settings, opened
@@ -45,14 +46,14 @@ async def site(tmp_path_factory: pytest.TempPathFactory, nats_broker: NatsServer
 
 PAGES = {
     "overview": urls.overview(),
-    "groups": urls.groups(),
-    "group": urls.group("shop", "clean-<script/reader'\"<img"),
-    "destinations": urls.destinations(),
-    "destination": urls.destination("shop", "clean-<script"),
-    "connections": urls.connections(),
-    "connection": urls.connection("shop"),
-    "connection down": urls.connection("away"),
-    "not found": urls.group("shop", "nobody"),
+    "groups": monitoring_urls.groups(),
+    "group": monitoring_urls.group("shop", "clean-<script/reader'\"<img"),
+    "destinations": monitoring_urls.destinations(),
+    "destination": monitoring_urls.destination("shop", "clean-<script"),
+    "connections": monitoring_urls.connections(),
+    "connection": monitoring_urls.connection("shop"),
+    "connection down": monitoring_urls.connection("away"),
+    "not found": monitoring_urls.group("shop", "nobody"),
 }
 
 

@@ -17,6 +17,7 @@ from signalbox.servers.nats import NatsServer
 from signalbox.servers.rabbitmq import RabbitServer
 from signalbox.servers.sqs import SqsServer
 from signalbox.web import markup, urls
+from signalbox.web.monitoring import urls as monitoring_urls
 from tests.browser.conftest import Watched
 from tests.browser.harmless import assert_harmless, dialogs, visit
 from tests.support.hostile import NAMES, TOO_LONG, Expected, HostileKafka, HostileNats, HostileRabbit, HostileSqs
@@ -82,7 +83,7 @@ async def test_the_api_gives_every_name_back_exactly_with_its_figure(site: Site,
         for name, lag in expected.groups.items():
             one = await client.get(urls.api("groups", kind, name))
             assert (one.status_code, one.json()["name"], one.json()["flow"]["lag"]) == (200, name, lag)
-            assert (await client.get(urls.history(kind, name))).status_code == 200
+            assert (await client.get(monitoring_urls.history(kind, name))).status_code == 200
         for name in expected.destinations:
             assert (await client.get(urls.api("destinations", kind, name))).json()["name"] == name
 

@@ -11,7 +11,7 @@ from playwright.async_api import Locator, Page, expect
 from signalbox.brokers.model import DestinationSpec, Message
 from signalbox.brokers.nats.adapter import NatsBroker
 from signalbox.servers.nats import NatsServer, nats_server
-from signalbox.web import urls
+from signalbox.web.monitoring import urls
 from tests.browser.conftest import Watched
 from tests.support.nats import nats_settings, opened
 from tests.support.serving import Serving, serving

@@ -155,7 +155,7 @@ async def test_no_secret_is_in_any_table_nor_in_the_log(here: Process, caplog: p
     assert await _where(here.database, hash_of(token)) == ["token.hash"]
     assert await _where(here.database, hash_of(invited)) == ["link.hash"]
     assert {"user.name", "attempt.name", "audit.target"} <= set(await _where(here.database, "ann"))
-    assert ("bob" in caplog.text) == here.database.shown.startswith(
+    assert ("bob" in caplog.text) == here.database.redacted_url.startswith(
         "sqlite"
     )  # the one driver that logs what it is told
 

@@ -13,7 +13,7 @@ import pytest
 from argon2 import PasswordHasher
 from websockets.asyncio.client import connect
 
-from signalbox.cli.people import may
+from signalbox.commands.people import may
 from signalbox.kernel.clock import system_clock
 from signalbox.kernel.figures import NBSP
 from signalbox.security.audit.model import LineFilter

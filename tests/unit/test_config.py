@@ -214,5 +214,5 @@ def test_a_broken_file_is_said_to_be_broken(tmp_path: Path, text: str) -> None:
 
 def test_database_address_is_shown_without_its_password(tmp_path: Path) -> None:
     found = read(tmp_path, f'[database]\nurl = "postgresql+asyncpg://u:{CANARY}@db:5432/signalbox"')
-    assert found.database.shown() == "postgresql+asyncpg://db:5432/signalbox"
+    assert found.database.redacted_url == "postgresql+asyncpg://db:5432/signalbox"
     assert CANARY not in repr(found)

@@ -16,6 +16,7 @@ from signalbox.security.accounts.service import Accounts
 from signalbox.security.masking.model import Rule
 from signalbox.security.model import ADMIN_EVERYWHERE, Actor, Via
 from signalbox.web import urls
+from signalbox.web.security import urls as security_urls
 from signalbox.web.settings import ServerSettings
 from tests.support.estate import Estate, Site
 from tests.support.security import secured
@@ -85,7 +86,7 @@ class House:
 
     async def joined(self, admin: Browser, name: str, **invited: str) -> Browser:
         """Invite somebody as the admin, and let them come in."""
-        made = await admin.send(urls.users(), 200, name=name, **{"role": "viewer", **invited})
+        made = await admin.send(security_urls.users(), 200, name=name, **{"role": "viewer", **invited})
         found = LINK.search(made)
         assert found, made[:3000]
         theirs = await self.browser()

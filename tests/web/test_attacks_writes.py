@@ -10,6 +10,7 @@ from signalbox.security.accounts.service import Accounts
 from signalbox.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE
 from signalbox.web import urls
 from signalbox.web.feature import Feature
+from signalbox.web.security import urls as security_urls
 from signalbox.web.settings import ServerSettings
 from tests.support.estate import Estate
 from tests.web.house import HERE, NOBODY, RIGHTS, House, house, two_connections
@@ -200,5 +201,5 @@ async def test_in_read_only_mode_no_write_is_there_but_signing_in_and_ones_own_s
                 answer = await client.post(urls.join(link), data=form)
                 assert (answer.status_code, "read-only" in answer.text) == (403, True)
                 assert await made.held() == kept
-                assert (await client.post(urls.sign_out())).status_code == 303
+                assert (await client.post(security_urls.sign_out())).status_code == 303
             assert await made.sign_in("admin")

@@ -16,7 +16,7 @@ from signalbox.security.audit.export import verify
 from signalbox.security.audit.model import LineFilter
 from signalbox.security.errors import Refused
 from signalbox.security.keys import Keys
-from signalbox.web import urls
+from signalbox.web.security import urls
 from signalbox.web.security.audit.export import Export
 from signalbox.web.security.audit.pages import VERIFY
 from signalbox.web.settings import ServerSettings

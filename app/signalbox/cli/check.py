@@ -11,8 +11,8 @@ import msgspec
 from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.registry import open_broker
 from signalbox.brokers.settings import ConnectionSettings
-from signalbox.cli import config_option, json_option
-from signalbox.cli.printing import safe
+from signalbox.commands.options import config_option, json_option
+from signalbox.commands.printing import safe
 from signalbox.config import load
 
 CHECKED_AT_ONCE = 8
@@ -48,7 +48,7 @@ def command(*, config_path: Path | None, as_json: bool) -> None:
         click.echo(msgspec.json.encode(checked))
     else:
         place = configuration.path or "no file: all defaults"
-        click.echo(f"Configuration is right ({place}). Database {configuration.database.shown()}.")
+        click.echo(f"Configuration is right ({place}). Database {configuration.database.redacted_url}.")
         if not checked:
             click.echo("No connection is configured: add [[connections]] to signalbox.toml.")
         for one in checked:

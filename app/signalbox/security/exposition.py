@@ -1,6 +1,6 @@
 """What Prometheus is told of the door: how often which action ended how, and how long it took."""
 
-from signalbox.kernel.exposition import Sample, encoded, metric
+from signalbox.kernel.exposition import Sample, encode, metric
 from signalbox.security.door import Door
 
 
@@ -10,4 +10,4 @@ def exposition(door: Door) -> bytes:
     took: list[Sample] = [({"action": action}, seconds) for action, seconds in sorted(door.seconds.items())]
     counted = metric("signalbox_actions_total", "counter", "Actions that ended, by outcome", ended)
     timed = metric("signalbox_action_seconds_total", "counter", "How long actions took, all together", took)
-    return encoded((*counted, *timed))
+    return encode((*counted, *timed))

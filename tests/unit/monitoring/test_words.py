@@ -61,7 +61,7 @@ def text(spans: tuple[words.Span, ...]) -> str:
 SENTENCES = [
     (verdict(Status.OK), "Keeps up; at most 3 min 15 s behind.", "ok"),
     (verdict(Status.CATCHING_UP, until=T0 + 29), "Catching up: 29 s left at this rate.", "catching up, 29 s left"),
-    (verdict(Status.BEHIND), "It is behind by 3 min 15 s, and falls back 14 /s.", "behind"),
+    (verdict(Status.BEHIND), "It is behind by 3 min 15 s, and falls back 14/s.", "behind"),
     (
         verdict(Status.STALLED, partition=7),
         "Partition 7 has not moved for 41 min 32 s, since 02:31:08.",
@@ -151,7 +151,7 @@ def test_names_and_texts_of_the_broker_are_spans_of_their_own(status: Status) ->
 
 def test_the_reason_says_what_the_figures_are() -> None:
     behind = view(verdict(Status.BEHIND, partition=1, partitions_affected=3))
-    assert text(words.group_reason(behind, T0)) == ("118 /s in, 104 /s out. The same is so on 2 more partitions.")
+    assert text(words.group_reason(behind, T0)) == ("118/s in, 104/s out. The same is so on 2 more partitions.")
     unknown = view(verdict(Status.BEHIND), flow=Flow(lag=5, lag_partial=True))
     assert "How fast it reads is not known." in text(words.group_reason(unknown, T0))
     assert "at least this" in text(words.group_reason(unknown, T0))
@@ -295,7 +295,7 @@ class TestDestinations:
     def test_who_loses_and_when(self) -> None:
         told = self.shown(verdict(Status.WILL_LOSE_DATA, until=T0 + 12_000), loses_at=T0 + 12_000)
         assert text(words.destination_sentence(told, T0)) == "Keeps 12 h. One of 3 readers loses messages from 06:32."
-        assert "3 groups read it. 854 /s come in." in text(words.destination_reason(told, T0))
+        assert "3 groups read it. 854/s come in." in text(words.destination_reason(told, T0))
 
 
 @pytest.mark.parametrize("after", [*Status, *Link])

@@ -67,7 +67,7 @@ def connection_sentence(view: ConnectionView, now: float) -> Spans:
         case Link.DOWN:
             return said("Down for ", strong(figures.duration(now - view.since), view.link), ": ", Span(view.error))
         case Link.STALE:
-            seen = figures.clock(view.answered_at, now)
+            seen = figures.utc_time(view.answered_at, now)
             old = figures.duration(now - view.answered_at) if view.answered_at is not None else "unknown"
             return said(f"What you see is from {seen}, ", strong(f"{old} ago", view.link), ".")
         case Link.CONNECTED:

@@ -10,7 +10,7 @@ from signalbox.security.accounts.store import attempts
 from signalbox.security.changes.service import Changes
 from signalbox.security.door import Permit
 from signalbox.security.errors import SecurityError
-from signalbox.storage.dialect import turn
+from signalbox.storage.dialect import lock_until_commit
 
 WINDOW_S: Final = 15 * 60.0
 PER_NAME_AND_ADDRESS: Final = 10
@@ -76,7 +76,9 @@ class Limits:
     async def _begin(self, place: str, limits: Mapping[bytes, int], name: str | None = None) -> Sequence[int]:
         now = self._clock()
         async with self._changes.aside() as connection:
-            await turn(connection, bucket("turn", place))  # who counts at the same time would not see this one yet
+            await lock_until_commit(
+                connection, bucket("turn", place)
+            )  # who counts at the same time would not see this one yet
             await attempts.forget(connection, now - WINDOW_S)
             for one, most in limits.items():
                 number, first = await attempts.count(connection, one, now - WINDOW_S)

@@ -9,7 +9,7 @@ from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import ConnectionView, DestinationView, Link, Status
 from signalbox.monitoring.words import Span
-from signalbox.web import urls
+from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.changes import ChangeRow, change_rows
 from signalbox.web.monitoring.connection_facts import cluster_notices, connection_facts
 from signalbox.web.monitoring.destination_rows import DestinationRow, destination_row
@@ -137,7 +137,7 @@ def _then(glance: Glance, view: ConnectionView) -> tuple[Notice, ...]:
     if view.link is not Link.DOWN or view.answered_at is None:
         return ()
     old = figures.duration(glance.now - view.answered_at)
-    seen = f"What stands below is from {figures.clock(view.answered_at, glance.now)}, {old} ago."
+    seen = f"What stands below is from {figures.utc_time(view.answered_at, glance.now)}, {old} ago."
     return (Notice(tone="caution", mark=words.mark(Link.DOWN), strong=seen),)
 
 
@@ -207,7 +207,7 @@ def _limit(cluster: Cluster) -> list[Pair]:
     for limit in cluster.limits:
         write = figures.size if limit.unit == "bytes" else figures.count
         most = "no limit" if limit.maximum is None else f"of {write(limit.maximum)}"
-        share = "" if limit.maximum is None or limit.used is None else f", {figures.share(limit.used, limit.maximum)}"
+        share = "" if limit.maximum is None or limit.used is None else f", {figures.percent(limit.used, limit.maximum)}"
         unit = "" if limit.unit == "bytes" else f" {limit.unit}"
         pairs.append(Pair(label=limit.name, text=f"{write(limit.used)}{unit}", note=f"{most}{share}"))
     return pairs

@@ -8,7 +8,7 @@ from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import ConnectionView, GroupView, Link, Status
 from signalbox.monitoring.words import Span
-from signalbox.web import urls
+from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.arms import Bank, banks
 from signalbox.web.monitoring.changes import ChangeRow, change_rows
 from signalbox.web.monitoring.glance import Glance
@@ -227,7 +227,7 @@ def _held(held: Sums, view: ConnectionView, now: float) -> str:
     if held.lag is None or view.answered_at is None:
         return ""
     messages = figures.count(held.lag, approximate=held.approximate)
-    return f"When last seen, at {figures.clock(view.answered_at, now)}, they held {messages} messages."
+    return f"When last seen, at {figures.utc_time(view.answered_at, now)}, they held {messages} messages."
 
 
 def _sums(glance: Glance, view: ConnectionView, groups: Sequence[GroupView]) -> Sums:

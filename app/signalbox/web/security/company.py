@@ -13,9 +13,10 @@ from signalbox.security.errors import Refused
 from signalbox.security.model import Actor
 from signalbox.security.oidc.model import BEGUN_LASTS_S
 from signalbox.security.oidc.service import BACK, CompanyAccounts
-from signalbox.web import incoming, urls
+from signalbox.web import incoming
 from signalbox.web.access import OPEN
 from signalbox.web.errors import NotThere
+from signalbox.web.security import urls
 from signalbox.web.security.forms import own_address
 from signalbox.web.security.sign_in import refused_sign_in, signed_in
 

@@ -15,6 +15,7 @@ from signalbox.security.accounts.model import (
 )
 from signalbox.security.model import Rights, Role
 from signalbox.web import urls
+from signalbox.web.security import urls as security_urls
 from signalbox.web.security import words
 from signalbox.web.security.agents import browser
 from signalbox.web.security.deeds import most_on
@@ -176,7 +177,7 @@ def _session(session: Session, this: int | None, now: float) -> SessionRow:
         made_at=session.made_at,
         used_at=now if here else session.used_at,
         ends_at=session.ends_at,
-        end=urls.sign_out() if here else urls.profile("sessions", str(session.id), "end"),
+        end=security_urls.sign_out() if here else urls.profile("sessions", str(session.id), "end"),
     )
 
 
@@ -199,7 +200,7 @@ def _form(mine: Mine, now: float, said: Said) -> TokenForm:
 
 
 def _days(days: int, now: float) -> str:
-    day = figures.clock(now + days * figures.DAY_S, now).rpartition(figures.NBSP)[0]
+    day = figures.utc_time(now + days * figures.DAY_S, now).rpartition(figures.NBSP)[0]
     return f"{days} days, {day}" + (", the longest" if days == max(TOKEN_DAYS) else "")
 
 

@@ -2,7 +2,7 @@
 
 from signalbox.monitoring.words.spans import of_things
 from signalbox.security.accounts.model import SignsInBy, Token, User
-from signalbox.web import urls
+from signalbox.web.security import urls
 from signalbox.web.security.question import QuestionPage
 from signalbox.web.security.words import role_and_where, token_may
 

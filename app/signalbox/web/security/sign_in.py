@@ -19,6 +19,7 @@ from signalbox.security.oidc.service import CompanyAccounts
 from signalbox.web import urls
 from signalbox.web.access import OPEN, OWN, session_cookie
 from signalbox.web.rendering import page
+from signalbox.web.security import urls as security_urls
 from signalbox.web.security.forms import SignIn, UseLink, own_address, sent
 
 Asking = Request[Any, Any, Any]
@@ -89,7 +90,7 @@ async def sign_in(
     return signed_in(request, accounts, secret, own_address(data.to))
 
 
-@post(urls.sign_out(), include_in_schema=False, opt=OPEN | OWN, status_code=303)
+@post(security_urls.sign_out(), include_in_schema=False, opt=OPEN | OWN, status_code=303)
 async def sign_out(
     request: Asking, actor: NamedDependency[Actor], accounts: NamedDependency[Accounts], door: NamedDependency[Door]
 ) -> Response[Any]:

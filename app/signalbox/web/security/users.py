@@ -12,10 +12,9 @@ from signalbox.security.accounts import actions
 from signalbox.security.accounts.model import SignsInBy, Token, User
 from signalbox.security.errors import Refused
 from signalbox.security.model import REASON_LENGTH_MAX
-from signalbox.web import urls
 from signalbox.web.errors import NotThere
 from signalbox.web.rendering import Crumb, Part, Section, page, renderer_of
-from signalbox.web.security import deeds, questions
+from signalbox.web.security import deeds, questions, urls
 from signalbox.web.security.done import done as told
 from signalbox.web.security.forms import Invite, Remove, sent
 from signalbox.web.security.grants import resources_of, rights_from

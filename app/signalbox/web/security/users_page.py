@@ -8,8 +8,7 @@ from signalbox.monitoring.words import Span
 from signalbox.security.accounts.model import NAME_EXPECTED, SignsInBy, Token, User
 from signalbox.security.model import Rights, Role
 from signalbox.security.oidc.service import CompanyAccounts
-from signalbox.web import urls
-from signalbox.web.security import words
+from signalbox.web.security import urls, words
 from signalbox.web.security.forms import Invite
 from signalbox.web.security.grants import ROLES, GrantRow, resources_of, rows_of
 from signalbox.web.security.profile_page import Option, TokenRow, token_row

@@ -17,11 +17,11 @@ from signalbox.security.door import Door, Permit
 from signalbox.security.errors import Refused
 from signalbox.security.keys import Keys
 from signalbox.security.model import Action, Actor
-from signalbox.web import urls
 from signalbox.web.access import OWN
 from signalbox.web.errors import NotUnderstood
-from signalbox.web.lists import AddressFault
+from signalbox.web.lists import InvalidParameter
 from signalbox.web.rendering import Part, Section, page, renderer_of
+from signalbox.web.security import urls
 from signalbox.web.security.admins import admins_only
 from signalbox.web.security.audit.asked import Asked, asked, query_of
 from signalbox.web.security.audit.export import Export
@@ -108,7 +108,7 @@ async def signed_head(
 def understood(parameters: Mapping[str, str], *, rows: int) -> Asked:
     try:
         return asked(parameters, rows=rows)
-    except AddressFault as fault:
+    except InvalidParameter as fault:
         raise NotUnderstood(f"{fault}.") from fault
 
 

@@ -14,9 +14,9 @@ from signalbox.security.audit.model import LineFilter, Outcome
 from signalbox.security.errors import Refused
 from signalbox.security.masking.actions import SEE_PAYLOAD
 from signalbox.security.masking.service import Listed
-from signalbox.web import urls
 from signalbox.web.access import OWN
 from signalbox.web.rendering import Crumb, Section, page, renderer_of
+from signalbox.web.security import urls
 from signalbox.web.security.forms import sent
 from signalbox.web.security.masking import deeds, words
 from signalbox.web.security.masking.desk import DESK, Desk

@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 import msgspec
 
-from signalbox.cli import config_option, json_option
-from signalbox.cli.acting import Acting
-from signalbox.cli.deeds import done, hand_over, name_argument, payloads_option, role_of, role_option, say
-from signalbox.cli.naming import connection_named
-from signalbox.cli.people import may, token_data, token_table
+from signalbox.commands.acting import Acting
+from signalbox.commands.deeds import done, hand_over, name_argument, payloads_option, role_of, role_option, say
+from signalbox.commands.naming import connection_named
+from signalbox.commands.options import config_option, json_option
+from signalbox.commands.people import may, token_data, token_table
 from signalbox.config import load
 from signalbox.kernel.clock import system_clock
 from signalbox.security.accounts import actions

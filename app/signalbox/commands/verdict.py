@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from signalbox.cli.printing import shortened
+from signalbox.commands.printing import shortened
 from signalbox.kernel.figures import count
 from signalbox.security.audit.chain import Fault, Finding, Verdict
 from signalbox.security.audit.words import OF_SIGNATURE, found, reach, rows_named

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from signalbox.cli.printing import safe, table
+from signalbox.commands.printing import safe, table
 from signalbox.kernel import figures
 from signalbox.security.accounts.model import EVERYWHERE, SignsInBy, Token, User
 from signalbox.security.model import Grant, Rights, Role
@@ -132,7 +132,7 @@ def _token_cells(token: Token, now: float) -> tuple[str, ...]:
         safe(token.user_name),
         safe(token.hint),
         safe(may(token.most)),
-        figures.clock(token.ends_at, now, seconds=False),
+        figures.utc_time(token.ends_at, now, seconds=False),
         _seen(token.used_at, now),
     )
 

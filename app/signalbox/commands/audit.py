@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from signalbox.cli import config_option, json_option
-from signalbox.cli.acting import acting
-from signalbox.cli.verdict import as_data, sentences
+from signalbox.commands.acting import acting
+from signalbox.commands.options import config_option, json_option
+from signalbox.commands.verdict import as_data, sentences
 from signalbox.config import Configuration, load
 from signalbox.kernel.clock import system_clock
 from signalbox.security import keys

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import click
 
-from signalbox.cli.acting import Acting, acting
-from signalbox.cli.printing import safe
+from signalbox.commands.acting import Acting, acting
+from signalbox.commands.printing import safe
 from signalbox.config import Configuration
 from signalbox.security.errors import Refused
 from signalbox.security.model import Role
