@@ -79,7 +79,7 @@ class House:
 
     async def first_admin(self) -> Browser:
         door = secured(self.estate.database, self.estate.clock).door
-        secret = await door.act(STARTER, actions.make_first_link(), self.accounts.users.make_first_link)
+        secret = await door.act(STARTER, actions.create_first_admin_link(), self.accounts.users.create_first_admin_link)
         ada = await self.browser()
         await ada.send(urls.join(secret), name="ada", password=PASSWORD, again=PASSWORD)
         return ada

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from signalbox.security.door import Permit
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.model import (
     ADMIN_EVERYWHERE,
     OPERATOR_EVERYWHERE,
     Action,
     Actor,
     Grant,
-    Plain,
+    JsonValue,
     Rights,
     Role,
     Via,
@@ -62,7 +62,7 @@ def older(html: str) -> str | None:
 async def test_one_line_an_action_with_who_from_where_how_it_ended_and_its_rows(audited: Audited) -> None:
     begun = await audited.last()
     await audited.book.act("retry", target="letter 7", resource="kafka-prod", by=actor("on-call"))
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         await audited.book.act("purge", run=_fails)
     html = await audited.admin.page(security_urls.audit())
     assert headline(html) == f"The log goes to row {begun + 4}, not verified since the start."
@@ -75,7 +75,7 @@ async def test_one_line_an_action_with_who_from_where_how_it_ended_and_its_rows(
 
 
 async def _fails(_: Permit) -> None:
-    raise Refused("The queue is gone.")
+    raise RequestRejected("The queue is gone.")
 
 
 @pytest.mark.parametrize("name", NO_ADMINS)
@@ -158,7 +158,7 @@ async def test_pages_go_back_in_time_and_to_the_newest_again(audited: Audited) -
 
 
 async def test_a_row_opens_in_its_place_and_has_an_address_of_its_own(audited: Audited) -> None:
-    parameters: dict[str, Plain] = {
+    parameters: dict[str, JsonValue] = {
         "group": 2288,
         "waves": [1, 5, 50],
         "to": "invoice-writer.retry",

@@ -137,7 +137,7 @@ def shell_of(
 def _who(around: Around) -> str:
     actor = around.actor
     if actor.is_signed_in:
-        return f"{actor.name}, {actor.rights.words()}"
+        return f"{actor.name}, {actor.rights.describe()}"
     if actor.name == DEMO:
         return "demo, operator"
     return "no sign-in, this machine only" if around.settings.only_local else "not signed in"

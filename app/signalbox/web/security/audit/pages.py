@@ -14,7 +14,7 @@ from signalbox.kernel import figures
 from signalbox.security.audit import documents, words
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.door import Door, Permit
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.keys import Keys
 from signalbox.security.model import Action, Actor
 from signalbox.web.access import OWN
@@ -31,7 +31,7 @@ from signalbox.web.security.forms import sent
 
 Asking = Request[Any, Any, Any]
 ADMINS = [admins_only("the audit log")]
-VERIFY = Action(name="verify audit log", own=True)  # it only looks: there in read-only mode too
+VERIFY = Action(name="verify audit log", allowed_in_read_only=True)  # it only looks: there in read-only mode too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ async def verify(
 ) -> Redirect:
     async def run(permit: Permit) -> None:
         if too_long := head(await audit.standing(), audit.checked).too_long:
-            raise Refused(too_long)
+            raise RequestRejected(too_long)
         verdict = (await audit.check(keys.signing().public_key().public_bytes_raw())).verdict
         whole = f"whole to row {figures.count(verdict.end.row)}"
         permit.detail = whole if verdict.is_whole else f"{words.found(verdict.findings[0])}."
@@ -89,7 +89,7 @@ async def export(
         audit=audit,
         door=door,
         actor=actor,
-        action=Action(name="export audit log", own=True, parameters=asked_for),
+        action=Action(name="export audit log", allowed_in_read_only=True, parameters=asked_for),
         wanted=wanted.wanted(now),
         name=f"audit-{_stamp(now)}.ndjson",
     )
