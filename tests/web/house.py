@@ -12,7 +12,7 @@ import httpx
 from litestar import Litestar
 from sqlalchemy import text
 
-from signalbox.brokers.model import Fault, Kind, Node, Why
+from signalbox.brokers.model import BrokerKind, Fault, Node, Why
 from signalbox.brokers.settings import ConnectionSettings
 from signalbox.security.accounts.model import EVERYWHERE
 from signalbox.security.accounts.worker import AccountWatcher
@@ -238,8 +238,8 @@ def _connect(estate: Estate, name: str, *, mark: str) -> None:
         Reader(SHARED[1], f"{mark}-topic", members=(f"{mark}-reader",)),
         Reader(f"{mark}-group", "orders.placed", [50.0, 50.0], [10.0 + more, 50.0], [9000, 3]),
     ]
-    site = estate.connect(Site(name, Kind.KAFKA, readers))
-    site.hidden = 3 if mark == CANARY else 1
+    site = estate.connect(Site(name, BrokerKind.KAFKA, readers))
+    site.excluded = 3 if mark == CANARY else 1
     site.health = cluster(
         estate.now,
         nodes=(Node(id="1", address=f"{mark}-node:9092", running=True, controller=True),),

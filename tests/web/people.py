@@ -10,7 +10,7 @@ from typing import Any, cast
 import httpx
 from litestar import Litestar
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.security.accounts import actions
 from signalbox.security.accounts.service import Accounts
 from signalbox.security.masking.model import Rule
@@ -104,8 +104,8 @@ async def house_in(
     folder: Path, settings: ServerSettings | None = None, rules: Sequence[Rule] = ()
 ) -> AsyncIterator[House]:
     async with estate_in(folder) as estate, AsyncExitStack() as stack:
-        estate.connect(Site("kafka-prod", Kind.KAFKA, []))
-        estate.connect(Site("rabbit-eu", Kind.RABBITMQ, []))
+        estate.connect(Site("kafka-prod", BrokerKind.KAFKA, []))
+        estate.connect(Site("rabbit-eu", BrokerKind.RABBITMQ, []))
         yield House(estate, application_over(estate, settings, rules), stack)
 
 

@@ -210,7 +210,7 @@ def test_a_planted_route_is_found_through_what_it_calls_and_depends_on() -> None
 @pytest.mark.parametrize(
     ("source", "found"),
     [
-        ("from signalbox.brokers.model import Kind, Message", {"imports Message"}),
+        ("from signalbox.brokers.model import BrokerKind, Message", {"imports Message"}),
         ("from signalbox.brokers.port import Delivery", {"imports Delivery"}),
         ("def show(letter):\n    return letter.body.decode()", {"reads letter.body"}),
         ("from litestar.types import Message", set()),
