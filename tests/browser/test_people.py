@@ -128,7 +128,7 @@ async def test_a_new_password_is_the_one_that_lets_in(served: Serving, watched: 
     watched.expected = ("409 (Conflict)", "401 (Unauthorized)")
     await _become_admin(served, page)
     await page.goto(served.url + urls.profile())
-    for old, told in (("not this one at all", "The password that you have now is another."), (PASSWORD, "is changed")):
+    for old, told in (("not this one at all", "The current password is wrong."), (PASSWORD, "is changed")):
         await page.get_by_label("The password that you have now").fill(old)
         await page.get_by_label(re.compile("^New password")).fill(BETTER)
         await page.get_by_label("The new one again").fill(BETTER)

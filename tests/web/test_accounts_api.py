@@ -61,7 +61,7 @@ async def test_tokens_are_made_used_and_revoked(house: House, ada: Browser) -> N
     assert [one["name"] for one in await program.api("GET", "connections")] == ["kafka-prod"]
     assert len(await program.api("GET", "tokens")) == 1
     refused = await program.api("POST", "tokens", 409, json=TOKEN)
-    assert refused["detail"].startswith("A token makes no tokens")
+    assert refused["detail"].startswith("A token cannot create tokens")
     await program.api("GET", "users", 403)
     assert await program.api("DELETE", f"tokens/{made['token']['id']}", 204) is None
     await program.api("GET", "tokens", 401)
@@ -93,7 +93,7 @@ async def test_tokens_and_sessions_of_others_are_for_admins_or_nobody(house: Hou
         ("POST", "users", {"name": "bob", "role": "viewer", "rights": 1}, (400, "unknown field `rights`")),
         ("PATCH", "users/ada", {"everywhere": {"role": "viewer"}}, (409, "ada is the last admin")),
         ("PATCH", "users/ada", {"on": {"kafka-x": {"role": "viewer"}}}, (409, "There is no connection kafka-x.")),
-        ("PATCH", "users/bob", {"reason": ""}, (404, "There is no user bob.")),
+        ("PATCH", "users/bob", {"reason": ""}, (404, "No user is named bob.")),
         ("DELETE", "users/ada", None, (409, "ada is the last admin")),
         ("POST", "tokens", {**TOKEN, "days": 91}, (400, "Expected `int` <= 90")),
         ("POST", "tokens", {**TOKEN, "on": "kafka-x"}, (409, "There is no connection kafka-x that you may see.")),

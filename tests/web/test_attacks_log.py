@@ -13,7 +13,7 @@ from litestar import Request, get
 from litestar.params import FromPath
 
 from signalbox.cli import main
-from signalbox.cli.logs import SET_IN, OneLine
+from signalbox.cli.logs import INDENT, OneLineFormatter
 from signalbox.commands.printing import safe
 from signalbox.security.model import ADMIN_EVERYWHERE
 from signalbox.web import urls
@@ -34,7 +34,7 @@ HOSTILE = {
     "bidi": "orders\u202e\u2066evil",
     "half a character": "orders\ud800",
     "format": "%s %d %(asctime)s {0} {asctime}",
-    "trace": f"orders\n{SET_IN}at evil\nTraceback (most recent call last):\n{FAKE}",
+    "trace": f"orders\n{INDENT}at evil\nTraceback (most recent call last):\n{FAKE}",
 }
 
 
@@ -43,7 +43,7 @@ def written() -> Iterator[io.StringIO]:
     """What the log of this process gets, as `signalbox` writes it."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(OneLine())
+    handler.setFormatter(OneLineFormatter())
     logging.getLogger().addHandler(handler)
     yield stream
     logging.getLogger().removeHandler(handler)
@@ -55,7 +55,7 @@ def records(text: str) -> list[str]:
     lines = text.splitlines()
     assert text.count("\n") == len(lines)
     for line in lines:
-        assert RECORD.match(line) or line.startswith(SET_IN), line
+        assert RECORD.match(line) or line.startswith(INDENT), line
     return [line for line in lines if RECORD.match(line)]
 
 
@@ -75,7 +75,7 @@ def test_lines_of_a_trace_are_set_in(written: io.StringIO, text: str) -> None:
     except RuntimeError:
         log.exception("the group %s broke", text, stack_info=True)
     assert len(records(written.getvalue())) == 1
-    assert f"\n{SET_IN}Traceback (most recent call last):\n" in written.getvalue()
+    assert f"\n{INDENT}Traceback (most recent call last):\n" in written.getvalue()
 
 
 @get("/broken/{name:str}", include_in_schema=False, sync_to_thread=False)
@@ -111,4 +111,4 @@ def test_the_command_writes_its_log_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(root, "level", root.level)
     assert CliRunner().invoke(main, ["lag", "--help"]).exit_code == 0
     [handler] = root.handlers
-    assert isinstance(handler.formatter, OneLine)
+    assert isinstance(handler.formatter, OneLineFormatter)

@@ -83,7 +83,7 @@ async def test_only_admins_everywhere_see_it_or_do_anything_with_it(audited: Aud
     theirs = await audited.joined(name, NO_ADMINS[name])
     last = await audited.last()
     told = text(await theirs.page(security_urls.audit(), 403))
-    assert f"{name} may not look at the audit log: that needs the role admin everywhere." in told
+    assert f"{name} may not look at the audit log: this requires the admin role everywhere." in told
     assert f'href="{security_urls.audit()}"' not in await theirs.page(urls.overview())
     await theirs.page(security_urls.audit("head"), 403)
     await theirs.send(security_urls.audit("verify"), 403)
@@ -91,7 +91,7 @@ async def test_only_admins_everywhere_see_it_or_do_anything_with_it(audited: Aud
     assert '{"row"' not in refused
     for path in ("audit", "audit/head"):
         problem = await theirs.api("GET", path, 403)
-        assert "needs the role admin everywhere" in problem["detail"]
+        assert "requires the admin role everywhere" in problem["detail"]
     assert await audited.last() == last
     assert audited.log.last_verification is None
 
@@ -114,7 +114,7 @@ async def test_search_and_filters_narrow_the_list_and_stand_in_the_address(audit
         ({"who": "billing-lead"}, ["note", "retry"]),
         ({"who": "billing-lead", "action": "retry"}, ["retry"]),
         ({"on": "kafka-prod"}, ["retry"]),
-        ({"outcome": "refused"}, ["purge refused needs the role admin everywhere"]),
+        ({"outcome": "refused"}, ["purge refused requires the admin role everywhere"]),
     ):
         html = await audited.admin.page(security_urls.audit(**query))
         assert len(rows(html)) == len(expected), query

@@ -77,7 +77,7 @@ async def test_only_admins_everywhere_may_look_or_try(house: House, ada: Browser
         theirs = await house.joined(ada, name, **invited)
         for address in reads:
             told = tidy(await theirs.page(address, 403))
-            assert f"{name} may not look at masking rules: that needs the role admin everywhere." in told
+            assert f"{name} may not look at masking rules: this requires the admin role everywhere." in told
         for address in writes:
             told = await theirs.send(address, 403, **TRY, name="x", reason="y", number="1")
             assert CANARY not in told

@@ -240,10 +240,10 @@ async def test_each_look_beneath_is_one_line_of_the_audit_log_and_stands_on_the_
         return security.masking.unmask(permit, LETTER)  # type: ignore[arg-type]  # the door's own
 
     assert await security.door.act(sees, action, look) == LETTER
-    with pytest.raises(NotPermitted, match="needs the right to see payloads on kafka-prod"):
+    with pytest.raises(NotPermitted, match="requires the payloads permission on kafka-prod"):
         await security.door.act(blind, action, look)
     async with house.estate.database.read() as connection:
-        rows = await connection.execute(text("SELECT * FROM audit WHERE action = 'see payload' ORDER BY row"))
+        rows = await connection.execute(text("SELECT * FROM audit WHERE action = 'view payload' ORDER BY row"))
         kept = [dict(row) for row in rows.mappings()]
     assert [(row["kind"], row["actor"], row["outcome"]) for row in kept] == [
         ("intent", "crm-lead", ""),
@@ -254,6 +254,6 @@ async def test_each_look_beneath_is_one_line_of_the_audit_log_and_stands_on_the_
     page = tidy(await ada.page(security_urls.masking()))
     assert "each look is in the audit log: 1 in the last 24 h." in page
     assert "crm-lead looked at orders.placed: partition 0, offset 17, on kafka-prod" in page
-    assert "\u201ccustomer asked\u201d, 6 masked, by everything" in page
+    assert "\u201ccustomer asked\u201d, 6 values masked by everything" in page
     assert "on-call was not let look at orders.placed: partition 0, offset 17, on kafka-prod" in page
-    assert "needs the right to see payloads on kafka-prod" in page
+    assert "requires the payloads permission on kafka-prod" in page

@@ -53,7 +53,7 @@ async def test_a_session_that_is_revoked_is_signed_out_and_this_one_stays(house:
     assert "The session is ended." in await ada.page(urls.profile(done="session"))
     assert await phone.led(urls.profile()) == urls.sign_in(to=urls.profile())
     await desk.page(urls.profile())
-    assert "not one of yours" in await ada.send(end[1], 409)
+    assert "not yours" in await ada.send(end[1], 409)
     assert await ada.send(urls.profile("sessions")) == urls.profile(done="others")
     assert await desk.led(urls.profile()) == urls.sign_in(to=urls.profile())
     assert headline(await ada.page(urls.profile())).endswith("One session is open.")
@@ -63,7 +63,7 @@ async def test_nobody_ends_a_session_of_somebody_else(house: House) -> None:
     ada = await house.first_admin()
     bob = await house.joined(ada, "bob")
     [session] = await ada.api("GET", "sessions")
-    assert "not one of yours" in await bob.send(urls.profile("sessions", str(session["id"]), "end"), 409)
+    assert "not yours" in await bob.send(urls.profile("sessions", str(session["id"]), "end"), 409)
     await ada.page(urls.profile())
 
 
@@ -87,7 +87,7 @@ async def test_a_new_password_ends_all_other_sessions_and_renews_this_one(house:
 @pytest.mark.parametrize(
     ("old", "new", "again", "told"),
     [
-        ("wrong", BETTER, BETTER, "The password that you have now is another."),
+        ("wrong", BETTER, BETTER, "The current password is wrong."),
         (PASSWORD, BETTER, "otherwise", "The two new passwords differ."),
         (PASSWORD, "short", "short", "at least 12 characters"),
     ],
@@ -174,7 +174,7 @@ async def test_nobody_revokes_a_token_of_somebody_else(house: House) -> None:
     [token] = await ada.api("GET", "tokens")
     address = urls.profile("tokens", str(token["id"]), "revoke")
     await bob.page(address, 404)
-    assert "no such token of yours" in await bob.send(address, 409)
+    assert "You have no such token" in await bob.send(address, 409)
     assert len(await ada.api("GET", "tokens")) == 1
 
 

@@ -32,7 +32,7 @@ async def test_only_admins_everywhere_may_look(house: House, ada: Browser) -> No
     assert await nobody.led(security_urls.users()) == urls.sign_in(to=security_urls.users())
     for role in ("viewer", "operator"):
         page = await (await house.joined(ada, role, role=role)).page(security_urls.users(), 403)
-        assert f"{role} may not look at users: that needs the role admin everywhere." in tidy(page)
+        assert f"{role} may not look at users: this requires the admin role everywhere." in tidy(page)
         assert 'href="/users"' not in page
     partly = await house.joined(ada, "partly", role="admin", on="kafka-prod")
     for address in (security_urls.users("ada"), security_urls.users("ada", "remove")):
@@ -61,7 +61,7 @@ async def test_an_invitation_is_shown_once_lets_in_once_and_gives_what_was_asked
     ("asked", "told"),
     [
         ({"name": "ada"}, "There is a user ada already."),
-        ({"name": "Bob the Builder"}, "A user's name is 1 to 63 of a-z"),
+        ({"name": "Bob the Builder"}, "This is not a user name. Expected 1 to 63 characters of a-z"),
         ({"on": "kafka-none"}, "There is no connection kafka-none."),
     ],
 )
@@ -129,7 +129,7 @@ async def test_a_change_of_roles_ends_the_sessions_and_holds(house: House, ada: 
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"role/*": "none", "role/kafka-prod": "none", "role/rabbit-eu": "none"}, "bob would see nothing"),
+        ({"role/*": "none", "role/kafka-prod": "none", "role/rabbit-eu": "none"}, "bob could view nothing"),
         ({"role/kafka-prod": "emperor"}, "The connections are not what they were when this page was drawn."),
         ({"role/rabbit-eu": ""}, "The connections are not what they were when this page was drawn."),
     ],

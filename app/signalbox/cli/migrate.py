@@ -1,4 +1,4 @@
-"""`signalbox migrate`: bring the database to this version's schema. `serve` does it by itself on SQLite."""
+"""`signalbox migrate`: upgrade the database schema. On SQLite `serve` does this itself."""
 
 import asyncio
 from pathlib import Path
@@ -13,7 +13,7 @@ from signalbox.config import load
 @click.command("migrate")
 @config_option
 def command(*, config_path: Path | None) -> None:
-    """Bring the database to this version's schema."""
+    """Upgrade the database schema to this version."""
     configuration = load(config_path)
     changed = asyncio.run(migrate(configuration))
     place = configuration.database.redacted_url

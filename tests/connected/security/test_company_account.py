@@ -151,7 +151,7 @@ async def test_the_same_subject_of_another_provider_is_somebody_else(
         other.knows({"s2": known(["platform"], "ada")})
         begun = await at(company, other).begin("/")
         said = await refused(company, at(company, other), await sign_in(begun.url, "s2"), begun)
-    assert "Another user is called ada" in str(said)
+    assert "The name ada is taken" in str(said)
     assert sorted(await company.everybody()) == ["ada", "eve"]
 
 
