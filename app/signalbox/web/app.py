@@ -46,7 +46,7 @@ from signalbox.web.monitoring.feature import MONITORING
 from signalbox.web.rates import PER_SECOND, Rates
 from signalbox.web.rendering import Renderer
 from signalbox.web.security.feature import SECURITY
-from signalbox.web.security.headcount import Headcount
+from signalbox.web.security.user_count import UserCount
 from signalbox.web.serving import health_routes, metrics_route, static_route
 from signalbox.web.settings import ServerSettings
 from signalbox.web.shell import Around, Banner
@@ -143,7 +143,7 @@ def create_app(parts: Parts) -> Litestar:
             connections=visible,
             actor=actor,
             has_users=has_users,
-            users=people.users,
+            users=user_count.users,
             rules=parts.masking.count,
             settings=parts.settings,
             banners=banners,
@@ -163,7 +163,7 @@ def create_app(parts: Parts) -> Litestar:
     def place(request: Request[Any, Any, Any]) -> str:
         return incoming.place(request.scope, parts.settings.base_url)
 
-    people = Headcount(parts.accounts)
+    user_count = UserCount(parts.accounts)
     renderer = Renderer(assets=assets, feed=parts.feed, clock=parts.clock, around=around, templates=parts.templates)
     registry = Registry()
     for feature in parts.features:
