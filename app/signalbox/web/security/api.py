@@ -6,8 +6,8 @@ from litestar import Request, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from signalbox.security.accounts.model import LINK_LASTS_S, Token, User, hint_of
-from signalbox.security.errors import NotPermitted, Refused
+from signalbox.security.accounts.model import LINK_LIFETIME_S, Token, User, token_hint
+from signalbox.security.errors import NotPermitted, RequestRejected
 from signalbox.security.model import REASON_LENGTH_MAX
 from signalbox.web import urls
 from signalbox.web.access import OWN
@@ -28,7 +28,7 @@ async def api_users(
     q: Annotated[str, QueryParameter(description="A part of the name.", max_length=300)] = "",
 ) -> list[schemas.UserOut]:
     now = renderer_of(request).clock()
-    users = await admin.accounts.users.every()
+    users = await admin.accounts.users.list_all()
     return [serializers.user_out(user, now) for user in users if q.casefold() in user.name]
 
 
@@ -53,7 +53,7 @@ async def api_user(request: AnyRequest, admin: NamedDependency[UserAdmin], name:
 async def api_invite(
     request: AnyRequest, admin: NamedDependency[UserAdmin], data: JSONBody[schemas.UserIn]
 ) -> schemas.InvitationOut:
-    expires_at = renderer_of(request).clock() + LINK_LASTS_S
+    expires_at = renderer_of(request).clock() + LINK_LIFETIME_S
     form = InviteForm(name=data.name, role=data.role, on=data.resource or "", payloads=data.payloads)
     link = await audit_actions.invite(admin, form)
     return schemas.InvitationOut(name=data.name.strip().lower(), link=link, expires_at=expires_at)
@@ -104,7 +104,7 @@ async def api_tokens(
     ] = None,
 ) -> list[schemas.TokenOut]:
     owner = current.user if user is None else await _other_user(current, user)
-    return [serializers.token_out(token) for token in await current.accounts.tokens.every(owner.id)]
+    return [serializers.token_out(token) for token in await current.accounts.tokens.list_all(owner.id)]
 
 
 @post(
@@ -119,8 +119,8 @@ async def api_create_token(
 ) -> schemas.CreatedTokenOut:
     form = NewTokenForm(name=data.name, days=data.days, role=data.role, on=data.resource or "", payloads=data.payloads)
     secret = await audit_actions.create_token(current, form)
-    tokens = await current.accounts.tokens.every(current.user.id)
-    created = next(token for token in reversed(tokens) if token.hint == hint_of(secret))
+    tokens = await current.accounts.tokens.list_all(current.user.id)
+    created = next(token for token in reversed(tokens) if token.hint == token_hint(secret))
     return schemas.CreatedTokenOut(secret=secret, token=serializers.token_out(created))
 
 
@@ -143,7 +143,7 @@ async def api_revoke_token(current: NamedDependency[CurrentUser], token: FromPat
     summary="List your active sessions",
 )
 async def api_sessions(current: NamedDependency[CurrentUser]) -> list[schemas.SessionOut]:
-    sessions = await current.accounts.sessions.of(current.user.id)
+    sessions = await current.accounts.sessions.list_for(current.user.id)
     return [serializers.session_out(session, current.actor.session) for session in sessions]
 
 
@@ -156,13 +156,13 @@ async def api_sessions(current: NamedDependency[CurrentUser]) -> list[schemas.Se
     summary="End a session of your own",
 )
 async def api_end_session(current: NamedDependency[CurrentUser], session: FromPath[int]) -> None:
-    if all(own.id != session for own in await current.accounts.sessions.of(current.user.id)):
+    if all(own.id != session for own in await current.accounts.sessions.list_for(current.user.id)):
         raise NotThere("You have no such session.", "The session may have ended.")
     await audit_actions.end_own_session(current, session)
 
 
 async def _user(admin: UserAdmin, name: str) -> User:
-    user = next((user for user in await admin.accounts.users.every() if user.name == name), None)
+    user = next((user for user in await admin.accounts.users.list_all() if user.name == name), None)
     if user is None:
         raise NotThere(f"There is no user {name}.", "The user may have been removed.")
     return user
@@ -173,15 +173,15 @@ async def _other_user(current: CurrentUser, name: str) -> User:
         missing = "the role admin everywhere"
         raise NotPermitted(f"{current.actor.name} cannot list tokens of other users: that requires {missing}.", missing)
     try:
-        return await current.accounts.users.named(name)
-    except Refused as refused:
+        return await current.accounts.users.get_by_name(name)
+    except RequestRejected as refused:
         raise NotThere(str(refused)) from None
 
 
 async def _token(current: CurrentUser, token: int) -> Token:
     try:
-        return await current.accounts.tokens.one(token, None if current.actor.is_admin else current.user.id)
-    except Refused as refused:
+        return await current.accounts.tokens.get(token, None if current.actor.is_admin else current.user.id)
+    except RequestRejected as refused:
         raise NotThere(str(refused)) from None
 
 

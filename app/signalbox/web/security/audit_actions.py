@@ -1,12 +1,12 @@
 """Changes of accounts that pages and the API share. Each goes through the door, which records it in the audit log.
 
-All raise Refused as the services do.
+All raise RequestRejected as the services do.
 """
 
 from signalbox.security.accounts import actions
 from signalbox.security.accounts.model import EVERYWHERE, Token, User
-from signalbox.security.errors import Refused
-from signalbox.security.model import Grant, Rights, Role, role_named
+from signalbox.security.errors import RequestRejected
+from signalbox.security.model import Grant, Rights, Role, parse_role
 from signalbox.web import urls
 from signalbox.web.security.dependencies import CurrentUser, UserAdmin
 from signalbox.web.security.forms import InviteForm, NewTokenForm
@@ -18,18 +18,18 @@ async def create_token(current: CurrentUser, form: NewTokenForm) -> str:
     """Create a token with at most the user's own permissions; return its secret, which is shown once."""
     resource = form.on or EVERYWHERE
     if form.on and form.on not in current.resources:
-        raise Refused(f"You have no access to a connection named {form.on}.")
-    grant = Grant(role_named(form.role) or Role.NONE, form.payloads)
+        raise RequestRejected(f"You have no access to a connection named {form.on}.")
+    grant = Grant(parse_role(form.role) or Role.NONE, form.payloads)
     most = highest_grant(current.actor.rights, resource)
     if grant.role > most.role:
-        raise Refused(f"Your role there is {most.role.word}: your token cannot be {grant.role.word}.")
+        raise RequestRejected(f"Your role there is {most.role.label}: your token cannot be {grant.role.label}.")
     if grant.payloads and not most.payloads:
-        raise Refused("You cannot view unmasked payloads there, so your token cannot either.")
-    action = actions.make_token(form.name, grant, resource, form.days)
+        raise RequestRejected("You cannot view unmasked payloads there, so your token cannot either.")
+    action = actions.create_token(form.name, grant, resource, form.days)
     return await current.door.act(
         current.actor,
         action,
-        lambda permit: current.accounts.tokens.make(
+        lambda permit: current.accounts.tokens.create(
             permit, current.user.id, name=form.name, grant=grant, resource=resource, days=form.days
         ),
     )
@@ -55,12 +55,12 @@ async def end_own_session(current: CurrentUser, session: int) -> None:
 async def invite(admin: UserAdmin, form: InviteForm) -> str:
     """Add a user; return the URL of the one-time link, which is shown once."""
     if form.on and form.on not in admin.resources:
-        raise Refused(f"There is no connection {form.on}.")
-    grant = Grant(role_named(form.role) or Role.NONE, form.payloads)
+        raise RequestRejected(f"There is no connection {form.on}.")
+    grant = Grant(parse_role(form.role) or Role.NONE, form.payloads)
     rights = Rights(Grant(), {form.on: grant}) if form.on else Rights(grant)
     secret = await admin.door.act(
         admin.actor,
-        actions.invite(form.name, rights),
+        actions.invite_user(form.name, rights),
         lambda permit: admin.accounts.users.invite(permit, form.name, rights),
     )
     return admin.public_url + urls.join(secret)
@@ -68,14 +68,14 @@ async def invite(admin: UserAdmin, form: InviteForm) -> str:
 
 async def create_link(admin: UserAdmin, user: User) -> str:
     """Return the URL of a new one-time link that sets the user's password."""
-    action = actions.make_link(user.name)
-    secret = await admin.door.act(admin.actor, action, lambda permit: admin.accounts.users.make_link(permit, user))
+    action = actions.create_link(user.name)
+    secret = await admin.door.act(admin.actor, action, lambda permit: admin.accounts.users.create_link(permit, user))
     return admin.public_url + urls.join(secret)
 
 
 async def set_rights(admin: UserAdmin, user: User, rights: Rights, reason: str) -> None:
-    if not rights.anything:
-        raise Refused(NO_ROLE_LEFT.format(user.name))
+    if not rights.allows_anything:
+        raise RequestRejected(NO_ROLE_LEFT.format(user.name))
     action = actions.change_rights(user.name, user.rights, rights, reason)
     await admin.door.act(admin.actor, action, lambda permit: admin.accounts.users.set_rights(permit, user, rights))
 

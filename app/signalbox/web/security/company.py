@@ -9,13 +9,14 @@ from litestar.params import FromQuery
 from litestar.response import Redirect
 
 from signalbox.security.accounts.service import Accounts
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.model import Actor
-from signalbox.security.oidc.model import BEGUN_LASTS_S
-from signalbox.security.oidc.service import BACK, CompanyAccounts
-from signalbox.web import incoming, urls
+from signalbox.security.oidc.model import SIGN_IN_TIMEOUT_S
+from signalbox.security.oidc.service import CALLBACK_PATH, CompanyAccounts
+from signalbox.web import incoming
 from signalbox.web.access import OPEN
 from signalbox.web.errors import NotThere
+from signalbox.web.security import urls
 from signalbox.web.security.forms import local_path
 from signalbox.web.security.sign_in import sign_in_refused, signed_in
 
@@ -33,14 +34,14 @@ async def redirect_to_provider(
         raise NOT_CONFIGURED
     try:
         begun = await company.begin(local_path(to))
-    except Refused as refused:
+    except RequestRejected as refused:
         return sign_in_refused(request, company, str(refused), to=local_path(to), status=502)
-    response = Redirect(begun.address, status_code=303)
-    response.set_cookie(_cookie(request, begun.kept, BEGUN_LASTS_S))
+    response = Redirect(begun.url, status_code=303)
+    response.set_cookie(_cookie(request, begun.cookie, SIGN_IN_TIMEOUT_S))
     return response
 
 
-@get(BACK, include_in_schema=False, opt=OPEN)
+@get(CALLBACK_PATH, include_in_schema=False, opt=OPEN)
 async def provider_callback(
     request: AnyRequest,
     actor: NamedDependency[Actor],
@@ -52,7 +53,7 @@ async def provider_callback(
         raise NOT_CONFIGURED
     try:
         entered = await company.finish(actor, dict(request.query_params), request.cookies.get(COOKIE))
-    except Refused as refused:
+    except RequestRejected as refused:
         response = sign_in_refused(request, company, str(refused), to="", status=401)
     else:
         response = signed_in(request, accounts, entered.secret, local_path(entered.next))

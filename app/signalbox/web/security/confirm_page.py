@@ -6,11 +6,11 @@ from typing import Any
 from litestar import Request, Response
 
 from signalbox.monitoring.words.spans import of_things
-from signalbox.security.accounts.model import SignsInBy, Token, User
+from signalbox.security.accounts.model import SignInMethod, Token, User
 from signalbox.security.door import Door
 from signalbox.security.errors import ReadOnly
-from signalbox.web import urls
 from signalbox.web.rendering import Crumb, Section, page
+from signalbox.web.security import urls
 from signalbox.web.security.words import role_and_scope, token_permissions
 
 
@@ -73,7 +73,7 @@ def remove_user(user: User, sessions: int) -> ConfirmPage:
 
 
 def revoke_link(user: User) -> ConfirmPage:
-    never_signed_in = user.signs_in_by is SignsInBy.LINK
+    never_signed_in = user.sign_in_method is SignInMethod.LINK
     user_effect = (
         f"{user.name} has never signed in. The user is removed too."
         if never_signed_in

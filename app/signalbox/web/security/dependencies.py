@@ -13,7 +13,7 @@ from signalbox.security.accounts.model import User
 from signalbox.security.accounts.service import Accounts
 from signalbox.security.door import Door
 from signalbox.security.errors import NotPermitted
-from signalbox.security.model import Action, Actor, refusal
+from signalbox.security.model import Action, Actor, missing_permission
 from signalbox.security.oidc.service import CompanyAccounts
 from signalbox.web.access import NotSignedIn, actor_of
 
@@ -48,10 +48,10 @@ async def current_user(
     connections: NamedDependency[Sequence[ConnectionSettings]],
 ) -> CurrentUser:
     """Return the signed-in user. Raises NotSignedIn."""
-    user = await accounts.users.found(actor.user) if actor.user is not None else None
+    user = await accounts.users.find(actor.user) if actor.user is not None else None
     if user is None:
         raise NotSignedIn(set_up=not accounts.identities.has_users)
-    visible = tuple(settings.name for settings in connections if actor.rights.sees(settings.name))
+    visible = tuple(settings.name for settings in connections if actor.rights.can_view(settings.name))
     return CurrentUser(actor=actor, user=user, accounts=accounts, door=door, resources=visible)
 
 
@@ -79,7 +79,7 @@ def require_admin(actor: Actor, accounts: Accounts, subject: str) -> None:
     """
     if not actor.is_signed_in:
         raise NotSignedIn(set_up=not accounts.identities.has_users)
-    if missing := refusal(actor.rights, Action(name="look", own=True)):
+    if missing := missing_permission(actor.rights, Action(name="look", allowed_in_read_only=True)):
         raise NotPermitted(f"{actor.name} cannot view {subject}: that requires {missing}.", missing)
 
 

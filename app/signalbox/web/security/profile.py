@@ -10,7 +10,7 @@ from litestar.response import Redirect
 from signalbox.security.accounts import actions
 from signalbox.security.accounts.limits import TooManyAttempts
 from signalbox.security.door import Permit
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.web import urls
 from signalbox.web.access import OWN, session_cookie
 from signalbox.web.errors import NotThere
@@ -49,7 +49,7 @@ async def end_session(
 ) -> Response[Any]:
     try:
         await audit_actions.end_own_session(current, session)
-    except Refused as refused:
+    except RequestRejected as refused:
         return await _respond(request, current, ProfileFeedback(fault=str(refused)), status=409)
     return Redirect(urls.profile(done="session"), status_code=303)
 
@@ -71,13 +71,13 @@ async def change_password(request: AnyRequest, current: NamedDependency[CurrentU
 
     try:
         if form.new != form.again:
-            raise Refused("The new passwords do not match.")
+            raise RequestRejected("The new passwords do not match.")
         secret = await current.door.act(current.actor, actions.change_password(), change)
-    except (Refused, TooManyAttempts) as refused:
+    except (RequestRejected, TooManyAttempts) as refused:
         status = 429 if isinstance(refused, TooManyAttempts) else 409
         return await _respond(request, current, ProfileFeedback(password_fault=str(refused)), status=status)
     response = Redirect(urls.profile(done="password"), status_code=303)
-    response.set_cookie(session_cookie(request, secret, current.accounts.sessions.longest_s))
+    response.set_cookie(session_cookie(request, secret, current.accounts.sessions.max_age_s))
     return response
 
 
@@ -87,7 +87,7 @@ async def create_token(request: AnyRequest, current: NamedDependency[CurrentUser
     form = await parse_form(request, NewTokenForm)
     try:
         secret = await audit_actions.create_token(current, form)
-    except Refused as refused:
+    except RequestRejected as refused:
         feedback = ProfileFeedback(token_fault=str(refused), token_form=form)
         return await _respond(request, current, feedback, status=409)
     return await _respond(request, current, ProfileFeedback(created=CreatedToken(form.name, secret)))
@@ -98,8 +98,8 @@ async def confirm_revoke_token(
     request: AnyRequest, current: NamedDependency[CurrentUser], token: FromPath[int]
 ) -> Response[Any]:
     try:
-        own = await current.accounts.tokens.one(token, current.user.id)
-    except Refused as refused:
+        own = await current.accounts.tokens.get(token, current.user.id)
+    except RequestRejected as refused:
         raise NotThere(str(refused)) from None
     context = confirm_page.revoke_token(own, urls.profile("tokens", str(token), "revoke"), urls.profile())
     crumbs = (Crumb("Profile", urls.profile()),)
@@ -111,8 +111,8 @@ async def revoke_token(
     request: AnyRequest, current: NamedDependency[CurrentUser], token: FromPath[int]
 ) -> Response[Any]:
     try:
-        await audit_actions.revoke_token(current, await current.accounts.tokens.one(token, current.user.id))
-    except Refused as refused:
+        await audit_actions.revoke_token(current, await current.accounts.tokens.get(token, current.user.id))
+    except RequestRejected as refused:
         return await _respond(request, current, ProfileFeedback(fault=str(refused)), status=409)
     return Redirect(urls.profile(done="token"), status_code=303)
 
@@ -120,8 +120,8 @@ async def revoke_token(
 async def _respond(
     request: AnyRequest, current: CurrentUser, feedback: ProfileFeedback, *, status: int = 200
 ) -> Response[Any]:
-    sessions = await current.accounts.sessions.of(current.user.id)
-    tokens = await current.accounts.tokens.every(current.user.id)
+    sessions = await current.accounts.sessions.list_for(current.user.id)
+    tokens = await current.accounts.tokens.list_all(current.user.id)
     context = profile_page(current, sessions, tokens, renderer_of(request).clock(), feedback)
     return page(request, "security/profile/index.html", context, title="Profile", section=None, status=status)
 

@@ -10,12 +10,13 @@ from signalbox.security.accounts.model import (
     PASSWORD_LENGTH_MIN,
     TOKEN_NAME_LENGTH_MAX,
     Session,
-    SignsInBy,
+    SignInMethod,
     Token,
 )
 from signalbox.security.model import Rights, Role
 from signalbox.web import urls
 from signalbox.web.lists import Option
+from signalbox.web.security import urls as security_urls
 from signalbox.web.security import words
 from signalbox.web.security.audit_actions import highest_grant
 from signalbox.web.security.dependencies import CurrentUser
@@ -129,12 +130,12 @@ def profile_page(
         sessions=tuple(_session_row(session, own_session, now) for session in _current_first(sessions, own_session)),
         other_sessions=sum(session.id != own_session for session in sessions),
         idle=figures.duration(limits.idle_s),
-        longest=figures.duration(limits.longest_s),
+        longest=figures.duration(limits.max_age_s),
         tokens=tuple(token_row(token, now, urls.profile("tokens", str(token.id), "revoke")) for token in tokens),
         created=feedback.created,
         new_token=_new_token(current, now, feedback),
         name=current.actor.name,
-        has_password=current.user.signs_in_by is SignsInBy.PASSWORD,
+        has_password=current.user.sign_in_method is SignInMethod.PASSWORD,
         password_fault=feedback.password_fault,
         password_length_min=PASSWORD_LENGTH_MIN,
         permissions=_permissions(rights, current.resources),
@@ -142,15 +143,15 @@ def profile_page(
 
 
 def token_row(token: Token, now: float, revoke_href: str) -> TokenRow:
-    left_s = token.ends_at - now
+    left_s = token.expires_at - now
     return TokenRow(
         name=token.name,
         hint=token.hint,
         permissions=words.token_permissions(token),
-        ends_at=token.ends_at,
+        ends_at=token.expires_at,
         left=figures.short_duration(left_s),
         expires_soon=left_s < words.EXPIRES_SOON_S,
-        used_at=token.used_at,
+        used_at=token.last_used_at,
         revoke_href=revoke_href,
     )
 
@@ -167,17 +168,17 @@ def _session_row(session: Session, current: int | None, now: float) -> SessionRo
         address=session.address,
         is_current=is_current,
         status=words.session_status(session, now, is_current=is_current),
-        created_at=session.made_at,
-        used_at=now if is_current else session.used_at,
-        ends_at=session.ends_at,
-        end_href=urls.sign_out() if is_current else urls.profile("sessions", str(session.id), "end"),
+        created_at=session.created_at,
+        used_at=now if is_current else session.last_used_at,
+        ends_at=session.expires_at,
+        end_href=security_urls.sign_out() if is_current else urls.profile("sessions", str(session.id), "end"),
     )
 
 
 def _new_token(current: CurrentUser, now: float, feedback: ProfileFeedback) -> NewTokenFields:
     typed = feedback.token_form or NewTokenForm(name="", days=TOKEN_DAYS[0], role="viewer")
     highest = highest_grant(current.actor.rights, EVERYWHERE)
-    roles = (role.word for role in Role if Role.NONE < role <= highest.role)
+    roles = (role.label for role in Role if Role.NONE < role <= highest.role)
     return NewTokenFields(
         fault=feedback.token_fault,
         name=typed.name,
@@ -195,13 +196,13 @@ def scope_options(resources: Sequence[str], chosen: str) -> tuple[Option, ...]:
 
 
 def _days(days: int, now: float) -> str:
-    date = figures.clock(now + days * figures.DAY_S, now).rpartition(figures.NBSP)[0]
+    date = figures.utc_time(now + days * figures.DAY_S, now).rpartition(figures.NBSP)[0]
     return f"{days} days, {date}" + (", the maximum" if days == max(TOKEN_DAYS) else "")
 
 
 def _permissions(rights: Rights, resources: Sequence[str]) -> tuple[PermissionRow, ...]:
     grants = {name: rights.grant(name) for name in resources} or {"everywhere": rights.everywhere}
     return tuple(
-        PermissionRow(scope=name, role=grant.role.word, payloads=words.grant_payloads_text(grant))
+        PermissionRow(scope=name, role=grant.role.label, payloads=words.grant_payloads_text(grant))
         for name, grant in grants.items()
     )

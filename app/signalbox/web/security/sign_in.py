@@ -10,15 +10,16 @@ from litestar.response import Redirect
 
 from signalbox.security.accounts import actions
 from signalbox.security.accounts.limits import TooManyAttempts
-from signalbox.security.accounts.model import NAME_EXPECTED, PASSWORD_LENGTH_MIN, Link
+from signalbox.security.accounts.model import NAME_RULE, PASSWORD_LENGTH_MIN, OneTimeLink
 from signalbox.security.accounts.service import Accounts
 from signalbox.security.door import Door
-from signalbox.security.errors import Refused, SecurityError
+from signalbox.security.errors import RequestRejected, SecurityError
 from signalbox.security.model import Actor
 from signalbox.security.oidc.service import CompanyAccounts
 from signalbox.web import urls
 from signalbox.web.access import OPEN, OWN, session_cookie
 from signalbox.web.rendering import page
+from signalbox.web.security import urls as security_urls
 from signalbox.web.security.forms import LinkForm, SignInForm, local_path, parse_form
 
 AnyRequest = Request[Any, Any, Any]
@@ -82,14 +83,14 @@ async def sign_in(
     form = await parse_form(request, SignInForm)
     try:
         secret = await accounts.sessions.sign_in(actor, form.name, form.password)
-    except (Refused, TooManyAttempts) as refused:
+    except (RequestRejected, TooManyAttempts) as refused:
         status = 429 if isinstance(refused, TooManyAttempts) else 401
         to = local_path(form.to)
         return sign_in_refused(request, company, str(refused), name=form.name[:100], to=to, status=status)
     return signed_in(request, accounts, secret, local_path(form.to))
 
 
-@post(urls.sign_out(), include_in_schema=False, opt=OPEN | OWN, status_code=303)
+@post(security_urls.sign_out(), include_in_schema=False, opt=OPEN | OWN, status_code=303)
 async def sign_out(
     request: AnyRequest, actor: NamedDependency[Actor], accounts: NamedDependency[Accounts], door: NamedDependency[Door]
 ) -> Response[Any]:
@@ -110,7 +111,7 @@ async def set_up_page(
 ) -> Response[Any]:
     if accounts.identities.has_users or company is not None:
         return Redirect(urls.sign_in())
-    context = SetUpPage(can_view=actor.rights.anything)
+    context = SetUpPage(can_view=actor.rights.allows_anything)
     return page(request, "security/sign_in/set_up.html", context, title="Set up", section=None)
 
 
@@ -143,35 +144,35 @@ async def use_link(
     form = await parse_form(request, LinkForm)
     try:
         if form.password != form.again:
-            raise Refused("The passwords do not match.")
+            raise RequestRejected("The passwords do not match.")
         session = await door.act(
             actor,
             actions.use_link(link.user_name),
             lambda permit: accounts.sessions.open_by_link(permit, secret, form.name, form.password),
         )
-    except Refused as refused:
+    except RequestRejected as refused:
         context = _link_page(secret, link, fault=str(refused), name=form.name[:100])
         return page(request, "security/sign_in/link.html", context, title="Choose a password", section=None, status=409)
     return signed_in(request, accounts, session, urls.overview())
 
 
-async def _valid_link(accounts: Accounts, actor: Actor, secret: str) -> Link:
-    begun = await accounts.limits.begin_link(actor.address)
-    link = await accounts.users.open_link(secret)
-    await accounts.limits.right(begun)
+async def _valid_link(accounts: Accounts, actor: Actor, secret: str) -> OneTimeLink:
+    begun = await accounts.limits.count_link_use(actor.address)
+    link = await accounts.users.find_link(secret)
+    await accounts.limits.uncount(begun)
     return link
 
 
-def _link_page(secret: str, link: Link, *, fault: str = "", name: str = "") -> LinkPage:
+def _link_page(secret: str, link: OneTimeLink, *, fault: str = "", name: str = "") -> LinkPage:
     return LinkPage(
         secret=secret,
         is_valid=True,
         user_name=link.user_name,
-        created_by=link.made_by,
-        ends_at=link.ends_at,
+        created_by=link.created_by,
+        ends_at=link.expires_at,
         fault=fault,
         name=name,
-        name_expected=NAME_EXPECTED,
+        name_expected=NAME_RULE,
         password_length_min=PASSWORD_LENGTH_MIN,
     )
 
@@ -209,7 +210,7 @@ def _sign_in_page(company: CompanyAccounts | None, *, fault: str = "", name: str
 def signed_in(request: AnyRequest, accounts: Accounts, secret: str, to: str) -> Response[Any]:
     """Set the cookie of a new session, and redirect."""
     response = Redirect(to, status_code=303)
-    response.set_cookie(session_cookie(request, secret, accounts.sessions.longest_s))
+    response.set_cookie(session_cookie(request, secret, accounts.sessions.max_age_s))
     return response
 
 

@@ -9,13 +9,12 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 
 from signalbox.security.accounts import actions
-from signalbox.security.accounts.model import SignsInBy, Token, User
-from signalbox.security.errors import Refused
+from signalbox.security.accounts.model import SignInMethod, Token, User
+from signalbox.security.errors import RequestRejected
 from signalbox.security.model import REASON_LENGTH_MAX
-from signalbox.web import urls
 from signalbox.web.errors import NotThere
 from signalbox.web.rendering import Crumb, Part, Section, page, renderer_of
-from signalbox.web.security import audit_actions, confirm_page
+from signalbox.web.security import audit_actions, confirm_page, urls
 from signalbox.web.security.confirm_page import ConfirmPage
 from signalbox.web.security.dependencies import USER_ADMIN, UserAdmin
 from signalbox.web.security.forms import InviteForm, RemoveForm, parse_form
@@ -55,7 +54,7 @@ async def invite(request: AnyRequest, admin: NamedDependency[UserAdmin]) -> Resp
     form = await parse_form(request, InviteForm)
     try:
         link = await audit_actions.invite(admin, form)
-    except Refused as refused:
+    except RequestRejected as refused:
         feedback = UsersFeedback(invite_fault=str(refused), invite_form=form)
         return await _respond(request, admin, None, feedback, status=409)
     return await _respond(request, admin, None, UsersFeedback(created=CreatedLink(form.name.strip().lower(), link)))
@@ -65,7 +64,7 @@ async def invite(request: AnyRequest, admin: NamedDependency[UserAdmin]) -> Resp
 async def create_link(request: AnyRequest, admin: NamedDependency[UserAdmin], name: FromPath[str]) -> Response[Any]:
     try:
         link = await audit_actions.create_link(admin, await _user(admin, name))
-    except Refused as refused:
+    except RequestRejected as refused:
         return await _respond(request, admin, name, UsersFeedback(fault=str(refused)), status=409)
     return await _respond(request, admin, name, UsersFeedback(created=CreatedLink(name, link)))
 
@@ -78,7 +77,7 @@ async def set_roles(request: AnyRequest, admin: NamedDependency[UserAdmin], name
     try:
         rights = rights_from_form(form, resource_names(admin.resources, user.rights))
         await audit_actions.set_rights(admin, user, rights, reason)
-    except Refused as refused:
+    except RequestRejected as refused:
         feedback = UsersFeedback(roles_fault=str(refused), rights=rights, reason=reason)
         return await _respond(request, admin, name, feedback, status=409)
     return Redirect(urls.users(name, done="roles"), status_code=303)
@@ -88,7 +87,7 @@ async def set_roles(request: AnyRequest, admin: NamedDependency[UserAdmin], name
 async def unlock(admin: NamedDependency[UserAdmin], name: FromPath[str]) -> Response[Any]:
     user = await _user(admin, name)
     limits = admin.accounts.limits
-    await admin.door.act(admin.actor, actions.unlock(user.name), lambda permit: limits.unlock(permit, user.name))
+    await admin.door.act(admin.actor, actions.unlock_user(user.name), lambda permit: limits.unlock(permit, user.name))
     return Redirect(urls.users(name, done="unlocked"), status_code=303)
 
 
@@ -96,7 +95,7 @@ async def unlock(admin: NamedDependency[UserAdmin], name: FromPath[str]) -> Resp
 async def end_sessions(admin: NamedDependency[UserAdmin], name: FromPath[str]) -> Response[Any]:
     user = await _user(admin, name)
     action = actions.end_sessions(user.name)
-    await admin.door.act(admin.actor, action, lambda permit: admin.accounts.sessions.end_all_of(permit, user.id))
+    await admin.door.act(admin.actor, action, lambda permit: admin.accounts.sessions.end_all(permit, user.id))
     return Redirect(urls.users(name, done="sessions"), status_code=303)
 
 
@@ -110,9 +109,9 @@ async def confirm_revoke_link(
 @post("/users/{name:str}/withdraw", include_in_schema=False, dependencies=USER_ADMIN, status_code=303)
 async def revoke_link(admin: NamedDependency[UserAdmin], name: FromPath[str]) -> Response[Any]:
     user = await _user(admin, name)
-    action = actions.withdraw_link(user.name)
-    await admin.door.act(admin.actor, action, lambda permit: admin.accounts.users.withdraw_link(permit, user))
-    is_removed = user.signs_in_by is SignsInBy.LINK
+    action = actions.revoke_link(user.name)
+    await admin.door.act(admin.actor, action, lambda permit: admin.accounts.users.revoke_link(permit, user))
+    is_removed = user.sign_in_method is SignInMethod.LINK
     return Redirect(urls.users(*([] if is_removed else [name]), done="withdrawn"), status_code=303)
 
 
@@ -129,7 +128,7 @@ async def remove_user(request: AnyRequest, admin: NamedDependency[UserAdmin], na
     user, form = await _user(admin, name), await parse_form(request, RemoveForm)
     try:
         await audit_actions.remove_user(admin, user, form.reason)
-    except Refused as refused:
+    except RequestRejected as refused:
         context = confirm_page.remove_user(user, await _session_count(admin, user))
         return _confirm(request, admin, replace(context, fault=str(refused), reason=form.reason), status=409)
     return Redirect(urls.users(done="removed"), status_code=303)
@@ -154,21 +153,21 @@ async def revoke_users_token(
 
 async def _user(admin: UserAdmin, name: str) -> User:
     try:
-        return await admin.accounts.users.named(name)
-    except Refused as refused:
+        return await admin.accounts.users.get_by_name(name)
+    except RequestRejected as refused:
         raise NotThere(str(refused), "The user may have been removed.") from None
 
 
 async def _token(admin: UserAdmin, name: str, token: int) -> Token:
     user = await _user(admin, name)
     try:
-        return await admin.accounts.tokens.one(token, user.id)
-    except Refused:
+        return await admin.accounts.tokens.get(token, user.id)
+    except RequestRejected:
         raise NotThere(f"{name} has no such token.", "The token may have expired or been revoked.") from None
 
 
 async def _session_count(admin: UserAdmin, user: User) -> int:
-    return len(await admin.accounts.sessions.of(user.id))
+    return len(await admin.accounts.sessions.list_for(user.id))
 
 
 def _confirm(request: AnyRequest, admin: UserAdmin, context: ConfirmPage, *, status: int = 200) -> Response[bytes]:
@@ -188,7 +187,7 @@ async def _respond(
         title=name or "Users",
         section=Section.USERS,
         crumbs=(Crumb("Users", urls.users()), Crumb(name)) if name else (),
-        part=Part("security/users/_list.html", context.list),
+        part=Part("security/users/_list.html", "users_list", context.list),
         status=status,
     )
     response.headers["HX-Push-Url"] = context.list.address
@@ -196,7 +195,7 @@ async def _respond(
 
 
 async def _data(admin: UserAdmin, name: str | None) -> UsersData:
-    users = await admin.accounts.users.every()
+    users = await admin.accounts.users.list_all()
     if name is None:
         return UsersData(users=users, selected=None)
     selected = next((user for user in users if user.name == name), None)
@@ -206,7 +205,7 @@ async def _data(admin: UserAdmin, name: str | None) -> UsersData:
         users=users,
         selected=selected,
         sessions=await _session_count(admin, selected),
-        tokens=await admin.accounts.tokens.every(selected.id),
+        tokens=await admin.accounts.tokens.list_all(selected.id),
     )
 
 

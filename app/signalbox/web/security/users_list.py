@@ -5,14 +5,12 @@ from dataclasses import dataclass
 
 from signalbox.kernel import figures
 from signalbox.security.accounts.model import User
-from signalbox.web import urls
 from signalbox.web.errors import NotUnderstood
-from signalbox.web.lists import Filter
-from signalbox.web.security import words
+from signalbox.web.lists import TEXT_LENGTH_MAX, Filter
+from signalbox.web.security import urls, words
 from signalbox.web.security.words import StatusLabel
 
 PAGE_ROWS = 50
-TEXT_LENGTH_MAX = 300
 
 FILTERS: Mapping[str, tuple[str, Callable[[User, float], bool]]] = {  # `?show=`: label, and which users it shows
     "": ("All", lambda _, __: True),
@@ -57,10 +55,10 @@ class UsersList:
     address: str  # the list's own URL, for the browser's history
     action: str
     placeholder: str
-    asked: UsersQuery
+    query: UsersQuery
     filters: tuple[Filter, ...]
-    choices: tuple[()]
-    kept: tuple[tuple[str, str], ...]
+    dropdowns: tuple[()]
+    hidden_fields: tuple[tuple[str, str], ...]
     rows: tuple[UserRow, ...]
     words: str
     before: str
@@ -102,10 +100,10 @@ def users_list(users: Sequence[User], query: UsersQuery, now: float, *, selected
         address=address(after=query.after, before=query.before),
         action=urls.users(*([selected] if selected else [])),
         placeholder="Name",
-        asked=query,
+        query=query,
         filters=filters,
-        choices=(),
-        kept=(("show", query.show),) if query.show else (),
+        dropdowns=(),
+        hidden_fields=(("show", query.show),) if query.show else (),
         rows=tuple(_row(user, query, now, selected) for user in page),
         words=f"{first + 1:,} to {last:,} of {figures.count(len(matching))}" if len(matching) > PAGE_ROWS else "",
         before=address(before=page[0].name) if first and page else "",
@@ -134,7 +132,7 @@ def _row(user: User, query: UsersQuery, now: float, selected: str | None) -> Use
     return UserRow(
         name=user.name,
         href=urls.users(user.name, **query.parameters()),
-        created_by=user.made_by,
+        created_by=user.created_by,
         selected=user.name == selected,
         status=words.user_status(user, now),
         role=role,
@@ -143,5 +141,5 @@ def _row(user: User, query: UsersQuery, now: float, selected: str | None) -> Use
         payloads=words.payloads_text(user.rights),
         can_unmask=words.can_unmask(user.rights) is not False,
         sessions=user.sessions,
-        seen_at=user.seen_at,
+        seen_at=user.last_seen_at,
     )

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 from signalbox.kernel import figures
 from signalbox.monitoring.words import Span
-from signalbox.security.accounts.model import NAME_EXPECTED, SignsInBy, Token, User
+from signalbox.security.accounts.model import NAME_RULE, SignInMethod, Token, User
 from signalbox.security.model import Rights, Role
 from signalbox.security.oidc.service import CompanyAccounts
-from signalbox.web import urls
 from signalbox.web.lists import Option
-from signalbox.web.security import words
+from signalbox.web.security import urls, words
 from signalbox.web.security.dependencies import UserAdmin
 from signalbox.web.security.forms import InviteForm
 from signalbox.web.security.profile_page import TokenRow, scope_options, token_row
@@ -130,7 +129,7 @@ class UsersPage:
 
 
 def users_page(admin: UserAdmin, data: UsersData, query: UsersQuery, now: float, feedback: UsersFeedback) -> UsersPage:
-    invited = [user for user in data.users if user.signs_in_by is SignsInBy.LINK]
+    invited = [user for user in data.users if user.sign_in_method is SignInMethod.LINK]
     name = data.selected.name if data.selected else None
     return UsersPage(
         sentence=words.users_sentence(data.users),
@@ -144,7 +143,7 @@ def users_page(admin: UserAdmin, data: UsersData, query: UsersQuery, now: float,
         invite=_invite_fields(admin, feedback),
         invitations=tuple(_invitation(user, now) for user in invited[:INVITATIONS_MAX]),
         more_invitations=max(0, len(invited) - INVITATIONS_MAX),
-        sso=_sso_roles(admin.company, admin.accounts.sessions.longest_s) if admin.company else None,
+        sso=_sso_roles(admin.company, admin.accounts.sessions.max_age_s) if admin.company else None,
     )
 
 
@@ -157,7 +156,7 @@ def _selected(admin: UserAdmin, data: UsersData, user: User, now: float, feedbac
     role, scope = words.role_and_scope(user.rights)
     last_admin = words.admins_who_can_sign_in(data.users) == {user.id}
     ends, ends_more = words.role_change_effects(user.name, data.sessions)
-    is_link_valid = user.link_ends_at is not None and user.link_ends_at > now
+    is_link_valid = user.link_expires_at is not None and user.link_expires_at > now
     resources = resource_names(admin.resources, user.rights)
     return SelectedUser(
         name=user.name,
@@ -169,16 +168,16 @@ def _selected(admin: UserAdmin, data: UsersData, user: User, now: float, feedbac
         fault=feedback.roles_fault,
         reason=feedback.reason,
         last_admin=last_admin,
-        has_sso_roles=user.signs_in_by is SignsInBy.COMPANY_ACCOUNT,
+        has_sso_roles=user.sign_in_method is SignInMethod.COMPANY_ACCOUNT,
         sign_in_method=words.sign_in_method(user),
-        created_at=user.made_at,
-        created_by=user.made_by,
-        seen_at=user.seen_at,
-        password_at=user.password_at,
+        created_at=user.created_at,
+        created_by=user.created_by,
+        seen_at=user.last_seen_at,
+        password_at=user.password_set_at,
         sessions=data.sessions,
         locked_until=user.locked_until,
-        link_ends_at=user.link_ends_at if is_link_valid else None,
-        can_get_link=user.signs_in_by is not SignsInBy.COMPANY_ACCOUNT,
+        link_ends_at=user.link_expires_at if is_link_valid else None,
+        can_get_link=user.sign_in_method is not SignInMethod.COMPANY_ACCOUNT,
         new_link=_new_link(user),
         tokens=tuple(
             token_row(token, now, urls.users(user.name, "tokens", str(token.id), "revoke")) for token in data.tokens
@@ -188,17 +187,17 @@ def _selected(admin: UserAdmin, data: UsersData, user: User, now: float, feedbac
 
 def _new_link(user: User) -> str:
     """Return what a new one-time link would do."""
-    if user.signs_in_by is SignsInBy.PASSWORD:
+    if user.sign_in_method is SignInMethod.PASSWORD:
         return "For a lost password: the link sets a new one. Using the link ends all sessions."
-    if user.signs_in_by is SignsInBy.TOKEN:
+    if user.sign_in_method is SignInMethod.TOKEN:
         return f"{user.name} has only API tokens. The link sets a password, so {user.name} can sign in too."
     return "The previous link stops working."
 
 
 def _invitation(user: User, now: float) -> InvitationRow:
-    left_s = user.link_ends_at - now if user.link_ends_at is not None else 0
+    left_s = user.link_expires_at - now if user.link_expires_at is not None else 0
     expires = f"{figures.short_duration(left_s)} left" if left_s > 0 else "expired"
-    return InvitationRow(user.name, urls.users(user.name), user.made_by, expires)
+    return InvitationRow(user.name, urls.users(user.name), user.created_by, expires)
 
 
 def _invite_fields(admin: UserAdmin, feedback: UsersFeedback) -> InviteFields:
@@ -206,8 +205,8 @@ def _invite_fields(admin: UserAdmin, feedback: UsersFeedback) -> InviteFields:
     return InviteFields(
         fault=feedback.invite_fault,
         name=typed.name,
-        name_expected=NAME_EXPECTED,
-        roles=tuple(Option(role.word, role.word, role.word == typed.role) for role in Role if role is not Role.NONE),
+        name_expected=NAME_RULE,
+        roles=tuple(Option(role.label, role.label, role.label == typed.role) for role in Role if role is not Role.NONE),
         scopes=scope_options(admin.resources, typed.on),
         payloads=typed.payloads,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from signalbox.kernel import figures
 from signalbox.monitoring.words.spans import Spans, of_things, said, strong
 from signalbox.security.accounts.limits import PER_NAME_AND_ADDRESS
-from signalbox.security.accounts.model import EVERYWHERE, Session, SignsInBy, Token, User
+from signalbox.security.accounts.model import EVERYWHERE, Session, SignInMethod, Token, User
 from signalbox.security.model import Grant, Rights, Role
 from signalbox.web.security.user_agents import is_phone
 
@@ -59,11 +59,11 @@ def profile_reason(user: User, now: float) -> str:
         False: "You cannot view unmasked payloads. An admin can grant the payloads permission.",
         None: f"You can view unmasked payloads {_unmasked_scope(user.rights)} only.",
     }[can_unmask(user.rights)]
-    if user.signs_in_by is SignsInBy.COMPANY_ACCOUNT:
+    if user.sign_in_method is SignInMethod.COMPANY_ACCOUNT:
         return f"{payloads} You sign in with SSO, which sets your roles at each sign-in."
-    if user.password_at is None:
+    if user.password_set_at is None:
         return payloads
-    return f"{payloads} Your password was last changed {figures.age(now - user.password_at)}."
+    return f"{payloads} Your password was last changed {figures.age(now - user.password_set_at)}."
 
 
 def users_sentence(users: Sequence[User]) -> Spans:
@@ -94,24 +94,24 @@ def users_reason(users: Sequence[User], now: float) -> str:
 def user_status(user: User, now: float) -> StatusLabel:
     if user.locked_until is not None:
         return StatusLabel("caution", "m-paused", f"locked, {figures.short_duration(user.locked_until - now)} left")
-    if user.signs_in_by is not SignsInBy.LINK:
+    if user.sign_in_method is not SignInMethod.LINK:
         return StatusLabel("clear", "m-done", "active")
-    if is_invited(user, now) and user.link_ends_at is not None:
-        return StatusLabel("quiet", "m-waiting", f"invited, {figures.short_duration(user.link_ends_at - now)} left")
+    if is_invited(user, now) and user.link_expires_at is not None:
+        return StatusLabel("quiet", "m-waiting", f"invited, {figures.short_duration(user.link_expires_at - now)} left")
     return StatusLabel("caution", "m-paused", "link expired")
 
 
 def session_status(session: Session, now: float, *, is_current: bool) -> StatusLabel:
     if is_current:
         return StatusLabel("motion", "m-running", "current")
-    idle_s = now - session.used_at
+    idle_s = now - session.last_used_at
     if idle_s < IN_USE_S:
         return StatusLabel("motion", "m-running", "active")
     return StatusLabel("quiet", "m-waiting", f"idle, {figures.duration(idle_s)}")
 
 
 def sign_in_method(user: User) -> str:
-    return "SSO" if user.signs_in_by is SignsInBy.COMPANY_ACCOUNT else user.signs_in_by.value
+    return "SSO" if user.sign_in_method is SignInMethod.COMPANY_ACCOUNT else user.sign_in_method.value
 
 
 def role_and_scope(rights: Rights) -> tuple[str, str]:
@@ -122,10 +122,12 @@ def role_and_scope(rights: Rights) -> tuple[str, str]:
             by_role.setdefault(grant.role, []).append(resource)
     others = sorted(by_role, reverse=True)
     if not others or rights.role() > others[0]:
-        rest = [f"{role.word} on {', '.join(by_role[role])}" for role in others]
-        return rights.role().word, "; ".join(["everywhere", *rest])
-    rest = [f"{role.word} on {', '.join(by_role[role])}" for role in others[1:]]
-    return others[0].word, "; ".join([f"on {', '.join(by_role[others[0]])}", *rest, f"{rights.role().word} elsewhere"])
+        rest = [f"{role.label} on {', '.join(by_role[role])}" for role in others]
+        return rights.role().label, "; ".join(["everywhere", *rest])
+    rest = [f"{role.label} on {', '.join(by_role[role])}" for role in others[1:]]
+    return others[0].label, "; ".join(
+        [f"on {', '.join(by_role[others[0]])}", *rest, f"{rights.role().label} elsewhere"]
+    )
 
 
 def can_unmask(rights: Rights) -> bool | None:
@@ -148,13 +150,13 @@ def grant_payloads_text(grant: Grant) -> str:
 def token_permissions(token: Token) -> str:
     """Return the most that a token permits: "operator on kafka-prod, unmasked payloads"."""
     on = () if token.resource == EVERYWHERE else (token.resource,)
-    return grant_text(token.most.grant(*on), on)
+    return grant_text(token.max_rights.grant(*on), on)
 
 
 def grant_text(grant: Grant, resources: Sequence[str]) -> str:
     """Return what a grant permits on these resources; without resources: everywhere."""
     scope = f"on {', '.join(resources)}" if resources else "everywhere"
-    return f"{grant.role.word} {scope}{', unmasked payloads' if grant.payloads else ''}"
+    return f"{grant.role.label} {scope}{', unmasked payloads' if grant.payloads else ''}"
 
 
 def role_change_effects(name: str, sessions: int) -> tuple[str, str]:
@@ -167,13 +169,13 @@ def role_change_effects(name: str, sessions: int) -> tuple[str, str]:
 
 def admins_who_can_sign_in(users: Sequence[User]) -> frozenset[int]:
     """Return the ids of the admins who can sign in: the last of them cannot be removed."""
-    can_sign_in = {SignsInBy.PASSWORD, SignsInBy.COMPANY_ACCOUNT}
-    return frozenset(user.id for user in users if user.is_admin and user.signs_in_by in can_sign_in)
+    can_sign_in = {SignInMethod.PASSWORD, SignInMethod.COMPANY_ACCOUNT}
+    return frozenset(user.id for user in users if user.is_admin and user.sign_in_method in can_sign_in)
 
 
 def is_invited(user: User, now: float) -> bool:
     """Return whether a user has never signed in and has a valid one-time link."""
-    return user.signs_in_by is SignsInBy.LINK and user.link_ends_at is not None and user.link_ends_at > now
+    return user.sign_in_method is SignInMethod.LINK and user.link_expires_at is not None and user.link_expires_at > now
 
 
 def _unmasked_scope(rights: Rights) -> str:

@@ -6,11 +6,11 @@ from typing import Final
 
 from signalbox.kernel import figures
 from signalbox.monitoring.words.spans import of_things
-from signalbox.security.audit.model import Count, Line, LineFilter, LinePage, Outcome
+from signalbox.security.audit.model import AuditEntry, AuditFilter, AuditPage, EntryCount, Outcome
 from signalbox.security.audit.service import AuditLog
-from signalbox.web import urls
 from signalbox.web.errors import NotThere
-from signalbox.web.lists import Choice, Empty, Filter, Option, Pager
+from signalbox.web.lists import Dropdown, EmptyState, Filter, Option, Pager
+from signalbox.web.security import urls
 from signalbox.web.security.audit.list_query import (
     DEFAULT_RANGE,
     TIME_RANGES,
@@ -33,12 +33,12 @@ class ListFrame:
 
     action: str
     placeholder: str
-    asked: AuditQuery
+    query: AuditQuery
     filters: tuple[Filter, ...]
-    choices: tuple[Choice, ...]
-    kept: tuple[tuple[str, str], ...]
+    dropdowns: tuple[Dropdown, ...]
+    hidden_fields: tuple[tuple[str, str], ...]
     pager: Pager
-    empty: Empty | None
+    empty: EmptyState | None
     export: str  # the label of the button
     export_note: str
     export_fields: tuple[tuple[str, str], ...]  # hidden fields of the export form
@@ -72,8 +72,10 @@ async def action_list(audit: AuditLog, query: AuditQuery, now: float) -> ActionL
     line_filter = query.line_filter(now)
     page = await audit.page(line_filter, query.older, query.rows)
     opened = await _opened(audit, query)
-    rows = [_row(audit, query, line, now, is_open=opened is not None and line.row == opened.row) for line in page.lines]
-    apart = opened if opened is not None and all(line.row != opened.row for line in page.lines) else None
+    rows = [
+        _row(audit, query, line, now, is_open=opened is not None and line.row == opened.row) for line in page.entries
+    ]
+    apart = opened if opened is not None and all(line.row != opened.row for line in page.entries) else None
     values = _FilterValues(
         actors=await audit.actors(), actions=await audit.actions(), resources=await audit.resources()
     )
@@ -85,15 +87,15 @@ async def action_list(audit: AuditLog, query: AuditQuery, now: float) -> ActionL
     )
 
 
-def count_text(count: Count) -> str:
+def count_text(count: EntryCount) -> str:
     """Return "214 actions", or "at least 10,000 actions"."""
     return f"{'at least ' if count.at_least else ''}{of_things(count.number, 'action', 'actions')}"
 
 
-async def _opened(audit: AuditLog, query: AuditQuery) -> Line | None:
+async def _opened(audit: AuditLog, query: AuditQuery) -> AuditEntry | None:
     if query.row is None:
         return None
-    line = await audit.line(query.row)
+    line = await audit.entry(query.row)
     if line is None:
         row = figures.count(query.row)
         raise NotThere(
@@ -102,26 +104,26 @@ async def _opened(audit: AuditLog, query: AuditQuery) -> Line | None:
     return line
 
 
-async def _refused(audit: AuditLog, line_filter: LineFilter) -> int | None:
-    """Count the denied actions of the same list; None if there are too many to count."""
+async def _refused(audit: AuditLog, line_filter: AuditFilter) -> int | None:
+    """EntryCount the denied actions of the same list; None if there are too many to count."""
     count = await audit.count(replace(line_filter, outcome=Outcome.REFUSED))
     return None if count.at_least else count.number
 
 
-def _row(audit: AuditLog, query: AuditQuery, line: Line, now: float, *, is_open: bool) -> ActionRow:
+def _row(audit: AuditLog, query: AuditQuery, line: AuditEntry, now: float, *, is_open: bool) -> ActionRow:
     parameters = url_parameters(query) | {"older": format_cursor(query.older)}
     return action_row(
         line,
         now=now,
         running=audit.is_running(line.row),
         href=urls.audit(**parameters, row=None if is_open else line.row),
-        checked=audit.checked,
+        checked=audit.last_verification,
         is_open=is_open,
     )
 
 
 def _frame(
-    query: AuditQuery, page: LinePage, now: float, *, count: Count, refused: int | None, values: _FilterValues
+    query: AuditQuery, page: AuditPage, now: float, *, count: EntryCount, refused: int | None, values: _FilterValues
 ) -> ListFrame:
     parameters = url_parameters(query)
     toggle_denied = urls.audit(**parameters | {"outcome": None if query.refused else Outcome.REFUSED.value})
@@ -129,44 +131,44 @@ def _frame(
     return ListFrame(
         action=urls.audit(),
         placeholder="User, action, target or reason",
-        asked=query,
+        query=query,
         filters=(Filter(toggle_denied, "Denied", refused, query.refused),),
-        choices=(
+        dropdowns=(
             _time_ranges(query),
-            _choice("actor", "User", "anyone", values.actors, query.actor),
-            _choice("action", "Action", f"any of {len(values.actions)}", values.actions, query.action),
-            _choice("resource", "Connection", "any", values.resources, query.resource),
+            _dropdown("actor", "User", "anyone", values.actors, query.actor),
+            _dropdown("action", "Action", f"any of {len(values.actions)}", values.actions, query.action),
+            _dropdown("resource", "Connection", "any", values.resources, query.resource),
         ),
-        kept=(("outcome", Outcome.REFUSED.value),) if query.refused else (),
+        hidden_fields=(("outcome", Outcome.REFUSED.value),) if query.refused else (),
         pager=_pager(query, page, now, count),
-        empty=None if page.lines else _empty(query, page, now),
+        empty=None if page.entries else _empty(query, page, now),
         export=f"Export {count_text(count)}",
         export_note=EXPORTS_PART if query.is_filtered else EXPORTS_CHAIN,
         export_fields=tuple((key, str(value)) for key, value in export_fields.items() if value),
     )
 
 
-def _time_ranges(query: AuditQuery) -> Choice:
+def _time_ranges(query: AuditQuery) -> Dropdown:
     others = tuple(
         Option(key, label, key == query.when) for key, (label, _) in TIME_RANGES.items() if key != DEFAULT_RANGE
     )
-    return Choice("when", "Last", TIME_RANGES[DEFAULT_RANGE][0], others)
+    return Dropdown("when", "Last", TIME_RANGES[DEFAULT_RANGE][0], others)
 
 
-def _choice(name: str, label: str, any_: str, values: Sequence[str], chosen: str) -> Choice:
+def _dropdown(name: str, label: str, any_: str, values: Sequence[str], chosen: str) -> Dropdown:
     names = sorted({*map(str, values), chosen} - {""})
-    return Choice(name, label, any_, tuple(Option(value, value, value == chosen) for value in names))
+    return Dropdown(name, label, any_, tuple(Option(value, value, value == chosen) for value in names))
 
 
-def _pager(query: AuditQuery, page: LinePage, now: float, count: Count) -> Pager:
+def _pager(query: AuditQuery, page: AuditPage, now: float, count: EntryCount) -> Pager:
     parameters = url_parameters(query)
-    text = f"{figures.count(len(page.lines))} of {count_text(count)} {_time_range(query)}, newest first"
+    text = f"{figures.count(len(page.entries))} of {count_text(count)} {_time_range(query)}, newest first"
     if page.searched_to_us is not None:
-        text += f", searched back to {figures.clock(seconds(page.searched_to_us), now)}"
+        text += f", searched back to {figures.utc_time(seconds(page.searched_to_us), now)}"
     return Pager(
-        words=text,
-        before=urls.audit(**parameters) if query.older else "",
-        after=urls.audit(**parameters, older=format_cursor(page.older)) if page.older else "",
+        text=text,
+        previous_href=urls.audit(**parameters) if query.older else "",
+        next_href=urls.audit(**parameters, older=format_cursor(page.older)) if page.older else "",
     )
 
 
@@ -175,7 +177,7 @@ def _time_range(query: AuditQuery) -> str:
     return "in the whole log" if limit is None else f"in the last {label}"
 
 
-def _empty(query: AuditQuery, page: LinePage, now: float) -> Empty:
+def _empty(query: AuditQuery, page: AuditPage, now: float) -> EmptyState:
     filters = [
         f"by {query.actor}" if query.actor else "",
         f"on {query.resource}" if query.resource else "",
@@ -185,15 +187,15 @@ def _empty(query: AuditQuery, page: LinePage, now: float) -> Empty:
     ]
     hint = ""
     if page.searched_to_us is not None:
-        back = figures.clock(seconds(page.searched_to_us), now)
+        back = figures.utc_time(seconds(page.searched_to_us), now)
         hint = f"The search went back to {back}. Choose Older to search further."
     elif TIME_RANGES[query.when][1] is not None:
         hint = "Choose a longer time range, or clear the filter."
-    return Empty(
-        words="No action matches" if query.text else "No action",
-        text=query.text,
-        near=(),
-        clear=urls.audit(when="all") if query.is_filtered or query.when != "all" else "",
-        why=", ".join(text for text in filters if text),
-        do=hint,
+    return EmptyState(
+        title="No action matches" if query.text else "No action",
+        search=query.text,
+        suggestions=(),
+        clear_href=urls.audit(when="all") if query.is_filtered or query.when != "all" else "",
+        filters=", ".join(text for text in filters if text),
+        hint=hint,
     )

@@ -8,8 +8,8 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter
 from msgspec import Meta, Struct
 
-from signalbox.security.audit.documents import Head
-from signalbox.security.audit.model import Line
+from signalbox.security.audit.documents import SignedHead
+from signalbox.security.audit.model import AuditEntry
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.keys import Keys
 from signalbox.web import urls
@@ -52,7 +52,7 @@ class ActionOut(Struct, frozen=True, kw_only=True):
     target: str
     parameters: Annotated[Any, Meta(description="Null if they cannot be decoded.")]
     reason: str
-    outcome: Annotated[str | None, Meta(description="done, failed, refused or broken off; null if none is recorded.")]
+    outcome: Annotated[str | None, Meta(description="done, failed, refused or interrupted; null if none is recorded.")]
     running: Annotated[bool, Meta(description="Whether the action runs in the responding process now.")]
     outcome_row: Annotated[
         int | None, Meta(description="Null if no outcome is recorded, or if the action was refused.")
@@ -108,7 +108,7 @@ async def api_audit(
     request: Request[Any, Any, Any], audit: NamedDependency[AuditLog], list_query: NamedDependency[AuditQuery]
 ) -> ActionsOut:
     page = await audit.page(list_query.line_filter(renderer_of(request).clock()), list_query.older, list_query.rows)
-    items = [_action_out(line, running=audit.is_running(line.row)) for line in page.lines]
+    items = [_action_out(line, running=audit.is_running(line.row)) for line in page.entries]
     searched_to = None if page.searched_to_us is None else seconds(page.searched_to_us)
     return ActionsOut(items=items, next=format_cursor(page.older), searched_to=searched_to)
 
@@ -120,11 +120,11 @@ async def api_audit(
     responses=PROBLEMS,
     summary="Get a signed head of the audit log; stored elsewhere it proves later that no rows were deleted; for admins",
 )
-async def api_signed_head(audit: NamedDependency[AuditLog], keys: NamedDependency[Keys]) -> Head:
+async def api_signed_head(audit: NamedDependency[AuditLog], keys: NamedDependency[Keys]) -> SignedHead:
     return await audit.head(keys.signing())
 
 
-def _action_out(line: Line, *, running: bool) -> ActionOut:
+def _action_out(line: AuditEntry, *, running: bool) -> ActionOut:
     """Convert a row. A tampered row can hold values of any type."""
     return ActionOut(
         row=line.row,

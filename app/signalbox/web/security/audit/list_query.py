@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from signalbox.security.audit.model import Cursor, LineFilter, Outcome, kept
-from signalbox.web.lists import AddressFault, exact, one_of, text_of, whole
+from signalbox.security.audit.model import AuditCursor, AuditFilter, Outcome, sanitized
+from signalbox.web.lists import InvalidParameter, parse_choice, parse_exact, parse_int, parse_text
 
 TIME_RANGES: Final[Mapping[str, tuple[str, float | None]]] = {  # `when`: label, seconds
     "1h": ("hour", 3600.0),
@@ -30,7 +30,7 @@ class AuditQuery:
     action: str
     resource: str
     refused: bool
-    older: Cursor | None
+    older: AuditCursor | None
     row: int | None  # the open row
     rows: int
 
@@ -39,9 +39,9 @@ class AuditQuery:
         """Whether more than the time range filters the list."""
         return bool(self.text or self.actor or self.action or self.resource or self.refused)
 
-    def line_filter(self, now: float) -> LineFilter:
+    def line_filter(self, now: float) -> AuditFilter:
         seconds = TIME_RANGES[self.when][1]
-        return LineFilter(
+        return AuditFilter(
             search=self.text,
             since_us=None if seconds is None else round((now - seconds) * 1e6),
             actor=self.actor or None,
@@ -55,18 +55,18 @@ def parse_query(parameters: Mapping[str, str], *, rows: int, when: str = DEFAULT
     """Parse a query string, or the fields of a form.
 
     Raises:
-        AddressFault: a parameter is not valid.
+        InvalidParameter: a parameter is not valid.
     """
     return AuditQuery(
-        text=kept(text_of(parameters, "q")),
-        when=one_of(parameters, "when", ("", *TIME_RANGES), default="") or when,
-        actor=kept(exact(parameters, "actor")),
-        action=kept(exact(parameters, "action")),
-        resource=kept(exact(parameters, "resource")),
-        refused=one_of(parameters, "outcome", ("", Outcome.REFUSED.value), default="") == Outcome.REFUSED,
+        text=sanitized(parse_text(parameters, "q")),
+        when=parse_choice(parameters, "when", ("", *TIME_RANGES), default="") or when,
+        actor=sanitized(parse_exact(parameters, "actor")),
+        action=sanitized(parse_exact(parameters, "action")),
+        resource=sanitized(parse_exact(parameters, "resource")),
+        refused=parse_choice(parameters, "outcome", ("", Outcome.REFUSED.value), default="") == Outcome.REFUSED,
         older=_parse_cursor(parameters),
-        row=whole(parameters, "row", default=0, most=ROW_MAX) or None,
-        rows=whole(parameters, "limit", default=rows, most=ROWS_MAX),
+        row=parse_int(parameters, "row", default=0, maximum=ROW_MAX) or None,
+        rows=parse_int(parameters, "limit", default=rows, maximum=ROWS_MAX),
     )
 
 
@@ -82,14 +82,14 @@ def url_parameters(query: AuditQuery) -> dict[str, Any]:
     }
 
 
-def format_cursor(cursor: Cursor | None) -> str | None:
+def format_cursor(cursor: AuditCursor | None) -> str | None:
     return f"{cursor.at_us}-{cursor.row}" if cursor else None
 
 
-def _parse_cursor(parameters: Mapping[str, str]) -> Cursor | None:
+def _parse_cursor(parameters: Mapping[str, str]) -> AuditCursor | None:
     text = parameters.get("older")
     if not text:
         return None
     if not (match := _CURSOR.fullmatch(text)):
-        raise AddressFault("older", "a cursor from a previous response", text)
-    return Cursor(int(match[1]), int(match[2]))
+        raise InvalidParameter("older", "a cursor from a previous response", text)
+    return AuditCursor(int(match[1]), int(match[2]))

@@ -14,14 +14,14 @@ from signalbox.kernel import figures
 from signalbox.security.audit import documents, words
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.door import Door, Permit
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.keys import Keys
 from signalbox.security.model import Action, Actor
-from signalbox.web import urls
 from signalbox.web.access import OWN
 from signalbox.web.errors import NotUnderstood
-from signalbox.web.lists import AddressFault
+from signalbox.web.lists import InvalidParameter
 from signalbox.web.rendering import Part, Section, page, renderer_of
+from signalbox.web.security import urls
 from signalbox.web.security.audit.action_list import PAGE_ROWS, ActionList, action_list
 from signalbox.web.security.audit.export import Export
 from signalbox.web.security.audit.list_query import AuditQuery, parse_query, url_parameters
@@ -31,7 +31,7 @@ from signalbox.web.security.forms import parse_form
 
 AnyRequest = Request[Any, Any, Any]
 ADMINS = [admin_guard("the audit log")]
-VERIFY = Action(name="verify audit log", own=True)  # only reads, so read-only mode allows it
+VERIFY = Action(name="verify audit log", allowed_in_read_only=True)  # only reads, so read-only mode allows it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +47,11 @@ class AuditPage:
 async def audit_page(request: AnyRequest, audit: NamedDependency[AuditLog]) -> Response[bytes]:
     query = valid_query(request.query_params, rows=PAGE_ROWS)
     listed = await action_list(audit, query, renderer_of(request).clock())
-    checked = audit.checked
+    checked = audit.last_verification
     context = AuditPage(
-        summary=audit_summary(await audit.standing(), checked), broken_chain=broken_chain(checked), list=listed
+        summary=audit_summary(await audit.state(), checked), broken_chain=broken_chain(checked), list=listed
     )
-    part = Part("security/audit/_list.html", listed)
+    part = Part("security/audit/_list.html", "action_list", listed)
     response = page(request, "security/audit/index.html", context, title="Audit", section=Section.AUDIT, part=part)
     if query.row is None and query.older is None:
         response.headers["HX-Push-Url"] = urls.audit(**url_parameters(query))  # without empty parameters
@@ -66,11 +66,11 @@ async def verify(
     keys: NamedDependency[Keys],
 ) -> Redirect:
     async def run(permit: Permit) -> None:
-        if too_long := audit_summary(await audit.standing(), audit.checked).too_long:
-            raise Refused(too_long)
-        verdict = (await audit.check(keys.signing().public_key().public_bytes_raw())).verdict
-        intact = f"intact up to row {figures.count(verdict.end.row)}"
-        permit.detail = intact if verdict.is_whole else f"{words.found(verdict.findings[0])}."
+        if too_long := audit_summary(await audit.state(), audit.last_verification).too_long:
+            raise RequestRejected(too_long)
+        verification = (await audit.verify_and_record(keys.signing().public_key().public_bytes_raw())).verification
+        intact = f"intact up to row {figures.count(verification.end.row)}"
+        permit.detail = intact if verification.is_intact else f"{words.finding_sentence(verification.findings[0])}."
 
     await door.act(actor, VERIFY, run)
     return Redirect(urls.audit(), status_code=303)
@@ -91,7 +91,7 @@ async def export(
         audit=audit,
         door=door,
         actor=actor,
-        action=Action(name="export audit log", own=True, parameters=parameters),
+        action=Action(name="export audit log", allowed_in_read_only=True, parameters=parameters),
         line_filter=query.line_filter(now),
         filename=f"audit-{_timestamp(now)}.ndjson",
     )
@@ -104,14 +104,14 @@ async def signed_head(
     head = await audit.head(keys.signing())
     filename = f"head-{_timestamp(renderer_of(request).clock())}.json"
     headers = {"Content-Disposition": f'attachment; filename="{filename}"'}
-    return Response(documents.written(head), media_type="application/json", headers=headers)
+    return Response(documents.to_json(head), media_type="application/json", headers=headers)
 
 
 def valid_query(parameters: Mapping[str, str], *, rows: int) -> AuditQuery:
     """Parse a query. Raises NotUnderstood."""
     try:
         return parse_query(parameters, rows=rows)
-    except AddressFault as fault:
+    except InvalidParameter as fault:
         raise NotUnderstood(f"{fault}.") from fault
 
 

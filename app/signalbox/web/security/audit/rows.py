@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from signalbox.kernel import figures
-from signalbox.security.audit.chain import Checked
-from signalbox.security.audit.model import Line, Outcome
+from signalbox.security.audit.chain import TimedVerification
+from signalbox.security.audit.model import AuditEntry, Outcome
 from signalbox.security.model import Via
 from signalbox.web.security.audit.parameter_tree import ParameterNode, parameter_tree
 from signalbox.web.security.user_agents import browser_name
@@ -28,7 +28,7 @@ OUTCOMES: Final = {
     Outcome.DONE: StatusLabel("clear", "m-done", "done"),
     Outcome.FAILED: StatusLabel("danger", "m-failed", "failed"),
     Outcome.REFUSED: StatusLabel("danger", "m-failed", "denied"),
-    Outcome.BROKEN_OFF: StatusLabel("caution", "m-paused", "interrupted"),
+    Outcome.INTERRUPTED: StatusLabel("caution", "m-paused", "interrupted"),
 }
 RUNNING: Final = StatusLabel("motion", "m-running", "running")
 UNKNOWN: Final = StatusLabel("caution", "m-doubt", "outcome unknown")
@@ -79,7 +79,7 @@ class ActionRow:
 
 
 def action_row(
-    line: Line, *, now: float, running: bool, href: str, checked: Checked | None, is_open: bool
+    line: AuditEntry, *, now: float, running: bool, href: str, checked: TimedVerification | None, is_open: bool
 ) -> ActionRow:
     """Return the table row of an action. `running`: the action runs in this process."""
     duration, note = _duration(line, now, running=running)
@@ -102,7 +102,7 @@ def action_row(
     )
 
 
-def outcome_status(line: Line, *, running: bool) -> StatusLabel:
+def outcome_status(line: AuditEntry, *, running: bool) -> StatusLabel:
     if running:
         return RUNNING
     if not line.outcome:
@@ -111,17 +111,17 @@ def outcome_status(line: Line, *, running: bool) -> StatusLabel:
     return OUTCOMES[known] if known else StatusLabel("quiet", "m-unknown", "unknown")
 
 
-def chain_status(row: int, checked: Checked | None) -> StatusLabel:
+def chain_status(row: int, checked: TimedVerification | None) -> StatusLabel:
     """Return what the last verification found for one row."""
     if checked is None:
         return StatusLabel("quiet", "m-unknown", "not verified since Signalbox started")
-    verdict, at = checked.verdict, figures.clock(checked.at, checked.at)
-    fault = next((finding.fault for finding in verdict.findings if finding.first <= row <= finding.last), None)
+    verification, at = checked.verification, figures.utc_time(checked.at, checked.at)
+    fault = next((finding.kind for finding in verification.findings if finding.first <= row <= finding.last), None)
     if fault is not None:
         return StatusLabel("danger", "m-failed", f"{fault}, found at {at}")
-    if row > verdict.end.row:
+    if row > verification.end.row:
         return StatusLabel("quiet", "m-unknown", f"added after the verification at {at}")
-    if row > verdict.whole_before or row <= verdict.start.row:
+    if row > verification.intact_to or row <= verification.start.row:
         return StatusLabel("caution", "m-doubt", "consistent, but builds on a row that is not intact")
     return StatusLabel("clear", "m-done", f"intact, verified at {at}")
 
@@ -140,12 +140,12 @@ def seconds(at_us: object) -> float | None:
     return at_us / 1e6
 
 
-def _origin(line: Line) -> str:
+def _origin(line: AuditEntry) -> str:
     channel = "" if line.via == Via.PAGE else CHANNELS.get(line.via, "")
     return ", ".join(text for text in (str(line.address), channel) if text)
 
 
-def _duration(line: Line, now: float, *, running: bool) -> tuple[str, str]:
+def _duration(line: AuditEntry, now: float, *, running: bool) -> tuple[str, str]:
     at, took_us = seconds(line.at_us), line.took_us
     if running and at is not None:
         return figures.duration(now - at), "so far"
@@ -154,7 +154,7 @@ def _duration(line: Line, now: float, *, running: bool) -> tuple[str, str]:
     return figures.duration(took_us / 1e6 if isinstance(took_us, int | float) else None), ""
 
 
-def _outcome_row(line: Line, *, running: bool) -> str:
+def _outcome_row(line: AuditEntry, *, running: bool) -> str:
     if line.outcome_row is not None:
         return f"outcome {figures.count(line.outcome_row)}"
     if line.outcome == Outcome.REFUSED:
@@ -162,7 +162,7 @@ def _outcome_row(line: Line, *, running: bool) -> str:
     return "none yet" if running else "no outcome"
 
 
-def _detail(line: Line, *, running: bool, checked: Checked | None) -> ActionDetail:
+def _detail(line: AuditEntry, *, running: bool, checked: TimedVerification | None) -> ActionDetail:
     return ActionDetail(
         parameters=parameter_tree(str(line.parameters)),
         reason=str(line.reason),
@@ -180,13 +180,13 @@ def _detail(line: Line, *, running: bool, checked: Checked | None) -> ActionDeta
     )
 
 
-def _recorded_in(line: Line) -> str:
+def _recorded_in(line: AuditEntry) -> str:
     if line.outcome_row is not None:
         return f"row {figures.count(line.outcome_row)}"
     return "same row" if line.outcome else "none"
 
 
-def _missing_outcome(line: Line, *, running: bool) -> str:
+def _missing_outcome(line: AuditEntry, *, running: bool) -> str:
     if line.outcome:
         return ""
     if running:

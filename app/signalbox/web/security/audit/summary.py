@@ -6,9 +6,9 @@ from typing import Final
 from signalbox.kernel import figures
 from signalbox.monitoring.words.spans import Span, of_things
 from signalbox.security.audit import words
-from signalbox.security.audit.chain import Checked, Fault, Finding, Verdict
-from signalbox.security.audit.model import Standing
-from signalbox.web import urls
+from signalbox.security.audit.chain import Finding, FindingKind, TimedVerification, Verification
+from signalbox.security.audit.model import LogState
+from signalbox.web.security import urls
 from signalbox.web.security.audit.rows import Hash, seconds, shortened
 from signalbox.web.security.words import StatusLabel
 
@@ -47,62 +47,62 @@ class BrokenChain:
     more: str
 
 
-def audit_summary(standing: Standing, checked: Checked | None) -> AuditSummary:
-    rows = standing.head.row - standing.sealed.row
+def audit_summary(state: LogState, checked: TimedVerification | None) -> AuditSummary:
+    rows = state.head.row - state.sealed.row
     too_long = ""
     if rows > ROWS_MAX:
         too_long = f"{figures.count(rows)} rows take too long to verify here. Run: signalbox audit verify"
     if checked is None:
-        to_row = Span(f"up to row {figures.count(standing.head.row)}", strong=True)
+        to_row = Span(f"up to row {figures.count(state.head.row)}", strong=True)
         sentence = (Span("The audit log is recorded "), to_row, Span(", not verified since Signalbox started."))
         return AuditSummary(sentence=sentence, reason=(Span(f"{RECORDED} {CUT_OFF}"),), too_long=too_long)
-    return AuditSummary(sentence=_sentence(checked), reason=(Span(_reason(standing, checked)),), too_long=too_long)
+    return AuditSummary(sentence=_sentence(checked), reason=(Span(_reason(state, checked)),), too_long=too_long)
 
 
-def broken_chain(checked: Checked | None) -> BrokenChain | None:
+def broken_chain(checked: TimedVerification | None) -> BrokenChain | None:
     """Return what the last verification found, or None if the log was intact."""
-    if checked is None or checked.verdict.is_whole:
+    if checked is None or checked.verification.is_intact:
         return None
-    verdict = checked.verdict
-    signature = any(finding.fault is Fault.NOT_SIGNED for finding in verdict.findings)
+    verification = checked.verification
+    signature = any(finding.kind is FindingKind.NOT_AS_SIGNED for finding in verification.findings)
     return BrokenChain(
         at=checked.at,
-        headline=f"{_first_finding(verdict)}.",
-        text=f"{words.OF_SIGNATURE if signature else ''} {words.reach(verdict)}".strip(),
-        rows=tuple(_row(finding) for finding in verdict.findings),
-        more=f"and {of_things(verdict.more, 'more finding', 'more findings')}" if verdict.more else "",
+        headline=f"{_first_finding(verification)}.",
+        text=f"{words.SIGNATURE_HINT if signature else ''} {words.intact_rows(verification)}".strip(),
+        rows=tuple(_row(finding) for finding in verification.findings),
+        more=f"and {of_things(verification.omitted, 'more finding', 'more findings')}" if verification.omitted else "",
     )
 
 
-def _sentence(checked: Checked) -> tuple[Span, ...]:
-    verdict, at = checked.verdict, figures.clock(checked.at, checked.at)
-    if verdict.is_whole:
-        intact = Span(f"intact up to row {figures.count(verdict.end.row)}", strong=True, tone="clear")
+def _sentence(checked: TimedVerification) -> tuple[Span, ...]:
+    verification, at = checked.verification, figures.utc_time(checked.at, checked.at)
+    if verification.is_intact:
+        intact = Span(f"intact up to row {figures.count(verification.end.row)}", strong=True, tone="clear")
         return (Span("The audit log is "), intact, Span(f", verified at {at}."))
-    others = len(verdict.findings) + verdict.more - 1
+    others = len(verification.findings) + verification.omitted - 1
     more = f", and {of_things(others, 'more finding', 'more findings')}" if others else ""
-    return (Span(_first_finding(verdict), strong=True, tone="danger"), Span(f", found at {at}{more}."))
+    return (Span(_first_finding(verification), strong=True, tone="danger"), Span(f", found at {at}{more}."))
 
 
-def _first_finding(verdict: Verdict) -> str:
-    return words.found(verdict.findings[0])
+def _first_finding(verification: Verification) -> str:
+    return words.finding_sentence(verification.findings[0])
 
 
-def _reason(standing: Standing, checked: Checked) -> str:
-    number = max(standing.head.row - checked.verdict.end.row, 0)
+def _reason(state: LogState, checked: TimedVerification) -> str:
+    number = max(state.head.row - checked.verification.end.row, 0)
     since = f"{of_things(number, 'row was', 'rows were')} added since." if number else "No row was added since."
-    if checked.verdict.is_whole:
+    if checked.verification.is_intact:
         return f"{RECORDED} {since} {CUT_OFF}"
     return f"{RECORDED} This log was changed outside Signalbox. {since}"
 
 
 def _row(finding: Finding) -> FindingRow:
-    rows = words.rows_named(finding.first, finding.last).partition(" ")[2]
-    entry = finding.row.entry if finding.row else None
+    rows = words.row_range(finding.first, finding.last).partition(" ")[2]
+    entry = finding.row.record if finding.row else None
     return FindingRow(
         rows=rows,
         href=urls.audit(row=finding.first, when="all") if entry else "",
-        status=StatusLabel("danger", "m-failed", finding.fault),
+        status=StatusLabel("danger", "m-failed", finding.kind),
         note=f"now says: {entry.action} by {entry.actor}" if entry else "",
         at=seconds(entry.at_us) if entry else None,
         expected=None if finding.expected is None else shortened(finding.expected),

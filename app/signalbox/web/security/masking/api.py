@@ -8,9 +8,9 @@ from litestar import delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from signalbox.security.masking.engine import Hidden, Json
-from signalbox.security.masking.model import Shown, written
-from signalbox.security.masking.service import Listed
+from signalbox.security.masking.engine import HiddenBody, JsonBody
+from signalbox.security.masking.model import MaskedText, target_text
+from signalbox.security.masking.service import ListedRule
 from signalbox.security.masking.trial import Trial
 from signalbox.security.model import REASON_LENGTH_MAX
 from signalbox.web import urls
@@ -104,18 +104,18 @@ def _draft(texts: schemas.RuleTexts, name: str) -> RuleDraft:
     return RuleDraft(name=name, destinations=texts.destinations, types=texts.types, what=texts.what, how=texts.how)
 
 
-def _rule_out(listed: Listed) -> schemas.MaskingRuleOut:
+def _rule_out(listed: ListedRule) -> schemas.MaskingRuleOut:
     rule = listed.rule
     return schemas.MaskingRuleOut(
         number=listed.number,
         name=rule.name,
         destinations=rule.destinations,
         types=rule.types,
-        what=tuple(map(written, rule.what)),
+        what=tuple(map(target_text, rule.what)),
         how=rule.how.text,
         hits=listed.hits,
-        set_by=listed.made_by,
-        created_at=listed.made_at,
+        set_by=listed.created_by,
+        created_at=listed.created_at,
     )
 
 
@@ -123,13 +123,13 @@ def _trial_out(trial: Trial) -> schemas.TrialOut:
     body, hidden_reason = trial.body, None
     text: str | None = None
     masked_by: Counter[int] = Counter()
-    if isinstance(body, Hidden):
+    if isinstance(body, HiddenBody):
         hidden_reason = body.why.value
         masked_by[body.rule] = 1
-    elif isinstance(body, Json):
+    elif isinstance(body, JsonBody):
         text = body.encoded().decode()
         masked_by.update(line.rule for line in trial.lines if line.rule is not None)
-    elif isinstance(body, Shown):
+    elif isinstance(body, MaskedText):
         text = body.text
         masked_by.update(part.rule for part in body.parts if part.rule is not None)
     return schemas.TrialOut(

@@ -1,6 +1,6 @@
 """Changes of masking rules that the page and the API share. Each requires a reason and goes through the door.
 
-All raise InvalidFields without a reason, and Refused as the service does.
+All raise InvalidFields without a reason, and RequestRejected as the service does.
 """
 
 from signalbox.security.masking import actions

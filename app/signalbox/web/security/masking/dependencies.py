@@ -7,7 +7,7 @@ from litestar.di import NamedDependency, Provide
 from signalbox.security.accounts.service import Accounts
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.door import Door
-from signalbox.security.masking.service import Listed, Masking
+from signalbox.security.masking.service import ListedRule, Masking
 from signalbox.security.model import Actor
 from signalbox.web.errors import NotThere
 from signalbox.web.security.dependencies import require_admin
@@ -23,7 +23,7 @@ class MaskingAdmin:
     door: Door
     masking: Masking
 
-    def rule(self, name: str) -> Listed:
+    def rule(self, name: str) -> ListedRule:
         """Return a rule by name; prefer one that can be changed over one of the configuration.
 
         Raises:
@@ -32,7 +32,7 @@ class MaskingAdmin:
         named = [listed for listed in self.masking.rules() if listed.rule.name == name]
         if not named:
             raise NotThere(f"There is no masking rule named {name}.", "The rule may have been removed.")
-        return min(named, key=lambda listed: listed.is_fixed)
+        return min(named, key=lambda listed: listed.is_configured)
 
 
 def masking_admin(

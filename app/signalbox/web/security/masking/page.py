@@ -1,16 +1,16 @@
-"""What the masking page shows: rules, the selected rule, a test on a sample, recent unmasked views."""
+"""Target the masking page shows: rules, the selected rule, a test on a sample, recent unmasked views."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from signalbox.kernel import figures
 from signalbox.monitoring.words import Span
-from signalbox.security.audit.model import Count, Line
-from signalbox.security.masking.model import KEEP_MAX, Rule, Way, written
-from signalbox.security.masking.service import Listed
+from signalbox.security.audit.model import AuditEntry, EntryCount
+from signalbox.security.masking.model import KEEP_MAX, MethodKind, Rule, target_text
+from signalbox.security.masking.service import ListedRule
 from signalbox.security.model import Rights
-from signalbox.web import urls
 from signalbox.web.lists import Option
+from signalbox.web.security import urls
 from signalbox.web.security.masking import words
 from signalbox.web.security.masking.dependencies import MaskingAdmin
 from signalbox.web.security.masking.forms import RuleForm
@@ -18,19 +18,19 @@ from signalbox.web.security.masking.masked_sample import MaskedSample, masked_sa
 from signalbox.web.security.masking.rule_draft import TrialResult
 
 METHODS = (
-    (Way.HIDE.value, "hide"),
-    (Way.HASH.value, "hash: same value, same hash"),
-    *((f"{Way.KEEP} {kept}", f"keep last {kept}") for kept in range(1, KEEP_MAX + 1)),
+    (MethodKind.HIDE.value, "hide"),
+    (MethodKind.HASH.value, "hash: same value, same hash"),
+    *((f"{MethodKind.KEEP} {kept}", f"keep last {kept}") for kept in range(1, KEEP_MAX + 1)),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskingData:
-    rules: Sequence[Listed]
-    selected: Listed | None
+    rules: Sequence[ListedRule]
+    selected: ListedRule | None
     users: Sequence[Rights]
-    views: Sequence[Line]  # the latest unmasked views
-    view_count: Count  # in the last 24 hours
+    views: Sequence[AuditEntry]  # the latest unmasked views
+    view_count: EntryCount  # in the last 24 hours
     now: float
 
 
@@ -132,7 +132,7 @@ class UnmaskedView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskingPage:
-    """What `security/masking/index.html` shows."""
+    """Target `security/masking/index.html` shows."""
 
     sentence: Sequence[Span]
     reason: str
@@ -161,12 +161,12 @@ def masking_page(admin: MaskingAdmin, data: MaskingData, feedback: MaskingFeedba
         form=_trial_form(feedback, len(data.rules)),
         trial=_trial(feedback, feedback.result, len(data.rules) + 1) if feedback.result else None,
         views=tuple(
-            UnmaskedView(line.at_us / 1e6, words.view_text(line), words.view_reason(line)) for line in data.views
+            UnmaskedView(entry.at_us / 1e6, words.view_text(entry), words.view_reason(entry)) for entry in data.views
         ),
     )
 
 
-def _rule_row(listed: Listed, *, selected: bool) -> RuleRow:
+def _rule_row(listed: ListedRule, *, selected: bool) -> RuleRow:
     rule = listed.rule
     return RuleRow(
         number=listed.number,
@@ -174,17 +174,19 @@ def _rule_row(listed: Listed, *, selected: bool) -> RuleRow:
         href=urls.masking("rules", rule.name),
         scope=words.scope(rule),
         fields=words.few(map(words.field_text, rule.what)),
-        is_code=any(written(what).startswith("$") for what in rule.what),
+        is_code=any(target_text(what).startswith("$") for what in rule.what),
         method=rule.how.text,
         example=words.example(rule.how),
         hits=listed.hits,
-        set_by=listed.made_by,
+        set_by=listed.created_by,
         selected=selected,
     )
 
 
-def _selected(listed: Listed, rules: Sequence[Listed], hits_head: str, feedback: MaskingFeedback) -> SelectedRule:
-    rule, fixed = listed.rule, sum(other.is_fixed for other in rules)
+def _selected(
+    listed: ListedRule, rules: Sequence[ListedRule], hits_head: str, feedback: MaskingFeedback
+) -> SelectedRule:
+    rule, fixed = listed.rule, sum(other.is_configured for other in rules)
     return SelectedRule(
         number=listed.number,
         name=rule.name,
@@ -192,11 +194,11 @@ def _selected(listed: Listed, rules: Sequence[Listed], hits_head: str, feedback:
         destinations=rule.destinations,
         types=rule.types,
         method=rule.how.text,
-        set_by=listed.made_by,
-        created_at=listed.made_at,
+        set_by=listed.created_by,
+        created_at=listed.created_at,
         hits=listed.hits,
         hits_head=hits_head,
-        fixed=listed.is_fixed,
+        fixed=listed.is_configured,
         up=listed.number - 1 if listed.number > fixed + 1 else None,
         down=listed.number + 1 if listed.number < len(rules) else None,
         fault=feedback.move_fault,

@@ -10,13 +10,13 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 
 from signalbox.kernel import figures
-from signalbox.security.audit.model import LineFilter, Outcome
-from signalbox.security.errors import Refused
-from signalbox.security.masking.actions import SEE_PAYLOAD
-from signalbox.security.masking.service import Listed
-from signalbox.web import urls
+from signalbox.security.audit.model import AuditFilter, Outcome
+from signalbox.security.errors import RequestRejected
+from signalbox.security.masking.actions import VIEW_PAYLOAD
+from signalbox.security.masking.service import ListedRule
 from signalbox.web.access import OWN
 from signalbox.web.rendering import Crumb, Section, page, renderer_of
+from signalbox.web.security import urls
 from signalbox.web.security.confirm_page import ConfirmPage, confirm
 from signalbox.web.security.forms import RemoveForm, parse_form
 from signalbox.web.security.masking import audit_actions, words
@@ -98,7 +98,7 @@ async def add_masking_rule(request: AnyRequest, admin: NamedDependency[MaskingAd
     rule = _draft(form, form.name).rule()
     try:
         await audit_actions.add_rule(admin, rule, form.reason)
-    except Refused as refused:
+    except RequestRejected as refused:
         feedback = MaskingFeedback(form=form, fault=str(refused), result=result)
         return await _respond(request, admin, feedback, status=409)
     return Redirect(urls.masking("rules", rule.name, done="added"), status_code=303)
@@ -115,7 +115,7 @@ async def move_masking_rule(
     except InvalidFields as invalid:
         feedback = MaskingFeedback(move_fault=invalid.faults["reason"], move_reason=form.reason)
         return await _respond(request, admin, feedback, rule, status=400)
-    except Refused as refused:
+    except RequestRejected as refused:
         feedback = MaskingFeedback(fault=str(refused), move_reason=form.reason)
         return await _respond(request, admin, feedback, rule, status=409)
     return Redirect(urls.masking("rules", name, done="moved"), status_code=303)
@@ -139,7 +139,7 @@ async def remove_masking_rule(
     except InvalidFields as invalid:
         fault = invalid.faults["reason"]
         return _confirm_remove(request, admin, listed, fault=fault, reason=form.reason, status=400)
-    except Refused as refused:
+    except RequestRejected as refused:
         return _confirm_remove(request, admin, listed, fault=str(refused), reason=form.reason, status=409)
     return Redirect(urls.masking(done="removed"), status_code=303)
 
@@ -179,7 +179,13 @@ def _validate(admin: MaskingAdmin, form: RuleForm) -> tuple[TrialResult | None, 
 
 
 def _confirm_remove(
-    request: AnyRequest, admin: MaskingAdmin, listed: Listed, *, fault: str = "", reason: str = "", status: int = 200
+    request: AnyRequest,
+    admin: MaskingAdmin,
+    listed: ListedRule,
+    *,
+    fault: str = "",
+    reason: str = "",
+    status: int = 200,
 ) -> Response[bytes]:
     name = listed.rule.name
     fields = words.few(map(words.field_text, listed.rule.what))
@@ -207,7 +213,7 @@ async def _respond(
     request: AnyRequest,
     admin: MaskingAdmin,
     feedback: MaskingFeedback,
-    selected: Listed | None = None,
+    selected: ListedRule | None = None,
     *,
     status: int = 200,
 ) -> Response[Any]:
@@ -224,17 +230,17 @@ async def _respond(
     )
 
 
-async def _data(admin: MaskingAdmin, selected: Listed | None, now: float) -> MaskingData:
+async def _data(admin: MaskingAdmin, selected: ListedRule | None, now: float) -> MaskingData:
     day_ago = round((now - figures.DAY_S) * 1e6)
-    requested = await admin.audit.count(LineFilter(action=SEE_PAYLOAD, since_us=day_ago))
-    refused = await admin.audit.count(LineFilter(action=SEE_PAYLOAD, since_us=day_ago, outcome=Outcome.REFUSED))
-    views = await admin.audit.page(LineFilter(action=SEE_PAYLOAD), limit=VIEWS_MAX)
+    requested = await admin.audit.count(AuditFilter(action=VIEW_PAYLOAD, since_us=day_ago))
+    refused = await admin.audit.count(AuditFilter(action=VIEW_PAYLOAD, since_us=day_ago, outcome=Outcome.REFUSED))
+    views = await admin.audit.page(AuditFilter(action=VIEW_PAYLOAD), limit=VIEWS_MAX)
     rules = admin.masking.rules()
     return MaskingData(
         rules=rules,
         selected=next((listed for listed in rules if selected and listed.rule == selected.rule), None),
-        users=[user.rights for user in await admin.accounts.users.every()],
-        views=views.lines,
+        users=[user.rights for user in await admin.accounts.users.list_all()],
+        views=views.entries,
         view_count=words.allowed_views(requested, refused),
         now=now,
     )

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from signalbox.security.errors import Refused
-from signalbox.security.masking.faults import RuleFault
-from signalbox.security.masking.model import ALL, Rule, rule_of
+from signalbox.security.errors import RequestRejected
+from signalbox.security.masking.errors import InvalidRule
+from signalbox.security.masking.model import ALL, Rule, parse_rule
 from signalbox.security.masking.trial import SAMPLE_BYTES_MAX, Trial
 from signalbox.security.model import REASON_LENGTH_MAX
 from signalbox.web.errors import NotUnderstood
@@ -51,12 +51,12 @@ class RuleDraft:
         faults: dict[str, str] = {}
         for field, text in texts.items():  # each beside valid ones, so that every fault is found
             try:
-                rule_of(**{**_VALID, field: text})
-            except RuleFault as fault:
-                faults[fault.part] = f"Expected {fault.wanted}. Got {fault.got}."
+                parse_rule(**{**_VALID, field: text})
+            except InvalidRule as fault:
+                faults[fault.part] = f"Expected {fault.expected}. Got {fault.got}."
         if faults:
             raise InvalidFields(faults)
-        return rule_of(**texts)
+        return parse_rule(**texts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ def run_trial(admin: MaskingAdmin, request: TrialRequest) -> TrialResult:
 
     Raises:
         InvalidFields: some fields are invalid.
-        RulesUnknown: the existing rules have not been loaded yet.
+        RulesNotLoaded: the existing rules have not been loaded yet.
     """
     faults = dict(_faults_of(request))
     candidate: Rule | None = None
@@ -93,7 +93,7 @@ def run_trial(admin: MaskingAdmin, request: TrialRequest) -> TrialResult:
         trial = admin.masking.try_rule(
             request.sample, request.source, candidate, only_candidate=request.only, kind=request.kind
         )
-    except Refused as refused:
+    except RequestRejected as refused:
         raise InvalidFields({"sample": str(refused)}) from None
     return TrialResult(trial=trial, candidate=candidate)
 

@@ -38,7 +38,7 @@ class MaskingRulesOut(Struct, frozen=True, kw_only=True):
 
 
 class RuleTexts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a rule masks, where and how."""
+    """Target a rule masks, where and how."""
 
     destinations: Destinations = ALL
     types: Types = ALL

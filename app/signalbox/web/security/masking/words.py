@@ -5,17 +5,17 @@ from typing import Final
 
 from signalbox.kernel import figures
 from signalbox.monitoring.words.spans import Spans, of_things, said, strong
-from signalbox.security.audit.model import Count, Line, Outcome
+from signalbox.security.audit.model import AuditEntry, EntryCount, Outcome
 from signalbox.security.masking.marks import mark
-from signalbox.security.masking.model import ALL, How, Rule, Special, What, written
+from signalbox.security.masking.model import ALL, Method, Rule, SpecialTarget, Target, target_text
 from signalbox.security.model import Grant, Rights, Role
 
 ITEMS_MAX: Final = 3  # patterns shown in a table row; the rule's own page shows all
 _EXAMPLE: Final = "4242" * 16  # longer than the most characters that a rule keeps
 _NO_KEY: Final = bytes(32)
 _SPECIAL: Final = {
-    Special.KEY: "the message key",
-    Special.CARDS: "card numbers: 13 to 19 digits with a valid checksum",
+    SpecialTarget.KEY: "the message key",
+    SpecialTarget.CARDS: "card numbers: 13 to 19 digits with a valid checksum",
 }
 _VIEW_OUTCOMES: Final[Mapping[str, str]] = {Outcome.DONE: "unmasked", Outcome.REFUSED: "was denied an unmasked view of"}
 
@@ -34,7 +34,7 @@ def sentence(rules: int) -> Spans:
     return said(strong(many), " payloads before data leaves the server.")
 
 
-def reason(users: Sequence[Rights], views: Count) -> str:
+def reason(users: Sequence[Rights], views: EntryCount) -> str:
     """Return where rules apply, how many users can unmask payloads, and how often they did in the last 24 hours."""
     can = sum(can_unmask(rights) for rights in users)
     number = f"{'at least ' if views.at_least else ''}{views.number:,}" if views.number else "none"
@@ -54,8 +54,8 @@ def can_unmask(rights: Rights) -> bool:
     return any(map(unmasks, (rights.everywhere, *rights.on.values())))
 
 
-def allowed_views(requested: Count, refused: Count) -> Count:
-    return Count(max(0, requested.number - refused.number), requested.at_least)
+def allowed_views(requested: EntryCount, refused: EntryCount) -> EntryCount:
+    return EntryCount(max(0, requested.number - refused.number), requested.at_least)
 
 
 def scope(rule: Rule) -> str:
@@ -63,9 +63,9 @@ def scope(rule: Rule) -> str:
     return destinations if rule.types == ALL else f"{destinations}; type {few(rule.types)}"
 
 
-def field_text(what: What) -> str:
+def field_text(what: Target) -> str:
     """Return what a rule masks: a path, or words for the special ones."""
-    return _SPECIAL[what] if isinstance(what, Special) else written(what)
+    return _SPECIAL[what] if isinstance(what, SpecialTarget) else target_text(what)
 
 
 def few(texts: Iterable[str], most: int = ITEMS_MAX) -> str:
@@ -74,19 +74,19 @@ def few(texts: Iterable[str], most: int = ITEMS_MAX) -> str:
     return ", ".join(items[:most]) + more
 
 
-def example(how: How) -> str:
+def example(how: Method) -> str:
     """Return a masked example value."""
     return mark(how, _EXAMPLE, _NO_KEY)
 
 
 def hits_head(since: float, now: float) -> str:
     """Return the head of the hits column: the last 24 hours, or since counting began."""
-    return "Hits, 24 h" if now - since >= figures.DAY_S else f"Hits since {figures.clock(since, now, seconds=False)}"
+    return "Hits, 24 h" if now - since >= figures.DAY_S else f"Hits since {figures.utc_time(since, now, seconds=False)}"
 
 
 def add_button(number: int, rule: Rule) -> str:
     """Return "Add rule 10: hash $.customer_id"."""
-    return f"Add rule {number}: {rule.how.text} {few(map(written, rule.what), 1)}"
+    return f"Add rule {number}: {rule.how.text} {few(map(target_text, rule.what), 1)}"
 
 
 def masked_count(fields: int | None, masked: int | None, took_ms: float) -> str:
@@ -96,11 +96,11 @@ def masked_count(fields: int | None, masked: int | None, took_ms: float) -> str:
     return f"{masked:,} of {of_things(fields, 'field', 'fields')} masked, {took}"
 
 
-def view_text(line: Line) -> str:
+def view_text(entry: AuditEntry) -> str:
     """Return "billing-lead unmasked orders.placed: partition 0, offset 17, on kafka-prod"."""
-    did = _VIEW_OUTCOMES.get(line.outcome, "tried to unmask")
-    return f"{line.actor} {did} {line.target}, on {line.resource}"
+    did = _VIEW_OUTCOMES.get(entry.outcome, "tried to unmask")
+    return f"{entry.actor} {did} {entry.target}, on {entry.resource}"
 
 
-def view_reason(line: Line) -> str:
-    return ", ".join(text for text in (f"\u201c{line.reason}\u201d" if line.reason else "", line.detail) if text)
+def view_reason(entry: AuditEntry) -> str:
+    return ", ".join(text for text in (f"\u201c{entry.reason}\u201d" if entry.reason else "", entry.detail) if text)

@@ -1,0 +1,266 @@
+"""Hostile HTTP on a real server, byte by byte: hosts, header injection, paths, bodies; and https, cookies and proxies."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from signalbox.security.model import ADMIN_EVERYWHERE
+from signalbox.web import urls
+from signalbox.web.app import REQUEST_BYTES_MAX
+from signalbox.web.security import urls as security_urls
+from signalbox.web.settings import ServerSettings
+from tests.support.estate import Estate
+from tests.web.house import HERE, NOBODY, PASSWORD, House, cookie_of, house, two_connections
+from tests.web.server import Running, running
+
+SECURE = ServerSettings(
+    host="0.0.0.0",  # noqa: S104 - the case of the test
+    base_url="https://signalbox.example.org",
+    trusted_proxies=("10.0.0.7",),
+)
+OUTSIDE = "https://signalbox.example.org"
+INJECTED = "%0d%0aX-Injected:%20yes%0d%0a%0d%0a<script>"
+TRAVERSALS = [
+    "/static/x/../../../../etc/passwd",
+    "/static/x/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+    "/static/x/..%2f..%2f..%2fetc%2fpasswd",
+    "/static/x/..%5c..%5c..%5cetc%5cpasswd",
+    "/static/x/%252e%252e%252fetc%252fpasswd",
+    "/static/x//etc/passwd",
+    "/static/x/css/../../../signalbox.toml",
+    "/static/x/css/base.css%00.png",
+    "/static/../pyproject.toml",
+    "/static/x/%c0%ae%c0%ae/%c0%ae%c0%ae/etc/passwd",
+    "/../../etc/passwd",
+    "//etc/passwd",
+]
+
+
+@pytest.fixture(scope="module")
+async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[House, Running]]:
+    async with (
+        two_connections(Estate(tmp_path_factory.mktemp("http"))) as estate,
+        house(estate) as made,
+        running(made.app) as server,
+    ):
+        yield made, server
+
+
+async def asked(server: Running, *lines: str, body: bytes = b"", host: str | None = "localhost") -> str:
+    """Send a request as it stands; return the whole answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    head = [lines[0], *([f"Host: {host}"] if host is not None else []), *lines[1:], "Connection: close", "", ""]
+    writer.write("\r\n".join(head).encode("latin-1") + body)
+    answer = b""
+    with contextlib.suppress(ConnectionError):  # the server need not read all of what it refuses
+        async with asyncio.timeout(10):
+            while read := await reader.read(2**16):
+                answer += read
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+    return answer.decode("latin-1")
+
+
+def status(answer: str) -> int:
+    return int(answer.split(" ", 2)[1])
+
+
+def signed_in(house: House, server: Running, who: str = "viewer") -> str:
+    """Return the header of a cookie that this server takes; the names differ by port, and Host says localhost without one."""
+    return f"Cookie: {house.people[who].cookie}"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "localhost.evil.example",
+        "evil.example:80",
+        "10.0.0.1",
+        "localhost@evil.example",
+        "localhost, evil",
+        "",
+        None,
+    ],
+)
+async def test_a_rebound_name_gets_nothing(served: tuple[House, Running], host: str | None) -> None:
+    made, server = served
+    for path in ("/", urls.api("groups"), urls.METRICS, urls.HEALTH_LIVE, urls.STATIC + "/x/css/base.css"):
+        answer = await asked(server, f"GET {path} HTTP/1.1", signed_in(made, server), host=host)
+        assert status(answer) in {400, 421}, answer[:200]
+        assert "kafka" not in answer
+
+
+async def test_two_hosts_or_a_whole_address_as_the_path_get_nothing(served: tuple[House, Running]) -> None:
+    made, server = served
+    cookie = signed_in(made, server)
+    assert status(await asked(server, "GET / HTTP/1.1", "Host: evil.example", cookie)) == 400
+    answer = await asked(server, "GET http://evil.example/groups HTTP/1.1", cookie, host="evil.example")
+    assert status(answer) in {400, 404, 421}
+    answer = await asked(server, "GET http://evil.example/groups HTTP/1.1", cookie)
+    assert "evil.example" not in answer.partition("\r\n\r\n")[0]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/groups?q={INJECTED}",
+        f"/groups?sort={INJECTED}",
+        f"/destinations?connection={INJECTED}",
+        f"/groups/kafka-open/{INJECTED}",
+        f"/search?q={INJECTED}",
+        f"/sign-in?to=/{INJECTED}",
+        f"/{INJECTED}",
+        f"/users?q={INJECTED}&show={INJECTED}",
+        f"/api/v1/groups?q={INJECTED}",
+        f"/api/v1/groups/kafka-open/{INJECTED}",
+    ],
+)
+@pytest.mark.parametrize("who", ["admin", NOBODY])
+async def test_no_header_is_made_of_what_was_asked(served: tuple[House, Running], path: str, who: str | None) -> None:
+    made, server = served
+    headers = [signed_in(made, server, who)] if who else []
+    for more in ([], ["HX-Request: true", "HX-Request-Type: partial"]):
+        answer = await asked(server, f"GET {path} HTTP/1.1", *headers, *more)
+        head, _, body = answer.partition("\r\n\r\n")
+        assert status(answer) < 500
+        assert not [line for line in head.split("\r\n") if line.lower().startswith("x-injected")]
+        if "text/html" in head:
+            assert "<script>" not in body
+
+
+@pytest.mark.parametrize("path", TRAVERSALS)
+async def test_no_path_reaches_a_file(served: tuple[House, Running], path: str) -> None:
+    made, server = served
+    answer = await asked(server, f"GET {path} HTTP/1.1", signed_in(made, server))
+    assert status(answer) in {400, 404}
+    assert "root:" not in answer
+    assert "[project]" not in answer
+
+
+@pytest.mark.parametrize(
+    "path", ["/sign-in", "/users", "/profile/tokens", "/api/v1/users", "/api/v1/tokens", "/nowhere"]
+)
+async def test_a_body_that_is_too_large_is_refused_before_it_is_read(served: tuple[House, Running], path: str) -> None:
+    made, server = served
+    before = await made.held()
+    large = REQUEST_BYTES_MAX + 1
+    kind = "application/json" if path.startswith(urls.API) else "application/x-www-form-urlencoded"
+    head = [f"POST {path} HTTP/1.1", f"Origin: {HERE}", f"Content-Type: {kind}", signed_in(made, server, "admin")]
+    whole = await asked(server, *head, f"Content-Length: {large}", body=b"x" * large)
+    chunk = b"%x\r\n%s\r\n" % (large, b"x" * large)
+    pieces = await asked(server, *head, "Transfer-Encoding: chunked", body=chunk + b"0\r\n\r\n")
+    for answer in (whole, pieces):
+        assert not answer or status(answer) in ({404, 405} if path == "/nowhere" else {413}), answer[:300]
+    assert whole
+    assert await made.held() == before
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"name": 1}',
+        b"\xff\xfe",
+        b"[" * 30_000,
+        b'{"name": "' + b"\\ud800" + b'"}',
+        b"name=%ff",
+    ],
+)
+async def test_a_body_that_makes_no_sense_is_refused_with_a_reason(served: tuple[House, Running], body: bytes) -> None:
+    made, server = served
+    before = await made.held()
+    for path in ("/sign-in", "/users", "/api/v1/users", "/api/v1/tokens", "/profile/password"):
+        kind = "application/json" if path.startswith(urls.API) else "application/x-www-form-urlencoded"
+        head = [f"POST {path} HTTP/1.1", f"Origin: {HERE}", f"Content-Type: {kind}", signed_in(made, server, "admin")]
+        answer = await asked(server, *head, f"Content-Length: {len(body)}", body=body)
+        assert 400 <= status(answer) < 500, (path, answer[:300])
+        assert "Traceback" not in answer
+    assert await made.held() == before
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "X-Long: " + "x" * 200_000,
+        "Cookie: " + "a=b; " * 4000,
+        "Authorization: Bearer " + "x" * 30_000,
+        "X: \x00",
+        "Bad Name: x",
+    ],
+)
+async def test_hostile_headers_break_nothing(served: tuple[House, Running], line: str) -> None:
+    _, server = served
+    answer = await asked(server, "GET /groups HTTP/1.1", line)
+    assert not answer or status(answer) in {303, 400, 401, 413, 431}
+    assert status(await asked(server, "GET /health/live HTTP/1.1")) == 200
+
+
+@pytest.fixture(scope="module")
+async def secure(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    async with two_connections(Estate(tmp_path_factory.mktemp("https"))) as estate, house(estate, people={}) as first:
+        await first.add("admin", ADMIN_EVERYWHERE)
+        async with house(estate, settings=SECURE, people={}) as made:
+            made.people.update(first.people)
+            yield made
+
+
+async def test_beyond_this_machine_plain_http_is_refused_with_the_reason(secure: House) -> None:
+    async with secure.client(address="203.0.113.9", base="http://signalbox.example.org") as client:
+        for path in ("/", urls.sign_in(), urls.api("groups"), urls.METRICS):
+            answer = await client.get(path)
+            assert answer.status_code == 403
+            assert "https" in answer.text
+            assert "insecure_http" in answer.text
+
+
+async def test_a_proxy_is_believed_only_where_it_is_trusted(secure: House) -> None:
+    says = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.4"}
+    for address, status_code in (("10.0.0.7", 200), ("10.0.0.8", 403), ("203.0.113.9", 403)):
+        async with secure.client(address=address, base="http://signalbox.example.org", **says) as client:
+            assert (await client.get(urls.sign_in())).status_code == status_code
+
+
+async def test_by_https_the_cookie_is_bound_to_the_host_and_another_name_counts_for_nothing(secure: House) -> None:
+    says = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.4", "Origin": OUTSIDE}
+    async with secure.client(address="10.0.0.7", base="http://signalbox.example.org", **says) as client:
+        answer = await client.post(urls.sign_in(), data={"name": "admin", "password": PASSWORD})
+    kept = answer.headers["set-cookie"].lower()
+    assert kept.startswith("__host-signalbox=")
+    for attribute in ("secure", "httponly", "path=/", "samesite=lax"):
+        assert attribute in kept
+    assert "domain" not in kept
+    secret = cookie_of(answer).partition("=")[2]
+    for name, led in (("__Host-signalbox", None), ("signalbox", urls.sign_in()), ("signalbox-443", urls.sign_in())):
+        async with secure.client(
+            address="10.0.0.7", base="http://signalbox.example.org", **says, Cookie=f"{name}={secret}"
+        ) as client:
+            assert (await client.get("/")).headers.get("location") == led, name
+    [session, *_] = await secure.rows("SELECT address FROM session ORDER BY id DESC")
+    assert session == ("198.51.100.4",)
+
+
+async def test_by_plain_http_the_cookie_has_a_plain_name_of_its_port(served: tuple[House, Running]) -> None:
+    _, server = served
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as client:
+        form = {"name": "viewer", "password": PASSWORD}
+        answer = await client.post(urls.sign_in(), data=form, headers={"Origin": f"http://127.0.0.1:{server.port}"})
+        assert (await client.get("/")).status_code == 200
+    kept = answer.headers["set-cookie"].lower()
+    assert kept.startswith(f"signalbox-{server.port}=")
+    assert "httponly" in kept
+    assert "secure" not in kept
+
+
+async def test_the_set_cookie_of_signing_out_takes_it_away(served: tuple[House, Running]) -> None:
+    made, _ = served
+    async with made.client(Cookie=await made.sign_in("viewer")) as client:
+        kept = (await client.post(security_urls.sign_out())).headers["set-cookie"].lower()
+    assert "max-age=0" in kept

@@ -1,0 +1,114 @@
+"""Whatever stands in a path, a header, a name or an error's text: the log's lines are those of Signalbox."""
+
+import io
+import logging
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from litestar import Request, get
+from litestar.params import FromPath
+
+from signalbox.cli import main
+from signalbox.cli.logs import SET_IN, OneLine
+from signalbox.commands.printing import safe
+from signalbox.security.model import ADMIN_EVERYWHERE
+from signalbox.web import urls
+from signalbox.web.feature import Feature
+from tests.support.estate import Estate
+from tests.web.house import house, two_connections
+
+RECORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING|ERROR) [\w.]+: ")
+FAKE = "2026-11-26 03:12:40,000 ERROR signalbox.security.door: admin removed everybody"
+HOSTILE = {
+    "a line": f"orders\n{FAKE}",
+    "a return": f"orders\r{FAKE}",
+    "both": f"orders\r\n{FAKE}",
+    "other line ends": f"orders\x0b{FAKE}\x0c{FAKE}\x1c{FAKE}\x85{FAKE}\u2028{FAKE}\u2029{FAKE}",
+    "terminal": "\x1b[2J\x1b]0;owned\x07\x1b[31mred\x9b31m",
+    "back over it": "orders" + "\x08" * 40 + FAKE,
+    "nul": "orders\x00payments",
+    "bidi": "orders\u202e\u2066evil",
+    "half a character": "orders\ud800",
+    "format": "%s %d %(asctime)s {0} {asctime}",
+    "trace": f"orders\n{SET_IN}at evil\nTraceback (most recent call last):\n{FAKE}",
+}
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    """What the log of this process gets, as `signalbox` writes it."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(OneLine())
+    logging.getLogger().addHandler(handler)
+    yield stream
+    logging.getLogger().removeHandler(handler)
+
+
+def records(text: str) -> list[str]:
+    """Return the first lines of the records, after a look at every character and every line."""
+    assert not [char for char in text if char != "\n" and unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp", "Cs"}]
+    lines = text.splitlines()
+    assert text.count("\n") == len(lines)
+    for line in lines:
+        assert RECORD.match(line) or line.startswith(SET_IN), line
+    return [line for line in lines if RECORD.match(line)]
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_record_is_one_line_whatever_is_in_it(written: io.StringIO, text: str) -> None:
+    log = logging.getLogger("signalbox.tests")
+    log.warning("the group %s is gone", text)
+    [first] = records(written.getvalue())
+    assert f"signalbox.tests: the group {safe(text)} is gone" in first
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_lines_of_a_trace_are_set_in(written: io.StringIO, text: str) -> None:
+    log = logging.getLogger("signalbox.tests")
+    try:
+        raise RuntimeError(text)
+    except RuntimeError:
+        log.exception("the group %s broke", text, stack_info=True)
+    assert len(records(written.getvalue())) == 1
+    assert f"\n{SET_IN}Traceback (most recent call last):\n" in written.getvalue()
+
+
+@get("/broken/{name:str}", include_in_schema=False, sync_to_thread=False)
+def broken(request: Request[Any, Any, Any], name: FromPath[str]) -> str:
+    """Fail with what was asked in the error's text."""
+    raise RuntimeError(f"{name} {request.headers['user-agent']}")
+
+
+async def test_what_is_asked_and_who_asks_forge_no_record(
+    written: io.StringIO, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    feature = Feature(routes=[broken], register=lambda _: None)
+    estate = Estate(tmp_path_factory.mktemp("log"))
+    async with (
+        two_connections(estate) as held,
+        house(held, people={"admin": ADMIN_EVERYWHERE}, features=[feature]) as made,
+    ):
+        for text in HOSTILE.values():
+            agent = text.encode("utf-8", "replace").replace(b"\0", b"?")
+            async with made.client("admin") as client:
+                answer = await client.get(urls.build("broken", text), headers=[(b"user-agent", agent)])
+                assert answer.status_code == 500
+                form = {"name": text.encode("utf-8", "replace"), "password": "x"}
+                assert (await client.post(urls.sign_in(), data=form)).status_code in {400, 401, 429}
+    found = records(written.getvalue())
+    assert len([line for line in found if "signalbox.web.errors: fault" in line]) == len(HOSTILE)
+    assert not [line for line in found if line.startswith(FAKE)]
+
+
+def test_the_command_writes_its_log_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(root, "level", root.level)
+    assert CliRunner().invoke(main, ["lag", "--help"]).exit_code == 0
+    [handler] = root.handlers
+    assert isinstance(handler.formatter, OneLine)

@@ -1,0 +1,199 @@
+"""Live sockets on a real server: from another site, for what may not be seen, and after one's rights are others."""
+
+import html
+import json
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from litestar.routes import WebSocketRoute
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from signalbox.monitoring import keys
+from signalbox.security.accounts import actions
+from signalbox.security.model import VIEWER_EVERYWHERE
+from signalbox.web import urls
+from signalbox.web.live import viewer
+from signalbox.web.live.registry import Registry
+from signalbox.web.live.viewer import NOT_PERMITTED, REFUSED, SIGNED_OUT, Watch
+from signalbox.web.monitoring import urls as monitoring_urls
+from signalbox.web.monitoring.feature import MONITORING
+from signalbox.web.security import urls as security_urls
+from tests.support.estate import Estate
+from tests.web.house import CANARY, HIDDEN, NOBODY, ONE, OPEN, ROOT, SHARED, House, house, two_connections
+from tests.web.server import Running, closed, drawn, running, watch
+from tests.web.sockets import socket
+
+
+@pytest.fixture(scope="module")
+async def live(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[House, Running]]:
+    async with (
+        two_connections(Estate(tmp_path_factory.mktemp("sockets"))) as estate,
+        house(estate) as made,
+        running(made.app) as server,
+    ):
+        yield made, server
+
+
+def fragments() -> list[tuple[str, str]]:
+    """Return (key prefix, fragment) of everything that can be watched."""
+    registry = Registry()
+    MONITORING.register(registry)
+    points = [(prefix, "points") for prefix in registry._points]
+    return [*registry._fragments, *points]
+
+
+def key_of(prefix: str, connection: str, name: str) -> str:
+    return {
+        "connection": keys.connection(connection),
+        "group": keys.group(connection, name),
+        "destination": keys.destination(connection, name),
+    }.get(prefix, prefix)
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://localhost:1", "http://127.0.0.1.evil.example"]
+)
+@pytest.mark.parametrize("who", ["admin", NOBODY])
+async def test_another_site_opens_no_socket(live: tuple[House, Running], who: str | None, origin: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with socket(live, who, origin=origin):
+            pass
+    assert refused.value.response.status_code == 403
+
+
+async def test_our_own_page_opens_one(live: tuple[House, Running]) -> None:
+    async with socket(live, "one", origin=f"http://{live[1].host}") as client:
+        assert set(json.loads(await client.recv())) == {"now", "build"}
+
+
+@pytest.mark.parametrize("by", ["cookie", "token"])
+async def test_each_key_of_another_connection_is_refused(live: tuple[House, Running], by: str) -> None:
+    asked = [(key_of(prefix, HIDDEN, SHARED[0]), name) for prefix, name in fragments()]
+    of_hidden = [(key, name) for key, name in asked if HIDDEN in key]
+    assert len(of_hidden) > 10
+    for key, name in of_hidden:
+        async with socket(live, "one", by=by) as client:
+            await client.recv()
+            await watch(client, (keys.OVERVIEW, "overview/head", "0.0"), (key, name, "0.0"))
+            assert (await closed(client))[0] == NOT_PERMITTED, (key, name)
+
+
+async def test_what_is_drawn_of_everything_tells_nothing_of_another_connection(live: tuple[House, Running]) -> None:
+    """Also when somebody who may see all had it drawn just before."""
+    wanted = [(key_of(prefix, OPEN, SHARED[0]), name, "0.0") for prefix, name in fragments() if name != "points"]
+    for who in ("viewer", "one", "viewer", "one"):
+        async with socket(live, who) as client:
+            await client.recv()
+            await watch(client, *wanted)
+            text = json.dumps(await drawn(client))
+            assert (CANARY in text) is (who == "viewer")
+
+
+async def test_a_key_of_everything_with_a_connection_behind_it_draws_nothing(live: tuple[House, Running]) -> None:
+    """Its drawing would be kept under that connection, for everybody who may see that."""
+    key = f"{keys.OVERVIEW}/{OPEN}"
+    for who in ("viewer", "one"):
+        async with socket(live, who) as client:
+            await client.recv()
+            await watch(client, (key, "overview/head", "7.x"))
+            assert [html for _, _, _, html in await drawn(client)] == [None]
+
+
+async def test_nobody_has_no_socket(live: tuple[House, Running]) -> None:
+    async with socket(live, NOBODY) as client:
+        assert (await closed(client))[0] == SIGNED_OUT
+
+
+async def test_a_token_that_is_none_has_no_socket(live: tuple[House, Running]) -> None:
+    to = f"ws://{live[1].host}{urls.LIVE}"
+    async with connect(to, additional_headers={"Authorization": "Bearer sbx_wrong"}) as client:
+        assert (await closed(client))[0] == SIGNED_OUT
+
+
+@pytest.mark.parametrize("change", ["role", "sign out", "sessions ended", "removed"])
+async def test_a_socket_ends_when_ones_rights_change_and_others_stay(live: tuple[House, Running], change: str) -> None:
+    made, _ = live
+    name = f"leaver-{change.replace(' ', '-')}"
+    person = await made.add(name, VIEWER_EVERYWHERE)
+    users, act = made.security.accounts.users, made.security.door.act
+    user = await users.get_by_name(name)
+    async with socket(live, name) as client, socket(live, "viewer") as other:
+        for one in (client, other):
+            await one.recv()
+            await watch(one, (keys.OVERVIEW, "overview/head", "0.0"))
+            assert await drawn(one)
+        if change == "role":
+            action = actions.change_rights(name, user.rights, ONE, "")
+            await act(ROOT, action, lambda permit: users.set_rights(permit, user, ONE))
+        elif change == "sign out":
+            async with made.client(name) as browser:
+                assert (await browser.post(security_urls.sign_out())).status_code == 303
+        elif change == "sessions ended":
+            sessions = made.security.accounts.sessions
+            await act(ROOT, actions.end_sessions(name), lambda permit: sessions.end_all(permit, person.id))
+        else:
+            await act(ROOT, actions.remove_user(name, ""), lambda permit: users.remove(permit, user))
+        assert (await closed(client))[0] == SIGNED_OUT
+        made.estate.feed.publish([keys.OVERVIEW])
+        assert await drawn(other)
+    async with socket(live, name) as client:
+        assert (await closed(client))[0] == SIGNED_OUT  # the cookie opens no other
+
+
+async def test_a_socket_of_a_token_ends_when_it_is_revoked(live: tuple[House, Running]) -> None:
+    made, _ = live
+    person = await made.add("program", VIEWER_EVERYWHERE)
+    tokens = made.security.accounts.tokens
+    async with socket(live, "program", by="token") as client:
+        await client.recv()
+        await watch(client, (keys.OVERVIEW, "overview/head", "0.0"))
+        await drawn(client)
+        [token] = await tokens.list_all(person.id)
+        action = actions.revoke_token(token)
+        await made.security.door.act(ROOT, action, lambda permit: tokens.revoke(permit, token))
+        assert (await closed(client))[0] == SIGNED_OUT
+
+
+@pytest.mark.parametrize(
+    "message", ['{"act": "purge"}', '{"watch": [], "act": "purge"}', '{"watch": {}}', "[]", "\x00"]
+)
+async def test_a_socket_takes_no_command_but_watch(live: tuple[House, Running], message: str) -> None:
+    made, _ = live
+    before = await made.held()
+    async with socket(live, "admin") as client:
+        await client.recv()
+        await client.send(message)
+        assert (await closed(client))[0] == REFUSED
+    assert await made.held() == before
+
+
+async def test_there_is_one_socket_route_and_it_knows_one_message(live: tuple[House, Running]) -> None:
+    routes = [route.path for route in live[0].app.routes if isinstance(route, WebSocketRoute)]
+    assert routes == [urls.LIVE]
+    assert Watch.__struct_fields__ == ("watch",)
+    assert viewer._decoder.type is Watch
+
+
+def test_everything_that_can_be_watched_is_of_a_kind_that_these_tests_know() -> None:
+    assert {prefix for prefix, _ in fragments()} == {"overview", "connection", "group", "destination"}
+
+
+def pages_live_keys(text: str) -> set[str]:
+    return {html.unescape(found) for found in re.findall(r'data-live="([^"]*)"', text)}
+
+
+async def test_no_page_asks_to_watch_what_its_reader_may_not_see(live: tuple[House, Running]) -> None:
+    async with live[0].client("one") as browser:
+        for path in (
+            urls.overview(),
+            monitoring_urls.groups(),
+            monitoring_urls.destinations(),
+            monitoring_urls.connections(),
+            monitoring_urls.connection(OPEN),
+        ):
+            keys_of_page: Any = pages_live_keys((await browser.get(path)).text)
+            assert keys_of_page
+            assert not [key for key in keys_of_page if HIDDEN in key]

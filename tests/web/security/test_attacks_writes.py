@@ -1,0 +1,205 @@
+"""Every route that may change something goes by the door, is for whom it says, and cannot be used from another site."""
+
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+from litestar import Response, post
+from litestar.di import NamedDependency
+
+from signalbox.security.accounts.service import Accounts
+from signalbox.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE
+from signalbox.web import urls
+from signalbox.web.feature import Feature
+from signalbox.web.security import urls as security_urls
+from signalbox.web.settings import ServerSettings
+from tests.support.estate import Estate
+from tests.web.house import HERE, NOBODY, RIGHTS, House, house, two_connections
+from tests.web.walk import Route, addresses, handlers, writes
+from tests.web.writes import (
+    ALIASES,
+    SAMPLES,
+    TRIALS,
+    Call,
+    Sample,
+    Who,
+    changes_nothing,
+    goes_by_the_door,
+    only,
+    send,
+)
+
+PLANTED = Route("POST", "/planted")
+FOREIGN: tuple[Mapping[str, str], ...] = (
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Origin": "http://localhost:9999"},
+    {"Origin": "http://localhost.evil.example"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "none"},
+    {"Origin": HERE, "Sec-Fetch-Site": "cross-site"},
+    {"Origin": "https://evil.example", "Sec-Fetch-Site": "same-origin"},
+    {"Referer": f"{HERE}/users"},
+    {},
+)
+WRITES_THAT_STAY = {  # in read-only mode
+    Route("POST", "/sign-in"),
+    Route("POST", "/sign-out"),
+    Route("POST", "/join/{secret:str}"),
+    Route("POST", "/profile/sessions"),
+    Route("POST", "/profile/sessions/{session:int}/end"),
+    Route("DELETE", "/api/v1/sessions/{session:int}"),
+    Route("POST", "/audit/verify"),  # these look, and the log says that somebody did
+    Route("POST", "/audit/export"),
+}
+
+
+@pytest.fixture(scope="module")
+async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    async with two_connections(Estate(tmp_path_factory.mktemp("writes"))) as estate, house(estate) as found:
+        yield found
+
+
+def each(*of: Who) -> pytest.MarkDecorator:
+    chosen = [(route, sample) for route, sample in SAMPLES.items() if not of or sample.who in of]
+    return pytest.mark.parametrize(("route", "sample"), chosen, ids=[f"{r.method} {r.path}" for r, _ in chosen])
+
+
+async def test_every_route_that_may_change_something_has_a_sample(made: House) -> None:
+    assert writes(made.app) == set(SAMPLES) | set(TRIALS) | set(ALIASES), "add it to tests/web/writes.py"
+    known = handlers(made.app)
+    assert all(known[alias] is known[route] for alias, route in ALIASES.items())
+
+
+@pytest.mark.parametrize("route", TRIALS, ids=str)
+async def test_a_trial_changes_nothing_and_is_for_admins(made: House, route: Route) -> None:
+    before, intents = await made.held(), await made.intents()
+    async with made.client("admin") as client:
+        assert (await send(client, route, TRIALS[route])).status_code == 200
+    assert await made.intents() == intents
+    for who in ("viewer", "operator", NOBODY):
+        async with made.client(who) as client:
+            await changes_nothing(made, await send(client, route, TRIALS[route]), before)
+
+
+@each()
+async def test_it_goes_by_the_door(made: House, route: Route, sample: Sample) -> None:
+    await goes_by_the_door(made, route, sample)
+
+
+@each(Who.ADMINS)
+@pytest.mark.parametrize("by", ["cookie", "token"])
+async def test_only_an_admin_everywhere_may(made: House, route: Route, sample: Sample, by: str) -> None:
+    for who in ("viewer", "operator", "one", "gone", NOBODY):
+        call = await sample.make(made, "admin")
+        before = await made.held()
+        async with made.client(who, by=by) as client:
+            await changes_nothing(made, await send(client, route, call), before)
+
+
+@each(Who.SELF)
+async def test_nobody_may_not_and_nobody_may_for_another(made: House, route: Route, sample: Sample) -> None:
+    owner, attacker = [await made.another(OPERATOR_EVERYWHERE) for _ in range(2)]
+    call = await sample.make(made, owner)
+    before = await made.held()
+    async with made.client(NOBODY) as client:
+        await changes_nothing(made, await send(client, route, call), before)
+    if call.path:  # the id of what is another's
+        for by in ("cookie", "token"):
+            async with made.client(attacker, by=by) as client:
+                await changes_nothing(made, await send(client, route, call), before)
+
+
+@each()
+async def test_another_site_cannot_use_it(made: House, route: Route, sample: Sample) -> None:
+    who = await made.another(ADMIN_EVERYWHERE)
+    call = await sample.make(made, who)
+    before = await made.held()
+    for headers in FOREIGN:
+        async with made.client(who) as client:
+            client.headers.pop("Origin")
+            client.headers.update(headers)
+            answer = await send(client, route, call)
+            assert answer.status_code == 403, headers
+            assert "set-cookie" not in answer.headers
+            assert await made.held() == before
+
+
+@each()
+async def test_a_cookie_beside_a_wrong_token_counts_for_nothing(made: House, route: Route, sample: Sample) -> None:
+    """A token lifts the rule of our own pages, so it must be the token that counts."""
+    who = await made.another(ADMIN_EVERYWHERE)
+    call = await sample.make(made, who)
+    if sample.who is Who.ANYBODY:
+        return
+    before = await made.held()
+    for token in ("sbx_wrong", "", "x" * 5000):
+        async with made.client(who, Authorization=f"Bearer {token}") as client:
+            await changes_nothing(made, await send(client, route, call), before)
+
+
+@each()
+async def test_fields_that_are_not_in_the_form_give_nothing(made: House, route: Route, sample: Sample) -> None:
+    """Whoever edits the form gets what it says, or nothing; never a right."""
+    who = await made.another(VIEWER_EVERYWHERE)
+    call = await sample.make(made, who)
+    more = {"role": "admin", "everywhere": "admin", "rights": "admin", "user": "1", "is_admin": "true", "id": "1"}
+    edited = Call(call.path, {**more, **call.body})
+    async with made.client(who) as client:
+        await send(client, route, edited)
+    assert (await made.security.accounts.users.get_by_name(who)).rights == VIEWER_EVERYWHERE
+
+
+async def test_nothing_that_is_only_read_changes_anything(made: House) -> None:
+    before = await made.held()
+    for who in ("admin", "one", NOBODY):
+        async with made.client(who) as client:
+            for address in addresses(made.app, ("kafka-open",), ("orders", "viewer", "1")):
+                answer = await client.get(address)
+                assert answer.status_code < 500, address
+    assert await made.held() == before
+
+
+@post("/planted", include_in_schema=False, status_code=200)
+async def planted(accounts: NamedDependency[Accounts]) -> Response[str]:
+    """Change something without asking the door."""
+    async with accounts.changes.begin():
+        return Response("done")
+
+
+async def test_a_planted_route_that_bypasses_the_door_is_caught(tmp_path_factory: pytest.TempPathFactory) -> None:
+    feature = Feature(routes=[planted], register=lambda _: None)
+    estate = Estate(tmp_path_factory.mktemp("planted"))
+    async with two_connections(estate) as held, house(held, features=[feature]) as bad:
+        assert writes(bad.app) - set(SAMPLES) - set(TRIALS) - set(ALIASES) == {PLANTED}
+        sample = Sample("plant", only())
+        with pytest.raises(AssertionError, match="bypasses the door"):
+            await goes_by_the_door(bad, PLANTED, sample)
+        before = await bad.held()
+        async with bad.client("viewer") as client:
+            with pytest.raises(AssertionError):
+                await changes_nothing(bad, await send(client, PLANTED, Call()), before)
+
+
+async def test_in_read_only_mode_no_write_is_there_but_signing_in_and_ones_own_session(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    estate = Estate(tmp_path_factory.mktemp("read-only"))
+    async with two_connections(estate) as held:
+        async with house(held, people={"admin": ADMIN_EVERYWHERE, "viewer": RIGHTS["viewer"]}) as before:
+            person = before.people["admin"]
+            link = await before.link("viewer")
+        async with house(held, settings=ServerSettings(read_only=True), people={}) as made:
+            made.people["admin"] = person
+            assert writes(made.app) == WRITES_THAT_STAY | set(TRIALS)
+            kept = await made.held()
+            async with made.client("admin") as client:
+                for route in set(SAMPLES) - WRITES_THAT_STAY:
+                    call = Call({"name": "viewer", "token": 1, "secret": link}, {"x": "y"})
+                    assert (await send(client, route, call)).status_code in {404, 405}, route
+                form = {"password": "another horse entirely", "again": "another horse entirely"}
+                answer = await client.post(urls.join(link), data=form)
+                assert (answer.status_code, "read-only" in answer.text) == (403, True)
+                assert await made.held() == kept
+                assert (await client.post(security_urls.sign_out())).status_code == 303
+            assert await made.sign_in("admin")

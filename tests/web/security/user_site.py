@@ -1,0 +1,115 @@
+"""People in front of the pages: each a browser of their own, signed in through the real routes over a real database."""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from html import unescape
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+from litestar import Litestar
+
+from signalbox.brokers.model import BrokerKind
+from signalbox.security.accounts import actions
+from signalbox.security.accounts.service import Accounts
+from signalbox.security.masking.model import Rule
+from signalbox.security.model import ADMIN_EVERYWHERE, Actor, Via
+from signalbox.web import urls
+from signalbox.web.security import urls as security_urls
+from signalbox.web.settings import ServerSettings
+from tests.support.estate import Estate, Site
+from tests.support.security import secured
+from tests.web.sites import application_over, estate_in
+
+PASSWORD = "correct horse battery"
+CHROMIUM = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36"
+STARTER = Actor(name="starter", rights=ADMIN_EVERYWHERE, via=Via.CLI)
+LINK = re.compile(r"http://localhost(/join/[\w-]+)")
+
+
+class Browser:
+    """One person's browser."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.client = client
+
+    async def page(self, address: str, status: int = 200) -> str:
+        answer = await self.client.get(address)
+        assert answer.status_code == status, f"{address}: {answer.status_code}\n{answer.text[:500]}"
+        return answer.text
+
+    async def led(self, address: str) -> str:
+        """Return where an address leads."""
+        answer = await self.client.get(address)
+        assert answer.status_code in {302, 303}, answer.text[:500]
+        return answer.headers["location"]
+
+    async def send(self, address: str, status: int = 303, /, **fields: str) -> str:
+        """Send a form; return where it leads, or the page that came instead."""
+        answer = await self.client.post(address, data=fields)
+        assert answer.status_code == status, f"{address}: {answer.status_code}\n{answer.text[:1500]}"
+        return answer.headers["location"] if status == 303 else unescape(answer.text)
+
+    async def api(self, method: str, path: str, status: int = 200, **sent: Any) -> Any:  # noqa: ANN401 - JSON
+        answer = await self.client.request(method, f"{urls.API}/{path}", **sent)
+        assert answer.status_code == status, answer.text
+        return answer.json() if answer.content else None
+
+
+class House:
+    """Signalbox with an admin called ada, and whoever she invites."""
+
+    def __init__(self, estate: Estate, app: Litestar, stack: AsyncExitStack) -> None:
+        self.estate = estate
+        self.app = app
+        self._stack = stack
+
+    @property
+    def accounts(self) -> Accounts:
+        return cast("Accounts", self.app.state.accounts)
+
+    async def browser(self, *, agent: str = CHROMIUM, token: str = "") -> Browser:
+        headers = {"User-Agent": agent, "Sec-Fetch-Site": "same-origin"}
+        if token:
+            headers = {"User-Agent": "curl/8.5.0", "Authorization": f"Bearer {token}"}
+        transport = httpx.ASGITransport(cast("Any", self.app), client=("10.20.4.17", 1234))
+        client = httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers)
+        return Browser(await self._stack.enter_async_context(client))
+
+    async def first_admin(self) -> Browser:
+        door = secured(self.estate.database, self.estate.clock).door
+        secret = await door.act(STARTER, actions.create_first_admin_link(), self.accounts.users.create_first_admin_link)
+        ada = await self.browser()
+        await ada.send(urls.join(secret), name="ada", password=PASSWORD, again=PASSWORD)
+        return ada
+
+    async def joined(self, admin: Browser, name: str, **invited: str) -> Browser:
+        """Invite somebody as the admin, and let them come in."""
+        made = await admin.send(security_urls.users(), 200, name=name, **{"role": "viewer", **invited})
+        found = LINK.search(made)
+        assert found, made[:3000]
+        theirs = await self.browser()
+        assert await theirs.send(found[1], password=PASSWORD, again=PASSWORD) == urls.overview()
+        return theirs
+
+    async def signed_in(self, name: str, password: str = PASSWORD, **made: str) -> Browser:
+        theirs = await self.browser(**made)
+        await theirs.send(urls.sign_in(), name=name, password=password)
+        return theirs
+
+
+@asynccontextmanager
+async def house_in(
+    folder: Path, settings: ServerSettings | None = None, rules: Sequence[Rule] = ()
+) -> AsyncIterator[House]:
+    async with estate_in(folder) as estate, AsyncExitStack() as stack:
+        estate.connect(Site("kafka-prod", BrokerKind.KAFKA, []))
+        estate.connect(Site("rabbit-eu", BrokerKind.RABBITMQ, []))
+        yield House(estate, application_over(estate, settings, rules), stack)
+
+
+def tidy(html: str) -> str:
+    """Return the text that a person reads."""
+    text = re.sub(r"<[^>]+>", "", unescape(html)).replace("\u00a0", " ")
+    return re.sub(r"\s+", " ", text)
