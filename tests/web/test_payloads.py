@@ -224,7 +224,7 @@ def test_a_planted_way_past_masking_is_found(source: str, found: set[str]) -> No
 
 
 def test_a_planted_asker_is_found() -> None:
-    source = "async def letter(masking):\n    return masking.shown(1)\n\ndef fine(page):\n    return page.shows(1)"
+    source = "async def letter(masking):\n    return masking.mask(1)\n\ndef fine(page):\n    return page.masks(1)"
     assert askers([("app/letters/service.py", source)]) == {"app/letters/service.py: letter"}
 
 
@@ -252,8 +252,8 @@ async def test_each_look_beneath_is_one_line_of_the_audit_log_and_stands_on_the_
     ]
     assert leaks(json.dumps(kept, default=repr)) == []
     page = tidy(await ada.page(security_urls.masking()))
-    assert "each look is in the audit log: 1 in the last 24 h." in page
-    assert "crm-lead looked at orders.placed: partition 0, offset 17, on kafka-prod" in page
+    assert "Every unmasked view is in the audit log: 1 in the last 24 h." in page
+    assert "crm-lead unmasked orders.placed: partition 0, offset 17, on kafka-prod" in page
     assert "\u201ccustomer asked\u201d, 6 masked, by everything" in page
-    assert "on-call was not let look at orders.placed: partition 0, offset 17, on kafka-prod" in page
+    assert "on-call was denied an unmasked view of orders.placed: partition 0, offset 17, on kafka-prod" in page
     assert "needs the right to see payloads on kafka-prod" in page

@@ -11,10 +11,10 @@ from signalbox.web import urls
 from tests.web.application import application
 from tests.web.security.user_site import LINK, PASSWORD, Browser, House, house_in
 
-TOKEN = {"name": "grafana", "days": 7, "role": "viewer", "on": "kafka-prod"}
+TOKEN = {"name": "grafana", "days": 7, "role": "viewer", "resource": "kafka-prod"}
 RIGHTS = {
     "everywhere": {"role": "none", "payloads": False},
-    "on": {"kafka-prod": {"role": "viewer", "payloads": False}},
+    "resources": {"kafka-prod": {"role": "viewer", "payloads": False}},
 }
 
 
@@ -30,23 +30,23 @@ async def ada(house: House) -> Browser:
 
 
 async def test_a_user_from_invitation_to_removal(house: House, ada: Browser) -> None:
-    made = await ada.api("POST", "users", 201, json={"name": "Bob", "role": "viewer", "on": "kafka-prod"})
-    assert (made["name"], made["ends_at"]) == ("bob", house.estate.now + LINK_LIFETIME_S)
+    made = await ada.api("POST", "users", 201, json={"name": "Bob", "role": "viewer", "resource": "kafka-prod"})
+    assert (made["name"], made["expires_at"]) == ("bob", house.estate.now + LINK_LIFETIME_S)
     join = LINK.fullmatch(made["link"])
     assert join
     invited = await ada.api("GET", "users/bob")
-    assert (invited["signs_in_by"], invited["rights"], invited["seen_at"]) == ("one-time link", RIGHTS, None)
+    assert (invited["sign_in_method"], invited["rights"], invited["last_seen_at"]) == ("one-time link", RIGHTS, None)
     bob = await house.browser()
     await bob.send(join[1], password=PASSWORD, again=PASSWORD)
     joined = await ada.api("GET", "users/bob")
-    assert (joined["signs_in_by"], joined["sessions"], joined["link_ends_at"]) == ("password", 1, None)
+    assert (joined["sign_in_method"], joined["sessions"], joined["link_expires_at"]) == ("password", 1, None)
     changed = await ada.api("PATCH", "users/bob", json={"everywhere": {"role": "operator"}, "reason": "on call"})
     assert changed["rights"]["everywhere"] == {"role": "operator", "payloads": False}
-    assert changed["rights"]["on"] == RIGHTS["on"]
+    assert changed["rights"]["resources"] == RIGHTS["resources"]
     assert changed["sessions"] == 0
     await bob.api("GET", "sessions", 401)
-    changed = await ada.api("PATCH", "users/bob", json={"on": {"rabbit-eu": {"role": "admin", "payloads": True}}})
-    assert changed["rights"]["on"] == {"rabbit-eu": {"role": "admin", "payloads": True}}
+    changed = await ada.api("PATCH", "users/bob", json={"resources": {"rabbit-eu": {"role": "admin", "payloads": True}}})
+    assert changed["rights"]["resources"] == {"rabbit-eu": {"role": "admin", "payloads": True}}
     assert [one["name"] for one in await ada.api("GET", "users")] == ["ada", "bob"]
     assert [one["name"] for one in await ada.api("GET", "users?q=BO")] == ["bob"]
     assert await ada.api("DELETE", "users/bob?reason=left", 204) is None
@@ -80,7 +80,7 @@ async def test_tokens_and_sessions_of_others_are_for_admins_or_nobody(house: Hou
     assert await bob.api("GET", "tokens") == []
     [session] = await ada.api("GET", "sessions")
     await bob.api("DELETE", f"sessions/{session['id']}", 404)
-    assert (session["here"], session["browser"]) == (True, "Chromium on Linux")
+    assert (session["current"], session["browser"]) == (True, "Chromium on Linux")
     await ada.api("DELETE", f"sessions/{session['id']}", 204)
     await ada.api("GET", "sessions", 401)
 
@@ -92,13 +92,13 @@ async def test_tokens_and_sessions_of_others_are_for_admins_or_nobody(house: Hou
         ("POST", "users", {"name": "bob", "role": "none"}, (400, "Invalid enum value 'none'")),
         ("POST", "users", {"name": "bob", "role": "viewer", "rights": 1}, (400, "unknown field `rights`")),
         ("PATCH", "users/ada", {"everywhere": {"role": "viewer"}}, (409, "ada is the last admin")),
-        ("PATCH", "users/ada", {"on": {"kafka-x": {"role": "viewer"}}}, (409, "There is no connection kafka-x.")),
+        ("PATCH", "users/ada", {"resources": {"kafka-x": {"role": "viewer"}}}, (409, "There is no connection kafka-x.")),
         ("PATCH", "users/bob", {"reason": ""}, (404, "There is no user bob.")),
         ("DELETE", "users/ada", None, (409, "ada is the last admin")),
         ("POST", "tokens", {**TOKEN, "days": 91}, (400, "Expected `int` <= 90")),
-        ("POST", "tokens", {**TOKEN, "on": "kafka-x"}, (409, "There is no connection kafka-x that you may see.")),
+        ("POST", "tokens", {**TOKEN, "resource": "kafka-x"}, (409, "You have no access to a connection named kafka-x.")),
         ("DELETE", "tokens/999", None, (404, "There is no such token")),
-        ("DELETE", "sessions/999", None, (404, "There is no such session of yours.")),
+        ("DELETE", "sessions/999", None, (404, "You have no such session.")),
     ],
 )
 async def test_refusals_are_told_and_declared(

@@ -65,7 +65,7 @@ async def test_one_line_an_action_with_who_from_where_how_it_ended_and_its_rows(
     with pytest.raises(RequestRejected):
         await audited.book.act("purge", run=_fails)
     html = await audited.admin.page(security_urls.audit())
-    assert headline(html) == f"The log goes to row {begun + 4}, not verified since the start."
+    assert headline(html) == f"The audit log is recorded up to row {begun + 4}, not verified since Signalbox started."
     failed, done, *_ = rows(html)
     assert "on-call 10.20.4.17" in done
     assert "retry letter 7 on kafka-prod done" in done
@@ -83,7 +83,7 @@ async def test_only_admins_everywhere_see_it_or_do_anything_with_it(audited: Aud
     theirs = await audited.joined(name, NO_ADMINS[name])
     last = await audited.last()
     told = text(await theirs.page(security_urls.audit(), 403))
-    assert f"{name} may not look at the audit log: that needs the role admin everywhere." in told
+    assert f"{name} cannot view the audit log: that requires the role admin everywhere." in told
     assert f'href="{security_urls.audit()}"' not in await theirs.page(urls.overview())
     await theirs.page(security_urls.audit("head"), 403)
     await theirs.send(security_urls.audit("verify"), 403)
@@ -91,7 +91,7 @@ async def test_only_admins_everywhere_see_it_or_do_anything_with_it(audited: Aud
     assert '{"row"' not in refused
     for path in ("audit", "audit/head"):
         problem = await theirs.api("GET", path, 403)
-        assert "needs the role admin everywhere" in problem["detail"]
+        assert "requires the role admin everywhere" in problem["detail"]
     assert await audited.last() == last
     assert audited.log.last_verification is None
 
@@ -111,10 +111,10 @@ async def test_search_and_filters_narrow_the_list_and_stand_in_the_address(audit
     for query, expected in (
         ({"q": "100%"}, ["retry Letter 100%"]),
         ({"q": "deploy 52"}, ["note"]),
-        ({"who": "billing-lead"}, ["note", "retry"]),
-        ({"who": "billing-lead", "action": "retry"}, ["retry"]),
-        ({"on": "kafka-prod"}, ["retry"]),
-        ({"outcome": "refused"}, ["purge refused needs the role admin everywhere"]),
+        ({"actor": "billing-lead"}, ["note", "retry"]),
+        ({"actor": "billing-lead", "action": "retry"}, ["retry"]),
+        ({"resource": "kafka-prod"}, ["retry"]),
+        ({"outcome": "refused"}, ["purge denied needs the role admin everywhere"]),
     ):
         html = await audited.admin.page(security_urls.audit(**query))
         assert len(rows(html)) == len(expected), query
@@ -124,7 +124,7 @@ async def test_search_and_filters_narrow_the_list_and_stand_in_the_address(audit
         assert links
         assert all(f"{key}=" in link for link in links for key in query)
     page = await audited.admin.page(security_urls.audit(outcome="refused"))
-    assert 'aria-pressed="true">Refused <b>1</b>' in page
+    assert 'aria-pressed="true">Denied <b>1</b>' in page
     assert '<input type="hidden" name="outcome" value="refused">' in page
 
 
@@ -177,14 +177,14 @@ async def test_a_row_opens_in_its_place_and_has_an_address_of_its_own(audited: A
         told = text(html)
         assert f'href="{security_urls.audit()}" aria-expanded="true"' in html
         for words in (
-            f"Asked, row {row}",
+            f"Request, row {row}",
             'group : 2288 waves : [ 1, 5, 50 ] to : "invoice-writer.retry" edited : vat : true note : null',
             "Reason Deploy 52 adds vat_rate",
             "By on-call from 10.20.4.17",
-            "Through a page; request 7c19e0-41",
+            "Via web page; request 7c19e0-41",
             f"Outcome, row {row + 1}",
             "done 29 settled, 17 came back",
-            "Chain not verified since the start",
+            "Chain not verified since Signalbox started",
         ):
             assert words in told, words
         line = await audited.log.entry(row)
@@ -203,10 +203,10 @@ async def test_an_open_row_that_the_filter_hides_is_shown_apart(audited: Audited
     await audited.book.act("retry", target="118")
     await audited.book.act("note")
     html = await audited.admin.page(security_urls.audit(action="note", row=row))
-    assert f"Row {row}, which this filter and page do not show" in html
+    assert f"Row {row}, which is not on this page" in html
     assert numbers(html) == [row, row + 2]
     gone = text(await audited.admin.page(security_urls.audit(row=4_000), 404))
-    assert "There is no row 4,000 in the audit log. It is not written yet, or was sealed" in gone
+    assert "There is no row 4,000 in the audit log. The row is not written yet, or was moved to a sealed file." in gone
 
 
 async def test_what_has_no_outcome_says_whether_it_runs_or_why_nothing_is_known(audited: Audited) -> None:
@@ -220,18 +220,18 @@ async def test_what_has_no_outcome_says_whether_it_runs_or_why_nothing_is_known(
     assert "running 2 min 38 s so far" in rebuild
     assert rebuild.endswith("none yet")
     for row in (seal, swap):
-        assert "no outcome unknown" in row
+        assert "outcome unknown unknown" in row
     opened = text(await audited.admin.page(security_urls.audit(row=mine)))
-    assert "It runs in this process now." in opened
-    assert "Signalbox was stopped before it ended" in text(await audited.admin.page(security_urls.audit(row=mine + 1)))
-    assert "It may still run on the command line" in text(await audited.admin.page(security_urls.audit(row=mine + 2)))
+    assert "Running in this process." in opened
+    assert "Signalbox stopped before the action ended" in text(await audited.admin.page(security_urls.audit(row=mine + 1)))
+    assert "The command may still be running" in text(await audited.admin.page(security_urls.audit(row=mine + 2)))
     await audited.log.record_outcome(mine, actor(), Action(name="rebuild"), "done", detail="", took_s=1)  # type: ignore[arg-type]
     assert "running" not in text(await audited.admin.page(security_urls.audit(row=mine)))
 
 
 async def test_an_empty_list_says_why_and_what_to_do(audited: Audited) -> None:
-    told = text(await audited.admin.page(security_urls.audit(q="<b>nothing</b>", who="on-call", outcome="refused")))
-    assert "No action matches “ <b>nothing</b> ” by on-call, refused, in the last 24 h." in told
+    told = text(await audited.admin.page(security_urls.audit(q="<b>nothing</b>", actor="on-call", outcome="refused")))
+    assert "No action matches “ <b>nothing</b> ” by on-call, denied, in the last 24 h." in told
     assert "Clear filters" in told
 
 
@@ -244,7 +244,7 @@ async def test_a_search_that_did_not_go_all_the_way_says_how_far(
     await audited.book.acts(6)
     html = await audited.admin.page(security_urls.audit(q="needle"))
     assert rows(html) == []
-    assert "So far it was searched back to 03:13:40 only. Older goes on from there." in text(html)
+    assert "The search went back to 03:13:40. Choose Older to search further." in text(html)
     address = older(html)
     assert address is not None
     assert "needle" in str(rows(await audited.admin.page(address)))
@@ -256,7 +256,7 @@ async def test_a_search_that_did_not_go_all_the_way_says_how_far(
         ("when=yesterday", "when: expected one of 1h, 24h, 7d, all, got 'yesterday'."),
         ("outcome=done", "outcome: expected one of refused, got 'done'."),
         ("row=seven", "row: expected a whole number from 1 to 999,999,999, got 'seven'."),
-        ("older=1-2-3", "older: expected a cursor that this list gave, got '1-2-3'."),
+        ("older=1-2-3", "older: expected a cursor from a previous response, got '1-2-3'."),
         ("q=" + "x" * 301, "q: expected at most 300 characters"),
     ],
 )
@@ -267,7 +267,7 @@ async def test_an_address_that_cannot_be_understood_names_what_was_expected(
 
 
 async def test_a_change_of_the_filter_asks_for_the_list_alone(audited: Audited) -> None:
-    part = await audited.part(security_urls.audit(q="", when="", who=""))
+    part = await audited.part(security_urls.audit(q="", when="", actor=""))
     assert part.lstrip().startswith('<section class="section stack" id="lister"')
-    answer = await audited.admin.client.get("/audit?q=&when=&who=ada", headers={"HX-Request-Type": "partial"})
-    assert answer.headers["HX-Push-Url"] == security_urls.audit(who="ada")
+    answer = await audited.admin.client.get("/audit?q=&when=&actor=ada", headers={"HX-Request-Type": "partial"})
+    assert answer.headers["HX-Push-Url"] == security_urls.audit(actor="ada")

@@ -51,13 +51,13 @@ async def test_an_untouched_log_is_whole_to_its_last_row_and_the_check_is_in_it(
     asked = await audited.last() + 1
     assert await audited.admin.send(urls.audit("verify")) == urls.audit()
     html = await audited.admin.page(urls.audit())
-    assert headline(html) == f"The log is whole to row {asked}, verified at 03:12:40."
-    assert "1 row came since." in text(html)
-    assert f"verify audit log done whole to row {asked}" in rows(html)[0]
-    assert "A broken chain" not in html
-    assert "Chain whole, verified at 03:12:40" in text(await audited.admin.page(urls.audit(row=2)))
+    assert headline(html) == f"The audit log is intact up to row {asked}, verified at 03:12:40."
+    assert "1 row was added since." in text(html)
+    assert f"verify audit log done intact up to row {asked}" in rows(html)[0]
+    assert "Broken chain" not in html
+    assert "Chain intact, verified at 03:12:40" in text(await audited.admin.page(urls.audit(row=2)))
     await audited.book.act("note")
-    assert "Chain written since the check of 03:12:40" in text(await audited.admin.page(urls.audit(row=asked + 2)))
+    assert "Chain added after the verification at 03:12:40" in text(await audited.admin.page(urls.audit(row=asked + 2)))
 
 
 async def test_a_row_that_was_changed_behind_its_back_is_named_with_what_is_whole(audited: Audited) -> None:
@@ -72,14 +72,14 @@ async def test_a_row_that_was_changed_behind_its_back_is_named_with_what_is_whol
     assert (
         f"Rows 1 to {row + 1} are whole. Rows {row + 3} to {await audited.last() - 1} after it are whole among" in told
     )
-    assert "changed note, by <b>logistics</b> as it stands now" in told
+    assert "changed now says: note by <b>logistics</b>" in told
     assert line.hash.hex() in html
     assert f'href="{urls.audit(row=row + 2)}&amp;when=all"' in html
     assert f"verify audit log done Row {row + 2} is not what was written." in rows(html)[0]
     opened = text(await audited.admin.page(urls.audit(row=row + 2)))
     assert "Chain changed, found at 03:12:40" in opened
-    assert "Chain whole in itself, but" in text(await audited.admin.page(urls.audit(row=row + 4)))
-    assert "Chain whole, verified" in text(await audited.admin.page(urls.audit(row=row)))
+    assert "Chain consistent, but" in text(await audited.admin.page(urls.audit(row=row + 4)))
+    assert "Chain intact, verified" in text(await audited.admin.page(urls.audit(row=row)))
 
 
 async def test_more_findings_are_counted_and_each_has_a_row(audited: Audited) -> None:
@@ -103,7 +103,7 @@ async def test_a_log_that_is_too_long_to_wait_for_says_what_to_run(
 ) -> None:
     monkeypatch.setattr("signalbox.web.security.audit.summary.ROWS_MAX", 3)
     html = await audited.admin.page(urls.audit())
-    assert "rows are too many to wait for here. Run: signalbox audit verify" in text(html)
+    assert "rows take too long to verify here. Run: signalbox audit verify" in text(html)
     assert '<button class="btn btn--primary" disabled aria-describedby="too-long">Verify now</button>' in html
     assert "Run: signalbox audit verify" in await audited.admin.send(urls.audit("verify"), 409)
     assert audited.log.last_verification is None
@@ -218,7 +218,7 @@ async def test_hostile_text_in_every_field_is_shown_as_text(audited: Audited, na
     for address in (
         urls.audit(row=row),
         urls.audit(row=row, q=nasty[:50]),
-        urls.audit(who=nasty, on=nasty, action=nasty),
+        urls.audit(actor=nasty, resource=nasty, action=nasty),
     ):
         html = await audited.admin.page(address)
         found = Elements(html)
@@ -226,7 +226,7 @@ async def test_hostile_text_in_every_field_is_shown_as_text(audited: Audited, na
         assert found.handlers == bare.handlers == set()
         assert not {"\u202e", "\x1b", "\x07"} & set(found.text)
         assert all(link.startswith(("/", "#")) or not link for link in found.links)
-    listed = await audited.admin.api("GET", "audit", params={"who": nasty.replace("\0", "\ufffd")})
+    listed = await audited.admin.api("GET", "audit", params={"actor": nasty.replace("\0", "\ufffd")})
     assert listed["items"][0]["target"] == nasty
 
 
@@ -278,7 +278,7 @@ async def test_the_api_gives_the_same_lines_page_by_page(audited: Audited) -> No
         cursor = part["next"]
     assert [line["row"] for line in seen] == sorted((line["row"] for line in seen), reverse=True)
     assert len(seen) == (await audited.log.count(AuditFilter())).number
-    [retry] = (await audited.admin.api("GET", "audit", params={"on": "kafka-prod"}))["items"]
+    [retry] = (await audited.admin.api("GET", "audit", params={"resource": "kafka-prod"}))["items"]
     line = await audited.log.entry(retry["row"])
     assert line is not None
     assert (retry["parameters"], retry["reason"], retry["outcome"], retry["running"]) == (
@@ -287,12 +287,12 @@ async def test_the_api_gives_the_same_lines_page_by_page(audited: Audited) -> No
         "done",
         False,
     )
-    assert (retry["hash"], retry["previous"], retry["outcome_row"]) == (
+    assert (retry["hash"], retry["previous_hash"], retry["outcome_row"]) == (
         line.hash.hex(),
         line.previous.hex(),
         line.outcome_row,
     )
-    assert (retry["asked_at"], retry["took_s"] >= 0) == (audited.house.estate.now, True)
+    assert (retry["started_at"], retry["duration_s"] >= 0) == (audited.house.estate.now, True)
     problem = await audited.admin.api("GET", "audit", 400, params={"when": "tomorrow"})
     assert problem["detail"].startswith("when: expected one of 1h, 24h, 7d, all, got 'tomorrow'.")
     assert (await audited.admin.api("GET", "audit", 400, params={"limit": "501"}))["status"] == 400
@@ -314,5 +314,5 @@ async def test_openapi_declares_what_is_refused_and_what_is_asked(audited: Audit
         assert {"200", "400", "401", "403", "429", "503"} <= set(answers)
         assert "application/problem+json" in answers["403"]["content"]
     asked = {one["name"]: one.get("description") for one in paths["/api/v1/audit"]["get"]["parameters"]}
-    assert set(asked) == {"q", "when", "who", "action", "on", "outcome", "older", "limit"}
+    assert set(asked) == {"q", "when", "actor", "action", "resource", "outcome", "older", "limit"}
     assert all(asked.values())

@@ -44,7 +44,7 @@ async def test_rules_are_added_moved_and_removed(ada: Browser) -> None:
         "how": "hash",
         "hits": 0,
         "set_by": "ada",
-        "made_at": added["made_at"],
+        "created_at": added["created_at"],
     }
     wide = {**RULE, "name": "try", "destinations": ["*/orders.*"], "types": ["Order*"], "how": "keep last 4"}
     await ada.api("POST", RULES, 201, json=wide)
@@ -55,7 +55,7 @@ async def test_rules_are_added_moved_and_removed(ada: Browser) -> None:
         (2, "try", "ada"),
         (3, "customers", "ada"),
     ]
-    assert listed["items"][0]["made_at"] is None
+    assert listed["items"][0]["created_at"] is None
     assert listed["hits_since"] > 0
     for name in ("try", "customers"):
         await ada.api("DELETE", f"{RULES}/{name}", 204, params={"reason": "done"})
@@ -73,16 +73,16 @@ async def test_a_trial_answers_with_what_others_would_see(ada: Browser) -> None:
     found = await ada.api("POST", f"{RULES}/try", json={**TRIAL, "rule": {"what": ["$.customer_id"], "how": "hide"}})
     assert json.loads(found.pop("body")) == {"customer_id": "masked", "note": "card •••• 4242", "count": 1.0}
     assert found.pop("took_ms") > 0
-    by = [{"number": 1, "values": 1}, {"number": None, "values": 1}]
-    assert found == {"hidden_because": None, "by": by, "masked": 2, "fields": 3}
+    masked_by = [{"number": 1, "values": 1}, {"number": None, "values": 1}]
+    assert found == {"hidden_reason": None, "masked_by": masked_by, "masked": 2, "fields": 3}
     hidden = await ada.api(
         "POST", f"{RULES}/try", json={**TRIAL, "sample": "{", "rule": {"what": ["$.a"], "how": "hide"}}
     )
-    assert (hidden["body"], hidden["hidden_because"], hidden["masked"]) == (None, "it cannot be read as JSON", None)
-    assert hidden["by"] == [{"number": None, "values": 1}]
+    assert (hidden["body"], hidden["hidden_reason"], hidden["masked"]) == (None, "it cannot be read as JSON", None)
+    assert hidden["masked_by"] == [{"number": None, "values": 1}]
     plain = await ada.api("POST", f"{RULES}/try", json={**TRIAL, "sample": "card 4242 4242 4242 4242"})
-    assert (plain["body"], plain["by"]) == ("card •••• 4242", [{"number": 1, "values": 1}])
-    alone = {"rule": {"what": ["$.customer_id"], "how": "hide"}, "only": True, "type": "OrderPlaced"}
+    assert (plain["body"], plain["masked_by"]) == ("card •••• 4242", [{"number": 1, "values": 1}])
+    alone = {"rule": {"what": ["$.customer_id"], "how": "hide"}, "only_new_rule": True, "type": "OrderPlaced"}
     assert "4242 4242" in (await ada.api("POST", f"{RULES}/try", json={**TRIAL, **alone}))["body"]
 
 
@@ -93,7 +93,7 @@ async def test_a_trial_answers_with_what_others_would_see(ada: Browser) -> None:
         ("POST", RULES, {**RULE, "how": "burn"}, (400, "how: Expected hide, hash, or keep last N")),
         ("POST", RULES, {**RULE, "what": ["$..", "x"], "types": []}, (400, "types: Expected 1 to 50 shell patterns")),
         ("POST", RULES, {**RULE, "what": []}, (400, "what: Expected 1 to 50 things to mask, such as $..email.")),
-        ("POST", RULES, {**RULE, "reason": " "}, (400, "reason: Expected 1 to 500 letters that say why")),
+        ("POST", RULES, {**RULE, "reason": " "}, (400, "reason: Expected a reason of 1 to 500 characters")),
         ("POST", RULES, {**RULE, "reason": ""}, (400, "Expected `str` of length >= 1")),
         ("POST", RULES, {**RULE, "number": 1}, (400, "unknown field `number`")),
         ("PATCH", f"{RULES}/cards", {"number": 2, "reason": "x"}, (409, "is set in signalbox.toml")),
@@ -107,7 +107,7 @@ async def test_a_trial_answers_with_what_others_would_see(ada: Browser) -> None:
         ("POST", f"{RULES}/try", {**TRIAL, "type": "b" * 501}, (400, "kind: Expected a type of at most 500")),
         ("POST", f"{RULES}/try", {**TRIAL, "sample": "x" * (SAMPLE_BYTES_MAX + 1)}, (400, "65,537 bytes")),
         ("POST", f"{RULES}/try", {**TRIAL, "sample": "x" * REQUEST_BYTES_MAX}, (413, "This is too large.")),
-        ("POST", f"{RULES}/try", {**TRIAL, "only": True}, (400, "what: Expected what the new rule masks")),
+        ("POST", f"{RULES}/try", {**TRIAL, "only_new_rule": True}, (400, "what: Expected a field to mask")),
     ],
 )
 async def test_refusals_are_told_and_declared(

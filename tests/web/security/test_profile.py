@@ -34,12 +34,12 @@ async def test_the_page_says_who_one_is_and_where(house: House) -> None:
     ada = await house.first_admin()
     await house.signed_in("ada", agent=PHONE)
     html = await ada.page(urls.profile())
-    assert headline(html) == "You are ada, admin everywhere. Two sessions are open, one of them on a phone."
+    assert headline(html) == "Signed in as ada, admin everywhere. 2 active sessions, one of them on a phone."
     text = tidy(html)
-    assert "Chromium on Linux10.20.4.17, this one" in text
+    assert "Chromium on Linux10.20.4.17, this session" in text
     assert "Safari on an iPhone" in text
-    assert "You sign in with a password; the last change was now." in text
-    assert re.search(r"kafka-prod\s*admin\s*sees them", text)
+    assert "Your password was last changed now." in text
+    assert re.search(r"kafka-prod\s*admin\s*unmasked", text)
 
 
 async def test_a_session_that_is_revoked_is_signed_out_and_this_one_stays(house: House) -> None:
@@ -50,13 +50,13 @@ async def test_a_session_that_is_revoked_is_signed_out_and_this_one_stays(house:
     end = re.search(r'action="([^"]+)"', row)
     assert end
     assert await ada.send(end[1]) == urls.profile(done="session")
-    assert "The session is ended." in await ada.page(urls.profile(done="session"))
+    assert "Session ended." in await ada.page(urls.profile(done="session"))
     assert await phone.led(urls.profile()) == urls.sign_in(to=urls.profile())
     await desk.page(urls.profile())
     assert "not one of yours" in await ada.send(end[1], 409)
     assert await ada.send(urls.profile("sessions")) == urls.profile(done="others")
     assert await desk.led(urls.profile()) == urls.sign_in(to=urls.profile())
-    assert headline(await ada.page(urls.profile())).endswith("One session is open.")
+    assert headline(await ada.page(urls.profile())).endswith(" 1 active session.")
 
 
 async def test_nobody_ends_a_session_of_somebody_else(house: House) -> None:
@@ -79,7 +79,7 @@ async def test_a_new_password_ends_all_other_sessions_and_renews_this_one(house:
     to = await ada.send(urls.profile("password"), old=PASSWORD, new=BETTER, again=BETTER)
     assert to == urls.profile(done="password")
     assert dict(ada.client.cookies) != before
-    assert "Your password is changed." in await ada.page(to)
+    assert "Password changed." in await ada.page(to)
     assert await other.led(urls.profile()) == urls.sign_in(to=urls.profile())
     await house.signed_in("ada", BETTER)
 
@@ -88,7 +88,7 @@ async def test_a_new_password_ends_all_other_sessions_and_renews_this_one(house:
     ("old", "new", "again", "told"),
     [
         ("wrong", BETTER, BETTER, "The password that you have now is another."),
-        (PASSWORD, BETTER, "otherwise", "The two new passwords differ."),
+        (PASSWORD, BETTER, "otherwise", "The new passwords do not match."),
         (PASSWORD, "short", "short", "at least 12 characters"),
     ],
 )
@@ -148,9 +148,9 @@ async def test_a_token_that_ends_soon_is_marked(house: House) -> None:
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"role": "operator"}, "You are viewer there: a token of yours cannot be operator."),
-        ({"on": "rabbit-eu"}, "There is no connection rabbit-eu that you may see."),
-        ({"payloads": "true"}, "You may not see payloads there"),
+        ({"role": "operator"}, "Your role there is viewer: your token cannot be operator."),
+        ({"on": "rabbit-eu"}, "You have no access to a connection named rabbit-eu."),
+        ({"payloads": "true"}, "You cannot view unmasked payloads there"),
         ({"name": " "}, "A token's name has 1 to 63 printable characters."),
     ],
 )
