@@ -17,7 +17,7 @@ from signalbox.security.masking.model import Message
 from signalbox.security.model import VIEWER_EVERYWHERE, Actor, Grant, Rights, Role, Via
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
-from signalbox.web import urls
+from signalbox.web.security import urls
 from tests.support.joining import PASSWORD, first_link
 from tests.support.security import Secured, secured
 from tests.support.serving import serving

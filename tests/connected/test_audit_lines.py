@@ -4,7 +4,7 @@ import pytest
 
 from signalbox.security.audit.model import Count, Cursor, LineFilter, Outcome
 from signalbox.security.door import Permit
-from signalbox.security.errors import NotPermitted, Refused
+from signalbox.security.errors import NotPermitted, RequestRejected
 from signalbox.security.model import NO_RIGHTS, Action, Actor, Via
 from signalbox.storage.engine import Database
 from tests.support.audit import Book, actor
@@ -34,7 +34,7 @@ async def book(database: Database) -> Book:
     await book.act(
         "retry", resource="kafka-prod", target="Letter 100%", reason="Deploy 52", parameters={"waves": [1, 5]}
     )
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         await book.act("retry", resource="kafka-prod", run=_fails, by=actor("billing-lead"))  # rows 5, 6
     with pytest.raises(NotPermitted):
         await book.act("purge", resource="rabbit_main", by=NOBODY)  # row 7
@@ -44,7 +44,7 @@ async def book(database: Database) -> Book:
 
 
 async def _fails(_: Permit) -> None:
-    raise Refused("The queue is gone.")
+    raise RequestRejected("The queue is gone.")
 
 
 async def _told(permit: Permit) -> None:

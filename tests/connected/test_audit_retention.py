@@ -15,7 +15,7 @@ from signalbox.security.audit.documents import Seal
 from signalbox.security.audit.model import LineFilter, Place
 from signalbox.security.audit.store import AuditStore
 from signalbox.security.door import Permit
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.keys import Keys
 from signalbox.security.retention import Retention, Sealed, SealNotWritten
 from signalbox.storage.engine import Database
@@ -198,10 +198,10 @@ def _in_files(folder: Path) -> list[tuple[object, object]]:
 async def test_a_log_that_is_not_whole_is_not_sealed(archive: Archive, tmp_path: Path) -> None:
     await disarm(archive.settings)
     await behind(archive.settings, "UPDATE audit SET actor = 'nobody' WHERE row = 5")
-    with pytest.raises(Refused, match=r"not sealed, since it is not whole: row 5 was changed"):
+    with pytest.raises(RequestRejected, match=r"not sealed, since it is not whole: row 5 was changed"):
         await archive.seal(4, tmp_path)
     await behind(archive.settings, "DELETE FROM audit WHERE row > 6 AND row < 9", "DELETE FROM audit WHERE row = 5")
-    with pytest.raises(Refused, match="row 5 was removed"):
+    with pytest.raises(RequestRejected, match="row 5 was removed"):
         await archive.seal(4, tmp_path)
     assert _audit_files(tmp_path) == set()
     assert len(await archive.rows()) == 20 - 3 + 4
@@ -210,7 +210,7 @@ async def test_a_log_that_is_not_whole_is_not_sealed(archive: Archive, tmp_path:
 async def test_a_row_cut_right_at_the_seal_is_not_sealed(archive: Archive, tmp_path: Path) -> None:
     await disarm(archive.settings)
     await behind(archive.settings, "DELETE FROM audit WHERE row > 5 AND row < 9")
-    with pytest.raises(Refused, match="rows are missing"):
+    with pytest.raises(RequestRejected, match="rows are missing"):
         await archive.seal(4, tmp_path)
 
 
@@ -225,7 +225,7 @@ async def test_of_two_who_seal_at_once_one_is_refused(
         await record(store, seal, document, after)
 
     monkeypatch.setattr(AuditStore, "record", after_another)
-    with pytest.raises(Refused, match="sealed by somebody else"):
+    with pytest.raises(RequestRejected, match="sealed by somebody else"):
         await archive.seal(4, tmp_path)
     assert (await archive.verify_whole()).row == 6
 

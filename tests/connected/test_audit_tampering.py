@@ -5,7 +5,7 @@ import pytest
 from signalbox.security.audit.chain import Fault, Verdict
 from signalbox.security.audit.documents import NotProved, sign
 from signalbox.security.audit.model import LineFilter
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.keys import Keys
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
@@ -187,5 +187,5 @@ async def test_a_head_of_before_the_seal_is_sent_to_the_file(
         database_settings,
         "INSERT INTO audit_seal (row, hash, document) SELECT row, hash, '{}' FROM audit WHERE row = 3",
     )
-    with pytest.raises(Refused, match=r"The head is of row 2\. Rows to 3 are sealed"):
+    with pytest.raises(RequestRejected, match=r"The head is of row 2\. Rows to 3 are sealed"):
         await verify(book, signed=kept)

@@ -15,7 +15,7 @@ import trustme
 from joserfc import jws
 from joserfc.jwk import OctKey, RSAKey
 
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.oidc.errors import (
     CertificateRefused,
     ClaimMissing,
@@ -46,7 +46,7 @@ async def came_in(company: Company, service: CompanyAccounts, forged: ForgedProv
 
 
 async def refused(company: Company, service: CompanyAccounts, forged: ForgedProvider, begun: Begun) -> Exception:
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(RequestRejected) as raised:
         await company.finish(service, back(forged, begun), begun)
     assert await company.everybody() == {}
     assert len(str(raised.value)) < 400

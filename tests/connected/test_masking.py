@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.door import Door, Permit
-from signalbox.security.errors import NotPermitted, Refused
+from signalbox.security.errors import NotPermitted, RequestRejected
 from signalbox.security.masking import actions
 from signalbox.security.masking.engine import Json
 from signalbox.security.masking.faults import RulesUnknown
@@ -159,7 +159,7 @@ async def test_what_cannot_be_done_says_so_and_changes_nothing(database: Databas
         (move(database, service, "one", 1), "cannot be number 1: expected 2 to 2"),
         (move(database, service, "one", 3), "cannot be number 3"),
     ):
-        with pytest.raises(Refused, match=says):
+        with pytest.raises(RequestRejected, match=says):
             await attempt
     assert await state(database) == before
     assert service.rules() == held
@@ -170,7 +170,7 @@ async def test_there_is_a_most_number_of_rules(database: Database, monkeypatch: 
     service = masking(database)
     await add(database, service, rule("one"))
     await add(database, service, rule("two"))
-    with pytest.raises(Refused, match="2 masking rules already"):
+    with pytest.raises(RequestRejected, match="2 masking rules already"):
         await add(database, service, rule("three"))
 
 
@@ -236,7 +236,7 @@ async def test_a_look_beneath_needs_the_right_on_that_connection_and_is_in_the_a
     next_one = Message(connection="prod", destination=LETTER.destination, name="partition 0, offset 18", body=b"x")
     with pytest.raises(NotPermitted, match=r"not for see payload: orders\.placed: partition 0, offset 18"):
         await look(database, service, SEES_PROD, LETTER, next_one)
-    with pytest.raises(Refused, match="Say why this payload"):
+    with pytest.raises(RequestRejected, match="Say why this payload"):
         actions.see_payload(LETTER, " ")
     async with database.read() as connection:
         rows = (

@@ -10,7 +10,7 @@ from signalbox.kernel.clock import Clock, system_clock
 from signalbox.security.audit.model import FIRST, Entry, Kind, Outcome, Row, chained
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.door import Door, Permit
-from signalbox.security.model import ADMIN_EVERYWHERE, Action, Actor, Plain, Via
+from signalbox.security.model import ADMIN_EVERYWHERE, Action, Actor, JsonValue, Via
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
 from tests.support.postgres import plain
@@ -39,7 +39,7 @@ class Book:
         target: str = "",
         resource: str | None = None,
         reason: str = "",
-        parameters: dict[str, Plain] | None = None,
+        parameters: dict[str, JsonValue] | None = None,
     ) -> None:
         action = Action(name=name, target=target, resource=resource, reason=reason, parameters=parameters or {})
         await self.door.act(by or actor(), action, run or nothing)

@@ -14,9 +14,9 @@ from signalbox.security.audit import documents
 from signalbox.security.audit.chain import Fault
 from signalbox.security.audit.export import verify
 from signalbox.security.audit.model import LineFilter
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.keys import Keys
-from signalbox.web import urls
+from signalbox.web.security import urls
 from signalbox.web.security.audit.export import Export
 from signalbox.web.security.audit.pages import VERIFY
 from signalbox.web.settings import ServerSettings
@@ -109,7 +109,7 @@ async def test_a_log_that_is_too_long_to_wait_for_says_what_to_run(
 async def test_two_checks_do_not_run_at_once(audited: Audited) -> None:
     await audited.book.acts(2)
     found = await asyncio.gather(audited.log.check(PUBLIC), audited.log.check(PUBLIC), return_exceptions=True)
-    assert [type(one) for one in found if isinstance(one, Exception)] == [Refused]
+    assert [type(one) for one in found if isinstance(one, Exception)] == [RequestRejected]
     assert audited.log.checked in found
 
 
@@ -198,7 +198,7 @@ async def test_hostile_text_in_every_field_is_shown_as_text(audited: Audited, na
     by = actor(nasty)
     made = type(by)(name=nasty, rights=by.rights, via=by.via, address=nasty, agent=nasty, request=nasty)
     row = await audited.last() + 1
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         await audited.book.act(
             nasty,
             by=made,
@@ -227,7 +227,7 @@ async def test_hostile_text_in_every_field_is_shown_as_text(audited: Audited, na
 
 def _raises(words: str) -> Any:  # noqa: ANN401 - what an action runs
     async def run(_: object) -> None:
-        raise Refused(words)
+        raise RequestRejected(words)
 
     return run
 

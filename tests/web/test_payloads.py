@@ -24,6 +24,7 @@ from signalbox.security.masking.model import Message
 from signalbox.security.masking.service import Masking
 from signalbox.security.model import Actor, Grant, Rights, Role, Via
 from signalbox.web import urls
+from signalbox.web.security import urls as security_urls
 from tests.web.application import application
 from tests.web.masked import beside, rule
 from tests.web.payload_walk import askers, our_sources, past_masking, routes_to_payloads
@@ -67,13 +68,13 @@ def sample(letter: Message) -> str:
 
 async def trial_page(theirs: Browser, letter: Message) -> str:
     asked = {"source": letter.where, "what": "$.body.unheard_of", "how": "hide", "sample": sample(letter)}
-    return untyped((await theirs.client.post(urls.masking("trial"), data=asked)).text)
+    return untyped((await theirs.client.post(security_urls.masking("trial"), data=asked)).text)
 
 
 async def refused_rule(theirs: Browser, letter: Message) -> str:
     """Try to add a rule without a name: the page comes back with the trial."""
     asked = {"source": letter.where, "what": "$.body.unheard_of", "how": "hide", "sample": sample(letter)}
-    return untyped((await theirs.client.post(urls.masking("rules"), data=asked)).text)
+    return untyped((await theirs.client.post(security_urls.masking("rules"), data=asked)).text)
 
 
 async def trial_for_programs(theirs: Browser, letter: Message) -> str:
@@ -196,7 +197,7 @@ def planted_behind(seen: NamedDependency[str]) -> str:
 
 @get("/harmless", sync_to_thread=False)
 def harmless() -> str:
-    return urls.masking()
+    return security_urls.masking()
 
 
 def test_a_planted_route_is_found_through_what_it_calls_and_depends_on() -> None:
@@ -209,7 +210,7 @@ def test_a_planted_route_is_found_through_what_it_calls_and_depends_on() -> None
 @pytest.mark.parametrize(
     ("source", "found"),
     [
-        ("from signalbox.brokers.model import Kind, Message", {"imports Message"}),
+        ("from signalbox.brokers.model import BrokerKind, Message", {"imports Message"}),
         ("from signalbox.brokers.port import Delivery", {"imports Delivery"}),
         ("def show(letter):\n    return letter.body.decode()", {"reads letter.body"}),
         ("from litestar.types import Message", set()),
@@ -250,7 +251,7 @@ async def test_each_look_beneath_is_one_line_of_the_audit_log_and_stands_on_the_
         ("refused", "on-call", "refused"),
     ]
     assert leaks(json.dumps(kept, default=repr)) == []
-    page = tidy(await ada.page(urls.masking()))
+    page = tidy(await ada.page(security_urls.masking()))
     assert "each look is in the audit log: 1 in the last 24 h." in page
     assert "crm-lead looked at orders.placed: partition 0, offset 17, on kafka-prod" in page
     assert "\u201ccustomer asked\u201d, 6 masked, by everything" in page

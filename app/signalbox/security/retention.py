@@ -20,7 +20,7 @@ from signalbox.security.audit.documents import Seal
 from signalbox.security.audit.model import Place, Standing
 from signalbox.security.audit.store import AuditStore
 from signalbox.security.door import Permit
-from signalbox.security.errors import Refused, SecurityError
+from signalbox.security.errors import RequestRejected, SecurityError
 from signalbox.storage.engine import Database
 
 ROWS_AT_ONCE: Final = 500  # written, or deleted in one short transaction
@@ -103,7 +103,9 @@ class Retention:
                 else "rows are missing"
             )
             part.unlink()
-            raise Refused(f"The audit log is not sealed, since it is not whole: {named}. See: signalbox audit verify")
+            raise RequestRejected(
+                f"The audit log is not sealed, since it is not whole: {named}. See: signalbox audit verify"
+            )
         await asyncio.to_thread(_rename, part, file)
         return after, digest.hexdigest()
 

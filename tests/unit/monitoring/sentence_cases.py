@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from signalbox.brokers.model import Cluster, Kind, Node, Retention, Why
+from signalbox.brokers.model import BrokerKind, Cluster, Node, Retention, Why
 from signalbox.monitoring import words
 from signalbox.monitoring.model import (
     Change,
@@ -93,17 +93,17 @@ def _losing() -> Iterator[tuple[str, GroupView]]:
     yield "will lose data, reason unknown", group_view(verdict(status, until=SOON))
     yield (
         "will lose data, RabbitMQ stream",
-        group_view(verdict(status, reason=Reason.BY_COUNT, until=SOON), kind=Kind.RABBITMQ, rows=1),
+        group_view(verdict(status, reason=Reason.BY_COUNT, until=SOON), kind=BrokerKind.RABBITMQ, rows=1),
     )
 
 
 def _standing_still() -> Iterator[tuple[str, GroupView]]:
-    for kind in Kind:
+    for kind in BrokerKind:
         yield f"stopped, {kind}", group_view(verdict(Status.STOPPED, partition=1), kind=kind)
     yield "stopped before the first reading", group_view(verdict(Status.STOPPED, since_exact=False))
     yield "stopped, one message", group_view(verdict(Status.STOPPED), flow=replace(LOSING_GROUND, lag=1))
     yield "stopped, lag unknown", group_view(verdict(Status.STOPPED), flow=Flow(lag=None))
-    yield "stopped, because paused", group_view(verdict(Status.STOPPED, reason=Reason.PAUSED), kind=Kind.NATS)
+    yield "stopped, because paused", group_view(verdict(Status.STOPPED, reason=Reason.PAUSED), kind=BrokerKind.NATS)
     stalled = verdict(Status.STALLED, partition=7, destination="orders", partitions_affected=1)
     yield "stalled", group_view(stalled)
     yield (
@@ -113,7 +113,7 @@ def _standing_still() -> Iterator[tuple[str, GroupView]]:
     yield "stalled on three partitions", group_view(replace(stalled, partitions_affected=3))
     yield (
         "stalled before the first reading, NATS",
-        group_view(verdict(Status.STALLED, since_exact=False), kind=Kind.NATS, rows=1),
+        group_view(verdict(Status.STALLED, since_exact=False), kind=BrokerKind.NATS, rows=1),
     )
     yield "held back", group_view(verdict(Status.HELD_BACK, since=T0 - 120, partition=1))
 
@@ -122,7 +122,7 @@ def _offsets() -> Iterator[tuple[str, GroupView]]:
     yield "committed offset past the end", group_view(verdict(Status.PAST_END, partition=1))
     yield "committed offset past the end, one partition", group_view(verdict(Status.PAST_END), rows=1)
     yield "rewound", group_view(verdict(Status.REWOUND, partition=1))
-    yield "rewound, NATS", group_view(verdict(Status.REWOUND), kind=Kind.NATS, rows=1)
+    yield "rewound, NATS", group_view(verdict(Status.REWOUND), kind=BrokerKind.NATS, rows=1)
     yield "never committed", group_view(verdict(Status.NEVER_COMMITTED, partition=1, partitions_affected=2))
 
 
@@ -144,7 +144,7 @@ def _behind() -> Iterator[tuple[str, GroupView]]:
     for reason in (Reason.COUNT_ONLY, Reason.NONE_IN_FLIGHT):
         yield (
             f"behind, SQS, {reason}",
-            group_view(verdict(Status.BEHIND, reason=reason), flow=COUNT, kind=Kind.SQS, rows=1),
+            group_view(verdict(Status.BEHIND, reason=reason), flow=COUNT, kind=BrokerKind.SQS, rows=1),
         )
     yield "catching up", group_view(verdict(Status.CATCHING_UP, until=T0 + 29), flow=SHRINKING)
     yield "catching up, end unknown", group_view(verdict(Status.CATCHING_UP), flow=NO_RATES)
@@ -171,14 +171,14 @@ def _calm() -> Iterator[tuple[str, GroupView]]:
     nobody = verdict(Status.NO_MEMBERS)
     yield "no members", group_view(nobody, flow=IDLE)
     yield "no members, lag unknown", group_view(nobody, flow=Flow(lag=None))
-    yield "no consumers, batch", group_view(replace(nobody, reason=Reason.BATCH), kind=Kind.RABBITMQ)
-    yield "no clients, paused", group_view(replace(nobody, reason=Reason.PAUSED), flow=IDLE, kind=Kind.NATS)
+    yield "no consumers, batch", group_view(replace(nobody, reason=Reason.BATCH), kind=BrokerKind.RABBITMQ)
+    yield "no clients, paused", group_view(replace(nobody, reason=Reason.PAUSED), flow=IDLE, kind=BrokerKind.NATS)
     yield "ok, nothing waits", group_view(verdict(Status.OK), flow=IDLE)
     young = replace(LOSING_GROUND, time_lag=TimeLag(seconds=3.0, method=Method.AT_MOST))
     yield "ok, a few seconds behind", group_view(verdict(Status.OK), flow=young)
     yield "ok, no time lag", group_view(verdict(Status.OK), flow=Flow(lag=12))
     yield "ok, lag unknown", group_view(verdict(Status.OK), flow=Flow(lag=None))
-    yield "ok, SQS", group_view(verdict(Status.OK, reason=Reason.COUNT_ONLY), flow=COUNT, kind=Kind.SQS)
+    yield "ok, SQS", group_view(verdict(Status.OK, reason=Reason.COUNT_ONLY), flow=COUNT, kind=BrokerKind.SQS)
 
 
 def _partitions() -> Iterator[Case]:
@@ -204,7 +204,7 @@ def _partitions() -> Iterator[Case]:
     ]
     for case, judged in cases:
         view = replace(base, verdict=judged)
-        yield case, [("second line", text(words.partition_reason(view, Kind.KAFKA, T0)))]
+        yield case, [("second line", text(words.partition_reason(view, BrokerKind.KAFKA, T0)))]
 
 
 def _old() -> Iterator[Case]:
@@ -255,7 +255,7 @@ def _connections() -> Iterator[tuple[str, ConnectionView]]:
     many = replace(
         whole, nodes=(nodes[0], nodes[0]), under_replicated=3, offline=2, alarms=("memory alarm on rabbit@a",)
     )
-    for kind in Kind:
+    for kind in BrokerKind:
         yield f"connected, much trouble in the cluster, {kind}", replace(up, kind=kind, cluster=many)
 
 
@@ -276,10 +276,17 @@ def _destinations() -> Iterator[tuple[str, DestinationView]]:
         yield f"{reason}, one partition", destination_view(bad)
         yield f"{reason}, two partitions", destination_view(replace(bad, partitions_affected=2))
         stream = replace(topic([5], name="ORDERS"), kind="stream")
-        yield f"{reason}, NATS", destination_view(bad, kind=Kind.NATS, destination=stream)
+        yield f"{reason}, NATS", destination_view(bad, kind=BrokerKind.NATS, destination=stream)
     hot = verdict(Status.BEHIND, reason=Reason.HOT, partition=7, partitions_affected=1)
     yield "one partition gets far more messages than the others", destination_view(hot)
-    rabbit = {"kind": Kind.RABBITMQ, "readers": (), "rate_in": None}
+    yield "unknown", destination_view(verdict(Status.UNKNOWN, why=Why.NO_ANSWER, since_exact=False))
+    yield "not permitted", destination_view(verdict(Status.NOT_PERMITTED))
+    yield from _queues()
+    yield from _healthy()
+
+
+def _queues() -> Iterator[tuple[str, DestinationView]]:
+    rabbit = {"kind": BrokerKind.RABBITMQ, "readers": (), "rate_in": None}
     stopped = verdict(Status.BEHIND, reason=Reason.NOT_RUNNING, detail="minority")
     yield "not running", destination_view(stopped, destination=queue(), **rabbit)
     full = verdict(Status.BEHIND, reason=Reason.NEARLY_FULL)
@@ -292,14 +299,15 @@ def _destinations() -> Iterator[tuple[str, DestinationView]]:
     yield "nearly full, limit on size", destination_view(full, destination=sized, **rabbit)
     yield "nearly full, limit unknown", destination_view(full, destination=queue(), **rabbit)
     yield "behind, no reason given", destination_view(verdict(Status.BEHIND), destination=queue(), **rabbit)
-    yield "unknown", destination_view(verdict(Status.UNKNOWN, why=Why.NO_ANSWER, since_exact=False))
-    yield "not permitted", destination_view(verdict(Status.NOT_PERMITTED))
+    yield "ok, no groups, no rate", destination_view(verdict(Status.OK), destination=queue(), **rabbit)
+
+
+def _healthy() -> Iterator[tuple[str, DestinationView]]:
     ok = verdict(Status.OK)
     yield "ok", destination_view(ok)
     kept = {"size": Retention(size_bytes=10 * 1024**3), "count": Retention(messages=1000), "no limit": Retention()}
     for limit, retention in kept.items():
         yield f"ok, retention: {limit}", destination_view(ok, destination=topic([5], retention=retention))
-    yield "ok, no groups, no rate", destination_view(ok, destination=queue(), **rabbit)
 
 
 def _overview() -> Iterator[Case]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from signalbox.brokers.model import Destination, Kind, Retention
+from signalbox.brokers.model import BrokerKind, Destination, Retention
 from signalbox.kernel.figures import NBSP
 from signalbox.monitoring import words
 from signalbox.monitoring.model import (
@@ -31,7 +31,7 @@ def group_view(
     *,
     flow: Flow = LOSING_GROUND,
     connection: str = "kafka-prod",
-    kind: Kind = Kind.KAFKA,
+    kind: BrokerKind = BrokerKind.KAFKA,
     rows: int = 2,
     topics: tuple[str, ...] = ("orders",),
 ) -> GroupView:
@@ -42,14 +42,14 @@ def group_view(
 
 
 def connection_view(name: str, link: Link, **facts: object) -> ConnectionView:
-    base = ConnectionView(name=name, kind=Kind.KAFKA, link=link, since=T0 - 60, answered_at=T0 - 1)
+    base = ConnectionView(name=name, kind=BrokerKind.KAFKA, link=link, since=T0 - 60, answered_at=T0 - 1)
     return replace(base, **facts)  # type: ignore[arg-type]  # any field by its name
 
 
 def destination_view(judged: Verdict, **facts: object) -> DestinationView:
     base = DestinationView(
         connection="kafka-prod",
-        kind=Kind.KAFKA,
+        kind=BrokerKind.KAFKA,
         destination=topic([5] * 12, name="payments.events", retention=Retention(age_s=43_200.0, policy="delete")),
         read_at=T0,
         interval_s=5.0,

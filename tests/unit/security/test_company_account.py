@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalbox.config import Configuration, ConfigurationError, load
-from signalbox.security.accounts.model import grants_of
-from signalbox.security.accounts.model import rights_of as rights_of_rows
+from signalbox.security.accounts.model import grant_rows
+from signalbox.security.accounts.model import rights_from_grants as rights_of_rows
 from signalbox.security.model import Grant, Role
 from signalbox.security.oidc import settings as oidc_settings
 from signalbox.security.oidc.errors import Cancelled, ClientRefused, NotBegunHere, NotTrusted, ProviderFault
@@ -57,8 +57,8 @@ def test_the_greater_of_each_part_holds_and_on_a_connection_what_holds_everywher
     assert rights.everywhere == Grant(Role.VIEWER, payloads=True)
     both = Grant(Role.OPERATOR, payloads=True)
     assert dict(rights.on) == {"kafka-prod": both, "nats-edge": both}
-    assert not rights_of(["other"], roles).anything
-    assert not rights_of([], roles).anything
+    assert not rights_of(["other"], roles).allows_anything
+    assert not rights_of([], roles).allows_anything
 
 
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -72,7 +72,7 @@ def test_rights_are_written_as_they_are_read_and_more_values_never_give_less(
     roles: list[RoleSettings], values: set[str]
 ) -> None:
     rights = rights_of(values, roles)
-    assert rights_of_rows(grants_of(rights)) == rights  # else each sign-in would end all sessions
+    assert rights_of_rows(grant_rows(rights)) == rights  # else each sign-in would end all sessions
     more = rights_of({*values, "a"}, roles)
     for name in (None, "a", "b", "c", "d"):
         assert more.role(name) >= rights.role(name)

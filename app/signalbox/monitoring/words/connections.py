@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from signalbox.brokers.model import Cluster, Kind
+from signalbox.brokers.model import BrokerKind, Cluster
 from signalbox.kernel import figures
 from signalbox.monitoring.model import Change, ConnectionView, GroupView, Link, Status
 from signalbox.monitoring.words.spans import (
@@ -53,10 +53,10 @@ _STATUS_COUNT = {
     Status.NO_MEMBERS: ("has no members", "have no members"),
 }
 _REPLICATED = {
-    Kind.KAFKA: ("partition", "partitions"),
-    Kind.RABBITMQ: ("queue or stream", "queues or streams"),
-    Kind.NATS: ("stream", "streams"),
-    Kind.SQS: ("queue", "queues"),
+    BrokerKind.KAFKA: ("partition", "partitions"),
+    BrokerKind.RABBITMQ: ("queue or stream", "queues or streams"),
+    BrokerKind.NATS: ("stream", "streams"),
+    BrokerKind.SQS: ("queue", "queues"),
 }
 
 
@@ -79,7 +79,7 @@ def connection_sentence(view: ConnectionView, now: float) -> Spans:
         case Link.STALE:
             answered_at = view.answered_at or view.since
             age = strong(figures.duration(now - answered_at), view.link)
-            return spans("No update for ", age, f". The data is from {figures.clock(answered_at, now)}.")
+            return spans("No update for ", age, f". The data is from {figures.utc_time(answered_at, now)}.")
         case Link.CONNECTED:
             return _cluster_problems(view.kind, view.cluster) or paragraph((spans("Responding."), _group_health(view)))
 
@@ -133,7 +133,7 @@ def change_text(change: Change) -> Spans:
     )
 
 
-def _cluster_problems(kind: Kind, cluster: Cluster | None) -> Spans:
+def _cluster_problems(kind: BrokerKind, cluster: Cluster | None) -> Spans:
     if cluster is None:
         return ()
     alarms = [spans(Span(text[:1].upper() + text[1:], strong=True, tone="danger"), ".") for text in cluster.alarms]
@@ -144,7 +144,7 @@ def _cluster_problems(kind: Kind, cluster: Cluster | None) -> Spans:
     return paragraph((*alarms, offline, nodes, under))
 
 
-def _replicas(kind: Kind, number: int | None, one: str, many: str, tone: str) -> Spans:
+def _replicas(kind: BrokerKind, number: int | None, one: str, many: str, tone: str) -> Spans:
     if not number:
         return ()
     return spans(_colored(quantity(number, *_REPLICATED[kind]), tone), f" {one if number == 1 else many}.")

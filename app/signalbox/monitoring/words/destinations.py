@@ -1,6 +1,6 @@
 """The sentences about a destination."""
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring.model import DestinationView, Reason, Status
 from signalbox.monitoring.words.spans import (
@@ -47,7 +47,7 @@ def _will_lose(view: DestinationView, now: float) -> Spans:
     else:
         when = (
             " will lose unread messages ",
-            strong(f"from {figures.clock(view.loses_at, now, seconds=False)}", status),
+            strong(f"from {figures.utc_time(view.loses_at, now, seconds=False)}", status),
             ".",
         )
     if len(view.readers) == 1:
@@ -59,8 +59,8 @@ def _problem(view: DestinationView) -> Spans:
     verdict = view.verdict
     partitions = quantity(verdict.partitions_affected, "partition", "partitions")
     one = verdict.partitions_affected == 1
-    subject = partitions if view.kind is Kind.KAFKA else f"The {view.destination.kind}"
-    plural = view.kind is Kind.KAFKA and not one
+    subject = partitions if view.kind is BrokerKind.KAFKA else f"The {view.destination.kind}"
+    plural = view.kind is BrokerKind.KAFKA and not one
     match verdict.reason:
         case Reason.NO_LEADER:
             return spans(f"{subject} {'have' if plural else 'has'} ", strong("no leader", verdict.status), ".")
@@ -122,4 +122,4 @@ def _retention(view: DestinationView) -> Spans:
 def _since(view: DestinationView, now: float) -> Spans:
     if view.verdict.status in (Status.OK, Status.WILL_LOSE_DATA) or not view.verdict.since_exact:
         return ()
-    return spans(f"Since {figures.clock(view.verdict.since, now)}.")
+    return spans(f"Since {figures.utc_time(view.verdict.since, now)}.")

@@ -1,6 +1,6 @@
 """The sentences about a consumer group and its partitions."""
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring.model import Flow, GroupView, Method, PartitionView, Reason, Status, Verdict
 from signalbox.monitoring.words.spans import (
@@ -60,7 +60,7 @@ def group_reason(view: GroupView, now: float) -> Spans:
     return paragraph((affected, cause, deleted, _advice(verdict, terms), spans(partial)))
 
 
-def partition_reason(view: PartitionView, kind: Kind, now: float) -> Spans:
+def partition_reason(view: PartitionView, kind: BrokerKind, now: float) -> Spans:
     """Return the second line of a partition's row; empty for one that is ok."""
     verdict, terms = view.verdict, TERMS[kind]
     match verdict.status:
@@ -86,13 +86,13 @@ def _headline(verdict: Verdict, flow: Flow, subject: Spans, terms: Terms, now: f
         case Status.STALLED:
             return spans(*subject, "is ", strong("stalled", status), f": {_no_progress(verdict, now)}.")
         case Status.HELD_BACK:
-            how_long = f" for {_duration(verdict, now)}, since {figures.clock(verdict.since, now)}."
+            how_long = f" for {_duration(verdict, now)}, since {figures.utc_time(verdict.since, now)}."
             return spans(*subject, "is held back by an ", strong("open transaction", status), how_long)
         case Status.PAST_END:
             end = strong("past the end of the log", status)
             return spans(*subject, f"has a {terms.position} ", end, ", so its lag is unknown.")
         case Status.REWOUND:
-            at = figures.clock(verdict.since, now)
+            at = figures.utc_time(verdict.since, now)
             return spans(*subject, "was ", strong("rewound", status), f" at {at}: the {terms.position} moved back.")
         case Status.BEHIND:
             return _behind(verdict, flow)
@@ -105,7 +105,7 @@ def _headline(verdict: Verdict, flow: Flow, subject: Spans, terms: Terms, now: f
         case Status.NOT_PERMITTED:
             return spans("Signalbox is ", strong("not permitted", status), " to read this group.")
         case Status.REBALANCING:
-            since = f", since {figures.clock(verdict.since, now)}" if verdict.since_exact else ""
+            since = f", since {figures.utc_time(verdict.since, now)}" if verdict.since_exact else ""
             return spans("Rebalancing for ", strong(_duration(verdict, now), status), f"{since}.")
         case Status.CATCHING_UP:
             left = _time_left(verdict, now)
@@ -121,7 +121,7 @@ def _headline(verdict: Verdict, flow: Flow, subject: Spans, terms: Terms, now: f
 def _will_lose(verdict: Verdict, subject: Spans, now: float) -> Spans:
     status, left = verdict.status, _time_left(verdict, now)
     if left is not None and verdict.until is not None:
-        at = figures.clock(verdict.until, now, seconds=False)
+        at = figures.utc_time(verdict.until, now, seconds=False)
         return spans(*subject, "will lose data in ", strong(figures.duration(left), status), f", from {at}.")
     if verdict.lost:
         were = "message has" if verdict.lost == 1 else "messages have"
@@ -246,7 +246,7 @@ def _time_lag(flow: Flow) -> str:
 
 
 def _no_progress(verdict: Verdict, now: float) -> str:
-    since = f", since {figures.clock(verdict.since, now)}" if verdict.since_exact else ""
+    since = f", since {figures.utc_time(verdict.since, now)}" if verdict.since_exact else ""
     return f"no progress for {_duration(verdict, now)}{since}"
 
 

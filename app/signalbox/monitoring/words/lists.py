@@ -49,5 +49,5 @@ def _losing(losing: Sequence[DestinationView], now: float) -> Spans:
     number, first = number_word(len(losing)), "" if len(losing) == 1 else ", the first"
     if soonest is None or soonest <= now:
         return spans(strong(f"{number} can lose unread messages", Status.WILL_LOSE_DATA), f"{first} now.")
-    at = figures.clock(soonest, now, seconds=False)
+    at = figures.utc_time(soonest, now, seconds=False)
     return spans(strong(f"{number} will lose unread messages", Status.WILL_LOSE_DATA), f"{first} from {at}.")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from signalbox.brokers.model import Kind, Why
+from signalbox.brokers.model import BrokerKind, Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,10 +12,10 @@ class Terms:
 
 
 TERMS = {
-    Kind.KAFKA: Terms("members", "committed offset"),
-    Kind.RABBITMQ: Terms("consumers", "stored offset"),
-    Kind.NATS: Terms("clients", "acknowledged position"),
-    Kind.SQS: Terms("consumers", "position"),
+    BrokerKind.KAFKA: Terms("members", "committed offset"),
+    BrokerKind.RABBITMQ: Terms("consumers", "stored offset"),
+    BrokerKind.NATS: Terms("clients", "acknowledged position"),
+    BrokerKind.SQS: Terms("consumers", "position"),
 }
 
 WHY_UNKNOWN = {

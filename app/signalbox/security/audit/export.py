@@ -8,7 +8,7 @@ from signalbox.security.audit import ndjson
 from signalbox.security.audit.chain import Verdict, Verifier
 from signalbox.security.audit.documents import Head, Seal
 from signalbox.security.audit.model import START, Place, Row
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 
 LOOKED_AHEAD: Final = 500  # rows, to see with which number an export begins though its lines were put in another order
 
@@ -27,12 +27,12 @@ def verify(file: BinaryIO, document: Head | None = None) -> Verdict:
     rows = ndjson.read(file)
     ahead = list(itertools.islice(rows, LOOKED_AHEAD))
     if not ahead:
-        raise Refused("The export holds no row: there is nothing to verify. Make another one.")
+        raise RequestRejected("The export holds no row: there is nothing to verify. Make another one.")
     start = document.start if isinstance(document, Seal) else _start(ahead)
     signed = document.place if document is not None else None
     if signed is not None and signed.row <= start.row:
         begins = f"and the export begins at row {start.row + 1}"
-        raise Refused(f"The head is of row {signed.row}, {begins}: they cannot be compared. Take a later head.")
+        raise RequestRejected(f"The head is of row {signed.row}, {begins}: they cannot be compared. Take a later head.")
     return _verify(itertools.chain(ahead, rows), start, signed)
 
 

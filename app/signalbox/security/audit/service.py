@@ -29,8 +29,8 @@ from signalbox.security.audit.model import (
     kept,
 )
 from signalbox.security.audit.store import AuditStore
-from signalbox.security.errors import Refused
-from signalbox.security.model import PARAMETERS_BYTES_MAX, REASON_LENGTH_MAX, Action, Actor, Plain
+from signalbox.security.errors import RequestRejected
+from signalbox.security.model import PARAMETERS_BYTES_MAX, REASON_LENGTH_MAX, Action, Actor, JsonValue
 from signalbox.storage.engine import Database
 
 TEXT_LENGTH_MAX: Final = 1000
@@ -118,7 +118,7 @@ class AuditLog:
             Refused: another check runs.
         """
         if self._checks.locked():
-            raise Refused("The log is being verified already. Wait for what that check finds.")
+            raise RequestRejected("The log is being verified already. Wait for what that check finds.")
         async with self._checks:
             at, started = self._clock(), time.perf_counter()
             verdict = await self.verify(public_key)
@@ -199,7 +199,7 @@ def _text(text: str, most: int = TEXT_LENGTH_MAX) -> str:
     return kept(text[:most])
 
 
-def _parameters(parameters: Mapping[str, Plain]) -> str:
+def _parameters(parameters: Mapping[str, JsonValue]) -> str:
     encoded = msgspec.json.encode(parameters)
     if len(encoded) > PARAMETERS_BYTES_MAX:
         encoded = msgspec.json.encode({"left_out": f"{len(encoded)} bytes, over {PARAMETERS_BYTES_MAX}"})
@@ -211,7 +211,7 @@ def _comparable(signed: Head, standing: Standing) -> None:
         raise NotProved(f"The head is of the log {signed.log}, and this is {standing.log}: it proves nothing here.")
     if signed.row < standing.sealed.row:
         sealed = f"Rows to {standing.sealed.row} are sealed and lie in a file of their own"
-        raise Refused(
+        raise RequestRejected(
             f"The head is of row {signed.row}. {sealed}: verify that one with --export, or take a later head."
         )
 

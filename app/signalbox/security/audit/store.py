@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from signalbox.security.audit.model import FIELDS, START, Entry, Place, Row, Standing, chained
 from signalbox.security.audit.tables import LINE, AuditHeadRow, AuditRow, AuditSealRow
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.storage.engine import Database
 
 HEAD: Final = 1
@@ -76,7 +76,9 @@ class AuditStore:
         async with self._database.begin() as connection:
             await connection.execute(select(col(AuditHeadRow.row)).with_for_update())  # one at a time
             if (await _standing(connection)).sealed != after:
-                raise Refused("The audit log was sealed by somebody else at the same time. Look at that seal first.")
+                raise RequestRejected(
+                    "The audit log was sealed by somebody else at the same time. Look at that seal first."
+                )
             await connection.execute(insert(AuditSealRow).values(row=seal.row, hash=seal.hash, document=document))
 
     async def delete_sealed(self, limit: int) -> int:

@@ -1,6 +1,6 @@
 """What the door judges before rules are changed or a payload is seen as it is."""
 
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.masking.model import Message, Rule, written
 from signalbox.security.model import Action, Role
 
@@ -39,13 +39,13 @@ def see_payload(message: Message, reason: str) -> Action:
         Refused: no reason was given.
     """
     if not reason.strip():
-        raise Refused("Say why this payload must be seen as it is: the reason is kept in the audit log.")
+        raise RequestRejected("Say why this payload must be seen as it is: the reason is kept in the audit log.")
     return Action(
         name=SEE_PAYLOAD,
-        needs=Role.VIEWER,
+        required_role=Role.VIEWER,
         resource=message.connection,
         payloads=True,
-        own=True,
+        allowed_in_read_only=True,
         target=shown_target(message),
         reason=reason,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from signalbox.kernel.clock import Clock
 from signalbox.security.door import Permit
-from signalbox.security.errors import NotPermitted, Refused
+from signalbox.security.errors import NotPermitted, RequestRejected
 from signalbox.security.masking.actions import ADD, MOVE, REMOVE, SEE_PAYLOAD, shown_target
 from signalbox.security.masking.engine import View, mask
 from signalbox.security.masking.faults import RulesUnknown
@@ -138,7 +138,7 @@ class Masking:
         """
         _require(permit, ADD, rule.name)
         if self._is_configured(rule.name):
-            raise Refused(f"There is a masking rule named {rule.name} in signalbox.toml. Choose another name.")
+            raise RequestRejected(f"There is a masking rule named {rule.name} in signalbox.toml. Choose another name.")
         await self._store.add(Stored(rule, permit.actor.name, self._clock()))
         await self._read_again()
 
@@ -207,7 +207,7 @@ class Masking:
 
     def _refuse_configured(self, name: str) -> None:
         if self._is_configured(name) and not any(one.rule.name == name for one in self._stored):
-            raise Refused(
+            raise RequestRejected(
                 f"The masking rule {name} is set in signalbox.toml. Change it there and start Signalbox again."
             )
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
 from signalbox.security.changes import store as state
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.masking.faults import RuleFault, RulesUnknown
 from signalbox.security.masking.model import Rule, rule_of, written
 from signalbox.security.masking.tables import MaskingRuleRow
@@ -42,7 +42,7 @@ class MaskingStore:
             StorageError: the database could not be asked.
         """
         async with self._database.read() as connection:
-            version = await state.version(connection)
+            version = await state.read_version(connection)
             rows = await connection.execute(select(MaskingRuleRow).order_by(col(MaskingRuleRow.place)))
             return version, tuple(map(_stored, rows.mappings()))
 
@@ -55,9 +55,11 @@ class MaskingStore:
         """
         async with self._changing() as (connection, names):
             if stored.rule.name in names:
-                raise Refused(f"There is a masking rule named {stored.rule.name} already. Choose another name.")
+                raise RequestRejected(f"There is a masking rule named {stored.rule.name} already. Choose another name.")
             if len(names) >= ROWS_MAX:
-                raise Refused(f"There are {ROWS_MAX} masking rules already, which is the most. Remove one first.")
+                raise RequestRejected(
+                    f"There are {ROWS_MAX} masking rules already, which is the most. Remove one first."
+                )
             await connection.execute(insert(MaskingRuleRow).values(place=len(names) + 1, **_columns(stored)))
 
     async def move(self, name: str, number: int, *, after: int) -> None:
@@ -71,7 +73,7 @@ class MaskingStore:
             _require(name, names)
             if not after < number <= after + len(names):
                 most = f"{after + 1} to {after + len(names)}"
-                raise Refused(
+                raise RequestRejected(
                     f"The rule {name} cannot be number {number}: expected {most}, those of rules made by admins."
                 )
             names.remove(name)
@@ -95,14 +97,16 @@ class MaskingStore:
     async def _changing(self) -> AsyncIterator[tuple[AsyncConnection, list[str]]]:
         """Lock the state, so that no two changes overlap, and give the names of the rules in order."""
         async with self._database.begin() as connection:
-            await state.change(connection)
+            await state.raise_version(connection)
             found = await connection.execute(select(col(MaskingRuleRow.name)).order_by(col(MaskingRuleRow.place)))
             yield connection, list(found.scalars())
 
 
 def _require(name: str, names: Sequence[str]) -> None:
     if name not in names:
-        raise Refused(f"There is no masking rule named {name} any more. Load the page again to see those there are.")
+        raise RequestRejected(
+            f"There is no masking rule named {name} any more. Load the page again to see those there are."
+        )
 
 
 async def _renumber(connection: AsyncConnection, names: Sequence[str]) -> None:

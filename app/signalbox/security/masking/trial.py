@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.masking import tree
 from signalbox.security.masking.engine import Body, Json, mask
 from signalbox.security.masking.lines import Line, lines
@@ -37,7 +37,7 @@ def try_rules(
     """
     data = sample.encode("utf-8", "replace")
     if len(data) > SAMPLE_BYTES_MAX:
-        raise Refused(f"The sample has {len(data):,} bytes, over {SAMPLE_BYTES_MAX:,}. Paste a shorter one.")
+        raise RequestRejected(f"The sample has {len(data):,} bytes, over {SAMPLE_BYTES_MAX:,}. Paste a shorter one.")
     connection, _, name = destination.partition("/") if "/" in destination else ("", "", destination)
     message = Message(connection=connection, destination=name, type=kind, body=data)
     ruleset = Ruleset((*rules, *([candidate] if candidate else [])))

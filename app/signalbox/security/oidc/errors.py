@@ -1,12 +1,12 @@
 """Why nobody was signed in by a company account: each cause in a sentence for the page, with no word of the provider's."""
 
 from signalbox.kernel.figures import duration
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 
 DIFFERENCE_MAX_S = 366 * 86_400  # a longer one is told as this: the provider may send any number
 
 
-class CompanyAccountError(Refused):
+class CompanyAccountError(RequestRejected):
     """Nobody was signed in."""
 
 

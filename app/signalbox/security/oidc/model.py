@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from signalbox.security.accounts.model import NAME_EXPECTED, user_name
-from signalbox.security.errors import Refused
+from signalbox.security.accounts.model import NAME_RULE, normalized_user_name
+from signalbox.security.errors import RequestRejected
 from signalbox.security.model import Grant, Rights
 from signalbox.security.oidc.errors import (
     Cancelled,
@@ -110,7 +110,7 @@ def person(claims: Claims, settings: OidcSettings) -> Person:
     subject, name = _subject(claims, settings.issuer), _name(claims, settings.name_claim)
     values = values_of(claims.get(settings.claim))
     rights = rights_of(values or (), settings.roles)
-    refused = None if rights.anything else (NoRole if values is not None else ClaimMissing)(name, settings.claim)
+    refused = None if rights.allows_anything else (NoRole if values is not None else ClaimMissing)(name, settings.claim)
     return Person(subject=subject, name=name, rights=rights, refused=refused)
 
 
@@ -155,6 +155,6 @@ def _subject(claims: Claims, issuer: str) -> str:
 
 def _name(claims: Claims, claim: str) -> str:
     try:
-        return user_name(str(claims.get(claim, "")))
-    except Refused:
-        raise NameUnusable(claim, NAME_EXPECTED) from None
+        return normalized_user_name(str(claims.get(claim, "")))
+    except RequestRejected:
+        raise NameUnusable(claim, NAME_RULE) from None

@@ -93,12 +93,12 @@ class CompanyAccounts:
         if found.refused is not None:
             await self._shut_out(permit, found)
             raise found.refused
-        user = await self._accounts.users.enter_by_company_account(permit, found.subject, found.name, found.rights)
+        user = await self._accounts.users.sync_company_user(permit, found.subject, found.name, found.rights)
         return await self._accounts.sessions.open(permit, user)
 
     async def _shut_out(self, permit: Permit, found: Person) -> None:
         """Take what somebody had before the claim gave nothing any more: it would live on in sessions and tokens."""
         async with self._accounts.changes.read() as connection:
-            known = await users.by_subject(connection, found.subject)
+            known = await users.id_by_subject(connection, found.subject)
         if known is not None:
-            await self._accounts.users.enter_by_company_account(permit, found.subject, found.name, found.rights)
+            await self._accounts.users.sync_company_user(permit, found.subject, found.name, found.rights)

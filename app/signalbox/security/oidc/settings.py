@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, field_validator
 
-from signalbox.security.model import Grant, role_named
+from signalbox.security.model import Grant, parse_role
 
 LIBRARIES: Final = ("authlib", "joserfc")
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -45,7 +45,7 @@ class RoleSettings(BaseModel):
 
     @property
     def grant(self) -> Grant:
-        role = role_named(self.role)
+        role = parse_role(self.role)
         assert role is not None  # noqa: S101 - the words above are those of Role; a test reads each
         return Grant(role, self.payloads)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import GroupView, PartitionView, Status
@@ -69,7 +69,9 @@ def partition_table(glance: Glance, view: GroupView) -> PartitionTable:
     )
 
 
-def _row(found: PartitionView, kind: Kind, now: float, *, several: bool, stale: bool, nobody: str) -> PartitionRow:
+def _row(
+    found: PartitionView, kind: BrokerKind, now: float, *, several: bool, stale: bool, nobody: str
+) -> PartitionRow:
     flow, status = found.flow, found.verdict.status
     return PartitionRow(
         destination=found.destination if several else "",

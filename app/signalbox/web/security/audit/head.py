@@ -8,7 +8,7 @@ from signalbox.monitoring.words.spans import Span, quantity
 from signalbox.security.audit import words
 from signalbox.security.audit.chain import Checked, Fault, Finding, Verdict
 from signalbox.security.audit.model import Standing
-from signalbox.web import urls
+from signalbox.web.security import urls
 from signalbox.web.security.audit.lines import Hash, Sign, seconds, short
 
 ROWS_MAX: Final = 200_000  # that a page checks while somebody waits
@@ -81,7 +81,7 @@ def broken(checked: Checked | None) -> Broken | None:
 
 
 def _sentence(checked: Checked) -> tuple[Span, ...]:
-    verdict, at = checked.verdict, figures.clock(checked.at, checked.at)
+    verdict, at = checked.verdict, figures.utc_time(checked.at, checked.at)
     if verdict.is_whole:
         whole = Span(f"to row {figures.count(verdict.end.row)}", strong=True, tone="clear")
         return (Span("The log is whole "), whole, Span(f", verified at {at}."))

@@ -126,7 +126,7 @@ def chain_sign(row: int, checked: Checked | None) -> Sign:
     """Say of one row what the last check found."""
     if checked is None:
         return Sign("m-unknown", "quiet", "not verified since the start")
-    verdict, at = checked.verdict, figures.clock(checked.at, checked.at)
+    verdict, at = checked.verdict, figures.utc_time(checked.at, checked.at)
     fault = next((one.fault for one in verdict.findings if one.first <= row <= one.last), None)
     if fault is not None:
         return Sign("m-failed", "danger", f"{fault}, found at {at}")

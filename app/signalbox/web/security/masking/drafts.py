@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.masking.faults import RuleFault
 from signalbox.security.masking.model import ALL, Rule, rule_of
 from signalbox.security.masking.trial import SAMPLE_BYTES_MAX, Trial
@@ -95,7 +95,7 @@ def tried(desk: Desk, asked: Asked) -> Tried:
         raise Faulty(faults)
     try:
         trial = desk.masking.try_rule(asked.sample, asked.source, candidate, only_candidate=asked.only, kind=asked.kind)
-    except Refused as refused:
+    except RequestRejected as refused:
         raise Faulty({"sample": str(refused)}) from None
     return Tried(trial=trial, candidate=candidate)
 

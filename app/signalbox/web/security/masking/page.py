@@ -9,7 +9,7 @@ from signalbox.security.audit.model import Count, Line
 from signalbox.security.masking.model import KEEP_MAX, Rule, Way, written
 from signalbox.security.masking.service import Listed
 from signalbox.security.model import Rights
-from signalbox.web import urls
+from signalbox.web.security import urls
 from signalbox.web.security.masking import words
 from signalbox.web.security.masking.desk import Desk
 from signalbox.web.security.masking.drafts import Tried

@@ -11,12 +11,12 @@ from litestar.response import Redirect
 
 from signalbox.kernel import figures
 from signalbox.security.audit.model import LineFilter, Outcome
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.masking.actions import SEE_PAYLOAD
 from signalbox.security.masking.service import Listed
-from signalbox.web import urls
 from signalbox.web.access import OWN
 from signalbox.web.rendering import Crumb, Section, page, renderer_of
+from signalbox.web.security import urls
 from signalbox.web.security.forms import sent
 from signalbox.web.security.masking import deeds, words
 from signalbox.web.security.masking.desk import DESK, Desk
@@ -85,7 +85,7 @@ async def add_masking_rule(request: Asking, desk: NamedDependency[Desk]) -> Resp
     rule = _draft(form, form.name).rule()
     try:
         await deeds.add(desk, rule, form.reason)
-    except Refused as refused:
+    except RequestRejected as refused:
         return await _drawn(request, desk, Said(form=form, fault=str(refused), tried=found), status=409)
     return Redirect(urls.masking("rules", rule.name, done="added"), status_code=303)
 
@@ -99,7 +99,7 @@ async def move_masking_rule(request: Asking, desk: NamedDependency[Desk], name: 
     except Faulty as faulty:
         said = Said(move_fault=faulty.faults["reason"], move_reason=form.reason)
         return await _drawn(request, desk, said, rule, status=400)
-    except Refused as refused:
+    except RequestRejected as refused:
         return await _drawn(request, desk, Said(fault=str(refused), move_reason=form.reason), rule, status=409)
     return Redirect(urls.masking("rules", name, done="moved"), status_code=303)
 
@@ -117,7 +117,7 @@ async def remove_masking_rule(request: Asking, desk: NamedDependency[Desk], name
         await deeds.remove(desk, name, form.reason)
     except Faulty as faulty:
         return _ask(request, desk, rule, fault=faulty.faults["reason"], typed=form.reason, status=400)
-    except Refused as refused:
+    except RequestRejected as refused:
         return _ask(request, desk, rule, fault=str(refused), typed=form.reason, status=409)
     return Redirect(urls.masking(done="removed"), status_code=303)
 
@@ -204,7 +204,7 @@ async def _facts(desk: Desk, selected: Listed | None, now: float) -> Facts:
     return Facts(
         rules=rules,
         selected=next((one for one in rules if selected and one.rule == selected.rule), None),
-        users=[user.rights for user in await desk.accounts.users.every()],
+        users=[user.rights for user in await desk.accounts.users.list_all()],
         looks=looks.lines,
         looked=words.looks_done(asked, refused),
         now=now,

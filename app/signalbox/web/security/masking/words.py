@@ -77,7 +77,7 @@ def example(how: How) -> str:
 
 def hits_head(since: float, now: float) -> str:
     """Name the column of hits: over 24 hours, or since when they are counted at all."""
-    return "Hits, 24 h" if now - since >= figures.DAY_S else f"Hits since {figures.clock(since, now, seconds=False)}"
+    return "Hits, 24 h" if now - since >= figures.DAY_S else f"Hits since {figures.utc_time(since, now, seconds=False)}"
 
 
 def adding(number: int, rule: Rule) -> str:
