@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import httpx
 
-from signalbox.security.audit.model import LineFilter
+from signalbox.security.audit.model import AuditFilter
 from signalbox.security.door import Permit
 from signalbox.security.errors import NotPermitted, RequestRejected
 from signalbox.security.model import VIEWER_EVERYWHERE, Action, Actor, JsonValue, Via
@@ -43,7 +43,7 @@ async def audited() -> AsyncIterator[tuple[str, Mapping[str, str], Mapping[str, 
             database = Database(kept)
             book = Book(database)
             await _night(book)
-            retry = (await book.log.page(LineFilter(action="retry"))).lines[-1].row
+            retry = (await book.log.page(AuditFilter(action="retry"))).entries[-1].row
             await admin.post(urls.audit("verify"))
             yield served.url, dict(admin.cookies), {"audit": urls.audit(), "audit-row": urls.audit(row=retry)}
             await database.close()
@@ -73,7 +73,7 @@ async def _night(book: Book) -> None:
     try:
         await book.act("retry", target="1 letter of group 2288", resource="rabbit-eu", run=_came_back)
     except RequestRejected:
-        await book.log.intent(actor("orders-lead"), Action(name="rebuild", target="order-summary to version 8"))
+        await book.log.record_intent(actor("orders-lead"), Action(name="rebuild", target="order-summary to version 8"))
 
 
 async def _stopped(permit: Permit) -> None:

@@ -70,8 +70,8 @@ async def test_what_is_broken_off_says_so(here: Process) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await here.told() == [("intent", "purge", "", ""), ("outcome", "purge", "broken off", "CancelledError")]
-    assert here.door.counts == {("purge", Outcome.BROKEN_OFF): 1}
+    assert await here.told() == [("intent", "purge", "", ""), ("outcome", "purge", "interrupted", "CancelledError")]
+    assert here.door.counts == {("purge", Outcome.INTERRUPTED): 1}
 
 
 async def test_what_cannot_be_written_down_is_not_done(here: Process, monkeypatch: pytest.MonkeyPatch) -> None:

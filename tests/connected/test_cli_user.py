@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 from signalbox.commands.people import may
 from signalbox.kernel.clock import system_clock
 from signalbox.kernel.figures import NBSP
-from signalbox.security.audit.model import LineFilter
+from signalbox.security.audit.model import AuditFilter
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Grant, Rights, Role
 from signalbox.storage.engine import Database
@@ -101,8 +101,8 @@ async def test_a_user_from_the_invitation_to_the_removal(here: Process, signalbo
     assert (await signalbox("user", "remove", "ann", "--reason", "left")).out == "ann is removed.\n"
     assert await here.accounts.users.list_all() == []
 
-    page = await AuditLog(here.database, system_clock).page(LineFilter(actor=OURSELVES))
-    lines = [line for line in reversed(page.lines) if line.action != IT.name]
+    page = await AuditLog(here.database, system_clock).page(AuditFilter(actor=OURSELVES))
+    lines = [line for line in reversed(page.entries) if line.action != IT.name]
     assert [(line.action, line.target, line.outcome, line.reason) for line in lines] == [
         ("invite user", "ann", "done", ""),
         ("change role", "ann", "done", "on call"),

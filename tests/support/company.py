@@ -13,7 +13,7 @@ from signalbox.security.audit.service import AuditLog
 from signalbox.security.door import Door
 from signalbox.security.errors import RequestRejected
 from signalbox.security.model import NO_RIGHTS, Actor, Via
-from signalbox.security.oidc.model import Begun, Entered
+from signalbox.security.oidc.model import CompletedSignIn, StartedSignIn
 from signalbox.security.oidc.service import CompanyAccounts
 from signalbox.security.oidc.settings import OidcSettings
 from signalbox.security.settings import SecuritySettings
@@ -54,9 +54,11 @@ class Company:
         settings = OidcSettings.model_validate(given)
         return CompanyAccounts(settings, ADDRESS, b"k" * 32, accounts=self.accounts, door=self.door, clock=self.clock)
 
-    async def finish(self, service: CompanyAccounts, answer: Mapping[str, str], begun: Begun) -> Entered:
+    async def finish(
+        self, service: CompanyAccounts, answer: Mapping[str, str], begun: StartedSignIn
+    ) -> CompletedSignIn:
         await self.accounts.changes.refresh()
-        return await service.finish(NOBODY, answer, begun.kept)
+        return await service.finish(NOBODY, answer, begun.cookie)
 
     async def who(self, secret: str) -> Identity | None:
         """Return for whom a session's cookie stands."""
@@ -75,7 +77,9 @@ class Company:
             return [(row.target, row.outcome, row.detail) for row in rows]
 
 
-async def refused(company: Company, service: CompanyAccounts, answer: Mapping[str, str], begun: Begun) -> Exception:
+async def refused(
+    company: Company, service: CompanyAccounts, answer: Mapping[str, str], begun: StartedSignIn
+) -> Exception:
     """Finish a sign-in that has to be refused; return why it was."""
     with pytest.raises(RequestRejected) as raised:
         await company.finish(service, answer, begun)

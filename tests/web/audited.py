@@ -54,7 +54,7 @@ class Audited:
         await behind(self.settings, *(statement.replace("ROW", str(row)) for statement in statements))
 
     async def last(self) -> int:
-        return (await self.log.standing()).head.row
+        return (await self.log.state()).head.row
 
 
 @asynccontextmanager

@@ -58,12 +58,12 @@ class Door:
             Exception: what `run` raised; it is in the audit log as failed.
         """
         await self._authorize(actor, action)
-        permit = Permit(_DOOR_KEY, actor, action, await self._log.intent(actor, action))
+        permit = Permit(_DOOR_KEY, actor, action, await self._log.record_intent(actor, action))
         started = time.perf_counter()
         try:
             result = await run(permit)
         except BaseException as error:
-            outcome = Outcome.FAILED if isinstance(error, Exception) else Outcome.BROKEN_OFF
+            outcome = Outcome.FAILED if isinstance(error, Exception) else Outcome.INTERRUPTED
             await asyncio.shield(self._record_outcome(permit, outcome, _loggable(error), started))
             raise
         await asyncio.shield(self._record_outcome(permit, Outcome.DONE, permit.detail, started))
@@ -79,14 +79,16 @@ class Door:
 
     async def _record_refusal(self, actor: Actor, action: Action, detail: str) -> None:
         self.counts[action.name, Outcome.REFUSED] += 1
-        await self._log.refused(actor, action, detail)
+        await self._log.record_refusal(actor, action, detail)
 
     async def _record_outcome(self, permit: Permit, outcome: Outcome, detail: str, started: float) -> None:
         took_s = time.perf_counter() - started
         self.counts[permit.action.name, outcome] += 1
         self.seconds[permit.action.name] += took_s
         try:
-            await self._log.outcome(permit.row, permit.actor, permit.action, outcome, detail=detail, took_s=took_s)
+            await self._log.record_outcome(
+                permit.row, permit.actor, permit.action, outcome, detail=detail, took_s=took_s
+            )
         except StorageError:  # it is done all the same; the intent stands without an outcome, which the page shows
             log.exception("the outcome %s of row %d of the audit log could not be written", outcome, permit.row)
 

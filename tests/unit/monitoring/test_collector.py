@@ -264,7 +264,7 @@ async def test_an_adapter_that_breaks_its_promise_is_begun_again(caplog: pytest.
     async with running(broker) as bench:
         await bench.until(lambda: broker.sweeps > 2)
         broker.fails = RuntimeError("a fault of our own")
-        await bench.until(lambda: "begins again" in caplog.text)
+        await bench.until(lambda: "restarts in" in caplog.text)
         broker.fails = None
         begun = broker.sweeps
         await bench.until(lambda: broker.sweeps > begun + 1)

@@ -113,7 +113,7 @@ def normalized_user_name(text: str) -> str:
     """Return the name in its one form.
 
     Raises:
-        Refused: it cannot be one. What was given is not repeated: people type passwords there, and the audit log forgets nothing.
+        RequestRejected: it cannot be one. What was given is not repeated: people type passwords there, and the audit log forgets nothing.
     """
     name = text.strip().lower()
     if not NAME_PATTERN.fullmatch(name):
@@ -125,7 +125,7 @@ def validated_password(password: str, name: str) -> str:
     """Return a password that may be set.
 
     Raises:
-        Refused: it is too short, too long, or the user's name.
+        RequestRejected: it is too short, too long, or the user's name.
     """
     if len(password) < PASSWORD_LENGTH_MIN:
         raise RequestRejected(

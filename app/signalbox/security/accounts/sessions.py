@@ -35,7 +35,7 @@ class Sessions:
 
         Raises:
             TooManyAttempts: from this address it was wrong too often.
-            Refused: name and password do not belong together; which of them is wrong is not said, and takes no longer.
+            RequestRejected: name and password do not belong together; which of them is wrong is not said, and takes no longer.
         """
         tidy = name.strip().lower()
         begun = await self._limits.count_sign_in(tidy, actor.address)
@@ -49,7 +49,7 @@ class Sessions:
         """Return the secret of a new session of a user who was found to be who they say; the one that asked ends.
 
         Raises:
-            Refused: that user was removed meanwhile.
+            RequestRejected: that user was removed meanwhile.
         """
         async with self._changes.begin() as connection:
             if await users.find(connection, user=user) is None:
@@ -57,7 +57,7 @@ class Sessions:
             return await self._open(connection, permit.actor, user)
 
     async def open_by_link(self, permit: Permit, link: str, name: str, password: str) -> str:
-        """Set the password that a one-time link is for, and return the secret of a session of that user. Raises Refused."""
+        """Set the password that a one-time link is for, and return the secret of a session of that user. Raises RequestRejected."""
         return await self.open(permit, await self._users.use_link(permit, link, name, password))
 
     async def list_for(self, user: int) -> Sequence[Session]:
@@ -70,7 +70,7 @@ class Sessions:
         """End one of the actor's own sessions.
 
         Raises:
-            Refused: the actor has no such session.
+            RequestRejected: the actor has no such session.
         """
         async with self._changes.begin() as connection:
             user = permit.actor.user or 0

@@ -33,7 +33,7 @@ class Tokens:
         """Return a new token of a user, which is shown nowhere again; `resource` is a connection's name, or EVERYWHERE.
 
         Raises:
-            Refused: the name, the role or the days until it ends cannot be; it is a token that asks, or not an admin for
+            RequestRejected: the name, the role or the days until it ends cannot be; it is a token that asks, or not an admin for
                 another user; or the user was removed.
         """
         if permit.actor.token is not None:
@@ -74,7 +74,7 @@ class Tokens:
             return [token for token in await tokens.list_all(connection, user) if token.expires_at > now]
 
     async def get(self, token: int, user: int | None = None) -> Token:
-        """Return a token, of this user only where one is given. Raises Refused when there is none."""
+        """Return a token, of this user only where one is given. Raises RequestRejected when there is none."""
         for found in await self.list_all(user):
             if found.id == token:
                 return found
@@ -83,7 +83,7 @@ class Tokens:
         )
 
     async def revoke(self, permit: Permit, token: Token) -> None:
-        """End a token. Raises Refused when it is another user's, unless an admin asks."""
+        """End a token. Raises RequestRejected when it is another user's, unless an admin asks."""
         _own_or_admin(permit, token.user)
         async with self._changes.begin() as connection:
             await tokens.remove(connection, token.id, token.user)

@@ -47,7 +47,7 @@ class Users:
         return [replace(one, locked_until=locked.get(one.name)) for one in sorted(found, key=attrgetter("name"))]
 
     async def get_by_name(self, name: str) -> User:
-        """Return one user. Raises Refused when there is none of this name."""
+        """Return one user. Raises RequestRejected when there is none of this name."""
         async with self._changes.read() as connection:
             found = await users.find(connection, name=normalized_user_name(name))
         if found is None:
@@ -62,14 +62,14 @@ class Users:
         """Add a user who has no password yet; return the secret of the one-time link that sets it.
 
         Raises:
-            Refused: the name is taken or cannot be one; or there is nothing that this user would see.
+            RequestRejected: the name is taken or cannot be one; or there is nothing that this user would see.
         """
         async with self._changes.begin() as connection:
             made = await self._add(connection, name, rights, permit.actor.name)
             return await self._add_link(connection, made, permit.actor.name)
 
     async def add_token_only(self, permit: Permit, name: str, rights: Rights) -> None:
-        """Add a user who comes in by tokens only. Raises Refused as `invite` does."""
+        """Add a user who comes in by tokens only. Raises RequestRejected as `invite` does."""
         async with self._changes.begin() as connection:
             await self._add(connection, name, rights, permit.actor.name)
 
@@ -77,7 +77,7 @@ class Users:
         """Return the secret of a new one-time link, which sets this user's password; older ones are worth nothing then.
 
         Raises:
-            Refused: the user has no password here, or was removed.
+            RequestRejected: the user has no password here, or was removed.
         """
         if user.sign_in_method is SignInMethod.COMPANY_ACCOUNT:
             raise RequestRejected(f"{user.name} signs in by the company account and has no password here.")
@@ -94,14 +94,14 @@ class Users:
                 await users.remove(connection, user.id)
 
     async def create_first_admin_link(self, permit: Permit) -> str:
-        """Return the secret of the link that makes the first admin. Raises Refused when there are users."""
+        """Return the secret of the link that makes the first admin. Raises RequestRejected when there are users."""
         async with self._changes.begin() as connection:
             if await users.any_exist(connection):
                 raise RequestRejected("There are users already; an admin invites others.")
             return await self._add_link(connection, None, permit.actor.name)
 
     async def find_link(self, secret: str) -> OneTimeLink:
-        """Return what a link is for. Raises Refused when it is not good."""
+        """Return what a link is for. Raises RequestRejected when it is not good."""
         async with self._changes.read() as connection:
             found = await links.find(connection, secret_hash(secret), self._clock())
         if found is None:
@@ -112,7 +112,7 @@ class Users:
         """Set the password that a link is for, once; return the user's id. All sessions of that user end.
 
         Raises:
-            Refused: the link is not good, or the name or password cannot be set.
+            RequestRejected: the link is not good, or the name or password cannot be set.
         """
         link = await self.find_link(secret)
         tidy = link.user_name or normalized_user_name(name)
@@ -132,7 +132,7 @@ class Users:
         """Set the actor's own password. Every session of theirs ends: open a new one for the browser that asks.
 
         Raises:
-            Refused: the old one is wrong, or was changed meanwhile, or the new one cannot be one.
+            RequestRejected: the old one is wrong, or was changed meanwhile, or the new one cannot be one.
             TooManyAttempts: the old one was wrong too often from this address.
         """
         name = permit.actor.name
@@ -156,7 +156,7 @@ class Users:
         """Change what a user may; their sessions end, and their tokens may no more than they may.
 
         Raises:
-            Refused: it would take the last admin, or leave nothing that this user would see; or the user was removed.
+            RequestRejected: it would take the last admin, or leave nothing that this user would see; or the user was removed.
         """
         if not rights.allows_anything:
             raise RequestRejected(
@@ -171,7 +171,7 @@ class Users:
         permit.detail = f"{ended} sessions ended"
 
     async def remove(self, _: Permit, user: User) -> None:
-        """Remove a user with sessions, tokens and links. Raises Refused for the last admin, and when they are removed already."""
+        """Remove a user with sessions, tokens and links. Raises RequestRejected for the last admin, and when they are removed already."""
         async with self._changes.begin() as connection:
             await self._reload(connection, user)
             await self._require_another_admin(connection, user)
@@ -198,7 +198,7 @@ class Users:
         """Return the id of the user of this subject, added at the first time; what they may is what the claim gives now.
 
         Raises:
-            Refused: another user has this name, or it would take the last admin.
+            RequestRejected: another user has this name, or it would take the last admin.
         """
         tidy = normalized_user_name(name)
         async with self._changes.begin() as connection:

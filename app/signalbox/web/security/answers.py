@@ -40,7 +40,7 @@ def patched(before: Rights, asked: r.UserPatch, configured: tuple[str, ...]) -> 
     """Return the rights that a change leaves.
 
     Raises:
-        Refused: it names a connection that there is not.
+        RequestRejected: it names a connection that there is not.
     """
     everywhere = before.everywhere if asked.everywhere is UNSET else _granted(asked.everywhere)
     if asked.on is UNSET:

@@ -11,8 +11,8 @@ from litestar.response import Redirect
 from signalbox.security.accounts.service import Accounts
 from signalbox.security.errors import RequestRejected
 from signalbox.security.model import Actor
-from signalbox.security.oidc.model import BEGUN_LASTS_S
-from signalbox.security.oidc.service import BACK, CompanyAccounts
+from signalbox.security.oidc.model import SIGN_IN_TIMEOUT_S
+from signalbox.security.oidc.service import CALLBACK_PATH, CompanyAccounts
 from signalbox.web import incoming
 from signalbox.web.access import OPEN
 from signalbox.web.errors import NotThere
@@ -36,12 +36,12 @@ async def away(
         begun = await company.begin(own_address(to))
     except RequestRejected as refused:
         return refused_sign_in(request, company, str(refused), to=own_address(to), status=502)
-    answer = Redirect(begun.address, status_code=303)
-    answer.set_cookie(_cookie(request, begun.kept, BEGUN_LASTS_S))
+    answer = Redirect(begun.url, status_code=303)
+    answer.set_cookie(_cookie(request, begun.cookie, SIGN_IN_TIMEOUT_S))
     return answer
 
 
-@get(BACK, include_in_schema=False, opt=OPEN)
+@get(CALLBACK_PATH, include_in_schema=False, opt=OPEN)
 async def back(
     request: Asking,
     actor: NamedDependency[Actor],

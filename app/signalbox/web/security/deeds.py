@@ -1,4 +1,4 @@
-"""What pages and API do with accounts, the same for both: each through the door. All raise Refused as the services do."""
+"""What pages and API do with accounts, the same for both: each through the door. All raise RequestRejected as the services do."""
 
 from signalbox.security.accounts import actions
 from signalbox.security.accounts.model import EVERYWHERE, Token, User

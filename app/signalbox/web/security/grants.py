@@ -40,7 +40,7 @@ def rights_from(form: Form, resources: Sequence[str]) -> Rights:
     """Return the rights that a form gives.
 
     Raises:
-        Refused: a row is missing, or holds no role: the page was drawn before a connection came or went.
+        RequestRejected: a row is missing, or holds no role: the page was drawn before a connection came or went.
     """
     everywhere = _grant(form, EVERYWHERE)
     on = {name: _grant(form, name) for name in resources}

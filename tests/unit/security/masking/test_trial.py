@@ -3,7 +3,7 @@
 import pytest
 
 from signalbox.security.errors import RequestRejected
-from signalbox.security.masking.engine import Hidden
+from signalbox.security.masking.engine import HiddenBody
 from signalbox.security.masking.model import Rule
 from signalbox.security.masking.trial import Trial, try_rules
 from tests.unit.security.masking.bodies import KEY, rule
@@ -62,7 +62,7 @@ def test_an_object_that_is_hidden_counts_with_all_that_it_holds() -> None:
 
 def test_a_sample_that_is_no_json_is_hidden_and_not_counted() -> None:
     found = tried("email: x", candidate=rule("$.email"))
-    assert isinstance(found.body, Hidden)
+    assert isinstance(found.body, HiddenBody)
     assert (found.masked, found.fields, found.lines) == (None, None, ())
     text = tried("card 4242424242424242", "x", candidate=RULES[0])
     assert (text.masked, text.fields) == (1, 1)
