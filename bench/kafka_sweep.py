@@ -27,8 +27,8 @@ from confluent_kafka.cimpl import NewTopic
 
 from bench.measuring import machine, stall
 from signalbox.brokers.kafka.adapter import KafkaBroker
-from signalbox.brokers.kafka.known import Intervals
-from signalbox.brokers.kafka.protocol.frames import Connection, Question
+from signalbox.brokers.kafka.cluster_cache import Intervals
+from signalbox.brokers.kafka.protocol.frames import Connection, Request
 from signalbox.brokers.kafka.protocol.offsets import LIST_OFFSETS
 from signalbox.brokers.kafka.settings import KafkaSettings
 from signalbox.brokers.model import Snapshot
@@ -61,10 +61,10 @@ class Sent:
     """Keeps the questions that adapters ask, with their connections."""
 
     def __init__(self) -> None:
-        self.questions: list[tuple[Connection, Question[object]]] = []
+        self.questions: list[tuple[Connection, Request[object]]] = []
         ask = Connection.ask
 
-        def kept(connection: Connection, question: Question[object]) -> Awaitable[object]:
+        def kept(connection: Connection, question: Request[object]) -> Awaitable[object]:
             self.questions.append((connection, question))
             return ask(connection, question)
 

@@ -8,7 +8,7 @@ import pytest
 
 from signalbox.brokers.errors import BrokerError, BrokerSilent, BrokerUnavailable
 from signalbox.brokers.kafka.adapter import KafkaBroker
-from signalbox.brokers.kafka.known import Intervals
+from signalbox.brokers.kafka.cluster_cache import Intervals
 from signalbox.brokers.model import UNKNOWN, Snapshot, Why
 from signalbox.servers.kafka import KafkaServer
 from tests.support.kafka import KafkaUnderTest, Oracle, connected

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from signalbox.brokers.errors import BrokerError, BrokerSilent, BrokerUnavailable, WrongProtocol
 from signalbox.brokers.kafka.errors import translate
-from signalbox.brokers.kafka.protocol.frames import StrangeFrame, Unsupported
+from signalbox.brokers.kafka.protocol.frames import UnexpectedFrame, UnsupportedVersion
 from signalbox.brokers.kafka.protocol.metadata import METADATA
 from signalbox.brokers.kafka.settings import KafkaSettings
 
@@ -53,12 +53,12 @@ def caused(by: BaseException) -> BaseException:
 @pytest.mark.parametrize(
     ("error", "kind", "says"),
     [
-        (caused(StrangeFrame(b"\x15\x03\x03\x00")), WrongProtocol, "speaks TLS"),
-        (caused(StrangeFrame(b"HTTP")), WrongProtocol, "web server"),
-        (caused(StrangeFrame(b"+OK ")), WrongProtocol, "no Kafka broker"),
+        (caused(UnexpectedFrame(b"\x15\x03\x03\x00")), WrongProtocol, "speaks TLS"),
+        (caused(UnexpectedFrame(b"HTTP")), WrongProtocol, "web server"),
+        (caused(UnexpectedFrame(b"+OK ")), WrongProtocol, "no Kafka broker"),
         (caused(EOFError()), BrokerUnavailable, "closed the connection"),
         (TimeoutError(), BrokerSilent, "no answer in time"),
-        (Unsupported(METADATA), WrongProtocol, "too old"),
+        (UnsupportedVersion(METADATA), WrongProtocol, "too old"),
         (ConnectionRefusedError(), BrokerUnavailable, "nothing listens"),
         (OSError("no route"), BrokerUnavailable, "cannot be reached"),
         (kafka.UnknownError(), BrokerUnavailable, "UnknownError"),
