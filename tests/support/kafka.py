@@ -31,7 +31,7 @@ from tests.support.servers import ran_against, wanted_here
 from tests.support.waiting import eventually
 
 USERS = {"alice": "alice-Pa55", "bob": "bob-Pa55", "carol": "carol-Pa55"}
-EVERY_SWEEP = Intervals(starts_s=0.0, settings_s=0.0, sizes_s=0.0, members_s=1.0, stables_s=0.0, health_s=0.0)
+EVERY_SWEEP = Intervals(starts_s=0.0, configs_s=0.0, sizes_s=0.0, members_s=1.0, stables_s=0.0, health_s=0.0)
 TOOL_WAIT_S = 60.0
 
 Setting = str | int | float | bool
@@ -64,7 +64,9 @@ def broker_at(bootstrap: str, intervals: Intervals = EVERY_SWEEP, /, **overrides
 
 
 @contextlib.asynccontextmanager
-async def connected(bootstrap: str, intervals: Intervals = EVERY_SWEEP, /, **overrides: object) -> AsyncIterator[KafkaBroker]:
+async def connected(
+    bootstrap: str, intervals: Intervals = EVERY_SWEEP, /, **overrides: object
+) -> AsyncIterator[KafkaBroker]:
     """A connected adapter for the length of a block."""
     broker = broker_at(bootstrap, intervals, **overrides)
     await broker.connect()

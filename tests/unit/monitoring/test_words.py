@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from signalbox.brokers.model import Cluster, Kind, Node, Retention, Why
+from signalbox.brokers.model import BrokerKind, Cluster, Node, Retention, Why
 from signalbox.kernel.figures import NBSP
 from signalbox.monitoring import words
 from signalbox.monitoring.model import (
@@ -36,7 +36,7 @@ def view(verdict: Verdict, *, flow: Flow | None = None, connection: str = "kafka
     )
     return GroupView(
         connection=connection,
-        kind=Kind.KAFKA,
+        kind=BrokerKind.KAFKA,
         group=told,
         read_at=T0,
         interval_s=5.0,
@@ -50,7 +50,7 @@ def verdict(status: Status, **facts: object) -> Verdict:
 
 
 def connection(name: str, link: Link, **facts: object) -> ConnectionView:
-    base = ConnectionView(name=name, kind=Kind.KAFKA, link=link, since=T0 - 60, answered_at=T0 - 1)
+    base = ConnectionView(name=name, kind=BrokerKind.KAFKA, link=link, since=T0 - 60, answered_at=T0 - 1)
     return replace(base, **facts)  # type: ignore[arg-type]  # any fact by its name
 
 
@@ -61,7 +61,7 @@ def text(spans: tuple[words.Span, ...]) -> str:
 SENTENCES = [
     (verdict(Status.OK), "Keeps up; at most 3 min 15 s behind.", "ok"),
     (verdict(Status.CATCHING_UP, until=T0 + 29), "Catching up: 29 s left at this rate.", "catching up, 29 s left"),
-    (verdict(Status.BEHIND), "It is behind by 3 min 15 s, and falls back 14 /s.", "behind"),
+    (verdict(Status.BEHIND), "It is behind by 3 min 15 s, and falls back 14/s.", "behind"),
     (
         verdict(Status.STALLED, partition=7),
         "Partition 7 has not moved for 41 min 32 s, since 02:31:08.",
@@ -151,7 +151,7 @@ def test_names_and_texts_of_the_broker_are_spans_of_their_own(status: Status) ->
 
 def test_the_reason_says_what_the_figures_are() -> None:
     behind = view(verdict(Status.BEHIND, partition=1, partitions_affected=3))
-    assert text(words.group_reason(behind, T0)) == ("118 /s in, 104 /s out. The same is so on 2 more partitions.")
+    assert text(words.group_reason(behind, T0)) == ("118/s in, 104/s out. The same is so on 2 more partitions.")
     unknown = view(verdict(Status.BEHIND), flow=Flow(lag=5, lag_partial=True))
     assert "How fast it reads is not known." in text(words.group_reason(unknown, T0))
     assert "at least this" in text(words.group_reason(unknown, T0))
@@ -254,7 +254,7 @@ class TestDestinations:
     def shown(self, told: Verdict, **facts: object) -> DestinationView:
         base = DestinationView(
             connection="kafka-prod",
-            kind=Kind.KAFKA,
+            kind=BrokerKind.KAFKA,
             destination=topic([5] * 12, name="payments.events", retention=Retention(age_s=43_200.0, policy="delete")),
             read_at=T0,
             interval_s=5.0,
@@ -295,7 +295,7 @@ class TestDestinations:
     def test_who_loses_and_when(self) -> None:
         told = self.shown(verdict(Status.WILL_LOSE_DATA, until=T0 + 12_000), loses_at=T0 + 12_000)
         assert text(words.destination_sentence(told, T0)) == "Keeps 12 h. One of 3 readers loses messages from 06:32."
-        assert "3 groups read it. 854 /s come in." in text(words.destination_reason(told, T0))
+        assert "3 groups read it. 854/s come in." in text(words.destination_reason(told, T0))
 
 
 @pytest.mark.parametrize("after", [*Status, *Link])

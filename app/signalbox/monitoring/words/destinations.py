@@ -45,7 +45,7 @@ def _kept(view: DestinationView) -> Spans:
 def _loses(view: DestinationView, now: float) -> Spans:
     assert view.loses_at is not None  # noqa: S101 - the caller asked
     readers = f"One of {of_things(len(view.readers), 'reader', 'readers')}"
-    when = "now" if view.loses_at <= now else f"from {figures.clock(view.loses_at, now, seconds=False)}"
+    when = "now" if view.loses_at <= now else f"from {figures.utc_time(view.loses_at, now, seconds=False)}"
     return said(f"{readers} loses messages ", strong(when, Status.WILL_LOSE_DATA), ".")
 
 
@@ -73,4 +73,4 @@ def _trouble(view: DestinationView) -> Spans:
 def _since(view: DestinationView, now: float) -> Spans:
     if view.verdict.status is Status.OK or not view.verdict.since_exact:
         return ()
-    return said(f"So since {figures.clock(view.verdict.since, now)}.")
+    return said(f"So since {figures.utc_time(view.verdict.since, now)}.")

@@ -64,12 +64,12 @@ def _sentence(verdict: Verdict, flow: Flow, where: Spans, now: float) -> Spans: 
         case Status.STALLED:
             return said(*where, "has not moved for ", strong(_so_long(verdict, now), status), f"{at}.")
         case Status.HELD_BACK:
-            since = figures.clock(verdict.hidden_since, now)
+            since = figures.utc_time(verdict.hidden_since, now)
             return said(*where, "is held back by an ", strong("open transaction", status), f" since {since}.")
         case Status.BEYOND_END:
             return said(*where, "stands ", strong("beyond the end", status), ". Its lag is unknown.")
         case Status.REWOUND:
-            return said(*where, strong("went back", status), f" at {figures.clock(verdict.since, now)}.")
+            return said(*where, strong("went back", status), f" at {figures.utc_time(verdict.since, now)}.")
         case Status.BEHIND:
             return said(*where, "is behind", *_by(flow, status), *_falls_back(flow), ".")
         case Status.NEVER_COMMITTED:
@@ -93,7 +93,7 @@ def _will_lose(verdict: Verdict, where: Spans, now: float) -> Spans:
         lost = f"{figures.count(verdict.lost)} messages" if verdict.lost else "Messages"
         return said(*where, "loses data ", strong("now", verdict.status), f": {lost} went unread.")
     left = figures.duration(verdict.until - now)
-    clock = figures.clock(verdict.until, now, seconds=False)
+    clock = figures.utc_time(verdict.until, now, seconds=False)
     return said(*where, "will lose data in ", strong(left, verdict.status), f", at {clock}.")
 
 
@@ -118,7 +118,7 @@ def _because(verdict: Verdict, flow: Flow, now: float, *, net_told: bool = False
     if status is Status.WILL_LOSE_DATA:
         return _why_lost(verdict)
     if status is Status.STALLED:
-        return said(f"Members are there; the position has not moved since {figures.clock(verdict.since, now)}.")
+        return said(f"Members are there; the position has not moved since {figures.utc_time(verdict.since, now)}.")
     if status is Status.BEYOND_END:
         return said("The destination was made anew or cut short.")
     if status is Status.NEVER_COMMITTED:
@@ -221,7 +221,7 @@ def _so_long(verdict: Verdict, now: float) -> str:
 
 def _at_clock(verdict: Verdict, now: float) -> str:
     """Return since when; nothing where it was so already when we first looked."""
-    return f", since {figures.clock(verdict.since, now)}" if verdict.since_exact else ""
+    return f", since {figures.utc_time(verdict.since, now)}" if verdict.since_exact else ""
 
 
 def _why(verdict: Verdict) -> str:

@@ -50,7 +50,7 @@ def _losing(losing: Sequence[DestinationView], now: float) -> Spans:
     when = ""
     if soonest is not None:
         lead = "" if len(losing) == 1 else "the first "
-        when = f", {lead}{'now' if soonest <= now else f'from {figures.clock(soonest, now, seconds=False)}'}"
+        when = f", {lead}{'now' if soonest <= now else f'from {figures.utc_time(soonest, now, seconds=False)}'}"
     return said(
         strong(f"{number_word(len(losing))} {verb} what is not yet read", Status.WILL_LOSE_DATA),
         f"{when}.",

@@ -7,14 +7,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalbox.brokers.kafka.protocol.cluster import describe_cluster_request, find_coordinators_request, describe_quorum_request, topic_configs_request, log_dirs_request
-from signalbox.brokers.kafka.protocol.fetch import Wanted, fetch_batches_request
-from signalbox.brokers.kafka.protocol.frames import Request
+from signalbox.brokers.kafka.protocol.changes import commit_offsets_request, create_topics_request
+from signalbox.brokers.kafka.protocol.cluster import (
+    describe_cluster_request,
+    describe_quorum_request,
+    find_coordinators_request,
+    log_dirs_request,
+    topic_configs_request,
+)
+from signalbox.brokers.kafka.protocol.connection import Request
+from signalbox.brokers.kafka.protocol.fetch import FetchPosition, fetch_batches_request
 from signalbox.brokers.kafka.protocol.groups import describe_groups_request, list_groups_request, share_offsets_request
 from signalbox.brokers.kafka.protocol.metadata import Metadata, metadata_request
-from signalbox.brokers.kafka.protocol.offsets import CommittedOffsets, committed_offsets_request, single_group_offsets_request, list_offsets_request, decode_offset_rows
-from signalbox.brokers.kafka.protocol.provision import commit_offsets_request, create_topics_request
-from signalbox.brokers.kafka.protocol.wire import Body, Cursor, MalformedResponse, decoded
+from signalbox.brokers.kafka.protocol.offsets import (
+    CommittedOffsets,
+    committed_offsets_request,
+    decode_offset_rows,
+    list_offsets_request,
+    single_group_offsets_request,
+)
+from signalbox.brokers.kafka.protocol.wire import Cursor, MalformedResponse, RequestBody, decode_checked
 from tests.unit.brokers.kafka import encoded_responses as responses
 
 ORDERS: responses.Rows = {
@@ -25,7 +37,7 @@ LEADERS: responses.Leaders = {"orders": [(0, 1, (1, 2), (1, 2)), (5, -1, (2,), (
 
 
 def read(question: Request[object], data: bytes, version: int) -> object:
-    found = decoded(question.api.name, lambda: question.decode(data, version))
+    found = decode_checked(question.api.name, lambda: question.decode(data, version))
     return list(found.topics) if isinstance(found, Metadata) else found
 
 
@@ -72,7 +84,9 @@ def test_rows_with_and_without_metadata_are_read_alike(first: Rows, second: Rows
 def test_a_group_whose_bytes_are_the_same_is_not_read_again() -> None:
     before = {name: ({"orders": [(0, 5, "", 0)]}, 0) for name in ("a", "b", "c")}
     known = [
-        c.raw for c in committed_offsets_request(list(before)).decode(responses.offset_fetch_8(before), 8) if isinstance(c, CommittedOffsets)
+        c.raw
+        for c in committed_offsets_request(list(before)).decode(responses.offset_fetch_8(before), 8)
+        if isinstance(c, CommittedOffsets)
     ]
     after = {**before, "b": ({"orders": [(0, 6, "", 0)]}, 0)}
     first, second, third = committed_offsets_request(list(after), known).decode(responses.offset_fetch_8(after), 8)
@@ -80,7 +94,11 @@ def test_a_group_whose_bytes_are_the_same_is_not_read_again() -> None:
     assert isinstance(second, CommittedOffsets)
     assert list(second.offset) == [6]
     swapped = responses.offset_fetch_8({name: before[name] for name in ("c", "a", "b")})
-    assert [c.group for c in committed_offsets_request(list(after), known).decode(swapped, 8) if isinstance(c, CommittedOffsets)] == [
+    assert [
+        c.group
+        for c in committed_offsets_request(list(after), known).decode(swapped, 8)
+        if isinstance(c, CommittedOffsets)
+    ] == [
         "c",
         "a",
         "b",
@@ -118,7 +136,7 @@ def test_groups_and_members() -> None:
     assert list_groups_request(listing).decode(listing.raw, 5) is listing
     data = responses.describe_groups_5("a", "Stable", {"m1": {"orders": (0, 3)}, "m2": {}})
     (described,) = describe_groups_request("classic", ["a"]).decode(data, 5)
-    assert [(m.id, m.host, dict(m.held)) for m in described.members] == [
+    assert [(m.id, m.host, dict(m.assigned)) for m in described.members] == [
         ("m1", "/10.0.0.7", {"orders": (0, 3)}),
         ("m2", "/10.0.0.7", {}),
     ]
@@ -136,7 +154,7 @@ def test_share_offsets() -> None:
     (found,) = share_offsets_request(["s"]).decode(
         responses.share_offsets_1("s", [("orders", 2, 40, 7), ("new", 0, -1, -1)]), 1
     )
-    assert [(row.topic, row.partition, row.start, row.lag) for row in found.rows] == [
+    assert [(row.topic, row.partition, row.start_offset, row.lag) for row in found.partitions] == [
         ("orders", 2, 40, 7),
         ("new", 0, -1, -1),
     ]
@@ -150,15 +168,15 @@ def test_the_batch_at_a_position() -> None:
         + responses.batch(16, 9, 2_000, 2_900)
     )
     for offset, first in ((10, 1_000), (14, 1_000), (15, 2_000), (20, 2_000)):
-        question = fetch_batches_request({"orders": [Wanted(0, offset)]}, each_bytes=4096)
+        question = fetch_batches_request({"orders": [FetchPosition(0, offset)]}, partition_bytes=4096)
         (fetched,) = question.decode(responses.fetch_12("orders", 0, records), 12)
-        assert fetched.oldest is not None
-        assert fetched.oldest.first_ms == first
-    question = fetch_batches_request({"orders": [Wanted(0, 0)]}, each_bytes=4096)
+        assert fetched.batch is not None
+        assert fetched.batch.first_ms == first
+    question = fetch_batches_request({"orders": [FetchPosition(0, 0)]}, partition_bytes=4096)
     (cut,) = question.decode(responses.fetch_12("orders", 0, records[:30]), 12)
-    assert cut.oldest is None
+    assert cut.batch is None
     (endless,) = question.decode(responses.fetch_12("orders", 0, responses.i64(0) + responses.i32(-12) + bytes(40)), 12)
-    assert endless.oldest is None
+    assert endless.batch is None
 
 
 def test_only_markers_of_transactions_up_to_the_end_are_told_as_such() -> None:
@@ -168,7 +186,7 @@ def test_only_markers_of_transactions_up_to_the_end_are_told_as_such() -> None:
     )
 
     def read_from(offset: int, records: bytes) -> bool:
-        question = fetch_batches_request({"orders": [Wanted(0, offset)]}, each_bytes=4096)
+        question = fetch_batches_request({"orders": [FetchPosition(0, offset)]}, partition_bytes=4096)
         (fetched,) = question.decode(responses.fetch_12("orders", 0, records), 12)
         assert fetched.end == 99
         return fetched.only_markers
@@ -193,7 +211,12 @@ ANSWERS: list[tuple[str, Request[object], bytes, int]] = [
         5,
     ),
     ("ShareOffsets", share_offsets_request(["s"]), responses.share_offsets_1("s", [("orders", 2, 40, 7)]), 1),
-    ("Fetch", fetch_batches_request({}, each_bytes=1), responses.fetch_12("o", 0, responses.batch(0, 1, 2, 3)), 12),
+    (
+        "Fetch",
+        fetch_batches_request({}, partition_bytes=1),
+        responses.fetch_12("o", 0, responses.batch(0, 1, 2, 3)),
+        12,
+    ),
 ]
 
 
@@ -201,7 +224,7 @@ ANSWERS: list[tuple[str, Request[object], bytes, int]] = [
 def test_every_cut_of_an_answer_is_malformed(question: Request[object], data: bytes, version: int) -> None:
     assert read(question, data, version)
     for end in range(
-        len(data) - question.api.flexible(version)
+        len(data) - question.api.is_flexible(version)
     ):  # the last byte is the empty tail of tagged fields, which nobody needs
         with pytest.raises(MalformedResponse):
             read(question, data[:end], version)
@@ -209,7 +232,10 @@ def test_every_cut_of_an_answer_is_malformed(question: Request[object], data: by
 
 HOSTILE: list[tuple[Request[object], int]] = [
     *((question, version) for _, question, _, version in ANSWERS),
-    *((describe_groups_request(kind, ["a"]), version) for kind, version in (("consumer", 1), ("share", 1), ("streams", 0))),
+    *(
+        (describe_groups_request(kind, ["a"]), version)
+        for kind, version in (("consumer", 1), ("share", 1), ("streams", 0))
+    ),
     *((describe_cluster_request(), v) for v in (0, 2)),
     *((describe_quorum_request(), v) for v in (0, 2)),
     (topic_configs_request(["a"], ["b"]), 4),
@@ -231,12 +257,12 @@ def test_any_bytes_are_read_or_malformed(question: Request[object], version: int
     st.text(max_size=400), st.integers(-(2**63), 2**63 - 1), st.lists(st.integers(-(2**31), 2**31 - 1)), st.booleans()
 )
 def test_what_is_written_is_read(word: str, number: int, numbers: list[int], flexible: bool) -> None:
-    body = Body(flexible=flexible)
+    body = RequestBody(flexible=flexible)
     body.text(word)
     body.text(None)
     body.i64(number)
     body.ints(numbers)
     body.texts([word, word])
-    cursor = Cursor(body.done(), flexible=flexible)
+    cursor = Cursor(body.to_bytes(), flexible=flexible)
     assert (cursor.text(), cursor.text_or_none(), cursor.i64(), list(cursor.ints())) == (word, None, number, numbers)
     assert [cursor.text() for _ in range(cursor.count())] == [word, word]

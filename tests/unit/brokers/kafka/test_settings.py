@@ -4,9 +4,9 @@ import pytest
 from aiokafka import errors as kafka
 from pydantic import ValidationError
 
-from signalbox.brokers.errors import BrokerError, BrokerSilent, BrokerUnavailable, WrongProtocol
+from signalbox.brokers.errors import BrokerError, BrokerTimeout, BrokerUnavailable, WrongProtocol
 from signalbox.brokers.kafka.errors import translate
-from signalbox.brokers.kafka.protocol.frames import UnexpectedFrame, UnsupportedVersion
+from signalbox.brokers.kafka.protocol.connection import UnexpectedFrame, UnsupportedVersion
 from signalbox.brokers.kafka.protocol.metadata import METADATA
 from signalbox.brokers.kafka.settings import KafkaSettings
 
@@ -57,16 +57,16 @@ def caused(by: BaseException) -> BaseException:
         (caused(UnexpectedFrame(b"HTTP")), WrongProtocol, "web server"),
         (caused(UnexpectedFrame(b"+OK ")), WrongProtocol, "no Kafka broker"),
         (caused(EOFError()), BrokerUnavailable, "closed the connection"),
-        (TimeoutError(), BrokerSilent, "no answer in time"),
+        (TimeoutError(), BrokerTimeout, "did not respond in time"),
         (UnsupportedVersion(METADATA), WrongProtocol, "too old"),
-        (ConnectionRefusedError(), BrokerUnavailable, "nothing listens"),
-        (OSError("no route"), BrokerUnavailable, "cannot be reached"),
+        (ConnectionRefusedError(), BrokerUnavailable, "connection refused"),
+        (OSError("no route"), BrokerUnavailable, "Cannot reach"),
         (kafka.UnknownError(), BrokerUnavailable, "UnknownError"),
     ],
 )
 def test_failures_are_named(error: BaseException, kind: type[BrokerError], says: str) -> None:
     found = translate(error, KafkaSettings.model_validate(RIGHT), "kafka-1:9092")
     assert type(found) is kind
-    assert says in found.found
+    assert says in found.problem
     assert "kafka-1:9092" in str(found)
-    assert found.do
+    assert found.hint

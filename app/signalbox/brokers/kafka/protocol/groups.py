@@ -153,7 +153,7 @@ def _decode_assignment(blob: bytes | None) -> Assignment:
     """Decode an assignment, which the group leader (a client) wrote: int16 version, then topics. Empty during a rebalance."""
     if not blob:
         return {}
-    cursor = Cursor(blob, flexible=False, at=2)
+    cursor = Cursor(blob, flexible=False, position=2)
     return {cursor.text(): cursor.ints() for _ in range(cursor.count())}
 
 

@@ -1,4 +1,4 @@
-"""How figures are written: every form, and what holds for any number."""
+"""Formats of numbers, rates, durations and times."""
 
 import pytest
 from hypothesis import given
@@ -9,7 +9,7 @@ from signalbox.kernel import figures
 NOW = 1_794_885_160.0  # Tue 17 Nov 2026, 03:12:40 UTC
 
 
-def spaced(text: str) -> str:
+def with_spaces(text: str) -> str:
     return text.replace(figures.NBSP, " ")
 
 
@@ -17,12 +17,12 @@ def spaced(text: str) -> str:
     ("number", "text"),
     [(0, "0"), (999, "999"), (1_204_113, "1,204,113"), (-2, "\u22122"), (None, "unknown"), (float("nan"), "unknown")],
 )
-def test_a_count_is_never_rounded(number: float | None, text: str) -> None:
+def test_count_is_exact(number: float | None, text: str) -> None:
     assert figures.count(number) == text
 
 
-def test_an_approximate_count_says_so() -> None:
-    assert spaced(figures.count(212, approximate=True)) == "\u2248 212"
+def test_approximate_count_is_marked() -> None:
+    assert with_spaces(figures.count(212, approximate=True)) == "\u2248 212"
     assert figures.count(None, approximate=True) == "unknown"
 
 
@@ -30,31 +30,38 @@ def test_an_approximate_count_says_so() -> None:
     ("number", "text"),
     [(0, "0"), (7, "7"), (999, "999"), (1000, "1 k"), (400_000, "400 k"), (999_700, "1 M"), (1_204_113, "1.2 M")],
 )
-def test_a_short_count(number: float, text: str) -> None:
-    assert spaced(figures.short_count(number)) == text
+def test_short_count(number: float, text: str) -> None:
+    assert with_spaces(figures.short_count(number)) == text
 
 
 @pytest.mark.parametrize(
     ("per_s", "text"),
     [
         (None, "unknown"),
-        (0.0, "0 /s"),
-        (0.002, "7 an hour"),
-        (0.15, "9 a minute"),
-        (1.0, "1.0 /s"),
-        (9.94, "9.9 /s"),
-        (9.96, "10 /s"),
-        (854.2, "854 /s"),
+        (0.0, "0/s"),
+        (0.002, "7/h"),
+        (0.15, "9/min"),
+        (1.0, "1.0/s"),
+        (9.94, "9.9/s"),
+        (9.96, "10/s"),
+        (854.2, "854/s"),
     ],
 )
-def test_a_rate(per_s: float | None, text: str) -> None:
-    assert spaced(figures.rate(per_s)) == text
+def test_rate(per_s: float | None, text: str) -> None:
+    assert with_spaces(figures.rate(per_s)) == text
 
 
-def test_a_rate_in_a_column_keeps_one_decimal_beside_others() -> None:
+def test_rate_for_a_column_can_keep_one_decimal() -> None:
     assert figures.rate_number(223.14, decimal=True) == "223.1"
     assert figures.rate_number(0.0, decimal=True) == "0.0"
-    assert spaced(figures.rate(112_400, "events")) == "112,400 events/s"
+
+
+@pytest.mark.parametrize(
+    ("per_s", "text"),
+    [(112_400, "112,400 events/s"), (0.15, "9 events/min"), (0.002, "7 events/h"), (None, "unknown")],
+)
+def test_rate_with_a_noun(per_s: float | None, text: str) -> None:
+    assert with_spaces(figures.rate(per_s, "events")) == text
 
 
 @pytest.mark.parametrize(
@@ -75,21 +82,21 @@ def test_a_rate_in_a_column_keeps_one_decimal_beside_others() -> None:
         (-5.0, "0 s"),
     ],
 )
-def test_a_duration_has_two_units_at_most(seconds: float | None, text: str) -> None:
-    assert spaced(figures.duration(seconds)) == text
+def test_duration_has_at_most_two_units(seconds: float | None, text: str) -> None:
+    assert with_spaces(figures.duration(seconds)) == text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(31_800, "8 h"), (0.21, "210 ms"), (7, "7 s"), (None, "unknown")])
-def test_a_duration_on_an_axis_has_one(seconds: float | None, text: str) -> None:
-    assert spaced(figures.short_duration(seconds)) == text
+def test_short_duration_has_one_unit(seconds: float | None, text: str) -> None:
+    assert with_spaces(figures.short_duration(seconds)) == text
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(None, "unknown"), (0.4, "now"), (4, "4 s ago"), (59.9, "59 s ago"), (2460, "41 min ago"), (90_000, "1 d ago")],
 )
-def test_an_age(seconds: float | None, text: str) -> None:
-    assert spaced(figures.age(seconds)) == text
+def test_age(seconds: float | None, text: str) -> None:
+    assert with_spaces(figures.age(seconds)) == text
 
 
 @pytest.mark.parametrize(
@@ -104,22 +111,22 @@ def test_an_age(seconds: float | None, text: str) -> None:
         (409 * 1024**2, "409 MiB"),
     ],
 )
-def test_bytes(number: float | None, text: str) -> None:
-    assert spaced(figures.size(number)) == text
+def test_size(number: float | None, text: str) -> None:
+    assert with_spaces(figures.size(number)) == text
 
 
-def test_a_clock_of_another_day_has_its_date() -> None:
-    assert figures.clock(NOW - 2492, NOW) == "02:31:08"
-    assert spaced(figures.clock(NOW - 4 * 3600, NOW)) == "16 Nov 23:12"
-    assert spaced(figures.clock(NOW - 400 * 86_400, NOW)) == "13 Oct 2025"
-    assert figures.clock(NOW + 12_000, NOW, seconds=False) == "06:32"
-    assert figures.clock(1e300, NOW) == "unknown"
-    assert spaced(figures.moment(NOW)) == "Tue 17 Nov 03:12:40 UTC"
+def test_time_of_another_day_has_a_date() -> None:
+    assert figures.utc_time(NOW - 2492, NOW) == "02:31:08"
+    assert with_spaces(figures.utc_time(NOW - 4 * 3600, NOW)) == "16 Nov 23:12"
+    assert with_spaces(figures.utc_time(NOW - 400 * 86_400, NOW)) == "13 Oct 2025"
+    assert figures.utc_time(NOW + 12_000, NOW, seconds=False) == "06:32"
+    assert figures.utc_time(1e300, NOW) == "unknown"
+    assert with_spaces(figures.utc_timestamp(NOW)) == "Tue 17 Nov 03:12:40 UTC"
 
 
-def test_a_difference_has_its_sign() -> None:
-    assert spaced(figures.signed(37)) == "+ 37"
-    assert spaced(figures.signed(-2)) == "\u2212 2"
+def test_difference_has_a_sign() -> None:
+    assert with_spaces(figures.signed(37)) == "+ 37"
+    assert with_spaces(figures.signed(-2)) == "\u2212 2"
     assert figures.signed(0) == "0"
 
 
@@ -134,13 +141,13 @@ def test_a_difference_has_its_sign() -> None:
         (0, 0, "unknown"),
     ],
 )
-def test_a_share_is_all_or_nothing_only_when_it_is(part: int, whole: int, text: str) -> None:
-    assert spaced(figures.share(part, whole)) == text
+def test_percent_is_0_or_100_only_for_exactly_none_or_all(part: int, whole: int, text: str) -> None:
+    assert with_spaces(figures.percent(part, whole)) == text
 
 
 @given(st.one_of(st.none(), st.floats(), st.integers(-(2**70), 2**70)))
-def test_any_number_is_written_and_holds_no_breaking_space(number: float | None) -> None:
-    for write in (
+def test_no_format_fails_or_contains_a_breaking_space(number: float | None) -> None:
+    for format_number in (
         figures.count,
         figures.short_count,
         figures.rate,
@@ -151,18 +158,18 @@ def test_any_number_is_written_and_holds_no_breaking_space(number: float | None)
         figures.size,
         figures.signed,
     ):
-        text = write(number)
+        text = format_number(number)
         assert text
         assert " " not in text
         assert (text == "unknown") or number is not None
 
 
 @given(st.floats(0, 1e9), st.floats(0, 1e9))
-def test_a_longer_time_is_never_written_as_a_shorter_one(one: float, other: float) -> None:
+def test_duration_text_grows_with_the_duration(first: float, second: float) -> None:
     def seconds(text: str) -> float:
         size = {"ms": 0.001, "s": 1, "min": 60, "h": 3600, "d": 86_400}
         words = text.split(figures.NBSP)
         return sum(float(words[i]) * size[words[i + 1]] for i in range(0, len(words), 2))
 
-    low, high = sorted((one, other))
+    low, high = sorted((first, second))
     assert seconds(figures.duration(low)) <= seconds(figures.duration(high))

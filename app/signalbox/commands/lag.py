@@ -15,9 +15,9 @@ from signalbox.brokers.model import UNKNOWN, Group, Snapshot
 from signalbox.brokers.port import Broker
 from signalbox.brokers.registry import open_broker
 from signalbox.brokers.settings import ConnectionSettings
-from signalbox.cli import config_option, json_option
-from signalbox.cli.naming import connection_named
-from signalbox.cli.printing import safe, shortened, table
+from signalbox.commands.naming import connection_named
+from signalbox.commands.options import config_option, json_option
+from signalbox.commands.printing import safe, shortened, table
 from signalbox.config import load
 from signalbox.kernel.figures import count, rate_number
 

@@ -1,4 +1,4 @@
-"""Key paging: every row once, in order, whatever the values; a foreign cursor is refused."""
+"""Key paging: every row appears once and in order for any values; an invalid cursor is rejected."""
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ def same(place: Place) -> Place:
 
 
 @given(st.lists(PLACES, unique=True, max_size=30), st.booleans(), st.integers(1, 7))
-def test_going_through_the_pages_shows_every_row_once_and_in_order(places: list[Place], down: bool, size: int) -> None:
+def test_paging_forward_returns_every_row_once_and_in_order(places: list[Place], down: bool, size: int) -> None:
     whole = list(cut(places, same, down=down, size=100).rows)
     seen: list[Place] = []
     after = None
@@ -32,7 +32,7 @@ def test_going_through_the_pages_shows_every_row_once_and_in_order(places: list[
 
 
 @given(st.lists(PLACES, unique=True, min_size=5, max_size=30), st.booleans())
-def test_going_back_shows_the_page_that_came_before(places: list[Place], down: bool) -> None:
+def test_paging_back_returns_the_previous_page(places: list[Place], down: bool) -> None:
     first = cut(places, same, down=down, size=2)
     assert first.after is not None
     second = cut(places, same, down=down, size=2, after=from_cursor(first.after, of_text=False))
@@ -41,34 +41,34 @@ def test_going_back_shows_the_page_that_came_before(places: list[Place], down: b
 
 
 @given(st.lists(TEXT_PLACES, unique_by=lambda p: (p.value, p.connection, p.name), max_size=20))
-def test_texts_fall_in_the_turned_order_in_which_they_rise(places: list[Place]) -> None:
+def test_texts_sort_in_both_directions(places: list[Place]) -> None:
     up = [p.value for p in cut(places, same, down=False, size=50).rows]
     down = [p.value for p in cut(places, same, down=True, size=50).rows]
     assert up == sorted(str(v) for v in up)
     assert down == sorted((str(v) for v in down), reverse=True)
 
 
-def test_the_unknown_stands_last_in_both_directions() -> None:
+def test_unknown_values_come_last_in_both_directions() -> None:
     places = [Place(0, None, "c", "a"), Place(0, 0, "c", "b"), Place(0, 9, "c", "d")]
     assert [p.value for p in cut(places, same, down=True, size=9).rows] == [9, 0, None]
     assert [p.value for p in cut(places, same, down=False, size=9).rows] == [0, 9, None]
 
 
 @given(PLACES)
-def test_a_cursor_keeps_its_place(place: Place) -> None:
+def test_cursor_round_trip(place: Place) -> None:
     assert from_cursor(to_cursor(place), of_text=False) == place
 
 
 @given(st.text(max_size=60))
-def test_a_foreign_cursor_is_refused_and_never_a_fault(text: str) -> None:
+def test_an_invalid_cursor_raises_only_cursor_refused(text: str) -> None:
     try:
         from_cursor(text, of_text=False)
     except CursorRefused:
         return
-    assert to_cursor(from_cursor(text, of_text=False))  # it happened to be one
+    assert to_cursor(from_cursor(text, of_text=False))  # the text happened to be a valid cursor
 
 
 @pytest.mark.parametrize("text", ["", "!!!", "bm9wZQ", "W10", to_cursor(Place(0, "a", "c", "n")), "A" * 5000])
-def test_what_is_no_cursor_of_this_order_is_refused(text: str) -> None:
+def test_a_cursor_of_another_order_is_rejected(text: str) -> None:
     with pytest.raises(CursorRefused):
         from_cursor(text, of_text=False)

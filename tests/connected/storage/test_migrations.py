@@ -1,4 +1,4 @@
-"""The way up and down on real databases, and what is said when a database is not as it should be."""
+"""Migrations on real databases, and the errors for databases that cannot be used."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 import signalbox.monitoring.tables
 import signalbox.security.accounts.tables
-import signalbox.security.audit.tables  # noqa: F401 - they fill the metadata
+import signalbox.security.audit.tables  # noqa: F401 - registers the tables
 from signalbox.servers.process import free_port
 from signalbox.storage import errors
 from signalbox.storage.engine import Database
@@ -18,21 +18,21 @@ from signalbox.storage.schema import Table
 from signalbox.storage.settings import DatabaseSettings
 from tests.support.database import settings
 
-OURS = {"series", "history", "history_journal", "user", "audit", "audit_head", "audit_seal", "masking_rule"}
+TABLES = {"series", "history", "history_journal", "user", "audit", "audit_head", "audit_seal", "masking_rule"}
 
 
-async def test_up_down_and_up_again_leave_the_tables_that_the_code_describes(
+async def test_upgrade_downgrade_and_upgrade_give_the_tables_of_the_code(
     database_settings: DatabaseSettings,
 ) -> None:
     database = Database(database_settings)
     assert not await database.at_head()
     await database.upgrade()
     assert await database.at_head()
-    assert set(await _tables(database)) >= OURS
+    assert set(await _tables(database)) >= TABLES
 
     await database.downgrade("base")
     assert not await database.at_head()
-    assert set(await _tables(database)) & OURS == set()
+    assert set(await _tables(database)) & TABLES == set()
 
     await database.upgrade()
     await database.upgrade()
@@ -42,14 +42,14 @@ async def test_up_down_and_up_again_leave_the_tables_that_the_code_describes(
     await database.close()
 
 
-async def test_a_difference_would_be_seen(database: Database) -> None:
+async def test_a_schema_difference_is_detected(database: Database) -> None:
     async with database.begin() as connection:
         await connection.execute(text("ALTER TABLE history ADD COLUMN planted INTEGER"))
     async with database.read() as connection:
         assert "planted" in str(await connection.run_sync(_differences))
 
 
-async def test_a_schema_that_is_not_ours_names_the_command_or_the_reason(database_settings: DatabaseSettings) -> None:
+async def test_a_wrong_schema_names_the_command_or_the_reason(database_settings: DatabaseSettings) -> None:
     database = Database(database_settings)
     with pytest.raises(errors.SchemaOutdated, match=r"no tables of Signalbox yet\. Run: signalbox migrate"):
         await database.require_head()
@@ -65,7 +65,7 @@ async def test_a_schema_that_is_not_ours_names_the_command_or_the_reason(databas
     await database.close()
 
 
-async def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
+async def test_a_failed_transaction_is_rolled_back(database: Database) -> None:
     async def fails() -> None:
         async with database.begin() as connection:
             await connection.execute(text("INSERT INTO history_journal (data) VALUES ('x')"))
@@ -78,11 +78,11 @@ async def test_a_transaction_that_fails_leaves_nothing(database: Database) -> No
         assert (await connection.execute(text("SELECT count(*) FROM history_journal"))).scalar_one() == 0
 
 
-async def test_sqlite_is_set_up_for_one_writer_and_many_readers(tmp_path: Path) -> None:
+async def test_sqlite_is_configured_for_one_writer_and_many_readers(tmp_path: Path) -> None:
     database = Database(settings(f"sqlite+aiosqlite:///{tmp_path}/a.db"))
     async with database.read() as connection:
-        found = [(await connection.execute(text(f"PRAGMA {name}"))).scalar_one() for name in PRAGMAS]
-    assert found == ["wal", 5000, 1, 1]
+        values = [(await connection.execute(text(f"PRAGMA {name}"))).scalar_one() for name in PRAGMAS]
+    assert values == ["wal", 5000, 1, 1]
     await database.close()
 
 
@@ -90,7 +90,7 @@ PRAGMAS = ("journal_mode", "busy_timeout", "synchronous", "foreign_keys")
 
 
 @pytest.mark.parametrize(
-    ("url", "error", "says"),
+    ("url", "error", "message"),
     [
         ("sqlite+aiosqlite:////nowhere/at/all/signalbox.db", errors.DatabaseUnreachable, "Its folder must exist"),
         ("sqlite+aiosqlite:///{tmp}", errors.DatabaseUnreachable, "cannot be opened"),
@@ -99,26 +99,26 @@ PRAGMAS = ("journal_mode", "busy_timeout", "synchronous", "foreign_keys")
         ("postgresql+asyncpg://me:CANARY@signalbox.invalid/x", errors.DatabaseUnreachable, "cannot be reached"),
     ],
 )
-async def test_a_wrong_address_says_what_to_do(
-    tmp_path: Path, url: str, error: type[errors.StorageError], says: str
+async def test_a_wrong_url_says_what_to_do(
+    tmp_path: Path, url: str, error: type[errors.StorageError], message: str
 ) -> None:
     (tmp_path / "text").write_text("these are words, not a database, " * 50)
-    await _refuses(url.format(tmp=tmp_path, port=free_port()), error, says)
+    await _assert_refused(url.format(tmp=tmp_path, port=free_port()), error, message)
 
 
-async def test_wrong_credentials_and_a_missing_database_say_so(postgres_url: str) -> None:
+async def test_wrong_credentials_and_a_missing_database_raise_refused(postgres_url: str) -> None:
     server, _, _ = postgres_url.rpartition("/")
-    place = server.rpartition("@")[2]
-    await _refuses(f"postgresql+asyncpg://postgres:CANARY@{place}/postgres", errors.DatabaseRefused, "password")
-    await _refuses(f"{server}/not_there", errors.DatabaseRefused, "CREATE DATABASE")
+    host = server.rpartition("@")[2]
+    await _assert_refused(f"postgresql+asyncpg://postgres:CANARY@{host}/postgres", errors.DatabaseRefused, "password")
+    await _assert_refused(f"{server}/not_there", errors.DatabaseRefused, "CREATE DATABASE")
 
 
-async def test_a_database_that_can_only_be_read_says_so(tmp_path: Path, postgres_url: str) -> None:
+async def test_a_read_only_database_raises_read_only(tmp_path: Path, postgres_url: str) -> None:
     file = tmp_path / "a.db"
     owner = Database(settings(f"sqlite+aiosqlite:///{file}"))
     await owner.upgrade()
     await owner.close()
-    await _refuses_writing(f"sqlite+aiosqlite:///file:{file}?mode=ro&uri=true")
+    await _assert_read_only(f"sqlite+aiosqlite:///file:{file}?mode=ro&uri=true")
 
     owner = Database(settings(postgres_url))
     await owner.upgrade()
@@ -127,10 +127,10 @@ async def test_a_database_that_can_only_be_read_says_so(tmp_path: Path, postgres
             text(f"ALTER DATABASE {postgres_url.rpartition('/')[2]} SET default_transaction_read_only = on")
         )
     await owner.close()
-    await _refuses_writing(postgres_url)
+    await _assert_read_only(postgres_url)
 
 
-async def _refuses_writing(url: str) -> None:
+async def _assert_read_only(url: str) -> None:
     database = Database(settings(url))
     with pytest.raises(errors.DatabaseReadOnly):
         async with database.begin() as connection:
@@ -138,21 +138,21 @@ async def _refuses_writing(url: str) -> None:
     await database.close()
 
 
-async def test_a_locked_database_is_busy_not_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_locked_database_raises_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signalbox.storage.dialect.BUSY_TIMEOUT_MS", 50)
-    one = Database(settings(f"sqlite+aiosqlite:///{tmp_path}/a.db"))
-    async with one.begin():
+    database = Database(settings(f"sqlite+aiosqlite:///{tmp_path}/a.db"))
+    async with database.begin():
         with pytest.raises(errors.DatabaseBusy, match="stayed locked"):
-            async with one.begin():
+            async with database.begin():
                 pass
-        async with one.read() as connection:  # readers go on
+        async with database.read() as connection:  # readers are not blocked
             assert (await connection.execute(text("SELECT 41 + 1"))).scalar_one() == 42
-    async with one.begin():
+    async with database.begin():
         pass
-    await one.close()
+    await database.close()
 
 
-async def test_a_full_disk_says_so(tmp_path: Path) -> None:
+async def test_a_full_disk_raises_full(tmp_path: Path) -> None:
     database = Database(settings(f"sqlite+aiosqlite:///{tmp_path}/a.db"))
 
     async def fill() -> None:
@@ -161,16 +161,16 @@ async def test_a_full_disk_says_so(tmp_path: Path) -> None:
             await connection.execute(text("CREATE TABLE big (data BLOB)"))
             await connection.execute(text("INSERT INTO big VALUES (zeroblob(1000000))"))
 
-    with pytest.raises(errors.DatabaseFull, match="no room left"):
+    with pytest.raises(errors.DatabaseFull, match="no space left"):
         await fill()
     await database.close()
 
 
-async def _refuses(url: str, error: type[errors.StorageError], says: str) -> None:
-    """Neither the error nor what stands behind it shows the password, on both ways in."""
+async def _assert_refused(url: str, error: type[errors.StorageError], message: str) -> None:
+    """Check the error of both operations; neither the error nor its cause shows the password."""
     database = Database(settings(url))
     for attempt in (database.upgrade(), database.at_head()):
-        with pytest.raises(error, match=says) as caught:
+        with pytest.raises(error, match=message) as caught:
             await attempt
         assert "CANARY" not in f"{caught.value} {caught.value!r} {caught.value.__cause__}"
     await database.close()
