@@ -67,7 +67,7 @@ class KafkaHarness:
     def group_name(self, destination: str, group: str) -> str:
         return own(destination, group)
 
-    async def has_lag(self, destination: str, group: str) -> int:
+    async def told_lag(self, destination: str, group: str) -> int:
         return sum((await self._oracle.lag(own(destination, group))).values())
 
     async def break_connections(self) -> None:

@@ -1,4 +1,4 @@
-"""Kafka's answers, read from bytes written by hand; cut short, hostile or newer than we know."""
+"""Decode responses from hand-written bytes: valid, truncated, hostile, or from newer brokers."""
 
 import contextlib
 from collections.abc import Callable
@@ -36,13 +36,15 @@ ORDERS: responses.Rows = {
 LEADERS: responses.Leaders = {"orders": [(0, 1, (1, 2), (1, 2)), (5, -1, (2,), ())], "größe": [(0, 2, (2, 1), (2,))]}
 
 
-def read(question: Request[object], data: bytes, version: int) -> object:
-    found = decode_checked(question.api.name, lambda: question.decode(data, version))
-    return list(found.topics) if isinstance(found, Metadata) else found
+def decode_response(api_request: Request[object], data: bytes, version: int) -> object:
+    decoded = decode_checked(api_request.api.name, lambda: api_request.decode(data, version))
+    return list(decoded.topics) if isinstance(decoded, Metadata) else decoded
 
 
-def test_commits_of_many_groups() -> None:
-    data = responses.offset_fetch_8({"a": (ORDERS, 0), "ü" * 90: ({}, 0), "closed": ({}, 30)}, tags=responses.ODD_TAGS)
+def test_decode_committed_offsets_of_many_groups() -> None:
+    data = responses.offset_fetch_8(
+        {"a": (ORDERS, 0), "ü" * 90: ({}, 0), "closed": ({}, 30)}, tags=responses.UNKNOWN_TAGS
+    )
     first, second, third = committed_offsets_request(["a", "ü" * 90, "closed"]).decode(data, 8)
     assert isinstance(first, CommittedOffsets)
     assert first.topics == (("orders", 3), ("letters", 1))
@@ -68,20 +70,22 @@ ROWS = st.lists(
 )
 
 
-@given(ROWS, ROWS, st.sampled_from([responses.TAGS, responses.TAGS, responses.ODD_TAGS]))
-def test_rows_with_and_without_metadata_are_read_alike(first: Rows, second: Rows, tags: bytes) -> None:
+@given(ROWS, ROWS, st.sampled_from([responses.TAGS, responses.TAGS, responses.UNKNOWN_TAGS]))
+def test_rows_with_and_without_metadata_decode_the_same(first: Rows, second: Rows, tags: bytes) -> None:
     data = responses.offset_fetch_8({"a": ({"orders": first, "letters": second}, 0), "b": (ORDERS, 0)}, tags=tags)
-    found, after = committed_offsets_request(["a", "b"]).decode(data, 8)
-    assert isinstance(found, CommittedOffsets)
-    assert found.topics == (("orders", len(first)), ("letters", len(second)))
+    decoded, after = committed_offsets_request(["a", "b"]).decode(data, 8)
+    assert isinstance(decoded, CommittedOffsets)
+    assert decoded.topics == (("orders", len(first)), ("letters", len(second)))
     rows = [*first, *second]
-    assert list(zip(found.partition, found.offset, strict=True)) == [(partition, at) for partition, at, _, _ in rows]
-    assert found.errors == {number: error for number, (_, _, _, error) in enumerate(rows) if error}
+    assert list(zip(decoded.partition, decoded.offset, strict=True)) == [
+        (partition, offset) for partition, offset, _, _ in rows
+    ]
+    assert decoded.errors == {number: error for number, (_, _, _, error) in enumerate(rows) if error}
     assert isinstance(after, CommittedOffsets)
     assert list(after.offset) == [5, 2**40, -1, 9]
 
 
-def test_a_group_whose_bytes_are_the_same_is_not_read_again() -> None:
+def test_a_group_with_unchanged_bytes_is_not_decoded_again() -> None:
     before = {name: ({"orders": [(0, 5, "", 0)]}, 0) for name in ("a", "b", "c")}
     known = [
         c.raw
@@ -105,32 +109,32 @@ def test_a_group_whose_bytes_are_the_same_is_not_read_again() -> None:
     ]
 
 
-def test_commits_as_older_brokers_answer() -> None:
+def test_decode_committed_offsets_of_older_brokers() -> None:
     data = responses.offset_fetch_2(ORDERS, 0)
-    (found,) = single_group_offsets_request("a").decode(data, 2)
-    assert isinstance(found, CommittedOffsets)
-    assert (list(found.offset), found.errors, found.group) == ([5, 2**40, -1, 9], {3: 29}, "a")
+    (decoded,) = single_group_offsets_request("a").decode(data, 2)
+    assert isinstance(decoded, CommittedOffsets)
+    assert (list(decoded.offset), decoded.errors, decoded.group) == ([5, 2**40, -1, 9], {3: 29}, "a")
     assert single_group_offsets_request("a", data).decode(data, 2) == [0]
 
 
 @pytest.mark.parametrize(("version", "write"), [(7, responses.list_offsets_7), (2, responses.list_offsets_2)])
-def test_ends(version: int, write: Callable[[dict[str, list[tuple[int, int, int]]]], bytes]) -> None:
+def test_decode_end_offsets(version: int, write: Callable[[dict[str, list[tuple[int, int, int]]]], bytes]) -> None:
     rows = {"orders": [(0, 0, 7), (4, 6, -1)], "letters": [(1, 0, 2**50)]}
     answers = list_offsets_request({}).decode(write(rows), version)
     assert {topic: list(decode_offset_rows(block, form)) for topic, block, form in answers} == rows
 
 
-def test_metadata_in_any_order() -> None:
+def test_decode_metadata_in_any_order() -> None:
     data = responses.metadata_12(LEADERS)
-    found = metadata_request().decode(data, 12)
-    assert [(b.id, b.host, b.port) for b in found.brokers] == [(1, "kafka-1", 9092)]
-    orders, other = found.topics
+    decoded = metadata_request().decode(data, 12)
+    assert [(b.id, b.host, b.port) for b in decoded.brokers] == [(1, "kafka-1", 9092)]
+    orders, other = decoded.topics
     assert (orders.name, list(orders.leader), list(orders.errors)) == ("orders", [1, -1], [0, 5])
     assert (orders.replicas, orders.in_sync) == (((1, 2), (2,)), ((1, 2), ()))
     assert (other.name, other.topic_id) == ("größe", bytes(range(16)).hex())
 
 
-def test_groups_and_members() -> None:
+def test_decode_groups_and_members() -> None:
     listing = list_groups_request().decode(responses.list_groups_5(0, [("a", "consumer", "Stable", "Classic")]), 5)
     assert [(row.group, row.state, row.type) for row in listing.rows] == [("a", "Stable", "classic")]
     assert list_groups_request(listing).decode(listing.raw, 5) is listing
@@ -142,63 +146,65 @@ def test_groups_and_members() -> None:
     ]
 
 
-def test_an_assignment_that_its_leader_wrote_wrong_is_malformed_and_hangs_nothing() -> None:
+def test_a_wrong_assignment_is_malformed_and_does_not_hang() -> None:
     good = responses.describe_groups_5("a", "Stable", {"m1": {"orders": (0, 3)}})
-    at = good.index(responses.assignment({"orders": (0, 3)}))
-    bad = good[: at + 2] + b"\x7f\xff\xff\xff" + good[at + 6 :]
+    position = good.index(responses.assignment({"orders": (0, 3)}))
+    bad = good[: position + 2] + b"\x7f\xff\xff\xff" + good[position + 6 :]
     with pytest.raises(MalformedResponse):
-        read(describe_groups_request("classic", ["a"]), bad, 5)
+        decode_response(describe_groups_request("classic", ["a"]), bad, 5)
 
 
-def test_share_offsets() -> None:
-    (found,) = share_offsets_request(["s"]).decode(
+def test_decode_share_offsets() -> None:
+    (decoded,) = share_offsets_request(["s"]).decode(
         responses.share_offsets_1("s", [("orders", 2, 40, 7), ("new", 0, -1, -1)]), 1
     )
-    assert [(row.topic, row.partition, row.start_offset, row.lag) for row in found.partitions] == [
+    assert [(row.topic, row.partition, row.start_offset, row.lag) for row in decoded.partitions] == [
         ("orders", 2, 40, 7),
         ("new", 0, -1, -1),
     ]
-    assert found.has_lag
+    assert decoded.has_lag
 
 
-def test_the_batch_at_a_position() -> None:
+def test_fetch_finds_the_batch_at_a_position() -> None:
     records = (
         responses.batch(10, 4, 1_000, 1_400)
         + responses.batch(15, 0, 9, 9, control=True)
         + responses.batch(16, 9, 2_000, 2_900)
     )
     for offset, first in ((10, 1_000), (14, 1_000), (15, 2_000), (20, 2_000)):
-        question = fetch_batches_request({"orders": [FetchPosition(0, offset)]}, partition_bytes=4096)
-        (fetched,) = question.decode(responses.fetch_12("orders", 0, records), 12)
+        api_request = fetch_batches_request({"orders": [FetchPosition(0, offset)]}, partition_bytes=4096)
+        (fetched,) = api_request.decode(responses.fetch_12("orders", 0, records), 12)
         assert fetched.batch is not None
         assert fetched.batch.first_ms == first
-    question = fetch_batches_request({"orders": [FetchPosition(0, 0)]}, partition_bytes=4096)
-    (cut,) = question.decode(responses.fetch_12("orders", 0, records[:30]), 12)
-    assert cut.batch is None
-    (endless,) = question.decode(responses.fetch_12("orders", 0, responses.i64(0) + responses.i32(-12) + bytes(40)), 12)
-    assert endless.batch is None
+    api_request = fetch_batches_request({"orders": [FetchPosition(0, 0)]}, partition_bytes=4096)
+    (truncated,) = api_request.decode(responses.fetch_12("orders", 0, records[:30]), 12)
+    assert truncated.batch is None
+    (negative_length,) = api_request.decode(
+        responses.fetch_12("orders", 0, responses.i64(0) + responses.i32(-12) + bytes(40)), 12
+    )
+    assert negative_length.batch is None
 
 
-def test_only_markers_of_transactions_up_to_the_end_are_told_as_such() -> None:
+def test_fetch_detects_that_only_transaction_markers_follow() -> None:
     messages, marker, another = (
         responses.batch(90, 6, 1, 2),
         *(responses.batch(n, 0, 3, 3, control=True) for n in (97, 98)),
     )
 
-    def read_from(offset: int, records: bytes) -> bool:
-        question = fetch_batches_request({"orders": [FetchPosition(0, offset)]}, partition_bytes=4096)
-        (fetched,) = question.decode(responses.fetch_12("orders", 0, records), 12)
+    def only_markers_from(offset: int, records: bytes) -> bool:
+        api_request = fetch_batches_request({"orders": [FetchPosition(0, offset)]}, partition_bytes=4096)
+        (fetched,) = api_request.decode(responses.fetch_12("orders", 0, records), 12)
         assert fetched.end == 99
         return fetched.only_markers
 
-    assert read_from(97, messages + marker + another)
-    assert read_from(98, another)
-    assert not read_from(96, messages + marker + another)
-    assert not read_from(97, marker)  # the end is not reached: what follows did not come along
-    assert not read_from(97, b"")
+    assert only_markers_from(97, messages + marker + another)
+    assert only_markers_from(98, another)
+    assert not only_markers_from(96, messages + marker + another)
+    assert not only_markers_from(97, marker)  # the response stops before the end
+    assert not only_markers_from(97, b"")
 
 
-ANSWERS: list[tuple[str, Request[object], bytes, int]] = [
+RESPONSES: list[tuple[str, Request[object], bytes, int]] = [
     ("OffsetFetch 8", committed_offsets_request(["a"]), responses.offset_fetch_8({"a": (ORDERS, 0)}), 8),
     ("OffsetFetch 2", single_group_offsets_request("a"), responses.offset_fetch_2(ORDERS, 0), 2),
     ("ListOffsets", list_offsets_request({}), responses.list_offsets_7({"orders": [(0, 0, 7), (4, 6, -1)]}), 7),
@@ -220,21 +226,20 @@ ANSWERS: list[tuple[str, Request[object], bytes, int]] = [
 ]
 
 
-@pytest.mark.parametrize(("question", "data", "version"), [a[1:] for a in ANSWERS], ids=[a[0] for a in ANSWERS])
-def test_every_cut_of_an_answer_is_malformed(question: Request[object], data: bytes, version: int) -> None:
-    assert read(question, data, version)
-    for end in range(
-        len(data) - question.api.is_flexible(version)
-    ):  # the last byte is the empty tail of tagged fields, which nobody needs
+@pytest.mark.parametrize(("api_request", "data", "version"), [a[1:] for a in RESPONSES], ids=[a[0] for a in RESPONSES])
+def test_every_truncated_response_is_malformed(api_request: Request[object], data: bytes, version: int) -> None:
+    assert decode_response(api_request, data, version)
+    last_byte_optional = api_request.api.is_flexible(version)  # it contains the empty tagged fields
+    for end in range(len(data) - last_byte_optional):
         with pytest.raises(MalformedResponse):
-            read(question, data[:end], version)
+            decode_response(api_request, data[:end], version)
 
 
 HOSTILE: list[tuple[Request[object], int]] = [
-    *((question, version) for _, question, _, version in ANSWERS),
+    *((api_request, version) for _, api_request, _, version in RESPONSES),
     *(
-        (describe_groups_request(kind, ["a"]), version)
-        for kind, version in (("consumer", 1), ("share", 1), ("streams", 0))
+        (describe_groups_request(group_type, ["a"]), version)
+        for group_type, version in (("consumer", 1), ("share", 1), ("streams", 0))
     ),
     *((describe_cluster_request(), v) for v in (0, 2)),
     *((describe_quorum_request(), v) for v in (0, 2)),
@@ -246,17 +251,17 @@ HOSTILE: list[tuple[Request[object], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("question", "version"), HOSTILE, ids=[f"{q.api.name} {v}" for q, v in HOSTILE])
+@pytest.mark.parametrize(("api_request", "version"), HOSTILE, ids=[f"{r.api.name} {v}" for r, v in HOSTILE])
 @given(data=st.binary(max_size=300))
-def test_any_bytes_are_read_or_malformed(question: Request[object], version: int, data: bytes) -> None:
+def test_any_bytes_decode_or_are_malformed(api_request: Request[object], version: int, data: bytes) -> None:
     with contextlib.suppress(MalformedResponse):
-        read(question, data, version)
+        decode_response(api_request, data, version)
 
 
 @given(
     st.text(max_size=400), st.integers(-(2**63), 2**63 - 1), st.lists(st.integers(-(2**31), 2**31 - 1)), st.booleans()
 )
-def test_what_is_written_is_read(word: str, number: int, numbers: list[int], flexible: bool) -> None:
+def test_a_request_body_decodes_to_the_same_values(word: str, number: int, numbers: list[int], flexible: bool) -> None:
     body = RequestBody(flexible=flexible)
     body.text(word)
     body.text(None)
