@@ -32,7 +32,7 @@ from signalbox.brokers.kafka.protocol.frames import Connection, Question
 from signalbox.brokers.kafka.protocol.offsets import LIST_OFFSETS
 from signalbox.brokers.kafka.settings import KafkaSettings
 from signalbox.brokers.model import Snapshot
-from signalbox.servers.kafka import LASTING, KafkaOptions, KafkaServer
+from signalbox.servers.kafka import PRODUCTION_JVM, KafkaOptions, KafkaServer
 from signalbox.servers.maven import class_path, java
 from signalbox.servers.process import cache_folder
 
@@ -289,7 +289,7 @@ def tool(server: KafkaServer) -> str:
 async def main(topics: int, partitions: int, groups: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = {"offsets.topic.num.partitions": "50"}
-        server = KafkaServer(Path(folder), KafkaOptions(settings=settings, heap_mib=2048, jvm=LASTING))
+        server = KafkaServer(Path(folder), KafkaOptions(settings=settings, heap_mib=2048, jvm=PRODUCTION_JVM))
         await server.start()
         try:
             await asyncio.to_thread(fill, server.bootstrap, topics, partitions, groups)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from signalbox.brokers.model import Message, Wanted
+from signalbox.brokers.model import DestinationSpec, Message
 from signalbox.brokers.nats.settings import NatsSettings
 from signalbox.brokers.port import Broker
 from signalbox.brokers.registry import open_broker
@@ -71,7 +71,7 @@ def signalbox(folder: Path, connections: str = "", program: Sequence[str] = SIGN
     command = [sys.executable, *program, "serve", "--config", str(config)]
     here = str(Path(__file__).parents[1] / "app")
     return ServerProcess(
-        name="signalbox", argv=command, folder=folder, ready=ready, env={"PYTHONPATH": here}, start_wait_s=60
+        name="signalbox", argv=command, folder=folder, ready=ready, env={"PYTHONPATH": here}, start_timeout_s=60
     ), base
 
 
@@ -99,7 +99,7 @@ async def _provisioned(nats: NatsServer, groups: int, streams: int) -> Broker:
     broker = open_broker(NatsSettings(name=CONNECTION, urls=(nats.url,), user=nats.user, password=password))
     await broker.connect()
     readers = tuple(f"reader-{index:03d}" for index in range(groups))
-    await broker.ensure([Wanted(name=f"stream-{index:02d}", groups=readers) for index in range(streams)])
+    await broker.ensure([DestinationSpec(name=f"stream-{index:02d}", groups=readers) for index in range(streams)])
     for index in range(streams):
         for number in range(1 + index):  # lags that are not zero and not equal
             await broker.publish(f"stream-{index:02d}", Message(body=b"%d" % number))

@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: by the connection of `signalbox migrate`, else by signalbox.toml (a new revision)."""
+"""Alembic's environment: uses the connection of `signalbox migrate`, or signalbox.toml for a new revision."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ import signalbox.monitoring.tables
 import signalbox.security.accounts.tables
 import signalbox.security.audit.tables
 import signalbox.security.changes.tables
-import signalbox.security.masking.tables  # noqa: F401 - they fill the metadata
+import signalbox.security.masking.tables  # noqa: F401 - registers the tables
 from signalbox.config import load
 from signalbox.storage.engine import make_engine
 from signalbox.storage.schema import Table

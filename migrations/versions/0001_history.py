@@ -1,4 +1,4 @@
-"""History: what a series is about, its packed hours, and the journal of the last seconds."""
+"""History: series, their packed hours, and the journal of the latest samples."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Users, what they may, their sessions, tokens and one-time links."""
+"""Users, their grants, sessions, API tokens and one-time links, and failed sign-in attempts."""
 
 import sqlalchemy as sa
 from alembic import op

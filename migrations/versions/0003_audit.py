@@ -1,4 +1,4 @@
-"""The audit log: rows that the database itself does not let anybody change, nor delete before they are sealed."""
+"""The audit log. Database triggers reject changes to rows, and deletes of rows that are not sealed."""
 
 import secrets
 
@@ -12,7 +12,7 @@ depends_on = None
 
 TEXTS = ("actor", "via", "address", "agent", "request", "action", "resource", "target", "parameters", "reason")
 LINE = "kind <> 'outcome'"
-INDEXES = {  # name: columns, unique, of which rows
+INDEXES = {  # name: columns, unique, condition
     "ix_audit_at_us_row": (["at_us", "row"], False, LINE),
     "ix_audit_actor_at_us_row": (["actor", "at_us", "row"], False, LINE),
     "ix_audit_action_at_us_row": (["action", "at_us", "row"], False, LINE),
@@ -22,11 +22,11 @@ INDEXES = {  # name: columns, unique, of which rows
 }
 
 SEALED = "coalesce((SELECT max(s.row) FROM audit_seal s), 0)"
-# table, what is refused, when, and what the database then says
+# table, rejected operation, condition, error message
 REFUSALS = [
     ("audit", "UPDATE", None, "signalbox audit: a row cannot be changed"),
     ("audit", "DELETE", f"OLD.row > {SEALED}", "signalbox audit: a row above the last seal cannot be deleted"),
-    (  # on SQLite INSERT OR REPLACE changes a row without an UPDATE
+    (  # on SQLite, INSERT OR REPLACE changes a row without an UPDATE
         "audit",
         "INSERT",
         "NEW.row <= (SELECT h.row FROM audit_head h)",
@@ -86,13 +86,13 @@ def _on_sqlite(name: str, table: str, what: str, when: str | None, says: str) ->
 
 
 def _on_postgresql(name: str, table: str, what: str, when: str | None, says: str) -> None:
-    """A trigger's own condition may hold no subquery there: it stands in the function."""
+    """Put the condition into the function: a PostgreSQL trigger condition cannot contain a subquery."""
     gives = "OLD" if what == "DELETE" else "NEW"
     raises = f"RAISE EXCEPTION '{says}' USING ERRCODE = 'restrict_violation';"
     body = f"IF {when} THEN {raises} END IF;" if when else raises
     op.execute(f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN {gives}; END $$")
     op.execute(f"CREATE TRIGGER {name} BEFORE {what} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()")
-    if what == "UPDATE":  # TRUNCATE passes by the trigger of DELETE
+    if what == "UPDATE":  # TRUNCATE does not fire the trigger of DELETE
         op.execute(f"CREATE TRIGGER {table}_truncate_refused BEFORE TRUNCATE ON {table} EXECUTE FUNCTION {name}()")
 
 

@@ -1,4 +1,4 @@
-"""Masking rules that admins make."""
+"""Masking rules of admins."""
 
 import sqlalchemy as sa
 from alembic import op

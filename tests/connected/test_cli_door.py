@@ -3,7 +3,6 @@
 import os
 import pwd
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import click
 import pytest
 from sqlalchemy import text
 
-from signalbox.cli import VERBS
+from signalbox.cli import VERBS, command_of
 from signalbox.storage.engine import Database
 from signalbox.storage.schema import Table
 from tests.support.commands import configured, run_here
@@ -88,7 +87,7 @@ async def folder(tmp_path: Path) -> Path:
 
 
 def test_every_verb_stands_in_one_of_the_tables() -> None:
-    found = {words for name in VERBS for words in verbs(import_module(f"signalbox.cli.{name}").command, name)}
+    found = {words for name in VERBS for words in verbs(command_of(name), name)}
     assert found == OUTSIDE | SERVING | set(READING) | set(WRITING)
 
 

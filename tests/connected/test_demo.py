@@ -27,7 +27,11 @@ async def demo(tmp_path: Path) -> AsyncIterator[tuple[ServerProcess, httpx.Async
                 return False
 
         process = ServerProcess(
-            name="demo", argv=[str(COMMAND), "demo", "--port", str(port)], folder=tmp_path, ready=ready, start_wait_s=30
+            name="demo",
+            argv=[str(COMMAND), "demo", "--port", str(port)],
+            folder=tmp_path,
+            ready=ready,
+            start_timeout_s=30,
         )
         await process.start()
         try:

@@ -20,6 +20,7 @@ from signalbox.servers.sqs import SqsServer
 from signalbox.web import urls
 from signalbox.web.live.socket import SOCKETS_PER_ADDRESS_MAX, TOO_MANY
 from signalbox.web.live.viewer import FRAME_BYTES_MAX, REFUSED, TOO_LARGE
+from signalbox.web.monitoring import urls as monitoring_urls
 from tests.support import nats
 from tests.support.faulty import HEALTHY, Brokers, faulty
 from tests.support.kafka import KafkaUnderTest
@@ -111,7 +112,7 @@ async def test_every_connection_says_what_is_wrong_and_what_to_do(scene: Scene) 
         for name, (found, do) in SAID.items():
 
             async def said(name: str = name, found: str = found, do: str = do) -> None:
-                text = html.unescape(TAG.sub("", (await client.get(urls.connection(name))).text))
+                text = html.unescape(TAG.sub("", (await client.get(monitoring_urls.connection(name))).text))
                 assert "Down for" in text, name
                 assert found in text, name
                 assert do in text, name
@@ -119,7 +120,7 @@ async def test_every_connection_says_what_is_wrong_and_what_to_do(scene: Scene) 
                 assert (told["link"], told["groups"]) == ("down", 0)
 
             await eventually(said, within_s=20)
-        listed = (await client.get(urls.connections())).text
+        listed = (await client.get(monitoring_urls.connections())).text
         assert all(f">{name}<" in listed for name in scene.names)
 
 
@@ -255,7 +256,7 @@ class Kept:
 
     async def points(self) -> dict[float, int]:
         """Return the lag by time, once it has been seen to rise."""
-        answer = await self.client.get(urls.history("shop", "kept/reader"))
+        answer = await self.client.get(monitoring_urls.history("shop", "kept/reader"))
         assert answer.is_success
         told = answer.json()
         found = {at: lag for at, lag in zip(told["at"], told["lag"], strict=True) if lag is not None}

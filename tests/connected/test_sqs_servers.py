@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError
 import pytest
 
 from signalbox.servers import sqs as module
-from signalbox.servers.process import ServerMissing
+from signalbox.servers.process import ServerNotInstalled
 from signalbox.servers.sqs import SqsServer, moto_server, sqs_server
 from tests.support.sqs import opened
 
@@ -32,6 +32,6 @@ async def test_without_the_wheel_the_line_that_installs_it_is_named(monkeypatch:
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(module, "version", missing)
-    with pytest.raises(ServerMissing, match="pip install"):
+    with pytest.raises(ServerNotInstalled, match="pip install"):
         async with moto_server():
             pass

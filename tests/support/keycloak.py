@@ -61,7 +61,7 @@ class Keycloak:
                 "KC_BOOTSTRAP_ADMIN_PASSWORD": PASSWORD,
                 "JAVA_OPTS": MEMORY,
             },
-            start_wait_s=110.0,
+            start_timeout_s=110.0,
         )
 
     async def start(self) -> None:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from joserfc.jwk import RSAKey
 
-from signalbox.servers.process import ServerMissing, ServerProcess, free_port, program
+from signalbox.servers.process import ServerNotInstalled, ServerProcess, find_program, free_port
 from tests.support.servers import ran_against, wanted_here
 
 HERE = Path(__file__).with_name("oidc")
@@ -27,7 +27,11 @@ REDIRECT = "http://127.0.0.1:8080/sign-in/company/back"
 def node() -> str:
     """Return where node is: the system's, or that of the wheel which the Makefile falls back to."""
     beside = Path(sys.executable).with_name("node")
-    return str(beside) if beside.exists() else program("node", server="oidc-provider", install="apt-get install nodejs")
+    return (
+        str(beside)
+        if beside.exists()
+        else find_program("node", server="oidc-provider", install="apt-get install nodejs")
+    )
 
 
 class OidcProvider:
@@ -61,7 +65,7 @@ class OidcProvider:
             argv=[node(), str(HERE / "provider.mjs"), str(self._config)],
             folder=folder,
             ready=self._ready,
-            start_wait_s=30.0,
+            start_timeout_s=30.0,
         )
 
     def sends_back_to(self, address: str) -> None:
@@ -72,7 +76,7 @@ class OidcProvider:
     async def start(self) -> None:
         """Start it with a new key to sign with."""
         if not MODULES.exists():
-            raise ServerMissing(
+            raise ServerNotInstalled(
                 "oidc-provider", "its package is not installed", "make tests/support/oidc/node_modules/.made"
             )
         key = RSAKey.generate_key(2048, {"kid": secrets.token_hex(8), "use": "sig", "alg": "RS256"})

@@ -11,7 +11,7 @@ RAN_AGAINST: set[str] = set()  # lines for the end of the run
 def wanted_here(server: str) -> None:
     """Call first in a server's fixture: skips only when SIGNALBOX_TEST_WITHOUT names the server, and says so.
 
-    A server that is merely missing raises `ServerMissing` from its own module: the tests then fail, with the line that installs it.
+    A server that is merely missing raises `ServerNotInstalled` from its own module: the tests then fail, with the line that installs it.
     """
     if server in WITHOUT:
         pytest.skip(f"SIGNALBOX_TEST_WITHOUT names {server}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.config import Configuration, ConfigurationError, load
 
 CANARY = "canary-7f3a91"
@@ -76,7 +76,7 @@ def test_variables_and_files_are_expanded_inside_strings_only(tmp_path: Path) ->
     """
     found = read(tmp_path, text, mode=0o644, HOST="127.0.0.1")
     (connection,) = found.connections
-    assert connection.kind is Kind.NATS
+    assert connection.kind is BrokerKind.NATS
     assert found.server.port == 8080
     assert "port = 1" not in repr(connection)
 
@@ -214,5 +214,5 @@ def test_a_broken_file_is_said_to_be_broken(tmp_path: Path, text: str) -> None:
 
 def test_database_address_is_shown_without_its_password(tmp_path: Path) -> None:
     found = read(tmp_path, f'[database]\nurl = "postgresql+asyncpg://u:{CANARY}@db:5432/signalbox"')
-    assert found.database.shown() == "postgresql+asyncpg://db:5432/signalbox"
+    assert found.database.redacted_url == "postgresql+asyncpg://db:5432/signalbox"
     assert CANARY not in repr(found)

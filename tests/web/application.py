@@ -41,7 +41,13 @@ def probe(request: Request[Any, Any, Any], connection: FromPath[str], name: From
     """A page over any name."""
     crumbs = (Crumb(connection, "/"), Crumb(name))
     return page(
-        request, "named.html", Named(name), title=name, section=None, crumbs=crumbs, part=Part("row.html", Named(name))
+        request,
+        "named.html",
+        Named(name),
+        title=name,
+        section=None,
+        crumbs=crumbs,
+        part=Part("row.html", "it", Named(name)),
     )
 
 

@@ -14,7 +14,7 @@ from litestar.params import FromPath
 
 from signalbox.cli import main
 from signalbox.cli.logs import SET_IN, OneLine
-from signalbox.cli.printing import safe
+from signalbox.commands.printing import safe
 from signalbox.security.model import ADMIN_EVERYWHERE
 from signalbox.web import urls
 from signalbox.web.feature import Feature

@@ -44,7 +44,7 @@ def parts_of(app: Litestar) -> tuple[Sockets, drawings.Drawings]:
 async def test_what_changed_since_the_page_is_sent_at_once_and_then_each_change() -> None:
     feed, things = Feed(epoch=7), Things({"a": "first", "b": "other"})
     feed.publish(["thing/a"])
-    seen = str(feed.now())
+    seen = str(feed.latest())
     feed.publish(["thing/b"])
     async with running(application(feed=feed, things=things)) as server, server.live() as client:
         await watch(client, ("thing/a", "row", seen), ("thing/b", "row", seen))

@@ -8,6 +8,7 @@ import pytest
 from signalbox.kernel.feed import Version
 from signalbox.web.live.registry import CHANGED, POINTS, Registry, parts_of
 from signalbox.web.monitoring.feature import MONITORING
+from signalbox.web.rendering import Part
 from tests.web.sites import Asked, Elements, asking, estate_in, night
 from tests.web.test_monitoring_pages import PAGES
 
@@ -44,7 +45,7 @@ async def test_a_fragment_is_what_the_page_shows(asked: Asked, address: str) -> 
         assert fragment is not None
         it = fragment.context(asked.estate.monitor, parts_of(key))
         assert it is not None
-        drawn = asked.app.state.renderer.fragment(fragment.template, it, Version(7, 1))
+        drawn = asked.app.state.renderer.fragment(Part(fragment.template, fragment.variable, it), Version(7, 1))
         assert "hx-" not in drawn
         assert bare(drawn) in whole, (key, name)
         assert len(re.findall(r"data-live=", drawn)) == 1, "a fragment is one element"

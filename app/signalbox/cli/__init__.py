@@ -3,14 +3,13 @@
 import logging
 import sys
 from importlib import import_module
-from pathlib import Path
 
 import click
 from typing_extensions import override
 
 from signalbox import __version__
 from signalbox.cli.logs import log_to_stderr
-from signalbox.cli.printing import safe
+from signalbox.commands.printing import safe
 from signalbox.kernel.errors import SignalboxError
 
 VERBS = {
@@ -24,6 +23,8 @@ VERBS = {
     "token": "List, create and revoke tokens for programs",
 }
 
+VERBS_IN = {"lag": "commands", "audit": "commands", "user": "commands", "token": "commands"}
+
 
 class Verbs(click.Group):
     """Finds a verb's command by name in the module of that name; an error of ours ends as a sentence, not as a trace."""
@@ -36,9 +37,7 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command = import_module(f"signalbox.cli.{cmd_name}").command
-        assert isinstance(command, click.Command)  # noqa: S101 - the table above names modules of ours
-        return command
+        return command_of(cmd_name)
 
     @override
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -54,6 +53,12 @@ class Verbs(click.Group):
             sys.exit(2)
 
 
+def command_of(name: str) -> click.Command:
+    command = import_module(f"signalbox.{VERBS_IN.get(name, 'cli')}.{name}").command
+    assert isinstance(command, click.Command)  # noqa: S101 - the table above names modules of ours
+    return command
+
+
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="signalbox")
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
@@ -63,12 +68,3 @@ def main(*, verbose: bool) -> None:
     The configuration is read from $SIGNALBOX_CONFIG, else ./signalbox.toml, unless --config names a file.
     """
     log_to_stderr(logging.INFO if verbose else logging.WARNING)
-
-
-config_option = click.option(
-    "--config",
-    "config_path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The configuration file.",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")

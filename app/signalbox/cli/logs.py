@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from typing_extensions import override
 
-from signalbox.cli.printing import safe
+from signalbox.commands.printing import safe
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 SET_IN = "    "  # before each line of a trace: no record begins so

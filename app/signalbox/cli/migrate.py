@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from signalbox.bootstrap import migrate
-from signalbox.cli import config_option
+from signalbox.commands.options import config_option
 from signalbox.config import load
 
 
@@ -16,5 +16,5 @@ def command(*, config_path: Path | None) -> None:
     """Bring the database to this version's schema."""
     configuration = load(config_path)
     changed = asyncio.run(migrate(configuration))
-    place = configuration.database.shown()
+    place = configuration.database.redacted_url
     click.echo(f"{place} {'is now' if changed else 'was already'} at this version's schema.")

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from signalbox.bootstrap import serve
-from signalbox.cli import config_option
+from signalbox.commands.options import config_option
 from signalbox.config import load
 
 

@@ -1,17 +1,17 @@
-"""The root of the error tree. Knows none of the product's subjects.
+"""The root of the error tree.
 
 SignalboxError
-├── ConfigurationError   faults of signalbox.toml, all at once (app/signalbox/config.py)
-├── BrokerError          what a broker or the way to it refused (app/signalbox/brokers/errors.py)
-├── SecurityError        what may not be done, or not as asked (app/signalbox/security/errors.py)
+├── ConfigurationError   every fault of signalbox.toml, reported at once (app/signalbox/config.py)
+├── BrokerError          a broker, or the network path to a broker, failed (app/signalbox/brokers/errors.py)
+├── SecurityError        the action is not allowed, or the request is not valid (app/signalbox/security/errors.py)
 └── Unavailable
-    └── StorageError     what our own database refused (app/signalbox/storage/errors.py)
+    └── StorageError     Signalbox's own database failed (app/signalbox/storage/errors.py)
 """
 
 
 class SignalboxError(Exception):
-    """What Signalbox itself raises. `str(error)` is a sentence fit for a page, free of secrets."""
+    """An error that Signalbox raises. `str(error)` is a sentence for a page and holds no secrets."""
 
 
 class Unavailable(SignalboxError):
-    """Something that Signalbox cannot do without does not do its part just now; asking again may help."""
+    """Signalbox cannot work without a service that fails at the moment. A retry may succeed."""

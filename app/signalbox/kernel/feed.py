@@ -1,6 +1,6 @@
-"""The one way that features tell the web that something changed: bounded, coalescing, without contents.
+"""Features announce changes to the web through this feed. It carries keys and versions, never contents, and is bounded.
 
-A key names an entity or a list ("group/kafka-prod/payments"); its version is (epoch, counter), the epoch new at each start.
+A key names an entity or a list ("group/kafka-prod/payments"). Its version is (epoch, counter); each start has a new epoch.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from typing_extensions import override
 
-KEYS_PER_SUBSCRIBER_MAX = 200  # what stands on one page; a socket may not watch a whole cluster
+KEYS_PER_SUBSCRIBER_MAX = 200  # enough for one page; one socket must not watch a whole cluster
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -26,7 +26,7 @@ class Version:
 
 @dataclass(eq=False, slots=True)
 class Subscription:
-    """What one socket waits for. Only the newest version of each key waits; a slow reader costs one dict."""
+    """The keys that one socket watches. Only the newest version of each key is kept, so a slow reader costs one dict."""
 
     keys: frozenset[str]
     _changed: dict[str, Version] = field(default_factory=dict)
@@ -37,12 +37,12 @@ class Subscription:
         self._wake.set()
 
     async def changes(self) -> dict[str, Version]:
-        """Wait until something changed and return the newest version per key, each change once."""
+        """Wait for a change, then return the newest version of each changed key. Each change is returned once."""
         await self._wake.wait()
         return self.take()
 
     def take(self) -> dict[str, Version]:
-        """Return what changed since the last time, without waiting; empty when nothing did."""
+        """Return the changes since the last call without waiting; empty if there are none."""
         self._wake.clear()
         changed, self._changed = self._changed, {}
         return changed
@@ -58,7 +58,7 @@ class Feed:
         self._subscribers: dict[str, set[Subscription]] = {}
 
     def publish(self, keys: Collection[str]) -> None:
-        """Tell that these changed now, all with one version."""
+        """Give these keys one new version and notify their subscribers."""
         self._counter += 1
         version = Version(self._epoch, self._counter)
         for key in keys:
@@ -67,26 +67,26 @@ class Feed:
                 subscription.offer(key, version)
 
     def version(self, key: str) -> Version:
-        """Return the key's version; one that never changed in this epoch has counter 0."""
+        """Return the key's version; the counter is 0 if the key has not changed in this epoch."""
         return self._versions.get(key) or Version(self._epoch, 0)
 
-    def now(self) -> Version:
-        """Return the version that whatever is drawn from here on has at least: nothing published before is missing in it."""
+    def latest(self) -> Version:
+        """Return the latest published version: a page rendered after this call includes every earlier change."""
         return Version(self._epoch, self._counter)
 
     def forget(self, keys: Collection[str]) -> None:
-        """Drop the versions of what vanished, so that memory does not grow with every name ever seen."""
+        """Drop the versions of deleted entities, so that memory does not grow with every name that ever existed."""
         for key in keys:
             self._versions.pop(key, None)
 
     def subscribe(self, keys: Collection[str]) -> Subscription:
-        """Watch these keys until `unsubscribe`.
+        """Watch these keys until `unsubscribe` is called.
 
         Raises:
             ValueError: more than KEYS_PER_SUBSCRIBER_MAX keys.
         """
         if len(keys) > KEYS_PER_SUBSCRIBER_MAX:
-            raise ValueError(f"a page may watch {KEYS_PER_SUBSCRIBER_MAX} keys, not {len(keys)}")
+            raise ValueError(f"A page may watch at most {KEYS_PER_SUBSCRIBER_MAX} keys, not {len(keys)}")
         subscription = Subscription(frozenset(keys))
         for key in subscription.keys:
             self._subscribers.setdefault(key, set()).add(subscription)
@@ -94,11 +94,11 @@ class Feed:
 
     def unsubscribe(self, subscription: Subscription) -> None:
         for key in subscription.keys:
-            watchers = self._subscribers.get(key, set())
-            watchers.discard(subscription)
-            if not watchers:
+            subscriptions = self._subscribers.get(key, set())
+            subscriptions.discard(subscription)
+            if not subscriptions:
                 self._subscribers.pop(key, None)
 
     def interest(self) -> frozenset[str]:
-        """Return the keys that some live page shows: what the collector reads each second."""
+        """Return the keys that live pages show. The collector reads them every second."""
         return frozenset(self._subscribers)

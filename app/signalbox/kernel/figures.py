@@ -1,6 +1,6 @@
-"""How a figure is written, once for pages, API and CLI. Pure; `None` is "unknown", never 0.
+"""Formats numbers, rates, durations and times for pages, API and CLI. Pure; `None` is "unknown", never 0.
 
-A figure and its unit are joined by a no-break space (NBSP), so that no line ends between them.
+A no-break space (NBSP) joins a number and its unit, so that no line breaks between them.
 """
 
 import math
@@ -16,7 +16,7 @@ _BYTES = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def count(number: float | None, *, approximate: bool = False) -> str:
-    """Write a number of things whole: 1,204,113; with the broker's own approximation marked: ≈ 212."""
+    """Format a whole number: 1,204,113; if the broker only approximates the number: ≈ 212."""
     if number is None or not math.isfinite(number):
         return UNKNOWN_WORD
     text = f"{round(number):,}".replace("-", "\u2212")
@@ -24,17 +24,17 @@ def count(number: float | None, *, approximate: bool = False) -> str:
 
 
 def short_count(number: float | None) -> str:
-    """Write a number for an axis or a tab: 1.2 M, 400 k. Never for a row or a dialog."""
+    """Format a number for an axis or a tab: 1.2 M, 400 k. Do not use it in a row or a dialog."""
     if number is None or not math.isfinite(number):
         return UNKNOWN_WORD
-    for size, unit in _SHORT:
-        if abs(number) >= size * 0.9995:
-            return f"{_three_digits(number / size)}{NBSP}{unit}"
+    for divisor, unit in _SHORT:
+        if abs(number) >= divisor * 0.9995:
+            return f"{_three_digits(number / divisor)}{NBSP}{unit}"
     return _three_digits(number)
 
 
 def rate_number(per_s: float | None, *, decimal: bool = False) -> str:
-    """Write a rate for a column whose head has the unit; `decimal` keeps one beside others that need it."""
+    """Format a rate without a unit, for a column with the unit in its head; `decimal` always keeps one decimal."""
     if per_s is None or not math.isfinite(per_s):
         return UNKNOWN_WORD
     if per_s == 0 and not decimal:
@@ -42,19 +42,20 @@ def rate_number(per_s: float | None, *, decimal: bool = False) -> str:
     return f"{per_s:,.1f}" if decimal or abs(per_s) < 9.95 else f"{per_s:,.0f}"
 
 
-def rate(per_s: float | None, things: str = "") -> str:
-    """Write a rate with its unit: 854 /s, 112,400 events/s, 1.0 /s, 9 a minute, 3 an hour."""
+def rate(per_s: float | None, noun: str = "") -> str:
+    """Format a rate with its unit: 854/s, 112,400 events/s, 1.0/s, 9/min, 3/h."""
     if per_s is None or not math.isfinite(per_s):
         return UNKNOWN_WORD
+    unit = f"{NBSP}{noun}" if noun else ""
     if 0 < per_s < 1 / MINUTE_S:
-        return f"{max(1, round(per_s * HOUR_S))}{NBSP}an{NBSP}hour"
+        return f"{max(1, round(per_s * HOUR_S))}{unit}/h"
     if 0 < per_s < 0.95:
-        return f"{round(per_s * MINUTE_S)}{NBSP}a{NBSP}minute"
-    return f"{rate_number(per_s)}{NBSP}{things}/s"
+        return f"{round(per_s * MINUTE_S)}{unit}/min"
+    return f"{rate_number(per_s)}{unit}/s"
 
 
 def duration(seconds: float | None) -> str:
-    """Write a time span in at most two units: 8 h 50 min, 41 min 32 s, 2 min 05 s, 7 s, 210 ms."""
+    """Format a duration in at most two units: 8 h 50 min, 41 min 32 s, 2 min 05 s, 7 s, 210 ms."""
     if seconds is None or not math.isfinite(seconds):
         return UNKNOWN_WORD
     seconds = max(0.0, seconds)
@@ -64,31 +65,31 @@ def duration(seconds: float | None) -> str:
     if whole < MINUTE_S:
         return f"{whole}{NBSP}s"
     if whole < HOUR_S:
-        return _two(whole // MINUTE_S, "min", whole % MINUTE_S, "s", padded=True)
+        return _two_units(whole // MINUTE_S, "min", whole % MINUTE_S, "s", padded=True)
     if whole < DAY_S:
-        return _two(whole // HOUR_S, "h", whole % HOUR_S // MINUTE_S, "min")
-    return _two(whole // DAY_S, "d", whole % DAY_S // HOUR_S, "h")
+        return _two_units(whole // HOUR_S, "h", whole % HOUR_S // MINUTE_S, "min")
+    return _two_units(whole // DAY_S, "d", whole % DAY_S // HOUR_S, "h")
 
 
 def short_duration(seconds: float | None) -> str:
-    """Write a time span for an axis, in one unit: 8 h."""
+    """Format a duration for an axis, in one unit: 8 h."""
     return NBSP.join(duration(seconds).split(NBSP)[:2])
 
 
 def age(seconds: float | None) -> str:
-    """Write how long ago: 4 s ago, 41 min ago; one unit, and "now" under a second."""
+    """Format an age in one unit: 4 s ago, 41 min ago; "now" under a second."""
     if seconds is None or not math.isfinite(seconds):
         return UNKNOWN_WORD
     if seconds < 1:
         return "now"
-    for size, unit in ((DAY_S, "d"), (HOUR_S, "h"), (MINUTE_S, "min"), (1, "s")):
-        if seconds >= size:
-            return f"{int(seconds // size)}{NBSP}{unit}{NBSP}ago"
+    for unit_s, unit in ((DAY_S, "d"), (HOUR_S, "h"), (MINUTE_S, "min"), (1, "s")):
+        if seconds >= unit_s:
+            return f"{int(seconds // unit_s)}{NBSP}{unit}{NBSP}ago"
     return "now"
 
 
 def size(number: float | None) -> str:
-    """Write bytes: 612 bytes, 1.4 GiB."""
+    """Format a number of bytes: 612 bytes, 1.4 GiB."""
     if number is None or not math.isfinite(number):
         return UNKNOWN_WORD
     power = 0
@@ -100,8 +101,8 @@ def size(number: float | None) -> str:
     return f"{number:,.0f}{NBSP}{_BYTES[power]}" if number >= 99.95 else f"{number:,.1f}{NBSP}{_BYTES[power]}"
 
 
-def clock(at: float | None, now: float, *, seconds: bool = True) -> str:
-    """Write a moment in UTC: 02:31:08, and when it is not of today's date 16 Nov 23:58, or 16 Nov 2025."""
+def utc_time(at: float | None, now: float, *, seconds: bool = True) -> str:
+    """Format a time in UTC: 02:31:08 today, 16 Nov 23:58 this year, 16 Nov 2025 in another year."""
     if at is None:
         return UNKNOWN_WORD
     try:
@@ -114,14 +115,14 @@ def clock(at: float | None, now: float, *, seconds: bool = True) -> str:
     return f"{day}{NBSP}{then:%H:%M}" if then.year == today.year else f"{day}{NBSP}{then.year}"
 
 
-def moment(at: float) -> str:
-    """Write a moment whole, as the top strip has it: Tue 17 Nov 03:12:40 UTC."""
+def utc_timestamp(at: float) -> str:
+    """Format a date and time, for the top bar: Tue 17 Nov 03:12:40 UTC."""
     then = _utc(at)
     return f"{then:%a}{NBSP}{then.day}{NBSP}{then:%b}{NBSP}{then:%H:%M:%S}{NBSP}UTC"
 
 
 def signed(number: float | None) -> str:
-    """Write a difference with its sign: + 37, \u2212 2, 0."""
+    """Format a difference with its sign: + 37, \u2212 2, 0."""
     if number is None or not math.isfinite(number):
         return UNKNOWN_WORD
     if round(number) == 0:
@@ -129,23 +130,23 @@ def signed(number: float | None) -> str:
     return f"{'+' if number > 0 else chr(0x2212)}{NBSP}{abs(round(number)):,}"
 
 
-def share(part: float | None, whole: float | None) -> str:
-    """Write a part of a whole: 26 %. Neither 0 % nor 100 % is said of what is not exactly none or all."""
+def percent(part: float | None, whole: float | None) -> str:
+    """Format a part of a whole: 26 %. Rounding never gives 0 % or 100 %: only exactly none or all does."""
     if part is None or whole is None or not whole or not math.isfinite(part / whole):
         return UNKNOWN_WORD
-    percent = round(100 * part / whole)
-    if percent == 0 and part > 0:
+    rounded = round(100 * part / whole)
+    if rounded == 0 and part > 0:
         return f"under{NBSP}1{NBSP}%"
-    if percent == 100 and part < whole:
-        percent = 99
-    return f"{percent}{NBSP}%"
+    if rounded == 100 and part < whole:
+        rounded = 99
+    return f"{rounded}{NBSP}%"
 
 
 def _utc(at: float) -> datetime:
     return datetime.fromtimestamp(at, UTC)
 
 
-def _two(large: int, unit: str, small: int, small_unit: str, *, padded: bool = False) -> str:
+def _two_units(large: int, unit: str, small: int, small_unit: str, *, padded: bool = False) -> str:
     if small == 0:
         return f"{large}{NBSP}{unit}"
     return (

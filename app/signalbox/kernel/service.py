@@ -1,4 +1,4 @@
-"""What runs long: start, stop and health, the same three verbs for everything; and tasks that are never orphans."""
+"""Long-running services: start, stop and health; and supervised tasks."""
 
 import asyncio
 import contextlib
@@ -9,26 +9,26 @@ from typing import Any, Protocol
 log = logging.getLogger(__name__)
 
 RESTART_FIRST_S = 1.0
-RESTART_MOST_S = 30.0  # a loop that keeps failing must not fill the log
+RESTART_MAX_S = 30.0  # a loop that keeps failing must not fill the log
 
 
 class Service(Protocol):
-    """Something started once by `bootstrap` and stopped in reverse order. Both verbs may be called twice."""
+    """`bootstrap` starts each service once and stops them in reverse order. Both methods may be called twice."""
 
     name: str
 
     async def start(self) -> None:
-        """Return as soon as the service works. Waits for nothing outside this process."""
+        """Start and return. Does not wait for anything outside this process."""
 
     async def stop(self) -> None:
-        """End every task and connection, also when start was cancelled half way or never called."""
+        """End every task and connection, even if `start` was canceled half way or never called."""
 
     def healthy(self) -> bool:
-        """Say whether its tasks run. A broker that is down does not make a service unhealthy."""
+        """Return whether its tasks are running. A broker that is down does not make a service unhealthy."""
 
 
 class Loop:
-    """A supervised task that runs `body` until stopped; a body that fails is logged and begun again after a pause."""
+    """A supervised task that runs `body` until stopped. If `body` fails, the error is logged and `body` restarts after a pause."""
 
     def __init__(self, name: str, body: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self.name = name
@@ -55,27 +55,27 @@ class Loop:
             try:
                 await self._body()
             except Exception:
-                log.exception("%s failed and begins again in %.0f s", self.name, pause)
+                log.exception("%s failed and restarts in %.0f s", self.name, pause)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, RESTART_MOST_S)
+                pause = min(pause * 2, RESTART_MAX_S)
             else:
                 return
 
 
 async def start_all(services: Sequence[Service]) -> None:
-    """Start in order (takers before makers); when one fails, stop those begun, in reverse, and raise."""
-    begun: list[Service] = []
+    """Start in order, consumers before producers. If one fails, stop the started ones in reverse order and raise."""
+    started: list[Service] = []
     try:
         for service in services:
-            begun.append(service)
+            started.append(service)
             await service.start()
     except BaseException:
-        await stop_all(begun)
+        await stop_all(started)
         raise
 
 
 async def stop_all(services: Sequence[Service]) -> None:
-    """Stop in reverse order. One that fails to stop is logged, and the others are stopped all the same."""
+    """Stop in reverse order. A failure to stop is logged and does not keep the others from stopping."""
     for service in reversed(services):
         try:
             await service.stop()

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from signalbox.kernel.exposition import Sample, encoded, labels_of, metric
+from signalbox.kernel.exposition import Sample, encode, format_labels, metric
 from signalbox.monitoring.model import ConnectionView, GroupView, Link, Usage
 from signalbox.monitoring.service import Monitor
 
@@ -58,21 +58,21 @@ async def exposition(monitor: Monitor, usage: Usage | None) -> AsyncIterator[byt
     fitting = [group for group in groups if max(len(group.connection), len(group.name)) <= LABEL_CHARACTERS_MAX]
     fitting = fitting[:GROUPS_MAX]
     for name, (about, samples) in _of_connections(connections, groups, now).items():
-        yield encoded(metric(name, "gauge", about, samples))
+        yield encode(metric(name, "gauge", about, samples))
     async for lines in _of_groups(fitting, now):
-        yield encoded(lines)
+        yield encode(lines)
     left_out: list[Sample] = [({}, len(groups) - len(fitting))]
-    yield encoded(metric("signalbox_groups_left_out", "gauge", "Groups without lines", left_out))
+    yield encode(metric("signalbox_groups_left_out", "gauge", "Groups without lines", left_out))
     of_history = {} if usage is None else _of_history(usage, now)
     for name, (kind, about, value) in of_history.items():
-        yield encoded(metric(name, kind, about, [({}, value)]))
+        yield encode(metric(name, kind, about, [({}, value)]))
 
 
 async def _of_groups(groups: Sequence[GroupView], now: float) -> AsyncIterator[Iterator[str]]:
     """One metric's lines must stand together: metric by metric, and many groups in slices."""
     labels: list[str] = []
     for some in _slices(groups):
-        labels += [labels_of({"connection": view.connection, "group": view.name}) for view in some]
+        labels += [format_labels({"connection": view.connection, "group": view.name}) for view in some]
         await asyncio.sleep(0)
     for name, (about, figure) in GROUP_METRICS.items():
         yield metric(name, "gauge", about, ())
@@ -126,7 +126,7 @@ def _of_connections(
         ),
         "signalbox_connection_call_seconds": (
             "How long a kind of question took when it was asked last",
-            [({**labels, "call": call.what}, call.took_s) for labels, v in named for call in v.calls],
+            [({**labels, "call": call.request}, call.duration_s) for labels, v in named for call in v.calls],
         ),
         "signalbox_groups": (
             "Consumer groups by status",

@@ -6,7 +6,7 @@ Times are seconds since the epoch, UTC. Rates are messages a second. `None` is u
 from dataclasses import dataclass
 from enum import StrEnum
 
-from signalbox.brokers.model import Call, Capability, Cluster, Destination, Fault, Group, Kind, Why
+from signalbox.brokers.model import BrokerCall, BrokerKind, Capability, Cluster, Destination, Fault, Group, Why
 
 
 class Status(StrEnum):
@@ -16,7 +16,7 @@ class Status(StrEnum):
     STOPPED = "stopped"
     STALLED = "stalled"
     HELD_BACK = "held back"
-    BEYOND_END = "beyond end"
+    PAST_END = "offset past end"
     REWOUND = "rewound"
     BEHIND = "behind"
     NEVER_COMMITTED = "never committed"
@@ -54,12 +54,12 @@ class Reason(StrEnum):
     LOST_ALREADY = "lost already"  # the oldest unread ones are deleted, and more wait
     BATCH = "batch"  # the configuration says that nobody reading is normal
     PAUSED = "paused"  # somebody paused it at the broker
-    SEEN_TOO_SHORTLY = "seen too shortly"  # our own history is too short to tell
+    HISTORY_TOO_SHORT = "history too short"  # our own history is too short to tell
     COUNT_ONLY = "count only"  # judged by the trend of a count; there are no rates and no positions
-    NOTHING_TAKEN = "nothing taken"  # messages wait and none is handed out
+    NONE_IN_FLIGHT = "none in flight"  # messages wait and none is handed out
     NO_LEADER = "no leader"
     NOT_RUNNING = "not running"  # the broker's own word for its state is in `detail`
-    LACKS_COPY = "lacks a copy"
+    UNDER_REPLICATED = "under-replicated"
     NEARLY_FULL = "nearly full"
     HOT = "hot"  # one partition takes several times the mean
 
@@ -84,7 +84,6 @@ class Verdict:
     destination: str | None = None
     partitions_affected: int = 0  # how many partitions share this status
     lost: int | None = None  # messages already deleted unread
-    hidden_since: float | None = None  # an open transaction has hidden what came since
     why: Why = Why.KNOWN
     reason: Reason | None = None
     detail: str = ""  # what the broker said, hostile: escape it
@@ -123,7 +122,7 @@ class GroupView:
     """One consumer group as the pages draw it. The same object until something in it changes."""
 
     connection: str
-    kind: Kind
+    kind: BrokerKind
     group: Group
     read_at: float
     interval_s: float  # how often it is read just now: age > 3 of these is stale
@@ -140,7 +139,7 @@ class DestinationView:
     """One destination as the pages draw it."""
 
     connection: str
-    kind: Kind
+    kind: BrokerKind
     destination: Destination
     read_at: float
     interval_s: float
@@ -159,7 +158,7 @@ class ConnectionView:
     """One connection as the pages draw it."""
 
     name: str
-    kind: Kind
+    kind: BrokerKind
     link: Link
     since: float  # when the link became so
     answered_at: float | None  # when it last answered
@@ -172,8 +171,8 @@ class ConnectionView:
     capabilities: frozenset[Capability] = frozenset()
     cluster: Cluster | None = None
     faults: tuple[Fault, ...] = ()  # of the last sweep
-    calls: tuple[Call, ...] = ()
-    hidden: int = 0
+    calls: tuple[BrokerCall, ...] = ()
+    excluded: int = 0
     groups: int = 0
     groups_ok: int = 0
     destinations: int = 0

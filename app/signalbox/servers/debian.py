@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from signalbox.servers.process import ServerFailed, ServerMissing, cache_folder, program
+from signalbox.servers.process import ServerFailed, ServerNotInstalled, cache_folder, find_program
 
 INSTALL = "apt-get install -y debootstrap, then run this as root"
 BUILD_WAIT_S = 900.0
@@ -37,14 +37,14 @@ async def debian_root(release: str, package: str) -> DebianRoot:
     """Return the root with this package; the first call on a machine takes about a minute.
 
     Raises:
-        ServerMissing: it cannot be built here; says why.
+        ServerNotInstalled: it cannot be built here; says why.
         ServerFailed: debootstrap failed; carries what it said.
     """
     server = f"{package} of Debian {release}"
     if os.geteuid() != 0:
-        raise ServerMissing(server, "building and entering its folder needs root", INSTALL)
-    debootstrap = program("debootstrap", server=server, install=INSTALL)
-    program("unshare", server=server, install="apt-get install -y util-linux")
+        raise ServerNotInstalled(server, "building and entering its folder needs root", INSTALL)
+    debootstrap = find_program("debootstrap", server=server, install=INSTALL)
+    find_program("unshare", server=server, install="apt-get install -y util-linux")
     folder = cache_folder() / "debian" / f"{release}-{package}"
     if not folder.exists():
         await asyncio.to_thread(_build, [debootstrap, "--variant=minbase", f"--include={package}", release], folder)

@@ -1,6 +1,6 @@
-"""Apache Kafka on loopback: one node (broker and controller), or two, of which the second is a broker only.
+"""Start Apache Kafka on loopback: one node (broker and controller), or two, where the second is only a broker.
 
-Versions 3 and later run without ZooKeeper; 2.8 runs with it, as the clusters of that time do. Jars come from Maven.
+Versions 3 and later run without ZooKeeper; 2.8 runs with ZooKeeper. The jars come from Maven.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ from pathlib import Path
 from signalbox.servers.maven import class_path, jars, java
 from signalbox.servers.process import ServerFailed, ServerProcess, free_port, port_open
 
-VERSION = "4.3.1"  # the newest whose kafka-tools is published too
-OLD = "3.9.1"
-OLDEST = "2.8.2"  # with ZooKeeper
-ADDRESS = "SIGNALBOX_KAFKA_BOOTSTRAP"
-QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # starts soon and is never as fast as it could be
-LASTING = (  # those of Kafka's own bin/kafka-run-class.sh
+VERSION = "4.3.1"  # the newest version that has a published kafka-tools artifact
+VERSION_3_9 = "3.9.1"
+VERSION_2_8 = "2.8.2"  # with ZooKeeper
+BOOTSTRAP_VARIABLE = "SIGNALBOX_KAFKA_BOOTSTRAP"
+FAST_START_JVM = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # starts sooner, but never reaches full speed
+PRODUCTION_JVM = (  # the options of Kafka's bin/kafka-run-class.sh
     "-server",
     "-XX:+UseG1GC",
     "-XX:MaxGCPauseMillis=20",
@@ -35,7 +35,7 @@ LOGGING = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaTls:
-    """PEM files: the broker's key (PKCS#8) with its certificate chain, and the CA that client certificates must have."""
+    """PEM files: the broker's key (PKCS#8) and certificate chain, and the CA that must have signed client certificates."""
 
     keystore: Path
     ca: Path
@@ -43,28 +43,32 @@ class KafkaTls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaOptions:
-    """What to start. Every listener beyond the plaintext one exists only where what it needs is given."""
+    """Options of a cluster. The plaintext listener always exists; the options below add the others."""
 
     version: str = VERSION
     nodes: int = 1
-    tls: KafkaTls | None = None  # adds the listener SSL, which demands a client certificate
-    users: Mapping[str, str] = field(
-        default_factory=dict, repr=False
-    )  # name -> password: adds SASL, and with tls SASL_SSL
-    authorizer: bool = False  # StandardAuthorizer; the plaintext listener stays all-powerful
-    proxied_port: int | None = None  # adds the plaintext listener PROXIED, which clients are told to find at this port
-    heap_mib: int = 512  # 10,000 partitions on one node want more: it would collect garbage at each answer
-    jvm: tuple[str, ...] = QUICK
+    tls: KafkaTls | None = None  # adds listener SSL, which requires a client certificate
+    users: Mapping[str, str] = field(default_factory=dict, repr=False)  # name -> password; adds SASL, with tls SASL_SSL
+    authorizer: bool = False  # StandardAuthorizer; clients of the plaintext listener are super users
+    proxied_port: int | None = None  # adds the plaintext listener PROXIED, advertised at this port
+    heap_mib: int = 512  # not enough for 10,000 partitions on one node: garbage collection would run at each response
+    jvm: tuple[str, ...] = FAST_START_JVM
     settings: Mapping[str, str] = field(default_factory=dict)  # further broker properties
 
 
-def given_bootstrap() -> str | None:
-    """Return the address of a Kafka that the environment names, to be used instead of starting one."""
-    return os.environ.get(ADDRESS) or None
+def bootstrap_from_environment() -> str | None:
+    """Return the bootstrap address in the environment, if any; callers then start no server."""
+    return os.environ.get(BOOTSTRAP_VARIABLE) or None
+
+
+def format_arguments(cluster_id: str, file: Path, users: Mapping[str, str]) -> list[str]:
+    """Return the arguments of StorageTool that format a node. As `--cluster-id=ID`, because an ID may begin with a hyphen."""
+    scram = [f"{m}=[name={u},password={p}]" for u, p in users.items() for m in ("SCRAM-SHA-256", "SCRAM-SHA-512")]
+    return ["format", f"--cluster-id={cluster_id}", f"--config={file}", *(f"--add-scram={user}" for user in scram)]
 
 
 class KafkaServer:
-    """A cluster of one or two nodes. `start` and `stop` may be called again: the same ports, the same data."""
+    """A cluster of one or two nodes. A restart keeps ports and data."""
 
     def __init__(self, folder: Path, options: KafkaOptions | None = None) -> None:
         self.folder = folder
@@ -76,22 +80,22 @@ class KafkaServer:
 
     @property
     def bootstrap(self) -> str:
-        """The plaintext listeners, "host:port" joined by commas."""
+        """The plaintext addresses of all nodes: "host:port,host:port"."""
         return self.address("PLAINTEXT")
 
     def address(self, listener: str) -> str:
-        """Return where a listener (PLAINTEXT, SSL, SASL, SASL_SSL) is, on every node."""
+        """Return a listener's addresses (PLAINTEXT, SSL, SASL, SASL_SSL) on all nodes: "host:port,host:port"."""
         return ",".join(f"127.0.0.1:{ports[listener]}" for ports in self._ports)
 
     def port(self, listener: str, node: int = 0) -> int:
         return self._ports[node][listener]
 
     async def start(self) -> None:
-        """Get the jars if need be, write the configuration once, start every process that does not run.
+        """Download missing jars, write the configuration once, and start every process that is not running.
 
         Raises:
-            ServerMissing: Java or Maven is not installed.
-            ServerFailed: Maven or a process failed.
+            ServerNotInstalled: Java or Maven is not installed.
+            ServerFailed: Maven failed, or a process exited or did not respond.
         """
         if not self.nodes:
             await self._prepare()
@@ -108,17 +112,17 @@ class KafkaServer:
 
     async def _prepare(self) -> None:
         version = self.options.version
-        wanted = [f"org.apache.kafka:kafka_2.13:{version}", "org.slf4j:slf4j-simple:1.7.36"]
+        coordinates = [f"org.apache.kafka:kafka_2.13:{version}", "org.slf4j:slf4j-simple:1.7.36"]
         if version == VERSION:
-            wanted.append(f"org.apache.kafka:kafka-tools:{version}")
-        self.jars = await jars(f"Apache Kafka {version}", wanted)
+            coordinates.append(f"org.apache.kafka:kafka-tools:{version}")
+        self.jars = await jars(f"Apache Kafka {version}", coordinates)
         self._ports = [self._new_ports() for _ in range(self.options.nodes)]
         self.folder.mkdir(parents=True, exist_ok=True)
-        if version == OLDEST:
+        if version == VERSION_2_8:
             self._zookeeper = self._prepare_zookeeper()
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         for number in range(self.options.nodes):
-            self.nodes.append(await asyncio.to_thread(self._prepare_node, number, cluster))
+            self.nodes.append(await asyncio.to_thread(self._prepare_node, number, cluster_id))
 
     def _new_ports(self) -> dict[str, int]:
         names = ["PLAINTEXT", "CONTROLLER"]
@@ -143,7 +147,7 @@ class KafkaServer:
         main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
         return self._process("zookeeper", folder, main, file, port)
 
-    def _prepare_node(self, number: int, cluster: str) -> ServerProcess:
+    def _prepare_node(self, number: int, cluster_id: str) -> ServerProcess:
         folder = self.folder / f"node{number + 1}"
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "server.properties"
@@ -151,7 +155,7 @@ class KafkaServer:
         file.write_text(text)
         file.chmod(0o600)
         if self._zookeeper is None:
-            self._format(file, cluster)
+            self._format(file, cluster_id)
         return self._process(f"kafka{number + 1}", folder, "kafka.Kafka", file, self._ports[number]["PLAINTEXT"])
 
     def _process(self, name: str, folder: Path, main: str, file: Path, port: int) -> ServerProcess:
@@ -159,27 +163,25 @@ class KafkaServer:
         argv = [java("Apache Kafka"), heap, *self.options.jvm, *LOGGING, "-cp", class_path(self.jars), main, str(file)]
         return ServerProcess(name=name, argv=argv, folder=folder, ready=lambda: port_open(port))
 
-    def _format(self, file: Path, cluster: str) -> None:
+    def _format(self, file: Path, cluster_id: str) -> None:
         argv = [
             java("Apache Kafka"),
-            *QUICK,
+            *FAST_START_JVM,
             *LOGGING,
             "-cp",
             class_path(self.jars),
             "kafka.tools.StorageTool",
-            "format",
         ]
-        argv += ["-t", cluster, "-c", str(file)]
-        for user, password in self.options.users.items():
-            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
-                argv += ["--add-scram", f"{mechanism}=[name={user},password={password}]"]
+        argv += format_arguments(cluster_id, file, self.options.users)
         run = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
         if run.returncode:
-            raise ServerFailed(f"Kafka's storage could not be formatted: {(run.stdout + run.stderr)[-1500:]}")
+            raise ServerFailed(f"Cannot format Kafka's storage: {(run.stdout + run.stderr)[-1500:]}")
 
     def _properties(self, number: int, folder: Path) -> dict[str, str]:
         ports = self._ports[number]
-        listeners = [name for name in ports if name != "ZOOKEEPER" and (name != "CONTROLLER" or self._leads(number))]
+        listeners = [
+            name for name in ports if name != "ZOOKEEPER" and (name != "CONTROLLER" or self._is_controller(number))
+        ]
         protocols = {
             "PLAINTEXT": "PLAINTEXT",
             "CONTROLLER": "PLAINTEXT",
@@ -188,7 +190,7 @@ class KafkaServer:
             "SASL": "SASL_PLAINTEXT",
             "SASL_SSL": "SASL_SSL",
         }
-        one = {f"{topic}.replication.factor": "1" for topic in ("offsets.topic", "transaction.state.log")}
+        replication = {f"{topic}.replication.factor": "1" for topic in ("offsets.topic", "transaction.state.log")}
         return {
             "listeners": ",".join(f"{name}://127.0.0.1:{ports[name]}" for name in listeners),
             "listener.security.protocol.map": ",".join(f"{n}:{p}" for n, p in protocols.items()),
@@ -202,8 +204,8 @@ class KafkaServer:
             "transaction.state.log.num.partitions": "5",
             "transaction.state.log.min.isr": "1",
             "log.index.size.max.bytes": "4096",
-            "auto.create.topics.enable": "true",  # Kafka's default: what makes a careless client create topics
-            **one,
+            "auto.create.topics.enable": "true",  # Kafka's default: proves that our clients never create a topic by accident
+            **replication,
             **self._roles(number),
             **self._security(),
             **self.options.settings,
@@ -213,7 +215,7 @@ class KafkaServer:
         proxied = self.options.proxied_port if listener == "PROXIED" else None
         return f"{listener}://127.0.0.1:{proxied or ports[listener]}"
 
-    def _leads(self, number: int) -> bool:
+    def _is_controller(self, number: int) -> bool:
         return number == 0 and self._zookeeper is None
 
     def _roles(self, number: int) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Java servers from Maven artefacts: downloaded once into the cache folder and run with the installed Java."""
+"""Download Java servers from Maven into the cache folder, once per version."""
 
 import asyncio
 import hashlib
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from signalbox.servers.process import ServerFailed, cache_folder, program
+from signalbox.servers.process import ServerFailed, cache_folder, find_program
 
 INSTALL = "apt-get install -y default-jre-headless maven"
-DONE = "complete"  # the file that says that every jar of the folder is there
-DOWNLOAD_WAIT_S = 600.0
+COMPLETE_MARKER = "complete"  # this file exists once every jar of the folder is downloaded
+DOWNLOAD_TIMEOUT_S = 600.0
 
 _POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -27,48 +27,48 @@ def java(server: str) -> str:
     """Return the path of Java.
 
     Raises:
-        ServerMissing: it is not installed; names the line that installs it.
+        ServerNotInstalled: Java is not installed; the error names the command that installs it.
     """
-    return program("java", server=server, install=INSTALL)
+    return find_program("java", server=server, install=INSTALL)
 
 
 async def jars(server: str, coordinates: Sequence[str]) -> Path:
-    """Return a folder with the jars of these artefacts ("group:artefact:version") and all that they need at run time.
+    """Return a folder with the jars of these artifacts ("group:artifact:version") and of their run-time dependencies.
 
     Raises:
-        ServerMissing: Java or Maven is not installed.
-        ServerFailed: Maven could not get them; carries what it said.
+        ServerNotInstalled: Java or Maven is not installed.
+        ServerFailed: Maven failed; carries its output.
     """
     dependencies = "".join(_DEPENDENCY.format(*map(escape, c.split(":"))) for c in coordinates)
     goal = ["dependency:copy-dependencies", "-DincludeScope=runtime"]
-    return await _kept(server, coordinates, _POM.format(dependencies=dependencies), goal)
+    return await _cached_folder(server, coordinates, _POM.format(dependencies=dependencies), goal)
 
 
 async def archive(server: str, coordinate: str) -> Path:
-    """Return one artefact ("group:artefact:version:zip") as it is, without what it needs at run time.
+    """Return the file of one artifact ("group:artifact:version:zip"), without dependencies.
 
     Raises:
-        ServerMissing: Java or Maven is not installed.
-        ServerFailed: Maven could not get it; carries what it said.
+        ServerNotInstalled: Java or Maven is not installed.
+        ServerFailed: Maven failed; carries its output.
     """
     goal = ["dependency:copy", f"-Dartifact={coordinate}"]
-    folder = await _kept(server, [coordinate], _POM.format(dependencies=""), goal)
-    _, artefact, version, kind = coordinate.split(":")
-    return folder / f"{artefact}-{version}.{kind}"
+    folder = await _cached_folder(server, [coordinate], _POM.format(dependencies=""), goal)
+    _, artifact, version, extension = coordinate.split(":")
+    return folder / f"{artifact}-{version}.{extension}"
 
 
 def class_path(folder: Path) -> str:
-    """Return what `java -cp` takes to find every jar of the folder."""
+    """Return the class path (`java -cp`) of all jars in the folder."""
     return f"{folder}/*"
 
 
-async def _kept(server: str, coordinates: Sequence[str], pom: str, goal: Sequence[str]) -> Path:
-    """Return the folder of the cache with these, which Maven fills the first time."""
+async def _cached_folder(server: str, coordinates: Sequence[str], pom: str, goal: Sequence[str]) -> Path:
+    """Return the cache folder of these artifacts. Maven fills it the first time."""
     java(server)
     digest = hashlib.sha256("\n".join(coordinates).encode()).hexdigest()[:12]
     folder = cache_folder() / "maven" / f"{server.replace(' ', '-').lower()}-{digest}"
-    if not (folder / DONE).exists():
-        maven = program("mvn", server=server, install=INSTALL)
+    if not (folder / COMPLETE_MARKER).exists():
+        maven = find_program("mvn", server=server, install=INSTALL)
         await asyncio.to_thread(_download, maven, server, folder, pom, goal)
     return folder
 
@@ -79,7 +79,7 @@ def _download(maven: str, server: str, folder: Path, pom: str, goal: Sequence[st
     file = folder / "pom.xml"
     file.write_text(pom)
     argv = [maven, "-B", "-q", "-f", str(file), *goal, f"-DoutputDirectory={folder}"]
-    run = subprocess.run(argv, capture_output=True, text=True, timeout=DOWNLOAD_WAIT_S, check=False)
+    run = subprocess.run(argv, capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_S, check=False)
     if run.returncode:
-        raise ServerFailed(f"{server}: Maven could not get it: {(run.stdout + run.stderr)[-1500:]}")
-    (folder / DONE).touch()
+        raise ServerFailed(f"Maven cannot download {server}: {(run.stdout + run.stderr)[-1500:]}")
+    (folder / COMPLETE_MARKER).touch()

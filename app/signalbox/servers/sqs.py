@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from signalbox.servers.maven import class_path, jars, java
-from signalbox.servers.process import ServerMissing, ServerProcess, free_port, port_open
+from signalbox.servers.process import ServerNotInstalled, ServerProcess, free_port, port_open
 
 ADDRESS = "SIGNALBOX_SQS_ENDPOINT"
 ELASTICMQ = "1.7.1"
@@ -41,7 +41,7 @@ async def sqs_server() -> AsyncIterator[SqsServer]:
     """Give the server at $SIGNALBOX_SQS_ENDPOINT, else start ElasticMQ (2 s) and end it afterwards.
 
     Raises:
-        ServerMissing: Java or Maven is not installed.
+        ServerNotInstalled: Java or Maven is not installed.
         ServerFailed: it did not start, or its jars could not be got.
     """
     if given := os.environ.get(ADDRESS):
@@ -64,13 +64,13 @@ async def moto_server() -> AsyncIterator[SqsServer]:
     """Start moto, which pages ListQueues as Amazon does (ElasticMQ does not), and end it afterwards.
 
     Raises:
-        ServerMissing: the wheel is not installed: it is among the development requirements only.
+        ServerNotInstalled: the wheel is not installed: it is among the development requirements only.
         ServerFailed: it did not start.
     """
     try:
         found = version("moto")
     except PackageNotFoundError:
-        raise ServerMissing("moto", "its wheel is not installed", "pip install 'moto[server]'") from None
+        raise ServerNotInstalled("moto", "its wheel is not installed", "pip install 'moto[server]'") from None
     with tempfile.TemporaryDirectory(prefix="signalbox-moto-") as place:
         port = free_port()
         argv = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]

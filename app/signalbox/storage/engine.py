@@ -1,4 +1,4 @@
-"""Our own database: one engine, short transactions, errors translated. SQLite and PostgreSQL."""
+"""Signalbox's own database, on SQLite or PostgreSQL: one engine, short transactions, translated errors."""
 
 import contextlib
 import logging
@@ -16,7 +16,7 @@ from signalbox.storage.settings import DatabaseSettings
 
 log = logging.getLogger(__name__)
 
-Transaction: TypeAlias = AsyncConnection  # what a service hands from one function of its store to the next
+Transaction: TypeAlias = AsyncConnection  # a service passes it from one function of its store to the next
 
 POOL_SIZE = 5
 POOL_WAIT_S = 10.0
@@ -31,57 +31,57 @@ def make_engine(settings: DatabaseSettings) -> AsyncEngine:
         json_deserializer=msgspec.json.decode,
         pool_size=POOL_SIZE,
         pool_timeout=POOL_WAIT_S,
-        pool_pre_ping=not settings.is_sqlite,  # a server that was restarted costs no failed request
+        pool_pre_ping=not settings.is_sqlite,  # a restart of the server then fails no request
         hide_parameters=True,
     )
     if settings.is_sqlite:
-        dialect.prepare_sqlite(engine)
+        dialect.configure_sqlite(engine)
     return engine
 
 
 class Database:
-    """What a store is given. Connects at its first use."""
+    """The database that stores use. Connects at its first use."""
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self._settings = settings
         self._engine = make_engine(settings)
 
     @property
-    def shown(self) -> str:
-        """The address without user and password."""
-        return self._settings.shown()
+    def redacted_url(self) -> str:
+        """The URL without user and password."""
+        return self._settings.redacted_url
 
     @contextlib.asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that may write: committed at the end, undone if the block raises.
+        """Open a transaction that may write: commit at the end, roll back if the block raises.
 
-        On SQLite it holds the only write lock from its beginning: keep it short.
+        On SQLite it holds the only write lock from the start: keep it short.
 
         Raises:
-            StorageError: the subclass says what happened and what to do.
+            StorageError: the subclass says what failed and what to do.
         """
         async with self._translating(), self._engine.begin() as connection:
             yield connection
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that only reads, and waits for no writer.
+        """Open a transaction that only reads and does not wait for writers.
 
         Raises:
-            StorageError: the subclass says what happened and what to do.
+            StorageError: the subclass says what failed and what to do.
         """
         async with self._translating(), self._engine.connect() as connection:
-            reading = await connection.execution_options(**dialect.READ_ONLY)
-            async with reading.begin():
-                yield reading
+            read_only = await connection.execution_options(**dialect.READ_ONLY)
+            async with read_only.begin():
+                yield read_only
 
     async def upgrade(self, revision: str = "head") -> None:
-        """Bring the tables up to `revision`, wholly or not at all. Does nothing when they are there.
+        """Migrate the tables up to `revision` in one transaction. Does nothing if they are at `revision` already.
 
-        Blocks the event loop for some milliseconds a step: run before anything is served.
+        Each migration blocks the event loop for some milliseconds: call it before serving.
 
         Raises:
-            SchemaOutdated: a newer version of Signalbox made them.
+            SchemaOutdated: a newer version of Signalbox created the tables.
             StorageError: the database could not be reached, read or written.
         """
         async with self.begin() as connection:
@@ -89,7 +89,7 @@ class Database:
             await connection.run_sync(migrate.upgrade, revision)
 
     async def downgrade(self, revision: str) -> None:
-        """Take the tables back to `revision` ("base": none left). What the newer ones held is lost.
+        """Migrate the tables down to `revision` ("base": no tables). Data in the dropped tables is lost.
 
         Raises:
             StorageError: the database could not be reached, read or written.
@@ -98,32 +98,32 @@ class Database:
             await connection.run_sync(migrate.downgrade, revision)
 
     async def at_head(self) -> bool:
-        """Say whether its tables are those of this version.
+        """Return whether the tables match this version of Signalbox.
 
         Raises:
-            StorageError: it could not be asked.
+            StorageError: the database could not be reached or read.
         """
         async with self.read() as connection:
             return await connection.run_sync(migrate.current) == migrate.heads()
 
     async def require_head(self) -> None:
-        """Return if the tables are those of this version.
+        """Check that the tables match this version of Signalbox.
 
         Raises:
-            SchemaOutdated: they are not; names the command that changes it.
-            StorageError: it could not be asked.
+            SchemaOutdated: they do not match; names the command that migrates them.
+            StorageError: the database could not be reached or read.
         """
         async with self.read() as connection:
-            found = await connection.run_sync(migrate.current)
-        self._refuse_newer(found)
-        if found != migrate.heads():
-            happened = "has the tables of an older version" if found else "has no tables of Signalbox yet"
-            raise SchemaOutdated(self.shown, happened, "Run: signalbox migrate")
+            revisions = await connection.run_sync(migrate.current)
+        self._refuse_newer(revisions)
+        if revisions != migrate.heads():
+            problem = "has the tables of an older version" if revisions else "has no tables of Signalbox yet"
+            raise SchemaOutdated(self.redacted_url, problem, "Run: signalbox migrate")
 
-    def _refuse_newer(self, found: frozenset[str]) -> None:
-        if found - migrate.known():
-            do = "Run the version that made it, or a newer one."
-            raise SchemaOutdated(self.shown, "was made by a newer version of Signalbox", do)
+    def _refuse_newer(self, revisions: frozenset[str]) -> None:
+        if revisions - migrate.known():
+            do = "Run the version that created it, or a newer one."
+            raise SchemaOutdated(self.redacted_url, "was created by a newer version of Signalbox", do)
 
     async def close(self) -> None:
         """Close every connection. May be called twice."""
@@ -134,6 +134,6 @@ class Database:
         try:
             yield
         except (SQLAlchemyError, PostgresError, OSError, *dialect.SQLITE_ERRORS) as error:
-            translated = dialect.translate(error, self.shown)
-            log.debug("the database refused", exc_info=error)
+            translated = dialect.translate(error, self.redacted_url)
+            log.debug("Database error", exc_info=error)
             raise translated from None

@@ -1,40 +1,40 @@
-"""What our own database refused, each in a sentence that names the database (never its password) and what to do."""
+"""Errors of Signalbox's own database. Each message names the database, never its password, and says what to do."""
 
 from signalbox.kernel.errors import Unavailable
 
 
 class StorageError(Unavailable):
-    """The database did not do what was asked. `database` is its address without user and password."""
+    """A database operation failed. `database` is the URL without user and password."""
 
-    def __init__(self, database: str, happened: str, do: str) -> None:
-        super().__init__(f"The database {database} {happened}. {do}")
+    def __init__(self, database: str, problem: str, do: str) -> None:
+        super().__init__(f"The database {database} {problem}. {do}")
         self.database = database
         self.do = do
 
 
 class DatabaseUnreachable(StorageError):
-    """No connection, or it broke or went silent. Trying again later may help."""
+    """The connection failed, broke or timed out. A retry may succeed."""
 
 
 class DatabaseRefused(StorageError):
-    """It answered and refuses this user, this password or this name."""
+    """The server refuses this user, password or database name."""
 
 
 class DatabaseBusy(StorageError):
-    """Somebody else held a lock for too long. Trying again helps."""
+    """Another client held a lock for too long. A retry helps."""
 
 
 class DatabaseReadOnly(StorageError):
-    """It can be read and not written."""
+    """The database is read-only."""
 
 
 class DatabaseFull(StorageError):
-    """Its disk, or the account's share of it, is full."""
+    """The disk or the quota is full."""
 
 
 class DatabaseDamaged(StorageError):
-    """The file is no database, or is broken."""
+    """The file is not a database, or is damaged."""
 
 
 class SchemaOutdated(StorageError):
-    """Its tables are not those of this version of Signalbox."""
+    """The tables do not match this version of Signalbox."""

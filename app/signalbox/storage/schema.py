@@ -1,4 +1,4 @@
-"""The base of every table, with names for its constraints: Alembic must find them again to change them."""
+"""The base class of every table. Constraints have names, so that Alembic can change them."""
 
 from sqlalchemy import MetaData
 from sqlmodel import SQLModel
@@ -13,6 +13,6 @@ NAMES = {
 
 
 class Table(SQLModel):
-    """A row. Lives in `store.py` only: it validates nothing and is never an answer or a body."""
+    """A row. Only `store.py` uses rows: they validate nothing and are never a request or response body."""
 
     metadata = MetaData(naming_convention=NAMES)

@@ -1,4 +1,4 @@
-"""What `[database]` holds in the configuration."""
+"""The `[database]` table of the configuration."""
 
 from urllib.parse import urlsplit
 
@@ -8,7 +8,7 @@ SCHEMES = ("sqlite+aiosqlite", "postgresql+asyncpg")
 
 
 class DatabaseSettings(BaseModel):
-    """Signalbox's own database. The address may hold a password and is never shown whole."""
+    """Signalbox's own database. The URL may hold a password: show `redacted_url` only."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -27,8 +27,9 @@ class DatabaseSettings(BaseModel):
     def is_sqlite(self) -> bool:
         return self.url.get_secret_value().startswith("sqlite")
 
-    def shown(self) -> str:
-        """Return the address without user and password, fit for a log or a page."""
+    @property
+    def redacted_url(self) -> str:
+        """The URL without user and password, for logs and pages."""
         parts = urlsplit(self.url.get_secret_value())
-        place = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or ""
-        return f"{parts.scheme}://{place}{parts.path}"
+        host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or ""
+        return f"{parts.scheme}://{host}{parts.path}"

@@ -1,6 +1,6 @@
 """Pages and partials: one escaping template environment, one frozen context per template, whole or part as htmx asks.
 
-A page template gets `page` (its own dataclass) and `shell` (what stands around it); a partial gets `it`. Nothing else.
+A page template gets `page` (its own dataclass) and `shell` (what stands around it); a partial gets one variable, named by its `Part`.
 """
 
 import inspect
@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 import jinja2
@@ -43,22 +44,28 @@ class Renderer:
     """Draws templates. One per application."""
 
     def __init__(
-        self, *, assets: Assets, feed: Feed, clock: Clock, around: Callable[[Actor], Around], templates: Sequence[Path]
+        self,
+        *,
+        assets: Assets,
+        feed: Feed,
+        clock: Clock,
+        around: Callable[[Actor], Around],
+        templates: Sequence[Path],
+        addresses: Sequence[ModuleType],
     ) -> None:
         self.assets = assets
         self.feed = feed
         self.clock = clock
         self._around = around
-        self._environment = _environment(templates, assets)
+        self._environment = _environment(templates, assets, addresses)
 
-    def fragment(self, template: str, it: object, seen: Version) -> str:
-        """Draw a partial for every socket that shows it; it tells the version `seen`."""
-        drawing = _Drawing(now=self.clock(), seen=seen)
-        return self._environment.get_template(template).render(it=it, drawing=drawing).strip()
+    def fragment(self, part: Part, seen: Version) -> str:
+        """Draw a partial for every socket that shows it; the partial says that it is of version `seen`."""
+        return self.partial(part, seen, nonce="").strip()
 
     def partial(self, part: Part, seen: Version, nonce: str) -> str:
         drawing = _Drawing(now=self.clock(), seen=seen, nonce=nonce)
-        return self._environment.get_template(part.template).render(it=part.it, drawing=drawing)
+        return self._environment.get_template(part.template).render({part.variable: part.value, "drawing": drawing})
 
     def whole(self, template: str, context: object, shell: Shell, seen: Version) -> str:
         drawing = _Drawing(now=shell.now, seen=seen, nonce=shell.nonce)
@@ -104,7 +111,7 @@ def page(
     `context` is the template's frozen dataclass. It is drawn at least as new as the moment the request came in.
     """
     renderer = renderer_of(request)
-    seen = request.scope["state"].get("seen") or renderer.feed.now()
+    seen = request.scope["state"].get("seen") or renderer.feed.latest()
     nonce = secrets.token_urlsafe(16)
     if part is not None and partial_asked(request):
         text = renderer.partial(part, seen, nonce)
@@ -119,7 +126,7 @@ def part_alone(request: Request[Any, Any, Any], part: Part) -> Response[bytes]:
     """Answer with a part that belongs to every page, such as what the palette found."""
     renderer = renderer_of(request)
     nonce = secrets.token_urlsafe(16)
-    return _answer(renderer.partial(part, renderer.feed.now(), nonce), nonce, 200)
+    return _answer(renderer.partial(part, renderer.feed.latest(), nonce), nonce, 200)
 
 
 def _answer(text: str, nonce: str, status: int) -> Response[bytes]:
@@ -131,7 +138,7 @@ def _answer(text: str, nonce: str, status: int) -> Response[bytes]:
     )
 
 
-def _environment(templates: Sequence[Path], assets: Assets) -> jinja2.Environment:
+def _environment(templates: Sequence[Path], assets: Assets, addresses: Sequence[ModuleType]) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
         autoescape=True,
@@ -144,7 +151,7 @@ def _environment(templates: Sequence[Path], assets: Assets) -> jinja2.Environmen
     environment.filters.update(_public_functions(figures))
     environment.filters.update(name=markup.name, visible=markup.visible)
     environment.globals.update(
-        urls=urls,
+        urls=SimpleNamespace(**{name: value for module in (urls, *addresses) for name, value in vars(module).items()}),
         static=lambda path: urls.static(assets.hashed(path)),
         sprite=urls.static(assets.hashed("img/sprite.svg")),
         live=_live,

@@ -38,10 +38,11 @@ class Crumb:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a page that htmx may ask for alone: its template and the one variable `it`."""
+    """A part of a page that htmx may ask for alone: its template, and the one variable of it by name and value."""
 
     template: str
-    it: object
+    variable: str
+    value: object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +137,7 @@ def shell_of(
 def _who(around: Around) -> str:
     actor = around.actor
     if actor.is_signed_in:
-        return f"{actor.name}, {actor.rights.words()}"
+        return f"{actor.name}, {actor.rights.describe()}"
     if actor.name == DEMO:
         return "demo, operator"
     return "no sign-in, this machine only" if around.settings.only_local else "not signed in"
@@ -154,20 +155,20 @@ def _nav(around: Around) -> tuple[NavGroup, ...]:
     flow = (
         NavLink(
             section=Section.CONNECTIONS,
-            href=urls.connections(),
+            href=urls.build("connections"),
             icon="i-link",
             count=len(connections),
             tone="danger" if down else None,
         ),
         NavLink(
             section=Section.GROUPS,
-            href=urls.groups(),
+            href=urls.build("groups"),
             icon="i-flow",
             count=_known(connections, sum(c.groups for c in connections)),
         ),
         NavLink(
             section=Section.DESTINATIONS,
-            href=urls.destinations(),
+            href=urls.build("destinations"),
             icon="i-saga",
             count=_known(connections, sum(c.destinations for c in connections)),
         ),
@@ -188,9 +189,9 @@ def _house(around: Around) -> tuple[NavLink, ...]:
     if not around.actor.is_admin:
         return ()
     return (
-        NavLink(section=Section.AUDIT, href=urls.audit(), icon="i-saga"),
-        NavLink(section=Section.USERS, href=urls.users(), icon="i-link", count=around.users),
-        NavLink(section=Section.MASKING, href=urls.masking(), icon="i-flow", count=around.rules),
+        NavLink(section=Section.AUDIT, href=urls.build("audit"), icon="i-saga"),
+        NavLink(section=Section.USERS, href=urls.build("users"), icon="i-link", count=around.users),
+        NavLink(section=Section.MASKING, href=urls.build("masking"), icon="i-flow", count=around.rules),
     )
 
 

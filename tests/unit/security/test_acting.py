@@ -4,7 +4,7 @@ import pwd
 
 import pytest
 
-from signalbox.cli.acting import cli_actor
+from signalbox.commands.acting import cli_actor
 from signalbox.security.model import Via
 
 

@@ -11,7 +11,7 @@ import msgspec
 from signalbox.kernel.feed import Feed, Version
 from signalbox.web import urls
 from signalbox.web.live.registry import CHANGED, POINTS, Registry, Sight, parts_of
-from signalbox.web.rendering import Renderer
+from signalbox.web.rendering import Part, Renderer
 
 log = logging.getLogger(__name__)
 
@@ -71,10 +71,10 @@ class Drawings:
             raise KeyError(name)
         self.drawn += 1
         try:
-            it = fragment.context(sight.monitor, parts_of(key))
-            if it is None:
+            value = fragment.context(sight.monitor, parts_of(key))
+            if value is None:
                 return _missing(sight, key, name, version)
-            html = self._renderer.fragment(fragment.template, it, version)
+            html = self._renderer.fragment(Part(fragment.template, fragment.variable, value), version)
         except Exception:
             fault = secrets.token_hex(3)
             log.exception("fault %s: fragment %s of %r could not be drawn", fault, name, key)

@@ -20,7 +20,8 @@ class Fragment:
     name: str
     key_prefix: str  # the key's first part: "group"
     template: str
-    context: Callable[[Monitor, Parts], object | None]  # the partial's `it`; None: what it showed is gone
+    variable: str = "it"  # the partial's one variable
+    context: Callable[[Monitor, Parts], object | None]  # its value; None: what it showed is gone
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import ConnectionView, Link
-from signalbox.web import urls
+from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.glance import Glance
 from signalbox.web.monitoring.overview import product
 from signalbox.web.monitoring.parts import Verdict
@@ -57,7 +57,7 @@ def connections_head(glance: Glance) -> Verdict:
         key=keys.OVERVIEW,
         fragment="connections/sentence",
         sentence=words.connections_sentence(views),
-        why=words.overview_reason(views, glance.monitor.groups(), glance.now),
+        why=words.overview_reason(views, glance.monitor.groups()),
     )
 
 

@@ -9,6 +9,7 @@ from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import DestinationView, Status
 from signalbox.monitoring.words import Span
 from signalbox.web import urls
+from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.monitoring.destination_rows import destination_status, kept, kept_more, place
 from signalbox.web.monitoring.glance import Glance
 from signalbox.web.monitoring.parts import Fact, Notice, Pair, link_notices, rate_fact, size_fact
@@ -99,7 +100,9 @@ def destination_page(glance: Glance, view: DestinationView) -> DestinationPage:
         retention=_retention(glance, view),
         settings=tuple(Pair(label=label, text=text, mono=True) for label, text in listed),
         dead_letters_to=found.dead_letters_to or "",
-        dead_letters_href=urls.destination(view.connection, found.dead_letters_to) if found.dead_letters_to else "",
+        dead_letters_href=monitoring_urls.destination(view.connection, found.dead_letters_to)
+        if found.dead_letters_to
+        else "",
     )
 
 
@@ -116,10 +119,10 @@ def destination_head(glance: Glance, view: DestinationView) -> DestinationHead:
         place=place(view.destination),
         sign=sign(status, f"{told}, then" if stale and not unseen else told),
         connection=view.connection,
-        connection_href=urls.connection(view.connection),
+        connection_href=monitoring_urls.connection(view.connection),
         read_at=view.read_at,
         interval_s=view.interval_s,
-        sentence=words.when_last_read(sentence, view.read_at, glance.now, unseen=unseen) if stale else sentence,
+        sentence=words.as_of(sentence, view.read_at, glance.now, unknown=unseen) if stale else sentence,
         why=words.destination_reason(view, glance.now),
         facts=_facts(glance, view),
         stale=stale,
@@ -270,5 +273,7 @@ def _retention(glance: Glance, view: DestinationView) -> tuple[Pair, ...]:
     if retention.policy:
         pairs.append(Pair(label="Policy", text=retention.policy, mono=True))
     if view.loses_at is not None:
-        pairs.append(Pair(label="Unread ones go", text=f"from {figures.clock(view.loses_at, glance.now)}", note="UTC"))
+        pairs.append(
+            Pair(label="Unread ones go", text=f"from {figures.utc_time(view.loses_at, glance.now)}", note="UTC")
+        )
     return tuple(pairs)

@@ -6,7 +6,7 @@ from signalbox.brokers.model import Destination, Retention
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import DestinationView, Reason, Status
-from signalbox.web import urls
+from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.glance import Glance
 from signalbox.web.monitoring.rows import Sign, plural, sign
 
@@ -71,7 +71,7 @@ def destination_status(view: DestinationView, now: float) -> str:
     match verdict.reason:
         case Reason.NO_LEADER:
             return f"{some} without a leader"
-        case Reason.LACKS_COPY:
+        case Reason.UNDER_REPLICATED:
             return f"{some} lacks a copy" if verdict.partitions_affected == 1 else f"{some} lack a copy"
         case Reason.NEARLY_FULL:
             return "nearly full"

@@ -23,41 +23,45 @@ from signalbox.web.monitoring.rows import group_row
 POINTS_WINDOW_S = 3600
 View = TypeVar("View")
 
-OF_EVERYTHING: dict[str, tuple[str, Callable[[Glance], object]]] = {
-    "overview/head": ("overview/_head.html", head),
-    "overview/needs": ("overview/_needs.html", needs),
-    "groups/sentence": ("lists/_verdict.html", groups_head),
-    "destinations/sentence": ("lists/_verdict.html", destinations_head),
-    "connections/sentence": ("lists/_verdict.html", connections_head),
+OF_EVERYTHING: dict[str, tuple[str, str, Callable[[Glance], object]]] = {
+    "overview/head": ("overview/_head.html", "it", head),
+    "overview/needs": ("overview/_needs.html", "it", needs),
+    "groups/sentence": ("lists/_verdict.html", "it", groups_head),
+    "destinations/sentence": ("lists/_verdict.html", "it", destinations_head),
+    "connections/sentence": ("lists/_verdict.html", "it", connections_head),
 }
-OF_CONNECTION: dict[str, tuple[str, Callable[[Glance, ConnectionView], object]]] = {
-    "overview/connection": ("overview/_connection.html", bank_head),
-    "overview/rest": ("overview/_rest.html", bank_tail),
-    "connections/row": ("connections/_row.html", connection_row),
-    "connections/head": ("connections/_head.html", connection_head),
-    "connections/health": ("connections/_health.html", lambda _, c: health(c)),
+OF_CONNECTION: dict[str, tuple[str, str, Callable[[Glance, ConnectionView], object]]] = {
+    "overview/connection": ("overview/_connection.html", "it", bank_head),
+    "overview/rest": ("overview/_rest.html", "it", bank_tail),
+    "connections/row": ("connections/_row.html", "it", connection_row),
+    "connections/head": ("connections/_head.html", "it", connection_head),
+    "connections/health": ("connections/_health.html", "it", lambda _, c: health(c)),
 }
-OF_GROUP: dict[str, tuple[str, Callable[[Glance, GroupView], object]]] = {
-    "overview/group": ("overview/_group.html", group_row),
-    "groups/row": ("groups/_row.html", group_row),
-    "groups/short": ("groups/_short.html", group_row),
-    "groups/head": ("groups/_head.html", group_head),
-    "groups/track": ("groups/_track.html", lambda s, g: track(s, g, s.partitions(g))),
-    "groups/partitions": ("groups/_partitions.html", partition_table),
-    "groups/members": ("groups/_members.html", lambda s, g: members(g, s.partitions(g))),
+OF_GROUP: dict[str, tuple[str, str, Callable[[Glance, GroupView], object]]] = {
+    "overview/group": ("overview/_group.html", "it", group_row),
+    "groups/row": ("groups/_row.html", "it", group_row),
+    "groups/short": ("groups/_short.html", "it", group_row),
+    "groups/head": ("groups/_head.html", "it", group_head),
+    "groups/track": ("groups/_track.html", "it", lambda s, g: track(s, g, s.partitions(g))),
+    "groups/partitions": ("groups/_partitions.html", "it", partition_table),
+    "groups/members": ("groups/_members.html", "it", lambda s, g: members(g, s.partitions(g))),
 }
-OF_DESTINATION: dict[str, tuple[str, Callable[[Glance, DestinationView], object]]] = {
-    "destinations/row": ("destinations/_row.html", destination_row),
-    "destinations/short": ("destinations/_short.html", destination_row),
-    "destinations/head": ("destinations/_head.html", destination_head),
-    "destinations/partitions": ("destinations/_partitions.html", part_table),
+OF_DESTINATION: dict[str, tuple[str, str, Callable[[Glance, DestinationView], object]]] = {
+    "destinations/row": ("destinations/_row.html", "it", destination_row),
+    "destinations/short": ("destinations/_short.html", "it", destination_row),
+    "destinations/head": ("destinations/_head.html", "it", destination_head),
+    "destinations/partitions": ("destinations/_partitions.html", "it", part_table),
 }
 
 
 def register(registry: Registry) -> None:
     """Register every fragment, every list that announces its changes, and the points of groups' charts."""
-    for name, (template, draw) in OF_EVERYTHING.items():
-        registry.add(Fragment(name=name, key_prefix=keys.OVERVIEW, template=template, context=_everything(draw)))
+    for name, (template, variable, draw) in OF_EVERYTHING.items():
+        registry.add(
+            Fragment(
+                name=name, key_prefix=keys.OVERVIEW, template=template, variable=variable, context=_everything(draw)
+            )
+        )
     _add(registry, "connection", OF_CONNECTION, _named_by(1, Monitor.connection))
     _add(registry, "group", OF_GROUP, _named_by(2, Monitor.group))
     _add(registry, "destination", OF_DESTINATION, _named_by(2, Monitor.destination))
@@ -81,11 +85,13 @@ def _everything(draw: Callable[[Glance], object]) -> Callable[[Monitor, Parts], 
 def _add(
     registry: Registry,
     prefix: str,
-    fragments: dict[str, tuple[str, Callable[[Glance, View], object]]],
+    fragments: dict[str, tuple[str, str, Callable[[Glance, View], object]]],
     find: Callable[[Monitor, Parts], View | None],
 ) -> None:
-    for name, (template, draw) in fragments.items():
-        registry.add(Fragment(name=name, key_prefix=prefix, template=template, context=_of_one(find, draw)))
+    for name, (template, variable, draw) in fragments.items():
+        registry.add(
+            Fragment(name=name, key_prefix=prefix, template=template, variable=variable, context=_of_one(find, draw))
+        )
 
 
 def _named_by(count: int, find: Callable[..., View | None]) -> Callable[[Monitor, Parts], View | None]:

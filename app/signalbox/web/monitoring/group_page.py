@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import GroupView, PartitionView
 from signalbox.monitoring.words import Span
-from signalbox.web import urls
+from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.glance import Glance
 from signalbox.web.monitoring.group_facts import group_facts
 from signalbox.web.monitoring.members import Members, members
@@ -95,7 +95,7 @@ def group_head(glance: Glance, view: GroupView) -> GroupHead:
         kind=view.group.kind,
         read_at=view.read_at,
         interval_s=view.interval_s,
-        sentence=words.when_last_read(sentence, view.read_at, glance.now, unseen=unseen) if stale else sentence,
+        sentence=words.as_of(sentence, view.read_at, glance.now, unknown=unseen) if stale else sentence,
         why=words.group_reason(view, glance.now),
         facts=group_facts(glance, view),
         stale=stale,
@@ -116,14 +116,14 @@ def _reading(glance: Glance, view: GroupView) -> tuple[Pair, ...]:
     group = view.group
     asked = [
         _every(glance, view),
-        Pair(label="Last", text=figures.clock(view.read_at, glance.now), note="UTC"),
+        Pair(label="Last", text=figures.utc_time(view.read_at, glance.now), note="UTC"),
         Pair(label="Broker says", text=group.state_text or group.state.value, mono=bool(group.state_text)),
     ]
     if group.members_at is not None:
-        asked.append(Pair(label="Members read", text=figures.clock(group.members_at, glance.now)))
+        asked.append(Pair(label="Members read", text=figures.utc_time(group.members_at, glance.now)))
     if group.coordinator is not None:
         asked.append(Pair(label="Coordinator", text=group.coordinator, mono=True))
-    if view.kind is Kind.KAFKA:
+    if view.kind is BrokerKind.KAFKA:
         asked.append(Pair(label="Order", text="commits are read before end offsets, so lag is never below zero"))
     if group.approximate:
         asked.append(Pair(label="Counts", text="approximate: the broker's own guess, marked \u2248"))

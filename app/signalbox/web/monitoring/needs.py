@@ -6,7 +6,7 @@ from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import ConnectionView, GroupView, Link, Status
 from signalbox.monitoring.words import Span
-from signalbox.web import urls
+from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.glance import Glance
 from signalbox.web.monitoring.rows import Sign, plural, sign
 from signalbox.web.monitoring.sums import cost
@@ -19,7 +19,7 @@ ASKS = frozenset(
         Status.STOPPED,
         Status.STALLED,
         Status.HELD_BACK,
-        Status.BEYOND_END,
+        Status.PAST_END,
         Status.REWOUND,
         Status.BEHIND,
     }

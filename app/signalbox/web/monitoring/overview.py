@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import ConnectionView, GroupView, Link, Status
 from signalbox.monitoring.words import Span
-from signalbox.web import urls
+from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.arms import Bank, banks
 from signalbox.web.monitoring.changes import ChangeRow, change_rows
 from signalbox.web.monitoring.glance import Glance
@@ -20,8 +20,18 @@ ROWS_MAX = 5  # of each connection that are not ok; above, they are one row
 ROWS_IN_ALL_MAX = 120  # a page may watch 200 fragments
 ALL_SHOWN_MAX = 12  # groups in all, up to which the ok ones have rows too
 CHANGES_SHOWN = 10
-PRODUCTS = {Kind.KAFKA: "Apache Kafka", Kind.RABBITMQ: "RabbitMQ", Kind.NATS: "NATS JetStream", Kind.SQS: "Amazon SQS"}
-GROUPS_CALLED = {Kind.KAFKA: "group", Kind.RABBITMQ: "queue", Kind.NATS: "consumer", Kind.SQS: "queue"}
+PRODUCTS = {
+    BrokerKind.KAFKA: "Apache Kafka",
+    BrokerKind.RABBITMQ: "RabbitMQ",
+    BrokerKind.NATS: "NATS JetStream",
+    BrokerKind.SQS: "Amazon SQS",
+}
+GROUPS_CALLED = {
+    BrokerKind.KAFKA: "group",
+    BrokerKind.RABBITMQ: "queue",
+    BrokerKind.NATS: "consumer",
+    BrokerKind.SQS: "queue",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +128,7 @@ def head(glance: Glance) -> Head:
     return Head(
         key=keys.OVERVIEW,
         sentence=words.overview_sentence(connections, everything, glance.now),
-        why=words.overview_reason(connections, everything, glance.now),
+        why=words.overview_reason(connections, everything),
         banks=banks(glance, groups),
     )
 
@@ -217,7 +227,7 @@ def _held(held: Sums, view: ConnectionView, now: float) -> str:
     if held.lag is None or view.answered_at is None:
         return ""
     messages = figures.count(held.lag, approximate=held.approximate)
-    return f"When last seen, at {figures.clock(view.answered_at, now)}, they held {messages} messages."
+    return f"When last seen, at {figures.utc_time(view.answered_at, now)}, they held {messages} messages."
 
 
 def _sums(glance: Glance, view: ConnectionView, groups: Sequence[GroupView]) -> Sums:
@@ -241,7 +251,7 @@ def product(view: ConnectionView) -> str:
     cluster = view.cluster
     told = [PRODUCTS[view.kind] if cluster is None else f"{cluster.product} {cluster.version or ''}".strip()]
     if cluster is not None and cluster.nodes:
-        told.append(plural(len(cluster.nodes), "broker" if view.kind is Kind.KAFKA else "node"))
+        told.append(plural(len(cluster.nodes), "broker" if view.kind is BrokerKind.KAFKA else "node"))
     if view.answered_at is not None:
         told.append(plural(view.groups, GROUPS_CALLED[view.kind]))
     return ", ".join(told)

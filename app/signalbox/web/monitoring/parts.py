@@ -55,8 +55,8 @@ def rate_fact(label: str, per_s: float | None, note: str) -> Fact:
     """Return a rate as a figure with its unit small behind it."""
     if per_s is None:
         return Fact(label=label, figure=figures.UNKNOWN_WORD, note=note)
-    figure, _, unit = figures.rate(per_s).partition(figures.NBSP)
-    return Fact(label=label, figure=figure, unit=unit, note=note)
+    figure, slash, unit = figures.rate(per_s).partition("/")
+    return Fact(label=label, figure=figure, unit=slash + unit, note=note)
 
 
 def size_fact(label: str, number: int | None, note: str) -> Fact:
@@ -77,6 +77,6 @@ def link_notices(glance: Glance, view: ConnectionView | None, read_at: float | N
         )
     seen = "This was never read."
     if read_at is not None:
-        seen = f"What you see is from {figures.clock(read_at, glance.now)}."
+        seen = f"What you see is from {figures.utc_time(read_at, glance.now)}."
     told = f"{view.name} is {view.link}. {why}".strip()
     return (Notice(tone="caution", mark=words.mark(view.link), strong=seen, text=told),)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from signalbox.monitoring import words
 from signalbox.monitoring.model import Status
-from signalbox.web import urls
+from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.glance import Glance
 from signalbox.web.monitoring.sums import RANK
 
