@@ -30,7 +30,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _run_whole(config: pytest.Config, adapter: str) -> bool:
     """Say whether this adapter's whole file was asked for, and nothing was picked out of it."""
     options = config.option
-    picked = options.keyword or options.markexpr or options.collectonly or getattr(options, "lf", False)
+    picked = options.keyword or options.markexpr or options.collectonly or options.soak or getattr(options, "lf", False)
     if picked or any("::" in argument for argument in config.args):
         return False
     file = HERE / f"test_{adapter.partition('-')[0]}.py"
