@@ -45,7 +45,9 @@ async def test_a_user_from_invitation_to_removal(house: House, ada: Browser) -> 
     assert changed["rights"]["resources"] == RIGHTS["resources"]
     assert changed["sessions"] == 0
     await bob.api("GET", "sessions", 401)
-    changed = await ada.api("PATCH", "users/bob", json={"resources": {"rabbit-eu": {"role": "admin", "payloads": True}}})
+    changed = await ada.api(
+        "PATCH", "users/bob", json={"resources": {"rabbit-eu": {"role": "admin", "payloads": True}}}
+    )
     assert changed["rights"]["resources"] == {"rabbit-eu": {"role": "admin", "payloads": True}}
     assert [one["name"] for one in await ada.api("GET", "users")] == ["ada", "bob"]
     assert [one["name"] for one in await ada.api("GET", "users?q=BO")] == ["bob"]
@@ -92,11 +94,21 @@ async def test_tokens_and_sessions_of_others_are_for_admins_or_nobody(house: Hou
         ("POST", "users", {"name": "bob", "role": "none"}, (400, "Invalid enum value 'none'")),
         ("POST", "users", {"name": "bob", "role": "viewer", "rights": 1}, (400, "unknown field `rights`")),
         ("PATCH", "users/ada", {"everywhere": {"role": "viewer"}}, (409, "ada is the last admin")),
-        ("PATCH", "users/ada", {"resources": {"kafka-x": {"role": "viewer"}}}, (409, "There is no connection kafka-x.")),
+        (
+            "PATCH",
+            "users/ada",
+            {"resources": {"kafka-x": {"role": "viewer"}}},
+            (409, "There is no connection kafka-x."),
+        ),
         ("PATCH", "users/bob", {"reason": ""}, (404, "There is no user bob.")),
         ("DELETE", "users/ada", None, (409, "ada is the last admin")),
         ("POST", "tokens", {**TOKEN, "days": 91}, (400, "Expected `int` <= 90")),
-        ("POST", "tokens", {**TOKEN, "resource": "kafka-x"}, (409, "You have no access to a connection named kafka-x.")),
+        (
+            "POST",
+            "tokens",
+            {**TOKEN, "resource": "kafka-x"},
+            (409, "You have no access to a connection named kafka-x."),
+        ),
         ("DELETE", "tokens/999", None, (404, "There is no such token")),
         ("DELETE", "sessions/999", None, (404, "You have no such session.")),
     ],

@@ -223,7 +223,9 @@ async def test_what_has_no_outcome_says_whether_it_runs_or_why_nothing_is_known(
         assert "outcome unknown unknown" in row
     opened = text(await audited.admin.page(security_urls.audit(row=mine)))
     assert "Running in this process." in opened
-    assert "Signalbox stopped before the action ended" in text(await audited.admin.page(security_urls.audit(row=mine + 1)))
+    assert "Signalbox stopped before the action ended" in text(
+        await audited.admin.page(security_urls.audit(row=mine + 1))
+    )
     assert "The command may still be running" in text(await audited.admin.page(security_urls.audit(row=mine + 2)))
     await audited.log.record_outcome(mine, actor(), Action(name="rebuild"), "done", detail="", took_s=1)  # type: ignore[arg-type]
     assert "running" not in text(await audited.admin.page(security_urls.audit(row=mine)))

@@ -50,7 +50,9 @@ async def test_an_invitation_is_shown_once_lets_in_once_and_gives_what_was_asked
     assert "invited, 1 d left" in tidy(row_of(listed, "bob"))
     bob = await house.browser()
     await bob.send(join, password=PASSWORD, again=PASSWORD)
-    assert headline(await bob.page(urls.profile())).startswith("Signed in as bob, operator on kafka-prod; none elsewhere.")
+    assert headline(await bob.page(urls.profile())).startswith(
+        "Signed in as bob, operator on kafka-prod; none elsewhere."
+    )
     await (await house.browser()).page(join, 404)
     row = tidy(row_of(await ada.page(security_urls.users()), "bob"))
     assert "active" in row

@@ -5,7 +5,7 @@ from typing import Any
 
 from litestar import Request, Response
 
-from signalbox.monitoring.words.spans import of_things
+from signalbox.monitoring.words.spans import quantity
 from signalbox.security.accounts.model import SignInMethod, Token, User
 from signalbox.security.door import Door
 from signalbox.security.errors import ReadOnly
@@ -55,7 +55,7 @@ def confirm(
 
 def remove_user(user: User, sessions: int) -> ConfirmPage:
     role, scope = role_and_scope(user.rights)
-    ended = f"{of_things(sessions, 'session', 'sessions')} and {of_things(user.tokens, 'token', 'tokens')}"
+    ended = f"{quantity(sessions, 'session', 'sessions')} and {quantity(user.tokens, 'token', 'tokens')}"
     return ConfirmPage(
         question=f"Remove {user.name}?",
         effects=(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from signalbox.kernel import figures
-from signalbox.monitoring.words.spans import Spans, of_things, said, strong
+from signalbox.monitoring.words.spans import Spans, quantity, spans, strong
 from signalbox.security.accounts.limits import PER_NAME_AND_ADDRESS
 from signalbox.security.accounts.model import EVERYWHERE, Session, SignInMethod, Token, User
 from signalbox.security.model import Grant, Rights, Role
@@ -49,8 +49,8 @@ def profile_sentence(name: str, rights: Rights, sessions: Sequence[Session]) -> 
         on_phone = ", on a phone"
     elif phones:
         on_phone = f", {'one' if phones == 1 else phones} of them on a phone"
-    active = of_things(len(sessions), "active session", "active sessions")
-    return said("Signed in as ", strong(f"{name}, {role}"), f" {scope}. {active}{on_phone}.")
+    active = quantity(len(sessions), "active session", "active sessions")
+    return spans("Signed in as ", strong(f"{name}, {role}"), f" {scope}. {active}{on_phone}.")
 
 
 def profile_reason(user: User, now: float) -> str:
@@ -70,8 +70,8 @@ def users_sentence(users: Sequence[User]) -> Spans:
     """Return "11 users, 2 admins."."""
     admins = len(admins_who_can_sign_in(users))
     last = ": the last admin cannot be removed" if admins == 1 else ""
-    many = of_things(len(users), "user", "users")
-    return said(f"{many}, ", strong(of_things(admins, "admin", "admins")), f"{last}.")
+    many = quantity(len(users), "user", "users")
+    return spans(f"{many}, ", strong(quantity(admins, "admin", "admins")), f"{last}.")
 
 
 def users_reason(users: Sequence[User], now: float) -> str:
@@ -80,14 +80,14 @@ def users_reason(users: Sequence[User], now: float) -> str:
     invited = sum(is_invited(user, now) for user in users)
     sentences = [f"{figures.count(unmask) if unmask else 'No user'} can view unmasked payloads."]
     if no_sign_in := sum(user.is_admin for user in users) - len(admins_who_can_sign_in(users)):
-        sentences.append(f"{of_things(no_sign_in, 'more admin has', 'more admins have')} no password yet.")
+        sentences.append(f"{quantity(no_sign_in, 'more admin has', 'more admins have')} no password yet.")
     if locked:
         sentences.append(
-            f"{of_things(locked, 'account is', 'accounts are')} locked for one address after {PER_NAME_AND_ADDRESS} "
+            f"{quantity(locked, 'account is', 'accounts are')} locked for one address after {PER_NAME_AND_ADDRESS} "
             "wrong passwords; sign-in from other addresses still works."
         )
     if invited:
-        sentences.append(f"{of_things(invited, 'invitation is', 'invitations are')} open.")
+        sentences.append(f"{quantity(invited, 'invitation is', 'invitations are')} open.")
     return " ".join(sentences)
 
 
@@ -162,7 +162,7 @@ def grant_text(grant: Grant, resources: Sequence[str]) -> str:
 def role_change_effects(name: str, sessions: int) -> tuple[str, str]:
     """Return what a change of roles ends, first the emphasized sentence."""
     return (
-        f"A change ends {of_things(sessions, 'session', 'sessions')} of {name}.",
+        f"A change ends {quantity(sessions, 'session', 'sessions')} of {name}.",
         "Open pages show the change within a second. Tokens are kept, and never have more permissions than the user.",
     )
 

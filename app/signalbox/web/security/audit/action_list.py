@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from signalbox.kernel import figures
-from signalbox.monitoring.words.spans import of_things
+from signalbox.monitoring.words.spans import quantity
 from signalbox.security.audit.model import AuditEntry, AuditFilter, AuditPage, EntryCount, Outcome
 from signalbox.security.audit.service import AuditLog
 from signalbox.web.errors import NotThere
@@ -89,7 +89,7 @@ async def action_list(audit: AuditLog, query: AuditQuery, now: float) -> ActionL
 
 def count_text(count: EntryCount) -> str:
     """Return "214 actions", or "at least 10,000 actions"."""
-    return f"{'at least ' if count.at_least else ''}{of_things(count.number, 'action', 'actions')}"
+    return f"{'at least ' if count.at_least else ''}{quantity(count.number, 'action', 'actions')}"
 
 
 async def _opened(audit: AuditLog, query: AuditQuery) -> AuditEntry | None:

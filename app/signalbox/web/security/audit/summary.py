@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from signalbox.kernel import figures
-from signalbox.monitoring.words.spans import Span, of_things
+from signalbox.monitoring.words.spans import Span, quantity
 from signalbox.security.audit import words
 from signalbox.security.audit.chain import Finding, FindingKind, TimedVerification, Verification
 from signalbox.security.audit.model import LogState
@@ -70,7 +70,7 @@ def broken_chain(checked: TimedVerification | None) -> BrokenChain | None:
         headline=f"{_first_finding(verification)}.",
         text=f"{words.SIGNATURE_HINT if signature else ''} {words.intact_rows(verification)}".strip(),
         rows=tuple(_row(finding) for finding in verification.findings),
-        more=f"and {of_things(verification.omitted, 'more finding', 'more findings')}" if verification.omitted else "",
+        more=f"and {quantity(verification.omitted, 'more finding', 'more findings')}" if verification.omitted else "",
     )
 
 
@@ -80,7 +80,7 @@ def _sentence(checked: TimedVerification) -> tuple[Span, ...]:
         intact = Span(f"intact up to row {figures.count(verification.end.row)}", strong=True, tone="clear")
         return (Span("The audit log is "), intact, Span(f", verified at {at}."))
     others = len(verification.findings) + verification.omitted - 1
-    more = f", and {of_things(others, 'more finding', 'more findings')}" if others else ""
+    more = f", and {quantity(others, 'more finding', 'more findings')}" if others else ""
     return (Span(_first_finding(verification), strong=True, tone="danger"), Span(f", found at {at}{more}."))
 
 
@@ -90,7 +90,7 @@ def _first_finding(verification: Verification) -> str:
 
 def _reason(state: LogState, checked: TimedVerification) -> str:
     number = max(state.head.row - checked.verification.end.row, 0)
-    since = f"{of_things(number, 'row was', 'rows were')} added since." if number else "No row was added since."
+    since = f"{quantity(number, 'row was', 'rows were')} added since." if number else "No row was added since."
     if checked.verification.is_intact:
         return f"{RECORDED} {since} {CUT_OFF}"
     return f"{RECORDED} This log was changed outside Signalbox. {since}"

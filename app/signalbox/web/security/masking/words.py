@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from signalbox.kernel import figures
-from signalbox.monitoring.words.spans import Spans, of_things, said, strong
+from signalbox.monitoring.words.spans import Spans, quantity, spans, strong
 from signalbox.security.audit.model import AuditEntry, EntryCount, Outcome
 from signalbox.security.masking.marks import mark
 from signalbox.security.masking.model import ALL, Method, Rule, SpecialTarget, Target, target_text
@@ -29,9 +29,9 @@ CONFIRMATIONS: Final[Mapping[str, str]] = {
 def sentence(rules: int) -> Spans:
     """Return "9 rules mask payloads before data leaves the server."."""
     if not rules:
-        return said(strong("No masking rules"), ": payloads leave the server unmasked.")
+        return spans(strong("No masking rules"), ": payloads leave the server unmasked.")
     many = "1 rule masks" if rules == 1 else f"{rules:,} rules mask"
-    return said(strong(many), " payloads before data leaves the server.")
+    return spans(strong(many), " payloads before data leaves the server.")
 
 
 def reason(users: Sequence[Rights], views: EntryCount) -> str:
@@ -39,7 +39,7 @@ def reason(users: Sequence[Rights], views: EntryCount) -> str:
     can = sum(can_unmask(rights) for rights in users)
     number = f"{'at least ' if views.at_least else ''}{views.number:,}" if views.number else "none"
     return (
-        f"The rules apply to pages, the API, exports, logs and errors. {can:,} of {of_things(len(users), 'user', 'users')} "
+        f"The rules apply to pages, the API, exports, logs and errors. {can:,} of {quantity(len(users), 'user', 'users')} "
         "can unmask payloads, one message at a time. "
         f"Every unmasked view is in the audit log: {number} in the last 24{figures.NBSP}h."
     )
@@ -93,7 +93,7 @@ def masked_count(fields: int | None, masked: int | None, took_ms: float) -> str:
     took = f"in {took_ms:.1f}{figures.NBSP}ms"
     if fields is None or masked is None:
         return f"fully hidden, {took}"
-    return f"{masked:,} of {of_things(fields, 'field', 'fields')} masked, {took}"
+    return f"{masked:,} of {quantity(fields, 'field', 'fields')} masked, {took}"
 
 
 def view_text(entry: AuditEntry) -> str:
