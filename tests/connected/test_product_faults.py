@@ -42,7 +42,7 @@ SAID = {
     "kafka-tls-to-plain": ("does not speak TLS", "tls = false"),
     "kafka-login": ("refused the user alice or the password", "Look at user and password"),
     "kafka-slow": ("gave no answer in time", "the broker hangs"),
-    "rabbitmq-closed": ("is not reachable", "Check host and port"),
+    "rabbitmq-closed": ("Cannot reach", "Check host and port"),
     "rabbitmq-silent": ("gave no answer within 2 s", "Check that this port is RabbitMQ's"),
     "rabbitmq-web": ("does not speak AMQP", "Check host and port"),
     "rabbitmq-plain-to-tls": ("speaks TLS", "Set tls = true"),

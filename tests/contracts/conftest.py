@@ -1,4 +1,4 @@
-"""Counts the executed cases of the broker contract and compares them with the table, for every file that was run whole."""
+"""Compares the number of executed contract cases with the table in executed.py."""
 
 from collections import Counter
 from pathlib import Path

@@ -31,7 +31,7 @@ class OwnGroups(KafkaBroker):
 
 class KafkaHarness:
     own_groups = True
-    tells_redelivered = False
+    reports_redelivery = False
     figures_within_s = 15.0
     large_body = 200_000
 
@@ -67,7 +67,7 @@ class KafkaHarness:
     def group_name(self, destination: str, group: str) -> str:
         return own(destination, group)
 
-    async def told_lag(self, destination: str, group: str) -> int:
+    async def actual_lag(self, destination: str, group: str) -> int:
         return sum((await self._oracle.lag(own(destination, group))).values())
 
     async def break_connections(self) -> None:
