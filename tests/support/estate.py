@@ -7,7 +7,7 @@ from pathlib import Path
 from signalbox.brokers.errors import BrokerUnavailable
 from signalbox.brokers.model import BrokerCall, BrokerKind, Capability, Cluster, Destination, Fault, Group, Retention
 from signalbox.kernel.feed import Feed
-from signalbox.monitoring.link import Opened
+from signalbox.monitoring.connection_state import ConnectionFacts
 from signalbox.monitoring.series import Series
 from signalbox.monitoring.service import Monitor
 from signalbox.storage.engine import Database
@@ -97,7 +97,7 @@ class Estate:
 
     def connect(self, site: Site) -> Site:
         self.monitor.open(
-            Opened(
+            ConnectionFacts(
                 name=site.name,
                 kind=site.kind,
                 interval_s=site.every,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from signalbox.brokers.model import UNKNOWN, Partitions, Retention
+from signalbox.brokers.model import UNKNOWN, BrokerKind, Partitions, Retention
 from signalbox.monitoring import words
 from signalbox.monitoring.model import (
     Change,
@@ -46,7 +46,7 @@ def group_detail(glance: Glance, view: GroupView) -> r.GroupDetail:
     )
 
 
-def partition(glance: Glance, found: PartitionView) -> r.PartitionOut:
+def partition(glance: Glance, kind: BrokerKind, found: PartitionView) -> r.PartitionOut:
     return r.PartitionOut(
         destination=found.destination,
         partition=found.partition,
@@ -55,7 +55,7 @@ def partition(glance: Glance, found: PartitionView) -> r.PartitionOut:
         end=found.end,
         moved_at=found.moved_at,
         member=found.member,
-        verdict=_verdict(found.verdict, words.plain(words.partition_reason(found, glance.now))),
+        verdict=_verdict(found.verdict, words.plain(words.partition_reason(found, kind, glance.now))),
         flow=_flow(found.flow),
     )
 
@@ -77,7 +77,7 @@ def destination(glance: Glance, view: DestinationView) -> r.DestinationOut:
         rate_in=view.rate_in,
         retention=_retention(found.retention),
         loses_at=view.loses_at,
-        readers=list(view.readers),
+        consumer_groups=list(view.consumer_groups),
         dead_letters_to=found.dead_letters_to,
         settings=dict(found.settings),
         verdict=_verdict(view.verdict, words.plain(words.destination_sentence(view, glance.now))),
@@ -214,7 +214,7 @@ def _connection(glance: Glance, view: ConnectionView) -> dict[str, Any]:
         "since": view.since,
         "sentence": words.plain(words.connection_sentence(view, glance.now)),
         "error": view.error,
-        "do": view.do,
+        "hint": view.hint,
         "attempts": view.attempts,
         "next_attempt_at": view.next_attempt_at,
         "product": None if cluster is None else cluster.product,
