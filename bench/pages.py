@@ -28,6 +28,7 @@ from bench.serving import SENT_AT, Served
 from bench.viewers import BACKGROUND_EVERY_S, ROWS, SETTLE_S, VIEWERS, watchers
 from signalbox.servers.process import ServerProcess
 from signalbox.web import urls
+from signalbox.web.monitoring import urls as monitoring_urls
 
 ROUNDS = 100
 PAUSE_S = 0.02
@@ -59,18 +60,18 @@ class Measured:
 def pages(here: Scene) -> dict[str, tuple[str, dict[str, str]]]:
     """Return what is asked for: path and headers."""
     group = here.watched[7]
-    narrowed = urls.groups(q="reader-04", sort="lag")
+    narrowed = monitoring_urls.groups(q="reader-04", sort="lag")
     return {
         "overview": (urls.overview(), {}),
-        "groups": (urls.groups(), {}),
+        "groups": (monitoring_urls.groups(), {}),
         "groups, filtered and sorted": (narrowed, {}),
         "groups, the list alone": (narrowed, PART),
-        "group": (urls.group(CONNECTION, group), {}),
-        "history of a group, 1 h, JSON": (urls.history(CONNECTION, group, window="1h"), {}),
-        "destinations": (urls.destinations(), {}),
-        "destination": (urls.destination(CONNECTION, WATCHED_STREAM), {}),
-        "connections": (urls.connections(), {}),
-        "connection": (urls.connection(CONNECTION), {}),
+        "group": (monitoring_urls.group(CONNECTION, group), {}),
+        "history of a group, 1 h, JSON": (monitoring_urls.history(CONNECTION, group, window="1h"), {}),
+        "destinations": (monitoring_urls.destinations(), {}),
+        "destination": (monitoring_urls.destination(CONNECTION, WATCHED_STREAM), {}),
+        "connections": (monitoring_urls.connections(), {}),
+        "connection": (monitoring_urls.connection(CONNECTION), {}),
         "search, JSON": (urls.api("search", q="reader-011"), {}),
         "groups, JSON": (urls.api("groups"), {}),
         "metrics": (urls.METRICS, {}),

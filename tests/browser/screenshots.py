@@ -15,6 +15,8 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from signalbox.servers.process import ServerProcess, free_port
 from signalbox.web import urls
+from signalbox.web.monitoring import urls as monitoring_urls
+from signalbox.web.security import urls as security_urls
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.browser.screenshots_audit import audited
 from tests.browser.screenshots_masking import MASKED, TRIALS, masked
@@ -54,19 +56,23 @@ async def pages(url: str) -> dict[str, str]:
     """Return the address of every page: lists, and the first of each thing per connection."""
     found = {
         "overview": urls.overview(),
-        "groups": urls.groups(),
-        "destinations": urls.destinations(),
-        "connections": urls.connections(),
-        "not-found": urls.group("nobody", "none"),
+        "groups": monitoring_urls.groups(),
+        "destinations": monitoring_urls.destinations(),
+        "connections": monitoring_urls.connections(),
+        "not-found": monitoring_urls.group("nobody", "none"),
     }
     async with httpx.AsyncClient(base_url=url) as client:
         groups = (await client.get("/api/v1/groups")).json()["items"]
         destinations = (await client.get("/api/v1/destinations")).json()["items"]
     for row in groups:
-        found[f"group-{row['connection']}-{row['name'].replace('/', '-')}"] = urls.group(row["connection"], row["name"])
+        found[f"group-{row['connection']}-{row['name'].replace('/', '-')}"] = monitoring_urls.group(
+            row["connection"], row["name"]
+        )
     for row in destinations:
-        found[f"destination-{row['connection']}-{row['name']}"] = urls.destination(row["connection"], row["name"])
-        found[f"connection-{row['connection']}"] = urls.connection(row["connection"])
+        found[f"destination-{row['connection']}-{row['name']}"] = monitoring_urls.destination(
+            row["connection"], row["name"]
+        )
+        found[f"connection-{row['connection']}"] = monitoring_urls.connection(row["connection"])
     return found
 
 
@@ -127,8 +133,8 @@ async def shoot_masking(browser: Browser) -> None:
             await shoot(browser, place, address, name, cookies)
             print(f"{name}: {address}")
         for name, then in TRIALS.items():
-            await shoot(browser, place, urls.masking(), name, cookies, then=then)
-            print(f"{name}: {urls.masking()}")
+            await shoot(browser, place, security_urls.masking(), name, cookies, then=then)
+            print(f"{name}: {security_urls.masking()}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import httpx
 
 from signalbox.web import urls
+from signalbox.web.security import urls as security_urls
 from tests.support.joining import PASSWORD, first_link
 from tests.support.serving import serving
 
@@ -26,10 +27,10 @@ DESK = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firef
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Safari/604.1"
 PEOPLE = {
     "profile": urls.profile(),
-    "users": urls.users(),
-    "users-one": urls.users("billing-lead"),
-    "users-last-admin": urls.users("platform-admin"),
-    "users-remove": urls.users("billing-lead", "remove"),
+    "users": security_urls.users(),
+    "users-one": security_urls.users("billing-lead"),
+    "users-last-admin": security_urls.users("platform-admin"),
+    "users-remove": security_urls.users("billing-lead", "remove"),
 }
 
 

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Page
 
-from signalbox.brokers.model import Message, Wanted
+from signalbox.brokers.model import DestinationSpec, Message
 from signalbox.servers.nats import NatsServer
 from signalbox.web import urls
+from signalbox.web.monitoring import urls as monitoring_urls
 from tests.browser.accessible import serious
 from tests.browser.conftest import Watched
 from tests.support.nats import nats_settings, opened
@@ -20,7 +21,9 @@ async def site(tmp_path_factory: pytest.TempPathFactory, nats_broker: NatsServer
     async with opened(nats_settings(nats_broker)) as broker:
         stream = "clean-<script"
         consumer = "reader'\"<img"
-        await broker.ensure([Wanted(name=stream, groups=(consumer,)), Wanted(name="clean-plain", groups=("reader",))])
+        await broker.ensure(
+            [DestinationSpec(name=stream, groups=(consumer,)), DestinationSpec(name="clean-plain", groups=("reader",))]
+        )
         for _ in range(5):
             await broker.publish(stream, Message(body=b"x"))
     connections = f"""
@@ -43,14 +46,14 @@ async def site(tmp_path_factory: pytest.TempPathFactory, nats_broker: NatsServer
 
 PAGES = {
     "overview": urls.overview(),
-    "groups": urls.groups(),
-    "group": urls.group("shop", "clean-<script/reader'\"<img"),
-    "destinations": urls.destinations(),
-    "destination": urls.destination("shop", "clean-<script"),
-    "connections": urls.connections(),
-    "connection": urls.connection("shop"),
-    "connection down": urls.connection("away"),
-    "not found": urls.group("shop", "nobody"),
+    "groups": monitoring_urls.groups(),
+    "group": monitoring_urls.group("shop", "clean-<script/reader'\"<img"),
+    "destinations": monitoring_urls.destinations(),
+    "destination": monitoring_urls.destination("shop", "clean-<script"),
+    "connections": monitoring_urls.connections(),
+    "connection": monitoring_urls.connection("shop"),
+    "connection down": monitoring_urls.connection("away"),
+    "not found": monitoring_urls.group("shop", "nobody"),
 }
 
 

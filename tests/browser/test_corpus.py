@@ -17,6 +17,8 @@ from playwright.async_api import expect
 from signalbox.security.accounts.model import EVERYWHERE, TOKEN_NAME_LENGTH_MAX
 from signalbox.security.model import ADMIN_EVERYWHERE, VIEWER_EVERYWHERE, Grant, Role
 from signalbox.web import urls
+from signalbox.web.monitoring import urls as monitoring_urls
+from signalbox.web.security import urls as security_urls
 from tests.browser.conftest import Watched
 from tests.browser.harmless import assert_harmless, dialogs, visit
 from tests.support.estate import Estate
@@ -32,18 +34,18 @@ ALIVE, BROKEN = "kafka-hostile", "kafka-broken"
 ADDRESS_MAX = 1500  # characters of texts in one address
 PAGES = [
     urls.overview(),
-    urls.connections(),
-    urls.connection(ALIVE),
-    urls.connection(BROKEN),
-    urls.group(ALIVE, EVERYTHING),
-    urls.destination(ALIVE, EVERYTHING),
-    urls.group(BROKEN, EVERYTHING),
+    monitoring_urls.connections(),
+    monitoring_urls.connection(ALIVE),
+    monitoring_urls.connection(BROKEN),
+    monitoring_urls.group(ALIVE, EVERYTHING),
+    monitoring_urls.destination(ALIVE, EVERYTHING),
+    monitoring_urls.group(BROKEN, EVERYTHING),
     urls.profile(),
-    urls.users(),
-    urls.users("admin"),
-    urls.users("viewer"),
-    urls.audit(),
-    urls.masking(),
+    security_urls.users(),
+    security_urls.users("admin"),
+    security_urls.users("viewer"),
+    security_urls.audit(),
+    security_urls.masking(),
 ]
 
 
@@ -85,7 +87,7 @@ async def _token(made: House, name: str) -> None:
     await made.security.door.act(
         ROOT,
         MAKE,
-        lambda permit: tokens.make(permit, user, name=shown, grant=grant, resource=EVERYWHERE, days=30),
+        lambda permit: tokens.create(permit, user, name=shown, grant=grant, resource=EVERYWHERE, days=30),
     )
 
 
@@ -111,7 +113,7 @@ async def test_a_page_with_all_of_them_on_it_is_harmless(site: Site, admin: Watc
     opened = dialogs(admin.page)
     async with site.house.client("admin") as client:
         there = (await client.get(path)).status_code
-    assert there in ({200, 404} if path in {urls.audit(), urls.masking()} else {200})
+    assert there in ({200, 404} if path in {security_urls.audit(), security_urls.masking()} else {200})
     admin.expected = ("404",) if there == 404 else ()
     await visit(admin, site.url + path, status=there)
     assert opened == []
@@ -134,7 +136,7 @@ async def test_every_page_of_a_list_is_harmless_and_shows_each_name(site: Site, 
 async def test_each_of_them_as_the_name_of_a_page(site: Site, admin: Watched) -> None:
     opened = dialogs(admin.page)
     for text in TEXTS:
-        answer = await admin.page.goto(site.url + urls.group(ALIVE, text))
+        answer = await admin.page.goto(site.url + monitoring_urls.group(ALIVE, text))
         assert answer is not None
         assert answer.status == 200, text
         await assert_harmless(admin)
@@ -182,7 +184,7 @@ async def test_what_is_typed_into_a_form_and_refused_comes_back_harmless(site: S
 
 async def test_the_socket_draws_all_of_them_anew_harmlessly(site: Site, admin: Watched) -> None:
     opened, page = dialogs(admin.page), admin.page
-    await page.goto(site.url + urls.group(ALIVE, EVERYTHING))
+    await page.goto(site.url + monitoring_urls.group(ALIVE, EVERYTHING))
     await expect(page.locator("#live")).to_have_text("live")
     before = await _versions(admin)
     site.house.estate.sites[1].answers = False

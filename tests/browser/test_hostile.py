@@ -17,6 +17,7 @@ from signalbox.servers.nats import NatsServer
 from signalbox.servers.rabbitmq import RabbitServer
 from signalbox.servers.sqs import SqsServer
 from signalbox.web import markup, urls
+from signalbox.web.monitoring import urls as monitoring_urls
 from tests.browser.conftest import Watched
 from tests.browser.harmless import assert_harmless, dialogs, visit
 from tests.support.hostile import NAMES, TOO_LONG, Expected, HostileKafka, HostileNats, HostileRabbit, HostileSqs
@@ -82,7 +83,7 @@ async def test_the_api_gives_every_name_back_exactly_with_its_figure(site: Site,
         for name, lag in expected.groups.items():
             one = await client.get(urls.api("groups", kind, name))
             assert (one.status_code, one.json()["name"], one.json()["flow"]["lag"]) == (200, name, lag)
-            assert (await client.get(urls.history(kind, name))).status_code == 200
+            assert (await client.get(monitoring_urls.history(kind, name))).status_code == 200
         for name in expected.destinations:
             assert (await client.get(urls.api("destinations", kind, name))).json()["name"] == name
 
@@ -174,7 +175,7 @@ async def test_the_palette_finds_any_name_and_opens_it(site: Site, watched: Watc
 async def test_a_name_of_thirty_thousand_characters_is_left_out_and_counted(site: Site) -> None:
     async with httpx.AsyncClient(base_url=site.url) as client:
         assert TOO_LONG not in (await client.get(urls.api("groups", connection="kafka", limit=500))).text
-        assert (await client.get(urls.api("connections", "kafka"))).json()["hidden"] > 0
+        assert (await client.get(urls.api("connections", "kafka"))).json()["excluded"] > 0
 
 
 async def test_a_page_that_is_refused_says_so_and_asks_ever_more_seldom(site: Site, watched: Watched) -> None:

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from signalbox.security.masking.trial import SAMPLE_BYTES_MAX
-from signalbox.web import urls
+from signalbox.web.security import urls
 from tests.browser.accessible import serious
 from tests.browser.conftest import Watched
 from tests.support.joining import PASSWORD, first_link

@@ -8,9 +8,10 @@ import httpx
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from signalbox.brokers.model import Wanted
+from signalbox.brokers.model import DestinationSpec
 from signalbox.servers.nats import NatsServer
 from signalbox.web import urls
+from signalbox.web.security import urls as security_urls
 from tests.browser.accessible import serious
 from tests.browser.conftest import CSP_LISTENER, Watched
 from tests.support.joining import PASSWORD, first_link
@@ -24,7 +25,7 @@ BETTER = "a better sentence to sign in"
 @pytest.fixture
 async def served(tmp_path: Path, nats_broker: NatsServer) -> AsyncIterator[Serving]:
     async with opened(nats_settings(nats_broker)) as broker:
-        await broker.ensure([Wanted(name="people-orders", groups=("reader",))])
+        await broker.ensure([DestinationSpec(name="people-orders", groups=("reader",))])
     connections = f"""
         [[connections]]
         name = "shop"
@@ -51,7 +52,7 @@ async def test_an_admin_invites_somebody_whose_open_page_says_that_roles_changed
 ) -> None:
     ada = watched.page
     await _become_admin(served, ada)
-    await ada.goto(served.url + urls.users())
+    await ada.goto(served.url + security_urls.users())
     await ada.get_by_label("Name", exact=True).fill("bob")
     await ada.get_by_role("button", name="Make the one-time link").click()
     link = (await ada.locator("#once").inner_text()).strip()
@@ -80,14 +81,14 @@ async def test_a_removed_user_is_told_on_a_page_with_nothing_live(
 ) -> None:
     ada = watched.page
     await _become_admin(served, ada)
-    await ada.goto(served.url + urls.users())
+    await ada.goto(served.url + security_urls.users())
     await ada.get_by_label("Name", exact=True).fill("bob")
     await ada.get_by_role("button", name="Make the one-time link").click()
     bob = await other.new_page()
     await _choose_password(bob, (await ada.locator("#once").inner_text()).strip())
     await bob.goto(served.url + urls.profile())
     await expect(bob.locator("#live")).to_have_text("shown once")
-    await ada.goto(served.url + urls.users("bob"))
+    await ada.goto(served.url + security_urls.users("bob"))
     await ada.get_by_role("link", name="Remove bob…").click()
     await expect(ada.get_by_role("link", name="Keep bob")).to_be_focused()
     await ada.get_by_label("Reason").fill("left")
@@ -158,13 +159,19 @@ async def test_a_browser_keeps_the_theme_that_was_chosen(served: Serving, watche
 async def test_pages_about_people_are_accessible_and_fit_a_phone(served: Serving, watched: Watched) -> None:
     page = watched.page
     await _become_admin(served, page)
-    await page.goto(served.url + urls.users())
+    await page.goto(served.url + security_urls.users())
     await page.get_by_label("Name", exact=True).fill("bob")
     await page.get_by_role("button", name="Make the one-time link").click()
     await page.goto(served.url + urls.profile())
     await page.get_by_label("Name", exact=True).fill("grafana")
     await page.get_by_role("button", name="Make this token").click()
-    for address in (urls.profile(), urls.users(), urls.users("ada"), urls.users("bob"), urls.users("bob", "remove")):
+    for address in (
+        urls.profile(),
+        security_urls.users(),
+        security_urls.users("ada"),
+        security_urls.users("bob"),
+        security_urls.users("bob", "remove"),
+    ):
         for scheme, width in (("light", 1440), ("dark", 1440), ("light", 360), ("dark", 360)):
             await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
             await page.set_viewport_size({"width": width, "height": 800})
@@ -181,7 +188,7 @@ async def test_a_phone_reaches_the_pages_of_the_house_and_the_profile(served: Se
     await page.set_viewport_size({"width": 360, "height": 780})
     await page.goto(served.url + urls.overview())
     bar = page.get_by_role("navigation", name="Sections")
-    for way, address in (("Users", urls.users()), ("ada, admin everywhere", urls.profile())):
+    for way, address in (("Users", security_urls.users()), ("ada, admin everywhere", urls.profile())):
         await bar.get_by_text("More").click()
         assert await serious(page) == []
         await bar.get_by_role("link", name=way).click()

@@ -20,6 +20,7 @@ from signalbox.servers.sqs import SqsServer
 from signalbox.web import urls
 from signalbox.web.live.socket import SOCKETS_PER_ADDRESS_MAX, TOO_MANY
 from signalbox.web.live.viewer import FRAME_BYTES_MAX, REFUSED, TOO_LARGE
+from signalbox.web.monitoring import urls as monitoring_urls
 from tests.support import nats
 from tests.support.faulty import HEALTHY, Brokers, faulty
 from tests.support.kafka import KafkaUnderTest
@@ -34,13 +35,13 @@ GROWTH_BYTES_MAX = 16 * 1024**2  # garbage that goes at the next full collection
 TAG = re.compile(r"<[^>]+>")
 
 SAID = {
-    "kafka-closed": ("nothing listens at", "Start the broker"),
-    "kafka-silent": ("gave no answer in time", "Kafka port"),
-    "kafka-web": ("is a web server", "Look at the port"),
+    "kafka-closed": ("connection refused", "Is the broker running?"),
+    "kafka-silent": ("did not respond in time", "Kafka port"),
+    "kafka-web": ("is a web server", "Check the port"),
     "kafka-plain-to-tls": ("speaks TLS", "Set tls = true"),
     "kafka-tls-to-plain": ("does not speak TLS", "tls = false"),
-    "kafka-login": ("refused the user alice or the password", "Look at user and password"),
-    "kafka-slow": ("gave no answer in time", "the broker hangs"),
+    "kafka-login": ("as alice: wrong user or password", "Check user and password"),
+    "kafka-slow": ("did not respond in time", "the broker hangs"),
     "rabbitmq-closed": ("is not reachable", "Check host and port"),
     "rabbitmq-silent": ("gave no answer within 2 s", "Check that this port is RabbitMQ's"),
     "rabbitmq-web": ("does not speak AMQP", "Check host and port"),
@@ -111,7 +112,7 @@ async def test_every_connection_says_what_is_wrong_and_what_to_do(scene: Scene) 
         for name, (found, do) in SAID.items():
 
             async def said(name: str = name, found: str = found, do: str = do) -> None:
-                text = html.unescape(TAG.sub("", (await client.get(urls.connection(name))).text))
+                text = html.unescape(TAG.sub("", (await client.get(monitoring_urls.connection(name))).text))
                 assert "Down for" in text, name
                 assert found in text, name
                 assert do in text, name
@@ -119,7 +120,7 @@ async def test_every_connection_says_what_is_wrong_and_what_to_do(scene: Scene) 
                 assert (told["link"], told["groups"]) == ("down", 0)
 
             await eventually(said, within_s=20)
-        listed = (await client.get(urls.connections())).text
+        listed = (await client.get(monitoring_urls.connections())).text
         assert all(f">{name}<" in listed for name in scene.names)
 
 
@@ -255,7 +256,7 @@ class Kept:
 
     async def points(self) -> dict[float, int]:
         """Return the lag by time, once it has been seen to rise."""
-        answer = await self.client.get(urls.history("shop", "kept/reader"))
+        answer = await self.client.get(monitoring_urls.history("shop", "kept/reader"))
         assert answer.is_success
         told = answer.json()
         found = {at: lag for at, lag in zip(told["at"], told["lag"], strict=True) if lag is not None}

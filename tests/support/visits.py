@@ -10,6 +10,7 @@ import msgspec
 from websockets.asyncio.client import connect
 
 from signalbox.web import urls
+from signalbox.web.monitoring import urls as monitoring_urls
 
 LIVE = re.compile(r'data-live="([^"]*)" data-fragment="([^"]*)"')
 ASIDE = (
@@ -27,10 +28,10 @@ def addresses(connections: Sequence[str]) -> list[str]:
     """Return every page and every answer of the API about these connections, and what is wrong on purpose."""
     pages = [
         urls.overview(),
-        urls.groups(),
-        urls.destinations(),
-        urls.connections(),
-        *map(urls.connection, connections),
+        monitoring_urls.groups(),
+        monitoring_urls.destinations(),
+        monitoring_urls.connections(),
+        *map(monitoring_urls.connection, connections),
     ]
     api = [urls.api(name) for name in ("connections", "groups", "destinations", "changes", "search")]
     return [*pages, *api, *(urls.api("connections", name) for name in connections), *ASIDE]

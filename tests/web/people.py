@@ -10,12 +10,13 @@ from typing import Any, cast
 import httpx
 from litestar import Litestar
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.security.accounts import actions
 from signalbox.security.accounts.service import Accounts
 from signalbox.security.masking.model import Rule
 from signalbox.security.model import ADMIN_EVERYWHERE, Actor, Via
 from signalbox.web import urls
+from signalbox.web.security import urls as security_urls
 from signalbox.web.settings import ServerSettings
 from tests.support.estate import Estate, Site
 from tests.support.security import secured
@@ -78,14 +79,14 @@ class House:
 
     async def first_admin(self) -> Browser:
         door = secured(self.estate.database, self.estate.clock).door
-        secret = await door.act(STARTER, actions.make_first_link(), self.accounts.users.make_first_link)
+        secret = await door.act(STARTER, actions.create_first_admin_link(), self.accounts.users.create_first_admin_link)
         ada = await self.browser()
         await ada.send(urls.join(secret), name="ada", password=PASSWORD, again=PASSWORD)
         return ada
 
     async def joined(self, admin: Browser, name: str, **invited: str) -> Browser:
         """Invite somebody as the admin, and let them come in."""
-        made = await admin.send(urls.users(), 200, name=name, **{"role": "viewer", **invited})
+        made = await admin.send(security_urls.users(), 200, name=name, **{"role": "viewer", **invited})
         found = LINK.search(made)
         assert found, made[:3000]
         theirs = await self.browser()
@@ -103,8 +104,8 @@ async def house_in(
     folder: Path, settings: ServerSettings | None = None, rules: Sequence[Rule] = ()
 ) -> AsyncIterator[House]:
     async with estate_in(folder) as estate, AsyncExitStack() as stack:
-        estate.connect(Site("kafka-prod", Kind.KAFKA, []))
-        estate.connect(Site("rabbit-eu", Kind.RABBITMQ, []))
+        estate.connect(Site("kafka-prod", BrokerKind.KAFKA, []))
+        estate.connect(Site("rabbit-eu", BrokerKind.RABBITMQ, []))
         yield House(estate, application_over(estate, settings, rules), stack)
 
 

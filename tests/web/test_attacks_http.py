@@ -10,6 +10,7 @@ import pytest
 from signalbox.security.model import ADMIN_EVERYWHERE
 from signalbox.web import urls
 from signalbox.web.app import REQUEST_BYTES_MAX
+from signalbox.web.security import urls as security_urls
 from signalbox.web.settings import ServerSettings
 from tests.support.estate import Estate
 from tests.web.house import HERE, NOBODY, PASSWORD, House, cookie_of, house, two_connections
@@ -261,5 +262,5 @@ async def test_by_plain_http_the_cookie_has_a_plain_name_of_its_port(served: tup
 async def test_the_set_cookie_of_signing_out_takes_it_away(served: tuple[House, Running]) -> None:
     made, _ = served
     async with made.client(Cookie=await made.sign_in("viewer")) as client:
-        kept = (await client.post(urls.sign_out())).headers["set-cookie"].lower()
+        kept = (await client.post(security_urls.sign_out())).headers["set-cookie"].lower()
     assert "max-age=0" in kept

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from signalbox.web import urls
+from signalbox.web.monitoring import urls as monitoring_urls
 from tests.support.estate import Estate
 from tests.web.house import CANARY, HIDDEN, OPEN, SHARED, House, house, two_connections
 from tests.web.walk import addresses, crawled
@@ -86,7 +87,7 @@ async def test_parts_that_htmx_asks_for_tell_nothing_either(both: Both) -> None:
     asks = {"HX-Request": "true", "HX-Request-Type": "partial"}
     async with both.whole.client("one", **asks) as whole, both.alone.client("one", **asks) as alone:
         for text in ("", "orders", CANARY, "a", "kafka"):
-            for path in (urls.search(q=text), urls.groups(q=text), urls.destinations(q=text)):
+            for path in (urls.search(q=text), monitoring_urls.groups(q=text), monitoring_urls.destinations(q=text)):
                 assert told(await whole.get(path)) == told(await alone.get(path)), path
 
 
@@ -103,9 +104,9 @@ async def test_who_may_see_both_finds_the_other_on_every_kind_of_answer(both: Bo
         "/destinations",
         "/connections",
         urls.METRICS,
-        urls.group(HIDDEN, SHARED[0]),
-        urls.destination(HIDDEN, f"{CANARY}-topic"),
-        urls.connection(HIDDEN),
+        monitoring_urls.group(HIDDEN, SHARED[0]),
+        monitoring_urls.destination(HIDDEN, f"{CANARY}-topic"),
+        monitoring_urls.connection(HIDDEN),
         urls.api("connections"),
         urls.api("groups"),
         urls.api("destinations"),

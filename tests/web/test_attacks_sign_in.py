@@ -12,6 +12,8 @@ from typing_extensions import override
 
 from signalbox.security.accounts import passwords
 from signalbox.web import urls
+from signalbox.web.monitoring import urls as monitoring_urls
+from signalbox.web.security import urls as security_urls
 from signalbox.web.settings import ServerSettings
 from tests.support.estate import Estate
 from tests.web.house import HERE, NOBODY, PASSWORD, RIGHTS, House, cookie_of, house, two_connections
@@ -86,7 +88,7 @@ async def test_signing_in_again_ends_the_session_that_asked(made: House) -> None
 async def test_a_cookie_is_worth_nothing_after_signing_out(made: House) -> None:
     cookie, other = [await made.sign_in("viewer") for _ in range(2)]
     async with made.client(Cookie=cookie) as client:
-        answer = await client.post(urls.sign_out())
+        answer = await client.post(security_urls.sign_out())
     assert cookie_of(answer) in {"signalbox=", 'signalbox=""'}
     assert (await is_in(made, cookie), await is_in(made, other)) == (False, True)
 
@@ -198,14 +200,22 @@ async def test_while_there_are_no_users_this_machine_looks_and_others_see_the_se
     estate = Estate(tmp_path_factory.mktemp("none-yet"))
     async with two_connections(estate) as held, house(held, settings=settings, people={}) as empty:
         async with empty.client(NOBODY) as client:
-            for path in (urls.overview(), urls.groups(), urls.connection("kafka-open"), urls.search(q="a")):
+            for path in (
+                urls.overview(),
+                monitoring_urls.groups(),
+                monitoring_urls.connection("kafka-open"),
+                urls.search(q="a"),
+            ):
                 answer = await client.get(path)
-                assert answer.headers.get("location") in {leads_to, urls.groups(q="a") if local else leads_to}, path
+                assert answer.headers.get("location") in {
+                    leads_to,
+                    monitoring_urls.groups(q="a") if local else leads_to,
+                }, path
             assert (await client.get(urls.api("groups"))).status_code == (200 if local else 401)
             assert (await client.get(urls.METRICS)).status_code == (200 if local else 401)
             assert (await client.get(urls.set_up())).status_code == 200
             before = await empty.held()
-            assert (await client.post(urls.users(), data={"name": "eve", "role": "admin"})).status_code in {
+            assert (await client.post(security_urls.users(), data={"name": "eve", "role": "admin"})).status_code in {
                 303,
                 401,
                 403,
@@ -220,11 +230,11 @@ async def test_who_is_let_in_unauthenticated_is_a_viewer_at_most(tmp_path_factor
     estate = Estate(tmp_path_factory.mktemp("unauthenticated"))
     async with two_connections(estate) as held, house(held, settings=settings) as open_house:
         async with open_house.client(NOBODY) as client:
-            assert (await client.get(urls.groups())).status_code == 200
-            assert (await client.get(urls.users())).headers["location"].startswith(urls.sign_in())
+            assert (await client.get(monitoring_urls.groups())).status_code == 200
+            assert (await client.get(security_urls.users())).headers["location"].startswith(urls.sign_in())
             assert (await client.get(urls.profile())).headers["location"].startswith(urls.sign_in())
             assert (await client.get(urls.api("users"))).status_code == 401
         async with open_house.client("one") as client:  # who is signed in sees no more by it
-            assert "canary" not in (await client.get(urls.groups())).text
+            assert "canary" not in (await client.get(monitoring_urls.groups())).text
         async with open_house.client(NOBODY, Authorization="Bearer sbx_wrong") as client:
             assert (await client.get(urls.api("groups"))).status_code == 401

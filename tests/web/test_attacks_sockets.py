@@ -18,7 +18,9 @@ from signalbox.web import urls
 from signalbox.web.live import viewer
 from signalbox.web.live.registry import Registry
 from signalbox.web.live.viewer import NOT_PERMITTED, REFUSED, SIGNED_OUT, Watch
+from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.monitoring.feature import MONITORING
+from signalbox.web.security import urls as security_urls
 from tests.support.estate import Estate
 from tests.web.house import CANARY, HIDDEN, NOBODY, ONE, OPEN, ROOT, SHARED, House, house, two_connections
 from tests.web.server import Running, closed, drawn, running, watch
@@ -117,7 +119,7 @@ async def test_a_socket_ends_when_ones_rights_change_and_others_stay(live: tuple
     name = f"leaver-{change.replace(' ', '-')}"
     person = await made.add(name, VIEWER_EVERYWHERE)
     users, act = made.security.accounts.users, made.security.door.act
-    user = await users.named(name)
+    user = await users.get_by_name(name)
     async with socket(live, name) as client, socket(live, "viewer") as other:
         for one in (client, other):
             await one.recv()
@@ -128,10 +130,10 @@ async def test_a_socket_ends_when_ones_rights_change_and_others_stay(live: tuple
             await act(ROOT, action, lambda permit: users.set_rights(permit, user, ONE))
         elif change == "sign out":
             async with made.client(name) as browser:
-                assert (await browser.post(urls.sign_out())).status_code == 303
+                assert (await browser.post(security_urls.sign_out())).status_code == 303
         elif change == "sessions ended":
             sessions = made.security.accounts.sessions
-            await act(ROOT, actions.end_sessions(name), lambda permit: sessions.end_all_of(permit, person.id))
+            await act(ROOT, actions.end_sessions(name), lambda permit: sessions.end_all(permit, person.id))
         else:
             await act(ROOT, actions.remove_user(name, ""), lambda permit: users.remove(permit, user))
         assert (await closed(client))[0] == SIGNED_OUT
@@ -149,7 +151,7 @@ async def test_a_socket_of_a_token_ends_when_it_is_revoked(live: tuple[House, Ru
         await client.recv()
         await watch(client, (keys.OVERVIEW, "overview/head", "0.0"))
         await drawn(client)
-        [token] = await tokens.every(person.id)
+        [token] = await tokens.list_all(person.id)
         action = actions.revoke_token(token)
         await made.security.door.act(ROOT, action, lambda permit: tokens.revoke(permit, token))
         assert (await closed(client))[0] == SIGNED_OUT
@@ -185,7 +187,13 @@ def pages_live_keys(text: str) -> set[str]:
 
 async def test_no_page_asks_to_watch_what_its_reader_may_not_see(live: tuple[House, Running]) -> None:
     async with live[0].client("one") as browser:
-        for path in (urls.overview(), urls.groups(), urls.destinations(), urls.connections(), urls.connection(OPEN)):
+        for path in (
+            urls.overview(),
+            monitoring_urls.groups(),
+            monitoring_urls.destinations(),
+            monitoring_urls.connections(),
+            monitoring_urls.connection(OPEN),
+        ):
             keys_of_page: Any = pages_live_keys((await browser.get(path)).text)
             assert keys_of_page
             assert not [key for key in keys_of_page if HIDDEN in key]

@@ -10,6 +10,7 @@ from signalbox.security.accounts.service import Accounts
 from signalbox.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE
 from signalbox.web import urls
 from signalbox.web.feature import Feature
+from signalbox.web.security import urls as security_urls
 from signalbox.web.settings import ServerSettings
 from tests.support.estate import Estate
 from tests.web.house import HERE, NOBODY, RIGHTS, House, house, two_connections
@@ -146,7 +147,7 @@ async def test_fields_that_are_not_in_the_form_give_nothing(made: House, route: 
     edited = Call(call.path, {**more, **call.body})
     async with made.client(who) as client:
         await send(client, route, edited)
-    assert (await made.security.accounts.users.named(who)).rights == VIEWER_EVERYWHERE
+    assert (await made.security.accounts.users.get_by_name(who)).rights == VIEWER_EVERYWHERE
 
 
 async def test_nothing_that_is_only_read_changes_anything(made: House) -> None:
@@ -200,5 +201,5 @@ async def test_in_read_only_mode_no_write_is_there_but_signing_in_and_ones_own_s
                 answer = await client.post(urls.join(link), data=form)
                 assert (answer.status_code, "read-only" in answer.text) == (403, True)
                 assert await made.held() == kept
-                assert (await client.post(urls.sign_out())).status_code == 303
+                assert (await client.post(security_urls.sign_out())).status_code == 303
             assert await made.sign_in("admin")

@@ -7,19 +7,20 @@ from pathlib import Path
 import pytest
 
 from signalbox.security.door import Permit
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.model import (
     ADMIN_EVERYWHERE,
     OPERATOR_EVERYWHERE,
     Action,
     Actor,
     Grant,
-    Plain,
+    JsonValue,
     Rights,
     Role,
     Via,
 )
 from signalbox.web import urls
+from signalbox.web.security import urls as security_urls
 from signalbox.web.security.audit.listing import PAGE_ROWS
 from tests.support.audit import actor
 from tests.web.audited import Audited, audited_in
@@ -61,9 +62,9 @@ def older(html: str) -> str | None:
 async def test_one_line_an_action_with_who_from_where_how_it_ended_and_its_rows(audited: Audited) -> None:
     begun = await audited.last()
     await audited.book.act("retry", target="letter 7", resource="kafka-prod", by=actor("on-call"))
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         await audited.book.act("purge", run=_fails)
-    html = await audited.admin.page(urls.audit())
+    html = await audited.admin.page(security_urls.audit())
     assert headline(html) == f"The log goes to row {begun + 4}, not verified since the start."
     failed, done, *_ = rows(html)
     assert "on-call 10.20.4.17" in done
@@ -74,31 +75,31 @@ async def test_one_line_an_action_with_who_from_where_how_it_ended_and_its_rows(
 
 
 async def _fails(_: Permit) -> None:
-    raise Refused("The queue is gone.")
+    raise RequestRejected("The queue is gone.")
 
 
 @pytest.mark.parametrize("name", NO_ADMINS)
 async def test_only_admins_everywhere_see_it_or_do_anything_with_it(audited: Audited, name: str) -> None:
     theirs = await audited.joined(name, NO_ADMINS[name])
     last = await audited.last()
-    told = text(await theirs.page(urls.audit(), 403))
+    told = text(await theirs.page(security_urls.audit(), 403))
     assert f"{name} may not look at the audit log: that needs the role admin everywhere." in told
-    assert f'href="{urls.audit()}"' not in await theirs.page(urls.overview())
-    await theirs.page(urls.audit("head"), 403)
-    await theirs.send(urls.audit("verify"), 403)
-    refused = await theirs.send(urls.audit("export"), 403, when="all")
+    assert f'href="{security_urls.audit()}"' not in await theirs.page(urls.overview())
+    await theirs.page(security_urls.audit("head"), 403)
+    await theirs.send(security_urls.audit("verify"), 403)
+    refused = await theirs.send(security_urls.audit("export"), 403, when="all")
     assert '{"row"' not in refused
     for path in ("audit", "audit/head"):
         problem = await theirs.api("GET", path, 403)
         assert "needs the role admin everywhere" in problem["detail"]
     assert await audited.last() == last
-    assert audited.log.checked is None
+    assert audited.log.last_verification is None
 
 
 async def test_who_has_not_signed_in_is_led_to_where_they_can(audited: Audited) -> None:
     nobody = await audited.house.browser()
-    assert await nobody.led(urls.audit(row=3)) == urls.sign_in(to=urls.audit(row=3))
-    assert await nobody.send(urls.audit("export"), when="all") == urls.sign_in()
+    assert await nobody.led(security_urls.audit(row=3)) == urls.sign_in(to=security_urls.audit(row=3))
+    assert await nobody.send(security_urls.audit("export"), when="all") == urls.sign_in()
     await nobody.api("GET", "audit", 401)
 
 
@@ -115,14 +116,14 @@ async def test_search_and_filters_narrow_the_list_and_stand_in_the_address(audit
         ({"on": "kafka-prod"}, ["retry"]),
         ({"outcome": "refused"}, ["purge refused needs the role admin everywhere"]),
     ):
-        html = await audited.admin.page(urls.audit(**query))
+        html = await audited.admin.page(security_urls.audit(**query))
         assert len(rows(html)) == len(expected), query
         assert all(words in row for words, row in zip(expected, rows(html), strict=True)), (query, rows(html))
         assert html.count("<option") > 10
         links = [link for link in Elements(html).links if "row=" in link]
         assert links
         assert all(f"{key}=" in link for link in links for key in query)
-    page = await audited.admin.page(urls.audit(outcome="refused"))
+    page = await audited.admin.page(security_urls.audit(outcome="refused"))
     assert 'aria-pressed="true">Refused <b>1</b>' in page
     assert '<input type="hidden" name="outcome" value="refused">' in page
 
@@ -133,18 +134,18 @@ async def test_the_time_is_the_last_day_unless_another_is_chosen(audited: Audite
     admin = await audited.house.signed_in("ada")
     await audited.book.act("note", target="just now")
     for when, expected in ((None, False), ("1h", False), ("7d", False), ("all", True)):
-        found = await admin.page(urls.audit(when=when, action="note"))
+        found = await admin.page(security_urls.audit(when=when, action="note"))
         assert "just now" in found
         assert ("long ago" in found) is expected
     assert "1 of 1 action in the last hour, newest first" in text(
-        await admin.page(urls.audit(when="1h", action="note"))
+        await admin.page(security_urls.audit(when="1h", action="note"))
     )
-    assert "17 Nov 03:12" in text(await admin.page(urls.audit(when="all", q="long ago")))
+    assert "17 Nov 03:12" in text(await admin.page(security_urls.audit(when="all", q="long ago")))
 
 
 async def test_pages_go_back_in_time_and_to_the_newest_again(audited: Audited) -> None:
     await audited.book.acts(2 * PAGE_ROWS + 5)
-    address, seen, html = urls.audit(action="note"), [], ""
+    address, seen, html = security_urls.audit(action="note"), [], ""
     while address:
         html = await audited.admin.page(address)
         seen += numbers(html)
@@ -153,11 +154,11 @@ async def test_pages_go_back_in_time_and_to_the_newest_again(audited: Audited) -
             await audited.book.act("note", target="new while somebody reads")
     assert len(seen) == len(set(seen)) == 2 * PAGE_ROWS + 5
     assert seen == sorted(seen, reverse=True)
-    assert f'<a class="btn btn--small" href="{urls.audit(action="note")}">Newest</a>' in html
+    assert f'<a class="btn btn--small" href="{security_urls.audit(action="note")}">Newest</a>' in html
 
 
 async def test_a_row_opens_in_its_place_and_has_an_address_of_its_own(audited: Audited) -> None:
-    parameters: dict[str, Plain] = {
+    parameters: dict[str, JsonValue] = {
         "group": 2288,
         "waves": [1, 5, 50],
         "to": "invoice-writer.retry",
@@ -166,12 +167,15 @@ async def test_a_row_opens_in_its_place_and_has_an_address_of_its_own(audited: A
     }
     row = await audited.last() + 1
     await audited.book.act("retry", target="118", parameters=parameters, reason="Deploy 52 adds vat_rate", run=_told)
-    closed = await audited.admin.page(urls.audit())
-    assert f'href="{urls.audit(row=row)}" aria-expanded="false"' in closed
-    for address in (urls.audit(row=row), urls.audit(row=row + 1)):  # the outcome's number leads there too
+    closed = await audited.admin.page(security_urls.audit())
+    assert f'href="{security_urls.audit(row=row)}" aria-expanded="false"' in closed
+    for address in (
+        security_urls.audit(row=row),
+        security_urls.audit(row=row + 1),
+    ):  # the outcome's number leads there too
         html = await audited.admin.page(address)
         told = text(html)
-        assert f'href="{urls.audit()}" aria-expanded="true"' in html
+        assert f'href="{security_urls.audit()}" aria-expanded="true"' in html
         for words in (
             f"Asked, row {row}",
             'group : 2288 waves : [ 1, 5, 50 ] to : "invoice-writer.retry" edited : vat : true note : null',
@@ -183,11 +187,11 @@ async def test_a_row_opens_in_its_place_and_has_an_address_of_its_own(audited: A
             "Chain not verified since the start",
         ):
             assert words in told, words
-        line = await audited.log.line(row)
+        line = await audited.log.entry(row)
         assert line is not None
         assert line.hash.hex() in html
         assert line.previous.hex() in html
-    assert "<html" not in await audited.part(urls.audit(row=row))
+    assert "<html" not in await audited.part(security_urls.audit(row=row))
 
 
 async def _told(permit: Permit) -> None:
@@ -198,45 +202,47 @@ async def test_an_open_row_that_the_filter_hides_is_shown_apart(audited: Audited
     row = await audited.last() + 1
     await audited.book.act("retry", target="118")
     await audited.book.act("note")
-    html = await audited.admin.page(urls.audit(action="note", row=row))
+    html = await audited.admin.page(security_urls.audit(action="note", row=row))
     assert f"Row {row}, which this filter and page do not show" in html
     assert numbers(html) == [row, row + 2]
-    gone = text(await audited.admin.page(urls.audit(row=4_000), 404))
+    gone = text(await audited.admin.page(security_urls.audit(row=4_000), 404))
     assert "There is no row 4,000 in the audit log. It is not written yet, or was sealed" in gone
 
 
 async def test_what_has_no_outcome_says_whether_it_runs_or_why_nothing_is_known(audited: Audited) -> None:
-    mine = await audited.log.intent(actor(), Action(name="rebuild"))
+    mine = await audited.log.record_intent(actor(), Action(name="rebuild"))
     audited.house.estate.now += 158
-    await audited.book.log.intent(actor(), Action(name="swap"))
-    await audited.book.log.intent(Actor(name="cli:root", rights=ADMIN_EVERYWHERE, via=Via.CLI), Action(name="seal"))
-    seal, swap, rebuild, *_ = rows(await audited.admin.page(urls.audit()))
+    await audited.book.log.record_intent(actor(), Action(name="swap"))
+    await audited.book.log.record_intent(
+        Actor(name="cli:root", rights=ADMIN_EVERYWHERE, via=Via.CLI), Action(name="seal")
+    )
+    seal, swap, rebuild, *_ = rows(await audited.admin.page(security_urls.audit()))
     assert "running 2 min 38 s so far" in rebuild
     assert rebuild.endswith("none yet")
     for row in (seal, swap):
         assert "no outcome unknown" in row
-    opened = text(await audited.admin.page(urls.audit(row=mine)))
+    opened = text(await audited.admin.page(security_urls.audit(row=mine)))
     assert "It runs in this process now." in opened
-    assert "Signalbox was stopped before it ended" in text(await audited.admin.page(urls.audit(row=mine + 1)))
-    assert "It may still run on the command line" in text(await audited.admin.page(urls.audit(row=mine + 2)))
-    await audited.log.outcome(mine, actor(), Action(name="rebuild"), "done", detail="", took_s=1)  # type: ignore[arg-type]
-    assert "running" not in text(await audited.admin.page(urls.audit(row=mine)))
+    assert "Signalbox was stopped before it ended" in text(await audited.admin.page(security_urls.audit(row=mine + 1)))
+    assert "It may still run on the command line" in text(await audited.admin.page(security_urls.audit(row=mine + 2)))
+    await audited.log.record_outcome(mine, actor(), Action(name="rebuild"), "done", detail="", took_s=1)  # type: ignore[arg-type]
+    assert "running" not in text(await audited.admin.page(security_urls.audit(row=mine)))
 
 
 async def test_an_empty_list_says_why_and_what_to_do(audited: Audited) -> None:
-    told = text(await audited.admin.page(urls.audit(q="<b>nothing</b>", who="on-call", outcome="refused")))
-    assert "No action matches “ <b>nothing</b> ”, by on-call, refused, in the last 24 h." in told
-    assert "Clear the filter" in told
+    told = text(await audited.admin.page(security_urls.audit(q="<b>nothing</b>", who="on-call", outcome="refused")))
+    assert "No action matches “ <b>nothing</b> ” by on-call, refused, in the last 24 h." in told
+    assert "Clear filters" in told
 
 
 async def test_a_search_that_did_not_go_all_the_way_says_how_far(
     audited: Audited, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("signalbox.security.audit.lines.store.WINDOW", 4)
+    monkeypatch.setattr("signalbox.security.audit.entries.store.WINDOW", 4)
     await audited.book.act("note", target="needle")
     audited.house.estate.now += 60
     await audited.book.acts(6)
-    html = await audited.admin.page(urls.audit(q="needle"))
+    html = await audited.admin.page(security_urls.audit(q="needle"))
     assert rows(html) == []
     assert "So far it was searched back to 03:13:40 only. Older goes on from there." in text(html)
     address = older(html)
@@ -261,7 +267,7 @@ async def test_an_address_that_cannot_be_understood_names_what_was_expected(
 
 
 async def test_a_change_of_the_filter_asks_for_the_list_alone(audited: Audited) -> None:
-    part = await audited.part(urls.audit(q="", when="", who=""))
+    part = await audited.part(security_urls.audit(q="", when="", who=""))
     assert part.lstrip().startswith('<section class="section stack" id="lister"')
     answer = await audited.admin.client.get("/audit?q=&when=&who=ada", headers={"HX-Request-Type": "partial"})
-    assert answer.headers["HX-Push-Url"] == urls.audit(who="ada")
+    assert answer.headers["HX-Push-Url"] == security_urls.audit(who="ada")

@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from signalbox.security.masking.trial import SAMPLE_BYTES_MAX
-from signalbox.web import urls
+from signalbox.web.security import urls
 from signalbox.web.security.masking.sent import REQUEST_BYTES_MAX
 from signalbox.web.security.masking.tree import LINES_MAX, NESTED_MAX
 from tests.web.masked import CARDS

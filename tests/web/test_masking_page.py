@@ -9,13 +9,14 @@ import pytest
 from sqlalchemy import text
 
 from signalbox.web import urls
+from signalbox.web.security import urls as security_urls
 from signalbox.web.settings import ServerSettings
 from tests.web.masked import CARDS
 from tests.web.people import Browser, House, house_in, tidy
 from tests.web.sites import headline, row_of
 
-TRIAL = urls.masking("trial")
-RULES = urls.masking("rules")
+TRIAL = security_urls.masking("trial")
+RULES = security_urls.masking("rules")
 CANARY = "canary-7f3a91c2"
 ORDER = {
     "order_id": CANARY,
@@ -60,9 +61,18 @@ async def numbers(ada: Browser) -> list[tuple[int, str]]:
 async def test_only_admins_everywhere_may_look_or_try(house: House, ada: Browser) -> None:
     await add(ada, "customers")
     nobody = await house.browser()
-    assert await nobody.led(urls.masking()) == urls.sign_in(to=urls.masking())
-    reads = (urls.masking(), urls.masking("rules", "customers"), urls.masking("rules", "customers", "remove"))
-    writes = (TRIAL, RULES, urls.masking("rules", "customers", "move"), urls.masking("rules", "customers", "remove"))
+    assert await nobody.led(security_urls.masking()) == urls.sign_in(to=security_urls.masking())
+    reads = (
+        security_urls.masking(),
+        security_urls.masking("rules", "customers"),
+        security_urls.masking("rules", "customers", "remove"),
+    )
+    writes = (
+        TRIAL,
+        RULES,
+        security_urls.masking("rules", "customers", "move"),
+        security_urls.masking("rules", "customers", "remove"),
+    )
     for name, invited in {"viv": {}, "oli": {"role": "operator"}, "one": {"role": "admin", "on": "kafka-prod"}}.items():
         theirs = await house.joined(ada, name, **invited)
         for address in reads:
@@ -78,7 +88,7 @@ async def test_the_page_says_what_is_masked_by_whom_and_how_often(house: House, 
     await add(ada, "customers", destinations="*/orders.*\nkafka-prod/payments", types="Order*")
     await house.joined(ada, "sam", on="kafka-prod", payloads="true")
     await house.joined(ada, "viv")
-    page = await ada.page(urls.masking())
+    page = await ada.page(security_urls.masking())
     assert headline(page) == "2 rules mask what is named before anything leaves the server."
     assert "2 of 3 users may see what lies beneath, one message at a time" in tidy(page)
     assert "each look is in the audit log: none in the last 24 h." in tidy(page)
@@ -96,7 +106,7 @@ async def test_the_page_says_what_is_masked_by_whom_and_how_often(house: House, 
 async def test_after_a_day_hits_are_of_24_hours(house: House, ada: Browser) -> None:
     house.estate.now += 25 * 3600
     again = await house.signed_in("ada")
-    assert "Hits, 24 h" in tidy(await again.page(urls.masking()))
+    assert "Hits, 24 h" in tidy(await again.page(security_urls.masking()))
 
 
 async def test_a_trial_shows_what_others_would_see(ada: Browser) -> None:
@@ -175,9 +185,11 @@ async def test_what_is_shown_beside_a_sample_is_never_stored_by_a_browser(ada: B
     answer = await ada.client.post(TRIAL, data=TRY)
     assert answer.headers["cache-control"] == "no-store"
     for address in (TRIAL, RULES):
-        assert await ada.led(address) == urls.masking()
+        assert await ada.led(address) == security_urls.masking()
     await add(ada, "customers")
-    assert await ada.led(urls.masking("rules", "customers", "move")) == urls.masking("rules", "customers")
+    assert await ada.led(security_urls.masking("rules", "customers", "move")) == security_urls.masking(
+        "rules", "customers"
+    )
 
 
 async def test_every_fault_stands_at_its_field_and_what_was_typed_stays(ada: Browser) -> None:
@@ -213,7 +225,7 @@ async def test_a_rule_is_added_with_a_name_and_a_reason_alone(house: House, ada:
     assert "1 of 8" not in tidy(page)
     assert "2 of 8 fields masked" in tidy(page)
     leads = await ada.send(RULES, 303, **TRY, name="customer key", reason="GDPR, ticket 12")
-    assert leads == urls.masking("rules", "customer key", done="added")
+    assert leads == security_urls.masking("rules", "customer key", done="added")
     page = await ada.page(leads)
     assert "The rule is added. It holds from now on, also for what is stored already." in page
     assert "Rule 2, customer keyset by ada" in tidy(page)
@@ -254,13 +266,15 @@ async def test_a_name_that_is_taken_is_said_and_what_was_typed_stays(ada: Browse
 async def test_a_rule_moves_up_and_down_with_a_reason(ada: Browser) -> None:
     for name in ("a", "b", "c"):
         await add(ada, name)
-    page = tidy(await ada.page(urls.masking("rules", "b")))
+    page = tidy(await ada.page(security_urls.masking("rules", "b")))
     assert "Move up, to 2" in page
     assert "Move down, to 4" in page
-    first = tidy(await ada.page(urls.masking("rules", "a")))
+    first = tidy(await ada.page(security_urls.masking("rules", "a")))
     assert "Move up" not in first, "rules of the configuration stay first"
-    move = urls.masking("rules", "b", "move")
-    assert await ada.send(move, 303, number="2", reason="it is wider") == urls.masking("rules", "b", done="moved")
+    move = security_urls.masking("rules", "b", "move")
+    assert await ada.send(move, 303, number="2", reason="it is wider") == security_urls.masking(
+        "rules", "b", done="moved"
+    )
     assert await numbers(ada) == [(1, "cards"), (2, "b"), (3, "a"), (4, "c")]
     assert "Expected 1 to 500 letters that say why" in tidy(await ada.send(move, 400, number="4", reason=" "))
     refused = tidy(await ada.send(move, 409, number="1", reason="x"))
@@ -272,32 +286,32 @@ async def test_a_rule_moves_up_and_down_with_a_reason(ada: Browser) -> None:
 
 async def test_a_rule_is_removed_after_a_question_and_with_a_reason(ada: Browser) -> None:
     await add(ada, "customers")
-    remove = urls.masking("rules", "customers", "remove")
+    remove = security_urls.masking("rules", "customers", "remove")
     question = tidy(await ada.page(remove))
     assert "Remove the masking rule customers?" in question
     assert "Everybody who may look at messages of any destination sees $.customer_id as it is from now on" in question
     assert "Expected 1 to 500 letters that say why" in tidy(await ada.send(remove, 400, reason=""))
     assert await numbers(ada) == [(1, "cards"), (2, "customers")]
-    assert await ada.send(remove, 303, reason="nobody needs it") == urls.masking(done="removed")
-    assert "The rule is removed." in await ada.page(urls.masking(done="removed"))
+    assert await ada.send(remove, 303, reason="nobody needs it") == security_urls.masking(done="removed")
+    assert "The rule is removed." in await ada.page(security_urls.masking(done="removed"))
     assert await numbers(ada) == [(1, "cards")]
-    for address in (remove, urls.masking("rules", "customers")):
+    for address in (remove, security_urls.masking("rules", "customers")):
         assert "There is no masking rule named customers." in tidy(await ada.page(address, 404))
 
 
 async def test_rules_of_the_configuration_are_shown_and_not_changed(ada: Browser) -> None:
-    page = tidy(await ada.page(urls.masking("rules", "cards")))
+    page = tidy(await ada.page(security_urls.masking("rules", "cards")))
     assert "It is set in signalbox.toml and comes before those that admins make." in page
     assert "Remove the rule" not in page
     told = "The masking rule cards is set in signalbox.toml. Change it there and start Signalbox again."
-    assert told in tidy(await ada.send(urls.masking("rules", "cards", "remove"), 409, reason="x"))
-    assert told in tidy(await ada.send(urls.masking("rules", "cards", "move"), 409, reason="x", number="2"))
+    assert told in tidy(await ada.send(security_urls.masking("rules", "cards", "remove"), 409, reason="x"))
+    assert told in tidy(await ada.send(security_urls.masking("rules", "cards", "move"), 409, reason="x", number="2"))
 
 
 async def test_without_any_rule_the_page_says_so(tmp_path: Path) -> None:
     async with house_in(tmp_path) as house:
         ada = await house.first_admin()
-        page = await ada.page(urls.masking())
+        page = await ada.page(security_urls.masking())
         assert headline(page) == "No rule masks anything: payloads leave the server as they are."
         assert "There is no rule yet." in page
         assert "One user may" not in page
@@ -313,8 +327,8 @@ async def test_read_only_leaves_trials_and_takes_changes_away(tmp_path: Path) ->
         assert "Add rule" not in page
         assert "Add a rule" not in page
         await ada.send(RULES, 405, **TRY, name="x", reason="y")
-        await ada.page(urls.masking("rules", "cards", "remove"), 403)
+        await ada.page(security_urls.masking("rules", "cards", "remove"), 403)
 
 
 async def test_a_done_of_an_address_is_a_code_and_no_text(ada: Browser) -> None:
-    assert "hello" not in tidy(await ada.page(urls.masking(done="hello")))
+    assert "hello" not in tidy(await ada.page(security_urls.masking(done="hello")))

@@ -8,6 +8,7 @@ import pytest
 
 from signalbox.brokers.model import Why
 from signalbox.web import markup, urls
+from signalbox.web.monitoring import urls as monitoring_urls
 from tests.support.hostile_estate import hostile_site
 from tests.web.names import HOSTILE
 from tests.web.sites import Asked, Elements, asking, estate_in
@@ -48,7 +49,7 @@ async def test_a_list_of_hostile_names_is_harmless(asked: Asked, address: str) -
 
 @pytest.mark.parametrize("name", NAMES, ids=[key for key in HOSTILE if len(HOSTILE[key]) <= 249])
 async def test_each_page_of_a_hostile_name_is_found_and_harmless(asked: Asked, name: str) -> None:
-    for address in (urls.group("kafka-a", name), urls.destination("kafka-a", name)):
+    for address in (monitoring_urls.group("kafka-a", name), monitoring_urls.destination("kafka-a", name)):
         html = await harmless(asked, address, {name})
         assert str(markup.name(name)) in html
         refused = await asked.page(address.replace("kafka-a", "kafka-b"), status=404)
@@ -76,7 +77,7 @@ async def test_what_is_typed_is_harmless(asked: Asked, text: str) -> None:
 
 async def test_a_name_that_fills_a_row_does_not_fill_the_picture(asked: Asked) -> None:
     longest = next(name for name in NAMES if name == "x" * 249)
-    html = await asked.page(urls.group("kafka-a", longest))
+    html = await asked.page(monitoring_urls.group("kafka-a", longest))
     drawn = html[html.index('class="tracks"') : html.index("</section>", html.index('class="tracks"'))]
     shown = re.sub(r"<title>.*?</title>|aria-label=\"[^\"]*\"", "", drawn)
     assert "x" * 61 not in shown
@@ -87,6 +88,6 @@ async def test_a_verdict_quotes_the_broker_harmlessly(asked: Asked) -> None:
     told = "<b onclick=x>\u202eno</b>"
     site.readers = [replace(site.readers[0], facts={"why": Why.NO_ANSWER, "lag": None, "notes": (told,)})]
     await asked.estate.run(10)
-    html = await asked.page(urls.group("kafka-a", site.readers[0].name))
+    html = await asked.page(monitoring_urls.group("kafka-a", site.readers[0].name))
     assert "&lt;b onclick=x&gt;" in html
     assert not Elements(html).handlers

@@ -6,7 +6,7 @@ from html import unescape
 
 import pytest
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from tests.support.estate import Reader, Site
 from tests.web.sites import Asked, Elements, asking, estate_in, headline
 
@@ -19,8 +19,8 @@ async def asked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asked
     async with estate_in(tmp_path_factory.mktemp("lists")) as estate:
         well = [Reader(f"well-{i:03}", f"topic-{i % 9}", [10.0], [10.0], [float(i)], (f"m-{i}",)) for i in range(WELL)]
         slow = [Reader(name, "slow.topic", [50.0], [10.0], [4000.0 * (n + 1)]) for n, name in enumerate(SLOW)]
-        estate.connect(Site("kafka-a", Kind.KAFKA, [*well[:100], *slow]))
-        estate.connect(Site("kafka-b", Kind.KAFKA, well[100:]))
+        estate.connect(Site("kafka-a", BrokerKind.KAFKA, [*well[:100], *slow]))
+        estate.connect(Site("kafka-b", BrokerKind.KAFKA, well[100:]))
         await estate.run(150)
         async with asking(estate) as made:
             yield made
@@ -84,13 +84,13 @@ async def test_filters_narrow_and_are_shown_as_chosen(asked: Asked, query: str, 
     for key, value in (pair.split("=") for pair in query.split("&")):
         shown = f'name="q" value="{value}"' if key == "q" else f'<option value="{value}" selected>'
         assert shown in html
-    assert ("Clear the filter" in html) == (count == 0)
+    assert ("Clear filters" in html) == (count == 0)
 
 
 async def test_a_search_that_finds_nothing_names_the_nearest(asked: Asked) -> None:
     html = await asked.page("/groups?q=slowb&connection=kafka-a")
     told = Elements(html).text
-    assert "None of 120 groups matches \u201c slowb \u201d, on kafka-a." in told
+    assert "None of 120 groups matches \u201c slowb \u201d on kafka-a." in told
     near = next(link for link in Elements(html).links if "q=slow-b" in link)
     assert names(await asked.page(near)) == ["slow-b"]
 
@@ -125,7 +125,7 @@ async def test_a_bad_address_names_its_key(asked: Asked, query: str, words: str)
 
 async def test_destinations_are_listed_like_groups(asked: Asked) -> None:
     html = await asked.page("/destinations")
-    assert headline(html).startswith("19 destinations.")
+    assert headline(html).startswith("19 destinations, all ok.")
     assert names(html)[0] == "slow.topic"
     assert names(await asked.page("/destinations?q=topic-3&connection=kafka-a")) == ["topic-3"]
     assert names(await asked.page("/destinations?sort=name&dir=down"))[0] == "topic-8"

@@ -12,6 +12,7 @@ from litestar.testing import TestClient
 from typing_extensions import override
 
 from signalbox.web import markup, urls
+from signalbox.web.monitoring import urls as monitoring_urls
 from tests.web.application import application
 from tests.web.names import HOSTILE
 
@@ -71,7 +72,7 @@ def test_a_part_bears_any_name(client: TestClient[Litestar], name: str) -> None:
 @settings(deadline=None)  # the machine may be busy
 @given(st.text(min_size=1, max_size=60))
 def test_an_address_gives_its_name_back(name: str) -> None:
-    path = urls.group("c", name)
+    path = monitoring_urls.group("c", name)
     routed = urls.routed(path.encode())
     assert routed.count("/") == 3
     assert urls.name_of(routed.split("/")[3]) == name
@@ -101,7 +102,7 @@ def test_emoji_stay_whole_and_joiners_between_letters_show() -> None:
 
 def test_half_a_character_shows_and_can_be_sent() -> None:
     assert markup.name("a\ud800b") == "<bdi>a\u27e8U+D800\u27e9b</bdi>"
-    assert urls.group("c", "a\ud800b") == "/groups/c/a%3Fb"
+    assert monitoring_urls.group("c", "a\ud800b") == "/groups/c/a%3Fb"
 
 
 def test_spaces_that_only_look_like_one_show_in_names_and_stay_in_our_figures() -> None:

@@ -14,11 +14,12 @@ import httpx
 import pytest
 
 from signalbox.monitoring import keys
-from signalbox.security.audit.chain import Verdict
+from signalbox.security.audit.chain import Verification
 from signalbox.security.model import ADMIN_EVERYWHERE, VIEWER_EVERYWHERE
 from signalbox.servers.postgres import PostgresServer
 from signalbox.web import urls
 from signalbox.web.live.viewer import SIGNED_OUT
+from signalbox.web.security import urls as security_urls
 from tests.support.database import settings
 from tests.support.estate import Estate
 from tests.support.postgres import empty_database
@@ -92,7 +93,7 @@ async def test_signing_in_and_out(made: House) -> None:
     cookie = await made.sign_in(name)
     async with made.client(Cookie=cookie) as browser:
         assert f"You are {name}, viewer everywhere." in headline(await page(browser, urls.profile()))
-        left = await browser.post(urls.sign_out())
+        left = await browser.post(security_urls.sign_out())
         assert left.headers["location"] == urls.sign_in()
     async with made.client(Cookie=cookie) as browser:
         assert (await browser.get(urls.profile())).headers["location"] == urls.sign_in(to=urls.profile())
@@ -120,60 +121,60 @@ async def test_a_token_says_when_it_was_used_and_ends_when_it_is_revoked(made: H
 async def test_users_are_listed_searched_and_shown(made: House, admin: httpx.AsyncClient) -> None:
     name = await made.another(VIEWER_EVERYWHERE)
     for query, others in (({"q": name.upper()}, False), ({"show": "admin"}, True)):
-        [lister] = re.findall(r'id="lister".*?</section>', await page(admin, urls.users(**query)), re.DOTALL)
+        [lister] = re.findall(r'id="lister".*?</section>', await page(admin, security_urls.users(**query)), re.DOTALL)
         listed = re.findall(r"<bdi>([^<]+)</bdi></a>", lister)
         assert ("admin" in listed, name in listed) == (others, not others)
-    assert f"<bdi>{name}</bdi></a>" in await page(admin, urls.users(name, q=name))
+    assert f"<bdi>{name}</bdi></a>" in await page(admin, security_urls.users(name, q=name))
     named = [one["name"] for one in (await admin.get(urls.api("users"))).json()]
     assert named == sorted(named)
     assert name in named
-    await page(admin, urls.users("is-not-there"), 404)
+    await page(admin, security_urls.users("is-not-there"), 404)
 
 
 async def test_the_audit_log_is_searched_opened_verified_and_exported(made: House, admin: httpx.AsyncClient) -> None:
     name = await made.another(VIEWER_EVERYWHERE)
     for text in (f"100% {KEPT}", "nothing"):
-        await admin.post(urls.users(name, "roles"), data={"role/*": "viewer", "reason": text})
-    removed = await admin.post(urls.users(name, "remove"), data={"reason": f"100% {KEPT}"})
-    assert removed.headers["location"] == urls.users(done="removed")
+        await admin.post(security_urls.users(name, "roles"), data={"role/*": "viewer", "reason": text})
+    removed = await admin.post(security_urls.users(name, "remove"), data={"reason": f"100% {KEPT}"})
+    assert removed.headers["location"] == security_urls.users(done="removed")
     for query, found in (
         ({"q": f"100% {KEPT}"}, True),
         ({"q": "100_"}, False),
         ({"q": name.upper(), "who": "admin", "action": "remove user"}, True),
         ({"who": "admin", "outcome": "refused"}, False),
     ):
-        listed = await page(admin, urls.audit(**query))
+        listed = await page(admin, security_urls.audit(**query))
         assert (f"remove user {name}" in tidy(listed)) is found, query
     [line] = (await admin.get(urls.api("audit", action="remove user", q=name))).json()["items"]
     assert (line["reason"], line["outcome"], line["outcome_row"]) == (f"100% {KEPT}", "done", line["row"] + 1)
-    opened = await page(admin, urls.audit(row=line["row"]))
+    opened = await page(admin, security_urls.audit(row=line["row"]))
     assert line["hash"] in opened
-    assert (await admin.post(urls.audit("verify"))).status_code == 303
-    assert "is whole" in headline(await page(admin, urls.audit()))
-    sent = await admin.post(urls.audit("export"), data={"when": "all", "action": "remove user", "q": name})
+    assert (await admin.post(security_urls.audit("verify"))).status_code == 303
+    assert "is whole" in headline(await page(admin, security_urls.audit()))
+    sent = await admin.post(security_urls.audit("export"), data={"when": "all", "action": "remove user", "q": name})
     assert [row["kind"] for row in map(json.loads, sent.text.splitlines())] == ["intent", "outcome"]
-    everything = await admin.post(urls.audit("export"), data={"when": "all"})
+    everything = await admin.post(security_urls.audit("export"), data={"when": "all"})
     rows = [json.loads(row)["row"] for row in everything.text.splitlines()]
     assert rows == list(range(1, len(rows) + 1))
 
 
 async def test_a_masking_rule_is_tried_added_moved_and_removed(admin: httpx.AsyncClient) -> None:
-    tried = tidy((await admin.post(urls.masking("trial"), data=RULE)).text)
+    tried = tidy((await admin.post(security_urls.masking("trial"), data=RULE)).text)
     assert "1 of 2 fields masked" in tried
     for name in ("first of two", KEPT):
-        sent = await admin.post(urls.masking("rules"), data={**RULE, "name": name, "reason": KEPT})
-        assert sent.headers["location"] == urls.masking("rules", name, done="added")
+        sent = await admin.post(security_urls.masking("rules"), data={**RULE, "name": name, "reason": KEPT})
+        assert sent.headers["location"] == security_urls.masking("rules", name, done="added")
 
     async def order() -> list[str]:
         rules = (await admin.get(urls.api("masking-rules"))).json()["items"]
         return [rule["name"] for rule in rules if rule["name"] in {"first of two", KEPT}]
 
     assert await order() == ["first of two", KEPT]
-    await admin.post(urls.masking("rules", KEPT, "move"), data={"number": 1, "reason": "it is wider"})
+    await admin.post(security_urls.masking("rules", KEPT, "move"), data={"number": 1, "reason": "it is wider"})
     assert await order() == [KEPT, "first of two"]
-    assert "email" in await page(admin, urls.masking("rules", KEPT))
+    assert "email" in await page(admin, security_urls.masking("rules", KEPT))
     for name in ("first of two", KEPT):
-        await admin.post(urls.masking("rules", name, "remove"), data={"reason": "not needed"})
+        await admin.post(security_urls.masking("rules", name, "remove"), data={"reason": "not needed"})
     assert await order() == []
 
 
@@ -235,7 +236,7 @@ async def test_hostile_text_in_a_write_is_kept_or_refused(made: House, route: Ro
 async def test_hostile_text_in_an_address_is_looked_for_or_refused(made: House, admin: httpx.AsyncClient) -> None:
     asked = list(addresses(made.app, (OPEN, *BAD), BAD[:2]))
     of_audit = ("q", "who", "action", "on", "older", "row", "when", "outcome", "limit")
-    for path in (urls.audit(), urls.api("audit")):
+    for path in (security_urls.audit(), urls.api("audit")):
         asked += [f"{path}?{key}={quote_plus(text, errors='surrogatepass')}" for key in of_audit for text in BAD]
         asked += [f"{path}?{key}={number}" for key in ("row", "older") for number in NUMBERS]
         asked += [f"{path}?older={number}-{number}" for number in (0, 10**18 - 1, 10**18)]
@@ -265,5 +266,5 @@ async def test_hostile_text_before_signing_in_is_refused(made: House) -> None:
 
 async def test_whatever_was_written_down_reads_as_it_was_written(made: House) -> None:
     """The last of these tests: the chain's hashes are those of what PostgreSQL gives back."""
-    found: Verdict = await made.security.log.verify(None)
-    assert found.is_whole
+    found: Verification = await made.security.log.verify(None)
+    assert found.is_intact

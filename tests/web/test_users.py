@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from signalbox.security.accounts.model import LINK_LASTS_S
+from signalbox.security.accounts.model import LINK_LIFETIME_S
 from signalbox.web import urls
+from signalbox.web.security import urls as security_urls
 from signalbox.web.settings import ServerSettings
 from tests.web.people import LINK, PASSWORD, Browser, House, house_in, tidy
 from tests.web.sites import headline, row_of
@@ -28,30 +29,30 @@ async def ada(house: House) -> Browser:
 
 async def test_only_admins_everywhere_may_look(house: House, ada: Browser) -> None:
     nobody = await house.browser()
-    assert await nobody.led(urls.users()) == urls.sign_in(to=urls.users())
+    assert await nobody.led(security_urls.users()) == urls.sign_in(to=security_urls.users())
     for role in ("viewer", "operator"):
-        page = await (await house.joined(ada, role, role=role)).page(urls.users(), 403)
+        page = await (await house.joined(ada, role, role=role)).page(security_urls.users(), 403)
         assert f"{role} may not look at users: that needs the role admin everywhere." in tidy(page)
         assert 'href="/users"' not in page
     partly = await house.joined(ada, "partly", role="admin", on="kafka-prod")
-    for address in (urls.users("ada"), urls.users("ada", "remove")):
+    for address in (security_urls.users("ada"), security_urls.users("ada", "remove")):
         await partly.page(address, 403)
-    await partly.send(urls.users("ada", "roles"), 403, **VIEWER)
-    await partly.send(urls.users(), 403, name="eve", role="admin")
-    assert "ada" in await ada.page(urls.users("ada"))
+    await partly.send(security_urls.users("ada", "roles"), 403, **VIEWER)
+    await partly.send(security_urls.users(), 403, name="eve", role="admin")
+    assert "ada" in await ada.page(security_urls.users("ada"))
 
 
 async def test_an_invitation_is_shown_once_lets_in_once_and_gives_what_was_asked(house: House, ada: Browser) -> None:
-    made = await ada.send(urls.users(), 200, name=" Bob ", role="operator", on="kafka-prod", payloads="true")
+    made = await ada.send(security_urls.users(), 200, name=" Bob ", role="operator", on="kafka-prod", payloads="true")
     [join] = set(LINK.findall(made))
-    listed = await ada.page(urls.users("bob"))
+    listed = await ada.page(security_urls.users("bob"))
     assert join not in listed
     assert "invited, 1 d left" in tidy(row_of(listed, "bob"))
     bob = await house.browser()
     await bob.send(join, password=PASSWORD, again=PASSWORD)
     assert headline(await bob.page(urls.profile())).startswith("You are bob, operator on kafka-prod; none elsewhere.")
     await (await house.browser()).page(join, 404)
-    row = tidy(row_of(await ada.page(urls.users()), "bob"))
+    row = tidy(row_of(await ada.page(security_urls.users()), "bob"))
     assert "active" in row
     assert "sees them" in row
 
@@ -65,7 +66,7 @@ async def test_an_invitation_is_shown_once_lets_in_once_and_gives_what_was_asked
     ],
 )
 async def test_a_refused_invitation_keeps_what_was_typed(ada: Browser, asked: dict[str, str], told: str) -> None:
-    page = await ada.send(urls.users(), 409, **{"name": "eve", "role": "operator", **asked})
+    page = await ada.send(security_urls.users(), 409, **{"name": "eve", "role": "operator", **asked})
     assert told in page
     assert f'value="{asked.get("name", "eve")}"' in page
     assert "<option selected>operator</option>" in page
@@ -73,22 +74,22 @@ async def test_a_refused_invitation_keeps_what_was_typed(ada: Browser, asked: di
 
 
 async def test_a_new_link_makes_the_old_one_worthless_and_may_be_withdrawn(house: House, ada: Browser) -> None:
-    old = LINK.search(await ada.send(urls.users(), 200, name="bob", role="viewer"))
-    new = LINK.search(await ada.send(urls.users("bob", "link"), 200))
+    old = LINK.search(await ada.send(security_urls.users(), 200, name="bob", role="viewer"))
+    new = LINK.search(await ada.send(security_urls.users("bob", "link"), 200))
     assert old
     assert new
     bob = await house.browser()
     await bob.page(old[1], 404)
     await bob.page(new[1])
-    assert "bob has never come in, and is removed with it." in await ada.page(urls.users("bob", "withdraw"))
-    assert await ada.send(urls.users("bob", "withdraw")) == urls.users(done="withdrawn")
+    assert "bob has never come in, and is removed with it." in await ada.page(security_urls.users("bob", "withdraw"))
+    assert await ada.send(security_urls.users("bob", "withdraw")) == security_urls.users(done="withdrawn")
     await bob.page(new[1], 404)
-    await ada.page(urls.users("bob"), 404)
+    await ada.page(security_urls.users("bob"), 404)
 
 
 async def test_a_link_for_who_lost_the_password_ends_nothing_until_it_is_used(house: House, ada: Browser) -> None:
     bob = await house.joined(ada, "bob")
-    link = LINK.search(await ada.send(urls.users("bob", "link"), 200))
+    link = LINK.search(await ada.send(security_urls.users("bob", "link"), 200))
     assert link
     await bob.page(urls.profile())
     await (await house.browser()).send(link[1], password="another good sentence", again="another good sentence")
@@ -97,10 +98,10 @@ async def test_a_link_for_who_lost_the_password_ends_nothing_until_it_is_used(ho
 
 
 async def test_an_ended_invitation_says_so(house: House, ada: Browser) -> None:
-    await ada.send(urls.users(), 200, name="bob", role="viewer")
-    house.estate.now += LINK_LASTS_S + 1
+    await ada.send(security_urls.users(), 200, name="bob", role="viewer")
+    house.estate.now += LINK_LIFETIME_S + 1
     late = await house.signed_in("ada")
-    page = await late.page(urls.users())
+    page = await late.page(security_urls.users())
     assert "the link has ended" in tidy(row_of(page, "bob"))
     assert re.search(r"Invited 0\b", tidy(page))
     assert "has ended" in tidy(page.split('id="invitations"')[1])
@@ -108,19 +109,19 @@ async def test_an_ended_invitation_says_so(house: House, ada: Browser) -> None:
 
 async def test_a_change_of_roles_ends_the_sessions_and_holds(house: House, ada: Browser) -> None:
     bob = await house.joined(ada, "bob")
-    page = await ada.page(urls.users("bob"))
+    page = await ada.page(security_urls.users("bob"))
     assert "A change ends 1 session of bob." in page
     assert 'name="role/kafka-prod" value="viewer" aria-label="kafka-prod: viewer" checked' in page
     changed = {**VIEWER, "role/kafka-prod": "operator", "payloads/kafka-prod": "true", "role/rabbit-eu": "none"}
-    to = await ada.send(urls.users("bob", "roles"), reason="on call", **changed)
-    assert to == urls.users("bob", done="roles")
+    to = await ada.send(security_urls.users("bob", "roles"), reason="on call", **changed)
+    assert to == security_urls.users("bob", done="roles")
     assert "The roles are saved." in await ada.page(to)
     assert await bob.led(urls.profile()) == urls.sign_in(to=urls.profile())
     again = await house.signed_in("bob")
     what = "operator on kafka-prod; none on rabbit-eu; viewer elsewhere"
     assert headline(await again.page(urls.profile())).startswith(f"You are bob, {what}.")
     assert [one["name"] for one in await again.api("GET", "connections")] == ["kafka-prod"]
-    after = await ada.page(urls.users("bob"))
+    after = await ada.page(security_urls.users("bob"))
     assert 'aria-label="kafka-prod: payloads" checked' in after
     assert 'aria-label="rabbit-eu: none" checked' in after
 
@@ -137,25 +138,25 @@ async def test_refused_roles_change_nothing_and_keep_the_reason(
     house: House, ada: Browser, changed: dict[str, str], told: str
 ) -> None:
     bob = await house.joined(ada, "bob")
-    page = await ada.send(urls.users("bob", "roles"), 409, **{**VIEWER, **changed, "reason": "trying <b>"})
+    page = await ada.send(security_urls.users("bob", "roles"), 409, **{**VIEWER, **changed, "reason": "trying <b>"})
     assert told in page
     assert 'value="trying <b>"' in page
     await bob.page(urls.profile())
 
 
 async def test_the_last_admin_stays_until_there_is_another(house: House, ada: Browser) -> None:
-    page = await ada.page(urls.users("ada"))
+    page = await ada.page(security_urls.users("ada"))
     assert headline(page) == "One user. One admin, who stays until there is another."
     assert "ada is the last admin and stays." in tidy(page)
     assert 'href="/users/ada/remove"' not in page
     assert 'value="viewer" aria-label="everywhere else: viewer" disabled' in page
-    assert "ada is the last admin" in await ada.send(urls.users("ada", "roles"), 409, **VIEWER)
-    assert "ada is the last admin" in await ada.send(urls.users("ada", "remove"), 409, reason="off")
+    assert "ada is the last admin" in await ada.send(security_urls.users("ada", "roles"), 409, **VIEWER)
+    assert "ada is the last admin" in await ada.send(security_urls.users("ada", "remove"), 409, reason="off")
     bob = await house.joined(ada, "bob", role="admin")
-    assert headline(await bob.page(urls.users())) == "Two users. Two admins, so either may go, but not both."
-    assert 'href="/users/ada/remove"' in await bob.page(urls.users("ada"))
-    assert await ada.send(urls.users("ada", "roles"), **VIEWER) == urls.users("ada", done="roles")
-    assert headline(await bob.page(urls.users())).endswith("One admin, who stays until there is another.")
+    assert headline(await bob.page(security_urls.users())) == "Two users. Two admins, so either may go, but not both."
+    assert 'href="/users/ada/remove"' in await bob.page(security_urls.users("ada"))
+    assert await ada.send(security_urls.users("ada", "roles"), **VIEWER) == security_urls.users("ada", done="roles")
+    assert headline(await bob.page(security_urls.users())).endswith("One admin, who stays until there is another.")
 
 
 async def test_who_is_removed_is_out_with_sessions_and_tokens(house: House, ada: Browser) -> None:
@@ -165,38 +166,38 @@ async def test_who_is_removed_is_out_with_sessions_and_tokens(house: House, ada:
     assert secret
     program = await house.browser(token=secret[0])
     await program.api("GET", "connections")
-    question = tidy(await ada.page(urls.users("bob", "remove")))
+    question = tidy(await ada.page(security_urls.users("bob", "remove")))
     assert "Remove bob?" in question
     assert "1 session and 1 token end at once" in question
-    assert await ada.send(urls.users("bob", "remove"), reason="left") == urls.users(done="removed")
+    assert await ada.send(security_urls.users("bob", "remove"), reason="left") == security_urls.users(done="removed")
     assert await bob.led(urls.profile()) == urls.sign_in(to=urls.profile())
     await program.api("GET", "connections", 401)
-    assert "removed" in await ada.page(urls.users("bob"), 404)
+    assert "removed" in await ada.page(security_urls.users("bob"), 404)
 
 
 async def test_sessions_locks_and_tokens_of_others_are_ended(house: House, ada: Browser) -> None:
     bob = await house.joined(ada, "bob")
     await bob.send(urls.profile("tokens"), 200, name="mine", days="7", role="viewer")
-    assert await ada.send(urls.users("bob", "sessions")) == urls.users("bob", done="sessions")
+    assert await ada.send(security_urls.users("bob", "sessions")) == security_urls.users("bob", done="sessions")
     assert await bob.led(urls.profile()) == urls.sign_in(to=urls.profile())
     wrong = await house.browser()
     for _ in range(10):
         await wrong.send(urls.sign_in(), 401, name="bob", password="wrong")
     await wrong.send(urls.sign_in(), 429, name="bob", password=PASSWORD)
-    page = await ada.page(urls.users("bob"))
+    page = await ada.page(security_urls.users("bob"))
     assert "locked, 15 min left" in tidy(row_of(page, "bob"))
     assert "One is locked after 10 wrong passwords from one address" in tidy(page)
-    assert await ada.send(urls.users("bob", "unlock")) == urls.users("bob", done="unlocked")
+    assert await ada.send(security_urls.users("bob", "unlock")) == security_urls.users("bob", done="unlocked")
     await house.signed_in("bob")
     question = re.search(r'href="(/users/bob/tokens/\d+/revoke)"', page)
     assert question
     assert "Revoke the token mine?" in await ada.page(question[1])
-    assert await ada.send(question[1]) == urls.users("bob", done="token")
+    assert await ada.send(question[1]) == security_urls.users("bob", done="token")
     await ada.page(question[1], 404)
 
 
 async def test_the_list_is_searched_and_narrowed_by_its_address(house: House, ada: Browser) -> None:
-    await ada.send(urls.users(), 200, name="bob", role="viewer")
+    await ada.send(security_urls.users(), 200, name="bob", role="viewer")
     await house.joined(ada, "bobby", role="operator", payloads="true")
     for query, names in [
         ({"q": "BOB"}, {"bob", "bobby"}),
@@ -206,15 +207,15 @@ async def test_the_list_is_searched_and_narrowed_by_its_address(house: House, ad
         ({"show": "locked"}, set[str]()),
         ({"q": "bob", "show": "payloads"}, {"bobby"}),
     ]:
-        page = await ada.page(urls.users(**query))
+        page = await ada.page(security_urls.users(**query))
         listed = page.split('id="lister"')[1].split("</section>")[0]
         assert set(re.findall(r"<bdi>([^<]+)</bdi></a>", listed)) == names
         assert ("Clear the filter" in listed) is not bool(names)
-    assert "show: expected one of admin" in tidy(await ada.page(urls.users(show="everything"), 400))
+    assert "show: expected one of admin" in tidy(await ada.page(security_urls.users(show="everything"), 400))
     part = await ada.client.get(
-        urls.users("bob", q="bobby"), headers={"HX-Request": "true", "HX-Request-Type": "partial"}
+        security_urls.users("bob", q="bobby"), headers={"HX-Request": "true", "HX-Request-Type": "partial"}
     )
-    assert part.headers["hx-push-url"] == urls.users("bob", q="bobby")
+    assert part.headers["hx-push-url"] == security_urls.users("bob", q="bobby")
     assert part.text.lstrip().startswith('<section class="section stack" id="lister"')
 
 
@@ -231,10 +232,10 @@ async def test_read_only_draws_nothing_that_would_be_refused(tmp_path: Path) -> 
     async with house_in(tmp_path, ServerSettings(read_only=True)) as house:
         await house.accounts.changes.refresh()
         ada = await house.signed_in("ada")
-        page = await ada.page(urls.users("bob"))
+        page = await ada.page(security_urls.users("bob"))
         drawn = page.split('<main class="page"')[1].split("</main>")[0]
         assert 'method="post"' not in drawn.replace('method="post" action="/users/bob/roles"', "")
         assert "<fieldset disabled>" in drawn
         assert "<button" not in drawn.replace("<noscript><button", "")
-        await ada.page(urls.users("bob", "remove"), 403)
-        await ada.send(urls.users("bob", "roles"), 405, **VIEWER)
+        await ada.page(security_urls.users("bob", "remove"), 403)
+        await ada.send(security_urls.users("bob", "roles"), 405, **VIEWER)

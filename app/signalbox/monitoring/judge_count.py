@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from signalbox.brokers.model import Why
-from signalbox.monitoring.judge import Reader
+from signalbox.monitoring.judge import GroupFacts
 from signalbox.monitoring.model import Reason, Status, Verdict
 
 SLACK_SHARE = 0.1  # how much of a count is noise
@@ -11,7 +11,9 @@ SLACK_MESSAGES = 10
 TREND_READINGS = 3
 
 
-def judge_count(lags: Sequence[int], reader: Reader, now: float, *, approximate: bool, taken: int | None) -> Verdict:
+def judge_count(
+    lags: Sequence[int], reader: GroupFacts, now: float, *, approximate: bool, taken: int | None
+) -> Verdict:
     """Judge a group of which only a count is known: no positions, no rates (SQS, share groups, RabbitMQ without statistics).
 
     A count that stands or falls is ok, one that grows is behind; it never proves "caught up" and has no time left.
@@ -31,16 +33,16 @@ def judge_count(lags: Sequence[int], reader: Reader, now: float, *, approximate:
     if reader.somebody is False:
         return _nobody(lags, reader, now)
     if len(lags) < TREND_READINGS:
-        return Verdict(status=Status.UNKNOWN, since=now, reason=Reason.SEEN_TOO_SHORTLY)
+        return Verdict(status=Status.UNKNOWN, since=now, reason=Reason.HISTORY_TOO_SHORT)
     slack = max(SLACK_MESSAGES, SLACK_SHARE * lags[0])
     if lags[-1] > lags[0] + slack:
         return Verdict(status=Status.BEHIND, since=now, reason=Reason.COUNT_ONLY)
     if approximate and taken == 0 and min(lags) > 0 and lags[-1] >= lags[0]:
-        return Verdict(status=Status.BEHIND, since=now, reason=Reason.NOTHING_TAKEN)
+        return Verdict(status=Status.BEHIND, since=now, reason=Reason.NONE_IN_FLIGHT)
     return Verdict(status=Status.OK, since=now, reason=Reason.COUNT_ONLY)
 
 
-def _nobody(lags: Sequence[int], reader: Reader, now: float) -> Verdict:
+def _nobody(lags: Sequence[int], reader: GroupFacts, now: float) -> Verdict:
     if reader.batch or lags[-1] == 0:
         return Verdict(status=Status.NO_MEMBERS, since=now, reason=reader.calm_reason)
     if len(lags) >= TREND_READINGS and lags[-1] < lags[0]:

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 import jinja2
@@ -43,13 +44,20 @@ class Renderer:
     """Draws templates. One per application."""
 
     def __init__(
-        self, *, assets: Assets, feed: Feed, clock: Clock, around: Callable[[Actor], Around], templates: Sequence[Path]
+        self,
+        *,
+        assets: Assets,
+        feed: Feed,
+        clock: Clock,
+        around: Callable[[Actor], Around],
+        templates: Sequence[Path],
+        addresses: Sequence[ModuleType],
     ) -> None:
         self.assets = assets
         self.feed = feed
         self.clock = clock
         self._around = around
-        self._environment = _environment(templates, assets)
+        self._environment = _environment(templates, assets, addresses)
 
     def fragment(self, part: Part, seen: Version) -> str:
         """Draw a partial for every socket that shows it; the partial says that it is of version `seen`."""
@@ -130,7 +138,7 @@ def _answer(text: str, nonce: str, status: int) -> Response[bytes]:
     )
 
 
-def _environment(templates: Sequence[Path], assets: Assets) -> jinja2.Environment:
+def _environment(templates: Sequence[Path], assets: Assets, addresses: Sequence[ModuleType]) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
         autoescape=True,
@@ -143,7 +151,7 @@ def _environment(templates: Sequence[Path], assets: Assets) -> jinja2.Environmen
     environment.filters.update(_public_functions(figures))
     environment.filters.update(name=markup.name, visible=markup.visible)
     environment.globals.update(
-        urls=urls,
+        urls=SimpleNamespace(**{name: value for module in (urls, *addresses) for name, value in vars(module).items()}),
         static=lambda path: urls.static(assets.hashed(path)),
         sprite=urls.static(assets.hashed("img/sprite.svg")),
         live=_live,

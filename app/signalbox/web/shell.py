@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from signalbox import __version__
-from signalbox.monitoring.model import ConnectionView, Link
+from signalbox.monitoring.model import ConnectionView, LinkState
 from signalbox.security.model import Actor
 from signalbox.web import urls
 from signalbox.web.access import DEMO
@@ -137,7 +137,7 @@ def shell_of(
 def _who(around: Around) -> str:
     actor = around.actor
     if actor.is_signed_in:
-        return f"{actor.name}, {actor.rights.words()}"
+        return f"{actor.name}, {actor.rights.describe()}"
     if actor.name == DEMO:
         return "demo, operator"
     return "no sign-in, this machine only" if around.settings.only_local else "not signed in"
@@ -151,24 +151,24 @@ def _who_href(around: Around) -> str:
 
 def _nav(around: Around) -> tuple[NavGroup, ...]:
     connections = around.connections
-    down = any(c.link is Link.DOWN for c in connections)
+    down = any(c.link is LinkState.DOWN for c in connections)
     flow = (
         NavLink(
             section=Section.CONNECTIONS,
-            href=urls.connections(),
+            href=urls.build("connections"),
             icon="i-link",
             count=len(connections),
             tone="danger" if down else None,
         ),
         NavLink(
             section=Section.GROUPS,
-            href=urls.groups(),
+            href=urls.build("groups"),
             icon="i-flow",
             count=_known(connections, sum(c.groups for c in connections)),
         ),
         NavLink(
             section=Section.DESTINATIONS,
-            href=urls.destinations(),
+            href=urls.build("destinations"),
             icon="i-saga",
             count=_known(connections, sum(c.destinations for c in connections)),
         ),
@@ -181,7 +181,7 @@ def _nav(around: Around) -> tuple[NavGroup, ...]:
 
 def _known(connections: Sequence[ConnectionView], count: int) -> int | None:
     """Return a count, but not 0 where some of them have not been read: then it is not known."""
-    return count if count or not any(one.unread for one in connections) else None
+    return count if count or not any(one.never_read for one in connections) else None
 
 
 def _house(around: Around) -> tuple[NavLink, ...]:
@@ -189,9 +189,9 @@ def _house(around: Around) -> tuple[NavLink, ...]:
     if not around.actor.is_admin:
         return ()
     return (
-        NavLink(section=Section.AUDIT, href=urls.audit(), icon="i-saga"),
-        NavLink(section=Section.USERS, href=urls.users(), icon="i-link", count=around.users),
-        NavLink(section=Section.MASKING, href=urls.masking(), icon="i-flow", count=around.rules),
+        NavLink(section=Section.AUDIT, href=urls.build("audit"), icon="i-saga"),
+        NavLink(section=Section.USERS, href=urls.build("users"), icon="i-link", count=around.users),
+        NavLink(section=Section.MASKING, href=urls.build("masking"), icon="i-flow", count=around.rules),
     )
 
 

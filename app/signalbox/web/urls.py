@@ -71,40 +71,8 @@ def overview() -> str:
     return "/"
 
 
-def groups(**query: Query) -> str:
-    return build("groups", **query)
-
-
-def group(connection: str, name: str, **query: Query) -> str:
-    return build("groups", connection, name, **query)
-
-
-def destinations(**query: Query) -> str:
-    return build("destinations", **query)
-
-
-def destination(connection: str, name: str, **query: Query) -> str:
-    return build("destinations", connection, name, **query)
-
-
-def connections(**query: Query) -> str:
-    return build("connections", **query)
-
-
-def connection(name: str, **query: Query) -> str:
-    return build("connections", name, **query)
-
-
 def sign_in(**query: Query) -> str:
     return build("sign-in", **query)
-
-
-def company(**query: Query) -> str:
-    return build("sign-in", "company", **query)
-
-
-def sign_out() -> str:
-    return build("sign-out")
 
 
 def set_up() -> str:
@@ -120,25 +88,8 @@ def profile(*part: str, **query: Query) -> str:
     return build("profile", *part, **query)
 
 
-def users(*part: str, **query: Query) -> str:
-    return build("users", *part, **query)
-
-
-def audit(*part: str, **query: Query) -> str:
-    return build("audit", *part, **query)
-
-
-def masking(*part: str, **query: Query) -> str:
-    return build("masking", *part, **query)
-
-
 def search(**query: Query) -> str:
     return build("search", **query)
-
-
-def history(connection: str, name: str, **query: Query) -> str:
-    """Return where a group's chart fetches its points."""
-    return api("groups", connection, name, "history", **query)
 
 
 def api(*names: str, **query: Query) -> str:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from signalbox.brokers.errors import BrokerError
-from signalbox.brokers.model import Message, Snapshot, Wanted, Why
+from signalbox.brokers.model import DestinationSpec, Message, Snapshot, Why
 from signalbox.brokers.nats.adapter import NatsBroker
 from signalbox.servers.nats import NatsOptions, NatsServer, nats_server
 from signalbox.servers.process import free_port
@@ -34,7 +34,7 @@ async def prepare(server: NatsServer) -> None:
     """Create a stream with three replicas, 7 messages published and 2 acknowledged."""
     broker = NatsBroker(nats_settings(server, timeout_s=2.0))
     await eventually(broker.connect, within_s=ELECTION_S)
-    orders = Wanted(name="orders", replicas=3, groups=("reader",))
+    orders = DestinationSpec(name="orders", replicas=3, groups=("reader",))
     await eventually(lambda: broker.ensure([orders]), within_s=ELECTION_S)
     for _ in range(7):
         await broker.publish("orders", Message(body=b"x"))
@@ -81,7 +81,7 @@ async def test_a_cluster(cluster: list[NatsServer]) -> None:
             }
 
         await eventually(switched, within_s=ELECTION_S)
-        await broker.ensure([Wanted(name="orders")])
+        await broker.ensure([DestinationSpec(name="orders")])
         await broker.publish("orders", Message(body=b"x"))
 
 
@@ -90,7 +90,7 @@ async def assert_complete(broker: NatsBroker) -> None:
     assert not snapshot.faults
     assert {*snapshot.destinations, *snapshot.groups} == {"orders", "orders/reader"}
     stream, group = snapshot.destinations["orders"], snapshot.groups["orders/reader"]
-    assert (group.lag, group.why, stream.well, stream.settings["replicas"]) == (5, Why.KNOWN, True, "3")
+    assert (group.lag, group.why, stream.healthy, stream.settings["replicas"]) == (5, Why.KNOWN, True, "3")
     assert stream.settings["leader"] in {"n1", "n2", "n3"}
     assert snapshot.cluster is not None
     assert (snapshot.cluster.under_replicated, snapshot.cluster.offline) == (0, 0)
@@ -102,7 +102,7 @@ async def assert_no_quorum(broker: NatsBroker) -> None:
     snapshot = await broker.sweep()
     stream = snapshot.destinations.get("orders")
     assert stream is not None
-    assert (stream.state, stream.well, stream.why) == ("no leader", False, Why.NO_LEADER)
+    assert (stream.state, stream.healthy, stream.why) == ("no leader", False, Why.NO_LEADER)
     assert not snapshot.gone_destinations | snapshot.gone_groups
     group = snapshot.groups.get("orders/reader")
     assert group is None or group.lag is None

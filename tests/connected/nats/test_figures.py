@@ -258,7 +258,7 @@ async def test_account_limits_and_server_are_reported(nats_broker: NatsServer, o
     assert cluster is not None
     assert (cluster.product, cluster.offline, cluster.under_replicated) == ("NATS", 0, 0)
     assert cluster.version == str(oracle._server_info["version"])
-    limits = {limit.name: (limit.used, limit.most) for limit in cluster.limits}
+    limits = {limit.name: (limit.used, limit.maximum) for limit in cluster.limits}
     assert limits["streams"] == (account["streams"], None)
     assert account["streams"] > 0
     assert cluster.nodes is not None

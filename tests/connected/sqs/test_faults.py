@@ -13,7 +13,7 @@ import pytest
 
 from signalbox.brokers.errors import (
     BrokerError,
-    BrokerSilent,
+    BrokerTimeout,
     BrokerUnavailable,
     CertificateRefused,
     LoginRefused,
@@ -23,7 +23,7 @@ from signalbox.brokers.errors import (
     Unroutable,
     WrongProtocol,
 )
-from signalbox.brokers.model import Message, Wanted, Why
+from signalbox.brokers.model import DestinationSpec, Message, Why
 from signalbox.brokers.sqs.adapter import SqsBroker
 from signalbox.brokers.sqs.throttling import Throttled
 from signalbox.brokers.sqs.transport import MISSES_MAX
@@ -130,7 +130,7 @@ async def test_a_message_of_the_broker_becomes_one_bounded_printable_line() -> N
     assert str(error).isprintable()
     assert len(str(error)) < 700
     assert "line one" in str(error)
-    assert "sqs:ListQueues" in error.do
+    assert "sqs:ListQueues" in error.hint
 
 
 async def test_a_denied_queue_is_a_fault_and_the_others_are_read() -> None:
@@ -213,11 +213,11 @@ async def test_a_silent_endpoint_is_an_error_within_the_timeout(elasticmq: SqsSe
     async with Proxy(port) as proxy:
         broker = opened(f"http://127.0.0.1:{proxy.port}", include=("silent-*",), timeout_s=1.0)
         await broker.connect()
-        await broker.ensure([Wanted(name="silent-1")])
+        await broker.ensure([DestinationSpec(name="silent-1")])
         await broker.sweep()
         proxy.hang()
         started_at = time.monotonic()
-        with pytest.raises(BrokerSilent, match=r"did not answer within 1 s"):
+        with pytest.raises(BrokerTimeout, match=r"did not answer within 1 s"):
             await broker.watch(["silent-1"])
         assert time.monotonic() - started_at < 1.5
         proxy.resume()
@@ -228,7 +228,7 @@ async def test_a_silent_endpoint_is_an_error_within_the_timeout(elasticmq: SqsSe
 async def test_https_to_a_plain_http_port(elasticmq: SqsServer) -> None:
     error = await connect_error(opened(elasticmq.endpoint.replace("http:", "https:")))
     assert isinstance(error, WrongProtocol)
-    assert "http://" in error.do
+    assert "http://" in error.hint
 
 
 async def test_an_untrusted_certificate_is_refused_unless_ca_file_is_set(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ async def test_an_untrusted_certificate_is_refused_unless_ca_file_is_set(tmp_pat
     async with tls_stub(certificates) as port:
         error = await connect_error(opened(f"https://127.0.0.1:{port}"))
         assert isinstance(error, CertificateRefused)
-        assert "ca_file" in error.do
+        assert "ca_file" in error.hint
         for tls_settings in ({"ca_file": str(certificates.ca_file)}, {"insecure_skip_verify": True}):
             broker = opened(f"https://127.0.0.1:{port}", **tls_settings)
             await broker.connect()
@@ -272,13 +272,13 @@ WITHOUT_KEYS: dict[str, object] = {"access_key_id": None, "secret_access_key": N
 async def test_missing_credentials_name_the_ways_to_set_them() -> None:
     error = await connect_error(opened("http://127.0.0.1:9", **WITHOUT_KEYS))
     assert isinstance(error, LoginRefused)
-    assert "AWS_ACCESS_KEY_ID" in error.do
+    assert "AWS_ACCESS_KEY_ID" in error.hint
 
 
 async def test_a_missing_region_is_named() -> None:
     error = await connect_error(opened("http://127.0.0.1:9", region=None))
     assert isinstance(error, BrokerUnavailable)
-    assert "region" in error.do
+    assert "region" in error.hint
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ async def test_a_missing_region_is_named() -> None:
     [
         ("", LoginRefused, "gone"),
         ("[profile gone]\ncredential_process = false\n", LoginRefused, ""),
-        ("[profile gone]\ncredential_process = sleep 4\n", BrokerSilent, "Cannot get AWS credentials within 2 s"),
+        ("[profile gone]\ncredential_process = sleep 4\n", BrokerTimeout, "Cannot get AWS credentials within 2 s"),
         (
             SIGN_IN,
             LoginRefused,
@@ -301,7 +301,7 @@ async def test_a_profile_without_credentials_is_an_error_in_time(
     error = await connect_error(opened("http://127.0.0.1:9", profile="gone", **WITHOUT_KEYS), timeout_s=2.0)
     assert type(error) is expected
     assert text in str(error)
-    assert error.do
+    assert error.hint
 
 
 async def test_a_silent_role_service_is_an_error_within_the_timeout(
@@ -312,7 +312,7 @@ async def test_a_silent_role_service_is_an_error_within_the_timeout(
         (tmp_path / "credentials").write_text("[base]\naws_access_key_id = a\naws_secret_access_key = b\n")
         (tmp_path / "config").write_text("[profile r]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = base\n")
         error = await connect_error(opened("http://127.0.0.1:9", profile="r", **WITHOUT_KEYS), timeout_s=1.5)
-    assert type(error) is BrokerSilent
+    assert type(error) is BrokerTimeout
     assert "STS" in str(error)
 
 
@@ -385,7 +385,7 @@ async def test_a_publish_without_an_answer_may_be_stored(elasticmq: SqsServer) -
     async with Proxy(port) as proxy:
         broker = opened(f"http://127.0.0.1:{proxy.port}")
         await broker.connect()
-        await broker.ensure([Wanted(name="unsure-1")])
+        await broker.ensure([DestinationSpec(name="unsure-1")])
         proxy.hang()
         with pytest.raises(OutcomeUnknown, match="may be stored"):
             await broker.publish("unsure-1", Message(body=b"x"), timeout_s=0.5)

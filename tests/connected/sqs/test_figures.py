@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from signalbox.brokers.errors import DestinationMissing
-from signalbox.brokers.model import Group, Message, Wanted, Why
+from signalbox.brokers.model import DestinationSpec, Group, Message, Why
 from signalbox.brokers.sqs.adapter import SqsBroker
 from signalbox.servers.sqs import SqsServer, moto_server
 from tests.support.sqs import opened, plain_client
@@ -100,7 +100,7 @@ async def test_the_kind_and_the_redrive_policy_of_a_queue(server: SqsServer) -> 
 async def test_a_fifo_queue_keeps_the_order_per_key_and_stores_an_id_once(server: SqsServer) -> None:
     queue = unique("orders") + ".fifo"
     async with connected(server, prefix=queue[:12]) as broker:
-        await broker.ensure([Wanted(name=queue)])
+        await broker.ensure([DestinationSpec(name=queue)])
         for number, name in enumerate(["a", "b", "b", "c"]):
             await broker.publish(queue, Message(body=b"%d" % number, key="Zoë 1", id=f"id-{name}"))
         received: list[Message] = []
@@ -120,7 +120,7 @@ async def test_a_queue_is_gone_after_two_lists_without_it(server: SqsServer) -> 
     plain = await asyncio.to_thread(plain_client, server.endpoint)
     kept, deleted = unique("kept"), unique("deleted")
     async with connected(server, include=(kept, deleted)) as broker:
-        await broker.ensure([Wanted(name=kept), Wanted(name=deleted)])
+        await broker.ensure([DestinationSpec(name=kept), DestinationSpec(name=deleted)])
         assert set((await broker.sweep()).groups) == {kept, deleted}
         url = await asyncio.to_thread(lambda: plain.get_queue_url(QueueName=deleted)["QueueUrl"])
         await asyncio.to_thread(plain.delete_queue, QueueUrl=url)
@@ -129,14 +129,14 @@ async def test_a_queue_is_gone_after_two_lists_without_it(server: SqsServer) -> 
         assert [set(snapshot.groups) for snapshot in snapshots] == [{kept}] * 4
         assert [fault.group for fault in snapshots[0].faults] == [deleted]
         assert not snapshots[3].faults
-        await broker.ensure([Wanted(name=deleted)])
+        await broker.ensure([DestinationSpec(name=deleted)])
         assert set((await broker.sweep()).groups) == {kept, deleted}
 
 
 async def test_configured_queues_need_no_list_and_a_missing_one_is_a_fault(server: SqsServer) -> None:
     existing, missing = unique("existing"), unique("missing")
     async with connected(server) as creator:
-        await creator.ensure([Wanted(name=existing)])
+        await creator.ensure([DestinationSpec(name=existing)])
         for number in range(3):
             await creator.publish(existing, Message(body=b"%d" % number))
     async with connected(server, queues=(existing, missing)) as broker:
@@ -144,7 +144,7 @@ async def test_configured_queues_need_no_list_and_a_missing_one_is_a_fault(serve
     assert {name: group.lag for name, group in snapshot.groups.items()} == {existing: 3}
     assert [(fault.resource, fault.why) for fault in snapshot.faults] == [(f"queue {missing}", Why.NO_ANSWER)]
     assert missing in snapshot.faults[0].detail
-    assert "ListQueues" not in [call.what for call in snapshot.calls]
+    assert "ListQueues" not in [call.request for call in snapshot.calls]
 
 
 async def test_more_than_a_thousand_queues_are_all_listed() -> None:
@@ -161,7 +161,7 @@ async def test_more_than_a_thousand_queues_are_all_listed() -> None:
             snapshot = await broker.sweep()
     shown = {f"q{number}" for number in range(0, 1203, 10) if str(number).startswith("1")} | {"q1202"}
     assert set(snapshot.groups) == shown
-    assert snapshot.hidden == 1203 - len(shown)
+    assert snapshot.excluded == 1203 - len(shown)
     assert snapshot.groups["q1202"].lag == 1
 
 
@@ -169,7 +169,7 @@ async def test_a_receiver_of_a_deleted_queue_raises_destination_missing(server: 
     plain = await asyncio.to_thread(plain_client, server.endpoint)
     queue = unique("deleted")
     async with connected(server, prefix=queue) as broker:
-        await broker.ensure([Wanted(name=queue)])
+        await broker.ensure([DestinationSpec(name=queue)])
         await broker.publish(queue, Message(body=b"x"))
         async with aclosing(broker.receive(queue, "reader")) as deliveries:
             await (await anext(deliveries)).ack()
@@ -185,12 +185,12 @@ async def test_watch_reads_only_the_watched_queues_and_sees_dead_letters(
     plain = await asyncio.to_thread(plain_client, server.endpoint)
     dead, queue, other = unique("dead"), unique("orders"), unique("other")
     async with connected(server, include=(dead, queue, other)) as broker:
-        await broker.ensure([Wanted(name=dead), Wanted(name=other)])
+        await broker.ensure([DestinationSpec(name=dead), DestinationSpec(name=other)])
         url = await asyncio.to_thread(lambda: plain.get_queue_url(QueueName=dead)["QueueUrl"])
         parameters = {"QueueUrl": url, "AttributeNames": ["QueueArn"]}
         arn = (await asyncio.to_thread(lambda: plain.get_queue_attributes(**parameters)))["Attributes"]["QueueArn"]
         policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
-        await broker.ensure([Wanted(name=queue, settings={"RedrivePolicy": policy})])
+        await broker.ensure([DestinationSpec(name=queue, settings={"RedrivePolicy": policy})])
         for number in range(2):
             await broker.publish(queue, Message(body=b"%d" % number))
         await broker.sweep()

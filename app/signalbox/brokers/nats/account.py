@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 
-from signalbox.brokers.model import Fault, Limit, Node, Why
+from signalbox.brokers.model import Fault, Node, ResourceLimit, Why
 from signalbox.brokers.nats.fields import TEXT_MAX, Answer, integer, limit, mapping, mappings, seconds, text
 from signalbox.brokers.nats.groups import group_name
 
 
-def limits(account: Answer) -> tuple[Limit, ...]:
+def limits(account: Answer) -> tuple[ResourceLimit, ...]:
     """Return the account's usage and limits; per tier (number of replicas) if the account has tiers."""
     tiers = account.get("tiers")
     if isinstance(tiers, Mapping) and tiers:
@@ -17,10 +17,12 @@ def limits(account: Answer) -> tuple[Limit, ...]:
     return _limits(account, "")
 
 
-def _limits(usage: Answer, suffix: str) -> tuple[Limit, ...]:
+def _limits(usage: Answer, suffix: str) -> tuple[ResourceLimit, ...]:
     units = (("storage", "bytes"), ("memory", "bytes"), ("streams", "streams"), ("consumers", "consumers"))
     return tuple(
-        Limit(name=name + suffix, used=integer(usage, name), most=limit(usage, "limits", f"max_{name}"), unit=unit)
+        ResourceLimit(
+            name=name + suffix, used=integer(usage, name), maximum=limit(usage, "limits", f"max_{name}"), unit=unit
+        )
         for name, unit in units
     )
 

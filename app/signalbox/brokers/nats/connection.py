@@ -91,8 +91,10 @@ class NatsConnection:
                 raise ConnectionLost("it is not open")
             return await self._client.send_request(subject, payload, timeout_s=timeout_s, headers=headers)
         except ConnectionLost as lost:
-            found = f"The connection to {errors.host_port(self.url)} is lost: {lost}."
-            raise BrokerUnavailable(self.settings.name, found, "Signalbox reconnects with the next reading.") from None
+            problem = f"The connection to {errors.host_port(self.url)} is lost: {lost}."
+            raise BrokerUnavailable(
+                self.settings.name, problem, "Signalbox reconnects with the next reading."
+            ) from None
 
     async def is_jetstream_ready(self) -> bool:
         """Return whether JetStream answers, so that its "not found" counts. A refusal is an answer.

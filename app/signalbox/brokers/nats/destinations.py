@@ -48,7 +48,7 @@ def to_destination(stream: Answer) -> Destination:
         ),
         arrived=last,
         state="running" if led else "no leader",
-        well=led and not lacks_a_replica(stream),
+        healthy=led and not lacks_a_replica(stream),
         why=why,
         settings=_settings(stream),
     )

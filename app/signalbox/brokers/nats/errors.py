@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from signalbox.brokers.errors import (
     BrokerError,
-    BrokerSilent,
+    BrokerTimeout,
     BrokerUnavailable,
     CertificateRefused,
     LoginRefused,
@@ -31,23 +31,23 @@ def api_error(settings: NatsSettings, error: JetStreamError, url: str) -> Broker
     name = settings.name
     if error.code == NO_RESPONDERS:
         target = f"the JetStream domain {settings.domain}" if settings.domain else "JetStream"
-        found = f"A NATS server answers at {host_port(url)}, but {target} does not."
-        return BrokerUnavailable(name, found, "Start nats-server with JetStream (-js), or check domain.")
+        problem = f"A NATS server answers at {host_port(url)}, but {target} does not."
+        return BrokerUnavailable(name, problem, "Start nats-server with JetStream (-js), or check domain.")
     if error.code == NOT_FOR_ACCOUNT:
-        found = "JetStream is not enabled for the account of this user."
-        return NotPermitted(name, found, "Enable JetStream in the account's configuration or JWT.")
+        problem = "JetStream is not enabled for the account of this user."
+        return NotPermitted(name, problem, "Enable JetStream in the account's configuration or JWT.")
     if error.why is Why.NOT_PERMITTED:
-        found = f"{error.detail[:1].upper()}{error.detail[1:]}."
-        return NotPermitted(name, found, "Grant this permission; README lists the least permissions.")
-    kind = BrokerUnavailable if error.why is Why.NO_LEADER else BrokerSilent
+        problem = f"{error.detail[:1].upper()}{error.detail[1:]}."
+        return NotPermitted(name, problem, "Grant this permission; README lists the least permissions.")
+    kind = BrokerUnavailable if error.why is Why.NO_LEADER else BrokerTimeout
     return kind(
         name, f"JetStream does not answer: {error.detail}.", "JetStream may have no leader at the moment; retry."
     )
 
 
-def timeout_error(settings: NatsSettings, url: str, timeout_s: float) -> BrokerSilent:
+def timeout_error(settings: NatsSettings, url: str, timeout_s: float) -> BrokerTimeout:
     """Return the error for a port that accepts connections but does not answer in time."""
-    return BrokerSilent(
+    return BrokerTimeout(
         settings.name,
         f"{host_port(url)} accepts connections but did not answer within {timeout_s:.3g} s.",
         "The server may be frozen or expect TLS first (set tls_first), or the port is not a NATS port.",
@@ -66,13 +66,13 @@ def connect_error(
         case ssl.SSLError():
             return _tls_error(name, host_port(url), error)
         case OSError() | ConnectionLost() if wants_certificate:
-            found = f"{host_port(url)} requires a client certificate and closed the connection: {error}."
-            return CertificateRefused(name, found, _SET_CLIENT_CERTIFICATE)
+            problem = f"{host_port(url)} requires a client certificate and closed the connection: {error}."
+            return CertificateRefused(name, problem, _SET_CLIENT_CERTIFICATE)
         case OSError() | ConnectionLost():
-            found = f"{host_port(url)} closed the connection: {error}."
-            return BrokerUnavailable(name, found, "The server may be full or stopping; see its log.")
+            problem = f"{host_port(url)} closed the connection: {error}."
+            return BrokerUnavailable(name, problem, "The server may be full or stopping; see its log.")
         case _:
-            return _server_error(name, host_port(url), settings.hide(str(error)), expired_at)
+            return _server_error(name, host_port(url), settings.redact(str(error)), expired_at)
 
 
 def _tls_error(name: str, address: str, error: ssl.SSLError) -> BrokerError:
@@ -99,8 +99,8 @@ def _server_error(name: str, address: str, text: str, expired_at: float | None) 
         if expired_at is not None:
             expired = datetime.fromtimestamp(expired_at, UTC).isoformat(" ", "seconds")
             return LoginRefused(name, f"The credentials expired at {expired}.", "Put new ones into credentials_file.")
-        do = "Check user and password, token, nkey or credentials."
-        return LoginRefused(name, f"{address} refused the login: {message}.", do)
+        hint = "Check user and password, token, nkey or credentials."
+        return LoginRefused(name, f"{address} refused the login: {message}.", hint)
     if "maximum connections" in message.lower():
         return BrokerUnavailable(
             name, f"{address} accepts no more connections: {message}.", "Raise max_connections on the server."

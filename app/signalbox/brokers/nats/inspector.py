@@ -48,7 +48,7 @@ class JetStreamInspector:
         sweep = Sweep(self._connection, self._clock, SWEEP_EVERY_S, timeout_s, 3 * timeout_s)
         account_info = await self._account(sweep)
         await self._read_streams(sweep)
-        asked_at = self._clock()
+        requested_at = self._clock()
         shown = [name for name in sweep.streams if self._shows(name)]
         await sweep.timed(
             "CONSUMER.LIST",
@@ -60,7 +60,7 @@ class JetStreamInspector:
             raise self._connection.broker_error(sweep.errors[0])
         cluster = self._cluster(sweep, account_info)
         self._forget(sweep)
-        return await self._snapshot(sweep, Scope.WHOLE, asked_at, cluster)
+        return await self._snapshot(sweep, Scope.FULL, requested_at, cluster)
 
     async def watch(self, groups: Collection[str]) -> Snapshot:
         """Read these consumers and their streams by name, each request within 2 s.
@@ -73,14 +73,14 @@ class JetStreamInspector:
         pairs = [name.split("/", 1) for name in dict.fromkeys(groups) if name in self.consumers]
         streams = dict.fromkeys(stream for stream, _ in pairs)
         await sweep.timed("STREAM.INFO", for_each(streams, READS_AT_ONCE, sweep.read_stream), lambda: len(streams))
-        asked_at = self._clock()
+        requested_at = self._clock()
         await sweep.timed(
             "CONSUMER.INFO", for_each(pairs, READS_AT_ONCE, lambda pair: sweep.read_consumer(*pair)), lambda: len(pairs)
         )
         if pairs and not sweep.answers and not (sweep.gone_groups or sweep.gone_streams):
             raise self._connection.broker_error(sweep.errors[0])
         self._forget(sweep)
-        return await self._snapshot(sweep, Scope.WATCHED, asked_at, None)
+        return await self._snapshot(sweep, Scope.WATCHED, requested_at, None)
 
     def stream(self, name: str) -> Answer | None:
         """Return a stream's last answer."""
@@ -136,7 +136,7 @@ class JetStreamInspector:
 
     # From answers to the snapshot
 
-    async def _snapshot(self, sweep: Sweep, scope: Scope, asked_at: float, cluster: Cluster | None) -> Snapshot:
+    async def _snapshot(self, sweep: Sweep, scope: Scope, requested_at: float, cluster: Cluster | None) -> Snapshot:
         self._streams |= sweep.streams
         self.consumers |= sweep.consumers
         destinations, groups = {}, {}
@@ -150,7 +150,7 @@ class JetStreamInspector:
         excluded_consumers = sum(integer(answer, "state", "consumer_count") or 0 for answer in excluded)
         return Snapshot(
             scope=scope,
-            asked_at=asked_at,
+            requested_at=requested_at,
             read_at=self._clock(),
             groups=groups,
             destinations=destinations,
@@ -159,8 +159,8 @@ class JetStreamInspector:
             gone_destinations=frozenset(sweep.gone_streams),
             faults=tuple(sweep.faults),
             calls=tuple(sweep.calls),
-            hidden=len(excluded) + excluded_consumers + len(sweep.consumers) - len(groups)
-            if scope is Scope.WHOLE
+            excluded=len(excluded) + excluded_consumers + len(sweep.consumers) - len(groups)
+            if scope is Scope.FULL
             else 0,
         )
 
@@ -182,7 +182,7 @@ class JetStreamInspector:
         return to_group(answer, stream, progress, first=integer(self._streams.get(stream), "state", "first_seq"))
 
     def _shows(self, stream: str) -> bool:
-        return self._settings.shows(stream) and (self._settings.show_internal or not is_internal(stream))
+        return self._settings.includes(stream) and (self._settings.show_internal or not is_internal(stream))
 
     def _excludes(self, name: str) -> bool:
         """A pattern may match the consumer's name alone or after its stream's name."""

@@ -54,11 +54,11 @@ async def _open(settings: NatsSettings, url: str) -> tuple[asyncio.StreamReader,
     try:
         return await asyncio.open_connection(parts.hostname, parts.port, limit=INFO_BYTES_MAX)
     except socket.gaierror as error:
-        found = f"Cannot resolve the host name {parts.hostname}: {error.strerror}."
-        raise BrokerUnavailable(settings.name, found, "Check the host in urls.") from None
+        problem = f"Cannot resolve the host name {parts.hostname}: {error.strerror}."
+        raise BrokerUnavailable(settings.name, problem, "Check the host in urls.") from None
     except OSError as error:
-        found = f"Cannot reach {parts.hostname}:{parts.port}: {error.strerror or error}."
-        raise BrokerUnavailable(settings.name, found, "Is the server running, and is the port right?") from None
+        problem = f"Cannot reach {parts.hostname}:{parts.port}: {error.strerror or error}."
+        raise BrokerUnavailable(settings.name, problem, "Is the server running, and is the port right?") from None
 
 
 def _parse_info(line: bytes) -> dict[str, Any] | None:

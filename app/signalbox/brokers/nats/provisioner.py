@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from signalbox.brokers.errors import DestinationMissing, InvalidName
-from signalbox.brokers.model import Wanted
+from signalbox.brokers.model import DestinationSpec
 from signalbox.brokers.nats.client import (
     CONSUMER_EXISTS,
     CONSUMER_NAME_TAKEN,
@@ -17,19 +17,19 @@ from signalbox.brokers.nats.names import name_problem
 
 
 class JetStreamProvisioner:
-    """`Wanted.settings` are JetStream's own stream settings, values as JSON or plain text: {"max_msgs": "1000"}."""
+    """`DestinationSpec.settings` are JetStream's own stream settings, values as JSON or plain text: {"max_msgs": "1000"}."""
 
     def __init__(self, connection: NatsConnection) -> None:
         self._connection = connection
         self._timeout_s = connection.settings.timeout_s
 
-    async def ensure(self, wanted: Sequence[Wanted]) -> None:
+    async def ensure(self, specs: Sequence[DestinationSpec]) -> None:
         """As port.Provisioner.ensure. A stream's subject is its own name unless the setting `subjects` is given."""
-        for spec in wanted:
+        for spec in specs:
             for name in (spec.name, *spec.groups):
                 self._check_name(name)
         await self._connection.connected_client()
-        for spec in wanted:
+        for spec in specs:
             await self._ensure_stream(spec)
             for group in spec.groups:
                 await self.ensure_consumer(spec.name, group)
@@ -48,12 +48,12 @@ class JetStreamProvisioner:
             await self._connection.request_api(f"CONSUMER.CREATE.{stream}.{name}", timeout_s=self._timeout_s, **body)
         except JetStreamError as error:
             if error.code == STREAM_MISSING:
-                found = f"There is no stream {stream}."
-                raise DestinationMissing(self._connection.settings.name, found, "Create the stream first.") from None
+                problem = f"There is no stream {stream}."
+                raise DestinationMissing(self._connection.settings.name, problem, "Create the stream first.") from None
             if error.code not in {CONSUMER_EXISTS, CONSUMER_NAME_TAKEN}:
                 raise self._connection.broker_error(error) from None
 
-    async def _ensure_stream(self, spec: Wanted) -> None:
+    async def _ensure_stream(self, spec: DestinationSpec) -> None:
         config: dict[str, object] = {"name": spec.name, "subjects": [spec.name], "num_replicas": spec.replicas}
         config |= {name: _parse_setting(value) for name, value in spec.settings.items()}
         try:

@@ -53,8 +53,8 @@ class JetStreamPublisher:
         except JetStreamError as error:
             raise self._publish_error(stream, subject, error) from None
         except BrokerUnavailable as lost:
-            found = f"The message for {stream} was sent, then the connection failed. {lost.found}"
-            raise OutcomeUnknown(self._name, found, _MAY_BE_STORED) from None
+            problem = f"The message for {stream} was sent, then the connection failed. {lost.problem}"
+            raise OutcomeUnknown(self._name, problem, _MAY_BE_STORED) from None
 
     async def _find_subject(self, stream: str, deadline: float) -> str:
         if stream in self._subjects:
@@ -100,9 +100,9 @@ class JetStreamPublisher:
             headers[MESSAGE_ID] = message.id
         for name, value in headers.items():
             if not _HEADER_NAME.fullmatch(name) or value != value.strip() or "\r" in value or "\n" in value:
-                found = f"NATS cannot carry the header {name[:100]!r} unchanged."
-                do = "Use a plain word as the name, and a value without line ends or surrounding spaces."
-                raise PublishRefused(self._name, found, do)
+                problem = f"NATS cannot carry the header {name[:100]!r} unchanged."
+                hint = "Use a plain word as the name, and a value without line ends or surrounding spaces."
+                raise PublishRefused(self._name, problem, hint)
         most, size = self._connection.info.get("max_payload"), len(message.body) + _size(headers)
         if isinstance(most, int) and size > most:
             raise PublishRefused(
@@ -113,11 +113,11 @@ class JetStreamPublisher:
     def _publish_error(self, stream: str, subject: str, error: JetStreamError) -> Exception:
         self._subjects.pop(stream, None)
         if error.code in {NO_RESPONDERS, WRONG_STREAM}:
-            found = f"No stream {stream} receives messages on {subject}."
-            return Unroutable(self._name, found, "Create the stream first.")
+            problem = f"No stream {stream} receives messages on {subject}."
+            return Unroutable(self._name, problem, "Create the stream first.")
         if error.why is Why.NO_ANSWER and not error.code:
-            found = f"No confirmation for a message to {stream}: {error.detail}."
-            return OutcomeUnknown(self._name, found, _MAY_BE_STORED)
+            problem = f"No confirmation for a message to {stream}: {error.detail}."
+            return OutcomeUnknown(self._name, problem, _MAY_BE_STORED)
         return PublishRefused(self._name, f"{stream} refused the message: {error.detail}.")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from signalbox.brokers.errors import BrokerError
-from signalbox.brokers.model import Call, Fault, Why
+from signalbox.brokers.model import BrokerCall, Fault, Why
 from signalbox.brokers.nats.account import missing_faults
 from signalbox.brokers.nats.client import CONSUMER_MISSING, STREAM_MISSING, JetStreamError
 from signalbox.brokers.nats.connection import NatsConnection
@@ -31,7 +31,7 @@ class Sweep:
     streams: dict[str, Answer] = field(default_factory=dict)
     consumers: dict[str, Answer] = field(default_factory=dict)  # by group name
     faults: list[Fault] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
+    calls: list[BrokerCall] = field(default_factory=list)
     errors: list[JetStreamError] = field(default_factory=list)
     gone_streams: set[str] = field(default_factory=set)
     gone_groups: set[str] = field(default_factory=set)
@@ -115,8 +115,10 @@ class Sweep:
         """Await a step and record its duration for the data collection table of the connection's page."""
         started = time.monotonic()
         result = await work
-        took_s, rows = time.monotonic() - started, None if count_rows is None else count_rows()
-        self.calls.append(Call(what=operation, every_s=self.every_s, took_s=took_s, at=self.clock(), rows=rows))
+        duration_s, rows = time.monotonic() - started, None if count_rows is None else count_rows()
+        self.calls.append(
+            BrokerCall(request=operation, interval_s=self.every_s, duration_s=duration_s, at=self.clock(), rows=rows)
+        )
         return result
 
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 
 from signalbox.brokers.errors import DestinationMissing
-from signalbox.brokers.model import Capability, Kind, Message, OldestUnread, Snapshot, Wanted
+from signalbox.brokers.model import BrokerKind, Capability, DestinationSpec, Message, OldestUnread, Snapshot
 from signalbox.brokers.port import Delivery
 from signalbox.brokers.sqs.connection import SqsConnection
 from signalbox.brokers.sqs.inspector import SqsInspector
@@ -16,7 +16,7 @@ from signalbox.kernel.clock import Clock, system_clock
 class SqsBroker:
     """See port.Broker."""
 
-    kind = Kind.SQS
+    kind = BrokerKind.SQS
     capabilities: frozenset[Capability] = frozenset()
 
     def __init__(self, settings: SqsSettings, clock: Clock = system_clock) -> None:
@@ -59,9 +59,9 @@ class SqsBroker:
     def receive(self, destination: str, group: str) -> AsyncGenerator[Delivery, None]:
         return self._transport.receive(destination, group)
 
-    async def ensure(self, wanted: Sequence[Wanted]) -> None:
+    async def ensure(self, specs: Sequence[DestinationSpec]) -> None:
         """Create queues; `settings` are SQS's own attributes: {"VisibilityTimeout": "5"}."""
-        for spec in wanted:
+        for spec in specs:
             try:
                 await self._connection.queue_url(spec.name)
             except DestinationMissing:
@@ -76,7 +76,7 @@ class SqsBroker:
         """See pricing.py; None for an endpoint that is not Amazon's."""
         if not self._inspector.is_amazon:
             return None
-        return cost_note(destinations, self._settings.every_s(destinations), self._settings.watched_interval_s)
+        return cost_note(destinations, self._settings.interval_for(destinations), self._settings.watched_interval_s)
 
     def _update_intervals(self) -> None:
         self.sweep_interval_s = self._inspector.sweep_interval_s

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import create_loader
 from botocore.parsers import ResponseParserError
 
-from signalbox.brokers.errors import BrokerError, BrokerSilent, LoginRefused
+from signalbox.brokers.errors import BrokerError, BrokerTimeout, LoginRefused
 from signalbox.brokers.sqs.errors import translate
 from signalbox.brokers.sqs.settings import SqsSettings
 
@@ -49,13 +49,13 @@ class Client:
                 if self._settings.access_key_id is None:
                     await self._load_credentials(session)
         except TimeoutError:
-            failure: BrokerError = BrokerSilent(
+            failure: BrokerError = BrokerTimeout(
                 self._settings.name,
                 f"Cannot get AWS credentials within {timeout_s:g} s: STS, SSO or the metadata service did not answer.",
                 "Check the network, or set access_key_id and secret_access_key.",
             )
         except (BotoCoreError, ClientError) as error:
-            failure = translate(self._settings.name, error, self._hide)
+            failure = translate(self._settings.name, error, self._redact)
         else:
             return
         raise failure
@@ -66,17 +66,17 @@ class Client:
         """Call an operation and return its answer. `once`: never repeat a request that SQS may have received.
 
         Raises:
-            BrokerError: see errors.py; BrokerSilent after `timeout_s`.
+            BrokerError: see errors.py; BrokerTimeout after `timeout_s`.
         """
         method = getattr(self._single if once else self._retrying, operation)
         try:
             async with asyncio.timeout(timeout_s):
                 answer: dict[str, Any] = await method(**parameters)
         except TimeoutError:
-            found = f"{self._retrying.meta.endpoint_url} did not answer within {timeout_s:g} s."
-            failure: BrokerError = BrokerSilent(self._settings.name, found, "Check the network.")
+            problem = f"{self._retrying.meta.endpoint_url} did not answer within {timeout_s:g} s."
+            failure: BrokerError = BrokerTimeout(self._settings.name, problem, "Check the network.")
         except (BotoCoreError, ClientError, ResponseParserError) as error:
-            failure = translate(self._settings.name, error, self._hide)
+            failure = translate(self._settings.name, error, self._redact)
         else:
             return answer
         raise failure  # outside `except`: botocore's error as its context could reveal secrets
@@ -119,7 +119,7 @@ class Client:
         frozen = await credentials.get_frozen_credentials()
         self._secrets = tuple(filter(None, (frozen.access_key, frozen.secret_key, frozen.token)))
 
-    def _hide(self, text: str) -> str:
+    def _redact(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text

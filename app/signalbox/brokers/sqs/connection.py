@@ -51,7 +51,7 @@ class SqsConnection:
         """Call an SQS operation; `once` never sends the request a second time.
 
         Raises:
-            BrokerError: the call failed; BrokerSilent after `timeout_s` (default: the connection's timeout).
+            BrokerError: the call failed; BrokerTimeout after `timeout_s` (default: the connection's timeout).
         """
         if self._client is None:
             raise BrokerUnavailable(self.settings.name, "The connection is not open.", "Connect first.")

@@ -11,7 +11,7 @@ from botocore.parsers import ResponseParserError
 
 from signalbox.brokers.errors import (
     BrokerError,
-    BrokerSilent,
+    BrokerTimeout,
     BrokerUnavailable,
     CertificateRefused,
     DestinationMissing,
@@ -78,7 +78,7 @@ _CLASSES: tuple[tuple[tuple[type[Exception], ...], type[BrokerError], str, str],
     ((botocore_errors.CredentialRetrievalError, botocore_errors.MetadataRetrievalError), LoginRefused, "", _CHAIN),
     (
         (botocore_errors.ReadTimeoutError, botocore_errors.ConnectTimeoutError),
-        BrokerSilent,
+        BrokerTimeout,
         "No answer in time: ",
         _ENDPOINT,
     ),
@@ -90,31 +90,31 @@ _CLASSES: tuple[tuple[tuple[type[Exception], ...], type[BrokerError], str, str],
 )
 
 
-def translate(connection: str, error: Exception, hide: Callable[[str], str]) -> BrokerError:
-    """Return our error for one of botocore's. `hide` removes secrets from its text."""
+def translate(connection: str, error: Exception, redact: Callable[[str], str]) -> BrokerError:
+    """Return our error for one of botocore's. `redact` removes secrets from its text."""
     if isinstance(error, botocore_errors.ClientError):
-        return _translate_answer(connection, error.response, hide)
+        return _translate_answer(connection, error.response, redact)
     if isinstance(error, botocore_errors.SSLError):
-        return _tls_error(connection, _bounded(str(error), hide))
-    for classes, error_class, prefix, do in _CLASSES:
+        return _tls_error(connection, _bounded(str(error), redact))
+    for classes, error_class, prefix, hint in _CLASSES:
         if isinstance(error, classes):
-            return error_class(connection, f"{prefix}{_bounded(str(error), hide)}", do)
-    return BrokerError(connection, _bounded(f"{type(error).__name__}: {error}", hide))
+            return error_class(connection, f"{prefix}{_bounded(str(error), redact)}", hint)
+    return BrokerError(connection, _bounded(f"{type(error).__name__}: {error}", redact))
 
 
-def _translate_answer(connection: str, response: dict[str, Any], hide: Callable[[str], str]) -> BrokerError:
+def _translate_answer(connection: str, response: dict[str, Any], redact: Callable[[str], str]) -> BrokerError:
     error = response.get("Error", {})
     code, status = str(error.get("Code", "")), int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    text = _bounded(f"{code}: {error.get('Message') or 'no reason given'}", hide)
+    text = _bounded(f"{code}: {error.get('Message') or 'no reason given'}", redact)
     for name in (code, str(error.get("QueryErrorCode", ""))):
         if translation := _CODES.get(name):
-            error_class, do = translation
-            return error_class(connection, text, do)
+            error_class, hint = translation
+            return error_class(connection, text, hint)
     if status >= 500:
         return BrokerUnavailable(connection, f"The server failed with HTTP {status}: {text}", "Signalbox retries.")
     if code.isdigit() or not code:
-        found = f"The endpoint is not SQS: HTTP {status}, {text}"
-        return WrongProtocol(connection, found, "Check endpoint_url.")
+        problem = f"The endpoint is not SQS: HTTP {status}, {text}"
+        return WrongProtocol(connection, problem, "Check endpoint_url.")
     return BrokerError(connection, text)
 
 
@@ -128,9 +128,9 @@ def _tls_error(connection: str, text: str) -> BrokerError:
     )
 
 
-def _bounded(text: str, hide: Callable[[str], str]) -> str:
+def _bounded(text: str, redact: Callable[[str], str]) -> str:
     """Return one printable, bounded sentence. SQS's messages name the user, the action and the queue."""
-    line = hide(" ".join(text.split()))
+    line = redact(" ".join(text.split()))
     line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line[: TEXT_MAX + 1])
     if len(line) > TEXT_MAX:
         return line[:TEXT_MAX] + "…"

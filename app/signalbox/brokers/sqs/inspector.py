@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from signalbox.brokers.errors import BrokerError, BrokerUnavailable, DestinationMissing, LoginRefused, NotPermitted
-from signalbox.brokers.model import Call, Cluster, Destination, Fault, Group, OldestUnread, Scope, Snapshot, Why
+from signalbox.brokers.model import BrokerCall, Cluster, Destination, Fault, Group, OldestUnread, Scope, Snapshot, Why
 from signalbox.brokers.sqs.connection import SqsConnection
 from signalbox.brokers.sqs.conversion import (
     COUNTS,
@@ -49,13 +49,13 @@ class SqsInspector:
         self._connection = connection
         self._clock = clock
         self._static: dict[str, StaticAttributes] = {}
-        self._list_call: Call | None = None
+        self._list_call: BrokerCall | None = None
         self.throttle = Throttle()
         self.queues = QueueList(connection, self.throttle)
 
     @property
     def sweep_interval_s(self) -> float:
-        return self._connection.settings.every_s(len(self._shown())) * self.throttle.interval_factor
+        return self._connection.settings.interval_for(len(self._shown())) * self.throttle.interval_factor
 
     @property
     def watch_interval_s(self) -> float:
@@ -68,11 +68,13 @@ class SqsInspector:
         return host is None or host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
     async def refresh_list(self, *, timeout_s: float | None = None) -> None:
-        asked_at, started_at = self._clock(), time.monotonic()
+        requested_at, started_at = self._clock(), time.monotonic()
         await self.queues.refresh(started_at, timeout_s=timeout_s)
         operation = "GetQueueUrl" if self._connection.settings.queues else "ListQueues"
-        took_s, rows = time.monotonic() - started_at, len(self.queues.names)
-        self._list_call = Call(what=operation, every_s=LIST_EVERY_S, took_s=took_s, at=asked_at, rows=rows)
+        duration_s, rows = time.monotonic() - started_at, len(self.queues.names)
+        self._list_call = BrokerCall(
+            request=operation, interval_s=LIST_EVERY_S, duration_s=duration_s, at=requested_at, rows=rows
+        )
 
     async def _list_if_due(self) -> None:
         if not self.queues.due(time.monotonic()):
@@ -85,7 +87,7 @@ class SqsInspector:
             self.queues.add_list_fault(error)
 
     async def sweep(self) -> Snapshot:
-        asked_at = self._clock()
+        requested_at = self._clock()
         await self._list_if_due()
         names = self._shown()
         sweep, call = await self._read(names, self.sweep_interval_s)
@@ -95,8 +97,8 @@ class SqsInspector:
         for name in gone:
             self._static.pop(name, None)
         return Snapshot(
-            scope=Scope.WHOLE,
-            asked_at=asked_at,
+            scope=Scope.FULL,
+            requested_at=requested_at,
             read_at=self._clock(),
             groups=sweep.groups,
             destinations=sweep.destinations,
@@ -105,15 +107,15 @@ class SqsInspector:
             gone_destinations=gone,
             faults=(*self.queues.faults, *sweep.faults),
             calls=tuple(filter(None, (self._list_call, call))),
-            hidden=len(self.queues.names) - len(self._shown()),
+            excluded=len(self.queues.names) - len(self._shown()),
         )
 
     async def watch(self, groups: Collection[str]) -> Snapshot:
-        asked_at = self._clock()
+        requested_at = self._clock()
         sweep, call = await self._read(sorted(set(groups) & set(self._shown())), self.watch_interval_s)
         return Snapshot(
             scope=Scope.WATCHED,
-            asked_at=asked_at,
+            requested_at=requested_at,
             read_at=self._clock(),
             groups=sweep.groups,
             destinations=sweep.destinations,
@@ -127,11 +129,11 @@ class SqsInspector:
         return {}
 
     def _shown(self) -> list[str]:
-        return sorted(filter(self._connection.settings.shows, self.queues.names))
+        return sorted(filter(self._connection.settings.includes, self.queues.names))
 
-    async def _read(self, names: Sequence[str], every_s: float) -> tuple[_Sweep, Call]:
+    async def _read(self, names: Sequence[str], every_s: float) -> tuple[_Sweep, BrokerCall]:
         sweep = _Sweep()
-        asked_at, started_at = self._clock(), time.monotonic()
+        requested_at, started_at = self._clock(), time.monotonic()
         skipped = 0
 
         async def read(name: str) -> None:
@@ -147,9 +149,15 @@ class SqsInspector:
                 raise sweep.error
             if skipped:
                 rest = f"{skipped} queues were not read"
-                sweep.faults.append(Fault(resource=rest, why=Why.NO_ANSWER, detail=sweep.error.found))
-        took_s = time.monotonic() - started_at
-        call = Call(what="GetQueueAttributes", every_s=every_s, took_s=took_s, at=asked_at, rows=len(sweep.groups))
+                sweep.faults.append(Fault(resource=rest, why=Why.NO_ANSWER, detail=sweep.error.problem))
+        duration_s = time.monotonic() - started_at
+        call = BrokerCall(
+            request="GetQueueAttributes",
+            interval_s=every_s,
+            duration_s=duration_s,
+            at=requested_at,
+            rows=len(sweep.groups),
+        )
         return sweep, call
 
     async def _read_queue(self, name: str, sweep: _Sweep) -> None:
@@ -166,7 +174,7 @@ class SqsInspector:
         except BrokerError as error:
             if isinstance(error, BrokerUnavailable | LoginRefused):
                 self._record_error(error, sweep)
-            sweep.faults.append(_no_answer_fault(name, error.found))
+            sweep.faults.append(_no_answer_fault(name, error.problem))
 
     def _record_error(self, error: BrokerError, sweep: _Sweep) -> None:
         sweep.error = error

@@ -46,7 +46,7 @@ class QueueList:
     def add_list_fault(self, error: BrokerError) -> None:
         """Keep the known names and report that the list failed."""
         why = Why.NOT_PERMITTED if isinstance(error, NotPermitted) else Why.NO_ANSWER
-        self.faults = [Fault(resource="list of queues", why=why, detail=f"{error.found} {error.do}".strip())]
+        self.faults = [Fault(resource="list of queues", why=why, detail=f"{error.problem} {error.hint}".strip())]
 
     def add(self, names: Iterable[str]) -> None:
         """Add queues that were just created, without waiting for a list."""
@@ -88,8 +88,8 @@ class QueueList:
             try:
                 page = await self._connection.call("list_queues", timeout_s=timeout_s, **parameters)
             except NotPermitted as error:
-                do = "Allow sqs:ListQueues, or list the queues in the connection: queues = [...]."
-                raise NotPermitted(error.connection, error.found, do) from None
+                hint = "Allow sqs:ListQueues, or list the queues in the connection: queues = [...]."
+                raise NotPermitted(error.connection, error.problem, hint) from None
             names |= self._connection.add_urls(page.get("QueueUrls", ()))
             token = page.get("NextToken")
             if not token or token == parameters.get("NextToken"):
@@ -108,7 +108,7 @@ class QueueList:
             try:
                 await self._connection.queue_url(name, timeout_s=timeout_s)
             except DestinationMissing as error:
-                faults.append(Fault(resource=f"queue {name}", why=Why.NO_ANSWER, detail=error.found))
+                faults.append(Fault(resource=f"queue {name}", why=Why.NO_ANSWER, detail=error.problem))
             except NotPermitted as error:
                 faults.append(not_permitted_fault(name, "sqs:GetQueueUrl", error))
                 names.update({name} & self.names)  # a lost permission does not mean that the queue is gone
@@ -122,5 +122,5 @@ class QueueList:
 
 def not_permitted_fault(name: str, permission: str, error: NotPermitted) -> Fault:
     """Return the fault for a queue that exists but that this user may not read."""
-    detail = f"{permission} is missing. {error.found}"
+    detail = f"{permission} is missing. {error.problem}"
     return Fault(resource=f"queue {name}", why=Why.NOT_PERMITTED, detail=detail, group=name, destination=name)

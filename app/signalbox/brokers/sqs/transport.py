@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from signalbox.brokers.backoff import ask_until_found, pauses
 from signalbox.brokers.errors import (
     BrokerError,
-    BrokerSilent,
+    BrokerTimeout,
     BrokerUnavailable,
     DestinationMissing,
     InvalidName,
@@ -76,7 +76,7 @@ class SqsTransport:
             async with asyncio.timeout(timeout_s):
                 await _repeat_while_missing(send)
         except TimeoutError:
-            silent = BrokerSilent(self._connection.settings.name, f"SQS did not answer within {timeout_s:g} s.")
+            silent = BrokerTimeout(self._connection.settings.name, f"SQS did not answer within {timeout_s:g} s.")
             raise self._publish_error(missing or silent, destination, sent=sent) from None
         except BrokerError as error:
             raise self._publish_error(error, destination, sent=sent) from None
@@ -86,13 +86,13 @@ class SqsTransport:
         if isinstance(error, DestinationMissing | InvalidName):
             return Unroutable(name, f"There is no queue {destination}.", "Create the queue, or correct the name.")
         if isinstance(error, Throttled):
-            return PublishRefused(name, error.found, "The message was not stored: send it again later.")
+            return PublishRefused(name, error.problem, "The message was not stored: send it again later.")
         if not isinstance(error, BrokerUnavailable):
-            return PublishRefused(name, f"{destination}: {error.found}", error.do)
+            return PublishRefused(name, f"{destination}: {error.problem}", error.hint)
         if not sent:
-            return PublishRefused(name, f"{destination}: {error.found}", "The message was not sent.")
-        found = f"No confirmation for a message to {destination}: {error.found}"
-        return OutcomeUnknown(name, found, "It may be stored; sending it again may duplicate it.")
+            return PublishRefused(name, f"{destination}: {error.problem}", "The message was not sent.")
+        problem = f"No confirmation for a message to {destination}: {error.problem}"
+        return OutcomeUnknown(name, problem, "It may be stored; sending it again may duplicate it.")
 
     async def receive(self, destination: str, group: str) -> AsyncGenerator[Delivery, None]:
         del group

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from signalbox.brokers.model import UNKNOWN, Partitions, Retention
+from signalbox.brokers.model import UNKNOWN, BrokerKind, Partitions, Retention
 from signalbox.monitoring import words
 from signalbox.monitoring.model import (
     Change,
@@ -46,7 +46,7 @@ def group_detail(glance: Glance, view: GroupView) -> r.GroupDetail:
     )
 
 
-def partition(glance: Glance, found: PartitionView) -> r.PartitionOut:
+def partition(glance: Glance, kind: BrokerKind, found: PartitionView) -> r.PartitionOut:
     return r.PartitionOut(
         destination=found.destination,
         partition=found.partition,
@@ -55,7 +55,7 @@ def partition(glance: Glance, found: PartitionView) -> r.PartitionOut:
         end=found.end,
         moved_at=found.moved_at,
         member=found.member,
-        verdict=_verdict(found.verdict, words.plain(words.partition_reason(found, glance.now))),
+        verdict=_verdict(found.verdict, words.plain(words.partition_reason(found, kind, glance.now))),
         flow=_flow(found.flow),
     )
 
@@ -77,7 +77,7 @@ def destination(glance: Glance, view: DestinationView) -> r.DestinationOut:
         rate_in=view.rate_in,
         retention=_retention(found.retention),
         loses_at=view.loses_at,
-        readers=list(view.readers),
+        consumer_groups=list(view.consumer_groups),
         dead_letters_to=found.dead_letters_to,
         settings=dict(found.settings),
         verdict=_verdict(view.verdict, words.plain(words.destination_sentence(view, glance.now))),
@@ -128,11 +128,14 @@ def connection_detail(glance: Glance, view: ConnectionView) -> r.ConnectionDetai
         under_replicated=None if cluster is None else cluster.under_replicated,
         offline=None if cluster is None else cluster.offline,
         alarms=[] if cluster is None else list(cluster.alarms),
-        limits=[r.LimitOut(name=one.name, used=one.used, most=one.most, unit=one.unit) for one in limits],
+        limits=[r.LimitOut(name=one.name, used=one.used, maximum=one.maximum, unit=one.unit) for one in limits],
         missing_rights=[] if cluster is None else list(cluster.missing_rights),
         notes=[] if cluster is None else list(cluster.notes),
         faults=[r.FaultOut(resource=f.resource, why=f.why.value, detail=f.detail) for f in view.faults],
-        calls=[r.CallOut(what=c.what, every_s=c.every_s, took_s=c.took_s, at=c.at, rows=c.rows) for c in view.calls],
+        calls=[
+            r.CallOut(request=c.request, interval_s=c.interval_s, duration_s=c.duration_s, at=c.at, rows=c.rows)
+            for c in view.calls
+        ],
     )
 
 
@@ -211,7 +214,7 @@ def _connection(glance: Glance, view: ConnectionView) -> dict[str, Any]:
         "since": view.since,
         "sentence": words.plain(words.connection_sentence(view, glance.now)),
         "error": view.error,
-        "do": view.do,
+        "hint": view.hint,
         "attempts": view.attempts,
         "next_attempt_at": view.next_attempt_at,
         "product": None if cluster is None else cluster.product,
@@ -219,7 +222,7 @@ def _connection(glance: Glance, view: ConnectionView) -> dict[str, Any]:
         "groups": view.groups,
         "groups_ok": view.groups_ok,
         "destinations": view.destinations,
-        "hidden": view.hidden,
+        "excluded": view.excluded,
         "tls_verified": view.tls_verified,
     }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from signalbox.monitoring import words
 from signalbox.monitoring.model import Change
 from signalbox.monitoring.words import Span
-from signalbox.web import urls
+from signalbox.web.monitoring import urls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from signalbox.brokers.model import Cluster, Kind, Node
+from signalbox.brokers.model import BrokerKind, Cluster, Node
 from signalbox.brokers.settings import ConnectionSettings
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import ConnectionView, DestinationView, Link, Status
+from signalbox.monitoring.model import SEVERITY, ConnectionView, DestinationView, LinkState, Status
 from signalbox.monitoring.words import Span
-from signalbox.web import urls
+from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.changes import ChangeRow, change_rows
 from signalbox.web.monitoring.connection_facts import cluster_notices, connection_facts
 from signalbox.web.monitoring.destination_rows import DestinationRow, destination_row
@@ -17,7 +17,7 @@ from signalbox.web.monitoring.glance import Glance
 from signalbox.web.monitoring.overview import product
 from signalbox.web.monitoring.parts import Fact, Notice, Pair
 from signalbox.web.monitoring.rows import GroupRow, Sign, group_row, plural, sign
-from signalbox.web.monitoring.sums import RANK, by_cost
+from signalbox.web.monitoring.sums import by_cost
 
 ROWS_SHOWN = 8
 FAULTS_SHOWN = 20
@@ -79,7 +79,7 @@ class Health:
     faults: tuple[FaultRow, ...]
     faults_more: int
     calls: tuple[CallRow, ...]
-    hidden: str
+    excluded: str
     missing_rights: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -127,27 +127,27 @@ def connection_head(glance: Glance, view: ConnectionView) -> ConnectionHead:
         sentence=words.connection_sentence(view, glance.now),
         why=words.connection_reason(view, glance.now),
         facts=connection_facts(glance, view),
-        stale=glance.unseen(view.name) or view.link is Link.STALE,
+        stale=glance.unseen(view.name) or view.link is LinkState.STALE,
         notices=(*cluster_notices(view), *_then(glance, view)),
     )
 
 
 def _then(glance: Glance, view: ConnectionView) -> tuple[Notice, ...]:
     """Say that what stands below is old, where the sentence above does not say it already."""
-    if view.link is not Link.DOWN or view.answered_at is None:
+    if view.link is not LinkState.DOWN or view.answered_at is None:
         return ()
     old = figures.duration(glance.now - view.answered_at)
     seen = f"What stands below is from {figures.utc_time(view.answered_at, glance.now)}, {old} ago."
-    return (Notice(tone="caution", mark=words.mark(Link.DOWN), strong=seen),)
+    return (Notice(tone="caution", mark=words.mark(LinkState.DOWN), strong=seen),)
 
 
 def health(view: ConnectionView) -> Health:
     cluster = view.cluster
     return Health(
         key=keys.connection(view.name),
-        stale=view.link is not Link.CONNECTED,
+        stale=view.link is not LinkState.CONNECTED,
         nodes=_nodes(view, cluster),
-        nodes_called="Brokers" if view.kind is Kind.KAFKA else "Nodes",
+        nodes_called="Brokers" if view.kind is BrokerKind.KAFKA else "Nodes",
         limits=() if cluster is None else tuple(_limit(cluster)),
         faults=tuple(
             FaultRow(resource=f.resource, sign=_fault_sign(f.why.value), detail=f.detail)
@@ -156,16 +156,16 @@ def health(view: ConnectionView) -> Health:
         faults_more=max(0, len(view.faults) - FAULTS_SHOWN),
         calls=tuple(
             CallRow(
-                what=call.what,
-                every=figures.duration(call.every_s),
-                took=figures.duration(call.took_s),
+                what=call.request,
+                every=figures.duration(call.interval_s),
+                took=figures.duration(call.duration_s),
                 at=call.at,
-                every_s=call.every_s,
+                every_s=call.interval_s,
                 rows="" if call.rows is None else plural(call.rows, "row"),
             )
             for call in view.calls
         ),
-        hidden=f"{plural(view.hidden, 'internal or excluded thing')} left out" if view.hidden else "",
+        excluded=f"{plural(view.excluded, 'internal or excluded thing')} left out" if view.excluded else "",
         missing_rights=() if cluster is None else cluster.missing_rights,
         notes=() if cluster is None else cluster.notes,
     )
@@ -179,7 +179,7 @@ def _nodes(view: ConnectionView, cluster: Cluster | None) -> tuple[NodeRow, ...]
             id=node.id,
             address=node.address,
             role=", ".join(part for part in (_role(view, node), node.version or "", node.note) if part),
-            sign=_node_sign(node, then=view.link is not Link.CONNECTED),
+            sign=_node_sign(node, then=view.link is not LinkState.CONNECTED),
         )
         for node in cluster.nodes
     )
@@ -188,7 +188,7 @@ def _nodes(view: ConnectionView, cluster: Cluster | None) -> tuple[NodeRow, ...]
 def _role(view: ConnectionView, node: Node) -> str:
     if not node.controller:
         return ""
-    return {Kind.KAFKA: "active controller", Kind.NATS: "meta leader"}.get(view.kind, "controller")
+    return {BrokerKind.KAFKA: "active controller", BrokerKind.NATS: "meta leader"}.get(view.kind, "controller")
 
 
 def _node_sign(node: Node, *, then: bool) -> Sign:
@@ -206,15 +206,15 @@ def _limit(cluster: Cluster) -> list[Pair]:
     pairs = []
     for limit in cluster.limits:
         write = figures.size if limit.unit == "bytes" else figures.count
-        most = "no limit" if limit.most is None else f"of {write(limit.most)}"
-        share = "" if limit.most is None or limit.used is None else f", {figures.percent(limit.used, limit.most)}"
+        most = "no limit" if limit.maximum is None else f"of {write(limit.maximum)}"
+        share = "" if limit.maximum is None or limit.used is None else f", {figures.percent(limit.used, limit.maximum)}"
         unit = "" if limit.unit == "bytes" else f" {limit.unit}"
         pairs.append(Pair(label=limit.name, text=f"{write(limit.used)}{unit}", note=f"{most}{share}"))
     return pairs
 
 
 def _dearest(views: Sequence[DestinationView]) -> list[DestinationView]:
-    return sorted(views, key=lambda d: (RANK[d.verdict.status], -(d.rate_in or 0.0), d.name))
+    return sorted(views, key=lambda d: (SEVERITY[d.verdict.status], -(d.rate_in or 0.0), d.name))
 
 
 def _configured(view: ConnectionView, settings: ConnectionSettings | None) -> tuple[Pair, ...]:

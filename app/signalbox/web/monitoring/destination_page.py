@@ -9,6 +9,7 @@ from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import DestinationView, Status
 from signalbox.monitoring.words import Span
 from signalbox.web import urls
+from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.monitoring.destination_rows import destination_status, kept, kept_more, place
 from signalbox.web.monitoring.glance import Glance
 from signalbox.web.monitoring.parts import Fact, Notice, Pair, link_notices, rate_fact, size_fact
@@ -99,7 +100,9 @@ def destination_page(glance: Glance, view: DestinationView) -> DestinationPage:
         retention=_retention(glance, view),
         settings=tuple(Pair(label=label, text=text, mono=True) for label, text in listed),
         dead_letters_to=found.dead_letters_to or "",
-        dead_letters_href=urls.destination(view.connection, found.dead_letters_to) if found.dead_letters_to else "",
+        dead_letters_href=monitoring_urls.destination(view.connection, found.dead_letters_to)
+        if found.dead_letters_to
+        else "",
     )
 
 
@@ -116,10 +119,10 @@ def destination_head(glance: Glance, view: DestinationView) -> DestinationHead:
         place=place(view.destination),
         sign=sign(status, f"{told}, then" if stale and not unseen else told),
         connection=view.connection,
-        connection_href=urls.connection(view.connection),
+        connection_href=monitoring_urls.connection(view.connection),
         read_at=view.read_at,
         interval_s=view.interval_s,
-        sentence=words.when_last_read(sentence, view.read_at, glance.now, unseen=unseen) if stale else sentence,
+        sentence=words.as_of(sentence, view.read_at, glance.now, unknown=unseen) if stale else sentence,
         why=words.destination_reason(view, glance.now),
         facts=_facts(glance, view),
         stale=stale,
@@ -141,7 +144,7 @@ def _facts(glance: Glance, view: DestinationView) -> tuple[Fact, ...]:
         size_fact("Size", found.size_bytes, "one copy"),
         Fact(label="Kept", figure=kept(found), note=_kept_note(found.retention)),
     ]
-    if (skew := _skew(glance.monitor.rates_of(view.connection, view.name))) is not None:
+    if (skew := _skew(glance.monitor.partition_rates(view.connection, view.name))) is not None:
         partition, times, mean = skew
         tone = "caution" if times >= SKEW_SAID_FROM else ""
         note = f"partition {partition} over the mean of {figures.rate(mean)}"
@@ -180,7 +183,7 @@ def _skew(rates: Mapping[int, float | None]) -> tuple[int, float, float] | None:
 
 def part_table(glance: Glance, view: DestinationView) -> PartTable:
     rows = view.destination.partitions
-    rates = glance.monitor.rates_of(view.connection, view.name)
+    rates = glance.monitor.partition_rates(view.connection, view.name)
     count = 0 if rows is None else len(rows)
     drawn = [] if rows is None else sorted(range(count), key=lambda i: (_well(rows, i), rows.index[i]))[:ROWS_MAX]
     known = [rate for rate in rates.values() if rate is not None]
@@ -250,10 +253,10 @@ def _known(value: int) -> str:
 
 
 def _readers(glance: Glance, view: DestinationView) -> Readers:
-    found = [glance.monitor.group(view.connection, name) for name in view.readers[:READERS_MAX]]
+    found = [glance.monitor.group(view.connection, name) for name in view.consumer_groups[:READERS_MAX]]
     rows = tuple(group_row(glance, group) for group in found if group is not None)
     told = "" if rows else "No group that Signalbox may see reads it. Readers without a group are not seen."
-    return Readers(rows=rows, total=len(view.readers), words=told)
+    return Readers(rows=rows, total=len(view.consumer_groups), words=told)
 
 
 def _retention(glance: Glance, view: DestinationView) -> tuple[Pair, ...]:

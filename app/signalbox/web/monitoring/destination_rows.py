@@ -6,7 +6,7 @@ from signalbox.brokers.model import Destination, Retention
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import DestinationView, Reason, Status
-from signalbox.web import urls
+from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.glance import Glance
 from signalbox.web.monitoring.rows import Sign, plural, sign
 
@@ -56,7 +56,7 @@ def destination_row(glance: Glance, view: DestinationView) -> DestinationRow:
         size=figures.size(None if unseen else found.size_bytes),
         kept=kept(found),
         kept_more=kept_more(found.retention),
-        readers=plural(len(view.readers), "group") if view.readers else "nobody known",
+        readers=plural(len(view.consumer_groups), "group") if view.consumer_groups else "nobody known",
         readers_more=_readers_more(glance, view),
         read_at=view.read_at,
         interval_s=view.interval_s,
@@ -71,7 +71,7 @@ def destination_status(view: DestinationView, now: float) -> str:
     match verdict.reason:
         case Reason.NO_LEADER:
             return f"{some} without a leader"
-        case Reason.LACKS_COPY:
+        case Reason.UNDER_REPLICATED:
             return f"{some} lacks a copy" if verdict.partitions_affected == 1 else f"{some} lack a copy"
         case Reason.NEARLY_FULL:
             return "nearly full"
@@ -122,8 +122,8 @@ def kept_more(retention: Retention | None) -> str:
 
 
 def _readers_more(glance: Glance, view: DestinationView) -> str:
-    if glance.unseen(view.connection) or not view.readers:
+    if glance.unseen(view.connection) or not view.consumer_groups:
         return ""
-    found = [glance.monitor.group(view.connection, name) for name in view.readers]
+    found = [glance.monitor.group(view.connection, name) for name in view.consumer_groups]
     bad = sum(group is not None and glance.status_of(group) is not Status.OK for group in found)
     return "all ok" if not bad else f"{bad:,} not ok"

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import GroupView, PartitionView
 from signalbox.monitoring.words import Span
-from signalbox.web import urls
+from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.glance import Glance
 from signalbox.web.monitoring.group_facts import group_facts
 from signalbox.web.monitoring.members import Members, members
@@ -22,7 +22,7 @@ DESTINATIONS_NAMED = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class LinkState:
     name: str
     href: str
 
@@ -34,9 +34,9 @@ class GroupHead:
     key: str
     name: str
     sign: Sign
-    reads: tuple[Link, ...]
+    reads: tuple[LinkState, ...]
     reads_more: int
-    connection: Link
+    connection: LinkState
     kind: str
     read_at: float
     interval_s: float
@@ -89,13 +89,13 @@ def group_head(glance: Glance, view: GroupView) -> GroupHead:
         key=keys.group(view.connection, view.name),
         name=view.name,
         sign=sign(status, f"{told}, then" if stale and not unseen else told),
-        reads=tuple(Link(n, urls.destination(view.connection, n)) for n in names[:DESTINATIONS_NAMED]),
+        reads=tuple(LinkState(n, urls.destination(view.connection, n)) for n in names[:DESTINATIONS_NAMED]),
         reads_more=max(0, len(names) - DESTINATIONS_NAMED),
-        connection=Link(view.connection, urls.connection(view.connection)),
+        connection=LinkState(view.connection, urls.connection(view.connection)),
         kind=view.group.kind,
         read_at=view.read_at,
         interval_s=view.interval_s,
-        sentence=words.when_last_read(sentence, view.read_at, glance.now, unseen=unseen) if stale else sentence,
+        sentence=words.as_of(sentence, view.read_at, glance.now, unknown=unseen) if stale else sentence,
         why=words.group_reason(view, glance.now),
         facts=group_facts(glance, view),
         stale=stale,
@@ -123,7 +123,7 @@ def _reading(glance: Glance, view: GroupView) -> tuple[Pair, ...]:
         asked.append(Pair(label="Members read", text=figures.utc_time(group.members_at, glance.now)))
     if group.coordinator is not None:
         asked.append(Pair(label="Coordinator", text=group.coordinator, mono=True))
-    if view.kind is Kind.KAFKA:
+    if view.kind is BrokerKind.KAFKA:
         asked.append(Pair(label="Order", text="commits are read before end offsets, so lag is never below zero"))
     if group.approximate:
         asked.append(Pair(label="Counts", text="approximate: the broker's own guess, marked \u2248"))

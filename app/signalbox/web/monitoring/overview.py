@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import ConnectionView, GroupView, Link, Status
+from signalbox.monitoring.model import ConnectionView, GroupView, LinkState, Status
 from signalbox.monitoring.words import Span
-from signalbox.web import urls
+from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.arms import Bank, banks
 from signalbox.web.monitoring.changes import ChangeRow, change_rows
 from signalbox.web.monitoring.glance import Glance
@@ -20,8 +20,18 @@ ROWS_MAX = 5  # of each connection that are not ok; above, they are one row
 ROWS_IN_ALL_MAX = 120  # a page may watch 200 fragments
 ALL_SHOWN_MAX = 12  # groups in all, up to which the ok ones have rows too
 CHANGES_SHOWN = 10
-PRODUCTS = {Kind.KAFKA: "Apache Kafka", Kind.RABBITMQ: "RabbitMQ", Kind.NATS: "NATS JetStream", Kind.SQS: "Amazon SQS"}
-GROUPS_CALLED = {Kind.KAFKA: "group", Kind.RABBITMQ: "queue", Kind.NATS: "consumer", Kind.SQS: "queue"}
+PRODUCTS = {
+    BrokerKind.KAFKA: "Apache Kafka",
+    BrokerKind.RABBITMQ: "RabbitMQ",
+    BrokerKind.NATS: "NATS JetStream",
+    BrokerKind.SQS: "Amazon SQS",
+}
+GROUPS_CALLED = {
+    BrokerKind.KAFKA: "group",
+    BrokerKind.RABBITMQ: "queue",
+    BrokerKind.NATS: "consumer",
+    BrokerKind.SQS: "queue",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +128,7 @@ def head(glance: Glance) -> Head:
     return Head(
         key=keys.OVERVIEW,
         sentence=words.overview_sentence(connections, everything, glance.now),
-        why=words.overview_reason(connections, everything, glance.now),
+        why=words.overview_reason(connections, everything),
         banks=banks(glance, groups),
     )
 
@@ -152,7 +162,7 @@ def bank_head(glance: Glance, view: ConnectionView) -> ConnectionHead:
         href=urls.connection(view.name),
         product=product(view),
         sign=sign(view.link, words.link_text(view, glance.now)),
-        stale=view.link is Link.STALE,
+        stale=view.link is LinkState.STALE,
         lag=_count(glance, view, total),
         at_least=total.lag_partial and total.lag is not None,
         rate_in=figures.rate_number(_rate(glance, view, total.rate_in, groups)),
@@ -189,7 +199,7 @@ def bank_tail(glance: Glance, view: ConnectionView) -> Tail:
         for how, status, part in parts
         if part
     )
-    return Tail(key=keys.connection(view.name), name=view.name, rows=rows, stale=view.link is Link.STALE)
+    return Tail(key=keys.connection(view.name), name=view.name, rows=rows, stale=view.link is LinkState.STALE)
 
 
 def _closing(
@@ -199,7 +209,7 @@ def _closing(
     thing = GROUPS_CALLED[view.kind]
     count = plural(len(groups), f"more {thing}" if more else thing)
     told = f"{count}, {'all ' if len(groups) > 1 and how != 'not ok' else ''}{how}"
-    if how == "ok" and view.link is Link.STALE:
+    if how == "ok" and view.link is LinkState.STALE:
         told = f"{count}, ok when last read"
     held = sums(groups)
     return Closing(
@@ -241,7 +251,7 @@ def product(view: ConnectionView) -> str:
     cluster = view.cluster
     told = [PRODUCTS[view.kind] if cluster is None else f"{cluster.product} {cluster.version or ''}".strip()]
     if cluster is not None and cluster.nodes:
-        told.append(plural(len(cluster.nodes), "broker" if view.kind is Kind.KAFKA else "node"))
+        told.append(plural(len(cluster.nodes), "broker" if view.kind is BrokerKind.KAFKA else "node"))
     if view.answered_at is not None:
         told.append(plural(view.groups, GROUPS_CALLED[view.kind]))
     return ", ".join(told)

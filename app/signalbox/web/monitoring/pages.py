@@ -13,7 +13,8 @@ from signalbox.brokers.settings import ConnectionSettings
 from signalbox.monitoring.service import Monitor
 from signalbox.web import urls
 from signalbox.web.errors import NotUnderstood
-from signalbox.web.lists import AddressFault
+from signalbox.web.lists import InvalidParameter
+from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.monitoring.asked import DESTINATION_SORTS, GROUP_SORTS, Asked, asked, window
 from signalbox.web.monitoring.connection_list import connections_page
 from signalbox.web.monitoring.connection_page import connection_page
@@ -65,7 +66,9 @@ def groups_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[
     context = GroupsPage(head=groups_head(around), list=listed)
     part = Part("groups/_list.html", "it", listed)
     answer = page(request, "groups/index.html", context, title="Groups", section=Section.GROUPS, part=part)
-    answer.headers["HX-Push-Url"] = urls.groups(**query_of(wanted))  # without the filters that ask for nothing
+    answer.headers["HX-Push-Url"] = monitoring_urls.groups(
+        **query_of(wanted)
+    )  # without the filters that ask for nothing
     return answer
 
 
@@ -79,8 +82,8 @@ def one_group_page(
         raise no_group(glance(monitor), connection, name)
     context = group_page(glance(monitor), view, window=chosen)
     crumbs = (
-        Crumb("Groups", urls.groups()),
-        Crumb(connection, urls.connection(connection)),
+        Crumb("Groups", monitoring_urls.groups()),
+        Crumb(connection, monitoring_urls.connection(connection)),
         Crumb(name),
     )
     return page(request, "groups/group.html", context, title=name, section=Section.GROUPS, crumbs=crumbs)
@@ -98,7 +101,7 @@ def destinations_page(request: Asking, monitor: NamedDependency[Monitor]) -> Res
     answer = page(
         request, "destinations/index.html", context, title="Destinations", section=Section.DESTINATIONS, part=part
     )
-    answer.headers["HX-Push-Url"] = urls.destinations(**query_of(wanted))
+    answer.headers["HX-Push-Url"] = monitoring_urls.destinations(**query_of(wanted))
     return answer
 
 
@@ -111,8 +114,8 @@ def one_destination_page(
     if view is None:
         raise no_destination(around, connection, name)
     crumbs = (
-        Crumb("Destinations", urls.destinations()),
-        Crumb(connection, urls.connection(connection)),
+        Crumb("Destinations", monitoring_urls.destinations()),
+        Crumb(connection, monitoring_urls.connection(connection)),
         Crumb(name),
     )
     context = destination_page(around, view)
@@ -142,7 +145,7 @@ def one_connection_page(
     if view is None:
         raise no_connection(around, name)
     settings = next((one for one in connections if one.name == name), None)
-    crumbs = (Crumb("Connections", urls.connections()), Crumb(name))
+    crumbs = (Crumb("Connections", monitoring_urls.connections()), Crumb(name))
     context = connection_page(around, view, settings)
     return page(request, "connections/connection.html", context, title=name, section=Section.CONNECTIONS, crumbs=crumbs)
 
@@ -152,7 +155,7 @@ def search_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[
     """Answer the palette with a part of a page; whoever opens the address itself is led to the list of groups."""
     text = request.query_params.get("q", "")[:SEARCH_TEXT_MAX]
     if not partial_asked(request):
-        return Redirect(urls.groups(q=text))
+        return Redirect(monitoring_urls.groups(q=text))
     context = Found(groups=found(glance(monitor), text), text=text)
     return part_alone(request, Part("lists/search.html", "it", context))
 
@@ -177,12 +180,12 @@ def _first_run(request: Asking, section: Section) -> Response[bytes]:
 def _asked(request: Asking, sorts: Mapping[str, bool]) -> Asked:
     try:
         return asked(request.query_params, sorts)
-    except AddressFault as fault:
+    except InvalidParameter as fault:
         raise NotUnderstood(f"{fault}.") from fault
 
 
 def _window(request: Asking) -> str:
     try:
         return window(request.query_params)
-    except AddressFault as fault:
+    except InvalidParameter as fault:
         raise NotUnderstood(f"{fault}.") from fault

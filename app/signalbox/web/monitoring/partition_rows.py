@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import GroupView, PartitionView, Status
+from signalbox.monitoring.model import SEVERITY, GroupView, PartitionView, Status
 from signalbox.monitoring.words import Span
 from signalbox.web import urls
 from signalbox.web.monitoring.glance import Glance
 from signalbox.web.monitoring.rows import Sign, method, plural, sign
-from signalbox.web.monitoring.sums import RANK
 
 ROWS_MAX = 100  # of the live table; the rest is one row, and /partitions of the API has them all
 
@@ -52,14 +52,14 @@ def partition_table(glance: Glance, view: GroupView) -> PartitionTable:
     partitions = glance.partitions(view)
     nobody = "not told" if view.group.members is None else "nobody"
     stale = glance.unseen(view.connection) or glance.stale_group(view)
-    ordered = sorted(partitions, key=lambda p: (RANK[p.verdict.status], p.destination, p.partition))
+    ordered = sorted(partitions, key=lambda p: (SEVERITY[p.verdict.status], p.destination, p.partition))
     shown, rest = ordered[:ROWS_MAX], ordered[ROWS_MAX:]
     several = len({p.destination for p in partitions}) > 1
     return PartitionTable(
         key=keys.group(view.connection, view.name),
         total=len(ordered),
         not_ok=sum(p.verdict.status is not Status.OK for p in ordered),
-        rows=tuple(_row(p, glance.now, several=several, stale=stale, nobody=nobody) for p in shown),
+        rows=tuple(_row(p, view.kind, glance.now, several=several, stale=stale, nobody=nobody) for p in shown),
         rest=_rest(rest),
         rest_lag=_lag_of(rest),
         all_href=urls.api("groups", view.connection, view.name, "partitions"),
@@ -68,13 +68,15 @@ def partition_table(glance: Glance, view: GroupView) -> PartitionTable:
     )
 
 
-def _row(found: PartitionView, now: float, *, several: bool, stale: bool, nobody: str) -> PartitionRow:
+def _row(
+    found: PartitionView, kind: BrokerKind, now: float, *, several: bool, stale: bool, nobody: str
+) -> PartitionRow:
     flow, status = found.flow, found.verdict.status
     return PartitionRow(
         destination=found.destination if several else "",
         partition=found.partition,
         sign=sign(status, words.status_text(found.verdict, now) + (", then" if stale else "")),
-        why=words.partition_reason(found, now),
+        why=words.partition_reason(found, kind, now),
         lag=figures.count(flow.lag, approximate=flow.approximate),
         strong=status is not Status.OK,
         time_lag=figures.UNKNOWN_WORD if flow.time_lag is None else figures.duration(flow.time_lag.seconds),

@@ -108,7 +108,7 @@ class DestinationOut(Resource, frozen=True, kw_only=True):
     loses_at: Annotated[
         float | None, Meta(description="when a reader first loses unread messages; null = not within a day")
     ]
-    readers: Annotated[list[str], Meta(description="groups of the same connection that read it")]
+    consumer_groups: Annotated[list[str], Meta(description="its consumer groups, on the same connection")]
     dead_letters_to: str | None
     settings: dict[str, str]
     verdict: VerdictOut
@@ -138,14 +138,14 @@ class NodeOut(Struct, frozen=True, kw_only=True):
 class LimitOut(Struct, frozen=True, kw_only=True):
     name: str
     used: int | None
-    most: Annotated[int | None, Meta(description="null = no limit")]
+    maximum: Annotated[int | None, Meta(description="null = no limit")]
     unit: str
 
 
 class CallOut(Struct, frozen=True, kw_only=True):
-    what: str
-    every_s: float
-    took_s: float
+    request: str
+    interval_s: float
+    duration_s: float
     at: Time
     rows: int | None
 
@@ -163,7 +163,7 @@ class ConnectionOut(Resource, frozen=True, kw_only=True):
     since: Time
     sentence: str
     error: str
-    do: str
+    hint: str
     attempts: int
     next_attempt_at: float | None
     product: str | None
@@ -171,7 +171,7 @@ class ConnectionOut(Resource, frozen=True, kw_only=True):
     groups: int
     groups_ok: int
     destinations: int
-    hidden: Annotated[int, Meta(description="internal or excluded, left out")]
+    excluded: Annotated[int, Meta(description="internal or excluded, left out")]
     tls_verified: bool
 
 

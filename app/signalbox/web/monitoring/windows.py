@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from signalbox.kernel import figures
 from signalbox.monitoring import keys
 from signalbox.monitoring.model import GroupView
-from signalbox.web import urls
+from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.asked import WINDOWS
 from signalbox.web.monitoring.glance import Glance
 

@@ -177,5 +177,5 @@ def test_missing_and_offline_consumers_are_faults() -> None:
 
 def test_limits_per_tier() -> None:
     tiers = limits({"tiers": {"R3": {"storage": 5, "limits": {"max_storage": 9, "max_memory": -1}}}})
-    assert (tiers[0].name, tiers[0].used, tiers[0].most) == ("storage (R3)", 5, 9)
-    assert tiers[1].most is None
+    assert (tiers[0].name, tiers[0].used, tiers[0].maximum) == ("storage (R3)", 5, 9)
+    assert tiers[1].maximum is None

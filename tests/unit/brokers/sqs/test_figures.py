@@ -62,8 +62,8 @@ def test_the_price_matches_the_price_list() -> None:
 
 def test_many_queues_are_read_less_often_unless_interval_s_is_set() -> None:
     default = SqsSettings(name="a")
-    assert [default.every_s(200), default.every_s(201)] == [30.0, 60.0]
-    assert SqsSettings(name="a", interval_s=20).every_s(500) == 20.0
+    assert [default.interval_for(200), default.interval_for(201)] == [30.0, 60.0]
+    assert SqsSettings(name="a", interval_s=20).interval_for(500) == 20.0
 
 
 @pytest.mark.parametrize(
