@@ -62,14 +62,16 @@ class JetStreamPublisher:
         try:
             async with asyncio.timeout(max(deadline - time.monotonic(), 0.0)):
                 self._subjects[stream] = await ask_until_found(
-                    lambda: self._request_subject(stream), self._connection.is_jetstream_ready, missing=Unroutable
+                    lambda: self._request_subject(stream, deadline),
+                    self._connection.is_jetstream_ready,
+                    missing=Unroutable,
                 )
         except TimeoutError:
             raise PublishRefused(self._name, f"JetStream did not find the stream {stream} in time.") from None
         return self._subjects[stream]
 
-    async def _request_subject(self, stream: str) -> str:
-        timeout_s = self._connection.settings.timeout_s
+    async def _request_subject(self, stream: str, deadline: float) -> str:
+        timeout_s = max(deadline - time.monotonic(), SEND_TIMEOUT_MIN_S)
         try:
             answer = await self._connection.request_api(f"STREAM.INFO.{stream}", timeout_s=timeout_s)
         except JetStreamError as error:
