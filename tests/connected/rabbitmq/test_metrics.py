@@ -1,4 +1,4 @@
-"""Figures of RabbitMQ beside those of its own tool, not zero and not equal to each other; both versions."""
+"""Metrics compared with rabbitmqctl, on both versions. The expected values are neither 0 nor equal to each other."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -12,11 +12,11 @@ from pamqp.common import FieldValue
 
 from signalbox.brokers.model import DestinationSpec, Group, GroupState, Message, Why
 from signalbox.brokers.rabbitmq.adapter import RabbitBroker
-from signalbox.brokers.rabbitmq.view import reader_name
+from signalbox.brokers.rabbitmq.facts import reader_name
 from signalbox.servers.rabbitmq import DEBIAN_13, RabbitServer
 from tests.support.rabbit_stream import stream_client
 from tests.support.rabbitmq import (
-    TOLD_WITHIN_S,
+    FIGURES_WITHIN_S,
     listed,
     management,
     opened,
@@ -27,7 +27,7 @@ from tests.support.rabbitmq import (
 )
 from tests.support.waiting import eventually
 
-WITHIN_S = TOLD_WITHIN_S
+WITHIN_S = FIGURES_WITHIN_S
 
 
 async def group_of(broker: RabbitBroker, name: str) -> Group:
@@ -37,14 +37,14 @@ async def group_of(broker: RabbitBroker, name: str) -> Group:
 
 
 def counted(group: Group) -> tuple[int, int, int]:
-    """(arrived, settled, lag)"""
+    """Return (arrived, settled, lag)."""
     rows = group.positions
     return rows.arrived[0], rows.settled[0], rows.lag[0]
 
 
 @asynccontextmanager
 async def reading(server: RabbitServer, queue: str, prefetch: int) -> AsyncIterator[list[AbstractIncomingMessage]]:
-    """A consumer that takes as much as it may and settles nothing by itself."""
+    """Yield the messages of a consumer that takes as many as the prefetch allows and acknowledges none."""
     taken: list[AbstractIncomingMessage] = []
 
     async def take(incoming: AbstractIncomingMessage) -> None:
@@ -56,32 +56,32 @@ async def reading(server: RabbitServer, queue: str, prefetch: int) -> AsyncItera
         yield taken
 
 
-async def arrived(taken: list[AbstractIncomingMessage], count: int) -> None:
-    async def so_many() -> None:
+async def wait_for_messages(taken: list[AbstractIncomingMessage], count: int) -> None:
+    async def all_delivered() -> None:
         assert len(taken) == count
 
-    await eventually(so_many)
+    await eventually(all_delivered)
 
 
 @pytest.mark.parametrize("kind", ["classic", "quorum"])
-async def test_a_queue_is_as_rabbitmqctl_says(rabbit: RabbitServer, kind: str) -> None:
+async def test_a_queue_matches_rabbitmqctl(rabbit: RabbitServer, kind: str) -> None:
     name = unused(kind)
     async with opened(rabbit_settings(rabbit.address())) as broker, AsyncExitStack() as readers:
         await broker.ensure([DestinationSpec(name=name, settings={"x-queue-type": kind})])
         for number in range(12):
             await broker.publish(name, Message(body=b"%d" % number))
         first = await readers.enter_async_context(reading(rabbit, name, 2))
-        await arrived(first, 2)
+        await wait_for_messages(first, 2)
         second = await readers.enter_async_context(reading(rabbit, name, 3))
-        await arrived(second, 3)
+        await wait_for_messages(second, 3)
 
         async def same() -> Mapping[str, object]:
             group = await watched(broker, name)
             assert (group.waiting, group.in_flight, group.lag, group.member_count) == (7, 5, 12, 2)
             return (await listed(rabbit))[name]
 
-        said = await eventually(same, within_s=WITHIN_S)
-        assert [said[c] for c in ("messages_ready", "messages_unacknowledged", "messages", "consumers")] == [
+        row = await eventually(same, within_s=WITHIN_S)
+        assert [row[c] for c in ("messages_ready", "messages_unacknowledged", "messages", "consumers")] == [
             7,
             5,
             12,
@@ -96,7 +96,7 @@ async def test_a_queue_is_as_rabbitmqctl_says(rabbit: RabbitServer, kind: str) -
 
 
 async def test_counters_are_exact_at_rest(rabbit: RabbitServer) -> None:
-    """20 came; 4 acknowledged, 5 rejected, 11 held and then given back. What was counted stays counted when the reader leaves."""
+    """Of 20 messages 4 are acknowledged, 5 rejected, 11 in flight and then requeued. Counters stay when the consumer leaves."""
     name = unused("counted")
     async with opened(rabbit_settings(rabbit.address())) as broker:
         await broker.ensure([DestinationSpec(name=name)])
@@ -110,7 +110,7 @@ async def test_counters_are_exact_at_rest(rabbit: RabbitServer) -> None:
             assert (await group_of(broker, name)).in_flight == in_flight
 
         async with reading(rabbit, name, 12) as taken:
-            await arrived(taken, 12)
+            await wait_for_messages(taken, 12)
             for incoming in taken[:4]:
                 await incoming.ack()
             for incoming in taken[4:9]:
@@ -119,7 +119,7 @@ async def test_counters_are_exact_at_rest(rabbit: RabbitServer) -> None:
         await eventually(partial(exact, 0), within_s=WITHIN_S)
 
 
-async def test_what_expired_left_otherwise(rabbit: RabbitServer) -> None:
+async def test_expired_messages_count_as_removed(rabbit: RabbitServer) -> None:
     name = unused("short-lived")
     async with opened(rabbit_settings(rabbit.address())) as broker:
         await broker.ensure([DestinationSpec(name=name, settings={"x-message-ttl": "50"})])
@@ -134,8 +134,8 @@ async def test_what_expired_left_otherwise(rabbit: RabbitServer) -> None:
         await eventually(exact, within_s=WITHIN_S)
 
 
-async def test_what_a_queue_is_set_to(rabbit: RabbitServer) -> None:
-    """Arguments win over the policy; the policy tells the rest."""
+async def test_the_settings_of_a_queue(rabbit: RabbitServer) -> None:
+    """Arguments override the policy."""
     name, policy = unused("limited"), unused("limits")
     body = {"pattern": f"^{name}$", "apply-to": "queues", "definition": {"max-length": 9, "message-ttl": 60000}}
     await management(rabbit, f"/api/policies/%2F/{policy}", method="PUT", body=body)
@@ -143,79 +143,79 @@ async def test_what_a_queue_is_set_to(rabbit: RabbitServer) -> None:
     async with opened(rabbit_settings(rabbit.address())) as broker:
         await broker.ensure([DestinationSpec(name=name, settings=arguments)])
 
-        async def told() -> None:
+        async def settings_shown() -> None:
             destination = (await broker.sweep()).destinations[name]
             assert destination.retention is not None
             assert (destination.retention.messages, destination.retention.age_s) == (7, 60.0)
             assert destination.dead_letters_to == "dead"
             assert destination.settings["policy"] == policy
 
-        await eventually(told, within_s=WITHIN_S)
+        await eventually(settings_shown, within_s=WITHIN_S)
 
 
-async def test_a_stream_keeps_and_its_readers_lag(rabbit: RabbitServer) -> None:
-    """What a stream keeps is no lag. A native reader's lag is the broker's figure, a stored offset's is counted."""
+async def test_the_lag_of_stream_readers(rabbit: RabbitServer) -> None:
+    """Retained messages are no lag. The broker reports a native reader's lag; a stored offset's is computed."""
     name = unused("stream")
     async with opened(rabbit_settings(rabbit.address())) as broker, stream_client(rabbit) as client:
         await broker.ensure([DestinationSpec(name=name, settings={"x-queue-type": "stream"})])
         for number in range(30):
             await broker.publish(name, Message(body=b"%d" % number))
 
-        async def kept() -> None:
+        async def messages_retained() -> None:
             snapshot = await broker.sweep()
             assert (snapshot.destinations[name].kind, snapshot.destinations[name].messages) == ("stream", 30)
             assert (snapshot.groups[name].lag, snapshot.groups[name].why) == (None, Why.NOT_REPORTED)
             assert not snapshot.faults
 
-        await eventually(kept, within_s=WITHIN_S)
+        await eventually(messages_retained, within_s=WITHIN_S)
         assert (await listed(rabbit))[name]["messages"] == 30
         await client.subscribe(name, credit=1)
 
-        async def behind() -> None:
+        async def reader_behind() -> None:
             group = await group_of(broker, name)
             assert (group.lag, group.member_count, group.state) == (29, 1, GroupState.ACTIVE)
 
-        await eventually(behind, within_s=WITHIN_S)
+        await eventually(reader_behind, within_s=WITHIN_S)
         if rabbit.options.version != DEBIAN_13:
             group = await group_of(broker, name)
-            assert "this version cannot tell the offsets that readers stored" in " ".join(group.notes)
+            assert "This version cannot report stored offsets" in " ".join(group.notes)
             return
         await client.store_offset("billing", name, 12)
 
-        async def stored() -> tuple[int | None, int]:
+        async def offset_stored() -> tuple[int | None, int]:
             group = await group_of(broker, reader_name(name, "billing"))
             assert group.positions.settled[0] == 13
             assert group.lag is not None
             return group.lag, group.positions.arrived[0]
 
-        lag, end = await eventually(stored, within_s=WITHIN_S)
+        lag, end = await eventually(offset_stored, within_s=WITHIN_S)
         assert (lag, end) == (end - 13, end)
-        assert end in (30, 31)  # the stored offset is an entry of the stream itself
+        assert end in (30, 31)  # the stored offset is itself an entry of the stream
 
 
-async def test_a_stream_is_consumed_from_its_beginning_and_after_a_break(rabbit: RabbitServer) -> None:
+async def test_a_stream_is_consumed_from_its_start_and_continues_after_a_lost_connection(rabbit: RabbitServer) -> None:
     name = unused("stream")
     async with opened(rabbit_settings(rabbit.address())) as broker:
         await broker.ensure([DestinationSpec(name=name, settings={"x-queue-type": "stream"})])
         for number in range(5):
             await broker.publish(name, Message(body=b"%d" % number))
         deliveries = broker.receive(name, "reader")
-        got = []
+        bodies = []
         for _ in range(5):
             delivery = await asyncio.wait_for(anext(deliveries), WITHIN_S)
-            got.append(delivery.message.body)
+            bodies.append(delivery.message.body)
             await delivery.ack()
-        assert got == [b"0", b"1", b"2", b"3", b"4"]
-        await broken_by_the_broker(rabbit, "consume")
+        assert bodies == [b"0", b"1", b"2", b"3", b"4"]
+        await close_connections(rabbit, "consume")
         await broker.publish(name, Message(body=b"5"))
         assert (await asyncio.wait_for(anext(deliveries), WITHIN_S)).message.body == b"5"
         await deliveries.aclose()
 
 
-async def broken_by_the_broker(server: RabbitServer, purpose: str) -> None:
-    """Close every connection of that purpose by the management API; waits until it is listed there."""
+async def close_connections(server: RabbitServer, purpose: str) -> None:
+    """Close every connection of this purpose by the management API, once the API lists it."""
 
-    async def closed() -> None:
+    async def listed_and_closed() -> None:
         rows = await management(server, "/api/connections")
         assert isinstance(rows, list)
         names = [row["name"] for row in rows if row.get("user_provided_name", "").endswith(purpose)]
@@ -225,11 +225,11 @@ async def broken_by_the_broker(server: RabbitServer, purpose: str) -> None:
                 server, f"/api/connections/{name.replace(' ', '%20').replace('>', '%3E')}", method="DELETE"
             )
 
-    await eventually(closed, within_s=WITHIN_S)
+    await eventually(listed_and_closed, within_s=WITHIN_S)
 
 
-async def test_a_deleted_queue_is_gone_after_two_listings(rabbit: RabbitServer) -> None:
-    name = unused("leaves")
+async def test_a_deleted_queue_disappears_after_two_listings(rabbit: RabbitServer) -> None:
+    name = unused("deleted")
     async with opened(rabbit_settings(rabbit.address())) as broker:
         await broker.ensure([DestinationSpec(name=name)])
         await broker.publish(name, Message(body=b"x"))
@@ -246,25 +246,25 @@ async def test_a_deleted_queue_is_gone_after_two_listings(rabbit: RabbitServer) 
         assert name not in (await broker.sweep()).destinations
 
 
-async def test_queues_of_several_virtual_hosts_have_names_of_their_own(rabbit: RabbitServer) -> None:
+async def test_queues_of_several_virtual_hosts_have_qualified_names(rabbit: RabbitServer) -> None:
     vhosts, name = ("/", "second", "a/b%c"), unused("same")
     async with opened(rabbit_settings(rabbit.address(), vhosts=vhosts)) as broker:
         names = [f"%2F/{name}", f"second/{name}", f"a%2Fb%25c/{name}"]
-        await broker.ensure([DestinationSpec(name=each) for each in names])
-        for count, each in enumerate(names, 1):
+        await broker.ensure([DestinationSpec(name=qualified) for qualified in names])
+        for count, qualified in enumerate(names, 1):
             for _ in range(count):
-                await broker.publish(each, Message(body=each.encode()))
+                await broker.publish(qualified, Message(body=qualified.encode()))
 
-        async def told() -> None:
+        async def lags_known() -> None:
             snapshot = await broker.sweep()
-            assert [snapshot.groups[each].lag for each in names] == [1, 2, 3]
+            assert [snapshot.groups[qualified].lag for qualified in names] == [1, 2, 3]
 
-        await eventually(told, within_s=WITHIN_S)
+        await eventually(lags_known, within_s=WITHIN_S)
         assert (await listed(rabbit, "a/b%c"))[name]["messages"] == 3
         assert {g.lag for g in (await broker.watch(names[1:])).groups.values()} == {2, 3}
 
 
-async def test_reply_queues_of_one_connection_are_hidden(rabbit: RabbitServer) -> None:
+async def test_exclusive_queues_are_excluded(rabbit: RabbitServer) -> None:
     async with opened(rabbit_settings(rabbit.address())) as broker, oracle(rabbit) as channel:
         reply = await channel.declare_queue(exclusive=True)
         snapshot = await broker.sweep()
@@ -275,18 +275,18 @@ async def test_reply_queues_of_one_connection_are_hidden(rabbit: RabbitServer) -
         assert (await broker.sweep()).destinations[reply.name].internal
 
 
-async def test_messages_of_one_id_at_once_are_not_taken_for_each_other(rabbit: RabbitServer) -> None:
-    """The library finds what was returned by its id: one unroutable must not make the other's confirm its own."""
+async def test_concurrent_messages_with_one_id_are_told_apart(rabbit: RabbitServer) -> None:
+    """The library matches returned messages by id: an unroutable message must not take the other's confirm."""
     name = unused("routable")
     async with opened(rabbit_settings(rabbit.address())) as broker:
         await broker.ensure([DestinationSpec(name=name)])
         message = Message(body=b"x", id="the-same")
-        places = [name, unused("nowhere"), name, unused("nowhere")]
-        outcomes = await asyncio.gather(*(broker.publish(p, message) for p in places), return_exceptions=True)
+        queues = [name, unused("nowhere"), name, unused("nowhere")]
+        outcomes = await asyncio.gather(*(broker.publish(q, message) for q in queues), return_exceptions=True)
         assert [type(outcome).__name__ for outcome in outcomes] == ["NoneType", "Unroutable"] * 2
 
 
-async def test_headers_of_every_sort_arrive_as_text(rabbit: RabbitServer) -> None:
+async def test_headers_of_every_type_arrive_as_text(rabbit: RabbitServer) -> None:
     name = unused("hostile")
     async with opened(rabbit_settings(rabbit.address())) as broker, oracle(rabbit) as channel:
         await broker.ensure([DestinationSpec(name=name)])

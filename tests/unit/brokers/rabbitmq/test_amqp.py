@@ -1,4 +1,4 @@
-"""What an AMQP connection leaves behind: one that is not closed is closed by the garbage collector, wherever that runs."""
+"""A refused AMQP connection is closed: the garbage collector would close it at an arbitrary moment."""
 
 import gc
 
@@ -16,6 +16,6 @@ async def test_a_connection_that_is_refused_is_closed() -> None:
     settings = RabbitSettings.model_validate({"name": "gone", "kind": "rabbitmq", "host": "127.0.0.1", "port": port})
     with pytest.raises(BrokerUnavailable) as refused:
         await AmqpConnections(settings).check("/", timeout_s=5)
-    made = [each for each in gc.get_objects() if isinstance(each, aio_pika.Connection) and each.url.port == port]
-    assert made, f"the error's traceback holds the connection: {refused.value}"
-    assert all(each.is_closed for each in made)
+    objects = [value for value in gc.get_objects() if isinstance(value, aio_pika.Connection) and value.url.port == port]
+    assert objects, f"the error's traceback references the connection: {refused.value}"
+    assert all(connection.is_closed for connection in objects)

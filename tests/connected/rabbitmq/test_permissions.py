@@ -1,4 +1,4 @@
-"""What users with fewer rights see of RabbitMQ, and what each refusal is called; on both versions."""
+"""What users with fewer permissions see, and the error for each refusal, on both versions."""
 
 from collections.abc import Sequence
 
@@ -9,20 +9,20 @@ from signalbox.brokers.model import DestinationSpec, Message, Why
 from signalbox.brokers.rabbitmq.adapter import RabbitBroker
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
 from signalbox.servers.rabbitmq import RabbitServer
-from tests.support.rabbitmq import TOLD_WITHIN_S, management, opened, rabbit_settings, unused
+from tests.support.rabbitmq import FIGURES_WITHIN_S, management, opened, rabbit_settings, unused
 from tests.support.waiting import eventually
 
-WITHIN_S = TOLD_WITHIN_S
+WITHIN_S = FIGURES_WITHIN_S
 PASSWORD = "only-for-tests"
 
 
-async def user(server: RabbitServer, tags: str, vhosts: Sequence[str], pattern: str = "") -> dict[str, object]:
-    """Make a user with that pattern for every right on these virtual hosts; returns the settings that sign it in."""
+async def create_user(server: RabbitServer, tags: str, vhosts: Sequence[str], pattern: str = "") -> dict[str, object]:
+    """Create a user with this pattern for every permission on these virtual hosts. Returns its login settings."""
     name = unused("user")
     await management(server, f"/api/users/{name}", method="PUT", body={"password": PASSWORD, "tags": tags})
     for vhost in vhosts:
-        rights = {"configure": pattern, "write": pattern, "read": pattern}
-        await management(server, f"/api/permissions/{vhost}/{name}", method="PUT", body=rights)
+        permissions = {"configure": pattern, "write": pattern, "read": pattern}
+        await management(server, f"/api/permissions/{vhost}/{name}", method="PUT", body=permissions)
     return {"user": name, "password": PASSWORD}
 
 
@@ -38,22 +38,22 @@ async def refused(settings: RabbitSettings) -> BrokerError:
 @pytest.fixture
 async def queue(rabbit: RabbitServer) -> str:
     """A queue with 3 messages in the first virtual host, and one of the same name with 2 in the second."""
-    name = unused("seen")
+    name = unused("visible")
     async with opened(rabbit_settings(rabbit.address(), vhosts=("/", "second"))) as broker:
-        for place, count in ((f"%2F/{name}", 3), (f"second/{name}", 2)):
-            await broker.ensure([DestinationSpec(name=place)])
+        for qualified, count in ((f"%2F/{name}", 3), (f"second/{name}", 2)):
+            await broker.ensure([DestinationSpec(name=qualified)])
             for _ in range(count):
-                await broker.publish(place, Message(body=b"x"))
+                await broker.publish(qualified, Message(body=b"x"))
     return name
 
 
 async def test_a_monitoring_user_without_any_permission_pattern_sees_everything(
     rabbit: RabbitServer, queue: str
 ) -> None:
-    login = await user(rabbit, "monitoring", ["%2F"])
+    login = await create_user(rabbit, "monitoring", ["%2F"])
     async with opened(rabbit_settings(rabbit.address(), **login)) as broker:
 
-        async def whole() -> None:
+        async def all_visible() -> None:
             snapshot = await broker.sweep()
             assert snapshot.groups[queue].lag == 3
             assert snapshot.groups[queue].positions.arrived[0] == 3
@@ -62,13 +62,13 @@ async def test_a_monitoring_user_without_any_permission_pattern_sees_everything(
             assert not snapshot.faults
             assert not snapshot.cluster.missing_rights
 
-        await eventually(whole, within_s=WITHIN_S)
+        await eventually(all_visible, within_s=WITHIN_S)
         with pytest.raises(NotPermitted):
             await broker.publish(queue, Message(body=b"x"))
 
 
-async def test_a_management_user_is_told_which_right_shows_the_nodes(rabbit: RabbitServer, queue: str) -> None:
-    login = await user(rabbit, "management", ["%2F"])
+async def test_a_management_user_sees_which_tag_is_missing_for_the_nodes(rabbit: RabbitServer, queue: str) -> None:
+    login = await create_user(rabbit, "management", ["%2F"])
     async with opened(rabbit_settings(rabbit.address(), **login)) as broker:
         snapshot = await broker.sweep()
         assert snapshot.groups[queue].lag == 3
@@ -77,8 +77,10 @@ async def test_a_management_user_is_told_which_right_shows_the_nodes(rabbit: Rab
         assert "monitoring" in " ".join(snapshot.cluster.missing_rights)
 
 
-async def test_a_closed_virtual_host_is_one_fault_and_the_others_are_seen(rabbit: RabbitServer, queue: str) -> None:
-    login = await user(rabbit, "monitoring", ["%2F"])
+async def test_an_inaccessible_virtual_host_is_one_fault_and_the_others_are_visible(
+    rabbit: RabbitServer, queue: str
+) -> None:
+    login = await create_user(rabbit, "monitoring", ["%2F"])
     async with opened(rabbit_settings(rabbit.address(), vhosts=("/", "second"), **login)) as broker:
         snapshot = await broker.sweep()
         assert snapshot.groups[f"%2F/{queue}"].lag == 3
@@ -87,9 +89,9 @@ async def test_a_closed_virtual_host_is_one_fault_and_the_others_are_seen(rabbit
         assert (fault.resource, fault.why) == ("virtual host second", Why.NOT_PERMITTED)
 
 
-async def test_queues_elsewhere_are_counted(rabbit: RabbitServer, queue: str) -> None:
-    """The list leaves them out without a word; the overview counts them."""
-    login = await user(rabbit, "monitoring", ["%2F"])
+async def test_queues_of_inaccessible_virtual_hosts_are_counted(rabbit: RabbitServer, queue: str) -> None:
+    """The listing leaves them out silently; the overview counts them."""
+    login = await create_user(rabbit, "monitoring", ["%2F"])
     async with opened(rabbit_settings(rabbit.address(), **login)) as broker:
         snapshot = await broker.sweep()
         assert queue in snapshot.destinations
@@ -97,15 +99,15 @@ async def test_queues_elsewhere_are_counted(rabbit: RabbitServer, queue: str) ->
         assert any("more queues are in virtual hosts" in note for note in snapshot.cluster.notes)
 
 
-async def test_no_closed_virtual_host_is_an_empty_broker(rabbit: RabbitServer) -> None:
-    login = await user(rabbit, "monitoring", ["%2F"])
+async def test_an_inaccessible_virtual_host_alone_is_an_error(rabbit: RabbitServer) -> None:
+    login = await create_user(rabbit, "monitoring", ["%2F"])
     error = await refused(rabbit_settings(rabbit.address(), vhosts=("second",), **login))
     assert isinstance(error, NotPermitted)
 
 
 async def test_a_user_without_a_tag(rabbit: RabbitServer, queue: str) -> None:
-    """The API is closed to it; by AMQP it may ask for queues by name."""
-    login = await user(rabbit, "", ["%2F"], ".*")
+    """The user has no access to the API, but may look up queues by AMQP."""
+    login = await create_user(rabbit, "", ["%2F"], ".*")
     error = await refused(rabbit_settings(rabbit.address(), **login))
     assert isinstance(error, NotPermitted)
     assert "tag monitoring" in str(error)
@@ -118,7 +120,7 @@ async def test_a_user_without_a_tag(rabbit: RabbitServer, queue: str) -> None:
             ("queue nowhere-at-all", Why.NOT_REPORTED)
         ]
         assert snapshot.cluster is not None
-        assert "the management API" in " ".join(snapshot.cluster.notes)
+        assert "The management API is unavailable" in " ".join(snapshot.cluster.notes)
 
 
 async def test_a_wrong_password(rabbit: RabbitServer) -> None:

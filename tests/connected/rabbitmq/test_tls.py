@@ -1,4 +1,4 @@
-"""TLS on both of RabbitMQ's ports, right and wrong; each wrong way has its own name."""
+"""TLS on RabbitMQ's AMQP and management ports. Each kind of failure has its own error."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -56,12 +56,12 @@ async def test_with_the_right_certificates_everything_works(secured: Secured) ->
         assert "orders" in (await broker.sweep()).destinations
 
 
-async def test_without_verification_when_it_is_said(secured: Secured) -> None:
+async def test_verification_can_be_turned_off(secured: Secured) -> None:
     async with opened(trusting(secured, ca_file=None, insecure_skip_verify=True)) as broker:
         assert (await broker.sweep()).cluster is not None
 
 
-async def test_an_authority_that_is_not_trusted(secured: Secured) -> None:
+async def test_an_untrusted_authority_is_refused(secured: Secured) -> None:
     for ca_file in (None, secured[1].foreign_ca_file):
         error = await refused(trusting(secured, ca_file=ca_file))
         assert isinstance(error, CertificateRefused)
@@ -103,7 +103,7 @@ async def test_other_ports_of_the_broker_are_not_its_management(rabbit: RabbitSe
     error = await refused(rabbit_settings(rabbit.address(), management_url=f"http://127.0.0.1:{ports.prometheus}"))
     assert isinstance(error, WrongProtocol)
     error = await refused(rabbit_settings(rabbit.address(), management_url=f"http://127.0.0.1:{ports.amqp}"))
-    assert isinstance(error, WrongProtocol | BrokerUnavailable)  # it answers, or resets before that was read
+    assert isinstance(error, WrongProtocol | BrokerUnavailable)  # the port answers, or resets before we read the answer
     error = await refused(rabbit_settings(rabbit.address(), port=ports.management))
     assert isinstance(error, WrongProtocol | BrokerUnavailable)
 
