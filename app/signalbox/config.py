@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.registry import settings_class
 from signalbox.brokers.settings import ConnectionSettings
 from signalbox.kernel.errors import SignalboxError
@@ -282,13 +282,15 @@ def _masking_rule(reader: _Reader, table: dict[str, Any], where: str) -> Masking
 
 def _connection(reader: _Reader, table: dict[str, Any], where: str) -> ConnectionSettings | None:
     kind = table.get("kind")
-    if kind not in list(Kind):
-        near = get_close_matches(str(kind), list(Kind), n=1)
+    if kind not in list(BrokerKind):
+        near = get_close_matches(str(kind), list(BrokerKind), n=1)
         got = repr(kind)[:60] if "kind" in table else "nothing"
-        fault = ConfigFault(key=f"{where}.kind", expected=_one_of(list(Kind)), got=got, nearest=near[0] if near else "")
+        fault = ConfigFault(
+            key=f"{where}.kind", expected=_one_of(list(BrokerKind)), got=got, nearest=near[0] if near else ""
+        )
         reader.faults.append(fault)
         return None
-    return reader.model(settings_class(Kind(kind)), table, where)
+    return reader.model(settings_class(BrokerKind(kind)), table, where)
 
 
 def _owner_only(path: Path) -> bool:
@@ -355,5 +357,5 @@ def _arguments(annotation: object) -> list[object]:
     return [annotation, *(inner for a in getattr(annotation, "__args__", ()) for inner in _arguments(a))]
 
 
-def _one_of(names: list[str] | list[Kind]) -> str:
+def _one_of(names: list[str] | list[BrokerKind]) -> str:
     return "one of " + ", ".join(str(name) for name in names)

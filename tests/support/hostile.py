@@ -11,14 +11,14 @@ from urllib.parse import quote
 
 from aio_pika.abc import AbstractIncomingMessage
 
-from signalbox.brokers.model import Message, Wanted
+from signalbox.brokers.model import DestinationSpec, Message
 from signalbox.brokers.nats.adapter import NatsBroker
 from signalbox.brokers.rabbitmq.adapter import RabbitBroker
 from signalbox.servers.nats import NatsServer
 from signalbox.servers.rabbitmq import RabbitServer
 from signalbox.servers.sqs import SqsServer
 from tests.support import nats, rabbitmq, sqs
-from tests.support.kafka import KafkaUnderTest, Oracle, Reading
+from tests.support.kafka import KafkaMember, KafkaUnderTest, ReferenceClient
 from tests.support.tables import connection
 
 NAMES: Mapping[str, str] = {
@@ -165,7 +165,7 @@ class HostileKafka:
 
     def __init__(self, server: KafkaUnderTest) -> None:
         self._server = server
-        self._oracle = Oracle(server.bootstrap)
+        self._oracle = ReferenceClient(server.bootstrap)
         self._names = names("kafka")
         self._more = 0
 
@@ -175,7 +175,7 @@ class HostileKafka:
         await self._oracle.produce(TOPIC, 0, PUBLISHED)
         for settled, group in enumerate([*self._names, TOO_LONG]):
             await self._oracle.commit(group, {(TOPIC, 0): settled})
-        reading = Reading(self._server.bootstrap, NAMES["quotes"], client_id=NAMES["image"])
+        reading = KafkaMember(self._server.bootstrap, NAMES["quotes"], client_id=NAMES["image"])
         async with reading.subscribe(TOPIC):
             yield self
 
@@ -213,7 +213,7 @@ class HostileRabbit:
         async with rabbitmq.opened(settings) as self._broker, rabbitmq.oracle(self._server, VHOST) as channel:
             dead = {"x-dead-letter-exchange": NAMES["image"], "x-dead-letter-routing-key": NAMES["script"]}
             for count, queue in enumerate(self._names, start=1):
-                await self._broker.ensure([Wanted(name=queue, settings=dead if count == 1 else {})])
+                await self._broker.ensure([DestinationSpec(name=queue, settings=dead if count == 1 else {})])
                 for _ in range(count):
                     await self._broker.publish(queue, Message(body=b"x"))
             await channel.set_qos(prefetch_count=1)
@@ -262,7 +262,7 @@ class HostileNats:
     async def there(self) -> AsyncIterator["HostileNats"]:
         async with nats.opened(nats.nats_settings(self._server)) as self._broker:
             for count, stream in enumerate(self._streams, start=1):
-                await self._broker.ensure([Wanted(name=stream, groups=(stream,))])
+                await self._broker.ensure([DestinationSpec(name=stream, groups=(stream,))])
                 for _ in range(count):
                     await self._broker.publish(stream, Message(body=b"x"))
             yield self

@@ -19,7 +19,7 @@ from litestar.response import Redirect
 from signalbox.kernel.errors import SignalboxError, Unavailable
 from signalbox.security.accounts.limits import TooManyAttempts
 from signalbox.security.errors import NotPermitted, ReadOnly, SecurityError
-from signalbox.security.masking.faults import RulesUnknown
+from signalbox.security.masking.errors import RulesNotLoaded
 from signalbox.web import urls
 from signalbox.web.access import NotSignedIn
 from signalbox.web.problem import PROBLEM, Problem, problem
@@ -39,7 +39,7 @@ SENTENCES: dict[int, tuple[str, str]] = {
 REFUSALS: dict[type[SecurityError], tuple[int, str]] = {
     NotPermitted: (403, "An admin can give it: the roles are on the page Users."),
     ReadOnly: (403, "Look as much as you like."),
-    RulesUnknown: (503, ""),
+    RulesNotLoaded: (503, ""),
     TooManyAttempts: (429, ""),
     SecurityError: (409, "Nothing was changed."),
 }

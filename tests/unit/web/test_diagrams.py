@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalbox.monitoring.model import Flow, Method, PartitionView, Status, TimeLag, Verdict
+from signalbox.monitoring.model import Flow, PartitionView, Status, TimeLag, TimeLagMethod, Verdict
 from signalbox.web.monitoring.list_query import closest_names
 from signalbox.web.monitoring.partition_diagram import LINES_MAX, partition_diagram
 from signalbox.web.monitoring.sparkline import sparkline
@@ -15,7 +15,7 @@ from signalbox.web.monitoring.sparkline import sparkline
 def partition(
     index: int, status: Status = Status.OK, time_lag_s: float | None = None, member: str | None = "a"
 ) -> PartitionView:
-    lag = None if time_lag_s is None else TimeLag(seconds=time_lag_s, method=Method.MEASURED)
+    lag = None if time_lag_s is None else TimeLag(seconds=time_lag_s, method=TimeLagMethod.MEASURED)
     return PartitionView(
         destination="orders",
         partition=index,

@@ -94,7 +94,7 @@ async def test_groups_are_filtered_sorted_and_paged_as_on_the_page(asked: Asked)
 
 async def test_a_destination_lists_its_groups_and_retention(asked: Asked) -> None:
     payments = await get(asked, "/api/v1/destinations/kafka-prod/payments")
-    assert sorted(payments["groups"]) == ["scoring", "secret", "settlement"]
+    assert sorted(payments["consumer_groups"]) == ["scoring", "secret", "settlement"]
     assert payments["retention"]["age_s"] == 12 * 3600
     rows = await get(asked, "/api/v1/destinations/kafka-prod/payments/partitions?first=1&limit=1")
     assert (rows["total"], rows["items"][0]["partition"]) == (4, 1)

@@ -6,7 +6,7 @@ from html import unescape
 
 import pytest
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from tests.support.estate import Reader, Site
 from tests.web.sites import Asked, Elements, asking, estate_in, headline
 
@@ -19,8 +19,8 @@ async def asked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asked
     async with estate_in(tmp_path_factory.mktemp("lists")) as estate:
         ok = [Reader(f"up-{i:03}", f"topic-{i % 9}", [10.0], [10.0], [float(i)], (f"m-{i}",)) for i in range(OK_COUNT)]
         slow = [Reader(name, "slow.topic", [50.0], [10.0], [4000.0 * (n + 1)]) for n, name in enumerate(SLOW)]
-        estate.connect(Site("kafka-a", Kind.KAFKA, [*ok[:100], *slow]))
-        estate.connect(Site("kafka-b", Kind.KAFKA, ok[100:]))
+        estate.connect(Site("kafka-a", BrokerKind.KAFKA, [*ok[:100], *slow]))
+        estate.connect(Site("kafka-b", BrokerKind.KAFKA, ok[100:]))
         await estate.run(150)
         async with asking(estate) as made:
             yield made
@@ -125,7 +125,7 @@ async def test_an_invalid_parameter_is_named(asked: Asked, query: str, words: st
 
 async def test_destinations_are_listed_as_groups_are(asked: Asked) -> None:
     html = await asked.page("/destinations")
-    assert headline(html).startswith("19 destinations.")
+    assert headline(html).startswith("19 destinations, all ok.")
     assert names(html)[0] == "slow.topic"
     assert names(await asked.page("/destinations?q=topic-3&connection=kafka-a")) == ["topic-3"]
     assert names(await asked.page("/destinations?sort=name&dir=down"))[0] == "topic-8"

@@ -102,11 +102,12 @@ def group_partitions(
     rows: NamedDependency[tuple[int, int]],
 ) -> schemas.Rows[schemas.PartitionOut]:
     context = monitoring_context(monitor)
-    if monitor.group(connection, name) is None:
+    group = monitor.group(connection, name)
+    if group is None:
         raise group_not_found(context, connection, name)
     first, limit = rows
     partitions = monitor.partitions(connection, name)
-    items = [serializers.partition(context, view) for view in partitions[first : first + limit]]
+    items = [serializers.partition(context, group.kind, view) for view in partitions[first : first + limit]]
     return schemas.Rows(items=items, total=len(partitions), first=first)
 
 
@@ -183,7 +184,7 @@ def destination_partitions(
     partitions = view.destination.partitions
     if partitions is None:
         return schemas.Rows(items=[], total=0, first=rows[0])
-    items = serializers.destination_partitions(partitions, monitor.rates_of(connection, name), *rows)
+    items = serializers.destination_partitions(partitions, monitor.partition_rates(connection, name), *rows)
     return schemas.Rows(items=items, total=len(partitions), first=rows[0])
 
 

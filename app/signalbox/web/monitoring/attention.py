@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import ConnectionView, GroupView, Link, Status
+from signalbox.monitoring.model import ConnectionView, GroupView, LinkState, Status
 from signalbox.monitoring.words import Span
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.components import StatusLabel, plural, status_label
@@ -19,7 +19,7 @@ NEEDS_ATTENTION = frozenset(
         Status.STOPPED,
         Status.STALLED,
         Status.HELD_BACK,
-        Status.BEYOND_END,
+        Status.PAST_END,
         Status.REWOUND,
         Status.BEHIND,
     }
@@ -66,8 +66,8 @@ def attention(context: MonitoringContext) -> Attention:
     blocked = [view for view in rest if view.verdict.status in {Status.STOPPED, Status.STALLED}]
     behind = rest[len(blocked) :]
     connections = sorted(
-        (view for view in context.connections.values() if view.link in {Link.DOWN, Link.STALE}),
-        key=lambda view: view.link is not Link.DOWN,
+        (view for view in context.connections.values() if view.link in {LinkState.DOWN, LinkState.STALE}),
+        key=lambda view: view.link is not LinkState.DOWN,
     )
     by_urgency: list[GroupView | ConnectionView] = [*losing, *blocked, *connections, *behind]
     total = len(by_urgency)
@@ -127,6 +127,6 @@ def _connection(context: MonitoringContext, view: ConnectionView) -> AttentionRo
 
 
 def _affected_groups(view: ConnectionView) -> str:
-    if view.unread:
+    if view.never_read:
         return "no data yet"
-    return f"{plural(view.groups, 'group')} {'unknown' if view.link is Link.DOWN else 'stale'}"
+    return f"{plural(view.groups, 'group')} {'unknown' if view.link is LinkState.DOWN else 'stale'}"

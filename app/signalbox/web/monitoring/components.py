@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from signalbox.kernel import figures
 from signalbox.monitoring import words
-from signalbox.monitoring.model import ConnectionView, Link, Status
+from signalbox.monitoring.model import ConnectionView, LinkState, Status
 from signalbox.monitoring.words import Span
 from signalbox.web.monitoring.context import MonitoringContext
 
@@ -60,7 +60,7 @@ class Detail:
     mono: bool = False
 
 
-def status_label(status: Status | Link, text: str = "", *, stale: bool = False) -> StatusLabel:
+def status_label(status: Status | LinkState, text: str = "", *, stale: bool = False) -> StatusLabel:
     """Return the label; `text` replaces the name of the status."""
     text = text or status.value
     return StatusLabel(words.mark(status), words.tone(status), f"{text} (stale)" if stale else text)
@@ -84,11 +84,11 @@ def connection_notices(
     context: MonitoringContext, view: ConnectionView | None, read_at: float | None
 ) -> tuple[Notice, ...]:
     """Say how old the data is, and why, if the connection does not respond."""
-    if view is None or view.link is Link.CONNECTED:
+    if view is None or view.link is LinkState.CONNECTED:
         return ()
-    cause = f"{view.error} {view.do}".strip()
+    cause = f"{view.error} {view.hint}".strip()
     mark = words.mark(view.link)
-    if view.link is Link.CONNECTING:
+    if view.link is LinkState.CONNECTING:
         return (Notice(tone="motion", mark=mark, strong=f"{view.name} has not responded yet.", text=cause),)
     age = "No data yet." if read_at is None else f"Data from {figures.utc_time(read_at, context.now)}."
     return (Notice(tone="caution", mark=mark, strong=age, text=f"{view.name} is {view.link}. {cause}".strip()),)

@@ -1,18 +1,23 @@
 """The figures and notices at the top of a connection's page."""
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring.model import ConnectionView
 from signalbox.web.monitoring.components import Fact, Notice, plural, rate_fact
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.totals import totals_of
 
-DESTINATION_LABELS = {Kind.KAFKA: "Topics", Kind.RABBITMQ: "Queues", Kind.NATS: "Streams", Kind.SQS: "Queues"}
-REPLICATED_NOUNS = {Kind.KAFKA: "partitions", Kind.RABBITMQ: "queues", Kind.NATS: "streams"}
+DESTINATION_LABELS = {
+    BrokerKind.KAFKA: "Topics",
+    BrokerKind.RABBITMQ: "Queues",
+    BrokerKind.NATS: "Streams",
+    BrokerKind.SQS: "Queues",
+}
+REPLICATED_NOUNS = {BrokerKind.KAFKA: "partitions", BrokerKind.RABBITMQ: "queues", BrokerKind.NATS: "streams"}
 
 
 def connection_facts(context: MonitoringContext, view: ConnectionView) -> tuple[Fact, ...]:
-    if view.unread:
+    if view.never_read:
         return ()
     total = totals_of(context.monitor.groups(view.name))
     return (
@@ -42,7 +47,7 @@ def _group_health(context: MonitoringContext, view: ConnectionView) -> str:
 
 
 def _partitions(context: MonitoringContext, view: ConnectionView) -> str:
-    if view.kind is not Kind.KAFKA:
+    if view.kind is not BrokerKind.KAFKA:
         return ""
     partitions = [d.destination.partitions for d in context.monitor.destinations(view.name)]
     return plural(sum(len(rows) for rows in partitions if rows is not None), "partition")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import ConnectionView, Link
+from signalbox.monitoring.model import ConnectionView, LinkState
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.components import Headline, StatusLabel, status_label
 from signalbox.web.monitoring.context import MonitoringContext
@@ -12,7 +12,7 @@ from signalbox.web.monitoring.headlines import connections_headline
 from signalbox.web.monitoring.overview import product
 from signalbox.web.monitoring.totals import totals_of
 
-SEVERITY = (Link.DOWN, Link.STALE, Link.CONNECTING, Link.CONNECTED)
+ORDER = (LinkState.DOWN, LinkState.STALE, LinkState.CONNECTING, LinkState.CONNECTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class ConnectionsPage:
 
 
 def connections_page(context: MonitoringContext) -> ConnectionsPage:
-    ordered = sorted(context.connections.values(), key=lambda view: (SEVERITY.index(view.link), view.name))
+    ordered = sorted(context.connections.values(), key=lambda view: (ORDER.index(view.link), view.name))
     return ConnectionsPage(
         headline=connections_headline(context),
         rows=tuple(connection_row(context, view) for view in ordered),
@@ -61,14 +61,14 @@ def connection_row(context: MonitoringContext, view: ConnectionView) -> Connecti
         product=product(view),
         status=status_label(view.link, words.link_text(view, context.now)),
         error=view.error,
-        groups=figures.count(None if view.unread else view.groups),
+        groups=figures.count(None if view.never_read else view.groups),
         groups_detail=_groups_detail(view, unreachable=unreachable),
-        destinations=figures.count(None if view.unread else view.destinations),
+        destinations=figures.count(None if view.never_read else view.destinations),
         lag=figures.count(total.lag, approximate=total.approximate),
         at_least=total.lag_partial and total.lag is not None,
         rate_in=figures.rate_number(total.rate_in),
         rate_out=figures.rate_number(total.rate_out),
-        stale=view.link is Link.STALE,
+        stale=view.link is LinkState.STALE,
         read_at=view.answered_at,
         interval_s=view.interval_s,
     )

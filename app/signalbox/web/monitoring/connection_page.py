@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from signalbox.brokers.model import Cluster, Kind, Node
+from signalbox.brokers.model import BrokerKind, Cluster, Node
 from signalbox.brokers.settings import ConnectionSettings
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.judge import RANK
-from signalbox.monitoring.model import ConnectionView, DestinationView, Link, Status
+from signalbox.monitoring.model import SEVERITY, ConnectionView, DestinationView, LinkState, Status
 from signalbox.monitoring.words import Span
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.change_rows import ChangeRow, change_rows
@@ -132,27 +131,27 @@ def connection_head(context: MonitoringContext, view: ConnectionView) -> Connect
         sentence=words.connection_sentence(view, context.now),
         reason=words.connection_reason(view, context.now),
         facts=connection_facts(context, view),
-        stale=context.is_unreachable(view.name) or view.link is Link.STALE,
+        stale=context.is_unreachable(view.name) or view.link is LinkState.STALE,
         notices=(*cluster_notices(view), *_age_notice(context, view)),
     )
 
 
 def _age_notice(context: MonitoringContext, view: ConnectionView) -> tuple[Notice, ...]:
     """Say how old the data is, where the headline does not."""
-    if view.link is not Link.DOWN or view.answered_at is None:
+    if view.link is not LinkState.DOWN or view.answered_at is None:
         return ()
     age = figures.duration(context.now - view.answered_at)
     text = f"Data from {figures.utc_time(view.answered_at, context.now)}, {age} old."
-    return (Notice(tone="caution", mark=words.mark(Link.DOWN), strong=text),)
+    return (Notice(tone="caution", mark=words.mark(LinkState.DOWN), strong=text),)
 
 
 def connection_health(view: ConnectionView) -> ConnectionHealth:
     cluster = view.cluster
     return ConnectionHealth(
         key=keys.connection(view.name),
-        stale=view.link is not Link.CONNECTED,
+        stale=view.link is not LinkState.CONNECTED,
         nodes=_nodes(view, cluster),
-        nodes_title="Brokers" if view.kind is Kind.KAFKA else "Nodes",
+        nodes_title="Brokers" if view.kind is BrokerKind.KAFKA else "Nodes",
         limits=() if cluster is None else _limits(cluster),
         faults=tuple(
             FaultRow(resource=fault.resource, status=_fault_status(fault.why.value), detail=fault.detail)
@@ -161,16 +160,16 @@ def connection_health(view: ConnectionView) -> ConnectionHealth:
         more_faults=max(0, len(view.faults) - FAULTS_SHOWN),
         collection=tuple(
             CollectionRow(
-                name=call.what,
-                interval=figures.duration(call.every_s),
-                duration=figures.duration(call.took_s),
+                name=call.request,
+                interval=figures.duration(call.interval_s),
+                duration=figures.duration(call.duration_s),
                 completed_at=call.at,
-                interval_s=call.every_s,
+                interval_s=call.interval_s,
                 rows="" if call.rows is None else plural(call.rows, "row"),
             )
             for call in view.calls
         ),
-        excluded=f"{plural(view.hidden, 'internal or excluded name')} not shown" if view.hidden else "",
+        excluded=f"{plural(view.excluded, 'internal or excluded name')} not shown" if view.excluded else "",
         missing_permissions=() if cluster is None else cluster.missing_rights,
         notes=() if cluster is None else cluster.notes,
     )
@@ -184,7 +183,7 @@ def _nodes(view: ConnectionView, cluster: Cluster | None) -> tuple[NodeRow, ...]
             id=node.id,
             address=node.address,
             role=", ".join(part for part in (_role(view, node), node.version or "", node.note) if part),
-            status=_node_status(node, stale=view.link is not Link.CONNECTED),
+            status=_node_status(node, stale=view.link is not LinkState.CONNECTED),
         )
         for node in cluster.nodes
     )
@@ -193,7 +192,7 @@ def _nodes(view: ConnectionView, cluster: Cluster | None) -> tuple[NodeRow, ...]
 def _role(view: ConnectionView, node: Node) -> str:
     if not node.controller:
         return ""
-    return {Kind.KAFKA: "active controller", Kind.NATS: "meta leader"}.get(view.kind, "controller")
+    return {BrokerKind.KAFKA: "active controller", BrokerKind.NATS: "meta leader"}.get(view.kind, "controller")
 
 
 def _node_status(node: Node, *, stale: bool) -> StatusLabel:
@@ -212,15 +211,17 @@ def _limits(cluster: Cluster) -> tuple[Detail, ...]:
     details = []
     for limit in cluster.limits:
         format_value = figures.size if limit.unit == "bytes" else figures.count
-        maximum = "no limit" if limit.most is None else f"of {format_value(limit.most)}"
-        percent = "" if limit.most is None or limit.used is None else f", {figures.percent(limit.used, limit.most)}"
+        maximum = "no limit" if limit.maximum is None else f"of {format_value(limit.maximum)}"
+        percent = (
+            "" if limit.maximum is None or limit.used is None else f", {figures.percent(limit.used, limit.maximum)}"
+        )
         unit = "" if limit.unit == "bytes" else f" {limit.unit}"
         details.append(Detail(label=limit.name, text=f"{format_value(limit.used)}{unit}", note=f"{maximum}{percent}"))
     return tuple(details)
 
 
 def _most_severe_first(views: Sequence[DestinationView]) -> list[DestinationView]:
-    return sorted(views, key=lambda d: (RANK[d.verdict.status], -(d.rate_in or 0.0), d.name))
+    return sorted(views, key=lambda d: (SEVERITY[d.verdict.status], -(d.rate_in or 0.0), d.name))
 
 
 def _configuration(view: ConnectionView, settings: ConnectionSettings | None) -> tuple[Detail, ...]:
@@ -233,7 +234,7 @@ def _configuration(view: ConnectionView, settings: ConnectionSettings | None) ->
     if settings is None:
         return (tls,)
     return (
-        Detail(label="Kind", text=settings.kind.value, mono=True),
+        Detail(label="BrokerKind", text=settings.kind.value, mono=True),
         tls,
         Detail(label="Included", text=", ".join(settings.include), mono=True),
         Detail(label="Excluded", text=", ".join(settings.exclude) or "none", mono=bool(settings.exclude)),

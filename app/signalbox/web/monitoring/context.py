@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from signalbox.monitoring.model import ConnectionView, DestinationView, GroupView, Link, PartitionView, Status
+from signalbox.kernel.intervals import STALE_INTERVALS
+from signalbox.monitoring.model import ConnectionView, DestinationView, GroupView, LinkState, PartitionView, Status
 from signalbox.monitoring.service import Monitor
-from signalbox.web.markup import STALE_INTERVALS
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class MonitoringContext:
 
     def is_stale(self, connection: str, read_at: float, interval_s: float) -> bool:
         view = self.connections.get(connection)
-        connection_stale = view is not None and view.link is Link.STALE
+        connection_stale = view is not None and view.link is LinkState.STALE
         return connection_stale or self.now - read_at > STALE_INTERVALS * interval_s
 
     def is_stale_group(self, group: GroupView) -> bool:
@@ -44,5 +44,7 @@ class MonitoringContext:
 
 def monitoring_context(monitor: Monitor) -> MonitoringContext:
     connections = {view.name: view for view in monitor.connections()}
-    unreachable = frozenset(name for name, view in connections.items() if view.link in {Link.DOWN, Link.CONNECTING})
+    unreachable = frozenset(
+        name for name, view in connections.items() if view.link in {LinkState.DOWN, LinkState.CONNECTING}
+    )
     return MonitoringContext(monitor, monitor.now(), connections, unreachable)

@@ -103,12 +103,13 @@ def destination_page(context: MonitoringContext, view: DestinationView) -> Desti
     destination = view.destination
     target = destination.dead_letters_to
     settings = list(destination.settings.items())[:SETTINGS_MAX]
-    groups = [context.monitor.group(view.connection, name) for name in view.readers[:GROUPS_MAX]]
+    groups = [context.monitor.group(view.connection, name) for name in view.consumer_groups[:GROUPS_MAX]]
     return DestinationPage(
         head=destination_head(context, view),
         partitions=destination_partition_table(context, view),
         groups=DestinationGroups(
-            rows=tuple(group_row(context, group) for group in groups if group is not None), total=len(view.readers)
+            rows=tuple(group_row(context, group) for group in groups if group is not None),
+            total=len(view.consumer_groups),
         ),
         retention=_retention(context, view),
         settings=tuple(Detail(label=name, text=value, mono=True) for name, value in settings),
@@ -133,7 +134,7 @@ def destination_head(context: MonitoringContext, view: DestinationView) -> Desti
         connection_href=monitoring_urls.connection(view.connection),
         read_at=view.read_at,
         interval_s=view.interval_s,
-        sentence=words.when_last_read(sentence, view.read_at, context.now, unseen=unreachable) if stale else sentence,
+        sentence=words.as_of(sentence, view.read_at, context.now, unknown=unreachable) if stale else sentence,
         reason=words.destination_reason(view, context.now),
         facts=_facts(context, view),
         stale=stale,
@@ -152,7 +153,7 @@ def _facts(context: MonitoringContext, view: DestinationView) -> tuple[Fact, ...
         ),
         size_fact("Size", destination.size_bytes, "1 replica"),
         Fact(label="Retention", figure=retention_text(destination), note=_retention_note(destination.retention)),
-        *_skew_fact(context.monitor.rates_of(view.connection, view.name)),
+        *_skew_fact(context.monitor.partition_rates(view.connection, view.name)),
         *_in_sync_fact(destination.partitions),
     )
 
@@ -193,7 +194,7 @@ def _retention_note(retention: Retention | None) -> str:
 
 def destination_partition_table(context: MonitoringContext, view: DestinationView) -> DestinationPartitionTable:
     partitions = view.destination.partitions
-    rates = context.monitor.rates_of(view.connection, view.name)
+    rates = context.monitor.partition_rates(view.connection, view.name)
     known = [rate for rate in rates.values() if rate is not None]
     mean = sum(known) / len(known) if len(known) > 1 else 0.0
     rows = () if partitions is None else _partition_rows(partitions, rates, mean)

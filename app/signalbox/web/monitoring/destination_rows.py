@@ -59,7 +59,7 @@ def destination_row(context: MonitoringContext, view: DestinationView) -> Destin
         size=figures.size(None if unreachable else destination.size_bytes),
         retention=retention_text(destination),
         retention_detail=retention_detail(destination.retention),
-        groups=plural(len(view.readers), "group") if view.readers else "none known",
+        groups=plural(len(view.consumer_groups), "group") if view.consumer_groups else "none known",
         groups_detail=_groups_detail(context, view),
         read_at=view.read_at,
         interval_s=view.interval_s,
@@ -74,7 +74,7 @@ def destination_status(view: DestinationView, now: float) -> str:
     match verdict.reason:
         case Reason.NO_LEADER:
             return f"{affected} without a leader"
-        case Reason.LACKS_COPY:
+        case Reason.UNDER_REPLICATED:
             return f"{affected} under-replicated"
         case Reason.NEARLY_FULL:
             return "nearly full"
@@ -125,8 +125,8 @@ def retention_detail(retention: Retention | None) -> str:
 
 
 def _groups_detail(context: MonitoringContext, view: DestinationView) -> str:
-    if context.is_unreachable(view.connection) or not view.readers:
+    if context.is_unreachable(view.connection) or not view.consumer_groups:
         return ""
-    groups = [context.monitor.group(view.connection, name) for name in view.readers]
+    groups = [context.monitor.group(view.connection, name) for name in view.consumer_groups]
     not_ok = sum(group is not None and context.status_of(group) is not Status.OK for group in groups)
     return f"{not_ok:,} not ok" if not_ok else "all ok"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from signalbox.monitoring import words
-from signalbox.monitoring.model import ConnectionView, GroupView, Link, Status
+from signalbox.monitoring.model import ConnectionView, GroupView, LinkState, Status
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.totals import most_severe_first
@@ -50,7 +50,7 @@ def _diagram(
     marked = most_severe_first(not_ok)[:NOT_OK_MARKS_MAX] if count_ok else sorted(groups, key=lambda view: view.name)
     return FlowDiagram(
         label=_label(connection, ok, len(groups)),
-        stale=connection.link is Link.STALE,
+        stale=connection.link is LinkState.STALE,
         ok_count=ok if count_ok and ok else None,
         ok_href=urls.groups(connection=connection.name, status="ok"),
         marks=tuple(_mark(context, view) for view in marked),
@@ -70,6 +70,6 @@ def _mark(context: MonitoringContext, group: GroupView) -> GroupMark:
 
 
 def _label(connection: ConnectionView, ok: int, total: int) -> str:
-    if connection.link is not Link.CONNECTED:
+    if connection.link is not LinkState.CONNECTED:
         return f"{connection.name}, {connection.link}"
     return f"{connection.name}, {ok:,} of {total:,} ok" if total else f"{connection.name}, no groups"

@@ -81,7 +81,7 @@ def _queue_facts(view: GroupView) -> tuple[Fact, ...]:
         ("Redelivered", group.redelivered, "delivered more than once"),
         (
             "Removed otherwise",
-            group.left_otherwise,
+            group.removed_unacked,
             "rejected, expired, dropped, or acknowledged without being counted by the broker",
         ),
     )

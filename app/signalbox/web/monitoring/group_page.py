@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import GroupView, PartitionView
@@ -94,7 +94,7 @@ def group_head(context: MonitoringContext, view: GroupView) -> GroupHead:
         kind=view.group.kind,
         read_at=view.read_at,
         interval_s=view.interval_s,
-        sentence=words.when_last_read(sentence, view.read_at, context.now, unseen=unreachable) if stale else sentence,
+        sentence=words.as_of(sentence, view.read_at, context.now, unknown=unreachable) if stale else sentence,
         reason=words.group_reason(view, context.now),
         facts=group_facts(context, view),
         stale=stale,
@@ -125,7 +125,7 @@ def _data_collection(context: MonitoringContext, view: GroupView) -> tuple[Detai
         details.append(Detail(label="Members updated", text=text, note="UTC"))
     if group.coordinator is not None:
         details.append(Detail(label="Coordinator", text=group.coordinator, mono=True))
-    if view.kind is Kind.KAFKA:
+    if view.kind is BrokerKind.KAFKA:
         text = "committed offsets are read before end offsets, so lag is never negative"
         details.append(Detail(label="Order", text=text))
     if group.approximate:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import Flow, GroupView, Status
@@ -77,7 +77,7 @@ def time_lag_method(flow: Flow) -> str:
 
 def _destination(view: GroupView) -> str:
     names = view.group.destinations
-    return "" if not names or view.kind in {Kind.RABBITMQ, Kind.SQS} else names[0]
+    return "" if not names or view.kind in {BrokerKind.RABBITMQ, BrokerKind.SQS} else names[0]
 
 
 def _detail(view: GroupView) -> str:
@@ -85,7 +85,7 @@ def _detail(view: GroupView) -> str:
     parts = []
     if len(group.destinations) > 1:
         parts.append(f"{len(group.destinations) - 1:,} more")
-    if view.kind is Kind.KAFKA:
+    if view.kind is BrokerKind.KAFKA:
         parts.append(plural(len(group.positions), "partition"))
     elif group.member_count is not None:
         parts.append("no consumers" if group.member_count == 0 else plural(group.member_count, "consumer"))

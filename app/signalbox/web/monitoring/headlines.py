@@ -1,7 +1,7 @@
 """The headline of each list."""
 
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import Link
+from signalbox.monitoring.model import LinkState
 from signalbox.monitoring.words import Span
 from signalbox.web.monitoring.components import Headline, plural
 from signalbox.web.monitoring.context import MonitoringContext
@@ -13,7 +13,7 @@ def groups_headline(context: MonitoringContext) -> Headline:
         key=keys.OVERVIEW,
         fragment="groups/headline",
         sentence=words.overview_sentence(connections, groups, context.now),
-        reason=words.overview_reason(connections, groups, context.now),
+        reason=words.overview_reason(connections, groups),
     )
 
 
@@ -21,12 +21,12 @@ def destinations_headline(context: MonitoringContext) -> Headline:
     connections = list(context.connections.values())
     views = context.monitor.destinations()
     reachable = [view for view in views if not context.is_unreachable(view.connection)]
-    excluded = sum(view.hidden for view in connections)
-    notes = [f"No data from {view.name} yet." for view in connections if view.unread]
+    excluded = sum(view.excluded for view in connections)
+    notes = [f"No data from {view.name} yet." for view in connections if view.never_read]
     notes += [
         f"{plural(view.destinations, 'destination')} on {view.name} unknown: the connection is down."
         for view in connections
-        if view.link is Link.DOWN and view.destinations
+        if view.link is LinkState.DOWN and view.destinations
     ]
     if excluded:
         notes.append(f"Not listed: {plural(excluded, 'internal or excluded name')}.")
@@ -44,5 +44,5 @@ def connections_headline(context: MonitoringContext) -> Headline:
         key=keys.OVERVIEW,
         fragment="connections/headline",
         sentence=words.connections_sentence(connections),
-        reason=words.overview_reason(connections, context.monitor.groups(), context.now),
+        reason=words.overview_reason(connections, context.monitor.groups()),
     )

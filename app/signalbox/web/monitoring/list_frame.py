@@ -111,13 +111,16 @@ def list_dropdowns(
         Dropdown("status", "Status", "any", tuple(status_options)),
         Dropdown("connection", "Connection", "all", tuple(Option(n, n, n == query.connection) for n in names)),
         Dropdown(
-            "kind", "Kind", "any", tuple(Option(k, f"{k} ({kinds.get(k, 0):,})", k == query.kind) for k in kind_names)
+            "kind",
+            "BrokerKind",
+            "any",
+            tuple(Option(k, f"{k} ({kinds.get(k, 0):,})", k == query.kind) for k in kind_names),
         ),
     )
 
 
 def _column_heads(columns: Sequence[ColumnSpec], query: ListQuery, url: UrlBuilder) -> tuple[ColumnHead, ...]:
-    """Link each sortable column to its default direction, and the column that sorts now to the opposite one."""
+    """LinkState each sortable column to its default direction, and the column that sorts now to the opposite one."""
     heads = []
     for column in columns:
         parameters = url_parameters(query) | {"dir": None}

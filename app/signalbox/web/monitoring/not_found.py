@@ -41,7 +41,7 @@ def destination_not_found(context: MonitoringContext, connection: str, name: str
 def _ensure_read(context: MonitoringContext, connection: str, thing: str) -> None:
     """Raise NoDataYet if the connection was never read: then nothing on it can be called missing."""
     view = context.connections[connection]
-    if not view.unread:
+    if not view.never_read:
         return
     cause = words.connection_sentence(view, context.now), words.connection_reason(view, context.now)
     raise NoDataYet(

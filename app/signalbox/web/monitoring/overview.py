@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import ConnectionView, GroupView, Link, Status
+from signalbox.monitoring.model import ConnectionView, GroupView, LinkState, Status
 from signalbox.monitoring.words import Span
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.attention import Attention, attention
@@ -21,8 +21,18 @@ ROWS_MAX = 5  # of groups that are not ok, per connection; one row sums up the o
 ROWS_IN_ALL_MAX = 120  # a page may watch 200 fragments
 SHOW_ALL_UP_TO = 12  # groups in all: then ok groups have rows too
 CHANGES_SHOWN = 10
-PRODUCTS = {Kind.KAFKA: "Apache Kafka", Kind.RABBITMQ: "RabbitMQ", Kind.NATS: "NATS JetStream", Kind.SQS: "Amazon SQS"}
-GROUP_NOUNS = {Kind.KAFKA: "group", Kind.RABBITMQ: "queue", Kind.NATS: "consumer", Kind.SQS: "queue"}
+PRODUCTS = {
+    BrokerKind.KAFKA: "Apache Kafka",
+    BrokerKind.RABBITMQ: "RabbitMQ",
+    BrokerKind.NATS: "NATS JetStream",
+    BrokerKind.SQS: "Amazon SQS",
+}
+GROUP_NOUNS = {
+    BrokerKind.KAFKA: "group",
+    BrokerKind.RABBITMQ: "queue",
+    BrokerKind.NATS: "consumer",
+    BrokerKind.SQS: "queue",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +127,7 @@ def overview_head(context: MonitoringContext) -> OverviewHead:
     return OverviewHead(
         key=keys.OVERVIEW,
         sentence=words.overview_sentence(connections, groups, context.now),
-        reason=words.overview_reason(connections, groups, context.now),
+        reason=words.overview_reason(connections, groups),
         diagrams=flow_diagrams(context, _groups_by_connection(context)),
     )
 
@@ -151,7 +161,7 @@ def connection_totals(context: MonitoringContext, view: ConnectionView) -> Conne
         href=urls.connection(view.name),
         product=product(view),
         status=status_label(view.link, words.link_text(view, context.now)),
-        stale=view.link is Link.STALE,
+        stale=view.link is LinkState.STALE,
         lag=figures.count(0 if no_groups else total.lag, approximate=total.approximate),
         at_least=total.lag_partial and total.lag is not None,
         rate_in=figures.rate_number(0.0 if no_groups else total.rate_in),
@@ -178,7 +188,7 @@ def summary_rows(context: MonitoringContext, view: ConnectionView) -> SummaryRow
         for state, status, part in parts
         if part
     )
-    return SummaryRows(key=keys.connection(view.name), name=view.name, rows=rows, stale=view.link is Link.STALE)
+    return SummaryRows(key=keys.connection(view.name), name=view.name, rows=rows, stale=view.link is LinkState.STALE)
 
 
 def _summary_row(
@@ -193,7 +203,7 @@ def _summary_row(
     noun = GROUP_NOUNS[view.kind]
     count = plural(len(groups), f"more {noun}" if more else noun)
     text = f"{count}, {'all ' if len(groups) > 1 and state != 'not ok' else ''}{state}"
-    if state == "ok" and view.link is Link.STALE:
+    if state == "ok" and view.link is LinkState.STALE:
         text = f"{count}, ok at the last update"
     total = _current_totals(context, view, groups)
     return SummaryRow(
@@ -235,7 +245,7 @@ def product(view: ConnectionView) -> str:
     cluster = view.cluster
     parts = [PRODUCTS[view.kind] if cluster is None else f"{cluster.product} {cluster.version or ''}".strip()]
     if cluster is not None and cluster.nodes:
-        parts.append(plural(len(cluster.nodes), "broker" if view.kind is Kind.KAFKA else "node"))
+        parts.append(plural(len(cluster.nodes), "broker" if view.kind is BrokerKind.KAFKA else "node"))
     if view.answered_at is not None:
         parts.append(plural(view.groups, GROUP_NOUNS[view.kind]))
     return ", ".join(parts)

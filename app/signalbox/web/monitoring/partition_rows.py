@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.judge import RANK
-from signalbox.monitoring.model import GroupView, PartitionView, Status
+from signalbox.monitoring.model import SEVERITY, GroupView, PartitionView, Status
 from signalbox.monitoring.words import Span
 from signalbox.web import urls
 from signalbox.web.monitoring.components import StatusLabel, plural, status_label
@@ -53,14 +53,17 @@ def partition_table(context: MonitoringContext, view: GroupView) -> PartitionTab
     partitions = context.partitions(view)
     no_member = figures.UNKNOWN_WORD if view.group.members is None else "none"
     stale = context.is_unreachable(view.connection) or context.is_stale_group(view)
-    ordered = sorted(partitions, key=lambda p: (RANK[p.verdict.status], p.destination, p.partition))
+    ordered = sorted(partitions, key=lambda p: (SEVERITY[p.verdict.status], p.destination, p.partition))
     rest = ordered[ROWS_MAX:]
     several = len({p.destination for p in partitions}) > 1
     return PartitionTable(
         key=keys.group(view.connection, view.name),
         total=len(ordered),
         not_ok=_count_not_ok(ordered),
-        rows=tuple(_row(p, context.now, several=several, stale=stale, no_member=no_member) for p in ordered[:ROWS_MAX]),
+        rows=tuple(
+            _row(p, view.kind, context.now, several=several, stale=stale, no_member=no_member)
+            for p in ordered[:ROWS_MAX]
+        ),
         rest=_rest(rest),
         rest_lag=_total_lag(rest),
         all_href=urls.api("groups", view.connection, view.name, "partitions"),
@@ -69,13 +72,15 @@ def partition_table(context: MonitoringContext, view: GroupView) -> PartitionTab
     )
 
 
-def _row(view: PartitionView, now: float, *, several: bool, stale: bool, no_member: str) -> PartitionRow:
+def _row(
+    view: PartitionView, kind: BrokerKind, now: float, *, several: bool, stale: bool, no_member: str
+) -> PartitionRow:
     flow, status = view.flow, view.verdict.status
     return PartitionRow(
         destination=view.destination if several else "",
         partition=view.partition,
         status=status_label(status, words.status_text(view.verdict, now), stale=stale),
-        reason=words.partition_reason(view, now),
+        reason=words.partition_reason(view, kind, now),
         lag=figures.count(flow.lag, approximate=flow.approximate),
         not_ok=status is not Status.OK,
         time_lag=figures.UNKNOWN_WORD if flow.time_lag is None else figures.duration(flow.time_lag.seconds),

@@ -110,7 +110,7 @@ class DestinationOut(Resource, frozen=True, kw_only=True):
     data_loss_at: Annotated[
         float | None, Meta(description="when a group first loses unread messages; null = not within 24 h, or unknown")
     ]
-    groups: Annotated[list[str], Meta(description="consumer groups on the same connection")]
+    consumer_groups: Annotated[list[str], Meta(description="consumer groups on the same connection")]
     dead_letters_to: str | None
     settings: dict[str, str]
     verdict: VerdictOut
@@ -147,7 +147,7 @@ class LimitOut(Struct, frozen=True, kw_only=True):
 class CollectionOut(Struct, frozen=True, kw_only=True):
     """One kind of request that Signalbox sends to the broker."""
 
-    name: str
+    request: str
     interval_s: float
     duration_s: float
     completed_at: Time
@@ -169,7 +169,7 @@ class ConnectionOut(Resource, frozen=True, kw_only=True):
     since: Time
     sentence: str
     error: str
-    advice: str
+    hint: str
     attempts: Annotated[int, Meta(description="failed attempts since the last response")]
     next_attempt_at: float | None
     product: str | None

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from signalbox.monitoring import words
-from signalbox.monitoring.judge import RANK
-from signalbox.monitoring.model import Status
+from signalbox.monitoring.model import SEVERITY, Status
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.context import MonitoringContext
 
@@ -49,7 +48,7 @@ def found(context: MonitoringContext, text: str) -> tuple[Hits, ...]:
 
 def _groups(context: MonitoringContext, sought: str) -> tuple[Hit, ...]:
     views = [g for g in context.monitor.groups() if sought in g.name.casefold()]
-    views.sort(key=lambda g: (not g.name.casefold().startswith(sought), RANK[g.verdict.status], g.name))
+    views.sort(key=lambda g: (not g.name.casefold().startswith(sought), SEVERITY[g.verdict.status], g.name))
     return tuple(
         _hit(g.name, g.connection, urls.group(g.connection, g.name), g.verdict.status) for g in views[:FOUND_MAX]
     )
@@ -57,7 +56,7 @@ def _groups(context: MonitoringContext, sought: str) -> tuple[Hit, ...]:
 
 def _destinations(context: MonitoringContext, sought: str) -> tuple[Hit, ...]:
     views = [d for d in context.monitor.destinations() if sought in d.name.casefold()]
-    views.sort(key=lambda d: (not d.name.casefold().startswith(sought), RANK[d.verdict.status], d.name))
+    views.sort(key=lambda d: (not d.name.casefold().startswith(sought), SEVERITY[d.verdict.status], d.name))
     return tuple(
         _hit(d.name, d.connection, urls.destination(d.connection, d.name), d.verdict.status) for d in views[:FOUND_MAX]
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from signalbox.brokers.model import UNKNOWN, Node, Partitions, Retention, Why
+from signalbox.brokers.model import UNKNOWN, BrokerKind, Node, Partitions, Retention, Why
 from signalbox.monitoring import words
 from signalbox.monitoring.model import (
     Change,
@@ -45,7 +45,7 @@ def group_detail(context: MonitoringContext, view: GroupView) -> schemas.GroupDe
     )
 
 
-def partition(context: MonitoringContext, view: PartitionView) -> schemas.PartitionOut:
+def partition(context: MonitoringContext, kind: BrokerKind, view: PartitionView) -> schemas.PartitionOut:
     return schemas.PartitionOut(
         destination=view.destination,
         partition=view.partition,
@@ -54,7 +54,7 @@ def partition(context: MonitoringContext, view: PartitionView) -> schemas.Partit
         end_offset=view.end,
         last_progress_at=view.moved_at,
         member=view.member,
-        verdict=_verdict(view.verdict, words.plain(words.partition_reason(view, context.now))),
+        verdict=_verdict(view.verdict, words.plain(words.partition_reason(view, kind, context.now))),
         flow=_flow(view.flow),
     )
 
@@ -76,7 +76,7 @@ def destination(context: MonitoringContext, view: DestinationView) -> schemas.De
         rate_in=view.rate_in,
         retention=_retention(destination.retention),
         data_loss_at=view.loses_at,
-        groups=list(view.readers),
+        consumer_groups=list(view.consumer_groups),
         dead_letters_to=destination.dead_letters_to,
         settings=dict(destination.settings),
         verdict=_verdict(view.verdict, words.plain(words.destination_sentence(view, context.now))),
@@ -119,7 +119,8 @@ def connection_detail(context: MonitoringContext, view: ConnectionView) -> schem
         offline=None if cluster is None else cluster.offline,
         alarms=[] if cluster is None else list(cluster.alarms),
         limits=[
-            schemas.LimitOut(name=limit.name, used=limit.used, maximum=limit.most, unit=limit.unit) for limit in limits
+            schemas.LimitOut(name=limit.name, used=limit.used, maximum=limit.maximum, unit=limit.unit)
+            for limit in limits
         ],
         missing_permissions=[] if cluster is None else list(cluster.missing_rights),
         notes=[] if cluster is None else list(cluster.notes),
@@ -129,7 +130,11 @@ def connection_detail(context: MonitoringContext, view: ConnectionView) -> schem
         ],
         data_collection=[
             schemas.CollectionOut(
-                name=call.what, interval_s=call.every_s, duration_s=call.took_s, completed_at=call.at, rows=call.rows
+                request=call.request,
+                interval_s=call.interval_s,
+                duration_s=call.duration_s,
+                completed_at=call.at,
+                rows=call.rows,
             )
             for call in view.calls
         ],
@@ -205,7 +210,7 @@ def _connection(context: MonitoringContext, view: ConnectionView) -> dict[str, A
         "since": view.since,
         "sentence": words.plain(words.connection_sentence(view, context.now)),
         "error": view.error,
-        "advice": view.do,
+        "hint": view.hint,
         "attempts": view.attempts,
         "next_attempt_at": view.next_attempt_at,
         "product": None if cluster is None else cluster.product,
@@ -213,7 +218,7 @@ def _connection(context: MonitoringContext, view: ConnectionView) -> dict[str, A
         "groups": view.groups,
         "groups_ok": view.groups_ok,
         "destinations": view.destinations,
-        "excluded": view.hidden,
+        "excluded": view.excluded,
         "tls_verified": view.tls_verified,
     }
 

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from signalbox.monitoring.judge import RANK
-from signalbox.monitoring.model import GroupView, Status
+from signalbox.monitoring.model import SEVERITY, GroupView, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +43,7 @@ def severity_key(group: GroupView) -> tuple[int, float, float, str]:
     loss_at = group.verdict.until if group.verdict.status is Status.WILL_LOSE_DATA else None
     lag = group.flow.lag
     return (
-        RANK[group.verdict.status],
+        SEVERITY[group.verdict.status],
         loss_at if loss_at is not None else float("inf"),
         -lag if lag is not None else 0,
         group.name,

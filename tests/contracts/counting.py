@@ -1,0 +1,62 @@
+"""Compares the number of executed contract cases with the table in executed.py, for every file that ran completely.
+
+A plugin of tests/conftest.py: with several workers, only the process that gathers their reports counts.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from xdist import is_xdist_worker
+
+from tests.contracts.executed import EXECUTED
+from tests.support.servers import WITHOUT
+
+HERE = Path(__file__).parent
+_executed: Counter[str] = Counter()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    adapter = dict(report.user_properties).get("adapter")
+    if report.when == "call" and not report.skipped and isinstance(adapter, str):
+        _executed[adapter] += 1
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if (adapter := getattr(getattr(item, "cls", None), "adapter", None)) is not None:
+        item.user_properties.append(("adapter", adapter))
+
+
+def _run_whole(config: pytest.Config, adapter: str) -> bool:
+    """Say whether this adapter's whole file was asked for, and nothing was picked out of it."""
+    options = config.option
+    picked = options.keyword or options.markexpr or options.collectonly or options.soak or getattr(options, "lf", False)
+    if picked or any("::" in argument for argument in config.args):
+        return False
+    file = HERE / f"test_{adapter.partition('-')[0]}.py"
+    return any(file.is_relative_to(Path(config.invocation_params.dir, argument).resolve()) for argument in config.args)
+
+
+def _wrong(config: pytest.Config) -> list[str]:
+    wrong = []
+    for adapter in sorted({*EXECUTED, *_executed}):
+        due, got = EXECUTED.get(adapter, 0), _executed[adapter]
+        left_out = {adapter, adapter.partition("-")[0]} & WITHOUT
+        if got != due and not left_out and _run_whole(config, adapter):
+            wrong.append(f"{adapter} executed {got} cases of the contract; tests/contracts/executed.py says {due}")
+    return wrong
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if not is_xdist_worker(session) and _wrong(session.config) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if _executed:
+        terminalreporter.section("broker contract")
+    for adapter, count in sorted(_executed.items()):
+        terminalreporter.write_line(f"{adapter}: {count} cases executed")
+    for line in _wrong(config):
+        terminalreporter.write_line(line, red=True)
