@@ -67,7 +67,7 @@ async def ours(
     snapshot = await broker.sweep()
     first_ms = (time.perf_counter() - began) * 1000
     walls: list[float] = []
-    async with stall() as found:
+    async with stall() as stalls:
         until = time.monotonic() + STEADY_S
         while time.monotonic() < until:
             await asyncio.sleep(broker.sweep_interval_s)
@@ -88,7 +88,7 @@ async def ours(
         f"{min(walls):,.0f} / {percentile(walls, 0.5):,.0f} / {max(walls):,.0f}",
         f"{our_cpu_s / MEASURED_SWEEPS * 1000:,.0f}",
         f"{broker_cpu_s / MEASURED_SWEEPS * 1000:,.0f}",
-        f"{found.longest_cpu_ms:.0f} ({found.longest_ms:.0f})",
+        f"{stalls.longest_cpu_ms:.0f} ({stalls.longest_ms:.0f})",
         f"+{growth_mib:.0f}",
         f"{broker.sweep_interval_s:.0f}",
     )
