@@ -150,7 +150,7 @@ async def test_a_denied_queue_is_a_fault_and_the_others_are_read() -> None:
     }
     assert all("sqs:GetQueueAttributes" in f.detail and "arn:aws:iam" in f.detail for f in snapshot.faults)
     assert snapshot.cluster is not None
-    assert snapshot.cluster.missing_rights == ("sqs:GetQueueAttributes on 10 queues",)
+    assert snapshot.cluster.missing_permissions == ("sqs:GetQueueAttributes on 10 queues",)
 
 
 async def test_throttling_lowers_the_request_rate_until_it_ends() -> None:

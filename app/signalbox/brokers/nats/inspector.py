@@ -199,7 +199,7 @@ class JetStreamInspector:
             under_replicated=sum(lacks_a_replica(answer) for answer in streams),
             offline=sum(not has_leader(answer) for answer in streams),
             limits=account.limits(info) if info else (),
-            missing_rights=tuple(dict.fromkeys(f.detail for f in sweep.faults if f.why is Why.NOT_PERMITTED)),
+            missing_permissions=tuple(dict.fromkeys(f.detail for f in sweep.faults if f.why is Why.NOT_PERMITTED)),
             notes=(
                 *self._expiry_notes(),
                 *(f"stream {n} is configured but does not exist" for n in self._missing(sweep)),

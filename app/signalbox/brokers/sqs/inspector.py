@@ -206,7 +206,7 @@ class SqsInspector:
             product="Amazon SQS" if self.is_amazon else "SQS-compatible server",
             version=None,
             nodes=None,
-            missing_rights=(f"sqs:GetQueueAttributes on {denied} queues",) if denied else (),
+            missing_permissions=(f"sqs:GetQueueAttributes on {denied} queues",) if denied else (),
             notes=(NOTE,),
         )
 
