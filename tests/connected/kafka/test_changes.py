@@ -49,21 +49,21 @@ async def test_a_deleted_topic_is_gone_and_so_are_its_positions(
 async def test_a_recreated_topic_has_a_new_identity(
     kafka_broker: KafkaBroker, kafka_reference: ReferenceClient
 ) -> None:
-    await create_topic_and_group(kafka_reference, "change-anew")
+    await create_topic_and_group(kafka_reference, "change-recreated")
     before = await kafka_broker.sweep()
-    await kafka_reference.delete("change-anew")
-    await eventually(lambda: kafka_reference.create("change-anew", 2))
+    await kafka_reference.delete("change-recreated")
+    await eventually(lambda: kafka_reference.create("change-recreated", 2))
     await kafka_reference.commit(
-        "change-anew-readers", {("change-anew", 1): 4}
+        "change-recreated-readers", {("change-recreated", 1): 4}
     )  # a client that continues at its old offset
 
     async def recreation_is_reported() -> None:
         after = await kafka_broker.sweep()
-        assert after.destinations["change-anew"].identity != before.destinations["change-anew"].identity
-        assert rows_by_partition(after.groups["change-anew-readers"]) == {
-            ("change-anew", 1): (4, 0, UNKNOWN, Why.BEYOND_END)
+        assert after.destinations["change-recreated"].identity != before.destinations["change-recreated"].identity
+        assert rows_by_partition(after.groups["change-recreated-readers"]) == {
+            ("change-recreated", 1): (4, 0, UNKNOWN, Why.BEYOND_END)
         }
-        assert after.groups["change-anew-readers"].lag is None
+        assert after.groups["change-recreated-readers"].lag is None
 
     await eventually(recreation_is_reported)
 

@@ -13,7 +13,7 @@ from signalbox.brokers.kafka.cached_group import CachedGroup
 from signalbox.brokers.kafka.cluster_cache import ClusterCache, broker_fault
 from signalbox.brokers.kafka.cluster_client import Purpose
 from signalbox.brokers.kafka.errors import DENIED, NONE, error_name, why_unknown
-from signalbox.brokers.kafka.group_offsets import GroupOffsets, NodeAnswers, read_offsets, select_groups
+from signalbox.brokers.kafka.group_offsets import GroupOffsets, NodeAnswers, NodeReader, select_groups
 from signalbox.brokers.kafka.protocol.cluster import find_coordinators_request
 from signalbox.brokers.kafka.protocol.connection import UnsupportedVersion
 from signalbox.brokers.kafka.protocol.groups import GroupListing
@@ -212,7 +212,7 @@ async def _read_again(cache: ClusterCache, rewound: dict[str, int], result: Merg
         answers = NodeAnswers(node=node)
         try:
             async with asyncio.timeout(cache.deadline_s()):
-                await read_offsets(cache, answers, types, [Purpose.WATCH])
+                await NodeReader(cache, answers).read_offsets(types, [Purpose.WATCH])
         except TimeoutError:
             pass  # `answers` contains what came in time
         for name in types:

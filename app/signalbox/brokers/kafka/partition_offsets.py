@@ -84,12 +84,8 @@ async def read_partition_offsets(cache: ClusterCache, plan: OffsetPlan, kinds: S
 
 
 def _interval_s(cache: ClusterCache, kind: OffsetKind) -> float:
-    intervals = cache.intervals
-    return {
-        OffsetKind.END: intervals.sweep_s,
-        OffsetKind.STABLE: intervals.stables_s,
-        OffsetKind.START: intervals.starts_s,
-    }[kind]
+    i = cache.intervals
+    return {OffsetKind.END: i.sweep_s, OffsetKind.STABLE: i.stables_s, OffsetKind.START: i.starts_s}[kind]
 
 
 async def _read_kind(cache: ClusterCache, leader: LeaderRequests, kind: OffsetKind) -> BrokerError | None:
@@ -111,11 +107,8 @@ async def _read_kind(cache: ClusterCache, leader: LeaderRequests, kind: OffsetKi
 
 async def _store(cache: ClusterCache, node: int, kind: OffsetKind, response: Response, requested_at: float) -> None:
     table = cache.partitions
-    update = {
-        OffsetKind.END: table.update_ends,
-        OffsetKind.STABLE: table.update_stables,
-        OffsetKind.START: table.update_starts,
-    }[kind]
+    updates = (table.update_ends, table.update_stables, table.update_starts)
+    update = dict(zip(OffsetKind, updates, strict=True))[kind]
     for number, (topic, rows, row_format) in enumerate(response):
         update(OffsetRows(node, topic, rows, row_format, requested_at))
         if number % TOPICS_PER_SLICE == TOPICS_PER_SLICE - 1:

@@ -15,7 +15,7 @@ from signalbox.brokers.kafka.cluster_client import Purpose
 from signalbox.brokers.kafka.errors import NONE
 from signalbox.brokers.kafka.protocol.connection import UnsupportedVersion
 from signalbox.brokers.kafka.protocol.fetch import FetchedPartition, FetchPosition, fetch_batches_request
-from signalbox.brokers.model import Group, OldestUnread
+from signalbox.brokers.model import UNKNOWN, Group, OldestUnread
 
 TIMEOUT_S = 2.0
 PARTITIONS_PER_GROUP = 3  # those with the highest lag
@@ -56,8 +56,8 @@ class OldestUnreadReader:
         by_leader: dict[int, list[Position]] = {}
         for name, partition, offset in positions:
             topic = self.cache.partitions.topics.get(name)
-            in_range = topic is not None and partition < topic.partition_count
-            if topic is not None and in_range and (leader := topic.meta.leader[partition]) >= 0:
+            leader = topic.meta.leader[partition] if topic and partition < topic.partition_count else UNKNOWN
+            if leader >= 0:
                 by_leader.setdefault(leader, []).append((name, partition, offset))
         await asyncio.gather(*(self._fetch_from_leader(leader, rows) for leader, rows in by_leader.items()))
 
