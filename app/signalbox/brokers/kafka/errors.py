@@ -69,9 +69,7 @@ def _connection_closed(error: BaseException, settings: KafkaSettings, address: s
     if isinstance(cause, UnexpectedFrame):
         return _not_kafka(cause, settings, address)
     if settings.sasl_mechanism is None:
-        hint = (
-            "Is the broker up? The listener may require a login (user, password, sasl_mechanism) or be a controller's."
-        )
+        hint = "Is the broker up? The listener may require a login (user, password, sasl_mechanism) or be a controller."
     else:
         hint = "Is the broker up? Check its log."
     return BrokerUnavailable(settings.name, f"The broker at {address} closed the connection.", hint)
@@ -82,9 +80,8 @@ def _not_kafka(error: BaseException, settings: KafkaSettings, address: str) -> B
     if first_bytes.startswith(TLS_ALERT):
         return WrongProtocol(settings.name, f"The listener at {address} speaks TLS, but tls is off.", "Set tls = true.")
     what = "is a web server" if first_bytes == b"HTTP" else f"sent {first_bytes!r}, which no Kafka broker sends"
-    return WrongProtocol(
-        settings.name, f"The server at {address} {what}.", "Check the port: it must be a Kafka listener's."
-    )
+    hint = "Check the port: it must be a Kafka listener."
+    return WrongProtocol(settings.name, f"The server at {address} {what}.", hint)
 
 
 def _connection_reset(_error: BaseException, settings: KafkaSettings, address: str) -> BrokerError:

@@ -31,9 +31,7 @@ ROWS_EXPECTED = 50  # of a group that was not read yet
 REQUESTS_IN_FLIGHT = 10
 SINGLE_REQUESTS_IN_FLIGHT = 50  # for old brokers, where each request contains one group
 GROUPS_PER_SLICE = 200
-PROTOCOL_TYPES = frozenset(
-    {"consumer", "", "share", "streams"}
-)  # groups of other types (Connect workers) read no topic
+PROTOCOL_TYPES = frozenset({"consumer", "", "share", "streams"})  # others, such as Connect workers, read no topic
 
 T = TypeVar("T")
 GroupOffsets = CommittedOffsets | ShareOffsets

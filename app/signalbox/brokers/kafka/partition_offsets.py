@@ -22,6 +22,7 @@ from signalbox.brokers.model import Fault
 TOPICS_PER_SLICE = 100
 
 Response = list[tuple[str, bytes, str]]  # topic, undecoded rows, row format
+ByLeader = Mapping[int, Mapping[str, Sequence[int]]]  # node -> topic -> partitions
 
 
 class OffsetKind(Enum):
@@ -56,12 +57,7 @@ class OffsetPlan:
     leaders: list[LeaderRequests] = field(default_factory=list)
 
     @classmethod
-    def create(
-        cls,
-        by_leader: Mapping[int, Mapping[str, Sequence[int]]],
-        purposes: Sequence[Purpose],
-        metadata_marker: object = None,
-    ) -> "OffsetPlan":
+    def create(cls, by_leader: ByLeader, purposes: Sequence[Purpose], metadata_marker: object = None) -> "OffsetPlan":
         """Distribute each leader's topics over these connections."""
         leaders = [
             LeaderRequests(leader=leader, purpose=purpose, topics=topics)

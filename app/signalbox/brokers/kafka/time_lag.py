@@ -36,9 +36,7 @@ class OldestUnreadReader:
     async def read(self, groups: Iterable[Group]) -> Mapping[str, list[OldestUnread]]:
         """Return what is known within TIMEOUT_S, by group; groups without an answer are left out."""
         by_group = {group.name: _worst_positions(group) for group in groups}
-        missing = {
-            position for positions in by_group.values() for position in positions if position not in self._oldest
-        }
+        missing = {position for positions in by_group.values() for position in positions} - self._oldest.keys()
         if len(self._oldest) > CACHED_MAX:
             self._oldest.clear()
         try:
@@ -46,11 +44,8 @@ class OldestUnreadReader:
                 await self._fetch(missing)
         except TimeoutError:
             pass  # answers that came in time are cached
-        oldest = {
-            name: [unread for position in positions if (unread := self._oldest.get(position))]
-            for name, positions in by_group.items()
-        }
-        return {name: unread for name, unread in oldest.items() if unread}
+        oldest = {name: [self._oldest.get(position) for position in rows] for name, rows in by_group.items()}
+        return {name: known for name, rows in oldest.items() if (known := [row for row in rows if row is not None])}
 
     async def _fetch(self, positions: set[Position]) -> None:
         by_leader: dict[int, list[Position]] = {}
@@ -112,6 +107,5 @@ def _oldest_unread(fetched: FetchedPartition, offset: int) -> OldestUnread | Non
     if batch is None or batch.first_ms < 0:
         return None
     is_exact = offset <= batch.base_offset or batch.first_ms == batch.max_ms
-    return OldestUnread(
-        destination=fetched.topic, partition=fetched.partition, at=batch.first_ms / 1000, exact=is_exact
-    )
+    at = batch.first_ms / 1000
+    return OldestUnread(destination=fetched.topic, partition=fetched.partition, at=at, exact=is_exact)
