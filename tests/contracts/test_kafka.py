@@ -33,7 +33,7 @@ class GroupPerTopicBroker(KafkaBroker):
 
 class KafkaHarness:
     own_groups = True
-    tells_redelivered = False
+    reports_redelivery = False
     figures_within_s = 15.0
     large_body = 200_000
 
@@ -69,7 +69,7 @@ class KafkaHarness:
     def group_name(self, destination: str, group: str) -> str:
         return group_per_topic(destination, group)
 
-    async def told_lag(self, destination: str, group: str) -> int:
+    async def actual_lag(self, destination: str, group: str) -> int:
         return sum((await self._reference.lag(group_per_topic(destination, group))).values())
 
     async def break_connections(self) -> None:

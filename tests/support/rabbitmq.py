@@ -13,7 +13,7 @@ from aio_pika.abc import AbstractChannel
 
 from signalbox.brokers.model import Group
 from signalbox.brokers.rabbitmq.adapter import RabbitBroker
-from signalbox.brokers.rabbitmq.sampling import LISTING_EVERY_MOST_S
+from signalbox.brokers.rabbitmq.sampler import LISTING_INTERVAL_MAX_S
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
 from signalbox.servers.rabbitmq import DEBIAN_13, INSTALLED, RabbitAddress, RabbitOptions, RabbitServer
 from tests.support.servers import ran_against, wanted_here
@@ -23,7 +23,7 @@ QUICK = {"collect_statistics_interval": "250"}
 # just before it left would once in a while be in no figure.
 QUICK_ERLANG = "-rabbit quorum_tick_interval 250 -rabbit core_metrics_gc_interval 86400000"
 # On a slow machine a sweep lists only that seldom; two listings tell what is gone.
-TOLD_WITHIN_S = 2 * LISTING_EVERY_MOST_S + 10.0
+FIGURES_WITHIN_S = 2 * LISTING_INTERVAL_MAX_S + 10.0
 
 
 @pytest.fixture(scope="session")
