@@ -143,7 +143,7 @@ async def running(broker: ScriptedBroker, **overrides: object) -> AsyncIterator[
 
 @pytest.fixture(autouse=True)
 def _short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SWEEP_WAIT_LEAST_S", 0.2)
+    monkeypatch.setattr(module, "SWEEP_TIMEOUT_MIN_S", 0.2)
     monkeypatch.setattr(module, "RETRY_FIRST_S", 0.02)
     monkeypatch.setattr(module, "TICK_S", 0.02)
 
