@@ -127,7 +127,7 @@ async def test_too_many_and_too_long_are_left_out_and_counted(
     scraped: Scraped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "GROUPS_MAX", 5)
-    monkeypatch.setattr(module, "SLICE", 2)  # the groups come in several pieces
+    monkeypatch.setattr(module, "LINES_PER_SLICE", 2)  # the groups come in several pieces
     groups = [group(f"group {index}") for index in range(8)] + [group("x" * 2000)]
     await scraped.monitor.apply("prod", snapshot(START, groups, [topic()]), interval_s=5)
     found = await scraped.figures()
