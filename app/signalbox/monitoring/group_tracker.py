@@ -204,7 +204,7 @@ class GroupTracker:
             paused=group.state is GroupState.PAUSED,
             rebalancing_since=self._rebalancing_since,
             why=group.why,
-            detail="; ".join(group.notes) if group.why is not Why.KNOWN else "",
+            detail=" ".join(group.notes).removesuffix(".") if group.why is not Why.KNOWN else "",
         )
 
     def _rows_to_judge(self, group: Group, facts: GroupFacts) -> list[int]:

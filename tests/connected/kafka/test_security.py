@@ -148,7 +148,7 @@ async def test_a_user_with_partial_rights_sees_which_rights_are_missing(
             assert set(snapshot.groups) == {"acl-open"}
             assert snapshot.groups["acl-open"].destinations == ("acl-visible",)
             assert snapshot.cluster is not None
-            rights = " | ".join(snapshot.cluster.missing_rights)
+            rights = " | ".join(snapshot.cluster.missing_permissions)
             assert "DESCRIBE on the cluster" in rights
             assert "DESCRIBE_CONFIGS" in rights
 
@@ -183,7 +183,7 @@ async def test_a_user_without_rights_sees_nothing_but_the_missing_rights(kafka: 
     assert not snapshot.destinations
     assert not snapshot.groups
     assert snapshot.cluster is not None
-    assert any("DESCRIBE on the cluster" in right for right in snapshot.cluster.missing_rights)
+    assert any("DESCRIBE on the cluster" in right for right in snapshot.cluster.missing_permissions)
     assert snapshot.cluster.nodes is not None
     assert [node.running for node in snapshot.cluster.nodes] == [True]
 

@@ -170,7 +170,7 @@ def connection_health(view: ConnectionView) -> ConnectionHealth:
             for call in view.calls
         ),
         excluded=f"{plural(view.excluded, 'internal or excluded name')} not shown" if view.excluded else "",
-        missing_permissions=() if cluster is None else cluster.missing_rights,
+        missing_permissions=() if cluster is None else cluster.missing_permissions,
         notes=() if cluster is None else cluster.notes,
     )
 

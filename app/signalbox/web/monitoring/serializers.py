@@ -122,7 +122,7 @@ def connection_detail(context: MonitoringContext, view: ConnectionView) -> schem
             schemas.LimitOut(name=limit.name, used=limit.used, maximum=limit.maximum, unit=limit.unit)
             for limit in limits
         ],
-        missing_permissions=[] if cluster is None else list(cluster.missing_rights),
+        missing_permissions=[] if cluster is None else list(cluster.missing_permissions),
         notes=[] if cluster is None else list(cluster.notes),
         faults=[
             schemas.FaultOut(resource=fault.resource, reason=fault.why.value, detail=fault.detail)
