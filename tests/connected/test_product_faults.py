@@ -117,7 +117,7 @@ async def test_every_connection_says_what_is_wrong_and_what_to_do(scene: Scene) 
                 assert found in text, name
                 assert do in text, name
                 told = (await client.get(urls.api("connections", name))).json()
-                assert (told["link"], told["groups"]) == ("down", 0)
+                assert (told["status"], told["groups"]) == ("down", 0)
 
             await eventually(said, within_s=20)
         listed = (await client.get(monitoring_urls.connections())).text

@@ -66,11 +66,11 @@ def lag_of(harness: Harness, snapshot: Snapshot, destination: str, group: str) -
     assert destination in snapshot.destinations
     name = harness.group_name(destination, group)
     assert name in snapshot.groups
-    found = snapshot.groups[name]
-    assert found.destinations == (destination,)
-    rows = [lag for lag in found.positions.lag if lag >= 0]
-    assert found.lag == (sum(rows) if rows else None)
-    return found.lag
+    swept = snapshot.groups[name]
+    assert swept.destinations == (destination,)
+    rows = [lag for lag in swept.positions.lag if lag >= 0]
+    assert swept.lag == (sum(rows) if rows else None)
+    return swept.lag
 
 
 async def shows_lag(harness: Harness, broker: Broker, destination: str, lag: int, *, group: str = "reader") -> None:

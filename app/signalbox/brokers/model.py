@@ -115,7 +115,7 @@ class Cluster:
     offline: int | None = None  # partitions, queues or streams without a leader
     alarms: tuple[str, ...] = ()  # "memory alarm on rabbit@a: publishers are blocked"
     limits: tuple[ResourceLimit, ...] = ()
-    missing_rights: tuple[str, ...] = ()  # "DESCRIBE on the cluster: groups may be hidden"
+    missing_permissions: tuple[str, ...] = ()  # "DESCRIBE on the cluster: groups may be hidden"
     notes: tuple[str, ...] = ()  # missing data that is no fault: "The management API is unavailable: ..."
 
 

@@ -92,7 +92,7 @@ class GroupTracker:
         )
         return True
 
-    def measure(self, answers: Sequence[OldestUnread], now: float) -> None:
+    def add_oldest_unread(self, answers: Sequence[OldestUnread], now: float) -> None:
         """Take the timestamps of oldest unread messages; one from a clock ahead of ours is ignored."""
         rows = self._rows_by_partition()
         for answer in answers:
@@ -204,7 +204,7 @@ class GroupTracker:
             paused=group.state is GroupState.PAUSED,
             rebalancing_since=self._rebalancing_since,
             why=group.why,
-            detail="; ".join(group.notes) if group.why is not Why.KNOWN else "",
+            detail=" ".join(group.notes).removesuffix(".") if group.why is not Why.KNOWN else "",
         )
 
     def _rows_to_judge(self, group: Group, facts: GroupFacts) -> list[int]:

@@ -60,7 +60,7 @@ async def test_a_monitoring_user_without_any_permission_pattern_sees_everything(
             assert snapshot.cluster is not None
             assert snapshot.cluster.nodes
             assert not snapshot.faults
-            assert not snapshot.cluster.missing_rights
+            assert not snapshot.cluster.missing_permissions
 
         await eventually(all_visible, within_s=WITHIN_S)
         with pytest.raises(NotPermitted):
@@ -74,7 +74,7 @@ async def test_a_management_user_sees_which_tag_is_missing_for_the_nodes(rabbit:
         assert snapshot.groups[queue].lag == 3
         assert snapshot.cluster is not None
         assert snapshot.cluster.nodes is None
-        assert "monitoring" in " ".join(snapshot.cluster.missing_rights)
+        assert "monitoring" in " ".join(snapshot.cluster.missing_permissions)
 
 
 async def test_an_inaccessible_virtual_host_is_one_fault_and_the_others_are_visible(

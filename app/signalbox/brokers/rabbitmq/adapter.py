@@ -87,7 +87,7 @@ class RabbitBroker:
                 sampler.health,
                 queues,
                 read_at=self._clock(),
-                missing_rights=report.missing_permissions(),
+                missing_permissions=report.missing_permissions(),
                 notes=report.notes(),
             ),
             gone_groups=gone_groups - snapshot.groups.keys(),

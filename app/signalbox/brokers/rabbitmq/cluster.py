@@ -44,7 +44,7 @@ def build_cluster(
     queues: Sequence[Queue],
     *,
     read_at: float,
-    missing_rights: Iterable[str],
+    missing_permissions: Iterable[str],
     notes: Iterable[str],
 ) -> Cluster:
     overview = mapping(health.overview)
@@ -57,7 +57,7 @@ def build_cluster(
         offline=sum(1 for queue in queues if queue.state in NO_LEADER_STATES),
         alarms=health.alarms,
         limits=tuple(limit for row in health.nodes or () for limit in _limits(row)),
-        missing_rights=tuple(missing_rights),
+        missing_permissions=tuple(missing_permissions),
         notes=tuple(notes),
     )
 

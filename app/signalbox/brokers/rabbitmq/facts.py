@@ -13,9 +13,9 @@ HEALTHY_STATES = {"running": True, "idle": True, "flow": True}  # "flow": flow c
 MEMBERS_MAX = 1000  # listed per queue; the count includes all
 SETTING_MAX = 200  # characters of one value
 NOTE_UNCONFIRMED = (
-    "The depth is from before the queue's leader or node changed: the broker has not confirmed a new one yet"
+    "The depth is from before the queue's leader or node changed: the broker has not confirmed a new one yet."
 )
-NOTE_LISTED_TWICE = "The broker lists this queue more than once: the cluster had a network partition"
+NOTE_LISTED_TWICE = "The broker lists this queue more than once: the cluster had a network partition."
 NO_LEADER_STATES = frozenset({"down", "minority", "stopped", "crashed"})
 SECONDS_PER_UNIT = {"Y": 31_536_000, "M": 2_592_000, "D": 86_400, "h": 3600, "m": 60, "s": 1}
 
@@ -85,13 +85,10 @@ def dead_letters_to(definition: Mapping[str, Any]) -> str | None:
 
 
 def retention(queue: Queue, definition: Mapping[str, Any]) -> Retention:
-    milliseconds = count(definition.get("message-ttl"))
+    ttl_ms = count(definition.get("message-ttl"))
+    ttl_s = None if ttl_ms is None else ttl_ms / 1000
     return Retention(
-        age_s=_age(definition.get("max-age"))
-        if queue.is_stream
-        else None
-        if milliseconds is None
-        else milliseconds / 1000,
+        age_s=_age(definition.get("max-age")) if queue.is_stream else ttl_s,
         size_bytes=count(definition.get("max-length-bytes")),
         messages=count(definition.get("max-length")),
         policy="delete" if queue.is_stream else "until acknowledged",
@@ -102,7 +99,7 @@ def _queue_group(queue: Queue, name: str) -> Group:
     depth, counters = queue.depth, queue.counters
     notes = _notes(queue)
     if queue.kind == "classic" and queue.capacity is not None and queue.consumers:  # quorum queues always report 1.0
-        notes = (*notes, f"Its consumers could take a message at once {queue.capacity:.0%} of the time")
+        notes = (*notes, f"Its consumers could take a message at once {queue.capacity:.0%} of the time.")
     return Group(
         name=name,
         kind="queue consumers",
@@ -137,10 +134,10 @@ def _stream_group(queue: Queue, name: str) -> Group:
     if unknown > 0:
         notes = (
             *notes,
-            f"The lag of {unknown} of its readers is unknown: they use AMQP or have not received a message yet",
+            f"The lag of {unknown} of its readers is unknown: they use AMQP or have not received a message yet.",
         )
     if not queue.offsets_available:
-        notes = (*notes, "This version cannot report stored offsets, because AMQP clients published to the stream")
+        notes = (*notes, "This version cannot report stored offsets, because AMQP clients published to the stream.")
     why = Why.KNOWN if worst else Why.NOT_REPORTED
     return Group(
         name=name,
@@ -166,9 +163,9 @@ def _stream_group(queue: Queue, name: str) -> Group:
 def _stored_group(name: str, reference: str, stored: int, end: int | None) -> Group:
     lag = None if end is None else max(end - stored, 0)
     why = Why.NOT_REPORTED if lag is None else Why.KNOWN
-    notes: tuple[str, ...] = ("The position is the offset that this reader stored last",)
+    notes: tuple[str, ...] = ("The position is the offset that this reader stored last.",)
     if lag is None:
-        notes = (*notes, "The broker reports the end of the stream only while a native client reads it")
+        notes = (*notes, "The broker reports the end of the stream only while a native client reads it.")
     return Group(
         name=reader_name(name, reference),
         kind="stream reader by stored offset",
@@ -211,7 +208,7 @@ def _member_count(queue: Queue) -> int | None:
 
 
 def _amqp_rows(queue: Queue) -> Sequence[Mapping[str, Any]]:
-    """Return the AMQP consumers. A stream's consumer list also has its native ones, as channel 0: `stream_consumers` knows more of them."""
+    """Return the AMQP consumers. A stream's consumer list has its native consumers too, as channel 0 and with fewer details."""
     rows = queue.consumer_rows or ()
     if not queue.stream_consumers:
         return rows

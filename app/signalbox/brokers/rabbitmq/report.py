@@ -9,8 +9,8 @@ from signalbox.brokers.rabbitmq.names import QueueNames
 from signalbox.brokers.rabbitmq.sampler import Sampler
 from signalbox.brokers.rabbitmq.sign_in import UnavailableApis
 
-STATISTICS_OFF = "The broker's statistics are turned off: rates, consumers and policies are unknown"
-STREAMS_MISSING = "The plugin rabbitmq_stream_management is not enabled: the lag of stream readers is unknown"
+STATISTICS_OFF = "The broker's statistics are turned off: rates, consumers and policies are unknown."
+STREAMS_MISSING = "The plugin rabbitmq_stream_management is not enabled: the lag of stream readers is unknown."
 
 
 class SweepReport:
@@ -55,7 +55,7 @@ class SweepReport:
         if self._sampler.details.stream_plugin_missing:
             yield STREAMS_MISSING
         if unlisted := self._sampler.unlisted_queues:
-            yield f"{unlisted} more queues are in virtual hosts that are not configured or not accessible to this user"
+            yield f"{unlisted} more queues are in virtual hosts that are not configured or not accessible to this user."
 
 
 def _fault(resource: str, error: BrokerError, name: str | None = None) -> Fault:
