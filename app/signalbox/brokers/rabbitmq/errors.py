@@ -55,8 +55,7 @@ def timed_out(connection: str, address: str, limit_s: float) -> BrokerTimeout:
 
 def from_amqp(connection: str, address: str, error: BaseException) -> BrokerError:
     """Translate an error of an AMQP connection or channel. `address` is "host:port"."""
-    tls = _tls(connection, address, error)
-    if tls is not None:
+    if tls := _tls(connection, address, error):
         return tls
     if isinstance(error, amqp.AMQPChannelError):
         return _from_channel(connection, address, error)
@@ -69,11 +68,7 @@ def from_amqp(connection: str, address: str, error: BaseException) -> BrokerErro
             "Check vhosts.",
         )
     if _is_other_protocol(error):
-        return WrongProtocol(
-            connection,
-            f"{address} does not speak AMQP 0-9-1.",
-            "Check host and port.",
-        )
+        return WrongProtocol(connection, f"{address} does not speak AMQP 0-9-1.", "Check host and port.")
     if any(isinstance(each, DROPPED) for each in _chain(error)):
         return ConnectionDropped(
             connection, f"{address} closed the connection.", "Check host and port. Is the broker starting?"
@@ -107,8 +102,7 @@ def _is_other_protocol(error: BaseException) -> bool:
 
 def from_http(connection: str, address: str, error: httpx.HTTPError | OSError) -> BrokerError:
     """Translate an error of a request to an HTTP API. `address` is the URL."""
-    tls = _tls(connection, address, error)
-    if tls is not None:
+    if tls := _tls(connection, address, error):
         return tls
     if isinstance(error, httpx.RemoteProtocolError | httpx.DecodingError):
         return WrongProtocol(
@@ -126,14 +120,14 @@ def from_status(connection: str, address: str, status: int, reason: str) -> Brok
     if status == 401 and "not_authorised" in reason:
         return NotPermitted(
             connection,
-            f"This user has no access to {address}: {one_line(reason)}",
+            f"This user has no access to {address}: {one_line(reason)}.",
             "Give the user the tag monitoring and permissions on each virtual host.",
         )
     if status == 401:
         return LoginRefused(connection, f"{address} refused the user name or password.", "Check user and password.")
     if status == 403:
         return NotPermitted(
-            connection, f"Access to {address} is forbidden: {one_line(reason)}", "Check the user's permissions."
+            connection, f"Access to {address} is forbidden: {one_line(reason)}.", "Check the user's permissions."
         )
     if status == 404 and "Object Not Found" in reason:
         return DestinationMissing(connection, f"{address} does not exist on the broker.", "Check the name.")
