@@ -2,7 +2,7 @@
 
 import pytest
 
-from signalbox.brokers.model import UNKNOWN, Destination, Group, GroupState, OldestUnread, Retention, Why
+from signalbox.brokers.model import UNKNOWN, Destination, Group, GroupState, OldestUnread, RetentionLimits, Why
 from signalbox.monitoring.judge import Thresholds
 from signalbox.monitoring.model import Reason, Status, TimeLag, TimeLagMethod
 from tests.unit.monitoring.readings import T0, Watched, group, positions, topic
@@ -11,7 +11,7 @@ HOUR_S = 3600.0
 
 
 def with_retention(age_s: float) -> dict[str, Destination]:
-    return {"orders": topic([0], retention=Retention(age_s=age_s, policy="delete"))}
+    return {"orders": topic([0], retention=RetentionLimits(age_s=age_s, policy="delete"))}
 
 
 def test_a_group_that_keeps_up_is_ok() -> None:
@@ -181,13 +181,13 @@ def test_data_is_lost_only_if_unread_messages_reach_the_retention_time_within_a_
 
 def test_retention_loses_no_dead_lettered_or_compacted_messages() -> None:
     for destination in (
-        topic([0], retention=Retention(age_s=60.0, policy="compact")),
+        topic([0], retention=RetentionLimits(age_s=60.0, policy="compact")),
         Destination(
             name="orders",
             kind="classic queue",
             identity="orders",
             partitions=None,
-            retention=Retention(age_s=600.0),
+            retention=RetentionLimits(age_s=600.0),
             dead_letters_to="orders.dead",
         ),
     ):
@@ -207,7 +207,7 @@ def test_an_offset_before_the_log_start_has_lost_a_known_number_of_messages() ->
 
 
 def test_a_stream_at_its_limit_pushes_out_unread_messages() -> None:
-    limits = {"orders": topic([0], retention=Retention(messages=10_000, policy="limits"))}
+    limits = {"orders": topic([0], retention=RetentionLimits(messages=10_000, policy="limits"))}
     watched = Watched(destinations=limits)
 
     def reading(step: int) -> Group:
