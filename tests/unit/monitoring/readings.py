@@ -12,7 +12,7 @@ from signalbox.brokers.model import (
     Member,
     Partitions,
     Positions,
-    Retention,
+    RetentionLimits,
     Scope,
     Snapshot,
     Why,
@@ -84,7 +84,7 @@ def topic(
     *,
     name: str = "orders",
     identity: str = "id-1",
-    retention: Retention | None = None,
+    retention: RetentionLimits | None = None,
     why: Sequence[Why] | None = None,
     in_sync: int = 3,
 ) -> Destination:

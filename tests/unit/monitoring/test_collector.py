@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from typing_extensions import override
 
-from signalbox.brokers.errors import BrokerError, BrokerTimeout, BrokerUnavailable, NotPermitted
+from signalbox.brokers.errors import BrokerError, BrokerTimeout, BrokerUnavailable, PermissionMissing
 from signalbox.brokers.model import BrokerKind, Capability, DestinationSpec, Message, OldestUnread, Scope, Snapshot
 from signalbox.brokers.port import Broker, Delivery
 from signalbox.brokers.settings import ConnectionSettings
@@ -210,7 +210,7 @@ async def test_one_that_lets_us_in_and_refuses_to_tell_is_down_and_not_asked_aga
 ) -> None:
     monkeypatch.setattr(module, "RETRY_FIRST_S", 60.0)
     broker = ScriptedBroker()
-    broker.fails = NotPermitted(NAME, "The user may list nothing.", "Grant it.")
+    broker.fails = PermissionMissing(NAME, "The user may list nothing.", "Grant it.")
     async with running(broker) as bench:
         await bench.until(lambda: bench.view.link is LinkState.DOWN)
         assert (bench.view.error, bench.view.hint) == ("The user may list nothing.", "Grant it.")

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalbox.brokers.model import UNKNOWN, GroupState, Retention, Why
+from signalbox.brokers.model import UNKNOWN, GroupState, RetentionLimits, Why
 from signalbox.monitoring.confirmation import VerdictState, choose_time_lag, confirm
 from signalbox.monitoring.judge import (
     GroupFacts,
@@ -53,7 +53,9 @@ def rows(draw: st.DrawFn, *, why: Why | None = None) -> PartitionFacts:
         still_since=draw(st.one_of(st.none(), st.floats(T0 - 3600, T0))),
         rewound_at=draw(st.one_of(st.none(), st.floats(T0 - 3600, T0))),
         hidden_since=draw(st.one_of(st.none(), st.floats(T0 - 3600, T0))),
-        retention=draw(st.one_of(st.none(), st.builds(Retention, age_s=st.floats(60, 1e7), policy=st.just("delete")))),
+        retention=draw(
+            st.one_of(st.none(), st.builds(RetentionLimits, age_s=st.floats(60, 1e7), policy=st.just("delete")))
+        ),
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from signalbox.brokers.errors import BrokerUnavailable
-from signalbox.brokers.model import BrokerKind, Capability, Group, GroupState, OldestUnread, Retention, Scope, Why
+from signalbox.brokers.model import BrokerKind, Capability, Group, GroupState, OldestUnread, RetentionLimits, Scope, Why
 from signalbox.kernel.feed import Feed, Subscription
 from signalbox.monitoring import keys
 from signalbox.monitoring.connection_state import ConnectionFacts
@@ -227,7 +227,7 @@ async def test_patterns_of_the_configuration_are_followed() -> None:
 
 async def test_a_destination_says_who_loses_first() -> None:
     bench = Bench(capabilities=frozenset((Capability.TIME_LAG,)))
-    kept = Retention(age_s=43_200.0, policy="delete")
+    kept = RetentionLimits(age_s=43_200.0, policy="delete")
     for step in range(20):
         bench.now += 5
         ends = [600_000 + step * 100] * 2

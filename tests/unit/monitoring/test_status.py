@@ -2,7 +2,7 @@
 
 import pytest
 
-from signalbox.brokers.model import UNKNOWN, Destination, Group, GroupState, OldestUnread, Retention, Why
+from signalbox.brokers.model import UNKNOWN, Destination, Group, GroupState, OldestUnread, RetentionLimits, Why
 from signalbox.monitoring.judge import Thresholds
 from signalbox.monitoring.model import Reason, Status, TimeLag, TimeLagMethod
 from tests.unit.monitoring.readings import T0, Watched, group, positions, topic
@@ -11,7 +11,7 @@ HOUR_S = 3600.0
 
 
 def lossy(age_s: float) -> dict[str, Destination]:
-    return {"orders": topic([0], retention=Retention(age_s=age_s, policy="delete"))}
+    return {"orders": topic([0], retention=RetentionLimits(age_s=age_s, policy="delete"))}
 
 
 def test_a_group_that_reads_as_fast_as_it_comes_is_ok() -> None:
@@ -181,13 +181,13 @@ def test_data_is_lost_only_if_the_position_ages_past_retention_within_a_day(
 
 def test_what_is_dead_lettered_or_compacted_is_not_lost_by_age() -> None:
     for kept in (
-        topic([0], retention=Retention(age_s=60.0, policy="compact")),
+        topic([0], retention=RetentionLimits(age_s=60.0, policy="compact")),
         Destination(
             name="orders",
             kind="classic queue",
             identity="orders",
             partitions=None,
-            retention=Retention(age_s=600.0),
+            retention=RetentionLimits(age_s=600.0),
             dead_letters_to="orders.dead",
         ),
     ):
@@ -207,7 +207,7 @@ def test_a_position_before_the_start_has_lost_and_says_how_much() -> None:
 
 
 def test_a_stream_at_its_limit_pushes_out_what_a_slow_reader_has_not_read() -> None:
-    limits = {"orders": topic([0], retention=Retention(messages=10_000, policy="limits"))}
+    limits = {"orders": topic([0], retention=RetentionLimits(messages=10_000, policy="limits"))}
     watched = Watched(destinations=limits)
 
     def told(step: int) -> Group:
