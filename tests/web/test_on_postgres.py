@@ -24,7 +24,7 @@ from tests.support.database import settings
 from tests.support.estate import Estate
 from tests.support.postgres import empty_database
 from tests.web.house import NOBODY, OPEN, PASSWORD, House, house, two_connections
-from tests.web.people import tidy
+from tests.web.security.user_site import tidy
 from tests.web.server import Running, closed, drawn, running, watch
 from tests.web.sites import headline
 from tests.web.sockets import socket
@@ -89,7 +89,7 @@ async def test_signing_in_and_out(made: House) -> None:
     name = await made.another(VIEWER_EVERYWHERE)
     async with made.client() as browser:
         wrong = await browser.post(urls.sign_in(), data={"name": name, "password": "another one"})
-        assert (wrong.status_code, "do not belong together" in wrong.text) == (401, True)
+        assert (wrong.status_code, "Wrong name or password" in wrong.text) == (401, True)
     cookie = await made.sign_in(name)
     async with made.client(Cookie=cookie) as browser:
         assert f"You are {name}, viewer everywhere." in headline(await page(browser, urls.profile()))

@@ -31,7 +31,7 @@ class ConnectionCheck(msgspec.Struct, kw_only=True):
     excluded: int | None = None
     problem: str | None = None
     hint: str | None = None
-    missing_rights: Sequence[str] = ()
+    missing_permissions: Sequence[str] = ()
     notes: Sequence[str] = ()
     not_read: Sequence[str] = ()
     cost: str | None = None
@@ -92,7 +92,7 @@ async def _check(settings: ConnectionSettings) -> ConnectionCheck:
     check.cost = broker.cost_note(len(snapshot.destinations))
     if snapshot.cluster is not None:
         check.product, check.version = snapshot.cluster.product, snapshot.cluster.version
-        check.missing_rights, check.notes = snapshot.cluster.missing_rights, snapshot.cluster.notes
+        check.missing_permissions, check.notes = snapshot.cluster.missing_permissions, snapshot.cluster.notes
     return check
 
 
@@ -103,7 +103,7 @@ def _print(check: ConnectionCheck) -> None:
     product = " ".join(part for part in (check.product or check.kind, check.version) if part)
     line = f"{check.connection} ({safe(product)}): connected, {check.destinations} destinations, {check.groups} groups"
     click.echo(line + (f", {check.excluded} excluded" if check.excluded else ""))
-    for right in check.missing_rights:
+    for right in check.missing_permissions:
         click.echo(f"  missing permission: {safe(right)}")
     for text in (*check.not_read, *check.notes):
         click.echo(f"  {safe(text)}")

@@ -25,7 +25,7 @@ from signalbox.security.accounts import actions
 from signalbox.security.accounts.model import EVERYWHERE, TOKEN_DAYS_MAX, Token
 from signalbox.security.door import Permit
 from signalbox.security.model import Grant, Rights
-from signalbox.web.security import answers
+from signalbox.web.security import serializers
 
 DAYS = 30
 
@@ -48,7 +48,7 @@ def list_tokens(*, config_path: Path | None, as_json: bool, user_name: str | Non
 
     tokens = run_with_accounts(load(config_path), read)
     if as_json:
-        click.echo(msgspec.json.encode([answers.token(token) for token in tokens]))
+        click.echo(msgspec.json.encode([serializers.token_out(token) for token in tokens]))
     else:
         click.echo(token_table(tokens, system_clock()) if tokens else "No tokens.")
 

@@ -26,7 +26,7 @@ from signalbox.security.accounts import actions
 from signalbox.security.accounts.model import User, normalized_user_name
 from signalbox.security.model import REASON_LENGTH_MAX, Grant, Rights, Role
 from signalbox.web import urls
-from signalbox.web.security import answers
+from signalbox.web.security import serializers
 
 ROLES_OR_NONE = [Role.NONE.label, *ROLES]
 LINK_HINT = "One-time link to set the password. It works once, expires in 24 h, and is shown only now:"
@@ -59,7 +59,7 @@ def list_users(*, config_path: Path | None, as_json: bool) -> None:
 
     users, now = run_with_accounts(load(config_path), read), system_clock()
     if as_json:
-        click.echo(msgspec.json.encode([answers.user(user, now) for user in users]))
+        click.echo(msgspec.json.encode([serializers.user_out(user, now) for user in users]))
     else:
         click.echo(user_table(users, now) if users else "No users.")
 

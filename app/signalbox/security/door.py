@@ -76,7 +76,7 @@ class Door:
             )
         if missing := missing_permission(actor.rights, action):
             await self._record_refusal(actor, action, f"requires {missing}")
-            raise NotPermitted(f"{actor.name} is not permitted to {action.name}: this requires {missing}.", missing)
+            raise NotPermitted(f"{actor.name} cannot {action.name}: that requires {missing}.", missing)
 
     async def _record_refusal(self, actor: Actor, action: Action, detail: str) -> None:
         self.counts[action.name, Outcome.REFUSED] += 1

@@ -95,8 +95,8 @@ async def test_a_user_from_the_invitation_to_the_removal(here: Process, signalbo
     assert secret_of(older) != secret_of(newer)
     await sign_in_by(here, newer, "ann")
     [one] = json.loads((await signalbox("user", "list", "--json")).out)
-    assert (one["name"], one["signs_in_by"], one["sessions"], one["made_by"]) == ("ann", "password", 1, OURSELVES)
-    assert one["rights"]["on"]["prod"] == {"role": "admin", "payloads": False}
+    assert (one["name"], one["sign_in_method"], one["sessions"], one["created_by"]) == ("ann", "password", 1, OURSELVES)
+    assert one["rights"]["resources"]["prod"] == {"role": "admin", "payloads": False}
     assert (await signalbox("user", "end-sessions", "ann")).out == "ann was signed out. Sessions ended: 1.\n"
     assert (await signalbox("user", "remove", "ann", "--reason", "left")).out == "ann was removed.\n"
     assert await here.accounts.users.list_all() == []
@@ -129,14 +129,14 @@ async def test_a_token_from_the_creation_to_the_revocation(here: Process, signal
 
     assert "operator on prod; none elsewhere; payloads" in (await signalbox("token", "list")).out
     [one] = json.loads((await signalbox("token", "list", "--user", "robot", "--json")).out)
-    assert (one["user"], one["name"], one["on"], one["role"], one["payloads"]) == (
+    assert (one["user"], one["name"], one["resource"], one["role"], one["payloads"]) == (
         "robot",
         "deploy",
         "prod",
         "operator",
         True,
     )
-    assert round((one["ends_at"] - one["made_at"]) / 86_400) == 7
+    assert round((one["expires_at"] - one["created_at"]) / 86_400) == 7
     revoked = await signalbox("token", "revoke", str(one["id"]))
     assert revoked.out == f"deploy of robot ({one['hint']}) was revoked.\n"
     assert await process(here.database, system_clock).accounts.identities.by_token(made.out.strip()) is None
@@ -171,7 +171,7 @@ async def test_what_is_refused_ends_with_1_and_a_sentence(here: Process, signalb
         ("user", "invite", "ann", "--role", "viewer"): "A user named ann already exists.\n",
         ("user", "link", "bob"): "No user is named bob.\n",
         ("user", "link", "\x1b[2J"): "This is not a user name. Expected 1 to 63",
-        ("user", "role", "ann", "--role", "none", "--reason", "gone"): "ann could view nothing",
+        ("user", "role", "ann", "--role", "none", "--reason", "gone"): "ann would have no access",
         ("token", "create", "ci", "--user", "bob", "--role", "viewer"): "No user is named bob.\n",
         ("token", "create", "\x1b[2J", "--user", "ann", "--role", "viewer"): "A token's name has 1 to 63 printable",
     }

@@ -146,7 +146,7 @@ async def test_a_user_who_would_see_nothing_or_whose_name_is_taken_is_not_added(
     users = here.accounts.users
     await here.user("ann", password=password())
     for name, rights, said in (
-        ("bob", NO_RIGHTS, "bob could view nothing"),
+        ("bob", NO_RIGHTS, "bob would have no access"),
         ("Ann", VIEWER_EVERYWHERE, "A user named ann already exists"),
     ):
         for add in (users.invite, users.add_token_only):

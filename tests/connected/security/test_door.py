@@ -21,9 +21,7 @@ async def nothing(_: Permit) -> None:
 
 
 async def test_what_is_refused_is_one_row_and_nothing_is_done(here: Process) -> None:
-    with pytest.raises(
-        NotPermitted, match="ann is not permitted to purge: this requires the admin role on kafka-prod"
-    ) as refused:
+    with pytest.raises(NotPermitted, match="ann cannot purge: that requires the admin role on kafka-prod") as refused:
         await here.door.act(VIEWER, PURGE, nothing)
     assert refused.value.missing == "the admin role on kafka-prod"
     assert await here.told() == [("refused", "purge", "refused", "requires the admin role on kafka-prod")]
@@ -149,6 +147,6 @@ async def test_who_is_not_signed_in_may_nothing_that_needs_a_role(here: Process)
         actions.reset_admin("bob"),
     ):
         for actor in (visitor("192.0.2.1"), VIEWER):
-            with pytest.raises(NotPermitted, match="this requires the admin role everywhere"):
+            with pytest.raises(NotPermitted, match="that requires the admin role everywhere"):
                 await here.door.act(actor, action, nothing)
     assert {row[0] for row in await here.told()} == {"refused"}

@@ -162,7 +162,7 @@ class Users:
             RequestRejected: the user is the last admin, could view nothing, or was removed.
         """
         if not rights.allows_anything:
-            raise RequestRejected(f"{user.name} could view nothing. Give a role other than none, or remove the user.")
+            raise RequestRejected(f"{user.name} would have no access. Grant at least one role, or remove the user.")
         async with self._changes.begin() as connection:
             await self._reload(connection, user)
             if rights.role() is not Role.ADMIN:
@@ -223,7 +223,7 @@ class Users:
     async def _add(self, connection: Transaction, name: str, rights: Rights, by: str) -> int:
         user_name = normalized_user_name(name)
         if not rights.allows_anything:
-            raise RequestRejected(f"{user_name} could view nothing. Give a role other than none.")
+            raise RequestRejected(f"{user_name} would have no access. Grant at least one role.")
         if await users.find_credentials(connection, user_name) is not None:
             raise RequestRejected(f"A user named {user_name} already exists.")
         return await users.add(connection, user_name, rights, made_by=by, at=self._clock())
