@@ -258,7 +258,7 @@ async def test_a_provider_that_is_down_is_said_to_be_down_until_it_is_back(compa
         await provider.process.stop()
         assert isinstance(await refused(company, service, answer, begun), ProviderUnreachable)
         fresh = at(company, provider)
-        with pytest.raises(ProviderUnreachable, match="does not answer"):
+        with pytest.raises(ProviderUnreachable, match="does not respond"):
             await fresh.begin("/")
         await provider.start()
         company.clock.ahead_s = 31  # a failure is believed for as long as an answer may take

@@ -152,8 +152,8 @@ async def test_what_cannot_be_done_says_so_and_changes_nothing(database: Databas
     for attempt, says in (
         (add(database, service, rule("one")), "named one already exists"),
         (add(database, service, rule("fixed")), r"in signalbox\.toml"),
-        (move(database, service, "fixed", 2), r"is set in signalbox\.toml"),
-        (remove(database, service, "fixed"), r"is set in signalbox\.toml"),
+        (move(database, service, "fixed", 2), r"is defined in signalbox\.toml"),
+        (remove(database, service, "fixed"), r"is defined in signalbox\.toml"),
         (move(database, service, "gone", 2), "No masking rule is named gone"),
         (remove(database, service, "gone"), "No masking rule is named gone"),
         (move(database, service, "one", 1), "cannot be number 1: choose 2 to 2"),

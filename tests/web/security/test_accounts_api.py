@@ -90,7 +90,7 @@ async def test_tokens_and_sessions_of_others_are_for_admins_or_nobody(house: Hou
 @pytest.mark.parametrize(
     ("method", "path", "sent", "refusal"),
     [
-        ("POST", "users", {"name": "ada", "role": "viewer"}, (409, "There is a user ada already.")),
+        ("POST", "users", {"name": "ada", "role": "viewer"}, (409, "A user named ada already exists.")),
         ("POST", "users", {"name": "bob", "role": "none"}, (400, "Invalid enum value 'none'")),
         ("POST", "users", {"name": "bob", "role": "viewer", "rights": 1}, (400, "unknown field `rights`")),
         ("PATCH", "users/ada", {"everywhere": {"role": "viewer"}}, (409, "ada is the last admin")),
@@ -100,7 +100,7 @@ async def test_tokens_and_sessions_of_others_are_for_admins_or_nobody(house: Hou
             {"resources": {"kafka-x": {"role": "viewer"}}},
             (409, "There is no connection kafka-x."),
         ),
-        ("PATCH", "users/bob", {"reason": ""}, (404, "No user is named bob.")),
+        ("PATCH", "users/bob", {"reason": ""}, (404, "There is no user bob.")),
         ("DELETE", "users/ada", None, (409, "ada is the last admin")),
         ("POST", "tokens", {**TOKEN, "days": 91}, (400, "Expected `int` <= 90")),
         (
@@ -109,7 +109,7 @@ async def test_tokens_and_sessions_of_others_are_for_admins_or_nobody(house: Hou
             {**TOKEN, "resource": "kafka-x"},
             (409, "You have no access to a connection named kafka-x."),
         ),
-        ("DELETE", "tokens/999", None, (404, "There is no such token")),
+        ("DELETE", "tokens/999", None, (404, "No valid token has the ID 999")),
         ("DELETE", "sessions/999", None, (404, "You have no such session.")),
     ],
 )

@@ -147,8 +147,8 @@ async def test_type_and_destination_decide_which_rules_hold(ada: Browser) -> Non
 @pytest.mark.parametrize(
     ("sample", "told"),
     [
-        ("{no json", "The whole sample is hidden: it cannot be read as JSON. new rule would have to read it."),
-        ("[" * 600 + "]" * 600, "The whole sample is hidden: it is nested deeper than 512."),
+        ("{no json", "The whole sample is hidden: it is not valid JSON. new rule would have to read it."),
+        ("[" * 600 + "]" * 600, "The whole sample is hidden: it is nested deeper than 512 levels."),
         ("", "Masked resultno sample given"),
     ],
 )
@@ -252,7 +252,7 @@ async def test_a_rule_is_added_with_a_name_and_a_reason_alone(house: House, ada:
 async def test_a_name_that_is_taken_is_said_and_what_was_typed_stays(ada: Browser) -> None:
     await add(ada, "customers")
     for name, told in (
-        ("customers", "There is a masking rule named customers already."),
+        ("customers", "A masking rule named customers already exists."),
         ("cards", "in signalbox.toml"),
     ):
         page = await ada.send(RULES, 409, **TRY, name=name, reason="once more")
@@ -278,7 +278,7 @@ async def test_a_rule_moves_up_and_down_with_a_reason(ada: Browser) -> None:
     assert await numbers(ada) == [(1, "cards"), (2, "b"), (3, "a"), (4, "c")]
     assert "Expected a reason of 1 to 500 characters" in tidy(await ada.send(move, 400, number="4", reason=" "))
     refused = tidy(await ada.send(move, 409, number="1", reason="x"))
-    assert "The rule b cannot be number 1: expected 2 to 4" in refused
+    assert "The masking rule b cannot be number 1: choose 2 to 4" in refused
     await ada.send(move, 400, number="two", reason="x")
     await ada.send(move, 400, number="2", reason="x", more="y")
     assert await numbers(ada) == [(1, "cards"), (2, "b"), (3, "a"), (4, "c")]
@@ -303,7 +303,7 @@ async def test_rules_of_the_configuration_are_shown_and_not_changed(ada: Browser
     page = tidy(await ada.page(security_urls.masking("rules", "cards")))
     assert "This rule is set in signalbox.toml and comes before rules of admins." in page
     assert "Remove rule" not in page
-    told = "The masking rule cards is set in signalbox.toml. Change it there and start Signalbox again."
+    told = "The masking rule cards is defined in signalbox.toml. Change it there and restart Signalbox."
     assert told in tidy(await ada.send(security_urls.masking("rules", "cards", "remove"), 409, reason="x"))
     assert told in tidy(await ada.send(security_urls.masking("rules", "cards", "move"), 409, reason="x", number="2"))
 

@@ -62,7 +62,7 @@ async def test_an_invitation_is_shown_once_lets_in_once_and_gives_what_was_asked
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"name": "ada"}, "There is a user ada already."),
+        ({"name": "ada"}, "A user named ada already exists."),
         ({"name": "Bob the Builder"}, "This is not a user name. Expected 1 to 63 characters of a-z"),
         ({"on": "kafka-none"}, "There is no connection kafka-none."),
     ],
