@@ -188,7 +188,7 @@ async def test_a_page_that_is_refused_says_so_and_asks_ever_more_seldom(site: Si
         document.querySelector('[data-live]').dataset.fragment = 'nothing';
         document.dispatchEvent(new CustomEvent('htmx:after:swap'));
     }""")
-    await expect(page.get_by_text("it was refused: nothing can be watched as")).to_be_visible(timeout=SOON_MS)
+    await expect(page.get_by_text("The server refused it: nothing can be watched as")).to_be_visible(timeout=SOON_MS)
 
     async def four_times() -> None:
         assert len(opened) >= 4

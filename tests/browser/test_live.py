@@ -109,11 +109,11 @@ async def test_a_page_stays_open_through_a_restart_of_signalbox(scene: Scene, wa
     await expect(fact(page, "Lag")).to_have_text("17", timeout=SOON_MS)
     await page.evaluate("window.signalboxSamePage = true")
     await scene.served.process.kill()
-    await expect(page.get_by_text("Not live since")).to_be_visible(timeout=SOON_MS)
+    await expect(page.get_by_text("Live updates stopped at")).to_be_visible(timeout=SOON_MS)
     await scene.publish(6)
     await scene.served.process.start()
     await expect(fact(page, "Lag")).to_have_text("23", timeout=AFTER_A_RESTART_MS)
-    await expect(page.get_by_text("Not live since")).to_be_hidden()
+    await expect(page.get_by_text("Live updates stopped at")).to_be_hidden()
     assert await page.evaluate("window.signalboxSamePage") is True
     await watched.assert_clean()
 

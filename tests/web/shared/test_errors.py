@@ -31,7 +31,7 @@ def test_a_fault_tells_its_id_and_nothing_else(
 ) -> None:
     answer = client.get(address)
     found = re.search(
-        r"\b([0-9a-f]{6})\b", answer.json()["fault"] if "api" in address else answer.text.split("fault <b>")[1]
+        r"\b([0-9a-f]{6})\b", answer.json()["fault"] if "api" in address else answer.text.split("error <b>")[1]
     )
     assert found
     assert "secret" not in answer.text
