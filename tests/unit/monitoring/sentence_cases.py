@@ -307,12 +307,12 @@ def _queues() -> Iterator[tuple[str, DestinationView]]:
 def _healthy() -> Iterator[tuple[str, DestinationView]]:
     ok = verdict(Status.OK)
     yield "ok", destination_view(ok)
-    kept = {
+    retentions = {
         "size": RetentionLimits(size_bytes=10 * 1024**3),
         "count": RetentionLimits(messages=1000),
         "no limit": RetentionLimits(),
     }
-    for limit, retention in kept.items():
+    for limit, retention in retentions.items():
         yield f"ok, retention: {limit}", destination_view(ok, destination=topic([5], retention=retention))
 
 
