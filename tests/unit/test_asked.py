@@ -3,7 +3,7 @@
 import pytest
 
 from signalbox.monitoring.model import Status
-from signalbox.web.lists import AddressFault, whole
+from signalbox.web.lists import InvalidParameter, parse_int
 from signalbox.web.monitoring.asked import DESTINATION_SORTS, GROUP_SORTS, asked, window
 
 
@@ -45,7 +45,7 @@ def test_a_status_accepts_itself_alone() -> None:
     ],
 )
 def test_a_fault_names_its_key_and_what_was_expected(parameters: dict[str, str], key: str, expected: str) -> None:
-    with pytest.raises(AddressFault) as fault:
+    with pytest.raises(InvalidParameter) as fault:
         asked(parameters, GROUP_SORTS)
     assert fault.value.key == key
     assert expected in fault.value.expected
@@ -55,10 +55,10 @@ def test_a_fault_names_its_key_and_what_was_expected(parameters: dict[str, str],
 def test_a_window_is_one_of_four() -> None:
     assert window({}) == "1h"
     assert window({"window": "7d"}) == "7d"
-    with pytest.raises(AddressFault, match="window: expected one of 1h, 6h, 24h, 7d"):
+    with pytest.raises(InvalidParameter, match="window: expected one of 1h, 6h, 24h, 7d"):
         window({"window": "1y"})
 
 
 def test_a_number_of_a_billion_digits_is_not_read() -> None:
-    with pytest.raises(AddressFault):
-        whole({"first": "9" * 5000}, "first", default=0, least=0, most=10)
+    with pytest.raises(InvalidParameter):
+        parse_int({"first": "9" * 5000}, "first", default=0, minimum=0, maximum=10)

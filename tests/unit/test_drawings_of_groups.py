@@ -33,7 +33,7 @@ def test_a_curve_breaks_where_nothing_was_known() -> None:
     drawn = spark([1, 2, None, None, 3, 4], what="lag")
     assert drawn is not None
     assert drawn.line.count("M") == 2
-    assert drawn.words == "lag, last hour, rising"
+    assert drawn.summary == "lag, last hour, rising"
 
 
 @pytest.mark.parametrize("values", [[], [None, None], [None, 5.0, None]])

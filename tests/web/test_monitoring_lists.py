@@ -84,13 +84,13 @@ async def test_filters_narrow_and_are_shown_as_chosen(asked: Asked, query: str, 
     for key, value in (pair.split("=") for pair in query.split("&")):
         shown = f'name="q" value="{value}"' if key == "q" else f'<option value="{value}" selected>'
         assert shown in html
-    assert ("Clear the filter" in html) == (count == 0)
+    assert ("Clear filters" in html) == (count == 0)
 
 
 async def test_a_search_that_finds_nothing_names_the_nearest(asked: Asked) -> None:
     html = await asked.page("/groups?q=slowb&connection=kafka-a")
     told = Elements(html).text
-    assert "None of 120 groups matches \u201c slowb \u201d, on kafka-a." in told
+    assert "None of 120 groups matches \u201c slowb \u201d on kafka-a." in told
     near = next(link for link in Elements(html).links if "q=slow-b" in link)
     assert names(await asked.page(near)) == ["slow-b"]
 

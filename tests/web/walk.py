@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
 from signalbox.web import urls
-from signalbox.web.guards import HARMLESS
+from signalbox.web.guards import SAFE_METHODS
 
 PARAMETER = re.compile(r"{(\w+):(\w+)}")
 HREF = re.compile(r'(?:href|hx-get|data-history|data-href)="([^"]*)"')
@@ -43,7 +43,7 @@ def handlers(app: Litestar) -> Mapping[Route, HTTPRouteHandler]:
 
 def writes(app: Litestar) -> frozenset[Route]:
     """Return the routes that may change something."""
-    return frozenset(route for route in handlers(app) if route.method not in HARMLESS)
+    return frozenset(route for route in handlers(app) if route.method not in SAFE_METHODS)
 
 
 def addresses(app: Litestar, places: Sequence[str], names: Sequence[str]) -> Iterator[str]:

@@ -38,13 +38,13 @@ from signalbox.web.access import Access, actor_at, actor_of, may_enter
 from signalbox.web.assets import Assets, load
 from signalbox.web.errors import NotUnderstood, handle
 from signalbox.web.feature import Feature
-from signalbox.web.guards import HARMLESS, Guard
+from signalbox.web.guards import SAFE_METHODS, Guard
 from signalbox.web.live.registry import Registry, sight_of
 from signalbox.web.live.socket import SOCKETS_PER_ADDRESS_MAX, live_route
 from signalbox.web.live.viewer import DRAIN_MAX_S
 from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.monitoring.feature import MONITORING
-from signalbox.web.rates import PER_SECOND, Rates
+from signalbox.web.rate_limit import PER_SECOND, RateLimiter
 from signalbox.web.rendering import Renderer
 from signalbox.web.security import urls as security_urls
 from signalbox.web.security.feature import SECURITY
@@ -163,7 +163,7 @@ def create_app(parts: Parts) -> Litestar:
         return _one_after_the_other(exposition(parts.monitor, parts.series.usage()), actions(parts.door))
 
     def place(request: Request[Any, Any, Any]) -> str:
-        return incoming.place(request.scope, parts.settings.base_url)
+        return incoming.public_url(request.scope, parts.settings.base_url)
 
     people = Headcount(parts.accounts)
     renderer = Renderer(
@@ -226,7 +226,7 @@ def create_app(parts: Parts) -> Litestar:
     )
     app.feed = parts.feed
     access = Access(app.behind_guard, parts.accounts, parts.settings, demo=parts.demo)
-    app.guard = Guard(access, parts.settings, Rates(parts.requests_per_s))
+    app.guard = Guard(access, parts.settings, RateLimiter(parts.requests_per_s))
     return app
 
 
@@ -240,5 +240,5 @@ def _mounted(parts: Parts) -> Iterator[HTTPRouteHandler]:
     """Yield the routes of all features; in read-only mode no write is there but those of one's own session."""
     for feature in parts.features:
         for route in feature.routes:
-            if not parts.settings.read_only or route.opt.get("own") or route.http_methods <= HARMLESS:
+            if not parts.settings.read_only or route.opt.get("own") or route.http_methods <= SAFE_METHODS:
                 yield route

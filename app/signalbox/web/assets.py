@@ -1,7 +1,6 @@
-"""Front-end files: `python -m signalbox.web.assets build` copies what npm fetched into static/vendor; `load` reads them all.
+"""Front-end files. `python -m signalbox.web.assets build` copies npm packages to static/vendor; `load` reads all files.
 
-Every file is served from memory under one name that is a hash over all of them (/static/<build>/css/page.css), so modules
-and fonts find each other by plain relative addresses, and a browser may keep each file for ever.
+All files are served from memory under one hash (/static/<build>/css/base.css): relative URLs work, caches never expire.
 """
 
 import gzip
@@ -41,21 +40,21 @@ COMPRESSED = frozenset({".css", ".js", ".svg", ".txt"})
 
 
 class AssetsMissing(Exception):
-    """Files that should be there are not; says which and what to run."""
+    """Front-end files are missing. The message names them and the command to run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
-    """One file as it is served."""
+    """One static file."""
 
     content: bytes
-    gzipped: bytes | None  # None: already compressed
+    gzipped: bytes | None  # None: the format is compressed already
     type: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assets:
-    """All files below static/, by their path in it; `missing` are vendored ones that were not built."""
+    """All files in static/, by path. `missing` lists the vendored files that were not built."""
 
     files: Mapping[str, Asset]
     build: str
@@ -65,7 +64,7 @@ class Assets:
         """Return "<build>/<path>".
 
         Raises:
-            AssetsMissing: no such file of ours, which is a fault of the template that names it.
+            AssetsMissing: a template names a file that does not exist.
         """
         if path not in self.files and path.removeprefix("vendor/") not in self.missing:
             raise AssetsMissing(f"static/{path} does not exist")
@@ -73,7 +72,7 @@ class Assets:
 
 
 def load(folder: Path = STATIC) -> Assets:
-    """Read every file of a known type once, at start."""
+    """Read every file of a known type, once at startup."""
     files: dict[str, Asset] = {}
     digest = hashlib.sha256()
     for file in sorted(folder.rglob("*")):
@@ -87,14 +86,14 @@ def load(folder: Path = STATIC) -> Assets:
 
 
 def build(modules: Path = ROOT / "node_modules", vendor: Path = VENDOR) -> dict[str, str]:
-    """Copy the vendored files and write vendor/manifest.json: name -> SHA-256. Returns the manifest.
+    """Copy the vendored files and write vendor/manifest.json: name -> SHA-256. Return the manifest.
 
     Raises:
-        AssetsMissing: npm has not fetched them all; nothing is copied.
+        AssetsMissing: npm did not install every file; nothing is copied.
     """
     absent = [source for source in VENDORED.values() if not (modules / source).is_file()]
     if absent:
-        raise AssetsMissing(f"missing below {modules.name}: {', '.join(absent)}. Run: npm ci --ignore-scripts")
+        raise AssetsMissing(f"Missing in {modules.name}: {', '.join(absent)}. Run: npm ci --ignore-scripts")
     vendor.mkdir(parents=True, exist_ok=True)
     manifest: dict[str, str] = {}
     for name, source in VENDORED.items():
@@ -114,7 +113,7 @@ def main(arguments: list[str]) -> int:
     except AssetsMissing as fault:
         sys.stderr.write(f"{fault}\n")
         return 1
-    sys.stdout.write(f"{len(copied)} files are in static/vendor\n")
+    sys.stdout.write(f"Copied {len(copied)} files to static/vendor\n")
     return 0
 
 

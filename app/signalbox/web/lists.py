@@ -1,13 +1,13 @@
-"""What every list shares: how its address is read, fault by fault, and what it can be narrowed to. Pure."""
+"""Shared parts of every list page: URL parameters, filters, paging and the empty state. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-TEXT_LENGTH_MAX = 300  # a name has at most 249 characters
+TEXT_LENGTH_MAX = 300  # a Kafka topic name has at most 249 characters
 
 
-class AddressFault(ValueError):
-    """One key of an address that cannot be understood."""
+class InvalidParameter(ValueError):
+    """A URL parameter has an invalid value."""
 
     def __init__(self, key: str, expected: str, got: str) -> None:
         super().__init__(f"{key}: expected {expected}, got {got[:80]!r}")
@@ -16,98 +16,100 @@ class AddressFault(ValueError):
         self.got = got[:80]
 
 
-def whole(parameters: Mapping[str, str], key: str, *, default: int, most: int, least: int = 1) -> int:
-    """Read a whole number from `least` to `most`.
+def parse_int(parameters: Mapping[str, str], key: str, *, default: int, maximum: int, minimum: int = 1) -> int:
+    """Parse a whole number between `minimum` and `maximum`.
 
     Raises:
-        AddressFault: anything else.
+        InvalidParameter: the value is anything else.
     """
     text = parameters.get(key)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
-        raise AddressFault(key, f"a whole number from {least} to {most:,}", text)
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and minimum <= int(text) <= maximum):
+        raise InvalidParameter(key, f"a whole number from {minimum} to {maximum:,}", text)
     return int(text)
 
 
-def one_of(parameters: Mapping[str, str], key: str, known: Sequence[str] | Mapping[str, object], default: str) -> str:
-    """Read a word that is one of those known.
+def parse_choice(
+    parameters: Mapping[str, str], key: str, allowed: Sequence[str] | Mapping[str, object], default: str
+) -> str:
+    """Parse one of the allowed words.
 
     Raises:
-        AddressFault: another one.
+        InvalidParameter: the word is not allowed.
     """
     text = parameters.get(key, default)
-    if text not in known:
-        raise AddressFault(key, "one of " + ", ".join(word for word in known if word), text)
+    if text not in allowed:
+        raise InvalidParameter(key, "one of " + ", ".join(word for word in allowed if word), text)
     return text
 
 
-def exact(parameters: Mapping[str, str], key: str) -> str:
-    """Read a text as it is: a name may end in a space.
+def parse_exact(parameters: Mapping[str, str], key: str) -> str:
+    """Return a text unchanged: a name may end in a space.
 
     Raises:
-        AddressFault: it is too long.
+        InvalidParameter: the text is too long.
     """
     text = parameters.get(key, "")
     if len(text) > TEXT_LENGTH_MAX:
-        raise AddressFault(key, f"at most {TEXT_LENGTH_MAX} characters", text)
+        raise InvalidParameter(key, f"at most {TEXT_LENGTH_MAX} characters", text)
     return text
 
 
-def text_of(parameters: Mapping[str, str], key: str) -> str:
-    """Read a text without the spaces around it. Raises AddressFault as `exact` does."""
-    return exact(parameters, key).strip()
+def parse_text(parameters: Mapping[str, str], key: str) -> str:
+    """Return a text without surrounding spaces. Raises InvalidParameter as `parse_exact` does."""
+    return parse_exact(parameters, key).strip()
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
     value: str
-    words: str
-    chosen: bool
+    label: str
+    selected: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """One of several values that a list may be narrowed to."""
+class Dropdown:
+    """A filter with several values."""
 
-    name: str  # the parameter of the address
+    name: str  # the URL parameter
     label: str
-    any: str
+    any_label: str  # the option that does not filter
     options: tuple[Option, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A narrowing that may be pressed."""
+    """A filter button."""
 
     href: str
     label: str
     count: int | None
-    on: bool
+    active: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pager:
-    """What stands below a list. `before` and `after` are addresses, "" where there is none."""
+    """The line below a list. An address is "" where that page does not exist."""
 
-    words: str
-    before: str
-    after: str
+    text: str
+    previous_href: str
+    next_href: str
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
+class Suggestion:
     name: str
     href: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Empty:
-    """Why a list has no rows, and the one thing to do."""
+class EmptyState:
+    """Why a list has no rows, and what to do about it."""
 
-    words: str
-    text: str  # what was searched for; "" if nothing
-    near: tuple[Near, ...]
-    clear: str  # "" where no filter is to blame
-    why: str
-    do: str
+    title: str
+    search: str  # "" without a search
+    suggestions: tuple[Suggestion, ...]
+    clear_href: str  # "" without a filter
+    filters: str  # the active filters in words
+    hint: str

@@ -1,6 +1,6 @@
-"""Pieces of HTML that have a rule: names from a broker, ages, live parts, htmx attributes. Everything is escaped here. Pure.
+"""Build the escaped HTML that templates cannot: broker names, ages, live and htmx attributes. Pure.
 
-A name from a broker is hostile: it may hold markup, control and direction characters, thousands of combining marks.
+Broker names are hostile: they may contain markup, control and bidi characters, and thousands of combining marks.
 """
 
 import unicodedata
@@ -12,31 +12,32 @@ from signalbox.kernel import figures
 from signalbox.kernel.feed import Version
 from signalbox.web import urls
 
-NAME_LENGTH_MAX = 249  # the longest a Kafka topic may be; longer ones are cut in the middle
+NAME_LENGTH_MAX = 249  # the longest Kafka topic; longer names are cut in the middle
 TITLE_LENGTH_MAX = 2000
-COMBINING_MAX = 4  # marks on one letter: more climb over the neighbouring rows
-STALE_INTERVALS = 3  # an age is a warning when it is over this many reading intervals
+COMBINING_MAX = 4  # per letter; more would cover the neighboring rows
+STALE_INTERVALS = 3  # an age above this many reading intervals is a warning
 
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _SYMBOLS = frozenset({"So", "Sk", "Mn"})
-JOINER = "\u200d"  # joins emoji, and hides between letters
+JOINER = "\u200d"  # joins emoji; invisible between letters
 
 
-def visible(text: str, most: int = TITLE_LENGTH_MAX, *, spaces: bool = False) -> str:
-    """Return the text with what the eye cannot see written out (U+202E), and at most `most` characters of it.
+def visible(text: str, max_length: int = TITLE_LENGTH_MAX, *, spaces: bool = False) -> str:
+    """Write invisible characters as their code point (U+202E), and cut the text in the middle at `max_length`.
 
-    With `spaces` other spaces than the plain one are written out too; without, our own figures keep their no-break spaces.
+    `spaces` also writes unusual spaces as code points; our own figures need their no-break spaces.
     """
-    shown = text if len(text) <= most else f"{text[: most - most // 4]}\u2026{text[-(most // 4) :]}"
-    if shown.isascii() and shown.isprintable():
-        return shown  # nearly every name: a page shows thousands
+    if len(text) > max_length:
+        text = f"{text[: max_length - max_length // 4]}\u2026{text[-(max_length // 4) :]}"
+    if text.isascii() and text.isprintable():
+        return text  # fast path: nearly every name, and a page shows thousands
     pieces: list[str] = []
     marks = 0
-    for index, char in enumerate(shown):
+    for index, char in enumerate(text):
         category = unicodedata.category(char)
         marks = marks + 1 if category in {"Mn", "Me"} else 0
-        hidden = category in _HIDDEN or marks > COMBINING_MAX or (spaces and category == "Zs" and char != " ")
-        if hidden and not (char == JOINER and _between_symbols(shown, index)):
+        invisible = category in _INVISIBLE or marks > COMBINING_MAX or (spaces and category == "Zs" and char != " ")
+        if invisible and not (char == JOINER and _between_symbols(text, index)):
             pieces.append(f"\u27e8U+{ord(char):04X}\u27e9")
         else:
             pieces.append(char)
@@ -44,12 +45,12 @@ def visible(text: str, most: int = TITLE_LENGTH_MAX, *, spaces: bool = False) ->
 
 
 def _between_symbols(text: str, index: int) -> bool:
-    around = text[index - 1 : index] + text[index + 1 : index + 2]
-    return len(around) == 2 and all(unicodedata.category(char) in _SYMBOLS for char in around)
+    neighbors = text[index - 1 : index] + text[index + 1 : index + 2]
+    return len(neighbors) == 2 and all(unicodedata.category(char) in _SYMBOLS for char in neighbors)
 
 
 def name(text: str) -> Markup:
-    """Show a name that a broker gave: isolated in its direction, made visible, bounded; whole in the title when it was cut."""
+    """Write a broker's name: bidi-isolated, visible, bounded. A cut name is complete in the title."""
     shown = visible(text, NAME_LENGTH_MAX, spaces=True)
     if len(text) <= NAME_LENGTH_MAX:
         return Markup("<bdi>{}</bdi>").format(shown)
@@ -57,7 +58,7 @@ def name(text: str) -> Markup:
 
 
 def age(at: float | None, now: float, interval_s: float | None = None) -> Markup:
-    """Show how long ago `at` was (epoch seconds); a small module lets it tick. Over three intervals it becomes a warning."""
+    """Write how long ago `at` was (epoch seconds); ages.js updates it. An age above three intervals is a warning."""
     if at is None:
         return Markup('<span class="age">{}</span>').format(figures.UNKNOWN_WORD)
     limit = Markup("")
@@ -71,19 +72,21 @@ def age(at: float | None, now: float, interval_s: float | None = None) -> Markup
 
 
 def moment(at: float, now: float) -> Markup:
-    """Show a time of day in UTC; the local time stands in the title once the page runs."""
+    """Write a time of day in UTC; ages.js adds the local time to the title."""
     return Markup('<time data-moment datetime="{}" title="{}">{}</time>').format(
         _iso(at), f"{figures.utc_time(at, now)} UTC", figures.utc_time(at, now)
     )
 
 
-def live(key: str, fragment: str, seen: Version) -> Markup:
-    """Write the attributes by which the page keeps an element live: what it shows, drawn by which fragment, how new."""
-    return Markup('data-live="{}" data-fragment="{}" data-version="{}"').format(urls.live_key(key), fragment, str(seen))
+def live(key: str, fragment: str, version: Version) -> Markup:
+    """Write the attributes that live.js reads: the key, the fragment and the version of an element."""
+    return Markup('data-live="{}" data-fragment="{}" data-version="{}"').format(
+        urls.live_key(key), fragment, str(version)
+    )
 
 
 def hx(nonce: str, *, get: str, target: str, swap: str = "outerHTML", push: bool = False, trigger: str = "") -> Markup:
-    """Write htmx attributes with the nonce of this page, without which they are ignored in the browser."""
+    """Write htmx attributes with this page's nonce; the browser ignores htmx attributes without it."""
     pairs = {"hx-get": get, "hx-target": target, "hx-swap": swap, "hx-nonce": nonce}
     if push:
         pairs["hx-push-url"] = "true"
@@ -93,7 +96,7 @@ def hx(nonce: str, *, get: str, target: str, swap: str = "outerHTML", push: bool
 
 
 def csp(nonce: str = "") -> str:
-    """Return the content security policy: nothing but our own files, no inline script, no inline style, no framing."""
+    """Return the content security policy: our own files only, no inline script or style, no framing."""
     script = f"'self' 'nonce-{escape(nonce)}'" if nonce else "'self'"
     return (
         f"default-src 'none'; script-src {script}; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; "

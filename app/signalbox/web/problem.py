@@ -1,4 +1,4 @@
-"""How a program is told that something was refused: a problem document, RFC 9457. Pure."""
+"""The error format of /api/v1: a problem document, RFC 9457. Pure."""
 
 from http import HTTPStatus
 from typing import Final
@@ -19,6 +19,6 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def problem(status: int, detail: str, fault: str | None = None) -> bytes:
-    """Return a problem document, encoded."""
+    """Encode a problem document."""
     title = HTTPStatus(status).phrase
     return msgspec.json.encode(Problem("about:blank", title, status, detail, fault))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from signalbox.monitoring.model import Status
-from signalbox.web.lists import AddressFault, one_of, text_of, whole
+from signalbox.web.lists import InvalidParameter, parse_choice, parse_int, parse_text
 from signalbox.web.monitoring.paging import CursorRefused, Place, from_cursor
 
 NOT_OK = "not-ok"
@@ -67,23 +67,23 @@ def asked(parameters: Mapping[str, str], sorts: Mapping[str, bool]) -> Asked:
     """Read an address's parameters. `sorts` names the orders this list knows, and whether each falls by itself.
 
     Raises:
-        AddressFault: the first key that cannot be understood.
+        InvalidParameter: the first key that cannot be understood.
     """
-    sort = one_of(parameters, "sort", sorts, default=next(iter(sorts)))
-    direction = one_of(parameters, "dir", ("down", "up"), default="down" if sorts[sort] else "up")
-    status = one_of(parameters, "status", ("", NOT_OK, *STATUS_WORDS), default="")
+    sort = parse_choice(parameters, "sort", sorts, default=next(iter(sorts)))
+    direction = parse_choice(parameters, "dir", ("down", "up"), default="down" if sorts[sort] else "up")
+    status = parse_choice(parameters, "status", ("", NOT_OK, *STATUS_WORDS), default="")
     return Asked(
-        text=text_of(parameters, "q"),
+        text=parse_text(parameters, "q"),
         status=status,
-        connection=text_of(parameters, "connection"),
-        kind=text_of(parameters, "kind"),
+        connection=parse_text(parameters, "connection"),
+        kind=parse_text(parameters, "kind"),
         sort=sort,
         down=direction == "down",
         first_sort=next(iter(sorts)),
         natural=sorts[sort],
         after=_place(parameters, "after", sort),
         before=_place(parameters, "before", sort),
-        rows=whole(parameters, "limit", default=PAGE_ROWS, most=PAGE_ROWS_MAX),
+        rows=parse_int(parameters, "limit", default=PAGE_ROWS, maximum=PAGE_ROWS_MAX),
     )
 
 
@@ -91,9 +91,9 @@ def window(parameters: Mapping[str, str]) -> str:
     """Return which window of history is asked for: a key of WINDOWS.
 
     Raises:
-        AddressFault: not one of them.
+        InvalidParameter: not one of them.
     """
-    return one_of(parameters, "window", WINDOWS, default="1h")
+    return parse_choice(parameters, "window", WINDOWS, default="1h")
 
 
 def _place(parameters: Mapping[str, str], key: str, sort: str) -> Place | None:
@@ -103,7 +103,7 @@ def _place(parameters: Mapping[str, str], key: str, sort: str) -> Place | None:
     try:
         return from_cursor(text, of_text=sort in TEXT_SORTS)
     except CursorRefused as fault:
-        raise AddressFault(key, str(fault), text) from fault
+        raise InvalidParameter(key, str(fault), text) from fault
 
 
 def nearest(text: str, names: Sequence[str], *, most: int = 3) -> list[str]:

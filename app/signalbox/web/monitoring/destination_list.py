@@ -11,7 +11,7 @@ from signalbox.web.monitoring.asked import TEXT_SORTS, Asked, nearest
 from signalbox.web.monitoring.destination_rows import DestinationRow, destination_row
 from signalbox.web.monitoring.glance import Glance
 from signalbox.web.monitoring.paging import Place, Slice, cut
-from signalbox.web.monitoring.tools import ListFrame, choices, frame
+from signalbox.web.monitoring.tools import ListFrame, dropdowns, frame
 from signalbox.web.monitoring.unseen import UnseenRow, unseen_apart
 
 HEADS: tuple[tuple[str, str, str], ...] = (
@@ -84,7 +84,7 @@ def destination_list(glance: Glance, asked: Asked) -> DestinationList:
             heads=HEADS,
             total=len(everything),
             not_ok=sum(glance.status_of(d) is not Status.OK for d in everything),
-            choices=choices(
+            dropdowns=dropdowns(
                 asked,
                 statuses=Counter(glance.status_of(d) for d in everything),
                 connections=glance.links,

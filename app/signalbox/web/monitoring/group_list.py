@@ -13,7 +13,7 @@ from signalbox.web.monitoring.glance import Glance
 from signalbox.web.monitoring.paging import Place, Slice, cut
 from signalbox.web.monitoring.rows import GroupRow, group_row, plural
 from signalbox.web.monitoring.sums import sums
-from signalbox.web.monitoring.tools import ListFrame, choices, frame, query_of
+from signalbox.web.monitoring.tools import ListFrame, dropdowns, frame, query_of
 from signalbox.web.monitoring.unseen import UnseenRow, unseen_apart
 
 HEADS: tuple[tuple[str, str, str], ...] = (
@@ -106,7 +106,7 @@ def group_list(glance: Glance, asked: Asked) -> GroupList:
             heads=HEADS,
             total=len(everything),
             not_ok=sum(glance.status_of(g) is not Status.OK for g in everything),
-            choices=choices(
+            dropdowns=dropdowns(
                 asked,
                 statuses=Counter(glance.status_of(g) for g in everything),
                 connections=glance.links,

@@ -13,7 +13,7 @@ from signalbox.brokers.settings import ConnectionSettings
 from signalbox.monitoring.service import Monitor
 from signalbox.web import urls
 from signalbox.web.errors import NotUnderstood
-from signalbox.web.lists import AddressFault
+from signalbox.web.lists import InvalidParameter
 from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.monitoring.asked import DESTINATION_SORTS, GROUP_SORTS, Asked, asked, window
 from signalbox.web.monitoring.connection_list import connections_page
@@ -180,12 +180,12 @@ def _first_run(request: Asking, section: Section) -> Response[bytes]:
 def _asked(request: Asking, sorts: Mapping[str, bool]) -> Asked:
     try:
         return asked(request.query_params, sorts)
-    except AddressFault as fault:
+    except InvalidParameter as fault:
         raise NotUnderstood(f"{fault}.") from fault
 
 
 def _window(request: Asking) -> str:
     try:
         return window(request.query_params)
-    except AddressFault as fault:
+    except InvalidParameter as fault:
         raise NotUnderstood(f"{fault}.") from fault

@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias, TypeVar
 from litestar.params import QueryParameter
 
 from signalbox.web.errors import NotUnderstood
-from signalbox.web.lists import AddressFault, whole
+from signalbox.web.lists import InvalidParameter, parse_int
 from signalbox.web.monitoring.asked import (
     DESTINATION_SORTS,
     GROUP_SORTS,
@@ -103,8 +103,8 @@ def rows_parameters(first: First = None, limit: Limit = None) -> tuple[int, int]
     """Return how many rows to leave out and how many to give."""
     given = _given(first=first, limit=limit)
     return (
-        _understood(lambda: whole(given, "first", default=0, least=0, most=FIRST_MAX)),
-        _understood(lambda: whole(given, "limit", default=PAGE_ROWS_MAX, most=PAGE_ROWS_MAX)),
+        _understood(lambda: parse_int(given, "first", default=0, minimum=0, maximum=FIRST_MAX)),
+        _understood(lambda: parse_int(given, "limit", default=PAGE_ROWS_MAX, maximum=PAGE_ROWS_MAX)),
     )
 
 
@@ -119,5 +119,5 @@ def _given(**parameters: str | None) -> Mapping[str, str]:
 def _understood(read: Callable[[], Result]) -> Result:
     try:
         return read()
-    except AddressFault as fault:
+    except InvalidParameter as fault:
         raise NotUnderstood(f"{fault}.") from fault

@@ -15,7 +15,7 @@ class Spark:
 
     line: str
     area: str
-    words: str
+    summary: str
 
 
 def spark(values: Sequence[float | None], *, what: str) -> Spark | None:

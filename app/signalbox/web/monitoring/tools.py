@@ -1,11 +1,11 @@
-"""What every list has around its rows: filters, choices, heads that sort, a pager, an empty state. Pure."""
+"""What every list has around its rows: filters, dropdowns, heads that sort, a pager, an empty state. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from signalbox.monitoring.model import Status
-from signalbox.web.lists import Choice, Empty, Filter, Near, Option, Pager
+from signalbox.web.lists import Dropdown, EmptyState, Filter, Option, Pager, Suggestion
 from signalbox.web.monitoring.asked import NOT_OK, STATUS_WORDS, Asked
 from signalbox.web.monitoring.paging import Slice
 
@@ -21,7 +21,7 @@ class Column:
     label: str
     css: str
     href: str
-    dir: str  # "", "up", "down": how the list is sorted by it now
+    direction: str  # "", "up", "down": how the list is sorted by it now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +31,13 @@ class ListFrame:
     key: str  # the feed key that tells when order or membership changed
     action: str
     placeholder: str
-    asked: Asked
+    query: Asked
     filters: tuple[Filter, ...]
-    choices: tuple[Choice, ...]
-    kept: tuple[tuple[str, str], ...]  # parameters that a change of the filter keeps
+    dropdowns: tuple[Dropdown, ...]
+    hidden_fields: tuple[tuple[str, str], ...]  # parameters that a change of the filter keeps
     columns: tuple[Column, ...]
     pager: Pager
-    empty: Empty | None
+    empty: EmptyState | None
 
 
 def frame(
@@ -51,7 +51,7 @@ def frame(
     heads: Sequence[tuple[str, str, str]],
     total: int,
     not_ok: int,
-    choices: tuple[Choice, ...],
+    dropdowns: tuple[Dropdown, ...],
     near: Sequence[str],
 ) -> ListFrame:
     query = query_of(asked)
@@ -59,13 +59,13 @@ def frame(
         key=key,
         action=address(),
         placeholder=placeholder,
-        asked=asked,
+        query=asked,
         filters=(
             Filter(address(**query | {"status": None}), "All", total, not asked.status),
             Filter(address(**query | {"status": NOT_OK}), "Not ok", not_ok, asked.status == NOT_OK),
         ),
-        choices=choices,
-        kept=tuple((name, query[name]) for name in ("sort", "dir") if query[name]),
+        dropdowns=dropdowns,
+        hidden_fields=tuple((name, query[name]) for name in ("sort", "dir") if query[name]),
         columns=_columns(heads, asked, address),
         pager=_pager(part, asked, address, things=things),
         empty=None if part.rows else _empty(asked, address, things=things, total=total, near=near),
@@ -84,9 +84,9 @@ def query_of(asked: Asked) -> dict[str, Any]:
     }
 
 
-def choices(
+def dropdowns(
     asked: Asked, *, statuses: Mapping[Status, int], connections: Iterable[str], kinds: Mapping[str, int]
-) -> tuple[Choice, ...]:
+) -> tuple[Dropdown, ...]:
     """Return what a list may be narrowed to: only statuses and kinds that are there, and what is chosen now."""
     told = [
         Option(word, f"{status} ({statuses.get(status, 0):,})", word == asked.status)
@@ -97,9 +97,9 @@ def choices(
     names = sorted({*connections, *((asked.connection,) if asked.connection else ())})
     sorts = sorted({*kinds, *((asked.kind,) if asked.kind else ())})
     return (
-        Choice("status", "Status", "any", tuple(told)),
-        Choice("connection", "Connection", "all", tuple(Option(n, n, n == asked.connection) for n in names)),
-        Choice("kind", "Kind", "any", tuple(Option(k, f"{k} ({kinds.get(k, 0):,})", k == asked.kind) for k in sorts)),
+        Dropdown("status", "Status", "any", tuple(told)),
+        Dropdown("connection", "Connection", "all", tuple(Option(n, n, n == asked.connection) for n in names)),
+        Dropdown("kind", "Kind", "any", tuple(Option(k, f"{k} ({kinds.get(k, 0):,})", k == asked.kind) for k in sorts)),
     )
 
 
@@ -124,26 +124,30 @@ def _pager(part: Slice[Any], asked: Asked, address: Address, *, things: str) -> 
     by = SORTED_BY.get(asked.sort, asked.sort)
     order = f"by {by}" if asked.sort in {"name", "connection"} else f"not ok first, then by {by}"
     return Pager(
-        words=f"{part.first:,} to {part.last:,} of {part.total:,} {things}, {order}" if part.rows else "",
-        before=address(**query | {"before": part.before}) if part.before else "",
-        after=address(**query | {"after": part.after}) if part.after else "",
+        text=f"{part.first:,} to {part.last:,} of {part.total:,} {things}, {order}" if part.rows else "",
+        previous_href=address(**query | {"before": part.before}) if part.before else "",
+        next_href=address(**query | {"after": part.after}) if part.after else "",
     )
 
 
-def _empty(asked: Asked, address: Address, *, things: str, total: int, near: Sequence[str]) -> Empty:
+def _empty(asked: Asked, address: Address, *, things: str, total: int, near: Sequence[str]) -> EmptyState:
     if not asked.narrowed:
-        return Empty(words=f"No {things} yet", text="", near=(), clear="", why="", do=NONE_YET)
+        return EmptyState(title=f"No {things} yet", search="", suggestions=(), clear_href="", filters="", hint=NONE_YET)
     query = query_of(asked)
-    told = [
-        f"status {asked.status.replace('-', ' ')}" if asked.status else "",
-        f"kind {asked.kind}" if asked.kind else "",
+    status = f"status {asked.status.replace('-', ' ')}" if asked.status else ""
+    kind = f"kind {asked.kind}" if asked.kind else ""
+    narrowed_by = " and ".join(part for part in (status, kind) if part)
+    filters = (
+        f"with {narrowed_by}" if narrowed_by else "",
         f"on {asked.connection}" if asked.connection else "",
-    ]
-    return Empty(
-        words=f"None of {total:,} {things} matches",
-        text=asked.text,
-        near=tuple(Near(name, address(**query | {"q": name, "status": None, "kind": None})) for name in near),
-        clear=address(),
-        why=", ".join(word for word in told if word),
-        do="",
+    )
+    return EmptyState(
+        title=f"None of {total:,} {things} matches",
+        search=asked.text,
+        suggestions=tuple(
+            Suggestion(name, address(**query | {"q": name, "status": None, "kind": None})) for name in near
+        ),
+        clear_href=address(),
+        filters=" ".join(part for part in filters if part),
+        hint="",
     )

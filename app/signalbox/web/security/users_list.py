@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from signalbox.kernel import figures
 from signalbox.security.accounts.model import User
 from signalbox.web.errors import NotUnderstood
+from signalbox.web.lists import TEXT_LENGTH_MAX, Filter
 from signalbox.web.security import urls, words
 from signalbox.web.security.words import Sign
 
 PAGE_ROWS = 50
-TEXT_LENGTH_MAX = 300
 
 SHOWN: Mapping[str, tuple[str, Callable[[User, float], bool]]] = {
     "": ("All", lambda _, __: True),
@@ -33,14 +33,6 @@ class UsersAsked:
 
     def query(self) -> dict[str, str]:
         return {"q": self.text, "show": self.show, "after": self.after, "before": self.before}
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    href: str
-    label: str
-    count: int
-    on: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +58,10 @@ class UsersList:
     address: str  # of what is shown, for the browser's own line
     action: str
     placeholder: str
-    asked: UsersAsked
+    query: UsersAsked
     filters: tuple[Filter, ...]
-    choices: tuple[()]
-    kept: tuple[tuple[str, str], ...]
+    dropdowns: tuple[()]
+    hidden_fields: tuple[tuple[str, str], ...]
     rows: tuple[UserRow, ...]
     words: str
     before: str
@@ -116,10 +108,10 @@ def users_list(users: Sequence[User], asked: UsersAsked, now: float, *, selected
         address=address(after=asked.after, before=asked.before),
         action=urls.users(*([selected] if selected else [])),
         placeholder="Name of a user",
-        asked=asked,
+        query=asked,
         filters=filters,
-        choices=(),
-        kept=(("show", asked.show),) if asked.show else (),
+        dropdowns=(),
+        hidden_fields=(("show", asked.show),) if asked.show else (),
         rows=tuple(_row(user, asked, now, selected) for user in rows),
         words=f"{first + 1:,} to {last:,} of {figures.count(len(found))}" if len(found) > PAGE_ROWS else "",
         before=address(before=rows[0].name) if first and rows else "",

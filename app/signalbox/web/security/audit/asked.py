@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from signalbox.security.audit.model import Cursor, LineFilter, Outcome, kept
-from signalbox.web.lists import AddressFault, exact, one_of, text_of, whole
+from signalbox.web.lists import InvalidParameter, parse_choice, parse_exact, parse_int, parse_text
 
 TIMES: Final[Mapping[str, tuple[str, float | None]]] = {  # word of the address: what it is called, seconds
     "1h": ("hour", 3600.0),
@@ -55,18 +55,18 @@ def asked(parameters: Mapping[str, str], *, rows: int, when: str = OF_ITSELF) ->
     """Read an address's parameters, or those that a form sent.
 
     Raises:
-        AddressFault: the first key that cannot be understood.
+        InvalidParameter: the first key that cannot be understood.
     """
     return Asked(
-        text=kept(text_of(parameters, "q")),
-        when=one_of(parameters, "when", ("", *TIMES), default="") or when,
-        who=kept(exact(parameters, "who")),
-        action=kept(exact(parameters, "action")),
-        on=kept(exact(parameters, "on")),
-        refused=one_of(parameters, "outcome", ("", Outcome.REFUSED.value), default="") == Outcome.REFUSED,
+        text=kept(parse_text(parameters, "q")),
+        when=parse_choice(parameters, "when", ("", *TIMES), default="") or when,
+        who=kept(parse_exact(parameters, "who")),
+        action=kept(parse_exact(parameters, "action")),
+        on=kept(parse_exact(parameters, "on")),
+        refused=parse_choice(parameters, "outcome", ("", Outcome.REFUSED.value), default="") == Outcome.REFUSED,
         older=_cursor(parameters),
-        row=whole(parameters, "row", default=0, most=ROW_MAX) or None,
-        rows=whole(parameters, "limit", default=rows, most=ROWS_MAX),
+        row=parse_int(parameters, "row", default=0, maximum=ROW_MAX) or None,
+        rows=parse_int(parameters, "limit", default=rows, maximum=ROWS_MAX),
     )
 
 
@@ -92,5 +92,5 @@ def _cursor(parameters: Mapping[str, str]) -> Cursor | None:
     if not text:
         return None
     if not (found := _CURSOR.fullmatch(text)):
-        raise AddressFault("older", "a cursor that this list gave", text)
+        raise InvalidParameter("older", "a cursor that this list gave", text)
     return Cursor(int(found[1]), int(found[2]))

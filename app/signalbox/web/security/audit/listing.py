@@ -9,7 +9,7 @@ from signalbox.monitoring.words.spans import of_things
 from signalbox.security.audit.model import Count, Line, LineFilter, LinePage, Outcome
 from signalbox.security.audit.service import AuditLog
 from signalbox.web.errors import NotThere
-from signalbox.web.lists import Choice, Empty, Filter, Option, Pager
+from signalbox.web.lists import Dropdown, EmptyState, Filter, Option, Pager
 from signalbox.web.security import urls
 from signalbox.web.security.audit.asked import OF_ITSELF, TIMES, Asked, query_of, written
 from signalbox.web.security.audit.lines import LineRow, line_row, seconds
@@ -25,12 +25,12 @@ class ListFrame:
 
     action: str
     placeholder: str
-    asked: Asked
+    query: Asked
     filters: tuple[Filter, ...]
-    choices: tuple[Choice, ...]
-    kept: tuple[tuple[str, str], ...]
+    dropdowns: tuple[Dropdown, ...]
+    hidden_fields: tuple[tuple[str, str], ...]
     pager: Pager
-    empty: Empty | None
+    empty: EmptyState | None
     export: str  # the words of the button
     export_note: str
     exported: tuple[tuple[str, str], ...]  # what the form sends: the filter
@@ -117,15 +117,15 @@ def _frame(asked: Asked, part: LinePage, now: float, *, count: Count, refused: i
     return ListFrame(
         action=urls.audit(),
         placeholder="Who, what, target or reason",
-        asked=asked,
+        query=asked,
         filters=(Filter(on, "Refused", refused, asked.refused),),
-        choices=(
+        dropdowns=(
             _times(asked),
             _choice("who", "Who", "anyone", known.actors, asked.who),
             _choice("action", "Action", f"any of {len(known.actions)}", known.actions, asked.action),
             _choice("on", "On", "everything", known.resources, asked.on),
         ),
-        kept=(("outcome", Outcome.REFUSED.value),) if asked.refused else (),
+        hidden_fields=(("outcome", Outcome.REFUSED.value),) if asked.refused else (),
         pager=_pager(asked, part, now, count),
         empty=None if part.lines else _empty(asked, part, now),
         export=f"Export {counted(count)}",
@@ -134,14 +134,14 @@ def _frame(asked: Asked, part: LinePage, now: float, *, count: Count, refused: i
     )
 
 
-def _times(asked: Asked) -> Choice:
+def _times(asked: Asked) -> Dropdown:
     others = tuple(Option(key, words, key == asked.when) for key, (words, _) in TIMES.items() if key != OF_ITSELF)
-    return Choice("when", "Last", TIMES[OF_ITSELF][0], others)
+    return Dropdown("when", "Last", TIMES[OF_ITSELF][0], others)
 
 
-def _choice(name: str, label: str, any_: str, known: Sequence[str], chosen: str) -> Choice:
+def _choice(name: str, label: str, any_: str, known: Sequence[str], chosen: str) -> Dropdown:
     names = sorted({*map(str, known), chosen} - {""})
-    return Choice(name, label, any_, tuple(Option(one, one, one == chosen) for one in names))
+    return Dropdown(name, label, any_, tuple(Option(one, one, one == chosen) for one in names))
 
 
 def _pager(asked: Asked, part: LinePage, now: float, count: Count) -> Pager:
@@ -150,9 +150,9 @@ def _pager(asked: Asked, part: LinePage, now: float, count: Count) -> Pager:
     if part.searched_to_us is not None:
         words += f", searched back to {figures.utc_time(seconds(part.searched_to_us), now)}"
     return Pager(
-        words=words,
-        before=urls.audit(**query) if asked.older else "",
-        after=urls.audit(**query, older=written(part.older)) if part.older else "",
+        text=words,
+        previous_href=urls.audit(**query) if asked.older else "",
+        next_href=urls.audit(**query, older=written(part.older)) if part.older else "",
     )
 
 
@@ -161,7 +161,7 @@ def _when(asked: Asked) -> str:
     return "in all" if limit is None else f"in the last {words}"
 
 
-def _empty(asked: Asked, part: LinePage, now: float) -> Empty:
+def _empty(asked: Asked, part: LinePage, now: float) -> EmptyState:
     told = [
         f"by {asked.who}" if asked.who else "",
         f"on {asked.on}" if asked.on else "",
@@ -175,11 +175,11 @@ def _empty(asked: Asked, part: LinePage, now: float) -> Empty:
         do = f"So far it was searched back to {back} only. Older goes on from there."
     elif TIMES[asked.when][1] is not None:
         do = "Choose a longer time, or clear the filter."
-    return Empty(
-        words="No action matches" if asked.text else "No action",
-        text=asked.text,
-        near=(),
-        clear=urls.audit(when="all") if asked.narrowed or asked.when != "all" else "",
-        why=", ".join(word for word in told if word),
-        do=do,
+    return EmptyState(
+        title="No action matches" if asked.text else "No action",
+        search=asked.text,
+        suggestions=(),
+        clear_href=urls.audit(when="all") if asked.narrowed or asked.when != "all" else "",
+        filters=", ".join(word for word in told if word),
+        hint=do,
     )

@@ -19,7 +19,7 @@ from signalbox.security.keys import Keys
 from signalbox.security.model import Action, Actor
 from signalbox.web.access import OWN
 from signalbox.web.errors import NotUnderstood
-from signalbox.web.lists import AddressFault
+from signalbox.web.lists import InvalidParameter
 from signalbox.web.rendering import Part, Section, page, renderer_of
 from signalbox.web.security import urls
 from signalbox.web.security.admins import admins_only
@@ -108,7 +108,7 @@ async def signed_head(
 def understood(parameters: Mapping[str, str], *, rows: int) -> Asked:
     try:
         return asked(parameters, rows=rows)
-    except AddressFault as fault:
+    except InvalidParameter as fault:
         raise NotUnderstood(f"{fault}.") from fault
 
 
