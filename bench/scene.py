@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from signalbox.brokers.model import Message, Wanted
+from signalbox.brokers.model import DestinationSpec, Message
 from signalbox.brokers.nats.settings import NatsSettings
 from signalbox.brokers.port import Broker
 from signalbox.brokers.registry import open_broker
@@ -99,7 +99,7 @@ async def _provisioned(nats: NatsServer, groups: int, streams: int) -> Broker:
     broker = open_broker(NatsSettings(name=CONNECTION, urls=(nats.url,), user=nats.user, password=password))
     await broker.connect()
     readers = tuple(f"reader-{index:03d}" for index in range(groups))
-    await broker.ensure([Wanted(name=f"stream-{index:02d}", groups=readers) for index in range(streams)])
+    await broker.ensure([DestinationSpec(name=f"stream-{index:02d}", groups=readers) for index in range(streams)])
     for index in range(streams):
         for number in range(1 + index):  # lags that are not zero and not equal
             await broker.publish(f"stream-{index:02d}", Message(body=b"%d" % number))

@@ -23,8 +23,8 @@ from signalbox.monitoring.collector import Collector
 from signalbox.monitoring.series import Series
 from signalbox.monitoring.service import Monitor
 from signalbox.security.accounts import actions
-from signalbox.security.accounts.service import Accounts, accounts
-from signalbox.security.accounts.worker import Watch
+from signalbox.security.accounts.service import Accounts, create_accounts
+from signalbox.security.accounts.worker import AccountWatcher
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.door import Door
 from signalbox.security.keys import Keys
@@ -79,15 +79,15 @@ def build(
     audit = AuditLog(database, clock)
     keys = load_keys(configuration.security.key_file)
     door = Door(audit, read_only=configuration.server.read_only)
-    held = accounts(database, door, configuration.security, clock)
+    held = create_accounts(database, door, configuration.security, clock)
     masking = Masking(
         [one.rule() for one in configuration.masking],
         database,
         keys.masking(),
         clock,
     )
-    held.changes.tell(masking.load)
-    watch = Watch(held.changes, feed, clock, idle_s=held.sessions.idle_s)
+    held.changes.subscribe(masking.load)
+    watch = AccountWatcher(held.changes, feed, clock, idle_s=held.sessions.idle_s)
     services: list[Service] = [series, watch, *collectors, *extra, GarbageCollector()]
     parts = Parts(
         monitor=monitor,
@@ -202,7 +202,9 @@ async def _offer_first_admin(built: Built, place: str) -> None:
     await built.accounts.changes.refresh()
     if built.accounts.identities.has_users:
         return
-    secret = await built.door.act(OURSELVES, actions.make_first_link(), built.accounts.users.make_first_link)
+    secret = await built.door.act(
+        OURSELVES, actions.create_first_admin_link(), built.accounts.users.create_first_admin_link
+    )
     print(f"The first admin is made here, once, within 24 h:\n{place}{urls.join(secret)}", flush=True)  # noqa: T201 - for who started it
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.registry import settings_class
 from signalbox.brokers.settings import ConnectionSettings
 from signalbox.features import FEATURES
@@ -200,11 +200,11 @@ def from_document(
 
 def _model_of_connection(table: Mapping[str, object]) -> type[BaseModel] | ConfigFault:
     kind = table.get("kind")
-    if kind in list(Kind):
-        return settings_class(Kind(kind))
-    near = get_close_matches(str(kind), list(Kind), n=1)
+    if kind in list(BrokerKind):
+        return settings_class(BrokerKind(kind))
+    near = get_close_matches(str(kind), list(BrokerKind), n=1)
     got = repr(kind)[:60] if "kind" in table else "nothing"
-    return ConfigFault(key="kind", expected=_one_of(list(Kind)), got=got, nearest=near[0] if near else "")
+    return ConfigFault(key="kind", expected=_one_of(list(BrokerKind)), got=got, nearest=near[0] if near else "")
 
 
 SECTIONS = (  # of what every feature is built on

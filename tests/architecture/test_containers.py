@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.cli import VERBS
 from signalbox.config import load
 from signalbox.web import urls
@@ -103,7 +103,7 @@ def test_compose_pins_every_image_and_has_every_kind_of_broker() -> None:
     services = compose()["services"]
     others = {name: service["image"] for name, service in services.items() if "build" not in service}
     assert all(PINNED.fullmatch(image) for image in others.values()), others
-    assert set(Kind) <= set(services)
+    assert set(BrokerKind) <= set(services)
     assert "postgres" in services
 
 
@@ -126,7 +126,7 @@ def test_the_configuration_in_compose_is_one_that_signalbox_takes(tmp_path: Path
     file.chmod(0o444)  # as Compose mounts it: a literal secret would be refused
     environment = {name: _as_compose_does(value, {}) for name, value in service["environment"].items()}
     configuration = load(file, environment)
-    assert {connection.kind for connection in configuration.connections} == set(Kind)
+    assert {connection.kind for connection in configuration.connections} == set(BrokerKind)
     assert configuration.server.host == "0.0.0.0"  # noqa: S104 - published on loopback only
     assert configuration.database.redacted_url == "postgresql+asyncpg://postgres:5432/signalbox"
     hosts = [service_name for service_name in read["services"] if f"{service_name}:" in file.read_text()]

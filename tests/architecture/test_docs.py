@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.registry import settings_class
 from signalbox.cli import VERBS
 from signalbox.config import TABLES
@@ -25,7 +25,7 @@ def keys() -> Iterator[str]:
     for name, table in TABLES.items():
         yield from (f"{name}.{key}" for key in _fields(table))
     yield from (f"masking.{key}" for key in _fields(MaskingRuleSettings))
-    for kind in Kind:
+    for kind in BrokerKind:
         yield from (f"connections({kind}).{key}" for key in _fields(settings_class(kind)))
 
 

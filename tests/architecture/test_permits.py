@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from tests.architecture.house import APP, files
 
 DOOR = "app/signalbox/security/door.py"
-CHANGING = {"begin", "aside"}  # the ways of app/signalbox/security/accounts/changes.py to write
+CHANGING = {"begin", "write_unversioned"}  # the ways of app/signalbox/security/changes/service.py to write
 
 WITHOUT_A_PERMIT = {
-    "app/signalbox/security/accounts/identities.py Identities._session_used": "only when it was used; whoever has the cookie did",
-    "app/signalbox/security/accounts/identities.py Identities._token_used": "only when it was used; whoever has the token did",
-    "app/signalbox/security/accounts/limits.py Limits._begin": "counts an attempt before anybody is known",
-    "app/signalbox/security/accounts/limits.py Limits.right": "takes back what _begin counted, by its own numbers",
+    "app/signalbox/security/accounts/identities.py Identities._touch_session": "only when it was used; whoever has the cookie did",
+    "app/signalbox/security/accounts/identities.py Identities._touch_token": "only when it was used; whoever has the token did",
+    "app/signalbox/security/accounts/limits.py Limits._count": "counts an attempt before anybody is known",
+    "app/signalbox/security/accounts/limits.py Limits.uncount": "takes back what _count counted, by its own numbers",
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -24,9 +24,9 @@ def makers(found: Iterable[tuple[str, str]]) -> list[str]:
     for path, text in found:
         for node in ast.walk(ast.parse(text)):
             made = isinstance(node, ast.Call) and _name(node.func) == "Permit"
-            renamed = isinstance(node, ast.alias) and node.name in {"Permit", "_SEAL"} and node.asname is not None
-            sealed = (isinstance(node, ast.Name | ast.Attribute) and _name(node) == "_SEAL") or (
-                isinstance(node, ast.alias) and node.name == "_SEAL"
+            renamed = isinstance(node, ast.alias) and node.name in {"Permit", "_DOOR_KEY"} and node.asname is not None
+            sealed = (isinstance(node, ast.Name | ast.Attribute) and _name(node) == "_DOOR_KEY") or (
+                isinstance(node, ast.alias) and node.name == "_DOOR_KEY"
             )
             if (made or renamed or sealed) and path not in where:
                 where.append(path)
@@ -72,9 +72,9 @@ def test_whoever_changes_accounts_takes_a_permit_or_is_named_here_with_the_reaso
 def test_a_planted_maker_is_found() -> None:
     planted = [
         ("a.py", "from signalbox.security.door import Permit\nasync def f(): return Permit(None, 1, 2, 3)"),
-        ("b.py", "from signalbox.security import door\np = door.Permit(door._SEAL, 1, 2, 3)"),
+        ("b.py", "from signalbox.security import door\np = door.Permit(door._DOOR_KEY, 1, 2, 3)"),
         ("c.py", "from signalbox.security.door import Permit as Allowed"),
-        ("d.py", "from signalbox.security.door import _SEAL"),
+        ("d.py", "from signalbox.security.door import _DOOR_KEY"),
         ("fine.py", "from signalbox.security.door import Permit\nasync def f(permit: Permit) -> None: ..."),
     ]
     assert makers(planted) == ["a.py", "b.py", "c.py", "d.py"]
@@ -101,7 +101,7 @@ class Users:
         return self._changes.begin
 
     async def quietly(self, changes: Changes) -> None:
-        async with changes.aside(): pass
+        async with changes.write_unversioned(): pass
 
     async def from_afar(self) -> None:
         async with self.accounts.changes.begin(): pass

@@ -7,10 +7,10 @@ from tempfile import TemporaryDirectory
 
 import httpx
 
-from signalbox.security.audit.model import LineFilter
+from signalbox.security.audit.model import AuditFilter
 from signalbox.security.door import Permit
-from signalbox.security.errors import NotPermitted, Refused
-from signalbox.security.model import VIEWER_EVERYWHERE, Action, Actor, Plain, Via
+from signalbox.security.errors import NotPermitted, RequestRejected
+from signalbox.security.model import VIEWER_EVERYWHERE, Action, Actor, JsonValue, Via
 from signalbox.storage.engine import Database
 from signalbox.web.security import urls
 from tests.support.audit import Book, actor, behind, disarm
@@ -22,7 +22,7 @@ OWN = {"Sec-Fetch-Site": "same-origin"}
 SUPPORT = Actor(name="support", rights=VIEWER_EVERYWHERE, via=Via.PAGE, address="10.20.7.3")
 CI = Actor(name="ci-deploys", rights=actor().rights, via=Via.API, address="10.20.9.2", agent="curl/8.5.0")
 DESK = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
-RETRY: dict[str, Plain] = {
+RETRY: dict[str, JsonValue] = {
     "group": 2288,
     "letters": 340,
     "to": "invoice-writer.retry",
@@ -43,7 +43,7 @@ async def audited() -> AsyncIterator[tuple[str, Mapping[str, str], Mapping[str, 
             database = Database(kept)
             book = Book(database)
             await _night(book)
-            retry = (await book.log.page(LineFilter(action="retry"))).lines[-1].row
+            retry = (await book.log.page(AuditFilter(action="retry"))).entries[-1].row
             await admin.post(urls.audit("verify"))
             yield served.url, dict(admin.cookies), {"audit": urls.audit(), "audit-row": urls.audit(row=retry)}
             await database.close()
@@ -72,8 +72,8 @@ async def _night(book: Book) -> None:
         await book.act("note", target="dead-letter group 2288", reason="Vat rate is missing since the deploy")
     try:
         await book.act("retry", target="1 letter of group 2288", resource="rabbit-eu", run=_came_back)
-    except Refused:
-        await book.log.intent(actor("orders-lead"), Action(name="rebuild", target="order-summary to version 8"))
+    except RequestRejected:
+        await book.log.record_intent(actor("orders-lead"), Action(name="rebuild", target="order-summary to version 8"))
 
 
 async def _stopped(permit: Permit) -> None:
@@ -81,4 +81,4 @@ async def _stopped(permit: Permit) -> None:
 
 
 async def _came_back(_: Permit) -> None:
-    raise Refused("It came back with the same error.")
+    raise RequestRejected("It came back with the same error.")

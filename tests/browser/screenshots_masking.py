@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from signalbox.security.door import Permit
 from signalbox.security.errors import NotPermitted
-from signalbox.security.masking.actions import see_payload
+from signalbox.security.masking.actions import view_payload
 from signalbox.security.masking.model import Message
 from signalbox.security.model import VIEWER_EVERYWHERE, Actor, Grant, Rights, Role, Via
 from signalbox.storage.engine import Database
@@ -103,13 +103,13 @@ async def look_beneath(file: Path) -> None:
     for name, reason, rights in LOOKS:
         actor = Actor(name=name, rights=rights, via=Via.PAGE)
         with suppress(NotPermitted):
-            await security.door.act(actor, see_payload(LETTER, reason), _look_with(security))
+            await security.door.act(actor, view_payload(LETTER, reason), _look_with(security))
     await database.close()
 
 
 def _look_with(security: Secured) -> Callable[[Permit], Awaitable[Message]]:
     async def look(permit: Permit) -> Message:
-        return security.masking.beneath(permit, LETTER)
+        return security.masking.unmask(permit, LETTER)
 
     return look
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
 from signalbox.web.security import urls
@@ -139,7 +139,7 @@ async def test_the_page_is_accessible_and_fits_a_phone_whatever_stands_in_it(sit
     await _become_admin(site, page)
     for name in NAMES.values():
         by = actor(name[:200])
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRejected):
             await site.book.act(
                 name, by=by, target=name, resource=name, reason=name, parameters={name: [name, {name: 1}]}, run=_fails
             )
@@ -161,4 +161,4 @@ async def test_the_page_is_accessible_and_fits_a_phone_whatever_stands_in_it(sit
 
 
 async def _fails(_: object) -> None:
-    raise Refused("It failed: ")
+    raise RequestRejected("It failed: ")

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Page
 
-from signalbox.brokers.model import Message, Wanted
+from signalbox.brokers.model import DestinationSpec, Message
 from signalbox.servers.nats import NatsServer
 from signalbox.web import urls
 from signalbox.web.monitoring import urls as monitoring_urls
@@ -21,7 +21,9 @@ async def site(tmp_path_factory: pytest.TempPathFactory, nats_broker: NatsServer
     async with opened(nats_settings(nats_broker)) as broker:
         stream = "clean-<script"
         consumer = "reader'\"<img"
-        await broker.ensure([Wanted(name=stream, groups=(consumer,)), Wanted(name="clean-plain", groups=("reader",))])
+        await broker.ensure(
+            [DestinationSpec(name=stream, groups=(consumer,)), DestinationSpec(name="clean-plain", groups=("reader",))]
+        )
         for _ in range(5):
             await broker.publish(stream, Message(body=b"x"))
     connections = f"""

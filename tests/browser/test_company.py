@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest_asyncio
 from playwright.async_api import Page
 
-from signalbox.security.oidc.service import BACK
+from signalbox.security.oidc.service import CALLBACK_PATH
 from tests.browser.conftest import Watched
 from tests.support.oidc_provider import CLIENT, SECRET, OidcProvider
 from tests.support.serving import Serving
@@ -44,7 +44,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         key_file = "{tmp_path}/signalbox/signalbox.key"
         """,
     )
-    provider.sends_back_to(served.url + BACK)
+    provider.sends_back_to(served.url + CALLBACK_PATH)
     try:
         await provider.start()
         await served.process.start()

@@ -87,7 +87,7 @@ async def _token(made: House, name: str) -> None:
     await made.security.door.act(
         ROOT,
         MAKE,
-        lambda permit: tokens.make(permit, user, name=shown, grant=grant, resource=EVERYWHERE, days=30),
+        lambda permit: tokens.create(permit, user, name=shown, grant=grant, resource=EVERYWHERE, days=30),
     )
 
 

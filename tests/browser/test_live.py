@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from signalbox.brokers.model import Message, Wanted
+from signalbox.brokers.model import DestinationSpec, Message
 from signalbox.brokers.nats.adapter import NatsBroker
 from signalbox.servers.nats import NatsServer, nats_server
 from signalbox.web.monitoring import urls
@@ -48,7 +48,7 @@ class Scene:
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     async with nats_server(folder=tmp_path / "nats") as server, opened(nats_settings(server)) as broker:
-        await broker.ensure([Wanted(name="orders", groups=("invoices",))])
+        await broker.ensure([DestinationSpec(name="orders", groups=("invoices",))])
         connections = f"""
             [[connections]]
             name = "shop"

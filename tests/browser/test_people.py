@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from signalbox.brokers.model import Wanted
+from signalbox.brokers.model import DestinationSpec
 from signalbox.servers.nats import NatsServer
 from signalbox.web import urls
 from signalbox.web.security import urls as security_urls
@@ -25,7 +25,7 @@ BETTER = "a better sentence to sign in"
 @pytest.fixture
 async def served(tmp_path: Path, nats_broker: NatsServer) -> AsyncIterator[Serving]:
     async with opened(nats_settings(nats_broker)) as broker:
-        await broker.ensure([Wanted(name="people-orders", groups=("reader",))])
+        await broker.ensure([DestinationSpec(name="people-orders", groups=("reader",))])
     connections = f"""
         [[connections]]
         name = "shop"

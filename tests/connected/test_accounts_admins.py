@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from signalbox.security.accounts.model import EVERYWHERE, SignsInBy, User
+from signalbox.security.accounts.model import EVERYWHERE, SignInMethod, User
 from signalbox.security.accounts.store import users as stored
 from signalbox.security.door import Permit
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.model import (
     ADMIN_EVERYWHERE,
     NO_RIGHTS,
@@ -43,12 +43,12 @@ LAST = "ann is the last admin and stays one. Make another admin first.*signalbox
 async def test_the_last_admin_stays_one(here: Process, take: Taking) -> None:
     ann = await here.user("ann", password=password())
     await here.user("bob", OPERATOR_EVERYWHERE, password())
-    with pytest.raises(Refused, match=LAST):
+    with pytest.raises(RequestRejected, match=LAST):
         await take(here, ann)
-    assert (await here.accounts.users.named("ann")).rights == ADMIN_EVERYWHERE
+    assert (await here.accounts.users.get_by_name("ann")).rights == ADMIN_EVERYWHERE
     carl = await here.user("carl", password=password())
     await take(here, carl)
-    with pytest.raises(Refused, match=LAST):
+    with pytest.raises(RequestRejected, match=LAST):
         await take(here, ann)
     await here.user("dora", password=password())
     await take(here, ann)
@@ -58,12 +58,10 @@ async def test_the_last_admin_stays_one(here: Process, take: Taking) -> None:
 async def test_an_admin_who_could_not_come_in_does_not_count(here: Process, take: Taking) -> None:
     ann = await here.user("ann", password=password())
     await here.user("invited")
-    await here.did(lambda permit: here.accounts.users.add_without_sign_in(permit, "robot", ADMIN_EVERYWHERE))
-    with pytest.raises(Refused, match=LAST):
+    await here.did(lambda permit: here.accounts.users.add_token_only(permit, "robot", ADMIN_EVERYWHERE))
+    with pytest.raises(RequestRejected, match=LAST):
         await take(here, ann)
-    await here.did(
-        lambda permit: here.accounts.users.enter_by_company_account(permit, "sub-1", "sso", ADMIN_EVERYWHERE)
-    )
+    await here.did(lambda permit: here.accounts.users.sync_company_user(permit, "sub-1", "sso", ADMIN_EVERYWHERE))
     await take(here, ann)
 
 
@@ -76,33 +74,29 @@ async def test_two_admins_at_once_do_not_take_each_other(here: Process, there: P
             await _remove(here, former)
         outcomes = await asyncio.gather(take(here, admins[0]), take(there, admins[1]), return_exceptions=True)
         assert sorted(type(one).__name__ for one in outcomes) == ["NoneType", "Refused"]
-        left = [user for user in await here.accounts.users.every() if user.is_admin]
-        assert [user.id for user in left] == [admins[0 if isinstance(outcomes[0], Refused) else 1].id]
+        left = [user for user in await here.accounts.users.list_all() if user.is_admin]
+        assert [user.id for user in left] == [admins[0 if isinstance(outcomes[0], RequestRejected) else 1].id]
 
 
 async def test_a_claim_that_would_take_the_last_admin_is_refused(here: Process) -> None:
     def enter(rights: Rights) -> Awaitable[int]:
-        return here.did(lambda permit: here.accounts.users.enter_by_company_account(permit, "sub-1", "sso", rights))
+        return here.did(lambda permit: here.accounts.users.sync_company_user(permit, "sub-1", "sso", rights))
 
     user = await enter(ADMIN_EVERYWHERE)
-    with pytest.raises(Refused, match="sso is the last admin"):
+    with pytest.raises(RequestRejected, match="sso is the last admin"):
         await enter(VIEWER_EVERYWHERE)
     await here.user("ann", password=password())
     assert await enter(VIEWER_EVERYWHERE) == user
-    assert (await here.accounts.users.named("sso")).rights == VIEWER_EVERYWHERE
-    with pytest.raises(Refused, match="Another user is called ann here"):
-        await here.did(
-            lambda permit: here.accounts.users.enter_by_company_account(permit, "sub-2", "Ann", VIEWER_EVERYWHERE)
-        )
+    assert (await here.accounts.users.get_by_name("sso")).rights == VIEWER_EVERYWHERE
+    with pytest.raises(RequestRejected, match="Another user is called ann here"):
+        await here.did(lambda permit: here.accounts.users.sync_company_user(permit, "sub-2", "Ann", VIEWER_EVERYWHERE))
 
 
 async def test_a_claim_that_says_the_same_ends_no_session(here: Process) -> None:
     claimed = Rights(Grant(Role.VIEWER), {"kafka-prod": Grant(Role.VIEWER), "rabbit": Grant(Role.OPERATOR)})
 
     async def enter(rights: Rights) -> str:
-        user = await here.did(
-            lambda permit: here.accounts.users.enter_by_company_account(permit, "sub-1", "sso", rights)
-        )
+        user = await here.did(lambda permit: here.accounts.users.sync_company_user(permit, "sub-1", "sso", rights))
         return await here.did(lambda permit: here.accounts.sessions.open(permit, user))
 
     first = await enter(claimed)
@@ -118,7 +112,7 @@ async def test_rights_on_something_that_is_called_like_everywhere_make_no_admin(
     bob = await here.user("bob", sly, password())
     assert not bob.is_admin
     assert bob.rights == VIEWER_EVERYWHERE
-    with pytest.raises(Refused, match=LAST):
+    with pytest.raises(RequestRejected, match=LAST):
         await _remove(here, ann)
 
 
@@ -127,7 +121,7 @@ async def test_reset_admin_makes_one_of_whoever_is_named(here: Process) -> None:
         return await here.did(lambda permit: here.accounts.users.reset_admin(permit, name))
 
     new, right = await reset("ann"), password()
-    assert (await here.accounts.users.named("ann")).signs_in_by is SignsInBy.LINK
+    assert (await here.accounts.users.get_by_name("ann")).sign_in_method is SignInMethod.LINK
     await here.did(lambda permit: here.accounts.users.use_link(permit, new, "", right))
     await here.sign_in("ann", right)
 
@@ -135,19 +129,17 @@ async def test_reset_admin_makes_one_of_whoever_is_named(here: Process) -> None:
     await here.user("bob", VIEWER_EVERYWHERE, old)
     signed_in = await here.sign_in("bob", old)
     link = await reset(" BOB ")
-    assert (await here.accounts.users.named("bob")).rights == ADMIN_EVERYWHERE
+    assert (await here.accounts.users.get_by_name("bob")).rights == ADMIN_EVERYWHERE
     assert await here.accounts.identities.by_session(signed_in) is None
     await here.did(lambda permit: here.accounts.users.use_link(permit, link, "", other))
     await here.sign_in("bob", other)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         await here.sign_in("bob", old)
 
-    await here.did(
-        lambda permit: here.accounts.users.enter_by_company_account(permit, "sub-1", "sso", VIEWER_EVERYWHERE)
-    )
-    with pytest.raises(Refused, match="sso signs in by the company account"):
+    await here.did(lambda permit: here.accounts.users.sync_company_user(permit, "sub-1", "sso", VIEWER_EVERYWHERE))
+    with pytest.raises(RequestRejected, match="sso signs in by the company account"):
         await reset("sso")
-    assert (await here.accounts.users.named("sso")).rights == VIEWER_EVERYWHERE
+    assert (await here.accounts.users.get_by_name("sso")).rights == VIEWER_EVERYWHERE
 
 
 async def test_a_user_who_would_see_nothing_or_whose_name_is_taken_is_not_added(here: Process) -> None:
@@ -157,16 +149,16 @@ async def test_a_user_who_would_see_nothing_or_whose_name_is_taken_is_not_added(
         ("bob", NO_RIGHTS, "bob would see nothing"),
         ("Ann", VIEWER_EVERYWHERE, "There is a user ann already"),
     ):
-        for add in (users.invite, users.add_without_sign_in):
+        for add in (users.invite, users.add_token_only):
 
             def added(
                 permit: Permit, *, add: Adding = add, name: str = name, rights: Rights = rights
             ) -> Awaitable[object]:
                 return add(permit, name, rights)
 
-            with pytest.raises(Refused, match=said):
+            with pytest.raises(RequestRejected, match=said):
                 await here.did(added)
-    assert [user.name for user in await users.every()] == ["ann"]
+    assert [user.name for user in await users.list_all()] == ["ann"]
 
 
 async def test_users_come_by_name_in_whatever_order_the_database_has_them(
@@ -175,13 +167,13 @@ async def test_users_come_by_name_in_whatever_order_the_database_has_them(
     """Most PostgreSQL pass over signs, as dictionaries do; a list that turns its pages by name would leave some out."""
     for name in ("ab", "a-c", "a.d"):
         await here.user(name)
-    read = stored.every
+    read = stored.list_all
 
     async def as_a_dictionary(connection: Transaction) -> list[User]:
         return sorted(await read(connection), key=lambda one: re.sub(r"\W", "", one.name))
 
     monkeypatch.setattr(stored, "every", as_a_dictionary)
-    assert [one.name for one in await here.accounts.users.every()] == ["a-c", "a.d", "ab"]
+    assert [one.name for one in await here.accounts.users.list_all()] == ["a-c", "a.d", "ab"]
 
 
 async def test_who_was_removed_meanwhile_is_named_in_a_sentence(here: Process, there: Process) -> None:
@@ -189,16 +181,16 @@ async def test_who_was_removed_meanwhile_is_named_in_a_sentence(here: Process, t
     await here.user("ann", password=password())
     bob = await here.user("bob", OPERATOR_EVERYWHERE, password())
     await _remove(there, bob)
-    with pytest.raises(Refused, match="There is no user bob"):
-        await users.named("bob")
-    assert await users.found(bob.id) is None
+    with pytest.raises(RequestRejected, match="There is no user bob"):
+        await users.get_by_name("bob")
+    assert await users.find(bob.id) is None
     for again in (
         here.did(lambda permit: users.remove(permit, bob)),
         here.did(lambda permit: users.set_rights(permit, bob, VIEWER_EVERYWHERE)),
-        here.did(lambda permit: users.make_link(permit, bob)),
-        here.did(lambda permit: users.withdraw_link(permit, bob)),
+        here.did(lambda permit: users.create_link(permit, bob)),
+        here.did(lambda permit: users.revoke_link(permit, bob)),
     ):
-        with pytest.raises(Refused, match="bob was removed"):
+        with pytest.raises(RequestRejected, match="bob was removed"):
             await again
     carl = await here.user("carl", VIEWER_EVERYWHERE, password())
     assert carl.id != bob.id
@@ -213,6 +205,6 @@ async def test_that_there_are_users_is_seen_in_every_process_and_not_forgotten(h
     assert seen() == [True, False]
     await there.accounts.changes.refresh()
     assert seen() == [True, True]
-    await _remove(there, await there.accounts.users.named("ann"))
+    await _remove(there, await there.accounts.users.get_by_name("ann"))
     await here.accounts.changes.refresh()
     assert seen() == [True, True]

@@ -7,7 +7,7 @@ import pytest
 from signalbox.security.accounts import actions
 from signalbox.security.audit.model import Outcome
 from signalbox.security.door import Door, Permit
-from signalbox.security.errors import NotPermitted, ReadOnly, Refused
+from signalbox.security.errors import NotPermitted, ReadOnly, RequestRejected
 from signalbox.security.model import OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Action, Actor, Via
 from signalbox.storage.errors import DatabaseUnreachable, StorageError
 from tests.support.accounts import ROOT, Process, Time, password, process, visitor
@@ -23,9 +23,9 @@ async def nothing(_: Permit) -> None:
 async def test_what_is_refused_is_one_row_and_nothing_is_done(here: Process) -> None:
     with pytest.raises(NotPermitted, match="ann may not purge: that needs the role admin on kafka-prod") as refused:
         await here.door.act(VIEWER, PURGE, nothing)
-    assert refused.value.needs == "the role admin on kafka-prod"
+    assert refused.value.missing == "the role admin on kafka-prod"
     assert await here.told() == [("refused", "purge", "refused", "needs the role admin on kafka-prod")]
-    assert here.door.count == {("purge", Outcome.REFUSED): 1}
+    assert here.door.counts == {("purge", Outcome.REFUSED): 1}
     assert not here.door.seconds
 
 
@@ -39,13 +39,13 @@ async def test_what_is_done_is_written_before_it_begins_and_after_it_ended(here:
     assert await here.door.act(ROOT, PURGE, run) == 29
     assert await here.told() == [("intent", "purge", "", ""), ("outcome", "purge", "done", "29 gone")]
     assert await here.rows("SELECT about FROM audit ORDER BY row") == [(None,), (1,)]
-    assert here.door.count == {("purge", Outcome.DONE): 1}
+    assert here.door.counts == {("purge", Outcome.DONE): 1}
     assert here.door.seconds["purge"] > 0
 
 
 async def test_what_fails_says_so_in_our_own_words_only(here: Process) -> None:
     for error, told in (
-        (Refused("The name is taken."), "The name is taken."),
+        (RequestRejected("The name is taken."), "The name is taken."),
         (ValueError("the password is hunter2"), "ValueError"),
     ):
 
@@ -55,7 +55,7 @@ async def test_what_fails_says_so_in_our_own_words_only(here: Process) -> None:
         with pytest.raises(type(error)):
             await here.door.act(ROOT, PURGE, run)
         assert (await here.told())[-1] == ("outcome", "purge", "failed", told)
-    assert here.door.count == {("purge", Outcome.FAILED): 2}
+    assert here.door.counts == {("purge", Outcome.FAILED): 2}
 
 
 async def test_what_is_broken_off_says_so(here: Process) -> None:
@@ -70,8 +70,8 @@ async def test_what_is_broken_off_says_so(here: Process) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await here.told() == [("intent", "purge", "", ""), ("outcome", "purge", "broken off", "CancelledError")]
-    assert here.door.count == {("purge", Outcome.BROKEN_OFF): 1}
+    assert await here.told() == [("intent", "purge", "", ""), ("outcome", "purge", "interrupted", "CancelledError")]
+    assert here.door.counts == {("purge", Outcome.INTERRUPTED): 1}
 
 
 async def test_what_cannot_be_written_down_is_not_done(here: Process, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +106,7 @@ async def test_read_only_refuses_all_but_ones_own_session(here: Process, time: T
     before = await here.rows('SELECT version, (SELECT count(*) FROM "user") FROM security_state')
     for actor, action in (
         (ROOT, PURGE),
-        (ROOT, actions.invite("bob", OPERATOR_EVERYWHERE)),
+        (ROOT, actions.invite_user("bob", OPERATOR_EVERYWHERE)),
         (ROOT, actions.remove_user("ann", "")),
         (VIEWER, actions.change_password()),
         (VIEWER, actions.use_link("ann")),
@@ -125,7 +125,7 @@ async def test_read_only_refuses_all_but_ones_own_session(here: Process, time: T
         other, actions.revoke_session("Firefox"), lambda permit: still.accounts.sessions.end(permit, session)
     )
     await still.door.act(other, actions.sign_out(), still.accounts.sessions.end_others)
-    assert [one.id for one in await still.accounts.sessions.of(ann.id)] == [other.session]
+    assert [one.id for one in await still.accounts.sessions.list_for(ann.id)] == [other.session]
 
 
 def test_nobody_else_makes_a_permit() -> None:
@@ -136,14 +136,14 @@ def test_nobody_else_makes_a_permit() -> None:
 
 async def test_who_is_not_signed_in_may_nothing_that_needs_a_role(here: Process) -> None:
     for action in (
-        actions.make_first_link(),
-        actions.invite("bob", OPERATOR_EVERYWHERE),
-        actions.make_link("bob"),
-        actions.withdraw_link("bob"),
+        actions.create_first_admin_link(),
+        actions.invite_user("bob", OPERATOR_EVERYWHERE),
+        actions.create_link("bob"),
+        actions.revoke_link("bob"),
         actions.change_rights("bob", VIEWER_EVERYWHERE, OPERATOR_EVERYWHERE, ""),
         actions.remove_user("bob", ""),
         actions.end_sessions("bob"),
-        actions.unlock("bob"),
+        actions.unlock_user("bob"),
         actions.reset_admin("bob"),
     ):
         for actor in (visitor("192.0.2.1"), VIEWER):

@@ -7,9 +7,14 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from signalbox.security.accounts.limits import PER_ADDRESS, PER_NAME_AND_ADDRESS, TOKENS_PER_ADDRESS, TooManyAttempts
+from signalbox.security.accounts.limits import (
+    PER_ADDRESS,
+    PER_NAME_AND_ADDRESS,
+    WRONG_TOKENS_PER_ADDRESS,
+    TooManyAttempts,
+)
 from signalbox.security.accounts.store import attempts
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.model import OPERATOR_EVERYWHERE
 from tests.support.accounts import Process, Time, password
 from tests.support.waiting import eventually
@@ -19,7 +24,7 @@ HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
 
 async def _wrong(process: Process, name: str, times: int, address: str = HERE) -> None:
     for _ in range(times):
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRejected):
             await process.sign_in(name, "wrong", address)
 
 
@@ -104,7 +109,7 @@ async def test_many_guesses_at_once_over_two_processes_get_no_further_than_ten(
         return_exceptions=True,
     )
     assert len(judged) == PER_NAME_AND_ADDRESS
-    assert sum(type(one) is Refused for one in outcomes) == PER_NAME_AND_ADDRESS
+    assert sum(type(one) is RequestRejected for one in outcomes) == PER_NAME_AND_ADDRESS
     assert sum(type(one) is TooManyAttempts for one in outcomes) == 40 - PER_NAME_AND_ADDRESS
     await _locked(here, "ann", right)
     await _locked(there, "ann", right)
@@ -125,9 +130,9 @@ async def test_an_attempt_that_is_not_committed_yet_is_counted_by_those_that_com
 
     with monkeypatch.context() as patched:
         patched.setattr(attempts, "add", slow)
-        first = asyncio.create_task(there.accounts.limits.begin_sign_in("ann", HERE))
+        first = asyncio.create_task(there.accounts.limits.count_sign_in("ann", HERE))
         await inserted.wait()
-    others = [asyncio.create_task(here.accounts.limits.begin_sign_in("ann", HERE)) for _ in range(PER_NAME_AND_ADDRESS)]
+    others = [asyncio.create_task(here.accounts.limits.count_sign_in("ann", HERE)) for _ in range(PER_NAME_AND_ADDRESS)]
 
     async def wait_for_their_turn() -> None:
         assert await there.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
@@ -179,12 +184,12 @@ async def test_an_admin_unlocks_a_name_wherever_from_and_sees_until_when_it_is_l
     await _wrong(here, "ann", PER_NAME_AND_ADDRESS)
     time.now += 60
     await _wrong(here, "ann", PER_NAME_AND_ADDRESS, ELSEWHERE)
-    assert [(user.name, user.locked_until) for user in await here.accounts.users.every()] == [
+    assert [(user.name, user.locked_until) for user in await here.accounts.users.list_all()] == [
         ("ann", begun + 60 + 15 * 60),
         ("bob", None),
     ]
     await here.did(lambda permit: here.accounts.limits.unlock(permit, "ann"))
-    assert [user.locked_until for user in await here.accounts.users.every()] == [None, None]
+    assert [user.locked_until for user in await here.accounts.users.list_all()] == [None, None]
     for address in (HERE, ELSEWHERE):
         await here.sign_in("ann", right, address)
     await _wrong(here, "bob", 1)
@@ -204,27 +209,27 @@ async def test_to_unlock_a_name_takes_back_what_it_counted_for_the_whole_address
 
 async def test_links_are_counted_by_address_and_taken_back_when_right(here: Process, there: Process) -> None:
     for _ in range(3):
-        await here.accounts.limits.right(await here.accounts.limits.begin_link(HERE))
+        await here.accounts.limits.uncount(await here.accounts.limits.count_link_use(HERE))
     for number in range(PER_ADDRESS):
-        await (here if number % 2 else there).accounts.limits.begin_link(HERE)
+        await (here if number % 2 else there).accounts.limits.count_link_use(HERE)
     for process in (here, there):
         with pytest.raises(TooManyAttempts):
-            await process.accounts.limits.begin_link(HERE)
-    await here.accounts.limits.begin_link(ELSEWHERE)
+            await process.accounts.limits.count_link_use(HERE)
+    await here.accounts.limits.count_link_use(ELSEWHERE)
     await _wrong(here, "ann", 1)  # to sign in is counted by itself
 
 
 async def test_wrong_tokens_are_counted_by_address(here: Process, there: Process, time: Time) -> None:
-    for number in range(TOKENS_PER_ADDRESS):
-        await (here if number % 2 else there).accounts.limits.wrong_token(HERE)
+    for number in range(WRONG_TOKENS_PER_ADDRESS):
+        await (here if number % 2 else there).accounts.limits.count_wrong_token(HERE)
     time.now += 100
     for process in (here, there):
         with pytest.raises(TooManyAttempts) as refused:
-            await process.accounts.limits.wrong_token(HERE)
+            await process.accounts.limits.count_wrong_token(HERE)
         assert refused.value.wait_s == 800
-    await here.accounts.limits.wrong_token(ELSEWHERE)
+    await here.accounts.limits.count_wrong_token(ELSEWHERE)
     time.now += 800
-    await here.accounts.limits.wrong_token(HERE)
+    await here.accounts.limits.count_wrong_token(HERE)
 
 
 async def test_the_password_that_one_has_is_guessed_no_more_often_from_within(here: Process) -> None:
@@ -232,7 +237,7 @@ async def test_the_password_that_one_has_is_guessed_no_more_often_from_within(he
     await here.user("ann", password=right)
     actor = await here.actor(await here.sign_in("ann", right, HERE))
     for _ in range(PER_NAME_AND_ADDRESS):
-        with pytest.raises(Refused, match="The password that you have now is another"):
+        with pytest.raises(RequestRejected, match="The password that you have now is another"):
             await here.did(lambda permit: here.accounts.users.change_password(permit, "wrong", new), actor)
     with pytest.raises(TooManyAttempts):
         await here.did(lambda permit: here.accounts.users.change_password(permit, right, new), actor)

@@ -5,9 +5,9 @@ from collections.abc import Awaitable
 
 import pytest
 
-from signalbox.security.accounts.model import LINK_LASTS_S, SignsInBy
-from signalbox.security.accounts.users import USED_UP
-from signalbox.security.errors import Refused
+from signalbox.security.accounts.model import LINK_LIFETIME_S, SignInMethod
+from signalbox.security.accounts.users import LINK_NO_LONGER_VALID
+from signalbox.security.errors import RequestRejected
 from signalbox.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Grant, Role
 from tests.support.accounts import NOW, ROOT, Process, Time, password
 
@@ -23,26 +23,34 @@ async def invited(process: Process, name: str = "bob") -> str:
 async def test_a_link_sets_a_password_once(here: Process, time: Time) -> None:
     right = password()
     link = await invited(here)
-    before = await here.accounts.users.named("bob")
-    assert (before.signs_in_by, before.link_ends_at, before.made_by) == (SignsInBy.LINK, NOW + 24 * 3600, ROOT.name)
-    opened = await here.accounts.users.open_link(link)
-    assert (opened.user, opened.user_name, opened.made_by) == (before.id, "bob", ROOT.name)
+    before = await here.accounts.users.get_by_name("bob")
+    assert (before.sign_in_method, before.link_expires_at, before.created_by) == (
+        SignInMethod.LINK,
+        NOW + 24 * 3600,
+        ROOT.name,
+    )
+    opened = await here.accounts.users.find_link(link)
+    assert (opened.user, opened.user_name, opened.created_by) == (before.id, "bob", ROOT.name)
     time.now += 60
     assert await use(here, link, "another name is not asked", right) == before.id
-    after = await here.accounts.users.named("bob")
-    assert (after.signs_in_by, after.link_ends_at, after.password_at) == (SignsInBy.PASSWORD, None, NOW + 60)
+    after = await here.accounts.users.get_by_name("bob")
+    assert (after.sign_in_method, after.link_expires_at, after.password_set_at) == (
+        SignInMethod.PASSWORD,
+        None,
+        NOW + 60,
+    )
     assert after.rights == OPERATOR_EVERYWHERE
     await here.sign_in("bob", right)
-    with pytest.raises(Refused, match=USED_UP):
-        await here.accounts.users.open_link(link)
-    with pytest.raises(Refused, match=USED_UP):
+    with pytest.raises(RequestRejected, match=LINK_NO_LONGER_VALID):
+        await here.accounts.users.find_link(link)
+    with pytest.raises(RequestRejected, match=LINK_NO_LONGER_VALID):
         await use(here, link)
     await here.sign_in("bob", right)
 
 
 async def test_a_link_that_sets_no_password_is_still_good(here: Process) -> None:
     link = await invited(here)
-    with pytest.raises(Refused, match="at least 12 characters"):
+    with pytest.raises(RequestRejected, match="at least 12 characters"):
         await use(here, link, chosen="short")
     await use(here, link)
 
@@ -55,40 +63,40 @@ async def test_at_the_same_moment_one_of_two_wins(here: Process, there: Process)
     assert sorted(type(one).__name__ for one in outcomes) == ["Refused", "int"]
     won, lost = (ones, others) if isinstance(outcomes[0], int) else (others, ones)
     await here.sign_in("bob", won)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         await here.sign_in("bob", lost)
 
 
 async def test_a_link_ends_after_a_day_and_when_there_is_a_newer_one(here: Process, time: Time) -> None:
     link = await invited(here)
-    bob = await here.accounts.users.named("bob")
-    newer = await here.did(lambda permit: here.accounts.users.make_link(permit, bob))
-    with pytest.raises(Refused, match=USED_UP):
+    bob = await here.accounts.users.get_by_name("bob")
+    newer = await here.did(lambda permit: here.accounts.users.create_link(permit, bob))
+    with pytest.raises(RequestRejected, match=LINK_NO_LONGER_VALID):
         await use(here, link)
-    time.now += LINK_LASTS_S - 0.5
-    await here.accounts.users.open_link(newer)
+    time.now += LINK_LIFETIME_S - 0.5
+    await here.accounts.users.find_link(newer)
     time.now += 0.5
-    with pytest.raises(Refused, match=USED_UP):
-        await here.accounts.users.open_link(newer)
-    with pytest.raises(Refused, match=USED_UP):
+    with pytest.raises(RequestRejected, match=LINK_NO_LONGER_VALID):
+        await here.accounts.users.find_link(newer)
+    with pytest.raises(RequestRejected, match=LINK_NO_LONGER_VALID):
         await use(here, newer)
 
 
 async def test_a_link_that_was_withdrawn_is_worth_nothing_and_takes_who_never_came_in(here: Process) -> None:
     right = password()
     link = await invited(here)
-    bob = await here.accounts.users.named("bob")
-    await here.did(lambda permit: here.accounts.users.withdraw_link(permit, bob))
-    with pytest.raises(Refused, match=USED_UP):
+    bob = await here.accounts.users.get_by_name("bob")
+    await here.did(lambda permit: here.accounts.users.revoke_link(permit, bob))
+    with pytest.raises(RequestRejected, match=LINK_NO_LONGER_VALID):
         await use(here, link)
-    assert await here.accounts.users.found(bob.id) is None
+    assert await here.accounts.users.find(bob.id) is None
 
     carl = await here.user("carl", OPERATOR_EVERYWHERE, right)
-    again = await here.did(lambda permit: here.accounts.users.make_link(permit, carl))
-    carl = await here.accounts.users.named("carl")
-    assert carl.signs_in_by is SignsInBy.PASSWORD
-    await here.did(lambda permit: here.accounts.users.withdraw_link(permit, carl))
-    with pytest.raises(Refused, match=USED_UP):
+    again = await here.did(lambda permit: here.accounts.users.create_link(permit, carl))
+    carl = await here.accounts.users.get_by_name("carl")
+    assert carl.sign_in_method is SignInMethod.PASSWORD
+    await here.did(lambda permit: here.accounts.users.revoke_link(permit, carl))
+    with pytest.raises(RequestRejected, match=LINK_NO_LONGER_VALID):
         await use(here, again)
     await here.sign_in("carl", right)
 
@@ -96,82 +104,80 @@ async def test_a_link_that_was_withdrawn_is_worth_nothing_and_takes_who_never_ca
 async def test_who_came_in_just_before_the_link_was_withdrawn_stays(here: Process, there: Process) -> None:
     """The page on which the admin withdraws it was drawn a moment before."""
     link, right = await invited(here), password()
-    as_drawn = await here.accounts.users.named("bob")
+    as_drawn = await here.accounts.users.get_by_name("bob")
     await use(there, link, chosen=right)
-    await here.did(lambda permit: here.accounts.users.withdraw_link(permit, as_drawn))
+    await here.did(lambda permit: here.accounts.users.revoke_link(permit, as_drawn))
     await here.sign_in("bob", right)
 
 
 async def test_who_comes_in_by_tokens_stays_when_their_link_is_withdrawn(here: Process) -> None:
     users = here.accounts.users
-    await here.did(lambda permit: users.add_without_sign_in(permit, "robot", VIEWER_EVERYWHERE))
-    robot = await users.named("robot")
-    assert robot.signs_in_by is SignsInBy.TOKEN
+    await here.did(lambda permit: users.add_token_only(permit, "robot", VIEWER_EVERYWHERE))
+    robot = await users.get_by_name("robot")
+    assert robot.sign_in_method is SignInMethod.TOKEN
     token = await here.did(
-        lambda permit: here.accounts.tokens.make(
+        lambda permit: here.accounts.tokens.create(
             permit, robot.id, name="deploy", grant=Grant(Role.VIEWER), resource="*", days=1
         )
     )
-    await here.did(lambda permit: users.make_link(permit, robot))
-    linked = await users.named("robot")
-    assert linked.signs_in_by is SignsInBy.LINK
-    await here.did(lambda permit: users.withdraw_link(permit, linked))
+    await here.did(lambda permit: users.create_link(permit, robot))
+    linked = await users.get_by_name("robot")
+    assert linked.sign_in_method is SignInMethod.LINK
+    await here.did(lambda permit: users.revoke_link(permit, linked))
     assert await here.accounts.identities.by_token(token) is not None
 
 
 async def test_a_link_is_not_made_for_who_signs_in_elsewhere(here: Process) -> None:
-    await here.did(
-        lambda permit: here.accounts.users.enter_by_company_account(permit, "sub-1", "sso", VIEWER_EVERYWHERE)
-    )
-    sso = await here.accounts.users.named("sso")
-    with pytest.raises(Refused, match="sso signs in by the company account"):
-        await here.did(lambda permit: here.accounts.users.make_link(permit, sso))
+    await here.did(lambda permit: here.accounts.users.sync_company_user(permit, "sub-1", "sso", VIEWER_EVERYWHERE))
+    sso = await here.accounts.users.get_by_name("sso")
+    with pytest.raises(RequestRejected, match="sso signs in by the company account"):
+        await here.did(lambda permit: here.accounts.users.create_link(permit, sso))
 
 
 @pytest.mark.parametrize("secret", ["", "x" * 43, "half \ud800", "nul \0", "x" * 100_000])
 async def test_what_is_no_link_is_refused(here: Process, secret: str) -> None:
-    await here.did(here.accounts.users.make_first_link)
-    with pytest.raises(Refused, match=USED_UP):
-        await here.accounts.users.open_link(secret)
-    with pytest.raises(Refused, match=USED_UP):
+    await here.did(here.accounts.users.create_first_admin_link)
+    with pytest.raises(RequestRejected, match=LINK_NO_LONGER_VALID):
+        await here.accounts.users.find_link(secret)
+    with pytest.raises(RequestRejected, match=LINK_NO_LONGER_VALID):
         await use(here, secret, "ann")
 
 
 async def test_the_first_link_makes_the_first_admin(here: Process) -> None:
-    link = await here.did(here.accounts.users.make_first_link)
-    opened = await here.accounts.users.open_link(link)
+    link = await here.did(here.accounts.users.create_first_admin_link)
+    opened = await here.accounts.users.find_link(link)
     assert (opened.user, opened.user_name) == (None, None)
-    with pytest.raises(Refused, match="A user's name is"):
+    with pytest.raises(RequestRejected, match="A user's name is"):
         await use(here, link, "not a name")
     right = password()
     await use(here, link, " Ann ", right)
-    ann = await here.accounts.users.named("ann")
-    assert (ann.rights, ann.signs_in_by, ann.made_by) == (ADMIN_EVERYWHERE, SignsInBy.PASSWORD, "set-up")
+    ann = await here.accounts.users.get_by_name("ann")
+    assert (ann.rights, ann.sign_in_method, ann.created_by) == (ADMIN_EVERYWHERE, SignInMethod.PASSWORD, "set-up")
     await here.sign_in("ann", right)
-    with pytest.raises(Refused, match="There are users already; an admin invites others"):
-        await here.did(here.accounts.users.make_first_link)
+    with pytest.raises(RequestRejected, match="There are users already; an admin invites others"):
+        await here.did(here.accounts.users.create_first_admin_link)
 
 
 async def test_a_newer_first_link_makes_the_older_worth_nothing(here: Process, there: Process) -> None:
-    older = await here.did(here.accounts.users.make_first_link)
-    newer = await there.did(there.accounts.users.make_first_link)
-    with pytest.raises(Refused, match=USED_UP):
+    older = await here.did(here.accounts.users.create_first_admin_link)
+    newer = await there.did(there.accounts.users.create_first_admin_link)
+    with pytest.raises(RequestRejected, match=LINK_NO_LONGER_VALID):
         await use(here, older, "ann")
     await use(here, newer, "ann")
 
 
 async def test_the_first_link_is_worth_nothing_once_there_are_users(here: Process) -> None:
-    link = await here.did(here.accounts.users.make_first_link)
+    link = await here.did(here.accounts.users.create_first_admin_link)
     await invited(here)
-    with pytest.raises(Refused, match=USED_UP):
+    with pytest.raises(RequestRejected, match=LINK_NO_LONGER_VALID):
         await use(here, link, "mallory")
-    assert [user.name for user in await here.accounts.users.every()] == ["bob"]
+    assert [user.name for user in await here.accounts.users.list_all()] == ["bob"]
 
 
 async def test_two_that_use_the_first_link_at_once_make_one_admin(here: Process, there: Process) -> None:
-    link = await here.did(here.accounts.users.make_first_link)
+    link = await here.did(here.accounts.users.create_first_admin_link)
     outcomes = await asyncio.gather(use(here, link, "ann"), use(there, link, "bob"), return_exceptions=True)
     assert sorted(type(one).__name__ for one in outcomes) == ["Refused", "int"]
-    [only] = await here.accounts.users.every()
+    [only] = await here.accounts.users.list_all()
     assert only.is_admin
     assert only.name == ("ann" if isinstance(outcomes[0], int) else "bob")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from signalbox.security.accounts.model import Session, User
 from signalbox.security.door import Permit
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE
 from tests.support.accounts import Process, Time, password
 
@@ -23,10 +23,10 @@ async def test_a_session_that_nobody_uses_ends(here: Process, time: Time) -> Non
     ann = await here.user("ann", password=right)
     secret = await here.sign_in("ann", right)
     time.now += IDLE_H * 3600 - 0.5
-    assert len(await here.accounts.sessions.of(ann.id)) == 1
+    assert len(await here.accounts.sessions.list_for(ann.id)) == 1
     time.now += 0.5
     assert await here.accounts.identities.by_session(secret) is None
-    assert await here.accounts.sessions.of(ann.id) == []
+    assert await here.accounts.sessions.list_for(ann.id) == []
 
 
 async def test_a_session_ends_at_the_latest_however_much_it_is_used(here: Process, time: Time) -> None:
@@ -52,8 +52,8 @@ TIMES = st.floats(0, 1e6)
 def test_a_session_lives_while_both_its_ends_are_ahead(
     made: float, used: float, ends: float, now: float, idle: float
 ) -> None:
-    session = Session(id=1, user=1, made_at=made, used_at=used, ends_at=ends, address="", agent="")
-    assert session.lives(now, idle) == (now < ends and now < used + idle)
+    session = Session(id=1, user=1, created_at=made, last_used_at=used, expires_at=ends, address="", agent="")
+    assert session.is_alive(now, idle) == (now < ends and now < used + idle)
 
 
 async def test_that_it_was_used_is_written_once_a_minute(here: Process, there: Process, time: Time) -> None:
@@ -69,7 +69,7 @@ async def test_that_it_was_used_is_written_once_a_minute(here: Process, there: P
         assert used == seen
         written.add(used)
     assert written == {begun + minute * 60 for minute in range(6)}
-    assert (await here.accounts.sessions.of(ann.id))[0].used_at == begun + 300
+    assert (await here.accounts.sessions.list_for(ann.id))[0].last_used_at == begun + 300
 
 
 async def test_what_is_used_in_one_process_does_not_end_in_another(here: Process, there: Process, time: Time) -> None:
@@ -94,14 +94,14 @@ async def test_one_ends_one_the_others_or_another(here: Process) -> None:
     assert doomed is not None
     await here.did(lambda permit: here.accounts.sessions.end(permit, doomed), actor)
     assert await here.accounts.identities.by_session(second) is None
-    with pytest.raises(Refused, match="not one of yours, or has ended already"):
+    with pytest.raises(RequestRejected, match="not one of yours, or has ended already"):
         await here.did(lambda permit: here.accounts.sessions.end(permit, doomed), actor)
 
     assert await here.did(here.accounts.sessions.end_others, actor) == 1
     assert await here.accounts.identities.by_session(third) is None
     assert await here.accounts.identities.by_session(first) is not None
 
-    assert await here.did(lambda permit: here.accounts.sessions.end_all_of(permit, ann.id)) == 1
+    assert await here.did(lambda permit: here.accounts.sessions.end_all(permit, ann.id)) == 1
     assert await here.accounts.identities.by_session(first) is None
 
 
@@ -110,7 +110,7 @@ async def test_a_number_that_no_session_has_is_refused_though_no_database_takes_
     right = password()
     await here.user("ann", password=right)
     actor = await here.actor(await here.sign_in("ann", right))
-    with pytest.raises(Refused, match="not one of yours"):
+    with pytest.raises(RequestRejected, match="not one of yours"):
         await here.did(lambda permit: here.accounts.sessions.end(permit, number), actor)
 
 
@@ -121,9 +121,9 @@ async def test_nobody_ends_the_session_of_another(here: Process) -> None:
     anns, bobs = await here.sign_in("ann", right), await here.sign_in("bob", right)
     session, bob = (await here.actor(anns)).session, await here.actor(bobs)
     assert session is not None
-    with pytest.raises(Refused, match="not one of yours"):
+    with pytest.raises(RequestRejected, match="not one of yours"):
         await here.did(lambda permit: here.accounts.sessions.end(permit, session), bob)
-    with pytest.raises(Refused, match="not one of yours"):  # the CLI is no user
+    with pytest.raises(RequestRejected, match="not one of yours"):  # the CLI is no user
         await here.did(lambda permit: here.accounts.sessions.end(permit, session))
     assert await here.did(here.accounts.sessions.end_others, bob) == 0
     assert await here.accounts.identities.by_session(anns) is not None
@@ -136,7 +136,7 @@ async def test_the_number_of_a_session_that_ended_is_not_given_again(here: Proce
     numbers = []
     for _ in range(3):
         numbers.append((await here.actor(await here.sign_in("ann", right))).session)
-        await here.did(lambda permit: here.accounts.sessions.end_all_of(permit, ann.id))
+        await here.did(lambda permit: here.accounts.sessions.end_all(permit, ann.id))
     assert len(set(numbers)) == 3
 
 
@@ -144,23 +144,23 @@ Ending = Callable[[Process, str, str], Awaitable[object]]
 
 
 async def _role_changed(process: Process, name: str, _: str) -> None:
-    user = await process.accounts.users.named(name)
+    user = await process.accounts.users.get_by_name(name)
     await process.did(lambda permit: process.accounts.users.set_rights(permit, user, VIEWER_EVERYWHERE))
 
 
 async def _removed(process: Process, name: str, _: str) -> None:
-    user = await process.accounts.users.named(name)
+    user = await process.accounts.users.get_by_name(name)
     await process.did(lambda permit: process.accounts.users.remove(permit, user))
 
 
 async def _ended_by_an_admin(process: Process, name: str, _: str) -> None:
-    user = await process.accounts.users.named(name)
-    await process.did(lambda permit: process.accounts.sessions.end_all_of(permit, user.id))
+    user = await process.accounts.users.get_by_name(name)
+    await process.did(lambda permit: process.accounts.sessions.end_all(permit, user.id))
 
 
 async def _link_used(process: Process, name: str, _: str) -> None:
-    user = await process.accounts.users.named(name)
-    link = await process.did(lambda permit: process.accounts.users.make_link(permit, user))
+    user = await process.accounts.users.get_by_name(name)
+    link = await process.did(lambda permit: process.accounts.users.create_link(permit, user))
     await process.did(lambda permit: process.accounts.users.use_link(permit, link, "", password()))
 
 
@@ -231,7 +231,7 @@ async def test_a_refresh_that_comes_late_makes_nothing_old_look_new(
     with _held(monkeypatch, "signalbox.security.accounts.store.sessions.found") as (read, go_on):
         reading = asyncio.create_task(here.accounts.identities.by_session(secret))
         await read.wait()
-    await there.did(lambda permit: there.accounts.sessions.end_all_of(permit, ann.id))
+    await there.did(lambda permit: there.accounts.sessions.end_all(permit, ann.id))
     await here.accounts.changes.refresh()
     assert here.accounts.changes.version == version + 1
     late.set()

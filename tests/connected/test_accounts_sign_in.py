@@ -11,9 +11,9 @@ from sqlalchemy import inspect, text
 from typing_extensions import override
 
 from signalbox.security.accounts import actions, passwords
-from signalbox.security.accounts.model import EVERYWHERE, Session, hash_of
-from signalbox.security.accounts.sessions import WRONG
-from signalbox.security.errors import Refused
+from signalbox.security.accounts.model import EVERYWHERE, Session, secret_hash
+from signalbox.security.accounts.sessions import WRONG_CREDENTIALS
+from signalbox.security.errors import RequestRejected
 from signalbox.security.model import OPERATOR_EVERYWHERE, Grant, Role
 from signalbox.storage.engine import Database
 from tests.support.accounts import ROOT, Process, Time, password, visitor
@@ -61,14 +61,14 @@ async def test_the_right_password_opens_a_session_each_time_a_new_one(here: Proc
     assert session == Session(
         id=2,
         user=ann.id,
-        made_at=time.now,
-        used_at=time.now,
-        ends_at=time.now + 12 * 3600,
+        created_at=time.now,
+        last_used_at=time.now,
+        expires_at=time.now + 12 * 3600,
         address="192.0.2.1",
         agent="Firefox 140",
     )
-    assert [one.id for one in await here.accounts.sessions.of(ann.id)] == [2, 1]
-    assert (await here.accounts.users.named("ann")).seen_at == time.now
+    assert [one.id for one in await here.accounts.sessions.list_for(ann.id)] == [2, 1]
+    assert (await here.accounts.users.get_by_name("ann")).last_seen_at == time.now
     assert await here.accounts.identities.by_session(first + "x") is None
     assert await here.accounts.identities.by_token(first) is None
 
@@ -79,9 +79,7 @@ async def test_whatever_is_wrong_is_told_in_the_same_words_and_costs_argon2_once
     right = password()
     await here.user("ann", password=right)
     await here.user("invited")
-    await here.did(
-        lambda permit: here.accounts.users.enter_by_company_account(permit, "sub-1", "sso", OPERATOR_EVERYWHERE)
-    )
+    await here.did(lambda permit: here.accounts.users.sync_company_user(permit, "sub-1", "sso", OPERATOR_EVERYWHERE))
     for name, tried in [
         ("ann", right + " "),
         ("ann", ""),
@@ -94,23 +92,23 @@ async def test_whatever_is_wrong_is_told_in_the_same_words_and_costs_argon2_once
         ("ann", "half \ud800"),
     ]:
         argon2.ran.clear()
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestRejected) as refused:
             await here.sign_in(name, tried)
-        assert str(refused.value) == WRONG
+        assert str(refused.value) == WRONG_CREDENTIALS
         assert argon2.ran == ["verify"], name
     argon2.ran.clear()
     await here.sign_in("ann", right)
     assert argon2.ran == ["verify"]
-    assert {row[2:] for row in await here.told()} == {("", ""), ("failed", WRONG), ("done", "")}
+    assert {row[2:] for row in await here.told()} == {("", ""), ("failed", WRONG_CREDENTIALS), ("done", "")}
     assert (await here.rows("SELECT count(*) FROM session")) == [(1,)]
 
 
 async def test_what_was_typed_as_a_name_and_cannot_be_one_is_not_in_the_audit_log(here: Process) -> None:
     slip = "My Password Is " + password()
-    with pytest.raises(Refused, match=WRONG):
+    with pytest.raises(RequestRejected, match=WRONG_CREDENTIALS):
         await here.sign_in(slip, "")
-    link = await here.did(here.accounts.users.make_first_link)
-    with pytest.raises(Refused, match="A user's name is"):
+    link = await here.did(here.accounts.users.create_first_admin_link)
+    with pytest.raises(RequestRejected, match="A user's name is"):
         await here.did(lambda permit: here.accounts.users.use_link(permit, link, slip, password()))
     assert await _where(here.database, slip) == []
     assert ("as something that is no name",) in await here.rows("SELECT target FROM audit")
@@ -120,29 +118,29 @@ async def test_no_secret_is_in_any_table_nor_in_the_log(here: Process, caplog: p
     caplog.set_level(logging.DEBUG)
     users, sessions = here.accounts.users, here.accounts.sessions
     first, second, wrong = password(), password(), password()
-    link = await here.did(users.make_first_link)
+    link = await here.did(users.create_first_admin_link)
     ann = await here.did(lambda permit: users.use_link(permit, link, "ann", first))
     cookie = await here.sign_in("ann", first)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         await here.sign_in("ann", wrong)
     actor = await here.actor(cookie)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         await here.door.act(
             actor, actions.change_password(), lambda permit: users.change_password(permit, wrong, second)
         )
     await here.door.act(actor, actions.change_password(), lambda permit: users.change_password(permit, first, second))
     opened = await here.did(lambda permit: sessions.open(permit, ann), actor)
-    making = actions.make_token("deploy", Grant(Role.VIEWER), EVERYWHERE, 30)
+    making = actions.create_token("deploy", Grant(Role.VIEWER), EVERYWHERE, 30)
     token = await here.door.act(
         actor,
         making,
-        lambda permit: here.accounts.tokens.make(
+        lambda permit: here.accounts.tokens.create(
             permit, ann, name="deploy", grant=Grant(Role.VIEWER), resource=EVERYWHERE, days=30
         ),
     )
     invited = await here.door.act(
         ROOT,
-        actions.invite("bob", OPERATOR_EVERYWHERE),
+        actions.invite_user("bob", OPERATOR_EVERYWHERE),
         lambda permit: users.invite(permit, "bob", OPERATOR_EVERYWHERE),
     )
     assert await here.accounts.identities.by_token(token) is not None
@@ -151,9 +149,9 @@ async def test_no_secret_is_in_any_table_nor_in_the_log(here: Process, caplog: p
         assert secret not in caplog.text
 
     # The walk itself finds what is there: names, hashes, and what is on the audit log's page.
-    assert await _where(here.database, hash_of(opened)) == ["session.hash"]
-    assert await _where(here.database, hash_of(token)) == ["token.hash"]
-    assert await _where(here.database, hash_of(invited)) == ["link.hash"]
+    assert await _where(here.database, secret_hash(opened)) == ["session.hash"]
+    assert await _where(here.database, secret_hash(token)) == ["token.hash"]
+    assert await _where(here.database, secret_hash(invited)) == ["link.hash"]
     assert {"user.name", "attempt.name", "audit.target"} <= set(await _where(here.database, "ann"))
     assert ("bob" in caplog.text) == here.database.redacted_url.startswith(
         "sqlite"
@@ -212,8 +210,8 @@ async def test_a_password_that_was_changed_while_it_was_judged_opens_nothing(
     """A stolen password is reset at the very moment at which the thief signs in: the reset holds."""
     stolen, new = password(), password()
     ann = await here.user("ann", password=stolen)
-    link = await here.did(lambda permit: here.accounts.users.make_link(permit, ann))
-    gate, fits = Gate(), passwords.fits
+    link = await here.did(lambda permit: here.accounts.users.create_link(permit, ann))
+    gate, fits = Gate(), passwords.verify
 
     async def slow(tried: str, kept: str | None) -> bool:
         fitted = await fits(tried, kept)
@@ -228,11 +226,11 @@ async def test_a_password_that_was_changed_while_it_was_judged_opens_nothing(
         await gate.reached.wait()
         await there.did(lambda permit: there.accounts.users.use_link(permit, link, "", new))
         gate.opened.set()
-        with pytest.raises(Refused, match=WRONG):
+        with pytest.raises(RequestRejected, match=WRONG_CREDENTIALS):
             await thief
-    assert await here.accounts.sessions.of(ann.id) == []
+    assert await here.accounts.sessions.list_for(ann.id) == []
     await here.sign_in("ann", new)
-    with pytest.raises(Refused, match=WRONG):
+    with pytest.raises(RequestRejected, match=WRONG_CREDENTIALS):
         await here.sign_in("ann", stolen)
 
 
@@ -242,7 +240,7 @@ async def test_who_is_removed_while_they_are_judged_comes_not_in(
     right = password()
     await here.user("root", password=password())
     ann = await here.user("ann", password=right)
-    gate, fits = Gate(), passwords.fits
+    gate, fits = Gate(), passwords.verify
 
     async def slow(tried: str, kept: str | None) -> bool:
         await gate.pass_()
@@ -253,9 +251,9 @@ async def test_who_is_removed_while_they_are_judged_comes_not_in(
     await gate.reached.wait()
     await there.did(lambda permit: there.accounts.users.remove(permit, ann))
     gate.opened.set()
-    with pytest.raises(Refused, match=WRONG):
+    with pytest.raises(RequestRejected, match=WRONG_CREDENTIALS):
         await coming
-    with pytest.raises(Refused, match="This user was removed"):
+    with pytest.raises(RequestRejected, match="This user was removed"):
         await here.did(lambda permit: here.accounts.sessions.open(permit, ann.id))
 
 
@@ -265,8 +263,8 @@ async def test_a_thief_who_knows_the_old_password_does_not_change_it_back(
     stolen, new, theirs = password(), password(), password()
     ann = await here.user("ann", password=stolen)
     thief = await here.actor(await here.sign_in("ann", stolen))
-    link = await here.did(lambda permit: here.accounts.users.make_link(permit, ann))
-    gate, hashed = Gate(), passwords.hashed
+    link = await here.did(lambda permit: here.accounts.users.create_link(permit, ann))
+    gate, hashed = Gate(), passwords.hash_password
 
     async def slow(chosen: str) -> str:
         if chosen == theirs:
@@ -280,7 +278,7 @@ async def test_a_thief_who_knows_the_old_password_does_not_change_it_back(
     await gate.reached.wait()
     await there.did(lambda permit: there.accounts.users.use_link(permit, link, "", new))
     gate.opened.set()
-    with pytest.raises(Refused, match="changed in another way just now"):
+    with pytest.raises(RequestRejected, match="changed in another way just now"):
         await changing
     await here.sign_in("ann", new)
 
@@ -296,7 +294,7 @@ async def test_at_most_two_passwords_are_hashed_at_once_also_when_who_asked_has_
             async def held() -> None:
                 nonlocal working, most
                 working, most = working + 1, max(most, working + 1)
-                if working == passwords.AT_ONCE:
+                if working == passwords.THREADS:
                     begun.set()
                 await go.wait()
                 working -= 1
@@ -305,16 +303,16 @@ async def test_at_most_two_passwords_are_hashed_at_once_also_when_who_asked_has_
             return super().verify(hash, password)
 
     monkeypatch.setattr(passwords, "_hasher", Slow())
-    left = [asyncio.create_task(passwords.fits("x", None)) for _ in range(6)]
+    left = [asyncio.create_task(passwords.verify("x", None)) for _ in range(6)]
     await begun.wait()
     for task in left:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
-    more = [asyncio.create_task(passwords.fits("x", None)) for _ in range(3)]
+    more = [asyncio.create_task(passwords.verify("x", None)) for _ in range(3)]
     await loop.run_in_executor(None, bool)  # a turn for threads that would begin now
     go.set()
     assert await asyncio.gather(*more) == [False] * 3
-    assert most == passwords.AT_ONCE
+    assert most == passwords.THREADS
 
 
 async def test_who_signs_in_shows_an_agent_that_can_be_printed(here: Process) -> None:
@@ -322,5 +320,5 @@ async def test_who_signs_in_shows_an_agent_that_can_be_printed(here: Process) ->
     ann = await here.user("ann", password=right)
     hostile = replace(visitor("192.0.2.1"), agent="a\0b\u202e\n" + "c" * 500)
     await here.accounts.sessions.sign_in(hostile, "ann", right)
-    [session] = await here.accounts.sessions.of(ann.id)
+    [session] = await here.accounts.sessions.list_for(ann.id)
     assert session.agent == "ab" + "c" * 198

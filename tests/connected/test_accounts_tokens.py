@@ -7,7 +7,7 @@ import pytest
 
 from signalbox.security.accounts.model import EVERYWHERE, User
 from signalbox.security.accounts.tokens import DAY_S, TOKENS_PER_USER_MAX
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.model import (
     ADMIN_EVERYWHERE,
     OPERATOR_EVERYWHERE,
@@ -37,7 +37,7 @@ def make(
     actor: Actor | None = None,
 ) -> Awaitable[str]:
     return process.did(
-        lambda permit: process.accounts.tokens.make(
+        lambda permit: process.accounts.tokens.create(
             permit, user.id, name=name, grant=grant, resource=resource, days=days
         ),
         actor or owner(user),
@@ -85,24 +85,24 @@ async def test_a_token_ends_when_it_was_said_to(here: Process, time: Time) -> No
     token = await make(here, ann, days=1)
     time.now += DAY_S - 0.5
     await rights(here, token)
-    [listed] = await here.accounts.tokens.every(ann.id)
+    [listed] = await here.accounts.tokens.list_all(ann.id)
     assert (listed.name, listed.user_name, listed.hint) == ("deploy", "ann", f"{token[:6]}…{token[-2:]}")
     time.now += 0.5
     assert await here.accounts.identities.by_token(token) is None
-    assert await here.accounts.tokens.every() == []
-    with pytest.raises(Refused, match="no such token of yours; it may have ended"):
-        await here.accounts.tokens.one(listed.id, ann.id)
+    assert await here.accounts.tokens.list_all() == []
+    with pytest.raises(RequestRejected, match="no such token of yours; it may have ended"):
+        await here.accounts.tokens.get(listed.id, ann.id)
 
 
 async def test_that_it_was_used_is_written_once_a_minute(here: Process, time: Time) -> None:
     ann = await here.user("ann", OPERATOR_EVERYWHERE)
     token, begun = await make(here, ann), time.now
-    assert (await here.accounts.tokens.every())[0].used_at is None
+    assert (await here.accounts.tokens.list_all())[0].last_used_at is None
     written = set()
     for second in range(0, 181, 20):
         time.now = begun + second
         await rights(here, token)
-        written.add((await here.accounts.tokens.every())[0].used_at)
+        written.add((await here.accounts.tokens.list_all())[0].last_used_at)
     assert written == {begun, begun + 60, begun + 120, begun + 180}
 
 
@@ -119,9 +119,9 @@ async def test_that_it_was_used_is_written_once_a_minute(here: Process, time: Ti
 )
 async def test_a_token_that_cannot_be_is_refused(here: Process, asked: dict[str, object], said: str) -> None:
     ann = await here.user("ann", OPERATOR_EVERYWHERE)
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(RequestRejected, match=said):
         await make(here, ann, **asked)  # type: ignore[arg-type]
-    assert await here.accounts.tokens.every() == []
+    assert await here.accounts.tokens.list_all() == []
 
 
 async def test_a_token_makes_no_tokens(here: Process) -> None:
@@ -129,27 +129,27 @@ async def test_a_token_makes_no_tokens(here: Process) -> None:
     known = await here.accounts.identities.by_token(await make(here, ann, ADMIN))
     assert known is not None
     assert known.token is not None
-    with pytest.raises(Refused, match="A token makes no tokens"):
+    with pytest.raises(RequestRejected, match="A token makes no tokens"):
         await make(here, ann, VIEWER, actor=replace(owner(ann), session=None, token=known.token.id))
-    assert len(await here.accounts.tokens.every()) == 1
+    assert len(await here.accounts.tokens.list_all()) == 1
 
 
 async def test_nobody_makes_or_ends_tokens_of_another_but_an_admin(here: Process) -> None:
     ann, bob = [await here.user(name, OPERATOR_EVERYWHERE) for name in ("ann", "bob")]
     token = await make(here, ann)
-    [kept] = await here.accounts.tokens.every()
+    [kept] = await here.accounts.tokens.list_all()
     for actor in (owner(bob), visitor("192.0.2.1")):
-        with pytest.raises(Refused, match="only an admin makes and revokes those"):
+        with pytest.raises(RequestRejected, match="only an admin makes and revokes those"):
             await make(here, ann, actor=actor)
-        with pytest.raises(Refused, match="only an admin makes and revokes those"):
+        with pytest.raises(RequestRejected, match="only an admin makes and revokes those"):
             await here.did(lambda permit: here.accounts.tokens.revoke(permit, kept), actor)
-    with pytest.raises(Refused, match="no such token of yours"):
-        await here.accounts.tokens.one(kept.id, bob.id)
+    with pytest.raises(RequestRejected, match="no such token of yours"):
+        await here.accounts.tokens.get(kept.id, bob.id)
     await rights(here, token)
     second = await make(here, ann, actor=ROOT)
     await here.did(lambda permit: here.accounts.tokens.revoke(permit, kept))
     assert await here.accounts.identities.by_token(token) is None
-    [other] = await here.accounts.tokens.every()
+    [other] = await here.accounts.tokens.list_all()
     await here.did(lambda permit: here.accounts.tokens.revoke(permit, other), owner(ann))
     assert await here.accounts.identities.by_token(second) is None
 
@@ -158,10 +158,10 @@ async def test_a_user_has_a_hundred_tokens_and_what_ended_is_not_among_them(here
     ann, bob = [await here.user(name, OPERATOR_EVERYWHERE) for name in ("ann", "bob")]
     for number in range(TOKENS_PER_USER_MAX):
         await make(here, ann, days=1, name=str(number))
-    with pytest.raises(Refused, match="at most 100 tokens: revoke one first"):
+    with pytest.raises(RequestRejected, match="at most 100 tokens: revoke one first"):
         await make(here, ann)
     await make(here, bob)
-    first = (await here.accounts.tokens.every(ann.id))[0]
+    first = (await here.accounts.tokens.list_all(ann.id))[0]
     await here.did(lambda permit: here.accounts.tokens.revoke(permit, first), owner(ann))
     await make(here, ann, days=1)
     time.now += DAY_S
@@ -172,7 +172,7 @@ async def test_a_user_has_a_hundred_tokens_and_what_ended_is_not_among_them(here
 async def test_who_was_removed_gets_no_token(here: Process, there: Process) -> None:
     ann = await here.user("ann", OPERATOR_EVERYWHERE)
     await there.did(lambda permit: there.accounts.users.remove(permit, ann))
-    with pytest.raises(Refused, match="This user was removed"):
+    with pytest.raises(RequestRejected, match="This user was removed"):
         await make(here, ann)
 
 

@@ -10,7 +10,7 @@ import pytest
 from signalbox.kernel.feed import Feed, Subscription
 from signalbox.security.accounts import keys
 from signalbox.security.accounts.model import EVERYWHERE
-from signalbox.security.accounts.worker import Watch
+from signalbox.security.accounts.worker import AccountWatcher
 from signalbox.security.model import OPERATOR_EVERYWHERE, Grant, Role
 from signalbox.servers.postgres import postgres_server
 from signalbox.storage.engine import Database
@@ -31,7 +31,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def watching(here: Process, time: Time) -> AsyncIterator[Feed]:
     feed = Feed(epoch=1)
-    watch = Watch(here.accounts.changes, feed, time, idle_s=IDLE_S)
+    watch = AccountWatcher(here.accounts.changes, feed, time, idle_s=IDLE_S)
     assert not watch.healthy()
     await watch.start()
     try:
@@ -52,12 +52,12 @@ async def made(here: Process, name: str) -> tuple[str, str]:
     session = (await here.actor(await here.sign_in(name, right))).session
     assert session is not None
     await here.did(
-        lambda permit: here.accounts.tokens.make(
+        lambda permit: here.accounts.tokens.create(
             permit, user.id, name="deploy", grant=Grant(Role.VIEWER), resource=EVERYWHERE, days=1
         ),
         ROOT,
     )
-    [token] = await here.accounts.tokens.every(user.id)
+    [token] = await here.accounts.tokens.list_all(user.id)
     return keys.session(session), keys.token(token.id)
 
 
@@ -70,7 +70,7 @@ async def test_a_page_whose_user_is_removed_hears_of_it_and_others_do_not(
         pages = [feed.subscribe([key]) for key in anns]
         others = [feed.subscribe([key]) for key in bobs]
         by = here if changes == "here" else there
-        ann = await by.accounts.users.named("ann")
+        ann = await by.accounts.users.get_by_name("ann")
         await by.did(lambda permit: by.accounts.users.remove(permit, ann))
         for page, key in zip(pages, anns, strict=True):
             assert await heard(page) == {key: feed.version(key)}
@@ -86,9 +86,9 @@ async def test_a_page_hears_of_a_session_that_was_revoked_although_another_began
     session = (await here.actor(await here.sign_in("ann", right))).session
     assert session is not None
     feed = Feed(epoch=1)
-    watch = Watch(here.accounts.changes, feed, time, idle_s=IDLE_S)
+    watch = AccountWatcher(here.accounts.changes, feed, time, idle_s=IDLE_S)
     page = feed.subscribe([keys.session(session)])
-    await there.did(lambda permit: there.accounts.sessions.end_all_of(permit, ann.id))
+    await there.did(lambda permit: there.accounts.sessions.end_all(permit, ann.id))
     await there.sign_in("ann", right)
     await watch.start()
     assert await heard(page)
@@ -108,10 +108,10 @@ async def test_what_ends_by_itself_is_told_too(here: Process, time: Time) -> Non
 
 async def test_pages_without_a_sign_in_hear_of_every_change(here: Process, there: Process, time: Time) -> None:
     async with watching(here, time) as feed:
-        page = feed.subscribe([keys.ANYBODY])
+        page = feed.subscribe([keys.ANONYMOUS])
         page.take()
         await there.user("ann")
-        assert await heard(page) == {keys.ANYBODY: feed.version(keys.ANYBODY)}
+        assert await heard(page) == {keys.ANONYMOUS: feed.version(keys.ANONYMOUS)}
 
 
 async def test_what_could_not_be_read_is_told_when_it_can(
@@ -122,8 +122,8 @@ async def test_what_could_not_be_read_is_told_when_it_can(
         page = feed.subscribe([session])
         with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
             patched.setattr("signalbox.security.accounts.store.sessions.there", _away)
-            ann = await there.accounts.users.named("ann")
-            await there.did(lambda permit: there.accounts.sessions.end_all_of(permit, ann.id))
+            ann = await there.accounts.users.get_by_name("ann")
+            await there.did(lambda permit: there.accounts.sessions.end_all(permit, ann.id))
             await eventually(lambda: _said(caplog, "accounts cannot be read"))
             assert page.take() == {}
         assert await heard(page)
@@ -135,7 +135,7 @@ async def test_that_there_are_users_now_is_not_missed_when_it_cannot_be_read(
     """Until it is known Signalbox asks nobody to sign in."""
     await there.user("ann")
     with monkeypatch.context() as patched:
-        patched.setattr("signalbox.security.accounts.store.users.any_there", _away)
+        patched.setattr("signalbox.security.accounts.store.users.any_exist", _away)
         with pytest.raises(DatabaseUnreachable):
             await here.accounts.changes.refresh()
     assert not here.accounts.identities.has_users
@@ -155,7 +155,7 @@ async def test_a_change_that_is_made_stands_although_nobody_could_be_told(
         page = feed.subscribe([keys.session(session)])
         with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
             patched.setattr("signalbox.security.accounts.store.sessions.there", _away)
-            assert await here.did(lambda permit: here.accounts.sessions.end_all_of(permit, ann.id)) == 1
+            assert await here.did(lambda permit: here.accounts.sessions.end_all(permit, ann.id)) == 1
             assert "a change of accounts is made, and not everybody could be told yet" in caplog.text
             assert await here.accounts.identities.by_session(secret) is None
             assert page.take() == {}

@@ -2,9 +2,9 @@
 
 import pytest
 
-from signalbox.security.audit.model import Count, Cursor, LineFilter, Outcome
+from signalbox.security.audit.model import AuditCursor, AuditFilter, EntryCount, Outcome
 from signalbox.security.door import Permit
-from signalbox.security.errors import NotPermitted, Refused
+from signalbox.security.errors import NotPermitted, RequestRejected
 from signalbox.security.model import NO_RIGHTS, Action, Actor, Via
 from signalbox.storage.engine import Database
 from tests.support.audit import Book, actor
@@ -34,17 +34,17 @@ async def book(database: Database) -> Book:
     await book.act(
         "retry", resource="kafka-prod", target="Letter 100%", reason="Deploy 52", parameters={"waves": [1, 5]}
     )
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         await book.act("retry", resource="kafka-prod", run=_fails, by=actor("billing-lead"))  # rows 5, 6
     with pytest.raises(NotPermitted):
         await book.act("purge", resource="rabbit_main", by=NOBODY)  # row 7
     await book.act("note", run=_told, by=actor("Billing-Lead"), reason="a\\b")  # rows 8, 9
-    await book.log.intent(actor("ci-deploys"), Action(name="rebuild", target="order-summary"))  # row 10
+    await book.log.record_intent(actor("ci-deploys"), Action(name="rebuild", target="order-summary"))  # row 10
     return book
 
 
 async def _fails(_: Permit) -> None:
-    raise Refused("The queue is gone.")
+    raise RequestRejected("The queue is gone.")
 
 
 async def _told(permit: Permit) -> None:
@@ -52,16 +52,16 @@ async def _told(permit: Permit) -> None:
 
 
 async def lines(book: Book, **wanted: object) -> list[int]:
-    page = await book.log.page(LineFilter(**wanted))  # type: ignore[arg-type]
-    count = await book.log.count(LineFilter(**wanted))  # type: ignore[arg-type]
-    assert count == Count(len(page.lines))
+    page = await book.log.page(AuditFilter(**wanted))  # type: ignore[arg-type]
+    count = await book.log.count(AuditFilter(**wanted))  # type: ignore[arg-type]
+    assert count == EntryCount(len(page.entries))
     assert page.older is None
-    return [line.row for line in page.lines]
+    return [line.row for line in page.entries]
 
 
 async def test_one_line_an_action_newest_first(book: Book) -> None:
-    page = await book.log.page(LineFilter())
-    told = [(line.row, line.outcome_row, line.action, line.outcome) for line in page.lines]
+    page = await book.log.page(AuditFilter())
+    told = [(line.row, line.outcome_row, line.action, line.outcome) for line in page.entries]
     assert told == [
         (10, None, "rebuild", ""),
         (8, 9, "note", Outcome.DONE),
@@ -70,7 +70,7 @@ async def test_one_line_an_action_newest_first(book: Book) -> None:
         (3, 4, "retry", Outcome.DONE),
         (1, 2, "own", Outcome.DONE),
     ]
-    by_row = {line.row: line for line in page.lines}
+    by_row = {line.row: line for line in page.entries}
     assert by_row[5].detail == "The queue is gone."
     assert by_row[7].detail == "needs the role admin on rabbit_main"
     assert by_row[8].detail == "29 settled, 17 came back"
@@ -103,7 +103,7 @@ async def test_filters(book: Book) -> None:
     assert await lines(book, outcome=Outcome.FAILED) == [5]
     assert await lines(book, outcome=Outcome.REFUSED) == [7]
     assert await lines(book, outcome=Outcome.REFUSED, actor="on-call") == []
-    assert await lines(book, outcome=Outcome.BROKEN_OFF) == []
+    assert await lines(book, outcome=Outcome.INTERRUPTED) == []
     assert await lines(book, no_outcome=True) == [10]
     at = [(START_S + row) * 10**6 for row in range(11)]
     assert await lines(book, since_us=at[3], until_us=at[8]) == [7, 5, 3]
@@ -125,52 +125,52 @@ async def test_search_in_who_what_target_and_reason(book: Book) -> None:
 
 async def test_pages_follow_each_other_also_while_rows_are_added(book: Book) -> None:
     seen: list[int] = []
-    older: Cursor | None = None
+    older: AuditCursor | None = None
     while True:
-        page = await book.log.page(LineFilter(), older, 2)
-        seen += [line.row for line in page.lines]
+        page = await book.log.page(AuditFilter(), older, 2)
+        seen += [line.row for line in page.entries]
         await book.act("own")
         if page.older is None:
             break
         older = page.older
-        assert page.lines[-1].cursor == older
+        assert page.entries[-1].cursor == older
     assert seen == [10, 8, 7, 5, 3, 1]
 
 
 async def test_lines_of_the_same_moment_are_each_on_one_page(database: Database) -> None:
     book = Book(database, lambda: START_S)
     await book.acts(5)
-    first = await book.log.page(LineFilter(), None, 3)
-    rest = await book.log.page(LineFilter(), first.older, 3)
-    assert [line.row for line in (*first.lines, *rest.lines)] == [9, 7, 5, 3, 1]
+    first = await book.log.page(AuditFilter(), None, 3)
+    rest = await book.log.page(AuditFilter(), first.older, 3)
+    assert [line.row for line in (*first.entries, *rest.entries)] == [9, 7, 5, 3, 1]
 
 
 async def test_a_search_goes_back_a_window_at_a_time_and_says_how_far(
     book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("signalbox.security.audit.lines.store.WINDOW", 2)
+    monkeypatch.setattr("signalbox.security.audit.entries.store.WINDOW", 2)
     seen: list[list[int]] = []
-    older: Cursor | None = None
-    wanted = LineFilter(search="ret")
+    older: AuditCursor | None = None
+    wanted = AuditFilter(search="ret")
     while True:
         page = await book.log.page(wanted, older)
-        seen.append([line.row for line in page.lines])
+        seen.append([line.row for line in page.entries])
         older = page.older
         assert page.searched_to_us == (older and older.at_us)
         if older is None:
             break
     assert seen == [[], [5], [3], []]
-    assert await book.log.count(wanted) == Count(0, at_least=True)
-    assert await book.log.count(LineFilter(actor="on-call")) == Count(2)  # an index answers: no window
+    assert await book.log.count(wanted) == EntryCount(0, at_least=True)
+    assert await book.log.count(AuditFilter(actor="on-call")) == EntryCount(2)  # an index answers: no window
 
 
 async def test_a_long_list_is_not_counted_to_its_end(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("signalbox.security.audit.lines.store.COUNTED_MAX", 5)
-    assert await book.log.count(LineFilter()) == Count(5, at_least=True)
+    monkeypatch.setattr("signalbox.security.audit.entries.store.COUNTED_MAX", 5)
+    assert await book.log.count(AuditFilter()) == EntryCount(5, at_least=True)
 
 
 async def test_the_line_of_either_row(book: Book) -> None:
-    found = [await book.log.line(row) for row in (3, 4, 7, 10, 11, 0)]
+    found = [await book.log.entry(row) for row in (3, 4, 7, 10, 11, 0)]
     assert [line and line.row for line in found] == [3, 3, 7, 10, None, None]
 
 
@@ -181,7 +181,7 @@ async def test_choices(book: Book) -> None:
 
 
 async def rows(book: Book, **wanted: object) -> list[int]:
-    return [row.number async for some in book.log.rows(LineFilter(**wanted)) for row in some]  # type: ignore[arg-type]
+    return [row.number async for some in book.log.rows(AuditFilter(**wanted)) for row in some]  # type: ignore[arg-type]
 
 
 async def test_rows_for_an_export(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +204,7 @@ async def test_hostile_names_come_back_as_they_were_and_bounded(database: Databa
     await book.act(
         hostile, target=hostile, by=actor(hostile * 50), reason="r" * 2_000, parameters={"body": "x" * 10_000}
     )
-    [line] = (await book.log.page(LineFilter(search="drop table"))).lines
+    [line] = (await book.log.page(AuditFilter(search="drop table"))).entries
     clean = hostile.replace("\0", "\ufffd").replace("\ud800", "?")
     assert (line.action, line.target) == (clean, clean)
     assert line.actor == (hostile * 50)[:200].replace("\0", "\ufffd").replace("\ud800", "?")
@@ -217,5 +217,5 @@ async def test_names_as_long_as_may_be_fit_into_every_index(database: Database) 
     book = Book(database)
     longest = "".join(chr(0x20000 + 37 * number) for number in range(400))
     await book.act(longest, by=actor(longest), resource=longest)
-    [line] = (await book.log.page(LineFilter())).lines
+    [line] = (await book.log.page(AuditFilter())).entries
     assert line.actor == line.resource == longest[:200]

@@ -11,13 +11,13 @@ import pytest
 from signalbox.security import retention
 from signalbox.security.audit import documents, ndjson
 from signalbox.security.audit.chain import Verifier
-from signalbox.security.audit.documents import Seal
-from signalbox.security.audit.model import LineFilter, Place
+from signalbox.security.audit.documents import SignedSeal
+from signalbox.security.audit.model import AuditFilter, ChainPosition
 from signalbox.security.audit.store import AuditStore
 from signalbox.security.door import Permit
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.keys import Keys
-from signalbox.security.retention import Retention, Sealed, SealNotWritten
+from signalbox.security.retention import Retention, SealedRows, SealNotWritten
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
 from tests.support.audit import Book, behind, disarm
@@ -42,8 +42,8 @@ class Archive(Book):
             await self.act(target=f"day {self.now}")
             self.now += 86_400
 
-    async def seal(self, days: int, folder: Path) -> Sealed | None:
-        found: list[Sealed | None] = []
+    async def seal(self, days: int, folder: Path) -> SealedRows | None:
+        found: list[SealedRows | None] = []
 
         async def run(permit: Permit) -> None:
             found.append(await self.retention.seal(permit, START_S + days * 86_400, folder))
@@ -55,9 +55,9 @@ class Archive(Book):
         found = await behind(self.settings, "SELECT row, hash FROM audit ORDER BY row")
         return [(row, hash_) for row, hash_ in found]
 
-    async def verify_whole(self) -> Place:
+    async def verify_whole(self) -> ChainPosition:
         verdict = await self.log.verify(PUBLIC)
-        assert verdict.is_whole, verdict.findings
+        assert verdict.is_intact, verdict.findings
         return verdict.start
 
 
@@ -69,19 +69,19 @@ async def archive(database: Database, database_settings: DatabaseSettings, monke
     return archive
 
 
-def checked(sealed: Sealed) -> Seal:
+def checked(sealed: SealedRows) -> SignedSeal:
     """Return the seal of a file after all that it says was compared with the file."""
-    seal = documents.read_file(sealed.seal)
-    assert isinstance(seal, Seal)
-    documents.prove(seal, PUBLIC)
+    seal = documents.read_file(sealed.seal_file)
+    assert isinstance(seal, SignedSeal)
+    documents.verify_signature(seal, PUBLIC)
     assert seal.sha256 == hashlib.sha256(sealed.file.read_bytes()).hexdigest()
-    verifier = Verifier(seal.start, seal.place)
+    verifier = Verifier(seal.start, seal.position)
     with sealed.file.open("rb") as opened:
         for row in ndjson.read(opened):
             verifier.add(row)
-    verdict = verifier.end()
-    assert verdict.is_whole
-    assert (verdict.rows, verdict.end) == (seal.row - seal.first + 1, seal.place)
+    verdict = verifier.finish()
+    assert verdict.is_intact
+    assert (verdict.rows, verdict.end) == (seal.row - seal.first + 1, seal.position)
     return seal
 
 
@@ -90,17 +90,17 @@ async def test_old_rows_move_to_a_signed_file_and_the_rest_hangs_on_its_seal(arc
     assert sealed is not None
     assert (sealed.first, sealed.last) == (1, 8)
     seal = checked(sealed)
-    assert _audit_files(tmp_path) == {seal.file, sealed.seal.name}
+    assert _audit_files(tmp_path) == {seal.file, sealed.seal_file.name}
     assert [row for row, _ in await archive.rows()] == list(range(9, 23))
-    assert await archive.verify_whole() == seal.place
-    [line] = (await archive.log.page(LineFilter(action="seal audit log"))).lines
+    assert await archive.verify_whole() == seal.position
+    [line] = (await archive.log.page(AuditFilter(action="seal audit log"))).entries
     assert (line.outcome, line.detail) == ("done", f"rows 1 to 8 in {seal.file}")
 
     again = await archive.seal(7, tmp_path)
     assert again is not None
     second = checked(again)
     assert (second.first, second.row, second.previous) == (9, 14, seal.hash)
-    assert await archive.verify_whole() == second.place
+    assert await archive.verify_whole() == second.position
     assert await archive.seal(7, tmp_path) is None
     await archive.days(1)
     await archive.verify_whole()
@@ -113,7 +113,7 @@ async def test_everything_may_be_sealed_and_the_log_goes_on(archive: Archive, tm
     assert [row for row, _ in await archive.rows()] == [22]
     await archive.days(1)
     await archive.verify_whole()
-    assert [line.row for line in (await archive.log.page(LineFilter())).lines] == [23]
+    assert [line.row for line in (await archive.log.page(AuditFilter())).entries] == [23]
 
 
 class Crash(Exception):
@@ -156,7 +156,7 @@ async def test_wherever_it_stops_nothing_is_lost_and_the_next_time_ends_it(
         assert start.row == 8
         assert len(gone) <= 8
         assert _in_files(tmp_path) == before[:8]
-        assert min(line.row for line in (await archive.log.page(LineFilter())).lines) == 9
+        assert min(line.row for line in (await archive.log.page(AuditFilter())).entries) == 9
 
     await archive.seal(4, tmp_path)
     assert (await archive.rows())[0] == before[8]
@@ -198,10 +198,10 @@ def _in_files(folder: Path) -> list[tuple[object, object]]:
 async def test_a_log_that_is_not_whole_is_not_sealed(archive: Archive, tmp_path: Path) -> None:
     await disarm(archive.settings)
     await behind(archive.settings, "UPDATE audit SET actor = 'nobody' WHERE row = 5")
-    with pytest.raises(Refused, match=r"not sealed, since it is not whole: row 5 was changed"):
+    with pytest.raises(RequestRejected, match=r"not sealed, since it is not whole: row 5 was changed"):
         await archive.seal(4, tmp_path)
     await behind(archive.settings, "DELETE FROM audit WHERE row > 6 AND row < 9", "DELETE FROM audit WHERE row = 5")
-    with pytest.raises(Refused, match="row 5 was removed"):
+    with pytest.raises(RequestRejected, match="row 5 was removed"):
         await archive.seal(4, tmp_path)
     assert _audit_files(tmp_path) == set()
     assert len(await archive.rows()) == 20 - 3 + 4
@@ -210,22 +210,22 @@ async def test_a_log_that_is_not_whole_is_not_sealed(archive: Archive, tmp_path:
 async def test_a_row_cut_right_at_the_seal_is_not_sealed(archive: Archive, tmp_path: Path) -> None:
     await disarm(archive.settings)
     await behind(archive.settings, "DELETE FROM audit WHERE row > 5 AND row < 9")
-    with pytest.raises(Refused, match="rows are missing"):
+    with pytest.raises(RequestRejected, match="rows are missing"):
         await archive.seal(4, tmp_path)
 
 
 async def test_of_two_who_seal_at_once_one_is_refused(
     archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = AuditStore.record
+    record = AuditStore.record_seal
 
-    async def after_another(store: AuditStore, seal: Place, document: str, after: Place) -> None:
+    async def after_another(store: AuditStore, seal: ChainPosition, document: str, after: ChainPosition) -> None:
         monkeypatch.setattr(AuditStore, "record", record)
         await archive.seal(3, tmp_path)
         await record(store, seal, document, after)
 
     monkeypatch.setattr(AuditStore, "record", after_another)
-    with pytest.raises(Refused, match="sealed by somebody else"):
+    with pytest.raises(RequestRejected, match="sealed by somebody else"):
         await archive.seal(4, tmp_path)
     assert (await archive.verify_whole()).row == 6
 

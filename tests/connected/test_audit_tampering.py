@@ -2,10 +2,10 @@
 
 import pytest
 
-from signalbox.security.audit.chain import Fault, Verdict
-from signalbox.security.audit.documents import NotProved, sign
-from signalbox.security.audit.model import LineFilter
-from signalbox.security.errors import Refused
+from signalbox.security.audit.chain import FindingKind, Verification
+from signalbox.security.audit.documents import DocumentNotTrusted, sign
+from signalbox.security.audit.model import AuditFilter
+from signalbox.security.errors import RequestRejected
 from signalbox.security.keys import Keys
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
@@ -20,64 +20,64 @@ ONCE_MORE = (
 ONCE_MORE += "parameters, reason, outcome, detail, took_us FROM audit WHERE row = 12"
 
 TAMPERED = [
-    (["UPDATE audit SET actor = 'nobody' WHERE row = 5"], [(Fault.CHANGED, 5, 5)]),
-    (["UPDATE audit SET at_us = at_us + 1 WHERE row = 1"], [(Fault.CHANGED, 1, 1)]),
-    (["UPDATE audit SET took_us = NULL WHERE row = 12"], [(Fault.CHANGED, 12, 12)]),
-    (["UPDATE audit SET hash = previous WHERE row = 7"], [(Fault.CHANGED, 7, 7)]),
-    (["DELETE FROM audit WHERE row = 5"], [(Fault.REMOVED, 5, 5)]),
-    (["DELETE FROM audit WHERE row < 4"], [(Fault.REMOVED, 1, 3)]),
-    (["DELETE FROM audit WHERE row > 9"], [(Fault.CUT, 10, 12)]),
+    (["UPDATE audit SET actor = 'nobody' WHERE row = 5"], [(FindingKind.CHANGED, 5, 5)]),
+    (["UPDATE audit SET at_us = at_us + 1 WHERE row = 1"], [(FindingKind.CHANGED, 1, 1)]),
+    (["UPDATE audit SET took_us = NULL WHERE row = 12"], [(FindingKind.CHANGED, 12, 12)]),
+    (["UPDATE audit SET hash = previous WHERE row = 7"], [(FindingKind.CHANGED, 7, 7)]),
+    (["DELETE FROM audit WHERE row = 5"], [(FindingKind.REMOVED, 5, 5)]),
+    (["DELETE FROM audit WHERE row < 4"], [(FindingKind.REMOVED, 1, 3)]),
+    (["DELETE FROM audit WHERE row > 9"], [(FindingKind.TRUNCATED, 10, 12)]),
     (
         [
             "UPDATE audit SET row = 99 WHERE row = 3",
             "UPDATE audit SET row = 3 WHERE row = 8",
             "UPDATE audit SET row = 8 WHERE row = 99",
         ],
-        [(Fault.REORDERED, 3, 3), (Fault.REORDERED, 8, 8)],
+        [(FindingKind.REORDERED, 3, 3), (FindingKind.REORDERED, 8, 8)],
     ),
-    (["INSERT INTO audit " + ONCE_MORE], [(Fault.INSERTED, 13, 13)]),
+    (["INSERT INTO audit " + ONCE_MORE], [(FindingKind.INSERTED, 13, 13)]),
     (
         [
             "DELETE FROM audit WHERE row = 6",
             "UPDATE audit SET row = row + 100 WHERE row > 6",
             "UPDATE audit SET row = row - 101 WHERE row > 100",
         ],
-        [(Fault.REMOVED, 6, 6)],
+        [(FindingKind.REMOVED, 6, 6)],
     ),
-    (["UPDATE audit_head SET row = 11"], [(Fault.INSERTED, 12, 12)]),
+    (["UPDATE audit_head SET row = 11"], [(FindingKind.INSERTED, 12, 12)]),
 ]
 
 
 # What SQLite keeps in a column of another type, and what is no text at all.
 STRANGE = [
-    ("UPDATE audit SET actor = CAST(x'ff6f' AS TEXT) WHERE row = 5", Fault.CHANGED),
-    ("UPDATE audit SET actor = x'00' WHERE row = 5", Fault.CHANGED),
-    ("UPDATE audit SET at_us = 'noon' WHERE row = 5", Fault.CHANGED),
-    ("UPDATE audit SET took_us = 1e300 WHERE row = 5", Fault.CHANGED),
-    ("UPDATE audit SET hash = 'text' WHERE row = 5", Fault.CHANGED),
-    ("UPDATE audit SET hash = 7 WHERE row = 5", Fault.CHANGED),
-    ("UPDATE audit SET previous = '' WHERE row = 5", Fault.CHANGED),
-    ("INSERT INTO audit " + ONCE_MORE.replace("13", "4.5"), Fault.INSERTED),
-    ("INSERT INTO audit " + ONCE_MORE.replace("13", "'five'"), Fault.INSERTED),
+    ("UPDATE audit SET actor = CAST(x'ff6f' AS TEXT) WHERE row = 5", FindingKind.CHANGED),
+    ("UPDATE audit SET actor = x'00' WHERE row = 5", FindingKind.CHANGED),
+    ("UPDATE audit SET at_us = 'noon' WHERE row = 5", FindingKind.CHANGED),
+    ("UPDATE audit SET took_us = 1e300 WHERE row = 5", FindingKind.CHANGED),
+    ("UPDATE audit SET hash = 'text' WHERE row = 5", FindingKind.CHANGED),
+    ("UPDATE audit SET hash = 7 WHERE row = 5", FindingKind.CHANGED),
+    ("UPDATE audit SET previous = '' WHERE row = 5", FindingKind.CHANGED),
+    ("INSERT INTO audit " + ONCE_MORE.replace("13", "4.5"), FindingKind.INSERTED),
+    ("INSERT INTO audit " + ONCE_MORE.replace("13", "'five'"), FindingKind.INSERTED),
 ]
 
 
-async def verify(book: Book, **signed: object) -> Verdict:
+async def verify(book: Book, **signed: object) -> Verification:
     return await book.log.verify(PUBLIC, **signed)  # type: ignore[arg-type]
 
 
-def said(verdict: Verdict) -> list[tuple[Fault, int, int]]:
-    return [(finding.fault, finding.first, finding.last) for finding in verdict.findings]
+def said(verdict: Verification) -> list[tuple[FindingKind, int, int]]:
+    return [(finding.kind, finding.first, finding.last) for finding in verdict.findings]
 
 
 async def test_an_untouched_log_is_whole(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signalbox.security.audit.service.ROWS_AT_ONCE", 5)
     book = Book(database)
     empty = await verify(book)
-    assert (empty.is_whole, empty.rows, empty.end.row) == (True, 0, 0)
+    assert (empty.is_intact, empty.rows, empty.end.row) == (True, 0, 0)
     await book.acts(ROWS // 2)
     verdict = await verify(book)
-    assert (verdict.is_whole, verdict.rows, verdict.end.row, verdict.whole_before) == (True, ROWS, ROWS, ROWS)
+    assert (verdict.is_intact, verdict.rows, verdict.end.row, verdict.intact_to) == (True, ROWS, ROWS, ROWS)
 
 
 @pytest.mark.parametrize(("statements", "expected"), TAMPERED, ids=[statements[0] for statements, _ in TAMPERED])
@@ -85,7 +85,7 @@ async def test_what_was_tampered_with_is_named(
     database_settings: DatabaseSettings,
     database: Database,
     statements: list[str],
-    expected: list[tuple[Fault, int, int]],
+    expected: list[tuple[FindingKind, int, int]],
 ) -> None:
     book = Book(database)
     await book.acts(ROWS // 2)
@@ -93,13 +93,13 @@ async def test_what_was_tampered_with_is_named(
     await behind(database_settings, *statements)
     verdict = await verify(book)
     assert said(verdict) == expected
-    assert verdict.whole_before == expected[0][1] - 1
+    assert verdict.intact_to == expected[0][1] - 1
 
 
 @pytest.mark.parametrize("database_settings", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("statement", "fault"), STRANGE, ids=[statement for statement, _ in STRANGE])
 async def test_what_is_of_no_type_of_ours_is_named_too(
-    database_settings: DatabaseSettings, database: Database, statement: str, fault: Fault
+    database_settings: DatabaseSettings, database: Database, statement: str, fault: FindingKind
 ) -> None:
     book = Book(database)
     await book.acts(ROWS // 2)
@@ -107,7 +107,7 @@ async def test_what_is_of_no_type_of_ours_is_named_too(
     await behind(database_settings, statement)
     verdict = await verify(book)
     assert said(verdict) == [(fault, row := 13 if "five" in statement else 5, row)]
-    assert len((await book.log.page(LineFilter())).lines) >= ROWS // 2  # and the list goes on
+    assert len((await book.log.page(AuditFilter())).entries) >= ROWS // 2  # and the list goes on
 
 
 async def test_a_finding_says_what_should_be_there_and_what_stands_there(
@@ -123,8 +123,8 @@ async def test_a_finding_says_what_should_be_there_and_what_stands_there(
     assert finding.expected == written
     assert finding.found not in (None, written)
     assert finding.row is not None
-    assert (finding.row.entry.actor, finding.row.entry.action) == ("logistics-lead", "note")
-    assert (verdict.whole_before, verdict.whole_after) == (4, 7)
+    assert (finding.row.record.actor, finding.row.record.action) == ("logistics-lead", "note")
+    assert (verdict.intact_to, verdict.consistent_after) == (4, 7)
 
 
 async def test_a_cut_tail_with_the_head_set_back_is_seen_by_a_signed_head_only(
@@ -134,17 +134,17 @@ async def test_a_cut_tail_with_the_head_set_back_is_seen_by_a_signed_head_only(
     await book.acts(4)
     kept = await book.log.head(KEY)
     await book.acts(2)
-    assert (await verify(book, signed=kept)).is_whole
+    assert (await verify(book, signed=kept)).is_intact
     await disarm(database_settings)
     await behind(
         database_settings,
         "DELETE FROM audit WHERE row > 6",
         "UPDATE audit_head SET row = 6, hash = (SELECT hash FROM audit WHERE row = 6)",
     )
-    assert (await verify(book)).is_whole
+    assert (await verify(book)).is_intact
     verdict = await verify(book, signed=kept)
-    assert said(verdict) == [(Fault.CUT, 7, 8)]
-    assert verdict.findings[0].expected == kept.place.hash
+    assert said(verdict) == [(FindingKind.TRUNCATED, 7, 8)]
+    assert verdict.findings[0].expected == kept.position.hash
 
 
 async def test_a_head_of_another_key_or_another_log_proves_nothing(
@@ -153,10 +153,10 @@ async def test_a_head_of_another_key_or_another_log_proves_nothing(
     book = Book(database)
     await book.acts(2)
     kept = await book.log.head(KEY)
-    with pytest.raises(NotProved, match="signed by the key"):
+    with pytest.raises(DocumentNotTrusted, match="signed by the key"):
         await book.log.verify(b"o" * 32, kept)
     other = sign(type(kept)(log="another", row=kept.row, hash=kept.hash, at=kept.at), KEY)
-    with pytest.raises(NotProved, match="of the log another"):
+    with pytest.raises(DocumentNotTrusted, match="of the log another"):
         await verify(book, signed=other)
 
 
@@ -170,10 +170,10 @@ async def test_a_seal_that_was_made_up_is_seen(database_settings: DatabaseSettin
         "INSERT INTO audit_seal (row, hash, document) SELECT row, hash, '{}' FROM audit WHERE row = 6",
     )
     await behind(database_settings, "DELETE FROM audit")
-    assert said(await verify(book)) == [(Fault.NOT_SIGNED, 6, 6)]
-    assert said(await verify(book, signed=kept)) == [(Fault.NOT_SIGNED, 6, 6)]
+    assert said(await verify(book)) == [(FindingKind.NOT_AS_SIGNED, 6, 6)]
+    assert said(await verify(book, signed=kept)) == [(FindingKind.NOT_AS_SIGNED, 6, 6)]
     await book.acts(1)
-    assert said(await verify(book)) == [(Fault.NOT_SIGNED, 6, 6)]
+    assert said(await verify(book)) == [(FindingKind.NOT_AS_SIGNED, 6, 6)]
 
 
 async def test_a_head_of_before_the_seal_is_sent_to_the_file(
@@ -187,5 +187,5 @@ async def test_a_head_of_before_the_seal_is_sent_to_the_file(
         database_settings,
         "INSERT INTO audit_seal (row, hash, document) SELECT row, hash, '{}' FROM audit WHERE row = 3",
     )
-    with pytest.raises(Refused, match=r"The head is of row 2\. Rows to 3 are sealed"):
+    with pytest.raises(RequestRejected, match=r"The head is of row 2\. Rows to 3 are sealed"):
         await verify(book, signed=kept)

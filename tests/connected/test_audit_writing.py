@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from signalbox.security.audit.model import FIRST
+from signalbox.security.audit.model import ZERO_HASH
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
 from tests.support.audit import Book, Refused, behind, disarm
@@ -97,7 +97,7 @@ async def test_many_writers_in_many_processes_leave_no_gap_and_no_fork(
 
     found = await behind(database_settings, "SELECT row, previous, hash, actor, kind, about FROM audit ORDER BY row")
     assert [row[0] for row in found] == list(range(1, 2 * PROCESSES * EACH + 1))
-    assert found[0][1] == FIRST
+    assert found[0][1] == ZERO_HASH
     assert all(later[1] == earlier[2] for earlier, later in pairwise(found))
     assert len({row[2] for row in found}) == len(found)
     outcomes = {row[5]: row[3] for row in found if row[4] == "outcome"}

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from signalbox.brokers.model import Message, Wanted
+from signalbox.brokers.model import DestinationSpec, Message
 from signalbox.brokers.nats.adapter import NatsBroker
 from signalbox.servers.nats import NatsServer
 from signalbox.servers.process import free_port
@@ -25,7 +25,7 @@ def table(server: NatsServer, *, password: str | None = None) -> str:
 
 
 async def backlog(broker: NatsBroker, stream: str, *, published: int, acked: int) -> None:
-    await broker.ensure([Wanted(name=stream, groups=("reader",))])
+    await broker.ensure([DestinationSpec(name=stream, groups=("reader",))])
     for number in range(published):
         await broker.publish(stream, Message(body=str(number).encode()))
     deliveries = broker.receive(stream, "reader")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from signalbox.security.audit.model import LineFilter
+from signalbox.security.audit.model import AuditFilter
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
 from tests.support.audit import Book, actor, behind, disarm
@@ -159,7 +159,7 @@ async def test_sealing_goes_through_the_door_as_the_user_of_the_system(book: Boo
     assert (await audit(tmp_path, *words)).code == 0
     assert (await audit(tmp_path, "verify")).code == 0
 
-    [line] = (await book.log.page(LineFilter(action="seal audit log"))).lines
+    [line] = (await book.log.page(AuditFilter(action="seal audit log"))).entries
     assert line.actor == f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
     assert (line.via, line.address, line.target) == ("cli", socket.gethostname(), str(folder))
     assert (line.outcome, line.detail) == ("done", f"rows 1 to 8 in {Path(sealed['file']).name}")

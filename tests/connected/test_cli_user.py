@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 from signalbox.commands.people import may
 from signalbox.kernel.clock import system_clock
 from signalbox.kernel.figures import NBSP
-from signalbox.security.audit.model import LineFilter
+from signalbox.security.audit.model import AuditFilter
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Grant, Rights, Role
 from signalbox.storage.engine import Database
@@ -72,7 +72,7 @@ async def sign_in_by(here: Process, ran: Ran, name: str) -> None:
 
 
 async def rights(here: Process, name: str) -> Rights:
-    return (await here.accounts.users.named(name)).rights
+    return (await here.accounts.users.get_by_name(name)).rights
 
 
 async def test_a_user_from_the_invitation_to_the_removal(here: Process, signalbox: Signalbox) -> None:
@@ -99,10 +99,10 @@ async def test_a_user_from_the_invitation_to_the_removal(here: Process, signalbo
     assert one["rights"]["on"]["prod"] == {"role": "admin", "payloads": False}
     assert (await signalbox("user", "end-sessions", "ann")).out == "Sessions of ann that ended: 1.\n"
     assert (await signalbox("user", "remove", "ann", "--reason", "left")).out == "ann is removed.\n"
-    assert await here.accounts.users.every() == []
+    assert await here.accounts.users.list_all() == []
 
-    page = await AuditLog(here.database, system_clock).page(LineFilter(actor=OURSELVES))
-    lines = [line for line in reversed(page.lines) if line.action != IT.name]
+    page = await AuditLog(here.database, system_clock).page(AuditFilter(actor=OURSELVES))
+    lines = [line for line in reversed(page.entries) if line.action != IT.name]
     assert [(line.action, line.target, line.outcome, line.reason) for line in lines] == [
         ("invite user", "ann", "done", ""),
         ("change role", "ann", "done", "on call"),
@@ -151,17 +151,17 @@ async def test_an_admin_is_let_in_again(here: Process, signalbox: Signalbox) -> 
     assert last.err.startswith("root is the last admin and stays one.")
     assert (await signalbox("user", "remove", "root", "--reason", "tidy", code=1)).err == last.err
     await sign_in_by(here, await signalbox("user", "reset-admin", "root"), "root")
-    assert (await here.accounts.users.named("root")).sessions == 1
+    assert (await here.accounts.users.get_by_name("root")).sessions == 1
 
 
 @on_sqlite
 async def test_a_locked_name_is_unlocked(here: Process, signalbox: Signalbox) -> None:
     await here.user("ann", OPERATOR_EVERYWHERE)
-    while not await here.accounts.limits.locked():
-        await here.accounts.limits.begin_sign_in("ann", "192.0.2.9")
+    while not await here.accounts.limits.locked_names():
+        await here.accounts.limits.count_sign_in("ann", "192.0.2.9")
     assert "15 min left" in (await signalbox("user", "list")).out.replace(NBSP, " ")
     assert (await signalbox("user", "unlock", "ann")).out == "ann is locked nowhere.\n"
-    assert not await here.accounts.limits.locked()
+    assert not await here.accounts.limits.locked_names()
 
 
 @on_sqlite

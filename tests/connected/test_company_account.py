@@ -7,16 +7,16 @@ import pytest
 
 from signalbox.security.model import Grant, Rights, Role
 from signalbox.security.oidc.errors import (
-    Cancelled,
     ClaimMissing,
-    ClientRefused,
-    NameUnusable,
+    ClientRejected,
     NoRole,
-    NotBegunHere,
-    ProviderDown,
-    ProviderFault,
+    ProviderError,
+    ProviderUnreachable,
+    SignInCanceled,
+    SignInNotPending,
+    UnusableName,
 )
-from signalbox.security.oidc.model import BEGUN_LASTS_S, Begun
+from signalbox.security.oidc.model import SIGN_IN_TIMEOUT_S, StartedSignIn
 from signalbox.security.oidc.service import CompanyAccounts
 from tests.support.company import Company, refused
 from tests.support.oidc_provider import SECRET, OidcProvider, cancel, oidc_provider, sign_in
@@ -36,7 +36,7 @@ def at(company: Company, provider: OidcProvider, **keys: object) -> CompanyAccou
 
 async def entered(company: Company, service: CompanyAccounts, subject: str) -> str:
     begun = await service.begin("/groups?x=1")
-    finished = await company.finish(service, await sign_in(begun.address, subject), begun)
+    finished = await company.finish(service, await sign_in(begun.url, subject), begun)
     assert finished.next == "/groups?x=1"
     return finished.secret
 
@@ -105,7 +105,7 @@ async def test_groups_taken_away_are_no_way_in_and_end_what_was_open(
     before = await entered(company, service, "s")
     provider.knows({"s": known(groups)})
     begun = await service.begin("/")
-    said = await refused(company, service, await sign_in(begun.address, "s"), begun)
+    said = await refused(company, service, await sign_in(begun.url, "s"), begun)
     assert isinstance(said, error)
     assert "groups" in str(said)
     assert await company.who(before) is None
@@ -121,7 +121,7 @@ async def test_a_stranger_without_a_role_leaves_nothing_but_a_row_in_the_audit_l
     provider.knows({"s": known(["other"])})
     service = at(company, provider)
     begun = await service.begin("/")
-    said = await refused(company, service, await sign_in(begun.address, "s"), begun)
+    said = await refused(company, service, await sign_in(begun.url, "s"), begun)
     assert isinstance(said, NoRole)
     assert await company.everybody() == {}
     assert await company.audit() == [("as ada", "failed", str(said))]
@@ -134,7 +134,7 @@ async def test_the_last_admin_stays_one(company: Company, provider: OidcProvider
     for groups in (["support"], []):
         provider.knows({"s": known(groups)})
         begun = await service.begin("/")
-        assert "last admin" in str(await refused(company, service, await sign_in(begun.address, "s"), begun))
+        assert "last admin" in str(await refused(company, service, await sign_in(begun.url, "s"), begun))
     identity = await company.who(before)
     assert identity is not None
     assert identity.rights == ADMIN
@@ -150,7 +150,7 @@ async def test_the_same_subject_of_another_provider_is_somebody_else(
         await entered(company, at(company, other), "s")
         other.knows({"s2": known(["platform"], "ada")})
         begun = await at(company, other).begin("/")
-        said = await refused(company, at(company, other), await sign_in(begun.address, "s2"), begun)
+        said = await refused(company, at(company, other), await sign_in(begun.url, "s2"), begun)
     assert "Another user is called ada" in str(said)
     assert sorted(await company.everybody()) == ["ada", "eve"]
 
@@ -160,8 +160,8 @@ async def test_a_name_that_cannot_be_one_is_no_way_in(company: Company, provider
     provider.knows({"s": known(["platform"], name)})
     service = at(company, provider)
     begun = await service.begin("/")
-    said = await refused(company, service, await sign_in(begun.address, "s"), begun)
-    assert isinstance(said, NameUnusable)
+    said = await refused(company, service, await sign_in(begun.url, "s"), begun)
+    assert isinstance(said, UnusableName)
     assert not name or name not in str(said)
     assert await company.everybody() == {}
 
@@ -173,8 +173,8 @@ async def test_a_wrong_client_secret_is_said_to_be_wrong_and_is_not_shown(
     provider.knows({"s": known(["platform"])})
     service = at(company, provider, **keys)
     begun = await service.begin("/")
-    said = await refused(company, service, await sign_in(begun.address, "s"), begun)
-    assert isinstance(said, ClientRefused)
+    said = await refused(company, service, await sign_in(begun.url, "s"), begun)
+    assert isinstance(said, ClientRejected)
     assert "client_secret" in str(said)
     assert "wrong-one" not in str(said) + caplog.text
     assert SECRET not in str(said) + caplog.text
@@ -183,7 +183,7 @@ async def test_a_wrong_client_secret_is_said_to_be_wrong_and_is_not_shown(
 async def test_cancelled_there_is_told_as_cancelled(company: Company, provider: OidcProvider) -> None:
     service = at(company, provider)
     begun = await service.begin("/")
-    assert isinstance(await refused(company, service, await cancel(begun.address), begun), Cancelled)
+    assert isinstance(await refused(company, service, await cancel(begun.url), begun), SignInCanceled)
     assert await company.audit() == []
 
 
@@ -191,29 +191,29 @@ async def test_a_code_works_once(company: Company, provider: OidcProvider) -> No
     provider.knows({"s": known(["platform"])})
     service = at(company, provider)
     begun = await service.begin("/")
-    answer = await sign_in(begun.address, "s")
+    answer = await sign_in(begun.url, "s")
     await company.finish(service, answer, begun)
-    assert isinstance(await refused(company, service, answer, begun), NotBegunHere)
+    assert isinstance(await refused(company, service, answer, begun), SignInNotPending)
 
 
 async def test_what_comes_back_belongs_to_the_browser_that_began(company: Company, provider: OidcProvider) -> None:
     provider.knows({"s": known(["platform"])})
     service = at(company, provider)
     mine, theirs = await service.begin("/"), await service.begin("/")
-    answer = await sign_in(mine.address, "s")
-    other = Begun(address=mine.address, kept=theirs.kept)
-    changed = Begun(
-        address=mine.address, kept=mine.kept[:-10] + ("A" if mine.kept[-10] != "A" else "B") + mine.kept[-9:]
+    answer = await sign_in(mine.url, "s")
+    other = StartedSignIn(url=mine.url, cookie=theirs.cookie)
+    changed = StartedSignIn(
+        url=mine.url, cookie=mine.cookie[:-10] + ("A" if mine.cookie[-10] != "A" else "B") + mine.cookie[-9:]
     )
     for begun, back in (
         (mine, {**answer, "state": answer["state"][:-1] + "~"}),
         (mine, {name: value for name, value in answer.items() if name != "state"}),
         (other, answer),  # another's answer put into this browser
         (changed, answer),
-        (Begun(address="", kept=""), answer),
-        (Begun(address="", kept="x" * 10_000), answer),
+        (StartedSignIn(url="", cookie=""), answer),
+        (StartedSignIn(url="", cookie="x" * 10_000), answer),
     ):
-        assert isinstance(await refused(company, service, back, begun), NotBegunHere)
+        assert isinstance(await refused(company, service, back, begun), SignInNotPending)
     assert await company.everybody() == {}
     await company.finish(service, answer, mine)  # none of these used it up
 
@@ -224,9 +224,9 @@ async def test_a_code_of_another_browser_fits_neither_verifier_nor_nonce(
     provider.knows({"s": known(["platform"])})
     service = at(company, provider)
     mine, theirs = await service.begin("/"), await service.begin("/")
-    stolen, own = await sign_in(theirs.address, "s"), await sign_in(mine.address, "s")
+    stolen, own = await sign_in(theirs.url, "s"), await sign_in(mine.url, "s")
     mixed = {**own, "code": stolen["code"]}
-    assert isinstance(await refused(company, service, mixed, mine), NotBegunHere)
+    assert isinstance(await refused(company, service, mixed, mine), SignInNotPending)
     assert await company.everybody() == {}
 
 
@@ -234,9 +234,9 @@ async def test_too_long_a_while_at_the_provider_is_over(company: Company, provid
     provider.knows({"s": known(["platform"])})
     service = at(company, provider)
     begun = await service.begin("/")
-    answer = await sign_in(begun.address, "s")
-    company.clock.ahead_s = BEGUN_LASTS_S + 5
-    assert isinstance(await refused(company, service, answer, begun), NotBegunHere)
+    answer = await sign_in(begun.url, "s")
+    company.clock.ahead_s = SIGN_IN_TIMEOUT_S + 5
+    assert isinstance(await refused(company, service, answer, begun), SignInNotPending)
 
 
 async def test_new_keys_of_the_provider_are_asked_for(company: Company, tmp_path: Path) -> None:
@@ -254,11 +254,11 @@ async def test_a_provider_that_is_down_is_said_to_be_down_until_it_is_back(compa
         provider.knows({"s": known(["platform"])})
         service = at(company, provider)
         begun = await service.begin("/")
-        answer = await sign_in(begun.address, "s")
+        answer = await sign_in(begun.url, "s")
         await provider.process.stop()
-        assert isinstance(await refused(company, service, answer, begun), ProviderDown)
+        assert isinstance(await refused(company, service, answer, begun), ProviderUnreachable)
         fresh = at(company, provider)
-        with pytest.raises(ProviderDown, match="does not answer"):
+        with pytest.raises(ProviderUnreachable, match="does not answer"):
             await fresh.begin("/")
         await provider.start()
         company.clock.ahead_s = 31  # a failure is believed for as long as an answer may take
@@ -269,7 +269,7 @@ async def test_a_provider_that_hangs_is_given_up(company: Company, tmp_path: Pat
     async with oidc_provider(tmp_path / "p") as provider:
         provider.process.pause()
         try:
-            with pytest.raises(ProviderDown):
+            with pytest.raises(ProviderUnreachable):
                 await at(company, provider, timeout_s=0.3).begin("/")
         finally:
             provider.process.resume()
@@ -278,9 +278,9 @@ async def test_a_provider_that_hangs_is_given_up(company: Company, tmp_path: Pat
 async def test_any_other_error_is_a_fault_that_echoes_nothing(company: Company, provider: OidcProvider) -> None:
     service = at(company, provider)
     begun = await service.begin("/")
-    state = dict(part.split("=") for part in begun.address.partition("?")[2].split("&"))["state"]
+    state = dict(part.split("=") for part in begun.url.partition("?")[2].split("&"))["state"]
     back = {"state": state, "iss": provider.issuer, "error": "<script>", "error_description": "<img src=x>" * 999}
     said = await refused(company, service, back, begun)
-    assert isinstance(said, ProviderFault)
+    assert isinstance(said, ProviderError)
     assert "<" not in str(said)
     assert len(str(said)) < 300

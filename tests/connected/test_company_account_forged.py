@@ -15,16 +15,16 @@ import trustme
 from joserfc import jws
 from joserfc.jwk import OctKey, RSAKey
 
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.oidc.errors import (
-    CertificateRefused,
+    AnswerNotTrusted,
+    CertificateNotTrusted,
     ClaimMissing,
     ClocksDiffer,
-    NotTrusted,
-    ProviderDown,
-    ProviderFault,
+    ProviderError,
+    ProviderUnreachable,
 )
-from signalbox.security.oidc.model import Begun
+from signalbox.security.oidc.model import StartedSignIn
 from signalbox.security.oidc.service import CompanyAccounts
 from tests.support.company import Company
 from tests.support.forged_provider import ForgedProvider, dripping, endless, query, rsa, signed
@@ -36,17 +36,19 @@ async def forged() -> AsyncIterator[ForgedProvider]:
         yield provider
 
 
-def back(forged: ForgedProvider, begun: Begun) -> dict[str, str]:
-    return {"code": "a-code", "state": query(begun.address)["state"], "iss": forged.issuer}
+def back(forged: ForgedProvider, begun: StartedSignIn) -> dict[str, str]:
+    return {"code": "a-code", "state": query(begun.url)["state"], "iss": forged.issuer}
 
 
-async def came_in(company: Company, service: CompanyAccounts, forged: ForgedProvider, begun: Begun) -> bool:
+async def came_in(company: Company, service: CompanyAccounts, forged: ForgedProvider, begun: StartedSignIn) -> bool:
     finished = await company.finish(service, back(forged, begun), begun)
     return await company.who(finished.secret) is not None
 
 
-async def refused(company: Company, service: CompanyAccounts, forged: ForgedProvider, begun: Begun) -> Exception:
-    with pytest.raises(Refused) as raised:
+async def refused(
+    company: Company, service: CompanyAccounts, forged: ForgedProvider, begun: StartedSignIn
+) -> Exception:
+    with pytest.raises(RequestRejected) as raised:
         await company.finish(service, back(forged, begun), begun)
     assert await company.everybody() == {}
     assert len(str(raised.value)) < 400
@@ -56,9 +58,9 @@ async def refused(company: Company, service: CompanyAccounts, forged: ForgedProv
 async def test_the_provider_that_the_others_are_made_from_is_right(company: Company, forged: ForgedProvider) -> None:
     service = company.at(forged.issuer)
     begun = await service.begin("/")
-    forged.id_token = signed(forged.claims(begun.address), forged.key)
+    forged.id_token = signed(forged.claims(begun.url), forged.key)
     assert await came_in(company, service, forged, begun)
-    asked = query(begun.address)
+    asked = query(begun.url)
     assert (asked["response_type"], asked["code_challenge_method"], asked["scope"]) == (
         "code",
         "S256",
@@ -128,9 +130,9 @@ async def test_a_token_that_the_provider_did_not_sign_is_not_believed(
 ) -> None:
     service = company.at(forged.issuer, client_secret="the-secret-of-the-client-is-long-enough")
     begun = await service.begin("/")
-    forged.id_token = forge(forged.claims(begun.address), forged.key)
+    forged.id_token = forge(forged.claims(begun.url), forged.key)
     said = await refused(company, service, forged, begun)
-    assert isinstance(said, NotTrusted)
+    assert isinstance(said, AnswerNotTrusted)
     assert "sign" in str(said)
 
 
@@ -166,9 +168,9 @@ async def test_a_signed_token_for_something_else_is_not_believed(
 ) -> None:
     service = company.at(forged.issuer)
     begun = await service.begin("/")
-    forged.id_token = signed(forged.claims(begun.address, **changed), forged.key)
+    forged.id_token = signed(forged.claims(begun.url, **changed), forged.key)
     said = await refused(company, service, forged, begun)
-    assert isinstance(said, NotTrusted)
+    assert isinstance(said, AnswerNotTrusted)
     assert why in str(said)
 
 
@@ -177,7 +179,7 @@ async def test_a_clock_that_is_off_is_said_to_be_off(company: Company, forged: F
     service = company.at(forged.issuer)
     company.clock.ahead_s = ahead_s
     begun = await service.begin("/")
-    forged.id_token = signed(forged.claims(begun.address), forged.key)
+    forged.id_token = signed(forged.claims(begun.url), forged.key)
     said = await refused(company, service, forged, begun)
     assert isinstance(said, ClocksDiffer)
     assert "at least" in str(said)
@@ -190,7 +192,7 @@ async def test_a_clock_that_is_a_minute_off_is_right_enough(
     service = company.at(forged.issuer)
     company.clock.ahead_s = ahead_s
     begun = await service.begin("/")
-    forged.id_token = signed(forged.claims(begun.address), forged.key)
+    forged.id_token = signed(forged.claims(begun.url), forged.key)
     assert await came_in(company, service, forged, begun)
 
 
@@ -198,12 +200,12 @@ async def test_an_endless_number_is_no_time(company: Company, forged: ForgedProv
     service = company.at(forged.issuer)
     begun = await service.begin("/")
     for text in (b"NaN", b"Infinity", b"1e999"):
-        payload = json.dumps(forged.claims(begun.address, exp=1234567)).encode().replace(b"1234567", text)
+        payload = json.dumps(forged.claims(begun.url, exp=1234567)).encode().replace(b"1234567", text)
         header = {"alg": "RS256", "kid": forged.key.kid}
         forged.id_token = jws.serialize_compact(header, payload, forged.key, algorithms=["RS256"])
-        assert isinstance(await refused(company, service, forged, begun), NotTrusted)
-    forged.id_token = signed(forged.claims(begun.address, exp=-(10**400)), forged.key)
-    assert isinstance(await refused(company, service, forged, begun), ClocksDiffer | NotTrusted)
+        assert isinstance(await refused(company, service, forged, begun), AnswerNotTrusted)
+    forged.id_token = signed(forged.claims(begun.url, exp=-(10**400)), forged.key)
+    assert isinstance(await refused(company, service, forged, begun), ClocksDiffer | AnswerNotTrusted)
 
 
 async def test_a_new_key_is_asked_for_once_and_an_old_one_is_good_no_longer(
@@ -213,11 +215,11 @@ async def test_a_new_key_is_asked_for_once_and_an_old_one_is_good_no_longer(
     begun = await service.begin("/")
     old, forged.key = forged.key, rsa("second")
     forged.published = [forged.key.as_dict(private=False)]
-    forged.id_token = signed(forged.claims(begun.address), forged.key)
+    forged.id_token = signed(forged.claims(begun.url), forged.key)
     assert await came_in(company, service, forged, begun)
     assert forged.asked.count("/jwks") == 2
-    forged.id_token = signed(forged.claims(begun.address), old)
-    with pytest.raises(NotTrusted):
+    forged.id_token = signed(forged.claims(begun.url), old)
+    with pytest.raises(AnswerNotTrusted):
         await company.finish(service, back(forged, begun), begun)
     assert forged.asked.count("/jwks") == 3
 
@@ -235,17 +237,17 @@ async def test_keys_that_cannot_be_read_are_passed_over(company: Company, forged
         *good,
     ]
     begun = await service.begin("/")
-    forged.id_token = signed(forged.claims(begun.address), forged.key)
+    forged.id_token = signed(forged.claims(begun.url), forged.key)
     assert await came_in(company, service, forged, begun)
 
 
 async def test_another_provider_may_not_answer_for_it(company: Company, forged: ForgedProvider) -> None:
     service = company.at(forged.issuer)
     begun = await service.begin("/")
-    forged.id_token = signed(forged.claims(begun.address), forged.key)
+    forged.id_token = signed(forged.claims(begun.url), forged.key)
     answer = back(forged, begun)
     for mixed in ({**answer, "iss": "https://evil.example"}, {key: answer[key] for key in ("code", "state")}):
-        with pytest.raises(NotTrusted, match="another server"):
+        with pytest.raises(AnswerNotTrusted, match="another server"):
             await company.finish(service, mixed, begun)
     assert "/token" not in forged.asked
 
@@ -253,7 +255,7 @@ async def test_another_provider_may_not_answer_for_it(company: Company, forged: 
 async def test_userinfo_of_somebody_else_is_not_believed(company: Company, forged: ForgedProvider) -> None:
     service = company.at(forged.issuer)
     begun = await service.begin("/")
-    forged.id_token = signed(forged.claims(begun.address, groups=None), forged.key)
+    forged.id_token = signed(forged.claims(begun.url, groups=None), forged.key)
     forged.instead["/userinfo"] = {"sub": "the-boss", "groups": ["platform"]}
     assert "two people" in str(await refused(company, service, forged, begun))
     forged.instead["/userinfo"] = {"sub": "somebody", "groups": ["platform"], "preferred_username": "the-boss"}
@@ -265,7 +267,7 @@ async def test_userinfo_of_somebody_else_is_not_believed(company: Company, forge
 async def test_a_claim_of_another_shape_gives_nothing(company: Company, forged: ForgedProvider, groups: object) -> None:
     service = company.at(forged.issuer)
     begun = await service.begin("/")
-    forged.id_token = signed(forged.claims(begun.address, groups=groups), forged.key)
+    forged.id_token = signed(forged.claims(begun.url, groups=groups), forged.key)
     assert isinstance(await refused(company, service, forged, begun), ClaimMissing)
 
 
@@ -276,15 +278,15 @@ PATHS = ["/.well-known/openid-configuration", "/jwks", "/token", "/userinfo"]
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        ((200, b"<script>alert(1)</script>"), ProviderFault),
-        ((200, b"[" * 200_000), ProviderFault),
-        ((200, b"\xff\xfe"), ProviderFault),
-        ((200, gzip.compress(b"{}")), ProviderFault),
-        ((500, b"<script>alert(1)</script>"), ProviderFault),
-        ((302, b""), ProviderFault),
-        ([], ProviderFault),
-        (endless, ProviderFault),
-        (dripping, ProviderDown),
+        ((200, b"<script>alert(1)</script>"), ProviderError),
+        ((200, b"[" * 200_000), ProviderError),
+        ((200, b"\xff\xfe"), ProviderError),
+        ((200, gzip.compress(b"{}")), ProviderError),
+        ((500, b"<script>alert(1)</script>"), ProviderError),
+        ((302, b""), ProviderError),
+        ([], ProviderError),
+        (endless, ProviderError),
+        (dripping, ProviderUnreachable),
     ],
     ids=["html", "deep", "bytes", "packed", "500", "redirect", "list", "endless", "dripping"],
 )
@@ -299,7 +301,7 @@ async def test_no_answer_is_believed_to_be_small_quick_or_sensible(
         said: Exception = raised.value
     else:
         begun = await service.begin("/")
-        forged.id_token = signed(forged.claims(begun.address, groups=None), forged.key)
+        forged.id_token = signed(forged.claims(begun.url, groups=None), forged.key)
         forged.instead[path] = answer
         said = await refused(company, service, forged, begun)
     assert isinstance(said, error)
@@ -325,7 +327,7 @@ async def test_a_discovery_document_that_leads_elsewhere_is_refused(
     company: Company, forged: ForgedProvider, changed: dict[str, Any]
 ) -> None:
     forged.discovery(**changed)
-    with pytest.raises(ProviderFault):
+    with pytest.raises(ProviderError):
         await company.at(forged.issuer).begin("/")
 
 
@@ -334,7 +336,7 @@ async def test_neither_code_nor_token_goes_anywhere_without_tls(company: Company
         forged.discovery(**{endpoint: "http://192.0.2.1/x"})
         service = company.at(forged.issuer)
         begun = await service.begin("/")
-        forged.id_token = signed(forged.claims(begun.address, groups=None), forged.key)
+        forged.id_token = signed(forged.claims(begun.url, groups=None), forged.key)
         assert "without TLS" in str(await refused(company, service, forged, begun))
 
 
@@ -356,7 +358,7 @@ async def test_many_who_begin_while_it_is_down_do_not_wait_one_after_the_other(
     service = company.at(forged.issuer, timeout_s=0.3)
     async with asyncio.timeout(3):
         found = await asyncio.gather(*(service.begin("/") for _ in range(50)), return_exceptions=True)
-    assert {type(one) for one in found} == {ProviderDown}
+    assert {type(one) for one in found} == {ProviderUnreachable}
     assert len(forged.asked) == 1
 
 
@@ -367,9 +369,9 @@ async def test_tls_is_verified_against_the_authority_that_is_named(company: Comp
     file = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(file)
     async with ForgedProvider(context).there() as forged:
-        with pytest.raises(CertificateRefused, match="ca_file"):
+        with pytest.raises(CertificateNotTrusted, match="ca_file"):
             await company.at(forged.issuer).begin("/")
         service = company.at(forged.issuer, ca_file=file)
         begun = await service.begin("/")
-        forged.id_token = signed(forged.claims(begun.address), forged.key)
+        forged.id_token = signed(forged.claims(begun.url), forged.key)
         assert await came_in(company, service, forged, begun)

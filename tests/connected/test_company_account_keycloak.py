@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from signalbox.security.model import Grant, Rights, Role
-from signalbox.security.oidc.errors import Cancelled, ClaimMissing, ClientRefused, NoRole, NotBegunHere
+from signalbox.security.oidc.errors import ClaimMissing, ClientRejected, NoRole, SignInCanceled, SignInNotPending
 from signalbox.security.oidc.service import CompanyAccounts
 from tests.support.company import Company, refused
 from tests.support.keycloak import PASSWORD, Keycloak, asked_for, sign_in, visit
@@ -23,7 +23,7 @@ def at(company: Company, keycloak: Keycloak, **keys: object) -> CompanyAccounts:
 
 async def entered(company: Company, service: CompanyAccounts, name: str) -> str:
     begun = await service.begin("/groups?x=1")
-    finished = await company.finish(service, await sign_in(begun.address, name), begun)
+    finished = await company.finish(service, await sign_in(begun.url, name), begun)
     assert finished.next == "/groups?x=1"
     return finished.secret
 
@@ -44,7 +44,7 @@ async def test_who_signs_in_there_has_here_what_the_groups_give(
 async def test_groups_that_give_nothing_are_no_way_in(company: Company, keycloak: Keycloak) -> None:
     service = at(company, keycloak)
     begun = await service.begin("/")
-    said = await refused(company, service, await sign_in(begun.address, "mallory"), begun)
+    said = await refused(company, service, await sign_in(begun.url, "mallory"), begun)
     assert isinstance(said, NoRole)
     assert await company.everybody() == {}
     assert await company.audit() == [("as mallory", "failed", str(said))]
@@ -53,7 +53,7 @@ async def test_groups_that_give_nothing_are_no_way_in(company: Company, keycloak
 async def test_a_wrong_client_secret_is_said_to_be_wrong(company: Company, keycloak: Keycloak) -> None:
     service = at(company, keycloak, client_secret="wrong-one")
     begun = await service.begin("/")
-    assert isinstance(await refused(company, service, await sign_in(begun.address, "ada"), begun), ClientRefused)
+    assert isinstance(await refused(company, service, await sign_in(begun.url, "ada"), begun), ClientRejected)
     assert await company.everybody() == {}
 
 
@@ -61,10 +61,10 @@ async def test_a_wrong_password_there_sends_nobody_back(company: Company, keyclo
     service = at(company, keycloak)
     begun = await service.begin("/")
     wrong, right = ({"username": "ada", "password": password} for password in (PASSWORD[:-1], PASSWORD))
-    assert await visit(begun.address, wrong) is None
+    assert await visit(begun.url, wrong) is None
     assert await company.everybody() == {}
     assert await company.audit() == []
-    answer = await visit(begun.address, wrong, right)
+    answer = await visit(begun.url, wrong, right)
     assert answer is not None
     await company.finish(service, answer, begun)
     assert list(await company.everybody()) == ["ada"]
@@ -74,13 +74,13 @@ async def test_cancelled_there_is_told_as_cancelled(company: Company, keycloak: 
     service = at(company, keycloak, client_id="asks")
     signed_in = {"username": "ada", "password": PASSWORD}
     begun = await service.begin("/")
-    answer = await visit(begun.address, signed_in, {"cancel": "No"})
+    answer = await visit(begun.url, signed_in, {"cancel": "No"})
     assert answer is not None
-    assert isinstance(await refused(company, service, answer, begun), Cancelled)
+    assert isinstance(await refused(company, service, answer, begun), SignInCanceled)
     assert await company.everybody() == {}
     assert await company.audit() == []
     begun = await service.begin("/")
-    answer = await visit(begun.address, signed_in, {"accept": "Yes"})
+    answer = await visit(begun.url, signed_in, {"accept": "Yes"})
     assert answer is not None
     await company.finish(service, answer, begun)
     assert list(await company.everybody()) == ["ada"]
@@ -89,10 +89,10 @@ async def test_cancelled_there_is_told_as_cancelled(company: Company, keycloak: 
 async def test_a_code_works_once_and_with_its_own_verifier(company: Company, keycloak: Keycloak) -> None:
     service = at(company, keycloak)
     mine, theirs = await service.begin("/"), await service.begin("/")
-    own, stolen = await sign_in(mine.address, "ada"), await sign_in(theirs.address, "grace")
-    assert isinstance(await refused(company, service, {**own, "code": stolen["code"]}, mine), NotBegunHere)
+    own, stolen = await sign_in(mine.url, "ada"), await sign_in(theirs.url, "grace")
+    assert isinstance(await refused(company, service, {**own, "code": stolen["code"]}, mine), SignInNotPending)
     await company.finish(service, own, mine)
-    assert isinstance(await refused(company, service, own, mine), NotBegunHere)
+    assert isinstance(await refused(company, service, own, mine), SignInNotPending)
     assert list(await company.everybody()) == ["ada"]
 
 
@@ -103,7 +103,7 @@ async def test_groups_taken_away_shut_out_and_end_what_was_open(company: Company
     for group, error in (("support", NoRole), ("everybody", ClaimMissing)):  # the last one takes the claim with it
         await keycloak.takes_out_of(group, "joan")
         begun = await service.begin("/")
-        said = await refused(company, service, await sign_in(begun.address, "joan"), begun)
+        said = await refused(company, service, await sign_in(begun.url, "joan"), begun)
         assert isinstance(said, error)
         assert await company.who(before) is None
         assert (await company.everybody())["joan"].rights == Rights()

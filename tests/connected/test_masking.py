@@ -9,11 +9,11 @@ from sqlalchemy import text
 
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.door import Door, Permit
-from signalbox.security.errors import NotPermitted, Refused
+from signalbox.security.errors import NotPermitted, RequestRejected
 from signalbox.security.masking import actions
-from signalbox.security.masking.engine import Json
-from signalbox.security.masking.faults import RulesUnknown
-from signalbox.security.masking.model import Message, Rule, rule_of
+from signalbox.security.masking.engine import JsonBody
+from signalbox.security.masking.errors import RulesNotLoaded
+from signalbox.security.masking.model import Message, Rule, parse_rule
 from signalbox.security.masking.service import Masking
 from signalbox.security.masking.store import MaskingStore
 from signalbox.security.model import ADMIN_EVERYWHERE, VIEWER_EVERYWHERE, Action, Actor, Grant, Rights, Role, Via
@@ -34,7 +34,7 @@ SEES_PROD = Actor(
 
 
 def rule(name: str, *what: str, how: str = "hide") -> Rule:
-    return rule_of(name=name, destinations=["*"], types=["*"], what=what or ["$.a"], how=how)
+    return parse_rule(name=name, destinations=["*"], types=["*"], what=what or ["$.a"], how=how)
 
 
 FIXED = rule("fixed", "card numbers")
@@ -99,7 +99,7 @@ async def test_rules_are_added_moved_and_removed_and_each_change_raises_the_stat
     afresh = masking(database)
     await afresh.load()
     assert afresh.rules() == service.rules()
-    assert [(one.number, one.made_by, one.made_at, one.is_fixed) for one in afresh.rules()] == [
+    assert [(one.number, one.created_by, one.created_at, one.is_configured) for one in afresh.rules()] == [
         (1, "configuration", None, True),
         (2, "platform-admin", NOW, False),
         (3, "platform-admin", NOW, False),
@@ -109,7 +109,7 @@ async def test_rules_are_added_moved_and_removed_and_each_change_raises_the_stat
 
 async def test_a_rule_comes_back_as_it_was_written(database: Database) -> None:
     service = masking(database)
-    odd = rule_of(
+    odd = parse_rule(
         name="naïve “name”",
         destinations=["*/orders.*", "prod/[ab]"],
         types=["Order*"],
@@ -139,8 +139,8 @@ async def test_another_process_has_the_rules_once_it_is_told_of_the_version(data
 
 
 def encoded(service: Masking) -> bytes:
-    body = service.shown(LETTER).body
-    assert isinstance(body, Json)
+    body = service.mask(LETTER).body
+    assert isinstance(body, JsonBody)
     return body.encoded()
 
 
@@ -159,7 +159,7 @@ async def test_what_cannot_be_done_says_so_and_changes_nothing(database: Databas
         (move(database, service, "one", 1), "cannot be number 1: expected 2 to 2"),
         (move(database, service, "one", 3), "cannot be number 3"),
     ):
-        with pytest.raises(Refused, match=says):
+        with pytest.raises(RequestRejected, match=says):
             await attempt
     assert await state(database) == before
     assert service.rules() == held
@@ -170,7 +170,7 @@ async def test_there_is_a_most_number_of_rules(database: Database, monkeypatch: 
     service = masking(database)
     await add(database, service, rule("one"))
     await add(database, service, rule("two"))
-    with pytest.raises(Refused, match="2 masking rules already"):
+    with pytest.raises(RequestRejected, match="2 masking rules already"):
         await add(database, service, rule("three"))
 
 
@@ -217,9 +217,9 @@ async def test_a_permit_is_for_one_thing_only(database: Database) -> None:
 
 async def look(database: Database, service: Masking, actor: Actor, asked: Message, given: Message) -> Message:
     async def run(permit: Permit) -> Message:
-        return service.beneath(permit, given)
+        return service.unmask(permit, given)
 
-    return await do(database, actions.see_payload(asked, "customer asked"), run, actor)
+    return await do(database, actions.view_payload(asked, "customer asked"), run, actor)
 
 
 async def test_a_look_beneath_needs_the_right_on_that_connection_and_is_in_the_audit_log(database: Database) -> None:
@@ -236,8 +236,8 @@ async def test_a_look_beneath_needs_the_right_on_that_connection_and_is_in_the_a
     next_one = Message(connection="prod", destination=LETTER.destination, name="partition 0, offset 18", body=b"x")
     with pytest.raises(NotPermitted, match=r"not for see payload: orders\.placed: partition 0, offset 18"):
         await look(database, service, SEES_PROD, LETTER, next_one)
-    with pytest.raises(Refused, match="Say why this payload"):
-        actions.see_payload(LETTER, " ")
+    with pytest.raises(RequestRejected, match="Say why this payload"):
+        actions.view_payload(LETTER, " ")
     async with database.read() as connection:
         rows = (
             await connection.execute(
@@ -254,8 +254,8 @@ async def test_a_look_beneath_needs_the_right_on_that_connection_and_is_in_the_a
 async def test_hits_are_counted_by_rule_and_trials_are_not(database: Database) -> None:
     service = masking(database)
     await add(database, service, rule("e-mail", "$.email"))
-    service.shown(LETTER)
-    service.shown(LETTER)
+    service.mask(LETTER)
+    service.mask(LETTER)
     found = service.try_rule('{"email":"x","b":1}', "prod/orders", rule("new", "$.b"))
     assert (found.masked, found.fields, found.candidate) == (2, 2, 3)
     alone = service.try_rule('{"email":"x","b":1}', "prod/orders", rule("new", "$.b"), only_candidate=True)
@@ -266,18 +266,18 @@ async def test_hits_are_counted_by_rule_and_trials_are_not(database: Database) -
 
 async def test_nothing_is_shown_while_the_rules_are_not_known(database: Database) -> None:
     service = masking(database)
-    with pytest.raises(RulesUnknown, match="not been read yet"):
-        service.shown(LETTER)
-    with pytest.raises(RulesUnknown, match="not been read yet"):
+    with pytest.raises(RulesNotLoaded, match="not been read yet"):
+        service.mask(LETTER)
+    with pytest.raises(RulesNotLoaded, match="not been read yet"):
         service.rules()
-    with pytest.raises(RulesUnknown, match="not been read yet"):
+    with pytest.raises(RulesNotLoaded, match="not been read yet"):
         service.try_rule("{}", "a/b", None)
     await add(database, service, rule("e-mail", "$.email"))
     async with database.begin() as connection:
         await connection.execute(text("UPDATE masking_rule SET how = 'blur'"))
         await connection.execute(text("UPDATE security_state SET version = version + 1"))
-    with pytest.raises(RulesUnknown, match="'e-mail' in the database cannot be read"):
+    with pytest.raises(RulesNotLoaded, match="'e-mail' in the database cannot be read"):
         await service.refresh(await state(database))
     assert encoded(service) == b'{"email":"masked"}'  # what was known stays in force
-    with pytest.raises(RulesUnknown):
+    with pytest.raises(RulesNotLoaded):
         await masking(database).load()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from signalbox.brokers.errors import BrokerError
-from signalbox.brokers.model import Message, Snapshot, Wanted, Why
+from signalbox.brokers.model import DestinationSpec, Message, Snapshot, Why
 from signalbox.brokers.nats.adapter import NatsBroker
 from signalbox.servers.nats import NatsOptions, NatsServer, nats_server
 from signalbox.servers.process import free_port
@@ -34,7 +34,7 @@ async def prepare(server: NatsServer) -> None:
     """A stream of three copies: 7 published, 2 of them acknowledged."""
     broker = NatsBroker(nats_settings(server, timeout_s=2.0))
     await eventually(broker.connect, within_s=ELECTION_S)
-    wanted = Wanted(name="orders", replicas=3, groups=("reader",))
+    wanted = DestinationSpec(name="orders", replicas=3, groups=("reader",))
     await eventually(lambda: broker.ensure([wanted]), within_s=ELECTION_S)
     for _ in range(7):
         await broker.publish("orders", Message(body=b"x"))
@@ -81,7 +81,7 @@ async def test_a_cluster(cluster: list[NatsServer]) -> None:
             }
 
         await eventually(moved, within_s=ELECTION_S)
-        await broker.ensure([Wanted(name="orders")])
+        await broker.ensure([DestinationSpec(name="orders")])
         await broker.publish("orders", Message(body=b"x"))
 
 
@@ -90,7 +90,7 @@ async def whole(broker: NatsBroker) -> None:
     assert not snapshot.faults
     assert {*snapshot.destinations, *snapshot.groups} == {"orders", "orders/reader"}
     told, group = snapshot.destinations["orders"], snapshot.groups["orders/reader"]
-    assert (group.lag, group.why, told.well, told.settings["copies"]) == (5, Why.KNOWN, True, "3")
+    assert (group.lag, group.why, told.healthy, told.settings["copies"]) == (5, Why.KNOWN, True, "3")
     assert told.settings["leader"] in {"n1", "n2", "n3"}
     assert snapshot.cluster is not None
     assert (snapshot.cluster.under_replicated, snapshot.cluster.offline) == (0, 0)
@@ -102,7 +102,7 @@ async def without_quorum(broker: NatsBroker) -> None:
     snapshot = await broker.sweep()
     told = snapshot.destinations.get("orders")
     assert told is not None
-    assert (told.state, told.well, told.why) == ("no leader", False, Why.NO_LEADER)
+    assert (told.state, told.healthy, told.why) == ("no leader", False, Why.NO_LEADER)
     assert not snapshot.gone_destinations | snapshot.gone_groups
     group = snapshot.groups.get("orders/reader")
     assert group is None or group.lag is None

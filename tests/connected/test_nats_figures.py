@@ -259,7 +259,7 @@ async def test_the_account_and_the_server_are_told(nats_broker: NatsServer, orac
     assert cluster is not None
     assert (cluster.product, cluster.offline, cluster.under_replicated) == ("NATS", 0, 0)
     assert cluster.version == str(oracle._server_info["version"])
-    limits = {limit.name: (limit.used, limit.most) for limit in cluster.limits}
+    limits = {limit.name: (limit.used, limit.maximum) for limit in cluster.limits}
     assert limits["streams"] == (account["streams"], None)
     assert account["streams"] > 0
     assert cluster.nodes is not None

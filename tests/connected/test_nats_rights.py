@@ -83,7 +83,7 @@ async def test_the_least_rights_are_enough(server: NatsServer) -> None:
     assert set(oldest) == {"orders/reader"}
     assert snapshot.cluster is not None
     assert not snapshot.cluster.missing_rights
-    limits = {limit.name: (limit.used, limit.most) for limit in snapshot.cluster.limits}
+    limits = {limit.name: (limit.used, limit.maximum) for limit in snapshot.cluster.limits}
     assert limits["streams"] == (2, 5)
     assert limits["storage"][1] == 10 * 2**20
 

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from signalbox.brokers.errors import BrokerUnavailable
-from signalbox.brokers.model import Message, Snapshot, Wanted, Why
+from signalbox.brokers.model import DestinationSpec, Message, Snapshot, Why
 from signalbox.brokers.rabbitmq.adapter import RabbitBroker
 from signalbox.servers.rabbitmq import INSTALLED, RabbitOptions, RabbitServer
 from tests.support.rabbitmq import QUICK, QUICK_ERLANG, TOLD_WITHIN_S, listed, opened, rabbit_settings
@@ -41,7 +41,7 @@ async def filled(cluster: RabbitServer) -> dict[str, int]:
     waiting = {}
     for kind, (node, count) in MADE_ON.items():
         async with opened(rabbit_settings(cluster.address(node))) as broker:
-            await broker.ensure([Wanted(name=kind, settings={"x-queue-type": kind})])
+            await broker.ensure([DestinationSpec(name=kind, settings={"x-queue-type": kind})])
             for number in range(count):
                 await broker.publish(kind, Message(body=b"%d" % number))
         waiting[kind] = count
@@ -102,7 +102,7 @@ async def test_a_follower_dies(cluster: RabbitServer, filled: Filled) -> None:
             assert running(snapshot) == {NODES[0]: True, NODES[1]: True, NODES[2]: False}
             group, destination = snapshot.groups["classic"], snapshot.destinations["classic"]
             assert (group.lag, group.waiting, group.why) == (None, None, Why.NO_LEADER)
-            assert (destination.messages, destination.state, destination.well) == (None, "down", False)
+            assert (destination.messages, destination.state, destination.healthy) == (None, "down", False)
             assert snapshot.cluster is not None
             assert (snapshot.cluster.under_replicated, snapshot.cluster.offline) == (1, 1)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from signalbox.brokers.errors import BrokerError, BrokerUnavailable, OutcomeUnknown
-from signalbox.brokers.model import UNKNOWN, Message, Snapshot, Wanted
+from signalbox.brokers.model import UNKNOWN, DestinationSpec, Message, Snapshot
 from signalbox.brokers.rabbitmq.adapter import RabbitBroker
 from signalbox.servers.process import free_port
 from signalbox.servers.rabbitmq import DEBIAN_13, INSTALLED, RabbitOptions, RabbitServer
@@ -60,7 +60,7 @@ async def fill(broker: RabbitBroker, *, kinds: Sequence[str] = tuple(KINDS)) -> 
     filled = {}
     for kind in kinds:
         count, name = KINDS[kind], unused(kind)
-        await broker.ensure([Wanted(name=name, settings={"x-queue-type": kind})])
+        await broker.ensure([DestinationSpec(name=name, settings={"x-queue-type": kind})])
         for number in range(count):
             await broker.publish(name, Message(body=b"%d" % number))
         filled[name] = count
@@ -116,7 +116,7 @@ async def test_a_frozen_node_is_silent_and_goes_on(own: RabbitServer) -> None:
         filled = await fill(broker)
         await eventually(lambda: whole(broker, filled), within_s=WITHIN_S)
         other = unused("other")
-        await broker.ensure([Wanted(name=other)])
+        await broker.ensure([DestinationSpec(name=other)])
         own.nodes[0].pause()
         try:
             with pytest.raises(OutcomeUnknown):
@@ -170,7 +170,7 @@ async def test_an_alarm_is_shown_and_a_publish_under_it_has_an_unknown_outcome(
 async def test_a_consumer_survives_its_node(own: RabbitServer) -> None:
     """What was unsettled comes again; the old delivery can no longer be settled, and says so."""
     async with opened(rabbit_settings(own.address())) as broker:
-        await broker.ensure([Wanted(name="survives")])
+        await broker.ensure([DestinationSpec(name="survives")])
         await broker.publish("survives", Message(body=b"once"))
         async with aclosing(broker.receive("survives", "reader")) as deliveries:
             first = await asyncio.wait_for(anext(deliveries), WITHIN_S)
@@ -188,7 +188,7 @@ async def test_figures_by_the_prometheus_plugin(own: RabbitServer) -> None:
     async with opened(settings) as broker:
         filled = await fill(broker)
         snapshot = await eventually(lambda: whole(broker, filled), within_s=WITHIN_S)
-        assert any("queue_coarse_metrics" in call.what for call in snapshot.calls)
+        assert any("queue_coarse_metrics" in call.request for call in snapshot.calls)
 
 
 async def test_without_plugins_the_named_queues_are_asked_for(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -201,7 +201,7 @@ async def test_without_plugins_the_named_queues_are_asked_for(tmp_path_factory: 
         with pytest.raises(BrokerUnavailable, match="plugin"):
             await RabbitBroker(bare).connect()
         async with opened(rabbit_settings(server.address(), management_url=closed, queues=("named",))) as broker:
-            await broker.ensure([Wanted(name="named")])
+            await broker.ensure([DestinationSpec(name="named")])
             for _ in range(3):
                 await broker.publish("named", Message(body=b"x"))
             snapshot = await broker.sweep()
@@ -224,7 +224,7 @@ async def test_without_statistics_the_lag_is_right_and_the_rest_unknown(
     await server.start()
     try:
         async with opened(rabbit_settings(server.address())) as broker:
-            await broker.ensure([Wanted(name="mute")])
+            await broker.ensure([DestinationSpec(name="mute")])
             for _ in range(3):
                 await broker.publish("mute", Message(body=b"x"))
             await broker.sweep()

@@ -10,7 +10,7 @@ import pytest
 from aio_pika.abc import AbstractIncomingMessage
 from pamqp.common import FieldValue
 
-from signalbox.brokers.model import Group, GroupState, Message, Wanted, Why
+from signalbox.brokers.model import DestinationSpec, Group, GroupState, Message, Why
 from signalbox.brokers.rabbitmq.adapter import RabbitBroker
 from signalbox.brokers.rabbitmq.view import reader_name
 from signalbox.servers.rabbitmq import DEBIAN_13, RabbitServer
@@ -67,7 +67,7 @@ async def arrived(taken: list[AbstractIncomingMessage], count: int) -> None:
 async def test_a_queue_is_as_rabbitmqctl_says(rabbit: RabbitServer, kind: str) -> None:
     name = unused(kind)
     async with opened(rabbit_settings(rabbit.address())) as broker, AsyncExitStack() as readers:
-        await broker.ensure([Wanted(name=name, settings={"x-queue-type": kind})])
+        await broker.ensure([DestinationSpec(name=name, settings={"x-queue-type": kind})])
         for number in range(12):
             await broker.publish(name, Message(body=b"%d" % number))
         first = await readers.enter_async_context(reading(rabbit, name, 2))
@@ -99,14 +99,14 @@ async def test_counters_are_exact_at_rest(rabbit: RabbitServer) -> None:
     """20 came; 4 acknowledged, 5 rejected, 11 held and then given back. What was counted stays counted when the reader leaves."""
     name = unused("counted")
     async with opened(rabbit_settings(rabbit.address())) as broker:
-        await broker.ensure([Wanted(name=name)])
+        await broker.ensure([DestinationSpec(name=name)])
         for number in range(20):
             await broker.publish(name, Message(body=b"%d" % number))
 
         async def exact(in_flight: int) -> None:
             group = await watched(broker, name)
             assert counted(group) == (20, 4, 11)
-            assert group.left_otherwise == 5
+            assert group.removed_unacked == 5
             assert (await group_of(broker, name)).in_flight == in_flight
 
         async with reading(rabbit, name, 12) as taken:
@@ -122,14 +122,14 @@ async def test_counters_are_exact_at_rest(rabbit: RabbitServer) -> None:
 async def test_what_expired_left_otherwise(rabbit: RabbitServer) -> None:
     name = unused("short-lived")
     async with opened(rabbit_settings(rabbit.address())) as broker:
-        await broker.ensure([Wanted(name=name, settings={"x-message-ttl": "50"})])
+        await broker.ensure([DestinationSpec(name=name, settings={"x-message-ttl": "50"})])
         for number in range(6):
             await broker.publish(name, Message(body=b"%d" % number))
 
         async def exact() -> None:
             group = await watched(broker, name)
             assert counted(group) == (6, 0, 0)
-            assert group.left_otherwise == 6
+            assert group.removed_unacked == 6
 
         await eventually(exact, within_s=WITHIN_S)
 
@@ -141,7 +141,7 @@ async def test_what_a_queue_is_set_to(rabbit: RabbitServer) -> None:
     await management(rabbit, f"/api/policies/%2F/{policy}", method="PUT", body=body)
     arguments = {"x-max-length": "7", "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"}
     async with opened(rabbit_settings(rabbit.address())) as broker:
-        await broker.ensure([Wanted(name=name, settings=arguments)])
+        await broker.ensure([DestinationSpec(name=name, settings=arguments)])
 
         async def told() -> None:
             destination = (await broker.sweep()).destinations[name]
@@ -157,7 +157,7 @@ async def test_a_stream_keeps_and_its_readers_lag(rabbit: RabbitServer) -> None:
     """What a stream keeps is no lag. A native reader's lag is the broker's figure, a stored offset's is counted."""
     name = unused("stream")
     async with opened(rabbit_settings(rabbit.address())) as broker, stream_client(rabbit) as client:
-        await broker.ensure([Wanted(name=name, settings={"x-queue-type": "stream"})])
+        await broker.ensure([DestinationSpec(name=name, settings={"x-queue-type": "stream"})])
         for number in range(30):
             await broker.publish(name, Message(body=b"%d" % number))
 
@@ -196,7 +196,7 @@ async def test_a_stream_keeps_and_its_readers_lag(rabbit: RabbitServer) -> None:
 async def test_a_stream_is_consumed_from_its_beginning_and_after_a_break(rabbit: RabbitServer) -> None:
     name = unused("stream")
     async with opened(rabbit_settings(rabbit.address())) as broker:
-        await broker.ensure([Wanted(name=name, settings={"x-queue-type": "stream"})])
+        await broker.ensure([DestinationSpec(name=name, settings={"x-queue-type": "stream"})])
         for number in range(5):
             await broker.publish(name, Message(body=b"%d" % number))
         deliveries = broker.receive(name, "reader")
@@ -231,7 +231,7 @@ async def broken_by_the_broker(server: RabbitServer, purpose: str) -> None:
 async def test_a_deleted_queue_is_gone_after_two_listings(rabbit: RabbitServer) -> None:
     name = unused("leaves")
     async with opened(rabbit_settings(rabbit.address())) as broker:
-        await broker.ensure([Wanted(name=name)])
+        await broker.ensure([DestinationSpec(name=name)])
         await broker.publish(name, Message(body=b"x"))
         await eventually(lambda: group_of(broker, name), within_s=WITHIN_S)
         async with oracle(rabbit) as channel:
@@ -250,7 +250,7 @@ async def test_queues_of_several_virtual_hosts_have_names_of_their_own(rabbit: R
     vhosts, name = ("/", "second", "a/b%c"), unused("same")
     async with opened(rabbit_settings(rabbit.address(), vhosts=vhosts)) as broker:
         names = [f"%2F/{name}", f"second/{name}", f"a%2Fb%25c/{name}"]
-        await broker.ensure([Wanted(name=each) for each in names])
+        await broker.ensure([DestinationSpec(name=each) for each in names])
         for count, each in enumerate(names, 1):
             for _ in range(count):
                 await broker.publish(each, Message(body=each.encode()))
@@ -269,7 +269,7 @@ async def test_reply_queues_of_one_connection_are_hidden(rabbit: RabbitServer) -
         reply = await channel.declare_queue(exclusive=True)
         snapshot = await broker.sweep()
         assert reply.name not in snapshot.destinations
-        assert snapshot.hidden >= 1
+        assert snapshot.excluded >= 1
     async with opened(rabbit_settings(rabbit.address(), show_internal=True)) as broker, oracle(rabbit) as channel:
         reply = await channel.declare_queue(exclusive=True)
         assert (await broker.sweep()).destinations[reply.name].internal
@@ -279,7 +279,7 @@ async def test_messages_of_one_id_at_once_are_not_taken_for_each_other(rabbit: R
     """The library finds what was returned by its id: one unroutable must not make the other's confirm its own."""
     name = unused("routable")
     async with opened(rabbit_settings(rabbit.address())) as broker:
-        await broker.ensure([Wanted(name=name)])
+        await broker.ensure([DestinationSpec(name=name)])
         message = Message(body=b"x", id="the-same")
         places = [name, unused("nowhere"), name, unused("nowhere")]
         outcomes = await asyncio.gather(*(broker.publish(p, message) for p in places), return_exceptions=True)
@@ -289,7 +289,7 @@ async def test_messages_of_one_id_at_once_are_not_taken_for_each_other(rabbit: R
 async def test_headers_of_every_sort_arrive_as_text(rabbit: RabbitServer) -> None:
     name = unused("hostile")
     async with opened(rabbit_settings(rabbit.address())) as broker, oracle(rabbit) as channel:
-        await broker.ensure([Wanted(name=name)])
+        await broker.ensure([DestinationSpec(name=name)])
         headers: dict[str, FieldValue] = {"depth": {"of": [1, {"x": "y"}]}, "n": 7, "none": None}
         await channel.default_exchange.publish(aio_pika.Message(b"x", headers=headers, message_id="é" * 100), name)
         deliveries = broker.receive(name, "reader")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from signalbox.brokers.errors import BrokerError, DestinationMissing, LoginRefused, NotPermitted
-from signalbox.brokers.model import Message, Wanted, Why
+from signalbox.brokers.model import DestinationSpec, Message, Why
 from signalbox.brokers.rabbitmq.adapter import RabbitBroker
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
 from signalbox.servers.rabbitmq import RabbitServer
@@ -41,7 +41,7 @@ async def queue(rabbit: RabbitServer) -> str:
     name = unused("seen")
     async with opened(rabbit_settings(rabbit.address(), vhosts=("/", "second"))) as broker:
         for place, count in ((f"%2F/{name}", 3), (f"second/{name}", 2)):
-            await broker.ensure([Wanted(name=place)])
+            await broker.ensure([DestinationSpec(name=place)])
             for _ in range(count):
                 await broker.publish(place, Message(body=b"x"))
     return name

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from signalbox.brokers.errors import BrokerError, BrokerUnavailable, CertificateRefused, WrongProtocol
-from signalbox.brokers.model import Message, Wanted
+from signalbox.brokers.model import DestinationSpec, Message
 from signalbox.brokers.rabbitmq.adapter import RabbitBroker
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
 from signalbox.servers.rabbitmq import DEBIAN_13, INSTALLED, RabbitOptions, RabbitServer, RabbitTls
@@ -51,7 +51,7 @@ async def refused(settings: RabbitSettings) -> BrokerError:
 
 async def test_with_the_right_certificates_everything_works(secured: Secured) -> None:
     async with opened(trusting(secured)) as broker:
-        await broker.ensure([Wanted(name="orders")])
+        await broker.ensure([DestinationSpec(name="orders")])
         await broker.publish("orders", Message(body=b"x"))
         assert "orders" in (await broker.sweep()).destinations
 
@@ -65,26 +65,26 @@ async def test_an_authority_that_is_not_trusted(secured: Secured) -> None:
     for ca_file in (None, secured[1].foreign_ca_file):
         error = await refused(trusting(secured, ca_file=ca_file))
         assert isinstance(error, CertificateRefused)
-        assert "ca_file" in error.do
+        assert "ca_file" in error.hint
 
 
 async def test_a_client_without_a_certificate_is_refused(secured: Secured) -> None:
     error = await refused(trusting(secured, cert_file=None, key_file=None))
     assert isinstance(error, CertificateRefused)
-    assert "cert_file" in error.do
+    assert "cert_file" in error.hint
 
 
 async def test_plain_amqp_to_a_tls_port(secured: Secured) -> None:
     error = await refused(trusting(secured, tls=False))
     assert isinstance(error, WrongProtocol)
-    assert "tls = true" in error.do
+    assert "tls = true" in error.hint
 
 
 async def test_plain_http_to_a_tls_port(secured: Secured) -> None:
     server, _ = secured
     error = await refused(trusting(secured, management_url=f"http://127.0.0.1:{server.ports[0].management}"))
     assert isinstance(error, WrongProtocol | BrokerUnavailable)
-    assert "management" in error.do or "http or https" in error.do or "plugin" in error.do
+    assert "management" in error.hint or "http or https" in error.hint or "plugin" in error.hint
 
 
 async def test_tls_to_a_plain_port(rabbit: RabbitServer) -> None:

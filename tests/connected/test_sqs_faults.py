@@ -13,7 +13,7 @@ import pytest
 
 from signalbox.brokers.errors import (
     BrokerError,
-    BrokerSilent,
+    BrokerTimeout,
     BrokerUnavailable,
     CertificateRefused,
     LoginRefused,
@@ -23,7 +23,7 @@ from signalbox.brokers.errors import (
     Unroutable,
     WrongProtocol,
 )
-from signalbox.brokers.model import Message, Wanted, Why
+from signalbox.brokers.model import DestinationSpec, Message, Why
 from signalbox.brokers.sqs.adapter import SqsBroker
 from signalbox.brokers.sqs.throttling import Throttled
 from signalbox.servers.sqs import SqsServer
@@ -129,7 +129,7 @@ async def test_what_a_broker_says_is_one_bounded_printable_line() -> None:
     assert str(error).isprintable()
     assert len(str(error)) < 700
     assert "line one" in str(error)
-    assert "sqs:ListQueues" in error.do
+    assert "sqs:ListQueues" in error.hint
 
 
 async def test_a_queue_that_may_not_be_read_is_not_permitted_and_the_others_are_read() -> None:
@@ -209,11 +209,11 @@ async def test_an_endpoint_that_goes_silent_is_noticed_within_its_timeout(elasti
     async with Proxy(port) as proxy:
         broker = opened(f"http://127.0.0.1:{proxy.port}", include=("silent-*",), timeout_s=1.0)
         await broker.connect()
-        await broker.ensure([Wanted(name="silent-1")])
+        await broker.ensure([DestinationSpec(name="silent-1")])
         await broker.sweep()
         proxy.hang()
         started = time.monotonic()
-        with pytest.raises(BrokerSilent, match=r"no answer in 1 s"):
+        with pytest.raises(BrokerTimeout, match=r"no answer in 1 s"):
             await broker.watch(["silent-1"])
         assert time.monotonic() - started < 1.5
         proxy.resume()
@@ -224,7 +224,7 @@ async def test_an_endpoint_that_goes_silent_is_noticed_within_its_timeout(elasti
 async def test_https_to_a_port_that_speaks_http_and_the_other_way(elasticmq: SqsServer) -> None:
     error = await connecting(opened(elasticmq.endpoint.replace("http:", "https:")))
     assert isinstance(error, WrongProtocol)
-    assert "http://" in error.do
+    assert "http://" in error.hint
 
 
 async def test_a_certificate_that_nobody_trusts_is_refused_unless_its_authority_is_given(tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ async def test_a_certificate_that_nobody_trusts_is_refused_unless_its_authority_
     async with tls_stub(certificates) as port:
         error = await connecting(opened(f"https://127.0.0.1:{port}"))
         assert isinstance(error, CertificateRefused)
-        assert "ca_file" in error.do
+        assert "ca_file" in error.hint
         for trusted in ({"ca_file": str(certificates.ca_file)}, {"insecure_skip_verify": True}):
             broker = opened(f"https://127.0.0.1:{port}", **trusted)
             await broker.connect()
@@ -268,13 +268,13 @@ WITHOUT_KEYS: dict[str, object] = {"access_key_id": None, "secret_access_key": N
 async def test_without_credentials_the_ways_to_give_them_are_named() -> None:
     error = await connecting(opened("http://127.0.0.1:9", **WITHOUT_KEYS))
     assert isinstance(error, LoginRefused)
-    assert "AWS_ACCESS_KEY_ID" in error.do
+    assert "AWS_ACCESS_KEY_ID" in error.hint
 
 
 async def test_without_a_region_it_is_asked_for() -> None:
     error = await connecting(opened("http://127.0.0.1:9", region=None))
     assert isinstance(error, BrokerUnavailable)
-    assert "region" in error.do
+    assert "region" in error.hint
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ async def test_without_a_region_it_is_asked_for() -> None:
     [
         ("", LoginRefused, "gone"),
         ("[profile gone]\ncredential_process = false\n", LoginRefused, ""),
-        ("[profile gone]\ncredential_process = sleep 4\n", BrokerSilent, "credentials could not be had in 2 s"),
+        ("[profile gone]\ncredential_process = sleep 4\n", BrokerTimeout, "credentials could not be had in 2 s"),
         (
             SIGN_IN,
             LoginRefused,
@@ -297,7 +297,7 @@ async def test_a_profile_that_gives_no_credentials_says_why_in_time(
     error = await connecting(opened("http://127.0.0.1:9", profile="gone", **WITHOUT_KEYS), timeout_s=2.0)
     assert type(error) is expected
     assert said in str(error)
-    assert error.do
+    assert error.hint
 
 
 async def test_a_role_whose_service_is_silent_ends_within_the_timeout(
@@ -308,7 +308,7 @@ async def test_a_role_whose_service_is_silent_ends_within_the_timeout(
         (tmp_path / "credentials").write_text("[base]\naws_access_key_id = a\naws_secret_access_key = b\n")
         (tmp_path / "config").write_text("[profile r]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = base\n")
         error = await connecting(opened("http://127.0.0.1:9", profile="r", **WITHOUT_KEYS), timeout_s=1.5)
-    assert type(error) is BrokerSilent
+    assert type(error) is BrokerTimeout
     assert "STS" in str(error)
 
 
@@ -341,7 +341,7 @@ async def test_a_publish_without_an_answer_may_be_stored(elasticmq: SqsServer) -
     async with Proxy(port) as proxy:
         broker = opened(f"http://127.0.0.1:{proxy.port}")
         await broker.connect()
-        await broker.ensure([Wanted(name="unsure-1")])
+        await broker.ensure([DestinationSpec(name="unsure-1")])
         proxy.hang()
         with pytest.raises(OutcomeUnknown, match="may be stored"):
             await broker.publish("unsure-1", Message(body=b"x"), timeout_s=0.5)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from signalbox.brokers.errors import DestinationMissing
-from signalbox.brokers.model import Group, Message, Wanted, Why
+from signalbox.brokers.model import DestinationSpec, Group, Message, Why
 from signalbox.brokers.sqs.adapter import SqsBroker
 from signalbox.servers.sqs import SqsServer, moto_server
 from tests.support.sqs import opened, plain_client
@@ -97,7 +97,7 @@ async def test_the_kind_and_the_redrive_policy_of_a_queue_are_shown(server: SqsS
 async def test_a_fifo_queue_keeps_the_order_of_each_key_and_takes_one_id_once(server: SqsServer) -> None:
     queue = unique("orders") + ".fifo"
     async with connected(server, prefix=queue[:12]) as broker:
-        await broker.ensure([Wanted(name=queue)])
+        await broker.ensure([DestinationSpec(name=queue)])
         for number, name in enumerate(["a", "b", "b", "c"]):
             await broker.publish(queue, Message(body=b"%d" % number, key="Zoë 1", id=f"id-{name}"))
         got: list[Message] = []
@@ -117,7 +117,7 @@ async def test_a_queue_is_gone_when_two_lists_lack_it_and_not_before(server: Sqs
     plain = await asyncio.to_thread(plain_client, server.endpoint)
     stays, goes = unique("stays"), unique("goes")
     async with connected(server, include=(stays, goes)) as broker:
-        await broker.ensure([Wanted(name=stays), Wanted(name=goes)])
+        await broker.ensure([DestinationSpec(name=stays), DestinationSpec(name=goes)])
         assert set((await broker.sweep()).groups) == {stays, goes}
         url = await asyncio.to_thread(lambda: plain.get_queue_url(QueueName=goes)["QueueUrl"])
         await asyncio.to_thread(plain.delete_queue, QueueUrl=url)
@@ -126,14 +126,14 @@ async def test_a_queue_is_gone_when_two_lists_lack_it_and_not_before(server: Sqs
         assert [set(snapshot.groups) for snapshot in seen] == [{stays}] * 4
         assert [fault.group for fault in seen[0].faults] == [goes]
         assert not seen[3].faults
-        await broker.ensure([Wanted(name=goes)])
+        await broker.ensure([DestinationSpec(name=goes)])
         assert set((await broker.sweep()).groups) == {stays, goes}
 
 
 async def test_configured_queues_are_read_without_a_list_and_a_missing_one_is_named(server: SqsServer) -> None:
     there, missing = unique("there"), unique("missing")
     async with connected(server) as maker:
-        await maker.ensure([Wanted(name=there)])
+        await maker.ensure([DestinationSpec(name=there)])
         for number in range(3):
             await maker.publish(there, Message(body=b"%d" % number))
     async with connected(server, queues=(there, missing)) as broker:
@@ -141,7 +141,7 @@ async def test_configured_queues_are_read_without_a_list_and_a_missing_one_is_na
     assert {name: group.lag for name, group in snapshot.groups.items()} == {there: 3}
     assert [(fault.resource, fault.why) for fault in snapshot.faults] == [(f"queue {missing}", Why.NO_ANSWER)]
     assert missing in snapshot.faults[0].detail
-    assert "ListQueues" not in [call.what for call in snapshot.calls]
+    assert "ListQueues" not in [call.request for call in snapshot.calls]
 
 
 async def test_more_than_a_thousand_queues_are_all_listed() -> None:
@@ -158,7 +158,7 @@ async def test_more_than_a_thousand_queues_are_all_listed() -> None:
             snapshot = await broker.sweep()
     shown = {f"q{number}" for number in range(0, 1203, 10) if str(number).startswith("1")} | {"q1202"}
     assert set(snapshot.groups) == shown
-    assert snapshot.hidden == 1203 - len(shown)
+    assert snapshot.excluded == 1203 - len(shown)
     assert snapshot.groups["q1202"].lag == 1
 
 
@@ -166,7 +166,7 @@ async def test_a_receiver_learns_that_its_queue_was_deleted(server: SqsServer) -
     plain = await asyncio.to_thread(plain_client, server.endpoint)
     queue = unique("brief")
     async with connected(server, prefix=queue) as broker:
-        await broker.ensure([Wanted(name=queue)])
+        await broker.ensure([DestinationSpec(name=queue)])
         await broker.publish(queue, Message(body=b"x"))
         async with aclosing(broker.receive(queue, "reader")) as deliveries:
             await (await anext(deliveries)).ack()
@@ -182,12 +182,12 @@ async def test_watching_asks_only_about_what_is_watched_and_dead_letters_arrive_
     plain = await asyncio.to_thread(plain_client, server.endpoint)
     dead, queue, other = unique("dead"), unique("orders"), unique("other")
     async with connected(server, include=(dead, queue, other)) as broker:
-        await broker.ensure([Wanted(name=dead), Wanted(name=other)])
+        await broker.ensure([DestinationSpec(name=dead), DestinationSpec(name=other)])
         url = await asyncio.to_thread(lambda: plain.get_queue_url(QueueName=dead)["QueueUrl"])
         asked = {"QueueUrl": url, "AttributeNames": ["QueueArn"]}
         arn = (await asyncio.to_thread(lambda: plain.get_queue_attributes(**asked)))["Attributes"]["QueueArn"]
         policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
-        await broker.ensure([Wanted(name=queue, settings={"RedrivePolicy": policy})])
+        await broker.ensure([DestinationSpec(name=queue, settings={"RedrivePolicy": policy})])
         for number in range(2):
             await broker.publish(queue, Message(body=b"%d" % number))
         await broker.sweep()

@@ -8,7 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from signalbox.brokers.errors import BrokerError
-from signalbox.brokers.model import Group, Message, Snapshot, Wanted
+from signalbox.brokers.model import DestinationSpec, Group, Message, Snapshot
 from signalbox.brokers.port import Broker, Delivery
 from tests.contracts.harness import Harness
 from tests.support.waiting import eventually
@@ -19,7 +19,7 @@ RECEIVE_WAIT_S = 20.0
 async def made(harness: Harness, broker: Broker, hint: str = "orders") -> str:
     """A new destination with the group "reader"."""
     name = harness.unique(hint)
-    await broker.ensure([Wanted(name=name, groups=("reader",))])
+    await broker.ensure([DestinationSpec(name=name, groups=("reader",))])
     return name
 
 
@@ -52,7 +52,9 @@ async def two_groups(harness: Harness, broker: Broker) -> tuple[tuple[str, str],
     """Two (destination, group): the first has 7 published and lags by 4, the second by 5; on one destination where groups are."""
     first = harness.unique("orders")
     second = first if harness.own_groups else harness.unique("letters")
-    await broker.ensure([Wanted(name=name, groups=("reader", "other")) for name in dict.fromkeys((first, second))])
+    await broker.ensure(
+        [DestinationSpec(name=name, groups=("reader", "other")) for name in dict.fromkeys((first, second))]
+    )
     for name in dict.fromkeys((first, second)):
         await publish(broker, name, 7)
     await take(broker, first, 3)

@@ -8,7 +8,7 @@ import pytest
 from typing_extensions import override
 
 from signalbox.brokers.kafka.adapter import KafkaBroker
-from signalbox.brokers.model import Wanted
+from signalbox.brokers.model import DestinationSpec
 from signalbox.brokers.port import Broker, Delivery
 from tests.contracts.broker_contract import BrokerContract
 from tests.support.kafka import OFTEN, KafkaUnderTest, Oracle, kafka_settings
@@ -25,8 +25,8 @@ class OwnGroups(KafkaBroker):
         return super().receive(destination, own(destination, group))
 
     @override
-    async def ensure(self, wanted: Sequence[Wanted]) -> None:
-        await super().ensure([replace(one, groups=tuple(own(one.name, g) for g in one.groups)) for one in wanted])
+    async def ensure(self, specs: Sequence[DestinationSpec]) -> None:
+        await super().ensure([replace(one, groups=tuple(own(one.name, g) for g in one.groups)) for one in specs])
 
 
 class KafkaHarness:

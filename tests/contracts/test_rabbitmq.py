@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 from typing_extensions import override
 
-from signalbox.brokers.model import Wanted
+from signalbox.brokers.model import DestinationSpec
 from signalbox.brokers.port import Broker
 from signalbox.brokers.rabbitmq.adapter import RabbitBroker
 from signalbox.servers.rabbitmq import RabbitServer
@@ -22,8 +22,8 @@ class QueuesOfAKind(RabbitBroker):
     made: Mapping[str, str] = {}
 
     @override
-    async def ensure(self, wanted: Sequence[Wanted]) -> None:
-        await super().ensure([Wanted(name=w.name, settings={**self.made, **w.settings}) for w in wanted])
+    async def ensure(self, specs: Sequence[DestinationSpec]) -> None:
+        await super().ensure([DestinationSpec(name=w.name, settings={**self.made, **w.settings}) for w in specs])
 
 
 class RabbitHarness:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from signalbox.kernel.clock import Clock
 from signalbox.security.accounts.model import User
-from signalbox.security.accounts.service import Accounts, accounts
+from signalbox.security.accounts.service import Accounts, create_accounts
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.door import Door, Permit
 from signalbox.security.model import ADMIN_EVERYWHERE, NO_RIGHTS, Action, Actor, Rights, Role, Via
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 NOW = 1_790_000_000.0
 ROOT = Actor(name="cli:root", rights=ADMIN_EVERYWHERE, via=Via.CLI)
-IT = Action(name="do it", needs=Role.NONE, own=True)
+IT = Action(name="do it", required_role=Role.NONE, allowed_in_read_only=True)
 
 
 class Time:
@@ -57,7 +57,7 @@ class Process:
         link = await self.did(lambda permit: self.accounts.users.invite(permit, name, rights))
         if password is not None:
             await self.did(lambda permit: self.accounts.users.use_link(permit, link, name, password))
-        return await self.accounts.users.named(name)
+        return await self.accounts.users.get_by_name(name)
 
     async def sign_in(self, name: str, password: str, address: str = "192.0.2.1") -> str:
         return await self.accounts.sessions.sign_in(visitor(address), name, password)
@@ -86,7 +86,7 @@ def visitor(address: str) -> Actor:
 
 def process(database: Database, clock: Clock, *, read_only: bool = False) -> Process:
     door = Door(AuditLog(database, clock), read_only=read_only)
-    return Process(database=database, door=door, accounts=accounts(database, door, SecuritySettings(), clock))
+    return Process(database=database, door=door, accounts=create_accounts(database, door, SecuritySettings(), clock))
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 import asyncpg
 
 from signalbox.kernel.clock import Clock, system_clock
-from signalbox.security.audit.model import FIRST, Entry, Kind, Outcome, Row, chained
+from signalbox.security.audit.model import ZERO_HASH, AuditRecord, ChainRow, Outcome, RowKind, row_hash
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.door import Door, Permit
-from signalbox.security.model import ADMIN_EVERYWHERE, Action, Actor, Plain, Via
+from signalbox.security.model import ADMIN_EVERYWHERE, Action, Actor, JsonValue, Via
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
 from tests.support.postgres import plain
@@ -39,7 +39,7 @@ class Book:
         target: str = "",
         resource: str | None = None,
         reason: str = "",
-        parameters: dict[str, Plain] | None = None,
+        parameters: dict[str, JsonValue] | None = None,
     ) -> None:
         action = Action(name=name, target=target, resource=resource, reason=reason, parameters=parameters or {})
         await self.door.act(by or actor(), action, run or nothing)
@@ -53,8 +53,10 @@ async def nothing(_: Permit) -> None:
     """Do nothing."""
 
 
-def entry(number: int, *, actor: str = "on-call", kind: Kind = Kind.INTENT, at_us: int | None = None) -> Entry:
-    return Entry(
+def entry(
+    number: int, *, actor: str = "on-call", kind: RowKind = RowKind.INTENT, at_us: int | None = None
+) -> AuditRecord:
+    return AuditRecord(
         at_us=1_795_000_000_000_000 + number if at_us is None else at_us,
         kind=kind,
         about=None,
@@ -68,18 +70,18 @@ def entry(number: int, *, actor: str = "on-call", kind: Kind = Kind.INTENT, at_u
         target=f"letter {number}",
         parameters="{}",
         reason="",
-        outcome=Outcome.REFUSED if kind is Kind.REFUSED else "",
+        outcome=Outcome.REFUSED if kind is RowKind.REFUSED else "",
         detail="",
         took_us=None,
     )
 
 
-def chain(count: int, *, first: int = 1, previous: bytes = FIRST) -> list[Row]:
+def chain(count: int, *, first: int = 1, previous: bytes = ZERO_HASH) -> list[ChainRow]:
     """Return rows as they would be written."""
     rows = []
     for number in range(first, first + count):
         written = entry(number)
-        rows.append(Row(number, previous, chained(number, previous, written), written))
+        rows.append(ChainRow(number, previous, row_hash(number, previous, written), written))
         previous = rows[-1].hash
     return rows
 

@@ -8,12 +8,12 @@ from sqlalchemy import text
 
 from signalbox.kernel.clock import system_clock
 from signalbox.security.accounts.model import Identity, User
-from signalbox.security.accounts.service import Accounts, accounts
+from signalbox.security.accounts.service import Accounts, create_accounts
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.door import Door
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.model import NO_RIGHTS, Actor, Via
-from signalbox.security.oidc.model import Begun, Entered
+from signalbox.security.oidc.model import CompletedSignIn, StartedSignIn
 from signalbox.security.oidc.service import CompanyAccounts
 from signalbox.security.oidc.settings import OidcSettings
 from signalbox.security.settings import SecuritySettings
@@ -46,7 +46,7 @@ class Company:
         self._database = database
         self.clock = Ticking()
         self.door = Door(AuditLog(database, self.clock))
-        self.accounts: Accounts = accounts(database, self.door, SecuritySettings(), self.clock)
+        self.accounts: Accounts = create_accounts(database, self.door, SecuritySettings(), self.clock)
 
     def at(self, issuer: str, **keys: object) -> CompanyAccounts:
         """Return the service for a provider, with its own idea of the provider still empty."""
@@ -54,9 +54,11 @@ class Company:
         settings = OidcSettings.model_validate(given)
         return CompanyAccounts(settings, ADDRESS, b"k" * 32, accounts=self.accounts, door=self.door, clock=self.clock)
 
-    async def finish(self, service: CompanyAccounts, answer: Mapping[str, str], begun: Begun) -> Entered:
+    async def finish(
+        self, service: CompanyAccounts, answer: Mapping[str, str], begun: StartedSignIn
+    ) -> CompletedSignIn:
         await self.accounts.changes.refresh()
-        return await service.finish(NOBODY, answer, begun.kept)
+        return await service.finish(NOBODY, answer, begun.cookie)
 
     async def who(self, secret: str) -> Identity | None:
         """Return for whom a session's cookie stands."""
@@ -64,7 +66,7 @@ class Company:
         return await self.accounts.identities.by_session(secret)
 
     async def everybody(self) -> dict[str, User]:
-        return {user.name: user for user in await self.accounts.users.every()}
+        return {user.name: user for user in await self.accounts.users.list_all()}
 
     async def audit(self) -> list[tuple[str, str, str]]:
         """Return (target, outcome, detail) of every outcome in the audit log."""
@@ -75,9 +77,11 @@ class Company:
             return [(row.target, row.outcome, row.detail) for row in rows]
 
 
-async def refused(company: Company, service: CompanyAccounts, answer: Mapping[str, str], begun: Begun) -> Exception:
+async def refused(
+    company: Company, service: CompanyAccounts, answer: Mapping[str, str], begun: StartedSignIn
+) -> Exception:
     """Finish a sign-in that has to be refused; return why it was."""
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(RequestRejected) as raised:
         await company.finish(service, answer, begun)
     return raised.value
 

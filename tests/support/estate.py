@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from signalbox.brokers.errors import BrokerUnavailable
-from signalbox.brokers.model import Call, Capability, Cluster, Destination, Fault, Group, Kind, Retention
+from signalbox.brokers.model import BrokerCall, BrokerKind, Capability, Cluster, Destination, Fault, Group, Retention
 from signalbox.kernel.feed import Feed
 from signalbox.monitoring.link import Opened
 from signalbox.monitoring.series import Series
@@ -67,14 +67,14 @@ class Site:
     """One connection of the estate."""
 
     name: str
-    kind: Kind
+    kind: BrokerKind
     readers: list[Reader]
     every: float = 5.0
     health: Cluster | None = None
     retention: Retention = field(default_factory=lambda: Retention(age_s=7 * 86400, policy="delete"))
     faults: tuple[Fault, ...] = ()
     tls_verified: bool = True
-    hidden: int = 0
+    excluded: int = 0
     answers: bool = True
 
 
@@ -128,8 +128,8 @@ class Estate:
             list(topics.values()),
             health=site.health or cluster(self.now),
             faults=site.faults,
-            calls=(Call(what="OffsetFetch", every_s=site.every, took_s=0.18, at=self.now, rows=612),),
-            hidden=site.hidden,
+            calls=(BrokerCall(request="OffsetFetch", interval_s=site.every, duration_s=0.18, at=self.now, rows=612),),
+            excluded=site.excluded,
         )
         await self.monitor.apply(site.name, read, interval_s=site.every)
 

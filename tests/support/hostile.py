@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from aio_pika.abc import AbstractIncomingMessage
 
-from signalbox.brokers.model import Message, Wanted
+from signalbox.brokers.model import DestinationSpec, Message
 from signalbox.brokers.nats.adapter import NatsBroker
 from signalbox.brokers.rabbitmq.adapter import RabbitBroker
 from signalbox.servers.nats import NatsServer
@@ -213,7 +213,7 @@ class HostileRabbit:
         async with rabbitmq.opened(settings) as self._broker, rabbitmq.oracle(self._server, VHOST) as channel:
             dead = {"x-dead-letter-exchange": NAMES["image"], "x-dead-letter-routing-key": NAMES["script"]}
             for count, queue in enumerate(self._names, start=1):
-                await self._broker.ensure([Wanted(name=queue, settings=dead if count == 1 else {})])
+                await self._broker.ensure([DestinationSpec(name=queue, settings=dead if count == 1 else {})])
                 for _ in range(count):
                     await self._broker.publish(queue, Message(body=b"x"))
             await channel.set_qos(prefetch_count=1)
@@ -262,7 +262,7 @@ class HostileNats:
     async def there(self) -> AsyncIterator["HostileNats"]:
         async with nats.opened(nats.nats_settings(self._server)) as self._broker:
             for count, stream in enumerate(self._streams, start=1):
-                await self._broker.ensure([Wanted(name=stream, groups=(stream,))])
+                await self._broker.ensure([DestinationSpec(name=stream, groups=(stream,))])
                 for _ in range(count):
                     await self._broker.publish(stream, Message(body=b"x"))
             yield self

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from signalbox.brokers.model import Fault, Kind, Limit, Node, Why
+from signalbox.brokers.model import BrokerKind, Fault, Node, ResourceLimit, Why
 from tests.support.estate import Estate, Reader, Site
 from tests.support.snapshots import cluster
 
@@ -23,7 +23,7 @@ def hostile_site(estate: Estate, connection: str, texts: Sequence[str]) -> Site:
         )
         for name in texts
     ]
-    site = estate.connect(Site(connection, Kind.KAFKA, readers))
+    site = estate.connect(Site(connection, BrokerKind.KAFKA, readers))
     site.faults = tuple(Fault(resource=f"group {n}", why=Why.NO_ANSWER, detail=n, group=n) for n in texts)
     site.health = cluster(
         estate.now,
@@ -33,7 +33,7 @@ def hostile_site(estate: Estate, connection: str, texts: Sequence[str]) -> Site:
         alarms=tuple(texts),
         missing_rights=tuple(texts),
         notes=tuple(texts),
-        limits=tuple(Limit(name=n, used=1, most=2, unit=n) for n in texts),
+        limits=tuple(ResourceLimit(name=n, used=1, maximum=2, unit=n) for n in texts),
     )
     return site
 

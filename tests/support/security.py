@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from signalbox.kernel.clock import Clock, system_clock
-from signalbox.security.accounts.service import Accounts, accounts
+from signalbox.security.accounts.service import Accounts, create_accounts
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.door import Door
 from signalbox.security.masking.model import Rule
@@ -37,9 +37,9 @@ def secured(
 ) -> Secured:
     log = AuditLog(database, clock)
     door = Door(log, read_only=read_only)
-    held = accounts(database, door, settings or SecuritySettings(), clock)
+    held = create_accounts(database, door, settings or SecuritySettings(), clock)
     masking = Masking(rules, database, bytes(32), clock)
-    held.changes.tell(masking.load)
+    held.changes.subscribe(masking.load)
     return Secured(held, door, log, masking)
 
 

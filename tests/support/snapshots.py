@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from signalbox.brokers.model import (
     UNKNOWN,
-    Call,
+    BrokerCall,
     Cluster,
     Destination,
     Fault,
@@ -133,19 +133,19 @@ def snapshot(
     *,
     health: Cluster | None = None,
     faults: Sequence[Fault] = (),
-    calls: Sequence[Call] = (),
-    scope: Scope = Scope.WHOLE,
-    hidden: int = 0,
+    calls: Sequence[BrokerCall] = (),
+    scope: Scope = Scope.FULL,
+    excluded: int = 0,
 ) -> Snapshot:
     by_name: Mapping[str, Group] = {g.name: g for g in groups}
     return Snapshot(
         scope=scope,
-        asked_at=at - 0.1,
+        requested_at=at - 0.1,
         read_at=at,
         groups=by_name,
         destinations={d.name: d for d in destinations},
         cluster=health,
         faults=tuple(faults),
         calls=tuple(calls),
-        hidden=hidden,
+        excluded=excluded,
     )

@@ -11,7 +11,7 @@ import pytest
 from botocore.config import Config
 from botocore.session import get_session
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.sqs.adapter import SqsBroker
 from signalbox.brokers.sqs.settings import SqsSettings
 from signalbox.servers.sqs import SqsServer, moto_server, sqs_server
@@ -41,7 +41,7 @@ def opened(endpoint: str, **overrides: object) -> SqsBroker:
     """An adapter for that endpoint, not yet connected."""
     given: dict[str, object] = {
         "name": "sqs-test",
-        "kind": Kind.SQS,
+        "kind": BrokerKind.SQS,
         "region": REGION,
         "endpoint_url": endpoint,
         "access_key_id": KEY_ID,

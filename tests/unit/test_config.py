@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.config import Configuration, ConfigurationError, load
 
 CANARY = "canary-7f3a91"
@@ -76,7 +76,7 @@ def test_variables_and_files_are_expanded_inside_strings_only(tmp_path: Path) ->
     """
     found = read(tmp_path, text, mode=0o644, HOST="127.0.0.1")
     (connection,) = found.connections
-    assert connection.kind is Kind.NATS
+    assert connection.kind is BrokerKind.NATS
     assert found.server.port == 8080
     assert "port = 1" not in repr(connection)
 

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from signalbox.brokers.errors import BrokerUnavailable
-from signalbox.brokers.model import UNKNOWN, Call, Kind
+from signalbox.brokers.model import UNKNOWN, BrokerCall, BrokerKind
 from signalbox.kernel.feed import Feed
 from signalbox.monitoring import exposition as module
 from signalbox.monitoring.exposition import exposition
@@ -30,7 +30,7 @@ class Scraped:
         self.series = Series(Database(settings(f"sqlite+aiosqlite:///{folder}/a.db")), self.time, BUDGET)
         self.monitor = Monitor(feed=Feed(epoch=1), clock=self.time, series=self.series)
         for name in ("prod", "edge"):
-            self.monitor.open(Opened(name=name, kind=Kind.KAFKA, interval_s=5.0))
+            self.monitor.open(Opened(name=name, kind=BrokerKind.KAFKA, interval_s=5.0))
 
     async def figures(self) -> Figures:
         text = b"".join([piece async for piece in exposition(self.monitor, self.series.usage())]).decode()
@@ -54,7 +54,7 @@ def of(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
 
 
 async def test_lag_stands_beside_its_age_and_a_rate_is_there_once_it_is_known(scraped: Scraped) -> None:
-    call = Call(what='Offset"Fetch', every_s=5, took_s=0.25, at=START, rows=2)
+    call = BrokerCall(request='Offset"Fetch', interval_s=5, duration_s=0.25, at=START, rows=2)
     for turn in range(14):
         ends = (1000 + 100 * turn, 2000 + 100 * turn)
         read = snapshot(scraped.time.now, [group(lags=(10 + turn, 20), ends=ends)], [topic(ends=ends)], calls=[call])

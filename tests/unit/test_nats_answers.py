@@ -177,5 +177,5 @@ def test_missing_and_offline_are_faults() -> None:
 
 def test_limits_of_tiers() -> None:
     told = limits({"tiers": {"R3": {"storage": 5, "limits": {"max_storage": 9, "max_memory": -1}}}})
-    assert (told[0].name, told[0].used, told[0].most) == ("storage (R3)", 5, 9)
-    assert told[1].most is None
+    assert (told[0].name, told[0].used, told[0].maximum) == ("storage (R3)", 5, 9)
+    assert told[1].maximum is None

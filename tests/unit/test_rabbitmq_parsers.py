@@ -136,5 +136,5 @@ def test_dead_letters() -> None:
 
 def test_a_queue_without_a_leader_asks_for_a_person() -> None:
     queue = Queue("/", "q", kind="quorum", state="minority")
-    assert destination(queue, "q").well is False
+    assert destination(queue, "q").healthy is False
     assert groups(queue, "q")[0].lag is None

@@ -36,7 +36,7 @@ class Audited:
     async def joined(self, name: str, rights: Rights = VIEWER_EVERYWHERE) -> Browser:
         """Return the browser of somebody whom the admin did not make by hand."""
         users = self.house.accounts.users
-        action = actions.invite(name, rights)
+        action = actions.invite_user(name, rights)
         secret = await self.book.door.act(STARTER, action, lambda permit: users.invite(permit, name, rights))
         theirs = await self.house.browser()
         await theirs.send(urls.join(secret), password=PASSWORD, again=PASSWORD)
@@ -54,7 +54,7 @@ class Audited:
         await behind(self.settings, *(statement.replace("ROW", str(row)) for statement in statements))
 
     async def last(self) -> int:
-        return (await self.log.standing()).head.row
+        return (await self.log.state()).head.row
 
 
 @asynccontextmanager

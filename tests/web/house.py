@@ -12,10 +12,10 @@ import httpx
 from litestar import Litestar
 from sqlalchemy import text
 
-from signalbox.brokers.model import Fault, Kind, Node, Why
+from signalbox.brokers.model import BrokerKind, Fault, Node, Why
 from signalbox.brokers.settings import ConnectionSettings
 from signalbox.security.accounts.model import EVERYWHERE
-from signalbox.security.accounts.worker import Watch
+from signalbox.security.accounts.worker import AccountWatcher
 from signalbox.security.keys import Keys
 from signalbox.security.model import (
     ADMIN_EVERYWHERE,
@@ -47,7 +47,7 @@ SHARED = ("orders", "payments")  # groups of these names are on both connections
 HERE = "http://localhost"
 PASSWORD = "correct horse battery staple"
 ROOT = Actor(name="cli:root", rights=ADMIN_EVERYWHERE, via=Via.CLI)
-MAKE = Action(name="make it for a test", needs=Role.NONE, own=True)
+MAKE = Action(name="make it for a test", required_role=Role.NONE, allowed_in_read_only=True)
 NOBODY = None
 ONE = Rights(on={OPEN: Grant(Role.VIEWER)})
 RIGHTS: Mapping[str, Rights] = {
@@ -109,13 +109,13 @@ class House:
         if self.security.accounts.identities.has_users:
             link = await self.security.door.act(ROOT, MAKE, lambda permit: users.invite(permit, name, rights))
         else:
-            link = await self.security.door.act(ROOT, MAKE, users.make_first_link)
+            link = await self.security.door.act(ROOT, MAKE, users.create_first_admin_link)
         cookie = await self.join(link, name)
-        user = await users.named(name)
+        user = await users.get_by_name(name)
         token = await self.security.door.act(
             ROOT,
             MAKE,
-            lambda permit: self.security.accounts.tokens.make(
+            lambda permit: self.security.accounts.tokens.create(
                 permit, user.id, name="all", grant=Grant(Role.ADMIN, payloads=True), resource=EVERYWHERE, days=30
             ),
         )
@@ -130,8 +130,8 @@ class House:
     async def link(self, name: str) -> str:
         """Return the secret of a one-time link of a user who is there."""
         users = self.security.accounts.users
-        user = await users.named(name)
-        return await self.security.door.act(ROOT, MAKE, lambda permit: users.make_link(permit, user))
+        user = await users.get_by_name(name)
+        return await self.security.door.act(ROOT, MAKE, lambda permit: users.create_link(permit, user))
 
     async def join(self, link: str, name: str) -> str:
         """Use a one-time link; return the cookie."""
@@ -202,7 +202,7 @@ async def house(
         requests_per_s=1e9,
         **{"open_metrics": False, **varied},
     )
-    Watch(security.accounts.changes, estate.feed, estate.clock, idle_s=security.accounts.sessions.idle_s)
+    AccountWatcher(security.accounts.changes, estate.feed, estate.clock, idle_s=security.accounts.sessions.idle_s)
     with hashed_cheaply():
         await security.accounts.changes.refresh()
         made = House(estate, create_app(parts), security)
@@ -238,8 +238,8 @@ def _connect(estate: Estate, name: str, *, mark: str) -> None:
         Reader(SHARED[1], f"{mark}-topic", members=(f"{mark}-reader",)),
         Reader(f"{mark}-group", "orders.placed", [50.0, 50.0], [10.0 + more, 50.0], [9000, 3]),
     ]
-    site = estate.connect(Site(name, Kind.KAFKA, readers))
-    site.hidden = 3 if mark == CANARY else 1
+    site = estate.connect(Site(name, BrokerKind.KAFKA, readers))
+    site.excluded = 3 if mark == CANARY else 1
     site.health = cluster(
         estate.now,
         nodes=(Node(id="1", address=f"{mark}-node:9092", running=True, controller=True),),

@@ -1,12 +1,12 @@
 """Masking in front of people: rules, and what another part of the same service would work with."""
 
-from signalbox.security.masking.model import Rule, rule_of
+from signalbox.security.masking.model import Rule, parse_rule
 from tests.support.security import Secured, secured
 from tests.web.people import House
 
 
 def rule(name: str, *what: str, how: str = "hide") -> Rule:
-    return rule_of(name=name, destinations=["*"], types=["*"], what=what, how=how)
+    return parse_rule(name=name, destinations=["*"], types=["*"], what=what, how=how)
 
 
 CARDS = rule("cards", "card numbers", how="keep last 4")

@@ -10,7 +10,7 @@ from typing import Any, cast
 import httpx
 from litestar import Litestar
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.security.accounts import actions
 from signalbox.security.accounts.service import Accounts
 from signalbox.security.masking.model import Rule
@@ -79,7 +79,7 @@ class House:
 
     async def first_admin(self) -> Browser:
         door = secured(self.estate.database, self.estate.clock).door
-        secret = await door.act(STARTER, actions.make_first_link(), self.accounts.users.make_first_link)
+        secret = await door.act(STARTER, actions.create_first_admin_link(), self.accounts.users.create_first_admin_link)
         ada = await self.browser()
         await ada.send(urls.join(secret), name="ada", password=PASSWORD, again=PASSWORD)
         return ada
@@ -104,8 +104,8 @@ async def house_in(
     folder: Path, settings: ServerSettings | None = None, rules: Sequence[Rule] = ()
 ) -> AsyncIterator[House]:
     async with estate_in(folder) as estate, AsyncExitStack() as stack:
-        estate.connect(Site("kafka-prod", Kind.KAFKA, []))
-        estate.connect(Site("rabbit-eu", Kind.RABBITMQ, []))
+        estate.connect(Site("kafka-prod", BrokerKind.KAFKA, []))
+        estate.connect(Site("rabbit-eu", BrokerKind.RABBITMQ, []))
         yield House(estate, application_over(estate, settings, rules), stack)
 
 

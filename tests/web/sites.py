@@ -12,7 +12,7 @@ import httpx
 from litestar import Litestar
 from typing_extensions import override
 
-from signalbox.brokers.model import Fault, GroupState, Kind, Node, Retention, Why
+from signalbox.brokers.model import BrokerKind, Fault, GroupState, Node, Retention, Why
 from signalbox.brokers.settings import ConnectionSettings
 from signalbox.security.keys import Keys
 from signalbox.security.masking.model import Rule
@@ -97,9 +97,11 @@ async def estate_in(folder: Path) -> AsyncIterator[Estate]:
 async def night(estate: Estate) -> None:
     """Let ten minutes pass in which everything goes wrong that can."""
     prod = estate.connect(
-        Site("kafka-prod", Kind.KAFKA, _troubled() + _well(), retention=Retention(age_s=12 * 3600, policy="delete"))
+        Site(
+            "kafka-prod", BrokerKind.KAFKA, _troubled() + _well(), retention=Retention(age_s=12 * 3600, policy="delete")
+        )
     )
-    prod.hidden = 4
+    prod.excluded = 4
     prod.faults = (
         Fault(
             resource="group payout", why=Why.NOT_PERMITTED, detail="DESCRIBE on the group is missing", group="payout"
@@ -115,12 +117,12 @@ async def night(estate: Estate) -> None:
         ),
     )
     mails = Reader("mails", "mails", [4], [4], [0])
-    rabbit = estate.connect(Site("rabbit-eu", Kind.RABBITMQ, [mails], tls_verified=False))
+    rabbit = estate.connect(Site("rabbit-eu", BrokerKind.RABBITMQ, [mails], tls_verified=False))
     rabbit.health = cluster(estate.now, product="RabbitMQ", alarms=("memory alarm on a: publishers are blocked",))
-    edge = estate.connect(Site("nats-edge", Kind.NATS, [Reader("SHIP/printer", "SHIP", [22], [13], [400])]))
-    old = estate.connect(Site("rabbit-old", Kind.RABBITMQ, [Reader(f"old-{i}", f"old-{i}") for i in range(3)]))
-    estate.connect(Site("kafka-new", Kind.KAFKA, [], answers=False))
-    estate.connect(Site("kafka-idle", Kind.KAFKA, []))
+    edge = estate.connect(Site("nats-edge", BrokerKind.NATS, [Reader("SHIP/printer", "SHIP", [22], [13], [400])]))
+    old = estate.connect(Site("rabbit-old", BrokerKind.RABBITMQ, [Reader(f"old-{i}", f"old-{i}") for i in range(3)]))
+    estate.connect(Site("kafka-new", BrokerKind.KAFKA, [], answers=False))
+    estate.connect(Site("kafka-idle", BrokerKind.KAFKA, []))
     await estate.run(400)
     estate.fail(old)
     await estate.run(100)

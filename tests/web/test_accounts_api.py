@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from litestar.testing import TestClient
 
-from signalbox.security.accounts.model import LINK_LASTS_S
+from signalbox.security.accounts.model import LINK_LIFETIME_S
 from signalbox.web import urls
 from tests.web.application import application
 from tests.web.people import LINK, PASSWORD, Browser, House, house_in
@@ -31,7 +31,7 @@ async def ada(house: House) -> Browser:
 
 async def test_a_user_from_invitation_to_removal(house: House, ada: Browser) -> None:
     made = await ada.api("POST", "users", 201, json={"name": "Bob", "role": "viewer", "on": "kafka-prod"})
-    assert (made["name"], made["ends_at"]) == ("bob", house.estate.now + LINK_LASTS_S)
+    assert (made["name"], made["ends_at"]) == ("bob", house.estate.now + LINK_LIFETIME_S)
     join = LINK.fullmatch(made["link"])
     assert join
     invited = await ada.api("GET", "users/bob")

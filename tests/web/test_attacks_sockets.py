@@ -119,7 +119,7 @@ async def test_a_socket_ends_when_ones_rights_change_and_others_stay(live: tuple
     name = f"leaver-{change.replace(' ', '-')}"
     person = await made.add(name, VIEWER_EVERYWHERE)
     users, act = made.security.accounts.users, made.security.door.act
-    user = await users.named(name)
+    user = await users.get_by_name(name)
     async with socket(live, name) as client, socket(live, "viewer") as other:
         for one in (client, other):
             await one.recv()
@@ -133,7 +133,7 @@ async def test_a_socket_ends_when_ones_rights_change_and_others_stay(live: tuple
                 assert (await browser.post(security_urls.sign_out())).status_code == 303
         elif change == "sessions ended":
             sessions = made.security.accounts.sessions
-            await act(ROOT, actions.end_sessions(name), lambda permit: sessions.end_all_of(permit, person.id))
+            await act(ROOT, actions.end_sessions(name), lambda permit: sessions.end_all(permit, person.id))
         else:
             await act(ROOT, actions.remove_user(name, ""), lambda permit: users.remove(permit, user))
         assert (await closed(client))[0] == SIGNED_OUT
@@ -151,7 +151,7 @@ async def test_a_socket_of_a_token_ends_when_it_is_revoked(live: tuple[House, Ru
         await client.recv()
         await watch(client, (keys.OVERVIEW, "overview/head", "0.0"))
         await drawn(client)
-        [token] = await tokens.every(person.id)
+        [token] = await tokens.list_all(person.id)
         action = actions.revoke_token(token)
         await made.security.door.act(ROOT, action, lambda permit: tokens.revoke(permit, token))
         assert (await closed(client))[0] == SIGNED_OUT

@@ -147,7 +147,7 @@ async def test_fields_that_are_not_in_the_form_give_nothing(made: House, route: 
     edited = Call(call.path, {**more, **call.body})
     async with made.client(who) as client:
         await send(client, route, edited)
-    assert (await made.security.accounts.users.named(who)).rights == VIEWER_EVERYWHERE
+    assert (await made.security.accounts.users.get_by_name(who)).rights == VIEWER_EVERYWHERE
 
 
 async def test_nothing_that_is_only_read_changes_anything(made: House) -> None:

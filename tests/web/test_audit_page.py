@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from signalbox.security.door import Permit
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.model import (
     ADMIN_EVERYWHERE,
     OPERATOR_EVERYWHERE,
     Action,
     Actor,
     Grant,
-    Plain,
+    JsonValue,
     Rights,
     Role,
     Via,
@@ -62,7 +62,7 @@ def older(html: str) -> str | None:
 async def test_one_line_an_action_with_who_from_where_how_it_ended_and_its_rows(audited: Audited) -> None:
     begun = await audited.last()
     await audited.book.act("retry", target="letter 7", resource="kafka-prod", by=actor("on-call"))
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         await audited.book.act("purge", run=_fails)
     html = await audited.admin.page(security_urls.audit())
     assert headline(html) == f"The log goes to row {begun + 4}, not verified since the start."
@@ -75,7 +75,7 @@ async def test_one_line_an_action_with_who_from_where_how_it_ended_and_its_rows(
 
 
 async def _fails(_: Permit) -> None:
-    raise Refused("The queue is gone.")
+    raise RequestRejected("The queue is gone.")
 
 
 @pytest.mark.parametrize("name", NO_ADMINS)
@@ -93,7 +93,7 @@ async def test_only_admins_everywhere_see_it_or_do_anything_with_it(audited: Aud
         problem = await theirs.api("GET", path, 403)
         assert "needs the role admin everywhere" in problem["detail"]
     assert await audited.last() == last
-    assert audited.log.checked is None
+    assert audited.log.last_verification is None
 
 
 async def test_who_has_not_signed_in_is_led_to_where_they_can(audited: Audited) -> None:
@@ -158,7 +158,7 @@ async def test_pages_go_back_in_time_and_to_the_newest_again(audited: Audited) -
 
 
 async def test_a_row_opens_in_its_place_and_has_an_address_of_its_own(audited: Audited) -> None:
-    parameters: dict[str, Plain] = {
+    parameters: dict[str, JsonValue] = {
         "group": 2288,
         "waves": [1, 5, 50],
         "to": "invoice-writer.retry",
@@ -187,7 +187,7 @@ async def test_a_row_opens_in_its_place_and_has_an_address_of_its_own(audited: A
             "Chain not verified since the start",
         ):
             assert words in told, words
-        line = await audited.log.line(row)
+        line = await audited.log.entry(row)
         assert line is not None
         assert line.hash.hex() in html
         assert line.previous.hex() in html
@@ -210,10 +210,12 @@ async def test_an_open_row_that_the_filter_hides_is_shown_apart(audited: Audited
 
 
 async def test_what_has_no_outcome_says_whether_it_runs_or_why_nothing_is_known(audited: Audited) -> None:
-    mine = await audited.log.intent(actor(), Action(name="rebuild"))
+    mine = await audited.log.record_intent(actor(), Action(name="rebuild"))
     audited.house.estate.now += 158
-    await audited.book.log.intent(actor(), Action(name="swap"))
-    await audited.book.log.intent(Actor(name="cli:root", rights=ADMIN_EVERYWHERE, via=Via.CLI), Action(name="seal"))
+    await audited.book.log.record_intent(actor(), Action(name="swap"))
+    await audited.book.log.record_intent(
+        Actor(name="cli:root", rights=ADMIN_EVERYWHERE, via=Via.CLI), Action(name="seal")
+    )
     seal, swap, rebuild, *_ = rows(await audited.admin.page(security_urls.audit()))
     assert "running 2 min 38 s so far" in rebuild
     assert rebuild.endswith("none yet")
@@ -223,7 +225,7 @@ async def test_what_has_no_outcome_says_whether_it_runs_or_why_nothing_is_known(
     assert "It runs in this process now." in opened
     assert "Signalbox was stopped before it ended" in text(await audited.admin.page(security_urls.audit(row=mine + 1)))
     assert "It may still run on the command line" in text(await audited.admin.page(security_urls.audit(row=mine + 2)))
-    await audited.log.outcome(mine, actor(), Action(name="rebuild"), "done", detail="", took_s=1)  # type: ignore[arg-type]
+    await audited.log.record_outcome(mine, actor(), Action(name="rebuild"), "done", detail="", took_s=1)  # type: ignore[arg-type]
     assert "running" not in text(await audited.admin.page(security_urls.audit(row=mine)))
 
 
@@ -236,7 +238,7 @@ async def test_an_empty_list_says_why_and_what_to_do(audited: Audited) -> None:
 async def test_a_search_that_did_not_go_all_the_way_says_how_far(
     audited: Audited, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("signalbox.security.audit.lines.store.WINDOW", 4)
+    monkeypatch.setattr("signalbox.security.audit.entries.store.WINDOW", 4)
     await audited.book.act("note", target="needle")
     audited.house.estate.now += 60
     await audited.book.acts(6)

@@ -11,10 +11,10 @@ from typing import Any, cast
 import pytest
 
 from signalbox.security.audit import documents
-from signalbox.security.audit.chain import Fault
+from signalbox.security.audit.chain import FindingKind
 from signalbox.security.audit.export import verify
-from signalbox.security.audit.model import LineFilter
-from signalbox.security.errors import Refused
+from signalbox.security.audit.model import AuditFilter
+from signalbox.security.errors import RequestRejected
 from signalbox.security.keys import Keys
 from signalbox.web.security import urls
 from signalbox.web.security.audit.export import Export
@@ -63,7 +63,7 @@ async def test_an_untouched_log_is_whole_to_its_last_row_and_the_check_is_in_it(
 async def test_a_row_that_was_changed_behind_its_back_is_named_with_what_is_whole(audited: Audited) -> None:
     row = await audited.last() + 1
     await audited.book.acts(4)
-    [line] = [line for line in (await audited.log.page(LineFilter())).lines if line.row == row + 2]
+    [line] = [line for line in (await audited.log.page(AuditFilter())).entries if line.row == row + 2]
     await audited.tamper(row + 2, "UPDATE audit SET actor = '<b>logistics</b>' WHERE row = ROW")
     await audited.admin.send(urls.audit("verify"))
     html = await audited.admin.page(urls.audit())
@@ -92,7 +92,10 @@ async def test_more_findings_are_counted_and_each_has_a_row(audited: Audited) ->
     html = await audited.admin.page(urls.audit())
     assert headline(html) == f"Row {last - 6} was removed, found at 03:12:40, and 1 more finding."
     found = [one for one in re.findall(r"<tr>.*?</tr>", html, re.DOTALL) if "m-failed" in one]
-    assert [text(one).split()[:2] for one in found] == [[str(last - 6), Fault.REMOVED], [str(last - 2), Fault.CHANGED]]
+    assert [text(one).split()[:2] for one in found] == [
+        [str(last - 6), FindingKind.REMOVED],
+        [str(last - 2), FindingKind.CHANGED],
+    ]
 
 
 async def test_a_log_that_is_too_long_to_wait_for_says_what_to_run(
@@ -103,14 +106,16 @@ async def test_a_log_that_is_too_long_to_wait_for_says_what_to_run(
     assert "rows are too many to wait for here. Run: signalbox audit verify" in text(html)
     assert '<button class="btn btn--primary" disabled aria-describedby="too-long">Verify now</button>' in html
     assert "Run: signalbox audit verify" in await audited.admin.send(urls.audit("verify"), 409)
-    assert audited.log.checked is None
+    assert audited.log.last_verification is None
 
 
 async def test_two_checks_do_not_run_at_once(audited: Audited) -> None:
     await audited.book.acts(2)
-    found = await asyncio.gather(audited.log.check(PUBLIC), audited.log.check(PUBLIC), return_exceptions=True)
-    assert [type(one) for one in found if isinstance(one, Exception)] == [Refused]
-    assert audited.log.checked in found
+    found = await asyncio.gather(
+        audited.log.verify_and_record(PUBLIC), audited.log.verify_and_record(PUBLIC), return_exceptions=True
+    )
+    assert [type(one) for one in found if isinstance(one, Exception)] == [RequestRejected]
+    assert audited.log.last_verification in found
 
 
 async def test_the_export_is_every_row_of_its_filter_and_can_be_verified_elsewhere(
@@ -125,12 +130,12 @@ async def test_the_export_is_every_row_of_its_filter_and_can_be_verified_elsewhe
     assert answer.headers["content-disposition"] == 'attachment; filename="audit-2026-11-17T031240Z.ndjson"'
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert [json.loads(line)["row"] for line in answer.text.splitlines()] == list(range(1, begun + 1))
-    head = documents.read((await audited.admin.client.get(urls.audit("head"))).content, "the head")
-    documents.prove(head, PUBLIC)
+    head = documents.parse((await audited.admin.client.get(urls.audit("head"))).content, "the head")
+    documents.verify_signature(head, PUBLIC)
     assert head.row == begun + 1
-    assert not verify(io.BytesIO(answer.content), head).is_whole  # the outcome of the export itself is not in it
-    assert verify(io.BytesIO(answer.content)).is_whole
-    line = await audited.log.line(begun)
+    assert not verify(io.BytesIO(answer.content), head).is_intact  # the outcome of the export itself is not in it
+    assert verify(io.BytesIO(answer.content)).is_intact
+    line = await audited.log.entry(begun)
     assert line is not None
     assert (line.action, line.outcome, line.detail) == ("export audit log", "done", f"{begun} rows")
     assert json.loads(line.parameters) == {"when": "all"}
@@ -171,11 +176,11 @@ async def test_whoever_leaves_before_the_end_is_in_the_log(audited: Audited, mon
         door=audited.book.door,
         actor=actor(),
         action=VERIFY,
-        wanted=LineFilter(),
+        wanted=AuditFilter(),
         name="audit.ndjson",
     )
     await leaving(cast("Any", {}), receive, send)
-    line = await audited.log.line(begun)
+    line = await audited.log.entry(begun)
     assert line is not None
     assert (line.outcome, line.detail) == ("failed", "Whoever asked left after 4 rows.")
     assert len(sent) == 3
@@ -188,7 +193,7 @@ async def test_read_only_takes_nothing_of_it_away(tmp_path: Path) -> None:
         await house.accounts.changes.refresh()
         audited = over(house, await house.signed_in("ada"), tmp_path)
         await audited.admin.send(urls.audit("verify"))
-        assert audited.log.checked is not None
+        assert audited.log.last_verification is not None
         assert '{"row":1,' in await audited.admin.send(urls.audit("export"), 200, when="all")
 
 
@@ -198,7 +203,7 @@ async def test_hostile_text_in_every_field_is_shown_as_text(audited: Audited, na
     by = actor(nasty)
     made = type(by)(name=nasty, rights=by.rights, via=by.via, address=nasty, agent=nasty, request=nasty)
     row = await audited.last() + 1
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         await audited.book.act(
             nasty,
             by=made,
@@ -227,7 +232,7 @@ async def test_hostile_text_in_every_field_is_shown_as_text(audited: Audited, na
 
 def _raises(words: str) -> Any:  # noqa: ANN401 - what an action runs
     async def run(_: object) -> None:
-        raise Refused(words)
+        raise RequestRejected(words)
 
     return run
 
@@ -272,9 +277,9 @@ async def test_the_api_gives_the_same_lines_page_by_page(audited: Audited) -> No
         seen += part["items"]
         cursor = part["next"]
     assert [line["row"] for line in seen] == sorted((line["row"] for line in seen), reverse=True)
-    assert len(seen) == (await audited.log.count(LineFilter())).number
+    assert len(seen) == (await audited.log.count(AuditFilter())).number
     [retry] = (await audited.admin.api("GET", "audit", params={"on": "kafka-prod"}))["items"]
-    line = await audited.log.line(retry["row"])
+    line = await audited.log.entry(retry["row"])
     assert line is not None
     assert (retry["parameters"], retry["reason"], retry["outcome"], retry["running"]) == (
         {"waves": [1, 5]},
@@ -295,11 +300,11 @@ async def test_the_api_gives_the_same_lines_page_by_page(audited: Audited) -> No
 
 async def test_the_api_signs_how_far_the_log_goes(audited: Audited) -> None:
     answer = await audited.admin.client.get("/api/v1/audit/head")
-    head = documents.read(answer.content, "the head")
-    documents.prove(head, PUBLIC)
+    head = documents.parse(answer.content, "the head")
+    documents.verify_signature(head, PUBLIC)
     assert head.row == await audited.last()
     await audited.book.acts(2)
-    assert (await audited.log.verify(PUBLIC, head)).is_whole
+    assert (await audited.log.verify(PUBLIC, head)).is_intact
 
 
 async def test_openapi_declares_what_is_refused_and_what_is_asked(audited: Audited) -> None:

@@ -6,7 +6,7 @@ from html import unescape
 
 import pytest
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from tests.support.estate import Reader, Site
 from tests.web.sites import Asked, Elements, asking, estate_in, headline
 
@@ -19,8 +19,8 @@ async def asked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asked
     async with estate_in(tmp_path_factory.mktemp("lists")) as estate:
         well = [Reader(f"well-{i:03}", f"topic-{i % 9}", [10.0], [10.0], [float(i)], (f"m-{i}",)) for i in range(WELL)]
         slow = [Reader(name, "slow.topic", [50.0], [10.0], [4000.0 * (n + 1)]) for n, name in enumerate(SLOW)]
-        estate.connect(Site("kafka-a", Kind.KAFKA, [*well[:100], *slow]))
-        estate.connect(Site("kafka-b", Kind.KAFKA, well[100:]))
+        estate.connect(Site("kafka-a", BrokerKind.KAFKA, [*well[:100], *slow]))
+        estate.connect(Site("kafka-b", BrokerKind.KAFKA, well[100:]))
         await estate.run(150)
         async with asking(estate) as made:
             yield made

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from signalbox.monitoring import keys
-from signalbox.security.audit.chain import Verdict
+from signalbox.security.audit.chain import Verification
 from signalbox.security.model import ADMIN_EVERYWHERE, VIEWER_EVERYWHERE
 from signalbox.servers.postgres import PostgresServer
 from signalbox.web import urls
@@ -266,5 +266,5 @@ async def test_hostile_text_before_signing_in_is_refused(made: House) -> None:
 
 async def test_whatever_was_written_down_reads_as_it_was_written(made: House) -> None:
     """The last of these tests: the chain's hashes are those of what PostgreSQL gives back."""
-    found: Verdict = await made.security.log.verify(None)
-    assert found.is_whole
+    found: Verification = await made.security.log.verify(None)
+    assert found.is_intact

@@ -18,8 +18,8 @@ from litestar.params import FromPath
 from sqlalchemy import text
 
 from signalbox.security.errors import NotPermitted
-from signalbox.security.masking.actions import see_payload
-from signalbox.security.masking.engine import Json
+from signalbox.security.masking.actions import view_payload
+from signalbox.security.masking.engine import JsonBody
 from signalbox.security.masking.model import Message
 from signalbox.security.masking.service import Masking
 from signalbox.security.model import Actor, Grant, Rights, Role, Via
@@ -67,18 +67,18 @@ def sample(letter: Message) -> str:
 
 
 async def trial_page(theirs: Browser, letter: Message) -> str:
-    asked = {"source": letter.where, "what": "$.body.unheard_of", "how": "hide", "sample": sample(letter)}
+    asked = {"source": letter.source, "what": "$.body.unheard_of", "how": "hide", "sample": sample(letter)}
     return untyped((await theirs.client.post(security_urls.masking("trial"), data=asked)).text)
 
 
 async def refused_rule(theirs: Browser, letter: Message) -> str:
     """Try to add a rule without a name: the page comes back with the trial."""
-    asked = {"source": letter.where, "what": "$.body.unheard_of", "how": "hide", "sample": sample(letter)}
+    asked = {"source": letter.source, "what": "$.body.unheard_of", "how": "hide", "sample": sample(letter)}
     return untyped((await theirs.client.post(security_urls.masking("rules"), data=asked)).text)
 
 
 async def trial_for_programs(theirs: Browser, letter: Message) -> str:
-    asked = {"source": letter.where, "sample": sample(letter)}
+    asked = {"source": letter.source, "sample": sample(letter)}
     return (await theirs.client.post(f"{urls.API}/masking-rules/try", json=asked)).text
 
 
@@ -155,8 +155,8 @@ def test_a_canary_in_another_dress_is_found(shift: int) -> None:
 
 
 async def test_what_anybody_may_see_of_a_message_holds_no_canary(house: House) -> None:
-    view = (await beside(house, EVERYTHING)).masking.shown(LETTER)
-    assert isinstance(view.body, Json)
+    view = (await beside(house, EVERYTHING)).masking.mask(LETTER)
+    assert isinstance(view.body, JsonBody)
     assert view.key is not None
     parts = [view.body.encoded().decode(), view.key.text, *(one.text for one in view.texts)]
     parts += [shown.text for pair in view.headers for shown in pair]
@@ -178,7 +178,7 @@ def test_pages_and_verbs_take_no_message_past_masking() -> None:
 
 
 def _of(held: NamedDependency[Masking]) -> str:
-    return str(held.shown(LETTER))
+    return str(held.mask(LETTER))
 
 
 def provided(masking: NamedDependency[Masking]) -> str:
@@ -210,7 +210,7 @@ def test_a_planted_route_is_found_through_what_it_calls_and_depends_on() -> None
 @pytest.mark.parametrize(
     ("source", "found"),
     [
-        ("from signalbox.brokers.model import Kind, Message", {"imports Message"}),
+        ("from signalbox.brokers.model import BrokerKind, Message", {"imports Message"}),
         ("from signalbox.brokers.port import Delivery", {"imports Delivery"}),
         ("def show(letter):\n    return letter.body.decode()", {"reads letter.body"}),
         ("from litestar.types import Message", set()),
@@ -234,10 +234,10 @@ async def test_each_look_beneath_is_one_line_of_the_audit_log_and_stands_on_the_
     security = await beside(house, EVERYTHING)
     sees = Actor(name="crm-lead", rights=Rights(Grant(Role.VIEWER, payloads=True)), via=Via.PAGE)
     blind = Actor(name="on-call", rights=Rights(Grant(Role.OPERATOR)), via=Via.PAGE)
-    action = see_payload(LETTER, "customer asked")
+    action = view_payload(LETTER, "customer asked")
 
     async def look(permit: object) -> Message:
-        return security.masking.beneath(permit, LETTER)  # type: ignore[arg-type]  # the door's own
+        return security.masking.unmask(permit, LETTER)  # type: ignore[arg-type]  # the door's own
 
     assert await security.door.act(sees, action, look) == LETTER
     with pytest.raises(NotPermitted, match="needs the right to see payloads on kafka-prod"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from signalbox.security.accounts.model import LINK_LASTS_S
+from signalbox.security.accounts.model import LINK_LIFETIME_S
 from signalbox.web import urls
 from signalbox.web.security import urls as security_urls
 from signalbox.web.settings import ServerSettings
@@ -99,7 +99,7 @@ async def test_a_link_for_who_lost_the_password_ends_nothing_until_it_is_used(ho
 
 async def test_an_ended_invitation_says_so(house: House, ada: Browser) -> None:
     await ada.send(security_urls.users(), 200, name="bob", role="viewer")
-    house.estate.now += LINK_LASTS_S + 1
+    house.estate.now += LINK_LIFETIME_S + 1
     late = await house.signed_in("ada")
     page = await late.page(security_urls.users())
     assert "the link has ended" in tidy(row_of(page, "bob"))

@@ -2,7 +2,7 @@
 
 BrokerError
 ├── BrokerUnavailable       nothing answers there (refused, unknown name, reset)
-│   └── BrokerSilent        something is there and did not answer in time
+│   └── BrokerTimeout        something is there and did not answer in time
 ├── WrongProtocol           the port speaks something else: TLS, no TLS, HTTP
 ├── CertificateRefused      theirs by us, or ours by them
 ├── LoginRefused            user, password, token, key
@@ -21,20 +21,20 @@ from signalbox.kernel.errors import SignalboxError
 
 
 class BrokerError(SignalboxError):
-    """Carries the connection's name, what was found, and what to do, each a sentence free of secrets."""
+    """Carries the connection's name, the problem, and a hint what to do now: sentences free of secrets."""
 
-    def __init__(self, connection: str, found: str, do: str = "") -> None:
-        super().__init__(f"{connection}: {found}" + (f" {do}" if do else ""))
+    def __init__(self, connection: str, problem: str, hint: str = "") -> None:
+        super().__init__(f"{connection}: {problem}" + (f" {hint}" if hint else ""))
         self.connection = connection
-        self.found = found
-        self.do = do
+        self.problem = problem
+        self.hint = hint
 
 
 class BrokerUnavailable(BrokerError):
     """Nothing answers at that address."""
 
 
-class BrokerSilent(BrokerUnavailable):
+class BrokerTimeout(BrokerUnavailable):
     """Something is there, and gave no answer in time."""
 
 

@@ -14,7 +14,7 @@ UNKNOWN = -1
 """In a column of positions or counts: not known. The row's `Why` says why."""
 
 
-class Kind(StrEnum):
+class BrokerKind(StrEnum):
     """The kinds of broker that Signalbox reads."""
 
     KAFKA = "kafka"
@@ -57,7 +57,7 @@ class GroupState(StrEnum):
 class Scope(StrEnum):
     """How much one snapshot tried to read."""
 
-    WHOLE = "whole"
+    FULL = "full"
     WATCHED = "watched"
 
 
@@ -73,12 +73,12 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class BrokerCall:
     """How one kind of question was asked last: the rows of "How it is read" on a connection's page."""
 
-    what: str  # "OffsetFetch", "GET /api/queues", "CONSUMER.INFO"
-    every_s: float  # the interval aimed at, in seconds
-    took_s: float
+    request: str  # "OffsetFetch", "GET /api/queues", "CONSUMER.INFO"
+    interval_s: float  # the interval aimed at, in seconds
+    duration_s: float
     at: float
     rows: int | None = None
 
@@ -96,12 +96,12 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class ResourceLimit:
     """What an account or node may use, and uses: JetStream's account limits, a node's disk watermark."""
 
     name: str
     used: int | None
-    most: int | None  # None = no limit
+    maximum: int | None  # None = no limit
     unit: str  # "bytes", "streams", "consumers"
 
 
@@ -116,7 +116,7 @@ class Cluster:
     under_replicated: int | None = None  # partitions (queues, streams) that lack a copy
     offline: int | None = None  # partitions (queues, streams) that nobody leads
     alarms: tuple[str, ...] = ()  # "memory alarm on rabbit@a: publishers are blocked"
-    limits: tuple[Limit, ...] = ()
+    limits: tuple[ResourceLimit, ...] = ()
     missing_rights: tuple[str, ...] = ()  # "DESCRIBE on the cluster: groups may be hidden"
     notes: tuple[str, ...] = ()  # what is missing without being wrong: "the management plugin is not there: ..."
 
@@ -167,7 +167,7 @@ class Destination:
     arrived: int | None = None  # counter of all that ever came in; a fall means that it was reset
     approximate: bool = False  # SQS: the counts are the broker's guess
     state: str = "running"  # as the broker names it: "running", "down", "minority", "no leader"
-    well: bool | None = True  # False = that state asks for a person; None = not known
+    healthy: bool | None = True  # False = that state asks for a person; None = not known
     why: Why = Why.KNOWN
     settings: Mapping[str, str] = field(default_factory=dict)  # what else it tells, bounded: "max length" -> "1000"
     dead_letters_to: str | None = None
@@ -230,7 +230,7 @@ class Group:
     waiting: int | None = None  # not handed out yet: ready, num_pending, visible
     delayed: int | None = None  # SQS
     redelivered: int | None = None  # counted or "now in redelivery": see the adapter
-    left_otherwise: int | None = None  # RabbitMQ: rejected, expired, dropped, or settled and not counted; a counter
+    removed_unacked: int | None = None  # RabbitMQ: rejected, expired, dropped, or settled and not counted; a counter
     why: Why = Why.KNOWN
     notes: tuple[
         str, ...
@@ -249,7 +249,7 @@ class Snapshot:
     """
 
     scope: Scope
-    asked_at: float  # when positions of groups were asked for: the time that belongs to `settled`
+    requested_at: float  # when positions of groups were asked for: the time that belongs to `settled`
     read_at: float  # when the last answer came: the time that belongs to `arrived`
     groups: Mapping[str, Group]
     destinations: Mapping[str, Destination]
@@ -257,8 +257,8 @@ class Snapshot:
     gone_groups: frozenset[str] = frozenset()
     gone_destinations: frozenset[str] = frozenset()
     faults: tuple[Fault, ...] = ()
-    calls: tuple[Call, ...] = ()
-    hidden: int = 0  # internal or excluded destinations and groups that were left out
+    calls: tuple[BrokerCall, ...] = ()
+    excluded: int = 0  # internal or excluded destinations and groups that were left out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,7 +282,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class DestinationSpec:
     """A destination that must exist: what the demo, the tests and the runtime ensure."""
 
     name: str

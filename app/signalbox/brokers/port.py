@@ -7,7 +7,7 @@ blocks the event loop for long (steps are sliced); it is safe to cancel; it ends
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import Protocol
 
-from signalbox.brokers.model import Capability, Kind, Message, OldestUnread, Snapshot, Wanted
+from signalbox.brokers.model import BrokerKind, Capability, DestinationSpec, Message, OldestUnread, Snapshot
 
 
 class Inspector(Protocol):
@@ -89,7 +89,7 @@ class Consumer(Protocol):
 class Provisioner(Protocol):
     """Makes destinations. Used by the demo, the tests and the runtime; the dashboard has no route to it."""
 
-    async def ensure(self, wanted: Sequence[Wanted]) -> None:
+    async def ensure(self, specs: Sequence[DestinationSpec]) -> None:
         """Make what does not exist yet; what exists is left as it is. Returns when it can be used.
 
         Raises:
@@ -102,7 +102,7 @@ class Broker(Inspector, Publisher, Consumer, Provisioner, Protocol):
     """One open connection to one broker or cluster, in all roles."""
 
     name: str  # the connection's name in the configuration
-    kind: Kind
+    kind: BrokerKind
     capabilities: frozenset[Capability]
     sweep_interval_s: float  # how often a sweep is worth its cost there
     watch_interval_s: float | None  # None: nothing is gained by asking more often than a sweep

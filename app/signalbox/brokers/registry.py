@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from signalbox.brokers.errors import MissingLibrary
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.port import Broker
 from signalbox.brokers.settings import ConnectionSettings
 
@@ -18,13 +18,15 @@ class Entry:
     extra: str | None = None
 
 
-KINDS: dict[Kind, Entry] = {
-    Kind.KAFKA: Entry("signalbox.brokers.kafka.settings:KafkaSettings", "signalbox.brokers.kafka.adapter:KafkaBroker"),
-    Kind.RABBITMQ: Entry(
+KINDS: dict[BrokerKind, Entry] = {
+    BrokerKind.KAFKA: Entry(
+        "signalbox.brokers.kafka.settings:KafkaSettings", "signalbox.brokers.kafka.adapter:KafkaBroker"
+    ),
+    BrokerKind.RABBITMQ: Entry(
         "signalbox.brokers.rabbitmq.settings:RabbitSettings", "signalbox.brokers.rabbitmq.adapter:RabbitBroker"
     ),
-    Kind.NATS: Entry("signalbox.brokers.nats.settings:NatsSettings", "signalbox.brokers.nats.adapter:NatsBroker"),
-    Kind.SQS: Entry(
+    BrokerKind.NATS: Entry("signalbox.brokers.nats.settings:NatsSettings", "signalbox.brokers.nats.adapter:NatsBroker"),
+    BrokerKind.SQS: Entry(
         "signalbox.brokers.sqs.settings:SqsSettings", "signalbox.brokers.sqs.adapter:SqsBroker", extra="sqs"
     ),
 }
@@ -37,7 +39,7 @@ def _load(place: str) -> type:
     return found
 
 
-def settings_class(kind: Kind) -> type[ConnectionSettings]:
+def settings_class(kind: BrokerKind) -> type[ConnectionSettings]:
     """Return the settings class of a kind; importing it loads no client library."""
     return _load(KINDS[kind].settings)
 

@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 
 CONNECTION_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-HIDDEN = "***"
+REDACTED = "***"
 NAME_BYTES_MAX = 1000
 """Longer names are left out and counted: a group of Kafka may have 32 KB of name, and a page of such would be megabytes."""
 
@@ -36,7 +36,7 @@ class ConnectionSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     name: Annotated[str, AfterValidator(_one_word)]
-    kind: Kind
+    kind: BrokerKind
     include: tuple[str, ...] = ("*",)  # shell patterns over names of destinations and groups
     exclude: tuple[str, ...] = ()
     show_internal: bool = False
@@ -44,17 +44,17 @@ class ConnectionSettings(BaseModel):
     batch: tuple[str, ...] = ()  # patterns: groups whose absence of members is normal
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0  # to connect, and for one answer
 
-    def shows(self, name: str) -> bool:
+    def includes(self, name: str) -> bool:
         """Say whether this destination or group is shown: the patterns let it through and its name is not too long."""
         if len(name) > NAME_BYTES_MAX or len(name.encode("utf-8", "surrogatepass")) > NAME_BYTES_MAX:
             return False
         return any(fnmatchcase(name, p) for p in self.include) and not any(fnmatchcase(name, p) for p in self.exclude)
 
-    def hide(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Return the far end's words without a secret of ours, as such or as protocols write it: some say back what they heard."""
         for secret in self._secrets():
             for written in _forms(secret, str(getattr(self, "user", "") or "")):
-                text = text.replace(written, HIDDEN)
+                text = text.replace(written, REDACTED)
         return text
 
     def _secrets(self) -> Iterator[str]:

@@ -28,9 +28,9 @@ class Checked(msgspec.Struct, kw_only=True):
     version: str | None = None
     destinations: int | None = None
     groups: int | None = None
-    hidden: int | None = None
+    excluded: int | None = None
     problem: str | None = None
-    do: str | None = None
+    hint: str | None = None
     missing_rights: Sequence[str] = ()
     notes: Sequence[str] = ()
     not_read: Sequence[str] = ()
@@ -72,18 +72,22 @@ async def _check(settings: ConnectionSettings) -> Checked:
     try:
         broker = open_broker(settings)
     except BrokerError as error:
-        found.problem, found.do = error.found, error.do
+        found.problem, found.hint = error.problem, error.hint
         return found
     try:
         await broker.connect(timeout_s=settings.timeout_s)
         snapshot = await broker.sweep()
     except BrokerError as error:
-        found.problem, found.do = error.found, error.do
+        found.problem, found.hint = error.problem, error.hint
         return found
     finally:
         await broker.close()
     found.ok = True
-    found.destinations, found.groups, found.hidden = len(snapshot.destinations), len(snapshot.groups), snapshot.hidden
+    found.destinations, found.groups, found.excluded = (
+        len(snapshot.destinations),
+        len(snapshot.groups),
+        snapshot.excluded,
+    )
     found.not_read = [f"{fault.resource}: {fault.why}, {fault.detail}" for fault in snapshot.faults]
     found.cost = broker.cost_note(len(snapshot.destinations))
     if snapshot.cluster is not None:
@@ -94,11 +98,11 @@ async def _check(settings: ConnectionSettings) -> Checked:
 
 def _print(one: Checked) -> None:
     if not one.ok:
-        click.echo(f"{one.connection} ({one.kind}): {safe(one.problem or '')} {safe(one.do or '')}".rstrip())
+        click.echo(f"{one.connection} ({one.kind}): {safe(one.problem or '')} {safe(one.hint or '')}".rstrip())
         return
     product = " ".join(part for part in (one.product or one.kind, one.version) if part)
     line = f"{one.connection} ({safe(product)}): answers; {one.destinations} destinations, {one.groups} groups"
-    click.echo(line + (f", {one.hidden} hidden" if one.hidden else ""))
+    click.echo(line + (f", {one.excluded} excluded" if one.excluded else ""))
     for right in one.missing_rights:
         click.echo(f"  missing right: {safe(right)}")
     for text in (*one.not_read, *one.notes):

@@ -14,7 +14,7 @@ from typing import TypeVar
 from signalbox import __version__
 from signalbox.config import Configuration
 from signalbox.kernel.clock import system_clock
-from signalbox.security.accounts.service import Accounts, accounts
+from signalbox.security.accounts.service import Accounts, create_accounts
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.door import Door, Permit
 from signalbox.security.model import ADMIN_EVERYWHERE, Action, Actor, Via
@@ -51,7 +51,7 @@ async def acting(configuration: Configuration) -> AsyncIterator[Acting]:
         await database.require_head()
         log = AuditLog(database, system_clock)
         door = Door(log)  # [server] read_only binds what is served; who may write the database needs no leave
-        held = accounts(database, door, configuration.security, system_clock)
+        held = create_accounts(database, door, configuration.security, system_clock)
         await held.changes.refresh()
         yield Acting(actor=cli_actor(), database=database, log=log, door=door, accounts=held)
     finally:

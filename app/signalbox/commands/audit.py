@@ -16,12 +16,12 @@ from signalbox.config import Configuration, load
 from signalbox.kernel.clock import system_clock
 from signalbox.security import keys
 from signalbox.security.audit import documents, export, ndjson
-from signalbox.security.audit.chain import Verdict
-from signalbox.security.audit.documents import Head
-from signalbox.security.audit.model import LineFilter, Outcome, kept
+from signalbox.security.audit.chain import Verification
+from signalbox.security.audit.documents import SignedHead
+from signalbox.security.audit.model import AuditFilter, Outcome, sanitized
 from signalbox.security.door import Permit
 from signalbox.security.model import Action
-from signalbox.security.retention import Retention, Sealed
+from signalbox.security.retention import Retention, SealedRows
 
 DAY_S = 86_400
 NO_OUTCOME = "none"
@@ -57,7 +57,7 @@ def verify(
     else:
         for sentence in sentences(verdict):
             click.echo(sentence)
-    sys.exit(0 if verdict.is_whole else 1)
+    sys.exit(0 if verdict.is_intact else 1)
 
 
 @command.command("head")
@@ -65,7 +65,7 @@ def verify(
 def head(*, config_path: Path | None) -> None:
     """Print how far the log goes now, signed. Keep it where whoever may change the database cannot reach."""
     configuration = load(config_path)
-    click.echo(documents.written(asyncio.run(_head(configuration))), nl=False)
+    click.echo(documents.to_json(asyncio.run(_head(configuration))), nl=False)
 
 
 @command.command("export")
@@ -91,13 +91,13 @@ def export_rows(
     **equal: str | None,
 ) -> None:
     """Print rows as NDJSON."""
-    wanted = LineFilter(
-        search=kept(search),
+    wanted = AuditFilter(
+        search=sanitized(search),
         since_us=_microseconds(since),
         until_us=_microseconds(until),
         outcome=Outcome(outcome) if outcome not in (None, NO_OUTCOME) else None,
         no_outcome=outcome == NO_OUTCOME,
-        **{column: None if value is None else kept(value) for column, value in equal.items()},
+        **{column: None if value is None else sanitized(value) for column, value in equal.items()},
     )
     asyncio.run(_export(load(config_path), wanted))
 
@@ -117,48 +117,50 @@ def seal(*, config_path: Path | None, as_json: bool, days: int, folder: Path) ->
             "first": sealed.first,
             "last": sealed.last,
             "file": str(sealed.file),
-            "seal": str(sealed.seal),
+            "seal": str(sealed.seal_file),
         }
         click.echo(msgspec.json.encode(found))
     elif sealed is None:
         click.echo(f"No row is older than {days} days.")
     else:
-        click.echo(f"Rows {sealed.first} to {sealed.last} are sealed: {sealed.file}, signed in {sealed.seal.name}.")
+        click.echo(
+            f"Rows {sealed.first} to {sealed.last} are sealed: {sealed.file}, signed in {sealed.seal_file.name}."
+        )
 
 
-def _verify_export(file: Path, head: Head | None, public_key: Callable[[], bytes | None]) -> Verdict:
+def _verify_export(file: Path, head: SignedHead | None, public_key: Callable[[], bytes | None]) -> Verification:
     if head is not None:
         if (key := public_key()) is None:
             raise click.UsageError("there is no key file here: give the installation's --public-key")
-        documents.prove(head, key)
+        documents.verify_signature(head, key)
     with file.open("rb") as opened:
         return export.verify(opened, head)
 
 
-async def _verify(configuration: Configuration, head: Head | None, public_key: bytes | None) -> Verdict:
+async def _verify(configuration: Configuration, head: SignedHead | None, public_key: bytes | None) -> Verification:
     async with acting(configuration) as here:
         return await here.log.verify(public_key, head)
 
 
-async def _head(configuration: Configuration) -> Head:
+async def _head(configuration: Configuration) -> SignedHead:
     async with acting(configuration) as here:
         return await here.log.head(keys.load(configuration.security.key_file).signing())
 
 
-async def _export(configuration: Configuration, wanted: LineFilter) -> None:
+async def _export(configuration: Configuration, wanted: AuditFilter) -> None:
     async with acting(configuration) as here:
         async for rows in here.log.rows(wanted):
-            click.echo(b"".join(map(ndjson.written, rows)), nl=False)
+            click.echo(b"".join(map(ndjson.to_line, rows)), nl=False)
 
 
-async def _seal(configuration: Configuration, days: int, folder: Path) -> Sealed | None:
+async def _seal(configuration: Configuration, days: int, folder: Path) -> SealedRows | None:
     before = system_clock() - days * DAY_S
     key = keys.load(configuration.security.key_file).signing()
     action = Action(name="seal audit log", target=str(folder), parameters={"older_than_days": days})
     async with acting(configuration) as here:
         retention = Retention(here.database, key, system_clock)
 
-        async def run(permit: Permit) -> Sealed | None:
+        async def run(permit: Permit) -> SealedRows | None:
             return await retention.seal(permit, before, folder)
 
         return await here.act(action, run)

@@ -10,12 +10,12 @@ import click
 from signalbox.commands.acting import Acting, acting
 from signalbox.commands.printing import safe
 from signalbox.config import Configuration
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.model import Role
 
 T = TypeVar("T")
 
-ROLES = [role.word for role in Role if role is not Role.NONE]
+ROLES = [role.label for role in Role if role is not Role.NONE]
 
 name_argument = click.argument("name")
 role_option = click.option("--role", type=click.Choice(ROLES), required=True, help="What they may.")
@@ -31,7 +31,7 @@ def done(configuration: Configuration, deed: Callable[[Acting], Awaitable[T]]) -
 
     try:
         return asyncio.run(inside())
-    except Refused as refused:
+    except RequestRejected as refused:
         say(str(refused), err=True)
         sys.exit(1)
 

@@ -6,7 +6,7 @@ import msgspec
 
 from signalbox.commands.printing import safe, table
 from signalbox.kernel import figures
-from signalbox.security.accounts.model import EVERYWHERE, SignsInBy, Token, User
+from signalbox.security.accounts.model import EVERYWHERE, SignInMethod, Token, User
 from signalbox.security.model import Grant, Rights, Role
 
 USER_HEAD = ("Name", "May", "Signs in by", "Sessions", "Tokens", "Seen", "Locked")
@@ -62,33 +62,33 @@ def user_data(user: User) -> UserOut:
     on = {name: _grant(grant) for name, grant in sorted(user.rights.on.items())}
     return UserOut(
         name=user.name,
-        signs_in_by=user.signs_in_by,
+        signs_in_by=user.sign_in_method,
         rights=RightsOut(everywhere=_grant(user.rights.everywhere), on=on),
         sessions=user.sessions,
         tokens=user.tokens,
-        made_at=user.made_at,
-        made_by=user.made_by,
-        seen_at=user.seen_at,
-        password_at=user.password_at,
-        link_ends_at=user.link_ends_at,
+        made_at=user.created_at,
+        made_by=user.created_by,
+        seen_at=user.last_seen_at,
+        password_at=user.password_set_at,
+        link_ends_at=user.link_expires_at,
         locked_until=user.locked_until,
     )
 
 
 def token_data(token: Token) -> TokenOut:
     on = None if token.resource == EVERYWHERE else token.resource
-    most = token.most.grant(on)
+    most = token.max_rights.grant(on)
     return TokenOut(
         id=token.id,
         user=token.user_name,
         name=token.name,
         hint=token.hint,
         on=on,
-        role=most.role.word,
+        role=most.role.label,
         payloads=most.payloads,
-        made_at=token.made_at,
-        ends_at=token.ends_at,
-        used_at=token.used_at,
+        made_at=token.created_at,
+        ends_at=token.expires_at,
+        used_at=token.last_used_at,
     )
 
 
@@ -108,9 +108,9 @@ def may(rights: Rights) -> str:
     if others and rights.everywhere.payloads:
         places.append("all others")
     if not places:
-        return rights.words()
+        return rights.describe()
     where = "" if len(places) == len(held) + others else f" on {', '.join(places)}"
-    return f"{rights.words()}; payloads{where}"
+    return f"{rights.describe()}; payloads{where}"
 
 
 def _user_cells(user: User, now: float) -> tuple[str, ...]:
@@ -120,7 +120,7 @@ def _user_cells(user: User, now: float) -> tuple[str, ...]:
         _way_in(user, now),
         figures.count(user.sessions),
         figures.count(user.tokens),
-        _seen(user.seen_at, now),
+        _seen(user.last_seen_at, now),
         "" if user.locked_until is None else f"{figures.short_duration(user.locked_until - now)} left",
     )
 
@@ -131,19 +131,19 @@ def _token_cells(token: Token, now: float) -> tuple[str, ...]:
         safe(token.name),
         safe(token.user_name),
         safe(token.hint),
-        safe(may(token.most)),
-        figures.utc_time(token.ends_at, now, seconds=False),
-        _seen(token.used_at, now),
+        safe(may(token.max_rights)),
+        figures.utc_time(token.expires_at, now, seconds=False),
+        _seen(token.last_used_at, now),
     )
 
 
 def _way_in(user: User, now: float) -> str:
     """Return how a user comes in, and how long a link is good: "one-time link, 23 h left", "password, link ended"."""
-    if user.link_ends_at is None:
-        return user.signs_in_by
-    left_s = user.link_ends_at - now
-    link = "" if user.signs_in_by is SignsInBy.LINK else "link "
-    return f"{user.signs_in_by}, {link}{f'{figures.short_duration(left_s)} left' if left_s > 0 else 'ended'}"
+    if user.link_expires_at is None:
+        return user.sign_in_method
+    left_s = user.link_expires_at - now
+    link = "" if user.sign_in_method is SignInMethod.LINK else "link "
+    return f"{user.sign_in_method}, {link}{f'{figures.short_duration(left_s)} left' if left_s > 0 else 'ended'}"
 
 
 def _seen(at: float | None, now: float) -> str:
@@ -151,4 +151,4 @@ def _seen(at: float | None, now: float) -> str:
 
 
 def _grant(grant: Grant) -> GrantOut:
-    return GrantOut(role=grant.role.word, payloads=grant.payloads)
+    return GrantOut(role=grant.role.label, payloads=grant.payloads)

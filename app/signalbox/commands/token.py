@@ -34,8 +34,8 @@ def list_tokens(*, config_path: Path | None, as_json: bool, user_name: str | Non
     """Print the tokens that have not ended."""
 
     async def read(here: Acting) -> Sequence[Token]:
-        user = None if user_name is None else (await here.accounts.users.named(user_name)).id
-        return await here.accounts.tokens.every(user)
+        user = None if user_name is None else (await here.accounts.users.get_by_name(user_name)).id
+        return await here.accounts.tokens.list_all(user)
 
     tokens = done(load(config_path), read)
     if as_json:
@@ -66,15 +66,15 @@ def create(
     most = Rights(grant) if on is None else Rights(Grant(), {on: grant})
 
     async def run(here: Acting) -> tuple[str, str]:
-        user = await here.accounts.users.named(user_name)
+        user = await here.accounts.users.get_by_name(user_name)
 
         async def make(permit: Permit) -> tuple[str, str]:
             tokens = here.accounts.tokens
-            made = await tokens.make(permit, user.id, name=name, grant=grant, resource=resource, days=days)
+            made = await tokens.create(permit, user.id, name=name, grant=grant, resource=resource, days=days)
             now = may(user.rights.capped(most))
             return made, f"{permit.detail} ends after {days} days. As {user.name} is now, it may: {now}."
 
-        return await here.act(actions.make_token(name.strip(), grant, resource, days), make)
+        return await here.act(actions.create_token(name.strip(), grant, resource, days), make)
 
     secret, sentence = done(configuration, run)
     hand_over(secret, sentence, "It is shown nowhere again:")
@@ -87,7 +87,7 @@ def revoke(*, config_path: Path | None, token_id: int) -> None:
     """End a token at once. `signalbox token list` shows its ID."""
 
     async def run(here: Acting) -> str:
-        token = await here.accounts.tokens.one(token_id)
+        token = await here.accounts.tokens.get(token_id)
         await here.act(actions.revoke_token(token), lambda permit: here.accounts.tokens.revoke(permit, token))
         return f"{token.name} of {token.user_name} ({token.hint}) is revoked."
 

@@ -14,11 +14,11 @@ from signalbox.commands.people import may, user_data, user_table
 from signalbox.config import Configuration, load
 from signalbox.kernel.clock import system_clock
 from signalbox.security.accounts import actions
-from signalbox.security.accounts.model import User, user_name
+from signalbox.security.accounts.model import User, normalized_user_name
 from signalbox.security.model import REASON_LENGTH_MAX, Grant, Rights, Role
 from signalbox.web import urls
 
-ROLES_OR_NONE = [Role.NONE.word, *ROLES]
+ROLES_OR_NONE = [Role.NONE.label, *ROLES]
 ONCE = "This link sets the password, once, within 24 h. It is shown nowhere again:"
 
 
@@ -45,7 +45,7 @@ def list_users(*, config_path: Path | None, as_json: bool) -> None:
     """Print who may come in, and what they may."""
 
     async def read(here: Acting) -> Sequence[User]:
-        return await here.accounts.users.every()
+        return await here.accounts.users.list_all()
 
     users = done(load(config_path), read)
     if as_json:
@@ -66,8 +66,8 @@ def invite(*, config_path: Path | None, name: str, role: str, on: Sequence[str],
     rights = _rights(configuration, role, on, payloads=payloads)
 
     async def run(here: Acting) -> tuple[str, str]:
-        tidy = user_name(name)
-        invited = actions.invite(tidy, rights)
+        tidy = normalized_user_name(name)
+        invited = actions.invite_user(tidy, rights)
         return tidy, await here.act(invited, lambda permit: here.accounts.users.invite(permit, tidy, rights))
 
     tidy, secret = done(configuration, run)
@@ -86,9 +86,9 @@ def add(*, config_path: Path | None, name: str, role: str, on: Sequence[str], pa
     rights = _rights(configuration, role, on, payloads=payloads)
 
     async def run(here: Acting) -> str:
-        tidy = user_name(name)
+        tidy = normalized_user_name(name)
         users = here.accounts.users
-        await here.act(actions.add(tidy, rights), lambda permit: users.add_without_sign_in(permit, tidy, rights))
+        await here.act(actions.add_user(tidy, rights), lambda permit: users.add_token_only(permit, tidy, rights))
         return tidy
 
     say(f"{done(configuration, run)} is added: {may(rights)}. Make a token: signalbox token create.")
@@ -111,7 +111,7 @@ def change_role(
     rights = Rights(_grant(role, payloads=payloads), _differing(configuration, on, payloads=payloads))
 
     async def run(here: Acting) -> str:
-        user = await here.accounts.users.named(name)
+        user = await here.accounts.users.get_by_name(name)
         changed = actions.change_rights(user.name, user.rights, rights, reason)
         await here.act(changed, lambda permit: here.accounts.users.set_rights(permit, user, rights))
         return f"{user.name} is {may(rights)}. Their sessions ended."
@@ -127,9 +127,9 @@ def link(*, config_path: Path | None, name: str) -> None:
     configuration = load(config_path)
 
     async def run(here: Acting) -> str:
-        user = await here.accounts.users.named(name)
-        made = actions.make_link(user.name)
-        return await here.act(made, lambda permit: here.accounts.users.make_link(permit, user))
+        user = await here.accounts.users.get_by_name(name)
+        made = actions.create_link(user.name)
+        return await here.act(made, lambda permit: here.accounts.users.create_link(permit, user))
 
     _hand_over_link(configuration, done(configuration, run))
 
@@ -141,8 +141,8 @@ def unlock(*, config_path: Path | None, name: str) -> None:
     """Forget the wrong passwords that were tried by this name."""
 
     async def run(here: Acting) -> str:
-        user = await here.accounts.users.named(name)
-        await here.act(actions.unlock(user.name), lambda permit: here.accounts.limits.unlock(permit, user.name))
+        user = await here.accounts.users.get_by_name(name)
+        await here.act(actions.unlock_user(user.name), lambda permit: here.accounts.limits.unlock(permit, user.name))
         return f"{user.name} is locked nowhere."
 
     say(done(load(config_path), run))
@@ -155,9 +155,9 @@ def end_sessions(*, config_path: Path | None, name: str) -> None:
     """Sign a user out of every browser."""
 
     async def run(here: Acting) -> str:
-        user = await here.accounts.users.named(name)
+        user = await here.accounts.users.get_by_name(name)
         ended = actions.end_sessions(user.name)
-        number = await here.act(ended, lambda permit: here.accounts.sessions.end_all_of(permit, user.id))
+        number = await here.act(ended, lambda permit: here.accounts.sessions.end_all(permit, user.id))
         return f"Sessions of {user.name} that ended: {number}."
 
     say(done(load(config_path), run))
@@ -171,7 +171,7 @@ def remove(*, config_path: Path | None, name: str, reason: str) -> None:
     """Remove a user with sessions, tokens and links."""
 
     async def run(here: Acting) -> str:
-        user = await here.accounts.users.named(name)
+        user = await here.accounts.users.get_by_name(name)
         removed = actions.remove_user(user.name, reason)
         await here.act(removed, lambda permit: here.accounts.users.remove(permit, user))
         return f"{user.name} is removed."
@@ -187,7 +187,7 @@ def reset_admin(*, config_path: Path | None, name: str) -> None:
     configuration = load(config_path)
 
     async def run(here: Acting) -> tuple[str, str]:
-        tidy = user_name(name)
+        tidy = normalized_user_name(name)
         reset = actions.reset_admin(tidy)
         return tidy, await here.act(reset, lambda permit: here.accounts.users.reset_admin(permit, tidy))
 

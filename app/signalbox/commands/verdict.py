@@ -6,14 +6,14 @@ import msgspec
 
 from signalbox.commands.printing import shortened
 from signalbox.kernel.figures import count
-from signalbox.security.audit.chain import Fault, Finding, Verdict
-from signalbox.security.audit.words import OF_SIGNATURE, found, reach, rows_named
+from signalbox.security.audit.chain import Finding, FindingKind, Verification
+from signalbox.security.audit.words import SIGNATURE_HINT, finding_sentence, intact_rows, row_range
 
 
 class Found(msgspec.Struct, kw_only=True):
     """One finding. Hashes are hexadecimal; `null` where there is none."""
 
-    fault: Fault
+    fault: FindingKind
     first: int
     last: int
     expected: str | None
@@ -36,24 +36,24 @@ class Verified(msgspec.Struct, kw_only=True):
     more: int
 
 
-def as_data(verdict: Verdict) -> Verified:
+def as_data(verdict: Verification) -> Verified:
     return Verified(
-        whole=verdict.is_whole,
+        whole=verdict.is_intact,
         first=verdict.start.row + 1,
         last=verdict.end.row,
         rows=verdict.rows,
-        whole_before=verdict.whole_before,
-        whole_after=verdict.whole_after,
-        signed_row=verdict.signed.row if verdict.signed else None,
+        whole_before=verdict.intact_to,
+        whole_after=verdict.consistent_after,
+        signed_row=verdict.signed_head.row if verdict.signed_head else None,
         findings=[_found(finding) for finding in verdict.findings],
-        more=verdict.more,
+        more=verdict.omitted,
     )
 
 
 def _found(finding: Finding) -> Found:
-    entry = finding.row.entry if finding.row else None
+    entry = finding.row.record if finding.row else None
     return Found(
-        fault=finding.fault,
+        fault=finding.kind,
         first=finding.first,
         last=finding.last,
         expected=finding.expected.hex() if finding.expected is not None else None,
@@ -63,34 +63,38 @@ def _found(finding: Finding) -> Found:
     )
 
 
-def sentences(verdict: Verdict) -> Iterator[str]:
+def sentences(verdict: Verification) -> Iterator[str]:
     """Yield what a person is told, line by line. What rows hold is hostile."""
     first = verdict.start.row + 1
-    if verdict.is_whole:
+    if verdict.is_intact:
         yield (
-            f"The log is whole: {rows_named(first, verdict.end.row)}."
+            f"The log is whole: {row_range(first, verdict.end.row)}."
             if verdict.rows
             else "The log is whole: there is no row."
         )
-        if verdict.signed is None:
+        if verdict.signed_head is None:
             yield "It was compared with no signed head: that nothing was cut off at the end is not proved (--head FILE)."
         else:
-            yield f"It goes on from the signed head of row {count(verdict.signed.row)}: nothing was cut off before that."
+            yield f"It goes on from the signed head of row {count(verdict.signed_head.row)}: nothing was cut off before that."
         return
     yield "The log is not whole."
     for finding in verdict.findings:
         yield from _told(finding)
-    if verdict.more:
-        yield f"And {count(verdict.more)} more."
-    yield reach(verdict)
+    if verdict.omitted:
+        yield f"And {count(verdict.omitted)} more."
+    yield intact_rows(verdict)
 
 
 def _told(finding: Finding) -> Iterator[str]:
-    yield f"{found(finding)}. {OF_SIGNATURE}" if finding.fault is Fault.NOT_SIGNED else f"{found(finding)}."
+    yield (
+        f"{finding_sentence(finding)}. {SIGNATURE_HINT}"
+        if finding.kind is FindingKind.NOT_AS_SIGNED
+        else f"{finding_sentence(finding)}."
+    )
     if finding.expected is not None:
         yield f"  expected {finding.expected.hex()}"
     if finding.found is not None:
         yield f"  found    {finding.found.hex()}"
     if finding.row is not None:
-        entry = finding.row.entry
+        entry = finding.row.record
         yield f"  as it stands: {shortened(str(entry.action))} {shortened(str(entry.target))}, by {shortened(str(entry.actor))}"

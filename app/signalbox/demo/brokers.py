@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.registry import settings_class
 from signalbox.brokers.settings import ConnectionSettings
 from signalbox.servers.kafka import KafkaServer, bootstrap_from_environment
@@ -15,7 +15,7 @@ from signalbox.servers.sqs import sqs_server
 PARTNER_REGION = "eu-central-1"
 
 
-async def start_brokers(stack: AsyncExitStack, kinds: Sequence[Kind], folder: Path) -> list[ConnectionSettings]:
+async def start_brokers(stack: AsyncExitStack, kinds: Sequence[BrokerKind], folder: Path) -> list[ConnectionSettings]:
     """Start a server of each kind, to be stopped by `stack`, and return the connections to them.
 
     Raises:
@@ -25,14 +25,14 @@ async def start_brokers(stack: AsyncExitStack, kinds: Sequence[Kind], folder: Pa
     return [await STARTERS[kind](stack, folder / kind) for kind in kinds]
 
 
-def _settings(kind: Kind, table: Mapping[str, object]) -> ConnectionSettings:
+def _settings(kind: BrokerKind, table: Mapping[str, object]) -> ConnectionSettings:
     return settings_class(kind).model_validate({"kind": kind, **table})
 
 
 async def _nats(stack: AsyncExitStack, folder: Path) -> ConnectionSettings:
     server = await stack.enter_async_context(nats_server(folder=folder))
     table = {"name": "nats-demo", "urls": [server.url], "user": server.user, "password": server.password}
-    return _settings(Kind.NATS, table)
+    return _settings(BrokerKind.NATS, table)
 
 
 async def _kafka(stack: AsyncExitStack, folder: Path) -> ConnectionSettings:
@@ -42,7 +42,7 @@ async def _kafka(stack: AsyncExitStack, folder: Path) -> ConnectionSettings:
         stack.push_async_callback(server.stop)
         await server.start()
         bootstrap = server.bootstrap
-    return _settings(Kind.KAFKA, {"name": "kafka-demo", "bootstrap": bootstrap.split(",")})
+    return _settings(BrokerKind.KAFKA, {"name": "kafka-demo", "bootstrap": bootstrap.split(",")})
 
 
 async def _rabbitmq(stack: AsyncExitStack, folder: Path) -> ConnectionSettings:
@@ -52,7 +52,7 @@ async def _rabbitmq(stack: AsyncExitStack, folder: Path) -> ConnectionSettings:
         stack.push_async_callback(server.stop)
         await server.start()
         address = server.address()
-    return _settings(Kind.RABBITMQ, _rabbit_table(address))
+    return _settings(BrokerKind.RABBITMQ, _rabbit_table(address))
 
 
 def _rabbit_table(address: RabbitAddress) -> dict[str, object]:
@@ -78,7 +78,7 @@ async def _sqs(stack: AsyncExitStack, folder: Path) -> ConnectionSettings:
         "secret_access_key": "demo",
         "interval_s": 5,
     }
-    return _settings(Kind.SQS, table)
+    return _settings(BrokerKind.SQS, table)
 
 
-STARTERS = {Kind.NATS: _nats, Kind.KAFKA: _kafka, Kind.RABBITMQ: _rabbitmq, Kind.SQS: _sqs}
+STARTERS = {BrokerKind.NATS: _nats, BrokerKind.KAFKA: _kafka, BrokerKind.RABBITMQ: _rabbitmq, BrokerKind.SQS: _sqs}

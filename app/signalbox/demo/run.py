@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from signalbox.bootstrap import serve
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.config import from_document
 from signalbox.demo.brokers import start_brokers
 from signalbox.demo.service import Shop
@@ -24,7 +24,7 @@ class DemoRuns(SignalboxError):
     """Another demo has this clone's folder."""
 
 
-async def run(kinds: Sequence[Kind], port: int) -> None:
+async def run(kinds: Sequence[BrokerKind], port: int) -> None:
     """Serve the demo until interrupted.
 
     Raises:

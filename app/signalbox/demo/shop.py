@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from signalbox.brokers.model import Kind, Wanted
+from signalbox.brokers.model import BrokerKind, DestinationSpec
 
 
 class Habit(StrEnum):
@@ -33,9 +33,9 @@ class Line:
     partitions: int = 1
     settings: Mapping[str, str] = field(default_factory=dict)
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> DestinationSpec:
         groups = tuple(reader.group for reader in self.readers)
-        return Wanted(name=self.destination, partitions=self.partitions, groups=groups, settings=self.settings)
+        return DestinationSpec(name=self.destination, partitions=self.partitions, groups=groups, settings=self.settings)
 
 
 INVOICES = Reader(group="invoice-writer", habit=Habit.HEALTHY)
@@ -43,12 +43,12 @@ SEARCH = Reader(group="search-indexer", habit=Habit.SLOW)
 LABELS = Reader(group="label-printer", habit=Habit.PAUSING)
 
 # Where a broker has groups, three of them read the same orders; where it has queues, each reader has a queue of its own.
-LINES: Mapping[Kind, tuple[Line, ...]] = {
-    Kind.NATS: (Line(destination="orders", event="order placed", readers=(INVOICES, SEARCH, LABELS)),),
-    Kind.KAFKA: (
+LINES: Mapping[BrokerKind, tuple[Line, ...]] = {
+    BrokerKind.NATS: (Line(destination="orders", event="order placed", readers=(INVOICES, SEARCH, LABELS)),),
+    BrokerKind.KAFKA: (
         Line(destination="shop.orders", event="order placed", readers=(INVOICES, SEARCH, LABELS), partitions=6),
     ),
-    Kind.RABBITMQ: (
+    BrokerKind.RABBITMQ: (
         Line(
             destination="payments.capture",
             event="payment asked",
@@ -58,7 +58,7 @@ LINES: Mapping[Kind, tuple[Line, ...]] = {
         Line(destination="emails.order-confirmed", event="order confirmed", readers=(SEARCH,)),
         Line(destination="labels.print", event="label asked", readers=(LABELS,)),
     ),
-    Kind.SQS: (
+    BrokerKind.SQS: (
         Line(destination="partner-stock", event="stock changed", readers=(SEARCH,)),
         Line(destination="partner-returns", event="return announced", readers=(LABELS,)),
     ),

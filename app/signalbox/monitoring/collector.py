@@ -8,7 +8,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from fnmatch import fnmatchcase
 
-from signalbox.brokers.errors import BrokerError, BrokerSilent
+from signalbox.brokers.errors import BrokerError, BrokerTimeout
 from signalbox.brokers.model import Capability, Snapshot
 from signalbox.brokers.port import Broker
 from signalbox.brokers.settings import ConnectionSettings
@@ -114,7 +114,7 @@ class Collector:
             try:
                 async with asyncio.timeout(max(every * 2, SWEEP_WAIT_LEAST_S) + self._settings.timeout_s):
                     snapshot = await self._broker.sweep()
-            except (BrokerSilent, TimeoutError) as error:
+            except (BrokerTimeout, TimeoutError) as error:
                 silent += 1
                 self._failed(error, down=False)
             except BrokerError as error:
@@ -179,7 +179,7 @@ class Collector:
 
     def _failed(self, error: Exception, *, down: bool, next_attempt_at: float | None = None) -> None:
         if not isinstance(error, BrokerError):
-            error = BrokerSilent(self._connection, "No answer within the deadline.")
+            error = BrokerTimeout(self._connection, "No answer within the deadline.")
         log.info("%s", error)
         self._monitor.failed(self._connection, error, down=down, next_attempt_at=next_attempt_at)
 

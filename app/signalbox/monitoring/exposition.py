@@ -126,7 +126,7 @@ def _of_connections(
         ),
         "signalbox_connection_call_seconds": (
             "How long a kind of question took when it was asked last",
-            [({**labels, "call": call.what}, call.took_s) for labels, v in named for call in v.calls],
+            [({**labels, "call": call.request}, call.duration_s) for labels, v in named for call in v.calls],
         ),
         "signalbox_groups": (
             "Consumer groups by status",

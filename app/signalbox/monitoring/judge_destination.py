@@ -52,7 +52,7 @@ def _leaderless(destination: Destination, now: float) -> Verdict | None:
 
 
 def _not_running(destination: Destination, now: float) -> Verdict | None:
-    if destination.well is not False or lacking(destination):
+    if destination.healthy is not False or lacking(destination):
         return None
     return Verdict(status=Status.BEHIND, since=now, reason=Reason.NOT_RUNNING, detail=destination.state)
 

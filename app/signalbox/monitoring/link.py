@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from signalbox.brokers.errors import BrokerError
-from signalbox.brokers.model import Call, Capability, Kind, Scope, Snapshot
+from signalbox.brokers.model import BrokerCall, BrokerKind, Capability, Scope, Snapshot
 from signalbox.monitoring.model import ConnectionView, Link
 
 STALE_INTERVALS = 3
@@ -15,7 +15,7 @@ class Opened:
     """What is known of a connection before it answers."""
 
     name: str
-    kind: Kind
+    kind: BrokerKind
     interval_s: float
     capabilities: frozenset[Capability] = frozenset()
     watch_interval_s: float | None = None  # of what a page shows; None: as often as everything
@@ -29,7 +29,7 @@ class ConnectionState:
 
     def __init__(self, opened: Opened, now: float) -> None:
         self.opened = opened
-        self._calls: dict[str, Call] = {}
+        self._calls: dict[str, BrokerCall] = {}
         self.view = ConnectionView(
             name=opened.name,
             kind=opened.kind,
@@ -45,9 +45,9 @@ class ConnectionState:
     def answered(self, snapshot: Snapshot, now: float, interval_s: float) -> None:
         """Note an answer; a whole reading also tells how the cluster is."""
         for call in snapshot.calls:
-            self._calls[call.what] = call
+            self._calls[call.request] = call
         view = self._linked(Link.CONNECTED, now)
-        whole = snapshot.scope is Scope.WHOLE
+        whole = snapshot.scope is Scope.FULL
         self.view = replace(
             view,
             answered_at=min(
@@ -62,14 +62,14 @@ class ConnectionState:
             cluster=snapshot.cluster or view.cluster,
             faults=snapshot.faults[:FAULTS_MAX] if whole else view.faults,
             calls=tuple(self._calls.values()),
-            hidden=snapshot.hidden if whole else view.hidden,
+            excluded=snapshot.excluded if whole else view.excluded,
         )
 
     def refused(self, error: BrokerError, now: float, *, down: bool, next_attempt_at: float | None) -> None:
         """Note that it did not answer; `down` says that connecting itself failed."""
         view = self._linked(Link.DOWN, now) if down else self.view
         self.view = replace(
-            view, error=error.found, do=error.do, attempts=view.attempts + 1, next_attempt_at=next_attempt_at
+            view, error=error.problem, do=error.hint, attempts=view.attempts + 1, next_attempt_at=next_attempt_at
         )
 
     def tick(self, now: float) -> bool:

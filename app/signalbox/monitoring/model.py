@@ -6,7 +6,7 @@ Times are seconds since the epoch, UTC. Rates are messages a second. `None` is u
 from dataclasses import dataclass
 from enum import StrEnum
 
-from signalbox.brokers.model import Call, Capability, Cluster, Destination, Fault, Group, Kind, Why
+from signalbox.brokers.model import BrokerCall, BrokerKind, Capability, Cluster, Destination, Fault, Group, Why
 
 
 class Status(StrEnum):
@@ -123,7 +123,7 @@ class GroupView:
     """One consumer group as the pages draw it. The same object until something in it changes."""
 
     connection: str
-    kind: Kind
+    kind: BrokerKind
     group: Group
     read_at: float
     interval_s: float  # how often it is read just now: age > 3 of these is stale
@@ -140,7 +140,7 @@ class DestinationView:
     """One destination as the pages draw it."""
 
     connection: str
-    kind: Kind
+    kind: BrokerKind
     destination: Destination
     read_at: float
     interval_s: float
@@ -159,7 +159,7 @@ class ConnectionView:
     """One connection as the pages draw it."""
 
     name: str
-    kind: Kind
+    kind: BrokerKind
     link: Link
     since: float  # when the link became so
     answered_at: float | None  # when it last answered
@@ -172,8 +172,8 @@ class ConnectionView:
     capabilities: frozenset[Capability] = frozenset()
     cluster: Cluster | None = None
     faults: tuple[Fault, ...] = ()  # of the last sweep
-    calls: tuple[Call, ...] = ()
-    hidden: int = 0
+    calls: tuple[BrokerCall, ...] = ()
+    excluded: int = 0
     groups: int = 0
     groups_ok: int = 0
     destinations: int = 0

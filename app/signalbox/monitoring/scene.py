@@ -86,7 +86,7 @@ class Scene:
             await news.rest()
         self._remove(snapshot, news)
         self.count()
-        if snapshot.scope is Scope.WHOLE or keys.GROUPS in news.keys:
+        if snapshot.scope is Scope.FULL or keys.GROUPS in news.keys:
             news.keys |= {keys.connection(self._name), keys.OVERVIEW}
         return news
 
@@ -109,7 +109,7 @@ class Scene:
             tracked = self._new_group(name, group)
         taken = tracked.take(
             group,
-            asked_at=snapshot.asked_at,
+            requested_at=snapshot.requested_at,
             read_at=snapshot.read_at,
             interval_s=interval_s,
             destinations=self._known,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from signalbox.brokers.model import UNKNOWN, Destination, Group, GroupState, Kind, OldestUnread, Retention, Why
+from signalbox.brokers.model import UNKNOWN, BrokerKind, Destination, Group, GroupState, OldestUnread, Retention, Why
 from signalbox.monitoring.belief import Memory, better_time_lag, settle
 from signalbox.monitoring.judge import (
     RANK,
@@ -34,13 +34,13 @@ class Measured:
     position: int
     at: float
     exact: bool
-    asked_at: float
+    requested_at: float
 
 
 class TrackedGroup:
     """Takes readings in; `view` is the same object until something in it changes."""
 
-    def __init__(self, connection: str, kind: Kind, *, positional: bool, batch: bool, limits: Thresholds) -> None:
+    def __init__(self, connection: str, kind: BrokerKind, *, positional: bool, batch: bool, limits: Thresholds) -> None:
         self.view: GroupView | None = None
         self.window = Window(positional=positional)
         self._connection, self._kind, self._batch, self._limits = connection, kind, batch, limits
@@ -58,17 +58,17 @@ class TrackedGroup:
         self,
         group: Group,
         *,
-        asked_at: float,
+        requested_at: float,
         read_at: float,
         interval_s: float,
         destinations: Mapping[str, Destination],
     ) -> bool:
         """Take one reading; return whether there is a new view. One that is late or doubted changes nothing."""
-        pushed = self.window.push(asked_at, read_at, group.positions, lag=group.lag, interval_s=interval_s)
+        pushed = self.window.push(requested_at, read_at, group.positions, lag=group.lag, interval_s=interval_s)
         if pushed is not Pushed.TAKEN:
             return False
         self._judged = None
-        self._note(group, asked_at)
+        self._note(group, requested_at)
         self._retention = _lossy(group.destinations, destinations)
         if not self._unmoved(group):
             self._judge(group, interval_s, read_at)
@@ -253,9 +253,9 @@ class TrackedGroup:
             return own
         now = self.window.newest.read_at
         moved = measured.position != self.window.newest.settled[row]
-        if moved and now - measured.asked_at > 3 * max(5.0, self.view.interval_s if self.view else 5.0):
+        if moved and now - measured.requested_at > 3 * max(5.0, self.view.interval_s if self.view else 5.0):
             return own
-        seconds = max(0.0, (measured.asked_at if moved else now) - measured.at)
+        seconds = max(0.0, (measured.requested_at if moved else now) - measured.at)
         before, after = self.window.written(row)
         most = now - before.read_at + CLOCKS_DIFFER_S if before is not None else float("inf")
         bounds = (now - after.read_at - CLOCKS_DIFFER_S, most)

@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Mapping, Sequence
 
-from signalbox.brokers.model import UNKNOWN, Destination, Kind
+from signalbox.brokers.model import UNKNOWN, BrokerKind, Destination
 from signalbox.monitoring.arrivals import Arrivals
 from signalbox.monitoring.belief import Memory, settle
 from signalbox.monitoring.judge_destination import judge_destination
@@ -15,7 +15,7 @@ RATES_ROUNDED = 1  # digits: what a page draws
 class TrackedDestination:
     """Takes readings in; `view` is the same object until something in it changes."""
 
-    def __init__(self, connection: str, kind: Kind) -> None:
+    def __init__(self, connection: str, kind: BrokerKind) -> None:
         self.view: DestinationView | None = None
         self.arrivals = Arrivals()
         self._connection, self._kind = connection, kind

@@ -34,9 +34,9 @@ class Pushed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One reading: `asked_at` belongs to `settled`, `read_at` to `arrived`."""
+    """One reading: `requested_at` belongs to `settled`, `read_at` to `arrived`."""
 
-    asked_at: float
+    requested_at: float
     read_at: float
     settled: Column
     arrived: Column
@@ -75,20 +75,20 @@ class Window:
         return self.readings[-1]
 
     def push(
-        self, asked_at: float, read_at: float, positions: Positions, *, lag: int | None, interval_s: float
+        self, requested_at: float, read_at: float, positions: Positions, *, lag: int | None, interval_s: float
     ) -> Pushed:
         """Take one reading, unless it is late or the first that says that something went back."""
-        if self.readings and asked_at <= self.newest.asked_at:
+        if self.readings and requested_at <= self.newest.requested_at:
             return Pushed.LATE
         source = None if self._same_rows(positions) else self._source(positions)
         went_back = self._went_back(positions, source)
-        if went_back and (self._doubt_at is None or asked_at - self._doubt_at < CONFIRM_AFTER_S):
-            self._doubt_at = self._doubt_at or asked_at
+        if went_back and (self._doubt_at is None or requested_at - self._doubt_at < CONFIRM_AFTER_S):
+            self._doubt_at = self._doubt_at or requested_at
             return Pushed.DOUBTED
         if source is not None:
             self._lay_out(positions, source)
         self._interval_s = interval_s
-        reading = self._reading(asked_at, read_at, positions, lag)
+        reading = self._reading(requested_at, read_at, positions, lag)
         if went_back:
             self._cut(reading)
         self._doubt_at = None
@@ -136,11 +136,11 @@ class Window:
         base = next((r for r in minute[:-1] if r.whole), minute[0])
         if base.whole and last.whole:
             return columns.mean(sum(last.arrived) - sum(base.arrived), last.read_at - base.read_at), columns.mean(
-                sum(last.settled) - sum(base.settled), last.asked_at - base.asked_at
+                sum(last.settled) - sum(base.settled), last.requested_at - base.requested_at
             )
         return (
             columns.mean_known(base.arrived, last.arrived, last.read_at - base.read_at),
-            columns.mean_known(base.settled, last.settled, last.asked_at - base.asked_at),
+            columns.mean_known(base.settled, last.settled, last.requested_at - base.requested_at),
         )
 
     def totals(self) -> tuple[int | None, int | None]:
@@ -212,8 +212,8 @@ class Window:
 
     def _recent(self) -> list[Reading]:
         """Return the readings that a rate is the mean of; none where too little is known, or a gap lies before the newest."""
-        since = self.newest.asked_at - max(RATE_S * 1.1, self._interval_s * 3.3)
-        recent = [r for r in self.readings if r.asked_at >= since]
+        since = self.newest.requested_at - max(RATE_S * 1.1, self._interval_s * 3.3)
+        recent = [r for r in self.readings if r.requested_at >= since]
         return recent if len(recent) > 1 else []
 
     def _same_rows(self, positions: Positions) -> bool:
@@ -234,7 +234,7 @@ class Window:
         self.names, self.destination, self.partition = positions.names, positions.destination, positions.partition
         self.readings = [
             Reading(
-                r.asked_at,
+                r.requested_at,
                 r.read_at,
                 columns.moved_to(r.settled, source),
                 columns.moved_to(r.arrived, source),
@@ -270,7 +270,7 @@ class Window:
             return
         self.readings = [
             Reading(
-                r.asked_at,
+                r.requested_at,
                 r.read_at,
                 columns.blanked(r.settled, rows) if settled else r.settled,
                 columns.blanked(r.arrived, rows) if arrived else r.arrived,
@@ -285,7 +285,7 @@ class Window:
         for row in rows:
             self._moved[row] = self._still[row] = 0.0
 
-    def _reading(self, asked_at: float, read_at: float, positions: Positions, lag: int | None) -> Reading:
+    def _reading(self, requested_at: float, read_at: float, positions: Positions, lag: int | None) -> Reading:
         settled, arrived, start = positions.settled, positions.arrived, positions.start
         if self.readings:  # what is equal is the same column: an adapter may build its answer anew each time
             last = self.newest
@@ -293,17 +293,17 @@ class Window:
             arrived = last.arrived if arrived == last.arrived else arrived
             start = last.start if start == last.start else start
         whole = UNKNOWN not in settled and UNKNOWN not in arrived
-        return Reading(asked_at, read_at, settled, arrived, lag, whole, start)
+        return Reading(requested_at, read_at, settled, arrived, lag, whole, start)
 
     def _take(self, reading: Reading, lag: Column) -> None:
         if self.first_at is None:
-            self.first_at = reading.asked_at
+            self.first_at = reading.requested_at
         self._count(reading)
         self._note_moves(reading, lag)
         self.position = reading.settled if self._positional else columns.less(reading.arrived, lag)
         self._known_settled = columns.merged(reading.settled, self._known_settled)
         self._known_arrived = columns.merged(reading.arrived, self._known_arrived)
-        if len(self.readings) > 1 and self.newest.asked_at - self.readings[-2].asked_at < FINE_SPACING_S:
+        if len(self.readings) > 1 and self.newest.requested_at - self.readings[-2].requested_at < FINE_SPACING_S:
             self.readings.pop()
         self.readings.append(reading)
         self._thin(reading)
@@ -320,7 +320,7 @@ class Window:
     def _note_moves(self, reading: Reading, lag: Column) -> None:
         if self.readings and reading.settled is self.newest.settled and reading.arrived is self.newest.arrived:
             return
-        at, known = reading.asked_at, self._known_settled
+        at, known = reading.requested_at, self._known_settled
         for row, (now, before, waits) in enumerate(zip(reading.settled, known, lag, strict=True)):
             if now == UNKNOWN:
                 continue
@@ -333,8 +333,8 @@ class Window:
                 self._still[row] = at
 
     def _thin(self, newest: Reading) -> None:
-        fine_since = newest.asked_at - max(RATE_S * 1.1, self._interval_s * 3.3)
-        fine = next(i for i, r in enumerate(self.readings) if r.asked_at >= fine_since)
+        fine_since = newest.requested_at - max(RATE_S * 1.1, self._interval_s * 3.3)
+        fine = next(i for i, r in enumerate(self.readings) if r.requested_at >= fine_since)
         most = min(COARSE_READINGS_MAX, COARSE_CELLS_MAX // max(1, len(self)))
         coarse = _spaced(self.readings[:fine])[-most:] if most else []
         while coarse and _all_read((*coarse[1:2], self.readings[fine])[0], self.position):
@@ -354,7 +354,7 @@ def _rate(base: Reading, last: Reading, row: int, *, settled: bool) -> float | N
     if now == UNKNOWN:
         return None
     before, took = (
-        (base.settled[row], last.asked_at - base.asked_at)
+        (base.settled[row], last.requested_at - base.requested_at)
         if settled
         else (base.arrived[row], last.read_at - base.read_at)
     )
@@ -364,6 +364,6 @@ def _rate(base: Reading, last: Reading, row: int, *, settled: bool) -> float | N
 def _spaced(readings: Sequence[Reading]) -> list[Reading]:
     kept: list[Reading] = []
     for reading in readings:
-        if not kept or reading.asked_at - kept[-1].asked_at >= COARSE_SPACING_S:
+        if not kept or reading.requested_at - kept[-1].requested_at >= COARSE_SPACING_S:
             kept.append(reading)
     return kept

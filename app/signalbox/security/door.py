@@ -15,14 +15,14 @@ from signalbox.kernel.errors import SignalboxError
 from signalbox.security.audit.model import Outcome
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.errors import NotPermitted, ReadOnly
-from signalbox.security.model import Action, Actor, refusal
+from signalbox.security.model import Action, Actor, missing_permission
 from signalbox.storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_SEAL = object()
+_DOOR_KEY = object()
 
 
 class Permit:
@@ -31,7 +31,7 @@ class Permit:
     __slots__ = ("action", "actor", "detail", "row")
 
     def __init__(self, seal: object, actor: Actor, action: Action, row: int) -> None:
-        if seal is not _SEAL:
+        if seal is not _DOOR_KEY:
             raise TypeError("only the door makes permits: call door.act")
         self.actor = actor
         self.action = action
@@ -45,7 +45,7 @@ class Door:
     def __init__(self, log: AuditLog, *, read_only: bool = False) -> None:
         self._log = log
         self.read_only = read_only
-        self.count: Counter[tuple[str, str]] = Counter()  # by action and outcome, since the start
+        self.counts: Counter[tuple[str, str]] = Counter()  # by action and outcome, since the start
         self.seconds: defaultdict[str, float] = defaultdict(float)  # by action
 
     async def act(self, actor: Actor, action: Action, run: Callable[[Permit], Awaitable[T]]) -> T:
@@ -57,40 +57,42 @@ class Door:
             StorageError: it could not be written down, so nothing was done.
             Exception: what `run` raised; it is in the audit log as failed.
         """
-        await self._judge(actor, action)
-        permit = Permit(_SEAL, actor, action, await self._log.intent(actor, action))
+        await self._authorize(actor, action)
+        permit = Permit(_DOOR_KEY, actor, action, await self._log.record_intent(actor, action))
         started = time.perf_counter()
         try:
             result = await run(permit)
         except BaseException as error:
-            outcome = Outcome.FAILED if isinstance(error, Exception) else Outcome.BROKEN_OFF
-            await asyncio.shield(self._ended(permit, outcome, _told(error), started))
+            outcome = Outcome.FAILED if isinstance(error, Exception) else Outcome.INTERRUPTED
+            await asyncio.shield(self._record_outcome(permit, outcome, _loggable(error), started))
             raise
-        await asyncio.shield(self._ended(permit, Outcome.DONE, permit.detail, started))
+        await asyncio.shield(self._record_outcome(permit, Outcome.DONE, permit.detail, started))
         return result
 
-    async def _judge(self, actor: Actor, action: Action) -> None:
-        if self.read_only and not action.own:
-            await self._refused(actor, action, "Signalbox runs read-only")
+    async def _authorize(self, actor: Actor, action: Action) -> None:
+        if self.read_only and not action.allowed_in_read_only:
+            await self._record_refusal(actor, action, "Signalbox runs read-only")
             raise ReadOnly("Signalbox runs read-only ([server] read_only in signalbox.toml): nothing can be changed.")
-        if missing := refusal(actor.rights, action):
-            await self._refused(actor, action, f"needs {missing}")
+        if missing := missing_permission(actor.rights, action):
+            await self._record_refusal(actor, action, f"needs {missing}")
             raise NotPermitted(f"{actor.name} may not {action.name}: that needs {missing}.", missing)
 
-    async def _refused(self, actor: Actor, action: Action, detail: str) -> None:
-        self.count[action.name, Outcome.REFUSED] += 1
-        await self._log.refused(actor, action, detail)
+    async def _record_refusal(self, actor: Actor, action: Action, detail: str) -> None:
+        self.counts[action.name, Outcome.REFUSED] += 1
+        await self._log.record_refusal(actor, action, detail)
 
-    async def _ended(self, permit: Permit, outcome: Outcome, detail: str, started: float) -> None:
+    async def _record_outcome(self, permit: Permit, outcome: Outcome, detail: str, started: float) -> None:
         took_s = time.perf_counter() - started
-        self.count[permit.action.name, outcome] += 1
+        self.counts[permit.action.name, outcome] += 1
         self.seconds[permit.action.name] += took_s
         try:
-            await self._log.outcome(permit.row, permit.actor, permit.action, outcome, detail=detail, took_s=took_s)
+            await self._log.record_outcome(
+                permit.row, permit.actor, permit.action, outcome, detail=detail, took_s=took_s
+            )
         except StorageError:  # it is done all the same; the intent stands without an outcome, which the page shows
             log.exception("the outcome %s of row %d of the audit log could not be written", outcome, permit.row)
 
 
-def _told(error: BaseException) -> str:
+def _loggable(error: BaseException) -> str:
     """Return what of an error may stand in the log: our own sentences hold no secret, others are named only."""
     return str(error) if isinstance(error, SignalboxError) else type(error).__name__

@@ -12,12 +12,12 @@ class NotPermitted(SecurityError):
 
     def __init__(self, sentence: str, needs: str) -> None:
         super().__init__(sentence)
-        self.needs = needs
+        self.missing = needs
 
 
 class ReadOnly(SecurityError):
     """Signalbox changes nothing just now."""
 
 
-class Refused(SecurityError):
+class RequestRejected(SecurityError):
     """What was asked cannot be done as things stand: the last admin, a name that is taken, a link that is used up."""

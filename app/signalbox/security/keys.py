@@ -17,7 +17,7 @@ from signalbox.security.errors import SecurityError
 BYTES: Final = 32
 
 
-class KeyUnusable(SecurityError):
+class KeyFileError(SecurityError):
     """The key file cannot be read or made, or is not one."""
 
 
@@ -55,7 +55,7 @@ def load(file: Path) -> Keys:
         _make(file)
         return Keys(_read(file))
     except OSError as error:
-        raise KeyUnusable(
+        raise KeyFileError(
             f"The key file {file} cannot be read: {error.strerror}. Name another: [security] key_file."
         ) from None
 
@@ -63,14 +63,14 @@ def load(file: Path) -> Keys:
 def _read(file: Path) -> bytes:
     with file.open("rb") as opened:
         if os.fstat(opened.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise KeyUnusable(f"The key file {file} can be read by others. Run: chmod 600 {file}")
+            raise KeyFileError(f"The key file {file} can be read by others. Run: chmod 600 {file}")
         text = opened.read(2 * BYTES + 2).strip()
     try:
         secret = bytes.fromhex(text.decode("ascii"))
     except ValueError:
         secret = b""
     if len(secret) != BYTES:
-        raise KeyUnusable(
+        raise KeyFileError(
             f"The key file {file} holds no key of Signalbox: expected {2 * BYTES} hexadecimal digits. Restore it from a copy, or "
             "move it away: a new one is made then, and heads that were signed before are verified with the old one's public key."
         )
@@ -88,6 +88,6 @@ def _make(file: Path) -> None:
     except FileExistsError:
         return
     except OSError as error:
-        raise KeyUnusable(
+        raise KeyFileError(
             f"The key file {file} cannot be made: {error.strerror}. Name a place that can be written: [security] key_file."
         ) from None

@@ -9,7 +9,7 @@ from typing import Final
 REASON_LENGTH_MAX: Final = 500
 PARAMETERS_BYTES_MAX: Final = 8 * 1024  # of one row of the audit log; what is longer is cut, and says so
 
-Plain = str | int | float | bool | None | list["Plain"] | dict[str, "Plain"]
+JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 """What a parameter in the audit log may be. Never a payload, never a secret."""
 
 
@@ -22,13 +22,13 @@ class Role(IntEnum):
     ADMIN = 3  # everywhere: also users, masking rules, the audit log
 
     @property
-    def word(self) -> str:
+    def label(self) -> str:
         return self.name.lower()
 
 
-def role_named(word: str) -> Role | None:
+def parse_role(word: str) -> Role | None:
     """Return the role of this word, or None."""
-    return next((role for role in Role if role.word == word), None)
+    return next((role for role in Role if role.label == word), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +59,31 @@ class Rights:
     def role(self, resource: str | None = None) -> Role:
         return self.grant(resource).role
 
-    def sees(self, resource: str) -> bool:
+    def can_view(self, resource: str) -> bool:
         return self.role(resource) >= Role.VIEWER
 
     @property
-    def anything(self) -> bool:
+    def allows_anything(self) -> bool:
         """Whether there is anything at all that may be seen."""
         return self.everywhere.role > Role.NONE or any(grant.role > Role.NONE for grant in self.on.values())
 
     def visible(self, resources: Iterable[str]) -> frozenset[str]:
-        return frozenset(resource for resource in resources if self.sees(resource))
+        return frozenset(resource for resource in resources if self.can_view(resource))
 
     def capped(self, most: "Rights") -> "Rights":
         """Return what both allow: a token may never more than its owner."""
         on = {name: self.grant(name).capped(most.grant(name)) for name in {*self.on, *most.on}}
         return Rights(self.everywhere.capped(most.everywhere), on)
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """Return them in a line: "operator everywhere", "operator on kafka-prod; viewer elsewhere"."""
         by_role: dict[str, list[str]] = {}
         for resource, grant in sorted(self.on.items()):
-            by_role.setdefault(grant.role.word, []).append(resource)
+            by_role.setdefault(grant.role.label, []).append(resource)
         if not by_role:
-            return f"{self.everywhere.role.word} everywhere"
+            return f"{self.everywhere.role.label} everywhere"
         parts = [f"{role} on {', '.join(names)}" for role, names in by_role.items()]
-        return "; ".join([*parts, f"{self.everywhere.role.word} elsewhere"])
+        return "; ".join([*parts, f"{self.everywhere.role.label} elsewhere"])
 
 
 NO_RIGHTS: Final = Rights()
@@ -129,21 +129,21 @@ class Action:
     """What is about to be done, as the door judges it and the audit log keeps it."""
 
     name: str  # "invite user": what a person would call it, the same for each of its kind
-    needs: Role = Role.ADMIN  # the least role, on `resource`, else everywhere
+    required_role: Role = Role.ADMIN  # the least role, on `resource`, else everywhere
     resource: str | None = None
     payloads: bool = False  # needs the right to see payloads too
-    own: bool = False  # is there in read-only mode too: one's own session, one's sign-in, a look
+    allowed_in_read_only: bool = False  # is there in read-only mode too: one's own session, one's sign-in, a look
     target: str = ""  # "billing-lead"
-    parameters: Mapping[str, Plain] = field(default_factory=dict)
+    parameters: Mapping[str, JsonValue] = field(default_factory=dict)
     reason: str = ""
 
 
-def refusal(rights: Rights, action: Action) -> str | None:
+def missing_permission(rights: Rights, action: Action) -> str | None:
     """Return the right that is missing for an action, in words, or None when it is allowed."""
     grant = rights.grant(action.resource)
     where = f"on {action.resource}" if action.resource is not None else "everywhere"
-    if grant.role < action.needs:
-        return f"the role {action.needs.word} {where}"
+    if grant.role < action.required_role:
+        return f"the role {action.required_role.label} {where}"
     if action.payloads and not grant.payloads:
         return f"the right to see payloads {where}"
     return None

@@ -99,9 +99,9 @@ async def may_enter(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
         raise cast("Unavailable", error)
     accounts = cast("Accounts", connection.app.state.accounts)
     if state.get("wrong_token"):
-        await accounts.limits.wrong_token(actor_of(connection).address)
+        await accounts.limits.count_wrong_token(actor_of(connection).address)
         raise NotSignedIn("This token is not known, or has ended.")
-    if not actor_of(connection).rights.anything:
+    if not actor_of(connection).rights.allows_anything:
         raise NotSignedIn(set_up=not accounts.identities.has_users)
 
 

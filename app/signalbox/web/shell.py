@@ -159,7 +159,7 @@ def _link(entry: NavigationEntry, visibility: Visibility) -> NavigationLink:
 def _user(context: ShellContext) -> str:
     actor = context.visibility.actor
     if actor.is_signed_in:
-        return f"{actor.name}, {actor.rights.words()}"
+        return f"{actor.name}, {actor.rights.describe()}"
     if actor.name == DEMO:
         return "demo, operator"
     return "no sign-in, this machine only" if context.settings.only_local else "not signed in"

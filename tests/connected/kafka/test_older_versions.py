@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from signalbox.brokers.kafka.adapter import KafkaBroker
-from signalbox.brokers.model import GroupState, Message, Wanted, Why
+from signalbox.brokers.model import DestinationSpec, GroupState, Message, Why
 from signalbox.servers.kafka import VERSION_2_8, VERSION_3_9, KafkaOptions, KafkaServer
 from tests.support.kafka import Oracle, Reading, connected, figures
 from tests.support.servers import ran_against, wanted_here
@@ -39,7 +39,7 @@ async def test_figures_members_health_and_messages(older: KafkaServer) -> None:
         await eventually(read, within_s=40)
         await member.commit("older-orders", 1, 6)
         for number in range(60):  # more than are in flight at once
-            await broker.ensure([Wanted(name="older-letters", groups=(f"older-{number}",))])
+            await broker.ensure([DestinationSpec(name="older-letters", groups=(f"older-{number}",))])
         await broker.publish("older-letters", Message(body=b"x"))
         await _check(broker, oracle)
 

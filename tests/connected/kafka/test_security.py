@@ -91,33 +91,33 @@ async def test_tls_refusals_say_what_is_wrong(kafka: KafkaUnderTest) -> None:
     files, server = kafka.certificates, kafka.server
     foreign = await refused(server.address("SSL"), **(tls(kafka) | {"ca_file": files.foreign_ca_file}))
     assert isinstance(foreign, CertificateRefused)
-    assert "ca_file" in foreign.do
+    assert "ca_file" in foreign.hint
     system = await refused(server.address("SASL_SSL"), tls=True, **login())
     assert isinstance(system, CertificateRefused)
     name = await refused(f"127.1:{server.port('SASL_SSL')}", ca_file=files.ca_file, **login())
     assert isinstance(name, CertificateRefused)
-    assert "another name" in name.found
+    assert "another name" in name.problem
     none = await refused(server.address("SSL"), ca_file=files.ca_file)
     assert isinstance(none, CertificateRefused | BrokerUnavailable)
     missing = await refused(server.address("SSL"), ca_file="/nowhere/ca.pem")
     assert isinstance(missing, CertificateRefused)
-    assert "/nowhere/ca.pem" in missing.found
+    assert "/nowhere/ca.pem" in missing.problem
 
 
 async def test_the_wrong_protocol_is_named(kafka: KafkaUnderTest) -> None:
     server, ca = kafka.server, kafka.certificates.ca_file
     plain_to_tls = await refused(server.address("SSL"))
     assert isinstance(plain_to_tls, WrongProtocol)
-    assert "speaks TLS" in plain_to_tls.found
+    assert "speaks TLS" in plain_to_tls.problem
     tls_to_plain = await refused(server.address("PLAINTEXT"), ca_file=ca)
     assert isinstance(tls_to_plain, WrongProtocol)
-    assert "does not speak TLS" in tls_to_plain.found
+    assert "does not speak TLS" in tls_to_plain.problem
     login_to_none = await refused(server.address("PLAINTEXT"), **login())
     assert isinstance(login_to_none, WrongProtocol)
-    assert "wants no login" in login_to_none.found
+    assert "wants no login" in login_to_none.problem
     none_to_login = await refused(server.address("SASL"))
     assert isinstance(none_to_login, BrokerUnavailable)
-    assert "wants a login" in none_to_login.do
+    assert "wants a login" in none_to_login.hint
     controller = await refused(server.address("CONTROLLER"))
     assert isinstance(controller, BrokerUnavailable | WrongProtocol)
 
@@ -127,7 +127,7 @@ async def test_a_wrong_password_and_an_unknown_user_are_refused(kafka: KafkaUnde
     for user in ("alice", "nobody"):
         error = await refused(kafka.server.address("SASL"), **login(user, mechanism, "wrong-Pa55"))
         assert isinstance(error, LoginRefused)
-        assert user in error.found
+        assert user in error.problem
         assert "wrong-Pa55" not in str(error)
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 import nkeys
 import pytest
 
-from signalbox.brokers.settings import HIDDEN
+from signalbox.brokers.settings import REDACTED
 from signalbox.servers.nats import NatsOptions, NatsServer, nats_server
 from signalbox.servers.postgres import PostgresServer
 from signalbox.servers.process import free_port
@@ -216,7 +216,7 @@ async def test_serve_shows_no_secret_on_a_page_in_the_api_on_the_socket_or_in_it
             pages = dict([page async for page in everything(served.url, broken.names)])
             for name in broken.reachable:
                 assert "not_authorised" in pages[f"/api/v1/connections/{name}"]
-                assert HIDDEN in pages[f"/api/v1/connections/{name}"]
+                assert REDACTED in pages[f"/api/v1/connections/{name}"]
             for name in set(broken.names) - broken.reachable:
                 assert '"error":""' not in pages[f"/api/v1/connections/{name}"], name
             for url, text in pages.items():

@@ -54,7 +54,7 @@ def test_what_does_not_is_refused_by_name(certificates: Certificates, tmp_path: 
         for settings in every_kind(**files):
             with pytest.raises(CertificateRefused) as refused:
                 tls_context(settings)
-            assert says in refused.value.found
+            assert says in refused.value.problem
             assert refused.value.connection == settings.name
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from signalbox.brokers.model import (
     UNKNOWN,
+    BrokerKind,
     Destination,
     Group,
     GroupState,
-    Kind,
     Member,
     Partitions,
     Positions,
@@ -112,13 +112,13 @@ def snapshot(
     groups: Sequence[Group] = (),
     destinations: Sequence[Destination] = (),
     *,
-    scope: Scope = Scope.WHOLE,
+    scope: Scope = Scope.FULL,
     gone_groups: Sequence[str] = (),
     gone_destinations: Sequence[str] = (),
 ) -> Snapshot:
     return Snapshot(
         scope=scope,
-        asked_at=at,
+        requested_at=at,
         read_at=at + 0.01,
         groups={each.name: each for each in groups},
         destinations={each.name: each for each in destinations},
@@ -143,14 +143,14 @@ class Watched:
         self.every_s = every_s
         self.destinations = dict(destinations or {})
         self.tracked = TrackedGroup(
-            "kafka-prod", Kind.KAFKA, positional=positional, batch=batch, limits=limits or Thresholds()
+            "kafka-prod", BrokerKind.KAFKA, positional=positional, batch=batch, limits=limits or Thresholds()
         )
 
     def read(self, told: Group, *, after_s: float | None = None) -> GroupView:
         if self.tracked.view is not None or after_s is not None:
             self.now += self.every_s if after_s is None else after_s
         self.tracked.take(
-            told, asked_at=self.now, read_at=self.now, interval_s=self.every_s, destinations=self.destinations
+            told, requested_at=self.now, read_at=self.now, interval_s=self.every_s, destinations=self.destinations
         )
         assert self.tracked.view is not None
         return self.tracked.view

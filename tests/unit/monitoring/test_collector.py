@@ -8,8 +8,8 @@ import pytest
 from pydantic import SecretStr
 from typing_extensions import override
 
-from signalbox.brokers.errors import BrokerError, BrokerSilent, BrokerUnavailable, NotPermitted
-from signalbox.brokers.model import Capability, Kind, Message, OldestUnread, Scope, Snapshot, Wanted
+from signalbox.brokers.errors import BrokerError, BrokerTimeout, BrokerUnavailable, NotPermitted
+from signalbox.brokers.model import BrokerKind, Capability, DestinationSpec, Message, OldestUnread, Scope, Snapshot
 from signalbox.brokers.port import Broker, Delivery
 from signalbox.brokers.settings import ConnectionSettings
 from signalbox.kernel.clock import system_clock
@@ -32,7 +32,7 @@ class ScriptedBroker(Broker):
     """Answers as the test says; counts what it was asked."""
 
     name = NAME
-    kind = Kind.KAFKA
+    kind = BrokerKind.KAFKA
     capabilities = frozenset((Capability.TIME_LAG, Capability.PARTITIONS))
     sweep_interval_s = 0.05
     watch_interval_s: float | None = 0.03
@@ -70,7 +70,7 @@ class ScriptedBroker(Broker):
         if self.fails is not None:
             raise self.fails
         await asyncio.sleep(0)
-        return self._snapshot(self.names, Scope.WHOLE)
+        return self._snapshot(self.names, Scope.FULL)
 
     @override
     async def watch(self, groups: Collection[str]) -> Snapshot:
@@ -98,7 +98,7 @@ class ScriptedBroker(Broker):
         raise AssertionError("the collector only reads")
 
     @override
-    async def ensure(self, wanted: Sequence[Wanted]) -> None:
+    async def ensure(self, specs: Sequence[DestinationSpec]) -> None:
         raise AssertionError("the collector only reads")
 
     def _snapshot(self, names: Collection[str], scope: Scope) -> Snapshot:
@@ -252,7 +252,7 @@ async def test_one_silence_is_no_reason_to_connect_anew() -> None:
     broker = ScriptedBroker()
     async with running(broker) as bench:
         await bench.until(lambda: broker.sweeps > 2)
-        broker.fails = BrokerSilent(NAME, "No answer within 2 s.")
+        broker.fails = BrokerTimeout(NAME, "No answer within 2 s.")
         await bench.until(lambda: bench.view.attempts > 0)
         broker.fails = None
         await bench.until(lambda: bench.view.attempts == 0)
@@ -264,7 +264,7 @@ async def test_an_adapter_that_breaks_its_promise_is_begun_again(caplog: pytest.
     async with running(broker) as bench:
         await bench.until(lambda: broker.sweeps > 2)
         broker.fails = RuntimeError("a fault of our own")
-        await bench.until(lambda: "begins again" in caplog.text)
+        await bench.until(lambda: "restarts in" in caplog.text)
         broker.fails = None
         begun = broker.sweeps
         await bench.until(lambda: broker.sweeps > begun + 1)

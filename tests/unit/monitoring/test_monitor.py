@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from signalbox.brokers.errors import BrokerUnavailable
-from signalbox.brokers.model import Capability, Group, GroupState, Kind, OldestUnread, Retention, Scope, Why
+from signalbox.brokers.model import BrokerKind, Capability, Group, GroupState, OldestUnread, Retention, Scope, Why
 from signalbox.kernel.feed import Feed, Subscription
 from signalbox.monitoring import keys
 from signalbox.monitoring.link import Opened
@@ -33,7 +33,7 @@ class Bench:
         self.series = Series(database, lambda: self.now, 2**20)
         limits = (GroupThresholds(groups=("kafka-prod/slow-*",), ok_below_s=500, stalled_after_s=900),)
         self.monitor = Monitor(feed=self.feed, clock=lambda: self.now, series=self.series, thresholds=limits)
-        facts: dict[str, object] = {"name": NAME, "kind": Kind.KAFKA, "interval_s": 5.0, "batch": ("nightly-*",)}
+        facts: dict[str, object] = {"name": NAME, "kind": BrokerKind.KAFKA, "interval_s": 5.0, "batch": ("nightly-*",)}
         self.monitor.open(Opened(**(facts | overrides)))  # type: ignore[arg-type]  # any fact by its name
 
     async def sweep(self, *groups: Group, ends: int | None = None, after_s: float = 5.0, **facts: object) -> None:
@@ -168,7 +168,7 @@ async def test_a_connection_that_fails_keeps_its_figures_and_says_why() -> None:
     bench.monitor.failed(NAME, error, down=True, next_attempt_at=bench.now + 4)
     view = bench.monitor.connection(NAME)
     assert view is not None
-    assert (view.link, view.error, view.do, view.attempts) == (Link.DOWN, error.found, "Start it.", 2)
+    assert (view.link, view.error, view.do, view.attempts) == (Link.DOWN, error.problem, "Start it.", 2)
     assert view.groups_ok == 0
     assert view.groups == 1
     assert bench.monitor.group(NAME, "billing") is figures

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from signalbox.brokers.model import Cluster, Kind, Node, Retention, Why
+from signalbox.brokers.model import BrokerKind, Cluster, Node, Retention, Why
 from signalbox.kernel.figures import NBSP
 from signalbox.monitoring import words
 from signalbox.monitoring.model import (
@@ -36,7 +36,7 @@ def view(verdict: Verdict, *, flow: Flow | None = None, connection: str = "kafka
     )
     return GroupView(
         connection=connection,
-        kind=Kind.KAFKA,
+        kind=BrokerKind.KAFKA,
         group=told,
         read_at=T0,
         interval_s=5.0,
@@ -50,7 +50,7 @@ def verdict(status: Status, **facts: object) -> Verdict:
 
 
 def connection(name: str, link: Link, **facts: object) -> ConnectionView:
-    base = ConnectionView(name=name, kind=Kind.KAFKA, link=link, since=T0 - 60, answered_at=T0 - 1)
+    base = ConnectionView(name=name, kind=BrokerKind.KAFKA, link=link, since=T0 - 60, answered_at=T0 - 1)
     return replace(base, **facts)  # type: ignore[arg-type]  # any fact by its name
 
 
@@ -254,7 +254,7 @@ class TestDestinations:
     def shown(self, told: Verdict, **facts: object) -> DestinationView:
         base = DestinationView(
             connection="kafka-prod",
-            kind=Kind.KAFKA,
+            kind=BrokerKind.KAFKA,
             destination=topic([5] * 12, name="payments.events", retention=Retention(age_s=43_200.0, policy="delete")),
             read_at=T0,
             interval_s=5.0,

@@ -7,53 +7,59 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalbox.security.audit.chain import FINDINGS_MAX, Fault, Finding, Verdict, Verifier
-from signalbox.security.audit.model import FIELDS, START, Entry, Place, Row, chained
+from signalbox.security.audit.chain import FINDINGS_MAX, Finding, FindingKind, Verification, Verifier
+from signalbox.security.audit.model import CHAIN_START, FIELDS, AuditRecord, ChainPosition, ChainRow, row_hash
 from tests.support.audit import chain, entry
 
 LENGTH_MAX = 12
-Said = list[tuple[Fault, int, int]]
+Said = list[tuple[FindingKind, int, int]]
 
 
-def verify(rows: Iterable[Row], head: Place | None, *, start: Place = START, signed: Place | None = None) -> Verdict:
+def verify(
+    rows: Iterable[ChainRow],
+    head: ChainPosition | None,
+    *,
+    start: ChainPosition = CHAIN_START,
+    signed: ChainPosition | None = None,
+) -> Verification:
     verifier = Verifier(start, signed)
     for row in rows:
         verifier.add(row)
-    return verifier.end(head)
+    return verifier.finish(head)
 
 
-def counted(rows: Iterable[Row], *, start: Place = START) -> Verdict:
+def counted(rows: Iterable[ChainRow], *, start: ChainPosition = CHAIN_START) -> Verification:
     """Verify as lines of a file: in their order, whatever their numbers say, and without a head."""
     verifier = Verifier(start)
     for stands, row in enumerate(rows, start=start.row + 1):
         verifier.add(row, stands)
-    return verifier.end()
+    return verifier.finish()
 
 
-def head(rows: Sequence[Row]) -> Place:
-    return Place(rows[-1].number, rows[-1].hash)
+def head(rows: Sequence[ChainRow]) -> ChainPosition:
+    return ChainPosition(rows[-1].number, rows[-1].hash)
 
 
-def said(verdict: Verdict) -> Said:
-    return [(finding.fault, finding.first, finding.last) for finding in verdict.findings]
+def said(verdict: Verification) -> Said:
+    return [(finding.kind, finding.first, finding.last) for finding in verdict.findings]
 
 
-def one(fault: Fault, first: int, last: int | None = None) -> Said:
+def one(fault: FindingKind, first: int, last: int | None = None) -> Said:
     return [(fault, first, last or first)]
 
 
-def renumbered(rows: Iterable[Row]) -> list[Row]:
+def renumbered(rows: Iterable[ChainRow]) -> list[ChainRow]:
     return [replace(row, number=number) for number, row in enumerate(rows, start=1)]
 
 
-def remade(row: Row, **changes: object) -> Row:
+def remade(row: ChainRow, **changes: object) -> ChainRow:
     """Return the row with other fields and a hash that fits them."""
-    written = replace(row.entry, **changes)  # type: ignore[arg-type]
-    return replace(row, entry=written, hash=chained(row.number, row.previous, written))
+    written = replace(row.record, **changes)  # type: ignore[arg-type]
+    return replace(row, record=written, hash=row_hash(row.number, row.previous, written))
 
 
 @st.composite
-def chains(draw: st.DrawFn, least: int = 1) -> tuple[list[Row], int]:
+def chains(draw: st.DrawFn, least: int = 1) -> tuple[list[ChainRow], int]:
     """A chain, and which of its rows is tampered with: the place in the list, from 0."""
     rows = chain(draw(st.integers(least, LENGTH_MAX)))
     return rows, draw(st.integers(0, len(rows) - 1))
@@ -63,59 +69,61 @@ OTHER: dict[type, object] = {int: 77, str: "other", type(None): 1}
 
 
 @given(chains(), st.sampled_from(FIELDS))
-def test_a_changed_field(made: tuple[list[Row], int], field: str) -> None:
+def test_a_changed_field(made: tuple[list[ChainRow], int], field: str) -> None:
     rows, at = made
-    value = OTHER[type(getattr(rows[at].entry, field)) if field != "kind" else str]
-    bad = replace(rows[at], entry=replace(rows[at].entry, **{field: value}))  # type: ignore[arg-type]
+    value = OTHER[type(getattr(rows[at].record, field)) if field != "kind" else str]
+    bad = replace(rows[at], record=replace(rows[at].record, **{field: value}))  # type: ignore[arg-type]
     verdict = verify([*rows[:at], bad, *rows[at + 1 :]], head(rows))
-    assert said(verdict) == one(Fault.CHANGED, at + 1)
+    assert said(verdict) == one(FindingKind.CHANGED, at + 1)
     [finding] = verdict.findings
     assert finding.expected == rows[at].hash
-    assert finding.found == chained(at + 1, bad.previous, bad.entry)
+    assert finding.found == row_hash(at + 1, bad.previous, bad.record)
     assert finding.row == bad
-    assert (verdict.whole_before, verdict.whole_after) == (at, len(rows) - at - 1)
+    assert (verdict.intact_to, verdict.consistent_after) == (at, len(rows) - at - 1)
 
 
 @given(chains(), st.sampled_from(["hash", "previous"]), st.binary(min_size=32, max_size=32))
-def test_a_changed_hash(made: tuple[list[Row], int], column: str, other: bytes) -> None:
+def test_a_changed_hash(made: tuple[list[ChainRow], int], column: str, other: bytes) -> None:
     rows, at = made
     bad = replace(rows[at], **{column: other})  # type: ignore[arg-type]
     if bad == rows[at]:
         return
     verdict = verify([*rows[:at], bad, *rows[at + 1 :]], head(rows))
-    assert said(verdict) == one(Fault.CHANGED, at + 1)
+    assert said(verdict) == one(FindingKind.CHANGED, at + 1)
     assert verdict.findings[0].expected == rows[at].hash
     assert verdict.findings[0].found not in (None, rows[at].hash)
 
 
 @given(chains(), st.booleans())
-def test_a_row_that_was_made_up_with_a_hash_that_fits(made: tuple[list[Row], int], other_before: bool) -> None:
+def test_a_row_that_was_made_up_with_a_hash_that_fits(made: tuple[list[ChainRow], int], other_before: bool) -> None:
     rows, at = made
     bad = remade(replace(rows[at], previous=b"x" * 32) if other_before else rows[at], actor="nobody")
     verdict = verify([*rows[:at], bad, *rows[at + 1 :]], head(rows))
-    assert said(verdict) == one(Fault.CHANGED, at + 1)
+    assert said(verdict) == one(FindingKind.CHANGED, at + 1)
 
 
 @given(chains(), st.integers(1, LENGTH_MAX), st.booleans())
-def test_removed_rows(made: tuple[list[Row], int], count: int, closed_up: bool) -> None:
+def test_removed_rows(made: tuple[list[ChainRow], int], count: int, closed_up: bool) -> None:
     rows, at = made
     rest = rows[:at] + rows[at + count :]
     last = min(at + count, len(rows))
     verdict = verify(renumbered(rest) if closed_up else rest, head(rows))
-    assert said(verdict) == one(Fault.CUT if last == len(rows) else Fault.REMOVED, at + 1, last)
+    assert said(verdict) == one(FindingKind.TRUNCATED if last == len(rows) else FindingKind.REMOVED, at + 1, last)
     assert verdict.findings[0].expected == rows[last - 1].hash
-    assert verdict.whole_before == at
+    assert verdict.intact_to == at
 
 
-SWAPS: list[Callable[[Row, Row], Row]] = [
+SWAPS: list[Callable[[ChainRow, ChainRow], ChainRow]] = [
     lambda here, there: replace(there, number=here.number),  # the number alone, which is the whole row elsewhere
-    lambda here, there: replace(here, entry=there.entry),
-    lambda here, there: replace(here, entry=there.entry, hash=there.hash),
+    lambda here, there: replace(here, record=there.record),
+    lambda here, there: replace(here, record=there.record, hash=there.hash),
 ]
 
 
 @given(chains(least=2), st.integers(0, LENGTH_MAX - 1), st.sampled_from(SWAPS))
-def test_two_swapped_rows(made: tuple[list[Row], int], other: int, swap: Callable[[Row, Row], Row]) -> None:
+def test_two_swapped_rows(
+    made: tuple[list[ChainRow], int], other: int, swap: Callable[[ChainRow, ChainRow], ChainRow]
+) -> None:
     rows, at = made
     other %= len(rows)
     if other == at:
@@ -123,11 +131,11 @@ def test_two_swapped_rows(made: tuple[list[Row], int], other: int, swap: Callabl
     swapped = list(rows)
     swapped[at], swapped[other] = swap(rows[at], rows[other]), swap(rows[other], rows[at])
     verdict = verify(swapped, head(rows))
-    assert said(verdict) == [(Fault.REORDERED, place + 1, place + 1) for place in sorted((at, other))]
+    assert said(verdict) == [(FindingKind.REORDERED, place + 1, place + 1) for place in sorted((at, other))]
 
 
 @given(chains(), st.booleans(), st.integers(1, 3))
-def test_inserted_rows(made: tuple[list[Row], int], fits: bool, count: int) -> None:
+def test_inserted_rows(made: tuple[list[ChainRow], int], fits: bool, count: int) -> None:
     rows, at = made
     previous = rows[at].previous
     extra = chain(count, first=at + 1, previous=previous)
@@ -136,104 +144,104 @@ def test_inserted_rows(made: tuple[list[Row], int], fits: bool, count: int) -> N
         extra = [replace(row, hash=b"x" * 32) for row in extra]
     verdict = verify(renumbered([*rows[:at], *extra, *rows[at:]]), head(rows))
     if at + 1 == len(rows):  # with one row after it there is nothing to see that it was moved by
-        assert not verdict.is_whole
-        assert verdict.whole_before == at
+        assert not verdict.is_intact
+        assert verdict.intact_to == at
     else:
-        assert said(verdict) == one(Fault.INSERTED, at + 1, at + count)
+        assert said(verdict) == one(FindingKind.INSERTED, at + 1, at + count)
 
 
 @given(chains())
-def test_rows_after_the_head(made: tuple[list[Row], int]) -> None:
+def test_rows_after_the_head(made: tuple[list[ChainRow], int]) -> None:
     rows, at = made
-    verdict = verify(rows, Place(at + 1, rows[at].hash))
-    assert said(verdict) == (one(Fault.INSERTED, at + 2, len(rows)) if at + 1 < len(rows) else [])
+    verdict = verify(rows, ChainPosition(at + 1, rows[at].hash))
+    assert said(verdict) == (one(FindingKind.INSERTED, at + 2, len(rows)) if at + 1 < len(rows) else [])
 
 
 @given(chains(least=2), st.booleans())
 def test_a_cut_tail_is_seen_by_a_signed_head_though_the_head_was_set_back(
-    made: tuple[list[Row], int],
+    made: tuple[list[ChainRow], int],
     all_gone: bool,
 ) -> None:
     rows, at = made
     left = [] if all_gone else rows[: at + 1]
-    now = head(left) if left else START
-    assert verify(left, now).is_whole  # which is why heads are signed and kept elsewhere
+    now = head(left) if left else CHAIN_START
+    assert verify(left, now).is_intact  # which is why heads are signed and kept elsewhere
     verdict = verify(left, now, signed=head(rows))
-    assert said(verdict) == ([] if len(left) == len(rows) else one(Fault.CUT, len(left) + 1, len(rows)))
-    assert verdict.signed == head(rows)
+    assert said(verdict) == ([] if len(left) == len(rows) else one(FindingKind.TRUNCATED, len(left) + 1, len(rows)))
+    assert verdict.signed_head == head(rows)
 
 
 @given(chains(), st.integers(0, LENGTH_MAX - 1))
-def test_a_chain_that_was_written_anew_is_seen_by_a_signed_head(made: tuple[list[Row], int], signed: int) -> None:
+def test_a_chain_that_was_written_anew_is_seen_by_a_signed_head(made: tuple[list[ChainRow], int], signed: int) -> None:
     rows, at = made
     signed %= len(rows)
     anew = [*rows[:at], remade(rows[at], actor="nobody")]
     for row in rows[at + 1 :]:
         anew.append(remade(replace(row, previous=anew[-1].hash)))
-    verdict = verify(anew, head(anew), signed=Place(signed + 1, rows[signed].hash))
-    assert said(verdict) == (one(Fault.NOT_SIGNED, signed + 1) if signed >= at else [])
+    verdict = verify(anew, head(anew), signed=ChainPosition(signed + 1, rows[signed].hash))
+    assert said(verdict) == (one(FindingKind.NOT_AS_SIGNED, signed + 1) if signed >= at else [])
 
 
 @given(chains(), st.integers(0, LENGTH_MAX))
-def test_a_whole_chain_is_whole_from_any_seal_on(made: tuple[list[Row], int], sealed: int) -> None:
+def test_a_whole_chain_is_whole_from_any_seal_on(made: tuple[list[ChainRow], int], sealed: int) -> None:
     rows, _ = made
     sealed = min(sealed, len(rows))
-    start = Place(sealed, rows[sealed - 1].hash) if sealed else START
+    start = ChainPosition(sealed, rows[sealed - 1].hash) if sealed else CHAIN_START
     verdict = verify(rows[sealed:], head(rows), start=start)
-    assert verdict.is_whole
-    assert (verdict.rows, verdict.end, verdict.whole_before) == (len(rows) - sealed, head(rows), len(rows))
+    assert verdict.is_intact
+    assert (verdict.rows, verdict.end, verdict.intact_to) == (len(rows) - sealed, head(rows), len(rows))
 
 
 def test_rows_that_hang_on_another_seal() -> None:
     rows = chain(4)
-    verdict = verify(rows[2:], head(rows), start=Place(2, b"x" * 32))
-    assert said(verdict) == one(Fault.CHANGED, 3)
+    verdict = verify(rows[2:], head(rows), start=ChainPosition(2, b"x" * 32))
+    assert said(verdict) == one(FindingKind.CHANGED, 3)
     assert verdict.findings[0].expected == b"x" * 32
     assert verdict.findings[0].found == rows[1].hash
 
 
 @given(chains(least=4), st.integers(0, LENGTH_MAX - 1))
-def test_lines_of_a_file_in_another_order(made: tuple[list[Row], int], other: int) -> None:
+def test_lines_of_a_file_in_another_order(made: tuple[list[ChainRow], int], other: int) -> None:
     rows, at = made
     other %= len(rows)
     swapped = list(rows)
     swapped[at], swapped[other] = rows[other], rows[at]
-    expected = [(Fault.REORDERED, place + 1, place + 1) for place in sorted((at, other))] if at != other else []
+    expected = [(FindingKind.REORDERED, place + 1, place + 1) for place in sorted((at, other))] if at != other else []
     assert said(counted(swapped)) == expected
 
 
 def test_lines_that_are_missing_in_a_file_however_many() -> None:
     rows = chain(400)
-    assert said(counted(rows[:100] + rows[300:])) == one(Fault.REMOVED, 101, 300)
+    assert said(counted(rows[:100] + rows[300:])) == one(FindingKind.REMOVED, 101, 300)
 
 
 def test_a_line_that_is_there_twice() -> None:
     rows = chain(9)
-    assert said(counted([*rows[:5], rows[2], *rows[5:]])) == one(Fault.INSERTED, 6)
+    assert said(counted([*rows[:5], rows[2], *rows[5:]])) == one(FindingKind.INSERTED, 6)
 
 
 def test_of_many_findings_the_first_are_listed_and_the_others_counted() -> None:
     rows = chain(200)
-    other = [replace(row, entry=entry(row.number, actor="nobody")) for row in rows]
+    other = [replace(row, record=entry(row.number, actor="nobody")) for row in rows]
     verdict = verify(other, head(rows))
     assert [finding.first for finding in verdict.findings[:3]] == [1, 2, 3]
     assert len(verdict.findings) <= FINDINGS_MAX
-    assert verdict.more >= 100
-    assert not verdict.is_whole
+    assert verdict.omitted >= 100
+    assert not verdict.is_intact
 
 
 @pytest.mark.parametrize("strange", [b"\xff", 1.5, None, -1, 2**63 - 1])
 def test_what_no_database_of_ours_would_hold_is_a_changed_row(strange: object) -> None:
     rows = chain(3)
-    written: Entry = replace(rows[1].entry, target=strange)  # type: ignore[arg-type]
-    assert said(verify([rows[0], replace(rows[1], entry=written), rows[2]], head(rows))) == one(Fault.CHANGED, 2)
+    written: AuditRecord = replace(rows[1].record, target=strange)  # type: ignore[arg-type]
+    assert said(verify([rows[0], replace(rows[1], record=written), rows[2]], head(rows))) == one(FindingKind.CHANGED, 2)
 
 
 def test_a_finding_counts_its_rows() -> None:
-    assert Finding(fault=Fault.REMOVED, first=3, last=7).count == 5
+    assert Finding(kind=FindingKind.REMOVED, first=3, last=7).count == 5
 
 
 def test_a_head_that_does_not_fit_the_seal_on_which_nothing_hangs_yet() -> None:
     rows = chain(4)
-    assert verify([], head(rows), start=head(rows)).is_whole
-    assert said(verify([], Place(4, b"x" * 32), start=head(rows))) == one(Fault.CHANGED, 4)
+    assert verify([], head(rows), start=head(rows)).is_intact
+    assert said(verify([], ChainPosition(4, b"x" * 32), start=head(rows))) == one(FindingKind.CHANGED, 4)

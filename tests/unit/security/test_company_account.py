@@ -10,14 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalbox.config import Configuration, ConfigurationError, load
-from signalbox.security.accounts.model import grants_of
-from signalbox.security.accounts.model import rights_of as rights_of_rows
+from signalbox.security.accounts.model import grant_rows
+from signalbox.security.accounts.model import rights_from_grants as rights_of_rows
 from signalbox.security.model import Grant, Role
 from signalbox.security.oidc import settings as oidc_settings
-from signalbox.security.oidc.errors import Cancelled, ClientRefused, NotBegunHere, NotTrusted, ProviderFault
-from signalbox.security.oidc.model import BEGUN_LASTS_S, code_of, new_kept, rights_of
-from signalbox.security.oidc.seal import Seal
-from signalbox.security.oidc.settings import RoleSettings, is_safe_address
+from signalbox.security.oidc.cookie import SignInCookie
+from signalbox.security.oidc.errors import (
+    AnswerNotTrusted,
+    ClientRejected,
+    ProviderError,
+    SignInCanceled,
+    SignInNotPending,
+)
+from signalbox.security.oidc.model import SIGN_IN_TIMEOUT_S, authorization_code, new_pending_sign_in, rights_from_claim
+from signalbox.security.oidc.settings import RoleSettings, is_safe_url
 
 ISSUER = "https://login.example.org"
 KAFKA = '[[connections]]\nname = "kafka-prod"\nkind = "kafka"\nbootstrap = ["127.0.0.1:9092"]\n'
@@ -53,12 +59,12 @@ def test_the_greater_of_each_part_holds_and_on_a_connection_what_holds_everywher
         table("billing-*", "viewer", "kafka-prod"),
         table("admins", "admin"),
     )
-    rights = rights_of(["billing-leads", "support", "Admins"], roles)  # case counts
+    rights = rights_from_claim(["billing-leads", "support", "Admins"], roles)  # case counts
     assert rights.everywhere == Grant(Role.VIEWER, payloads=True)
     both = Grant(Role.OPERATOR, payloads=True)
     assert dict(rights.on) == {"kafka-prod": both, "nats-edge": both}
-    assert not rights_of(["other"], roles).anything
-    assert not rights_of([], roles).anything
+    assert not rights_from_claim(["other"], roles).allows_anything
+    assert not rights_from_claim([], roles).allows_anything
 
 
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -71,34 +77,34 @@ TABLES = st.builds(
 def test_rights_are_written_as_they_are_read_and_more_values_never_give_less(
     roles: list[RoleSettings], values: set[str]
 ) -> None:
-    rights = rights_of(values, roles)
-    assert rights_of_rows(grants_of(rights)) == rights  # else each sign-in would end all sessions
-    more = rights_of({*values, "a"}, roles)
+    rights = rights_from_claim(values, roles)
+    assert rights_of_rows(grant_rows(rights)) == rights  # else each sign-in would end all sessions
+    more = rights_from_claim({*values, "a"}, roles)
     for name in (None, "a", "b", "c", "d"):
         assert more.role(name) >= rights.role(name)
         assert more.grant(name).payloads >= rights.grant(name).payloads
 
 
 def test_what_comes_back_is_judged_before_it_is_used() -> None:
-    kept = new_kept("/")
+    kept = new_pending_sign_in("/")
     right = {"state": kept.state, "code": "c", "iss": ISSUER}
 
     def code(changed: dict[str, str | None], *, names_issuer: bool = True) -> str:
         answer = {name: value for name, value in {**right, **changed}.items() if value is not None}
-        return code_of(answer, kept, issuer=ISSUER, names_issuer=names_issuer)
+        return authorization_code(answer, kept, issuer=ISSUER, names_issuer=names_issuer)
 
     assert code({}) == "c"
     assert code({"iss": None}, names_issuer=False) == "c"
     cases: list[tuple[dict[str, str | None], type[Exception]]] = [
-        ({"state": "\ud800"}, NotBegunHere),
-        ({"state": None, "error": "access_denied"}, NotBegunHere),
-        ({"iss": None}, NotTrusted),
-        ({"iss": ISSUER + "/"}, NotTrusted),
-        ({"error": "access_denied"}, Cancelled),
-        ({"error": "unauthorized_client"}, ClientRefused),
-        ({"error": "server_error"}, ProviderFault),
-        ({"code": None}, ProviderFault),
-        ({"code": "x" * 5000}, ProviderFault),
+        ({"state": "\ud800"}, SignInNotPending),
+        ({"state": None, "error": "access_denied"}, SignInNotPending),
+        ({"iss": None}, AnswerNotTrusted),
+        ({"iss": ISSUER + "/"}, AnswerNotTrusted),
+        ({"error": "access_denied"}, SignInCanceled),
+        ({"error": "unauthorized_client"}, ClientRejected),
+        ({"error": "server_error"}, ProviderError),
+        ({"code": None}, ProviderError),
+        ({"code": "x" * 5000}, ProviderError),
     ]
     for changed, error in cases:
         with pytest.raises(error):
@@ -107,19 +113,19 @@ def test_what_comes_back_is_judged_before_it_is_used() -> None:
 
 def test_what_a_browser_keeps_is_closed_changed_by_nobody_and_not_good_for_long() -> None:
     now = 1_000_000.0
-    seal = Seal(b"k" * 32, lambda: now)
-    kept = new_kept("/groups?q=é")
-    closed = seal.closed(kept)
-    assert seal.opened(closed) == kept
-    assert len(seal.closed(new_kept("/" + "x" * 999))) < 4000  # one cookie
-    assert new_kept("/" + "é" * 600).next == "/"
+    seal = SignInCookie(b"k" * 32, lambda: now)
+    kept = new_pending_sign_in("/groups?q=é")
+    closed = seal.encrypt(kept)
+    assert seal.decrypt(closed) == kept
+    assert len(seal.encrypt(new_pending_sign_in("/" + "x" * 999))) < 4000  # one cookie
+    assert new_pending_sign_in("/" + "é" * 600).next == "/"
     assert kept.verifier not in closed
-    for other in (None, "", closed[:-1], closed.swapcase(), Seal(b"x" * 32, lambda: now).closed(kept), "é"):
-        with pytest.raises(NotBegunHere):
-            seal.opened(other)
-    now += BEGUN_LASTS_S + 1
-    with pytest.raises(NotBegunHere):
-        seal.opened(closed)
+    for other in (None, "", closed[:-1], closed.swapcase(), SignInCookie(b"x" * 32, lambda: now).encrypt(kept), "é"):
+        with pytest.raises(SignInNotPending):
+            seal.decrypt(other)
+    now += SIGN_IN_TIMEOUT_S + 1
+    with pytest.raises(SignInNotPending):
+        seal.decrypt(closed)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +146,7 @@ def test_what_a_browser_keeps_is_closed_changed_by_nobody_and_not_good_for_long(
     ],
 )
 def test_secrets_go_by_tls_or_to_this_machine(address: str, safe: bool) -> None:
-    assert is_safe_address(address) is safe
+    assert is_safe_url(address) is safe
 
 
 def test_without_the_table_nobody_signs_in_by_a_company_account(tmp_path: Path) -> None:

@@ -5,14 +5,23 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from signalbox.security.audit.documents import Head, NotProved, Seal, prove, read, read_file, sign, written
-from signalbox.security.audit.model import Place
+from signalbox.security.audit.documents import (
+    DocumentNotTrusted,
+    SignedHead,
+    SignedSeal,
+    parse,
+    read_file,
+    sign,
+    to_json,
+    verify_signature,
+)
+from signalbox.security.audit.model import ChainPosition
 from signalbox.security.keys import Keys
 
 KEY = Keys(b"k" * 32).signing()
 PUBLIC = KEY.public_key().public_bytes_raw()
-HEAD = Head(log="5f0c", row=18_198, hash="91be" * 16, at="2026-11-17T03:00:00+00:00")
-SEAL = Seal(
+HEAD = SignedHead(log="5f0c", row=18_198, hash="91be" * 16, at="2026-11-17T03:00:00+00:00")
+SEAL = SignedSeal(
     log="5f0c",
     row=900,
     hash="91be" * 16,
@@ -25,53 +34,55 @@ SEAL = Seal(
 
 
 @pytest.mark.parametrize("document", [HEAD, SEAL], ids=["head", "seal"])
-def test_what_was_signed_is_proved_after_it_was_kept_in_a_file(tmp_path: Path, document: Head) -> None:
+def test_what_was_signed_is_proved_after_it_was_kept_in_a_file(tmp_path: Path, document: SignedHead) -> None:
     file = tmp_path / "document.json"
-    file.write_bytes(written(sign(document, KEY)))
+    file.write_bytes(to_json(sign(document, KEY)))
     found = read_file(file)
     assert type(found) is type(document)
-    assert found.place == Place(document.row, bytes.fromhex(document.hash))
-    prove(found, PUBLIC)
+    assert found.position == ChainPosition(document.row, bytes.fromhex(document.hash))
+    verify_signature(found, PUBLIC)
 
 
 @pytest.mark.parametrize("document", [HEAD, SEAL], ids=["head", "seal"])
-def test_any_changed_field_is_seen(document: Head) -> None:
+def test_any_changed_field_is_seen(document: SignedHead) -> None:
     signed = sign(document, KEY)
     fields = msgspec.structs.asdict(signed)
     assert set(fields) >= {"log", "row", "hash", "at", "public_key", "signature"}
     for name, value in fields.items():
         other = value + 1 if isinstance(value, int) else value[:-1] + ("1" if value[-1] == "0" else "0")
-        with pytest.raises(NotProved, match=r"not what was signed|signed by the key"):
-            prove(msgspec.structs.replace(signed, **{name: other}), PUBLIC)
+        with pytest.raises(DocumentNotTrusted, match=r"not what was signed|signed by the key"):
+            verify_signature(msgspec.structs.replace(signed, **{name: other}), PUBLIC)
 
 
 def test_a_head_is_no_seal_and_a_seal_no_head() -> None:
     signed = sign(SEAL, KEY)
-    same = {name: getattr(signed, name) for name in Head.__struct_fields__}
-    with pytest.raises(NotProved, match="not what was signed"):
-        prove(Head(**same), PUBLIC)
+    same = {name: getattr(signed, name) for name in SignedHead.__struct_fields__}
+    with pytest.raises(DocumentNotTrusted, match="not what was signed"):
+        verify_signature(SignedHead(**same), PUBLIC)
 
 
 def test_another_key_is_named() -> None:
     other = Keys(b"o" * 32).signing().public_key().public_bytes_raw()
-    with pytest.raises(NotProved, match=f"signed by the key {PUBLIC.hex()[:16]}…, expected was {other.hex()[:16]}…"):
-        prove(sign(HEAD, KEY), other)
+    with pytest.raises(
+        DocumentNotTrusted, match=f"signed by the key {PUBLIC.hex()[:16]}…, expected was {other.hex()[:16]}…"
+    ):
+        verify_signature(sign(HEAD, KEY), other)
     forged = msgspec.structs.replace(sign(HEAD, KEY), public_key=other.hex())
-    with pytest.raises(NotProved, match="not what was signed"):
-        prove(forged, other)
+    with pytest.raises(DocumentNotTrusted, match="not what was signed"):
+        verify_signature(forged, other)
 
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"{}", b"\xff", b'{"format":"signalbox-audit-head-2"}', written(HEAD).replace(b'"row"', b'"more":1,"row"')],
+    [b"", b"{}", b"\xff", b'{"format":"signalbox-audit-head-2"}', to_json(HEAD).replace(b'"row"', b'"more":1,"row"')],
 )
 def test_what_is_no_document_of_ours_is_refused(text: bytes) -> None:
-    with pytest.raises(NotProved, match=r"head\.json holds no signed head and no seal"):
-        read(text, "head.json")
+    with pytest.raises(DocumentNotTrusted, match=r"head\.json holds no signed head and no seal"):
+        parse(text, "head.json")
 
 
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
-    with pytest.raises(NotProved, match=r"head\.json cannot be read: No such file"):
+    with pytest.raises(DocumentNotTrusted, match=r"head\.json cannot be read: No such file"):
         read_file(tmp_path / "head.json")
 
 

@@ -19,8 +19,8 @@ def told(door: Door) -> Mapping[tuple[str, ...], float]:
 def test_actions_are_counted_by_outcome_and_timed() -> None:
     door = Door(cast("AuditLog", None))
     assert told(door) == {}
-    door.count["sign in", Outcome.DONE] = 3
-    door.count["sign in", Outcome.FAILED] = 2
+    door.counts["sign in", Outcome.DONE] = 3
+    door.counts["sign in", Outcome.FAILED] = 2
     door.seconds["sign in"] = 0.75
     assert told(door) == {
         ("signalbox_actions_total", "sign in", "done"): 3,

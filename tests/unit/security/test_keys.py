@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from signalbox.security.keys import Keys, KeyUnusable, load
+from signalbox.security.keys import KeyFileError, Keys, load
 
 
 def made_of(keys: Keys) -> tuple[bytes, bytes]:
@@ -40,7 +40,7 @@ def test_what_is_no_key_is_refused_and_left_alone(tmp_path: Path, text: str) -> 
     file = tmp_path / "signalbox.key"
     file.write_text(text)
     file.chmod(0o600)
-    with pytest.raises(KeyUnusable, match="holds no key of Signalbox: expected 64 hexadecimal digits"):
+    with pytest.raises(KeyFileError, match="holds no key of Signalbox: expected 64 hexadecimal digits"):
         load(file)
     assert file.read_text() == text
 
@@ -50,15 +50,15 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> Non
     file = tmp_path / "signalbox.key"
     load(file)
     file.chmod(mode)
-    with pytest.raises(KeyUnusable, match=f"chmod 600 {file}"):
+    with pytest.raises(KeyFileError, match=f"chmod 600 {file}"):
         load(file)
 
 
 def test_a_place_that_cannot_be_written_and_one_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    with pytest.raises(KeyUnusable, match=r"cannot be made: No such file or directory\. .*key_file"):
+    with pytest.raises(KeyFileError, match=r"cannot be made: No such file or directory\. .*key_file"):
         load(tmp_path / "missing" / "signalbox.key")
-    with pytest.raises(KeyUnusable, match=r"cannot be read: Is a directory\. .*key_file"):
+    with pytest.raises(KeyFileError, match=r"cannot be read: Is a directory\. .*key_file"):
         load(tmp_path)
     (tmp_path / "to nowhere").symlink_to(tmp_path / "missing")
-    with pytest.raises(KeyUnusable, match=r"cannot be read: No such file"):
+    with pytest.raises(KeyFileError, match=r"cannot be read: No such file"):
         load(tmp_path / "to nowhere")

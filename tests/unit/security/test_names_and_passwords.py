@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from signalbox.security.accounts import model, passwords
 from signalbox.security.accounts.model import (
-    bucket,
-    checked_password,
-    hash_of,
-    hint_of,
+    attempt_bucket,
+    network_of,
     new_secret,
-    place_of,
-    user_name,
+    normalized_user_name,
+    secret_hash,
+    token_hint,
+    validated_password,
 )
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 
 WELL_FORMED = string.ascii_lowercase + string.digits + "._@+-"
 ANY_TEXT = st.text(st.characters(codec=None, categories=None))  # halves of characters too
@@ -24,20 +24,20 @@ ANY_TEXT = st.text(st.characters(codec=None, categories=None))  # halves of char
 
 @given(st.text(WELL_FORMED, min_size=1, max_size=63).filter(lambda name: name[0].isalnum()))
 def test_a_name_has_one_form(name: str) -> None:
-    assert user_name(f" {name.upper()}\n") == name
+    assert normalized_user_name(f" {name.upper()}\n") == name
 
 
 @pytest.mark.parametrize(
     "name", ["", "-ann", ".ann", "a" * 64, "an n", "ann\0", "änn", "ann\u202e", "\uff41nn", "a/b", "*"]
 )
 def test_what_cannot_be_a_name_is_refused(name: str) -> None:
-    with pytest.raises(Refused, match="A user's name is 1 to 63 of a-z"):
-        user_name(name)
+    with pytest.raises(RequestRejected, match="A user's name is 1 to 63 of a-z"):
+        normalized_user_name(name)
 
 
 def test_a_password_that_was_typed_as_a_name_is_not_repeated() -> None:
-    with pytest.raises(Refused) as refused:
-        user_name("Correct Horse Battery")
+    with pytest.raises(RequestRejected) as refused:
+        normalized_user_name("Correct Horse Battery")
     assert "Horse" not in str(refused.value)
 
 
@@ -52,60 +52,62 @@ def test_a_password_that_was_typed_as_a_name_is_not_repeated() -> None:
     ],
 )
 def test_a_password_that_may_not_be_set(password: str, said: str) -> None:
-    with pytest.raises(Refused, match=said) as refused:
-        checked_password(password, "billing-lead")
+    with pytest.raises(RequestRejected, match=said) as refused:
+        validated_password(password, "billing-lead")
     assert password not in str(refused.value)
 
 
 @pytest.mark.parametrize("password", ["twelve chars", "x" * 1024, "billing-lead and six more", "billing-lead123456"])
 def test_a_password_that_may_be_set(password: str) -> None:
-    assert checked_password(password, "billing-lead") == password
+    assert validated_password(password, "billing-lead") == password
 
 
 @pytest.mark.usefixtures("cheap_passwords")
 async def test_any_text_can_be_tried_and_only_the_right_one_fits() -> None:
     right = "half a character \ud800 and\0more"
-    kept = await passwords.hashed(right)
-    assert await passwords.fits(right, kept)
+    kept = await passwords.hash_password(right)
+    assert await passwords.verify(right, kept)
     for wrong in ("", right + " ", right.replace("\ud800", "?"), right[:-1], "x" * 10_000, right.replace("\0", "")):
-        assert not await passwords.fits(wrong, kept)
+        assert not await passwords.verify(wrong, kept)
 
 
 @pytest.mark.usefixtures("cheap_passwords")
 async def test_the_longest_password_is_judged_to_its_last_byte() -> None:
-    kept = await passwords.hashed("x" * 1024)
-    assert await passwords.fits("x" * 1024, kept)
-    assert not await passwords.fits("x" * 1023, kept)
-    assert not await passwords.fits("x" * 1025, kept)
+    kept = await passwords.hash_password("x" * 1024)
+    assert await passwords.verify("x" * 1024, kept)
+    assert not await passwords.verify("x" * 1023, kept)
+    assert not await passwords.verify("x" * 1025, kept)
 
 
 @pytest.mark.usefixtures("cheap_passwords")
 @pytest.mark.parametrize("kept", ["", "x", "$argon2id$v=19$m=8,t=1,p=1$$", "$argon2id$"])
 async def test_a_hash_that_is_none_fits_nothing(kept: str) -> None:
-    assert not await passwords.fits("", kept)
-    assert not await passwords.fits(kept, kept)
+    assert not await passwords.verify("", kept)
+    assert not await passwords.verify(kept, kept)
 
 
 async def test_a_password_is_argon2id_with_the_parameters_of_rfc_9106() -> None:
     """The one test with the real cost: 64 MiB, three passes, four lanes."""
-    kept = await passwords.hashed("the real thing")
+    kept = await passwords.hash_password("the real thing")
     assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
-    assert await passwords.fits("the real thing", kept)
-    assert not passwords.outdated(kept)
-    assert passwords._nobodys().startswith("$argon2id$v=19$m=65536,t=3,p=4$")
-    assert not await passwords.fits("the password of nobody", None)
+    assert await passwords.verify("the real thing", kept)
+    assert not passwords.needs_rehash(kept)
+    assert passwords._dummy_hash().startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert not await passwords.verify("the password of nobody", None)
 
 
 @pytest.mark.usefixtures("cheap_passwords")
 async def test_what_was_made_with_other_parameters_is_outdated() -> None:
-    assert passwords.outdated("$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
-    assert not passwords.outdated(await passwords.hashed("now"))
+    assert passwords.needs_rehash(
+        "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    )
+    assert not passwords.needs_rehash(await passwords.hash_password("now"))
 
 
 @given(ANY_TEXT)
 def test_any_text_has_a_hash(text: str) -> None:
-    assert len(hash_of(text)) == 32
-    assert len(bucket("sign-in", text, "::1")) == 32
+    assert len(secret_hash(text)) == 32
+    assert len(attempt_bucket("sign-in", text, "::1")) == 32
 
 
 def test_secrets_are_long_new_and_kept_nowhere_in_their_hint() -> None:
@@ -113,12 +115,12 @@ def test_secrets_are_long_new_and_kept_nowhere_in_their_hint() -> None:
     assert len(made) == 200
     assert {len(one) for one in made} == {len(model.TOKEN_PREFIX) + 43}  # 256 bits
     one = made.pop()
-    assert hint_of(one) == f"{one[:6]}…{one[-2:]}"
+    assert token_hint(one) == f"{one[:6]}…{one[-2:]}"
 
 
 @given(ANY_TEXT, ANY_TEXT)
 def test_a_name_cannot_be_counted_as_an_address(name: str, place: str) -> None:
-    assert bucket("sign-in", name, place) != bucket("sign-in", place)
+    assert attempt_bucket("sign-in", name, place) != attempt_bucket("sign-in", place)
 
 
 @pytest.mark.parametrize(
@@ -137,12 +139,12 @@ def test_a_name_cannot_be_counted_as_an_address(name: str, place: str) -> None:
     ],
 )
 def test_where_attempts_are_counted(address: str, place: str) -> None:
-    assert place_of(address) == place
+    assert network_of(address) == place
 
 
 @given(st.ip_addresses(v=4), st.ip_addresses(v=4))
 def test_two_machines_of_ipv4_are_two_places_however_they_are_written(one: object, other: object) -> None:
-    assert (place_of(str(one)) == place_of(f"::ffff:{other}")) == (one == other)
+    assert (network_of(str(one)) == network_of(f"::ffff:{other}")) == (one == other)
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
@@ -150,4 +152,4 @@ def test_a_machine_that_has_a_network_of_ipv6_is_one_place(one: int, other: int)
     def address(low: int) -> str:
         return f"2001:db8:1:2:{low >> 48:x}:{low >> 32 & 0xFFFF:x}:{low >> 16 & 0xFFFF:x}:{low & 0xFFFF:x}"
 
-    assert place_of(address(one)) == place_of(address(other)) == "2001:db8:1:2::/64"
+    assert network_of(address(one)) == network_of(address(other)) == "2001:db8:1:2::/64"

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from signalbox.monitoring.words.spans import plain
-from signalbox.security.accounts.model import EVERYWHERE, SignsInBy, User
-from signalbox.security.errors import Refused
+from signalbox.security.accounts.model import EVERYWHERE, SignInMethod, User
+from signalbox.security.errors import RequestRejected
 from signalbox.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Grant, Rights, Role
 from signalbox.web.security import words
 from signalbox.web.security.grants import resources_of, rights_from, rows_of
@@ -17,15 +17,15 @@ ADA = User(
     id=1,
     name="ada",
     rights=ADMIN_EVERYWHERE,
-    signs_in_by=SignsInBy.PASSWORD,
-    password_at=NOW - 41 * 86400,
-    made_at=NOW,
-    made_by="set-up",
-    seen_at=NOW,
+    sign_in_method=SignInMethod.PASSWORD,
+    password_set_at=NOW - 41 * 86400,
+    created_at=NOW,
+    created_by="set-up",
+    last_seen_at=NOW,
 )
 EVE = replace(ADA, id=2, name="eve")
 BOB = replace(ADA, id=3, name="bob", rights=VIEWER_EVERYWHERE)
-INVITED = replace(EVE, signs_in_by=SignsInBy.LINK, link_ends_at=NOW + 60, password_at=None)
+INVITED = replace(EVE, sign_in_method=SignInMethod.LINK, link_expires_at=NOW + 60, password_set_at=None)
 
 
 def rights(everywhere: Grant, **on: Grant) -> Rights:
@@ -104,5 +104,5 @@ def test_a_form_without_a_role_in_each_row_is_refused(role: str | None) -> None:
     form: dict[str, str] = {f"role/{EVERYWHERE}": "viewer"}
     if role is not None:
         form["role/kafka"] = role
-    with pytest.raises(Refused, match="Load it again"):
+    with pytest.raises(RequestRejected, match="Load it again"):
         rights_from(form, ("kafka",))

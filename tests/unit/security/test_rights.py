@@ -3,15 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalbox.security.accounts.model import EVERYWHERE, grants_of, rights_of
-from signalbox.security.model import Action, Grant, Rights, Role, refusal, role_named
+from signalbox.security.accounts.model import EVERYWHERE, grant_rows, rights_from_grants
+from signalbox.security.model import Action, Grant, Rights, Role, missing_permission, parse_role
 
 NAMES = st.sampled_from(["kafka-prod", "rabbit", "store/orders", EVERYWHERE])
 RESOURCES = st.none() | NAMES | st.just("one of which nobody spoke")
 GRANTS = st.builds(Grant, st.sampled_from(Role), st.booleans())
 RIGHTS = st.builds(Rights, GRANTS, st.dictionaries(NAMES, GRANTS))
 ACTIONS = st.builds(
-    Action, name=st.just("purge"), needs=st.sampled_from(Role), resource=RESOURCES, payloads=st.booleans()
+    Action, name=st.just("purge"), required_role=st.sampled_from(Role), resource=RESOURCES, payloads=st.booleans()
 )
 
 
@@ -28,8 +28,8 @@ def test_what_is_capped_is_never_more_than_either_and_never_less_than_both(
 def test_a_token_may_do_exactly_what_its_owner_and_its_cap_both_may(
     owner: Rights, most: Rights, action: Action
 ) -> None:
-    both = refusal(owner, action) is None and refusal(most, action) is None
-    assert (refusal(owner.capped(most), action) is None) == both
+    both = missing_permission(owner, action) is None and missing_permission(most, action) is None
+    assert (missing_permission(owner.capped(most), action) is None) == both
 
 
 @given(RIGHTS, RIGHTS)
@@ -38,25 +38,25 @@ def test_what_is_capped_sees_nothing_that_its_owner_does_not(owner: Rights, most
     assert capped.visible(["kafka-prod", "rabbit", "x"]) == (
         owner.visible(["kafka-prod", "rabbit", "x"]) & most.visible(["kafka-prod", "rabbit", "x"])
     )
-    assert owner.anything or not capped.anything
+    assert owner.allows_anything or not capped.allows_anything
 
 
 @given(RIGHTS, RESOURCES.filter(lambda resource: resource != EVERYWHERE))
 def test_rows_give_back_the_rights_that_were_written(rights: Rights, resource: str | None) -> None:
-    assert rights_of(grants_of(rights)).grant(resource) == rights.grant(resource)
+    assert rights_from_grants(grant_rows(rights)).grant(resource) == rights.grant(resource)
 
 
 @given(RIGHTS)
 def test_a_resource_that_is_called_like_everywhere_gives_nothing_everywhere(rights: Rights) -> None:
-    assert rights_of(grants_of(rights)).everywhere == rights.everywhere
+    assert rights_from_grants(grant_rows(rights)).everywhere == rights.everywhere
 
 
 @given(RIGHTS, ACTIONS)
 def test_a_refusal_is_for_the_role_or_for_payloads_and_for_nothing_else(rights: Rights, action: Action) -> None:
-    grant, missing = rights.grant(action.resource), refusal(rights, action)
+    grant, missing = rights.grant(action.resource), missing_permission(rights, action)
     where = "everywhere" if action.resource is None else f"on {action.resource}"
-    if grant.role < action.needs:
-        assert missing == f"the role {action.needs.word} {where}"
+    if grant.role < action.required_role:
+        assert missing == f"the role {action.required_role.label} {where}"
     elif action.payloads and not grant.payloads:
         assert missing == f"the right to see payloads {where}"
     else:
@@ -65,14 +65,14 @@ def test_a_refusal_is_for_the_role_or_for_payloads_and_for_nothing_else(rights: 
 
 def test_an_admin_of_one_connection_is_no_admin() -> None:
     rights = Rights(Grant(Role.VIEWER), {"kafka-prod": Grant(Role.ADMIN)})
-    assert refusal(rights, Action(name="invite user")) == "the role admin everywhere"
-    assert refusal(rights, Action(name="seek", resource="kafka-prod")) is None
-    assert refusal(rights, Action(name="seek", resource="rabbit")) == "the role admin on rabbit"
+    assert missing_permission(rights, Action(name="invite user")) == "the role admin everywhere"
+    assert missing_permission(rights, Action(name="seek", resource="kafka-prod")) is None
+    assert missing_permission(rights, Action(name="seek", resource="rabbit")) == "the role admin on rabbit"
 
 
 def test_rights_in_words() -> None:
-    assert Rights(Grant(Role.OPERATOR)).words() == "operator everywhere"
+    assert Rights(Grant(Role.OPERATOR)).describe() == "operator everywhere"
     on = {"b": Grant(Role.ADMIN), "a": Grant(Role.ADMIN), "c": Grant()}
-    assert Rights(Grant(Role.VIEWER), on).words() == "admin on a, b; none on c; viewer elsewhere"
-    assert [role_named(role.word) for role in Role] == list(Role)
-    assert role_named("root") is None
+    assert Rights(Grant(Role.VIEWER), on).describe() == "admin on a, b; none on c; viewer elsewhere"
+    assert [parse_role(role.label) for role in Role] == list(Role)
+    assert parse_role("root") is None

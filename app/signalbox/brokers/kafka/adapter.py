@@ -11,7 +11,7 @@ from signalbox.brokers.kafka.settings import KafkaSettings
 from signalbox.brokers.kafka.sweep import Reader
 from signalbox.brokers.kafka.timelag import OldestReader
 from signalbox.brokers.kafka.topics import Topics
-from signalbox.brokers.model import Capability, Kind, Message, OldestUnread, Snapshot, Wanted
+from signalbox.brokers.model import BrokerKind, Capability, DestinationSpec, Message, OldestUnread, Snapshot
 from signalbox.brokers.port import Delivery
 from signalbox.kernel.clock import Clock, system_clock
 
@@ -19,7 +19,7 @@ from signalbox.kernel.clock import Clock, system_clock
 class KafkaBroker:
     """One connection to one Kafka cluster: several sockets per broker, all opened when first needed."""
 
-    kind = Kind.KAFKA
+    kind = BrokerKind.KAFKA
     capabilities = frozenset(Capability)
 
     def __init__(
@@ -75,10 +75,10 @@ class KafkaBroker:
         """As `port.Consumer.receive`."""
         return receive(self._settings, self._nodes, self._topics, destination, group)
 
-    async def ensure(self, wanted: Sequence[Wanted]) -> None:
+    async def ensure(self, specs: Sequence[DestinationSpec]) -> None:
         """As `port.Provisioner.ensure`."""
         self._connected()
-        await self._topics.ensure(wanted)
+        await self._topics.ensure(specs)
 
     def _connected(self) -> None:
         if not self._nodes.addresses:

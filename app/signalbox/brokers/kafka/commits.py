@@ -75,7 +75,7 @@ def wanted(known: Known, node: int, listing: Listing) -> dict[str, Listed]:
     """Return the rows that are consumer groups and that the patterns show, by name; looked at once for each listing."""
     seen = known.wanted.get(node)
     if seen is None or seen[0] is not listing:
-        shows = known.settings.shows
+        shows = known.settings.includes
         rows = {row.group: row for row in listing.rows if row.protocol in PROTOCOLS and shows(row.group)}
         seen = known.wanted[node] = (listing, rows)
     return seen[1]
@@ -123,15 +123,15 @@ async def _read_batch(
     known: Known, told: Told, batch: list[str], *, many: bool, places: asyncio.Semaphore, purpose: Purpose
 ) -> None:
     async with places:
-        asked_at = known.clock()
+        requested_at = known.clock()
         before = [held.raw if (held := known.groups.get(name)) else b"" for name in batch]
         question = ask_commits(batch, before) if many else ask_commits_of_one(batch[0], before[0])
         answers = await _ask(known, told, question, purpose)
         for answer in answers or ():
             if isinstance(answer, int):
-                told.positions[batch[answer]] = (asked_at, None)
+                told.positions[batch[answer]] = (requested_at, None)
             else:
-                told.positions[answer.group] = (asked_at, answer)
+                told.positions[answer.group] = (requested_at, answer)
         await asyncio.sleep(0)
 
 
@@ -139,11 +139,11 @@ async def _read_shares(
     known: Known, told: Told, batch: list[str], *, places: asyncio.Semaphore, purpose: Purpose
 ) -> None:
     async with places:
-        asked_at = known.clock()
+        requested_at = known.clock()
         for answer in await _ask(known, told, ask_share_offsets(batch), purpose) or ():
             before = known.groups.get(answer.group)
             same = before is not None and before.share == answer
-            told.positions[answer.group] = (asked_at, None if same else answer)
+            told.positions[answer.group] = (requested_at, None if same else answer)
 
 
 async def _ask(known: Known, told: Told, question: Question[T], purpose: Purpose) -> T | None:

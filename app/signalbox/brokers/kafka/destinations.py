@@ -51,7 +51,7 @@ def _destination(layout: Layout, topic: Topic) -> Destination:
         arrived=sum(partitions.end) if min(partitions.end, default=UNKNOWN) >= 0 else None,
         approximate=topic.compacted,
         state=state,
-        well=state == "running",
+        healthy=state == "running",
         settings={key: value for key, value in settings.items() if key not in ("cleanup.policy", "retention.ms")},
     )
 

@@ -84,12 +84,12 @@ def _interval(known: Known, which: Which) -> float:
 
 async def _read_which(known: Known, share: Share, which: Which) -> BrokerError | None:
     """Read one offset of all that is in this share; return what went wrong."""
-    asked_at, leader = known.clock(), share.leader
+    requested_at, leader = known.clock(), share.leader
     failure: BrokerError | None = None
     try:
         async with asyncio.timeout(known.deadline_s()):
             answers = await known.nodes.ask(leader, share.question(which), share.purpose)
-            await _take(known, leader, which, answers, asked_at)
+            await _take(known, leader, which, answers, requested_at)
     except BrokerError as error:
         failure = error
     except (TimeoutError, Unsupported):
@@ -99,10 +99,10 @@ async def _read_which(known: Known, share: Share, which: Which) -> BrokerError |
     return failure
 
 
-async def _take(known: Known, leader: int, which: Which, answers: Rows, asked_at: float) -> None:
+async def _take(known: Known, leader: int, which: Which, answers: Rows, requested_at: float) -> None:
     layout = known.layout
     take = {Which.ENDS: layout.take_ends, Which.STABLES: layout.take_stables, Which.STARTS: layout.take_starts}[which]
     for number, (topic, rows, form) in enumerate(answers):
-        take(EndRows(leader, topic, rows, form, asked_at))
+        take(EndRows(leader, topic, rows, form, requested_at))
         if number % TOPICS_PER_SLICE == TOPICS_PER_SLICE - 1:
             await asyncio.sleep(0)

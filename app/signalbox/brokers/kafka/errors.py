@@ -8,7 +8,7 @@ from aiokafka import errors as kafka
 
 from signalbox.brokers.errors import (
     BrokerError,
-    BrokerSilent,
+    BrokerTimeout,
     BrokerUnavailable,
     CertificateRefused,
     LoginRefused,
@@ -141,7 +141,7 @@ _SAY: tuple[tuple[type[BaseException], Callable[[BaseException, KafkaSettings, s
     (
         TimeoutError,
         _simple(
-            BrokerSilent,
+            BrokerTimeout,
             "{address} took the connection and gave no answer in time.",
             "Look whether that is a Kafka port, and whether the broker hangs.",
         ),

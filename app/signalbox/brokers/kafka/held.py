@@ -59,7 +59,7 @@ class Held:
 
     listed: Listed
     node: int
-    asked_at: float = 0.0
+    requested_at: float = 0.0
     commits: Commits | None = None
     share: ShareOffsets | None = None
     error: int = 0
@@ -88,9 +88,9 @@ class Held:
             self.state = listed.state or self.state
         self.listed, self.node = listed, node
 
-    def take(self, answer: Commits | ShareOffsets, asked_at: float) -> None:
+    def take(self, answer: Commits | ShareOffsets, requested_at: float) -> None:
         """Take where it stands, asked for at that time."""
-        self.asked_at = asked_at
+        self.requested_at = requested_at
         self.error = answer.error
         self.changed = True
         self._rows = None

@@ -11,7 +11,7 @@ from signalbox.brokers.kafka.nodes import Nodes
 from signalbox.brokers.kafka.protocol.cluster import ClusterDescribed, Quorum
 from signalbox.brokers.kafka.protocol.groups import Listed, Listing
 from signalbox.brokers.kafka.settings import KafkaSettings
-from signalbox.brokers.model import Call, Fault, Why
+from signalbox.brokers.model import BrokerCall, Fault, Why
 from signalbox.kernel.clock import Clock
 
 NEVER = -math.inf
@@ -49,7 +49,7 @@ class Known:
     controller: int = -1
     topics_raw: bytes = b""  # of the last metadata: most answers are the same again
     rights: dict[str, str] = field(default_factory=dict)  # subject -> what is missing, for Cluster.missing_rights
-    calls: dict[str, Call] = field(default_factory=dict)
+    calls: dict[str, BrokerCall] = field(default_factory=dict)
     asked: dict[str, float] = field(default_factory=dict)
     turn: int = 0  # which broker is asked first for what any can tell: in doubt another one is asked
 
@@ -60,7 +60,9 @@ class Known:
     def note(self, what: str, every_s: float, began: float, rows: int | None) -> None:
         """Note how a question was asked, for "How it is read"."""
         now = self.clock()
-        self.calls[what] = Call(what=what, every_s=every_s, took_s=max(0.0, now - began), at=now, rows=rows)
+        self.calls[what] = BrokerCall(
+            request=what, interval_s=every_s, duration_s=max(0.0, now - began), at=now, rows=rows
+        )
 
     def deadline_s(self) -> float:
         return min(self.intervals.deadline_s, self.settings.timeout_s)
@@ -68,7 +70,7 @@ class Known:
 
 def broker_fault(node: int, error: BrokerError) -> Fault:
     """Return the fault for a broker that did not answer."""
-    return Fault(resource=f"broker {node}", why=Why.NO_ANSWER, detail=error.found)
+    return Fault(resource=f"broker {node}", why=Why.NO_ANSWER, detail=error.problem)
 
 
 def once_per_resource(faults: list[Fault]) -> tuple[Fault, ...]:

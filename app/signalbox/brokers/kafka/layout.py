@@ -45,7 +45,7 @@ class EndRows:
     topic: str
     rows: bytes
     form: str
-    asked_at: float
+    requested_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,9 @@ class Layout:
         """Take end offsets. An end below the last one is believed when it is told twice: a broker just resumed tells old ones."""
         key = (answer.leader, answer.topic)
         seen, topic = self._seen.get(key), self.topics.get(answer.topic)
-        if topic is None or (seen is not None and (seen.rows == answer.rows or seen.asked_at > answer.asked_at)):
+        if topic is None or (
+            seen is not None and (seen.rows == answer.rows or seen.requested_at > answer.requested_at)
+        ):
             return
         odd: list[tuple[int, int, int]] = []
         if self._take_plain_ends(topic, answer, odd) or odd:

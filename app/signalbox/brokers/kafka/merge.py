@@ -32,7 +32,7 @@ class Outcome:
     read: set[str] = field(default_factory=set)
     again: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
-    hidden: int = 0
+    excluded: int = 0
     faults: list[Fault] = field(default_factory=list)
 
 
@@ -42,7 +42,7 @@ class _Claims:
 
     listed: dict[str, dict[int, Listed]] = field(default_factory=dict)
     positions: dict[str, dict[int, tuple[float, Answer | None]]] = field(default_factory=dict)
-    hidden: int = 0
+    excluded: int = 0
 
 
 async def merge(known: Known, told: list[Told]) -> Outcome:
@@ -50,7 +50,7 @@ async def merge(known: Known, told: list[Told]) -> Outcome:
     outcome = Outcome()
     _take_unchanged(known, told, outcome.read)
     claims = _claims(known, told, outcome)
-    outcome.hidden = claims.hidden
+    outcome.excluded = claims.excluded
     names = {*claims.listed, *known.groups} - outcome.read
     tellers = {name: _teller(known, name, claims) for name in names}
     disputed = [name for name, nodes in tellers.items() if len(nodes) > 1]
@@ -100,7 +100,7 @@ def _claim_listing(known: Known, told: Told, claims: _Claims, outcome: Outcome) 
         return
     known.listings[told.node] = listing
     rows = wanted(known, told.node, listing)
-    claims.hidden += len(listing.rows) - len(rows)
+    claims.excluded += len(listing.rows) - len(rows)
     for name, row in rows.items():
         if name not in outcome.read:
             claims.listed.setdefault(name, {})[told.node] = row
@@ -115,7 +115,7 @@ def _take_unchanged(known: Known, told: list[Told], read: set[str]) -> None:
         seen |= names
     for one in told:
         rows = wanted(known, one.node, one.listing) if one.listing else {}
-        for name, (asked_at, answer) in one.positions.items():
+        for name, (requested_at, answer) in one.positions.items():
             held, row = known.groups.get(name), rows.get(name)
             if (
                 answer is not None
@@ -127,7 +127,7 @@ def _take_unchanged(known: Known, told: list[Told], read: set[str]) -> None:
             ):
                 continue
             if row is held.listed or row == held.listed:
-                held.listed, held.asked_at = row, max(held.asked_at, asked_at)
+                held.listed, held.requested_at = row, max(held.requested_at, requested_at)
                 read.add(name)
 
 
@@ -152,13 +152,13 @@ def _take(known: Known, name: str, node: int, claims: _Claims, fell: dict[str, i
         if listed is None:
             return False
         held = known.groups[name] = Held(listed=listed, node=node, state=listed.state)
-    asked_at, answer = claims.positions[name][node]
-    if answer is not None and asked_at >= held.asked_at:
+    requested_at, answer = claims.positions[name][node]
+    if answer is not None and requested_at >= held.requested_at:
         if isinstance(answer, Commits) and held.fell(answer):
             fell[name] = node
             return False
-        held.take(answer, asked_at)
-    held.asked_at = max(held.asked_at, asked_at)
+        held.take(answer, requested_at)
+    held.requested_at = max(held.requested_at, requested_at)
     if listed is not None:
         held.relist(listed, node)
     return True
@@ -207,12 +207,12 @@ async def _read_again(known: Known, fell: dict[str, int], outcome: Outcome) -> N
         except TimeoutError:
             pass  # told holds what came
         for name in types:
-            asked_at, answer = told.positions.get(name, (0.0, None))
+            requested_at, answer = told.positions.get(name, (0.0, None))
             if name not in told.positions or (answer is not None and answer.error not in SETTLED):
                 _take_silence(name, outcome, known)
                 continue
             if answer is not None:
-                known.groups[name].take(answer, asked_at)
+                known.groups[name].take(answer, requested_at)
             known.groups[name].node = node
             outcome.read.add(name)
             outcome.again.add(name)

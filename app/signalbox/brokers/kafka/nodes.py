@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from aiokafka.errors import KafkaConnectionError
 
-from signalbox.brokers.errors import BrokerError, BrokerSilent, BrokerUnavailable
+from signalbox.brokers.errors import BrokerError, BrokerTimeout, BrokerUnavailable
 from signalbox.brokers.kafka.errors import CLIENT_ERRORS, translate
 from signalbox.brokers.kafka.protocol.frames import Api, Connection, Question, Unsupported
 from signalbox.brokers.kafka.protocol.metadata import BrokerAddress, Metadata, ask_metadata
@@ -209,11 +209,11 @@ class Nodes:
         known = self.addresses.get(node)
         return f"{known.host}:{known.port}" if known else ""
 
-    def silent(self, node: int) -> BrokerSilent:
+    def silent(self, node: int) -> BrokerTimeout:
         """Return the error for a broker that let a deadline pass, and ask it last from now on."""
         self._failing.add(node)
         found = f"broker {node} ({self.address_of(node)}) gave no answer in time."
-        return BrokerSilent(self._settings.name, found, "Look whether it hangs.")
+        return BrokerTimeout(self._settings.name, found, "Look whether it hangs.")
 
     async def _link(self, node: int, purpose: Purpose) -> Link:
         address = self.addresses.get(node)

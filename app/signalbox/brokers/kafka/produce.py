@@ -81,9 +81,9 @@ class Publisher:
         try:
             await self._topics.exist(destination)
         except DestinationMissing as error:
-            raise Unroutable(error.connection, error.found, error.do) from error
+            raise Unroutable(error.connection, error.problem, error.hint) from error
         except NotPermitted as error:
-            raise PublishRefused(error.connection, error.found, error.do) from error
+            raise PublishRefused(error.connection, error.problem, error.hint) from error
         self._there.add(destination)
 
     async def _check_again(self, destination: str) -> None:

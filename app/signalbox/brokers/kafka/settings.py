@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.settings import ConnectionSettings, Secret
 
 ADDRESS_LIKE = "host:port, such as kafka-1.example.com:9092"
@@ -41,7 +41,7 @@ def _addresses(addresses: tuple[str, ...]) -> tuple[str, ...]:
 class KafkaSettings(ConnectionSettings):
     """Addresses, TLS and login of a Kafka cluster."""
 
-    kind: Kind = Kind.KAFKA
+    kind: BrokerKind = BrokerKind.KAFKA
     bootstrap: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_addresses)]
     tls: bool = False  # on as well when any of the files below is given
     ca_file: Path | None = None  # PEM; without it the system's authorities

@@ -41,7 +41,7 @@ class Reader:
             BrokerError: nothing at all could be read.
         """
         known = self.known
-        asked_at = known.clock()
+        requested_at = known.clock()
         try:
             async with asyncio.TaskGroup() as tasks:
                 cluster = tasks.create_task(self._read_cluster())
@@ -57,25 +57,25 @@ class Reader:
         outcome = groups_read.result()
         faults += ends.result()
         if outcome.again:  # later than the ends that they would be compared with
-            rows = [known.groups[name].prepare(known.layout, known.settings.shows) for name in outcome.again]
+            rows = [known.groups[name].prepare(known.layout, known.settings.includes) for name in outcome.again]
             again = known.layout.by_leader({name for row in rows for name in row.names})
             faults += await read_ends(known, Plan.of(again, WHOLE), [Which.ENDS])
         read_at = known.clock()
         groups = await self._groups(outcome.read)
-        destinations, hidden = await self._shown()
+        destinations, excluded = await self._shown()
         answered = {one.node for one in told if one.listing is not None}
         return Snapshot(
-            scope=Scope.WHOLE,
-            asked_at=asked_at,
+            scope=Scope.FULL,
+            requested_at=requested_at,
             read_at=read_at,
             groups=groups,
             destinations=destinations,
             cluster=cluster_of(known, answered),
             gone_groups=frozenset(outcome.gone),
-            gone_destinations=frozenset(name for name in gone if known.settings.shows(name)),
+            gone_destinations=frozenset(name for name in gone if known.settings.includes(name)),
             faults=once_per_resource([*faults, *outcome.faults]),
             calls=tuple(known.calls.values()),
-            hidden=hidden + outcome.hidden,
+            excluded=excluded + outcome.excluded,
         )
 
     async def _read_cluster(self) -> tuple[frozenset[str], list[Fault]]:
@@ -100,7 +100,7 @@ class Reader:
     async def _prepare(self, names: Iterable[str]) -> None:
         known = self.known
         for number, name in enumerate(names):
-            known.groups[name].prepare(known.layout, known.settings.shows)
+            known.groups[name].prepare(known.layout, known.settings.includes)
             if number % GROUPS_PER_SLICE == GROUPS_PER_SLICE - 1:
                 await asyncio.sleep(0)
 
@@ -137,7 +137,7 @@ class Reader:
             BrokerError: nothing at all could be read.
         """
         known = self.known
-        asked_at = known.clock()
+        requested_at = known.clock()
         wanted = {name: held for name in names if (held := known.groups.get(name)) is not None}
         told = [Told(node=node) for node in by_node(wanted)]
         async with asyncio.TaskGroup() as tasks:
@@ -157,7 +157,7 @@ class Reader:
         read_at = known.clock()
         return Snapshot(
             scope=Scope.WATCHED,
-            asked_at=asked_at,
+            requested_at=requested_at,
             read_at=read_at,
             groups=await self._groups(read),
             destinations={name: self._destinations.build(known.layout, name) for name in topics},
@@ -168,7 +168,7 @@ class Reader:
         known = self.known
         named: dict[str, None] = {}
         for name in groups:
-            group = known.groups[name].build(known.layout, known.settings.shows)
+            group = known.groups[name].build(known.layout, known.settings.includes)
             named |= dict.fromkeys(group.positions.names)
         return [name for name in named if name in known.layout.topics and self._shows(name)]
 
@@ -178,7 +178,7 @@ class Reader:
         for number, name in enumerate(names):
             held = known.groups.get(name)
             if held is not None:
-                built[name] = held.build(known.layout, known.settings.shows)
+                built[name] = held.build(known.layout, known.settings.includes)
             if number % GROUPS_PER_SLICE == GROUPS_PER_SLICE - 1:
                 await asyncio.sleep(0)
         return built
@@ -196,7 +196,7 @@ class Reader:
 
     def _shows(self, name: str) -> bool:
         internal = self.known.layout.topics[name].meta.internal or name.startswith("__")
-        return self.known.settings.shows(name) and (self.known.settings.show_internal or not internal)
+        return self.known.settings.includes(name) and (self.known.settings.show_internal or not internal)
 
 
 async def _watch_node(known: Known, told: Told, types: dict[str, str]) -> None:
@@ -210,14 +210,14 @@ async def _watch_node(known: Known, told: Told, types: dict[str, str]) -> None:
 def _take_watched(known: Known, told: Told, name: str) -> bool:
     """Take a watched group's answer; one that fell, or an error, is left to the next sweep, which asks a second broker."""
     held = known.groups.get(name)
-    asked_at, answer = told.positions[name]
+    requested_at, answer = told.positions[name]
     if held is None or (answer is not None and answer.error != NONE):
         return False
-    if answer is not None and asked_at >= held.asked_at:
+    if answer is not None and requested_at >= held.requested_at:
         if isinstance(answer, Commits) and held.fell(answer):
             return False
-        held.take(answer, asked_at)
-    held.asked_at = max(held.asked_at, asked_at)
+        held.take(answer, requested_at)
+    held.requested_at = max(held.requested_at, requested_at)
     return True
 
 

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 
-from signalbox.brokers.errors import BrokerSilent, DestinationMissing, InvalidName, NotPermitted, PublishRefused
+from signalbox.brokers.errors import BrokerTimeout, DestinationMissing, InvalidName, NotPermitted, PublishRefused
 from signalbox.brokers.kafka.errors import DENIED, INVALID_TOPIC, NONE, TOPIC_EXISTS, UNKNOWN_TOPIC, said
 from signalbox.brokers.kafka.nodes import Nodes
 from signalbox.brokers.kafka.protocol.cluster import ask_coordinators
@@ -19,7 +19,7 @@ from signalbox.brokers.kafka.protocol.offsets import (
     end_rows,
 )
 from signalbox.brokers.kafka.protocol.provision import ask_commit, ask_create
-from signalbox.brokers.model import Wanted
+from signalbox.brokers.model import DestinationSpec
 
 LEGAL = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
 READY_WAIT_S = 20.0
@@ -57,26 +57,26 @@ class Topics:
     async def _ask(self, names: Sequence[str]) -> list[TopicMetadata]:
         return list((await self._nodes.ask_any(ask_metadata(names))).topics)
 
-    async def ensure(self, wanted: Sequence[Wanted]) -> None:
+    async def ensure(self, specs: Sequence[DestinationSpec]) -> None:
         """Create topics that are missing, and let new groups stand at the start of theirs."""
-        for one in wanted:
+        for one in specs:
             self._check_name(one.name)
-        by_name = {one.name: one for one in wanted}
+        by_name = {one.name: one for one in specs}
         try:
             async with asyncio.timeout(READY_WAIT_S):
                 missing = [topic.name for topic in await self._ask(list(by_name)) if topic.error == UNKNOWN_TOPIC]
                 if missing:
                     await self._create([by_name[name] for name in missing])
                 await self._wait_for_leaders(list(by_name))
-                groups = sorted({group for one in wanted for group in one.groups})
+                groups = sorted({group for one in specs for group in one.groups})
                 for group in groups:
                     await self._begin(group, [one for one in by_name.values() if group in one.groups])
         except TimeoutError:
-            raise BrokerSilent(self._connection, "topics were not ready in time.", "Look at the brokers.") from None
+            raise BrokerTimeout(self._connection, "topics were not ready in time.", "Look at the brokers.") from None
 
-    async def _create(self, wanted: Sequence[Wanted]) -> None:
+    async def _create(self, specs: Sequence[DestinationSpec]) -> None:
         controller = (await self._nodes.ask_any(ask_metadata([]))).controller
-        answers = await self._nodes.ask(controller, ask_create(wanted))
+        answers = await self._nodes.ask(controller, ask_create(specs))
         for name, (error, message) in answers.items():
             if error == INVALID_TOPIC:
                 raise InvalidName(
@@ -97,20 +97,20 @@ class Topics:
                     break
                 await asyncio.sleep(POLL_S)
 
-    async def _begin(self, group: str, wanted: Sequence[Wanted]) -> None:
+    async def _begin(self, group: str, specs: Sequence[DestinationSpec]) -> None:
         """Set a group that stands nowhere on these topics to their start; what it has committed stays."""
         while True:
-            if await self._begun(group, wanted):
+            if await self._begun(group, specs):
                 return
             await asyncio.sleep(POLL_S)  # the first group of a cluster has the offsets topic made
 
-    async def _begun(self, group: str, wanted: Sequence[Wanted]) -> bool:
+    async def _begun(self, group: str, specs: Sequence[DestinationSpec]) -> bool:
         found = await self._nodes.ask_any(ask_coordinators([group]))
         if group not in found:
             return False
         commits = await self._commits(found[group], group)
         stands = {name for name, _ in commits.topics}
-        new = [one.name for one in wanted if one.name not in stands]
+        new = [one.name for one in specs if one.name not in stands]
         error = commits.error
         if new and not error:
             error = await self._nodes.ask(found[group], ask_commit(group, await self._starts(new)))

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 
-from signalbox.brokers.model import Fault, Limit, Node, Why
+from signalbox.brokers.model import Fault, Node, ResourceLimit, Why
 from signalbox.brokers.nats.answers import TEXT_MAX, Answer, limit, number, part, rows, seconds, text
 from signalbox.brokers.nats.consumers import group_name
 
 
-def limits(account: Answer) -> tuple[Limit, ...]:
+def limits(account: Answer) -> tuple[ResourceLimit, ...]:
     """Return what the account uses and may use, per tier where it has tiers (by the number of copies)."""
     tiers = account.get("tiers")
     if isinstance(tiers, Mapping) and tiers:
@@ -17,10 +17,12 @@ def limits(account: Answer) -> tuple[Limit, ...]:
     return _limits(account, "")
 
 
-def _limits(usage: Answer, suffix: str) -> tuple[Limit, ...]:
+def _limits(usage: Answer, suffix: str) -> tuple[ResourceLimit, ...]:
     kinds = (("storage", "bytes"), ("memory", "bytes"), ("streams", "streams"), ("consumers", "consumers"))
     return tuple(
-        Limit(name=name + suffix, used=number(usage, name), most=limit(usage, "limits", f"max_{name}"), unit=unit)
+        ResourceLimit(
+            name=name + suffix, used=number(usage, name), maximum=limit(usage, "limits", f"max_{name}"), unit=unit
+        )
         for name, unit in kinds
     )
 

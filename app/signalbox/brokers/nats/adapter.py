@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 
 from typing_extensions import override
 
-from signalbox.brokers.model import Capability, Kind, Message, OldestUnread, Snapshot, Wanted
+from signalbox.brokers.model import BrokerKind, Capability, DestinationSpec, Message, OldestUnread, Snapshot
 from signalbox.brokers.nats.connection import Connection
 from signalbox.brokers.nats.consumer import JetStreamConsumer, JetStreamDelivery
 from signalbox.brokers.nats.inspector import SWEEP_EVERY_S, WATCH_EVERY_S, JetStreamInspector
@@ -22,7 +22,7 @@ from signalbox.kernel.clock import Clock, system_clock
 class NatsBroker(Broker):
     """One NATS server or cluster, through one account."""
 
-    kind = Kind.NATS
+    kind = BrokerKind.NATS
     capabilities = frozenset({Capability.TIME_LAG, Capability.RATES})
     sweep_interval_s = SWEEP_EVERY_S
     watch_interval_s: float | None = WATCH_EVERY_S
@@ -65,8 +65,8 @@ class NatsBroker(Broker):
         return self._consumer.receive(destination, group)
 
     @override
-    async def ensure(self, wanted: Sequence[Wanted]) -> None:
-        await self._provisioner.ensure(wanted)
+    async def ensure(self, specs: Sequence[DestinationSpec]) -> None:
+        await self._provisioner.ensure(specs)
 
     @override
     def cost_note(self, destinations: int) -> str | None:

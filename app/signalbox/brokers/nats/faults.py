@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from signalbox.brokers.errors import (
     BrokerError,
-    BrokerSilent,
+    BrokerTimeout,
     BrokerUnavailable,
     CertificateRefused,
     LoginRefused,
@@ -38,13 +38,13 @@ def unanswered(settings: NatsSettings, refusal: Refusal, url: str) -> BrokerErro
         return NotPermitted(name, found, "Enable it in the account's configuration or JWT.")
     if refusal.why is Why.NOT_PERMITTED:
         return NotPermitted(name, f"{refusal.detail}.", "Grant it; README lists the least rights.")
-    kind = BrokerUnavailable if refusal.why is Why.NO_LEADER else BrokerSilent
+    kind = BrokerUnavailable if refusal.why is Why.NO_LEADER else BrokerTimeout
     return kind(name, f"JetStream does not answer: {refusal.detail}.", "It may have no leader just now; ask again.")
 
 
-def silent(settings: NatsSettings, url: str, timeout_s: float) -> BrokerSilent:
+def silent(settings: NatsSettings, url: str, timeout_s: float) -> BrokerTimeout:
     """Return the error for a port that accepts and says nothing in time."""
-    return BrokerSilent(
+    return BrokerTimeout(
         settings.name,
         f"{place(url)} accepts connections and did not answer within {timeout_s:.3g} s.",
         "The server may be frozen, or wait for TLS first (then set tls_first), or this is not a NATS port.",
@@ -69,7 +69,7 @@ def dialling(
             found = f"{place(url)} broke the connection off: {error}."
             return BrokerUnavailable(name, found, "It may be full or stopping; see its log.")
         case _:
-            return _said(name, place(url), settings.hide(str(error)), expired_at)
+            return _said(name, place(url), settings.redact(str(error)), expired_at)
 
 
 def _tls(name: str, where: str, error: ssl.SSLError) -> BrokerError:

@@ -49,7 +49,7 @@ class JetStreamInspector:
         reading = Reading(self._connection, self._clock, SWEEP_EVERY_S, timeout_s, 3 * timeout_s)
         cluster_info = await self._account(reading)
         await self._read_streams(reading)
-        asked_at = self._clock()
+        requested_at = self._clock()
         shown = [name for name in reading.streams if self._shows(name)]
         await reading.timed(
             "CONSUMER.LIST",
@@ -61,7 +61,7 @@ class JetStreamInspector:
             raise self._connection.error(reading.refusals[0])
         cluster = self._cluster(reading, cluster_info)
         self._forget(reading)
-        return await self._snapshot(reading, Scope.WHOLE, asked_at, cluster)
+        return await self._snapshot(reading, Scope.FULL, requested_at, cluster)
 
     async def watch(self, groups: Collection[str]) -> Snapshot:
         """Read these consumers and their streams by name, each within 2 s.
@@ -74,14 +74,14 @@ class JetStreamInspector:
         named = [name.split("/", 1) for name in dict.fromkeys(groups) if name in self.consumers]
         streams = dict.fromkeys(stream for stream, _ in named)
         await reading.timed("STREAM.INFO", each(streams, NAMED_AT_ONCE, reading.read_stream), lambda: len(streams))
-        asked_at = self._clock()
+        requested_at = self._clock()
         await reading.timed(
             "CONSUMER.INFO", each(named, NAMED_AT_ONCE, lambda pair: reading.read_consumer(*pair)), lambda: len(named)
         )
         if named and not reading.answers and not (reading.gone_groups or reading.gone_streams):
             raise self._connection.error(reading.refusals[0])
         self._forget(reading)
-        return await self._snapshot(reading, Scope.WATCHED, asked_at, None)
+        return await self._snapshot(reading, Scope.WATCHED, requested_at, None)
 
     def stream(self, name: str) -> Answer | None:
         """Return a stream as last read."""
@@ -137,7 +137,7 @@ class JetStreamInspector:
 
     # From answers to facts
 
-    async def _snapshot(self, reading: Reading, scope: Scope, asked_at: float, cluster: Cluster | None) -> Snapshot:
+    async def _snapshot(self, reading: Reading, scope: Scope, requested_at: float, cluster: Cluster | None) -> Snapshot:
         self._streams |= reading.streams
         self.consumers |= reading.consumers
         destinations, groups = {}, {}
@@ -151,7 +151,7 @@ class JetStreamInspector:
         unread = sum(number(answer, "state", "consumer_count") or 0 for answer in unseen)
         return Snapshot(
             scope=scope,
-            asked_at=asked_at,
+            requested_at=requested_at,
             read_at=self._clock(),
             groups=groups,
             destinations=destinations,
@@ -160,7 +160,7 @@ class JetStreamInspector:
             gone_destinations=frozenset(reading.gone_streams),
             faults=tuple(reading.faults),
             calls=tuple(reading.calls),
-            hidden=len(unseen) + unread + len(reading.consumers) - len(groups) if scope is Scope.WHOLE else 0,
+            excluded=len(unseen) + unread + len(reading.consumers) - len(groups) if scope is Scope.FULL else 0,
         )
 
     def _group(self, name: str, answer: Answer) -> Group:
@@ -177,7 +177,7 @@ class JetStreamInspector:
         return group(answer, stream, now, first=number(self._streams.get(stream), "state", "first_seq"))
 
     def _shows(self, stream: str) -> bool:
-        return self._settings.shows(stream) and (self._settings.show_internal or not internal(stream))
+        return self._settings.includes(stream) and (self._settings.show_internal or not internal(stream))
 
     def _excludes(self, name: str) -> bool:
         """A consumer is excluded by its own name or with its stream's before it; it is included with its stream."""

@@ -4,26 +4,26 @@ import json
 from collections.abc import Sequence
 
 from signalbox.brokers.errors import DestinationMissing, InvalidName
-from signalbox.brokers.model import Wanted
+from signalbox.brokers.model import DestinationSpec
 from signalbox.brokers.nats.connection import Connection
 from signalbox.brokers.nats.names import wrong
 from signalbox.brokers.nats.wire import CONSUMER_EXISTS, CONSUMER_NAME_TAKEN, STREAM_EXISTS, STREAM_MISSING, Refusal
 
 
 class JetStreamProvisioner:
-    """`Wanted.settings` are JetStream's own words for a stream, values as JSON or plain text: {"max_msgs": "1000"}."""
+    """`DestinationSpec.settings` are JetStream's own words for a stream, values as JSON or plain text: {"max_msgs": "1000"}."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._timeout_s = connection.settings.timeout_s
 
-    async def ensure(self, wanted: Sequence[Wanted]) -> None:
+    async def ensure(self, specs: Sequence[DestinationSpec]) -> None:
         """As port.Provisioner.ensure. A stream takes messages under its own name unless `subjects` says otherwise."""
-        for each in wanted:
+        for each in specs:
             for name in (each.name, *each.groups):
                 self._check(name)
         await self._connection.live()
-        for each in wanted:
+        for each in specs:
             await self._stream(each)
             for group in each.groups:
                 await self.consumer(each.name, group)
@@ -47,11 +47,11 @@ class JetStreamProvisioner:
             if refusal.code not in {CONSUMER_EXISTS, CONSUMER_NAME_TAKEN}:
                 raise self._connection.error(refusal) from None
 
-    async def _stream(self, wanted: Wanted) -> None:
-        config: dict[str, object] = {"name": wanted.name, "subjects": [wanted.name], "num_replicas": wanted.replicas}
-        config |= {name: _value(value) for name, value in wanted.settings.items()}
+    async def _stream(self, spec: DestinationSpec) -> None:
+        config: dict[str, object] = {"name": spec.name, "subjects": [spec.name], "num_replicas": spec.replicas}
+        config |= {name: _value(value) for name, value in spec.settings.items()}
         try:
-            await self._connection.ask(f"STREAM.CREATE.{wanted.name}", timeout_s=self._timeout_s, **config)
+            await self._connection.ask(f"STREAM.CREATE.{spec.name}", timeout_s=self._timeout_s, **config)
         except Refusal as refusal:
             if refusal.code != STREAM_EXISTS:
                 raise self._connection.error(refusal) from None

@@ -41,7 +41,9 @@ class JetStreamPublisher:
         except Refusal as refusal:
             raise self._failed(stream, subject, refusal) from None
         except BrokerUnavailable as lost:
-            raise OutcomeUnknown(self._name, f"the message for {stream} was sent, then {lost.found}", _TWICE) from None
+            raise OutcomeUnknown(
+                self._name, f"the message for {stream} was sent, then {lost.problem}", _TWICE
+            ) from None
 
     async def _subject(self, stream: str, timeout_s: float) -> str:
         if reason := wrong(stream):

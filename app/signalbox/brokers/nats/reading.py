@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from signalbox.brokers.errors import BrokerError
-from signalbox.brokers.model import Call, Fault, Why
+from signalbox.brokers.model import BrokerCall, Fault, Why
 from signalbox.brokers.nats.account import left_out
 from signalbox.brokers.nats.answers import Answer, number, rows, text
 from signalbox.brokers.nats.connection import Connection
@@ -31,7 +31,7 @@ class Reading:
     streams: dict[str, Answer] = field(default_factory=dict)
     consumers: dict[str, Answer] = field(default_factory=dict)  # by group name
     faults: list[Fault] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
+    calls: list[BrokerCall] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     gone_streams: set[str] = field(default_factory=set)
     gone_groups: set[str] = field(default_factory=set)
@@ -116,7 +116,9 @@ class Reading:
         began = time.monotonic()
         result = await work
         took, count = time.monotonic() - began, None if rows_after is None else rows_after()
-        self.calls.append(Call(what=what, every_s=self.every_s, took_s=took, at=self.clock(), rows=count))
+        self.calls.append(
+            BrokerCall(request=what, interval_s=self.every_s, duration_s=took, at=self.clock(), rows=count)
+        )
         return result
 
 

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, FilePath, model_validator
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.settings import ConnectionSettings, Secret
 
 DEFAULT_PORT = 4222
@@ -25,7 +25,7 @@ def _address(url: str) -> str:
 class NatsSettings(ConnectionSettings):
     """One table of kind "nats". At most one way to sign in; with several addresses each is tried in turn."""
 
-    kind: Kind = Kind.NATS
+    kind: BrokerKind = BrokerKind.NATS
     urls: Annotated[tuple[Annotated[str, AfterValidator(_address)], ...], Field(min_length=1)]
     user: str | None = None
     password: Secret | None = None

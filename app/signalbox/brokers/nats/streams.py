@@ -38,7 +38,7 @@ def destination(stream: Answer) -> Destination:
         ),
         arrived=last,
         state="running" if has_leader else "no leader",
-        well=has_leader and not lacks_a_copy(stream),
+        healthy=has_leader and not lacks_a_copy(stream),
         why=why,
         settings=_settings(stream),
     )

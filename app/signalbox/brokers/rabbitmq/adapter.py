@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 
 from signalbox.brokers.errors import BrokerError
-from signalbox.brokers.model import Capability, Kind, Message, OldestUnread, Scope, Snapshot, Wanted
+from signalbox.brokers.model import BrokerKind, Capability, DestinationSpec, Message, OldestUnread, Scope, Snapshot
 from signalbox.brokers.port import Delivery
 from signalbox.brokers.rabbitmq import provision
 from signalbox.brokers.rabbitmq.amqp import AmqpConnections
@@ -26,7 +26,7 @@ from signalbox.kernel.clock import Clock, system_clock
 class RabbitBroker:
     """See port.Broker. Figures older than their call's age are never newer than the broker's own: 5 s for its statistics."""
 
-    kind = Kind.RABBITMQ
+    kind = BrokerKind.RABBITMQ
     capabilities = frozenset({Capability.RATES, Capability.MEMBERS})
 
     def __init__(self, settings: RabbitSettings, clock: Clock = system_clock) -> None:
@@ -75,10 +75,10 @@ class RabbitBroker:
             self._queues.moved(self._clock())  # when it comes back, its first figures may be wrong
             raise
         self.sweep_interval_s = max(PACE_S, source.spacing_s)  # longer where the broker needs long to list its queues
-        told = {vhost for vhost, at in sampler.told().items() if at >= min(began, source.asked_at)}
+        told = {vhost for vhost, at in sampler.told().items() if at >= min(began, source.requested_at)}
         gone = self._gone(sampler)
         snapshot, shown = await self._shown.whole(
-            self._queues, told, asked_at=source.asked_at, read_at=source.answered_at
+            self._queues, told, requested_at=source.requested_at, read_at=source.answered_at
         )
         report = Report(sampler, self._missing)
         return dataclasses.replace(
@@ -100,12 +100,12 @@ class RabbitBroker:
         sampler = self._open()
         wanted = {name: self._shown.queue_of[name] for name in groups if name in self._shown.queue_of}
         keys = tuple(dict.fromkeys(wanted.values()))
-        asked_at = self._clock()
+        requested_at = self._clock()
         await sampler.watch(keys)
         found = self._shown.of(self._queues, wanted)
         return Snapshot(
             scope=Scope.WATCHED,
-            asked_at=asked_at,
+            requested_at=requested_at,
             read_at=self._clock(),
             groups=found[0],
             destinations=found[1],
@@ -128,11 +128,11 @@ class RabbitBroker:
             async for delivery in deliveries:
                 yield delivery
 
-    async def ensure(self, wanted: Sequence[Wanted]) -> None:
+    async def ensure(self, specs: Sequence[DestinationSpec]) -> None:
         """Make queues, durable; `settings` are their arguments: {"x-queue-type": "quorum", "x-max-length": "1000"}."""
         self._open()
-        for one in wanted:
-            await provision.ensure(self._amqp, *self._names.checked(self.name, one.name, new=True), one.settings)
+        for spec in specs:
+            await provision.ensure(self._amqp, *self._names.checked(self.name, spec.name, new=True), spec.settings)
 
     def _open(self) -> Sampler:
         if self._sampler is None:

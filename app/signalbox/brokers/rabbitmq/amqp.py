@@ -15,7 +15,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractQueue
 from aio_pika.connection import make_url
 from aiormq.exceptions import ConnectionInternalError
 
-from signalbox.brokers.errors import BrokerSilent, BrokerUnavailable, DestinationMissing, WrongProtocol
+from signalbox.brokers.errors import BrokerTimeout, BrokerUnavailable, DestinationMissing, WrongProtocol
 from signalbox.brokers.rabbitmq import errors
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
 from signalbox.brokers.rabbitmq.wire import widen
@@ -89,7 +89,7 @@ class AmqpConnections:
         try:
             await close_channel(await self.channel(vhost, Purpose.CHECK, timeout_s=timeout_s))
         except (BrokerUnavailable, WrongProtocol) as error:
-            if not self._settings.tls and not isinstance(error, BrokerSilent) and await self._speaks_tls():
+            if not self._settings.tls and not isinstance(error, BrokerTimeout) and await self._speaks_tls():
                 raise WrongProtocol(
                     self.name, f"{self.place} speaks TLS.", "Set tls = true, or use the other port."
                 ) from error

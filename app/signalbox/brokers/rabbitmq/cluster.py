@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from signalbox.brokers.model import Cluster, Limit, Node
+from signalbox.brokers.model import Cluster, Node, ResourceLimit
 from signalbox.brokers.rabbitmq.queues import Queue
 from signalbox.brokers.rabbitmq.rows import count, mapping, sequence, words
 from signalbox.brokers.rabbitmq.view import NO_LEADER_STATES
@@ -81,8 +81,8 @@ def _node(row: Mapping[str, Any]) -> Node:
     )
 
 
-def _limits(row: Mapping[str, Any]) -> Iterable[Limit]:
+def _limits(row: Mapping[str, Any]) -> Iterable[ResourceLimit]:
     name = words(row.get("name"))
     used, most = count(row.get("mem_used")), count(row.get("mem_limit"))
     if most is not None:
-        yield Limit(name=f"memory of {name}", used=used, most=most, unit="bytes")
+        yield ResourceLimit(name=f"memory of {name}", used=used, maximum=most, unit="bytes")

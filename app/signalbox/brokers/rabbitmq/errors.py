@@ -11,7 +11,7 @@ from aiormq.exceptions import ChannelAccessRefused, ConnectionFrameError, Connec
 
 from signalbox.brokers.errors import (
     BrokerError,
-    BrokerSilent,
+    BrokerTimeout,
     BrokerUnavailable,
     CertificateRefused,
     DestinationMissing,
@@ -45,8 +45,8 @@ def shown(text: object) -> str:
     return " ".join(str(text).split())[:TEXT_MAX]
 
 
-def silent(connection: str, place: str, limit_s: float) -> BrokerSilent:
-    return BrokerSilent(
+def silent(connection: str, place: str, limit_s: float) -> BrokerTimeout:
+    return BrokerTimeout(
         connection,
         f"{place} gave no answer within {limit_s:g} s.",
         "Check that this port is RabbitMQ's and that the broker is not overloaded.",

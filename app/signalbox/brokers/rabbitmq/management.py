@@ -28,7 +28,7 @@ class WebApi:
     def __init__(self, settings: RabbitSettings, base: str, *, login: bool) -> None:
         self._connection = settings.name
         self._base = base
-        self._hide = settings.hide
+        self._hide = settings.redact
         self._client = httpx.AsyncClient(
             auth=(settings.user, settings.password.get_secret_value()) if login else None,
             verify=tls_context(settings) if base.startswith("https:") else True,

@@ -112,7 +112,9 @@ class RabbitPublisher:
                 try:
                     channel = await self._amqp.channel(vhost, Purpose.PUBLISH, timeout_s=timeout_s)
                 except BrokerUnavailable as error:
-                    raise BrokerUnavailable(self._connection, f"nothing was sent: {error.found}", error.do) from error
+                    raise BrokerUnavailable(
+                        self._connection, f"nothing was sent: {error.problem}", error.hint
+                    ) from error
                 self._channels[vhost] = channel
             return channel
 

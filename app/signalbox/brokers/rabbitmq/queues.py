@@ -40,7 +40,7 @@ class Counters:
     redelivered: int
     # What was settled and is not counted is in it: for some seconds, and for good where the channel closed just before the broker
     # cleared away what it had not counted of closed channels (each two minutes). None while it cannot be told.
-    left_otherwise: int | None
+    removed_unacked: int | None
 
 
 @dataclass(eq=False, slots=True)
@@ -297,5 +297,5 @@ def _counters(row: QueueRow) -> Counters | None:
         published=published,
         settled=settled,
         redelivered=count(stats.get("redeliver")) or 0,
-        left_otherwise=otherwise if otherwise >= 0 and row.type != "stream" else None,
+        removed_unacked=otherwise if otherwise >= 0 and row.type != "stream" else None,
     )

@@ -59,4 +59,4 @@ class Report:
 
 
 def _fault(resource: str, error: BrokerError, name: str | None = None) -> Fault:
-    return Fault(resource=resource, why=why(error), detail=error.found, group=name, destination=name)
+    return Fault(resource=resource, why=why(error), detail=error.problem, group=name, destination=name)

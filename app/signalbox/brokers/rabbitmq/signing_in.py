@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from signalbox.brokers.errors import (
     BrokerError,
-    BrokerSilent,
+    BrokerTimeout,
     BrokerUnavailable,
     CertificateRefused,
     DestinationMissing,
@@ -46,8 +46,8 @@ async def sign_in(settings: RabbitSettings, amqp: AmqpConnections, asker: Asker,
     if by_http is not None and not _can_do_without(settings, by_http):
         raise by_http
     return Missing(
-        amqp=f"AMQP: {by_amqp.found} Nothing can be published or consumed." if by_amqp else "",
-        management=f"the management API: {by_http.found} {_what_is_left(settings)}" if by_http else "",
+        amqp=f"AMQP: {by_amqp.problem} Nothing can be published or consumed." if by_amqp else "",
+        management=f"the management API: {by_http.problem} {_what_is_left(settings)}" if by_http else "",
     )
 
 
@@ -85,7 +85,7 @@ async def _missing(asker: Asker, vhost: str, timeout_s: float) -> bool:
 
 def _is_closed_off(error: BrokerError) -> bool:
     """By a firewall, or the node is down: the figures can be read all the same. What takes the connection is a wrong port."""
-    return isinstance(error, BrokerUnavailable) and not isinstance(error, HungUp | BrokerSilent)
+    return isinstance(error, BrokerUnavailable) and not isinstance(error, HungUp | BrokerTimeout)
 
 
 def _can_do_without(settings: RabbitSettings, error: BrokerError) -> bool:

@@ -30,34 +30,34 @@ class Shown:
     def visible(self, queue: Queue) -> bool:
         if view.is_internal(queue) and not self._settings.show_internal:
             return False
-        return self._settings.shows(self._names.shown(queue.vhost, queue.name))
+        return self._settings.includes(self._names.shown(queue.vhost, queue.name))
 
     async def whole(
-        self, queues: Queues, told: Collection[str], *, asked_at: float, read_at: float
+        self, queues: Queues, told: Collection[str], *, requested_at: float, read_at: float
     ) -> tuple[Snapshot, list[Queue]]:
         """Return every visible queue of these virtual hosts, and which they are."""
         destinations: dict[str, Destination] = {}
         groups: dict[str, Group] = {}
         faults: list[Fault] = []
-        shown, hidden = [], 0
+        shown, excluded = [], 0
         for number, queue in enumerate(queue for queue in queues if queue.vhost in told):
             if number % QUEUES_AT_ONCE == QUEUES_AT_ONCE - 1:
                 await asyncio.sleep(0)
             if not self.visible(queue):
-                hidden += 1
+                excluded += 1
                 continue
             shown.append(queue)
             destination, _ = self.facts(queue)
             destinations[destination.name] = destination
         faults += self._add_groups(shown, groups)
         snapshot = Snapshot(
-            scope=Scope.WHOLE,
-            asked_at=asked_at,
+            scope=Scope.FULL,
+            requested_at=requested_at,
             read_at=read_at,
             groups=groups,
             destinations=destinations,
             faults=tuple(faults),
-            hidden=hidden,
+            excluded=excluded,
         )
         return snapshot, shown
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from signalbox.brokers.errors import BrokerError
-from signalbox.brokers.model import Call
+from signalbox.brokers.model import BrokerCall
 from signalbox.kernel.clock import Clock
 from signalbox.kernel.service import Loop
 
@@ -27,7 +27,7 @@ class Tier:
     ) -> None:
         self.what = what
         self.error: BrokerError | None = None
-        self.asked_at = 0.0
+        self.requested_at = 0.0
         self.answered_at = 0.0
         self.took_s = 0.0
         self._ask = ask
@@ -61,7 +61,7 @@ class Tier:
         """Ask now if it is due and not being asked. Does not wait."""
         if not self._over.is_set():
             return
-        if self._hurry or self._clock() - self.asked_at >= self.spacing_s:
+        if self._hurry or self._clock() - self.requested_at >= self.spacing_s:
             self._hurry = False
             self._over.clear()
             await self._loop.start()
@@ -69,7 +69,7 @@ class Tier:
     async def ask_now(self) -> None:
         """Ask, or join the question that is being asked, and wait for its end. Pauses first if the last is too near."""
         if self._over.is_set():
-            await asyncio.sleep(self.spacing_s - (self._clock() - self.asked_at))
+            await asyncio.sleep(self.spacing_s - (self._clock() - self.requested_at))
         await self.begin()
         await self._over.wait()
 
@@ -85,15 +85,19 @@ class Tier:
         await self._loop.stop()
         self._over.set()
 
-    def call(self) -> Call | None:
+    def call(self) -> BrokerCall | None:
         if not self.tried:
             return None
-        return Call(
-            what=self.what, every_s=max(self.spacing_s, PACE_S), took_s=self.took_s, at=self.asked_at, rows=self._rows
+        return BrokerCall(
+            request=self.what,
+            interval_s=max(self.spacing_s, PACE_S),
+            duration_s=self.took_s,
+            at=self.requested_at,
+            rows=self._rows,
         )
 
     async def _once(self) -> None:
-        self.asked_at = self._clock()
+        self.requested_at = self._clock()
         started = time.monotonic()
         try:
             self._rows = await self._ask()

@@ -33,7 +33,7 @@ def destination(queue: Queue, name: str) -> Destination:
         retention=retention(queue, known),
         arrived=None if counters is None else counters.published,
         state=queue.state or "unknown",
-        well=None if not queue.state else WELL.get(queue.state, False),
+        healthy=None if not queue.state else WELL.get(queue.state, False),
         why=_why(queue),
         settings=dict(_settings(queue, known)),
         dead_letters_to=dead_letters_to(known),
@@ -119,7 +119,7 @@ def _queue_group(queue: Queue, name: str) -> Group:
         in_flight=None if figures is None else figures.unacked,
         waiting=None if figures is None else figures.ready,
         redelivered=None if counters is None else counters.redelivered,
-        left_otherwise=None if counters is None else counters.left_otherwise,
+        removed_unacked=None if counters is None else counters.removed_unacked,
         why=_why(queue),
         notes=notes,
     )

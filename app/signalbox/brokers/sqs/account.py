@@ -51,7 +51,7 @@ class Account:
         """Ask SQS; `once` forbids to send it a second time.
 
         Raises:
-            BrokerError: what it refused; BrokerSilent after `timeout_s` (the connection's own unless given).
+            BrokerError: what it refused; BrokerTimeout after `timeout_s` (the connection's own unless given).
         """
         if self._client is None:
             raise BrokerUnavailable(self.settings.name, "it is not connected.", "Connect first.")

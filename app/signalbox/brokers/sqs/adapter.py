@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 
 from signalbox.brokers.errors import DestinationMissing
-from signalbox.brokers.model import Capability, Kind, Message, OldestUnread, Snapshot, Wanted
+from signalbox.brokers.model import BrokerKind, Capability, DestinationSpec, Message, OldestUnread, Snapshot
 from signalbox.brokers.port import Delivery
 from signalbox.brokers.sqs.account import Account
 from signalbox.brokers.sqs.inspector import SqsInspector
@@ -16,7 +16,7 @@ from signalbox.kernel.clock import Clock, system_clock
 class SqsBroker:
     """See port.Broker."""
 
-    kind = Kind.SQS
+    kind = BrokerKind.SQS
     capabilities: frozenset[Capability] = frozenset()
 
     def __init__(self, settings: SqsSettings, clock: Clock = system_clock) -> None:
@@ -59,9 +59,9 @@ class SqsBroker:
     def receive(self, destination: str, group: str) -> AsyncGenerator[Delivery, None]:
         return self._transport.receive(destination, group)
 
-    async def ensure(self, wanted: Sequence[Wanted]) -> None:
+    async def ensure(self, specs: Sequence[DestinationSpec]) -> None:
         """Make queues; `settings` are SQS's attributes by their own names: {"VisibilityTimeout": "5"}."""
-        for one in wanted:
+        for one in specs:
             try:
                 await self._account.url(one.name)
             except DestinationMissing:

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import create_loader
 from botocore.parsers import ResponseParserError
 
-from signalbox.brokers.errors import BrokerError, BrokerSilent, LoginRefused
+from signalbox.brokers.errors import BrokerError, BrokerTimeout, LoginRefused
 from signalbox.brokers.sqs.faults import translated
 from signalbox.brokers.sqs.settings import SqsSettings
 
@@ -50,7 +50,7 @@ class Client:
                 if self._settings.access_key_id is None:
                     await self._chain(session)
         except TimeoutError:
-            refused: BrokerError = BrokerSilent(
+            refused: BrokerError = BrokerTimeout(
                 self._settings.name,
                 f"AWS credentials could not be had in {timeout_s:g} s: STS, SSO or the metadata address gave no answer.",
                 "Check the network from here, or set access_key_id and secret_access_key.",
@@ -67,7 +67,7 @@ class Client:
         """Ask, and return the answer. `once`: do not repeat what may have arrived.
 
         Raises:
-            BrokerError: see faults.py; BrokerSilent after `timeout_s`.
+            BrokerError: see faults.py; BrokerTimeout after `timeout_s`.
         """
         method = getattr(self._once if once else self._again, operation)
         try:
@@ -75,7 +75,7 @@ class Client:
                 answer: dict[str, Any] = await method(**parameters)
         except TimeoutError:
             found = f"{self._again.meta.endpoint_url} gave no answer in {timeout_s:g} s."
-            refused: BrokerError = BrokerSilent(self._settings.name, found, "Check the network from here.")
+            refused: BrokerError = BrokerTimeout(self._settings.name, found, "Check the network from here.")
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             refused = translated(self._settings.name, error, self._hide)
         else:

@@ -12,7 +12,7 @@ from botocore.parsers import ResponseParserError
 
 from signalbox.brokers.errors import (
     BrokerError,
-    BrokerSilent,
+    BrokerTimeout,
     BrokerUnavailable,
     CertificateRefused,
     DestinationMissing,
@@ -67,7 +67,7 @@ _CLASSES: tuple[tuple[tuple[type[Exception], ...], type[BrokerError], str, str],
     ((theirs.SSOError, theirs.TokenRetrievalError, theirs.NoAuthTokenError), LoginRefused, "", _SIGN_IN),
     ((theirs.NoCredentialsError, theirs.PartialCredentialsError), LoginRefused, "", _CHAIN),
     ((theirs.CredentialRetrievalError, theirs.MetadataRetrievalError), LoginRefused, "", _CHAIN),
-    ((theirs.ReadTimeoutError, theirs.ConnectTimeoutError), BrokerSilent, "no answer in time: ", _ADDRESS),
+    ((theirs.ReadTimeoutError, theirs.ConnectTimeoutError), BrokerTimeout, "no answer in time: ", _ADDRESS),
     ((theirs.ProxyConnectionError,), BrokerUnavailable, "", "Check HTTPS_PROXY."),
     ((theirs.ConnectionClosedError,), BrokerUnavailable, "", _SCHEME),
     ((theirs.ConnectionError, theirs.HTTPClientError), BrokerUnavailable, "", _ADDRESS),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from signalbox.brokers.errors import BrokerError, BrokerUnavailable, DestinationMissing, LoginRefused, NotPermitted
-from signalbox.brokers.model import Call, Cluster, Destination, Fault, Group, OldestUnread, Scope, Snapshot, Why
+from signalbox.brokers.model import BrokerCall, Cluster, Destination, Fault, Group, OldestUnread, Scope, Snapshot, Why
 from signalbox.brokers.sqs.account import Account
 from signalbox.brokers.sqs.figures import COUNTS, STATIC, Static, destination_of, group_of, static_of
 from signalbox.brokers.sqs.queues import LIST_EVERY_S, QueueList, not_permitted
@@ -40,7 +40,7 @@ class SqsInspector:
         self._account = account
         self._clock = clock
         self._static: dict[str, Static] = {}
-        self._list_call: Call | None = None
+        self._list_call: BrokerCall | None = None
         self.pace = Pace()
         self.queues = QueueList(account, self.pace)
 
@@ -59,11 +59,11 @@ class SqsInspector:
         return host is None or host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
     async def refresh_list(self, *, timeout_s: float | None = None) -> None:
-        asked_at, started = self._clock(), time.monotonic()
+        requested_at, started = self._clock(), time.monotonic()
         await self.queues.refresh(started, timeout_s=timeout_s)
         what = "GetQueueUrl" if self._account.settings.queues else "ListQueues"
         took, rows = time.monotonic() - started, len(self.queues.names)
-        self._list_call = Call(what=what, every_s=LIST_EVERY_S, took_s=took, at=asked_at, rows=rows)
+        self._list_call = BrokerCall(request=what, interval_s=LIST_EVERY_S, duration_s=took, at=requested_at, rows=rows)
 
     async def _list_if_due(self) -> None:
         if not self.queues.due(time.monotonic()):
@@ -76,7 +76,7 @@ class SqsInspector:
             self.queues.unlisted(error)
 
     async def sweep(self) -> Snapshot:
-        asked_at = self._clock()
+        requested_at = self._clock()
         await self._list_if_due()
         names = self._shown()
         reading, call = await self._read(names, self.sweep_interval_s)
@@ -86,8 +86,8 @@ class SqsInspector:
         for name in gone:
             self._static.pop(name, None)
         return Snapshot(
-            scope=Scope.WHOLE,
-            asked_at=asked_at,
+            scope=Scope.FULL,
+            requested_at=requested_at,
             read_at=self._clock(),
             groups=reading.groups,
             destinations=reading.destinations,
@@ -96,15 +96,15 @@ class SqsInspector:
             gone_destinations=gone,
             faults=(*self.queues.faults, *reading.faults),
             calls=tuple(filter(None, (self._list_call, call))),
-            hidden=len(self.queues.names) - len(self._shown()),
+            excluded=len(self.queues.names) - len(self._shown()),
         )
 
     async def watch(self, groups: Collection[str]) -> Snapshot:
-        asked_at = self._clock()
+        requested_at = self._clock()
         reading, call = await self._read(sorted(set(groups) & set(self._shown())), self.watch_interval_s)
         return Snapshot(
             scope=Scope.WATCHED,
-            asked_at=asked_at,
+            requested_at=requested_at,
             read_at=self._clock(),
             groups=reading.groups,
             destinations=reading.destinations,
@@ -118,11 +118,11 @@ class SqsInspector:
         return {}
 
     def _shown(self) -> list[str]:
-        return sorted(filter(self._account.settings.shows, self.queues.names))
+        return sorted(filter(self._account.settings.includes, self.queues.names))
 
-    async def _read(self, names: Sequence[str], every_s: float) -> tuple[_Reading, Call]:
+    async def _read(self, names: Sequence[str], every_s: float) -> tuple[_Reading, BrokerCall]:
         reading = _Reading()
-        asked_at, started = self._clock(), time.monotonic()
+        requested_at, started = self._clock(), time.monotonic()
         unasked = 0
 
         async def one(name: str) -> None:
@@ -138,9 +138,11 @@ class SqsInspector:
                 raise reading.error
             if unasked:
                 rest = f"{unasked} queues were not asked any more"
-                reading.faults.append(Fault(resource=rest, why=Why.NO_ANSWER, detail=reading.error.found))
+                reading.faults.append(Fault(resource=rest, why=Why.NO_ANSWER, detail=reading.error.problem))
         took = time.monotonic() - started
-        call = Call(what="GetQueueAttributes", every_s=every_s, took_s=took, at=asked_at, rows=len(reading.groups))
+        call = BrokerCall(
+            request="GetQueueAttributes", interval_s=every_s, duration_s=took, at=requested_at, rows=len(reading.groups)
+        )
         return reading, call
 
     async def _one(self, name: str, reading: _Reading) -> None:
@@ -155,7 +157,7 @@ class SqsInspector:
         except BrokerError as error:
             if isinstance(error, BrokerUnavailable | LoginRefused):
                 self._note(error, reading)
-            reading.faults.append(_no_answer(name, error.found))
+            reading.faults.append(_no_answer(name, error.problem))
 
     def _note(self, error: BrokerError, reading: _Reading) -> None:
         reading.error = error

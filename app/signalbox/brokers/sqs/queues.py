@@ -46,7 +46,7 @@ class QueueList:
     def unlisted(self, error: BrokerError) -> None:
         """Go on with the names that are known."""
         why = Why.NOT_PERMITTED if isinstance(error, NotPermitted) else Why.NO_ANSWER
-        self.faults = [Fault(resource="the list of queues", why=why, detail=f"{error.found} {error.do}".strip())]
+        self.faults = [Fault(resource="the list of queues", why=why, detail=f"{error.problem} {error.hint}".strip())]
 
     def expect(self, names: Iterable[str]) -> None:
         """These were just made: show them without waiting for a list."""
@@ -89,7 +89,7 @@ class QueueList:
                 page = await self._account.call("list_queues", timeout_s=timeout_s, **asked)
             except NotPermitted as refused:
                 do = "Allow sqs:ListQueues, or name the queues in the connection: queues = [...]."
-                raise NotPermitted(refused.connection, refused.found, do) from None
+                raise NotPermitted(refused.connection, refused.problem, do) from None
             names |= self._account.learn(page.get("QueueUrls", ()))
             token = page.get("NextToken")
             if not token or token == asked.get("NextToken"):
@@ -108,7 +108,7 @@ class QueueList:
             try:
                 await self._account.url(name, timeout_s=timeout_s)
             except DestinationMissing as error:
-                faults.append(Fault(resource=f"queue {name}", why=Why.NO_ANSWER, detail=error.found))
+                faults.append(Fault(resource=f"queue {name}", why=Why.NO_ANSWER, detail=error.problem))
             except NotPermitted as error:
                 faults.append(not_permitted(name, "sqs:GetQueueUrl", error))
                 names.update({name} & self.names)  # a lost right does not make it gone
@@ -122,5 +122,5 @@ class QueueList:
 
 def not_permitted(name: str, right: str, error: NotPermitted) -> Fault:
     """The queue is there and this user may not ask about it."""
-    detail = f"{right} is missing. {error.found}"
+    detail = f"{right} is missing. {error.problem}"
     return Fault(resource=f"queue {name}", why=Why.NOT_PERMITTED, detail=detail, group=name, destination=name)

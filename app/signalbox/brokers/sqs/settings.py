@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, FilePath, model_validator
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.settings import ConnectionSettings, Secret
 
 QUEUE_NAME = re.compile(r"(?=.{1,80}\Z)[A-Za-z0-9_-]+(?:\.fifo)?")
@@ -25,7 +25,7 @@ def _queue_name(name: str) -> str:
 class SqsSettings(ConnectionSettings):
     """One account in one region. `timeout_s` bounds each answer, and the whole of a sign-in."""
 
-    kind: Kind = Kind.SQS
+    kind: BrokerKind = BrokerKind.SQS
     region: str | None = None  # None: AWS_REGION or the profile's
     endpoint_url: Annotated[str, Field(pattern=r"^https?://[^/@\s]+/?$")] | None = None  # a VPC endpoint, ElasticMQ
     profile: str | None = None

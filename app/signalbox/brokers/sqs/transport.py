@@ -63,14 +63,14 @@ class SqsTransport:
             self._account.forget(destination)
             raise Unroutable(name, f"there is no queue {destination}.", "Make it, or correct the name.") from None
         except Throttled as error:
-            raise PublishRefused(name, error.found, "Send it again, slower: it was not stored.") from None
+            raise PublishRefused(name, error.problem, "Send it again, slower: it was not stored.") from None
         except BrokerUnavailable as error:
             if not sent:
-                raise PublishRefused(name, f"{destination}: {error.found}", "It was not sent.") from None
-            found = f"no confirm came for a message to {destination}: {error.found}"
+                raise PublishRefused(name, f"{destination}: {error.problem}", "It was not sent.") from None
+            found = f"no confirm came for a message to {destination}: {error.problem}"
             raise OutcomeUnknown(name, found, "It may be stored; sending it again may double it.") from None
         except BrokerError as error:
-            raise PublishRefused(name, f"{destination}: {error.found}", error.do) from None
+            raise PublishRefused(name, f"{destination}: {error.problem}", error.hint) from None
 
     async def receive(self, destination: str, group: str) -> AsyncGenerator[Delivery, None]:
         del group

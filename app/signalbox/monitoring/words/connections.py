@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from signalbox.brokers.model import Cluster, Kind
+from signalbox.brokers.model import BrokerKind, Cluster
 from signalbox.kernel import figures
 from signalbox.monitoring.model import Change, ConnectionView, GroupView, Link, Status
 from signalbox.monitoring.words.spans import Span, Spans, listed, named, number_word, of_things, said, strong
@@ -45,10 +45,10 @@ _COUNTED = {
 }
 
 _COPIED = {
-    Kind.KAFKA: ("partition", "partitions"),
-    Kind.RABBITMQ: ("queue or stream", "queues or streams"),
-    Kind.NATS: ("stream", "streams"),
-    Kind.SQS: ("queue", "queues"),
+    BrokerKind.KAFKA: ("partition", "partitions"),
+    BrokerKind.RABBITMQ: ("queue or stream", "queues or streams"),
+    BrokerKind.NATS: ("stream", "streams"),
+    BrokerKind.SQS: ("queue", "queues"),
 }
 
 
@@ -112,7 +112,7 @@ def change_text(change: Change) -> Spans:
     return said(named(subject), f" {_BECAME[change.after]}", ": " if change.detail else "", Span(change.detail))
 
 
-def _of_cluster(kind: Kind, cluster: Cluster | None) -> Spans:
+def _of_cluster(kind: BrokerKind, cluster: Cluster | None) -> Spans:
     if cluster is None:
         return ()
     alarms = listed(
@@ -134,7 +134,7 @@ def _of_cluster(kind: Kind, cluster: Cluster | None) -> Spans:
     )
 
 
-def _copies(kind: Kind, number: int | None, one: str, many: str, colour: str) -> Spans:
+def _copies(kind: BrokerKind, number: int | None, one: str, many: str, colour: str) -> Spans:
     if not number:
         return ()
     what = of_things(number, *_COPIED[kind])

@@ -1,68 +1,72 @@
 """What can be done with accounts, as the door judges it and the audit log names it."""
 
-from signalbox.security.accounts.model import EVERYWHERE, NAME, Token
-from signalbox.security.model import Action, Grant, Plain, Rights, Role
+from signalbox.security.accounts.model import EVERYWHERE, NAME_PATTERN, Token
+from signalbox.security.model import Action, Grant, JsonValue, Rights, Role
 
 
 def sign_in(name: str) -> Action:
     """Somebody who may be anybody. What cannot be a name is not kept: people type passwords there."""
-    shown = f"as {name}" if NAME.fullmatch(name) else "as something that is no name"
-    return Action(name="sign in", needs=Role.NONE, own=True, target=shown)
+    shown = f"as {name}" if NAME_PATTERN.fullmatch(name) else "as something that is no name"
+    return Action(name="sign in", required_role=Role.NONE, allowed_in_read_only=True, target=shown)
 
 
 def sign_in_by_company_account(name: str, issuer: str) -> Action:
     return Action(
-        name="sign in", needs=Role.NONE, own=True, target=f"as {name}", parameters={"company_account": issuer}
+        name="sign in",
+        required_role=Role.NONE,
+        allowed_in_read_only=True,
+        target=f"as {name}",
+        parameters={"company_account": issuer},
     )
 
 
 def sign_out() -> Action:
-    return Action(name="sign out", needs=Role.NONE, own=True)
+    return Action(name="sign out", required_role=Role.NONE, allowed_in_read_only=True)
 
 
 def revoke_session(what: str) -> Action:
-    return Action(name="revoke session", needs=Role.NONE, own=True, target=what)
+    return Action(name="revoke session", required_role=Role.NONE, allowed_in_read_only=True, target=what)
 
 
 def change_password() -> Action:
-    return Action(name="change password", needs=Role.NONE)
+    return Action(name="change password", required_role=Role.NONE)
 
 
 def use_link(user: str | None) -> Action:
-    return Action(name="use one-time link", needs=Role.NONE, target=user or "the first admin")
+    return Action(name="use one-time link", required_role=Role.NONE, target=user or "the first admin")
 
 
-def make_token(name: str, grant: Grant, resource: str, days: int) -> Action:
-    parameters: dict[str, Plain] = {"on": _where(resource), "days": days, **_grant(grant)}
-    return Action(name="make token", needs=Role.NONE, target=name, parameters=parameters)
+def create_token(name: str, grant: Grant, resource: str, days: int) -> Action:
+    parameters: dict[str, JsonValue] = {"on": _scope(resource), "days": days, **_grant(grant)}
+    return Action(name="make token", required_role=Role.NONE, target=name, parameters=parameters)
 
 
 def revoke_token(token: Token) -> Action:
-    return Action(name="revoke token", needs=Role.NONE, target=f"{token.name} of {token.user_name}")
+    return Action(name="revoke token", required_role=Role.NONE, target=f"{token.name} of {token.user_name}")
 
 
-def make_first_link() -> Action:
+def create_first_admin_link() -> Action:
     return Action(name="make set-up link", target="the first admin")
 
 
-def invite(name: str, rights: Rights) -> Action:
+def invite_user(name: str, rights: Rights) -> Action:
     return Action(name="invite user", target=name, parameters=_rights(rights))
 
 
-def add(name: str, rights: Rights) -> Action:
+def add_user(name: str, rights: Rights) -> Action:
     return Action(name="add user", target=name, parameters=_rights(rights))
 
 
-def make_link(name: str) -> Action:
+def create_link(name: str) -> Action:
     return Action(name="make one-time link", target=name)
 
 
-def withdraw_link(name: str) -> Action:
+def revoke_link(name: str) -> Action:
     return Action(name="withdraw one-time link", target=name)
 
 
 def change_rights(name: str, before: Rights, after: Rights, reason: str) -> Action:
-    parameters: dict[str, Plain] = {"before": _rights(before), "after": _rights(after)}
+    parameters: dict[str, JsonValue] = {"before": _rights(before), "after": _rights(after)}
     return Action(name="change role", target=name, parameters=parameters, reason=reason)
 
 
@@ -74,7 +78,7 @@ def end_sessions(name: str) -> Action:
     return Action(name="end sessions", target=name)
 
 
-def unlock(name: str) -> Action:
+def unlock_user(name: str) -> Action:
     return Action(name="unlock user", target=name)
 
 
@@ -82,14 +86,14 @@ def reset_admin(name: str) -> Action:
     return Action(name="reset admin", target=name)
 
 
-def _rights(rights: Rights) -> dict[str, Plain]:
+def _rights(rights: Rights) -> dict[str, JsonValue]:
     on = {"everywhere": rights.everywhere, **rights.on}
     return {name: _grant(grant) for name, grant in on.items()}
 
 
-def _grant(grant: Grant) -> dict[str, Plain]:
-    return {"role": grant.role.word, "payloads": grant.payloads}
+def _grant(grant: Grant) -> dict[str, JsonValue]:
+    return {"role": grant.role.label, "payloads": grant.payloads}
 
 
-def _where(resource: str) -> str:
+def _scope(resource: str) -> str:
     return "everywhere" if resource == EVERYWHERE else resource

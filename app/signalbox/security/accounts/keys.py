@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-ANYBODY = "rights/anybody"  # of pages without a sign-in: the first user may be there now
+ANONYMOUS = "rights/anybody"  # of pages without a sign-in: the first user may be there now
 
 
 def session(id_: int) -> str:

@@ -9,22 +9,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.model import Grant, Rights, Role
 
 EVERYWHERE: Final = "*"  # the resource of a grant that holds wherever no other does
-NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,62}")
-NAME_EXPECTED: Final = "1 to 63 of a-z, 0-9 and . _ @ + -, beginning with a letter or digit"
+NAME_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,62}")
+NAME_RULE: Final = "1 to 63 of a-z, 0-9 and . _ @ + -, beginning with a letter or digit"
 PASSWORD_LENGTH_MIN: Final = 12
 PASSWORD_BYTES_MAX: Final = 1024  # hashing costs by length too
 TOKEN_PREFIX: Final = "sbx_"
 TOKEN_DAYS_MAX: Final = 90
 TOKEN_NAME_LENGTH_MAX: Final = 63
-LINK_LASTS_S: Final = 24 * 3600.0
-USED_WRITTEN_EACH_S: Final = 60.0  # how exact "last used" is
+LINK_LIFETIME_S: Final = 24 * 3600.0
+LAST_USED_RESOLUTION_S: Final = 60.0  # how exact "last used" is
 
 
-class SignsInBy(StrEnum):
+class SignInMethod(StrEnum):
     """How a user comes in."""
 
     PASSWORD = "password"
@@ -40,14 +40,14 @@ class User:
     id: int
     name: str
     rights: Rights
-    signs_in_by: SignsInBy
-    password_at: float | None
-    made_at: float
-    made_by: str
-    seen_at: float | None
+    sign_in_method: SignInMethod
+    password_set_at: float | None
+    created_at: float
+    created_by: str
+    last_seen_at: float | None
     sessions: int = 0
     tokens: int = 0
-    link_ends_at: float | None = None  # of the open one-time link
+    link_expires_at: float | None = None  # of the open one-time link
     locked_until: float | None = None  # for one address at least; others may sign in by this name
 
     @property
@@ -61,14 +61,14 @@ class Session:
 
     id: int
     user: int
-    made_at: float
-    used_at: float
-    ends_at: float  # at the latest
+    created_at: float
+    last_used_at: float
+    expires_at: float  # at the latest
     address: str
     agent: str
 
-    def lives(self, now: float, idle_s: float) -> bool:
-        return now < min(self.ends_at, self.used_at + idle_s)
+    def is_alive(self, now: float, idle_s: float) -> bool:
+        return now < min(self.expires_at, self.last_used_at + idle_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,22 +80,22 @@ class Token:
     user_name: str
     name: str
     hint: str
-    most: Rights
+    max_rights: Rights
     resource: str
-    made_at: float
-    ends_at: float
-    used_at: float | None
+    created_at: float
+    expires_at: float
+    last_used_at: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class OneTimeLink:
     """A one-time link that is still good. Without a user it makes the first admin."""
 
     id: int
     user: int | None
     user_name: str | None
-    made_by: str
-    ends_at: float
+    created_by: str
+    expires_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,46 +109,48 @@ class Identity:
     token: Token | None = None
 
 
-def user_name(text: str) -> str:
+def normalized_user_name(text: str) -> str:
     """Return the name in its one form.
 
     Raises:
-        Refused: it cannot be one. What was given is not repeated: people type passwords there, and the audit log forgets nothing.
+        RequestRejected: it cannot be one. What was given is not repeated: people type passwords there, and the audit log forgets nothing.
     """
     name = text.strip().lower()
-    if not NAME.fullmatch(name):
-        raise Refused(f"A user's name is {NAME_EXPECTED}; this is another.")
+    if not NAME_PATTERN.fullmatch(name):
+        raise RequestRejected(f"A user's name is {NAME_RULE}; this is another.")
     return name
 
 
-def checked_password(password: str, name: str) -> str:
+def validated_password(password: str, name: str) -> str:
     """Return a password that may be set.
 
     Raises:
-        Refused: it is too short, too long, or the user's name.
+        RequestRejected: it is too short, too long, or the user's name.
     """
     if len(password) < PASSWORD_LENGTH_MIN:
-        raise Refused(f"A password has at least {PASSWORD_LENGTH_MIN} characters; this one has {len(password)}.")
-    if len(bytes_of(password)) > PASSWORD_BYTES_MAX:
-        raise Refused(f"A password has at most {PASSWORD_BYTES_MAX} bytes.")
+        raise RequestRejected(
+            f"A password has at least {PASSWORD_LENGTH_MIN} characters; this one has {len(password)}."
+        )
+    if len(password_bytes(password)) > PASSWORD_BYTES_MAX:
+        raise RequestRejected(f"A password has at most {PASSWORD_BYTES_MAX} bytes.")
     if name in password.lower() and len(password) < len(name) + PASSWORD_LENGTH_MIN // 2:
-        raise Refused("A password is not the user's name with a little added.")
+        raise RequestRejected("A password is not the user's name with a little added.")
     return password
 
 
-def bytes_of(password: str) -> bytes:
+def password_bytes(password: str) -> bytes:
     """Return what is hashed of a password: any text that a form or a program can send has bytes, half characters too."""
     return password.encode("utf-8", "surrogatepass")
 
 
-def rights_of(grants: Iterable[tuple[str, int, bool]]) -> Rights:
+def rights_from_grants(grants: Iterable[tuple[str, int, bool]]) -> Rights:
     """Return the rights that (resource, role, payloads) rows give."""
     found = {resource: Grant(Role(role), bool(payloads)) for resource, role, payloads in grants}
     everywhere = found.pop(EVERYWHERE, Grant())
     return Rights(everywhere, found)
 
 
-def grants_of(rights: Rights) -> list[tuple[str, int, bool]]:
+def grant_rows(rights: Rights) -> list[tuple[str, int, bool]]:
     """Return rights as rows; what does not differ from everywhere is none."""
     on = {name: grant for name, grant in rights.on.items() if grant != rights.everywhere}
     return [(name, int(g.role), g.payloads) for name, g in sorted({**on, EVERYWHERE: rights.everywhere}.items())]
@@ -159,22 +161,22 @@ def new_secret(prefix: str = "") -> str:
     return prefix + secrets.token_urlsafe(32)
 
 
-def hash_of(secret: str) -> bytes:
+def secret_hash(secret: str) -> bytes:
     """Return what is kept of a secret. It is random and long, so no slow hash is needed."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 
-def hint_of(token: str) -> str:
+def token_hint(token: str) -> str:
     """Return what tells a token apart from others without giving it away: sbx_4d…e1."""
     return f"{token[: len(TOKEN_PREFIX) + 2]}\u2026{token[-2:]}"
 
 
-def bucket(kind: str, *parts: str) -> bytes:
+def attempt_bucket(kind: str, *parts: str) -> bytes:
     """Return what attempts of a kind are counted under."""
     return hashlib.sha256("\0".join((kind, *parts)).encode("utf-8", "replace")).digest()
 
 
-def place_of(address: str) -> str:
+def network_of(address: str) -> str:
     """Return the address as attempts are counted: of IPv6 the network, since one machine has all of it.
 
     An IPv4 address that a socket for both kinds writes as ::ffff:192.0.2.1 is that one: all of them are in one network of IPv6.

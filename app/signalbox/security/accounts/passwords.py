@@ -7,39 +7,39 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from signalbox.security.accounts.model import PASSWORD_BYTES_MAX, bytes_of
+from signalbox.security.accounts.model import PASSWORD_BYTES_MAX, password_bytes
 
-AT_ONCE: Final = 2  # each takes 64 MiB and a core for some 50 ms
+THREADS: Final = 2  # each takes 64 MiB and a core for some 50 ms
 
 _hasher = PasswordHasher()  # RFC 9106, the second recommended option
-_threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2")  # who goes away leaves no more than these at work
+_threads = ThreadPoolExecutor(THREADS, thread_name_prefix="argon2")  # who goes away leaves no more than these at work
 
 
-async def hashed(password: str) -> str:
+async def hash_password(password: str) -> str:
     """Return what is kept of a password."""
-    return await asyncio.get_running_loop().run_in_executor(_threads, _hasher.hash, bytes_of(password))
+    return await asyncio.get_running_loop().run_in_executor(_threads, _hasher.hash, password_bytes(password))
 
 
-async def fits(password: str, kept: str | None) -> bool:
+async def verify(password: str, kept: str | None) -> bool:
     """Say whether this is the password of which `kept` was made; None (no such user, no password) takes as long."""
-    return await asyncio.get_running_loop().run_in_executor(_threads, _verified, password, kept)
+    return await asyncio.get_running_loop().run_in_executor(_threads, _verify, password, kept)
 
 
-def outdated(kept: str) -> bool:
+def needs_rehash(kept: str) -> bool:
     """Say whether it was made with weaker parameters than today's."""
     return _hasher.check_needs_rehash(kept)
 
 
-def _verified(password: str, kept: str | None) -> bool:
-    shown = bytes_of(password)[: PASSWORD_BYTES_MAX + 1]  # what is longer than any is wrong, and costs no more
+def _verify(password: str, kept: str | None) -> bool:
+    shown = password_bytes(password)[: PASSWORD_BYTES_MAX + 1]  # what is longer than any is wrong, and costs no more
     try:
-        _hasher.verify(kept or _nobodys(), shown)
+        _hasher.verify(kept or _dummy_hash(), shown)
     except (VerificationError, InvalidHashError):
         return False
     return kept is not None
 
 
-def _nobodys() -> str:
+def _dummy_hash() -> str:
     """Return a hash of no password, which costs what others do: its salt and what it should come to are zeros."""
     costs = f"m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}"
     return f"$argon2id$v=19${costs}${'A' * 22}${'A' * 43}"

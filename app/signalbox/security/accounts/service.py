@@ -26,7 +26,7 @@ class Accounts:
     identities: Identities
 
 
-def accounts(database: Database, door: Door, settings: SecuritySettings, clock: Clock) -> Accounts:
+def create_accounts(database: Database, door: Door, settings: SecuritySettings, clock: Clock) -> Accounts:
     """Wire accounts; nothing is read yet: await `changes.refresh()` first."""
     changes = Changes(database)
     limits = Limits(changes, clock)

@@ -5,7 +5,9 @@ from sqlmodel import Field
 
 from signalbox.storage.schema import Table
 
-NUMBERS_ONCE = {"sqlite_autoincrement": True}  # a page or socket may hold an id that was removed: no other is to get it
+NEVER_REUSE_IDS = {
+    "sqlite_autoincrement": True
+}  # a page or socket may hold an id that was removed: no other is to get it
 
 
 def _user_id(*, primary_key: bool = False) -> Column[int]:
@@ -16,7 +18,7 @@ class UserRow(Table, table=True):
     """Somebody who may come in. Without password and subject: invited, or only by token."""
 
     __tablename__ = "user"  # type: ignore[mutable-override]  # SQLModel declares a wider type
-    __table_args__ = NUMBERS_ONCE
+    __table_args__ = NEVER_REUSE_IDS
 
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(sa_column=Column(Text, nullable=False, unique=True))
@@ -43,7 +45,7 @@ class SessionRow(Table, table=True):
     """One browser that is signed in. Revoking deletes the row."""
 
     __tablename__ = "session"  # type: ignore[mutable-override]  # SQLModel declares a wider type
-    __table_args__ = NUMBERS_ONCE
+    __table_args__ = NEVER_REUSE_IDS
 
     id: int | None = Field(default=None, primary_key=True)
     hash: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False, unique=True))
@@ -59,7 +61,7 @@ class TokenRow(Table, table=True):
     """One key for a program. May never more than its user may at that moment."""
 
     __tablename__ = "token"  # type: ignore[mutable-override]  # SQLModel declares a wider type
-    __table_args__ = NUMBERS_ONCE
+    __table_args__ = NEVER_REUSE_IDS
 
     id: int | None = Field(default=None, primary_key=True)
     hash: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False, unique=True))
@@ -78,7 +80,7 @@ class LinkRow(Table, table=True):
     """A one-time link that sets a password: of the first admin (without a user yet), of an invitation, of a reset."""
 
     __tablename__ = "link"  # type: ignore[mutable-override]  # SQLModel declares a wider type
-    __table_args__ = NUMBERS_ONCE
+    __table_args__ = NEVER_REUSE_IDS
 
     id: int | None = Field(default=None, primary_key=True)
     hash: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False, unique=True))
@@ -94,7 +96,7 @@ class AttemptRow(Table, table=True):
     """One sign-in or token that was wrong, so that all replicas count together."""
 
     __tablename__ = "attempt"  # type: ignore[mutable-override]  # SQLModel declares a wider type
-    __table_args__ = (Index(None, "bucket", "at"), Index(None, "at"), NUMBERS_ONCE)
+    __table_args__ = (Index(None, "bucket", "at"), Index(None, "at"), NEVER_REUSE_IDS)
 
     id: int | None = Field(default=None, primary_key=True)
     bucket: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False))  # a hash of what is counted

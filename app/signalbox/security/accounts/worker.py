@@ -14,11 +14,11 @@ from signalbox.storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
-EACH_S: Final = 1.0
+REFRESH_EACH_S: Final = 1.0
 EXPIRY_EACH_S: Final = 10.0
 
 
-class Watch:
+class AccountWatcher:
     """Runs in `serve`. A database that does not answer is asked again; what was known holds so long."""
 
     name = "the watch over accounts"
@@ -29,7 +29,7 @@ class Watch:
         self._clock = clock
         self._idle_s = idle_s
         self._loop = Loop(self.name, self._run)
-        changes.tell(self._something_changed)
+        changes.subscribe(self._on_change)
 
     async def start(self) -> None:
         await self._loop.start()
@@ -45,19 +45,19 @@ class Watch:
         while True:
             try:
                 await self._changes.refresh()
-                if rounds * EACH_S >= EXPIRY_EACH_S:  # to end by itself is no change
-                    await self._tell_who_ended()
+                if rounds * REFRESH_EACH_S >= EXPIRY_EACH_S:  # to end by itself is no change
+                    await self._publish_ended()
                     rounds = 0
             except StorageError as error:
                 log.warning("accounts cannot be read: %s", error)
             rounds += 1
-            await asyncio.sleep(EACH_S)
+            await asyncio.sleep(REFRESH_EACH_S)
 
-    async def _something_changed(self) -> None:
-        self._feed.publish((keys.ANYBODY,))
-        await self._tell_who_ended()
+    async def _on_change(self) -> None:
+        self._feed.publish((keys.ANONYMOUS,))
+        await self._publish_ended()
 
-    async def _tell_who_ended(self) -> None:
+    async def _publish_ended(self) -> None:
         """Publish the keys of watched sessions and tokens that are no more: their sockets close."""
         watched = self._feed.interest()
         of_sessions, of_tokens = keys.session_ids(watched), keys.token_ids(watched)
@@ -65,7 +65,7 @@ class Watch:
             return
         now = self._clock()
         async with self._changes.read() as connection:
-            live = await sessions.there(connection, of_sessions, now=now, idle_s=self._idle_s)
-            held = await tokens.there(connection, of_tokens, now=now)
+            live = await sessions.still_valid_ids(connection, of_sessions, now=now, idle_s=self._idle_s)
+            held = await tokens.still_valid_ids(connection, of_tokens, now=now)
         gone = [keys.session(one) for one in of_sessions - live] + [keys.token(one) for one in of_tokens - held]
         self._feed.publish(gone)

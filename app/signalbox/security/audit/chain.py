@@ -11,34 +11,34 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from signalbox.security.audit.model import START, Place, Row, chained
+from signalbox.security.audit.model import CHAIN_START, ChainPosition, ChainRow, row_hash
 
 FINDINGS_MAX: Final = 50  # what is beyond is only counted
 MOVED_MAX: Final = 64  # places by which all further rows may be moved, and it is still seen as one thing
 SEARCHES_MAX: Final = 100
 
 
-class Fault(StrEnum):
+class FindingKind(StrEnum):
     """What is wrong with rows."""
 
     CHANGED = "changed"
     REMOVED = "removed"
     REORDERED = "reordered"  # stands where another was written
     INSERTED = "inserted"
-    CUT = "cut"  # removed at the end
-    NOT_SIGNED = "not what was signed"  # this row or one before it was written anew, and all hashes since
+    TRUNCATED = "truncated"  # removed at the end
+    NOT_AS_SIGNED = "not as signed"  # this row or one before it was written anew, and all hashes since
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """What is wrong with the rows `first` to `last`, by the numbers under which they were written."""
 
-    fault: Fault
+    kind: FindingKind
     first: int
     last: int
     expected: bytes | None = None  # the hash that it should have
     found: bytes | None = None
-    row: Row | None = None  # as it stands now
+    row: ChainRow | None = None  # as it stands now
 
     @property
     def count(self) -> int:
@@ -46,29 +46,29 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verification:
     """What a check found."""
 
-    start: Place  # what the first row should hang on: a seal, or the beginning
-    end: Place  # the last row that fits; `start` when there is none
+    start: ChainPosition  # what the first row should hang on: a seal, or the beginning
+    end: ChainPosition  # the last row that fits; `start` when there is none
     rows: int  # that were looked at
     findings: tuple[Finding, ...]
-    more: int  # findings beyond those
-    signed: Place | None = None  # a signed head that it was compared with
+    omitted: int  # findings beyond those
+    signed_head: ChainPosition | None = None  # a signed head that it was compared with
 
     @property
-    def is_whole(self) -> bool:
+    def is_intact(self) -> bool:
         return not self.findings
 
     @property
-    def whole_before(self) -> int:
+    def intact_to(self) -> int:
         """The last row up to which all are as they were written."""
         return min((finding.first - 1 for finding in self.findings), default=self.end.row)
 
     @property
-    def whole_after(self) -> int:
+    def consistent_after(self) -> int:
         """How many rows after the last finding are whole among themselves; 0 when there is none, or not all is listed."""
-        if self.is_whole or self.more:
+        if self.is_intact or self.omitted:
             return 0
         return max(self.end.row - max(finding.last for finding in self.findings), 0)
 
@@ -76,7 +76,7 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class _Misfit:
     place: int  # where it stands
-    row: Row
+    row: ChainRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +95,10 @@ class _Gap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class TimedVerification:
     """A check, and when it was made."""
 
-    verdict: Verdict
+    verification: Verification
     at: float  # when it began, seconds since the epoch: what came later it has not seen
     took_s: float
 
@@ -106,76 +106,78 @@ class Checked:
 class Verifier:
     """Is given the rows in the order in which they stand, and then the head."""
 
-    def __init__(self, start: Place = START, signed: Place | None = None) -> None:
+    def __init__(self, start: ChainPosition = CHAIN_START, signed: ChainPosition | None = None) -> None:
         self._start = self._last = start
-        self._signed = signed
+        self._signed_head = signed
         self._rows = 0
-        self._moved = 0  # by how much the places of the rows now read differ from where they stand
+        self._offset = 0  # by how much the places of the rows now read differ from where they stand
         self._searches = SEARCHES_MAX
-        self._held: _Misfit | None = None  # the last row, when it fits nowhere yet
-        self._doubt: tuple[Place, bytes] | None = (
+        self._pending: _Misfit | None = None  # the last row, when it fits nowhere yet
+        self._doubt: tuple[ChainPosition, bytes] | None = (
             None  # the row before the last, and the hash that the last says it had
         )
         self._recent = deque([start], maxlen=MOVED_MAX + 2)
         self._misfits: list[_Misfit] = []
         self._gaps: list[_Gap] = []
         self._findings: list[Finding] = []
-        self._more = 0
+        self._omitted = 0
 
-    def add(self, row: Row, stands: int | None = None) -> None:
+    def add(self, row: ChainRow, stands: int | None = None) -> None:
         """Take the next row. `stands` is its place by counting, where rows come without a database that orders them."""
         self._rows += 1
         if type(row.number) is not int:  # SQLite takes 5.5 and "five" for a number too
             place = self._last.row + 1
-            self._find(Finding(fault=Fault.INSERTED, first=place, last=place, row=row))
+            self._report(Finding(kind=FindingKind.INSERTED, first=place, last=place, row=row))
             return
         found = _Misfit(row.number if stands is None else stands, row)
-        if _fits(row, found.place + self._moved):
-            self._let_go()
-            self._place(row, found.place + self._moved)
-        elif self._held is not None and (moved := self._search(self._held, found)) is not None:
-            self._move(self._held, found, moved)
+        if _matches(row, found.place + self._offset):
+            self._flush_pending()
+            self._accept(row, found.place + self._offset)
+        elif self._pending is not None and (moved := self._find_offset(self._pending, found)) is not None:
+            self._shift(self._pending, found, moved)
         else:
-            self._let_go()
-            self._held = found
+            self._flush_pending()
+            self._pending = found
 
-    def end(self, head: Place | None = None) -> Verdict:
+    def finish(self, head: ChainPosition | None = None) -> Verification:
         """Say what was found. `head` is the last row by the database's own record; None where there is none."""
-        self._let_go()
+        self._flush_pending()
         self._compare_end(head)
-        self._resolve()
+        self._explain()
         findings = sorted(self._findings, key=lambda finding: (finding.first, finding.last))
-        return Verdict(
+        return Verification(
             start=self._start,
             end=self._last,
             rows=self._rows,
             findings=tuple(findings),
-            more=self._more,
-            signed=self._signed,
+            omitted=self._omitted,
+            signed_head=self._signed_head,
         )
 
-    def _place(self, row: Row, place: int) -> None:
+    def _accept(self, row: ChainRow, place: int) -> None:
         last = self._last
         if place <= last.row:
             self._misfit(_Misfit(place, row))
             return
         if place > last.row + 1:
-            self._settle()
+            self._resolve_doubt()
             self._gap(_Gap(last.row + 1, place - 1, row.previous))
         elif last is self._start:
             if row.previous != last.hash:
-                self._blame(place, last.hash, row.previous, row)
+                self._report_changed(place, last.hash, row.previous, row)
         else:
-            self._attest(row.previous)
-        self._last = Place(place, row.hash)
+            self._confirm_last(row.previous)
+        self._last = ChainPosition(place, row.hash)
         self._recent.append(self._last)
-        if self._signed is not None and place == self._signed.row and row.hash != self._signed.hash:
-            expected = self._signed.hash
-            self._find(
-                Finding(fault=Fault.NOT_SIGNED, first=place, last=place, expected=expected, found=row.hash, row=row)
+        if self._signed_head is not None and place == self._signed_head.row and row.hash != self._signed_head.hash:
+            expected = self._signed_head.hash
+            self._report(
+                Finding(
+                    kind=FindingKind.NOT_AS_SIGNED, first=place, last=place, expected=expected, found=row.hash, row=row
+                )
             )
 
-    def _attest(self, hash_: bytes) -> None:
+    def _confirm_last(self, hash_: bytes) -> None:
         """Hear what stands after the last row say which hash that had: it clears the last row, or puts it in doubt.
 
         In doubt is first the row whose hash is another one; but if the row that says so is itself said to be another, it is that
@@ -183,136 +185,138 @@ class Verifier:
         """
         agrees = hash_ == self._last.hash
         if self._doubt is not None and not agrees:
-            self._blame(self._last.row, hash_, self._last.hash)
+            self._report_changed(self._last.row, hash_, self._last.hash)
             self._doubt = None
         elif self._doubt is not None:
-            self._settle()
+            self._resolve_doubt()
         elif not agrees:
             self._doubt = self._last, hash_
 
-    def _settle(self) -> None:
+    def _resolve_doubt(self) -> None:
         if self._doubt is not None:
             place, attested = self._doubt
-            self._blame(place.row, attested, place.hash)
+            self._report_changed(place.row, attested, place.hash)
             self._doubt = None
 
-    def _search(self, one: _Misfit, two: _Misfit) -> int | None:
+    def _find_offset(self, one: _Misfit, two: _Misfit) -> int | None:
         """Return by how much two rows that follow each other were moved alike, if they were."""
         if self._searches == 0 or two.place != one.place + 1:
             return None
         self._searches -= 1
         tries = [one.row.number - one.place]
         for distance in range(1, MOVED_MAX + 1):
-            tries += self._moved - distance, self._moved + distance
-        return next((by for by in tries if _fits(one.row, one.place + by) and _fits(two.row, two.place + by)), None)
+            tries += self._offset - distance, self._offset + distance
+        return next(
+            (by for by in tries if _matches(one.row, one.place + by) and _matches(two.row, two.place + by)), None
+        )
 
-    def _move(self, one: _Misfit, two: _Misfit, moved: int) -> None:
+    def _shift(self, one: _Misfit, two: _Misfit, moved: int) -> None:
         """Go on where all further rows stand elsewhere: after rows that were put in, or where some were taken out."""
-        self._held = None
-        inserted = self._moved - moved
+        self._pending = None
+        inserted = self._offset - moved
         if inserted > 0:
             among = range(one.place - inserted, one.place)
             self._misfits = [misfit for misfit in self._misfits if misfit.place not in among]
             self._findings = [finding for finding in self._findings if finding.first not in among]
-            self._find(Finding(fault=Fault.INSERTED, first=among[0], last=among[-1]))
+            self._report(Finding(kind=FindingKind.INSERTED, first=among[0], last=among[-1]))
             while len(self._recent) > 1 and self._recent[-1].row >= one.place + moved:
                 self._recent.pop()
             self._last, self._doubt = self._recent[-1], None
-        self._moved = moved
+        self._offset = moved
         for found in (one, two):
-            self._place(found.row, found.place + moved)
+            self._accept(found.row, found.place + moved)
 
-    def _let_go(self) -> None:
-        if self._held is not None:
-            self._misfit(_Misfit(self._held.place + self._moved, self._held.row))
-            self._held = None
+    def _flush_pending(self) -> None:
+        if self._pending is not None:
+            self._misfit(_Misfit(self._pending.place + self._offset, self._pending.row))
+            self._pending = None
 
-    def _compare_end(self, head: Place | None) -> None:
+    def _compare_end(self, head: ChainPosition | None) -> None:
         stood = max((misfit.place for misfit in self._misfits), default=0) if head is None else 0
-        ends: list[tuple[int, bytes | None]] = [(place.row, place.hash) for place in (self._signed, head) if place]
+        ends: list[tuple[int, bytes | None]] = [(place.row, place.hash) for place in (self._signed_head, head) if place]
         furthest, attested = max([*ends, (stood, None)], key=lambda end: end[0])
         if furthest > self._last.row:
-            self._settle()
+            self._resolve_doubt()
             self._gap(_Gap(self._last.row + 1, furthest, attested, at_end=True))
         elif head is not None and head.row == self._last.row:
-            self._attest(head.hash)
+            self._confirm_last(head.hash)
         elif head is not None and head.row < self._last.row:
-            self._find(Finding(fault=Fault.INSERTED, first=head.row + 1, last=self._last.row))
-        self._settle()
+            self._report(Finding(kind=FindingKind.INSERTED, first=head.row + 1, last=self._last.row))
+        self._resolve_doubt()
 
-    def _resolve(self) -> None:
+    def _explain(self) -> None:
         """Say of each row that fits nowhere, and of each place without one, what happened there."""
         places = {misfit.place for misfit in self._misfits} | {
             end for gap in self._gaps for end in (gap.first, gap.last)
         }
-        holds = {place: one for one in self._misfits for place in places if self._belongs(one, place)}
+        holds = {place: one for one in self._misfits for place in places if self._written_for(one, place)}
         elsewhere = list(holds.values())
         explained = set(holds)
         for misfit in self._misfits:
             gap = next((gap for gap in self._gaps if misfit.place in gap), None)
             if misfit in elsewhere:
                 if misfit.place in holds:
-                    self._find(_at(misfit, Fault.REORDERED))
+                    self._report(_misfit_finding(misfit, FindingKind.REORDERED))
             elif gap is None:
-                self._find(_at(misfit, Fault.INSERTED))
+                self._report(_misfit_finding(misfit, FindingKind.INSERTED))
             else:
                 explained.add(misfit.place)
-                self._find(_changed(misfit, gap))
+                self._report(_changed_finding(misfit, gap))
         for gap in self._gaps:
-            for first, last in _without(gap, explained):
-                fault = Fault.CUT if gap.at_end and last == gap.last else Fault.REMOVED
+            for first, last in _unexplained_parts(gap, explained):
+                fault = FindingKind.TRUNCATED if gap.at_end and last == gap.last else FindingKind.REMOVED
                 after = holds.get(last + 1)
                 attested = gap.attested if last == gap.last else after.row.previous if after else None
-                self._find(Finding(fault=fault, first=first, last=last, expected=attested))
+                self._report(Finding(kind=fault, first=first, last=last, expected=attested))
 
-    def _belongs(self, one: _Misfit, place: int) -> bool:
+    def _written_for(self, one: _Misfit, place: int) -> bool:
         """Say whether a misfit was written at another place, whole or only its fields."""
         if place == one.place or not any(place in gap for gap in self._gaps):
             return False
         there = [misfit.row for misfit in self._misfits if misfit.place == place]
         hashes = {row.hash for row in (one.row, *there)}
-        return any(chained(place, row.previous, one.row.entry) in hashes for row in (one.row, *there))
+        return any(row_hash(place, row.previous, one.row.record) in hashes for row in (one.row, *there))
 
     def _misfit(self, misfit: _Misfit) -> None:
         if len(self._misfits) < FINDINGS_MAX:
             self._misfits.append(misfit)
         else:
-            self._more += 1
+            self._omitted += 1
 
     def _gap(self, gap: _Gap) -> None:
         if len(self._gaps) < FINDINGS_MAX:
             self._gaps.append(gap)
         else:
-            self._more += 1
+            self._omitted += 1
 
-    def _blame(self, row: int, expected: bytes, found: bytes, as_it_stands: Row | None = None) -> None:
-        if not any(finding.fault is Fault.CHANGED and finding.first == row for finding in self._findings):
-            changed = Fault.CHANGED
-            self._find(Finding(fault=changed, first=row, last=row, expected=expected, found=found, row=as_it_stands))
+    def _report_changed(self, row: int, expected: bytes, found: bytes, as_it_stands: ChainRow | None = None) -> None:
+        if not any(finding.kind is FindingKind.CHANGED and finding.first == row for finding in self._findings):
+            changed = FindingKind.CHANGED
+            self._report(Finding(kind=changed, first=row, last=row, expected=expected, found=found, row=as_it_stands))
 
-    def _find(self, finding: Finding) -> None:
+    def _report(self, finding: Finding) -> None:
         if len(self._findings) < FINDINGS_MAX:
             self._findings.append(finding)
         else:
-            self._more += 1
+            self._omitted += 1
 
 
-def _fits(row: Row, place: int) -> bool:
-    return chained(place, row.previous, row.entry) == row.hash
+def _matches(row: ChainRow, place: int) -> bool:
+    return row_hash(place, row.previous, row.record) == row.hash
 
 
-def _at(misfit: _Misfit, fault: Fault) -> Finding:
-    return Finding(fault=fault, first=misfit.place, last=misfit.place, found=misfit.row.hash, row=misfit.row)
+def _misfit_finding(misfit: _Misfit, fault: FindingKind) -> Finding:
+    return Finding(kind=fault, first=misfit.place, last=misfit.place, found=misfit.row.hash, row=misfit.row)
 
 
-def _changed(misfit: _Misfit, gap: _Gap) -> Finding:
+def _changed_finding(misfit: _Misfit, gap: _Gap) -> Finding:
     place, row = misfit.place, misfit.row
     expected = gap.attested if place == gap.last and gap.attested is not None else row.hash
-    found = row.hash if row.hash != expected else chained(place, row.previous, row.entry)
-    return Finding(fault=Fault.CHANGED, first=place, last=place, expected=expected, found=found, row=row)
+    found = row.hash if row.hash != expected else row_hash(place, row.previous, row.record)
+    return Finding(kind=FindingKind.CHANGED, first=place, last=place, expected=expected, found=found, row=row)
 
 
-def _without(gap: _Gap, explained: set[int]) -> Iterator[tuple[int, int]]:
+def _unexplained_parts(gap: _Gap, explained: set[int]) -> Iterator[tuple[int, int]]:
     """Yield the parts of a gap between the places of which something is known."""
     first = gap.first
     for place in sorted(place for place in explained if place in gap):

@@ -9,10 +9,10 @@ from typing import Final
 import msgspec
 
 FORMAT: Final = "signalbox-audit-1"
-FIRST: Final = bytes(32)  # what the first row hangs on
+ZERO_HASH: Final = bytes(32)  # what the first row hangs on
 
 
-class Kind(StrEnum):
+class RowKind(StrEnum):
     """What a row says."""
 
     INTENT = "intent"  # about to be done
@@ -26,15 +26,15 @@ class Outcome(StrEnum):
     DONE = "done"
     FAILED = "failed"
     REFUSED = "refused"
-    BROKEN_OFF = "broken off"  # Signalbox was stopped, or who asked left, before it ended
+    INTERRUPTED = "interrupted"  # Signalbox was stopped, or who asked left, before it ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class AuditRecord:
     """What one row says, without its place in the chain. Times are whole microseconds, so that every database gives them back."""
 
     at_us: int  # since the epoch
-    kind: Kind
+    kind: RowKind
     about: int | None  # the row of the intent that an outcome belongs to
     actor: str
     via: str
@@ -51,54 +51,54 @@ class Entry:
     took_us: int | None
 
 
-FIELDS: Final = tuple(field.name for field in fields(Entry))
+FIELDS: Final = tuple(field.name for field in fields(AuditRecord))
 _values = attrgetter(*FIELDS)
 
 
-def kept(text: str) -> str:
+def sanitized(text: str) -> str:
     """Return a text as the log keeps it, and every database gives it back: without NUL and halves of characters."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
-def chained(row: int, previous: bytes, entry: Entry) -> bytes:
+def row_hash(row: int, previous: bytes, entry: AuditRecord) -> bytes:
     """Return the SHA-256 of a row: of its number, of the hash of the row before it, and of every field."""
     return hashlib.sha256(msgspec.json.encode([FORMAT, row, previous.hex(), *_values(entry)])).digest()
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ChainRow:
     """A row as it is found, which may not be as it was written. It names the row before it by hash, so it can be judged alone."""
 
     number: int
     previous: bytes
     hash: bytes
-    entry: Entry
+    record: AuditRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ChainPosition:
     """A place in the chain: a row's number and its hash."""
 
     row: int
     hash: bytes
 
 
-START: Final = Place(0, FIRST)
+CHAIN_START: Final = ChainPosition(0, ZERO_HASH)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class LogState:
     """Where the log stands."""
 
-    log: str
-    head: Place
-    sealed: Place  # the last seal's row; START where nothing was sealed
-    seal: str  # its signed document, as it is kept
-    last: int  # the last row that is there, which is the head's unless somebody went around us
+    log_id: str
+    head: ChainPosition
+    sealed: ChainPosition  # the last seal's row; START where nothing was sealed
+    seal_document: str  # its signed document, as it is kept
+    last_row: int  # the last row that is there, which is the head's unless somebody went around us
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LineFilter:
+class AuditFilter:
     """Which lines of the log are wanted. What is None or empty is not asked for."""
 
     search: str = ""  # in who, what, target and reason, whatever the case (on SQLite of ASCII letters only)
@@ -111,12 +111,12 @@ class LineFilter:
     no_outcome: bool = False  # only what has none: it runs, or was broken off with the process
 
     @property
-    def is_of_time_only(self) -> bool:
-        return self == LineFilter(since_us=self.since_us, until_us=self.until_us)
+    def is_time_range_only(self) -> bool:
+        return self == AuditFilter(since_us=self.since_us, until_us=self.until_us)
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
+class AuditCursor:
     """The place in the list after which a page goes on."""
 
     at_us: int
@@ -124,7 +124,7 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class AuditEntry:
     """One action: the row that says that it was asked for, and what the row of its outcome adds when there is one."""
 
     row: int
@@ -148,21 +148,21 @@ class Line:
     ended_us: int | None
 
     @property
-    def cursor(self) -> Cursor:
-        return Cursor(self.at_us, self.row)
+    def cursor(self) -> AuditCursor:
+        return AuditCursor(self.at_us, self.row)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LinePage:
+class AuditPage:
     """Some lines, newest first."""
 
-    lines: tuple[Line, ...]
-    older: Cursor | None  # where the next page begins; None: there is nothing older
+    entries: tuple[AuditEntry, ...]
+    older: AuditCursor | None  # where the next page begins; None: there is nothing older
     searched_to_us: int | None = None  # the search went back to here only: going on at `older` goes further back
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class EntryCount:
     """How many lines a filter has."""
 
     number: int

@@ -5,7 +5,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from signalbox.security.audit.model import FIELDS, Entry, Row
+from signalbox.security.audit.model import FIELDS, AuditRecord, ChainRow
 from signalbox.security.errors import SecurityError
 
 LINE_BYTES_MAX: Final = 256 * 1024  # a row of ours is some kilobytes
@@ -16,16 +16,16 @@ class ExportUnreadable(SecurityError):
     """A line of an export is not one that Signalbox wrote."""
 
 
-def written(row: Row) -> bytes:
+def to_line(row: ChainRow) -> bytes:
     """Return a row as a line, its end included. Hashes are hexadecimal, times are microseconds since the epoch, UTC."""
-    fields = {name: getattr(row.entry, name) for name in FIELDS}
+    fields = {name: getattr(row.record, name) for name in FIELDS}
     return (
         msgspec.json.encode({"row": row.number, "previous": row.previous.hex(), "hash": row.hash.hex(), **fields})
         + b"\n"
     )
 
 
-def read(file: BinaryIO) -> Iterator[Row]:
+def read(file: BinaryIO) -> Iterator[ChainRow]:
     """Yield the rows of an export, in the order in which they stand, whatever they hold: the check is to say what was changed.
 
     Raises:
@@ -41,4 +41,4 @@ def read(file: BinaryIO) -> Iterator[Row]:
             raise ExportUnreadable(
                 f"Line {number} of the export is not a row of an audit log: {error}. It was changed, or is of another file."
             ) from None
-        yield Row(line["row"], previous, hash_, Entry(**{name: line[name] for name in FIELDS}))
+        yield ChainRow(line["row"], previous, hash_, AuditRecord(**{name: line[name] for name in FIELDS}))

@@ -12,31 +12,31 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from signalbox.kernel.clock import Clock
 from signalbox.security.audit import documents
-from signalbox.security.audit.chain import Checked, Fault, Finding, Verdict, Verifier
-from signalbox.security.audit.documents import Head, NotProved
-from signalbox.security.audit.lines.store import LineStore
+from signalbox.security.audit.chain import Finding, FindingKind, TimedVerification, Verification, Verifier
+from signalbox.security.audit.documents import DocumentNotTrusted, SignedHead
+from signalbox.security.audit.entries.store import EntryStore
 from signalbox.security.audit.model import (
-    Count,
-    Cursor,
-    Entry,
-    Kind,
-    Line,
-    LineFilter,
-    LinePage,
+    AuditCursor,
+    AuditEntry,
+    AuditFilter,
+    AuditPage,
+    AuditRecord,
+    ChainRow,
+    EntryCount,
+    LogState,
     Outcome,
-    Row,
-    Standing,
-    kept,
+    RowKind,
+    sanitized,
 )
 from signalbox.security.audit.store import AuditStore
-from signalbox.security.errors import Refused
-from signalbox.security.model import PARAMETERS_BYTES_MAX, REASON_LENGTH_MAX, Action, Actor, Plain
+from signalbox.security.errors import RequestRejected
+from signalbox.security.model import PARAMETERS_BYTES_MAX, REASON_LENGTH_MAX, Action, Actor, JsonValue
 from signalbox.storage.engine import Database
 
 TEXT_LENGTH_MAX: Final = 1000
 NAME_LENGTH_MAX: Final = 200  # of what has an index, which takes 2,700 bytes at PostgreSQL
 ROWS_AT_ONCE: Final = 500  # read, checked or exported before others have their turn: some milliseconds
-LINES_AT_ONCE: Final = 50
+ENTRIES_PER_PAGE: Final = 50
 
 
 class AuditLog:
@@ -44,60 +44,64 @@ class AuditLog:
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._store = AuditStore(database)
-        self._lines = LineStore(database)
+        self._entries = EntryStore(database)
         self._clock = clock
         self._running: set[int] = set()  # rows of this process's intents that have not ended
-        self._checks = asyncio.Lock()
-        self.checked: Checked | None = None  # the last check, since the start of this process
+        self._verifying = asyncio.Lock()
+        self.last_verification: TimedVerification | None = None  # the last check, since the start of this process
 
-    async def intent(self, actor: Actor, action: Action) -> int:
+    async def record_intent(self, actor: Actor, action: Action) -> int:
         """Write that this is about to be done; return the row's number."""
-        row = await self._store.append([self._entry(Kind.INTENT, actor, action)])
+        row = await self._store.append([self._record(RowKind.INTENT, actor, action)])
         self._running.add(row)
         return row
 
-    async def refused(self, actor: Actor, action: Action, detail: str) -> int:
+    async def record_refusal(self, actor: Actor, action: Action, detail: str) -> int:
         """Write that this was asked for and not allowed."""
         return await self._store.append(
-            [self._entry(Kind.REFUSED, actor, action, outcome=Outcome.REFUSED, detail=detail)]
+            [self._record(RowKind.REFUSED, actor, action, outcome=Outcome.REFUSED, detail=detail)]
         )
 
-    async def outcome(
+    async def record_outcome(
         self, about: int, actor: Actor, action: Action, outcome: Outcome, *, detail: str, took_s: float
     ) -> int:
         """Write how the intent in row `about` ended."""
         self._running.discard(about)
         took_us = round(took_s * 1e6)
-        entry = self._entry(Kind.OUTCOME, actor, action, about=about, outcome=outcome, detail=detail, took_us=took_us)
+        entry = self._record(
+            RowKind.OUTCOME, actor, action, about=about, outcome=outcome, detail=detail, took_us=took_us
+        )
         return await self._store.append([entry])
 
     def is_running(self, row: int) -> bool:
         """Say whether what was asked for in this row runs in this process now. What others run cannot be known."""
         return row in self._running
 
-    async def page(self, wanted: LineFilter, older: Cursor | None = None, limit: int = LINES_AT_ONCE) -> LinePage:
+    async def page(
+        self, wanted: AuditFilter, older: AuditCursor | None = None, limit: int = ENTRIES_PER_PAGE
+    ) -> AuditPage:
         """Return the newest lines of a filter, or those that follow on the last of a page."""
-        return await self._lines.page(wanted, older, limit)
+        return await self._entries.page(wanted, older, limit)
 
-    async def count(self, wanted: LineFilter) -> Count:
-        return await self._lines.count(wanted)
+    async def count(self, wanted: AuditFilter) -> EntryCount:
+        return await self._entries.count(wanted)
 
-    async def line(self, row: int) -> Line | None:
+    async def entry(self, row: int) -> AuditEntry | None:
         """Return the line of a row, be it what was asked for or the outcome; None where there is none, or it is sealed."""
-        return await self._lines.line(row)
+        return await self._entries.entry(row)
 
     async def actors(self) -> list[str]:
-        return await self._lines.choices("actor")
+        return await self._entries.choices("actor")
 
     async def actions(self) -> list[str]:
-        return await self._lines.choices("action")
+        return await self._entries.choices("action")
 
     async def resources(self) -> list[str]:
-        return await self._lines.choices("resource")
+        return await self._entries.choices("resource")
 
-    async def rows(self, wanted: LineFilter) -> AsyncIterator[Sequence[Row]]:
+    async def rows(self, wanted: AuditFilter) -> AsyncIterator[Sequence[ChainRow]]:
         """Yield the rows of a filter's lines by number, some at a time; of times alone they are a chain without a gap."""
-        standing = await self._store.standing()
+        standing = await self._store.state()
         first, last = standing.sealed.row, standing.head.row
         if wanted.since_us is not None:
             since = await self._store.first_at(wanted.since_us)
@@ -105,34 +109,36 @@ class AuditLog:
         if wanted.until_us is not None and (until := await self._store.first_at(wanted.until_us)) is not None:
             last = until - 1
         for after in range(first, last, ROWS_AT_ONCE):
-            yield await self._lines.rows(wanted, after, min(after + ROWS_AT_ONCE, last))
+            yield await self._entries.rows(wanted, after, min(after + ROWS_AT_ONCE, last))
 
-    async def standing(self) -> Standing:
+    async def state(self) -> LogState:
         """Return how far the log goes, and from where on it is here."""
-        return await self._store.standing()
+        return await self._store.state()
 
-    async def check(self, public_key: bytes) -> Checked:
+    async def verify_and_record(self, public_key: bytes) -> TimedVerification:
         """Verify as `verify` does, and keep what was found as `checked`.
 
         Raises:
-            Refused: another check runs.
+            RequestRejected: another check runs.
         """
-        if self._checks.locked():
-            raise Refused("The log is being verified already. Wait for what that check finds.")
-        async with self._checks:
+        if self._verifying.locked():
+            raise RequestRejected("The log is being verified already. Wait for what that check finds.")
+        async with self._verifying:
             at, started = self._clock(), time.perf_counter()
             verdict = await self.verify(public_key)
-            self.checked = Checked(verdict=verdict, at=at, took_s=time.perf_counter() - started)
-            return self.checked
+            self.last_verification = TimedVerification(
+                verification=verdict, at=at, took_s=time.perf_counter() - started
+            )
+            return self.last_verification
 
-    async def head(self, key: Ed25519PrivateKey) -> Head:
+    async def head(self, key: Ed25519PrivateKey) -> SignedHead:
         """Return how far the log goes now, signed. Kept elsewhere it shows later that the end was cut off, or all written anew."""
-        standing = await self._store.standing()
+        standing = await self._store.state()
         at = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds")
         head = standing.head
-        return documents.sign(Head(log=standing.log, row=head.row, hash=head.hash.hex(), at=at), key)
+        return documents.sign(SignedHead(log=standing.log_id, row=head.row, hash=head.hash.hex(), at=at), key)
 
-    async def verify(self, public_key: bytes | None, signed: Head | None = None) -> Verdict:
+    async def verify(self, public_key: bytes | None, signed: SignedHead | None = None) -> Verification:
         """Check every row that is not sealed, its place, and how far the log should go.
 
         Args:
@@ -140,33 +146,35 @@ class AuditLog:
             signed: A head that was kept elsewhere, to compare with.
 
         Raises:
-            NotProved: `signed` is not signed by that key, or of another log; or the key is needed and not given.
-            Refused: `signed` is of a row that is sealed: its file has it.
+            DocumentNotTrusted: `signed` is not signed by that key, or of another log; or the key is needed and not given.
+            RequestRejected: `signed` is of a row that is sealed: its file has it.
         """
-        standing = await self._store.standing()
-        if public_key is None and (signed is not None or standing.seal):
-            raise NotProved("A seal or a signed head can be proved with the public key only. Give it, or the key file.")
+        standing = await self._store.state()
+        if public_key is None and (signed is not None or standing.seal_document):
+            raise DocumentNotTrusted(
+                "A seal or a signed head can be proved with the public key only. Give it, or the key file."
+            )
         if public_key is not None and signed is not None:
-            documents.prove(signed, public_key)
-            _comparable(signed, standing)
-        verifier = Verifier(standing.sealed, signed.place if signed else None)
-        async for rows in self._stored(standing):
+            documents.verify_signature(signed, public_key)
+            _require_comparable(signed, standing)
+        verifier = Verifier(standing.sealed, signed.position if signed else None)
+        async for rows in self._read_rows(standing):
             for row in rows:
                 verifier.add(row)
-        verdict = verifier.end(standing.head)
-        if not verdict.is_whole and (await self._store.standing()).sealed != standing.sealed:
+        verdict = verifier.finish(standing.head)
+        if not verdict.is_intact and (await self._store.state()).sealed != standing.sealed:
             return await self.verify(public_key, signed)  # rows were sealed and deleted while they were read
-        return _with_seal(verdict, standing, public_key)
+        return _check_seal(verdict, standing, public_key)
 
-    async def _stored(self, standing: Standing) -> AsyncIterator[Sequence[Row]]:
+    async def _read_rows(self, standing: LogState) -> AsyncIterator[Sequence[ChainRow]]:
         after = standing.sealed.row
-        while rows := await self._store.rows(after, standing.last, ROWS_AT_ONCE):
+        while rows := await self._store.rows(after, standing.last_row, ROWS_AT_ONCE):
             yield rows
             after = rows[-1].number
 
-    def _entry(
+    def _record(
         self,
-        kind: Kind,
+        kind: RowKind,
         actor: Actor,
         action: Action,
         *,
@@ -174,60 +182,62 @@ class AuditLog:
         outcome: str = "",
         detail: str = "",
         took_us: int | None = None,
-    ) -> Entry:
-        return Entry(
+    ) -> AuditRecord:
+        return AuditRecord(
             at_us=round(self._clock() * 1e6),
             kind=kind,
             about=about,
-            actor=_text(actor.name, NAME_LENGTH_MAX),
+            actor=_bounded(actor.name, NAME_LENGTH_MAX),
             via=actor.via,
-            address=_text(actor.address),
-            agent=_text(actor.agent),
-            request=_text(actor.request),
-            action=_text(action.name, NAME_LENGTH_MAX),
-            resource=_text(action.resource or "", NAME_LENGTH_MAX),
-            target=_text(action.target),
+            address=_bounded(actor.address),
+            agent=_bounded(actor.agent),
+            request=_bounded(actor.request),
+            action=_bounded(action.name, NAME_LENGTH_MAX),
+            resource=_bounded(action.resource or "", NAME_LENGTH_MAX),
+            target=_bounded(action.target),
             parameters=_parameters(action.parameters),
-            reason=_text(action.reason, REASON_LENGTH_MAX),
+            reason=_bounded(action.reason, REASON_LENGTH_MAX),
             outcome=outcome,
-            detail=_text(detail),
+            detail=_bounded(detail),
             took_us=took_us,
         )
 
 
-def _text(text: str, most: int = TEXT_LENGTH_MAX) -> str:
-    return kept(text[:most])
+def _bounded(text: str, most: int = TEXT_LENGTH_MAX) -> str:
+    return sanitized(text[:most])
 
 
-def _parameters(parameters: Mapping[str, Plain]) -> str:
+def _parameters(parameters: Mapping[str, JsonValue]) -> str:
     encoded = msgspec.json.encode(parameters)
     if len(encoded) > PARAMETERS_BYTES_MAX:
         encoded = msgspec.json.encode({"left_out": f"{len(encoded)} bytes, over {PARAMETERS_BYTES_MAX}"})
-    return _text(encoded.decode("utf-8", "replace"), PARAMETERS_BYTES_MAX)
+    return _bounded(encoded.decode("utf-8", "replace"), PARAMETERS_BYTES_MAX)
 
 
-def _comparable(signed: Head, standing: Standing) -> None:
-    if signed.log != standing.log:
-        raise NotProved(f"The head is of the log {signed.log}, and this is {standing.log}: it proves nothing here.")
+def _require_comparable(signed: SignedHead, standing: LogState) -> None:
+    if signed.log != standing.log_id:
+        raise DocumentNotTrusted(
+            f"The head is of the log {signed.log}, and this is {standing.log_id}: it proves nothing here."
+        )
     if signed.row < standing.sealed.row:
         sealed = f"Rows to {standing.sealed.row} are sealed and lie in a file of their own"
-        raise Refused(
+        raise RequestRejected(
             f"The head is of row {signed.row}. {sealed}: verify that one with --export, or take a later head."
         )
 
 
-def _with_seal(verdict: Verdict, standing: Standing, public_key: bytes | None) -> Verdict:
+def _check_seal(verdict: Verification, standing: LogState, public_key: bytes | None) -> Verification:
     """Return the verdict, with a finding where the seal on which all hangs was not signed, or a signed head is not it."""
-    if not standing.seal or public_key is None:
+    if not standing.seal_document or public_key is None:
         return verdict
-    sealed, signed = standing.sealed, verdict.signed
+    sealed, signed = standing.sealed, verdict.signed_head
     try:
-        document = documents.read(standing.seal, f"The seal of row {sealed.row}")
-        documents.prove(document, public_key)
-        proved = document.place == sealed and document.log == standing.log
-    except NotProved:
+        document = documents.parse(standing.seal_document, f"The seal of row {sealed.row}")
+        documents.verify_signature(document, public_key)
+        proved = document.position == sealed and document.log == standing.log_id
+    except DocumentNotTrusted:
         proved = False
     if proved and (signed is None or signed.row != sealed.row or signed == sealed):
         return verdict
-    finding = Finding(fault=Fault.NOT_SIGNED, first=sealed.row, last=sealed.row, found=sealed.hash)
+    finding = Finding(kind=FindingKind.NOT_AS_SIGNED, first=sealed.row, last=sealed.row, found=sealed.hash)
     return replace(verdict, findings=(finding, *verdict.findings))

@@ -8,9 +8,9 @@ from sqlalchemy import LargeBinary, cast, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
-from signalbox.security.audit.model import FIELDS, START, Entry, Place, Row, Standing, chained
-from signalbox.security.audit.tables import LINE, AuditHeadRow, AuditRow, AuditSealRow
-from signalbox.security.errors import Refused
+from signalbox.security.audit.model import CHAIN_START, FIELDS, AuditRecord, ChainPosition, ChainRow, LogState, row_hash
+from signalbox.security.audit.tables import IS_ENTRY, AuditHeadRow, AuditRow, AuditSealRow
+from signalbox.security.errors import RequestRejected
 from signalbox.storage.engine import Database
 
 HEAD: Final = 1
@@ -28,7 +28,7 @@ class AuditStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def append(self, entries: Sequence[Entry]) -> int:
+    async def append(self, entries: Sequence[AuditRecord]) -> int:
         """Write these rows, all or none; return the number of the first."""
         async with self._database.begin() as connection:
             head = select(col(AuditHeadRow.row), col(AuditHeadRow.hash)).where(col(AuditHeadRow.id) == HEAD)
@@ -36,7 +36,7 @@ class AuditStore:
             first = number + 1
             rows = []
             for number, entry in enumerate(entries, start=first):
-                previous, last = last, chained(number, last, entry)
+                previous, last = last, row_hash(number, last, entry)
                 rows.append({"row": number, "previous": previous, "hash": last, **asdict(entry)})
             await connection.execute(insert(AuditRow), rows)
             await connection.execute(
@@ -44,11 +44,11 @@ class AuditStore:
             )
         return first
 
-    async def standing(self) -> Standing:
+    async def state(self) -> LogState:
         async with self._database.read() as connection:
-            return await _standing(connection)
+            return await _read_state(connection)
 
-    async def rows(self, after: int, to: int, limit: int) -> list[Row]:
+    async def rows(self, after: int, to: int, limit: int) -> list[ChainRow]:
         """Return rows by number, from the one after `after` to `to`, at most `limit`."""
         number = col(AuditRow.row)
         asked = select(*COLUMNS).where(number > after, number <= to).order_by(number).limit(limit)
@@ -60,23 +60,25 @@ class AuditStore:
         """Return the first row that was asked for at this time or later."""
         asked = (
             select(col(AuditRow.row))
-            .where(LINE, col(AuditRow.at_us) >= at_us)
+            .where(IS_ENTRY, col(AuditRow.at_us) >= at_us)
             .order_by(col(AuditRow.at_us), col(AuditRow.row))
             .limit(1)
         )
         async with self._database.read() as connection:
             return (await connection.execute(asked)).scalar_one_or_none()
 
-    async def record(self, seal: Place, document: str, after: Place) -> None:
+    async def record_seal(self, seal: ChainPosition, document: str, after: ChainPosition) -> None:
         """Write down that all rows to this one lie in a file; from then on they may be deleted, and are read no more.
 
         Raises:
-            Refused: the last seal is not the one that this follows: somebody else sealed meanwhile.
+            RequestRejected: the last seal is not the one that this follows: somebody else sealed meanwhile.
         """
         async with self._database.begin() as connection:
             await connection.execute(select(col(AuditHeadRow.row)).with_for_update())  # one at a time
-            if (await _standing(connection)).sealed != after:
-                raise Refused("The audit log was sealed by somebody else at the same time. Look at that seal first.")
+            if (await _read_state(connection)).sealed != after:
+                raise RequestRejected(
+                    "The audit log was sealed by somebody else at the same time. Look at that seal first."
+                )
             await connection.execute(insert(AuditSealRow).values(row=seal.row, hash=seal.hash, document=document))
 
     async def delete_sealed(self, limit: int) -> int:
@@ -87,13 +89,13 @@ class AuditStore:
             return (await connection.execute(delete(AuditRow).where(number.in_(oldest)))).rowcount
 
 
-def as_row(found: Iterable[Any]) -> Row:
+def as_row(found: Iterable[Any]) -> ChainRow:
     """Return a row of COLUMNS."""
     number, previous, hash_, *fields = found
-    return Row(number, previous, hash_, Entry(**dict(zip(FIELDS, fields, strict=True))))
+    return ChainRow(number, previous, hash_, AuditRecord(**dict(zip(FIELDS, fields, strict=True))))
 
 
-async def _standing(connection: AsyncConnection) -> Standing:
+async def _read_state(connection: AsyncConnection) -> LogState:
     """Read it in one statement, so that all of it is of one moment."""
     seal = select(col(AuditSealRow.row)).order_by(col(AuditSealRow.row).desc()).limit(1).scalar_subquery()
     last = select(func.max(col(AuditRow.row))).scalar_subquery()
@@ -106,10 +108,10 @@ async def _standing(connection: AsyncConnection) -> Standing:
         .where(col(head.id) == HEAD)
     )
     log, row, hash_, sealed, sealed_hash, document, there = (await connection.execute(asked)).one()
-    return Standing(
-        log=log,
-        head=Place(row, hash_),
-        sealed=START if sealed is None else Place(sealed, sealed_hash),
-        seal=document or "",
-        last=row if there is None else there,
+    return LogState(
+        log_id=log,
+        head=ChainPosition(row, hash_),
+        sealed=CHAIN_START if sealed is None else ChainPosition(sealed, sealed_hash),
+        seal_document=document or "",
+        last_row=row if there is None else there,
     )

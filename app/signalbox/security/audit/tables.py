@@ -5,9 +5,11 @@ from sqlmodel import Field
 
 from signalbox.storage.schema import Table
 
-LINE = text("kind <> 'outcome'")  # the rows that begin a line of the list; as a literal, else no index of them is used
+IS_ENTRY = text(
+    "kind <> 'outcome'"
+)  # the rows that begin a line of the list; as a literal, else no index of them is used
 REFUSED = text("kind = 'refused'")
-ABOUT = text("about IS NOT NULL")
+HAS_ABOUT = text("about IS NOT NULL")
 
 
 class AuditRow(Table, table=True):
@@ -15,12 +17,12 @@ class AuditRow(Table, table=True):
 
     __tablename__ = "audit"  # type: ignore[mutable-override]  # SQLModel declares a wider type
     __table_args__ = (
-        Index(None, "at_us", "row", sqlite_where=LINE, postgresql_where=LINE),
-        Index(None, "actor", "at_us", "row", sqlite_where=LINE, postgresql_where=LINE),
-        Index(None, "action", "at_us", "row", sqlite_where=LINE, postgresql_where=LINE),
-        Index(None, "resource", "at_us", "row", sqlite_where=LINE, postgresql_where=LINE),
+        Index(None, "at_us", "row", sqlite_where=IS_ENTRY, postgresql_where=IS_ENTRY),
+        Index(None, "actor", "at_us", "row", sqlite_where=IS_ENTRY, postgresql_where=IS_ENTRY),
+        Index(None, "action", "at_us", "row", sqlite_where=IS_ENTRY, postgresql_where=IS_ENTRY),
+        Index(None, "resource", "at_us", "row", sqlite_where=IS_ENTRY, postgresql_where=IS_ENTRY),
         Index("ix_audit_refused", "at_us", "row", sqlite_where=REFUSED, postgresql_where=REFUSED),
-        Index(None, "about", unique=True, sqlite_where=ABOUT, postgresql_where=ABOUT),
+        Index(None, "about", unique=True, sqlite_where=HAS_ABOUT, postgresql_where=HAS_ABOUT),
     )
 
     row: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False, nullable=False))

@@ -3,38 +3,38 @@
 from typing import Final
 
 from signalbox.kernel.figures import count
-from signalbox.security.audit.chain import Fault, Finding, Verdict
+from signalbox.security.audit.chain import Finding, FindingKind, Verification
 
-SAYS: Final = {
-    Fault.CHANGED: ("is not what was written", "are not what was written"),
-    Fault.REMOVED: ("was removed", "were removed"),
-    Fault.REORDERED: ("stands where another was written", "stand where others were written"),
-    Fault.INSERTED: ("was put in", "were put in"),
-    Fault.CUT: ("was cut off at the end", "were cut off at the end"),
-    Fault.NOT_SIGNED: ("is not what was signed", "are not what was signed"),
+PREDICATES: Final = {
+    FindingKind.CHANGED: ("is not what was written", "are not what was written"),
+    FindingKind.REMOVED: ("was removed", "were removed"),
+    FindingKind.REORDERED: ("stands where another was written", "stand where others were written"),
+    FindingKind.INSERTED: ("was put in", "were put in"),
+    FindingKind.TRUNCATED: ("was cut off at the end", "were cut off at the end"),
+    FindingKind.NOT_AS_SIGNED: ("is not what was signed", "are not what was signed"),
 }
-OF_SIGNATURE: Final = "It or one before it was written anew, or the seal was made up."
+SIGNATURE_HINT: Final = "It or one before it was written anew, or the seal was made up."
 
 
-def rows_named(first: int, last: int) -> str:
+def row_range(first: int, last: int) -> str:
     """Return "row 5" or "rows 5 to 12"."""
     return f"row {count(first)}" if first == last else f"rows {count(first)} to {count(last)}"
 
 
-def found(finding: Finding) -> str:
+def finding_sentence(finding: Finding) -> str:
     """Return what is wrong, without its full stop: "Row 17,311 is not what was written"."""
-    one, many = SAYS[finding.fault]
-    return f"{_capital(rows_named(finding.first, finding.last))} {one if finding.count == 1 else many}"
+    one, many = PREDICATES[finding.kind]
+    return f"{_capital(row_range(finding.first, finding.last))} {one if finding.count == 1 else many}"
 
 
-def reach(verdict: Verdict) -> str:
+def intact_rows(verdict: Verification) -> str:
     """Return what is whole beside the findings."""
-    first, before = verdict.start.row + 1, verdict.whole_before
-    told = f"{_capital(rows_named(first, before))} {_are(first, before)} whole." if before >= first else ""
-    if not verdict.whole_after:
+    first, before = verdict.start.row + 1, verdict.intact_to
+    told = f"{_capital(row_range(first, before))} {_are(first, before)} whole." if before >= first else ""
+    if not verdict.consistent_after:
         return told or "No row before that is whole."
-    after = rows_named(verdict.end.row - verdict.whole_after + 1, verdict.end.row)
-    among = "is whole" if verdict.whole_after == 1 else "are whole among themselves"
+    after = row_range(verdict.end.row - verdict.consistent_after + 1, verdict.end.row)
+    among = "is whole" if verdict.consistent_after == 1 else "are whole among themselves"
     return f"{told or 'No row before that is whole.'} {_capital(after)} after it {among}."
 
 

@@ -20,11 +20,11 @@ class Changes:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._listeners: list[Listener] = []
-        self._turn = asyncio.Lock()
-        self._told = -1
+        self._notifying = asyncio.Lock()
+        self._notified_version = -1
         self.version = -1  # nothing read yet; only rises, so that an answer that comes late makes nothing look new
 
-    def tell(self, listener: Listener) -> None:
+    def subscribe(self, listener: Listener) -> None:
         """Call this after each change, here or elsewhere; once more when it, or another, fails with StorageError."""
         self._listeners.append(listener)
 
@@ -36,15 +36,15 @@ class Changes:
             StorageError: nothing was changed.
         """
         async with self._database.begin() as connection:
-            version = await state.change(connection)
+            version = await state.raise_version(connection)
             yield connection
         try:
-            await self._changed(version)
+            await self._notify(version)
         except StorageError as error:  # it is changed all the same; the next refresh tells it again
             log.warning("a change of accounts is made, and not everybody could be told yet: %s", error)
 
     @asynccontextmanager
-    async def aside(self) -> AsyncIterator[Transaction]:
+    async def write_unversioned(self) -> AsyncIterator[Transaction]:
         """A transaction that writes what nobody keeps: when something was used, what was tried."""
         async with self._database.begin() as connection:
             yield connection
@@ -61,13 +61,13 @@ class Changes:
             StorageError: that could not be read, or not everybody could be told: call it again.
         """
         async with self._database.read() as connection:
-            version = await state.version(connection)
-        await self._changed(version)
+            version = await state.read_version(connection)
+        await self._notify(version)
 
-    async def _changed(self, version: int) -> None:
+    async def _notify(self, version: int) -> None:
         self.version = max(self.version, version)
-        async with self._turn:
-            if self._told < (telling := self.version):
+        async with self._notifying:
+            if self._notified_version < (telling := self.version):
                 for listener in self._listeners:
                     await listener()
-                self._told = telling
+                self._notified_version = telling

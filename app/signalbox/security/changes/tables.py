@@ -5,7 +5,7 @@ from sqlmodel import Field
 from signalbox.storage.schema import Table
 
 
-class StateRow(Table, table=True):
+class SecurityStateRow(Table, table=True):
     """One row, raised by whatever changes users, rights, sessions, tokens or masking rules: what was kept of them is old then.
 
     Each such change locks it first, so that two of them never overlap: the last admin cannot be removed twice at once.

@@ -1,13 +1,13 @@
 """What the door judges before rules are changed or a payload is seen as it is."""
 
-from signalbox.security.errors import Refused
-from signalbox.security.masking.model import Message, Rule, written
+from signalbox.security.errors import RequestRejected
+from signalbox.security.masking.model import Message, Rule, target_text
 from signalbox.security.model import Action, Role
 
 ADD = "add masking rule"
 MOVE = "move masking rule"
 REMOVE = "remove masking rule"
-SEE_PAYLOAD = "see payload"
+VIEW_PAYLOAD = "see payload"
 
 
 def add_rule(rule: Rule, reason: str) -> Action:
@@ -17,7 +17,7 @@ def add_rule(rule: Rule, reason: str) -> Action:
         parameters={
             "destinations": list(rule.destinations),
             "types": list(rule.types),
-            "what": [written(what) for what in rule.what],
+            "what": [target_text(what) for what in rule.what],
             "how": rule.how.text,
         },
         reason=reason,
@@ -32,25 +32,25 @@ def remove_rule(name: str, reason: str) -> Action:
     return Action(name=REMOVE, target=name, reason=reason)
 
 
-def see_payload(message: Message, reason: str) -> Action:
+def view_payload(message: Message, reason: str) -> Action:
     """Return the look at one message as it is.
 
     Raises:
-        Refused: no reason was given.
+        RequestRejected: no reason was given.
     """
     if not reason.strip():
-        raise Refused("Say why this payload must be seen as it is: the reason is kept in the audit log.")
+        raise RequestRejected("Say why this payload must be seen as it is: the reason is kept in the audit log.")
     return Action(
-        name=SEE_PAYLOAD,
-        needs=Role.VIEWER,
+        name=VIEW_PAYLOAD,
+        required_role=Role.VIEWER,
         resource=message.connection,
         payloads=True,
-        own=True,
-        target=shown_target(message),
+        allowed_in_read_only=True,
+        target=audit_target(message),
         reason=reason,
     )
 
 
-def shown_target(message: Message) -> str:
+def audit_target(message: Message) -> str:
     """Return how the audit log calls a message: "orders.placed: partition 0, offset 17"."""
     return f"{message.destination}: {message.name}"

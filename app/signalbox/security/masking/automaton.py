@@ -11,7 +11,7 @@ from signalbox.security.masking.path import JsonPath, Step
 
 STATES_MAX: Final = 4096  # then they are forgotten and made anew
 
-Position = tuple[int, int]
+PathPosition = tuple[int, int]
 """Which path, and which of its steps comes next."""
 
 Edge = tuple["State | None", int | None]
@@ -25,7 +25,7 @@ class State:
 
     __slots__ = ("edges", "positions")
 
-    def __init__(self, positions: frozenset[Position]) -> None:
+    def __init__(self, positions: frozenset[PathPosition]) -> None:
         self.positions = positions
         self.edges: dict[str | int | None, Edge] = {}
 
@@ -38,7 +38,7 @@ class Automaton:
         self._numbers = [number for number, _ in paths]
         self._steps: list[tuple[Step, ...]] = [path.steps for _, path in paths]
         self._literals = frozenset(step.at for steps in self._steps for step in steps)
-        self._states: dict[frozenset[Position], State] = {}
+        self._states: dict[frozenset[PathPosition], State] = {}
         self.first = min(self._numbers, default=None)  # the first rule that has a path at all
         self.root: Edge = (
             self._state(frozenset((which, 0) for which, steps in enumerate(self._steps) if steps)),
@@ -54,7 +54,7 @@ class Automaton:
         return edge
 
     def _edge(self, state: State, at: str | int | None) -> Edge:
-        after: set[Position] = set()
+        after: set[PathPosition] = set()
         ends: list[int] = []
         for which, place in state.positions:
             step = self._steps[which][place]
@@ -67,7 +67,7 @@ class Automaton:
                     after.add((which, place + 1))
         return self._state(frozenset(after)), min(ends, default=None)
 
-    def _state(self, positions: frozenset[Position]) -> State | None:
+    def _state(self, positions: frozenset[PathPosition]) -> State | None:
         if not positions:
             return None
         if positions not in self._states:

@@ -23,7 +23,7 @@ Span = tuple[int, int]
 
 def find(text: str) -> list[Span]:
     """Return from where to where card numbers stand, in order. Those that overlap are one."""
-    return merged(_each(text)) if len(text) >= DIGITS_MIN else []
+    return merge_spans(_each(text)) if len(text) >= DIGITS_MIN else []
 
 
 def may_hold(text: str) -> bool:
@@ -36,7 +36,7 @@ def digits(text: str) -> str:
     return "".join(str(int(letter)) for letter in text if letter.isdecimal())
 
 
-def merged(spans: Iterator[Span]) -> list[Span]:
+def merge_spans(spans: Iterator[Span]) -> list[Span]:
     """Return the same stretches in order, with those that overlap made one."""
     found: list[Span] = []
     for start, end in sorted(spans):

@@ -12,24 +12,24 @@ from typing import Final
 from signalbox.security.masking import cards, tree
 from signalbox.security.masking.automaton import NOWHERE, State
 from signalbox.security.masking.marks import MASKED, mark
-from signalbox.security.masking.model import Hits, Message, Part, Shown, Why
-from signalbox.security.masking.quotes import Mark, Quotes
-from signalbox.security.masking.rules import Covering, Ruleset
-from signalbox.security.masking.tree import Members, Node, Number, Unreadable
+from signalbox.security.masking.model import Hits, MaskedText, Message, TextPart, UnreadableReason
+from signalbox.security.masking.quotes import MarkedSpan, MaskedValues
+from signalbox.security.masking.rules import ApplicableRules, Ruleset
+from signalbox.security.masking.tree import JsonObject, Node, Number, UnreadableBody
 
 _WHITE: Final = b" \t\r\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Hidden:
+class HiddenBody:
     """A body of which nothing may be seen, since it cannot be looked into."""
 
-    why: Why
+    why: UnreadableReason
     rule: int
 
 
 @dataclass(frozen=True, slots=True)
-class Json:
+class JsonBody:
     """A body that is JSON, masked."""
 
     root: Node
@@ -41,34 +41,34 @@ class Json:
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
+class BinaryBody:
     """A body that is no text, of a destination where no rule has to look into it."""
 
     data: bytes
 
 
-Body = Hidden | Json | Shown | Raw
+Body = HiddenBody | JsonBody | MaskedText | BinaryBody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class MaskedMessage:
     """What may be seen of a message by those who may not see what is masked."""
 
     body: Body | None
-    key: Shown | None
-    headers: tuple[tuple[Shown, Shown], ...]
-    texts: tuple[Shown, ...]
+    key: MaskedText | None
+    headers: tuple[tuple[MaskedText, MaskedText], ...]
+    texts: tuple[MaskedText, ...]
     hits: Hits
 
 
-def mask(message: Message, rules: Ruleset, key: bytes) -> View:
+def mask(message: Message, rules: Ruleset, key: bytes) -> MaskedMessage:
     """Mask a message with the installation's key of hashes. Raises nothing, whatever the message holds."""
-    work = _Work(rules.covering(message), key)
+    work = _MessageMasker(rules.for_message(message), key)
     body = None if message.body is None else work.body(message.body)
     masked_key = None if message.key is None else work.whole_key(message.key)
     named = [work.whole_header(name, value) for name, value in message.headers]
     # From here on all that was masked is known, so that what quotes it is found.
-    return View(
+    return MaskedMessage(
         body=body,
         key=work.text_key(message.key) if masked_key is None and message.key is not None else masked_key,
         headers=tuple(
@@ -80,98 +80,98 @@ def mask(message: Message, rules: Ruleset, key: bytes) -> View:
     )
 
 
-class _Work:
+class _MessageMasker:
     """One message."""
 
-    def __init__(self, covering: Covering, key: bytes) -> None:
-        self._covering = covering
+    def __init__(self, covering: ApplicableRules, key: bytes) -> None:
+        self._rules = covering
         self._key = key
-        self._quotes = Quotes()
+        self._values = MaskedValues()
         self.hits: Counter[int] = Counter()
 
     def body(self, data: bytes) -> Body:
         if not data.strip(_WHITE):
-            return Shown((Part(data.decode()),))
-        within = self._covering.within
+            return MaskedText((TextPart(data.decode()),))
+        within = self._rules.first_body_rule
         try:
-            text = tree.text_of(data)
-            root = tree.read(text)
-        except Unreadable as unreadable:
-            number = self._hider(unreadable.why)
+            text = tree.decode(data)
+            root = tree.parse(text)
+        except UnreadableBody as unreadable:
+            number = self._hiding_rule(unreadable.why)
             return self._plain(data) if number is None else self._hidden(data, unreadable.why, number)
         if within is None:
-            return Json(root, data)
+            return JsonBody(root, data)
         before = self.hits.total()
-        root = self._masked(root, has_cards=self._covering.cards is not None and cards.may_hold(text))
-        return Json(root, data if self.hits.total() == before else None)
+        root = self._masked(root, has_cards=self._rules.cards is not None and cards.may_hold(text))
+        return JsonBody(root, data if self.hits.total() == before else None)
 
-    def whole_key(self, data: bytes) -> Shown | None:
+    def whole_key(self, data: bytes) -> MaskedText | None:
         """Return the mark of the key where a rule names it, or None."""
-        number = self._covering.key
+        number = self._rules.key
         if number is None:
             return None
         try:
             return self._whole(data.decode(), number)
         except UnicodeDecodeError:
-            self._quotes.add_unread(data, number)
+            self._values.add_unreadable(data, number)
             self.hits[number] += 1
-            return Shown((Part(mark(self._covering.hows[number], data, self._key), number),))
+            return MaskedText((TextPart(mark(self._rules.methods[number], data, self._key), number),))
 
-    def text_key(self, data: bytes) -> Shown:
+    def text_key(self, data: bytes) -> MaskedText:
         """Return a key that no rule names: JSON that paths look into, or text."""
-        within = self._covering.within
+        within = self._rules.first_body_rule
         try:
             text = data.decode()
         except UnicodeDecodeError:
             if within is None:
                 return self.text(data.decode("utf-8", "backslashreplace"))
             self.hits[within] += 1
-            return Shown((Part(MASKED, within),))
+            return MaskedText((TextPart(MASKED, within),))
         if within is not None and data.lstrip(_WHITE)[:1] in (b"{", b"["):
             return self._json_key(data, within)
         return self.text(text)
 
-    def name(self, name: str) -> Shown:
-        return self._cut(name, self._card_marks(name))
+    def name(self, name: str) -> MaskedText:
+        return self._replace(name, self._card_marks(name))
 
-    def whole_header(self, name: str, value: str) -> Shown | None:
+    def whole_header(self, name: str, value: str) -> MaskedText | None:
         """Return the mark of a header's value where a rule names the header, or None."""
-        number = self._covering.headers.get(name.lower())
+        number = self._rules.headers.get(name.lower())
         return None if number is None else self._whole(value, number)
 
-    def text(self, text: str) -> Shown:
+    def text(self, text: str) -> MaskedText:
         """Return a text without card numbers and without what was masked elsewhere in the message."""
-        return self._cut(text, [*self._quotes.find(text), *self._card_marks(text)])
+        return self._replace(text, [*self._values.find(text), *self._card_marks(text)])
 
-    def _json_key(self, data: bytes, within: int) -> Shown:
+    def _json_key(self, data: bytes, within: int) -> MaskedText:
         before = self.hits.copy()
         body = self.body(data)
-        if isinstance(body, Json):
+        if isinstance(body, JsonBody):
             shown = self.text(body.encoded().decode())
             rule = min(self.hits - before, default=None)
-            return shown if body.original is not None else Shown((Part(shown.text, rule),))
-        return body if isinstance(body, Shown) else Shown((Part(MASKED, within),))
+            return shown if body.original is not None else MaskedText((TextPart(shown.text, rule),))
+        return body if isinstance(body, MaskedText) else MaskedText((TextPart(MASKED, within),))
 
-    def _hider(self, why: Why) -> int | None:
+    def _hiding_rule(self, why: UnreadableReason) -> int | None:
         """Return the rule that hides a body for this reason; card numbers alone are found in any text of a fair size."""
-        return self._covering.paths.first if why is Why.NO_JSON else self._covering.within
+        return self._rules.paths.first if why is UnreadableReason.NO_JSON else self._rules.first_body_rule
 
-    def _hidden(self, data: bytes, why: Why, number: int) -> Hidden:
-        self._quotes.add_unread(data, number)
+    def _hidden(self, data: bytes, why: UnreadableReason, number: int) -> HiddenBody:
+        self._values.add_unreadable(data, number)
         self.hits[number] += 1
-        return Hidden(why, number)
+        return HiddenBody(why, number)
 
-    def _plain(self, data: bytes) -> Shown | Raw:
+    def _plain(self, data: bytes) -> MaskedText | BinaryBody:
         try:
             text = data.decode()
         except UnicodeDecodeError:
-            return Raw(data)
-        return self._cut(text, self._card_marks(text))
+            return BinaryBody(data)
+        return self._replace(text, self._card_marks(text))
 
     def _masked(self, root: Node, *, has_cards: bool) -> Node:
         """Mask the tree where it stands; no recursion, so that no depth matters."""
-        child = self._covering.paths.child
-        state, number = self._covering.paths.root
+        child = self._rules.paths.child
+        state, number = self._rules.paths.root
         root = self._value(root, number, has_cards=has_cards)
         todo: list[tuple[Node, State | None]] = [(root, state)]
         while todo:
@@ -182,31 +182,31 @@ class _Work:
                 for at, value in enumerate(node):
                     after, number = NOWHERE if state is None else child(state, at)
                     shown = node[at] = self._value(value, number, has_cards=has_cards)
-                    if isinstance(shown, Members | list):
+                    if isinstance(shown, JsonObject | list):
                         todo.append((shown, after))
-            elif isinstance(node, Members):
+            elif isinstance(node, JsonObject):
                 todo += self._members(node, state, has_cards=has_cards)
         return root
 
-    def _members(self, node: Members, state: State | None, *, has_cards: bool) -> list[tuple[Node, State | None]]:
+    def _members(self, node: JsonObject, state: State | None, *, has_cards: bool) -> list[tuple[Node, State | None]]:
         """Mask an object's members; return those that hold more, each with the state in which to go on."""
-        child = self._covering.paths.child
+        child = self._rules.paths.child
         deeper: list[tuple[Node, State | None]] = []
         for at, (name, value) in enumerate(node.pairs):
-            if isinstance(name, Shown):  # never: names are changed here alone, and each once
+            if isinstance(name, MaskedText):  # never: names are changed here alone, and each once
                 continue
             after, number = NOWHERE if state is None else child(state, name)
             shown = self._value(value, number, has_cards=has_cards)
             kept = (has_cards and self._card_value(name)) or name
             if shown is not value or kept is not name:
                 node.pairs[at] = (kept, shown)
-            if isinstance(shown, Members | list):
+            if isinstance(shown, JsonObject | list):
                 deeper.append((shown, after))
         return deeper
 
     def _value(self, value: Node, number: int | None, *, has_cards: bool) -> Node:
         """Return a value as it may be seen: the same object where no rule fits it."""
-        by_cards = self._covering.cards
+        by_cards = self._rules.cards
         if has_cards and isinstance(value, str) and (number is None or (by_cards or 0) < number):
             shown = self._card_value(value, alone=number is not None)
             if shown is not None:
@@ -219,21 +219,21 @@ class _Work:
         for leaf in tree.leaves(value, names=True):
             if isinstance(leaf, str):
                 self._remember(leaf, MASKED, number)
-        return Shown((Part(MASKED, number),))
+        return MaskedText((TextPart(MASKED, number),))
 
-    def _whole(self, value: str, number: int) -> Shown:
+    def _whole(self, value: str, number: int) -> MaskedText:
         self.hits[number] += 1
         text = value.plain if isinstance(value, Number) else value
-        marked = mark(self._covering.hows[number], text, self._key)
+        marked = mark(self._rules.methods[number], text, self._key)
         self._remember(value, marked, number)
-        return Shown((Part(marked, number),))
+        return MaskedText((TextPart(marked, number),))
 
     def _remember(self, value: str, marked: str, number: int) -> None:
-        self._quotes.add(str(value), marked, number)
+        self._values.add(str(value), marked, number)
         if isinstance(value, Number):
-            self._quotes.add(value.plain, marked, number)
+            self._values.add(value.plain, marked, number)
 
-    def _card_value(self, value: str, *, alone: bool = False) -> Shown | None:
+    def _card_value(self, value: str, *, alone: bool = False) -> MaskedText | None:
         """Return a text without its card numbers, or None when it holds none, or with `alone` when it holds more than one.
 
         A number that is one is masked whole.
@@ -243,37 +243,37 @@ class _Work:
         marks = self._card_marks(value) if len(value) >= cards.DIGITS_MIN else []
         if not marks:
             return None
-        shown = _joined(value, marks)
-        return self._counted(shown) if len(shown.parts) == 1 or not alone else None
+        shown = _replace_spans(value, marks)
+        return self._count_hits(shown) if len(shown.parts) == 1 or not alone else None
 
-    def _card_number(self, value: Number) -> Shown | None:
+    def _card_number(self, value: Number) -> MaskedText | None:
         marks = self._card_marks(value.plain)
         if not marks:
             return None
         _, marked, number = marks[0]
         self._remember(value, marked, number)
-        return self._counted(Shown((Part(marked, number),)))
+        return self._count_hits(MaskedText((TextPart(marked, number),)))
 
-    def _counted(self, shown: Shown) -> Shown:
+    def _count_hits(self, shown: MaskedText) -> MaskedText:
         for part in shown.parts:
             if part.rule is not None:
                 self.hits[part.rule] += 1
         return shown
 
-    def _card_marks(self, text: str) -> list[Mark]:
-        number = self._covering.cards
+    def _card_marks(self, text: str) -> list[MarkedSpan]:
+        number = self._rules.cards
         if number is None:
             return []
-        how = self._covering.hows[number]
+        how = self._rules.methods[number]
         return [(span, mark(how, cards.digits(text[slice(*span)]), self._key), number) for span in cards.find(text)]
 
-    def _cut(self, text: str, marks: list[Mark]) -> Shown:
-        return self._counted(_joined(text, marks))
+    def _replace(self, text: str, marks: list[MarkedSpan]) -> MaskedText:
+        return self._count_hits(_replace_spans(text, marks))
 
 
-def _joined(text: str, marks: list[Mark]) -> Shown:
+def _replace_spans(text: str, marks: list[MarkedSpan]) -> MaskedText:
     """Put each mark in the place of its stretch; where some overlap and none covers the others, one plain mark hides all."""
-    merged: list[Mark] = []
+    merged: list[MarkedSpan] = []
     for (start, end), words, rule in sorted(marks, key=lambda one: (one[0][0], -one[0][1], one[2])):
         if merged and start < merged[-1][0][1]:
             (first, last), _, other = merged[-1]
@@ -281,13 +281,13 @@ def _joined(text: str, marks: list[Mark]) -> Shown:
                 merged[-1] = ((first, end), MASKED, min(rule, other))
         else:
             merged.append(((start, end), words, rule))
-    parts: list[Part] = []
+    parts: list[TextPart] = []
     at = 0
     for (start, end), words, rule in merged:
         if start > at:
-            parts.append(Part(text[at:start]))
-        parts.append(Part(words, rule))
+            parts.append(TextPart(text[at:start]))
+        parts.append(TextPart(words, rule))
         at = end
     if at < len(text) or not parts:
-        parts.append(Part(text[at:]))
-    return Shown(tuple(parts))
+        parts.append(TextPart(text[at:]))
+    return MaskedText(tuple(parts))

@@ -10,7 +10,7 @@ HOURS: Final = 24
 HOUR_S: Final = 3600
 
 
-class HitCounts:
+class HitCounter:
     """Counts in buckets of an hour each, of which the last 24 count: so between 23 and 24 hours."""
 
     def __init__(self, clock: Clock) -> None:

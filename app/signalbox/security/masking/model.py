@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Final
 
-from signalbox.security.masking.faults import RuleFault
+from signalbox.security.masking.errors import InvalidRule
 from signalbox.security.masking.path import UNPRINTABLE, JsonPath, parse
 
 NAME_LENGTH_MAX: Final = 60
@@ -19,7 +19,7 @@ _HEADER: Final = re.compile(r"header ([^\s,](?:.{0,198}[^\s,])?)", re.ASCII)
 _KEEP: Final = re.compile(r"keep last ([1-9][0-9]?)")
 
 
-class Special(Enum):
+class SpecialTarget(Enum):
     """What a rule may name besides paths and headers, as it is written."""
 
     KEY = "key"  # of the message
@@ -27,16 +27,16 @@ class Special(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class HeaderTarget:
     """The header of this name. Names of headers are the same in capitals and small letters."""
 
     name: str
 
 
-What = JsonPath | Header | Special
+Target = JsonPath | HeaderTarget | SpecialTarget
 
 
-class Way(StrEnum):
+class MethodKind(StrEnum):
     """How a value is masked."""
 
     HIDE = "hide"
@@ -45,15 +45,15 @@ class Way(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class Method:
     """The way, and with KEEP how many characters stay: at most a quarter of the value's, else it is hidden."""
 
-    way: Way
+    kind: MethodKind
     keep: int = 0
 
     @property
     def text(self) -> str:
-        return f"{self.way} {self.keep}" if self.way is Way.KEEP else self.way
+        return f"{self.kind} {self.keep}" if self.kind is MethodKind.KEEP else self.kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,75 +63,75 @@ class Rule:
     name: str
     destinations: tuple[str, ...] = ALL  # shell patterns over "connection/destination"
     types: tuple[str, ...] = ALL  # shell patterns over the message's type; one whose type is unknown fits all of them
-    what: tuple[What, ...]
-    how: How
+    what: tuple[Target, ...]
+    how: Method
 
 
-def rule_of(*, name: str, destinations: Sequence[str], types: Sequence[str], what: Sequence[str], how: str) -> Rule:
+def parse_rule(*, name: str, destinations: Sequence[str], types: Sequence[str], what: Sequence[str], how: str) -> Rule:
     """Read a rule from its texts.
 
     Raises:
-        RuleFault: the first part that cannot be read.
+        InvalidRule: the first part that cannot be read.
     """
     if not 1 <= len(what) <= PATTERNS_MAX:
-        raise RuleFault("what", f"1 to {PATTERNS_MAX} things to mask", "$..email", f"{len(what)} of them")
+        raise InvalidRule("what", f"1 to {PATTERNS_MAX} things to mask", "$..email", f"{len(what)} of them")
     for part, patterns in (("destinations", destinations), ("types", types)):
         if not 1 <= len(patterns) <= PATTERNS_MAX:
-            raise RuleFault(part, f"1 to {PATTERNS_MAX} shell patterns", "*", f"{len(patterns)} of them")
+            raise InvalidRule(part, f"1 to {PATTERNS_MAX} shell patterns", "*", f"{len(patterns)} of them")
     return Rule(
-        name=name_of(name),
-        destinations=tuple(map(destination_of, destinations)),
-        types=tuple(map(type_of, types)),
-        what=tuple(map(what_of, what)),
-        how=how_of(how),
+        name=validated_name(name),
+        destinations=tuple(map(validated_destination, destinations)),
+        types=tuple(map(validated_type, types)),
+        what=tuple(map(parse_target, what)),
+        how=parse_method(how),
     )
 
 
-def name_of(text: str) -> str:
+def validated_name(text: str) -> str:
     if not text.strip() or len(text) > NAME_LENGTH_MAX or UNPRINTABLE.search(text):
-        raise RuleFault("name", f"a name of 1 to {NAME_LENGTH_MAX} letters", "names in addresses", text)
+        raise InvalidRule("name", f"a name of 1 to {NAME_LENGTH_MAX} letters", "names in addresses", text)
     return text
 
 
-def destination_of(text: str) -> str:
+def validated_destination(text: str) -> str:
     """Return a pattern that can fit: without a slash none does but the one for everything."""
     if text != "*" and ("/" not in text or len(text) > PATTERN_LENGTH_MAX or UNPRINTABLE.search(text)):
-        raise RuleFault("destinations", "* or a shell pattern over connection/destination", "*/orders.*", text)
+        raise InvalidRule("destinations", "* or a shell pattern over connection/destination", "*/orders.*", text)
     return text
 
 
-def type_of(text: str) -> str:
+def validated_type(text: str) -> str:
     if not text or len(text) > PATTERN_LENGTH_MAX or UNPRINTABLE.search(text):
-        raise RuleFault("types", "a shell pattern over the type of a message", "Order*", text)
+        raise InvalidRule("types", "a shell pattern over the type of a message", "Order*", text)
     return text
 
 
-def what_of(text: str) -> What:
+def parse_target(text: str) -> Target:
     if text.startswith("$"):
         return parse(text)
     if (header := _HEADER.fullmatch(text)) and not UNPRINTABLE.search(text):
-        return Header(header[1].lower())
-    special = next((one for one in Special if one.value == text), None)
+        return HeaderTarget(header[1].lower())
+    special = next((one for one in SpecialTarget if one.value == text), None)
     if special is None:
         expected = "a JSON path, a header's name after the word header, key, or card numbers"
-        raise RuleFault("what", expected, "$..email or header reply-to", text)
+        raise InvalidRule("what", expected, "$..email or header reply-to", text)
     return special
 
 
-def written(what: What) -> str:
+def target_text(what: Target) -> str:
     """Return the text that `what_of` reads."""
     if isinstance(what, JsonPath):
         return what.text
-    return f"header {what.name}" if isinstance(what, Header) else str(what.value)
+    return f"header {what.name}" if isinstance(what, HeaderTarget) else str(what.value)
 
 
-def how_of(text: str) -> How:
-    if text in (Way.HIDE, Way.HASH):
-        return How(Way(text))
+def parse_method(text: str) -> Method:
+    if text in (MethodKind.HIDE, MethodKind.HASH):
+        return Method(MethodKind(text))
     kept = _KEEP.fullmatch(text)
     if kept is None or int(kept[1]) > KEEP_MAX:
-        raise RuleFault("how", f"hide, hash, or keep last N with N from 1 to {KEEP_MAX}", "keep last 4", text)
-    return How(Way.KEEP, int(kept[1]))
+        raise InvalidRule("how", f"hide, hash, or keep last N with N from 1 to {KEEP_MAX}", "keep last 4", text)
+    return Method(MethodKind.KEEP, int(kept[1]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,11 +148,11 @@ class Message:
     texts: tuple[str, ...] = field(default=(), repr=False)  # such as errors, which may quote the body
 
     @property
-    def where(self) -> str:
+    def source(self) -> str:
         return f"{self.connection}/{self.destination}"
 
 
-class Why(StrEnum):
+class UnreadableReason(StrEnum):
     """Why a body cannot be looked into."""
 
     TOO_LARGE = "it is larger than 1 MiB"
@@ -162,7 +162,7 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TextPart:
     """A stretch of text, and the number of the rule that put it there in place of the clear one; None: it is the clear one."""
 
     text: str
@@ -170,10 +170,10 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class MaskedText:
     """A text of which parts may be masked."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[TextPart, ...]
 
     @property
     def text(self) -> str:

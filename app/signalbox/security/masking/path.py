@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from signalbox.security.masking.faults import RuleFault
+from signalbox.security.masking.errors import InvalidRule
 
 LENGTH_MAX: Final = 256  # characters
 STEPS_MAX: Final = 32
@@ -44,7 +44,7 @@ def parse(text: str) -> JsonPath:
     """Read a path.
 
     Raises:
-        RuleFault: it is not one of ours, or too long.
+        InvalidRule: it is not one of ours, or too long.
     """
     if not text.startswith("$") or UNPRINTABLE.search(text):
         raise _fault(text, _FORMS, "$.address.name")
@@ -78,5 +78,5 @@ def _step(found: re.Match[str]) -> Step | None:
     return Step(None if quoted is None else _ESCAPED.sub(r"\1", quoted), deep)
 
 
-def _fault(got: str, expected: str, example: str) -> RuleFault:
-    return RuleFault("what", expected, example, got)
+def _fault(got: str, expected: str, example: str) -> InvalidRule:
+    return InvalidRule("what", expected, example, got)

@@ -14,44 +14,49 @@ WORK_MAX: Final = 32 * 1024**2  # characters looked at for one text; beyond that
 
 _WORD: Final = re.compile(rf"\w{{{SHORT},}}")
 
-Mark = tuple[Span, str, int]
+MarkedSpan = tuple[Span, str, int]
 """A stretch of a text, what stands in its place, and the number of the rule."""
 
 
-class Quotes:
+class MaskedValues:
     """Collects what was masked in one message, each value with its mark and the number of its rule."""
 
     def __init__(self) -> None:
         self._values: dict[str, tuple[str, int]] = {}
-        self._unread: list[tuple[str, int]] = []
-        self._forms: list[tuple[str, str, int]] | None = None  # as they may be written, once somebody looks for them
+        self._unreadable: list[tuple[str, int]] = []
+        self._spelled: list[tuple[str, str, int]] | None = None  # as they may be written, once somebody looks for them
 
     def add(self, value: str, mark: str, rule: int) -> None:
         if value and mark != value:
             self._values.setdefault(value, (mark, rule))
-            self._forms = None
+            self._spelled = None
 
-    def add_unread(self, data: bytes, rule: int) -> None:
+    def add_unreadable(self, data: bytes, rule: int) -> None:
         """Take what was hidden whole since it could not be looked into: each of its words is a clear value then."""
-        self._unread.append((data.decode("utf-8", "replace"), rule))
+        self._unreadable.append((data.decode("utf-8", "replace"), rule))
 
-    def find(self, text: str) -> list[Mark]:
+    def find(self, text: str) -> list[MarkedSpan]:
         """Return where values stand in a text, each with the mark for its place; where it is too much to look for, all of it."""
-        words = set(_WORD.findall(text)) if self._unread else set()
-        work = len(self._values) * len(text) + len(words) * sum(len(unread) for unread, _ in self._unread)
+        words = set(_WORD.findall(text)) if self._unreadable else set()
+        work = len(self._values) * len(text) + len(words) * sum(len(unread) for unread, _ in self._unreadable)
         if work > WORK_MAX:
-            first = min(rule for _, rule in (*self._values.values(), *self._unread))
+            first = min(rule for _, rule in (*self._values.values(), *self._unreadable))
             return [((0, len(text)), MASKED, first)]
-        if self._forms is None:
-            self._forms = [(form, *told) for value, told in self._values.items() for form in _forms(value)]
-        found = [(span, mark, rule) for form, mark, rule in self._forms if form in text for span in _places(text, form)]
-        for unread, rule in self._unread:
+        if self._spelled is None:
+            self._spelled = [(form, *told) for value, told in self._values.items() for form in _spellings(value)]
+        found = [
+            (span, mark, rule)
+            for form, mark, rule in self._spelled
+            if form in text
+            for span in _occurrences(text, form)
+        ]
+        for unread, rule in self._unreadable:
             quoted = {word for word in words if word in unread}
             found += [(word.span(), MASKED, rule) for word in _WORD.finditer(text) if word[0] in quoted]
         return found
 
 
-def _forms(value: str) -> set[str]:
+def _spellings(value: str) -> set[str]:
     """Return how a value may be written where it is quoted: as it is, in JSON, in an address."""
     if value.isalnum() and value.isascii():
         return {value}
@@ -59,7 +64,7 @@ def _forms(value: str) -> set[str]:
     return {value, *in_json, quote(value, safe="", errors="replace")}
 
 
-def _places(text: str, form: str) -> Iterator[Span]:
+def _occurrences(text: str, form: str) -> Iterator[Span]:
     at = text.find(form)
     while at >= 0:
         end = at + len(form)

@@ -6,24 +6,24 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from signalbox.security.masking.automaton import Automaton
-from signalbox.security.masking.model import ALL, Header, How, Message, Rule, Special
+from signalbox.security.masking.model import ALL, HeaderTarget, Message, Method, Rule, SpecialTarget
 from signalbox.security.masking.path import JsonPath
 
 REMEMBERED_MAX: Final = 2000  # destinations and types
 
 
 @dataclass(frozen=True, slots=True)
-class Covering:
+class ApplicableRules:
     """What holds for one destination and type. Rules go by their numbers, from 1, in the order in which they win."""
 
-    hows: dict[int, How]
+    methods: dict[int, Method]
     paths: Automaton
     headers: dict[str, int]
     key: int | None
     cards: int | None
 
     @property
-    def within(self) -> int | None:
+    def first_body_rule(self) -> int | None:
         """The first rule that must look into a body: where that cannot be done, the body is hidden whole."""
         return min((number for number in (self.paths.first, self.cards) if number is not None), default=None)
 
@@ -33,44 +33,48 @@ class Ruleset:
     """All rules, in order. Whatever messages it has seen, it stays small."""
 
     rules: tuple[Rule, ...]
-    _covering: dict[tuple[int, ...], Covering] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _seen: dict[tuple[str, str | None], Covering] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _compiled: dict[tuple[int, ...], ApplicableRules] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _by_source: dict[tuple[str, str | None], ApplicableRules] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
-    def covering(self, message: Message) -> Covering:
+    def for_message(self, message: Message) -> ApplicableRules:
         """Return what holds for a message."""
-        asked = (message.where, message.type)
-        found = self._seen.get(asked)
+        asked = (message.source, message.type)
+        found = self._by_source.get(asked)
         if found is None:
-            if len(self._seen) >= REMEMBERED_MAX:
-                self._seen.clear()
-                self._covering.clear()
-            numbers = tuple(number for number, rule in enumerate(self.rules, start=1) if _covers(rule, *asked))
-            if numbers not in self._covering:
-                self._covering[numbers] = _made_ready([(number, self.rules[number - 1]) for number in numbers])
-            found = self._seen[asked] = self._covering[numbers]
+            if len(self._by_source) >= REMEMBERED_MAX:
+                self._by_source.clear()
+                self._compiled.clear()
+            numbers = tuple(number for number, rule in enumerate(self.rules, start=1) if _applies(rule, *asked))
+            if numbers not in self._compiled:
+                self._compiled[numbers] = _compile([(number, self.rules[number - 1]) for number in numbers])
+            found = self._by_source[asked] = self._compiled[numbers]
         return found
 
 
-def _covers(rule: Rule, where: str, kind: str | None) -> bool:
+def _applies(rule: Rule, where: str, kind: str | None) -> bool:
     """Say whether a rule holds. A type that is not known could be any, so it is taken to be one of the rule's."""
     if not any(fnmatchcase(where, pattern) for pattern in rule.destinations):
         return False
     return kind is None or rule.types == ALL or any(fnmatchcase(kind, pattern) for pattern in rule.types)
 
 
-def _made_ready(rules: Sequence[tuple[int, Rule]]) -> Covering:
+def _compile(rules: Sequence[tuple[int, Rule]]) -> ApplicableRules:
     headers: dict[str, int] = {}
-    for number, what in _each(rules):
-        if isinstance(what, Header):
+    for number, what in _targets(rules):
+        if isinstance(what, HeaderTarget):
             headers.setdefault(what.name, number)
-    return Covering(
-        hows={number: rule.how for number, rule in rules},
-        paths=Automaton([(number, what) for number, what in _each(rules) if isinstance(what, JsonPath)]),
+    return ApplicableRules(
+        methods={number: rule.how for number, rule in rules},
+        paths=Automaton([(number, what) for number, what in _targets(rules) if isinstance(what, JsonPath)]),
         headers=headers,
-        key=next((number for number, what in _each(rules) if what is Special.KEY), None),
-        cards=next((number for number, what in _each(rules) if what is Special.CARDS), None),
+        key=next((number for number, what in _targets(rules) if what is SpecialTarget.KEY), None),
+        cards=next((number for number, what in _targets(rules) if what is SpecialTarget.CARDS), None),
     )
 
 
-def _each(rules: Sequence[tuple[int, Rule]]) -> Iterator[tuple[int, object]]:
+def _targets(rules: Sequence[tuple[int, Rule]]) -> Iterator[tuple[int, object]]:
     return ((number, what) for number, rule in rules for what in rule.what)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from signalbox.kernel.clock import Clock
 from signalbox.security.door import Permit
-from signalbox.security.errors import NotPermitted, Refused
-from signalbox.security.masking.actions import ADD, MOVE, REMOVE, SEE_PAYLOAD, shown_target
-from signalbox.security.masking.engine import View, mask
-from signalbox.security.masking.faults import RulesUnknown
-from signalbox.security.masking.hits import HitCounts
+from signalbox.security.errors import NotPermitted, RequestRejected
+from signalbox.security.masking.actions import ADD, MOVE, REMOVE, VIEW_PAYLOAD, audit_target
+from signalbox.security.masking.engine import MaskedMessage, mask
+from signalbox.security.masking.errors import RulesNotLoaded
+from signalbox.security.masking.hits import HitCounter
 from signalbox.security.masking.model import Message, Rule
 from signalbox.security.masking.rules import Ruleset
-from signalbox.security.masking.store import MaskingStore, Stored
+from signalbox.security.masking.store import MaskingStore, StoredRule
 from signalbox.security.masking.trial import Trial, try_rules
 from signalbox.storage.engine import Database
 from signalbox.storage.errors import StorageError
@@ -25,19 +25,19 @@ CONFIGURATION = "configuration"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ListedRule:
     """A rule as the page lists it."""
 
     number: int  # from 1; the first that fits wins
     rule: Rule
-    made_by: str
-    made_at: float | None  # seconds since the epoch; None: it stands in the configuration
+    created_by: str
+    created_at: float | None  # seconds since the epoch; None: it stands in the configuration
     hits: int  # in the last 24 hours, or since `Masking.counting_since` where that is later
 
     @property
-    def is_fixed(self) -> bool:
+    def is_configured(self) -> bool:
         """Whether it can be changed in signalbox.toml only."""
-        return self.made_at is None
+        return self.created_at is None
 
 
 class Masking:
@@ -48,10 +48,10 @@ class Masking:
         self._store = MaskingStore(database)
         self._key = key
         self._clock = clock
-        self._hits = HitCounts(clock)
-        self._reading = asyncio.Lock()
-        self._state: int | None = None  # the version of the security state that was read last
-        self._stored: tuple[Stored, ...] = ()
+        self._hits = HitCounter(clock)
+        self._loading = asyncio.Lock()
+        self._state_version: int | None = None  # the version of the security state that was read last
+        self._stored: tuple[StoredRule, ...] = ()
         self._rules: Ruleset | None = None
         self.version = (
             0  # another number whenever the rules are others: what was drawn with an older one is to be drawn again
@@ -67,44 +67,44 @@ class Masking:
         """How many rules there are; None: they have not been read yet."""
         return None if self._rules is None else len(self._rules.rules)
 
-    def rules(self) -> tuple[Listed, ...]:
+    def rules(self) -> tuple[ListedRule, ...]:
         """Return all rules in the order in which they win.
 
         Raises:
-            RulesUnknown: they have not been read yet.
+            RulesNotLoaded: they have not been read yet.
         """
-        self._known()
+        self._ruleset()
         counts = self._hits.counts()
         made = [(rule, CONFIGURATION, None) for rule in self._configured]
-        rows = [(one.rule, one.made_by, one.made_at) for one in self._stored]
+        rows = [(one.rule, one.created_by, one.created_at) for one in self._stored]
         return tuple(
-            Listed(number=number, rule=rule, made_by=by, made_at=at, hits=counts[rule.name])
+            ListedRule(number=number, rule=rule, created_by=by, created_at=at, hits=counts[rule.name])
             for number, (rule, by, at) in enumerate([*made, *rows], start=1)
         )
 
-    def shown(self, message: Message) -> View:
+    def mask(self, message: Message) -> MaskedMessage:
         """Return what anybody may see of a message.
 
         Raises:
-            RulesUnknown: they have not been read yet.
+            RulesNotLoaded: they have not been read yet.
         """
-        rules = self._known()
+        rules = self._ruleset()
         view = mask(message, rules, self._key)
         if view.hits:
             self._hits.add({rules.rules[number - 1].name: hits for number, hits in view.hits.items()})
         return view
 
-    def beneath(self, permit: Permit, message: Message) -> Message:
+    def unmask(self, permit: Permit, message: Message) -> Message:
         """Return a message as it is, and have the audit log say which rules it was seen beneath.
 
         Raises:
             NotPermitted: the permit is for something else, or for another message.
-            RulesUnknown: they have not been read yet.
+            RulesNotLoaded: they have not been read yet.
         """
-        _require(permit, SEE_PAYLOAD, shown_target(message))
+        _require(permit, VIEW_PAYLOAD, audit_target(message))
         if permit.action.resource != message.connection:
             raise NotPermitted("This permit is for another connection.", f"a permit for {message.connection}")
-        rules = self._known()
+        rules = self._ruleset()
         hits = mask(message, rules, self._key).hits
         names = ", ".join(rules.rules[number - 1].name for number in sorted(hits))
         permit.detail = f"{sum(hits.values())} masked, by {names}" if hits else "nothing in it is masked"
@@ -122,10 +122,10 @@ class Masking:
         """Return what others would see of a sample, as if from a "connection/destination". It is not kept.
 
         Raises:
-            Refused: the sample is over 64 KiB.
-            RulesUnknown: they have not been read yet.
+            RequestRejected: the sample is over 64 KiB.
+            RulesNotLoaded: they have not been read yet.
         """
-        rules = () if only_candidate else self._known().rules
+        rules = () if only_candidate else self._ruleset().rules
         return try_rules(sample, destination, rules, candidate, kind=kind, key=self._key)
 
     async def add(self, permit: Permit, rule: Rule) -> None:
@@ -133,71 +133,71 @@ class Masking:
 
         Raises:
             NotPermitted: the permit is for something else.
-            Refused: its name is taken, or there are too many rules.
+            RequestRejected: its name is taken, or there are too many rules.
             StorageError: nothing was written.
         """
         _require(permit, ADD, rule.name)
         if self._is_configured(rule.name):
-            raise Refused(f"There is a masking rule named {rule.name} in signalbox.toml. Choose another name.")
-        await self._store.add(Stored(rule, permit.actor.name, self._clock()))
-        await self._read_again()
+            raise RequestRejected(f"There is a masking rule named {rule.name} in signalbox.toml. Choose another name.")
+        await self._store.add(StoredRule(rule, permit.actor.name, self._clock()))
+        await self._reload()
 
     async def move(self, permit: Permit, name: str, number: int) -> None:
         """Give a rule this number; those between move by one. Rules of the configuration stay first.
 
         Raises:
             NotPermitted: the permit is for something else.
-            Refused: there is no such rule or number among those that admins made.
+            RequestRejected: there is no such rule or number among those that admins made.
             StorageError: nothing was written.
         """
         _require(permit, MOVE, name)
-        self._refuse_configured(name)
+        self._require_stored(name)
         await self._store.move(name, number, after=len(self._configured))
-        await self._read_again()
+        await self._reload()
 
     async def remove(self, permit: Permit, name: str) -> None:
         """Delete a rule.
 
         Raises:
             NotPermitted: the permit is for something else.
-            Refused: there is none of this name among those that admins made.
+            RequestRejected: there is none of this name among those that admins made.
             StorageError: nothing was written.
         """
         _require(permit, REMOVE, name)
-        self._refuse_configured(name)
+        self._require_stored(name)
         await self._store.remove(name)
-        await self._read_again()
+        await self._reload()
 
     async def refresh(self, version: int) -> None:
         """Read the rules again if this is another version of the security state than the one last read.
 
         Raises:
-            RulesUnknown: a row cannot be read; what was known stays in force.
+            RulesNotLoaded: a row cannot be read; what was known stays in force.
             StorageError: the database could not be asked; what was known stays in force.
         """
-        if version != self._state:
+        if version != self._state_version:
             await self.load()
 
     async def load(self) -> None:
         """Read the rules. Raises what `refresh` does."""
-        async with self._reading:
+        async with self._loading:
             version, stored = await self._store.read()
             if self._rules is None or stored != self._stored:
                 self._stored = stored
                 self._rules = Ruleset((*self._configured, *(one.rule for one in stored)))
                 self.version = version
-            self._state = version
+            self._state_version = version
 
-    async def _read_again(self) -> None:
+    async def _reload(self) -> None:
         """Let what was just written hold here at once; should it fail, `refresh` does it a second later."""
         try:
             await self.load()
-        except (StorageError, RulesUnknown):
+        except (StorageError, RulesNotLoaded):
             log.exception("the masking rules were changed and could not be read again")
 
-    def _known(self) -> Ruleset:
+    def _ruleset(self) -> Ruleset:
         if self._rules is None:
-            raise RulesUnknown(
+            raise RulesNotLoaded(
                 "The masking rules have not been read yet, so no payload is shown. Try again in a moment."
             )
         return self._rules
@@ -205,9 +205,9 @@ class Masking:
     def _is_configured(self, name: str) -> bool:
         return any(rule.name == name for rule in self._configured)
 
-    def _refuse_configured(self, name: str) -> None:
+    def _require_stored(self, name: str) -> None:
         if self._is_configured(name) and not any(one.rule.name == name for one in self._stored):
-            raise Refused(
+            raise RequestRejected(
                 f"The masking rule {name} is set in signalbox.toml. Change it there and start Signalbox again."
             )
 

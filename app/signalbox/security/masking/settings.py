@@ -5,17 +5,17 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from signalbox.security.masking.faults import RuleFault
+from signalbox.security.masking.errors import InvalidRule
 from signalbox.security.masking.model import (
     ALL,
     PATTERNS_MAX,
     Rule,
-    destination_of,
-    how_of,
-    name_of,
-    rule_of,
-    type_of,
-    what_of,
+    parse_method,
+    parse_rule,
+    parse_target,
+    validated_destination,
+    validated_name,
+    validated_type,
 )
 
 
@@ -23,8 +23,8 @@ def _readable(read: Callable[[str], object]) -> AfterValidator:
     def check(text: str) -> str:
         try:
             read(text)
-        except RuleFault as fault:
-            raise ValueError(fault.wanted) from None
+        except InvalidRule as fault:
+            raise ValueError(fault.expected) from None
         return text
 
     return AfterValidator(check)
@@ -38,11 +38,13 @@ class MaskingRuleSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    name: Annotated[str, _readable(name_of)]
-    destinations: Annotated[tuple[Annotated[str, _readable(destination_of)], ...], _FEW] = ALL
-    types: Annotated[tuple[Annotated[str, _readable(type_of)], ...], _FEW] = ALL
-    what: Annotated[tuple[Annotated[str, _readable(what_of)], ...], _FEW]
-    how: Annotated[str, _readable(how_of)]
+    name: Annotated[str, _readable(validated_name)]
+    destinations: Annotated[tuple[Annotated[str, _readable(validated_destination)], ...], _FEW] = ALL
+    types: Annotated[tuple[Annotated[str, _readable(validated_type)], ...], _FEW] = ALL
+    what: Annotated[tuple[Annotated[str, _readable(parse_target)], ...], _FEW]
+    how: Annotated[str, _readable(parse_method)]
 
     def rule(self) -> Rule:
-        return rule_of(name=self.name, destinations=self.destinations, types=self.types, what=self.what, how=self.how)
+        return parse_rule(
+            name=self.name, destinations=self.destinations, types=self.types, what=self.what, how=self.how
+        )

@@ -7,7 +7,7 @@ from decimal import Context, Decimal
 from itertools import accumulate
 from typing import Final, NoReturn
 
-from signalbox.security.masking.model import Shown, Why
+from signalbox.security.masking.model import MaskedText, UnreadableReason
 
 BYTES_MAX: Final = 1024**2
 DEPTH_MAX: Final = 512
@@ -41,55 +41,55 @@ class Number(str):
         return "0" if text == "-0" else text
 
 
-class Members:
+class JsonObject:
     """An object: its members in order; a name may stand there twice."""
 
     __slots__ = ("pairs",)
 
-    def __init__(self, pairs: list[tuple["str | Shown", "Node"]]) -> None:
+    def __init__(self, pairs: list[tuple["str | MaskedText", "Node"]]) -> None:
         self.pairs = pairs
 
 
-Node = Members | list["Node"] | str | Shown | bool | None
+Node = JsonObject | list["Node"] | str | MaskedText | bool | None
 """A `str` that is a `Number` is a number; `Shown` is what a rule has changed."""
 
 
-class Unreadable(Exception):
+class UnreadableBody(Exception):
     """These bytes are no JSON that can be looked into. Says why, and nothing of what is in them."""
 
-    def __init__(self, why: Why) -> None:
+    def __init__(self, why: UnreadableReason) -> None:
         super().__init__(why)
         self.why = why
 
 
-def text_of(data: bytes) -> str:
+def decode(data: bytes) -> str:
     """Return the text that is to be read as JSON.
 
     Raises:
         Unreadable: it is too large, or no UTF-8.
     """
     if len(data) > BYTES_MAX:
-        raise Unreadable(Why.TOO_LARGE)
+        raise UnreadableBody(UnreadableReason.TOO_LARGE)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Unreadable(Why.NO_TEXT) from None
+        raise UnreadableBody(UnreadableReason.NO_TEXT) from None
 
 
-def read(text: str) -> Node:
+def parse(text: str) -> Node:
     """Read JSON.
 
     Raises:
         Unreadable: it is too deep, or no JSON.
     """
     if text.count("[") + text.count("{") > DEPTH_MAX and _depth(text) > DEPTH_MAX:
-        raise Unreadable(Why.TOO_DEEP)
+        raise UnreadableBody(UnreadableReason.TOO_DEEP)
     try:
         return _DECODER.decode(text)  # type: ignore[no-any-return]  # it returns what its hooks make
     except ValueError:
-        raise Unreadable(Why.NO_JSON) from None
+        raise UnreadableBody(UnreadableReason.NO_JSON) from None
     except RecursionError:
-        raise Unreadable(Why.TOO_DEEP) from None
+        raise UnreadableBody(UnreadableReason.TOO_DEEP) from None
 
 
 def _depth(text: str) -> int:
@@ -97,15 +97,15 @@ def _depth(text: str) -> int:
     return max(accumulate(_DEEPER[bracket] for bracket in brackets), default=0)
 
 
-def _no_json(_: str) -> NoReturn:
+def _reject_constant(_: str) -> NoReturn:
     raise ValueError  # NaN and Infinity
 
 
 _DECODER: Final = json.JSONDecoder(
     parse_int=Number,
     parse_float=Number,
-    parse_constant=_no_json,
-    object_pairs_hook=Members,  # type: ignore[arg-type]  # a list of str is put where Shown may come to stand too
+    parse_constant=_reject_constant,
+    object_pairs_hook=JsonObject,  # type: ignore[arg-type]  # a list of str is put where Shown may come to stand too
 )
 
 
@@ -117,9 +117,9 @@ def encode(root: Node) -> bytes:
         held, end = begun[-1]
         for before, node in held:
             out.append(before)
-            if isinstance(node, Members | list):
-                out.append("{" if isinstance(node, Members) else "[")
-                begun.append((_members(node), "}") if isinstance(node, Members) else (_elements(node), "]"))
+            if isinstance(node, JsonObject | list):
+                out.append("{" if isinstance(node, JsonObject) else "[")
+                begun.append((_members(node), "}") if isinstance(node, JsonObject) else (_elements(node), "]"))
                 break
             out.append(scalar(node))
         else:
@@ -132,7 +132,7 @@ def encode(root: Node) -> bytes:
         return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
 
 
-def _members(node: Members) -> Iterator[tuple[str, Node]]:
+def _members(node: JsonObject) -> Iterator[tuple[str, Node]]:
     """Yield each value with what stands before it."""
     for at, (name, value) in enumerate(node.pairs):
         yield f"{',' if at else ''}{scalar(name)}:", value
@@ -143,13 +143,13 @@ def _elements(node: list[Node]) -> Iterator[tuple[str, Node]]:
         yield "," if at else "", value
 
 
-def scalar(node: "str | Shown | bool | None") -> str:
+def scalar(node: "str | MaskedText | bool | None") -> str:
     """Return the JSON of what holds nothing."""
     if isinstance(node, Number):
         return str(node)
     if isinstance(node, str):
         return _quoted(node)
-    return _quoted(node.text) if isinstance(node, Shown) else _WORDS[node]
+    return _quoted(node.text) if isinstance(node, MaskedText) else _WORDS[node]
 
 
 _WORDS: Final = {True: "true", False: "false", None: "null"}
@@ -160,7 +160,7 @@ def leaves(root: Node, *, names: bool = False) -> Iterator[Node]:
     todo = [root]
     while todo:
         node = todo.pop()
-        if isinstance(node, Members):
+        if isinstance(node, JsonObject):
             if names:
                 yield from (name for name, _ in node.pairs)
             todo.extend(value for _, value in reversed(node.pairs))

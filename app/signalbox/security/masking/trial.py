@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.masking import tree
-from signalbox.security.masking.engine import Body, Json, mask
-from signalbox.security.masking.lines import Line, lines
-from signalbox.security.masking.model import Message, Rule, Shown
+from signalbox.security.masking.body_lines import BodyLine, body_lines
+from signalbox.security.masking.engine import Body, JsonBody, mask
+from signalbox.security.masking.model import MaskedText, Message, Rule
 from signalbox.security.masking.rules import Ruleset
 
 SAMPLE_BYTES_MAX: Final = 64 * 1024
@@ -20,7 +20,7 @@ class Trial:
     """What others would see of a sample."""
 
     body: Body | None
-    lines: tuple[Line, ...]  # of JSON; empty for another body
+    lines: tuple[BodyLine, ...]  # of JSON; empty for another body
     fields: int | None  # values in the sample; None: it was hidden whole, so they were not counted
     masked: int | None  # of these
     candidate: int | None  # the number of the rule that is being written
@@ -33,11 +33,11 @@ def try_rules(
     """Mask a sample as if it came from a "connection/destination", with these rules and the candidate after them.
 
     Raises:
-        Refused: the sample is too long.
+        RequestRejected: the sample is too long.
     """
     data = sample.encode("utf-8", "replace")
     if len(data) > SAMPLE_BYTES_MAX:
-        raise Refused(f"The sample has {len(data):,} bytes, over {SAMPLE_BYTES_MAX:,}. Paste a shorter one.")
+        raise RequestRejected(f"The sample has {len(data):,} bytes, over {SAMPLE_BYTES_MAX:,}. Paste a shorter one.")
     connection, _, name = destination.partition("/") if "/" in destination else ("", "", destination)
     message = Message(connection=connection, destination=name, type=kind, body=data)
     ruleset = Ruleset((*rules, *([candidate] if candidate else [])))
@@ -47,7 +47,7 @@ def try_rules(
     fields, masked = _counts(data, body)
     return Trial(
         body=body,
-        lines=tuple(lines(body.root)) if isinstance(body, Json) else (),
+        lines=tuple(body_lines(body.root)) if isinstance(body, JsonBody) else (),
         fields=fields,
         masked=masked,
         candidate=len(ruleset.rules) if candidate else None,
@@ -56,9 +56,9 @@ def try_rules(
 
 
 def _counts(data: bytes, body: Body | None) -> tuple[int | None, int | None]:
-    if isinstance(body, Shown):
+    if isinstance(body, MaskedText):
         return 1, int(body.rule is not None)
-    if not isinstance(body, Json):
+    if not isinstance(body, JsonBody):
         return None, None
-    fields = sum(1 for _ in tree.leaves(tree.read(tree.text_of(data))))
-    return fields, fields - sum(1 for leaf in tree.leaves(body.root) if not isinstance(leaf, Shown))
+    fields = sum(1 for _ in tree.leaves(tree.parse(tree.decode(data))))
+    return fields, fields - sum(1 for leaf in tree.leaves(body.root) if not isinstance(leaf, MaskedText))

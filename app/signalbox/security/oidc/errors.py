@@ -1,16 +1,16 @@
 """Why nobody was signed in by a company account: each cause in a sentence for the page, with no word of the provider's."""
 
 from signalbox.kernel.figures import duration
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 
-DIFFERENCE_MAX_S = 366 * 86_400  # a longer one is told as this: the provider may send any number
+CLOCK_DIFFERENCE_MAX_S = 366 * 86_400  # a longer one is told as this: the provider may send any number
 
 
-class CompanyAccountError(Refused):
+class CompanyAccountError(RequestRejected):
     """Nobody was signed in."""
 
 
-class NotBegunHere(CompanyAccountError):
+class SignInNotPending(CompanyAccountError):
     """What came back does not belong to a sign-in that this browser began a short time ago."""
 
     def __init__(self) -> None:
@@ -19,14 +19,14 @@ class NotBegunHere(CompanyAccountError):
         )
 
 
-class Cancelled(CompanyAccountError):
+class SignInCanceled(CompanyAccountError):
     """The person, or the provider's rules, said no."""
 
     def __init__(self) -> None:
         super().__init__("The sign-in was cancelled at the company account, or is not allowed there. Nothing was done.")
 
 
-class ProviderDown(CompanyAccountError):
+class ProviderUnreachable(CompanyAccountError):
     """No answer, or none in time."""
 
     def __init__(self, host: str) -> None:
@@ -35,7 +35,7 @@ class ProviderDown(CompanyAccountError):
         )
 
 
-class CertificateRefused(CompanyAccountError):
+class CertificateNotTrusted(CompanyAccountError):
     """Something answers there that we have no reason to believe."""
 
     def __init__(self, host: str) -> None:
@@ -45,7 +45,7 @@ class CertificateRefused(CompanyAccountError):
         )
 
 
-class ProviderFault(CompanyAccountError):
+class ProviderError(CompanyAccountError):
     """An answer that is not what OpenID Connect asks for. `what` is ours, not the provider's."""
 
     def __init__(self, what: str) -> None:
@@ -54,7 +54,7 @@ class ProviderFault(CompanyAccountError):
         )
 
 
-class ClientRefused(CompanyAccountError):
+class ClientRejected(CompanyAccountError):
     """The provider does not know this installation, or its secret is another."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class ClientRefused(CompanyAccountError):
         )
 
 
-class NotTrusted(CompanyAccountError):
+class AnswerNotTrusted(CompanyAccountError):
     """An ID token that may not be believed. `what` is wrong with it."""
 
     def __init__(self, what: str) -> None:
@@ -75,14 +75,14 @@ class ClocksDiffer(CompanyAccountError):
     """A rightly signed ID token is over already, or of the future."""
 
     def __init__(self, by_s: float) -> None:
-        told = duration(min(by_s, DIFFERENCE_MAX_S))
+        told = duration(min(by_s, CLOCK_DIFFERENCE_MAX_S))
         super().__init__(
             f"The clocks of this Signalbox and of the company account's server differ by at least {told}. "
             "Try again; if it stays so, an admin has to set the clock right."
         )
 
 
-class NameUnusable(CompanyAccountError):
+class UnusableName(CompanyAccountError):
     """The claim that names the user is missing, or cannot be a name here."""
 
     def __init__(self, claim: str, expected: str) -> None:

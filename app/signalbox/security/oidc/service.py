@@ -14,9 +14,17 @@ from signalbox.security.accounts.service import Accounts
 from signalbox.security.accounts.store import users
 from signalbox.security.door import Door, Permit
 from signalbox.security.model import Actor
+from signalbox.security.oidc.cookie import SignInCookie
 from signalbox.security.oidc.errors import CompanyAccountError
-from signalbox.security.oidc.model import Begun, Entered, Kept, Person, code_of, new_kept, person
-from signalbox.security.oidc.seal import Seal
+from signalbox.security.oidc.model import (
+    CompanyUser,
+    CompletedSignIn,
+    PendingSignIn,
+    StartedSignIn,
+    authorization_code,
+    company_user,
+    new_pending_sign_in,
+)
 from signalbox.security.oidc.settings import OidcSettings, RoleSettings
 
 if TYPE_CHECKING:
@@ -24,7 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BACK: Final = "/sign-in/company/back"
+CALLBACK_PATH: Final = "/sign-in/company/back"
 """Where the provider sends the browser back to, below the address of Signalbox: as it has to be registered there."""
 
 
@@ -37,9 +45,9 @@ class CompanyAccounts:
         self._settings = settings
         self._accounts = accounts
         self._door = door
-        self._seal = Seal(key, clock)
+        self._cookie = SignInCookie(key, clock)
         self._provider: Provider = import_module("signalbox.security.oidc.provider").Provider(
-            settings, address.rstrip("/") + BACK, clock
+            settings, address.rstrip("/") + CALLBACK_PATH, clock
         )
 
     @property
@@ -57,48 +65,48 @@ class CompanyAccounts:
         """What values of the claim give."""
         return self._settings.roles
 
-    async def begin(self, next_: str) -> Begun:
+    async def begin(self, next_: str) -> StartedSignIn:
         """Begin a sign-in, after which the page `next_` is shown: a path here, which the caller has checked to be one.
 
         Raises:
-            ProviderDown, ProviderFault: it is not known where to send the browser.
+            ProviderUnreachable, ProviderError: it is not known where to send the browser.
         """
-        kept = new_kept(next_)
-        return Begun(address=await self._provider.address(kept), kept=self._seal.closed(kept))
+        kept = new_pending_sign_in(next_)
+        return StartedSignIn(url=await self._provider.authorization_url(kept), cookie=self._cookie.encrypt(kept))
 
-    async def finish(self, actor: Actor, answer: Mapping[str, str], sealed: str | None) -> Entered:
+    async def finish(self, actor: Actor, answer: Mapping[str, str], sealed: str | None) -> CompletedSignIn:
         """Return the secret of a new session for whoever came back with `answer`, the query, and the cookie `sealed`.
 
         Raises:
             CompanyAccountError: nobody was signed in, and why.
             Refused: another user has this name, or it would take the last admin.
         """
-        kept = self._seal.opened(sealed)
+        kept = self._cookie.decrypt(sealed)
         try:
-            found = await self._vouched_for(answer, kept)
+            found = await self._authenticate(answer, kept)
         except CompanyAccountError as error:
             said = answer.get("error", "")[:60]
             log.warning("nobody from %s was signed in by company account: %s %r", actor.address, error, said)
             raise
         action = actions.sign_in_by_company_account(found.name, self._settings.issuer)
-        secret = await self._door.act(actor, action, lambda permit: self._enter(permit, found))
-        return Entered(secret=secret, next=kept.next)
+        secret = await self._door.act(actor, action, lambda permit: self._sign_in(permit, found))
+        return CompletedSignIn(secret=secret, next=kept.next)
 
-    async def _vouched_for(self, answer: Mapping[str, str], kept: Kept) -> Person:
+    async def _authenticate(self, answer: Mapping[str, str], kept: PendingSignIn) -> CompanyUser:
         names_issuer = await self._provider.names_issuer()
-        code = code_of(answer, kept, issuer=self._settings.issuer, names_issuer=names_issuer)
-        return person(await self._provider.claims(code, kept), self._settings)
+        code = authorization_code(answer, kept, issuer=self._settings.issuer, names_issuer=names_issuer)
+        return company_user(await self._provider.claims(code, kept), self._settings)
 
-    async def _enter(self, permit: Permit, found: Person) -> str:
-        if found.refused is not None:
-            await self._shut_out(permit, found)
-            raise found.refused
-        user = await self._accounts.users.enter_by_company_account(permit, found.subject, found.name, found.rights)
+    async def _sign_in(self, permit: Permit, found: CompanyUser) -> str:
+        if found.rejection is not None:
+            await self._revoke_access(permit, found)
+            raise found.rejection
+        user = await self._accounts.users.sync_company_user(permit, found.subject, found.name, found.rights)
         return await self._accounts.sessions.open(permit, user)
 
-    async def _shut_out(self, permit: Permit, found: Person) -> None:
+    async def _revoke_access(self, permit: Permit, found: CompanyUser) -> None:
         """Take what somebody had before the claim gave nothing any more: it would live on in sessions and tokens."""
         async with self._accounts.changes.read() as connection:
-            known = await users.by_subject(connection, found.subject)
+            known = await users.id_by_subject(connection, found.subject)
         if known is not None:
-            await self._accounts.users.enter_by_company_account(permit, found.subject, found.name, found.rights)
+            await self._accounts.users.sync_company_user(permit, found.subject, found.name, found.rights)

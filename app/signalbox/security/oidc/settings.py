@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, field_validator
 
-from signalbox.security.model import Grant, role_named
+from signalbox.security.model import Grant, parse_role
 
 LIBRARIES: Final = ("authlib", "joserfc")
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
-Word = Annotated[str, Field(min_length=1, max_length=255)]
+ShortText = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 def libraries_missing() -> bool:
@@ -21,7 +21,7 @@ def libraries_missing() -> bool:
     return any(find_spec(name) is None for name in LIBRARIES)
 
 
-def is_safe_address(address: str) -> bool:
+def is_safe_url(address: str) -> bool:
     """Say whether a secret may be sent there: TLS, or this machine itself."""
     try:
         parts = urlsplit(address)
@@ -38,14 +38,14 @@ class RoleSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    value: Word  # a shell pattern over the claim's values
+    value: ShortText  # a shell pattern over the claim's values
     role: Literal["viewer", "operator", "admin"]
     on: tuple[str, ...] = ()  # names of connections; none: everywhere
     payloads: bool = False
 
     @property
     def grant(self) -> Grant:
-        role = role_named(self.role)
+        role = parse_role(self.role)
         assert role is not None  # noqa: S101 - the words above are those of Role; a test reads each
         return Grant(role, self.payloads)
 
@@ -55,12 +55,12 @@ class OidcSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    issuer: Word
-    client_id: Word
+    issuer: ShortText
+    client_id: ShortText
     client_secret: SecretStr | None = None  # None: a public client, which PKCE alone protects
-    scopes: tuple[Word, ...] = ("openid", "profile")
-    claim: Word = "groups"
-    name_claim: Word = "preferred_username"
+    scopes: tuple[ShortText, ...] = ("openid", "profile")
+    claim: ShortText = "groups"
+    name_claim: ShortText = "preferred_username"
     roles: Annotated[tuple[RoleSettings, ...], Field(min_length=1)]
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0  # for one answer, from connecting to its last byte
     ca_file: FilePath | None = None  # of a private certificate authority
@@ -68,7 +68,7 @@ class OidcSettings(BaseModel):
     @field_validator("issuer")
     @classmethod
     def _is_safe(cls, value: str) -> str:
-        if not is_safe_address(value) or urlsplit(value).query or urlsplit(value).fragment:
+        if not is_safe_url(value) or urlsplit(value).query or urlsplit(value).fragment:
             raise ValueError("the provider's https address, such as https://login.example.org (http on loopback only)")
         return value
 

@@ -10,7 +10,7 @@ from joserfc.errors import BadSignatureError, ClaimError, ExpiredTokenError, Inv
 from joserfc.jwk import JWKRegistry, KeySet
 from joserfc.jws import CompactSignature, JWSRegistry, deserialize_compact
 
-from signalbox.security.oidc.errors import ClocksDiffer, NotTrusted
+from signalbox.security.oidc.errors import AnswerNotTrusted, ClocksDiffer
 from signalbox.security.oidc.model import Claims
 
 ALGORITHMS: Final = [f"{kind}{bits}" for kind in ("RS", "PS", "ES") for bits in (256, 384, 512)]
@@ -24,7 +24,7 @@ _REGISTRY: Final = JWSRegistry(
     algorithms=ALGORITHMS, strict_check_header=False
 )  # RFC 7515: unknown headers are ignored
 
-WRONG: Final = {
+CLAIM_ERRORS: Final = {
     "iss": "it is of another server",
     "aud": "it is meant for another application",
     "azp": "it is meant for another application",
@@ -33,7 +33,7 @@ WRONG: Final = {
 }
 
 
-class UnknownKey(NotTrusted):
+class UnknownKey(AnswerNotTrusted):
     """Signed with a key that is not among these: the provider may have new ones."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class UnknownKey(NotTrusted):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
+class ExpectedClaims:
     """What an ID token has to say."""
 
     issuer: str
@@ -50,7 +50,7 @@ class Expected:
     access_token: str | None
 
 
-def keys_of(published: Iterable[Mapping[str, Any]]) -> KeySet:
+def usable_keys(published: Iterable[Mapping[str, Any]]) -> KeySet:
     """Return the public keys that can be used; others are passed over: a provider may publish what we do not know."""
     found = []
     for key in list(published)[:KEYS_MAX]:
@@ -63,19 +63,19 @@ def keys_of(published: Iterable[Mapping[str, Any]]) -> KeySet:
     return KeySet(found)
 
 
-def checked(token: str, keys: KeySet, expected: Expected, now: float) -> Claims:
+def verified_claims(token: str, keys: KeySet, expected: ExpectedClaims, now: float) -> Claims:
     """Return the claims of an ID token that may be believed.
 
     Raises:
         UnknownKey: it is signed with a key that is not among these.
         ClocksDiffer: it is signed rightly, but over already or of the future by more than 60 s.
-        NotTrusted: anything else is wrong with it.
+        AnswerNotTrusted: anything else is wrong with it.
     """
-    signed = _verified(token, keys)
+    signed = _verify_signature(token, keys)
     try:
         claims = msgspec.json.decode(signed.payload or b"", type=dict[str, Any])
     except (msgspec.MsgspecError, RecursionError):
-        raise NotTrusted("it cannot be read") from None
+        raise AnswerNotTrusted("it cannot be read") from None
     believed = CodeIDToken(
         claims,
         signed.headers(),
@@ -85,28 +85,28 @@ def checked(token: str, keys: KeySet, expected: Expected, now: float) -> Claims:
     try:
         believed.validate(now=int(now), leeway=LEEWAY_S)
     except ClaimError as error:
-        raise _wrong(error, claims, now) from None
+        raise _claim_error(error, claims, now) from None
     except (JoseError, TypeError, ValueError):
-        raise NotTrusted("it cannot be read") from None
+        raise AnswerNotTrusted("it cannot be read") from None
     return claims
 
 
-def _verified(token: str, keys: KeySet) -> CompactSignature:
+def _verify_signature(token: str, keys: KeySet) -> CompactSignature:
     try:
         return deserialize_compact(token, keys, registry=_REGISTRY)
     except InvalidKeyIdError:
         raise UnknownKey from None
     except BadSignatureError:
-        raise NotTrusted("its signature is wrong") from None
+        raise AnswerNotTrusted("its signature is wrong") from None
     except (JoseError, TypeError, ValueError):
-        raise NotTrusted("it is not signed in a way that can be checked") from None
+        raise AnswerNotTrusted("it is not signed in a way that can be checked") from None
 
 
-def _wrong(error: ClaimError, claims: Claims, now: float) -> ClocksDiffer | NotTrusted:
+def _claim_error(error: ClaimError, claims: Claims, now: float) -> ClocksDiffer | AnswerNotTrusted:
     time = claims.get(error.claim)
     if isinstance(time, int | float):
         if isinstance(error, ExpiredTokenError):
             return ClocksDiffer(int(now) - time)
         if error.claim in {"iat", "nbf"}:
             return ClocksDiffer(time - int(now))
-    return NotTrusted(WRONG.get(error.claim, "something is missing in it"))
+    return AnswerNotTrusted(CLAIM_ERRORS.get(error.claim, "something is missing in it"))

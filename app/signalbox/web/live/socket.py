@@ -93,7 +93,7 @@ def live_route(
                 await _close(socket, TOO_MANY, "too many live pages are open from this address")
                 return
             actor = actor_of(socket)
-            if not actor.rights.anything:
+            if not actor.rights.allows_anything:
                 await _close(socket, SIGNED_OUT, "nobody is signed in here")
                 return
             viewer = Viewer(
@@ -115,7 +115,7 @@ def _told_by(actor: Actor) -> list[str]:
     """Return the feed keys that are told when this actor's rights end or change: those of users change by ending sessions."""
     if actor.session is not None:
         return [keys.session(actor.session)]
-    return [keys.token(actor.token)] if actor.token is not None else [keys.ANYBODY]
+    return [keys.token(actor.token)] if actor.token is not None else [keys.ANONYMOUS]
 
 
 async def _serve(viewer: Viewer, socket: WebSocket[Any, Any, Any], build: str) -> None:

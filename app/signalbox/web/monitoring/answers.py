@@ -128,11 +128,14 @@ def connection_detail(glance: Glance, view: ConnectionView) -> r.ConnectionDetai
         under_replicated=None if cluster is None else cluster.under_replicated,
         offline=None if cluster is None else cluster.offline,
         alarms=[] if cluster is None else list(cluster.alarms),
-        limits=[r.LimitOut(name=one.name, used=one.used, most=one.most, unit=one.unit) for one in limits],
+        limits=[r.LimitOut(name=one.name, used=one.used, maximum=one.maximum, unit=one.unit) for one in limits],
         missing_rights=[] if cluster is None else list(cluster.missing_rights),
         notes=[] if cluster is None else list(cluster.notes),
         faults=[r.FaultOut(resource=f.resource, why=f.why.value, detail=f.detail) for f in view.faults],
-        calls=[r.CallOut(what=c.what, every_s=c.every_s, took_s=c.took_s, at=c.at, rows=c.rows) for c in view.calls],
+        calls=[
+            r.CallOut(request=c.request, interval_s=c.interval_s, duration_s=c.duration_s, at=c.at, rows=c.rows)
+            for c in view.calls
+        ],
     )
 
 
@@ -219,7 +222,7 @@ def _connection(glance: Glance, view: ConnectionView) -> dict[str, Any]:
         "groups": view.groups,
         "groups_ok": view.groups_ok,
         "destinations": view.destinations,
-        "hidden": view.hidden,
+        "excluded": view.excluded,
         "tls_verified": view.tls_verified,
     }
 

@@ -1,6 +1,6 @@
 """The figures and notices at the head of a connection's page."""
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring.model import ConnectionView
 from signalbox.web.monitoring.glance import Glance
@@ -8,7 +8,12 @@ from signalbox.web.monitoring.parts import Fact, Notice, rate_fact
 from signalbox.web.monitoring.rows import plural
 from signalbox.web.monitoring.sums import sums
 
-DESTINATIONS_CALLED = {Kind.KAFKA: "Topics", Kind.RABBITMQ: "Queues", Kind.NATS: "Streams", Kind.SQS: "Queues"}
+DESTINATIONS_CALLED = {
+    BrokerKind.KAFKA: "Topics",
+    BrokerKind.RABBITMQ: "Queues",
+    BrokerKind.NATS: "Streams",
+    BrokerKind.SQS: "Queues",
+}
 
 
 def connection_facts(glance: Glance, view: ConnectionView) -> tuple[Fact, ...]:
@@ -41,7 +46,7 @@ def _how(glance: Glance, view: ConnectionView, bad: int) -> str:
 
 
 def _partitions(glance: Glance, view: ConnectionView) -> str:
-    if view.kind is not Kind.KAFKA:
+    if view.kind is not BrokerKind.KAFKA:
         return ""
     known = [d.destination.partitions for d in glance.monitor.destinations(view.name)]
     return plural(sum(len(rows) for rows in known if rows is not None), "partition")
@@ -49,7 +54,7 @@ def _partitions(glance: Glance, view: ConnectionView) -> str:
 
 def _copies(view: ConnectionView) -> tuple[Fact, ...]:
     cluster = view.cluster
-    if cluster is None or view.kind is Kind.SQS:
+    if cluster is None or view.kind is BrokerKind.SQS:
         return ()
     under, offline = cluster.under_replicated, cluster.offline
     return (

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from signalbox.brokers.model import Cluster, Kind, Node
+from signalbox.brokers.model import BrokerKind, Cluster, Node
 from signalbox.brokers.settings import ConnectionSettings
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
@@ -79,7 +79,7 @@ class Health:
     faults: tuple[FaultRow, ...]
     faults_more: int
     calls: tuple[CallRow, ...]
-    hidden: str
+    excluded: str
     missing_rights: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -147,7 +147,7 @@ def health(view: ConnectionView) -> Health:
         key=keys.connection(view.name),
         stale=view.link is not Link.CONNECTED,
         nodes=_nodes(view, cluster),
-        nodes_called="Brokers" if view.kind is Kind.KAFKA else "Nodes",
+        nodes_called="Brokers" if view.kind is BrokerKind.KAFKA else "Nodes",
         limits=() if cluster is None else tuple(_limit(cluster)),
         faults=tuple(
             FaultRow(resource=f.resource, sign=_fault_sign(f.why.value), detail=f.detail)
@@ -156,16 +156,16 @@ def health(view: ConnectionView) -> Health:
         faults_more=max(0, len(view.faults) - FAULTS_SHOWN),
         calls=tuple(
             CallRow(
-                what=call.what,
-                every=figures.duration(call.every_s),
-                took=figures.duration(call.took_s),
+                what=call.request,
+                every=figures.duration(call.interval_s),
+                took=figures.duration(call.duration_s),
                 at=call.at,
-                every_s=call.every_s,
+                every_s=call.interval_s,
                 rows="" if call.rows is None else plural(call.rows, "row"),
             )
             for call in view.calls
         ),
-        hidden=f"{plural(view.hidden, 'internal or excluded thing')} left out" if view.hidden else "",
+        excluded=f"{plural(view.excluded, 'internal or excluded thing')} left out" if view.excluded else "",
         missing_rights=() if cluster is None else cluster.missing_rights,
         notes=() if cluster is None else cluster.notes,
     )
@@ -188,7 +188,7 @@ def _nodes(view: ConnectionView, cluster: Cluster | None) -> tuple[NodeRow, ...]
 def _role(view: ConnectionView, node: Node) -> str:
     if not node.controller:
         return ""
-    return {Kind.KAFKA: "active controller", Kind.NATS: "meta leader"}.get(view.kind, "controller")
+    return {BrokerKind.KAFKA: "active controller", BrokerKind.NATS: "meta leader"}.get(view.kind, "controller")
 
 
 def _node_sign(node: Node, *, then: bool) -> Sign:
@@ -206,8 +206,8 @@ def _limit(cluster: Cluster) -> list[Pair]:
     pairs = []
     for limit in cluster.limits:
         write = figures.size if limit.unit == "bytes" else figures.count
-        most = "no limit" if limit.most is None else f"of {write(limit.most)}"
-        share = "" if limit.most is None or limit.used is None else f", {figures.percent(limit.used, limit.most)}"
+        most = "no limit" if limit.maximum is None else f"of {write(limit.maximum)}"
+        share = "" if limit.maximum is None or limit.used is None else f", {figures.percent(limit.used, limit.maximum)}"
         unit = "" if limit.unit == "bytes" else f" {limit.unit}"
         pairs.append(Pair(label=limit.name, text=f"{write(limit.used)}{unit}", note=f"{most}{share}"))
     return pairs

@@ -84,7 +84,7 @@ def _queue(view: GroupView) -> tuple[Fact, ...]:
         ("Redelivered", group.redelivered, "handed out again"),
         (
             "Left otherwise",
-            group.left_otherwise,
+            group.removed_unacked,
             "rejected, expired, dropped, or settled and not counted by the broker",
         ),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import GroupView, PartitionView
@@ -123,7 +123,7 @@ def _reading(glance: Glance, view: GroupView) -> tuple[Pair, ...]:
         asked.append(Pair(label="Members read", text=figures.utc_time(group.members_at, glance.now)))
     if group.coordinator is not None:
         asked.append(Pair(label="Coordinator", text=group.coordinator, mono=True))
-    if view.kind is Kind.KAFKA:
+    if view.kind is BrokerKind.KAFKA:
         asked.append(Pair(label="Order", text="commits are read before end offsets, so lag is never below zero"))
     if group.approximate:
         asked.append(Pair(label="Counts", text="approximate: the broker's own guess, marked \u2248"))

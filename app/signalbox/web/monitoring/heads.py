@@ -22,11 +22,11 @@ def destinations_head(glance: Glance) -> Verdict:
     unseen = [view for view in glance.links.values() if view.link is Link.DOWN and view.destinations]
     views = glance.monitor.destinations()
     seen = [view for view in views if not glance.unseen(view.connection)]
-    hidden = sum(view.hidden for view in glance.links.values())
+    excluded = sum(view.excluded for view in glance.links.values())
     told = [f"{view.name} has not been read yet." for view in glance.links.values() if view.unread]
     told += [f"{plural(view.destinations, 'destination')} of {view.name} unknown while it is down." for view in unseen]
-    if hidden:
-        told.append(f"{plural(hidden, 'internal or excluded thing')} left out.")
+    if excluded:
+        told.append(f"{plural(excluded, 'internal or excluded thing')} left out.")
     return Verdict(
         key=keys.OVERVIEW,
         fragment="destinations/sentence",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import ConnectionView, GroupView, Link, Status
@@ -20,8 +20,18 @@ ROWS_MAX = 5  # of each connection that are not ok; above, they are one row
 ROWS_IN_ALL_MAX = 120  # a page may watch 200 fragments
 ALL_SHOWN_MAX = 12  # groups in all, up to which the ok ones have rows too
 CHANGES_SHOWN = 10
-PRODUCTS = {Kind.KAFKA: "Apache Kafka", Kind.RABBITMQ: "RabbitMQ", Kind.NATS: "NATS JetStream", Kind.SQS: "Amazon SQS"}
-GROUPS_CALLED = {Kind.KAFKA: "group", Kind.RABBITMQ: "queue", Kind.NATS: "consumer", Kind.SQS: "queue"}
+PRODUCTS = {
+    BrokerKind.KAFKA: "Apache Kafka",
+    BrokerKind.RABBITMQ: "RabbitMQ",
+    BrokerKind.NATS: "NATS JetStream",
+    BrokerKind.SQS: "Amazon SQS",
+}
+GROUPS_CALLED = {
+    BrokerKind.KAFKA: "group",
+    BrokerKind.RABBITMQ: "queue",
+    BrokerKind.NATS: "consumer",
+    BrokerKind.SQS: "queue",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +251,7 @@ def product(view: ConnectionView) -> str:
     cluster = view.cluster
     told = [PRODUCTS[view.kind] if cluster is None else f"{cluster.product} {cluster.version or ''}".strip()]
     if cluster is not None and cluster.nodes:
-        told.append(plural(len(cluster.nodes), "broker" if view.kind is Kind.KAFKA else "node"))
+        told.append(plural(len(cluster.nodes), "broker" if view.kind is BrokerKind.KAFKA else "node"))
     if view.answered_at is not None:
         told.append(plural(view.groups, GROUPS_CALLED[view.kind]))
     return ", ".join(told)

@@ -30,7 +30,8 @@ from signalbox.web.monitoring.overview import overview
 from signalbox.web.monitoring.parts import Verdict
 from signalbox.web.monitoring.search import Found, found
 from signalbox.web.monitoring.tools import query_of
-from signalbox.web.rendering import Crumb, Part, Section, page, part_alone, partial_asked
+from signalbox.web.monitoring.navigation import CONNECTIONS, DESTINATIONS, GROUPS, OVERVIEW
+from signalbox.web.rendering import Crumb, Part, page, part_alone, partial_asked
 
 Asking = Request[Any, Any, Any]
 SEARCH_TEXT_MAX = 300
@@ -52,20 +53,20 @@ class DestinationsPage:
 def overview_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[bytes]:
     around = glance(monitor)
     if not around.links:
-        return _first_run(request, Section.OVERVIEW)
-    return page(request, "overview/index.html", overview(around), title="Overview", section=Section.OVERVIEW)
+        return _first_run(request, OVERVIEW)
+    return page(request, "overview/index.html", overview(around), title="Overview", section=OVERVIEW)
 
 
 @get("/groups", include_in_schema=False, sync_to_thread=False)
 def groups_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[bytes]:
     around = glance(monitor)
     if not around.links:
-        return _first_run(request, Section.GROUPS)
+        return _first_run(request, GROUPS)
     wanted = _asked(request, GROUP_SORTS)
     listed = group_list(around, wanted)
     context = GroupsPage(head=groups_head(around), list=listed)
     part = Part("groups/_list.html", "it", listed)
-    answer = page(request, "groups/index.html", context, title="Groups", section=Section.GROUPS, part=part)
+    answer = page(request, "groups/index.html", context, title="Groups", section=GROUPS, part=part)
     answer.headers["HX-Push-Url"] = monitoring_urls.groups(
         **query_of(wanted)
     )  # without the filters that ask for nothing
@@ -86,20 +87,20 @@ def one_group_page(
         Crumb(connection, monitoring_urls.connection(connection)),
         Crumb(name),
     )
-    return page(request, "groups/group.html", context, title=name, section=Section.GROUPS, crumbs=crumbs)
+    return page(request, "groups/group.html", context, title=name, section=GROUPS, crumbs=crumbs)
 
 
 @get("/destinations", include_in_schema=False, sync_to_thread=False)
 def destinations_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[bytes]:
     around = glance(monitor)
     if not around.links:
-        return _first_run(request, Section.DESTINATIONS)
+        return _first_run(request, DESTINATIONS)
     wanted = _asked(request, DESTINATION_SORTS)
     listed = destination_list(around, wanted)
     context = DestinationsPage(head=destinations_head(around), list=listed)
     part = Part("destinations/_list.html", "it", listed)
     answer = page(
-        request, "destinations/index.html", context, title="Destinations", section=Section.DESTINATIONS, part=part
+        request, "destinations/index.html", context, title="Destinations", section=DESTINATIONS, part=part
     )
     answer.headers["HX-Push-Url"] = monitoring_urls.destinations(**query_of(wanted))
     return answer
@@ -120,7 +121,7 @@ def one_destination_page(
     )
     context = destination_page(around, view)
     return page(
-        request, "destinations/destination.html", context, title=name, section=Section.DESTINATIONS, crumbs=crumbs
+        request, "destinations/destination.html", context, title=name, section=DESTINATIONS, crumbs=crumbs
     )
 
 
@@ -128,9 +129,9 @@ def one_destination_page(
 def all_connections_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[bytes]:
     around = glance(monitor)
     if not around.links:
-        return _first_run(request, Section.CONNECTIONS)
+        return _first_run(request, CONNECTIONS)
     context = connections_page(around)
-    return page(request, "connections/index.html", context, title="Connections", section=Section.CONNECTIONS)
+    return page(request, "connections/index.html", context, title="Connections", section=CONNECTIONS)
 
 
 @get("/connections/{name:str}", include_in_schema=False, sync_to_thread=False)
@@ -147,7 +148,7 @@ def one_connection_page(
     settings = next((one for one in connections if one.name == name), None)
     crumbs = (Crumb("Connections", monitoring_urls.connections()), Crumb(name))
     context = connection_page(around, view, settings)
-    return page(request, "connections/connection.html", context, title=name, section=Section.CONNECTIONS, crumbs=crumbs)
+    return page(request, "connections/connection.html", context, title=name, section=CONNECTIONS, crumbs=crumbs)
 
 
 @get("/search", include_in_schema=False, sync_to_thread=False)
@@ -172,9 +173,9 @@ PAGES = (
 )
 
 
-def _first_run(request: Asking, section: Section) -> Response[bytes]:
+def _first_run(request: Asking, section: str) -> Response[bytes]:
     """Answer every list while nothing is configured: what is missing, and the steps to it."""
-    return page(request, "overview/first_run.html", first_run(), title=section.value, section=section)
+    return page(request, "overview/first_run.html", first_run(), title=section, section=section)
 
 
 def _asked(request: Asking, sorts: Mapping[str, bool]) -> Asked:

@@ -138,14 +138,14 @@ class NodeOut(Struct, frozen=True, kw_only=True):
 class LimitOut(Struct, frozen=True, kw_only=True):
     name: str
     used: int | None
-    most: Annotated[int | None, Meta(description="null = no limit")]
+    maximum: Annotated[int | None, Meta(description="null = no limit")]
     unit: str
 
 
 class CallOut(Struct, frozen=True, kw_only=True):
-    what: str
-    every_s: float
-    took_s: float
+    request: str
+    interval_s: float
+    duration_s: float
     at: Time
     rows: int | None
 
@@ -171,7 +171,7 @@ class ConnectionOut(Resource, frozen=True, kw_only=True):
     groups: int
     groups_ok: int
     destinations: int
-    hidden: Annotated[int, Meta(description="internal or excluded, left out")]
+    excluded: Annotated[int, Meta(description="internal or excluded, left out")]
     tls_verified: bool
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from signalbox.brokers.model import Kind
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import Flow, GroupView, Link, Status
@@ -95,7 +95,7 @@ def method(flow: Flow) -> str:
 def reads(view: GroupView) -> str:
     """Return the first destination that a group reads, or "" where the group is the queue itself."""
     names = view.group.destinations
-    return "" if not names or view.kind in {Kind.RABBITMQ, Kind.SQS} else names[0]
+    return "" if not names or view.kind in {BrokerKind.RABBITMQ, BrokerKind.SQS} else names[0]
 
 
 def place(view: GroupView) -> str:
@@ -104,7 +104,7 @@ def place(view: GroupView) -> str:
     told = []
     if len(group.destinations) > 1:
         told.append(f"{len(group.destinations) - 1:,} more")
-    if view.kind is Kind.KAFKA:
+    if view.kind is BrokerKind.KAFKA:
         told.append(plural(len(group.positions), "partition"))
     elif group.member_count is not None:
         told.append("no consumer" if group.member_count == 0 else plural(group.member_count, "consumer"))

@@ -8,7 +8,7 @@ from litestar.handlers import BaseRouteHandler
 
 from signalbox.security.accounts.service import Accounts
 from signalbox.security.errors import NotPermitted
-from signalbox.security.model import Action, Actor, refusal
+from signalbox.security.model import Action, Actor, missing_permission
 from signalbox.web.access import NotSignedIn, actor_of
 
 
@@ -21,7 +21,7 @@ def let_admins_through(actor: Actor, accounts: Accounts, what: str) -> None:
     """
     if not actor.is_signed_in:
         raise NotSignedIn(set_up=not accounts.identities.has_users)
-    if missing := refusal(actor.rights, Action(name="look", own=True)):
+    if missing := missing_permission(actor.rights, Action(name="look", allowed_in_read_only=True)):
         raise NotPermitted(f"{actor.name} may not look at {what}: that needs {missing}.", missing)
 
 

@@ -6,8 +6,8 @@ from litestar import Request, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from signalbox.security.accounts.model import LINK_LASTS_S, Token, User, hint_of
-from signalbox.security.errors import NotPermitted, Refused
+from signalbox.security.accounts.model import LINK_LIFETIME_S, Token, User, token_hint
+from signalbox.security.errors import NotPermitted, RequestRejected
 from signalbox.security.model import REASON_LENGTH_MAX
 from signalbox.web import urls
 from signalbox.web.access import OWN
@@ -29,7 +29,7 @@ async def users(
     q: Annotated[str, QueryParameter(description="a part of the name", max_length=300)] = "",
 ) -> list[r.UserOut]:
     now = renderer_of(request).clock()
-    return [answers.user(one, now) for one in await office.accounts.users.every() if q.casefold() in one.name]
+    return [answers.user(one, now) for one in await office.accounts.users.list_all() if q.casefold() in one.name]
 
 
 @get(f"{urls.API}/users/{{name:str}}", tags=TAGS, dependencies=OFFICE, responses=problems(403, 404), summary="One user")
@@ -45,7 +45,7 @@ async def one_user(request: Asking, office: NamedDependency[Office], name: FromP
     summary="Invite somebody: add a user, with a one-time link that sets the password",
 )
 async def invite(request: Asking, office: NamedDependency[Office], data: JSONBody[r.UserIn]) -> r.InvitationOut:
-    ends_at = renderer_of(request).clock() + LINK_LASTS_S
+    ends_at = renderer_of(request).clock() + LINK_LIFETIME_S
     asked = Invite(name=data.name, role=data.role, on=data.on or "", payloads=data.payloads)
     link = await deeds.invite(office, asked)
     return r.InvitationOut(name=data.name.strip().lower(), link=link, ends_at=ends_at)
@@ -95,7 +95,7 @@ async def tokens(
     ] = None,
 ) -> list[r.TokenOut]:
     whose = mine.user if user is None else await _other(mine, user)
-    return [answers.token(one) for one in await mine.accounts.tokens.every(whose.id)]
+    return [answers.token(one) for one in await mine.accounts.tokens.list_all(whose.id)]
 
 
 @post(
@@ -108,7 +108,9 @@ async def tokens(
 async def make_token(mine: NamedDependency[Mine], data: JSONBody[r.TokenIn]) -> r.MadeTokenOut:
     asked = NewToken(name=data.name, days=data.days, role=data.role, on=data.on or "", payloads=data.payloads)
     secret = await deeds.make_token(mine, asked)
-    made = next(one for one in reversed(await mine.accounts.tokens.every(mine.user.id)) if one.hint == hint_of(secret))
+    made = next(
+        one for one in reversed(await mine.accounts.tokens.list_all(mine.user.id)) if one.hint == token_hint(secret)
+    )
     return r.MadeTokenOut(secret=secret, token=answers.token(made))
 
 
@@ -125,7 +127,7 @@ async def revoke_token(mine: NamedDependency[Mine], token: FromPath[int]) -> Non
 
 @get(f"{urls.API}/sessions", tags=TAGS, dependencies=MINE, responses=problems(), summary="Where you are signed in")
 async def sessions(mine: NamedDependency[Mine]) -> list[r.SessionOut]:
-    return [answers.session(one, mine.actor.session) for one in await mine.accounts.sessions.of(mine.user.id)]
+    return [answers.session(one, mine.actor.session) for one in await mine.accounts.sessions.list_for(mine.user.id)]
 
 
 @delete(
@@ -137,13 +139,13 @@ async def sessions(mine: NamedDependency[Mine]) -> list[r.SessionOut]:
     summary="End a session of your own",
 )
 async def end_session(mine: NamedDependency[Mine], session: FromPath[int]) -> None:
-    if all(one.id != session for one in await mine.accounts.sessions.of(mine.user.id)):
+    if all(one.id != session for one in await mine.accounts.sessions.list_for(mine.user.id)):
         raise NotThere("There is no such session of yours.", "It may have ended.")
     await deeds.end_session(mine, session, "one of their own")
 
 
 async def _named(office: Office, name: str) -> User:
-    found = next((one for one in await office.accounts.users.every() if one.name == name), None)
+    found = next((one for one in await office.accounts.users.list_all() if one.name == name), None)
     if found is None:
         raise NotThere(f"There is no user {name}.", "It may have been removed.")
     return found
@@ -154,15 +156,15 @@ async def _other(mine: Mine, name: str) -> User:
         needs = "the role admin everywhere"
         raise NotPermitted(f"{mine.actor.name} may not see tokens of others: that needs {needs}.", needs)
     try:
-        return await mine.accounts.users.named(name)
-    except Refused as refused:
+        return await mine.accounts.users.get_by_name(name)
+    except RequestRejected as refused:
         raise NotThere(str(refused)) from None
 
 
 async def _token(mine: Mine, token: int) -> Token:
     try:
-        return await mine.accounts.tokens.one(token, None if mine.actor.is_admin else mine.user.id)
-    except Refused as refused:
+        return await mine.accounts.tokens.get(token, None if mine.actor.is_admin else mine.user.id)
+    except RequestRejected as refused:
         raise NotThere(str(refused)) from None
 
 

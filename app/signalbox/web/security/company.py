@@ -9,10 +9,10 @@ from litestar.params import FromQuery
 from litestar.response import Redirect
 
 from signalbox.security.accounts.service import Accounts
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.model import Actor
-from signalbox.security.oidc.model import BEGUN_LASTS_S
-from signalbox.security.oidc.service import BACK, CompanyAccounts
+from signalbox.security.oidc.model import SIGN_IN_TIMEOUT_S
+from signalbox.security.oidc.service import CALLBACK_PATH, CompanyAccounts
 from signalbox.web import incoming
 from signalbox.web.access import OPEN
 from signalbox.web.errors import NotThere
@@ -34,14 +34,14 @@ async def away(
         raise NOT_CONFIGURED
     try:
         begun = await company.begin(own_address(to))
-    except Refused as refused:
+    except RequestRejected as refused:
         return refused_sign_in(request, company, str(refused), to=own_address(to), status=502)
-    answer = Redirect(begun.address, status_code=303)
-    answer.set_cookie(_cookie(request, begun.kept, BEGUN_LASTS_S))
+    answer = Redirect(begun.url, status_code=303)
+    answer.set_cookie(_cookie(request, begun.cookie, SIGN_IN_TIMEOUT_S))
     return answer
 
 
-@get(BACK, include_in_schema=False, opt=OPEN)
+@get(CALLBACK_PATH, include_in_schema=False, opt=OPEN)
 async def back(
     request: Asking,
     actor: NamedDependency[Actor],
@@ -53,7 +53,7 @@ async def back(
         raise NOT_CONFIGURED
     try:
         entered = await company.finish(actor, dict(request.query_params), request.cookies.get(KEPT))
-    except Refused as refused:
+    except RequestRejected as refused:
         answer = refused_sign_in(request, company, str(refused), to="", status=401)
     else:
         answer = signed_in(request, accounts, entered.secret, own_address(entered.next))

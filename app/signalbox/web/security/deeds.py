@@ -1,9 +1,9 @@
-"""What pages and API do with accounts, the same for both: each through the door. All raise Refused as the services do."""
+"""What pages and API do with accounts, the same for both: each through the door. All raise RequestRejected as the services do."""
 
 from signalbox.security.accounts import actions
 from signalbox.security.accounts.model import EVERYWHERE, Token, User
-from signalbox.security.errors import Refused
-from signalbox.security.model import Grant, Rights, Role, role_named
+from signalbox.security.errors import RequestRejected
+from signalbox.security.model import Grant, Rights, Role, parse_role
 from signalbox.web import urls
 from signalbox.web.security.forms import Invite, NewToken
 from signalbox.web.security.who import Mine, Office
@@ -15,18 +15,18 @@ async def make_token(mine: Mine, asked: NewToken) -> str:
     """Make a token of one's own, worth no more than oneself; return its secret, which is shown once."""
     resource = asked.on or EVERYWHERE
     if asked.on and asked.on not in mine.resources:
-        raise Refused(f"There is no connection {asked.on} that you may see.")
-    grant = Grant(role_named(asked.role) or Role.NONE, asked.payloads)
+        raise RequestRejected(f"There is no connection {asked.on} that you may see.")
+    grant = Grant(parse_role(asked.role) or Role.NONE, asked.payloads)
     most = most_on(mine.actor.rights, resource)
     if grant.role > most.role:
-        raise Refused(f"You are {most.role.word} there: a token of yours cannot be {grant.role.word}.")
+        raise RequestRejected(f"You are {most.role.label} there: a token of yours cannot be {grant.role.label}.")
     if grant.payloads and not most.payloads:
-        raise Refused("You may not see payloads there, so a token of yours cannot either.")
-    action = actions.make_token(asked.name, grant, resource, asked.days)
+        raise RequestRejected("You may not see payloads there, so a token of yours cannot either.")
+    action = actions.create_token(asked.name, grant, resource, asked.days)
     return await mine.door.act(
         mine.actor,
         action,
-        lambda permit: mine.accounts.tokens.make(
+        lambda permit: mine.accounts.tokens.create(
             permit, mine.user.id, name=asked.name, grant=grant, resource=resource, days=asked.days
         ),
     )
@@ -52,10 +52,10 @@ async def end_session(mine: Mine, session: int, what: str) -> None:
 async def invite(office: Office, asked: Invite) -> str:
     """Add a user; return the address of the one-time link that lets them in."""
     if asked.on and asked.on not in office.resources:
-        raise Refused(f"There is no connection {asked.on}.")
-    grant = Grant(role_named(asked.role) or Role.NONE, asked.payloads)
+        raise RequestRejected(f"There is no connection {asked.on}.")
+    grant = Grant(parse_role(asked.role) or Role.NONE, asked.payloads)
     rights = Rights(Grant(), {asked.on: grant}) if asked.on else Rights(grant)
-    action = actions.invite(asked.name, rights)
+    action = actions.invite_user(asked.name, rights)
     secret = await office.door.act(
         office.actor, action, lambda permit: office.accounts.users.invite(permit, asked.name, rights)
     )
@@ -64,14 +64,14 @@ async def invite(office: Office, asked: Invite) -> str:
 
 async def make_link(office: Office, user: User) -> str:
     """Return the address of a new one-time link, which sets this user's password."""
-    action = actions.make_link(user.name)
-    secret = await office.door.act(office.actor, action, lambda permit: office.accounts.users.make_link(permit, user))
+    action = actions.create_link(user.name)
+    secret = await office.door.act(office.actor, action, lambda permit: office.accounts.users.create_link(permit, user))
     return office.place + urls.join(secret)
 
 
 async def set_rights(office: Office, user: User, rights: Rights, reason: str) -> None:
-    if not rights.anything:
-        raise Refused(NOTHING_LEFT.format(user.name))
+    if not rights.allows_anything:
+        raise RequestRejected(NOTHING_LEFT.format(user.name))
     action = actions.change_rights(user.name, user.rights, rights, reason)
     await office.door.act(office.actor, action, lambda permit: office.accounts.users.set_rights(permit, user, rights))
 

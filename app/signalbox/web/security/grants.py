@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from signalbox.security.accounts.model import EVERYWHERE
-from signalbox.security.errors import Refused
-from signalbox.security.model import Grant, Rights, Role, role_named
+from signalbox.security.errors import RequestRejected
+from signalbox.security.model import Grant, Rights, Role, parse_role
 
 Form = Mapping[str, str]
 
-ROLES = tuple(role.word for role in Role)
+ROLES = tuple(role.label for role in Role)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ def rights_from(form: Form, resources: Sequence[str]) -> Rights:
     """Return the rights that a form gives.
 
     Raises:
-        Refused: a row is missing, or holds no role: the page was drawn before a connection came or went.
+        RequestRejected: a row is missing, or holds no role: the page was drawn before a connection came or went.
     """
     everywhere = _grant(form, EVERYWHERE)
     on = {name: _grant(form, name) for name in resources}
@@ -52,7 +52,7 @@ def _row(label: str, resource: str, grant: Grant, *, fixed: bool) -> GrantRow:
         label=label,
         role_field=_role_field(resource),
         payloads_field=_payloads_field(resource),
-        role=grant.role.word,
+        role=grant.role.label,
         payloads=grant.payloads,
         fixed=fixed,
     )
@@ -60,9 +60,11 @@ def _row(label: str, resource: str, grant: Grant, *, fixed: bool) -> GrantRow:
 
 def _grant(form: Form, resource: str) -> Grant:
     word = form.get(_role_field(resource))
-    role = role_named(word) if isinstance(word, str) else None
+    role = parse_role(word) if isinstance(word, str) else None
     if role is None:
-        raise Refused("The connections are not what they were when this page was drawn. Load it again, then choose.")
+        raise RequestRejected(
+            "The connections are not what they were when this page was drawn. Load it again, then choose."
+        )
     return Grant(role, form.get(_payloads_field(resource)) == "true")
 
 

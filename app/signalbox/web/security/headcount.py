@@ -10,10 +10,10 @@ class Headcount:
     def __init__(self, accounts: Accounts) -> None:
         self._users = accounts.users
         self.users: int | None = None  # unknown until it was read
-        accounts.changes.tell(self._count)
+        accounts.changes.subscribe(self._count)
 
     async def _count(self) -> None:
         try:
-            self.users = len(await self._users.every())
+            self.users = len(await self._users.list_all())
         except Unavailable:
             self.users = None

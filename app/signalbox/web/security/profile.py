@@ -10,7 +10,7 @@ from litestar.response import Redirect
 from signalbox.security.accounts import actions
 from signalbox.security.accounts.limits import TooManyAttempts
 from signalbox.security.door import Permit
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.web import urls
 from signalbox.web.access import OWN, session_cookie
 from signalbox.web.errors import NotThere
@@ -44,7 +44,7 @@ def back() -> Redirect:
 async def end_session(request: Asking, mine: NamedDependency[Mine], session: FromPath[int]) -> Response[Any]:
     try:
         await deeds.end_session(mine, session, "one of their own")
-    except Refused as refused:
+    except RequestRejected as refused:
         return await _drawn(request, mine, Said(fault=str(refused)), status=409)
     return Redirect(urls.profile(done="session"), status_code=303)
 
@@ -65,13 +65,13 @@ async def change_password(request: Asking, mine: NamedDependency[Mine]) -> Respo
 
     try:
         if data.new != data.again:
-            raise Refused("The two new passwords differ.")
+            raise RequestRejected("The two new passwords differ.")
         secret = await mine.door.act(mine.actor, actions.change_password(), change)
-    except (Refused, TooManyAttempts) as refused:
+    except (RequestRejected, TooManyAttempts) as refused:
         status = 429 if isinstance(refused, TooManyAttempts) else 409
         return await _drawn(request, mine, Said(password_fault=str(refused)), status=status)
     answer = Redirect(urls.profile(done="password"), status_code=303)
-    answer.set_cookie(session_cookie(request, secret, mine.accounts.sessions.longest_s))
+    answer.set_cookie(session_cookie(request, secret, mine.accounts.sessions.max_age_s))
     return answer
 
 
@@ -81,7 +81,7 @@ async def make_token(request: Asking, mine: NamedDependency[Mine]) -> Response[A
     data = await sent(request, NewToken)
     try:
         secret = await deeds.make_token(mine, data)
-    except Refused as refused:
+    except RequestRejected as refused:
         return await _drawn(request, mine, Said(token_fault=str(refused), typed=data), status=409)
     return await _drawn(request, mine, Said(made=MadeToken(data.name, secret)))
 
@@ -89,8 +89,8 @@ async def make_token(request: Asking, mine: NamedDependency[Mine]) -> Response[A
 @get("/profile/tokens/{token:int}/revoke", include_in_schema=False, dependencies=MINE)
 async def ask_revoke_token(request: Asking, mine: NamedDependency[Mine], token: FromPath[int]) -> Response[Any]:
     try:
-        found = await mine.accounts.tokens.one(token, mine.user.id)
-    except Refused as refused:
+        found = await mine.accounts.tokens.get(token, mine.user.id)
+    except RequestRejected as refused:
         raise NotThere(str(refused)) from None
     question = questions.revoke_token(found, urls.profile("tokens", str(token), "revoke"), urls.profile())
     return ask(request, mine.door, question, section=None, crumbs=(Crumb("Profile", urls.profile()),))
@@ -99,15 +99,15 @@ async def ask_revoke_token(request: Asking, mine: NamedDependency[Mine], token: 
 @post("/profile/tokens/{token:int}/revoke", include_in_schema=False, dependencies=MINE, status_code=303)
 async def revoke_token(request: Asking, mine: NamedDependency[Mine], token: FromPath[int]) -> Response[Any]:
     try:
-        await deeds.revoke_token(mine, await mine.accounts.tokens.one(token, mine.user.id))
-    except Refused as refused:
+        await deeds.revoke_token(mine, await mine.accounts.tokens.get(token, mine.user.id))
+    except RequestRejected as refused:
         return await _drawn(request, mine, Said(fault=str(refused)), status=409)
     return Redirect(urls.profile(done="token"), status_code=303)
 
 
 async def _drawn(request: Asking, mine: Mine, what: Said, *, status: int = 200) -> Response[Any]:
-    sessions = await mine.accounts.sessions.of(mine.user.id)
-    tokens = await mine.accounts.tokens.every(mine.user.id)
+    sessions = await mine.accounts.sessions.list_for(mine.user.id)
+    tokens = await mine.accounts.tokens.list_all(mine.user.id)
     context = profile_page(mine, sessions, tokens, renderer_of(request).clock(), what)
     return page(request, "security/profile.html", context, title="Profile", section=None, status=status)
 

@@ -10,7 +10,7 @@ from signalbox.security.accounts.model import (
     PASSWORD_LENGTH_MIN,
     TOKEN_NAME_LENGTH_MAX,
     Session,
-    SignsInBy,
+    SignInMethod,
     Token,
 )
 from signalbox.security.model import Rights, Role
@@ -136,12 +136,12 @@ def profile_page(
         sessions=tuple(_session(one, mine.actor.session, now) for one in _this_one_first(sessions, mine.actor.session)),
         others=sum(one.id != mine.actor.session for one in sessions),
         idle=figures.duration(held.idle_s),
-        longest=figures.duration(held.longest_s),
+        longest=figures.duration(held.max_age_s),
         tokens=tuple(token_row(one, now, urls.profile("tokens", str(one.id), "revoke")) for one in tokens),
         made=said.made,
         form=_form(mine, now, said),
         name=mine.actor.name,
-        has_password=mine.user.signs_in_by is SignsInBy.PASSWORD,
+        has_password=mine.user.sign_in_method is SignInMethod.PASSWORD,
         password_fault=said.password_fault,
         shortest=PASSWORD_LENGTH_MIN,
         may=_may(rights, mine.resources),
@@ -149,15 +149,15 @@ def profile_page(
 
 
 def token_row(token: Token, now: float, revoke: str) -> TokenRow:
-    left_s = token.ends_at - now
+    left_s = token.expires_at - now
     return TokenRow(
         name=token.name,
         hint=token.hint,
         may=words.token_may(token),
-        ends_at=token.ends_at,
+        ends_at=token.expires_at,
         left=figures.short_duration(left_s),
         soon=left_s < words.SOON_S,
-        used_at=token.used_at,
+        used_at=token.last_used_at,
         revoke=revoke,
     )
 
@@ -174,9 +174,9 @@ def _session(session: Session, this: int | None, now: float) -> SessionRow:
         address=session.address,
         here=here,
         sign=words.session_state(session, now, here=here),
-        made_at=session.made_at,
-        used_at=now if here else session.used_at,
-        ends_at=session.ends_at,
+        made_at=session.created_at,
+        used_at=now if here else session.last_used_at,
+        ends_at=session.expires_at,
         end=security_urls.sign_out() if here else urls.profile("sessions", str(session.id), "end"),
     )
 
@@ -185,7 +185,7 @@ def _form(mine: Mine, now: float, said: Said) -> TokenForm:
     typed = said.typed or NewToken(name="", days=TOKEN_DAYS[0], role="viewer")
     most = most_on(mine.actor.rights, EVERYWHERE)
     days = tuple(Option(str(n), _days(n, now), n == typed.days) for n in TOKEN_DAYS)
-    roles = tuple(Option(r.word, r.word, r.word == typed.role) for r in Role if Role.NONE < r <= most.role)
+    roles = tuple(Option(r.label, r.label, r.label == typed.role) for r in Role if Role.NONE < r <= most.role)
     places = (Option("", "everywhere", not typed.on), *(Option(on, on, on == typed.on) for on in mine.resources))
     return TokenForm(
         fault=said.token_fault,
@@ -207,5 +207,6 @@ def _days(days: int, now: float) -> str:
 def _may(rights: Rights, resources: Sequence[str]) -> tuple[MayRow, ...]:
     held = {name: rights.grant(name) for name in resources} or {"everywhere": rights.everywhere}
     return tuple(
-        MayRow(on=name, role=grant.role.word, payloads=words.grant_payloads_text(grant)) for name, grant in held.items()
+        MayRow(on=name, role=grant.role.label, payloads=words.grant_payloads_text(grant))
+        for name, grant in held.items()
     )

@@ -7,7 +7,7 @@ from litestar import Request, Response
 
 from signalbox.security.door import Door
 from signalbox.security.errors import ReadOnly
-from signalbox.web.rendering import Crumb, Section, page
+from signalbox.web.rendering import Crumb, page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ def ask(
     door: Door,
     context: QuestionPage,
     *,
-    section: Section | None,
+    section: str | None,
     crumbs: tuple[Crumb, ...],
     status: int = 200,
 ) -> Response[bytes]:

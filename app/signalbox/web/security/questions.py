@@ -1,7 +1,7 @@
 """What is asked before a user, a link or a token goes: what happens, who else sees it, what is kept, how to come back."""
 
 from signalbox.monitoring.words.spans import of_things
-from signalbox.security.accounts.model import SignsInBy, Token, User
+from signalbox.security.accounts.model import SignInMethod, Token, User
 from signalbox.web.security import urls
 from signalbox.web.security.question import QuestionPage
 from signalbox.web.security.words import role_and_where, token_may
@@ -27,7 +27,7 @@ def remove(user: User, sessions: int) -> QuestionPage:
 
 
 def withdraw(user: User) -> QuestionPage:
-    never = user.signs_in_by is SignsInBy.LINK
+    never = user.sign_in_method is SignInMethod.LINK
     gone = f"{user.name} has never come in, and is removed with it." if never else f"{user.name} keeps the password."
     return QuestionPage(
         question=f"Withdraw the one-time link of {user.name}?",

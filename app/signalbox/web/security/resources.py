@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from signalbox.security.accounts.model import NAME_EXPECTED, TOKEN_DAYS_MAX, TOKEN_NAME_LENGTH_MAX
+from signalbox.security.accounts.model import NAME_RULE, TOKEN_DAYS_MAX, TOKEN_NAME_LENGTH_MAX
 from signalbox.security.model import REASON_LENGTH_MAX
 
 Time = Annotated[float, Meta(description="seconds since the epoch, UTC")]
@@ -56,7 +56,7 @@ class UserPatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class UserIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    name: Annotated[str, Meta(description=NAME_EXPECTED, max_length=100)]
+    name: Annotated[str, Meta(description=NAME_RULE, max_length=100)]
     role: Given
     on: Annotated[Short | None, Meta(description="one connection; null = everywhere")] = None
     payloads: bool = False

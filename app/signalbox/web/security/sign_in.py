@@ -10,10 +10,10 @@ from litestar.response import Redirect
 
 from signalbox.security.accounts import actions
 from signalbox.security.accounts.limits import TooManyAttempts
-from signalbox.security.accounts.model import NAME_EXPECTED, PASSWORD_LENGTH_MIN, Link
+from signalbox.security.accounts.model import NAME_RULE, PASSWORD_LENGTH_MIN, OneTimeLink
 from signalbox.security.accounts.service import Accounts
 from signalbox.security.door import Door
-from signalbox.security.errors import Refused, SecurityError
+from signalbox.security.errors import RequestRejected, SecurityError
 from signalbox.security.model import Actor
 from signalbox.security.oidc.service import CompanyAccounts
 from signalbox.web import urls
@@ -83,7 +83,7 @@ async def sign_in(
     data = await sent(request, SignIn)
     try:
         secret = await accounts.sessions.sign_in(actor, data.name, data.password)
-    except (Refused, TooManyAttempts) as refused:
+    except (RequestRejected, TooManyAttempts) as refused:
         status = 429 if isinstance(refused, TooManyAttempts) else 401
         to = own_address(data.to)
         return refused_sign_in(request, company, str(refused), name=data.name[:100], to=to, status=status)
@@ -111,7 +111,7 @@ async def set_up_page(
 ) -> Response[Any]:
     if accounts.identities.has_users or company is not None:
         return Redirect(urls.sign_in())
-    context = SetUpPage(may_look=actor.rights.anything)
+    context = SetUpPage(may_look=actor.rights.allows_anything)
     return page(request, "security/set_up.html", context, title="Set up", section=None)
 
 
@@ -144,35 +144,35 @@ async def use_link(
     data = await sent(request, UseLink)
     try:
         if data.password != data.again:
-            raise Refused("The two passwords differ.")
+            raise RequestRejected("The two passwords differ.")
         session = await door.act(
             actor,
             actions.use_link(found.user_name),
             lambda permit: accounts.sessions.open_by_link(permit, secret, data.name, data.password),
         )
-    except Refused as refused:
+    except RequestRejected as refused:
         context = _link_page(secret, found, fault=str(refused), name=data.name[:100])
         return page(request, "security/link.html", context, title="Choose a password", section=None, status=409)
     return signed_in(request, accounts, session, urls.overview())
 
 
-async def _found(accounts: Accounts, actor: Actor, secret: str) -> Link:
-    begun = await accounts.limits.begin_link(actor.address)
-    found = await accounts.users.open_link(secret)
-    await accounts.limits.right(begun)
+async def _found(accounts: Accounts, actor: Actor, secret: str) -> OneTimeLink:
+    begun = await accounts.limits.count_link_use(actor.address)
+    found = await accounts.users.find_link(secret)
+    await accounts.limits.uncount(begun)
     return found
 
 
-def _link_page(secret: str, link: Link, *, fault: str = "", name: str = "") -> LinkPage:
+def _link_page(secret: str, link: OneTimeLink, *, fault: str = "", name: str = "") -> LinkPage:
     return LinkPage(
         secret=secret,
         good=True,
         for_name=link.user_name,
-        made_by=link.made_by,
-        ends_at=link.ends_at,
+        made_by=link.created_by,
+        ends_at=link.expires_at,
         fault=fault,
         name=name,
-        name_expected=NAME_EXPECTED,
+        name_expected=NAME_RULE,
         shortest=PASSWORD_LENGTH_MIN,
     )
 
@@ -208,7 +208,7 @@ def _sign_in_page(company: CompanyAccounts | None, *, fault: str = "", name: str
 def signed_in(request: Asking, accounts: Accounts, secret: str, to: str) -> Response[Any]:
     """Answer with the cookie of a new session, and lead to where somebody wanted to be."""
     answer = Redirect(to, status_code=303)
-    answer.set_cookie(session_cookie(request, secret, accounts.sessions.longest_s))
+    answer.set_cookie(session_cookie(request, secret, accounts.sessions.max_age_s))
     return answer
 
 

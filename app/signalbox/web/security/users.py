@@ -9,11 +9,12 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 
 from signalbox.security.accounts import actions
-from signalbox.security.accounts.model import SignsInBy, Token, User
-from signalbox.security.errors import Refused
+from signalbox.security.accounts.model import SignInMethod, Token, User
+from signalbox.security.errors import RequestRejected
 from signalbox.security.model import REASON_LENGTH_MAX
 from signalbox.web.errors import NotThere
-from signalbox.web.rendering import Crumb, Part, Section, page, renderer_of
+from signalbox.web.security.navigation import USERS
+from signalbox.web.rendering import Crumb, Part, page, renderer_of
 from signalbox.web.security import deeds, questions, urls
 from signalbox.web.security.done import done as told
 from signalbox.web.security.forms import Invite, Remove, sent
@@ -54,7 +55,7 @@ async def invite(request: Asking, office: NamedDependency[Office]) -> Response[A
     data = await sent(request, Invite)
     try:
         link = await deeds.invite(office, data)
-    except Refused as refused:
+    except RequestRejected as refused:
         return await _drawn(request, office, None, UsersSaid(invite_fault=str(refused), typed=data), status=409)
     return await _drawn(request, office, None, UsersSaid(made=MadeLink(data.name.strip().lower(), link)))
 
@@ -63,7 +64,7 @@ async def invite(request: Asking, office: NamedDependency[Office]) -> Response[A
 async def make_link(request: Asking, office: NamedDependency[Office], name: FromPath[str]) -> Response[Any]:
     try:
         link = await deeds.make_link(office, await _named(office, name))
-    except Refused as refused:
+    except RequestRejected as refused:
         return await _drawn(request, office, name, UsersSaid(fault=str(refused)), status=409)
     return await _drawn(request, office, name, UsersSaid(made=MadeLink(name, link)))
 
@@ -80,7 +81,7 @@ async def set_roles(
     try:
         rights = rights_from(data, resources_of(office.resources, user.rights))
         await deeds.set_rights(office, user, rights, reason)
-    except Refused as refused:
+    except RequestRejected as refused:
         kept = UsersSaid(roles_fault=str(refused), typed_rights=rights, typed_reason=reason)
         return await _drawn(request, office, name, kept, status=409)
     return Redirect(urls.users(name, done="roles"), status_code=303)
@@ -90,7 +91,7 @@ async def set_roles(
 async def unlock(office: NamedDependency[Office], name: FromPath[str]) -> Response[Any]:
     user = await _named(office, name)
     limits = office.accounts.limits
-    await office.door.act(office.actor, actions.unlock(user.name), lambda permit: limits.unlock(permit, user.name))
+    await office.door.act(office.actor, actions.unlock_user(user.name), lambda permit: limits.unlock(permit, user.name))
     return Redirect(urls.users(name, done="unlocked"), status_code=303)
 
 
@@ -98,7 +99,7 @@ async def unlock(office: NamedDependency[Office], name: FromPath[str]) -> Respon
 async def end_sessions(office: NamedDependency[Office], name: FromPath[str]) -> Response[Any]:
     user = await _named(office, name)
     action = actions.end_sessions(user.name)
-    await office.door.act(office.actor, action, lambda permit: office.accounts.sessions.end_all_of(permit, user.id))
+    await office.door.act(office.actor, action, lambda permit: office.accounts.sessions.end_all(permit, user.id))
     return Redirect(urls.users(name, done="sessions"), status_code=303)
 
 
@@ -110,9 +111,9 @@ async def ask_withdraw(request: Asking, office: NamedDependency[Office], name: F
 @post("/users/{name:str}/withdraw", include_in_schema=False, dependencies=OFFICE, status_code=303)
 async def withdraw(office: NamedDependency[Office], name: FromPath[str]) -> Response[Any]:
     user = await _named(office, name)
-    action = actions.withdraw_link(user.name)
-    await office.door.act(office.actor, action, lambda permit: office.accounts.users.withdraw_link(permit, user))
-    stays = user.signs_in_by is not SignsInBy.LINK
+    action = actions.revoke_link(user.name)
+    await office.door.act(office.actor, action, lambda permit: office.accounts.users.revoke_link(permit, user))
+    stays = user.sign_in_method is not SignInMethod.LINK
     return Redirect(urls.users(*([name] if stays else []), done="withdrawn"), status_code=303)
 
 
@@ -127,7 +128,7 @@ async def remove(request: Asking, office: NamedDependency[Office], name: FromPat
     user, data = await _named(office, name), await sent(request, Remove)
     try:
         await deeds.remove_user(office, user, data.reason)
-    except Refused as refused:
+    except RequestRejected as refused:
         asked = questions.remove(user, await _sessions_of(office, user))
         return _ask(request, office, replace(asked, fault=str(refused), typed=data.reason), status=409)
     return Redirect(urls.users(done="removed"), status_code=303)
@@ -150,26 +151,26 @@ async def revoke_token(office: NamedDependency[Office], name: FromPath[str], tok
 
 async def _named(office: Office, name: str) -> User:
     try:
-        return await office.accounts.users.named(name)
-    except Refused as refused:
+        return await office.accounts.users.get_by_name(name)
+    except RequestRejected as refused:
         raise NotThere(str(refused), "It may have been removed.") from None
 
 
 async def _token(office: Office, name: str, token: int) -> Token:
     user = await _named(office, name)
     try:
-        return await office.accounts.tokens.one(token, user.id)
-    except Refused:
+        return await office.accounts.tokens.get(token, user.id)
+    except RequestRejected:
         raise NotThere(f"{name} has no such token.", "It may have ended, or be revoked already.") from None
 
 
 async def _sessions_of(office: Office, user: User) -> int:
-    return len(await office.accounts.sessions.of(user.id))
+    return len(await office.accounts.sessions.list_for(user.id))
 
 
 def _ask(request: Asking, office: Office, question: QuestionPage, *, status: int = 200) -> Response[bytes]:
     crumbs = (Crumb("Users", urls.users()),)
-    return ask(request, office.door, question, section=Section.USERS, crumbs=crumbs, status=status)
+    return ask(request, office.door, question, section=USERS, crumbs=crumbs, status=status)
 
 
 async def _drawn(
@@ -185,7 +186,7 @@ async def _drawn(
         "security/users.html",
         context,
         title=name or "Users",
-        section=Section.USERS,
+        section=USERS,
         crumbs=crumbs,
         part=part,
         status=status,
@@ -195,7 +196,7 @@ async def _drawn(
 
 
 async def _facts(office: Office, name: str | None) -> Facts:
-    users = await office.accounts.users.every()
+    users = await office.accounts.users.list_all()
     if name is None:
         return Facts(users=users, selected=None)
     selected = next((user for user in users if user.name == name), None)
@@ -205,7 +206,7 @@ async def _facts(office: Office, name: str | None) -> Facts:
         users=users,
         selected=selected,
         sessions=await _sessions_of(office, selected),
-        tokens=await office.accounts.tokens.every(selected.id),
+        tokens=await office.accounts.tokens.list_all(selected.id),
     )
 
 

@@ -135,14 +135,14 @@ def _row(user: User, asked: UsersAsked, now: float, selected: str | None) -> Use
     return UserRow(
         name=user.name,
         href=urls.users(user.name, **asked.query()),
-        made_by=user.made_by,
+        made_by=user.created_by,
         selected=user.name == selected,
         sign=words.state_of(user, now),
         role=role,
         where=where,
-        signs_in_by=user.signs_in_by,
+        signs_in_by=user.sign_in_method,
         payloads=words.payloads_text(user.rights),
         sees_payloads=words.sees_payloads(user.rights) is not False,
         sessions=user.sessions,
-        seen_at=user.seen_at,
+        seen_at=user.last_seen_at,
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from signalbox.kernel import figures
 from signalbox.monitoring.words import Span
-from signalbox.security.accounts.model import NAME_EXPECTED, SignsInBy, Token, User
+from signalbox.security.accounts.model import NAME_RULE, SignInMethod, Token, User
 from signalbox.security.model import Rights, Role
 from signalbox.security.oidc.service import CompanyAccounts
 from signalbox.web.security import urls, words
@@ -134,7 +134,7 @@ class UsersPage:
 
 
 def users_page(office: Office, facts: Facts, asked: UsersAsked, now: float, said: UsersSaid) -> UsersPage:
-    invited = [user for user in facts.users if user.signs_in_by is SignsInBy.LINK]
+    invited = [user for user in facts.users if user.sign_in_method is SignInMethod.LINK]
     name = facts.selected.name if facts.selected else None
     return UsersPage(
         sentence=words.users_sentence(facts.users),
@@ -148,7 +148,7 @@ def users_page(office: Office, facts: Facts, asked: UsersAsked, now: float, said
         form=_form(office, said),
         invitations=tuple(_invitation(user, now) for user in invited[:INVITATIONS_MAX]),
         invitations_more=max(0, len(invited) - INVITATIONS_MAX),
-        company=_company(office.company, office.accounts.sessions.longest_s) if office.company else None,
+        company=_company(office.company, office.accounts.sessions.max_age_s) if office.company else None,
     )
 
 
@@ -161,7 +161,7 @@ def _selected(office: Office, facts: Facts, user: User, now: float, said: UsersS
     role, where = words.role_and_where(user.rights)
     last_admin = words.admins_of(facts.users) == {user.id}
     ends, more = words.change_ends(user.name, facts.sessions)
-    link_ends_at = user.link_ends_at if user.link_ends_at is not None and user.link_ends_at > now else None
+    link_ends_at = user.link_expires_at if user.link_expires_at is not None and user.link_expires_at > now else None
     return Selected(
         name=user.name,
         now=f"{role} {where}",
@@ -174,16 +174,16 @@ def _selected(office: Office, facts: Facts, user: User, now: float, said: UsersS
         fault=said.roles_fault,
         reason=said.typed_reason,
         last_admin=last_admin,
-        by_claim=user.signs_in_by is SignsInBy.COMPANY_ACCOUNT,
-        signs_in_by=user.signs_in_by,
-        made_at=user.made_at,
-        made_by=user.made_by,
-        seen_at=user.seen_at,
-        password_at=user.password_at,
+        by_claim=user.sign_in_method is SignInMethod.COMPANY_ACCOUNT,
+        signs_in_by=user.sign_in_method,
+        made_at=user.created_at,
+        made_by=user.created_by,
+        seen_at=user.last_seen_at,
+        password_at=user.password_set_at,
         sessions=facts.sessions,
         locked_until=user.locked_until,
         link_ends_at=link_ends_at,
-        may_get_link=user.signs_in_by is not SignsInBy.COMPANY_ACCOUNT,
+        may_get_link=user.sign_in_method is not SignInMethod.COMPANY_ACCOUNT,
         new_link=_new_link(user),
         tokens=tuple(
             token_row(one, now, urls.users(user.name, "tokens", str(one.id), "revoke")) for one in facts.tokens
@@ -193,27 +193,27 @@ def _selected(office: Office, facts: Facts, user: User, now: float, said: UsersS
 
 def _new_link(user: User) -> str:
     """Return what a new one-time link would do."""
-    if user.signs_in_by is SignsInBy.PASSWORD:
+    if user.sign_in_method is SignInMethod.PASSWORD:
         return "For who lost the password: it sets a new one, and all sessions end when it is used."
-    if user.signs_in_by is SignsInBy.TOKEN:
+    if user.sign_in_method is SignInMethod.TOKEN:
         return f"{user.name} comes in by tokens only; by the link a password is set and there is a sign-in too."
     return "The one before is worth nothing then."
 
 
 def _invitation(user: User, now: float) -> Invitation:
-    left_s = user.link_ends_at - now if user.link_ends_at is not None else 0
+    left_s = user.link_expires_at - now if user.link_expires_at is not None else 0
     left = f"{figures.short_duration(left_s)} left" if left_s > 0 else "has ended"
-    return Invitation(user.name, urls.users(user.name), user.made_by, left)
+    return Invitation(user.name, urls.users(user.name), user.created_by, left)
 
 
 def _form(office: Office, said: UsersSaid) -> InviteForm:
     typed = said.typed or Invite(name="", role="viewer")
-    roles = tuple(Option(role.word, role.word, role.word == typed.role) for role in Role if role is not Role.NONE)
+    roles = tuple(Option(role.label, role.label, role.label == typed.role) for role in Role if role is not Role.NONE)
     places = (Option("", "everywhere", not typed.on), *(Option(on, on, on == typed.on) for on in office.resources))
     return InviteForm(
         fault=said.invite_fault,
         name=typed.name,
-        name_expected=NAME_EXPECTED,
+        name_expected=NAME_RULE,
         roles=roles,
         places=places,
         payloads=typed.payloads,

@@ -45,10 +45,10 @@ async def mine(
     connections: NamedDependency[Sequence[ConnectionSettings]],
 ) -> Mine:
     """Let through who is signed in. Raises NotSignedIn."""
-    user = await accounts.users.found(actor.user) if actor.user is not None else None
+    user = await accounts.users.find(actor.user) if actor.user is not None else None
     if user is None:
         raise NotSignedIn(set_up=not accounts.identities.has_users)
-    visible = tuple(one.name for one in connections if actor.rights.sees(one.name))
+    visible = tuple(one.name for one in connections if actor.rights.can_view(one.name))
     return Mine(actor=actor, user=user, accounts=accounts, door=door, resources=visible)
 
 

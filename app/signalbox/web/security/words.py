@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from signalbox.kernel import figures
 from signalbox.monitoring.words.spans import Spans, number_word, of_things, said, strong
 from signalbox.security.accounts.limits import PER_NAME_AND_ADDRESS
-from signalbox.security.accounts.model import EVERYWHERE, Session, SignsInBy, Token, User
+from signalbox.security.accounts.model import EVERYWHERE, Session, SignInMethod, Token, User
 from signalbox.security.model import Grant, Rights, Role
 from signalbox.web.security.agents import is_phone
 
@@ -42,11 +42,11 @@ def profile_reason(user: User, now: float) -> str:
         False: "You may not see payloads; the right is called payloads, an admin gives it.",
         None: f"You may see payloads on {', '.join(_seen_on(user.rights))} only.",
     }[sees_payloads(user.rights)]
-    if user.signs_in_by is SignsInBy.COMPANY_ACCOUNT:
+    if user.sign_in_method is SignInMethod.COMPANY_ACCOUNT:
         return f"{payloads} You sign in with the company account; your roles come from it at each sign-in."
-    if user.password_at is None:
+    if user.password_set_at is None:
         return payloads
-    return f"{payloads} You sign in with a password; the last change was {figures.age(now - user.password_at)}."
+    return f"{payloads} You sign in with a password; the last change was {figures.age(now - user.password_set_at)}."
 
 
 def users_sentence(users: Sequence[User]) -> Spans:
@@ -81,17 +81,17 @@ def state_of(user: User, now: float) -> Sign:
     """Return whether somebody can come in, and until when that holds where it ends."""
     if user.locked_until is not None:
         return Sign("caution", "m-paused", f"locked, {figures.short_duration(user.locked_until - now)} left")
-    if user.signs_in_by is not SignsInBy.LINK:
+    if user.sign_in_method is not SignInMethod.LINK:
         return Sign("clear", "m-done", "active")
-    if is_invited(user, now) and user.link_ends_at is not None:
-        return Sign("quiet", "m-waiting", f"invited, {figures.short_duration(user.link_ends_at - now)} left")
+    if is_invited(user, now) and user.link_expires_at is not None:
+        return Sign("quiet", "m-waiting", f"invited, {figures.short_duration(user.link_expires_at - now)} left")
     return Sign("caution", "m-paused", "the link has ended")
 
 
 def session_state(session: Session, now: float, *, here: bool) -> Sign:
     if here:
         return Sign("motion", "m-running", "here")
-    idle_s = now - session.used_at
+    idle_s = now - session.last_used_at
     if idle_s < IN_USE_S:
         return Sign("motion", "m-running", "in use")
     return Sign("quiet", "m-waiting", f"idle, {figures.duration(idle_s)}")
@@ -105,10 +105,12 @@ def role_and_where(rights: Rights) -> tuple[str, str]:
             by_role.setdefault(grant.role, []).append(resource)
     others = sorted(by_role, reverse=True)
     if not others or rights.role() > others[0]:
-        rest = [f"{role.word} on {', '.join(by_role[role])}" for role in others]
-        return rights.role().word, "; ".join(["everywhere", *rest])
-    rest = [f"{role.word} on {', '.join(by_role[role])}" for role in others[1:]]
-    return others[0].word, "; ".join([f"on {', '.join(by_role[others[0]])}", *rest, f"{rights.role().word} elsewhere"])
+        rest = [f"{role.label} on {', '.join(by_role[role])}" for role in others]
+        return rights.role().label, "; ".join(["everywhere", *rest])
+    rest = [f"{role.label} on {', '.join(by_role[role])}" for role in others[1:]]
+    return others[0].label, "; ".join(
+        [f"on {', '.join(by_role[others[0]])}", *rest, f"{rights.role().label} elsewhere"]
+    )
 
 
 def sees_payloads(rights: Rights) -> bool | None:
@@ -131,13 +133,13 @@ def grant_payloads_text(grant: Grant) -> str:
 def token_may(token: Token) -> str:
     """Return what a token may at most: operator on kafka-prod, with payloads."""
     on = () if token.resource == EVERYWHERE else (token.resource,)
-    return grant_text(token.most.grant(*on), on)
+    return grant_text(token.max_rights.grant(*on), on)
 
 
 def grant_text(grant: Grant, on: Sequence[str]) -> str:
     """Return what a grant on these connections lets one do; on none of them by name: everywhere."""
     place = f"on {', '.join(on)}" if on else "everywhere"
-    return f"{grant.role.word} {place}{', with payloads' if grant.payloads else ''}"
+    return f"{grant.role.label} {place}{', with payloads' if grant.payloads else ''}"
 
 
 def change_ends(name: str, sessions: int) -> tuple[str, str]:
@@ -151,13 +153,13 @@ def change_ends(name: str, sessions: int) -> tuple[str, str]:
 
 def admins_of(users: Sequence[User]) -> frozenset[int]:
     """Return the admins who could sign in: the last of them stays."""
-    can_sign_in = {SignsInBy.PASSWORD, SignsInBy.COMPANY_ACCOUNT}
-    return frozenset(user.id for user in users if user.is_admin and user.signs_in_by in can_sign_in)
+    can_sign_in = {SignInMethod.PASSWORD, SignInMethod.COMPANY_ACCOUNT}
+    return frozenset(user.id for user in users if user.is_admin and user.sign_in_method in can_sign_in)
 
 
 def is_invited(user: User, now: float) -> bool:
     """Say whether somebody never came in and may still do so by a one-time link."""
-    return user.signs_in_by is SignsInBy.LINK and user.link_ends_at is not None and user.link_ends_at > now
+    return user.sign_in_method is SignInMethod.LINK and user.link_expires_at is not None and user.link_expires_at > now
 
 
 def _seen_on(rights: Rights) -> list[str]:

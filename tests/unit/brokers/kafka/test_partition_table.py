@@ -222,6 +222,6 @@ def test_a_destinations_unknown_parts_make_no_sum() -> None:
     layout.take_ends(told("t", [(0, 0, 5)]))
     layout.take_starts(told("t", [(0, 0, 2)]))
     found = Destinations().build(layout, "t")
-    assert (found.messages, found.arrived, found.state, found.well) == (None, None, "no leader", False)
+    assert (found.messages, found.arrived, found.state, found.healthy) == (None, None, "no leader", False)
     assert found.partitions is not None
     assert found.partitions.why == (Why.KNOWN, Why.NO_LEADER)

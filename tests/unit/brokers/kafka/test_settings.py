@@ -4,7 +4,7 @@ import pytest
 from aiokafka import errors as kafka
 from pydantic import ValidationError
 
-from signalbox.brokers.errors import BrokerError, BrokerSilent, BrokerUnavailable, WrongProtocol
+from signalbox.brokers.errors import BrokerError, BrokerTimeout, BrokerUnavailable, WrongProtocol
 from signalbox.brokers.kafka.errors import translate
 from signalbox.brokers.kafka.protocol.frames import StrangeFrame, Unsupported
 from signalbox.brokers.kafka.protocol.metadata import METADATA
@@ -57,7 +57,7 @@ def caused(by: BaseException) -> BaseException:
         (caused(StrangeFrame(b"HTTP")), WrongProtocol, "web server"),
         (caused(StrangeFrame(b"+OK ")), WrongProtocol, "no Kafka broker"),
         (caused(EOFError()), BrokerUnavailable, "closed the connection"),
-        (TimeoutError(), BrokerSilent, "no answer in time"),
+        (TimeoutError(), BrokerTimeout, "no answer in time"),
         (Unsupported(METADATA), WrongProtocol, "too old"),
         (ConnectionRefusedError(), BrokerUnavailable, "nothing listens"),
         (OSError("no route"), BrokerUnavailable, "cannot be reached"),
@@ -67,6 +67,6 @@ def caused(by: BaseException) -> BaseException:
 def test_failures_are_named(error: BaseException, kind: type[BrokerError], says: str) -> None:
     found = translate(error, KafkaSettings.model_validate(RIGHT), "kafka-1:9092")
     assert type(found) is kind
-    assert says in found.found
+    assert says in found.problem
     assert "kafka-1:9092" in str(found)
-    assert found.do
+    assert found.hint

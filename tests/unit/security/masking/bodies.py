@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from signalbox.security.masking.engine import Json, View, mask
-from signalbox.security.masking.model import Message, Rule, rule_of
+from signalbox.security.masking.engine import JsonBody, MaskedMessage, mask
+from signalbox.security.masking.model import Message, Rule, parse_rule
 from signalbox.security.masking.path import JsonPath, Step
 from signalbox.security.masking.rules import Ruleset
 
@@ -114,7 +114,7 @@ def replaced(
 
 
 def rule(*what: str, how: str = "hide", name: str = "a rule", where: str = "*", types: Sequence[str] = ("*",)) -> Rule:
-    return rule_of(name=name, destinations=[where], types=types, what=what, how=how)
+    return parse_rule(name=name, destinations=[where], types=types, what=what, how=how)
 
 
 def message(
@@ -139,12 +139,12 @@ def message(
     )
 
 
-def view(shown: Message, *rules: Rule) -> View:
+def view(shown: Message, *rules: Rule) -> MaskedMessage:
     return mask(shown, Ruleset(rules), KEY)
 
 
 def masked(body: bytes | str, *rules: Rule) -> str:
     """Return the masked JSON."""
     found = view(message(body), *rules).body
-    assert isinstance(found, Json), found
+    assert isinstance(found, JsonBody), found
     return found.encoded().decode()

@@ -2,9 +2,9 @@
 
 import pytest
 
-from signalbox.security.masking.engine import Hidden, Json, Raw
-from signalbox.security.masking.lines import Kind, lines
-from signalbox.security.masking.model import Shown, Why
+from signalbox.security.masking.body_lines import LineKind, body_lines
+from signalbox.security.masking.engine import BinaryBody, HiddenBody, JsonBody
+from signalbox.security.masking.model import MaskedText, UnreadableReason
 from tests.unit.security.masking.bodies import masked, message, rule, view
 
 CARDS = rule("card numbers", how="keep last 4")
@@ -35,7 +35,7 @@ def test_the_same_value_has_the_same_hash_everywhere() -> None:
         message('{"id":204417,"b":{"id":"204417"},"c":{"id":204417.0}}', key=b"204417", headers=[("ID", "204417")]),
         by_hash,
     )
-    assert isinstance(shown.body, Json)
+    assert isinstance(shown.body, JsonBody)
     assert shown.key is not None
     one = shown.key.text
     assert len(one) == 10
@@ -43,7 +43,7 @@ def test_the_same_value_has_the_same_hash_everywhere() -> None:
     assert shown.body.encoded().decode() == f'{{"id":"{one}","b":{{"id":"{one}"}},"c":{{"id":"{one}"}}}}'
     assert shown.headers[0][1].text == one
     other = view(message('{"id":204418}'), by_hash).body
-    assert isinstance(other, Json)
+    assert isinstance(other, JsonBody)
     assert one not in other.encoded().decode()
 
 
@@ -64,20 +64,22 @@ def test_half_a_character_stays_an_escape() -> None:
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        (b"not json", Why.NO_JSON),
-        (b'{"email":"x@y.example"', Why.NO_JSON),
-        (b'{"email":NaN}', Why.NO_JSON),
-        (b'{"a":1} {"email":1}', Why.NO_JSON),
-        (b"\xff\xfe{\0}\0", Why.NO_TEXT),
-        (b'{"email":"\xff"}', Why.NO_TEXT),
-        (b'{"a":' * 513 + b"1" + b"}" * 513, Why.TOO_DEEP),
-        (b'"' + b"a" * 1024**2 + b'"', Why.TOO_LARGE),
+        (b"not json", UnreadableReason.NO_JSON),
+        (b'{"email":"x@y.example"', UnreadableReason.NO_JSON),
+        (b'{"email":NaN}', UnreadableReason.NO_JSON),
+        (b'{"a":1} {"email":1}', UnreadableReason.NO_JSON),
+        (b"\xff\xfe{\0}\0", UnreadableReason.NO_TEXT),
+        (b'{"email":"\xff"}', UnreadableReason.NO_TEXT),
+        (b'{"a":' * 513 + b"1" + b"}" * 513, UnreadableReason.TOO_DEEP),
+        (b'"' + b"a" * 1024**2 + b'"', UnreadableReason.TOO_LARGE),
     ],
 )
-def test_a_body_that_a_path_cannot_look_into_is_hidden_whole_with_the_reason(body: bytes, why: Why) -> None:
+def test_a_body_that_a_path_cannot_look_into_is_hidden_whole_with_the_reason(
+    body: bytes, why: UnreadableReason
+) -> None:
     shown = view(message(body), CARDS, rule("$..email"))
-    number = 2 if why is Why.NO_JSON else 1  # in text that is no JSON card numbers could still be found
-    assert shown.body == Hidden(why, number)
+    number = 2 if why is UnreadableReason.NO_JSON else 1  # in text that is no JSON card numbers could still be found
+    assert shown.body == HiddenBody(why, number)
     assert shown.hits == {number: 1}
     assert view(message(body), rule("$.email", where="other/*")).hits == {}
 
@@ -92,21 +94,21 @@ def test_a_body_as_deep_as_allowed_is_looked_into() -> None:
 
 def test_text_that_is_no_json_loses_its_card_numbers_and_nothing_else() -> None:
     shown = view(message(b"paid by 4242-4242-4242-4242, thanks\n"), CARDS).body
-    assert isinstance(shown, Shown)
+    assert isinstance(shown, MaskedText)
     assert shown.text == "paid by •••• 4242, thanks\n"
     assert [part.rule for part in shown.parts] == [None, 1, None]
 
 
 def test_bytes_that_are_no_text_are_hidden_where_a_rule_would_have_to_look_into_them() -> None:
-    assert view(message(b"\x00\xff")).body == Raw(b"\x00\xff")
-    assert view(message(b"\x00\xff"), rule("key")).body == Raw(b"\x00\xff")
-    assert view(message(b"\x00\xff"), CARDS).body == Hidden(Why.NO_TEXT, 1)
+    assert view(message(b"\x00\xff")).body == BinaryBody(b"\x00\xff")
+    assert view(message(b"\x00\xff"), rule("key")).body == BinaryBody(b"\x00\xff")
+    assert view(message(b"\x00\xff"), CARDS).body == HiddenBody(UnreadableReason.NO_TEXT, 1)
 
 
 @pytest.mark.parametrize("body", [b"", b" \n"])
 def test_an_empty_body_has_nothing_to_hide(body: bytes) -> None:
     shown = view(message(body), rule("$.a"))
-    assert isinstance(shown.body, Shown)
+    assert isinstance(shown.body, MaskedText)
     assert not shown.hits
     assert view(message(None), rule("$.a")).body is None
 
@@ -118,7 +120,7 @@ def test_card_numbers_go_from_strings_numbers_names_keys_and_headers() -> None:
         f'"at":1763349160004}}'
     )
     shown = view(message(body, key=f"k-{card}".encode(), headers=[("h", card), (card, "v")]), CARDS)
-    assert isinstance(shown.body, Json)
+    assert isinstance(shown.body, JsonBody)
     assert shown.body.encoded().decode() == (
         '{"•••• 4242":1,"b":"•••• 4242","c":"•••• 4242","d":"•••• 4242","e":"x •••• 4242 y","f":["•••• 4242"],'
         '"at":1763349160004}'
@@ -213,19 +215,19 @@ def test_the_clear_values_stand_in_no_repr() -> None:
 def test_lines_name_the_rule_and_hold_no_recursion() -> None:
     body = '{"a":{"name":"x","n":[1,true]},"note":"card 4242 4242 4242 4242","e":{}}'
     shown = view(message(body), rule("$..name"), CARDS).body
-    assert isinstance(shown, Json)
+    assert isinstance(shown, JsonBody)
     found = [
         (line.depth, line.name.text if line.name else line.index, line.kind, line.value and line.value.text, line.rule)
-        for line in lines(shown.root)
+        for line in body_lines(shown.root)
     ]
     assert found == [
-        (0, None, Kind.OBJECT, None, None),
-        (1, "a", Kind.OBJECT, None, None),
-        (2, "name", Kind.MASKED, "masked", 1),
-        (2, "n", Kind.ARRAY, None, None),
-        (3, 0, Kind.NUMBER, "1", None),
-        (3, 1, Kind.WORD, "true", None),
-        (1, "note", Kind.STRING, "card •••• 4242", 2),
-        (1, "e", Kind.OBJECT, None, None),
+        (0, None, LineKind.OBJECT, None, None),
+        (1, "a", LineKind.OBJECT, None, None),
+        (2, "name", LineKind.MASKED, "masked", 1),
+        (2, "n", LineKind.ARRAY, None, None),
+        (3, 0, LineKind.NUMBER, "1", None),
+        (3, 1, LineKind.LITERAL, "true", None),
+        (1, "note", LineKind.STRING, "card •••• 4242", 2),
+        (1, "e", LineKind.OBJECT, None, None),
     ]
-    assert [line.items for line in lines(shown.root)] == [3, 2, 0, 2, 0, 0, 0, 0]
+    assert [line.items for line in body_lines(shown.root)] == [3, 2, 0, 2, 0, 0, 0, 0]

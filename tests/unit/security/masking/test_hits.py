@@ -2,14 +2,14 @@
 
 from collections import Counter
 
-from signalbox.security.masking.hits import HOUR_S, HitCounts
+from signalbox.security.masking.hits import HOUR_S, HitCounter
 
 START = 1_800_000_000.0
 
 
 def test_hits_leave_after_24_hours_and_not_before() -> None:
     now = START
-    counts = HitCounts(lambda: now)
+    counts = HitCounter(lambda: now)
     assert counts.since == START
     for hour in range(30):
         now = START + hour * HOUR_S

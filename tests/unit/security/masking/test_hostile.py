@@ -3,9 +3,9 @@
 import pytest
 
 from signalbox.security.masking import tree
-from signalbox.security.masking.engine import Hidden, Json
+from signalbox.security.masking.engine import HiddenBody, JsonBody
 from signalbox.security.masking.model import Rule
-from signalbox.security.masking.quotes import WORK_MAX, Quotes
+from signalbox.security.masking.quotes import WORK_MAX, MaskedValues
 from tests.unit.security.masking.bodies import message, rule, view
 
 SIZE = 1024**2 - 16
@@ -45,7 +45,7 @@ def test_a_hostile_body_is_masked_in_fair_time(body: str, rules: tuple[Rule, ...
     assert len(data) <= tree.BYTES_MAX
     shown = view(message(data, key=data[:5000], headers=[("e", body[:60_000])], texts=[body[:60_000]]), *rules)
     assert shown.body is not None
-    if isinstance(shown.body, Json):
+    if isinstance(shown.body, JsonBody):
         assert len(shown.body.encoded()) < 3 * len(data)
 
 
@@ -61,12 +61,12 @@ def test_a_body_of_which_everything_is_masked_does_not_make_its_texts_slow() -> 
 def test_a_large_hidden_body_does_not_make_its_texts_slow() -> None:
     body = b'{"a": "\xff' + b"word " * 200_000
     shown = view(message(body, texts=[" ".join(f"word{n}" for n in range(2000)), "some word"]), rule("$.a"))
-    assert isinstance(shown.body, Hidden)
+    assert isinstance(shown.body, HiddenBody)
     assert [text.text for text in shown.texts] == ["masked", "some masked"]
 
 
 def test_a_value_that_is_masked_late_is_looked_for_too() -> None:
-    quotes = Quotes()
+    quotes = MaskedValues()
     quotes.add("first", "masked", 1)
     assert quotes.find("first second") == [((0, 5), "masked", 1)]
     quotes.add("second", "h:00000000", 2)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalbox.security.masking.automaton import STATES_MAX, Automaton
-from signalbox.security.masking.faults import RuleFault
+from signalbox.security.masking.errors import InvalidRule
 from signalbox.security.masking.path import Step, parse
 from tests.unit.security.masking.bodies import NAMES, PATHS, STEPS, first_fit, path_text
 
@@ -67,7 +67,7 @@ def test_what_can_be_written(text: str, steps: tuple[Step, ...]) -> None:
     ],
 )
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(RuleFault, match=r"^what: expected a JSON path .*, such as \$.*, got ") as refused:
+    with pytest.raises(InvalidRule, match=r"^what: expected a JSON path .*, such as \$.*, got ") as refused:
         parse(text)
     assert len(str(refused.value)) < 300
 

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalbox.security.masking.engine import Json
+from signalbox.security.masking.engine import JsonBody
 from signalbox.security.masking.marks import mark
 from signalbox.security.masking.model import Rule
 from signalbox.security.masking.path import JsonPath
@@ -92,7 +92,7 @@ def test_no_clear_value_survives_anywhere(body: Value, rules: list[Rule], around
         ),
         *rules,
     )
-    assert isinstance(shown.body, Json)
+    assert isinstance(shown.body, JsonBody)
     assert shown.key is not None
     kept = [text for text in strings(read(shown.body.encoded())) if "canary" in text]
     said = [shown.body.encoded().decode(), shown.key.text, *(text.text for text in shown.texts)]

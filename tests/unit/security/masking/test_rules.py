@@ -4,25 +4,35 @@ from typing import Any
 
 import pytest
 
-from signalbox.security.masking.faults import RuleFault
-from signalbox.security.masking.model import Header, How, Rule, Special, Way, how_of, rule_of, what_of, written
+from signalbox.security.masking.errors import InvalidRule
+from signalbox.security.masking.model import (
+    HeaderTarget,
+    Method,
+    MethodKind,
+    Rule,
+    SpecialTarget,
+    parse_method,
+    parse_rule,
+    parse_target,
+    target_text,
+)
 from signalbox.security.masking.rules import REMEMBERED_MAX, Ruleset
 from tests.unit.security.masking.bodies import masked, message, rule, view
 
 
 @pytest.mark.parametrize("text", ["$..email", "header reply-to", "header X Trace", "key", "card numbers"])
 def test_what_is_read_is_written_back(text: str) -> None:
-    assert written(what_of(text)) == (text.lower() if text.startswith("header") else text)
+    assert target_text(parse_target(text)) == (text.lower() if text.startswith("header") else text)
 
 
 def test_what_a_rule_may_name() -> None:
-    assert what_of("header Authorization") == Header("authorization")
-    assert what_of("key") is Special.KEY
-    assert what_of("card numbers") is Special.CARDS
-    assert how_of("hash") == How(Way.HASH)
-    assert how_of("keep last 4") == How(Way.KEEP, 4)
-    assert how_of("keep last 4").text == "keep last 4"
-    assert how_of("hide").text == "hide"
+    assert parse_target("header Authorization") == HeaderTarget("authorization")
+    assert parse_target("key") is SpecialTarget.KEY
+    assert parse_target("card numbers") is SpecialTarget.CARDS
+    assert parse_method("hash") == Method(MethodKind.HASH)
+    assert parse_method("keep last 4") == Method(MethodKind.KEEP, 4)
+    assert parse_method("keep last 4").text == "keep last 4"
+    assert parse_method("hide").text == "hide"
 
 
 @pytest.mark.parametrize(
@@ -47,8 +57,8 @@ def test_a_text_that_cannot_be_read_says_what_was_expected(part: str, text: str,
     given: dict[str, Any] = {"name": "n", "destinations": ["*"], "types": ["*"], "what": ["key"], "how": "hide"}
     given[part] = [text] if isinstance(given[part], list) else text
     expected = says.replace("$", "[$]").replace("..", "[.][.]")
-    with pytest.raises(RuleFault, match=f"^{part}: expected .*{expected}") as refused:
-        rule_of(**given)
+    with pytest.raises(InvalidRule, match=f"^{part}: expected .*{expected}") as refused:
+        parse_rule(**given)
     assert refused.value.part == part
     assert len(str(refused.value)) < 300
 
@@ -57,8 +67,8 @@ def test_a_text_that_cannot_be_read_says_what_was_expected(part: str, text: str,
 @pytest.mark.parametrize("count", [0, 51])
 def test_lists_are_neither_empty_nor_long(part: str, count: int) -> None:
     texts = {"destinations": ["*"], "types": ["*"], "what": ["key"], part: ["$.a" if part == "what" else "*"] * count}
-    with pytest.raises(RuleFault, match=f"{part}: expected 1 to 50 .*got '{count} of them'"):
-        rule_of(name="n", how="hide", **texts)
+    with pytest.raises(InvalidRule, match=f"{part}: expected 1 to 50 .*got '{count} of them'"):
+        parse_rule(name="n", how="hide", **texts)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +103,7 @@ def test_one_rule_may_name_several_things() -> None:
 
 
 def test_a_rule_of_two_destinations_does_not_reach_a_third() -> None:
-    one = rule_of(name="n", destinations=["a/x", "b/y"], types=["*"], what=["key"], how="hide")
+    one = parse_rule(name="n", destinations=["a/x", "b/y"], types=["*"], what=["key"], how="hide")
     for where, gone in (("a/x", True), ("b/y", True), ("a/y", False)):
         shown = view(message(where=where, key=b"k"), one).key
         assert shown is not None
@@ -103,9 +113,9 @@ def test_a_rule_of_two_destinations_does_not_reach_a_third() -> None:
 def test_many_destinations_are_not_remembered_for_ever() -> None:
     rules = Ruleset((rule("$.a"), rule("$.b", where="prod/1*")))
     for number in range(3 * REMEMBERED_MAX):
-        rules.covering(message(where=f"prod/{number}"))
-    assert len(rules._seen) <= REMEMBERED_MAX
-    assert len(rules._covering) <= 2
+        rules.for_message(message(where=f"prod/{number}"))
+    assert len(rules._by_source) <= REMEMBERED_MAX
+    assert len(rules._compiled) <= 2
 
 
 def test_the_first_rule_that_fits_wins() -> None:

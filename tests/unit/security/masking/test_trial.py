@@ -2,8 +2,8 @@
 
 import pytest
 
-from signalbox.security.errors import Refused
-from signalbox.security.masking.engine import Hidden
+from signalbox.security.errors import RequestRejected
+from signalbox.security.masking.engine import HiddenBody
 from signalbox.security.masking.model import Rule
 from signalbox.security.masking.trial import Trial, try_rules
 from tests.unit.security.masking.bodies import KEY, rule
@@ -62,7 +62,7 @@ def test_an_object_that_is_hidden_counts_with_all_that_it_holds() -> None:
 
 def test_a_sample_that_is_no_json_is_hidden_and_not_counted() -> None:
     found = tried("email: x", candidate=rule("$.email"))
-    assert isinstance(found.body, Hidden)
+    assert isinstance(found.body, HiddenBody)
     assert (found.masked, found.fields, found.lines) == (None, None, ())
     text = tried("card 4242424242424242", "x", candidate=RULES[0])
     assert (text.masked, text.fields) == (1, 1)
@@ -70,6 +70,6 @@ def test_a_sample_that_is_no_json_is_hidden_and_not_counted() -> None:
 
 def test_a_sample_has_64_kib_at_most() -> None:
     assert tried("é" * 32 * 1024).fields is None
-    with pytest.raises(Refused, match=r"65,538 bytes, over 65,536\. Paste a shorter one"):
+    with pytest.raises(RequestRejected, match=r"65,538 bytes, over 65,536\. Paste a shorter one"):
         tried("é" * (32 * 1024 + 1))
     assert tried("\ud800").body is not None

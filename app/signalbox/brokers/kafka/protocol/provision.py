@@ -4,22 +4,22 @@ from collections.abc import Mapping, Sequence
 
 from signalbox.brokers.kafka.protocol.frames import Api, Question
 from signalbox.brokers.kafka.protocol.wire import Body, Cursor
-from signalbox.brokers.model import Wanted
+from signalbox.brokers.model import DestinationSpec
 
 CREATE_TOPICS = Api("CreateTopics", 19, (4, 3, 2), flexible_from=5)
 OFFSET_COMMIT = Api("OffsetCommit", 8, (8, 7, 6), flexible_from=8)
 CREATE_WAIT_MS = 10_000
 
 
-def ask_create(wanted: Sequence[Wanted]) -> Question[dict[str, tuple[int, str]]]:
+def ask_create(specs: Sequence[DestinationSpec]) -> Question[dict[str, tuple[int, str]]]:
     """Create topics; the answer is topic -> (error, what the broker said)."""
-    return Question(CREATE_TOPICS, lambda _: _encode_create(wanted), lambda data, _: _decode_create(data))
+    return Question(CREATE_TOPICS, lambda _: _encode_create(specs), lambda data, _: _decode_create(data))
 
 
-def _encode_create(wanted: Sequence[Wanted]) -> bytes:
+def _encode_create(specs: Sequence[DestinationSpec]) -> bytes:
     body = Body(flexible=False)
-    body.count(len(wanted))
-    for topic in wanted:
+    body.count(len(specs))
+    for topic in specs:
         body.text(topic.name)
         body.i32(topic.partitions)
         body.i16(topic.replicas)

@@ -28,15 +28,15 @@ async def remove(connection: AsyncConnection, ids: Sequence[int]) -> None:
     await connection.execute(delete(AttemptRow).where(col(AttemptRow.id).in_(ids)))
 
 
-async def forget(connection: AsyncConnection, before: float) -> None:
+async def remove_older(connection: AsyncConnection, before: float) -> None:
     await connection.execute(delete(AttemptRow).where(col(AttemptRow.at) <= before))
 
 
-async def forget_name(connection: AsyncConnection, name: str) -> None:
+async def remove_by_name(connection: AsyncConnection, name: str) -> None:
     await connection.execute(delete(AttemptRow).where(col(AttemptRow.name) == name))
 
 
-async def locked(connection: AsyncConnection, since: float, most: int) -> Mapping[str, float]:
+async def locked_names(connection: AsyncConnection, since: float, most: int) -> Mapping[str, float]:
     """Return the names that are locked for one address at least, with the time of the first attempt that counts there.
 
     Where a name is locked for several addresses, of the one that was locked last.

@@ -4,7 +4,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
-from signalbox.security.accounts.model import Link
+from signalbox.security.accounts.model import OneTimeLink
 from signalbox.security.accounts.tables import LinkRow, UserRow
 
 
@@ -12,12 +12,12 @@ async def add(
     connection: AsyncConnection, hashed: bytes, user: int | None, *, made_by: str, at: float, ends_at: float
 ) -> None:
     """Insert a link; the ones that were open for the same user, or for the first admin, are worth nothing from now on."""
-    await remove_of(connection, user)
+    await remove_for_user(connection, user)
     values = {"hash": hashed, "user_id": user, "made_at": at, "made_by": made_by, "ends_at": ends_at}
     await connection.execute(insert(LinkRow).values(**values))
 
 
-async def found(connection: AsyncConnection, hashed: bytes, now: float) -> Link | None:
+async def find(connection: AsyncConnection, hashed: bytes, now: float) -> OneTimeLink | None:
     """Return the link of this secret if it is still good."""
     query = (
         select(col(LinkRow.id), col(LinkRow.user_id), col(UserRow.name), col(LinkRow.made_by), col(LinkRow.ends_at))
@@ -27,10 +27,10 @@ async def found(connection: AsyncConnection, hashed: bytes, now: float) -> Link 
     row = (await connection.execute(query)).first()
     if row is None:
         return None
-    return Link(id=row[0] or 0, user=row[1], user_name=row[2], made_by=row[3], ends_at=row[4])
+    return OneTimeLink(id=row[0] or 0, user=row[1], user_name=row[2], created_by=row[3], expires_at=row[4])
 
 
-async def remove_of(connection: AsyncConnection, user: int | None) -> bool:
+async def remove_for_user(connection: AsyncConnection, user: int | None) -> bool:
     """Delete the links of a user, or of the first admin; say whether there were any."""
     of = col(LinkRow.user_id) == user if user is not None else col(LinkRow.user_id).is_(None)
     return bool((await connection.execute(delete(LinkRow).where(of))).rowcount)

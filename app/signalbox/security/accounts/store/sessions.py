@@ -21,7 +21,7 @@ async def add(
     return session
 
 
-async def found(connection: AsyncConnection, hashed: bytes) -> tuple[Session, str] | None:
+async def find(connection: AsyncConnection, hashed: bytes) -> tuple[Session, str] | None:
     """Return the session of this secret with its user's name."""
     query = _SESSIONS.add_columns(col(UserRow.name).label("user_name")).join(
         UserRow, col(UserRow.id) == col(SessionRow.user_id)
@@ -30,20 +30,22 @@ async def found(connection: AsyncConnection, hashed: bytes) -> tuple[Session, st
     return (_session(row), row.user_name) if row is not None else None
 
 
-async def of_user(connection: AsyncConnection, user: int) -> list[Session]:
+async def list_for_user(connection: AsyncConnection, user: int) -> list[Session]:
     """Return a user's sessions, newest first."""
     query = _SESSIONS.where(col(SessionRow.user_id) == user).order_by(col(SessionRow.made_at).desc())
     return [_session(row) for row in await connection.execute(query)]
 
 
-async def there(connection: AsyncConnection, ids: Collection[int], *, now: float, idle_s: float) -> frozenset[int]:
+async def still_valid_ids(
+    connection: AsyncConnection, ids: Collection[int], *, now: float, idle_s: float
+) -> frozenset[int]:
     """Return which of these sessions still live."""
     alive = col(SessionRow.ends_at) > now, col(SessionRow.used_at) > now - idle_s
     query = select(col(SessionRow.id)).where(col(SessionRow.id).in_(ids), *alive)
     return frozenset(one for one in (await connection.execute(query)).scalars() if one is not None)
 
 
-async def used(connection: AsyncConnection, session: int, at: float) -> None:
+async def set_last_used(connection: AsyncConnection, session: int, at: float) -> None:
     await connection.execute(update(SessionRow).where(col(SessionRow.id) == session).values(used_at=at))
 
 
@@ -52,7 +54,7 @@ async def remove(connection: AsyncConnection, session: int, user: int) -> None:
     await connection.execute(delete(SessionRow).where(col(SessionRow.id) == session, col(SessionRow.user_id) == user))
 
 
-async def remove_of(connection: AsyncConnection, user: int, *, but: int | None = None) -> int:
+async def remove_for_user(connection: AsyncConnection, user: int, *, but: int | None = None) -> int:
     """Delete all sessions of a user but one; return how many."""
     doomed = delete(SessionRow).where(col(SessionRow.user_id) == user)
     if but is not None:
@@ -60,7 +62,7 @@ async def remove_of(connection: AsyncConnection, user: int, *, but: int | None =
     return (await connection.execute(doomed)).rowcount
 
 
-async def remove_ended(connection: AsyncConnection, *, now: float, idle_s: float) -> None:
+async def remove_expired(connection: AsyncConnection, *, now: float, idle_s: float) -> None:
     ended = (col(SessionRow.ends_at) <= now) | (col(SessionRow.used_at) <= now - idle_s)
     await connection.execute(delete(SessionRow).where(ended))
 
@@ -80,9 +82,9 @@ def _session(row: Row[*tuple[Any, ...]]) -> Session:
     return Session(
         id=row.id,
         user=row.user_id,
-        made_at=row.made_at,
-        used_at=row.used_at,
-        ends_at=row.ends_at,
+        created_at=row.made_at,
+        last_used_at=row.used_at,
+        expires_at=row.ends_at,
         address=row.address,
         agent=row.agent,
     )

@@ -32,12 +32,12 @@ async def add(
     return token
 
 
-async def found(connection: AsyncConnection, hashed: bytes) -> Token | None:
+async def find(connection: AsyncConnection, hashed: bytes) -> Token | None:
     row = (await connection.execute(_TOKENS.where(col(TokenRow.hash) == hashed))).first()
     return _token(row) if row is not None else None
 
 
-async def every(connection: AsyncConnection, user: int | None = None) -> list[Token]:
+async def list_all(connection: AsyncConnection, user: int | None = None) -> list[Token]:
     """Return the tokens of one user or of all, in the order in which they were made."""
     query = _TOKENS.order_by(col(TokenRow.id))
     if user is not None:
@@ -45,13 +45,13 @@ async def every(connection: AsyncConnection, user: int | None = None) -> list[To
     return [_token(row) for row in await connection.execute(query)]
 
 
-async def there(connection: AsyncConnection, ids: Collection[int], *, now: float) -> frozenset[int]:
+async def still_valid_ids(connection: AsyncConnection, ids: Collection[int], *, now: float) -> frozenset[int]:
     """Return which of these tokens still hold."""
     query = select(col(TokenRow.id)).where(col(TokenRow.id).in_(ids), col(TokenRow.ends_at) > now)
     return frozenset(one for one in (await connection.execute(query)).scalars() if one is not None)
 
 
-async def used(connection: AsyncConnection, token: int, at: float) -> None:
+async def set_last_used(connection: AsyncConnection, token: int, at: float) -> None:
     await connection.execute(update(TokenRow).where(col(TokenRow.id) == token).values(used_at=at))
 
 
@@ -63,7 +63,7 @@ async def remove(connection: AsyncConnection, token: int, user: int | None = Non
     return bool((await connection.execute(doomed)).rowcount)
 
 
-async def remove_ended(connection: AsyncConnection, now: float) -> None:
+async def remove_expired(connection: AsyncConnection, now: float) -> None:
     await connection.execute(delete(TokenRow).where(col(TokenRow.ends_at) <= now))
 
 
@@ -91,9 +91,9 @@ def _token(row: Row[*tuple[Any, ...]]) -> Token:
         user_name=row.user_name,
         name=row.name,
         hint=row.hint,
-        most=most,
+        max_rights=most,
         resource=row.resource,
-        made_at=row.made_at,
-        ends_at=row.ends_at,
-        used_at=row.used_at,
+        created_at=row.made_at,
+        expires_at=row.ends_at,
+        last_used_at=row.used_at,
     )

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, select,
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
-from signalbox.security.accounts.model import EVERYWHERE, SignsInBy, User, grants_of, rights_of
+from signalbox.security.accounts.model import EVERYWHERE, SignInMethod, User, grant_rows, rights_from_grants
 from signalbox.security.accounts.tables import GrantRow, LinkRow, SessionRow, TokenRow, UserRow
 from signalbox.security.model import Rights, Role
 
@@ -24,7 +24,7 @@ class Credentials:
     subject: str | None
 
 
-async def any_there(connection: AsyncConnection) -> bool:
+async def any_exist(connection: AsyncConnection) -> bool:
     return (await connection.execute(select(col(UserRow.id)).limit(1))).first() is not None
 
 
@@ -55,7 +55,7 @@ async def add(
 
 async def set_rights(connection: AsyncConnection, user: int, rights: Rights) -> None:
     await connection.execute(delete(GrantRow).where(col(GrantRow.user_id) == user))
-    rows = [{"user_id": user, "resource": r, "role": role, "payloads": p} for r, role, p in grants_of(rights)]
+    rows = [{"user_id": user, "resource": r, "role": role, "payloads": p} for r, role, p in grant_rows(rights)]
     await connection.execute(insert(GrantRow), rows)
 
 
@@ -68,7 +68,7 @@ async def rehash(connection: AsyncConnection, user: int, password_hash: str) -> 
     await connection.execute(update(UserRow).where(col(UserRow.id) == user).values(password_hash=password_hash))
 
 
-async def seen(connection: AsyncConnection, user: int, at: float) -> None:
+async def set_last_seen(connection: AsyncConnection, user: int, at: float) -> None:
     await connection.execute(update(UserRow).where(col(UserRow.id) == user).values(seen_at=at))
 
 
@@ -77,18 +77,18 @@ async def remove(connection: AsyncConnection, user: int) -> None:
     await connection.execute(delete(UserRow).where(col(UserRow.id) == user))
 
 
-async def credentials(connection: AsyncConnection, name: str) -> Credentials | None:
+async def find_credentials(connection: AsyncConnection, name: str) -> Credentials | None:
     query = select(col(UserRow.id), col(UserRow.password_hash), col(UserRow.subject)).where(col(UserRow.name) == name)
     row: Row[*tuple[Any, ...]] | None = (await connection.execute(query)).first()
     return Credentials(row.id, row.password_hash, row.subject) if row is not None else None
 
 
-async def by_subject(connection: AsyncConnection, subject: str) -> int | None:
+async def id_by_subject(connection: AsyncConnection, subject: str) -> int | None:
     query = select(col(UserRow.id)).where(col(UserRow.subject) == subject)
     return (await connection.execute(query)).scalar_one_or_none()
 
 
-async def admins(connection: AsyncConnection) -> frozenset[int]:
+async def admin_ids(connection: AsyncConnection) -> frozenset[int]:
     """Return who is admin everywhere and could sign in: with a password or a company account."""
     query = (
         select(col(UserRow.id))
@@ -99,21 +99,21 @@ async def admins(connection: AsyncConnection) -> frozenset[int]:
     return frozenset(one for one in (await connection.execute(query)).scalars() if one is not None)
 
 
-async def found(connection: AsyncConnection, *, user: int | None = None, name: str | None = None) -> User | None:
+async def find(connection: AsyncConnection, *, user: int | None = None, name: str | None = None) -> User | None:
     """Return one user, by id or by name."""
     where = col(UserRow.id) == user if user is not None else col(UserRow.name) == name
     rows = await _read(connection, where)
     return rows[0] if rows else None
 
 
-async def every(connection: AsyncConnection) -> list[User]:
+async def list_all(connection: AsyncConnection) -> list[User]:
     """Return all users by name."""
     return await _read(connection, col(UserRow.id) > 0)
 
 
-async def rights(connection: AsyncConnection, user: int) -> Rights:
+async def read_rights(connection: AsyncConnection, user: int) -> Rights:
     query = select(col(GrantRow.resource), col(GrantRow.role), col(GrantRow.payloads))
-    return rights_of(await connection.execute(query.where(col(GrantRow.user_id) == user)))
+    return rights_from_grants(await connection.execute(query.where(col(GrantRow.user_id) == user)))
 
 
 async def _read(connection: AsyncConnection, where: ColumnElement[bool]) -> list[User]:
@@ -130,26 +130,26 @@ async def _read(connection: AsyncConnection, where: ColumnElement[bool]) -> list
         User(
             id=row.id,
             name=row.name,
-            rights=rights_of(grants.get(row.id, ())),
-            signs_in_by=_signs_in_by(row.password_hash, row.subject, links.get(row.id)),
-            password_at=row.password_at,
-            made_at=row.made_at,
-            made_by=row.made_by,
-            seen_at=row.seen_at,
+            rights=rights_from_grants(grants.get(row.id, ())),
+            sign_in_method=_signs_in_by(row.password_hash, row.subject, links.get(row.id)),
+            password_set_at=row.password_at,
+            created_at=row.made_at,
+            created_by=row.made_by,
+            last_seen_at=row.seen_at,
             sessions=sessions.get(row.id, 0),
             tokens=tokens.get(row.id, 0),
-            link_ends_at=links.get(row.id),
+            link_expires_at=links.get(row.id),
         )
         for row in rows
     ]
 
 
-def _signs_in_by(password_hash: str | None, subject: str | None, link: float | None) -> SignsInBy:
+def _signs_in_by(password_hash: str | None, subject: str | None, link: float | None) -> SignInMethod:
     if subject is not None:
-        return SignsInBy.COMPANY_ACCOUNT
+        return SignInMethod.COMPANY_ACCOUNT
     if password_hash is not None:
-        return SignsInBy.PASSWORD
-    return SignsInBy.LINK if link is not None else SignsInBy.TOKEN
+        return SignInMethod.PASSWORD
+    return SignInMethod.LINK if link is not None else SignInMethod.TOKEN
 
 
 async def _count(

@@ -8,8 +8,8 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter
 from msgspec import Meta, Struct
 
-from signalbox.security.audit.documents import Head
-from signalbox.security.audit.model import Line
+from signalbox.security.audit.documents import SignedHead
+from signalbox.security.audit.model import AuditEntry
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.keys import Keys
 from signalbox.web import urls
@@ -48,7 +48,7 @@ class ActionOut(Struct, frozen=True, kw_only=True):
     target: str
     parameters: Annotated[Any, Meta(description="as they were written; null = they cannot be read")]
     reason: str
-    outcome: Annotated[str | None, Meta(description="done, failed, refused, broken off; null = none")]
+    outcome: Annotated[str | None, Meta(description="done, failed, refused, interrupted; null = none")]
     running: Annotated[bool, Meta(description="it runs in the process that answers, now")]
     outcome_row: Annotated[int | None, Meta(description="null = none yet, or refused, which is one row")]
     ended_at: Time
@@ -93,7 +93,7 @@ async def actions(
     request: Request[Any, Any, Any], audit: NamedDependency[AuditLog], asked: NamedDependency[Asked]
 ) -> ActionsOut:
     part = await audit.page(asked.wanted(renderer_of(request).clock()), asked.older, asked.rows)
-    items = [_out(line, running=audit.is_running(line.row)) for line in part.lines]
+    items = [_out(line, running=audit.is_running(line.row)) for line in part.entries]
     searched_to = None if part.searched_to_us is None else seconds(part.searched_to_us)
     return ActionsOut(items=items, next=written(part.older), searched_to=searched_to)
 
@@ -105,11 +105,11 @@ async def actions(
     responses=PROBLEMS,
     summary="How far the audit log goes now, signed: keep it elsewhere to see later that nothing was cut off; for admins",
 )
-async def signed_head(audit: NamedDependency[AuditLog], keys: NamedDependency[Keys]) -> Head:
+async def signed_head(audit: NamedDependency[AuditLog], keys: NamedDependency[Keys]) -> SignedHead:
     return await audit.head(keys.signing())
 
 
-def _out(line: Line, *, running: bool) -> ActionOut:
+def _out(line: AuditEntry, *, running: bool) -> ActionOut:
     """Return a line as it is answered. What stands in a row may be of any type: somebody may have put it there."""
     return ActionOut(
         row=line.row,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from signalbox.security.audit.model import Cursor, LineFilter, Outcome, kept
+from signalbox.security.audit.model import AuditCursor, AuditFilter, Outcome, sanitized
 from signalbox.web.lists import InvalidParameter, parse_choice, parse_exact, parse_int, parse_text
 
 TIMES: Final[Mapping[str, tuple[str, float | None]]] = {  # word of the address: what it is called, seconds
@@ -30,7 +30,7 @@ class Asked:
     action: str
     on: str
     refused: bool
-    older: Cursor | None
+    older: AuditCursor | None
     row: int | None  # which is open
     rows: int
 
@@ -38,10 +38,10 @@ class Asked:
     def narrowed(self) -> bool:
         return bool(self.text or self.who or self.action or self.on or self.refused)
 
-    def wanted(self, now: float) -> LineFilter:
+    def wanted(self, now: float) -> AuditFilter:
         """Return it as the log is asked."""
         seconds = TIMES[self.when][1]
-        return LineFilter(
+        return AuditFilter(
             search=self.text,
             since_us=None if seconds is None else round((now - seconds) * 1e6),
             actor=self.who or None,
@@ -58,11 +58,11 @@ def asked(parameters: Mapping[str, str], *, rows: int, when: str = OF_ITSELF) ->
         InvalidParameter: the first key that cannot be understood.
     """
     return Asked(
-        text=kept(parse_text(parameters, "q")),
+        text=sanitized(parse_text(parameters, "q")),
         when=parse_choice(parameters, "when", ("", *TIMES), default="") or when,
-        who=kept(parse_exact(parameters, "who")),
-        action=kept(parse_exact(parameters, "action")),
-        on=kept(parse_exact(parameters, "on")),
+        who=sanitized(parse_exact(parameters, "who")),
+        action=sanitized(parse_exact(parameters, "action")),
+        on=sanitized(parse_exact(parameters, "on")),
         refused=parse_choice(parameters, "outcome", ("", Outcome.REFUSED.value), default="") == Outcome.REFUSED,
         older=_cursor(parameters),
         row=parse_int(parameters, "row", default=0, maximum=ROW_MAX) or None,
@@ -82,15 +82,15 @@ def query_of(asked: Asked) -> dict[str, Any]:
     }
 
 
-def written(cursor: Cursor | None) -> str | None:
+def written(cursor: AuditCursor | None) -> str | None:
     """Write a place in the list for an address."""
     return f"{cursor.at_us}-{cursor.row}" if cursor else None
 
 
-def _cursor(parameters: Mapping[str, str]) -> Cursor | None:
+def _cursor(parameters: Mapping[str, str]) -> AuditCursor | None:
     text = parameters.get("older")
     if not text:
         return None
     if not (found := _CURSOR.fullmatch(text)):
         raise InvalidParameter("older", "a cursor that this list gave", text)
-    return Cursor(int(found[1]), int(found[2]))
+    return AuditCursor(int(found[1]), int(found[2]))

@@ -7,7 +7,7 @@ from litestar.types import Receive, Scope, Send
 
 from signalbox.kernel.figures import count
 from signalbox.security.audit import ndjson
-from signalbox.security.audit.model import LineFilter
+from signalbox.security.audit.model import AuditFilter
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.door import Door, Permit
 from signalbox.security.errors import SecurityError
@@ -28,7 +28,7 @@ class Export:
     door: Door
     actor: Actor
     action: Action
-    wanted: LineFilter
+    wanted: AuditFilter
     name: str  # of the file
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
@@ -49,7 +49,7 @@ class Export:
         async for rows in self.audit.rows(self.wanted):
             if await _left(receive):
                 raise AskerLeft(f"Whoever asked left after {count(number)} rows.")
-            lines = b"".join(map(ndjson.written, rows))
+            lines = b"".join(map(ndjson.to_line, rows))
             await send({"type": "http.response.body", "body": lines, "more_body": True})
             number += len(rows)
         await send({"type": "http.response.body", "body": b"", "more_body": False})

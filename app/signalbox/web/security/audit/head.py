@@ -6,8 +6,8 @@ from typing import Final
 from signalbox.kernel import figures
 from signalbox.monitoring.words.spans import Span, of_things
 from signalbox.security.audit import words
-from signalbox.security.audit.chain import Checked, Fault, Finding, Verdict
-from signalbox.security.audit.model import Standing
+from signalbox.security.audit.chain import Finding, FindingKind, TimedVerification, Verification
+from signalbox.security.audit.model import LogState
 from signalbox.web.security import urls
 from signalbox.web.security.audit.lines import Hash, Sign, seconds, short
 
@@ -52,7 +52,7 @@ class Broken:
     more: str
 
 
-def head(standing: Standing, checked: Checked | None) -> Head:
+def head(standing: LogState, checked: TimedVerification | None) -> Head:
     rows = standing.head.row - standing.sealed.row
     too_long = ""
     if rows > ROWS_MAX:
@@ -64,49 +64,49 @@ def head(standing: Standing, checked: Checked | None) -> Head:
     return Head(sentence=_sentence(checked), why=(Span(_why(standing, checked)),), too_long=too_long)
 
 
-def broken(checked: Checked | None) -> Broken | None:
+def broken(checked: TimedVerification | None) -> Broken | None:
     """Return what the last check found, or None when that was nothing."""
-    if checked is None or checked.verdict.is_whole:
+    if checked is None or checked.verification.is_intact:
         return None
-    verdict = checked.verdict
-    signature = any(finding.fault is Fault.NOT_SIGNED for finding in verdict.findings)
+    verdict = checked.verification
+    signature = any(finding.kind is FindingKind.NOT_AS_SIGNED for finding in verdict.findings)
     rows = [_row(finding) for finding in verdict.findings]
     return Broken(
         at=checked.at,
         strong=f"{_first(verdict)}.",
-        text=f"{words.OF_SIGNATURE if signature else ''} {words.reach(verdict)}".strip(),
+        text=f"{words.SIGNATURE_HINT if signature else ''} {words.intact_rows(verdict)}".strip(),
         rows=tuple(rows),
-        more=f"and {of_things(verdict.more, 'more finding', 'more findings')}" if verdict.more else "",
+        more=f"and {of_things(verdict.omitted, 'more finding', 'more findings')}" if verdict.omitted else "",
     )
 
 
-def _sentence(checked: Checked) -> tuple[Span, ...]:
-    verdict, at = checked.verdict, figures.utc_time(checked.at, checked.at)
-    if verdict.is_whole:
+def _sentence(checked: TimedVerification) -> tuple[Span, ...]:
+    verdict, at = checked.verification, figures.utc_time(checked.at, checked.at)
+    if verdict.is_intact:
         whole = Span(f"to row {figures.count(verdict.end.row)}", strong=True, tone="clear")
         return (Span("The log is whole "), whole, Span(f", verified at {at}."))
-    others = len(verdict.findings) + verdict.more - 1
+    others = len(verdict.findings) + verdict.omitted - 1
     more = f", and {of_things(others, 'more finding', 'more findings')}" if others else ""
     return (Span(_first(verdict), strong=True, tone="danger"), Span(f", found at {at}{more}."))
 
 
-def _first(verdict: Verdict) -> str:
-    return words.found(verdict.findings[0])
+def _first(verdict: Verification) -> str:
+    return words.finding_sentence(verdict.findings[0])
 
 
-def _why(standing: Standing, checked: Checked) -> str:
-    since = max(standing.head.row - checked.verdict.end.row, 0)
+def _why(standing: LogState, checked: TimedVerification) -> str:
+    since = max(standing.head.row - checked.verification.end.row, 0)
     came = f"{of_things(since, 'row', 'rows')} came since." if since else "No row came since."
-    return f"{RULE} {came} {TAIL}" if checked.verdict.is_whole else f"{RULE} Somebody went around that. {came}"
+    return f"{RULE} {came} {TAIL}" if checked.verification.is_intact else f"{RULE} Somebody went around that. {came}"
 
 
 def _row(finding: Finding) -> FindingRow:
-    named = words.rows_named(finding.first, finding.last).partition(" ")[2]
-    entry = finding.row.entry if finding.row else None
+    named = words.row_range(finding.first, finding.last).partition(" ")[2]
+    entry = finding.row.record if finding.row else None
     return FindingRow(
         rows=named,
         href=urls.audit(row=finding.first, when="all") if entry else "",
-        sign=Sign("m-failed", "danger", finding.fault),
+        sign=Sign("m-failed", "danger", finding.kind),
         note=f"{entry.action}, by {entry.actor} as it stands now" if entry else "",
         at=seconds(entry.at_us) if entry else None,
         expected=None if finding.expected is None else short(finding.expected),

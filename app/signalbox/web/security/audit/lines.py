@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from signalbox.kernel import figures
-from signalbox.security.audit.chain import Checked
-from signalbox.security.audit.model import Line, Outcome
+from signalbox.security.audit.chain import TimedVerification
+from signalbox.security.audit.model import AuditEntry, Outcome
 from signalbox.security.model import Via
 from signalbox.web.security.agents import browser
 from signalbox.web.security.audit.tree import Node, tree
@@ -15,7 +15,7 @@ TIME_MAX_S: Final = 253_402_300_799  # the end of 9999, beyond which there is no
 HASH_ENDS: Final = 4  # hexadecimal digits shown of either end
 NO_OUTCOME: Final = "Signalbox was stopped before it ended, or could not write down how it ended."
 NO_OUTCOME_YET: Final = "It runs in this process now."
-NO_OUTCOME_OF_CLI: Final = "It may still run on the command line, or was broken off there."
+NO_OUTCOME_OF_CLI: Final = "It may still run on the command line, or was interrupted there."
 WAYS: Final[Mapping[str, str]] = {
     Via.PAGE: "a page",
     Via.API: "the API",
@@ -37,7 +37,7 @@ OUTCOMES: Final = {
     Outcome.DONE: Sign("m-done", "clear", "done"),
     Outcome.FAILED: Sign("m-failed", "danger", "failed"),
     Outcome.REFUSED: Sign("m-failed", "danger", "refused"),
-    Outcome.BROKEN_OFF: Sign("m-paused", "caution", "broken off"),
+    Outcome.INTERRUPTED: Sign("m-paused", "caution", "interrupted"),
 }
 RUNNING: Final = Sign("m-running", "motion", "running")
 NONE: Final = Sign("m-doubt", "caution", "no outcome")
@@ -91,7 +91,9 @@ class LineRow:
     detail: Detail | None  # None: it is not open
 
 
-def line_row(line: Line, *, now: float, running: bool, href: str, checked: Checked | None, is_open: bool) -> LineRow:
+def line_row(
+    line: AuditEntry, *, now: float, running: bool, href: str, checked: TimedVerification | None, is_open: bool
+) -> LineRow:
     """Draw a line. `running` says that it runs in this process now."""
     took, note = _took(line, now, running=running)
     return LineRow(
@@ -113,7 +115,7 @@ def line_row(line: Line, *, now: float, running: bool, href: str, checked: Check
     )
 
 
-def sign_of(line: Line, *, running: bool) -> Sign:
+def sign_of(line: AuditEntry, *, running: bool) -> Sign:
     if running:
         return RUNNING
     if not line.outcome:
@@ -122,17 +124,17 @@ def sign_of(line: Line, *, running: bool) -> Sign:
     return OUTCOMES[known] if known else Sign("m-unknown", "quiet", "unknown")
 
 
-def chain_sign(row: int, checked: Checked | None) -> Sign:
+def chain_sign(row: int, checked: TimedVerification | None) -> Sign:
     """Say of one row what the last check found."""
     if checked is None:
         return Sign("m-unknown", "quiet", "not verified since the start")
-    verdict, at = checked.verdict, figures.utc_time(checked.at, checked.at)
-    fault = next((one.fault for one in verdict.findings if one.first <= row <= one.last), None)
+    verdict, at = checked.verification, figures.utc_time(checked.at, checked.at)
+    fault = next((one.kind for one in verdict.findings if one.first <= row <= one.last), None)
     if fault is not None:
         return Sign("m-failed", "danger", f"{fault}, found at {at}")
     if row > verdict.end.row:
         return Sign("m-unknown", "quiet", f"written since the check of {at}")
-    if row > verdict.whole_before or row <= verdict.start.row:
+    if row > verdict.intact_to or row <= verdict.start.row:
         return Sign("m-doubt", "caution", "whole in itself, but what it hangs on is not")
     return Sign("m-done", "clear", f"whole, verified at {at}")
 
@@ -151,12 +153,12 @@ def seconds(at_us: object) -> float | None:
     return at_us / 1e6
 
 
-def _place(line: Line) -> str:
+def _place(line: AuditEntry) -> str:
     way = "" if line.via == Via.PAGE else WAYS.get(line.via, "")
     return ", ".join(word for word in (str(line.address), way) if word)
 
 
-def _took(line: Line, now: float, *, running: bool) -> tuple[str, str]:
+def _took(line: AuditEntry, now: float, *, running: bool) -> tuple[str, str]:
     at, took_us = seconds(line.at_us), line.took_us
     if running and at is not None:
         return figures.duration(now - at), "so far"
@@ -165,7 +167,7 @@ def _took(line: Line, now: float, *, running: bool) -> tuple[str, str]:
     return figures.duration(took_us / 1e6 if isinstance(took_us, int | float) else None), ""
 
 
-def _outcome_row(line: Line, *, running: bool) -> str:
+def _outcome_row(line: AuditEntry, *, running: bool) -> str:
     if line.outcome_row is not None:
         return f"outcome {figures.count(line.outcome_row)}"
     if line.outcome == Outcome.REFUSED:
@@ -173,7 +175,7 @@ def _outcome_row(line: Line, *, running: bool) -> str:
     return "none yet" if running else "no outcome"
 
 
-def _detail(line: Line, *, running: bool, checked: Checked | None) -> Detail:
+def _detail(line: AuditEntry, *, running: bool, checked: TimedVerification | None) -> Detail:
     return Detail(
         parameters=tree(str(line.parameters)),
         reason=str(line.reason),
@@ -191,13 +193,13 @@ def _detail(line: Line, *, running: bool, checked: Checked | None) -> Detail:
     )
 
 
-def _told_in(line: Line) -> str:
+def _told_in(line: AuditEntry) -> str:
     if line.outcome_row is not None:
         return f"row {figures.count(line.outcome_row)}"
     return "in the same row" if line.outcome else "none"
 
 
-def _without_words(line: Line, *, running: bool) -> str:
+def _without_words(line: AuditEntry, *, running: bool) -> str:
     if line.outcome:
         return ""
     if running:

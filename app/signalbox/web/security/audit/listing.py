@@ -6,7 +6,7 @@ from typing import Final
 
 from signalbox.kernel import figures
 from signalbox.monitoring.words.spans import of_things
-from signalbox.security.audit.model import Count, Line, LineFilter, LinePage, Outcome
+from signalbox.security.audit.model import AuditEntry, AuditFilter, AuditPage, EntryCount, Outcome
 from signalbox.security.audit.service import AuditLog
 from signalbox.web.errors import NotThere
 from signalbox.web.lists import Dropdown, EmptyState, Filter, Option, Pager
@@ -64,8 +64,10 @@ async def audit_list(audit: AuditLog, asked: Asked, now: float) -> AuditList:
     wanted = asked.wanted(now)
     part = await audit.page(wanted, asked.older, asked.rows)
     opened = await _opened(audit, asked)
-    rows = [_row(audit, asked, line, now, is_open=opened is not None and line.row == opened.row) for line in part.lines]
-    apart = opened if opened is not None and all(line.row != opened.row for line in part.lines) else None
+    rows = [
+        _row(audit, asked, line, now, is_open=opened is not None and line.row == opened.row) for line in part.entries
+    ]
+    apart = opened if opened is not None and all(line.row != opened.row for line in part.entries) else None
     known = _Known(actors=await audit.actors(), actions=await audit.actions(), resources=await audit.resources())
     return AuditList(
         frame=_frame(
@@ -76,15 +78,15 @@ async def audit_list(audit: AuditLog, asked: Asked, now: float) -> AuditList:
     )
 
 
-def counted(count: Count) -> str:
+def counted(count: EntryCount) -> str:
     """Write how many actions there are: 214 actions, over 10,000 actions."""
     return f"{'at least ' if count.at_least else ''}{of_things(count.number, 'action', 'actions')}"
 
 
-async def _opened(audit: AuditLog, asked: Asked) -> Line | None:
+async def _opened(audit: AuditLog, asked: Asked) -> AuditEntry | None:
     if asked.row is None:
         return None
-    line = await audit.line(asked.row)
+    line = await audit.entry(asked.row)
     if line is None:
         row = figures.count(asked.row)
         raise NotThere(
@@ -93,25 +95,27 @@ async def _opened(audit: AuditLog, asked: Asked) -> Line | None:
     return line
 
 
-async def _refused(audit: AuditLog, wanted: LineFilter) -> int | None:
+async def _refused(audit: AuditLog, wanted: AuditFilter) -> int | None:
     """Count what was refused of the same time and by the same filter; None when it was not counted to the end."""
     count = await audit.count(replace(wanted, outcome=Outcome.REFUSED))
     return None if count.at_least else count.number
 
 
-def _row(audit: AuditLog, asked: Asked, line: Line, now: float, *, is_open: bool) -> LineRow:
+def _row(audit: AuditLog, asked: Asked, line: AuditEntry, now: float, *, is_open: bool) -> LineRow:
     query = query_of(asked) | {"older": written(asked.older)}
     return line_row(
         line,
         now=now,
         running=audit.is_running(line.row),
         href=urls.audit(**query, row=None if is_open else line.row),
-        checked=audit.checked,
+        checked=audit.last_verification,
         is_open=is_open,
     )
 
 
-def _frame(asked: Asked, part: LinePage, now: float, *, count: Count, refused: int | None, known: _Known) -> ListFrame:
+def _frame(
+    asked: Asked, part: AuditPage, now: float, *, count: EntryCount, refused: int | None, known: _Known
+) -> ListFrame:
     query = query_of(asked)
     on = urls.audit(**query | {"outcome": None if asked.refused else Outcome.REFUSED.value})
     return ListFrame(
@@ -127,7 +131,7 @@ def _frame(asked: Asked, part: LinePage, now: float, *, count: Count, refused: i
         ),
         hidden_fields=(("outcome", Outcome.REFUSED.value),) if asked.refused else (),
         pager=_pager(asked, part, now, count),
-        empty=None if part.lines else _empty(asked, part, now),
+        empty=None if part.entries else _empty(asked, part, now),
         export=f"Export {counted(count)}",
         export_note=EXPORTS_SOME if asked.narrowed else EXPORTS_ALL,
         exported=tuple((key, str(value)) for key, value in (query | {"when": asked.when}).items() if value),
@@ -144,9 +148,9 @@ def _choice(name: str, label: str, any_: str, known: Sequence[str], chosen: str)
     return Dropdown(name, label, any_, tuple(Option(one, one, one == chosen) for one in names))
 
 
-def _pager(asked: Asked, part: LinePage, now: float, count: Count) -> Pager:
+def _pager(asked: Asked, part: AuditPage, now: float, count: EntryCount) -> Pager:
     query = query_of(asked)
-    words = f"{figures.count(len(part.lines))} of {counted(count)} {_when(asked)}, newest first"
+    words = f"{figures.count(len(part.entries))} of {counted(count)} {_when(asked)}, newest first"
     if part.searched_to_us is not None:
         words += f", searched back to {figures.utc_time(seconds(part.searched_to_us), now)}"
     return Pager(
@@ -161,7 +165,7 @@ def _when(asked: Asked) -> str:
     return "in all" if limit is None else f"in the last {words}"
 
 
-def _empty(asked: Asked, part: LinePage, now: float) -> EmptyState:
+def _empty(asked: Asked, part: AuditPage, now: float) -> EmptyState:
     told = [
         f"by {asked.who}" if asked.who else "",
         f"on {asked.on}" if asked.on else "",

@@ -14,13 +14,14 @@ from signalbox.kernel import figures
 from signalbox.security.audit import documents, words
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.door import Door, Permit
-from signalbox.security.errors import Refused
+from signalbox.security.errors import RequestRejected
 from signalbox.security.keys import Keys
 from signalbox.security.model import Action, Actor
 from signalbox.web.access import OWN
 from signalbox.web.errors import NotUnderstood
 from signalbox.web.lists import InvalidParameter
-from signalbox.web.rendering import Part, Section, page, renderer_of
+from signalbox.web.security.navigation import AUDIT
+from signalbox.web.rendering import Part, page, renderer_of
 from signalbox.web.security import urls
 from signalbox.web.security.admins import admins_only
 from signalbox.web.security.audit.asked import Asked, asked, query_of
@@ -31,7 +32,7 @@ from signalbox.web.security.forms import sent
 
 Asking = Request[Any, Any, Any]
 ADMINS = [admins_only("the audit log")]
-VERIFY = Action(name="verify audit log", own=True)  # it only looks: there in read-only mode too
+VERIFY = Action(name="verify audit log", allowed_in_read_only=True)  # it only looks: there in read-only mode too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +48,10 @@ class AuditPage:
 async def audit_page(request: Asking, audit: NamedDependency[AuditLog]) -> Response[bytes]:
     wanted = understood(request.query_params, rows=PAGE_ROWS)
     listed = await audit_list(audit, wanted, renderer_of(request).clock())
-    checked = audit.checked
-    context = AuditPage(head=head(await audit.standing(), checked), broken=broken(checked), list=listed)
+    checked = audit.last_verification
+    context = AuditPage(head=head(await audit.state(), checked), broken=broken(checked), list=listed)
     part = Part("audit/_list.html", "it", listed)
-    answer = page(request, "audit/index.html", context, title="Audit", section=Section.AUDIT, part=part)
+    answer = page(request, "audit/index.html", context, title="Audit", section=AUDIT, part=part)
     if wanted.row is None and wanted.older is None:
         answer.headers["HX-Push-Url"] = urls.audit(**query_of(wanted))  # without the filters that ask for nothing
     return answer
@@ -64,11 +65,11 @@ async def verify(
     keys: NamedDependency[Keys],
 ) -> Redirect:
     async def run(permit: Permit) -> None:
-        if too_long := head(await audit.standing(), audit.checked).too_long:
-            raise Refused(too_long)
-        verdict = (await audit.check(keys.signing().public_key().public_bytes_raw())).verdict
+        if too_long := head(await audit.state(), audit.last_verification).too_long:
+            raise RequestRejected(too_long)
+        verdict = (await audit.verify_and_record(keys.signing().public_key().public_bytes_raw())).verification
         whole = f"whole to row {figures.count(verdict.end.row)}"
-        permit.detail = whole if verdict.is_whole else f"{words.found(verdict.findings[0])}."
+        permit.detail = whole if verdict.is_intact else f"{words.finding_sentence(verdict.findings[0])}."
 
     await door.act(actor, VERIFY, run)
     return Redirect(urls.audit(), status_code=303)
@@ -89,7 +90,7 @@ async def export(
         audit=audit,
         door=door,
         actor=actor,
-        action=Action(name="export audit log", own=True, parameters=asked_for),
+        action=Action(name="export audit log", allowed_in_read_only=True, parameters=asked_for),
         wanted=wanted.wanted(now),
         name=f"audit-{_stamp(now)}.ndjson",
     )
@@ -102,7 +103,7 @@ async def signed_head(
     signed = await audit.head(keys.signing())
     name = f"head-{_stamp(renderer_of(request).clock())}.json"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(documents.written(signed), media_type="application/json", headers=headers)
+    return Response(documents.to_json(signed), media_type="application/json", headers=headers)
 
 
 def understood(parameters: Mapping[str, str], *, rows: int) -> Asked:

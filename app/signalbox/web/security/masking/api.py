@@ -8,9 +8,9 @@ from litestar import delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from signalbox.security.masking.engine import Hidden, Json
-from signalbox.security.masking.model import Shown, written
-from signalbox.security.masking.service import Listed
+from signalbox.security.masking.engine import HiddenBody, JsonBody
+from signalbox.security.masking.model import MaskedText, target_text
+from signalbox.security.masking.service import ListedRule
 from signalbox.security.masking.trial import Trial
 from signalbox.security.model import REASON_LENGTH_MAX
 from signalbox.web import urls
@@ -90,17 +90,17 @@ def _draft(texts: r.RuleTexts, name: str) -> Draft:
     return Draft(name=name, destinations=texts.destinations, types=texts.types, what=texts.what, how=texts.how)
 
 
-def _rule_out(one: Listed) -> r.MaskingRuleOut:
+def _rule_out(one: ListedRule) -> r.MaskingRuleOut:
     return r.MaskingRuleOut(
         number=one.number,
         name=one.rule.name,
         destinations=one.rule.destinations,
         types=one.rule.types,
-        what=tuple(map(written, one.rule.what)),
+        what=tuple(map(target_text, one.rule.what)),
         how=one.rule.how.text,
         hits=one.hits,
-        set_by=one.made_by,
-        made_at=one.made_at,
+        set_by=one.created_by,
+        made_at=one.created_at,
     )
 
 
@@ -108,13 +108,13 @@ def _trial_out(trial: Trial) -> r.TrialOut:
     body, hidden_because = trial.body, None
     shown: str | None = None
     by: Counter[int] = Counter()
-    if isinstance(body, Hidden):
+    if isinstance(body, HiddenBody):
         hidden_because = body.why.value
         by[body.rule] = 1
-    elif isinstance(body, Json):
+    elif isinstance(body, JsonBody):
         shown = body.encoded().decode()
         by.update(line.rule for line in trial.lines if line.rule is not None)
-    elif isinstance(body, Shown):
+    elif isinstance(body, MaskedText):
         shown = body.text
         by.update(part.rule for part in body.parts if part.rule is not None)
     return r.TrialOut(

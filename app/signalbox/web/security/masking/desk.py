@@ -7,7 +7,7 @@ from litestar.di import NamedDependency, Provide
 from signalbox.security.accounts.service import Accounts
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.door import Door
-from signalbox.security.masking.service import Listed, Masking
+from signalbox.security.masking.service import ListedRule, Masking
 from signalbox.security.model import Actor
 from signalbox.web.errors import NotThere
 from signalbox.web.security.admins import let_admins_through
@@ -23,7 +23,7 @@ class Desk:
     door: Door
     masking: Masking
 
-    def rule(self, name: str) -> Listed:
+    def rule(self, name: str) -> ListedRule:
         """Return the rule of this name; where one of the configuration has it too, the one that can be changed.
 
         Raises:
@@ -32,7 +32,7 @@ class Desk:
         named = [one for one in self.masking.rules() if one.rule.name == name]
         if not named:
             raise NotThere(f"There is no masking rule named {name}.", "It may have been removed.")
-        return min(named, key=lambda one: one.is_fixed)
+        return min(named, key=lambda one: one.is_configured)
 
 
 def desk(

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from signalbox.security.errors import Refused
-from signalbox.security.masking.faults import RuleFault
-from signalbox.security.masking.model import ALL, Rule, rule_of
+from signalbox.security.errors import RequestRejected
+from signalbox.security.masking.errors import InvalidRule
+from signalbox.security.masking.model import ALL, Rule, parse_rule
 from signalbox.security.masking.trial import SAMPLE_BYTES_MAX, Trial
 from signalbox.security.model import REASON_LENGTH_MAX
 from signalbox.web.errors import NotUnderstood
@@ -51,12 +51,12 @@ class Draft:
         faults: dict[str, str] = {}
         for part, text in texts.items():
             try:
-                rule_of(**{**_READABLE, part: text})
-            except RuleFault as fault:
-                faults[fault.part] = f"Expected {fault.wanted}. Got {fault.got}."
+                parse_rule(**{**_READABLE, part: text})
+            except InvalidRule as fault:
+                faults[fault.part] = f"Expected {fault.expected}. Got {fault.got}."
         if faults:
             raise Faulty(faults)
-        return rule_of(**texts)
+        return parse_rule(**texts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def tried(desk: Desk, asked: Asked) -> Tried:
 
     Raises:
         Faulty: parts of it are not what was expected.
-        RulesUnknown: the rules there are have not been read yet.
+        RulesNotLoaded: the rules there are have not been read yet.
     """
     faults = dict(_faults_of(asked))
     candidate: Rule | None = None
@@ -95,7 +95,7 @@ def tried(desk: Desk, asked: Asked) -> Tried:
         raise Faulty(faults)
     try:
         trial = desk.masking.try_rule(asked.sample, asked.source, candidate, only_candidate=asked.only, kind=asked.kind)
-    except Refused as refused:
+    except RequestRejected as refused:
         raise Faulty({"sample": str(refused)}) from None
     return Tried(trial=trial, candidate=candidate)
 

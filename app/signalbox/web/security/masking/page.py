@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from signalbox.kernel import figures
 from signalbox.monitoring.words import Span
-from signalbox.security.audit.model import Count, Line
-from signalbox.security.masking.model import KEEP_MAX, Rule, Way, written
-from signalbox.security.masking.service import Listed
+from signalbox.security.audit.model import AuditEntry, EntryCount
+from signalbox.security.masking.model import KEEP_MAX, MethodKind, Rule, target_text
+from signalbox.security.masking.service import ListedRule
 from signalbox.security.model import Rights
 from signalbox.web.security import urls
 from signalbox.web.security.masking import words
@@ -17,9 +17,9 @@ from signalbox.web.security.masking.sent import RuleForm
 from signalbox.web.security.masking.tree import Seen, seen
 
 HOWS = (
-    (Way.HIDE.value, "hide"),
-    (Way.HASH.value, "hash: the same value gives the same hash"),
-    *((f"{Way.KEEP} {kept}", f"keep last {kept}") for kept in range(1, KEEP_MAX + 1)),
+    (MethodKind.HIDE.value, "hide"),
+    (MethodKind.HASH.value, "hash: the same value gives the same hash"),
+    *((f"{MethodKind.KEEP} {kept}", f"keep last {kept}") for kept in range(1, KEEP_MAX + 1)),
 )
 DONE: Mapping[str, str] = {
     "added": "The rule is added. It holds from now on, also for what is stored already.",
@@ -32,11 +32,11 @@ DONE: Mapping[str, str] = {
 class Facts:
     """What the page is drawn from."""
 
-    rules: Sequence[Listed]
-    selected: Listed | None
+    rules: Sequence[ListedRule]
+    selected: ListedRule | None
     users: Sequence[Rights]
-    looks: Sequence[Line]  # the last ones
-    looked: Count  # in the last 24 hours
+    looks: Sequence[AuditEntry]  # the last ones
+    looked: EntryCount  # in the last 24 hours
     now: float
 
 
@@ -181,7 +181,7 @@ def masking_page(desk: Desk, facts: Facts, said: Said) -> MaskingPage:
     )
 
 
-def _row(one: Listed, *, selected: bool) -> RuleRow:
+def _row(one: ListedRule, *, selected: bool) -> RuleRow:
     rule = one.rule
     return RuleRow(
         number=one.number,
@@ -189,17 +189,17 @@ def _row(one: Listed, *, selected: bool) -> RuleRow:
         href=urls.masking("rules", rule.name),
         where=words.where(rule),
         what=words.few(map(words.told, rule.what)),
-        is_code=any(written(what).startswith("$") for what in rule.what),
+        is_code=any(target_text(what).startswith("$") for what in rule.what),
         how=rule.how.text,
         example=words.example(rule.how),
         hits=one.hits,
-        set_by=one.made_by,
+        set_by=one.created_by,
         selected=selected,
     )
 
 
-def _selected(one: Listed, rules: Sequence[Listed], head: str, said: Said) -> Selected:
-    fixed = sum(rule.is_fixed for rule in rules)
+def _selected(one: ListedRule, rules: Sequence[ListedRule], head: str, said: Said) -> Selected:
+    fixed = sum(rule.is_configured for rule in rules)
     return Selected(
         number=one.number,
         name=one.rule.name,
@@ -207,11 +207,11 @@ def _selected(one: Listed, rules: Sequence[Listed], head: str, said: Said) -> Se
         destinations=one.rule.destinations,
         types=one.rule.types,
         how=one.rule.how.text,
-        set_by=one.made_by,
-        made_at=one.made_at,
+        set_by=one.created_by,
+        made_at=one.created_at,
         hits=one.hits,
         hits_head=head,
-        fixed=one.is_fixed,
+        fixed=one.is_configured,
         up=one.number - 1 if one.number > fixed + 1 else None,
         down=one.number + 1 if one.number < len(rules) else None,
         fault=said.move_fault,

@@ -10,12 +10,13 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 
 from signalbox.kernel import figures
-from signalbox.security.audit.model import LineFilter, Outcome
-from signalbox.security.errors import Refused
-from signalbox.security.masking.actions import SEE_PAYLOAD
-from signalbox.security.masking.service import Listed
+from signalbox.security.audit.model import AuditFilter, Outcome
+from signalbox.security.errors import RequestRejected
+from signalbox.security.masking.actions import VIEW_PAYLOAD
+from signalbox.security.masking.service import ListedRule
 from signalbox.web.access import OWN
-from signalbox.web.rendering import Crumb, Section, page, renderer_of
+from signalbox.web.security.navigation import MASKING
+from signalbox.web.rendering import Crumb, page, renderer_of
 from signalbox.web.security import urls
 from signalbox.web.security.forms import sent
 from signalbox.web.security.masking import deeds, words
@@ -85,7 +86,7 @@ async def add_masking_rule(request: Asking, desk: NamedDependency[Desk]) -> Resp
     rule = _draft(form, form.name).rule()
     try:
         await deeds.add(desk, rule, form.reason)
-    except Refused as refused:
+    except RequestRejected as refused:
         return await _drawn(request, desk, Said(form=form, fault=str(refused), tried=found), status=409)
     return Redirect(urls.masking("rules", rule.name, done="added"), status_code=303)
 
@@ -99,7 +100,7 @@ async def move_masking_rule(request: Asking, desk: NamedDependency[Desk], name: 
     except Faulty as faulty:
         said = Said(move_fault=faulty.faults["reason"], move_reason=form.reason)
         return await _drawn(request, desk, said, rule, status=400)
-    except Refused as refused:
+    except RequestRejected as refused:
         return await _drawn(request, desk, Said(fault=str(refused), move_reason=form.reason), rule, status=409)
     return Redirect(urls.masking("rules", name, done="moved"), status_code=303)
 
@@ -117,7 +118,7 @@ async def remove_masking_rule(request: Asking, desk: NamedDependency[Desk], name
         await deeds.remove(desk, name, form.reason)
     except Faulty as faulty:
         return _ask(request, desk, rule, fault=faulty.faults["reason"], typed=form.reason, status=400)
-    except Refused as refused:
+    except RequestRejected as refused:
         return _ask(request, desk, rule, fault=str(refused), typed=form.reason, status=409)
     return Redirect(urls.masking(done="removed"), status_code=303)
 
@@ -155,7 +156,7 @@ def _faults(desk: Desk, form: RuleForm) -> tuple[Tried | None, dict[str, str]]:
 
 
 def _ask(
-    request: Asking, desk: Desk, one: Listed, *, fault: str = "", typed: str = "", status: int = 200
+    request: Asking, desk: Desk, one: ListedRule, *, fault: str = "", typed: str = "", status: int = 200
 ) -> Response[bytes]:
     name = one.rule.name
     masked = words.few(map(words.told, one.rule.what))
@@ -176,11 +177,11 @@ def _ask(
         typed=typed,
     )
     crumbs = (Crumb("Masking", urls.masking()), Crumb(name, urls.masking("rules", name)))
-    return ask(request, desk.door, question, section=Section.MASKING, crumbs=crumbs, status=status)
+    return ask(request, desk.door, question, section=MASKING, crumbs=crumbs, status=status)
 
 
 async def _drawn(
-    request: Asking, desk: Desk, said: Said, selected: Listed | None = None, *, status: int = 200
+    request: Asking, desk: Desk, said: Said, selected: ListedRule | None = None, *, status: int = 200
 ) -> Response[Any]:
     context = masking_page(desk, await _facts(desk, selected, renderer_of(request).clock()), said)
     name = selected.rule.name if selected else None
@@ -189,23 +190,23 @@ async def _drawn(
         "security/masking.html",
         context,
         title=name or "Masking",
-        section=Section.MASKING,
+        section=MASKING,
         crumbs=(Crumb("Masking", urls.masking()), Crumb(name)) if name else (),
         status=status,
     )
 
 
-async def _facts(desk: Desk, selected: Listed | None, now: float) -> Facts:
+async def _facts(desk: Desk, selected: ListedRule | None, now: float) -> Facts:
     day = round((now - figures.DAY_S) * 1e6)
-    asked = await desk.audit.count(LineFilter(action=SEE_PAYLOAD, since_us=day))
-    refused = await desk.audit.count(LineFilter(action=SEE_PAYLOAD, since_us=day, outcome=Outcome.REFUSED))
-    looks = await desk.audit.page(LineFilter(action=SEE_PAYLOAD), limit=LOOKS_SHOWN)
+    asked = await desk.audit.count(AuditFilter(action=VIEW_PAYLOAD, since_us=day))
+    refused = await desk.audit.count(AuditFilter(action=VIEW_PAYLOAD, since_us=day, outcome=Outcome.REFUSED))
+    looks = await desk.audit.page(AuditFilter(action=VIEW_PAYLOAD), limit=LOOKS_SHOWN)
     rules = desk.masking.rules()
     return Facts(
         rules=rules,
         selected=next((one for one in rules if selected and one.rule == selected.rule), None),
-        users=[user.rights for user in await desk.accounts.users.every()],
-        looks=looks.lines,
+        users=[user.rights for user in await desk.accounts.users.list_all()],
+        looks=looks.entries,
         looked=words.looks_done(asked, refused),
         now=now,
     )

@@ -4,16 +4,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from signalbox.security.masking.engine import Hidden
-from signalbox.security.masking.lines import Kind, Line
-from signalbox.security.masking.model import Part, Shown
+from signalbox.security.masking.body_lines import BodyLine, LineKind
+from signalbox.security.masking.engine import HiddenBody
+from signalbox.security.masking.model import MaskedText, TextPart
 from signalbox.security.masking.trial import Trial
 from signalbox.web import markup
 
 LINES_MAX: Final = 1000  # 64 KiB may hold 32,000 values
 NESTED_MAX: Final = 24  # levels; what lies deeper is drawn at this one, with its depth
 
-_LOOKS: Final = {Kind.STRING: "s", Kind.NUMBER: "n", Kind.WORD: "n", Kind.MASKED: "z"}
+_LOOKS: Final = {LineKind.STRING: "s", LineKind.NUMBER: "n", LineKind.LITERAL: "n", LineKind.MASKED: "z"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HiddenBody:
+class HiddenSample:
     """A sample of which nothing is shown."""
 
     why: str
@@ -62,13 +62,13 @@ class Seen:
 
     tree: Tree | None = None
     text: tuple[Piece, ...] | None = None  # of what is no JSON
-    hidden: HiddenBody | None = None
+    hidden: HiddenSample | None = None
 
 
 def seen(trial: Trial) -> Seen:
-    if isinstance(trial.body, Hidden):
-        return Seen(hidden=HiddenBody(why=trial.body.why, tag=tag(trial.body.rule, trial)))
-    if isinstance(trial.body, Shown):
+    if isinstance(trial.body, HiddenBody):
+        return Seen(hidden=HiddenSample(why=trial.body.why, tag=tag(trial.body.rule, trial)))
+    if isinstance(trial.body, MaskedText):
         return Seen(text=_text(trial.body, trial))
     return Seen(tree=_tree(trial))
 
@@ -81,7 +81,7 @@ def tag(number: int | None, trial: Trial) -> str:
 
 
 def _tree(trial: Trial) -> Tree:
-    whole: Sequence[Line] = trial.lines
+    whole: Sequence[BodyLine] = trial.lines
     held = whole if len(whole) == 1 else whole[1:]  # the body itself is a line only where it is all there is
     drawn: list[TreeLine] = []
     level = 0  # of the line before
@@ -101,46 +101,46 @@ def _closed(open_at: list[int], level: int) -> Iterator[int]:
         yield open_at.pop()
 
 
-def _line(line: Line, trial: Trial, *, closes: int, opens: bool) -> TreeLine:
+def _line(line: BodyLine, trial: Trial, *, closes: int, opens: bool) -> TreeLine:
     value = line.value
     return TreeLine(
         closes=closes,
         opens=opens,
         label=_label(line),
         look="z"
-        if value is not None and value.text == "null" and line.kind is Kind.WORD
+        if value is not None and value.text == "null" and line.kind is LineKind.LITERAL
         else _LOOKS.get(line.kind, ""),
         value=()
         if value is None
         else tuple(Piece(markup.visible(one.text), one.rule is not None) for one in value.parts),
-        quoted=line.kind is Kind.STRING,
+        quoted=line.kind is LineKind.STRING,
         tag=tag(line.rule, trial),
         note=_note(line),
     )
 
 
-def _label(line: Line) -> tuple[Piece, ...]:
+def _label(line: BodyLine) -> tuple[Piece, ...]:
     if line.name is not None:
         return tuple(Piece(markup.visible(one.text), one.rule is not None) for one in line.name.parts)
     return () if line.index is None else (Piece(f"{line.index:,}", masked=False),)
 
 
-def _note(line: Line) -> str:
+def _note(line: BodyLine) -> str:
     many = ""
     if line.value is None:
-        thing = "member" if line.kind is Kind.OBJECT else "item"
+        thing = "member" if line.kind is LineKind.OBJECT else "item"
         many = f"{line.items:,} {thing}{'' if line.items == 1 else 's'}" if line.items else f"no {thing}s"
     deep = f"at depth {line.depth}" if line.depth > NESTED_MAX else ""
     return ", ".join(one for one in (many, deep) if one)
 
 
-def _text(shown: Shown, trial: Trial) -> tuple[Piece, ...]:
+def _text(shown: MaskedText, trial: Trial) -> tuple[Piece, ...]:
     return tuple(
         Piece(_lines_visible(one.text), one.rule is not None, tag(one.rule, trial)) for one in _joined(shown.parts)
     )
 
 
-def _joined(parts: Iterable[Part]) -> Iterator[Part]:
+def _joined(parts: Iterable[TextPart]) -> Iterator[TextPart]:
     return (part for part in parts if part.text)
 
 

@@ -5,17 +5,17 @@ from typing import Final
 
 from signalbox.kernel import figures
 from signalbox.monitoring.words.spans import Spans, said, strong
-from signalbox.security.audit.model import Count, Line, Outcome
+from signalbox.security.audit.model import AuditEntry, EntryCount, Outcome
 from signalbox.security.masking.marks import mark
-from signalbox.security.masking.model import ALL, How, Rule, Special, What, written
+from signalbox.security.masking.model import ALL, Method, Rule, SpecialTarget, Target, target_text
 from signalbox.security.model import Grant, Rights, Role
 
 FEW: Final = 3  # patterns that stand in a row; the rule's own page has the rest
 _EXAMPLE: Final = "4242" * 16  # long enough to keep the most letters of
 _NO_KEY: Final = bytes(32)
 _SPECIAL: Final = {
-    Special.KEY: "the message key",
-    Special.CARDS: "card numbers: 13 to 19 digits that pass the check sum",
+    SpecialTarget.KEY: "the message key",
+    SpecialTarget.CARDS: "card numbers: 13 to 19 digits that pass the check sum",
 }
 
 _LOOKED: Final[Mapping[str, str]] = {Outcome.DONE: "looked at", Outcome.REFUSED: "was not let look at"}
@@ -29,7 +29,7 @@ def sentence(rules: int) -> Spans:
     return said(f"{many} ", strong("what is named"), " before anything leaves the server.")
 
 
-def reason(users: Sequence[Rights], looks: Count) -> str:
+def reason(users: Sequence[Rights], looks: EntryCount) -> str:
     """Say where rules hold, who may see beneath, and how often somebody did in the last 24 hours."""
     may = sum(may_see(rights) for rights in users)
     who = f"{may:,} of {len(users):,} users" if len(users) != 1 else "The one user" if may else "No user"
@@ -49,9 +49,9 @@ def may_see(rights: Rights) -> bool:
     return any(map(sees, (rights.everywhere, *rights.on.values())))
 
 
-def looks_done(all_asked: Count, refused: Count) -> Count:
+def looks_done(all_asked: EntryCount, refused: EntryCount) -> EntryCount:
     """Return how many looks there were: all that were asked for but those that were refused."""
-    return Count(max(0, all_asked.number - refused.number), all_asked.at_least)
+    return EntryCount(max(0, all_asked.number - refused.number), all_asked.at_least)
 
 
 def where(rule: Rule) -> str:
@@ -59,9 +59,9 @@ def where(rule: Rule) -> str:
     return destinations if rule.types == ALL else f"{destinations}; type {few(rule.types)}"
 
 
-def told(what: What) -> str:
+def told(what: Target) -> str:
     """Return what is masked, in words where it is no path."""
-    return _SPECIAL[what] if isinstance(what, Special) else written(what)
+    return _SPECIAL[what] if isinstance(what, SpecialTarget) else target_text(what)
 
 
 def few(texts: Iterable[str], most: int = FEW) -> str:
@@ -70,7 +70,7 @@ def few(texts: Iterable[str], most: int = FEW) -> str:
     return ", ".join(held[:most]) + more
 
 
-def example(how: How) -> str:
+def example(how: Method) -> str:
     """Return a mark as this way makes them."""
     return mark(how, _EXAMPLE, _NO_KEY)
 
@@ -82,7 +82,7 @@ def hits_head(since: float, now: float) -> str:
 
 def adding(number: int, rule: Rule) -> str:
     """Return what the button does: Add rule 10, hash $.customer_id."""
-    return f"Add rule {number}, {rule.how.text} {few(map(written, rule.what), 1)}"
+    return f"Add rule {number}, {rule.how.text} {few(map(target_text, rule.what), 1)}"
 
 
 def counted(fields: int | None, masked: int | None, took_ms: float) -> str:
@@ -92,11 +92,11 @@ def counted(fields: int | None, masked: int | None, took_ms: float) -> str:
     return f"{masked:,} of {fields:,} {'field' if fields == 1 else 'fields'} masked, {took}"
 
 
-def looked(line: Line) -> str:
+def looked(line: AuditEntry) -> str:
     """billing-lead looked at orders.placed: partition 0, offset 17, on kafka-prod."""
     did = _LOOKED.get(line.outcome, "asked to look at")
     return f"{line.actor} {did} {line.target}, on {line.resource}"
 
 
-def looked_why(line: Line) -> str:
+def looked_why(line: AuditEntry) -> str:
     return ", ".join(one for one in (f"\u201c{line.reason}\u201d" if line.reason else "", line.detail) if one)
