@@ -33,7 +33,6 @@ SECRET_FILE_BYTES_MAX = 64 * 1024
 CREDENTIALS_IN_ADDRESS = re.compile(r"(://)[^/@\s]*@")
 
 
-
 class ConfigurationError(SignalboxError):
     """Everything that is wrong with the configuration, a line each."""
 
@@ -200,7 +199,7 @@ def from_document(
 
 def _model_of_connection(table: Mapping[str, object]) -> type[BaseModel] | ConfigFault:
     kind = table.get("kind")
-    if kind in list(BrokerKind):
+    if isinstance(kind, str) and kind in list(BrokerKind):
         return settings_class(BrokerKind(kind))
     near = get_close_matches(str(kind), list(BrokerKind), n=1)
     got = repr(kind)[:60] if "kind" in table else "nothing"

@@ -26,7 +26,7 @@ from signalbox.web import incoming, urls
 from signalbox.web.access import Access, actor_at, actor_of, may_enter
 from signalbox.web.assets import Assets, load
 from signalbox.web.errors import NotUnderstood, handle
-from signalbox.web.feature import FeatureParts, Write
+from signalbox.web.feature import FeatureParts
 from signalbox.web.guards import SAFE_METHODS, Guard
 from signalbox.web.live.registry import Registry
 from signalbox.web.live.socket import SOCKETS_PER_ADDRESS_MAX, live_route
@@ -71,7 +71,7 @@ class Signalbox(Litestar):
             await super().__call__(scope, receive, send)
             return
         scope["path"] = urls.routed(scope["raw_path"])
-        scope.setdefault("state", {})["seen"] = self.feed.now()
+        scope.setdefault("state", {})["seen"] = self.feed.latest()
         await self.guard(scope, receive, send)
 
     async def behind_guard(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,7 +83,9 @@ class DecodeNames(ASGIMiddleware):
 
     @override
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        routed = cast("dict[str, Any]", scope["path_params"])  # shared by Litestar's route cache: never changed in place
+        routed = cast(
+            "dict[str, Any]", scope["path_params"]
+        )  # shared by Litestar's route cache: never changed in place
         scope["path_params"] = {k: urls.name_of(v) if isinstance(v, str) else v for k, v in routed.items()}
         await next_app(scope, receive, send)
 
@@ -265,6 +267,4 @@ def _feature_routes(features: Sequence[FeatureParts], *, read_only: bool) -> Ite
 
 
 def _writes(route: HTTPRouteHandler) -> set[tuple[str, str]]:
-    return {
-        (str(method), path) for method in route.http_methods if method not in SAFE_METHODS for path in route.paths
-    }
+    return {(str(method), path) for method in route.http_methods if method not in SAFE_METHODS for path in route.paths}

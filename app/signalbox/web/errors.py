@@ -50,7 +50,9 @@ class ExpectedError:
 
 
 EXPECTED_ERRORS: dict[type[Exception], ExpectedError] = {  # the first class that matches; those of features come before
-    NotSignedIn: ExpectedError(401, "Send a token: Authorization: Bearer sbx_..., created on your profile or by signalbox token."),
+    NotSignedIn: ExpectedError(
+        401, "Send a token: Authorization: Bearer sbx_..., created on your profile or by signalbox token."
+    ),
     NotPermitted: ExpectedError(403, "An admin can grant this on the page Users."),
     ReadOnly: ExpectedError(403, "You can view everything."),
     TooManyAttempts: ExpectedError(429),
@@ -149,7 +151,9 @@ def _headers(error: Exception) -> dict[str, str]:
 def _error_page(error: Exception, expected_errors: Mapping[type[Exception], ExpectedError]) -> ErrorPage:
     if isinstance(error, AnswerError):
         return ErrorPage(status=error.status, sentence=error.sentence, advice=error.advice, fault=None)
-    expected = next((found for cls, found in (*expected_errors.items(), *EXPECTED_ERRORS.items()) if isinstance(error, cls)), None)
+    expected = next(
+        (found for cls, found in (*expected_errors.items(), *EXPECTED_ERRORS.items()) if isinstance(error, cls)), None
+    )
     if expected is not None:
         return ErrorPage(status=expected.status, sentence=str(error), advice=expected.advice, fault=None)
     if isinstance(error, HTTPException) and error.status_code < 500:

@@ -21,11 +21,14 @@ Metrics = Callable[[Visibility], AsyncIterator[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A route that changes something, and the action of the audit log that it is recorded as."""
+    """A route with a method that may change something, and the action that the audit log records.
+
+    Without an action it changes nothing: a trial that is too large for an address.
+    """
 
     method: str
     path: str
-    action: str
+    action: str | None
 
 
 def no_banners(_: Visibility) -> Iterable[Banner]:

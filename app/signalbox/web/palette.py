@@ -8,7 +8,6 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 
-from signalbox.web import urls
 from signalbox.web.rendering import Part, part_alone
 from signalbox.web.shell import NavigationEntry
 from signalbox.web.visibility import Visibility
@@ -23,7 +22,8 @@ class Hit:
 
     name: str
     href: str
-    detail: str = ""  # status and place: "behind, kafka-prod"
+    place: str  # where it is: "kafka-prod"
+    status: str = ""
     mark: str = ""
     tone: str = "quiet"
 
@@ -32,6 +32,7 @@ class Hit:
 class Hits:
     """What was found of one kind, under its heading."""
 
+    kind: str  # "group"
     heading: str
     hits: Sequence[Hit]
 
@@ -54,7 +55,7 @@ def search_route(searches: Sequence[Search], navigation: Sequence[NavigationEntr
         text = request.query_params.get("q", "")[:SEARCH_TEXT_MAX].strip()
         sought = text.casefold()
         found = [kind for one in searches for kind in one(visibility, sought)]
-        found.append(Hits("Pages", _pages(navigation, visibility, sought)))
+        found.append(Hits("page", "Pages", _pages(navigation, visibility, sought)))
         result = PaletteResult([kind for kind in found if kind.hits], text)
         return part_alone(request, Part("lists/search.html", "result", result))
 
@@ -63,7 +64,7 @@ def search_route(searches: Sequence[Search], navigation: Sequence[NavigationEntr
 
 def _pages(navigation: Sequence[NavigationEntry], visibility: Visibility, sought: str) -> list[Hit]:
     return [
-        Hit(name=entry.label, href=entry.href, detail=entry.group)
+        Hit(name=entry.label, href=entry.href, place=entry.group)
         for entry in navigation
         if entry.is_for(visibility) and sought in entry.label.casefold()
     ][:HITS_MAX]

@@ -81,7 +81,9 @@ class Drawings:
                 return _encoded(version, key, name, None, *([why] if why else []))
             html = self._renderer.fragment(Part(fragment.template, fragment.variable, value), version)
         except Exception:
-            return _encoded(version, key, name, "", _logged_fault(key, name))
+            fault = secrets.token_hex(3)
+            log.exception("fault %s: fragment %s of %r could not be drawn", fault, name, key)
+            return _encoded(version, key, name, "", fault)
         return _encoded(version, key, name, html)
 
     async def _points(self, visibility: Visibility, place: Place, since: float | None) -> Drawing:
@@ -100,10 +102,10 @@ class Drawings:
             reading = source.read(live.read_model(visibility), parts_of(key), after)
             points = await asyncio.wait_for(reading, POINTS_WAIT_S)
         except Exception:
-            return _encoded(version, key, POINTS, "", _logged_fault(key, POINTS))
-        drawing = replace(
-            _encoded(version, key, POINTS, after, points), until=points.at[-1] if points.at else after
-        )
+            fault = secrets.token_hex(3)
+            log.exception("fault %s: the points of %r could not be read", fault, key)
+            return _encoded(version, key, POINTS, "", fault)
+        drawing = replace(_encoded(version, key, POINTS, after, points), until=points.at[-1] if points.at else after)
         self._keep(place, drawing)
         return drawing
 
@@ -120,10 +122,3 @@ class Drawings:
 
 def _encoded(version: Version, key: str, name: str, *content: object) -> Drawing:
     return Drawing(version, msgspec.json.encode([urls.live_key(key), name, str(version), *content]))
-
-
-def _logged_fault(key: str, name: str) -> str:
-    """Log the exception that is being handled; return the id by which the page names it."""
-    fault = secrets.token_hex(3)
-    log.exception("fault %s: %s of %r could not be drawn", fault, name, key)
-    return fault

@@ -1,6 +1,6 @@
 """From the views of monitoring to what /api/v1 answers. Pure; unknown stays null."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from signalbox.brokers.model import UNKNOWN, Partitions, Retention
@@ -17,7 +17,7 @@ from signalbox.monitoring.model import (
 )
 from signalbox.web.monitoring import resources as r
 from signalbox.web.monitoring.glance import Glance
-from signalbox.web.monitoring.search import Hits
+from signalbox.web.palette import Hits
 
 
 def group(glance: Glance, view: GroupView) -> r.GroupOut:
@@ -161,7 +161,7 @@ def change(found: Change) -> r.ChangeOut:
     )
 
 
-def hits(found: tuple[Hits, ...]) -> list[r.HitOut]:
+def hits(found: Iterable[Hits]) -> list[r.HitOut]:
     return [
         r.HitOut(
             kind=kind.kind,

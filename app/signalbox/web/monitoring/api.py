@@ -20,7 +20,7 @@ from signalbox.web.monitoring.parameters import (
     rows_parameters,
     window_parameter,
 )
-from signalbox.web.monitoring.search import found
+from signalbox.web.monitoring.search import search_by_name
 
 CHANGES_MAX = 200
 TAGS = ["monitoring"]
@@ -199,7 +199,7 @@ def search(
     monitor: NamedDependency[Monitor],
     q: Annotated[str, QueryParameter(description="a part of the name, whatever its case", max_length=300)] = "",
 ) -> list[r.HitOut]:
-    return answers.hits(found(glance(monitor), q))
+    return answers.hits(search_by_name(monitor, q.strip().casefold()))
 
 
 API = (

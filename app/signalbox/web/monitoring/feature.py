@@ -14,7 +14,7 @@ from signalbox.web.monitoring.api import API
 from signalbox.web.monitoring.fragments import live_parts
 from signalbox.web.monitoring.navigation import navigation, tls_banners, visible_monitor
 from signalbox.web.monitoring.pages import PAGES
-from signalbox.web.monitoring.search import search
+from signalbox.web.monitoring.search import search_by_name
 from signalbox.web.palette import Hits
 from signalbox.web.shell import Banner
 from signalbox.web.visibility import Visibility
@@ -29,7 +29,7 @@ def monitoring_parts(monitor: Monitor, series: Series, services: Sequence[Servic
         return exposition(visible_monitor(monitor, visibility), usage)
 
     def find(visibility: Visibility, text: str) -> Iterable[Hits]:
-        return search(visible_monitor(monitor, visibility), text)
+        return search_by_name(visible_monitor(monitor, visibility), text)
 
     def banners(visibility: Visibility) -> Iterable[Banner]:
         return tls_banners(monitor, visibility)

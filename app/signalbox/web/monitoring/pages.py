@@ -7,7 +7,6 @@ from typing import Any
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from litestar.response import Redirect
 
 from signalbox.brokers.settings import ConnectionSettings
 from signalbox.monitoring.service import Monitor
@@ -26,15 +25,13 @@ from signalbox.web.monitoring.group_list import GroupList, group_list
 from signalbox.web.monitoring.group_page import group_page
 from signalbox.web.monitoring.heads import destinations_head, groups_head
 from signalbox.web.monitoring.missing import no_connection, no_destination, no_group
+from signalbox.web.monitoring.navigation import CONNECTIONS, DESTINATIONS, GROUPS, OVERVIEW
 from signalbox.web.monitoring.overview import overview
 from signalbox.web.monitoring.parts import Verdict
-from signalbox.web.monitoring.search import Found, found
 from signalbox.web.monitoring.tools import query_of
-from signalbox.web.monitoring.navigation import CONNECTIONS, DESTINATIONS, GROUPS, OVERVIEW
-from signalbox.web.rendering import Crumb, Part, page, part_alone, partial_asked
+from signalbox.web.rendering import Crumb, Part, page
 
 Asking = Request[Any, Any, Any]
-SEARCH_TEXT_MAX = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +96,7 @@ def destinations_page(request: Asking, monitor: NamedDependency[Monitor]) -> Res
     listed = destination_list(around, wanted)
     context = DestinationsPage(head=destinations_head(around), list=listed)
     part = Part("destinations/_list.html", "it", listed)
-    answer = page(
-        request, "destinations/index.html", context, title="Destinations", section=DESTINATIONS, part=part
-    )
+    answer = page(request, "destinations/index.html", context, title="Destinations", section=DESTINATIONS, part=part)
     answer.headers["HX-Push-Url"] = monitoring_urls.destinations(**query_of(wanted))
     return answer
 
@@ -120,9 +115,7 @@ def one_destination_page(
         Crumb(name),
     )
     context = destination_page(around, view)
-    return page(
-        request, "destinations/destination.html", context, title=name, section=DESTINATIONS, crumbs=crumbs
-    )
+    return page(request, "destinations/destination.html", context, title=name, section=DESTINATIONS, crumbs=crumbs)
 
 
 @get("/connections", include_in_schema=False, sync_to_thread=False)
@@ -151,16 +144,6 @@ def one_connection_page(
     return page(request, "connections/connection.html", context, title=name, section=CONNECTIONS, crumbs=crumbs)
 
 
-@get("/search", include_in_schema=False, sync_to_thread=False)
-def search_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[Any]:
-    """Answer the palette with a part of a page; whoever opens the address itself is led to the list of groups."""
-    text = request.query_params.get("q", "")[:SEARCH_TEXT_MAX]
-    if not partial_asked(request):
-        return Redirect(monitoring_urls.groups(q=text))
-    context = Found(groups=found(glance(monitor), text), text=text)
-    return part_alone(request, Part("lists/search.html", "it", context))
-
-
 PAGES = (
     overview_page,
     groups_page,
@@ -169,7 +152,6 @@ PAGES = (
     one_destination_page,
     all_connections_page,
     one_connection_page,
-    search_page,
 )
 
 

@@ -13,19 +13,25 @@ from signalbox.web.palette import HITS_MAX, Hit, Hits
 View = TypeVar("View", GroupView, DestinationView)
 
 
-def search(monitor: Monitor, text: str) -> Iterable[Hits]:
+def search_by_name(monitor: Monitor, text: str) -> Iterable[Hits]:
     groups = _best([view for view in monitor.groups() if text in view.name.casefold()], text)
     destinations = _best([view for view in monitor.destinations() if text in view.name.casefold()], text)
     connections = [view for view in monitor.connections() if text in view.name]
-    yield Hits("Groups", [_hit(view, urls.group(view.connection, view.name)) for view in groups])
-    yield Hits("Destinations", [_hit(view, urls.destination(view.connection, view.name)) for view in destinations])
+    yield Hits("group", "Groups", [_hit(view, urls.group(view.connection, view.name)) for view in groups])
     yield Hits(
+        "destination",
+        "Destinations",
+        [_hit(view, urls.destination(view.connection, view.name)) for view in destinations],
+    )
+    yield Hits(
+        "connection",
         "Connections",
         [
             Hit(
                 name=view.name,
                 href=urls.connection(view.name),
-                detail=f"{view.link.value}, {view.kind.value}",
+                place=view.kind.value,
+                status=view.link.value,
                 mark=words.mark(view.link),
                 tone=words.tone(view.link),
             )
@@ -45,7 +51,8 @@ def _hit(view: GroupView | DestinationView, href: str) -> Hit:
     return Hit(
         name=view.name,
         href=href,
-        detail=f"{status.value}, {view.connection}",
+        place=view.connection,
+        status=status.value,
         mark=words.mark(status),
         tone=words.tone(status),
     )

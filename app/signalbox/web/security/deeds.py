@@ -59,14 +59,14 @@ async def invite(office: Office, asked: Invite) -> str:
     secret = await office.door.act(
         office.actor, action, lambda permit: office.accounts.users.invite(permit, asked.name, rights)
     )
-    return office.place + urls.join(secret)
+    return office.public_url + urls.join(secret)
 
 
 async def make_link(office: Office, user: User) -> str:
     """Return the address of a new one-time link, which sets this user's password."""
     action = actions.create_link(user.name)
     secret = await office.door.act(office.actor, action, lambda permit: office.accounts.users.create_link(permit, user))
-    return office.place + urls.join(secret)
+    return office.public_url + urls.join(secret)
 
 
 async def set_rights(office: Office, user: User, rights: Rights, reason: str) -> None:

@@ -13,12 +13,12 @@ from signalbox.security.accounts.model import SignInMethod, Token, User
 from signalbox.security.errors import RequestRejected
 from signalbox.security.model import REASON_LENGTH_MAX
 from signalbox.web.errors import NotThere
-from signalbox.web.security.navigation import USERS
 from signalbox.web.rendering import Crumb, Part, page, renderer_of
 from signalbox.web.security import deeds, questions, urls
 from signalbox.web.security.done import done as told
 from signalbox.web.security.forms import Invite, Remove, sent
 from signalbox.web.security.grants import resources_of, rights_from
+from signalbox.web.security.navigation import USERS
 from signalbox.web.security.question import QuestionPage, ask
 from signalbox.web.security.users_list import users_asked
 from signalbox.web.security.users_page import Facts, MadeLink, UsersSaid, users_page
@@ -210,7 +210,7 @@ async def _facts(office: Office, name: str | None) -> Facts:
     )
 
 
-USERS = (
+PAGES = (
     all_users,
     one_user,
     back,

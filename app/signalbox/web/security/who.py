@@ -34,7 +34,7 @@ class Office:
     accounts: Accounts
     door: Door
     resources: tuple[str, ...]  # all connections
-    place: str  # the address under which people reach Signalbox
+    public_url: str  # the address under which people reach Signalbox
     company: CompanyAccounts | None
 
 
@@ -58,7 +58,7 @@ def office(
     accounts: NamedDependency[Accounts],
     door: NamedDependency[Door],
     connections: NamedDependency[Sequence[ConnectionSettings]],
-    place: NamedDependency[str],
+    public_url: NamedDependency[str],
     company: NamedDependency[CompanyAccounts | None],
 ) -> Office:
     """Let through admins everywhere.
@@ -69,7 +69,7 @@ def office(
     """
     let_admins_through(actor, accounts, "users")
     names = tuple(one.name for one in connections)
-    return Office(actor=actor, accounts=accounts, door=door, resources=names, place=place, company=company)
+    return Office(actor=actor, accounts=accounts, door=door, resources=names, public_url=public_url, company=company)
 
 
 MINE = {"mine": Provide(mine)}

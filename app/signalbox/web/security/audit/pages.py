@@ -20,7 +20,6 @@ from signalbox.security.model import Action, Actor
 from signalbox.web.access import OWN
 from signalbox.web.errors import NotUnderstood
 from signalbox.web.lists import InvalidParameter
-from signalbox.web.security.navigation import AUDIT
 from signalbox.web.rendering import Part, page, renderer_of
 from signalbox.web.security import urls
 from signalbox.web.security.admins import admins_only
@@ -29,6 +28,7 @@ from signalbox.web.security.audit.export import Export
 from signalbox.web.security.audit.head import Broken, Head, broken, head
 from signalbox.web.security.audit.listing import PAGE_ROWS, AuditList, audit_list
 from signalbox.web.security.forms import sent
+from signalbox.web.security.navigation import AUDIT
 
 Asking = Request[Any, Any, Any]
 ADMINS = [admins_only("the audit log")]

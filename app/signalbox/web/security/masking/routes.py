@@ -15,7 +15,6 @@ from signalbox.security.errors import RequestRejected
 from signalbox.security.masking.actions import VIEW_PAYLOAD
 from signalbox.security.masking.service import ListedRule
 from signalbox.web.access import OWN
-from signalbox.web.security.navigation import MASKING
 from signalbox.web.rendering import Crumb, page, renderer_of
 from signalbox.web.security import urls
 from signalbox.web.security.forms import sent
@@ -24,6 +23,7 @@ from signalbox.web.security.masking.desk import DESK, Desk
 from signalbox.web.security.masking.drafts import UNNAMED, Asked, Draft, Faulty, Tried, lines_of, reason_from, tried
 from signalbox.web.security.masking.page import DONE, Facts, Said, masking_page
 from signalbox.web.security.masking.sent import REQUEST_BYTES_MAX, Move, Remove, RuleForm
+from signalbox.web.security.navigation import MASKING
 from signalbox.web.security.question import QuestionPage, ask
 
 Asking = Request[Any, Any, Any]
@@ -212,7 +212,7 @@ async def _facts(desk: Desk, selected: ListedRule | None, now: float) -> Facts:
     )
 
 
-MASKING = (
+PAGES = (
     masking_rules,
     masking_rule,
     back,
