@@ -125,7 +125,7 @@ async def test_a_bad_address_names_its_key(asked: Asked, query: str, words: str)
 
 async def test_destinations_are_listed_like_groups(asked: Asked) -> None:
     html = await asked.page("/destinations")
-    assert headline(html).startswith("19 destinations.")
+    assert headline(html).startswith("19 destinations, all ok.")
     assert names(html)[0] == "slow.topic"
     assert names(await asked.page("/destinations?q=topic-3&connection=kafka-a")) == ["topic-3"]
     assert names(await asked.page("/destinations?sort=name&dir=down"))[0] == "topic-8"

@@ -86,11 +86,11 @@ async def test_nothing_is_drawn_that_does_not_exist_yet(asked: Asked) -> None:
     ("name", "status", "words"),
     [
         ("settlement", "will lose data", "Partition 2 will lose data in 14 h"),
-        ("indexer", "behind", "is behind by"),
-        ("exporter", "stopped", "Nobody reads, and 7,000 messages wait."),
-        ("scoring", "rebalancing", "Partitions change hands for over"),
-        ("secret", "not permitted", "This user may not see it."),
-        ("writer-3", "ok", "Keeps up; at most"),
+        ("indexer", "behind", "behind and losing ground: lag grows by 40 messages/s (440 in, 400 out)."),
+        ("exporter", "stopped", "No members, no progress for over 9 min 15 s. 7,000 messages are waiting."),
+        ("scoring", "rebalancing", "Rebalancing for over"),
+        ("secret", "not permitted", "Signalbox is not permitted to read this group."),
+        ("writer-3", "ok", "Keeping up, "),
     ],
 )
 async def test_a_group_says_how_it_flows(asked: Asked, name: str, status: str, words: str) -> None:
@@ -101,7 +101,7 @@ async def test_a_group_says_how_it_flows(asked: Asked, name: str, status: str, w
 
 async def test_the_overview_counts_and_names_what_needs_a_person(asked: Asked) -> None:
     html = await asked.page("/")
-    assert headline(html).startswith(f"{OK_GROUPS + 1} of 18 groups are ok. One will lose data")
+    assert headline(html).startswith(f"{OK_GROUPS + 1} of 18 consumer groups are ok. One will lose data")
     told = Elements(html).text
     for trouble in ("exporter", "settlement", "rabbit-old", "nats-edge", "indexer"):
         assert trouble in told.split("Connections and groups")[0].split("Needs you")[1]
@@ -123,7 +123,7 @@ async def test_what_is_on_a_broken_connection_is_unknown_and_never_zero(asked: A
         assert row.count("unknown") >= 2
         assert not re.search(r">\s*0\s*<", row)
     html = await asked.page("/groups/rabbit-old/old-1")
-    assert headline(html).startswith("Unknown since 03:19:20. When last read:")
+    assert headline(html).startswith("Unknown since 03:19:20. At the last update:")
     assert "What you see is from 03:19:20." in html
     assert "Connection refused by broker-1:9092." in html
 
@@ -135,7 +135,7 @@ async def test_what_is_old_looks_old_and_is_dated(asked: Asked) -> None:
     assert '<span class="stale">' in row
     assert 'data-tone="caution"' in row
     html = await asked.page("/groups/nats-edge/SHIP%2Fprinter")
-    assert headline(html).startswith("At 03:21:00, when last read: It is behind")
+    assert headline(html).startswith("As of 03:21:00: 3 min 43 s behind and losing ground")
 
 
 async def test_a_partition_without_knowledge_says_so(asked: Asked) -> None:
@@ -159,7 +159,7 @@ async def test_a_connection_says_what_is_wrong_and_what_may_not_be_seen(asked: A
     assert "_*" in told
     assert "TLS is not verified." in Elements(await asked.page("/connections/rabbit-eu")).text
     assert headline(await asked.page("/connections/rabbit-eu")).startswith("Memory alarm on a")
-    assert headline(await asked.page("/connections/kafka-new")) == "Connecting: it has not answered yet."
+    assert headline(await asked.page("/connections/kafka-new")) == "Connecting. No response yet."
 
 
 async def test_an_unknown_name_leads_to_the_nearest(asked: Asked) -> None:
@@ -175,7 +175,7 @@ async def test_what_was_never_read_is_not_said_to_be_gone(asked: Asked) -> None:
     """As after a restart while the broker is down: the page that somebody keeps open must not call its group gone."""
     html = await asked.page("/groups/kafka-new/orders", status=503)
     assert headline(html) == "Whether there is a group orders is not known: kafka-new has not been read yet."
-    assert "Connecting: it has not answered yet. Load this page again once it answers." in html
+    assert "Connecting. No response yet. Load this page again once it answers." in html
     html = await asked.page("/destinations/kafka-new/orders", status=503)
     assert headline(html).startswith("Whether there is a destination orders is not known")
     assert "kafka-new has not been read yet." in Elements(await asked.page("/destinations")).text

@@ -28,7 +28,7 @@ def settle(memory: Memory | None, raw: Verdict, now: float) -> Memory:
     if raw.status is before.status:
         known = raw.status in _SINCE_IS_A_FACT
         return Memory(verdict=raw if known else replace(raw, since=before.since, since_exact=before.since_exact))
-    if before.reason is Reason.SEEN_TOO_SHORTLY:
+    if before.reason is Reason.HISTORY_TOO_SHORT:
         return Memory(verdict=raw if raw.status in _SINCE_IS_A_FACT else replace(raw, since_exact=False))
     if memory.candidate is not raw.status:
         kept = replace(before, until=before.until if before.until is not None and before.until > now else None)

@@ -159,7 +159,7 @@ def _unreadable(row: Row, now: float) -> Verdict | None:
         case Why.NEVER_COMMITTED:
             return Verdict(status=Status.NEVER_COMMITTED, since=now, why=row.why)
         case Why.BEYOND_END:
-            return Verdict(status=Status.BEYOND_END, since=now, why=row.why)
+            return Verdict(status=Status.PAST_END, since=now, why=row.why)
         case Why.NOT_PERMITTED:
             return Verdict(status=Status.NOT_PERMITTED, since=now, why=row.why)
         case Why.NO_LEADER | Why.NO_ANSWER | Why.NOT_REPORTED:
@@ -214,7 +214,7 @@ def _standing(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdi
         return None
     if row.hidden_since is not None and row.settled >= row.stable > UNKNOWN:
         held = now - row.hidden_since >= limits.ok_below_s
-        return Verdict(status=Status.HELD_BACK, since=row.hidden_since, hidden_since=row.hidden_since) if held else None
+        return Verdict(status=Status.HELD_BACK, since=row.hidden_since) if held else None
     return _stopped(row, reader, limits, now) if reader.somebody is False else _stalled(row, reader, limits, now)
 
 
@@ -250,7 +250,7 @@ def _flowing(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdic
     if reader.rebalancing_since is not None:
         return Verdict(status=Status.REBALANCING, since=reader.rebalancing_since)
     if not _old_enough(row, limits):
-        return Verdict(status=Status.UNKNOWN, since=now, reason=Reason.SEEN_TOO_SHORTLY)
+        return Verdict(status=Status.UNKNOWN, since=now, reason=Reason.HISTORY_TOO_SHORT)
     if row.rate_in is None or row.rate_out is None or row.rate_out <= row.rate_in:
         return Verdict(status=Status.BEHIND, since=now)
     return Verdict(status=Status.CATCHING_UP, since=now, until=now + row.lag / (row.rate_out - row.rate_in))

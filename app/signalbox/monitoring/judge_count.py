@@ -31,12 +31,12 @@ def judge_count(lags: Sequence[int], reader: Reader, now: float, *, approximate:
     if reader.somebody is False:
         return _nobody(lags, reader, now)
     if len(lags) < TREND_READINGS:
-        return Verdict(status=Status.UNKNOWN, since=now, reason=Reason.SEEN_TOO_SHORTLY)
+        return Verdict(status=Status.UNKNOWN, since=now, reason=Reason.HISTORY_TOO_SHORT)
     slack = max(SLACK_MESSAGES, SLACK_SHARE * lags[0])
     if lags[-1] > lags[0] + slack:
         return Verdict(status=Status.BEHIND, since=now, reason=Reason.COUNT_ONLY)
     if approximate and taken == 0 and min(lags) > 0 and lags[-1] >= lags[0]:
-        return Verdict(status=Status.BEHIND, since=now, reason=Reason.NOTHING_TAKEN)
+        return Verdict(status=Status.BEHIND, since=now, reason=Reason.NONE_IN_FLIGHT)
     return Verdict(status=Status.OK, since=now, reason=Reason.COUNT_ONLY)
 
 

@@ -61,7 +61,7 @@ def _copies(destination: Destination, now: float) -> Verdict | None:
     lacks = lacking(destination)
     if not lacks:
         return None
-    return Verdict(status=Status.BEHIND, since=now, reason=Reason.LACKS_COPY, partitions_affected=lacks)
+    return Verdict(status=Status.BEHIND, since=now, reason=Reason.UNDER_REPLICATED, partitions_affected=lacks)
 
 
 def lacking(destination: Destination) -> int:

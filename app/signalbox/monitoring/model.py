@@ -16,7 +16,7 @@ class Status(StrEnum):
     STOPPED = "stopped"
     STALLED = "stalled"
     HELD_BACK = "held back"
-    BEYOND_END = "beyond end"
+    PAST_END = "offset past end"
     REWOUND = "rewound"
     BEHIND = "behind"
     NEVER_COMMITTED = "never committed"
@@ -54,12 +54,12 @@ class Reason(StrEnum):
     LOST_ALREADY = "lost already"  # the oldest unread ones are deleted, and more wait
     BATCH = "batch"  # the configuration says that nobody reading is normal
     PAUSED = "paused"  # somebody paused it at the broker
-    SEEN_TOO_SHORTLY = "seen too shortly"  # our own history is too short to tell
+    HISTORY_TOO_SHORT = "history too short"  # our own history is too short to tell
     COUNT_ONLY = "count only"  # judged by the trend of a count; there are no rates and no positions
-    NOTHING_TAKEN = "nothing taken"  # messages wait and none is handed out
+    NONE_IN_FLIGHT = "none in flight"  # messages wait and none is handed out
     NO_LEADER = "no leader"
     NOT_RUNNING = "not running"  # the broker's own word for its state is in `detail`
-    LACKS_COPY = "lacks a copy"
+    UNDER_REPLICATED = "under-replicated"
     NEARLY_FULL = "nearly full"
     HOT = "hot"  # one partition takes several times the mean
 
@@ -84,7 +84,6 @@ class Verdict:
     destination: str | None = None
     partitions_affected: int = 0  # how many partitions share this status
     lost: int | None = None  # messages already deleted unread
-    hidden_since: float | None = None  # an open transaction has hidden what came since
     why: Why = Why.KNOWN
     reason: Reason | None = None
     detail: str = ""  # what the broker said, hostile: escape it

@@ -147,7 +147,7 @@ class Scene:
         if old is not new:
             self._ok += (new is Status.OK) - (old is Status.OK)
             news.keys.add(keys.GROUPS)
-            if before is not None and before.verdict.reason is not Reason.SEEN_TOO_SHORTLY:
+            if before is not None and before.verdict.reason is not Reason.HISTORY_TOO_SHORT:
                 news.changes.append(_change(self._name, before.verdict.status, view))
         shown = self._shown.get(name)
         if shown is None or _drawn_anew(shown, view):

@@ -11,7 +11,7 @@ def test_a_history_that_is_too_short_says_unknown_and_is_then_believed_at_once()
     watched = Watched()
     view = watched.read(group(positions([0], [5000])))
     assert view.verdict.status is Status.UNKNOWN
-    assert view.verdict.reason is Reason.SEEN_TOO_SHORTLY
+    assert view.verdict.reason is Reason.HISTORY_TOO_SHORT
     watched.tracked.measure([OldestUnread(destination="orders", partition=0, at=T0 - 400, exact=True)], T0)
     view = watched.read(group(positions([10], [5100])))
     assert view.verdict.status is Status.BEHIND

@@ -30,7 +30,7 @@ def verdict(lags: list[int], *, in_flight: int | None = 3) -> tuple[Status, Reas
 
 
 def test_too_few_readings_say_unknown() -> None:
-    assert verdict([200, 210]) == (Status.UNKNOWN, Reason.SEEN_TOO_SHORTLY)
+    assert verdict([200, 210]) == (Status.UNKNOWN, Reason.HISTORY_TOO_SHORT)
 
 
 def test_a_count_that_stands_is_ok() -> None:
@@ -46,7 +46,7 @@ def test_a_count_that_grows_is_behind() -> None:
 
 
 def test_a_count_that_stands_while_nothing_is_taken_is_behind() -> None:
-    assert verdict([50, 50, 50, 50], in_flight=0) == (Status.BEHIND, Reason.NOTHING_TAKEN)
+    assert verdict([50, 50, 50, 50], in_flight=0) == (Status.BEHIND, Reason.NONE_IN_FLIGHT)
 
 
 def test_a_share_group_has_the_brokers_lag_and_no_time_lag() -> None:

@@ -63,7 +63,7 @@ def test_any_row_is_judged_and_no_end_lies_in_the_past(row: Row, reader: Reader)
 def test_what_is_not_known_is_never_ok(row: Row, reader: Reader) -> None:
     verdict = judge_partition(row, reader, LIMITS, T0)
     if row.why is not Why.KNOWN:
-        assert verdict.status in (Status.UNKNOWN, Status.NOT_PERMITTED, Status.NEVER_COMMITTED, Status.BEYOND_END)
+        assert verdict.status in (Status.UNKNOWN, Status.NOT_PERMITTED, Status.NEVER_COMMITTED, Status.PAST_END)
     unknown = judge_partition(row._replace(lag=UNKNOWN, why=Why.KNOWN), reader, LIMITS, T0)
     assert unknown.status is Status.UNKNOWN
 

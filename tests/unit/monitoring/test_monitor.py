@@ -250,7 +250,7 @@ async def test_a_destination_says_who_loses_first() -> None:
 @pytest.mark.parametrize(
     ("ends", "facts", "reason"),
     [
-        ([100, 100], {"in_sync": 2}, Reason.LACKS_COPY),
+        ([100, 100], {"in_sync": 2}, Reason.UNDER_REPLICATED),
         ([100, 100], {"why": (Why.NO_LEADER, Why.KNOWN)}, Reason.NO_LEADER),
         ([100, 100], {}, None),
     ],

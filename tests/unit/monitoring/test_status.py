@@ -226,14 +226,14 @@ def test_an_open_transaction_holds_back_and_is_not_called_stalled() -> None:
     watched = Watched()
     view = watched.each(30, lambda step: group(positions([103], [105 + step], lag=[2 + step], stable=[103])))
     assert view.verdict.status is Status.HELD_BACK
-    assert view.verdict.hidden_since == T0
+    assert view.verdict.since == T0
 
 
 @pytest.mark.parametrize(
     ("why", "status"),
     [
         (Why.NEVER_COMMITTED, Status.NEVER_COMMITTED),
-        (Why.BEYOND_END, Status.BEYOND_END),
+        (Why.BEYOND_END, Status.PAST_END),
         (Why.NOT_PERMITTED, Status.NOT_PERMITTED),
         (Why.NO_LEADER, Status.UNKNOWN),
         (Why.NO_ANSWER, Status.UNKNOWN),

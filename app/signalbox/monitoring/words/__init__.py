@@ -1,4 +1,4 @@
-"""Sentences made from facts: the same for page, API, CLI and alerts. Pure; markup is the template's business."""
+"""The sentences that page, API and CLI share. Pure; templates add the markup."""
 
 from signalbox.monitoring.words.connections import (
     change_text,
@@ -11,11 +11,12 @@ from signalbox.monitoring.words.connections import (
 from signalbox.monitoring.words.destinations import destination_reason, destination_sentence
 from signalbox.monitoring.words.groups import group_reason, group_sentence, partition_reason, status_text
 from signalbox.monitoring.words.lists import connections_sentence, destinations_sentence
-from signalbox.monitoring.words.past import when_last_read
 from signalbox.monitoring.words.spans import Span, mark, plain, tone
+from signalbox.monitoring.words.staleness import as_of
 
 __all__ = [
     "Span",
+    "as_of",
     "change_text",
     "connection_reason",
     "connection_sentence",
@@ -33,5 +34,4 @@ __all__ = [
     "plain",
     "status_text",
     "tone",
-    "when_last_read",
 ]

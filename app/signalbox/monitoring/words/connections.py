@@ -1,4 +1,4 @@
-"""What is said of a connection, of everything together, and of what changed."""
+"""The sentences about a connection, about all of them together, and about what changed."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,45 +6,53 @@ from collections.abc import Sequence
 from signalbox.brokers.model import BrokerKind, Cluster
 from signalbox.kernel import figures
 from signalbox.monitoring.model import Change, ConnectionView, GroupView, Link, Status
-from signalbox.monitoring.words.spans import Span, Spans, listed, named, number_word, of_things, said, strong
+from signalbox.monitoring.words.spans import (
+    Span,
+    Spans,
+    name_span,
+    number_word,
+    paragraph,
+    quantity,
+    spans,
+    strong,
+)
 
-_BECAME = {
+_CHANGED_TO = {
     Status.WILL_LOSE_DATA: "will lose data",
     Status.STOPPED: "stopped",
     Status.STALLED: "stalled",
     Status.HELD_BACK: "is held back by an open transaction",
-    Status.BEYOND_END: "stands beyond the end",
-    Status.REWOUND: "went back",
+    Status.PAST_END: "has a committed offset past the end of the log",
+    Status.REWOUND: "was rewound",
     Status.BEHIND: "fell behind",
-    Status.NEVER_COMMITTED: "has no position",
+    Status.NEVER_COMMITTED: "has no committed offset",
     Status.UNKNOWN: "became unknown",
-    Status.NOT_PERMITTED: "may no longer be seen",
-    Status.REBALANCING: "began to rebalance",
-    Status.CATCHING_UP: "began to catch up",
+    Status.NOT_PERMITTED: "can no longer be read: a permission is missing",
+    Status.REBALANCING: "started rebalancing",
+    Status.CATCHING_UP: "started catching up",
     Status.NO_MEMBERS: "has no members",
-    Status.OK: "is ok again",
-    Link.CONNECTING: "is being connected",
+    Status.OK: "is ok",
+    Link.CONNECTING: "is connecting",
     Link.CONNECTED: "connected",
     Link.STALE: "became stale",
     Link.DOWN: "went down",
 }
-_COUNTED = {
+_STATUS_COUNT = {
     Status.WILL_LOSE_DATA: ("will lose data", "will lose data"),
     Status.STOPPED: ("is stopped", "are stopped"),
     Status.STALLED: ("is stalled", "are stalled"),
-    Status.HELD_BACK: ("is held back", "are held back"),
-    Status.BEYOND_END: ("stands beyond the end", "stand beyond the end"),
-    Status.REWOUND: ("went back", "went back"),
+    Status.HELD_BACK: ("is held back by an open transaction", "are held back by open transactions"),
+    Status.PAST_END: ("has a committed offset past the end", "have committed offsets past the end"),
+    Status.REWOUND: ("was rewound", "were rewound"),
     Status.BEHIND: ("is behind", "are behind"),
-    Status.NEVER_COMMITTED: ("has never committed", "have never committed"),
+    Status.NEVER_COMMITTED: ("has no committed offset", "have no committed offset"),
     Status.UNKNOWN: ("is unknown", "are unknown"),
-    Status.NOT_PERMITTED: ("may not be seen", "may not be seen"),
+    Status.NOT_PERMITTED: ("cannot be read: a permission is missing", "cannot be read: a permission is missing"),
     Status.REBALANCING: ("is rebalancing", "are rebalancing"),
     Status.CATCHING_UP: ("is catching up", "are catching up"),
     Status.NO_MEMBERS: ("has no members", "have no members"),
 }
-
-_COPIED = {
+_REPLICATED = {
     BrokerKind.KAFKA: ("partition", "partitions"),
     BrokerKind.RABBITMQ: ("queue or stream", "queues or streams"),
     BrokerKind.NATS: ("stream", "streams"),
@@ -53,141 +61,145 @@ _COPIED = {
 
 
 def link_text(view: ConnectionView, now: float) -> str:
-    """Return the link as a row has it: "down, 25 min 29 s", "connected"."""
-    if view.link in (Link.DOWN, Link.STALE):
+    """Return the link for a table row: "down, 25 min 29 s", "connected"."""
+    if view.link is Link.DOWN:
         return f"{view.link}, {figures.duration(now - view.since)}"
+    if view.link is Link.STALE:
+        return f"{view.link}, {figures.duration(now - (view.answered_at or view.since))}"
     return str(view.link)
 
 
 def connection_sentence(view: ConnectionView, now: float) -> Spans:
-    """Return the verdict of a connection's page: whether it answers, and what is not well in it."""
+    """Return the headline of a connection's page: whether the broker responds, and what is wrong with the cluster."""
     match view.link:
         case Link.CONNECTING:
-            return said("Connecting: it has not answered yet.")
+            return spans("Connecting. No response yet.")
         case Link.DOWN:
-            return said("Down for ", strong(figures.duration(now - view.since), view.link), ": ", Span(view.error))
+            return spans("Down for ", strong(figures.duration(now - view.since), view.link), ". ", Span(view.error))
         case Link.STALE:
-            seen = figures.utc_time(view.answered_at, now)
-            old = figures.duration(now - view.answered_at) if view.answered_at is not None else "unknown"
-            return said(f"What you see is from {seen}, ", strong(f"{old} ago", view.link), ".")
+            answered_at = view.answered_at or view.since
+            age = strong(figures.duration(now - answered_at), view.link)
+            return spans("No update for ", age, f". The data is from {figures.utc_time(answered_at, now)}.")
         case Link.CONNECTED:
-            return _of_cluster(view.kind, view.cluster) or said("Answers, and is well.")
+            return _cluster_problems(view.kind, view.cluster) or paragraph((spans("Responding."), _group_health(view)))
 
 
 def connection_reason(view: ConnectionView, now: float) -> Spans:
-    """Return the line below: what to do, when it is tried again, which groups are not ok, what may not be seen."""
-    return listed((_attempts(view, now), said(Span(view.do)) if view.do else (), _groups(view), _rights(view)))
+    """Return the second line: the cause, what is affected, what to do, which permissions are missing."""
+    connected = view.link is Link.CONNECTED
+    health = _group_health(view) if not connected or _cluster_problems(view.kind, view.cluster) else ()
+    error = spans(Span(view.error)) if view.link is Link.STALE and view.error else ()
+    advice = spans(Span(view.do)) if view.do else ()
+    return paragraph((error, health, advice, _attempts(view, now), _missing_permissions(view)))
 
 
 def overview_sentence(connections: Sequence[ConnectionView], groups: Sequence[GroupView], now: float) -> Spans:
-    """Count: 124 of 126 groups are ok. Two will lose data, the first in 3 h 20 min."""
+    """Count: 124 of 126 consumer groups are ok. Two will lose data, the first in 3 h 20 min."""
     if not connections:
-        return said("Nothing is connected yet.")
+        return spans("No connections yet.")
     if not groups:
-        return said("No group is known yet." if _unanswered(connections) else "No group reads anything here.")
-    unseen = {view.name for view in connections if view.link in (Link.DOWN, Link.CONNECTING)}
-    seen = [view for view in groups if view.connection not in unseen]
-    statuses = Counter(view.verdict.status for view in seen)
-    statuses[Status.UNKNOWN] += len(groups) - len(seen)
+        waiting = any(view.answered_at is None for view in connections)
+        return spans(
+            "No consumer groups known yet: waiting for a response." if waiting else "No consumer groups found."
+        )
+    down = {view.name for view in connections if view.link in (Link.DOWN, Link.CONNECTING)}
+    known = [view for view in groups if view.connection not in down]
+    statuses = Counter(view.verdict.status for view in known)
+    statuses[Status.UNKNOWN] += len(groups) - len(known)
     ok = statuses.pop(Status.OK, 0)
     if ok == len(groups):
-        return said(f"All {len(groups):,} groups are ok." if ok > 1 else "The one group is ok.")
-    counted = said(f"{ok:,} of {of_things(len(groups), 'group is', 'groups are')} ok.")
-    return listed((counted, _dearest(statuses, seen, now)))
+        stale = {view.name for view in connections if view.link is Link.STALE}
+        health = "ok as of the last update" if any(view.connection in stale for view in groups) else "healthy"
+        return spans(f"All {ok:,} consumer groups are {health}." if ok > 1 else f"The only consumer group is {health}.")
+    count = spans(f"{ok:,} of {quantity(len(groups), 'consumer group is', 'consumer groups are')} ok.")
+    return paragraph((count, _most_severe(statuses, known, now)))
 
 
-def overview_reason(connections: Sequence[ConnectionView], groups: Sequence[GroupView], now: float) -> Spans:  # noqa: ARG001 - one shape for all sentences
-    """Return which connections do not answer, and how many groups are therefore old or unknown."""
+def overview_reason(connections: Sequence[ConnectionView], groups: Sequence[GroupView]) -> Spans:
+    """Say which connections do not respond, and for how many groups the data is therefore old or missing."""
     down = [view for view in connections if view.link is Link.DOWN]
     stale = [view for view in connections if view.link is Link.STALE]
     names = {view.name for view in (*down, *stale)}
     old = sum(view.connection in names for view in groups)
-    behind = f"{old:,} of the {len(groups):,} answers {'is' if old == 1 else 'are'} old or missing." if old else ""
-    return listed((_links(down, "is down", "are down"), _links(stale, "is stale", "are stale"), said(behind)))
+    affected = f"Data for {old:,} of {quantity(len(groups), 'group', 'groups')} is old or missing." if old else ""
+    return paragraph((_linked(down, "down"), _linked(stale, "stale"), spans(affected)))
 
 
 def change_text(change: Change) -> Spans:
-    """Return one line of what changed."""
+    """Return one line of the recent changes."""
     subject = change.connection if change.group is None else change.group
-    return said(named(subject), f" {_BECAME[change.after]}", ": " if change.detail else "", Span(change.detail))
+    return spans(
+        name_span(subject), f" {_CHANGED_TO[change.after]}", ": " if change.detail else "", Span(change.detail)
+    )
 
 
-def _of_cluster(kind: BrokerKind, cluster: Cluster | None) -> Spans:
+def _cluster_problems(kind: BrokerKind, cluster: Cluster | None) -> Spans:
     if cluster is None:
         return ()
-    alarms = listed(
-        said(Span(alarm[:1].upper() + alarm[1:], strong=True, tone="danger"), ".") for alarm in cluster.alarms
-    )
-    stopped = [node for node in cluster.nodes or () if node.running is False]
-    nodes = (
-        said(Span(of_things(len(stopped), "node does", "nodes do"), strong=True, tone="caution"), " not run.")
-        if stopped
-        else ()
-    )
-    return listed(
-        (
-            alarms,
-            _copies(kind, cluster.offline, "is without a leader", "are without a leader", "danger"),
-            nodes,
-            _copies(kind, cluster.under_replicated, "lacks a copy", "lack a copy", "caution"),
-        )
-    )
+    alarms = [spans(Span(text[:1].upper() + text[1:], strong=True, tone="danger"), ".") for text in cluster.alarms]
+    stopped = sum(node.running is False for node in cluster.nodes or ())
+    nodes = spans(_colored(quantity(stopped, "node is", "nodes are"), "caution"), " not running.") if stopped else ()
+    offline = _replicas(kind, cluster.offline, "has no leader", "have no leader", "danger")
+    under = _replicas(kind, cluster.under_replicated, "is under-replicated", "are under-replicated", "caution")
+    return paragraph((*alarms, offline, nodes, under))
 
 
-def _copies(kind: BrokerKind, number: int | None, one: str, many: str, colour: str) -> Spans:
+def _replicas(kind: BrokerKind, number: int | None, one: str, many: str, tone: str) -> Spans:
     if not number:
         return ()
-    what = of_things(number, *_COPIED[kind])
-    return said(Span(what, strong=True, tone=colour), f" {one if number == 1 else many}.")
+    return spans(_colored(quantity(number, *_REPLICATED[kind]), tone), f" {one if number == 1 else many}.")
+
+
+def _colored(text: str, tone: str) -> Span:
+    return Span(text, strong=True, tone=tone)
 
 
 def _attempts(view: ConnectionView, now: float) -> Spans:
     if not view.attempts:
         return ()
-    tried = of_things(view.attempts, "attempt", "attempts")
+    failed = quantity(view.attempts, "failed attempt", "failed attempts")
     if view.next_attempt_at is None or view.next_attempt_at <= now:
-        return said(f"{tried} so far.")
-    return said(f"{tried} so far. The next is in {figures.duration(view.next_attempt_at - now)}.")
+        return spans(f"{failed} so far.")
+    return spans(f"{failed}, next attempt in {figures.duration(view.next_attempt_at - now)}.")
 
 
-def _groups(view: ConnectionView) -> Spans:
-    wrong = view.groups - view.groups_ok
-    if view.link is Link.DOWN:
-        return said(f"How its {of_things(view.groups, 'group does', 'groups do')} is unknown.") if view.groups else ()
-    return said(f"{wrong:,} of {of_things(view.groups, 'group is', 'groups are')} not ok.") if wrong else ()
-
-
-def _rights(view: ConnectionView) -> Spans:
-    missing = view.cluster.missing_rights if view.cluster is not None else ()
-    return said("Not all may be seen: ", Span("; ".join(missing)), ".") if missing else ()
-
-
-def _unanswered(connections: Sequence[ConnectionView]) -> bool:
-    return any(view.answered_at is None for view in connections)
-
-
-def _dearest(statuses: Counter[Status], seen: Sequence[GroupView], now: float) -> Spans:
-    wrong = [status for status in Status if statuses[status]]
-    if not wrong:
+def _group_health(view: ConnectionView) -> Spans:
+    groups, not_ok = view.groups, view.groups - view.groups_ok
+    if not groups:
         return ()
-    first, number = wrong[0], statuses[wrong[0]]
-    one, many = _COUNTED[first]
-    soonest = min(
-        (v.verdict.until for v in seen if v.verdict.status is first and v.verdict.until is not None), default=None
+    if view.link is Link.DOWN:
+        return spans(f"The status of its {quantity(groups, 'consumer group', 'consumer groups')} is unknown.")
+    if not_ok:
+        return spans(
+            f"{not_ok:,} of {quantity(groups, 'consumer group', 'consumer groups')} {'is' if not_ok == 1 else 'are'} not ok."
+        )
+    return spans(
+        f"All {groups:,} consumer groups are healthy." if groups > 1 else "The only consumer group is healthy."
     )
-    how = one if number == 1 else many
-    sentence = [strong(number_word(number), first), Span(f" {how}")]
-    if first is Status.WILL_LOSE_DATA and soonest is not None and soonest > now:
-        lead = ", " if number == 1 else ", the first "
-        sentence += [Span(f"{lead}in "), strong(figures.duration(soonest - now), first)]
-    more = sum(statuses.values()) - number
-    sentence.append(Span(f", and {more:,} more {'is' if more == 1 else 'are'} not ok." if more else "."))
-    return tuple(sentence)
 
 
-def _links(views: Sequence[ConnectionView], one: str, many: str) -> Spans:
+def _missing_permissions(view: ConnectionView) -> Spans:
+    missing = view.cluster.missing_rights if view.cluster is not None else ()
+    return spans("Missing permissions: ", Span("; ".join(missing)), ".") if missing else ()
+
+
+def _most_severe(statuses: Counter[Status], known: Sequence[GroupView], now: float) -> Spans:
+    worst = next(status for status in Status if statuses[status])
+    number, more = statuses[worst], statuses.total() - statuses[worst]
+    one, many = _STATUS_COUNT[worst]
+    ends = (view.verdict.until for view in known if view.verdict.status is worst)
+    soonest = min((end for end in ends if end is not None and end > now), default=None)
+    when: tuple[str | Span, ...] = ()
+    if worst is Status.WILL_LOSE_DATA:
+        in_time = ("now",) if soonest is None else ("in ", strong(figures.duration(soonest - now), worst))
+        when = (" " if number == 1 else ", the first ", *in_time)
+    rest = f", and {more:,} more {'is' if more == 1 else 'are'} not ok." if more else "."
+    return spans(strong(number_word(number), worst), f" {one if number == 1 else many}", *when, rest)
+
+
+def _linked(views: Sequence[ConnectionView], state: str) -> Spans:
     if not views:
         return ()
     if len(views) == 1:
-        return said(named(views[0].name), f" {one}.")
-    return said(f"{number_word(len(views))} connections {many}.")
+        return spans(name_span(views[0].name), f" is {state}.")
+    return spans(f"{number_word(len(views))} connections are {state}.")

@@ -1,76 +1,125 @@
-"""What is said of a destination."""
+"""The sentences about a destination."""
 
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring.model import DestinationView, Reason, Status
-from signalbox.monitoring.words.groups import WHY_UNKNOWN
-from signalbox.monitoring.words.spans import Span, Spans, listed, of_things, said, strong
+from signalbox.monitoring.words.spans import (
+    Span,
+    Spans,
+    message_rate,
+    name_span,
+    paragraph,
+    quantity,
+    spans,
+    strong,
+)
+from signalbox.monitoring.words.terms import WHY_UNKNOWN
 
 
 def destination_sentence(view: DestinationView, now: float) -> Spans:
-    """Return the verdict of a destination's page: how long it keeps, and what is not well in it."""
+    """Return the headline of a destination's page: what is wrong."""
     verdict = view.verdict
-    if verdict.status is Status.NOT_PERMITTED:
-        return said("This user ", strong("may not see", verdict.status), " it.")
-    if verdict.status is Status.UNKNOWN:
-        return said("How it is is ", strong("unknown", verdict.status), f": {WHY_UNKNOWN[verdict.why]}.")
-    if view.loses_at is not None and verdict.status is Status.WILL_LOSE_DATA:
-        return listed((_kept(view), _loses(view, now)))
-    if verdict.status is Status.OK:
-        return listed((_kept(view), said("It is well.")))
-    return listed((_kept(view), _trouble(view)))
+    match verdict.status:
+        case Status.WILL_LOSE_DATA:
+            return _will_lose(view, now)
+        case Status.NOT_PERMITTED:
+            return spans("Signalbox is ", strong("not permitted", verdict.status), " to read this destination.")
+        case Status.UNKNOWN:
+            return spans("Status ", strong("unknown", verdict.status), f": {WHY_UNKNOWN[verdict.why]}.")
+        case Status.OK:
+            return spans("Healthy.")
+        case _:
+            return _problem(view)
 
 
 def destination_reason(view: DestinationView, now: float) -> Spans:
-    """Return the line below: who reads it and how much comes in."""
-    readers = len(view.readers)
-    who = f"{of_things(readers, 'group reads', 'groups read')} it." if readers else "No group is known to read it."
-    came = f" {figures.rate(view.rate_in)} come in." if view.rate_in is not None else ""
-    trouble = _trouble(view) if view.verdict.status is Status.WILL_LOSE_DATA and view.verdict.reason else ()
-    return listed((trouble, said(f"{who}{came}"), _since(view, now)))
+    """Return the second line: the cause, the retention, the consumer groups and the rate."""
+    groups = len(view.readers)
+    who = quantity(groups, "consumer group", "consumer groups") if groups else "No consumer groups known"
+    rate = f", {message_rate(view.rate_in)} in" if view.rate_in is not None else ""
+    return paragraph((_since(view, now), _consequence(view), _retention(view), spans(f"{who}{rate}.")))
 
 
-def _kept(view: DestinationView) -> Spans:
-    retention = view.destination.retention
-    if retention is None or view.destination.partitions is None:
-        return ()
-    if retention.age_s is not None:
-        return said(f"Keeps {figures.duration(retention.age_s)}.")
-    if retention.size_bytes is not None:
-        return said(f"Keeps {figures.size(retention.size_bytes)}.")
-    if retention.messages is not None:
-        return said(f"Keeps {figures.count(retention.messages)} messages.")
-    return ()
+def _will_lose(view: DestinationView, now: float) -> Spans:
+    status = view.verdict.status
+    if view.loses_at is None or view.loses_at <= now:
+        when = (" can lose unread messages ", strong("now", status), ".")
+    else:
+        when = (
+            " will lose unread messages ",
+            strong(f"from {figures.utc_time(view.loses_at, now, seconds=False)}", status),
+            ".",
+        )
+    if len(view.readers) == 1:
+        return spans("The consumer group ", name_span(view.readers[0]), *when)
+    return spans(f"At least one of {quantity(len(view.readers), 'consumer group', 'consumer groups')}", *when)
 
 
-def _loses(view: DestinationView, now: float) -> Spans:
-    assert view.loses_at is not None  # noqa: S101 - the caller asked
-    readers = f"One of {of_things(len(view.readers), 'reader', 'readers')}"
-    when = "now" if view.loses_at <= now else f"from {figures.utc_time(view.loses_at, now, seconds=False)}"
-    return said(f"{readers} loses messages ", strong(when, Status.WILL_LOSE_DATA), ".")
-
-
-def _trouble(view: DestinationView) -> Spans:
+def _problem(view: DestinationView) -> Spans:
     verdict = view.verdict
-    affected = of_things(verdict.partitions_affected, "partition", "partitions")
-    lack, have = ("lacks", "has") if verdict.partitions_affected == 1 else ("lack", "have")
+    partitions = quantity(verdict.partitions_affected, "partition", "partitions")
+    one = verdict.partitions_affected == 1
+    subject = partitions if view.kind is BrokerKind.KAFKA else f"The {view.destination.kind}"
+    plural = view.kind is BrokerKind.KAFKA and not one
     match verdict.reason:
         case Reason.NO_LEADER:
-            return said(strong(affected, verdict.status), f" {have} no leader: nothing can be read or written there.")
+            return spans(f"{subject} {'have' if plural else 'has'} ", strong("no leader", verdict.status), ".")
         case Reason.NOT_RUNNING:
-            return said("The broker calls it ", Span(verdict.detail, strong=True), ".")
-        case Reason.LACKS_COPY:
-            return said(strong(affected, verdict.status), f" {lack} a copy.")
+            state = Span(verdict.detail, strong=True)
+            return spans("Not running: the broker reports the state \u201c", state, "\u201d.")
+        case Reason.UNDER_REPLICATED:
+            return spans(f"{subject} {'are' if plural else 'is'} ", strong("under-replicated", verdict.status), ".")
         case Reason.NEARLY_FULL:
-            return said("It is ", strong("nearly full", verdict.status), ".")
+            used = _fill(view)
+            return spans(strong("Nearly full", verdict.status), f": {used}." if used else ".")
         case Reason.HOT:
-            return said(f"Partition {verdict.partition} is ", strong("hot", verdict.status), ": its keys are uneven.")
-        case Reason.COUNT_ONLY:
-            return said("What waits in it ", strong("grows", verdict.status), ".")
+            twice = strong("at least twice", verdict.status)
+            return spans(f"Partition {verdict.partition} receives ", twice, " the average rate.")
+        case _:
+            return spans("Status ", strong(str(verdict.status), verdict.status), ".")
+
+
+def _consequence(view: DestinationView) -> Spans:
+    match view.verdict.reason:
+        case Reason.NO_LEADER:
+            return spans("Without a leader, messages can be neither written nor read.")
+        case Reason.UNDER_REPLICATED:
+            return spans("Some replicas are not in sync with the leader.")
+        case Reason.NEARLY_FULL:
+            return spans("At the limit, the broker drops or rejects messages.")
+        case Reason.HOT:
+            return spans("The message keys are probably skewed.")
         case _:
             return ()
 
 
-def _since(view: DestinationView, now: float) -> Spans:
-    if view.verdict.status is Status.OK or not view.verdict.since_exact:
+def _fill(view: DestinationView) -> str:
+    """Return how much of each limit is used."""
+    destination, limit = view.destination, view.destination.retention
+    if limit is None:
+        return ""
+    used = []
+    if destination.messages is not None and limit.messages:
+        used.append(f"{figures.count(destination.messages)} of {figures.count(limit.messages)} messages")
+    if destination.size_bytes is not None and limit.size_bytes:
+        used.append(f"{figures.size(destination.size_bytes)} of {figures.size(limit.size_bytes)}")
+    return ", ".join(used)
+
+
+def _retention(view: DestinationView) -> Spans:
+    retention = view.destination.retention
+    if retention is None or view.destination.partitions is None:
         return ()
-    return said(f"So since {figures.utc_time(view.verdict.since, now)}.")
+    if retention.age_s is not None:
+        return spans(f"Retention is {figures.duration(retention.age_s)}.")
+    if retention.size_bytes is not None:
+        return spans(f"Retention is {figures.size(retention.size_bytes)}.")
+    if retention.messages is not None:
+        return spans(f"Retention is {figures.count(retention.messages)} messages.")
+    return ()
+
+
+def _since(view: DestinationView, now: float) -> Spans:
+    if view.verdict.status in (Status.OK, Status.WILL_LOSE_DATA) or not view.verdict.since_exact:
+        return ()
+    return spans(f"Since {figures.utc_time(view.verdict.since, now)}.")

@@ -1,230 +1,261 @@
-"""What is said of a consumer group and of its partitions."""
+"""The sentences about a consumer group and its partitions."""
 
-from signalbox.brokers.model import Why
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring.model import Flow, GroupView, Method, PartitionView, Reason, Status, Verdict
-from signalbox.monitoring.words.spans import Span, Spans, listed, named, of_things, said, strong
+from signalbox.monitoring.words.spans import (
+    Span,
+    Spans,
+    in_and_out,
+    message_rate,
+    name_span,
+    paragraph,
+    quantity,
+    spans,
+    strong,
+)
+from signalbox.monitoring.words.terms import TERMS, WHY_UNKNOWN, Terms
 
-WHY_UNKNOWN = {
-    Why.KNOWN: "the broker gave no figure",
-    Why.NEVER_COMMITTED: "it has no position yet",
-    Why.BEYOND_END: "its position lies beyond the end",
-    Why.NOT_PERMITTED: "this user may not see it",
-    Why.NO_LEADER: "nobody leads it at the broker",
-    Why.NO_ANSWER: "the broker gave no answer for it",
-    Why.NOT_REPORTED: "this broker does not report it",
+_WITH_DURATION = frozenset((Status.STALLED, Status.STOPPED, Status.HELD_BACK, Status.REBALANCING))
+_TIME_LAG_BOUND = {Method.AT_LEAST: "at least ", Method.AT_MOST: "at most "}
+_CAUSES = {
+    Status.HELD_BACK: "Consumers that read only committed messages wait until the producer commits or aborts.",
+    Status.PAST_END: "The topic was probably recreated or truncated.",
+    Status.REWOUND: "Messages may be processed again.",
+    Status.NEVER_COMMITTED: "The client setting auto.offset.reset decides where it starts; it may skip existing messages.",
 }
-_FOR_HOW_LONG = frozenset((Status.STALLED, Status.STOPPED, Status.REBALANCING))
+_WHY_LOST: dict[Reason | None, str] = {
+    Reason.BY_AGE: "Messages reach the retention limit before the group reads them.",
+    Reason.BY_COUNT: "At the size limit, new messages push out unread ones.",
+    Reason.LOST_ALREADY: "Retention deletes messages before the group reads them.",
+}
 
 
 def status_text(verdict: Verdict, now: float) -> str:
-    """Return the status as a row has it, with its time: "stalled, 41 min 32 s", "will lose data, 3 h 20 min"."""
-    status = verdict.status
-    left = verdict.until - now if verdict.until is not None else 0.0
+    """Return the status for a table row: "stalled, 41 min 32 s", "will lose data, 3 h 20 min"."""
+    status, left = verdict.status, _time_left(verdict, now)
     if status is Status.WILL_LOSE_DATA:
-        return f"{status}, {figures.duration(left) if left > 0 else 'now'}"
-    if status is Status.CATCHING_UP and left > 0:
+        return f"{status}, {'now' if left is None else figures.duration(left)}"
+    if status is Status.CATCHING_UP and left is not None:
         return f"{status}, {figures.duration(left)} left"
-    if status in _FOR_HOW_LONG:
-        return f"{status}, {_so_long(verdict, now)}"
-    if status is Status.HELD_BACK and verdict.hidden_since is not None:
-        return f"{status}, {figures.duration(now - verdict.hidden_since)}"
+    if status in _WITH_DURATION:
+        return f"{status}, {_duration(verdict, now)}"
     return str(status)
 
 
 def group_sentence(view: GroupView, now: float) -> Spans:
-    """Return the verdict of a group's page: what is so, since when, how long it may stay so."""
-    where = _where(view.verdict, several=len(view.group.destinations) > 1, rows=len(view.group.positions))
-    return _sentence(view.verdict, view.flow, where, now)
+    """Return the headline of a group's page: what is wrong, how bad, how long."""
+    subject = _subject(view.verdict, several=len(view.group.destinations) > 1, rows=len(view.group.positions))
+    return _headline(view.verdict, view.flow, subject, TERMS[view.kind], now)
 
 
 def group_reason(view: GroupView, now: float) -> Spans:
-    """Return the line below the verdict: what it rests on and what else is known; empty if there is nothing more."""
-    verdict, flow = view.verdict, view.flow
-    return listed((_because(verdict, flow, now, net_told=True), _others(verdict), _lost(verdict), _not_known(flow)))
+    """Return the second line: the cause, what else is affected, what to do. Empty if there is nothing to add."""
+    verdict, flow, terms = view.verdict, view.flow, TERMS[view.kind]
+    several = verdict.partition is not None and len(view.group.positions) > 1
+    cause = _behind_cause(verdict, flow) if verdict.status is Status.BEHIND else _cause(verdict, flow, terms)
+    partial = "Some partitions are unknown, so the lag is a minimum." if flow.lag_partial and flow.lag else ""
+    deleted = _deleted(verdict) if _time_left(verdict, now) is not None else ()
+    affected = _affected(verdict) if several else ()
+    return paragraph((affected, cause, deleted, _advice(verdict, terms), spans(partial)))
 
 
-def partition_reason(view: PartitionView, now: float) -> Spans:
+def partition_reason(view: PartitionView, kind: BrokerKind, now: float) -> Spans:
     """Return the second line of a partition's row; empty for one that is ok."""
-    if view.verdict.status is Status.OK:
-        return ()
-    return listed((_because(view.verdict, view.flow, now), _lost(view.verdict)))
+    verdict, terms = view.verdict, TERMS[kind]
+    match verdict.status:
+        case Status.OK:
+            return ()
+        case Status.STOPPED:
+            cause = spans("Paused." if verdict.reason is Reason.PAUSED else f"No {terms.clients}.")
+        case Status.STALLED:
+            cause = spans(f"{terms.clients.capitalize()} are active, but {_no_progress(verdict, now)}.")
+        case _:
+            cause = _cause(verdict, view.flow, terms)
+    return paragraph((cause, _deleted(verdict)))
 
 
-def _sentence(verdict: Verdict, flow: Flow, where: Spans, now: float) -> Spans:  # noqa: C901, PLR0911, PLR0912 - one arm a status
+def _headline(verdict: Verdict, flow: Flow, subject: Spans, terms: Terms, now: float) -> Spans:  # noqa: C901, PLR0911, PLR0912 - one arm a status
     status = verdict.status
-    at = _at_clock(verdict, now)
     match status:
         case Status.WILL_LOSE_DATA:
-            return _will_lose(verdict, where, now)
+            return _will_lose(verdict, subject, now)
         case Status.STOPPED:
-            paused = verdict.reason is Reason.PAUSED
-            how = "It is paused" if paused else "Nobody reads"
-            return said(f"{how}, and ", strong(_waiting(flow), status), f" {_wait(flow)}{at}.")
+            what = "Paused" if verdict.reason is Reason.PAUSED else f"No {terms.clients}"
+            return spans(f"{what}, ", strong(_no_progress(verdict, now), status), f". {_waiting(flow)}.")
         case Status.STALLED:
-            return said(*where, "has not moved for ", strong(_so_long(verdict, now), status), f"{at}.")
+            return spans(*subject, "is ", strong("stalled", status), f": {_no_progress(verdict, now)}.")
         case Status.HELD_BACK:
-            since = figures.utc_time(verdict.hidden_since, now)
-            return said(*where, "is held back by an ", strong("open transaction", status), f" since {since}.")
-        case Status.BEYOND_END:
-            return said(*where, "stands ", strong("beyond the end", status), ". Its lag is unknown.")
+            how_long = f" for {_duration(verdict, now)}, since {figures.utc_time(verdict.since, now)}."
+            return spans(*subject, "is held back by an ", strong("open transaction", status), how_long)
+        case Status.PAST_END:
+            end = strong("past the end of the log", status)
+            return spans(*subject, f"has a {terms.position} ", end, ", so its lag is unknown.")
         case Status.REWOUND:
-            return said(*where, strong("went back", status), f" at {figures.utc_time(verdict.since, now)}.")
+            at = figures.utc_time(verdict.since, now)
+            return spans(*subject, "was ", strong("rewound", status), f" at {at}: the {terms.position} moved back.")
         case Status.BEHIND:
-            return said(*where, "is behind", *_by(flow, status), *_falls_back(flow), ".")
+            return _behind(verdict, flow)
         case Status.NEVER_COMMITTED:
-            return said(*where, "has ", strong("never committed", status), " a position.")
+            return spans(*subject, "has ", strong(f"no {terms.position}", status), ".")
         case Status.UNKNOWN:
-            return said("How it flows is ", strong("unknown", status), f": {_why(verdict)}.")
+            short = verdict.reason is Reason.HISTORY_TOO_SHORT
+            why = "not enough history yet" if short else WHY_UNKNOWN[verdict.why]
+            return spans("Status ", strong("unknown", status), f": {why}.")
         case Status.NOT_PERMITTED:
-            return said("This user ", strong("may not see", status), " it.")
+            return spans("Signalbox is ", strong("not permitted", status), " to read this group.")
         case Status.REBALANCING:
-            return said("Partitions change hands for ", strong(_so_long(verdict, now), status), f"{at}.")
+            since = f", since {figures.utc_time(verdict.since, now)}" if verdict.since_exact else ""
+            return spans("Rebalancing for ", strong(_duration(verdict, now), status), f"{since}.")
         case Status.CATCHING_UP:
-            return said("Catching up", *_left(verdict, now), ".")
+            left = _time_left(verdict, now)
+            about = () if left is None else (", about ", strong(figures.duration(left), status), " to go")
+            return spans("Catching up", *about, ".")
         case Status.NO_MEMBERS:
-            return _nobody(flow)
+            what = "Paused" if verdict.reason is Reason.PAUSED else f"No {terms.clients}"
+            return spans(f"{what}." if flow.lag is None else f"{what}. {_waiting(flow)}.")
         case Status.OK:
-            return _keeps_up(verdict, flow)
+            return _ok(verdict, flow)
 
 
-def _will_lose(verdict: Verdict, where: Spans, now: float) -> Spans:
-    if verdict.until is None or verdict.until <= now:
-        lost = f"{figures.count(verdict.lost)} messages" if verdict.lost else "Messages"
-        return said(*where, "loses data ", strong("now", verdict.status), f": {lost} went unread.")
-    left = figures.duration(verdict.until - now)
-    clock = figures.utc_time(verdict.until, now, seconds=False)
-    return said(*where, "will lose data in ", strong(left, verdict.status), f", at {clock}.")
+def _will_lose(verdict: Verdict, subject: Spans, now: float) -> Spans:
+    status, left = verdict.status, _time_left(verdict, now)
+    if left is not None and verdict.until is not None:
+        at = figures.utc_time(verdict.until, now, seconds=False)
+        return spans(*subject, "will lose data in ", strong(figures.duration(left), status), f", from {at}.")
+    if verdict.lost:
+        were = "message has" if verdict.lost == 1 else "messages have"
+        return spans(strong("Losing data", status), f": {figures.count(verdict.lost)} unread {were} been deleted.")
+    return spans(*subject, "can lose data ", strong("now", status), ": retention has reached the first unread message.")
 
 
-def _nobody(flow: Flow) -> Spans:
-    if not flow.lag:
-        return said("Nobody reads, and nothing waits.")
-    return said(
-        "Nobody reads just now; ", strong(_waiting(flow)), f" {_wait(flow)}. The configuration calls it a batch."
-    )
-
-
-def _keeps_up(verdict: Verdict, flow: Flow) -> Spans:
-    if verdict.reason is Reason.COUNT_ONLY:
-        return said("What waits does not grow: ", strong(_waiting(flow)), ".")
-    if flow.lag == 0:
-        return said("Keeps up: nothing waits.")
-    return said("Keeps up", *_by(flow, None, "; at most ", " behind"), ".")
-
-
-def _because(verdict: Verdict, flow: Flow, now: float, *, net_told: bool = False) -> Spans:
+def _behind(verdict: Verdict, flow: Flow) -> Spans:
+    """Say how far the group is behind. All figures are the group's: the second line names the partition."""
     status = verdict.status
-    if status is Status.WILL_LOSE_DATA:
-        return _why_lost(verdict)
-    if status is Status.STALLED:
-        return said(f"Members are there; the position has not moved since {figures.utc_time(verdict.since, now)}.")
-    if status is Status.BEYOND_END:
-        return said("The destination was made anew or cut short.")
-    if status is Status.NEVER_COMMITTED:
-        return said("Where it would begin is its own setting, and may skip what is there.")
-    if status is Status.NOT_PERMITTED:
-        return said("What is missing: ", Span(verdict.detail or "the right to describe it"), ".")
-    if status is Status.UNKNOWN:
-        return said("The broker said: ", Span(verdict.detail), ".") if verdict.detail else ()
-    if status is Status.CATCHING_UP or status is Status.BEHIND:
-        return _trend(verdict, flow, net_told=net_told and bool(_falls_back(flow)) and status is Status.BEHIND)
-    return ()
-
-
-def _why_lost(verdict: Verdict) -> Spans:
-    match verdict.reason:
-        case Reason.BY_COUNT:
-            return said("Newer messages push out unread ones.")
-        case Reason.LOST_ALREADY:
-            return said("Retention deletes messages before they are read.")
-        case _:
-            return said("Messages get older than they are kept before they are read.")
-
-
-def _trend(verdict: Verdict, flow: Flow, *, net_told: bool) -> Spans:
-    if verdict.reason is Reason.NOTHING_TAKEN:
-        return said("Messages wait, and none is handed out.")
+    if verdict.reason is Reason.NONE_IN_FLIGHT:
+        return spans(strong(_waiting(flow), status), ", and none are in flight.")
     if verdict.reason is Reason.COUNT_ONLY:
-        return said("The count grew over the last readings; this broker tells no rates.")
+        return spans("The backlog is ", strong("growing", status), f". {_waiting(flow)}.")
+    how_far = _amount(flow) if flow.time_lag is None else _time_lag(flow)
+    distance = (strong(f"{how_far[:1].upper()}{how_far[1:]}", status), " behind")
+    if flow.rate_in is None or flow.rate_out is None or flow.rate_in <= flow.rate_out:
+        return spans(*distance, ".")
+    growth = f" and losing ground: lag grows by {message_rate(flow.rate_in - flow.rate_out)}"
+    return spans(*distance, f"{growth} {in_and_out(flow.rate_in, flow.rate_out)}.")
+
+
+def _ok(verdict: Verdict, flow: Flow) -> Spans:
+    if verdict.reason is Reason.COUNT_ONLY:
+        return spans(f"The backlog is not growing. {_waiting(flow)}.")
+    if flow.lag == 0:
+        return spans("Up to date.")
+    if flow.time_lag is not None:
+        return spans("Keeping up, ", strong(_time_lag(flow)), " behind.")
+    return spans(f"Keeping up. {_waiting(flow)}.")
+
+
+def _cause(verdict: Verdict, flow: Flow, terms: Terms) -> Spans:
+    match verdict.status:
+        case Status.WILL_LOSE_DATA:
+            return spans(_WHY_LOST[verdict.reason]) if verdict.reason in _WHY_LOST else ()
+        case Status.NOT_PERMITTED:
+            return spans("Missing permission: ", Span(verdict.detail), ".") if verdict.detail else ()
+        case Status.UNKNOWN:
+            return spans("The broker reports: ", Span(verdict.detail), ".") if verdict.detail else ()
+        case Status.NO_MEMBERS:
+            batch = f"The configuration lists this group as a batch job: no {terms.clients} is normal."
+            return spans(batch if verdict.reason is Reason.BATCH else "")
+        case Status.CATCHING_UP | Status.BEHIND:
+            return _trend(flow)
+        case status:
+            return spans(_CAUSES.get(status, ""))
+
+
+def _behind_cause(verdict: Verdict, flow: Flow) -> Spans:
+    if verdict.reason is Reason.NONE_IN_FLIGHT:
+        return spans("The count has not fallen over the last readings. The consumers may be stopped.")
+    if verdict.reason is Reason.COUNT_ONLY:
+        return spans("The broker reports a message count, but no rates.")
+    grows = flow.rate_in is not None and flow.rate_out is not None and flow.rate_in > flow.rate_out
+    return () if grows else _trend(flow)  # the headline has the growth
+
+
+def _trend(flow: Flow) -> Spans:
     if flow.rate_in is None or flow.rate_out is None:
-        return said("How fast it reads is not known.")
-    rates = f"{figures.rate(flow.rate_in)} in, {figures.rate(flow.rate_out)} out."
-    if net_told:
-        return said(rates)
+        return spans("Throughput is unknown.")
     net = flow.rate_in - flow.rate_out
-    return said(f"Its lag {'grows' if net > 0 else 'shrinks'} by {figures.rate(abs(net))}: {rates}")
+    if net == 0:
+        return spans(f"Lag is stable: {message_rate(flow.rate_in)} in and out.")
+    verb = "grows" if net > 0 else "shrinks"
+    return spans(f"Lag {verb} by {message_rate(abs(net))} {in_and_out(flow.rate_in, flow.rate_out)}.")
 
 
-def _others(verdict: Verdict) -> Spans:
+def _affected(verdict: Verdict) -> Spans:
     more = verdict.partitions_affected - 1
-    if more < 1 or verdict.partition is None:
+    if verdict.status is Status.BEHIND:
+        return spans(f"Affected: partition {verdict.partition}{f' and {more:,} more' if more > 0 else ''}.")
+    if more < 1:
         return ()
-    return said(f"The same is so on {of_things(more, 'more partition', 'more partitions')}.")
+    return spans(f"The same applies to {quantity(more, 'more partition', 'more partitions')}.")
 
 
-def _lost(verdict: Verdict) -> Spans:
-    if not verdict.lost or verdict.until is None:
+def _deleted(verdict: Verdict) -> Spans:
+    if not verdict.lost:
         return ()
-    return said(f"{of_things(verdict.lost, 'message was', 'messages were')} deleted unread.")
+    were = "message has" if verdict.lost == 1 else "messages have"
+    return spans(f"{figures.count(verdict.lost)} unread {were} already been deleted.")
 
 
-def _not_known(flow: Flow) -> Spans:
-    return (
-        said("Some partitions are unknown: it is at least this.") if flow.lag_partial and flow.lag is not None else ()
-    )
+def _advice(verdict: Verdict, terms: Terms) -> Spans:
+    match verdict.status:
+        case Status.WILL_LOSE_DATA:
+            return spans("Make the group faster or extend the retention.")
+        case Status.STALLED:
+            return spans(f"{terms.clients.capitalize()} are active: check their logs for errors.")
+        case Status.STOPPED:
+            return spans("" if verdict.reason is Reason.PAUSED else "Is the application running?")
+        case _:
+            return ()
 
 
-def _where(verdict: Verdict, *, several: bool, rows: int) -> Spans:
-    """Return the subject of the sentence: the partition to blame where there is more than one."""
+def _subject(verdict: Verdict, *, several: bool, rows: int) -> Spans:
+    """Return the subject: the worst partition where there is more than one, or the group."""
     if verdict.partition is None or rows < 2:
-        return (Span("It "),)
+        return (Span("The group "),)
     subject = f"Partition {verdict.partition} "
     if several and verdict.destination is not None:
-        return (Span(f"{subject}of "), named(verdict.destination), Span(" "))
+        return (Span(f"{subject}of "), name_span(verdict.destination), Span(" "))
     return (Span(subject),)
 
 
-def _by(flow: Flow, status: Status | None, before: str = " by ", after: str = "") -> Spans:
-    if flow.time_lag is None:
-        return said(f"{before}" if before == " by " else "; ", strong(_waiting(flow), status))
-    method = {Method.AT_LEAST: "at least ", Method.AT_MOST: "at most "}.get(flow.time_lag.method, "")
-    return said(f"{before}{method}", strong(figures.duration(flow.time_lag.seconds), status), after)
-
-
-def _falls_back(flow: Flow) -> Spans:
-    if flow.rate_in is None or flow.rate_out is None or flow.rate_in <= flow.rate_out:
-        return ()
-    return said(f", and falls back {figures.rate(flow.rate_in - flow.rate_out)}")
-
-
-def _left(verdict: Verdict, now: float) -> Spans:
-    if verdict.until is None or verdict.until <= now:
-        return ()
-    return said(": ", strong(figures.duration(verdict.until - now), verdict.status), " left at this rate")
-
-
 def _waiting(flow: Flow) -> str:
+    if flow.lag is None:
+        return "An unknown number of messages is waiting"
+    return f"{'No messages' if flow.lag == 0 else _amount(flow)} {'is' if flow.lag == 1 else 'are'} waiting"
+
+
+def _amount(flow: Flow) -> str:
     if flow.lag is None:
         return "an unknown number of messages"
     return f"{figures.count(flow.lag, approximate=flow.approximate)} {'message' if flow.lag == 1 else 'messages'}"
 
 
-def _wait(flow: Flow) -> str:
-    return "waits" if flow.lag == 1 else "wait"
+def _time_lag(flow: Flow) -> str:
+    assert flow.time_lag is not None  # noqa: S101 - the callers have checked it
+    return f"{_TIME_LAG_BOUND.get(flow.time_lag.method, '')}{figures.duration(flow.time_lag.seconds)}"
 
 
-def _so_long(verdict: Verdict, now: float) -> str:
-    span = figures.duration(now - verdict.since)
-    return span if verdict.since_exact else f"over{figures.NBSP}{span}"
+def _no_progress(verdict: Verdict, now: float) -> str:
+    since = f", since {figures.utc_time(verdict.since, now)}" if verdict.since_exact else ""
+    return f"no progress for {_duration(verdict, now)}{since}"
 
 
-def _at_clock(verdict: Verdict, now: float) -> str:
-    """Return since when; nothing where it was so already when we first looked."""
-    return f", since {figures.utc_time(verdict.since, now)}" if verdict.since_exact else ""
+def _duration(verdict: Verdict, now: float) -> str:
+    """Return how long the status has lasted; "over" where it was so at the first reading already."""
+    duration = figures.duration(now - verdict.since)
+    return duration if verdict.since_exact else f"over{figures.NBSP}{duration}"
 
 
-def _why(verdict: Verdict) -> str:
-    if verdict.reason is Reason.SEEN_TOO_SHORTLY:
-        return "it was watched too shortly to tell"
-    return WHY_UNKNOWN[verdict.why]
+def _time_left(verdict: Verdict, now: float) -> float | None:
+    """Return the seconds until the status ends by itself, or None if that is unknown or past."""
+    return verdict.until - now if verdict.until is not None and verdict.until > now else None

@@ -1,16 +1,18 @@
-"""Pieces of a sentence, and the mark and tone that a status or link bears."""
+"""Pieces of a sentence, and the mark and tone of each status and link."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from signalbox.kernel import figures
 from signalbox.monitoring.model import Link, Status
 
 NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
+SLOW_PER_S = 0.95  # below it `figures.rate` writes a rate by the minute or hour
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Words that are drawn alike. A broker's name is always a span of its own: hostile text, escaped where it is drawn."""
+    """Text of one style. A broker's name is always a span of its own: it is hostile text, and the template escapes it."""
 
     text: str
     strong: bool = False
@@ -21,13 +23,13 @@ class Span:
 Spans = tuple[Span, ...]
 
 
-def plain(spans: Iterable[Span]) -> str:
-    """Return the sentence as bare text, for the API and a terminal. Names are still the broker's own characters."""
-    return "".join(span.text for span in spans)
+def plain(sentence: Iterable[Span]) -> str:
+    """Return the sentence as bare text, for the API and a terminal. Broker names are not escaped."""
+    return "".join(span.text for span in sentence)
 
 
-def said(*pieces: str | Span) -> Spans:
-    """Put pieces together as they are; a bare text is a plain span, and an empty one is left out."""
+def spans(*pieces: str | Span) -> Spans:
+    """Build a sentence from pieces; a string becomes a plain span, empty pieces are dropped."""
     return tuple(Span(piece) if isinstance(piece, str) else piece for piece in pieces if piece not in ("", Span("")))
 
 
@@ -35,24 +37,36 @@ def strong(text: str, status: Status | Link | None = None) -> Span:
     return Span(text, strong=True, tone=tone(status) if status else None)
 
 
-def named(text: str) -> Span:
-    """Return a broker's name as a span."""
+def name_span(text: str) -> Span:
+    """Return a name that the broker chose as a span."""
     return Span(text, mono=True)
 
 
 def number_word(number: int) -> str:
-    """Write a number at the beginning of a sentence: Two, but 13."""
+    """Write a number that starts a sentence: Two, but 13."""
     return NUMBERS[number] if 0 <= number < len(NUMBERS) else f"{number:,}"
 
 
-def of_things(number: int, one: str, many: str) -> str:
+def quantity(number: int, one: str, many: str) -> str:
+    """Write a number with its noun: 1 group, 1,204 groups."""
     return f"{number:,} {one if number == 1 else many}"
 
 
-def listed(spans: Iterable[Spans]) -> Spans:
-    """Put sentences side by side with a space between."""
+def message_rate(per_s: float) -> str:
+    return figures.rate(per_s, "messages")
+
+
+def in_and_out(rate_in: float, rate_out: float) -> str:
+    """Write both rates in brackets after a rate in messages/s: (18 in, 12 out); slow ones with their own unit."""
+    slow = any(0 < rate < SLOW_PER_S for rate in (rate_in, rate_out, abs(rate_in - rate_out)))
+    write = figures.rate if slow else figures.rate_number
+    return f"({write(rate_in)} in, {write(rate_out)} out)"
+
+
+def paragraph(sentences: Iterable[Spans]) -> Spans:
+    """Join sentences with a space; empty ones are dropped."""
     parts: list[Span] = []
-    for sentence in spans:
+    for sentence in sentences:
         if sentence:
             parts.extend((Span(" "), *sentence) if parts else sentence)
     return tuple(parts)
@@ -63,7 +77,7 @@ _LOOKS: dict[Status | Link, tuple[str, str]] = {
     Status.STOPPED: ("m-stopped", "danger"),
     Status.STALLED: ("m-stalled", "danger"),
     Status.HELD_BACK: ("m-behind", "caution"),
-    Status.BEYOND_END: ("m-rewound", "caution"),
+    Status.PAST_END: ("m-rewound", "caution"),
     Status.REWOUND: ("m-rewound", "caution"),
     Status.BEHIND: ("m-behind", "caution"),
     Status.NEVER_COMMITTED: ("m-never", "caution"),
@@ -81,10 +95,10 @@ _LOOKS: dict[Status | Link, tuple[str, str]] = {
 
 
 def mark(status: Status | Link) -> str:
-    """Return the name of its mark in the sprite."""
+    """Return the name of the mark in the icon sprite."""
     return _LOOKS[status][0]
 
 
 def tone(status: Status | Link) -> str:
-    """Return its tone: clear, caution, danger, motion or quiet."""
+    """Return the tone: clear, caution, danger, motion or quiet."""
     return _LOOKS[status][1]

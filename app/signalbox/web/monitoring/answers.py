@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from signalbox.brokers.model import UNKNOWN, Partitions, Retention
+from signalbox.brokers.model import UNKNOWN, BrokerKind, Partitions, Retention
 from signalbox.monitoring import words
 from signalbox.monitoring.model import (
     Change,
@@ -46,7 +46,7 @@ def group_detail(glance: Glance, view: GroupView) -> r.GroupDetail:
     )
 
 
-def partition(glance: Glance, found: PartitionView) -> r.PartitionOut:
+def partition(glance: Glance, kind: BrokerKind, found: PartitionView) -> r.PartitionOut:
     return r.PartitionOut(
         destination=found.destination,
         partition=found.partition,
@@ -55,7 +55,7 @@ def partition(glance: Glance, found: PartitionView) -> r.PartitionOut:
         end=found.end,
         moved_at=found.moved_at,
         member=found.member,
-        verdict=_verdict(found.verdict, words.plain(words.partition_reason(found, glance.now))),
+        verdict=_verdict(found.verdict, words.plain(words.partition_reason(found, kind, glance.now))),
         flow=_flow(found.flow),
     )
 

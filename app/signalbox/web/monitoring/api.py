@@ -98,11 +98,12 @@ def group_partitions(
     rows: NamedDependency[tuple[int, int]],
 ) -> r.Rows[r.PartitionOut]:
     around = glance(monitor)
-    if monitor.group(connection, name) is None:
+    group = monitor.group(connection, name)
+    if group is None:
         raise no_group(around, connection, name)
     first, most = rows
     every = monitor.partitions(connection, name)
-    items = [answers.partition(around, one) for one in every[first : first + most]]
+    items = [answers.partition(around, group.kind, one) for one in every[first : first + most]]
     return r.Rows(items=items, total=len(every), first=first)
 
 

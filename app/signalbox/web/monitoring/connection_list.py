@@ -57,7 +57,7 @@ def connections_head(glance: Glance) -> Verdict:
         key=keys.OVERVIEW,
         fragment="connections/sentence",
         sentence=words.connections_sentence(views),
-        why=words.overview_reason(views, glance.monitor.groups(), glance.now),
+        why=words.overview_reason(views, glance.monitor.groups()),
     )
 
 

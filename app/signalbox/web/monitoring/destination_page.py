@@ -122,7 +122,7 @@ def destination_head(glance: Glance, view: DestinationView) -> DestinationHead:
         connection_href=monitoring_urls.connection(view.connection),
         read_at=view.read_at,
         interval_s=view.interval_s,
-        sentence=words.when_last_read(sentence, view.read_at, glance.now, unseen=unseen) if stale else sentence,
+        sentence=words.as_of(sentence, view.read_at, glance.now, unknown=unseen) if stale else sentence,
         why=words.destination_reason(view, glance.now),
         facts=_facts(glance, view),
         stale=stale,

@@ -71,7 +71,7 @@ def destination_status(view: DestinationView, now: float) -> str:
     match verdict.reason:
         case Reason.NO_LEADER:
             return f"{some} without a leader"
-        case Reason.LACKS_COPY:
+        case Reason.UNDER_REPLICATED:
             return f"{some} lacks a copy" if verdict.partitions_affected == 1 else f"{some} lack a copy"
         case Reason.NEARLY_FULL:
             return "nearly full"

@@ -95,7 +95,7 @@ def group_head(glance: Glance, view: GroupView) -> GroupHead:
         kind=view.group.kind,
         read_at=view.read_at,
         interval_s=view.interval_s,
-        sentence=words.when_last_read(sentence, view.read_at, glance.now, unseen=unseen) if stale else sentence,
+        sentence=words.as_of(sentence, view.read_at, glance.now, unknown=unseen) if stale else sentence,
         why=words.group_reason(view, glance.now),
         facts=group_facts(glance, view),
         stale=stale,

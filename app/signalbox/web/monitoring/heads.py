@@ -14,7 +14,7 @@ def groups_head(glance: Glance) -> Verdict:
         key=keys.OVERVIEW,
         fragment="groups/sentence",
         sentence=words.overview_sentence(views, groups, glance.now),
-        why=words.overview_reason(views, groups, glance.now),
+        why=words.overview_reason(views, groups),
     )
 
 

@@ -19,7 +19,7 @@ ASKS = frozenset(
         Status.STOPPED,
         Status.STALLED,
         Status.HELD_BACK,
-        Status.BEYOND_END,
+        Status.PAST_END,
         Status.REWOUND,
         Status.BEHIND,
     }

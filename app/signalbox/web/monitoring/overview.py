@@ -128,7 +128,7 @@ def head(glance: Glance) -> Head:
     return Head(
         key=keys.OVERVIEW,
         sentence=words.overview_sentence(connections, everything, glance.now),
-        why=words.overview_reason(connections, everything, glance.now),
+        why=words.overview_reason(connections, everything),
         banks=banks(glance, groups),
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import GroupView, PartitionView, Status
@@ -59,7 +60,7 @@ def partition_table(glance: Glance, view: GroupView) -> PartitionTable:
         key=keys.group(view.connection, view.name),
         total=len(ordered),
         not_ok=sum(p.verdict.status is not Status.OK for p in ordered),
-        rows=tuple(_row(p, glance.now, several=several, stale=stale, nobody=nobody) for p in shown),
+        rows=tuple(_row(p, view.kind, glance.now, several=several, stale=stale, nobody=nobody) for p in shown),
         rest=_rest(rest),
         rest_lag=_lag_of(rest),
         all_href=urls.api("groups", view.connection, view.name, "partitions"),
@@ -68,13 +69,15 @@ def partition_table(glance: Glance, view: GroupView) -> PartitionTable:
     )
 
 
-def _row(found: PartitionView, now: float, *, several: bool, stale: bool, nobody: str) -> PartitionRow:
+def _row(
+    found: PartitionView, kind: BrokerKind, now: float, *, several: bool, stale: bool, nobody: str
+) -> PartitionRow:
     flow, status = found.flow, found.verdict.status
     return PartitionRow(
         destination=found.destination if several else "",
         partition=found.partition,
         sign=sign(status, words.status_text(found.verdict, now) + (", then" if stale else "")),
-        why=words.partition_reason(found, now),
+        why=words.partition_reason(found, kind, now),
         lag=figures.count(flow.lag, approximate=flow.approximate),
         strong=status is not Status.OK,
         time_lag=figures.UNKNOWN_WORD if flow.time_lag is None else figures.duration(flow.time_lag.seconds),

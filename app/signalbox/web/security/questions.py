@@ -1,6 +1,6 @@
 """What is asked before a user, a link or a token goes: what happens, who else sees it, what is kept, how to come back."""
 
-from signalbox.monitoring.words.spans import of_things
+from signalbox.monitoring.words.spans import quantity
 from signalbox.security.accounts.model import SignInMethod, Token, User
 from signalbox.web.security import urls
 from signalbox.web.security.question import QuestionPage
@@ -9,7 +9,7 @@ from signalbox.web.security.words import role_and_where, token_may
 
 def remove(user: User, sessions: int) -> QuestionPage:
     role, where = role_and_where(user.rights)
-    ends = f"{of_things(sessions, 'session', 'sessions')} and {of_things(user.tokens, 'token', 'tokens')}"
+    ends = f"{quantity(sessions, 'session', 'sessions')} and {quantity(user.tokens, 'token', 'tokens')}"
     return QuestionPage(
         question=f"Remove {user.name}?",
         happens=(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from signalbox.kernel import figures
-from signalbox.monitoring.words.spans import Spans, number_word, of_things, said, strong
+from signalbox.monitoring.words.spans import Spans, number_word, quantity, spans, strong
 from signalbox.security.accounts.limits import PER_NAME_AND_ADDRESS
 from signalbox.security.accounts.model import EVERYWHERE, Session, SignInMethod, Token, User
 from signalbox.security.model import Grant, Rights, Role
@@ -33,7 +33,7 @@ def profile_sentence(name: str, rights: Rights, sessions: Sequence[Session]) -> 
         on_phone = ", on a phone"
     elif phones:
         on_phone = f", {number_word(phones).lower()} of them on a phone"
-    return said("You are ", strong(f"{name}, {role}"), f" {where}. {open_}{on_phone}.")
+    return spans("You are ", strong(f"{name}, {role}"), f" {where}. {open_}{on_phone}.")
 
 
 def profile_reason(user: User, now: float) -> str:
@@ -54,9 +54,9 @@ def users_sentence(users: Sequence[User]) -> Spans:
     admins = len(admins_of(users))
     many = "One user." if len(users) == 1 else f"{number_word(len(users))} users."
     if admins == 1:
-        return said(f"{many} ", strong("One admin"), ", who stays until there is another.")
+        return spans(f"{many} ", strong("One admin"), ", who stays until there is another.")
     rest = ", so either may go, but not both." if admins == 2 else "."
-    return said(f"{many} ", strong(f"{number_word(admins)} admins"), rest)
+    return spans(f"{many} ", strong(f"{number_word(admins)} admins"), rest)
 
 
 def users_reason(users: Sequence[User], now: float) -> str:
@@ -144,7 +144,7 @@ def grant_text(grant: Grant, on: Sequence[str]) -> str:
 
 def change_ends(name: str, sessions: int) -> tuple[str, str]:
     """Return what a change of roles ends: the strong words, then the others."""
-    strong_words = f"A change ends {of_things(sessions, 'session', 'sessions')} of {name}."
+    strong_words = f"A change ends {quantity(sessions, 'session', 'sessions')} of {name}."
     return (
         strong_words,
         "A page that is open says so within a second. Tokens stay, and may no more than their user may.",

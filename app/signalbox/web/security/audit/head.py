@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from signalbox.kernel import figures
-from signalbox.monitoring.words.spans import Span, of_things
+from signalbox.monitoring.words.spans import Span, quantity
 from signalbox.security.audit import words
 from signalbox.security.audit.chain import Finding, FindingKind, TimedVerification, Verification
 from signalbox.security.audit.model import LogState
@@ -76,7 +76,7 @@ def broken(checked: TimedVerification | None) -> Broken | None:
         strong=f"{_first(verdict)}.",
         text=f"{words.SIGNATURE_HINT if signature else ''} {words.intact_rows(verdict)}".strip(),
         rows=tuple(rows),
-        more=f"and {of_things(verdict.omitted, 'more finding', 'more findings')}" if verdict.omitted else "",
+        more=f"and {quantity(verdict.omitted, 'more finding', 'more findings')}" if verdict.omitted else "",
     )
 
 
@@ -86,7 +86,7 @@ def _sentence(checked: TimedVerification) -> tuple[Span, ...]:
         whole = Span(f"to row {figures.count(verdict.end.row)}", strong=True, tone="clear")
         return (Span("The log is whole "), whole, Span(f", verified at {at}."))
     others = len(verdict.findings) + verdict.omitted - 1
-    more = f", and {of_things(others, 'more finding', 'more findings')}" if others else ""
+    more = f", and {quantity(others, 'more finding', 'more findings')}" if others else ""
     return (Span(_first(verdict), strong=True, tone="danger"), Span(f", found at {at}{more}."))
 
 
@@ -96,7 +96,7 @@ def _first(verdict: Verification) -> str:
 
 def _why(standing: LogState, checked: TimedVerification) -> str:
     since = max(standing.head.row - checked.verification.end.row, 0)
-    came = f"{of_things(since, 'row', 'rows')} came since." if since else "No row came since."
+    came = f"{quantity(since, 'row', 'rows')} came since." if since else "No row came since."
     return f"{RULE} {came} {TAIL}" if checked.verification.is_intact else f"{RULE} Somebody went around that. {came}"
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from signalbox.kernel import figures
-from signalbox.monitoring.words.spans import of_things
+from signalbox.monitoring.words.spans import quantity
 from signalbox.security.audit.model import AuditEntry, AuditFilter, AuditPage, EntryCount, Outcome
 from signalbox.security.audit.service import AuditLog
 from signalbox.web.errors import NotThere
@@ -80,7 +80,7 @@ async def audit_list(audit: AuditLog, asked: Asked, now: float) -> AuditList:
 
 def counted(count: EntryCount) -> str:
     """Write how many actions there are: 214 actions, over 10,000 actions."""
-    return f"{'at least ' if count.at_least else ''}{of_things(count.number, 'action', 'actions')}"
+    return f"{'at least ' if count.at_least else ''}{quantity(count.number, 'action', 'actions')}"
 
 
 async def _opened(audit: AuditLog, asked: Asked) -> AuditEntry | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from signalbox.kernel import figures
-from signalbox.monitoring.words.spans import Spans, said, strong
+from signalbox.monitoring.words.spans import Spans, spans, strong
 from signalbox.security.audit.model import AuditEntry, EntryCount, Outcome
 from signalbox.security.masking.marks import mark
 from signalbox.security.masking.model import ALL, Method, Rule, SpecialTarget, Target, target_text
@@ -24,9 +24,9 @@ _LOOKED: Final[Mapping[str, str]] = {Outcome.DONE: "looked at", Outcome.REFUSED:
 def sentence(rules: int) -> Spans:
     """9 rules mask what is named before anything leaves the server."""
     if not rules:
-        return said(strong("No rule masks anything"), ": payloads leave the server as they are.")
+        return spans(strong("No rule masks anything"), ": payloads leave the server as they are.")
     many = "One rule masks" if rules == 1 else f"{rules:,} rules mask"
-    return said(f"{many} ", strong("what is named"), " before anything leaves the server.")
+    return spans(f"{many} ", strong("what is named"), " before anything leaves the server.")
 
 
 def reason(users: Sequence[Rights], looks: EntryCount) -> str:
