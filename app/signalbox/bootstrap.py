@@ -95,8 +95,12 @@ def build(
     *,
     extra: Sequence[Service] = (),
     options: WebOptions | None = None,
+    start_services: bool = True,
 ) -> Built:
-    """Wire the features; nothing connects and nothing runs yet. `extra` are services that start last: the demo's shop."""
+    """Wire the features; nothing connects and nothing runs before the application's lifespan begins.
+
+    `extra` are services that start last: the demo's shop. Without `start_services` only requests are answered, for tests.
+    """
     watcher = AccountWatcher(core.accounts.changes, core.feed, core.clock, idle_s=core.accounts.sessions.idle_s)
     parts = [feature.build(core) for feature in features]
     services = [watcher, *(service for part in parts for service in part.services), *extra, GarbageCollector()]
@@ -104,7 +108,7 @@ def build(
         core,
         parts,
         ready=_ready(core.database, services),
-        lifespan=_lifespan(core, services),
+        lifespan=_lifespan(core, services if start_services else None),
         options=options or WebOptions(),
     )
     return Built(app=app, core=core, services=services)
@@ -123,9 +127,14 @@ def _ready(database: Database, services: Sequence[Service]) -> Callable[[], Awai
     return ready
 
 
-def _lifespan(core: Core, services: Sequence[Service]) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    core: Core, services: Sequence[Service] | None
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        if services is None:
+            yield
+            return
         try:
             await _prepare(core.configuration, core.database)
             await core.accounts.changes.refresh()

@@ -80,11 +80,15 @@ class Verbs(click.Group):
             sys.exit(2)
 
 
+def verbs_of(features: Sequence[Feature]) -> Sequence[Verb]:
+    """Return the program's own verbs and those of the features, in the order of --help."""
+    return [*OWN_VERBS, *(verb for feature in features for verb in feature.verbs)]
+
+
 def command_line(features: Sequence[Feature]) -> click.Group:
     """Return the `signalbox` command with the verbs of these features."""
-    verbs = [*OWN_VERBS, *(verb for feature in features for verb in feature.verbs)]
 
-    @click.group(cls=Verbs, verbs=verbs, context_settings={"help_option_names": ["-h", "--help"]})
+    @click.group(cls=Verbs, verbs=verbs_of(features), context_settings={"help_option_names": ["-h", "--help"]})
     @click.version_option(__version__, prog_name="signalbox")
     @click.option("-v", "--verbose", is_flag=True, help="Log more.")
     @click.pass_context
