@@ -6,15 +6,29 @@ BIN := .venv/bin
 WITH ?=
 PORT ?= 8080
 OIDC := tests/support/oidc/node_modules
+WORKERS ?= 4
+ONLY ?=
+# A test stays in one worker with all that use the same server, the longest such groups first (tests/support/spreading.py).
+PYTEST = $(BIN)/python -m pytest -q --dist loadgroup --no-loadscope-reorder --durations 10
 
 help: ## Show the verbs
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
 
 demo: .venv/.demo static/vendor/.built ## A live dashboard on http://127.0.0.1:8080 (WITH=kafka,rabbitmq,sqs adds brokers, PORT=n)
 	$(BIN)/signalbox demo --port $(PORT) $(if $(WITH),--with $(WITH))
 
-test: packages .venv/.dev static/vendor/.built $(OIDC)/.made check ## All checks and tests, against real servers
-	$(BIN)/python -m pytest
+test: packages .venv/.dev static/vendor/.built $(OIDC)/.made $(if $(ONLY),,check) ## All checks and tests, against real servers (ONLY=kafka: that folder or server)
+	$(PYTEST) -n $(WORKERS) $(if $(wildcard $(ONLY)),$(ONLY),$(if $(ONLY),-m '$(ONLY)'))
+
+quick: .venv/.dev static/vendor/.built ## Unit, web and architecture tests: no server but SQLite
+	$(PYTEST) -n $(shell nproc) -m 'not postgres' tests/unit tests/web tests/architecture
+
+test-busy: packages .venv/.dev static/vendor/.built $(OIDC)/.made ## All tests while a busy loop takes each core
+	@loops=(); trap 'kill "$${loops[@]}"' EXIT; for core in $$(seq $$(nproc)); do (while :; do :; done) & loops+=($$!); done; \
+	$(PYTEST) -n $(WORKERS)
+
+soak: packages .venv/.dev static/vendor/.built ## Large matrices and long repetitions, which `make test` leaves out
+	$(PYTEST) -n $(shell nproc) --soak --timeout 900
 
 check: .venv/.dev ## Lint, types, import contracts: no server needed
 	$(BIN)/ruff check .
@@ -73,4 +87,4 @@ static/vendor/.built: package.json package-lock.json app/signalbox/web/assets.py
 clean: ## Remove what the build made; the environment and the caches stay
 	rm -rf static/vendor node_modules $(OIDC) .mypy_cache .ruff_cache .pytest_cache .hypothesis .demo dist
 
-.PHONY: help demo test check bench wheel screenshots lock packages clean
+.PHONY: help demo test quick test-busy soak check bench wheel screenshots lock packages clean

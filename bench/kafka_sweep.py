@@ -27,8 +27,8 @@ from confluent_kafka.cimpl import NewTopic
 
 from bench.measuring import machine, stall
 from signalbox.brokers.kafka.adapter import KafkaBroker
-from signalbox.brokers.kafka.known import Intervals
-from signalbox.brokers.kafka.protocol.frames import Connection, Question
+from signalbox.brokers.kafka.cluster_cache import Intervals
+from signalbox.brokers.kafka.protocol.connection import KafkaConnection, Request
 from signalbox.brokers.kafka.protocol.offsets import LIST_OFFSETS
 from signalbox.brokers.kafka.settings import KafkaSettings
 from signalbox.brokers.model import Snapshot
@@ -61,14 +61,14 @@ class Sent:
     """Keeps the questions that adapters ask, with their connections."""
 
     def __init__(self) -> None:
-        self.questions: list[tuple[Connection, Question[object]]] = []
-        ask = Connection.ask
+        self.questions: list[tuple[KafkaConnection, Request[object]]] = []
+        ask = KafkaConnection.call
 
-        def kept(connection: Connection, question: Question[object]) -> Awaitable[object]:
+        def kept(connection: KafkaConnection, question: Request[object]) -> Awaitable[object]:
             self.questions.append((connection, question))
             return ask(connection, question)
 
-        Connection.ask = kept  # type: ignore[method-assign, assignment]
+        KafkaConnection.call = kept  # type: ignore[method-assign, assignment]
 
     async def again(self) -> Measured:
         """Ask the last reading's questions again, ends after all others, and look at no answer: the broker's own time."""
@@ -76,7 +76,7 @@ class Sent:
         asked = list(self.questions)
         for connection, question in asked:
             unread = replace(question, decode=lambda data, _: data)
-            steps[question.api is LIST_OFFSETS].append(connection.ask(unread))
+            steps[question.api is LIST_OFFSETS].append(connection.call(unread))
         cpu, began = time.process_time(), time.perf_counter()
         for step in steps:
             await asyncio.gather(*step)

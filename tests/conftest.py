@@ -1,8 +1,5 @@
 """Fixtures that several suites share. A real server is started once for a whole run, by the module of its kind."""
 
-import pytest
-
-from tests.support import servers
 from tests.support.accounts import cheap_passwords, here, there, time  # noqa: F401 - fixtures
 from tests.support.company import company  # noqa: F401 - fixture
 from tests.support.database import database, database_settings  # noqa: F401 - fixtures
@@ -14,10 +11,4 @@ from tests.support.postgres import postgres, postgres_url  # noqa: F401 - fixtur
 from tests.support.rabbitmq import rabbit, rabbitmq_3, rabbitmq_4  # noqa: F401 - fixtures
 from tests.support.sqs import elasticmq, moto  # noqa: F401 - fixtures
 
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which real servers the run was against, and which were left out."""
-    if lines := servers.report():
-        terminalreporter.section("real servers")
-        for line in lines:
-            terminalreporter.write_line(line)
+pytest_plugins = ("tests.support.spreading", "tests.support.reporting", "tests.contracts.counting")

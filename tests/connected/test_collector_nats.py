@@ -13,7 +13,7 @@ from signalbox.kernel.clock import system_clock
 from signalbox.kernel.feed import Feed
 from signalbox.monitoring import keys
 from signalbox.monitoring.collector import Collector
-from signalbox.monitoring.model import ConnectionView, GroupView, Link, Method, Status
+from signalbox.monitoring.model import ConnectionView, GroupView, LinkState, Status, TimeLagMethod
 from signalbox.monitoring.series import Series
 from signalbox.monitoring.service import Monitor
 from signalbox.monitoring.settings import GroupThresholds
@@ -104,7 +104,7 @@ async def consume(client: Client, count: int) -> None:
 async def test_produced_messages_raise_lag_and_consumed_ones_lower_it(server: NatsServer, client: Client) -> None:
     async with watching(nats_settings(server)) as bench:
         await bench.until(lambda: bench.monitor.group(NAME, READER) is not None)
-        assert bench.link.link is Link.CONNECTED
+        assert bench.link.link is LinkState.CONNECTED
         await produce(client, 12)
         await bench.until(lambda: bench.reader().flow.lag == 12)
         assert bench.reader().interval_s == 1.0, "a page shows it: it is read each second"
@@ -112,7 +112,7 @@ async def test_produced_messages_raise_lag_and_consumed_ones_lower_it(server: Na
         await bench.until(lambda: bench.reader().flow.lag == 7)
         destination = bench.monitor.destination(NAME, "orders")
         assert destination is not None
-        assert destination.readers == (READER,)
+        assert destination.consumer_groups == (READER,)
 
 
 async def test_what_waits_longer_than_its_limit_is_measured_and_not_ok(server: NatsServer, client: Client) -> None:
@@ -127,7 +127,7 @@ async def test_what_waits_longer_than_its_limit_is_measured_and_not_ok(server: N
         view = bench.monitor.group(NAME, "orders/late")
         assert view is not None
         assert view.flow.time_lag is not None
-        assert view.flow.time_lag.method is Method.MEASURED
+        assert view.flow.time_lag.method is TimeLagMethod.MEASURED
         assert view.flow.time_lag.seconds == pytest.approx(view.read_at - begun, abs=1.0)
 
 
@@ -139,7 +139,7 @@ async def test_a_server_that_dies_is_down_its_figures_stand_and_it_comes_back(
         await bench.until(lambda: bench.monitor.group(NAME, READER) is not None and bench.reader().flow.lag == 12)
         await client.close()
         await server.kill()
-        await bench.until(lambda: bench.link.link is Link.DOWN)
+        await bench.until(lambda: bench.link.link is LinkState.DOWN)
         assert bench.link.error
         assert bench.link.groups_ok == 0
         assert bench.reader().flow.lag == 12, "what was read last is kept"
@@ -148,12 +148,12 @@ async def test_a_server_that_dies_is_down_its_figures_stand_and_it_comes_back(
         assert bench.reader().read_at == read_at, "and its age says how old it is"
         assert bench.collector.healthy()
         await server.start()
-        await bench.until(lambda: bench.link.link is Link.CONNECTED)
+        await bench.until(lambda: bench.link.link is LinkState.CONNECTED)
         await bench.until(lambda: bench.reader().read_at > read_at and bench.reader().flow.lag == 12)
         assert [change.after for change in bench.monitor.changes() if change.group is None] == [
-            Link.CONNECTED,
-            Link.DOWN,
-            Link.CONNECTED,
+            LinkState.CONNECTED,
+            LinkState.DOWN,
+            LinkState.CONNECTED,
         ]
 
 
@@ -166,11 +166,11 @@ async def test_a_network_that_passes_nothing_on_makes_it_stale_then_down_and_the
         async with watching(through) as bench:
             await bench.until(lambda: bench.monitor.group(NAME, READER) is not None and bench.reader().flow.lag == 4)
             proxy.hang()
-            await bench.until(lambda: bench.link.link in (Link.STALE, Link.DOWN), within_s=40)
+            await bench.until(lambda: bench.link.link in (LinkState.STALE, LinkState.DOWN), within_s=40)
             assert bench.reader().flow.lag == 4
             await produce(client, 2)
             proxy.resume()
-            await bench.until(lambda: bench.link.link is Link.CONNECTED, within_s=40)
+            await bench.until(lambda: bench.link.link is LinkState.CONNECTED, within_s=40)
             await bench.until(lambda: bench.reader().flow.lag == 6)
 
 

@@ -35,13 +35,13 @@ GROWTH_BYTES_MAX = 16 * 1024**2  # garbage that goes at the next full collection
 TAG = re.compile(r"<[^>]+>")
 
 SAID = {
-    "kafka-closed": ("nothing listens at", "Start the broker"),
-    "kafka-silent": ("gave no answer in time", "Kafka port"),
-    "kafka-web": ("is a web server", "Look at the port"),
+    "kafka-closed": ("connection refused", "Is the broker running?"),
+    "kafka-silent": ("did not respond in time", "Kafka port"),
+    "kafka-web": ("is a web server", "Check the port"),
     "kafka-plain-to-tls": ("speaks TLS", "Set tls = true"),
     "kafka-tls-to-plain": ("does not speak TLS", "tls = false"),
-    "kafka-login": ("refused the user alice or the password", "Look at user and password"),
-    "kafka-slow": ("gave no answer in time", "the broker hangs"),
+    "kafka-login": ("as alice: wrong user or password", "Check user and password"),
+    "kafka-slow": ("did not respond in time", "the broker hangs"),
     "rabbitmq-closed": ("is not reachable", "Check host and port"),
     "rabbitmq-silent": ("gave no answer within 2 s", "Check that this port is RabbitMQ's"),
     "rabbitmq-web": ("does not speak AMQP", "Check host and port"),

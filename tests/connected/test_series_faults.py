@@ -12,7 +12,7 @@ from signalbox.kernel.clock import system_clock
 from signalbox.monitoring.packing import unpack
 from signalbox.monitoring.samples import Samples, merge
 from signalbox.monitoring.series import Series
-from signalbox.monitoring.store import HistoryStore, Subject
+from signalbox.monitoring.store import HistoryStore, SeriesKey
 from signalbox.servers.postgres import postgres_server
 from signalbox.storage.engine import Database
 from signalbox.storage.errors import StorageError
@@ -54,7 +54,7 @@ async def test_a_kill_loses_at_most_the_last_interval_and_damages_nothing(
 
 async def _on_disk(database: Database) -> Samples:
     store, now = HistoryStore(database), int(system_clock() // 3600)
-    number = await store.find(Subject("prod", "payments"))
+    number = await store.find(SeriesKey("prod", "payments"))
     assert number is not None
     found = Samples()
     for hour in await store.hours([number], 0, now - 1, now):
@@ -109,7 +109,7 @@ async def test_a_start_that_the_database_interrupts_loses_nothing_of_the_journal
 
     read, refusals = HistoryStore.groups_since, [StorageError("a.db", "is away.", "Wait.")]
 
-    async def interrupted(store: HistoryStore, resolution: int, hour: int) -> dict[int, Subject]:
+    async def interrupted(store: HistoryStore, resolution: int, hour: int) -> dict[int, SeriesKey]:
         if refusals:
             raise refusals.pop()
         return await read(store, resolution, hour)

@@ -11,7 +11,7 @@ from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.model import DestinationSpec
 from signalbox.brokers.port import Broker, Delivery
 from tests.contracts.broker_contract import BrokerContract
-from tests.support.kafka import OFTEN, KafkaUnderTest, Oracle, kafka_settings
+from tests.support.kafka import EVERY_SWEEP, KafkaUnderTest, Oracle, kafka_settings
 
 
 def own(destination: str, group: str) -> str:
@@ -41,7 +41,7 @@ class KafkaHarness:
 
     def open(self, **overrides: object) -> Broker:
         settings = kafka_settings("127.0.0.1:1", **(self.at(self._kafka.proxy.port) | overrides))
-        return OwnGroups(settings, intervals=OFTEN)
+        return OwnGroups(settings, intervals=EVERY_SWEEP)
 
     def at(self, port: int) -> dict[str, object]:
         return {"bootstrap": (f"127.0.0.1:{port}",)}

@@ -14,7 +14,7 @@ from signalbox.features.feature import Feature
 from signalbox.features.monitoring import MONITORING
 from signalbox.features.security import SECURITY
 from signalbox.kernel.feed import Feed
-from signalbox.monitoring.link import Opened
+from signalbox.monitoring.connection_state import ConnectionFacts
 from signalbox.monitoring.series import Series
 from signalbox.monitoring.service import Monitor
 from signalbox.storage.engine import Database
@@ -108,7 +108,7 @@ class Estate:
 
     def connect(self, site: Site) -> Site:
         self.monitor.open(
-            Opened(
+            ConnectionFacts(
                 name=site.name,
                 kind=site.kind,
                 interval_s=site.every,

@@ -19,7 +19,7 @@ from confluent_kafka.cimpl import NewTopic
 from cryptography.hazmat.primitives import serialization
 
 from signalbox.brokers.kafka.adapter import KafkaBroker
-from signalbox.brokers.kafka.known import Intervals
+from signalbox.brokers.kafka.cluster_cache import Intervals
 from signalbox.brokers.kafka.settings import KafkaSettings
 from signalbox.brokers.model import Group, Why
 from signalbox.servers.kafka import VERSION, KafkaOptions, KafkaServer, KafkaTls
@@ -31,7 +31,7 @@ from tests.support.servers import ran_against, wanted_here
 from tests.support.waiting import eventually
 
 USERS = {"alice": "alice-Pa55", "bob": "bob-Pa55", "carol": "carol-Pa55"}
-OFTEN = Intervals(starts_s=0.0, settings_s=0.0, sizes_s=0.0, members_s=1.0, stables_s=0.0, health_s=0.0)
+EVERY_SWEEP = Intervals(starts_s=0.0, configs_s=0.0, sizes_s=0.0, members_s=1.0, stables_s=0.0, health_s=0.0)
 TOOL_WAIT_S = 60.0
 
 Setting = str | int | float | bool
@@ -58,13 +58,15 @@ def kafka_settings(bootstrap: str, /, **overrides: object) -> KafkaSettings:
     return KafkaSettings.model_validate({"name": "kafka-test", "bootstrap": bootstrap.split(","), **overrides})
 
 
-def broker_at(bootstrap: str, intervals: Intervals = OFTEN, /, **overrides: object) -> KafkaBroker:
+def broker_at(bootstrap: str, intervals: Intervals = EVERY_SWEEP, /, **overrides: object) -> KafkaBroker:
     """Make an adapter that asks for everything at each sweep, not yet connected."""
     return KafkaBroker(kafka_settings(bootstrap, **overrides), intervals=intervals)
 
 
 @contextlib.asynccontextmanager
-async def connected(bootstrap: str, intervals: Intervals = OFTEN, /, **overrides: object) -> AsyncIterator[KafkaBroker]:
+async def connected(
+    bootstrap: str, intervals: Intervals = EVERY_SWEEP, /, **overrides: object
+) -> AsyncIterator[KafkaBroker]:
     """A connected adapter for the length of a block."""
     broker = broker_at(bootstrap, intervals, **overrides)
     await broker.connect()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalbox.monitoring.model import Flow, Method, PartitionView, Status, TimeLag, Verdict
+from signalbox.monitoring.model import Flow, PartitionView, Status, TimeLag, TimeLagMethod, Verdict
 from signalbox.web.monitoring.asked import nearest
 from signalbox.web.monitoring.sparks import spark
 from signalbox.web.monitoring.tracks import RAILS_MAX, tracks
@@ -15,7 +15,7 @@ from signalbox.web.monitoring.tracks import RAILS_MAX, tracks
 def partition(
     index: int, status: Status = Status.OK, late: float | None = None, member: str | None = "a"
 ) -> PartitionView:
-    lag = None if late is None else TimeLag(seconds=late, method=Method.MEASURED)
+    lag = None if late is None else TimeLag(seconds=late, method=TimeLagMethod.MEASURED)
     return PartitionView(
         destination="orders",
         partition=index,

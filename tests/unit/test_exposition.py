@@ -10,8 +10,8 @@ from signalbox.brokers.errors import BrokerUnavailable
 from signalbox.brokers.model import UNKNOWN, BrokerCall, BrokerKind
 from signalbox.kernel.feed import Feed
 from signalbox.monitoring import exposition as module
+from signalbox.monitoring.connection_state import ConnectionFacts
 from signalbox.monitoring.exposition import exposition
-from signalbox.monitoring.link import Opened
 from signalbox.monitoring.series import Series
 from signalbox.monitoring.service import Monitor
 from signalbox.storage.engine import Database
@@ -30,7 +30,7 @@ class Scraped:
         self.series = Series(Database(settings(f"sqlite+aiosqlite:///{folder}/a.db")), self.time, BUDGET)
         self.monitor = Monitor(feed=Feed(epoch=1), clock=self.time, series=self.series)
         for name in ("prod", "edge"):
-            self.monitor.open(Opened(name=name, kind=BrokerKind.KAFKA, interval_s=5.0))
+            self.monitor.open(ConnectionFacts(name=name, kind=BrokerKind.KAFKA, interval_s=5.0))
 
     async def figures(self) -> Figures:
         text = b"".join([piece async for piece in exposition(self.monitor, self.series.usage())]).decode()

@@ -94,7 +94,7 @@ async def test_groups_are_filtered_sorted_and_paged_like_the_page(asked: Asked) 
 
 async def test_a_destination_tells_who_reads_it_and_when_it_loses(asked: Asked) -> None:
     payments = await told(asked, "/api/v1/destinations/kafka-prod/payments")
-    assert sorted(payments["readers"]) == ["scoring", "secret", "settlement"]
+    assert sorted(payments["consumer_groups"]) == ["scoring", "secret", "settlement"]
     assert payments["retention"]["age_s"] == 12 * 3600
     rows = await told(asked, "/api/v1/destinations/kafka-prod/payments/partitions?first=1&limit=1")
     assert (rows["total"], rows["items"][0]["partition"]) == (4, 1)

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from signalbox.kernel.clock import Clock
 from signalbox.monitoring.packing import Unreadable, pack, pack_journal, unpack, unpack_journal
-from signalbox.monitoring.samples import Fold, Samples, merge
-from signalbox.monitoring.store import HistoryStore, Hour, Subject
-from signalbox.monitoring.track import MINUTE_MS, RAW_MS, Track
+from signalbox.monitoring.samples import Downsampler, Samples, merge
+from signalbox.monitoring.series_buffer import MINUTE_MS, RAW_MS, SeriesBuffer
+from signalbox.monitoring.store import HistoryStore, PackedHour, SeriesKey
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,8 @@ TRACKS_SLICE = 200  # series looked at between two turns: about 1 ms
 
 UNREADABLE_NOTED_MAX = 10_000
 
-Tracks = dict[Subject, Track]
-Taken = dict[Subject, tuple[int, int]]
+SeriesBuffers = dict[SeriesKey, SeriesBuffer]
+Taken = dict[SeriesKey, tuple[int, int]]
 """Of each series: how many rows went to the journal, and `sealed_to` as it was before."""
 
 
@@ -52,11 +52,11 @@ def doomed(totals: Mapping[tuple[int, int], int], hour: int, budget_bytes: int) 
 class Archive:
     """Saves the tracks it was given and reads them back. Used by one `Series`."""
 
-    def __init__(self, store: HistoryStore, tracks: Tracks, clock: Clock) -> None:
+    def __init__(self, store: HistoryStore, tracks: SeriesBuffers, clock: Clock) -> None:
         self._store = store
         self._tracks = tracks
         self._clock = clock
-        self._round: list[Subject] = []  # what is packed in this round, some of it each time
+        self._round: list[SeriesKey] = []  # what is packed in this round, some of it each time
         self._packed = 0
         self._journal_at_round = 0  # the last journal row when this round began
         self._journal_last = 0
@@ -78,14 +78,14 @@ class Archive:
         raw, last = await self._read_journal()
         subjects = await self._store.groups_since(30, hour - 1)
         subjects.update(await self._store.subjects(raw.keys() - subjects.keys()))
-        halves: dict[int, Samples] = defaultdict(Samples)
+        half_minutes: dict[int, Samples] = defaultdict(Samples)
         for count, packed in enumerate(await self._store.hours(subjects, 30, hour - 1, hour)):
             if packed.resolution == 30:
-                halves[packed.series].extend(self._unpacked(packed))
+                half_minutes[packed.series].extend(self._unpacked(packed))
             await _breathe(count)
         self._journal_last = last
         for count, (number, subject) in enumerate(subjects.items()):
-            self._tracks[subject] = _continued(number, halves[number], raw[number], self._tracks.get(subject))
+            self._tracks[subject] = _continued(number, half_minutes[number], raw[number], self._tracks.get(subject))
             await _breathe(count)
 
     async def save(self, share: float) -> None:
@@ -113,7 +113,7 @@ class Archive:
             self._forget_to, self._journal_at_round = self._journal_at_round, self._journal_last
             self._round, self._packed = list(self._tracks), 0
 
-    async def read(self, subject: Subject, fold: Fold, since_ms: int, until_ms: int) -> None:
+    async def read(self, subject: SeriesKey, fold: Downsampler, since_ms: int, until_ms: int) -> None:
         """Give a fold what is on disk of one series from one time up to another, as fine as the fold's step asks for.
 
         Raises:
@@ -157,13 +157,13 @@ class Archive:
                 if subject in self._tracks:
                     self._tracks[subject].id = number
 
-    def _due(self, turn: Sequence[Subject]) -> list[Subject]:
+    def _due(self, turn: Sequence[SeriesKey]) -> list[SeriesKey]:
         """Return whose hours are packed now: those whose turn it is, and those that are to leave memory."""
         leaving = [subject for subject, track in self._tracks.items() if track.leaving]
         due = dict.fromkeys([*turn, *leaving])
         return [subject for subject in due if (track := self._tracks.get(subject)) is not None and track.id]
 
-    def _leave(self, batch: Sequence[Subject]) -> None:
+    def _leave(self, batch: Sequence[SeriesKey]) -> None:
         """Drop from memory what was read no more for a while, or vanished, once all of it is on disk."""
         idle = self.now_ms() - IDLE_MS
         for subject in batch:
@@ -172,7 +172,7 @@ class Archive:
             if (track.leaving or last < idle) and track.sealed_to >= last and not track.fresh:
                 del self._tracks[subject]
 
-    async def _pack(self, batch: Sequence[Subject], before: Taken) -> list[Hour]:
+    async def _pack(self, batch: Sequence[SeriesKey], before: Taken) -> list[PackedHour]:
         """Return the hours of these series as they are with what is new. Notes in `before` how to undo it."""
         new: dict[tuple[int, int, int], Samples] = {}
         for subject in batch:
@@ -187,10 +187,10 @@ class Archive:
         spans = [hour for _, _, hour in new]
         kept = await self._store.hours({series for series, _, _ in new}, 0, min(spans), max(spans))
         old = {(hour.series, hour.resolution, hour.hour): hour for hour in kept}
-        packed: list[Hour] = []
+        packed: list[PackedHour] = []
         for count, (place, rows) in enumerate(new.items()):
             there = self._unpacked(old[place]) if place in old else Samples()
-            packed.append(Hour(*place, pack(merge(there, rows, max(1, place[1] * 1000)))))
+            packed.append(PackedHour(*place, pack(merge(there, rows, max(1, place[1] * 1000)))))
             await _breathe(count)
         return packed
 
@@ -235,7 +235,7 @@ class Archive:
                 await asyncio.sleep(0)
         return found, last
 
-    def _unpacked(self, hour: Hour) -> Samples:
+    def _unpacked(self, hour: PackedHour) -> Samples:
         try:
             return unpack(hour.data)
         except Unreadable as error:
@@ -250,14 +250,14 @@ class Archive:
         log.warning("history of series %d, resolution %d, hour %d is left out: %s", *place, reason)
 
 
-def _continued(number: int, halves: Samples, raw: Samples, live: Track | None) -> Track:
+def _continued(number: int, half_minutes: Samples, raw: Samples, live: SeriesBuffer | None) -> SeriesBuffer:
     """Return a track of what was read back, and after it what was read since the start."""
-    last = halves.at[-1] if len(halves) else -1
+    last = half_minutes.at[-1] if len(half_minutes) else -1
     minute = last // MINUTE_MS * MINUTE_MS
     if len(raw) and raw.at[0] <= minute:  # that minute can be folded again from what was read
-        halves.cut(minute)
+        half_minutes.cut(minute)
         last = minute - 1
-    track = Track(number=number, halves=halves)
+    track = SeriesBuffer(number=number, half_minutes=half_minutes)
     track.sealed_to = last
     new = bisect_right(raw.at, last)
     track.raw = raw.between(bisect_left(raw.at, last - RAW_MS), new)

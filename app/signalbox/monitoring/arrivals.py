@@ -4,7 +4,6 @@ from signalbox.brokers.model import UNKNOWN
 from signalbox.monitoring import columns
 from signalbox.monitoring.columns import Column
 
-WINDOW_S = 66.0
 SPACING_S = 4.5
 
 
@@ -33,7 +32,7 @@ class Arrivals:
         if len(readings) > 1 and readings[-1][0] - readings[-2][0] < SPACING_S:
             readings.pop()
         readings.append((at, ends))
-        since = at - max(WINDOW_S, interval_s * 3.3)
+        since = at - columns.rate_window_s(interval_s)
         while readings[0][0] < since:
             readings.pop(0)
 

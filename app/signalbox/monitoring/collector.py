@@ -16,9 +16,8 @@ from signalbox.kernel.clock import Clock
 from signalbox.kernel.feed import Feed
 from signalbox.kernel.service import Loop
 from signalbox.monitoring import keys
-from signalbox.monitoring.judge import RANK
-from signalbox.monitoring.link import Opened
-from signalbox.monitoring.model import GroupView, Status
+from signalbox.monitoring.connection_state import ConnectionFacts
+from signalbox.monitoring.model import SEVERITY, GroupView, Status
 from signalbox.monitoring.service import Monitor
 
 log = logging.getLogger(__name__)
@@ -50,7 +49,7 @@ class Collector:
         """Begin; returns at once, connected or not."""
         broker = self._broker
         self._monitor.open(
-            Opened(
+            ConnectionFacts(
                 name=self._connection,
                 kind=broker.kind,
                 interval_s=broker.sweep_interval_s,
@@ -174,7 +173,7 @@ class Collector:
     def _lagging(self) -> Collection[str]:
         watched = self._watched()
         late = [view for view in self._monitor.groups(self._connection) if _late(view, watched)]
-        late.sort(key=lambda view: (view.name not in watched, RANK[view.verdict.status], -(view.flow.lag or 0)))
+        late.sort(key=lambda view: (view.name not in watched, SEVERITY[view.verdict.status], -(view.flow.lag or 0)))
         return [view.name for view in late[:ASKED_MAX]]
 
     def _failed(self, error: Exception, *, down: bool, next_attempt_at: float | None = None) -> None:

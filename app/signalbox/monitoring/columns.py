@@ -6,13 +6,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from signalbox.brokers.model import UNKNOWN
+from signalbox.kernel.intervals import STALE_INTERVALS
 
-SHORTEST_RATE_S = 0.5  # below this the times of two answers say little
+RATE_S = 60.0  # rates are means over a minute
+SHORTEST_RATE_S = 0.5  # a shorter time between two answers is mostly jitter
+LATENESS = 1.1  # readings come a little late
 
 if TYPE_CHECKING:
     Column = array[int]
 else:
     Column = array  # not subscriptable before Python 3.12
+
+
+def rate_window_s(interval_s: float) -> float:
+    """Return how far back the readings lie that a rate is the mean of: a minute, or three intervals if those are longer."""
+    return LATENESS * max(RATE_S, STALE_INTERVALS * interval_s)
 
 
 def less(arrived: Column, lag: Column) -> Column:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from signalbox.kernel.exposition import Sample, encode, format_labels, metric
-from signalbox.monitoring.model import ConnectionView, GroupView, Link, Usage
+from signalbox.monitoring.model import ConnectionView, GroupView, HistoryUsage, LinkState
 from signalbox.monitoring.service import Monitor
 
 GROUPS_MAX = 10_000  # eight lines each: about 6 MB
@@ -49,7 +49,7 @@ GROUP_METRICS: Mapping[str, tuple[str, Callable[[GroupView, float], float | None
 }
 
 
-async def exposition(monitor: Monitor, usage: Usage | None) -> AsyncIterator[bytes]:
+async def exposition(monitor: Monitor, usage: HistoryUsage | None) -> AsyncIterator[bytes]:
     """Give the answer to a scrape, in pieces of about a millisecond. Waits for no broker and no database.
 
     `usage` is of the history of all connections together: None for who may not see them all.
@@ -114,7 +114,10 @@ def _of_connections(
     return {
         "signalbox_connection_up": (
             "1 if the broker answers, 0 if it is down or its last answer is too old; absent before the first answer",
-            [(labels, None if v.link is Link.CONNECTING else int(v.link is Link.CONNECTED)) for labels, v in named],
+            [
+                (labels, None if v.link is LinkState.CONNECTING else int(v.link is LinkState.CONNECTED))
+                for labels, v in named
+            ],
         ),
         "signalbox_connection_age_seconds": (
             "How long ago the broker answered",
@@ -135,7 +138,7 @@ def _of_connections(
     }
 
 
-def _of_history(usage: Usage, now: float) -> dict[str, tuple[str, str, float | None]]:
+def _of_history(usage: HistoryUsage, now: float) -> dict[str, tuple[str, str, float | None]]:
     saved = None if usage.saved_at is None else max(0.0, now - usage.saved_at)
     return {
         "signalbox_history_bytes": ("gauge", "Bytes of history in the database", usage.bytes),

@@ -8,16 +8,14 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from signalbox.brokers.model import UNKNOWN, GroupState, Retention, Why
-from signalbox.monitoring.model import Method, Reason, Status, TimeLag, Verdict
+from signalbox.monitoring.model import SEVERITY, Reason, Status, TimeLag, TimeLagMethod, Verdict
 
 LOSS_WITHIN_S = 24 * 3600.0
 REWOUND_SHOWN_S = 600.0
 REBALANCE_NORMAL_S = 300.0  # one that takes longer hides a standstill
-INTERVALS_STILL = 3
+STILL_INTERVALS = 3
 EMPTIED_BY_READING = frozenset(("workqueue", "interest"))  # there the oldest kept position follows the readers
 STEADY_NOISE = 0.05  # two rates closer than this are alike
-
-RANK: dict[Status, int] = {status: rank for rank, status in enumerate(Status)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +27,10 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
+class GroupFacts:
     """What holds for all partitions of a group."""
 
-    somebody: bool | None  # whether anybody reads; None = the broker does not tell. See `somebody_reads`
+    somebody: bool | None  # whether anybody reads; None = the broker does not tell. See `has_consumers`
     batch: bool  # nobody reading is normal
     interval_s: float
     first_at: float  # when it was first read: what was so then may be older
@@ -51,7 +49,7 @@ class Reader:
         return Reason.BATCH if self.batch else self.paused_reason
 
 
-class Row(NamedTuple):
+class PartitionFacts(NamedTuple):
     """One partition as the last readings show it. UNKNOWN (-1) where a position is not known.
 
     A tuple, because a cluster in trouble makes 100,000 of them each sweep.
@@ -78,10 +76,10 @@ class Row(NamedTuple):
 
 def still_limit(interval_s: float, limits: Thresholds) -> float:
     """Return for how many seconds a position must stand before that means something: at least three readings."""
-    return max(limits.stalled_after_s, INTERVALS_STILL * interval_s)
+    return max(limits.stalled_after_s, STILL_INTERVALS * interval_s)
 
 
-def somebody_reads(
+def has_consumers(
     state: GroupState, member_count: int | None, moved_at: float | None, now: float, still_s: float
 ) -> bool | None:
     """Say whether anybody reads; None where the broker does not tell.
@@ -99,12 +97,14 @@ def somebody_reads(
     return False if state is GroupState.EMPTY else None
 
 
-def judge_partition(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict:
+def judge_partition(row: PartitionFacts, reader: GroupFacts, limits: Thresholds, now: float) -> Verdict:
     """Judge one partition by its last minute."""
     return _of_row(_judge(row, reader, limits, now), row)
 
 
-def judge_group(rows: Collection[Row], reader: Reader, limits: Thresholds, now: float, *, waiting: bool) -> Verdict:
+def judge_group(
+    rows: Collection[PartitionFacts], reader: GroupFacts, limits: Thresholds, now: float, *, waiting: bool
+) -> Verdict:
     """Return the verdict of a group's dearest partition, with how many share its status.
 
     Args:
@@ -131,7 +131,7 @@ def judge_group(rows: Collection[Row], reader: Reader, limits: Thresholds, now: 
     return replace(verdict, until=until, partitions_affected=len(ends), lost=lost)
 
 
-def _judge(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict:
+def _judge(row: PartitionFacts, reader: GroupFacts, limits: Thresholds, now: float) -> Verdict:
     return (
         _unreadable(row, now)
         or _losing(row, limits, now)
@@ -141,16 +141,16 @@ def _judge(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict:
     )
 
 
-def _of_row(verdict: Verdict, row: Row) -> Verdict:
+def _of_row(verdict: Verdict, row: PartitionFacts) -> Verdict:
     lost = _lost(row) or None
     return replace(verdict, destination=row.destination, partition=row.partition, partitions_affected=1, lost=lost)
 
 
-def _lost(row: Row) -> int:
+def _lost(row: PartitionFacts) -> int:
     return row.start - row.settled if UNKNOWN < row.settled < row.start else 0
 
 
-def _unreadable(row: Row, now: float) -> Verdict | None:
+def _unreadable(row: PartitionFacts, now: float) -> Verdict | None:
     match row.why:
         case Why.KNOWN:
             if row.lag == UNKNOWN:
@@ -166,7 +166,7 @@ def _unreadable(row: Row, now: float) -> Verdict | None:
             return Verdict(status=Status.UNKNOWN, since=now, why=row.why)
 
 
-def _losing(row: Row, limits: Thresholds, now: float) -> Verdict | None:
+def _losing(row: PartitionFacts, limits: Thresholds, now: float) -> Verdict | None:
     """Say when retention reaches the first unread message, if that is within a day."""
     if row.lag <= 0 or _young(row, limits):
         return None
@@ -181,7 +181,7 @@ def _losing(row: Row, limits: Thresholds, now: float) -> Verdict | None:
     return Verdict(status=Status.WILL_LOSE_DATA, since=now, until=now + left if left > 0 else None, reason=reason)
 
 
-def _left_by_age(row: Row) -> float | None:
+def _left_by_age(row: PartitionFacts) -> float | None:
     """Return the seconds until the position is as old as messages are kept.
 
     The position moves through `speed` seconds of what was written in each second: messages read a second, over how densely
@@ -189,7 +189,7 @@ def _left_by_age(row: Row) -> float | None:
     """
     age = row.retention.age_s if row.retention is not None else None
     lag = row.time_lag
-    if age is None or lag is None or lag.method not in (Method.MEASURED, Method.INTERPOLATED):
+    if age is None or lag is None or lag.method not in (TimeLagMethod.MEASURED, TimeLagMethod.INTERPOLATED):
         return None
     if row.rate_out is None:
         return None
@@ -197,7 +197,7 @@ def _left_by_age(row: Row) -> float | None:
     return (age - lag.seconds) / (1 - speed) if speed < 1 else None
 
 
-def _left_by_start(row: Row) -> float | None:
+def _left_by_start(row: PartitionFacts) -> float | None:
     """Return the seconds until the oldest kept position overtakes the group's."""
     kept = row.retention
     if kept is None or (kept.messages is None and kept.size_bytes is None) or kept.policy in EMPTIED_BY_READING:
@@ -208,7 +208,7 @@ def _left_by_start(row: Row) -> float | None:
     return (row.settled - row.start) / closing if closing > STEADY_NOISE * row.start_rate else None
 
 
-def _standing(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict | None:
+def _standing(row: PartitionFacts, reader: GroupFacts, limits: Thresholds, now: float) -> Verdict | None:
     """Say that it stands still, and why: held back, stopped, stalled."""
     if row.lag <= 0 or _young(row, limits):
         return None
@@ -218,7 +218,7 @@ def _standing(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdi
     return _stopped(row, reader, limits, now) if reader.somebody is False else _stalled(row, reader, limits, now)
 
 
-def _stopped(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict | None:
+def _stopped(row: PartitionFacts, reader: GroupFacts, limits: Thresholds, now: float) -> Verdict | None:
     since = row.still_since if row.still_since is not None else now
     exact = since > reader.first_at
     if reader.batch:
@@ -228,7 +228,7 @@ def _stopped(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdic
     return Verdict(status=Status.STOPPED, since=since, since_exact=exact, reason=reader.paused_reason)
 
 
-def _stalled(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict | None:
+def _stalled(row: PartitionFacts, reader: GroupFacts, limits: Thresholds, now: float) -> Verdict | None:
     since = row.still_since
     if not reader.somebody or since is None or now - since < still_limit(reader.interval_s, limits):
         return None
@@ -237,13 +237,13 @@ def _stalled(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdic
     return Verdict(status=Status.STALLED, since=since, since_exact=since > reader.first_at)
 
 
-def _rewound(row: Row, now: float) -> Verdict | None:
+def _rewound(row: PartitionFacts, now: float) -> Verdict | None:
     if row.rewound_at is None or now - row.rewound_at >= REWOUND_SHOWN_S:
         return None
     return Verdict(status=Status.REWOUND, since=row.rewound_at)
 
 
-def _flowing(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict:
+def _flowing(row: PartitionFacts, reader: GroupFacts, limits: Thresholds, now: float) -> Verdict:
     """Say whether it keeps up, gains or loses."""
     if row.lag == 0 or _young(row, limits):
         return _quiet(reader, now, waiting=row.lag > 0)
@@ -256,7 +256,7 @@ def _flowing(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdic
     return Verdict(status=Status.CATCHING_UP, since=now, until=now + row.lag / (row.rate_out - row.rate_in))
 
 
-def _quiet(reader: Reader, now: float, *, waiting: bool) -> Verdict:
+def _quiet(reader: GroupFacts, now: float, *, waiting: bool) -> Verdict:
     """Return the verdict where nothing is late."""
     if reader.rebalancing_since is not None:
         return Verdict(status=Status.REBALANCING, since=reader.rebalancing_since)
@@ -265,23 +265,23 @@ def _quiet(reader: Reader, now: float, *, waiting: bool) -> Verdict:
     return Verdict(status=Status.OK, since=now)
 
 
-def _young(row: Row, limits: Thresholds) -> bool:
+def _young(row: PartitionFacts, limits: Thresholds) -> bool:
     """Say whether the oldest unread message is proven to be younger than the limit."""
     lag = row.time_lag
-    return lag is not None and lag.method is not Method.AT_LEAST and lag.seconds < limits.ok_below_s
+    return lag is not None and lag.method is not TimeLagMethod.AT_LEAST and lag.seconds < limits.ok_below_s
 
 
-def _old_enough(row: Row, limits: Thresholds) -> bool:
+def _old_enough(row: PartitionFacts, limits: Thresholds) -> bool:
     """Say whether it is proven to be at least as old as the limit; where there are no times at all, a lag is enough."""
     lag = row.time_lag
     if lag is None:
         return row.arrived == UNKNOWN
-    return lag.method is not Method.AT_MOST and lag.seconds >= limits.ok_below_s
+    return lag.method is not TimeLagMethod.AT_MOST and lag.seconds >= limits.ok_below_s
 
 
-def _dearness(judged: tuple[Verdict, Row]) -> tuple[int, float, float, str, int]:
+def _dearness(judged: tuple[Verdict, PartitionFacts]) -> tuple[int, float, float, str, int]:
     verdict, row = judged
     until = verdict.until if verdict.until is not None else float("inf")
     if verdict.status is Status.WILL_LOSE_DATA and verdict.until is None:
         until = 0.0  # it loses now
-    return RANK[verdict.status], until, verdict.since, row.destination, row.partition
+    return SEVERITY[verdict.status], until, verdict.since, row.destination, row.partition

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from signalbox.brokers.model import Why
-from signalbox.monitoring.judge import Reader
+from signalbox.monitoring.judge import GroupFacts
 from signalbox.monitoring.model import Reason, Status, Verdict
 
 SLACK_SHARE = 0.1  # how much of a count is noise
@@ -11,7 +11,9 @@ SLACK_MESSAGES = 10
 TREND_READINGS = 3
 
 
-def judge_count(lags: Sequence[int], reader: Reader, now: float, *, approximate: bool, taken: int | None) -> Verdict:
+def judge_count(
+    lags: Sequence[int], reader: GroupFacts, now: float, *, approximate: bool, taken: int | None
+) -> Verdict:
     """Judge a group of which only a count is known: no positions, no rates (SQS, share groups, RabbitMQ without statistics).
 
     A count that stands or falls is ok, one that grows is behind; it never proves "caught up" and has no time left.
@@ -40,7 +42,7 @@ def judge_count(lags: Sequence[int], reader: Reader, now: float, *, approximate:
     return Verdict(status=Status.OK, since=now, reason=Reason.COUNT_ONLY)
 
 
-def _nobody(lags: Sequence[int], reader: Reader, now: float) -> Verdict:
+def _nobody(lags: Sequence[int], reader: GroupFacts, now: float) -> Verdict:
     if reader.batch or lags[-1] == 0:
         return Verdict(status=Status.NO_MEMBERS, since=now, reason=reader.calm_reason)
     if len(lags) >= TREND_READINGS and lags[-1] < lags[0]:

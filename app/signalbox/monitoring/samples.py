@@ -68,7 +68,7 @@ class Samples:
             del column[keep:]
 
 
-class Fold:
+class Downsampler:
     """Takes samples in order of time and keeps one row per step: the highest lag, the last counters, the time of the last.
 
     A counter that fell is RESET in that row, so that it is never joined over the fall. Of a hole longer than a step a row of
@@ -120,9 +120,9 @@ class Fold:
         return RESET if fell else value
 
 
-def fold(samples: Samples, step_ms: int) -> Samples:
+def downsample(samples: Samples, step_ms: int) -> Samples:
     """Return the samples with at most one known row per step."""
-    return Fold(step_ms, samples).rows
+    return Downsampler(step_ms, samples).rows
 
 
 def merge(old: Samples, new: Samples, step_ms: int = 1) -> Samples:

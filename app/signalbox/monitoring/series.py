@@ -13,11 +13,11 @@ from collections.abc import Collection
 from signalbox.brokers.model import UNKNOWN
 from signalbox.kernel.clock import Clock
 from signalbox.kernel.service import Loop
-from signalbox.monitoring.archive import FLUSH_S, SEAL_S, Archive, Tracks
-from signalbox.monitoring.model import Points, Usage
-from signalbox.monitoring.samples import Fold, Samples, merge, points
-from signalbox.monitoring.store import HistoryStore, Subject
-from signalbox.monitoring.track import HALF_MS, MINUTE_MS, Track
+from signalbox.monitoring.archive import FLUSH_S, SEAL_S, Archive, SeriesBuffers
+from signalbox.monitoring.model import HistoryUsage, Points
+from signalbox.monitoring.samples import Downsampler, Samples, merge, points
+from signalbox.monitoring.series_buffer import HALF_MINUTE_MS, MINUTE_MS, SeriesBuffer
+from signalbox.monitoring.store import HistoryStore, SeriesKey
 from signalbox.storage.engine import Database
 from signalbox.storage.errors import StorageError
 
@@ -54,7 +54,7 @@ class Series:
         self._budget_bytes = budget_bytes
         self._flush_s = flush_s
         self._share = min(1.0, flush_s / seal_s)
-        self._tracks: Tracks = {}
+        self._tracks: SeriesBuffers = {}
         self._partitions = 0
         self._archive = Archive(HistoryStore(database), self._tracks, clock)
         self._restored = asyncio.Event()
@@ -102,7 +102,7 @@ class Series:
             interval_s: how often it is read just now: nothing for more than three of these is a hole.
             partition: (destination, index); None = the whole group.
         """
-        track = self._track(Subject(connection, group, partition))
+        track = self._track(SeriesKey(connection, group, partition))
         if track is not None:
             track.leaving = False
             figures = _figure(lag), _figure(arrived), _figure(settled)
@@ -110,12 +110,12 @@ class Series:
 
     def spark(self, connection: str, group: str) -> Points:
         """Return the last hour in steps of 30 s, from memory; the same object until something is added."""
-        track = self._tracks.get(Subject(connection, group))
+        track = self._tracks.get(SeriesKey(connection, group))
         return NO_POINTS if track is None else track.spark()
 
     def recent(self, connection: str, group: str, partition: tuple[str, int] | None = None) -> Samples | None:
         """Return about the last 15 min as read, or None if nothing is known. Not a copy: do not change it."""
-        track = self._tracks.get(Subject(connection, group, partition))
+        track = self._tracks.get(SeriesKey(connection, group, partition))
         return None if track is None else track.raw
 
     async def points(
@@ -139,7 +139,7 @@ class Series:
             StorageError: what is no longer in memory could not be read.
         """
         await self.restored(RESTORE_WAIT_S)
-        subject = Subject(connection, group, partition)
+        subject = SeriesKey(connection, group, partition)
         step = _step_ms(window_s)
         now = self._archive.now_ms()
         begin = now - int(window_s * 1000)
@@ -148,7 +148,7 @@ class Series:
         track = self._tracks.get(subject)
         live = Samples() if track is None else merge(Samples(), track.raw)
         until = live.at[0] if len(live) else now + 1
-        fold = Fold(step)
+        fold = Downsampler(step)
         if until > begin:
             await self._archive.read(subject, fold, begin, until)
         for row in live:
@@ -172,9 +172,9 @@ class Series:
             return False
         return True
 
-    def usage(self) -> Usage:
+    def usage(self) -> HistoryUsage:
         """Say what history takes, and whether it is being kept."""
-        return Usage(
+        return HistoryUsage(
             bytes=self._archive.bytes,
             budget_bytes=self._budget_bytes,
             series=len(self._tracks),
@@ -185,16 +185,16 @@ class Series:
             error=self._error,
         )
 
-    def _track(self, subject: Subject) -> Track | None:
+    def _track(self, subject: SeriesKey) -> SeriesBuffer | None:
         track = self._tracks.get(subject)
         if track is None:
             if not self._room(subject):
                 self._refused += 1
                 return None
-            track = self._tracks[subject] = Track()
+            track = self._tracks[subject] = SeriesBuffer()
         return track
 
-    def _room(self, subject: Subject) -> bool:
+    def _room(self, subject: SeriesKey) -> bool:
         if subject.partition is None:
             return len(self._tracks) < SERIES_MAX
         self._partitions += 1  # counted anew at each save
@@ -238,7 +238,7 @@ def _figure(value: int | None) -> int:
 def _step_ms(window_s: float) -> int:
     """Return the shortest step with which the window has at most POINTS_MAX rows: a multiple of what is kept, else rows alias."""
     least = max(STEP_LEAST_MS, int(window_s * 1000) // POINTS_MAX)
-    unit = next(unit for unit in (STEP_LEAST_MS, HALF_MS, MINUTE_MS) if least <= 6 * unit or unit == MINUTE_MS)
+    unit = next(unit for unit in (STEP_LEAST_MS, HALF_MINUTE_MS, MINUTE_MS) if least <= 6 * unit or unit == MINUTE_MS)
     return -(-least // unit) * unit
 
 

@@ -13,18 +13,18 @@ from signalbox.brokers.model import OldestUnread, Snapshot
 from signalbox.kernel.clock import Clock
 from signalbox.kernel.feed import Feed
 from signalbox.monitoring import keys
+from signalbox.monitoring.connection_state import ConnectionFacts
 from signalbox.monitoring.judge import Thresholds
-from signalbox.monitoring.link import Opened
 from signalbox.monitoring.model import (
     Change,
     ConnectionView,
     DestinationView,
     GroupView,
-    Link,
+    LinkState,
     PartitionView,
     Points,
 )
-from signalbox.monitoring.scene import Scene
+from signalbox.monitoring.read_model import ConnectionReadModel
 from signalbox.monitoring.series import Series
 from signalbox.monitoring.settings import GroupThresholds
 
@@ -37,7 +37,7 @@ class Monitor:
     def __init__(self, *, feed: Feed, clock: Clock, series: Series, thresholds: Sequence[GroupThresholds] = ()) -> None:
         self._feed, self._clock, self._series = feed, clock, series
         self._thresholds = tuple(thresholds)
-        self._scenes: dict[str, Scene] = {}
+        self._scenes: dict[str, ConnectionReadModel] = {}
         self._changes: deque[Change] = deque(maxlen=CHANGES_MAX)
 
     def now(self) -> float:
@@ -73,10 +73,10 @@ class Monitor:
         scene = self._scenes.get(connection)
         return scene.destination(name) if scene is not None else None
 
-    def rates_of(self, connection: str, destination: str) -> Mapping[int, float | None]:
+    def partition_rates(self, connection: str, destination: str) -> Mapping[int, float | None]:
         """Return messages a second by partition of a destination; {} where it has none."""
         scene = self._scenes.get(connection)
-        return scene.rates_of(destination) if scene is not None else {}
+        return scene.partition_rates(destination) if scene is not None else {}
 
     def changes(self, limit: int = CHANGES_MAX) -> tuple[Change, ...]:
         """Return what changed, newest first; the last 200 since the start."""
@@ -101,7 +101,7 @@ class Monitor:
         """
         return await self._series.points(connection, group, window_s, partition=partition, since=since)
 
-    def seen_by(self, connections: Collection[str]) -> "Monitor":
+    def visible_to(self, connections: Collection[str]) -> "Monitor":
         """Return the same read model as somebody sees it who may see these connections only."""
         seen = copy(self)
         seen._scenes = {  # noqa: SLF001 - one of our own
@@ -109,10 +109,10 @@ class Monitor:
         }
         return seen
 
-    def open(self, opened: Opened) -> None:
+    def open(self, opened: ConnectionFacts) -> None:
         """Begin to follow a connection; nothing is known of it yet. One that is followed already stays as it is."""
         if opened.name not in self._scenes:
-            self._scenes[opened.name] = Scene(opened, self._clock(), self._series, self._limits_of)
+            self._scenes[opened.name] = ConnectionReadModel(opened, self._clock(), self._series, self._limits_of)
             self._feed.publish((keys.CONNECTIONS, keys.connection(opened.name), keys.OVERVIEW))
 
     async def apply(self, connection: str, snapshot: Snapshot, *, interval_s: float) -> None:
@@ -154,7 +154,7 @@ class Monitor:
         if scene.link.tick(self._clock()):
             self._tell_link(before, scene.link.view)
 
-    def _chosen(self, connection: str | None) -> list[Scene]:
+    def _chosen(self, connection: str | None) -> list[ConnectionReadModel]:
         if connection is None:
             return list(self._scenes.values())
         scene = self._scenes.get(connection)
@@ -163,7 +163,7 @@ class Monitor:
     def _tell_link(self, before: ConnectionView, after: ConnectionView) -> None:
         if before.link is after.link:
             return
-        detail = after.error if after.link is Link.DOWN else ""
+        detail = after.error if after.link is LinkState.DOWN else ""
         self._changes.append(
             Change(
                 at=after.since, connection=after.name, group=None, before=before.link, after=after.link, detail=detail

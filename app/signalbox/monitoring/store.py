@@ -22,7 +22,7 @@ Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class SeriesKey:
     """What a series is about: a group (or destination), or one partition of one: (destination, index)."""
 
     connection: str
@@ -38,7 +38,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Hour:
+class PackedHour:
     """One packed hour of one series; `resolution` in seconds, 0 = as read; `hour` since the epoch."""
 
     series: int
@@ -53,10 +53,10 @@ class HistoryStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def identify(self, subjects: Sequence[Subject], hour: int) -> dict[Subject, int]:
+    async def identify(self, subjects: Sequence[SeriesKey], hour: int) -> dict[SeriesKey, int]:
         """Return the id of each; those never seen get one."""
         wanted = {subject.key(): subject for subject in subjects}
-        found: dict[Subject, int] = {}
+        found: dict[SeriesKey, int] = {}
         async with self._database.begin() as connection:
             for keys in _slices(list(wanted)):
                 rows = [_series_row(key, wanted[key], hour) for key in keys]
@@ -65,22 +65,22 @@ class HistoryStore:
                 found.update((wanted[row.key], row.id) for row in await connection.execute(query))
         return found
 
-    async def find(self, subject: Subject) -> int | None:
+    async def find(self, subject: SeriesKey) -> int | None:
         """Return its id, or None if it has no history."""
         query = select(col(SeriesRow.id)).where(col(SeriesRow.key) == subject.key())
         async with self._database.read() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
 
-    async def subjects(self, ids: Collection[int]) -> dict[int, Subject]:
+    async def subjects(self, ids: Collection[int]) -> dict[int, SeriesKey]:
         """Return what these ids stand for; those that are gone are left out."""
-        found: dict[int, Subject] = {}
+        found: dict[int, SeriesKey] = {}
         async with self._database.read() as connection:
             for some in _slices(list(ids)):
                 rows = await connection.execute(_SERIES.where(col(SeriesRow.id).in_(some)))
                 found.update((row.id, _subject(row)) for row in rows)
         return found
 
-    async def save(self, journals: Sequence[bytes], hours: Sequence[Hour], forget_to: int | None) -> int | None:
+    async def save(self, journals: Sequence[bytes], hours: Sequence[PackedHour], forget_to: int | None) -> int | None:
         """Append to the journal, replace packed hours and drop journal rows up to an id: all or nothing.
 
         Returns:
@@ -103,18 +103,18 @@ class HistoryStore:
             rows = await connection.execute(query.order_by(col(JournalRow.id)).limit(JOURNALS_AT_ONCE))
             return [(row.id, row.data) for row in rows]
 
-    async def hours(self, series: Collection[int], coarser_than: int, first: int, last: int) -> list[Hour]:
+    async def hours(self, series: Collection[int], coarser_than: int, first: int, last: int) -> list[PackedHour]:
         """Return packed hours of at least that resolution from hour `first` to `last`, in order of series and hour."""
-        found: list[Hour] = []
+        found: list[PackedHour] = []
         when = col(HistoryRow.hour).between(first, last), col(HistoryRow.resolution) >= coarser_than
         async with self._database.read() as connection:
             for some in _slices(list(series)):
                 query = _HOURS.where(col(HistoryRow.series_id).in_(some), *when)
                 order = col(HistoryRow.series_id), col(HistoryRow.hour), col(HistoryRow.resolution)
-                found += [Hour(*row) for row in await connection.execute(query.order_by(*order))]
+                found += [PackedHour(*row) for row in await connection.execute(query.order_by(*order))]
         return found
 
-    async def groups_since(self, resolution: int, hour: int) -> dict[int, Subject]:
+    async def groups_since(self, resolution: int, hour: int) -> dict[int, SeriesKey]:
         """Return the groups, without their partitions, that have history at that resolution since that hour."""
         recent: ColumnElement[bool] = exists().where(
             col(HistoryRow.series_id) == col(SeriesRow.id),
@@ -157,7 +157,7 @@ _SERIES = select(
 )
 
 
-async def _replace(connection: AsyncConnection, hours: Sequence[Hour]) -> None:
+async def _replace(connection: AsyncConnection, hours: Sequence[PackedHour]) -> None:
     if not hours:
         return
     statement = insert(connection, HistoryRow)
@@ -171,7 +171,7 @@ async def _replace(connection: AsyncConnection, hours: Sequence[Hour]) -> None:
     )
 
 
-def _series_row(key: bytes, subject: Subject, hour: int) -> Mapping[str, object]:
+def _series_row(key: bytes, subject: SeriesKey, hour: int) -> Mapping[str, object]:
     destination, index = subject.partition or (None, None)
     return {
         "key": key,
@@ -183,9 +183,9 @@ def _series_row(key: bytes, subject: Subject, hour: int) -> Mapping[str, object]
     }
 
 
-def _subject(row: Row[*tuple[Any, ...]]) -> Subject:
+def _subject(row: Row[*tuple[Any, ...]]) -> SeriesKey:
     partition = None if row.destination is None else (_text(row.destination), row.partition)
-    return Subject(_text(row.connection), _text(row.group_name), partition)
+    return SeriesKey(_text(row.connection), _text(row.group_name), partition)
 
 
 def _bytes(name: str) -> bytes:

@@ -13,9 +13,8 @@ from itertools import pairwise
 from signalbox.brokers.model import UNKNOWN, Positions
 from signalbox.monitoring import columns
 from signalbox.monitoring.columns import Column
-from signalbox.monitoring.model import Method, TimeLag
+from signalbox.monitoring.model import TimeLag, TimeLagMethod
 
-RATE_S = 60.0  # rates are means over so long
 FINE_SPACING_S = 4.5  # readings of the watch tier (1 s) are thinned to about the sweep's
 COARSE_SPACING_S = 60.0
 COARSE_CELLS_MAX = 1500  # rows times coarse readings of one group: 30 minutes of 50 partitions
@@ -24,7 +23,7 @@ CONFIRM_AFTER_S = 0.9  # a server back from a pause gives old answers for up to 
 STEADY_MOVES = 3
 
 
-class Pushed(StrEnum):
+class PushResult(StrEnum):
     """What became of a reading."""
 
     TAKEN = "taken"
@@ -33,7 +32,7 @@ class Pushed(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class GroupReading:
     """One reading: `requested_at` belongs to `settled`, `read_at` to `arrived`."""
 
     requested_at: float
@@ -45,12 +44,12 @@ class Reading:
     start: Column | None = None
 
 
-class Window:
+class ReadingWindow:
     """The recent past of one group. Rows are those of its newest positions."""
 
     def __init__(self, *, positional: bool) -> None:
         self._positional = positional  # False: counters; a fall is a reset of the counter, not a rewind
-        self.readings: list[Reading] = []  # oldest first
+        self.readings: list[GroupReading] = []  # oldest first
         self.names: tuple[str, ...] = ()
         self.destination: Column = array("i")
         self.partition: Column = array("i")
@@ -64,27 +63,27 @@ class Window:
         self._still: array[float] = array("d")  # since when each row stands while messages wait; 0 = it does not
         self._doubt_at: float | None = None
         self._interval_s = 5.0
-        self._minute: list[Reading] = []  # what a rate is the mean of
+        self._minute: list[GroupReading] = []  # what a rate is the mean of
         self.position: Column = array("q")  # how far each row is read, in the counter of what arrived
 
     def __len__(self) -> int:
         return len(self.partition)
 
     @property
-    def newest(self) -> Reading:
+    def newest(self) -> GroupReading:
         return self.readings[-1]
 
     def push(
         self, requested_at: float, read_at: float, positions: Positions, *, lag: int | None, interval_s: float
-    ) -> Pushed:
+    ) -> PushResult:
         """Take one reading, unless it is late or the first that says that something went back."""
         if self.readings and requested_at <= self.newest.requested_at:
-            return Pushed.LATE
+            return PushResult.LATE
         source = None if self._same_rows(positions) else self._source(positions)
         went_back = self._went_back(positions, source)
         if went_back and (self._doubt_at is None or requested_at - self._doubt_at < CONFIRM_AFTER_S):
             self._doubt_at = self._doubt_at or requested_at
-            return Pushed.DOUBTED
+            return PushResult.DOUBTED
         if source is not None:
             self._lay_out(positions, source)
         self._interval_s = interval_s
@@ -93,7 +92,7 @@ class Window:
             self._cut(reading)
         self._doubt_at = None
         self._take(reading, positions.lag)
-        return Pushed.TAKEN
+        return PushResult.TAKEN
 
     def forget_destination(self, name: str) -> None:
         """Cut the history of a destination that was made anew: what was counted before belongs to another one."""
@@ -154,7 +153,7 @@ class Window:
         since = self.newest.read_at - over_s
         return [r.lag for r in self.readings if r.lag is not None and r.read_at >= since]
 
-    def written(self, row: int) -> tuple[Reading | None, Reading]:
+    def written(self, row: int) -> tuple[GroupReading | None, GroupReading]:
         """Return the last reading before the oldest unread message of a row was written, if we saw it, and the next one."""
         position, after = self.position[row], self.newest
         for reading in reversed(self.readings):
@@ -172,13 +171,13 @@ class Window:
         if UNKNOWN in (position, end):
             return None
         if end <= position:
-            return TimeLag(seconds=0.0, method=Method.INTERPOLATED)
+            return TimeLag(seconds=0.0, method=TimeLagMethod.INTERPOLATED)
         before, after = self.written(row)
         if before is None:
-            return TimeLag(seconds=self.newest.read_at - after.read_at, method=Method.AT_LEAST)
+            return TimeLag(seconds=self.newest.read_at - after.read_at, method=TimeLagMethod.AT_LEAST)
         share = (position - before.arrived[row] + 0.5) / (after.arrived[row] - before.arrived[row])
         at = before.read_at + share * (after.read_at - before.read_at)
-        return TimeLag(seconds=self.newest.read_at - at, method=Method.INTERPOLATED)
+        return TimeLag(seconds=self.newest.read_at - at, method=TimeLagMethod.INTERPOLATED)
 
     def oldest_rows(self, rows: Iterable[int]) -> list[int]:
         """Return those of `rows` whose oldest unread message is oldest: one step back in time for all of them at once."""
@@ -210,9 +209,9 @@ class Window:
             return None
         return columns.mean(starts[-1][1] - starts[0][1], starts[-1][0] - starts[0][0])
 
-    def _recent(self) -> list[Reading]:
+    def _recent(self) -> list[GroupReading]:
         """Return the readings that a rate is the mean of; none where too little is known, or a gap lies before the newest."""
-        since = self.newest.requested_at - max(RATE_S * 1.1, self._interval_s * 3.3)
+        since = self.newest.requested_at - columns.rate_window_s(self._interval_s)
         recent = [r for r in self.readings if r.requested_at >= since]
         return recent if len(recent) > 1 else []
 
@@ -233,7 +232,7 @@ class Window:
         """Follow rows to their new places: a partition was added, a topic was left out."""
         self.names, self.destination, self.partition = positions.names, positions.destination, positions.partition
         self.readings = [
-            Reading(
+            GroupReading(
                 r.requested_at,
                 r.read_at,
                 columns.moved_to(r.settled, source),
@@ -256,7 +255,7 @@ class Window:
             settled, arrived = columns.moved_to(settled, source), columns.moved_to(arrived, source)
         return bool(columns.fallen(positions.settled, settled) or columns.fallen(positions.arrived, arrived))
 
-    def _cut(self, reading: Reading) -> None:
+    def _cut(self, reading: GroupReading) -> None:
         """A second reading says the same: believe it, and compare with nothing from before."""
         ends = columns.fallen(reading.arrived, self._known_arrived)
         back = [row for row in columns.fallen(reading.settled, self._known_settled) if row not in set(ends)]
@@ -269,7 +268,7 @@ class Window:
         if not rows:
             return
         self.readings = [
-            Reading(
+            GroupReading(
                 r.requested_at,
                 r.read_at,
                 columns.blanked(r.settled, rows) if settled else r.settled,
@@ -285,7 +284,7 @@ class Window:
         for row in rows:
             self._moved[row] = self._still[row] = 0.0
 
-    def _reading(self, requested_at: float, read_at: float, positions: Positions, lag: int | None) -> Reading:
+    def _reading(self, requested_at: float, read_at: float, positions: Positions, lag: int | None) -> GroupReading:
         settled, arrived, start = positions.settled, positions.arrived, positions.start
         if self.readings:  # what is equal is the same column: an adapter may build its answer anew each time
             last = self.newest
@@ -293,9 +292,9 @@ class Window:
             arrived = last.arrived if arrived == last.arrived else arrived
             start = last.start if start == last.start else start
         whole = UNKNOWN not in settled and UNKNOWN not in arrived
-        return Reading(requested_at, read_at, settled, arrived, lag, whole, start)
+        return GroupReading(requested_at, read_at, settled, arrived, lag, whole, start)
 
-    def _take(self, reading: Reading, lag: Column) -> None:
+    def _take(self, reading: GroupReading, lag: Column) -> None:
         if self.first_at is None:
             self.first_at = reading.requested_at
         self._count(reading)
@@ -309,7 +308,7 @@ class Window:
         self._thin(reading)
         self._minute = self._recent()
 
-    def _count(self, reading: Reading) -> None:
+    def _count(self, reading: GroupReading) -> None:
         if reading.whole and self.readings and self.newest.whole:
             self.came += sum(reading.arrived) - sum(self.newest.arrived)
             self.went += sum(reading.settled) - sum(self.newest.settled)
@@ -317,7 +316,7 @@ class Window:
         self.came += columns.grown(reading.arrived, self._known_arrived, first=not self.readings)
         self.went += columns.grown(reading.settled, self._known_settled, first=not self.readings)
 
-    def _note_moves(self, reading: Reading, lag: Column) -> None:
+    def _note_moves(self, reading: GroupReading, lag: Column) -> None:
         if self.readings and reading.settled is self.newest.settled and reading.arrived is self.newest.arrived:
             return
         at, known = reading.requested_at, self._known_settled
@@ -332,8 +331,8 @@ class Window:
             elif moved or not self._still[row]:
                 self._still[row] = at
 
-    def _thin(self, newest: Reading) -> None:
-        fine_since = newest.requested_at - max(RATE_S * 1.1, self._interval_s * 3.3)
+    def _thin(self, newest: GroupReading) -> None:
+        fine_since = newest.requested_at - columns.rate_window_s(self._interval_s)
         fine = next(i for i, r in enumerate(self.readings) if r.requested_at >= fine_since)
         most = min(COARSE_READINGS_MAX, COARSE_CELLS_MAX // max(1, len(self)))
         coarse = _spaced(self.readings[:fine])[-most:] if most else []
@@ -342,12 +341,12 @@ class Window:
         self.readings[:fine] = coarse
 
 
-def _all_read(reading: Reading, position: Column) -> bool:
+def _all_read(reading: GroupReading, position: Column) -> bool:
     """Say whether every message that had come by that reading is read by now, on all rows that are known."""
     return not any(end > done for end, done in zip(reading.arrived, position, strict=True) if done != UNKNOWN)
 
 
-def _rate(base: Reading, last: Reading, row: int, *, settled: bool) -> float | None:
+def _rate(base: GroupReading, last: GroupReading, row: int, *, settled: bool) -> float | None:
     if base is last:
         return None
     now = last.settled[row] if settled else last.arrived[row]
@@ -361,8 +360,8 @@ def _rate(base: Reading, last: Reading, row: int, *, settled: bool) -> float | N
     return columns.mean(now - before, took)
 
 
-def _spaced(readings: Sequence[Reading]) -> list[Reading]:
-    kept: list[Reading] = []
+def _spaced(readings: Sequence[GroupReading]) -> list[GroupReading]:
+    kept: list[GroupReading] = []
     for reading in readings:
         if not kept or reading.requested_at - kept[-1].requested_at >= COARSE_SPACING_S:
             kept.append(reading)

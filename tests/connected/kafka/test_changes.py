@@ -5,7 +5,7 @@ from confluent_kafka.cimpl import NewPartitions
 
 from signalbox.brokers.errors import Unroutable
 from signalbox.brokers.kafka.adapter import KafkaBroker
-from signalbox.brokers.kafka.known import Intervals
+from signalbox.brokers.kafka.cluster_cache import Intervals
 from signalbox.brokers.model import UNKNOWN, GroupState, Message, Snapshot, Why
 from tests.support.kafka import KafkaUnderTest, Oracle, Reading, connected, figures
 from tests.support.waiting import eventually

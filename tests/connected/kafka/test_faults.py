@@ -8,14 +8,14 @@ import pytest
 
 from signalbox.brokers.errors import BrokerError, BrokerTimeout, BrokerUnavailable
 from signalbox.brokers.kafka.adapter import KafkaBroker
-from signalbox.brokers.kafka.known import Intervals
+from signalbox.brokers.kafka.cluster_cache import Intervals
 from signalbox.brokers.model import UNKNOWN, Snapshot, Why
 from signalbox.servers.kafka import KafkaServer
 from tests.support.kafka import KafkaUnderTest, Oracle, connected
 from tests.support.waiting import eventually
 
 GROUPS = 12
-FAST = Intervals(starts_s=0.0, settings_s=0.0, sizes_s=0.0, members_s=1.0, stables_s=0.0, health_s=0.0, deadline_s=1.0)
+FAST = Intervals(starts_s=0.0, configs_s=0.0, sizes_s=0.0, members_s=1.0, stables_s=0.0, health_s=0.0, deadline_s=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def _the_loss_is_seen(snapshot: Snapshot) -> None:
     assert (snapshot.cluster.offline or 0) >= 2  # fault-two; of the offsets topic some led there too
     assert (snapshot.cluster.under_replicated or 0) >= 1
     states = {name: topic.state for name, topic in snapshot.destinations.items()}
-    assert states == {"fault-one": "running", "fault-two": "no leader", "fault-both": "lacks copies"}
+    assert states == {"fault-one": "running", "fault-two": "no leader", "fault-both": "under-replicated"}
 
 
 @pytest.mark.parametrize("how", ["killed", "paused"])

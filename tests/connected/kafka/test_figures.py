@@ -15,10 +15,10 @@ from signalbox.servers.maven import class_path, java
 from tests.support.kafka import KafkaUnderTest, Oracle, Reading, Tools, figures
 from tests.support.waiting import eventually
 
-Told = Mapping[str, Mapping[tuple[str, int], Mapping[str, str]]]
+NodeAnswers = Mapping[str, Mapping[tuple[str, int], Mapping[str, str]]]
 
 
-def unequal(snapshot: Snapshot, told: Told, prefix: str) -> list[str]:
+def unequal(snapshot: Snapshot, told: NodeAnswers, prefix: str) -> list[str]:
     """Compare every figure of the groups that begin with this prefix; say which differ."""
     wrong = []
     for name in sorted(name for name in {*snapshot.groups, *told} if name.startswith(prefix)):

@@ -114,10 +114,10 @@ async def test_the_wrong_protocol_is_named(kafka: KafkaUnderTest) -> None:
     assert "does not speak TLS" in tls_to_plain.problem
     login_to_none = await refused(server.address("PLAINTEXT"), **login())
     assert isinstance(login_to_none, WrongProtocol)
-    assert "wants no login" in login_to_none.problem
+    assert "accepts no login" in login_to_none.problem
     none_to_login = await refused(server.address("SASL"))
     assert isinstance(none_to_login, BrokerUnavailable)
-    assert "wants a login" in none_to_login.hint
+    assert "require a login" in none_to_login.hint
     controller = await refused(server.address("CONTROLLER"))
     assert isinstance(controller, BrokerUnavailable | WrongProtocol)
 

@@ -17,9 +17,9 @@ from signalbox.brokers.model import (
     Snapshot,
     Why,
 )
+from signalbox.monitoring.group_tracker import GroupTracker
 from signalbox.monitoring.judge import Thresholds
 from signalbox.monitoring.model import GroupView
-from signalbox.monitoring.tracked import TrackedGroup
 
 T0 = 1_794_885_160.0  # Tue 17 Nov 2026, 03:12:40 UTC
 
@@ -142,7 +142,7 @@ class Watched:
         self.now = T0
         self.every_s = every_s
         self.destinations = dict(destinations or {})
-        self.tracked = TrackedGroup(
+        self.tracked = GroupTracker(
             "kafka-prod", BrokerKind.KAFKA, positional=positional, batch=batch, limits=limits or Thresholds()
         )
 

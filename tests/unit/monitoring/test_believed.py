@@ -3,7 +3,7 @@
 import pytest
 
 from signalbox.brokers.model import GroupState, OldestUnread
-from signalbox.monitoring.model import Method, Reason, Status
+from signalbox.monitoring.model import Reason, Status, TimeLagMethod
 from tests.unit.monitoring.readings import T0, Watched, group, positions
 
 
@@ -49,7 +49,7 @@ def test_a_clock_that_is_ahead_is_not_believed() -> None:
     view = watched.flow(5, settled=600, arrived=11_000, out=10, into=100)
     assert before is not None
     assert view.flow.time_lag is not None
-    assert view.flow.time_lag.method is Method.AT_LEAST
+    assert view.flow.time_lag.method is TimeLagMethod.AT_LEAST
     assert view.flow.time_lag.seconds >= 60
 
 
@@ -63,7 +63,7 @@ def test_a_time_that_our_own_readings_disprove_is_not_believed() -> None:
     )
     view = watched.flow(5, settled=1600, arrived=2000, out=0, into=10)
     assert view.flow.time_lag is not None
-    assert view.flow.time_lag.method is Method.INTERPOLATED
+    assert view.flow.time_lag.method is TimeLagMethod.INTERPOLATED
     assert view.flow.time_lag.seconds == pytest.approx(45, abs=6)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from signalbox.brokers.model import UNKNOWN, Destination, Group, GroupState, OldestUnread, Retention, Why
 from signalbox.monitoring.judge import Thresholds
-from signalbox.monitoring.model import Method, Reason, Status, TimeLag
+from signalbox.monitoring.model import Reason, Status, TimeLag, TimeLagMethod
 from tests.unit.monitoring.readings import T0, Watched, group, positions, topic
 
 HOUR_S = 3600.0
@@ -20,7 +20,7 @@ def test_a_group_that_reads_as_fast_as_it_comes_is_ok() -> None:
     assert view.flow.rate_in == pytest.approx(50)
     assert view.flow.rate_out == pytest.approx(50)
     assert view.flow.time_lag is not None
-    assert view.flow.time_lag.method is Method.INTERPOLATED
+    assert view.flow.time_lag.method is TimeLagMethod.INTERPOLATED
     assert view.flow.time_lag.seconds == pytest.approx(0.2, abs=0.1)
 
 
@@ -155,7 +155,7 @@ def test_retention_that_comes_first_within_a_day_is_told_with_its_moment() -> No
     )
     view = watched.flow(10, settled=1110, arrived=1000 + lag + int(110 * rate_in), out=1.0, into=rate_in)
     assert view.flow.time_lag is not None
-    assert view.flow.time_lag.method is Method.MEASURED
+    assert view.flow.time_lag.method is TimeLagMethod.MEASURED
     assert view.verdict.status is Status.WILL_LOSE_DATA
     assert view.verdict.reason is Reason.BY_AGE
     assert view.verdict.until is not None
@@ -289,6 +289,6 @@ def test_the_end_that_lies_behind_markers_of_transactions_only_is_reached() -> N
     watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
     view = watched.each(60, lambda _: group(positions([1600], [1601], lag=[0])))
     assert view.verdict.status is Status.OK
-    assert view.flow.time_lag == TimeLag(seconds=0.0, method=Method.INTERPOLATED)
+    assert view.flow.time_lag == TimeLag(seconds=0.0, method=TimeLagMethod.INTERPOLATED)
     (row,) = watched.tracked.partitions()
     assert (row.verdict.status, row.flow.time_lag) == (Status.OK, view.flow.time_lag)

@@ -1,4 +1,4 @@
-"""Receiving for one group: aiokafka's consumer; an ack commits the position after the message, a release seeks back to it."""
+"""Receive messages with aiokafka's consumer: ack commits the offset after the message, release seeks back to the message."""
 
 import asyncio
 import logging
@@ -9,88 +9,89 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka import errors as kafka
 
 from signalbox.brokers.errors import BrokerError, BrokerUnavailable, DestinationMissing
-from signalbox.brokers.kafka.client import client_options, ended
+from signalbox.brokers.kafka.aiokafka_options import aiokafka_options, wait_for_stop
+from signalbox.brokers.kafka.cluster_client import ClusterClient
 from signalbox.brokers.kafka.errors import CLIENT_ERRORS, translate
-from signalbox.brokers.kafka.nodes import Nodes
 from signalbox.brokers.kafka.produce import ID_HEADER
 from signalbox.brokers.kafka.settings import KafkaSettings
-from signalbox.brokers.kafka.topics import Topics
+from signalbox.brokers.kafka.topic_admin import TopicAdmin
 from signalbox.brokers.model import Message
 from signalbox.brokers.port import Delivery
 
 log = logging.getLogger(__name__)
 
-AGAIN_S = 1.0
+REJOIN_DELAY_S = 1.0
 
 
 class KafkaDelivery:
-    """One record. Kafka does not tell whether it was handed out before."""
+    """One record. Kafka does not report redeliveries."""
 
     redelivered = False
 
     def __init__(self, settings: KafkaSettings, consumer: AIOKafkaConsumer, record: ConsumerRecord) -> None:
         self._settings = settings
         self._consumer = consumer
-        self._place = TopicPartition(record.topic, record.partition)
+        self._partition = TopicPartition(record.topic, record.partition)
         self._offset = record.offset
         self.message = _message(record)
 
     async def ack(self) -> None:
         """As `port.Delivery.ack`."""
         try:
-            await self._consumer.commit({self._place: self._offset + 1})
+            await self._consumer.commit({self._partition: self._offset + 1})
         except CLIENT_ERRORS as error:
-            raise self._lost() from error
+            raise self._not_assigned_error() from error
 
     async def release(self) -> None:
         """As `port.Delivery.release`."""
         try:
-            self._consumer.seek(self._place, self._offset)
+            self._consumer.seek(self._partition, self._offset)
         except CLIENT_ERRORS as error:
-            raise self._lost() from error
+            raise self._not_assigned_error() from error
 
-    def _lost(self) -> BrokerError:
-        found = f"partition {self._place.partition} of {self._place.topic} is no longer this consumer's."
-        return BrokerUnavailable(self._settings.name, found, "The message comes again, to whom it now belongs.")
+    def _not_assigned_error(self) -> BrokerError:
+        topic, partition = self._partition
+        problem = f"Partition {partition} of {topic} is no longer assigned to this consumer."
+        return BrokerUnavailable(self._settings.name, problem, "The new owner receives the message again.")
 
 
 async def receive(
-    settings: KafkaSettings, nodes: Nodes, topics: Topics, destination: str, group: str
+    settings: KafkaSettings, client: ClusterClient, topics: TopicAdmin, destination: str, group: str
 ) -> AsyncGenerator[Delivery, None]:
     """As `port.Consumer.receive`."""
-    await topics.exist(destination)
+    await topics.check_exists(destination)
     while True:
         try:
-            async with _joined(settings, nodes, destination, group) as consumer:
+            async with _joined(settings, client, destination, group) as consumer:
                 while True:
                     yield KafkaDelivery(settings, consumer, await consumer.getone())
         except kafka.UnknownTopicOrPartitionError as error:
-            found = f"there is no topic {destination}."
-            raise DestinationMissing(settings.name, found, "Create it, or look at its name.") from error
+            problem = f"The topic {destination} does not exist."
+            raise DestinationMissing(settings.name, problem, "Create it, or check the name.") from error
         except (kafka.TopicAuthorizationFailedError, kafka.GroupAuthorizationFailedError) as error:
             raise translate(error, settings, destination) from error
         except CLIENT_ERRORS as error:
-            log.warning("%s: %s joins %s again: %r", settings.name, group, destination, type(error).__name__)
-            await asyncio.sleep(AGAIN_S)
+            log.warning("%s: group %s rejoins %s after %s", settings.name, group, destination, type(error).__name__)
+            await asyncio.sleep(REJOIN_DELAY_S)
 
 
 @asynccontextmanager
 async def _joined(
-    settings: KafkaSettings, nodes: Nodes, destination: str, group: str
+    settings: KafkaSettings, client: ClusterClient, destination: str, group: str
 ) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
         destination,
-        **await client_options(settings, nodes),
+        **await aiokafka_options(settings, client),
         group_id=group,
         enable_auto_commit=False,
-        auto_offset_reset="earliest",  # a group that stands nowhere misses nothing
+        auto_offset_reset="earliest",  # a group without committed offsets must not miss messages
         isolation_level="read_committed",
     )
     try:
         await consumer.start()
         yield consumer
     finally:
-        await ended(consumer.stop())
+        await wait_for_stop(consumer.stop())
 
 
 def _message(record: ConsumerRecord) -> Message:

@@ -1,4 +1,4 @@
-"""What a failed connection or request means: aiokafka's and the system's exceptions to ours, with what to do about it."""
+"""Translate exceptions of aiokafka and the operating system into broker errors, each with what to do about it."""
 
 import socket
 import ssl
@@ -15,157 +15,173 @@ from signalbox.brokers.errors import (
     NotPermitted,
     WrongProtocol,
 )
-from signalbox.brokers.kafka.protocol.frames import StrangeFrame, Unsupported
-from signalbox.brokers.kafka.protocol.wire import Malformed
+from signalbox.brokers.kafka.protocol.connection import UnexpectedFrame, UnsupportedVersion
+from signalbox.brokers.kafka.protocol.wire import MalformedResponse
 from signalbox.brokers.kafka.settings import KafkaSettings
 from signalbox.brokers.model import Why
 
-CLIENT_ERRORS = (kafka.KafkaError, OSError, TimeoutError, AssertionError, Malformed, Unsupported)
-"""What a connection may raise; AssertionError is how aiokafka meets a version range or a SASL answer that cannot be."""
+CLIENT_ERRORS = (kafka.KafkaError, OSError, TimeoutError, AssertionError, MalformedResponse, UnsupportedVersion)
+"""What a connection may raise. aiokafka raises AssertionError for an impossible version range or SASL response."""
 
 # Error codes of the protocol
-NONE, UNKNOWN_TOPIC, LEADER_MISSING = 0, 3, 5
+NONE, UNKNOWN_TOPIC, LEADER_NOT_AVAILABLE = 0, 3, 5
 TOPIC_DENIED, GROUP_DENIED, CLUSTER_DENIED = 29, 30, 31
-TOPIC_EXISTS, INVALID_TOPIC, GROUP_OF_OTHER_TYPE = 36, 17, 69
+TOPIC_EXISTS, INVALID_TOPIC, GROUP_ID_NOT_FOUND = 36, 17, 69
 DENIED = frozenset({TOPIC_DENIED, GROUP_DENIED, CLUSTER_DENIED})
 
 TLS_ALERT = b"\x15\x03"
 
+Translator = Callable[[BaseException, KafkaSettings, str], BrokerError]
 
-def why_of(code: int) -> Why:
-    """Say what an error code of one row, group or topic means for its figure."""
+
+def why_unknown(code: int) -> Why:
+    """Return why a figure is unknown, from the error code of its row, group or topic."""
     if code in DENIED:
         return Why.NOT_PERMITTED
-    if code == LEADER_MISSING:
+    if code == LEADER_NOT_AVAILABLE:
         return Why.NO_LEADER
     return Why.NO_ANSWER
 
 
-def said(code: int) -> str:
-    """Return the protocol's name of an error code, for a fault's detail."""
+def error_name(code: int) -> str:
+    """Return the protocol's name of an error code, for the detail of a fault."""
     return f"{kafka.for_code(code).message} (error {code})"
 
 
 def translate(error: BaseException, settings: KafkaSettings, address: str) -> BrokerError:
-    """Return the error of ours that says what happened at this address and what to do."""
+    """Return the broker error for a failed connection or request to this address."""
     if isinstance(error, BrokerError):
         return error
-    for kind, say in _SAY:
-        if isinstance(error, kind):
-            return say(error, settings, address)
-    return BrokerUnavailable(settings.name, f"{address} failed: {type(error).__name__}.", "Look at the broker's log.")
+    for error_type, translator in _TRANSLATORS:
+        if isinstance(error, error_type):
+            return translator(error, settings, address)
+    return BrokerUnavailable(
+        settings.name, f"Request to {address} failed: {type(error).__name__}.", "Check the broker's log."
+    )
 
 
-def _broken(error: BaseException, settings: KafkaSettings, address: str) -> BrokerError:
+def _connection_closed(error: BaseException, settings: KafkaSettings, address: str) -> BrokerError:
     cause = error.__cause__
-    if isinstance(cause, StrangeFrame):
-        return _strange(cause, settings, address)
+    if isinstance(cause, UnexpectedFrame):
+        return _not_kafka(cause, settings, address)
     if settings.sasl_mechanism is None:
-        do = "If the broker is up, this listener probably wants a login (user, password, sasl_mechanism), or is a controller's."
+        hint = (
+            "Is the broker up? The listener may require a login (user, password, sasl_mechanism) or be a controller's."
+        )
     else:
-        do = "Look whether the broker is up, and at its log."
-    return BrokerUnavailable(settings.name, f"{address} closed the connection.", do)
+        hint = "Is the broker up? Check its log."
+    return BrokerUnavailable(settings.name, f"The broker at {address} closed the connection.", hint)
 
 
-def _strange(error: BaseException, settings: KafkaSettings, address: str) -> BrokerError:
-    begins = error.begins if isinstance(error, StrangeFrame) else b""
-    if begins.startswith(TLS_ALERT):
-        return WrongProtocol(settings.name, f"{address} speaks TLS, and tls is not switched on.", "Set tls = true.")
-    what = "is a web server" if begins == b"HTTP" else f"answers with {begins!r}, which no Kafka broker sends"
-    return WrongProtocol(settings.name, f"{address} {what}.", "Look at the port: it must be a Kafka listener's.")
+def _not_kafka(error: BaseException, settings: KafkaSettings, address: str) -> BrokerError:
+    first_bytes = error.first_bytes if isinstance(error, UnexpectedFrame) else b""
+    if first_bytes.startswith(TLS_ALERT):
+        return WrongProtocol(settings.name, f"The listener at {address} speaks TLS, but tls is off.", "Set tls = true.")
+    what = "is a web server" if first_bytes == b"HTTP" else f"sent {first_bytes!r}, which no Kafka broker sends"
+    return WrongProtocol(
+        settings.name, f"The server at {address} {what}.", "Check the port: it must be a Kafka listener's."
+    )
 
 
-def _reset(_error: BaseException, settings: KafkaSettings, address: str) -> BrokerError:
+def _connection_reset(_error: BaseException, settings: KafkaSettings, address: str) -> BrokerError:
     if settings.uses_tls:
-        found = f"{address} broke the TLS handshake off: the port probably does not speak TLS."
-        return WrongProtocol(settings.name, found, "Look at the port, or set tls = false.")
-    return BrokerUnavailable(settings.name, f"{address} reset the connection.", "Look whether the broker is up.")
+        problem = f"TLS handshake with {address} failed: connection reset. The port probably does not speak TLS."
+        return WrongProtocol(settings.name, problem, "Check the port, or set tls = false.")
+    return BrokerUnavailable(settings.name, f"The broker at {address} reset the connection.", "Is the broker up?")
 
 
 def _certificate(error: BaseException, settings: KafkaSettings, address: str) -> BrokerError:
     message = getattr(error, "verify_message", "")
     if "ostname mismatch" in message or "IP address mismatch" in message:
-        found = f"the certificate of {address} is for another name: {message}."
-        return CertificateRefused(settings.name, found, "Use a name that stands in it, also in advertised.listeners.")
-    found = f"the certificate of {address} is not trusted: {message}."
-    return CertificateRefused(settings.name, found, "Set ca_file to the authority that signed it.")
+        problem = f"The certificate of {address} is for another name: {message}."
+        hint = "Use a host name from the certificate, in advertised.listeners too."
+        return CertificateRefused(settings.name, problem, hint)
+    problem = f"The certificate of {address} is not trusted: {message}."
+    return CertificateRefused(settings.name, problem, "Set ca_file to the certificate authority that signed it.")
 
 
 def _tls(error: BaseException, settings: KafkaSettings, address: str) -> BrokerError:
     reason = getattr(error, "reason", None) or "TLS failed"
     if "ALERT" in reason or "CERTIFICATE" in reason:
-        found = f"{address} refused our side of TLS: {reason}."
-        return CertificateRefused(
-            settings.name, found, "It probably wants a client certificate: cert_file and key_file."
-        )
-    return WrongProtocol(settings.name, f"{address} does not speak TLS as expected: {reason}.", "Look at the port.")
+        problem = f"The broker at {address} rejected the TLS handshake: {reason}."
+        hint = "It probably requires a client certificate: set cert_file and key_file."
+        return CertificateRefused(settings.name, problem, hint)
+    problem = f"The listener at {address} does not speak TLS as expected: {reason}."
+    return WrongProtocol(settings.name, problem, "Check the port.")
 
 
-def _simple(kind: type[BrokerError], found: str, do: str) -> Callable[[BaseException, KafkaSettings, str], BrokerError]:
-    def say(_error: BaseException, settings: KafkaSettings, address: str) -> BrokerError:
-        words = {"address": address, "user": settings.user, "mechanism": settings.sasl_mechanism}
-        words["seconds"] = f"{settings.timeout_s:g}"
-        return kind(settings.name, found.format(**words), do.format(**words))
+def _message(error_type: type[BrokerError], problem: str, hint: str) -> Translator:
+    def translator(error: BaseException, settings: KafkaSettings, address: str) -> BrokerError:
+        reason = getattr(error, "strerror", None) or "network error"
+        words = {"address": address, "user": settings.user, "mechanism": settings.sasl_mechanism, "reason": reason}
+        return error_type(settings.name, problem.format(**words), hint.format(**words))
 
-    return say
+    return translator
 
 
-_SAY: tuple[tuple[type[BaseException], Callable[[BaseException, KafkaSettings, str], BrokerError]], ...] = (
+_TRANSLATORS: tuple[tuple[type[BaseException], Translator], ...] = (
     (
         kafka.SaslAuthenticationFailed,
-        _simple(LoginRefused, "{address} refused the user {user} or the password.", "Look at user and password."),
+        _message(
+            LoginRefused, "Cannot sign in to {address} as {user}: wrong user or password.", "Check user and password."
+        ),
     ),
     (
         kafka.UnsupportedSaslMechanismError,
-        _simple(
+        _message(
             LoginRefused,
-            "{address} does not offer {mechanism}.",
+            "The broker at {address} does not offer {mechanism}.",
             "Choose another sasl_mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.",
         ),
     ),
     (
         kafka.IllegalSaslStateError,
-        _simple(
-            WrongProtocol, "the listener at {address} wants no login.", "Remove user, password and sasl_mechanism."
+        _message(
+            WrongProtocol, "The listener at {address} accepts no login.", "Remove user, password and sasl_mechanism."
         ),
     ),
     (ssl.SSLCertVerificationError, _certificate),
     (ssl.SSLError, _tls),
-    (StrangeFrame, _strange),
-    (socket.gaierror, _simple(BrokerUnavailable, "{address} is a name that nobody knows.", "Look at bootstrap.")),
+    (UnexpectedFrame, _not_kafka),
+    (
+        socket.gaierror,
+        _message(BrokerUnavailable, "Cannot resolve the host name of {address}.", "Check bootstrap and DNS."),
+    ),
     (
         ConnectionRefusedError,
-        _simple(BrokerUnavailable, "nothing listens at {address}.", "Start the broker, or look at the port."),
+        _message(
+            BrokerUnavailable, "Cannot reach {address}: connection refused.", "Is the broker running? Check the port."
+        ),
     ),
-    (ConnectionResetError, _reset),
+    (ConnectionResetError, _connection_reset),
     (
         TimeoutError,
-        _simple(
+        _message(
             BrokerTimeout,
-            "{address} took the connection and gave no answer in time.",
-            "Look whether that is a Kafka port, and whether the broker hangs.",
+            "The server at {address} did not respond in time.",
+            "Check that this is a Kafka port, and whether the broker hangs.",
         ),
     ),
     (
-        Unsupported,
-        _simple(WrongProtocol, "the broker at {address} is too old.", "Kafka 2.1 is the oldest that Signalbox reads."),
+        UnsupportedVersion,
+        _message(WrongProtocol, "The broker at {address} is too old.", "Signalbox needs Kafka 2.1 or later."),
     ),
     (
-        (Malformed),
-        _simple(WrongProtocol, "{address} sent an answer that makes no sense.", "Look at what listens there."),
+        MalformedResponse,
+        _message(WrongProtocol, "The response from {address} is malformed.", "Check what listens on this port."),
     ),
     (
         AssertionError,
-        _simple(WrongProtocol, "{address} answers the greeting with nonsense.", "Look at what listens there."),
+        _message(WrongProtocol, "The handshake with {address} failed.", "Check what listens on this port."),
     ),
     (
         kafka.TopicAuthorizationFailedError,
-        _simple(NotPermitted, "the user lacks a right on that topic.", "Grant it READ or WRITE."),
+        _message(NotPermitted, "The user has no permission on this topic.", "Grant READ or WRITE on the topic."),
     ),
     (
         kafka.GroupAuthorizationFailedError,
-        _simple(NotPermitted, "the user lacks READ on that group.", "Grant it."),
+        _message(NotPermitted, "The user has no permission on this consumer group.", "Grant READ on the group."),
     ),
-    (kafka.KafkaConnectionError, _broken),
-    (OSError, _simple(BrokerUnavailable, "{address} cannot be reached.", "Look at the network and at bootstrap.")),
+    (kafka.KafkaConnectionError, _connection_closed),
+    (OSError, _message(BrokerUnavailable, "Cannot reach {address}: {reason}.", "Check the network and bootstrap.")),
 )

@@ -1,185 +1,202 @@
-"""How the cluster is: brokers, leaders and topics from the metadata, the quorum's leader, our rights, settings and sizes."""
+"""Read metadata, cluster health, topic configuration and sizes, and record which rights our user lacks."""
 
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 
 from signalbox.brokers.errors import BrokerError
-from signalbox.brokers.kafka.errors import DENIED, UNKNOWN_TOPIC, said
-from signalbox.brokers.kafka.known import Known
-from signalbox.brokers.kafka.nodes import Purpose
-from signalbox.brokers.kafka.protocol.cluster import ask_cluster, ask_quorum, ask_settings, ask_sizes
-from signalbox.brokers.kafka.protocol.frames import Unsupported
-from signalbox.brokers.kafka.protocol.metadata import TopicMetadata, ask_metadata
+from signalbox.brokers.kafka.cluster_cache import ClusterCache
+from signalbox.brokers.kafka.cluster_client import Purpose
+from signalbox.brokers.kafka.errors import DENIED, UNKNOWN_TOPIC, error_name
+from signalbox.brokers.kafka.protocol.cluster import (
+    describe_cluster_request,
+    describe_quorum_request,
+    log_dirs_request,
+    topic_configs_request,
+)
+from signalbox.brokers.kafka.protocol.connection import UnsupportedVersion
+from signalbox.brokers.kafka.protocol.metadata import TopicMetadata, metadata_request
 from signalbox.brokers.model import Cluster, Fault, Node, Why
 
 PARTITIONS_PER_SLICE = 2_000
 TOPICS_PER_REQUEST = 200
-SETTINGS = ("cleanup.policy", "retention.ms", "retention.bytes", "min.insync.replicas", "max.message.bytes")
-# What a broker offers tells how new it is: (request, version, from which Kafka on). Newest first.
-NEWER = ((2, 11, "4.2"), (69, 1, "4.0"), (16, 5, "3.8"), (2, 7, "3.0"), (60, 0, "2.8"), (16, 4, "2.6"), (15, 5, "2.4"))
+CONFIG_KEYS = ("cleanup.policy", "retention.ms", "retention.bytes", "min.insync.replicas", "max.message.bytes")
+DESCRIBE_QUORUM_KEY = 55
+# The supported request versions show how new a broker is: (request key, version, first Kafka release). Newest first.
+RELEASES = (
+    (2, 11, "4.2"),
+    (69, 1, "4.0"),
+    (16, 5, "3.8"),
+    (2, 7, "3.0"),
+    (60, 0, "2.8"),
+    (16, 4, "2.6"),
+    (15, 5, "2.4"),
+)
 
 
-async def refresh(known: Known) -> tuple[frozenset[str], list[Fault]]:
-    """Read the metadata anew; return topics that are gone, and faults.
+async def refresh_metadata(cache: ClusterCache) -> tuple[frozenset[str], list[Fault]]:
+    """Read the metadata, and cluster health when due; return deleted topics and faults.
 
-    A topic is gone when it is missing from everything, and another broker, asked for it by name, does not know it either.
+    A topic is deleted if the complete metadata lacks it and another broker, asked for it by name, does not know it.
 
     Raises:
-        BrokerError: no broker answered.
+        BrokerError: no broker responded.
     """
-    began = known.clock()
-    known.turn += 1
-    metadata = await known.nodes.ask_any(ask_metadata(), Purpose.BESIDE, first=known.turn)
-    known.nodes.learn(metadata.brokers)
-    known.controller = metadata.controller
+    started_at = cache.clock()
+    cache.rotation += 1
+    metadata = await cache.client.call_any(metadata_request(), Purpose.SWEEP_PARALLEL, first=cache.rotation)
+    cache.client.set_brokers(metadata.brokers)
+    cache.controller = metadata.controller
     gone, faults = frozenset[str](), list[Fault]()
-    if metadata.raw != known.topics_raw:
-        missing = known.layout.take_metadata(await _sliced(metadata.topics))
-        gone, faults = await _confirm(known, missing)
-        known.layout.drop(gone)
-        known.layout.compact()
-        known.topics_raw = b"" if missing - gone else metadata.raw
-    if known.due("health", known.intervals.health_s):
-        known.asked["health"] = began
-        await _read_health(known)
-    known.note("Metadata", known.intervals.sweep_s, began, len(known.layout.topics))
+    if metadata.raw != cache.metadata_raw:
+        missing = cache.partitions.update_metadata(await _decode_in_slices(metadata.topics))
+        gone, faults = await _confirm_deleted(cache, missing)
+        cache.partitions.drop(gone)
+        cache.partitions.compact()
+        cache.metadata_raw = b"" if missing - gone else metadata.raw
+    if cache.is_due("health", cache.intervals.health_s):
+        cache.last_read["health"] = started_at
+        await _read_health(cache)
+    cache.record_call("Metadata", cache.intervals.sweep_s, started_at, len(cache.partitions.topics))
     return gone, faults
 
 
-async def _sliced(topics: Iterable[TopicMetadata]) -> list[TopicMetadata]:
-    found: list[TopicMetadata] = []
+async def _decode_in_slices(topics: Iterable[TopicMetadata]) -> list[TopicMetadata]:
+    decoded: list[TopicMetadata] = []
     rows = 0
     for topic in topics:
-        found.append(topic)
+        decoded.append(topic)
         rows += len(topic.leader)
         if rows >= PARTITIONS_PER_SLICE:
             rows = 0
             await asyncio.sleep(0)
-    return found
+    return decoded
 
 
-async def _confirm(known: Known, missing: frozenset[str]) -> tuple[frozenset[str], list[Fault]]:
+async def _confirm_deleted(cache: ClusterCache, missing: frozenset[str]) -> tuple[frozenset[str], list[Fault]]:
     if not missing:
         return missing, []
-    answer = await known.nodes.ask_any(ask_metadata(sorted(missing)), first=known.turn + 1)
+    metadata = await cache.client.call_any(metadata_request(sorted(missing)), first=cache.rotation + 1)
     gone, faults = set(), []
-    for topic in await _sliced(answer.topics):
+    for topic in await _decode_in_slices(metadata.topics):
         if topic.error == UNKNOWN_TOPIC:
             gone.add(topic.name)
         elif topic.error in DENIED:
-            detail = f"{said(topic.error)}: the user needs DESCRIBE on this topic"
+            detail = f"{error_name(topic.error)}: the user needs DESCRIBE on this topic"
             faults.append(
                 Fault(resource=f"topic {topic.name}", why=Why.NOT_PERMITTED, detail=detail, destination=topic.name)
             )
     return frozenset(gone), faults
 
 
-async def _read_health(known: Known) -> None:
-    with suppress(BrokerError, Unsupported):
-        known.described = await known.nodes.ask_any(ask_cluster())
-    known.rights.pop("cluster", None)
-    if known.described is not None and not known.described.may_describe:
-        known.rights["cluster"] = "DESCRIBE on the cluster: groups and the sizes of topics may be hidden"
-    with suppress(BrokerError, Unsupported):  # with ZooKeeper, where the metadata's controller is the true one
-        quorum = await known.nodes.ask_any(ask_quorum())
-        known.quorum = None if quorum.error else quorum
+async def _read_health(cache: ClusterCache) -> None:
+    with suppress(BrokerError, UnsupportedVersion):
+        cache.description = await cache.client.call_any(describe_cluster_request())
+    cache.missing_rights.pop("cluster", None)
+    if cache.description is not None and not cache.description.may_describe:
+        cache.missing_rights["cluster"] = "DESCRIBE on the cluster: consumer groups and topic sizes may be missing"
+    with suppress(
+        BrokerError, UnsupportedVersion
+    ):  # unsupported with ZooKeeper; then the metadata names the controller
+        quorum = await cache.client.call_any(describe_quorum_request())
+        cache.quorum = None if quorum.error else quorum
 
 
-async def read_settings(known: Known) -> None:
-    """Read retention and the like of every topic, of new ones at once. What does not answer keeps what was known."""
-    began = known.clock()
-    whole = known.due("settings", known.intervals.settings_s)
-    names = [name for name, topic in known.layout.topics.items() if whole or not topic.settings_asked]
+async def read_topic_configs(cache: ClusterCache) -> None:
+    """Read the configuration of all topics when due, of new topics at once. Without a response, the old values remain."""
+    started_at = cache.clock()
+    all_due = cache.is_due("configs", cache.intervals.configs_s)
+    names = [name for name, topic in cache.partitions.topics.items() if all_due or not topic.config_read]
     if not names:
         return
     denied = 0
     try:
         for first in range(0, len(names), TOPICS_PER_REQUEST):
-            question = ask_settings(names[first : first + TOPICS_PER_REQUEST], SETTINGS)
-            async with asyncio.timeout(known.deadline_s()):
-                told = await known.nodes.ask_any(question, Purpose.HEAVY)
-            denied += known.layout.take_settings(told)
+            request = topic_configs_request(names[first : first + TOPICS_PER_REQUEST], CONFIG_KEYS)
+            async with asyncio.timeout(cache.deadline_s()):
+                configs = await cache.client.call_any(request, Purpose.SLOW)
+            denied += cache.partitions.update_configs(configs)
             await asyncio.sleep(0)
-    except (BrokerError, Unsupported, TimeoutError):
+    except (BrokerError, UnsupportedVersion, TimeoutError):
         return
-    if whole:
-        known.asked["settings"] = began
-        known.rights.pop("settings", None)
+    if all_due:
+        cache.last_read["configs"] = started_at
+        cache.missing_rights.pop("configs", None)
     if denied:
-        known.rights["settings"] = f"DESCRIBE_CONFIGS on {denied} of {len(names)} topics: their retention is not known"
-    known.note("DescribeConfigs", known.intervals.settings_s, began, len(names))
+        text = f"DESCRIBE_CONFIGS on {denied} of {len(names)} topics: their retention is unknown"
+        cache.missing_rights["configs"] = text
+    cache.record_call("DescribeConfigs", cache.intervals.configs_s, started_at, len(names))
 
 
-async def read_sizes(known: Known) -> None:
-    """Read what each broker's replicas take on disk."""
-    began = known.clock()
-    codes = await asyncio.gather(*(_read_sizes(known, node) for node in known.nodes.addresses))
-    known.rights.pop("sizes", None)
-    if any(code in DENIED for code in codes if code is not None) and "cluster" not in known.rights:
-        known.rights["sizes"] = "DESCRIBE on the cluster: the sizes of topics are hidden"
-    known.asked["sizes"] = began
-    known.note("DescribeLogDirs", known.intervals.sizes_s, began, len(known.layout.topics))
+async def read_sizes(cache: ClusterCache) -> None:
+    """Read the disk usage of every broker's replicas."""
+    started_at = cache.clock()
+    codes = await asyncio.gather(*(_read_node_sizes(cache, node) for node in cache.client.addresses))
+    cache.missing_rights.pop("sizes", None)
+    if any(code in DENIED for code in codes if code is not None) and "cluster" not in cache.missing_rights:
+        cache.missing_rights["sizes"] = "DESCRIBE on the cluster: topic sizes are missing"
+    cache.last_read["sizes"] = started_at
+    cache.record_call("DescribeLogDirs", cache.intervals.sizes_s, started_at, len(cache.partitions.topics))
 
 
-async def _read_sizes(known: Known, node: int) -> int | None:
+async def _read_node_sizes(cache: ClusterCache, node: int) -> int | None:
+    """Read one broker's sizes; return its error code, None without a response."""
     try:
-        async with asyncio.timeout(known.deadline_s()):
-            error, told = await known.nodes.ask(node, ask_sizes(), Purpose.HEAVY)
-    except (BrokerError, Unsupported, TimeoutError):
+        async with asyncio.timeout(cache.deadline_s()):
+            error, sizes = await cache.client.call(node, log_dirs_request(), Purpose.SLOW)
+    except (BrokerError, UnsupportedVersion, TimeoutError):
         return None
     if not error:
-        known.layout.take_sizes(node, told)
+        cache.partitions.update_sizes(node, sizes)
     return error
 
 
-def cluster_of(known: Known, answered: set[int]) -> Cluster:
-    """Return the cluster's health; `answered` are the brokers that answered in this sweep."""
-    counted = known.layout.leadership()
+def build_cluster(cache: ClusterCache, responding: set[int]) -> Cluster:
+    """Return the cluster's health; `responding` are the brokers that responded in this sweep."""
+    leadership = cache.partitions.leadership()
+    ids = sorted(_known_nodes(cache) | leadership.replica_nodes)
     return Cluster(
-        read_at=known.clock(),
+        read_at=cache.clock(),
         product="Apache Kafka",
-        version=_version(known, answered),
-        nodes=tuple(
-            _node(known, node, counted.leads.get(node, 0), answered) for node in sorted(_ids(known) | counted.named)
-        ),
-        under_replicated=counted.under_replicated,
-        offline=counted.leads.get(-1, 0),
-        missing_rights=tuple(known.rights.values()),
+        version=_version(cache, responding),
+        nodes=tuple(_build_node(cache, node, leadership.led.get(node, 0), responding) for node in ids),
+        under_replicated=leadership.under_replicated,
+        offline=leadership.led.get(-1, 0),
+        missing_rights=tuple(cache.missing_rights.values()),
     )
 
 
-def _ids(known: Known) -> set[int]:
-    fenced = set(known.described.fenced) if known.described else set()
-    voters = {known.quorum.leader} if known.quorum else set()
-    return set(known.nodes.addresses) | fenced | voters
+def _known_nodes(cache: ClusterCache) -> set[int]:
+    fenced = set(cache.description.fenced) if cache.description else set()
+    quorum_leader = {cache.quorum.leader} if cache.quorum else set()
+    return set(cache.client.addresses) | fenced | quorum_leader
 
 
-def _node(known: Known, node: int, leads: int, answered: set[int]) -> Node:
-    leader = known.quorum.leader if known.quorum else known.controller if not _kraft(known) else None
-    fenced = known.described is not None and bool(known.described.fenced.get(node))
-    note = f"leads {leads} partition{'' if leads == 1 else 's'}"
-    address = known.nodes.address_of(node)
-    running: bool | None = node in answered
+def _build_node(cache: ClusterCache, node: int, led: int, responding: set[int]) -> Node:
+    controller = cache.quorum.leader if cache.quorum else cache.controller if not _uses_kraft(cache) else None
+    is_fenced = cache.description is not None and bool(cache.description.fenced.get(node))
+    note = f"leads {led} partition{'' if led == 1 else 's'}"
+    address = cache.client.address_of(node)
+    running: bool | None = node in responding
     if not address:
-        broker = fenced or known.quorum is None or node != known.quorum.leader
-        address = known.quorum.addresses.get(node, "") if known.quorum else ""
-        note = "fenced: the cluster does not hear from it" if fenced else "not in the cluster now"
-        running = False if broker else None
-        if not broker:
-            note = "a controller only: brokers are not asked through it"
-    return Node(id=str(node), address=address, running=running, controller=node == leader, note=note)
+        is_broker = is_fenced or cache.quorum is None or node != cache.quorum.leader
+        address = cache.quorum.addresses.get(node, "") if cache.quorum else ""
+        note = "fenced: the controller does not hear from it" if is_fenced else "not in the cluster now"
+        running = False if is_broker else None
+        if not is_broker:
+            note = "controller only: Signalbox connects to brokers only"
+    return Node(id=str(node), address=address, running=running, controller=node == controller, note=note)
 
 
-def _kraft(known: Known) -> bool:
-    """Say whether the cluster runs without ZooKeeper: then the metadata's controller is a broker chosen at random."""
-    return any(55 in known.nodes.offered(node) for node in known.nodes.addresses)
+def _uses_kraft(cache: ClusterCache) -> bool:
+    """Return whether the cluster runs without ZooKeeper: then the metadata names a random broker as controller."""
+    return any(DESCRIBE_QUORUM_KEY in cache.client.api_versions(node) for node in cache.client.addresses)
 
 
-def _version(known: Known, answered: set[int]) -> str | None:
-    """Return what the oldest broker that answered must be at least: brokers do not tell their version."""
-    offers = [offered for node in answered if (offered := known.nodes.offered(node))]
-    for key, version, since in NEWER:
-        if offers and all(offered.get(key, (0, -1))[1] >= version for offered in offers):
-            return f"{since} or later"
+def _version(cache: ClusterCache, responding: set[int]) -> str | None:
+    """Return the minimum release of all responding brokers; brokers do not report their version."""
+    brokers = [versions for node in responding if (versions := cache.client.api_versions(node))]
+    for key, version, release in RELEASES:
+        if brokers and all(versions.get(key, (0, -1))[1] >= version for versions in brokers):
+            return f"{release} or later"
     return None

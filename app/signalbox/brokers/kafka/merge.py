@@ -1,7 +1,7 @@
-"""What the brokers told about groups, taken together into what is known.
+"""Merge all brokers' answers about groups into the cache.
 
-Error 0 does not mean true. A broker that has just restarted lists no group at all, one that was paused still tells what it knew:
-so a list alone removes nothing, two tellers are settled by a third, and a position that fell is read again.
+Error code 0 does not prove an answer. A restarted broker lists no groups, a paused one returns old offsets: so a missing row
+deletes nothing, a third broker decides between two coordinators, and lower offsets are read again.
 """
 
 import asyncio
@@ -9,218 +9,227 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from signalbox.brokers.errors import BrokerError
-from signalbox.brokers.kafka.commits import Answer, Told, read_positions, wanted
-from signalbox.brokers.kafka.errors import DENIED, NONE, said, why_of
-from signalbox.brokers.kafka.held import Held
-from signalbox.brokers.kafka.known import Known, broker_fault
-from signalbox.brokers.kafka.nodes import Purpose
-from signalbox.brokers.kafka.protocol.cluster import ask_coordinators
-from signalbox.brokers.kafka.protocol.frames import Unsupported
-from signalbox.brokers.kafka.protocol.groups import Listed
-from signalbox.brokers.kafka.protocol.offsets import Commits
+from signalbox.brokers.kafka.cached_group import CachedGroup
+from signalbox.brokers.kafka.cluster_cache import ClusterCache, broker_fault
+from signalbox.brokers.kafka.cluster_client import Purpose
+from signalbox.brokers.kafka.errors import DENIED, NONE, error_name, why_unknown
+from signalbox.brokers.kafka.group_offsets import GroupOffsets, NodeAnswers, read_offsets, select_groups
+from signalbox.brokers.kafka.protocol.cluster import find_coordinators_request
+from signalbox.brokers.kafka.protocol.connection import UnsupportedVersion
+from signalbox.brokers.kafka.protocol.groups import GroupListing
+from signalbox.brokers.kafka.protocol.offsets import CommittedOffsets
 from signalbox.brokers.model import Fault, Why
 
 GROUPS_PER_SLICE = 500
 OFFSETS_TOPIC = "__consumer_offsets"
-SETTLED = frozenset({NONE, *DENIED})  # errors of a group that are an answer; the others say "ask again"
+FINAL_ERRORS = frozenset({NONE, *DENIED})  # all other errors of a group mean "ask again"
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Outcome:
-    """What all brokers told together: groups that were read, those of them that were read twice, groups that are gone."""
+class MergeResult:
+    """Groups that were read, those of them that were read twice, and groups that are gone."""
 
     read: set[str] = field(default_factory=set)
-    again: set[str] = field(default_factory=set)
+    read_twice: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     excluded: int = 0
     faults: list[Fault] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
-class _Claims:
-    """Who lists each group, and who told where it stands: of those that are not as before."""
+class _AnswersByGroup:
+    """Group -> node -> what that node returned, for groups that are not simply unchanged."""
 
-    listed: dict[str, dict[int, Listed]] = field(default_factory=dict)
-    positions: dict[str, dict[int, tuple[float, Answer | None]]] = field(default_factory=dict)
+    listings: dict[str, dict[int, GroupListing]] = field(default_factory=dict)
+    offsets: dict[str, dict[int, tuple[float, GroupOffsets | None]]] = field(default_factory=dict)
     excluded: int = 0
 
 
-async def merge(known: Known, told: list[Told]) -> Outcome:
-    """Take all answers; what is in doubt is asked once more, of another broker."""
-    outcome = Outcome()
-    _take_unchanged(known, told, outcome.read)
-    claims = _claims(known, told, outcome)
-    outcome.excluded = claims.excluded
-    names = {*claims.listed, *known.groups} - outcome.read
-    tellers = {name: _teller(known, name, claims) for name in names}
-    disputed = [name for name, nodes in tellers.items() if len(nodes) > 1]
-    settled = await _coordinators(known, disputed, avoid={n for name in disputed for n in tellers[name]})
-    whole = all(one.failure is None and one.listing is not None and one.listing.error == NONE for one in told)
-    fell: dict[str, int] = {}
-    for number, (name, nodes) in enumerate(tellers.items()):
-        node = settled.get(name, nodes[0]) if nodes else None
-        if node in nodes and _take(known, name, node, claims, fell):
-            outcome.read.add(name)
-        elif name not in fell:
-            _take_silence(name, outcome, known)
-        if whole and name not in claims.listed and _empty(known.groups.get(name)) and name in outcome.read:
-            outcome.gone.add(name)
+async def merge_answers(cache: ClusterCache, all_answers: list[NodeAnswers]) -> MergeResult:
+    """Store all answers; doubtful ones are requested once more, from another broker."""
+    result = MergeResult()
+    _store_unchanged(cache, all_answers, result.read)
+    by_group = _index_by_group(cache, all_answers, result)
+    result.excluded = by_group.excluded
+    names = {*by_group.listings, *cache.groups} - result.read
+    candidates = {name: _coordinator_candidates(cache, name, by_group) for name in names}
+    disputed = [name for name, nodes in candidates.items() if len(nodes) > 1]
+    coordinators = await _find_coordinators(cache, disputed, avoid={n for name in disputed for n in candidates[name]})
+    complete = all(a.failure is None and a.group_list is not None and a.group_list.error == NONE for a in all_answers)
+    rewound: dict[str, int] = {}
+    for number, (name, nodes) in enumerate(candidates.items()):
+        node = coordinators.get(name, nodes[0]) if nodes else None
+        if node in nodes and _store(cache, name, node, by_group, rewound):
+            result.read.add(name)
+        elif name not in rewound:
+            _add_fault(cache, name, result)
+        if (
+            complete
+            and name not in by_group.listings
+            and _has_no_offsets(cache.groups.get(name))
+            and name in result.read
+        ):
+            result.gone.add(name)
         if number % GROUPS_PER_SLICE == GROUPS_PER_SLICE - 1:
             await asyncio.sleep(0)
-    await _read_again(known, fell, outcome)
-    for name in outcome.gone:
-        known.groups.pop(name, None)
-    outcome.read -= outcome.gone
-    _note_denied(known, outcome)
-    return outcome
+    await _read_again(cache, rewound, result)
+    for name in result.gone:
+        cache.groups.pop(name, None)
+    result.read -= result.gone
+    _add_permission_faults(cache, result)
+    return result
 
 
-def _claims(known: Known, told: list[Told], outcome: Outcome) -> _Claims:
-    claims = _Claims()
-    for one in told:
-        if one.failure is not None:
-            outcome.faults.append(broker_fault(one.node, one.failure))
-        if one.listing is not None:
-            _claim_listing(known, one, claims, outcome)
-        for name, answer in one.positions.items():
-            if name not in outcome.read:
-                claims.positions.setdefault(name, {})[one.node] = answer
-    return claims
+def _index_by_group(cache: ClusterCache, all_answers: list[NodeAnswers], result: MergeResult) -> _AnswersByGroup:
+    by_group = _AnswersByGroup()
+    for answers in all_answers:
+        if answers.failure is not None:
+            result.faults.append(broker_fault(answers.node, answers.failure))
+        if answers.group_list is not None:
+            _index_group_list(cache, answers, by_group, result)
+        for name, offsets in answers.offsets.items():
+            if name not in result.read:
+                by_group.offsets.setdefault(name, {})[answers.node] = offsets
+    return by_group
 
 
-def _claim_listing(known: Known, told: Told, claims: _Claims, outcome: Outcome) -> None:
-    listing = told.listing
-    assert listing is not None  # noqa: S101 - asked by the caller
-    if listing.error:
-        # Before the first group there is no offsets topic, and every broker says that it cannot tell.
-        if OFFSETS_TOPIC in known.layout.topics:
-            detail = f"its list of groups: {said(listing.error)}"
-            fault = Fault(resource=f"groups of broker {told.node}", why=why_of(listing.error), detail=detail)
-            outcome.faults.append(fault)
+def _index_group_list(
+    cache: ClusterCache, answers: NodeAnswers, by_group: _AnswersByGroup, result: MergeResult
+) -> None:
+    group_list = answers.group_list
+    assert group_list is not None  # noqa: S101 - checked by the caller
+    if group_list.error:
+        # Before the first group, the offsets topic does not exist, and every broker returns an error.
+        if OFFSETS_TOPIC in cache.partitions.topics:
+            detail = f"cannot list its consumer groups: {error_name(group_list.error)}"
+            why = why_unknown(group_list.error)
+            result.faults.append(Fault(resource=f"groups of broker {answers.node}", why=why, detail=detail))
         return
-    known.listings[told.node] = listing
-    rows = wanted(known, told.node, listing)
-    claims.excluded += len(listing.rows) - len(rows)
-    for name, row in rows.items():
-        if name not in outcome.read:
-            claims.listed.setdefault(name, {})[told.node] = row
+    cache.group_lists[answers.node] = group_list
+    listings = select_groups(cache, answers.node, group_list)
+    by_group.excluded += len(group_list.rows) - len(listings)
+    for name, listing in listings.items():
+        if name not in result.read:
+            by_group.listings.setdefault(name, {})[answers.node] = listing
 
 
-def _take_unchanged(known: Known, told: list[Told], read: set[str]) -> None:
-    """Take into `read` each group of which the only teller and lister says what it said before, as nearly all do."""
-    seen, twice = set[str](), set[str]()
-    for one in told:
-        names = one.positions.keys() | (wanted(known, one.node, one.listing).keys() if one.listing else set())
-        twice |= seen & names
+def _store_unchanged(cache: ClusterCache, all_answers: list[NodeAnswers], read: set[str]) -> None:
+    """Add to `read` every group that exactly one broker, the same as before, returned unchanged: nearly all groups."""
+    seen, repeated = set[str](), set[str]()
+    for answers in all_answers:
+        names = answers.offsets.keys() | _listings(cache, answers).keys()
+        repeated |= seen & names
         seen |= names
-    for one in told:
-        rows = wanted(known, one.node, one.listing) if one.listing else {}
-        for name, (requested_at, answer) in one.positions.items():
-            held, row = known.groups.get(name), rows.get(name)
-            if (
-                answer is not None
-                or held is None
-                or row is None
-                or held.error
-                or held.node != one.node
-                or name in twice
-            ):
+    for answers in all_answers:
+        listings = _listings(cache, answers)
+        for name, (requested_at, offsets) in answers.offsets.items():
+            cached, listing = cache.groups.get(name), listings.get(name)
+            if offsets is not None or cached is None or listing is None:
                 continue
-            if row is held.listed or row == held.listed:
-                held.listed, held.requested_at = row, max(held.requested_at, requested_at)
+            if cached.error or cached.node != answers.node or name in repeated:
+                continue
+            if listing is cached.listing or listing == cached.listing:
+                cached.listing, cached.requested_at = listing, max(cached.requested_at, requested_at)
                 read.add(name)
 
 
-def _teller(known: Known, name: str, claims: _Claims) -> list[int]:
-    """Return the brokers that told where this group stands and are no longer loading or replaced."""
-    held = known.groups.get(name)
-    found = []
-    for node, (_, answer) in claims.positions.get(name, {}).items():
-        error = answer.error if answer is not None else held.error if held else NONE
-        if error in SETTLED:
-            found.append(node)
-    if len(found) > 1 and (listing := [node for node in found if node in claims.listed.get(name, {})]):
+def _listings(cache: ClusterCache, answers: NodeAnswers) -> Mapping[str, GroupListing]:
+    return select_groups(cache, answers.node, answers.group_list) if answers.group_list else {}
+
+
+def _coordinator_candidates(cache: ClusterCache, name: str, by_group: _AnswersByGroup) -> list[int]:
+    """Return the brokers that returned this group's offsets without a "loading" or "not coordinator" error."""
+    cached = cache.groups.get(name)
+    nodes = []
+    for node, (_, offsets) in by_group.offsets.get(name, {}).items():
+        error = offsets.error if offsets is not None else cached.error if cached else NONE
+        if error in FINAL_ERRORS:
+            nodes.append(node)
+    if len(nodes) > 1 and (listing := [node for node in nodes if node in by_group.listings.get(name, {})]):
         return listing
-    return found
+    return nodes
 
 
-def _take(known: Known, name: str, node: int, claims: _Claims, fell: dict[str, int]) -> bool:
-    """Take one group's answer; False when it is to be read again first."""
-    listed = claims.listed.get(name, {}).get(node) or next(iter(claims.listed.get(name, {}).values()), None)
-    held = known.groups.get(name)
-    if held is None:
-        if listed is None:
+def _store(cache: ClusterCache, name: str, node: int, by_group: _AnswersByGroup, rewound: dict[str, int]) -> bool:
+    """Store one group's answer; return False if the group must be read again first."""
+    listings = by_group.listings.get(name, {})
+    listing = listings.get(node) or next(iter(listings.values()), None)
+    cached = cache.groups.get(name)
+    if cached is None:
+        if listing is None:
             return False
-        held = known.groups[name] = Held(listed=listed, node=node, state=listed.state)
-    requested_at, answer = claims.positions[name][node]
-    if answer is not None and requested_at >= held.requested_at:
-        if isinstance(answer, Commits) and held.fell(answer):
-            fell[name] = node
+        cached = cache.groups[name] = CachedGroup(listing=listing, node=node, state=listing.state)
+    requested_at, offsets = by_group.offsets[name][node]
+    if offsets is not None and requested_at >= cached.requested_at:
+        if isinstance(offsets, CommittedOffsets) and cached.is_rewound(offsets):
+            rewound[name] = node
             return False
-        held.take(answer, requested_at)
-    held.requested_at = max(held.requested_at, requested_at)
-    if listed is not None:
-        held.relist(listed, node)
+        cached.update_offsets(offsets, requested_at)
+    cached.requested_at = max(cached.requested_at, requested_at)
+    if listing is not None:
+        cached.update_listing(listing, node)
     return True
 
 
-def _empty(held: Held | None) -> bool:
-    """Say whether the broker answered without error and without one row."""
-    if held is None or held.error:
+def _has_no_offsets(cached: CachedGroup | None) -> bool:
+    """Return whether the broker responded without an error and without any offset."""
+    if cached is None or cached.error:
         return False
-    return not held.share.rows if held.share is not None else held.commits is None or not held.commits.topics
+    if cached.share is not None:
+        return not cached.share.partitions
+    return cached.committed is None or not cached.committed.topics
 
 
-def _take_silence(name: str, outcome: Outcome, known: Known) -> None:
-    detail = "its coordinator did not tell where it stands"
-    held = known.groups.get(name)
-    if held is not None:
-        detail = f"broker {held.node}, its coordinator, did not tell where it stands"
-    outcome.faults.append(Fault(resource=f"group {name}", why=Why.NO_ANSWER, detail=detail, group=name))
+def _add_fault(cache: ClusterCache, name: str, result: MergeResult) -> None:
+    detail = "the coordinator did not return its offsets"
+    cached = cache.groups.get(name)
+    if cached is not None:
+        detail = f"broker {cached.node}, the coordinator, did not return its offsets"
+    result.faults.append(Fault(resource=f"group {name}", why=Why.NO_ANSWER, detail=detail, group=name))
 
 
-async def _coordinators(known: Known, names: list[str], *, avoid: set[int]) -> Mapping[str, int]:
-    """Ask a broker, another one than these if there is any, who coordinates these groups."""
+async def _find_coordinators(cache: ClusterCache, names: list[str], *, avoid: set[int]) -> Mapping[str, int]:
+    """Ask a broker, preferably not one of `avoid`, for the coordinators of these groups."""
     if not names:
         return {}
-    nodes = sorted(known.nodes.addresses, key=lambda node: (node in avoid, node))
+    nodes = sorted(cache.client.addresses, key=lambda node: (node in avoid, node))
     for node in nodes:
         try:
-            async with asyncio.timeout(known.deadline_s()):
-                return await known.nodes.ask(node, ask_coordinators(names), Purpose.WATCH)
-        except (BrokerError, Unsupported, TimeoutError):
+            async with asyncio.timeout(cache.deadline_s()):
+                return await cache.client.call(node, find_coordinators_request(names), Purpose.WATCH)
+        except (BrokerError, UnsupportedVersion, TimeoutError):
             continue
     return {}
 
 
-async def _read_again(known: Known, fell: dict[str, int], outcome: Outcome) -> None:
-    """Read groups whose positions fell once more, from whom another broker says is their coordinator; then believe it."""
-    coordinators = await _coordinators(known, list(fell), avoid=set(fell.values()))
-    again: dict[int, dict[str, str]] = {}
-    for name, node in fell.items():
-        again.setdefault(coordinators.get(name, node), {})[name] = known.groups[name].listed.type
-    for node, types in again.items():
-        told = Told(node=node)
+async def _read_again(cache: ClusterCache, rewound: dict[str, int], result: MergeResult) -> None:
+    """Read groups with lower offsets once more, from the coordinator that another broker names; then accept them."""
+    coordinators = await _find_coordinators(cache, list(rewound), avoid=set(rewound.values()))
+    types_by_node: dict[int, dict[str, str]] = {}
+    for name, node in rewound.items():
+        types_by_node.setdefault(coordinators.get(name, node), {})[name] = cache.groups[name].listing.type
+    for node, types in types_by_node.items():
+        answers = NodeAnswers(node=node)
         try:
-            async with asyncio.timeout(known.deadline_s()):
-                await read_positions(known, told, types, [Purpose.WATCH])
+            async with asyncio.timeout(cache.deadline_s()):
+                await read_offsets(cache, answers, types, [Purpose.WATCH])
         except TimeoutError:
-            pass  # told holds what came
+            pass  # `answers` contains what came in time
         for name in types:
-            requested_at, answer = told.positions.get(name, (0.0, None))
-            if name not in told.positions or (answer is not None and answer.error not in SETTLED):
-                _take_silence(name, outcome, known)
+            requested_at, offsets = answers.offsets.get(name, (0.0, None))
+            if name not in answers.offsets or (offsets is not None and offsets.error not in FINAL_ERRORS):
+                _add_fault(cache, name, result)
                 continue
-            if answer is not None:
-                known.groups[name].take(answer, requested_at)
-            known.groups[name].node = node
-            outcome.read.add(name)
-            outcome.again.add(name)
+            if offsets is not None:
+                cache.groups[name].update_offsets(offsets, requested_at)
+            cache.groups[name].node = node
+            result.read.add(name)
+            result.read_twice.add(name)
 
 
-def _note_denied(known: Known, outcome: Outcome) -> None:
-    for name in outcome.read:
-        held = known.groups[name]
-        if held.error:
-            detail = f"{said(held.error)}: the user needs DESCRIBE on this group"
-            outcome.faults.append(Fault(resource=f"group {name}", why=why_of(held.error), detail=detail, group=name))
+def _add_permission_faults(cache: ClusterCache, result: MergeResult) -> None:
+    for name in result.read:
+        error = cache.groups[name].error
+        if error:
+            detail = f"{error_name(error)}: the user needs DESCRIBE on this group"
+            result.faults.append(Fault(resource=f"group {name}", why=why_unknown(error), detail=detail, group=name))

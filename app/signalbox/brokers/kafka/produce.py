@@ -1,4 +1,4 @@
-"""Publishing with confirm: aiokafka's idempotent producer, all in-sync replicas, one confirmation awaited for each message."""
+"""Publish messages with aiokafka's idempotent producer; each waits for the confirmation of all in-sync replicas."""
 
 import asyncio
 import contextlib
@@ -15,16 +15,16 @@ from signalbox.brokers.errors import (
     PublishRefused,
     Unroutable,
 )
-from signalbox.brokers.kafka.client import client_options, ended
+from signalbox.brokers.kafka.aiokafka_options import aiokafka_options, wait_for_stop
+from signalbox.brokers.kafka.cluster_client import ClusterClient
 from signalbox.brokers.kafka.errors import CLIENT_ERRORS, translate
-from signalbox.brokers.kafka.nodes import Nodes
 from signalbox.brokers.kafka.settings import KafkaSettings
-from signalbox.brokers.kafka.topics import Topics
+from signalbox.brokers.kafka.topic_admin import TopicAdmin
 from signalbox.brokers.model import Message
 
-REQUEST_BYTES_MOST = 64 * 1024 * 1024  # the broker's own limit decides; aiokafka would refuse above 1 MB
+REQUEST_BYTES_MAX = 64 * 1024 * 1024  # the broker's limit applies; aiokafka's default would refuse more than 1 MB
 ID_HEADER = "message-id"
-CHECK_WAIT_S = 1.0
+TOPIC_CHECK_TIMEOUT_S = 1.0
 
 NO_TOPIC = (kafka.UnknownTopicOrPartitionError, kafka.InvalidTopicError)
 REFUSED = (
@@ -36,14 +36,14 @@ REFUSED = (
 )
 
 
-class Publisher:
-    """One producer, begun with the first message."""
+class KafkaPublisher:
+    """One producer, started with the first message."""
 
-    def __init__(self, settings: KafkaSettings, nodes: Nodes, topics: Topics) -> None:
+    def __init__(self, settings: KafkaSettings, client: ClusterClient, topics: TopicAdmin) -> None:
         self._settings = settings
-        self._nodes = nodes
+        self._client = client
         self._topics = topics
-        self._there: set[str] = set()
+        self._existing_topics: set[str] = set()
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
 
@@ -52,8 +52,8 @@ class Publisher:
         name = self._settings.name
         try:
             async with asyncio.timeout(timeout_s):
-                await self._check(destination)
-                producer = await self._started()
+                await self._check_topic(destination)
+                producer = await self._start_producer()
                 await producer.send_and_wait(
                     destination,
                     value=message.body,
@@ -61,69 +61,68 @@ class Publisher:
                     headers=_headers(message),
                 )
         except NO_TOPIC as error:
-            self._there.discard(destination)
-            raise Unroutable(name, f"there is no topic {destination}.", "Create it, or look at its name.") from error
+            self._existing_topics.discard(destination)
+            problem = f"The topic {destination} does not exist."
+            raise Unroutable(name, problem, "Create it, or check the name.") from error
         except REFUSED as error:
-            found = f"the broker refused the message for {destination}: {_reason(error)}."
-            raise PublishRefused(name, found, "Look at its size and at the user's rights.") from error
+            problem = f"The broker refused the message for {destination}: {_reason(error)}."
+            raise PublishRefused(name, problem, "Check its size and the user's permissions.") from error
         except (BrokerError, asyncio.CancelledError):
             raise
         except CLIENT_ERRORS as error:
-            await self._drop_broken(error)
-            await self._check_again(destination)
-            found = f"no confirm came for a message to {destination} ({_reason(error)})."
-            raise OutcomeUnknown(name, found, "It may be stored: publishing it again may double it.") from error
+            await self._close_if_broken(error)
+            await self._check_topic_again(destination)
+            problem = f"The broker did not confirm a message to {destination} ({_reason(error)})."
+            hint = "It may be stored: publishing it again may duplicate it."
+            raise OutcomeUnknown(name, problem, hint) from error
 
-    async def _check(self, destination: str) -> None:
-        """Ask once whether the topic is there: the producer would wait for it to appear until its time is over."""
-        if destination in self._there:
+    async def _check_topic(self, destination: str) -> None:
+        """Check once that the topic exists: otherwise the producer would wait for the topic until its timeout."""
+        if destination in self._existing_topics:
             return
         try:
-            await self._topics.exist(destination)
+            await self._topics.check_exists(destination)
         except DestinationMissing as error:
             raise Unroutable(error.connection, error.problem, error.hint) from error
         except NotPermitted as error:
             raise PublishRefused(error.connection, error.problem, error.hint) from error
-        self._there.add(destination)
+        self._existing_topics.add(destination)
 
-    async def _check_again(self, destination: str) -> None:
-        """Raise Unroutable when the topic is gone: then the message is not stored, wherever it got to."""
-        self._there.discard(destination)
+    async def _check_topic_again(self, destination: str) -> None:
+        """Raise Unroutable if the topic was deleted: then the message is certainly not stored."""
+        self._existing_topics.discard(destination)
         with contextlib.suppress(BrokerUnavailable, PublishRefused, TimeoutError):
-            async with asyncio.timeout(CHECK_WAIT_S):
-                await self._check(destination)
+            async with asyncio.timeout(TOPIC_CHECK_TIMEOUT_S):
+                await self._check_topic(destination)
 
-    async def _started(self) -> AIOKafkaProducer:
+    async def _start_producer(self) -> AIOKafkaProducer:
         async with self._starting:
             if self._producer is None:
-                options = await client_options(self._settings, self._nodes)
+                options = await aiokafka_options(self._settings, self._client)
                 producer = AIOKafkaProducer(
-                    **options, acks="all", enable_idempotence=True, max_request_size=REQUEST_BYTES_MOST
+                    **options, acks="all", enable_idempotence=True, max_request_size=REQUEST_BYTES_MAX
                 )
                 try:
                     await producer.start()
-                except REFUSED:
-                    await ended(producer.stop())
+                except (*REFUSED, asyncio.CancelledError):
+                    await wait_for_stop(producer.stop())
                     raise
                 except CLIENT_ERRORS as error:
-                    await ended(producer.stop())
+                    await wait_for_stop(producer.stop())
                     raise translate(error, self._settings, ", ".join(self._settings.bootstrap)) from error
-                except asyncio.CancelledError:
-                    await ended(producer.stop())
-                    raise
                 self._producer = producer
             return self._producer
 
-    async def _drop_broken(self, error: BaseException) -> None:
-        """Begin anew after an error that a producer does not get over by itself, such as a lost sequence."""
+    async def _close_if_broken(self, error: BaseException) -> None:
+        """Close the producer after an error that it cannot recover from, such as a lost sequence number."""
         if isinstance(error, kafka.KafkaError) and not error.retriable:
             await self.close()
 
     async def close(self) -> None:
         producer, self._producer = self._producer, None
-        self._there.clear()
+        self._existing_topics.clear()
         if producer is not None:
-            await ended(producer.stop())
+            await wait_for_stop(producer.stop())
 
 
 def _headers(message: Message) -> list[tuple[str, bytes]]:

@@ -1,4 +1,4 @@
-"""What a `[[connections]]` table of kind "kafka" may hold."""
+"""The keys of a `[[connections]]` table of kind "kafka"."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -9,11 +9,11 @@ from pydantic import AfterValidator, Field, model_validator
 from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.settings import ConnectionSettings, Secret
 
-ADDRESS_LIKE = "host:port, such as kafka-1.example.com:9092"
+ADDRESS_FORM = "host:port, such as kafka-1.example.com:9092"
 
 
-class Mechanism(StrEnum):
-    """How to sign in."""
+class SaslMechanism(StrEnum):
+    """The SASL mechanisms that Signalbox supports."""
 
     PLAIN = "PLAIN"
     SCRAM_SHA_256 = "SCRAM-SHA-256"
@@ -21,14 +21,14 @@ class Mechanism(StrEnum):
 
 
 def split_address(address: str) -> tuple[str, int]:
-    """Split "host:port"; an IPv6 host stands in brackets.
+    """Split "host:port"; an IPv6 host is in brackets.
 
     Raises:
-        ValueError: it is no such address.
+        ValueError: the address has another form.
     """
     host, colon, port = address.rpartition(":")
     if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise ValueError(f"each address must be {ADDRESS_LIKE}")
+        raise ValueError(f"each address must be {ADDRESS_FORM}")
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
@@ -43,23 +43,23 @@ class KafkaSettings(ConnectionSettings):
 
     kind: BrokerKind = BrokerKind.KAFKA
     bootstrap: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_addresses)]
-    tls: bool = False  # on as well when any of the files below is given
-    ca_file: Path | None = None  # PEM; without it the system's authorities
-    cert_file: Path | None = None  # PEM, ours, where the broker asks for one
+    tls: bool = False  # also on if ca_file or cert_file is set, or with insecure_skip_verify
+    ca_file: Path | None = None  # PEM; default: the certificate authorities of the system
+    cert_file: Path | None = None  # PEM; client certificate, if the broker requires one
     key_file: Path | None = None
     insecure_skip_verify: bool = False
-    sasl_mechanism: Mechanism | None = None
+    sasl_mechanism: SaslMechanism | None = None
     user: str | None = None
     password: Secret | None = Field(default=None, repr=False)
     client_id: str = "signalbox"
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_pairs(self) -> Self:
         if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file belong together: give both or neither")
+            raise ValueError("cert_file and key_file belong together: set both or neither")
         login = (self.sasl_mechanism, self.user, self.password)
         if any(part is not None for part in login) and None in login:
-            raise ValueError("sasl_mechanism, user and password belong together: give all three or none")
+            raise ValueError("sasl_mechanism, user and password belong together: set all three or none")
         return self
 
     @property
@@ -68,6 +68,6 @@ class KafkaSettings(ConnectionSettings):
 
     @property
     def security_protocol(self) -> str:
-        """Kafka's own word for it."""
-        wire = "SSL" if self.uses_tls else "PLAINTEXT"
-        return f"SASL_{wire}" if self.sasl_mechanism else wire
+        """Kafka's name of the protocol: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
+        transport = "SSL" if self.uses_tls else "PLAINTEXT"
+        return f"SASL_{transport}" if self.sasl_mechanism else transport

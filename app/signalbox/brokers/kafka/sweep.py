@@ -1,24 +1,28 @@
-"""One reading of the whole cluster, or of some groups: what is asked when, and in which order.
+"""Read the whole cluster, or some groups, in the right order.
 
-Where groups stand is asked before the ends that it is compared with: the other way round every lag under traffic is negative.
+Group offsets are read before end offsets: otherwise every lag under traffic would be negative.
 """
 
 import asyncio
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from signalbox.brokers.errors import BrokerUnavailable
-from signalbox.brokers.kafka.commits import Told, read_commits, read_positions
-from signalbox.brokers.kafka.describe import read_members
-from signalbox.brokers.kafka.destinations import Destinations
-from signalbox.brokers.kafka.ends import Plan, Which, read_ends
+from signalbox.brokers.kafka.cluster_cache import (
+    ClusterCache,
+    broker_fault,
+    first_fault_per_resource,
+    group_names_by_node,
+)
+from signalbox.brokers.kafka.cluster_client import SWEEP_PURPOSES, Purpose
+from signalbox.brokers.kafka.destination_cache import DestinationCache
 from signalbox.brokers.kafka.errors import NONE
-from signalbox.brokers.kafka.health import cluster_of, read_settings, read_sizes, refresh
-from signalbox.brokers.kafka.known import Known, broker_fault, by_node, once_per_resource
-from signalbox.brokers.kafka.merge import Outcome, merge
-from signalbox.brokers.kafka.nodes import WHOLE, Purpose
-from signalbox.brokers.kafka.protocol.frames import Unsupported
-from signalbox.brokers.kafka.protocol.offsets import Commits
+from signalbox.brokers.kafka.group_offsets import NodeAnswers, read_group_offsets, read_offsets
+from signalbox.brokers.kafka.health import build_cluster, read_sizes, read_topic_configs, refresh_metadata
+from signalbox.brokers.kafka.members import read_members
+from signalbox.brokers.kafka.merge import MergeResult, merge_answers
+from signalbox.brokers.kafka.partition_offsets import OffsetKind, OffsetPlan, read_partition_offsets
+from signalbox.brokers.kafka.protocol.connection import UnsupportedVersion
+from signalbox.brokers.kafka.protocol.offsets import CommittedOffsets
 from signalbox.brokers.model import Destination, Fault, Group, Scope, Snapshot, Why
 
 GROUPS_PER_SLICE = 200  # 10,000 rows
@@ -26,203 +30,208 @@ TOPICS_PER_SLICE = 200
 
 
 @dataclass(slots=True, eq=False)
-class Reader:
-    """Reads one cluster. A sweep and a watch may run at the same time: what was asked for later stands."""
+class ClusterReader:
+    """Reads one cluster. A sweep and a watch may run at the same time; the answer that was requested later wins."""
 
-    known: Known
-    _destinations: Destinations = field(default_factory=Destinations)
-    _plan: Plan = field(default_factory=Plan)
-    _starts_of: int = -1  # the layout's generation of which the starts were read
+    cache: ClusterCache
+    _destinations: DestinationCache = field(default_factory=DestinationCache)
+    _plan: OffsetPlan = field(default_factory=OffsetPlan)
+    _starts_generation: int = -1  # the generation of the partition table at the last reading of start offsets
 
     async def sweep(self) -> Snapshot:
         """Read everything once.
 
         Raises:
-            BrokerError: nothing at all could be read.
+            BrokerError: nothing could be read.
         """
-        known = self.known
-        requested_at = known.clock()
+        cache = self.cache
+        requested_at = cache.clock()
         try:
             async with asyncio.TaskGroup() as tasks:
-                cluster = tasks.create_task(self._read_cluster())
-                commits = tasks.create_task(read_commits(known))
-        except ExceptionGroup as failed:  # the metadata's; what else fails is in the answers
+                metadata = tasks.create_task(self._read_cluster())
+                offsets = tasks.create_task(read_group_offsets(cache))
+        except ExceptionGroup as failed:  # only the metadata raises; other failures are in the answers
             raise failed.exceptions[0] from failed
-        gone, faults = cluster.result()
-        told = commits.result()
-        _refuse_silence(told)
+        gone, faults = metadata.result()
+        all_answers = offsets.result()
+        _raise_if_silent(all_answers)
         async with asyncio.TaskGroup() as tasks:
-            ends = tasks.create_task(self._read_ends())  # on its way while the answers about groups are taken in
-            groups_read = tasks.create_task(self._take(told))
-        outcome = groups_read.result()
+            ends = tasks.create_task(self._read_partition_offsets())  # in flight while the answers are merged
+            merged = tasks.create_task(self._merge(all_answers))
+        result = merged.result()
         faults += ends.result()
-        if outcome.again:  # later than the ends that they would be compared with
-            rows = [known.groups[name].prepare(known.layout, known.settings.includes) for name in outcome.again]
-            again = known.layout.by_leader({name for row in rows for name in row.names})
-            faults += await read_ends(known, Plan.of(again, WHOLE), [Which.ENDS])
-        read_at = known.clock()
-        groups = await self._groups(outcome.read)
-        destinations, excluded = await self._shown()
-        answered = {one.node for one in told if one.listing is not None}
+        if result.read_twice:  # their offsets are newer than the end offsets
+            rows = [
+                cache.groups[name].prepare_rows(cache.partitions, cache.settings.includes) for name in result.read_twice
+            ]
+            topics = {name for row in rows for name in row.names}
+            plan = OffsetPlan.create(cache.partitions.by_leader(topics), SWEEP_PURPOSES)
+            faults += await read_partition_offsets(cache, plan, [OffsetKind.END])
+        read_at = cache.clock()
+        groups = await self._build_groups(result.read)
+        destinations, excluded = await self._build_destinations()
+        responding = {answers.node for answers in all_answers if answers.group_list is not None}
         return Snapshot(
             scope=Scope.FULL,
             requested_at=requested_at,
             read_at=read_at,
             groups=groups,
             destinations=destinations,
-            cluster=cluster_of(known, answered),
-            gone_groups=frozenset(outcome.gone),
-            gone_destinations=frozenset(name for name in gone if known.settings.includes(name)),
-            faults=once_per_resource([*faults, *outcome.faults]),
-            calls=tuple(known.calls.values()),
-            excluded=excluded + outcome.excluded,
+            cluster=build_cluster(cache, responding),
+            gone_groups=frozenset(result.gone),
+            gone_destinations=frozenset(name for name in gone if cache.settings.includes(name)),
+            faults=first_fault_per_resource([*faults, *result.faults]),
+            calls=tuple(cache.calls.values()),
+            excluded=excluded + result.excluded,
         )
 
     async def _read_cluster(self) -> tuple[frozenset[str], list[Fault]]:
-        """Read what there is, and its settings and sizes in their turn; return topics that are gone, and faults."""
-        known = self.known
-        found = await self._refresh()
+        """Read metadata, and configuration and sizes when due; return deleted topics and faults."""
+        cache = self.cache
+        if not cache.client.addresses:
+            raise cache.client.not_connected_error()
+        try:
+            gone_and_faults = await refresh_metadata(cache)
+        except UnsupportedVersion as error:
+            raise cache.client.timeout_error(min(cache.client.addresses)) from error
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(read_settings(known))
-            if known.due("sizes", known.intervals.sizes_s if known.layout.sized() else known.intervals.health_s):
-                tasks.create_task(read_sizes(known))
-        return found
+            tasks.create_task(read_topic_configs(cache))
+            interval_s = cache.intervals.sizes_s if cache.partitions.all_sizes_known() else cache.intervals.health_s
+            if cache.is_due("sizes", interval_s):
+                tasks.create_task(read_sizes(cache))
+        return gone_and_faults
 
-    async def _take(self, told: list[Told]) -> Outcome:
-        """Take where the groups stand, and get ready what does not depend on ends."""
-        known = self.known
-        outcome = await merge(known, told)
+    async def _merge(self, all_answers: list[NodeAnswers]) -> MergeResult:
+        """Merge the answers about groups, and prepare everything that does not need end offsets."""
+        cache = self.cache
+        result = await merge_answers(cache, all_answers)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(read_members(known, outcome.read))
-            tasks.create_task(self._prepare(outcome.read))
-        return outcome
+            tasks.create_task(read_members(cache, result.read))
+            tasks.create_task(self._prepare_rows(result.read))
+        return result
 
-    async def _prepare(self, names: Iterable[str]) -> None:
-        known = self.known
+    async def _prepare_rows(self, names: Iterable[str]) -> None:
+        cache = self.cache
         for number, name in enumerate(names):
-            known.groups[name].prepare(known.layout, known.settings.includes)
+            cache.groups[name].prepare_rows(cache.partitions, cache.settings.includes)
             if number % GROUPS_PER_SLICE == GROUPS_PER_SLICE - 1:
                 await asyncio.sleep(0)
 
-    async def _refresh(self) -> tuple[frozenset[str], list[Fault]]:
-        known = self.known
-        if not known.nodes.addresses:
-            raise BrokerUnavailable(known.settings.name, "is not connected.", "Connect first.")
-        try:
-            return await refresh(known)
-        except Unsupported as error:
-            raise known.nodes.silent(min(known.nodes.addresses)) from error
-
-    async def _read_ends(self) -> list[Fault]:
-        known, layout = self.known, self.known.layout
-        if self._plan.generation is not layout.read_from:
-            self._plan = Plan.of(layout.by_leader(), WHOLE, layout.read_from)
-        wanted = [Which.ENDS]
-        if known.due("stables", known.intervals.stables_s):
-            known.asked["stables"] = known.clock()
-            wanted.append(Which.STABLES)
-        if known.due("starts", known.intervals.starts_s) or self._starts_of != layout.generation:
-            known.asked["starts"] = known.clock()
-            self._starts_of = layout.generation
-            wanted.append(Which.STARTS)
-        faults = await read_ends(known, self._plan, wanted)
-        if Which.STABLES not in wanted and (open_now := layout.transactional()):
-            faults += await read_ends(known, Plan.of(layout.by_leader(open_now), WHOLE), [Which.STABLES])
+    async def _read_partition_offsets(self) -> list[Fault]:
+        cache, table = self.cache, self.cache.partitions
+        if self._plan.metadata_marker is not table.metadata_marker:
+            self._plan = OffsetPlan.create(table.by_leader(), SWEEP_PURPOSES, table.metadata_marker)
+        kinds = [OffsetKind.END]
+        if cache.is_due("stables", cache.intervals.stables_s):
+            cache.last_read["stables"] = cache.clock()
+            kinds.append(OffsetKind.STABLE)
+        if cache.is_due("starts", cache.intervals.starts_s) or self._starts_generation != table.generation:
+            cache.last_read["starts"] = cache.clock()
+            self._starts_generation = table.generation
+            kinds.append(OffsetKind.START)
+        faults = await read_partition_offsets(cache, self._plan, kinds)
+        if OffsetKind.STABLE not in kinds and (topics := table.topics_with_open_transactions()):
+            plan = OffsetPlan.create(table.by_leader(topics), SWEEP_PURPOSES)
+            faults += await read_partition_offsets(cache, plan, [OffsetKind.STABLE])
         return faults
 
     async def watch(self, names: Collection[str]) -> Snapshot:
-        """Read these groups, and the destinations that they read, on connections of their own.
+        """Read these groups and their destinations over separate connections.
 
         Raises:
-            BrokerError: nothing at all could be read.
+            BrokerError: nothing could be read.
         """
-        known = self.known
-        requested_at = known.clock()
-        wanted = {name: held for name in names if (held := known.groups.get(name)) is not None}
-        told = [Told(node=node) for node in by_node(wanted)]
+        cache, table = self.cache, self.cache.partitions
+        requested_at = cache.clock()
+        watched = {name: cached for name in names if (cached := cache.groups.get(name)) is not None}
+        by_node = group_names_by_node(watched)
+        all_answers = [NodeAnswers(node=node) for node in by_node]
         async with asyncio.TaskGroup() as tasks:
-            for one, its in zip(told, by_node(wanted).values(), strict=True):
-                types = {name: wanted[name].listed.type for name in its}
-                tasks.create_task(_watch_node(known, one, types))
-        _refuse_silence(told)
-        faults = [broker_fault(one.node, one.failure) for one in told if one.failure is not None]
-        read = {name for one in told for name in one.positions if _take_watched(known, one, name)}
+            for answers in all_answers:
+                types = {name: watched[name].listing.type for name in by_node[answers.node]}
+                tasks.create_task(_watch_node(cache, answers, types))
+        _raise_if_silent(all_answers)
+        faults = [broker_fault(answers.node, answers.failure) for answers in all_answers if answers.failure is not None]
+        read = {name for answers in all_answers for name in answers.offsets if _store_watched(cache, answers, name)}
         faults += [
-            Fault(resource=f"group {name}", why=Why.NO_ANSWER, detail="its coordinator did not tell", group=name)
-            for name in wanted.keys() - read
+            Fault(resource=f"group {name}", why=Why.NO_ANSWER, detail="its coordinator did not respond", group=name)
+            for name in watched.keys() - read
         ]
         topics = self._topics_of(read)
-        which = [Which.ENDS, Which.STABLES] if known.layout.open_transactions else [Which.ENDS]
-        faults += await read_ends(known, Plan.of(known.layout.by_leader(topics), [Purpose.WATCH]), which)
-        read_at = known.clock()
+        kinds = [OffsetKind.END, OffsetKind.STABLE] if table.has_open_transactions else [OffsetKind.END]
+        plan = OffsetPlan.create(table.by_leader(topics), [Purpose.WATCH])
+        faults += await read_partition_offsets(cache, plan, kinds)
+        read_at = cache.clock()
         return Snapshot(
             scope=Scope.WATCHED,
             requested_at=requested_at,
             read_at=read_at,
-            groups=await self._groups(read),
-            destinations={name: self._destinations.build(known.layout, name) for name in topics},
-            faults=once_per_resource(faults),
+            groups=await self._build_groups(read),
+            destinations={name: self._destinations.build(table, name) for name in topics},
+            faults=first_fault_per_resource(faults),
         )
 
     def _topics_of(self, groups: Iterable[str]) -> list[str]:
-        known = self.known
-        named: dict[str, None] = {}
+        cache = self.cache
+        names: dict[str, None] = {}
         for name in groups:
-            group = known.groups[name].build(known.layout, known.settings.includes)
-            named |= dict.fromkeys(group.positions.names)
-        return [name for name in named if name in known.layout.topics and self._shows(name)]
+            group = cache.groups[name].build(cache.partitions, cache.settings.includes)
+            names |= dict.fromkeys(group.positions.names)
+        return [name for name in names if name in cache.partitions.topics and self._is_shown(name)]
 
-    async def _groups(self, names: Iterable[str]) -> dict[str, Group]:
-        known = self.known
-        built: dict[str, Group] = {}
+    async def _build_groups(self, names: Iterable[str]) -> dict[str, Group]:
+        cache = self.cache
+        groups: dict[str, Group] = {}
         for number, name in enumerate(names):
-            held = known.groups.get(name)
-            if held is not None:
-                built[name] = held.build(known.layout, known.settings.includes)
+            cached = cache.groups.get(name)
+            if cached is not None:
+                groups[name] = cached.build(cache.partitions, cache.settings.includes)
             if number % GROUPS_PER_SLICE == GROUPS_PER_SLICE - 1:
                 await asyncio.sleep(0)
-        return built
+        return groups
 
-    async def _shown(self) -> tuple[dict[str, Destination], int]:
-        layout = self.known.layout
-        self._destinations.forget(layout)
-        shown: dict[str, Destination] = {}
-        for number, name in enumerate(list(layout.topics)):
-            if name in layout.topics and self._shows(name):
-                shown[name] = self._destinations.build(layout, name)
+    async def _build_destinations(self) -> tuple[dict[str, Destination], int]:
+        """Return the destinations by name, and the number of excluded topics."""
+        table = self.cache.partitions
+        self._destinations.drop_missing(table)
+        destinations: dict[str, Destination] = {}
+        for number, name in enumerate(list(table.topics)):
+            if name in table.topics and self._is_shown(name):
+                destinations[name] = self._destinations.build(table, name)
             if number % TOPICS_PER_SLICE == TOPICS_PER_SLICE - 1:
                 await asyncio.sleep(0)
-        return shown, len(layout.topics) - len(shown)
+        return destinations, len(table.topics) - len(destinations)
 
-    def _shows(self, name: str) -> bool:
-        internal = self.known.layout.topics[name].meta.internal or name.startswith("__")
-        return self.known.settings.includes(name) and (self.known.settings.show_internal or not internal)
+    def _is_shown(self, name: str) -> bool:
+        settings = self.cache.settings
+        is_internal = self.cache.partitions.topics[name].meta.internal or name.startswith("__")
+        return settings.includes(name) and (settings.show_internal or not is_internal)
 
 
-async def _watch_node(known: Known, told: Told, types: dict[str, str]) -> None:
+async def _watch_node(cache: ClusterCache, answers: NodeAnswers, types: dict[str, str]) -> None:
     try:
-        async with asyncio.timeout(known.deadline_s()):
-            await read_positions(known, told, types, [Purpose.WATCH])
+        async with asyncio.timeout(cache.deadline_s()):
+            await read_offsets(cache, answers, types, [Purpose.WATCH])
     except TimeoutError:
-        told.failure = known.nodes.silent(told.node)
+        answers.failure = cache.client.timeout_error(answers.node)
 
 
-def _take_watched(known: Known, told: Told, name: str) -> bool:
-    """Take a watched group's answer; one that fell, or an error, is left to the next sweep, which asks a second broker."""
-    held = known.groups.get(name)
-    requested_at, answer = told.positions[name]
-    if held is None or (answer is not None and answer.error != NONE):
+def _store_watched(cache: ClusterCache, answers: NodeAnswers, name: str) -> bool:
+    """Store a watched group's answer. Errors and lower offsets are left to the next sweep, which asks a second broker."""
+    cached = cache.groups.get(name)
+    requested_at, offsets = answers.offsets[name]
+    if cached is None or (offsets is not None and offsets.error != NONE):
         return False
-    if answer is not None and requested_at >= held.requested_at:
-        if isinstance(answer, Commits) and held.fell(answer):
+    if offsets is not None and requested_at >= cached.requested_at:
+        if isinstance(offsets, CommittedOffsets) and cached.is_rewound(offsets):
             return False
-        held.take(answer, requested_at)
-    held.requested_at = max(held.requested_at, requested_at)
+        cached.update_offsets(offsets, requested_at)
+    cached.requested_at = max(cached.requested_at, requested_at)
     return True
 
 
-def _refuse_silence(told: list[Told]) -> None:
-    """Raise what the brokers failed with when not one of them told anything; part of an answer is an answer."""
-    failures = [one.failure for one in told if one.listing is None and not one.positions]
-    if len(failures) == len(told) and (first := next((failure for failure in failures if failure), None)):
+def _raise_if_silent(all_answers: list[NodeAnswers]) -> None:
+    """Raise the first failure if no broker returned anything; a partial answer is an answer."""
+    failures = [answers.failure for answers in all_answers if answers.group_list is None and not answers.offsets]
+    if len(failures) == len(all_answers) and (first := next((failure for failure in failures if failure), None)):
         raise first

@@ -174,7 +174,7 @@ def destination_partitions(
     held = view.destination.partitions
     if held is None:
         return r.Rows(items=[], total=0, first=rows[0])
-    items = answers.destination_partitions(held, monitor.rates_of(connection, name), *rows)
+    items = answers.destination_partitions(held, monitor.partition_rates(connection, name), *rows)
     return r.Rows(items=items, total=len(held), first=rows[0])
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from signalbox.monitoring import words
-from signalbox.monitoring.model import ConnectionView, GroupView, Link, Status
+from signalbox.monitoring.model import ConnectionView, GroupView, LinkState, Status
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.glance import Glance
 from signalbox.web.monitoring.sums import by_cost
@@ -44,7 +44,7 @@ def _bank(glance: Glance, connection: ConnectionView, groups: list[GroupView], *
     shown = by_cost(bad)[:TROUBLED_ARMS_MAX] if summed else sorted(groups, key=lambda g: g.name)
     return Bank(
         label=_label(connection, ok, len(groups)),
-        stale=connection.link is Link.STALE,
+        stale=connection.link is LinkState.STALE,
         ok=ok if summed and ok else None,
         ok_href=urls.groups(connection=connection.name, status="ok"),
         arms=tuple(_arm(glance, g) for g in shown),
@@ -64,6 +64,6 @@ def _arm(glance: Glance, group: GroupView) -> Arm:
 
 
 def _label(connection: ConnectionView, ok: int, of: int) -> str:
-    if connection.link is Link.CONNECTED:
+    if connection.link is LinkState.CONNECTED:
         return f"{connection.name}, {ok:,} of {of:,} ok" if of else f"{connection.name}, no groups"
     return f"{connection.name}, {connection.link}"

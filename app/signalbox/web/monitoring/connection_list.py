@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import ConnectionView, Link
+from signalbox.monitoring.model import ConnectionView, LinkState
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.glance import Glance
 from signalbox.web.monitoring.overview import product
@@ -12,7 +12,7 @@ from signalbox.web.monitoring.parts import Verdict
 from signalbox.web.monitoring.rows import Sign, sign
 from signalbox.web.monitoring.sums import sums
 
-ORDER = (Link.DOWN, Link.STALE, Link.CONNECTING, Link.CONNECTED)
+ORDER = (LinkState.DOWN, LinkState.STALE, LinkState.CONNECTING, LinkState.CONNECTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ def connection_row(glance: Glance, view: ConnectionView) -> ConnectionRow:
         at_least=total.lag_partial and total.lag is not None,
         rate_in=figures.rate_number(total.rate_in),
         rate_out=figures.rate_number(total.rate_out),
-        stale=view.link is Link.STALE,
+        stale=view.link is LinkState.STALE,
         read_at=view.answered_at,
         interval_s=view.interval_s,
     )

@@ -7,7 +7,7 @@ from signalbox.brokers.model import BrokerKind, Cluster, Node
 from signalbox.brokers.settings import ConnectionSettings
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import ConnectionView, DestinationView, Link, Status
+from signalbox.monitoring.model import SEVERITY, ConnectionView, DestinationView, LinkState, Status
 from signalbox.monitoring.words import Span
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.changes import ChangeRow, change_rows
@@ -17,7 +17,7 @@ from signalbox.web.monitoring.glance import Glance
 from signalbox.web.monitoring.overview import product
 from signalbox.web.monitoring.parts import Fact, Notice, Pair
 from signalbox.web.monitoring.rows import GroupRow, Sign, group_row, plural, sign
-from signalbox.web.monitoring.sums import RANK, by_cost
+from signalbox.web.monitoring.sums import by_cost
 
 ROWS_SHOWN = 8
 FAULTS_SHOWN = 20
@@ -127,25 +127,25 @@ def connection_head(glance: Glance, view: ConnectionView) -> ConnectionHead:
         sentence=words.connection_sentence(view, glance.now),
         why=words.connection_reason(view, glance.now),
         facts=connection_facts(glance, view),
-        stale=glance.unseen(view.name) or view.link is Link.STALE,
+        stale=glance.unseen(view.name) or view.link is LinkState.STALE,
         notices=(*cluster_notices(view), *_then(glance, view)),
     )
 
 
 def _then(glance: Glance, view: ConnectionView) -> tuple[Notice, ...]:
     """Say that what stands below is old, where the sentence above does not say it already."""
-    if view.link is not Link.DOWN or view.answered_at is None:
+    if view.link is not LinkState.DOWN or view.answered_at is None:
         return ()
     old = figures.duration(glance.now - view.answered_at)
     seen = f"What stands below is from {figures.utc_time(view.answered_at, glance.now)}, {old} ago."
-    return (Notice(tone="caution", mark=words.mark(Link.DOWN), strong=seen),)
+    return (Notice(tone="caution", mark=words.mark(LinkState.DOWN), strong=seen),)
 
 
 def health(view: ConnectionView) -> Health:
     cluster = view.cluster
     return Health(
         key=keys.connection(view.name),
-        stale=view.link is not Link.CONNECTED,
+        stale=view.link is not LinkState.CONNECTED,
         nodes=_nodes(view, cluster),
         nodes_called="Brokers" if view.kind is BrokerKind.KAFKA else "Nodes",
         limits=() if cluster is None else tuple(_limit(cluster)),
@@ -179,7 +179,7 @@ def _nodes(view: ConnectionView, cluster: Cluster | None) -> tuple[NodeRow, ...]
             id=node.id,
             address=node.address,
             role=", ".join(part for part in (_role(view, node), node.version or "", node.note) if part),
-            sign=_node_sign(node, then=view.link is not Link.CONNECTED),
+            sign=_node_sign(node, then=view.link is not LinkState.CONNECTED),
         )
         for node in cluster.nodes
     )
@@ -214,7 +214,7 @@ def _limit(cluster: Cluster) -> list[Pair]:
 
 
 def _dearest(views: Sequence[DestinationView]) -> list[DestinationView]:
-    return sorted(views, key=lambda d: (RANK[d.verdict.status], -(d.rate_in or 0.0), d.name))
+    return sorted(views, key=lambda d: (SEVERITY[d.verdict.status], -(d.rate_in or 0.0), d.name))
 
 
 def _configured(view: ConnectionView, settings: ConnectionSettings | None) -> tuple[Pair, ...]:

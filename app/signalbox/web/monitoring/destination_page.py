@@ -144,7 +144,7 @@ def _facts(glance: Glance, view: DestinationView) -> tuple[Fact, ...]:
         size_fact("Size", found.size_bytes, "one copy"),
         Fact(label="Kept", figure=kept(found), note=_kept_note(found.retention)),
     ]
-    if (skew := _skew(glance.monitor.rates_of(view.connection, view.name))) is not None:
+    if (skew := _skew(glance.monitor.partition_rates(view.connection, view.name))) is not None:
         partition, times, mean = skew
         tone = "caution" if times >= SKEW_SAID_FROM else ""
         note = f"partition {partition} over the mean of {figures.rate(mean)}"
@@ -183,7 +183,7 @@ def _skew(rates: Mapping[int, float | None]) -> tuple[int, float, float] | None:
 
 def part_table(glance: Glance, view: DestinationView) -> PartTable:
     rows = view.destination.partitions
-    rates = glance.monitor.rates_of(view.connection, view.name)
+    rates = glance.monitor.partition_rates(view.connection, view.name)
     count = 0 if rows is None else len(rows)
     drawn = [] if rows is None else sorted(range(count), key=lambda i: (_well(rows, i), rows.index[i]))[:ROWS_MAX]
     known = [rate for rate in rates.values() if rate is not None]
@@ -253,10 +253,10 @@ def _known(value: int) -> str:
 
 
 def _readers(glance: Glance, view: DestinationView) -> Readers:
-    found = [glance.monitor.group(view.connection, name) for name in view.readers[:READERS_MAX]]
+    found = [glance.monitor.group(view.connection, name) for name in view.consumer_groups[:READERS_MAX]]
     rows = tuple(group_row(glance, group) for group in found if group is not None)
     told = "" if rows else "No group that Signalbox may see reads it. Readers without a group are not seen."
-    return Readers(rows=rows, total=len(view.readers), words=told)
+    return Readers(rows=rows, total=len(view.consumer_groups), words=told)
 
 
 def _retention(glance: Glance, view: DestinationView) -> tuple[Pair, ...]:

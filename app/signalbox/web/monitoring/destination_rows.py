@@ -56,7 +56,7 @@ def destination_row(glance: Glance, view: DestinationView) -> DestinationRow:
         size=figures.size(None if unseen else found.size_bytes),
         kept=kept(found),
         kept_more=kept_more(found.retention),
-        readers=plural(len(view.readers), "group") if view.readers else "nobody known",
+        readers=plural(len(view.consumer_groups), "group") if view.consumer_groups else "nobody known",
         readers_more=_readers_more(glance, view),
         read_at=view.read_at,
         interval_s=view.interval_s,
@@ -122,8 +122,8 @@ def kept_more(retention: Retention | None) -> str:
 
 
 def _readers_more(glance: Glance, view: DestinationView) -> str:
-    if glance.unseen(view.connection) or not view.readers:
+    if glance.unseen(view.connection) or not view.consumer_groups:
         return ""
-    found = [glance.monitor.group(view.connection, name) for name in view.readers]
+    found = [glance.monitor.group(view.connection, name) for name in view.consumer_groups]
     bad = sum(group is not None and glance.status_of(group) is not Status.OK for group in found)
     return "all ok" if not bad else f"{bad:,} not ok"

@@ -91,7 +91,7 @@ async def _points(monitor: Monitor, parts: KeyParts, since: float | None) -> Poi
 def _why_missing(monitor: Monitor, parts: KeyParts) -> str | None:
     """A connection that was never read since the start: nothing of it is known to be gone."""
     view = monitor.connection(parts[0]) if parts else None
-    return f"{view.name} has not been read since Signalbox started." if view is not None and view.unread else None
+    return f"{view.name} has not been read since Signalbox started." if view is not None and view.never_read else None
 
 
 def _everything(draw: Callable[[Glance], object]) -> Callable[[Monitor, KeyParts], object | None]:

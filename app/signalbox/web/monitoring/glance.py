@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from signalbox.monitoring.model import ConnectionView, DestinationView, GroupView, Link, PartitionView, Status
+from signalbox.kernel.intervals import STALE_INTERVALS
+from signalbox.monitoring.model import ConnectionView, DestinationView, GroupView, LinkState, PartitionView, Status
 from signalbox.monitoring.service import Monitor
-
-STALE_INTERVALS = 3  # older than this many reading intervals is drawn as what was so then
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Glance:
 
     def stale(self, connection: str, read_at: float, interval_s: float) -> bool:
         view = self.links.get(connection)
-        is_stale = view is not None and view.link is Link.STALE
+        is_stale = view is not None and view.link is LinkState.STALE
         return is_stale or self.now - read_at > STALE_INTERVALS * interval_s
 
     def stale_group(self, group: GroupView) -> bool:
@@ -45,5 +44,5 @@ class Glance:
 
 def glance(monitor: Monitor) -> Glance:
     links = {view.name: view for view in monitor.connections()}
-    unseen = frozenset(name for name, view in links.items() if view.link in {Link.DOWN, Link.CONNECTING})
+    unseen = frozenset(name for name, view in links.items() if view.link in {LinkState.DOWN, LinkState.CONNECTING})
     return Glance(monitor, monitor.now(), links, unseen)

@@ -22,7 +22,7 @@ DESTINATIONS_NAMED = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class LinkState:
     name: str
     href: str
 
@@ -34,9 +34,9 @@ class GroupHead:
     key: str
     name: str
     sign: Sign
-    reads: tuple[Link, ...]
+    reads: tuple[LinkState, ...]
     reads_more: int
-    connection: Link
+    connection: LinkState
     kind: str
     read_at: float
     interval_s: float
@@ -89,9 +89,9 @@ def group_head(glance: Glance, view: GroupView) -> GroupHead:
         key=keys.group(view.connection, view.name),
         name=view.name,
         sign=sign(status, f"{told}, then" if stale and not unseen else told),
-        reads=tuple(Link(n, urls.destination(view.connection, n)) for n in names[:DESTINATIONS_NAMED]),
+        reads=tuple(LinkState(n, urls.destination(view.connection, n)) for n in names[:DESTINATIONS_NAMED]),
         reads_more=max(0, len(names) - DESTINATIONS_NAMED),
-        connection=Link(view.connection, urls.connection(view.connection)),
+        connection=LinkState(view.connection, urls.connection(view.connection)),
         kind=view.group.kind,
         read_at=view.read_at,
         interval_s=view.interval_s,

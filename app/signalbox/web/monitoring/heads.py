@@ -1,7 +1,7 @@
 """The sentence at the head of each list."""
 
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import Link
+from signalbox.monitoring.model import LinkState
 from signalbox.monitoring.words import Span
 from signalbox.web.monitoring.glance import Glance
 from signalbox.web.monitoring.parts import Verdict
@@ -19,11 +19,11 @@ def groups_head(glance: Glance) -> Verdict:
 
 
 def destinations_head(glance: Glance) -> Verdict:
-    unseen = [view for view in glance.links.values() if view.link is Link.DOWN and view.destinations]
+    unseen = [view for view in glance.links.values() if view.link is LinkState.DOWN and view.destinations]
     views = glance.monitor.destinations()
     seen = [view for view in views if not glance.unseen(view.connection)]
     excluded = sum(view.excluded for view in glance.links.values())
-    told = [f"{view.name} has not been read yet." for view in glance.links.values() if view.unread]
+    told = [f"{view.name} has not been read yet." for view in glance.links.values() if view.never_read]
     told += [f"{plural(view.destinations, 'destination')} of {view.name} unknown while it is down." for view in unseen]
     if excluded:
         told.append(f"{plural(excluded, 'internal or excluded thing')} left out.")

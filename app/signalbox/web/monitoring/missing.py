@@ -41,7 +41,7 @@ def no_destination(around: Glance, connection: str, name: str) -> NotThere:
 def _read(around: Glance, connection: str, what: str) -> None:
     """Let through what is of a connection that was read: of any other nobody knows what is gone. Raises NotRead."""
     view = around.links[connection]
-    if view.unread:
+    if view.never_read:
         why = words.connection_sentence(view, around.now), words.connection_reason(view, around.now)
         raise NotRead(
             f"Whether there is a {what} is not known: {view.name} has not been read yet.",

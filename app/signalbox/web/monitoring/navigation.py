@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from signalbox.monitoring.model import ConnectionView, Link
+from signalbox.monitoring.model import ConnectionView, LinkState
 from signalbox.monitoring.service import Monitor
 from signalbox.web.monitoring import urls
 from signalbox.web.shell import Badge, Banner, NavigationEntry
@@ -20,7 +20,7 @@ NAMES_IN_BANNER = 3
 
 def visible_monitor(monitor: Monitor, visibility: Visibility) -> Monitor:
     """Return the monitor as a viewer may see it."""
-    return monitor if visibility.resources is None else monitor.seen_by(visibility.resources)
+    return monitor if visibility.resources is None else monitor.visible_to(visibility.resources)
 
 
 def navigation(monitor: Monitor) -> tuple[NavigationEntry, ...]:
@@ -28,7 +28,7 @@ def navigation(monitor: Monitor) -> tuple[NavigationEntry, ...]:
         return visible_monitor(monitor, visibility).connections()
 
     def connections(visibility: Visibility) -> Badge:
-        down = any(view.link is Link.DOWN for view in views(visibility))
+        down = any(view.link is LinkState.DOWN for view in views(visibility))
         return Badge(len(views(visibility)), "danger" if down else None)
 
     def groups(visibility: Visibility) -> Badge:
@@ -49,7 +49,7 @@ def navigation(monitor: Monitor) -> tuple[NavigationEntry, ...]:
 
 def _known(views: Sequence[ConnectionView], count: int) -> int | None:
     """Return a count; None for a 0 while a connection has not been read yet."""
-    return count if count or not any(view.unread for view in views) else None
+    return count if count or not any(view.never_read for view in views) else None
 
 
 def tls_banners(monitor: Monitor, visibility: Visibility) -> Sequence[Banner]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import ConnectionView, GroupView, Link, Status
+from signalbox.monitoring.model import ConnectionView, GroupView, LinkState, Status
 from signalbox.monitoring.words import Span
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.glance import Glance
@@ -58,8 +58,8 @@ def needs(glance: Glance) -> Needs:
     losing = [g for g in groups if g.verdict.status is Status.WILL_LOSE_DATA]
     rest = groups[len(losing) :]
     links = sorted(
-        (view for view in glance.links.values() if view.link in {Link.DOWN, Link.STALE}),
-        key=lambda view: view.link is not Link.DOWN,
+        (view for view in glance.links.values() if view.link in {LinkState.DOWN, LinkState.STALE}),
+        key=lambda view: view.link is not LinkState.DOWN,
     )
     still = [g for g in rest if g.verdict.status in {Status.STOPPED, Status.STALLED}]
     behind = rest[len(still) :]
@@ -109,6 +109,6 @@ def _connection(glance: Glance, view: ConnectionView) -> Need:
 
 
 def _what_waits(view: ConnectionView) -> str:
-    if view.unread:
+    if view.never_read:
         return "never read"
-    return plural(view.groups, "group") + (" unseen" if view.link is Link.DOWN else " as they were then")
+    return plural(view.groups, "group") + (" unseen" if view.link is LinkState.DOWN else " as they were then")

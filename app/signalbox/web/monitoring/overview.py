@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import ConnectionView, GroupView, Link, Status
+from signalbox.monitoring.model import ConnectionView, GroupView, LinkState, Status
 from signalbox.monitoring.words import Span
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.arms import Bank, banks
@@ -162,7 +162,7 @@ def bank_head(glance: Glance, view: ConnectionView) -> ConnectionHead:
         href=urls.connection(view.name),
         product=product(view),
         sign=sign(view.link, words.link_text(view, glance.now)),
-        stale=view.link is Link.STALE,
+        stale=view.link is LinkState.STALE,
         lag=_count(glance, view, total),
         at_least=total.lag_partial and total.lag is not None,
         rate_in=figures.rate_number(_rate(glance, view, total.rate_in, groups)),
@@ -199,7 +199,7 @@ def bank_tail(glance: Glance, view: ConnectionView) -> Tail:
         for how, status, part in parts
         if part
     )
-    return Tail(key=keys.connection(view.name), name=view.name, rows=rows, stale=view.link is Link.STALE)
+    return Tail(key=keys.connection(view.name), name=view.name, rows=rows, stale=view.link is LinkState.STALE)
 
 
 def _closing(
@@ -209,7 +209,7 @@ def _closing(
     thing = GROUPS_CALLED[view.kind]
     count = plural(len(groups), f"more {thing}" if more else thing)
     told = f"{count}, {'all ' if len(groups) > 1 and how != 'not ok' else ''}{how}"
-    if how == "ok" and view.link is Link.STALE:
+    if how == "ok" and view.link is LinkState.STALE:
         told = f"{count}, ok when last read"
     held = sums(groups)
     return Closing(

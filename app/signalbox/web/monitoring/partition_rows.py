@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import GroupView, PartitionView, Status
+from signalbox.monitoring.model import SEVERITY, GroupView, PartitionView, Status
 from signalbox.monitoring.words import Span
 from signalbox.web import urls
 from signalbox.web.monitoring.glance import Glance
 from signalbox.web.monitoring.rows import Sign, method, plural, sign
-from signalbox.web.monitoring.sums import RANK
 
 ROWS_MAX = 100  # of the live table; the rest is one row, and /partitions of the API has them all
 
@@ -53,7 +52,7 @@ def partition_table(glance: Glance, view: GroupView) -> PartitionTable:
     partitions = glance.partitions(view)
     nobody = "not told" if view.group.members is None else "nobody"
     stale = glance.unseen(view.connection) or glance.stale_group(view)
-    ordered = sorted(partitions, key=lambda p: (RANK[p.verdict.status], p.destination, p.partition))
+    ordered = sorted(partitions, key=lambda p: (SEVERITY[p.verdict.status], p.destination, p.partition))
     shown, rest = ordered[:ROWS_MAX], ordered[ROWS_MAX:]
     several = len({p.destination for p in partitions}) > 1
     return PartitionTable(

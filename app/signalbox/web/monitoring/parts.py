@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from signalbox.kernel import figures
 from signalbox.monitoring import words
-from signalbox.monitoring.model import ConnectionView, Link
+from signalbox.monitoring.model import ConnectionView, LinkState
 from signalbox.monitoring.words import Span
 from signalbox.web.monitoring.glance import Glance
 
@@ -68,10 +68,10 @@ def size_fact(label: str, number: int | None, note: str) -> Fact:
 
 def link_notices(glance: Glance, view: ConnectionView | None, read_at: float | None) -> tuple[Notice, ...]:
     """Say that what stands on a page is old, and why, when its connection does not answer."""
-    if view is None or view.link is Link.CONNECTED:
+    if view is None or view.link is LinkState.CONNECTED:
         return ()
-    why = f"{view.error} {view.do}".strip()
-    if view.link is Link.CONNECTING:
+    why = f"{view.error} {view.hint}".strip()
+    if view.link is LinkState.CONNECTING:
         return (
             Notice(tone="motion", mark=words.mark(view.link), strong=f"{view.name} has not answered yet.", text=why),
         )

@@ -108,7 +108,7 @@ class DestinationOut(Resource, frozen=True, kw_only=True):
     loses_at: Annotated[
         float | None, Meta(description="when a reader first loses unread messages; null = not within a day")
     ]
-    readers: Annotated[list[str], Meta(description="groups of the same connection that read it")]
+    consumer_groups: Annotated[list[str], Meta(description="its consumer groups, on the same connection")]
     dead_letters_to: str | None
     settings: dict[str, str]
     verdict: VerdictOut
@@ -163,7 +163,7 @@ class ConnectionOut(Resource, frozen=True, kw_only=True):
     since: Time
     sentence: str
     error: str
-    do: str
+    hint: str
     attempts: int
     next_attempt_at: float | None
     product: str | None

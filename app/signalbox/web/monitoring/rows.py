@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import Flow, GroupView, Link, Status
+from signalbox.monitoring.model import Flow, GroupView, LinkState, Status
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.glance import Glance
 from signalbox.web.monitoring.sparks import Spark, spark
@@ -47,7 +47,7 @@ class GroupRow:
     interval_s: float
 
 
-def sign(status: Status | Link, told: str = "") -> Sign:
+def sign(status: Status | LinkState, told: str = "") -> Sign:
     return Sign(words.mark(status), words.tone(status), told or status.value)
 
 

@@ -4,10 +4,9 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from signalbox.monitoring import words
-from signalbox.monitoring.model import DestinationView, GroupView
+from signalbox.monitoring.model import SEVERITY, DestinationView, GroupView
 from signalbox.monitoring.service import Monitor
 from signalbox.web.monitoring import urls
-from signalbox.web.monitoring.sums import RANK
 from signalbox.web.palette import HITS_MAX, Hit, Hits
 
 View = TypeVar("View", GroupView, DestinationView)
@@ -42,7 +41,7 @@ def search_by_name(monitor: Monitor, text: str) -> Iterable[Hits]:
 
 def _best(views: list[View], text: str) -> list[View]:
     """Return the first few: names that begin with the text first, then the worst status."""
-    views.sort(key=lambda v: (not v.name.casefold().startswith(text), RANK[v.verdict.status], v.name))
+    views.sort(key=lambda v: (not v.name.casefold().startswith(text), SEVERITY[v.verdict.status], v.name))
     return views[:HITS_MAX]
 
 

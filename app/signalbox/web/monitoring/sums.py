@@ -4,10 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from signalbox.monitoring.model import GroupView, Status
-
-DEAREST = tuple(Status)
-RANK = {status: rank for rank, status in enumerate(DEAREST)}
+from signalbox.monitoring.model import SEVERITY, GroupView, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +48,7 @@ def cost(group: GroupView) -> tuple[int, float, float, str]:
     until = group.verdict.until if group.verdict.status is Status.WILL_LOSE_DATA else None
     lag = group.flow.lag
     return (
-        RANK[group.verdict.status],
+        SEVERITY[group.verdict.status],
         until if until is not None else float("inf"),
         -lag if lag is not None else 0,
         group.name,

@@ -1,4 +1,4 @@
-"""Kafka's answers, read from bytes written by hand; cut short, hostile or newer than we know."""
+"""Decode responses from hand-written bytes: valid, truncated, hostile, or from newer brokers."""
 
 import contextlib
 from collections.abc import Callable
@@ -7,14 +7,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalbox.brokers.kafka.protocol.cluster import ask_cluster, ask_coordinators, ask_quorum, ask_settings, ask_sizes
-from signalbox.brokers.kafka.protocol.fetch import Wanted, ask_batches
-from signalbox.brokers.kafka.protocol.frames import Question
-from signalbox.brokers.kafka.protocol.groups import ask_described, ask_groups, ask_share_offsets
-from signalbox.brokers.kafka.protocol.metadata import Metadata, ask_metadata
-from signalbox.brokers.kafka.protocol.offsets import Commits, ask_commits, ask_commits_of_one, ask_ends, end_rows
-from signalbox.brokers.kafka.protocol.provision import ask_commit, ask_create
-from signalbox.brokers.kafka.protocol.wire import Body, Cursor, Malformed, decoded
+from signalbox.brokers.kafka.protocol.changes import commit_offsets_request, create_topics_request
+from signalbox.brokers.kafka.protocol.cluster import (
+    describe_cluster_request,
+    describe_quorum_request,
+    find_coordinators_request,
+    log_dirs_request,
+    topic_configs_request,
+)
+from signalbox.brokers.kafka.protocol.connection import Request
+from signalbox.brokers.kafka.protocol.fetch import FetchPosition, fetch_batches_request
+from signalbox.brokers.kafka.protocol.groups import describe_groups_request, list_groups_request, share_offsets_request
+from signalbox.brokers.kafka.protocol.metadata import Metadata, metadata_request
+from signalbox.brokers.kafka.protocol.offsets import (
+    CommittedOffsets,
+    committed_offsets_request,
+    decode_offset_rows,
+    list_offsets_request,
+    single_group_offsets_request,
+)
+from signalbox.brokers.kafka.protocol.wire import Cursor, MalformedResponse, RequestBody, decode_checked
 from tests.unit.brokers.kafka import encoded_responses as responses
 
 ORDERS: responses.Rows = {
@@ -24,22 +36,24 @@ ORDERS: responses.Rows = {
 LEADERS: responses.Leaders = {"orders": [(0, 1, (1, 2), (1, 2)), (5, -1, (2,), ())], "größe": [(0, 2, (2, 1), (2,))]}
 
 
-def read(question: Question[object], data: bytes, version: int) -> object:
-    found = decoded(question.api.name, lambda: question.decode(data, version))
-    return list(found.topics) if isinstance(found, Metadata) else found
+def decode_response(api_request: Request[object], data: bytes, version: int) -> object:
+    decoded = decode_checked(api_request.api.name, lambda: api_request.decode(data, version))
+    return list(decoded.topics) if isinstance(decoded, Metadata) else decoded
 
 
-def test_commits_of_many_groups() -> None:
-    data = responses.offset_fetch_8({"a": (ORDERS, 0), "ü" * 90: ({}, 0), "closed": ({}, 30)}, tags=responses.ODD_TAGS)
-    first, second, third = ask_commits(["a", "ü" * 90, "closed"]).decode(data, 8)
-    assert isinstance(first, Commits)
+def test_decode_committed_offsets_of_many_groups() -> None:
+    data = responses.offset_fetch_8(
+        {"a": (ORDERS, 0), "ü" * 90: ({}, 0), "closed": ({}, 30)}, tags=responses.UNKNOWN_TAGS
+    )
+    first, second, third = committed_offsets_request(["a", "ü" * 90, "closed"]).decode(data, 8)
+    assert isinstance(first, CommittedOffsets)
     assert first.topics == (("orders", 3), ("letters", 1))
     assert list(first.partition) == [0, 1, 7, 3]
     assert list(first.offset) == [5, 2**40, -1, 9]
     assert first.errors == {3: 29}
-    assert isinstance(second, Commits)
+    assert isinstance(second, CommittedOffsets)
     assert (second.group, second.topics, second.error) == ("ü" * 90, (), 0)
-    assert isinstance(third, Commits)
+    assert isinstance(third, CommittedOffsets)
     assert third.error == 30
 
 
@@ -56,187 +70,204 @@ ROWS = st.lists(
 )
 
 
-@given(ROWS, ROWS, st.sampled_from([responses.TAGS, responses.TAGS, responses.ODD_TAGS]))
-def test_rows_with_and_without_metadata_are_read_alike(first: Rows, second: Rows, tags: bytes) -> None:
+@given(ROWS, ROWS, st.sampled_from([responses.TAGS, responses.TAGS, responses.UNKNOWN_TAGS]))
+def test_rows_with_and_without_metadata_decode_the_same(first: Rows, second: Rows, tags: bytes) -> None:
     data = responses.offset_fetch_8({"a": ({"orders": first, "letters": second}, 0), "b": (ORDERS, 0)}, tags=tags)
-    found, after = ask_commits(["a", "b"]).decode(data, 8)
-    assert isinstance(found, Commits)
-    assert found.topics == (("orders", len(first)), ("letters", len(second)))
+    decoded, after = committed_offsets_request(["a", "b"]).decode(data, 8)
+    assert isinstance(decoded, CommittedOffsets)
+    assert decoded.topics == (("orders", len(first)), ("letters", len(second)))
     rows = [*first, *second]
-    assert list(zip(found.partition, found.offset, strict=True)) == [(partition, at) for partition, at, _, _ in rows]
-    assert found.errors == {number: error for number, (_, _, _, error) in enumerate(rows) if error}
-    assert isinstance(after, Commits)
+    assert list(zip(decoded.partition, decoded.offset, strict=True)) == [
+        (partition, offset) for partition, offset, _, _ in rows
+    ]
+    assert decoded.errors == {number: error for number, (_, _, _, error) in enumerate(rows) if error}
+    assert isinstance(after, CommittedOffsets)
     assert list(after.offset) == [5, 2**40, -1, 9]
 
 
-def test_a_group_whose_bytes_are_the_same_is_not_read_again() -> None:
+def test_a_group_with_unchanged_bytes_is_not_decoded_again() -> None:
     before = {name: ({"orders": [(0, 5, "", 0)]}, 0) for name in ("a", "b", "c")}
     known = [
-        c.raw for c in ask_commits(list(before)).decode(responses.offset_fetch_8(before), 8) if isinstance(c, Commits)
+        c.raw
+        for c in committed_offsets_request(list(before)).decode(responses.offset_fetch_8(before), 8)
+        if isinstance(c, CommittedOffsets)
     ]
     after = {**before, "b": ({"orders": [(0, 6, "", 0)]}, 0)}
-    first, second, third = ask_commits(list(after), known).decode(responses.offset_fetch_8(after), 8)
+    first, second, third = committed_offsets_request(list(after), known).decode(responses.offset_fetch_8(after), 8)
     assert (first, third) == (0, 2)
-    assert isinstance(second, Commits)
+    assert isinstance(second, CommittedOffsets)
     assert list(second.offset) == [6]
     swapped = responses.offset_fetch_8({name: before[name] for name in ("c", "a", "b")})
-    assert [c.group for c in ask_commits(list(after), known).decode(swapped, 8) if isinstance(c, Commits)] == [
+    assert [
+        c.group
+        for c in committed_offsets_request(list(after), known).decode(swapped, 8)
+        if isinstance(c, CommittedOffsets)
+    ] == [
         "c",
         "a",
         "b",
     ]
 
 
-def test_commits_as_older_brokers_answer() -> None:
+def test_decode_committed_offsets_of_older_brokers() -> None:
     data = responses.offset_fetch_2(ORDERS, 0)
-    (found,) = ask_commits_of_one("a").decode(data, 2)
-    assert isinstance(found, Commits)
-    assert (list(found.offset), found.errors, found.group) == ([5, 2**40, -1, 9], {3: 29}, "a")
-    assert ask_commits_of_one("a", data).decode(data, 2) == [0]
+    (decoded,) = single_group_offsets_request("a").decode(data, 2)
+    assert isinstance(decoded, CommittedOffsets)
+    assert (list(decoded.offset), decoded.errors, decoded.group) == ([5, 2**40, -1, 9], {3: 29}, "a")
+    assert single_group_offsets_request("a", data).decode(data, 2) == [0]
 
 
 @pytest.mark.parametrize(("version", "write"), [(7, responses.list_offsets_7), (2, responses.list_offsets_2)])
-def test_ends(version: int, write: Callable[[dict[str, list[tuple[int, int, int]]]], bytes]) -> None:
+def test_decode_end_offsets(version: int, write: Callable[[dict[str, list[tuple[int, int, int]]]], bytes]) -> None:
     rows = {"orders": [(0, 0, 7), (4, 6, -1)], "letters": [(1, 0, 2**50)]}
-    answers = ask_ends({}).decode(write(rows), version)
-    assert {topic: list(end_rows(block, form)) for topic, block, form in answers} == rows
+    answers = list_offsets_request({}).decode(write(rows), version)
+    assert {topic: list(decode_offset_rows(block, form)) for topic, block, form in answers} == rows
 
 
-def test_metadata_in_any_order() -> None:
+def test_decode_metadata_in_any_order() -> None:
     data = responses.metadata_12(LEADERS)
-    found = ask_metadata().decode(data, 12)
-    assert [(b.id, b.host, b.port) for b in found.brokers] == [(1, "kafka-1", 9092)]
-    orders, other = found.topics
+    decoded = metadata_request().decode(data, 12)
+    assert [(b.id, b.host, b.port) for b in decoded.brokers] == [(1, "kafka-1", 9092)]
+    orders, other = decoded.topics
     assert (orders.name, list(orders.leader), list(orders.errors)) == ("orders", [1, -1], [0, 5])
     assert (orders.replicas, orders.in_sync) == (((1, 2), (2,)), ((1, 2), ()))
     assert (other.name, other.topic_id) == ("größe", bytes(range(16)).hex())
 
 
-def test_groups_and_members() -> None:
-    listing = ask_groups().decode(responses.list_groups_5(0, [("a", "consumer", "Stable", "Classic")]), 5)
+def test_decode_groups_and_members() -> None:
+    listing = list_groups_request().decode(responses.list_groups_5(0, [("a", "consumer", "Stable", "Classic")]), 5)
     assert [(row.group, row.state, row.type) for row in listing.rows] == [("a", "Stable", "classic")]
-    assert ask_groups(listing).decode(listing.raw, 5) is listing
+    assert list_groups_request(listing).decode(listing.raw, 5) is listing
     data = responses.describe_groups_5("a", "Stable", {"m1": {"orders": (0, 3)}, "m2": {}})
-    (described,) = ask_described("classic", ["a"]).decode(data, 5)
-    assert [(m.id, m.host, dict(m.held)) for m in described.members] == [
+    (described,) = describe_groups_request("classic", ["a"]).decode(data, 5)
+    assert [(m.id, m.host, dict(m.assigned)) for m in described.members] == [
         ("m1", "/10.0.0.7", {"orders": (0, 3)}),
         ("m2", "/10.0.0.7", {}),
     ]
 
 
-def test_an_assignment_that_its_leader_wrote_wrong_is_malformed_and_hangs_nothing() -> None:
+def test_a_wrong_assignment_is_malformed_and_does_not_hang() -> None:
     good = responses.describe_groups_5("a", "Stable", {"m1": {"orders": (0, 3)}})
-    at = good.index(responses.assignment({"orders": (0, 3)}))
-    bad = good[: at + 2] + b"\x7f\xff\xff\xff" + good[at + 6 :]
-    with pytest.raises(Malformed):
-        read(ask_described("classic", ["a"]), bad, 5)
+    position = good.index(responses.assignment({"orders": (0, 3)}))
+    bad = good[: position + 2] + b"\x7f\xff\xff\xff" + good[position + 6 :]
+    with pytest.raises(MalformedResponse):
+        decode_response(describe_groups_request("classic", ["a"]), bad, 5)
 
 
-def test_share_offsets() -> None:
-    (found,) = ask_share_offsets(["s"]).decode(
+def test_decode_share_offsets() -> None:
+    (decoded,) = share_offsets_request(["s"]).decode(
         responses.share_offsets_1("s", [("orders", 2, 40, 7), ("new", 0, -1, -1)]), 1
     )
-    assert [(row.topic, row.partition, row.start, row.lag) for row in found.rows] == [
+    assert [(row.topic, row.partition, row.start_offset, row.lag) for row in decoded.partitions] == [
         ("orders", 2, 40, 7),
         ("new", 0, -1, -1),
     ]
-    assert found.told_lag
+    assert decoded.has_lag
 
 
-def test_the_batch_at_a_position() -> None:
+def test_fetch_finds_the_batch_at_a_position() -> None:
     records = (
         responses.batch(10, 4, 1_000, 1_400)
         + responses.batch(15, 0, 9, 9, control=True)
         + responses.batch(16, 9, 2_000, 2_900)
     )
     for offset, first in ((10, 1_000), (14, 1_000), (15, 2_000), (20, 2_000)):
-        question = ask_batches({"orders": [Wanted(0, offset)]}, each_bytes=4096)
-        (fetched,) = question.decode(responses.fetch_12("orders", 0, records), 12)
-        assert fetched.oldest is not None
-        assert fetched.oldest.first_ms == first
-    question = ask_batches({"orders": [Wanted(0, 0)]}, each_bytes=4096)
-    (cut,) = question.decode(responses.fetch_12("orders", 0, records[:30]), 12)
-    assert cut.oldest is None
-    (endless,) = question.decode(responses.fetch_12("orders", 0, responses.i64(0) + responses.i32(-12) + bytes(40)), 12)
-    assert endless.oldest is None
+        api_request = fetch_batches_request({"orders": [FetchPosition(0, offset)]}, partition_bytes=4096)
+        (fetched,) = api_request.decode(responses.fetch_12("orders", 0, records), 12)
+        assert fetched.batch is not None
+        assert fetched.batch.first_ms == first
+    api_request = fetch_batches_request({"orders": [FetchPosition(0, 0)]}, partition_bytes=4096)
+    (truncated,) = api_request.decode(responses.fetch_12("orders", 0, records[:30]), 12)
+    assert truncated.batch is None
+    (negative_length,) = api_request.decode(
+        responses.fetch_12("orders", 0, responses.i64(0) + responses.i32(-12) + bytes(40)), 12
+    )
+    assert negative_length.batch is None
 
 
-def test_only_markers_of_transactions_up_to_the_end_are_told_as_such() -> None:
+def test_fetch_detects_that_only_transaction_markers_follow() -> None:
     messages, marker, another = (
         responses.batch(90, 6, 1, 2),
         *(responses.batch(n, 0, 3, 3, control=True) for n in (97, 98)),
     )
 
-    def read_from(offset: int, records: bytes) -> bool:
-        question = ask_batches({"orders": [Wanted(0, offset)]}, each_bytes=4096)
-        (fetched,) = question.decode(responses.fetch_12("orders", 0, records), 12)
+    def only_markers_from(offset: int, records: bytes) -> bool:
+        api_request = fetch_batches_request({"orders": [FetchPosition(0, offset)]}, partition_bytes=4096)
+        (fetched,) = api_request.decode(responses.fetch_12("orders", 0, records), 12)
         assert fetched.end == 99
         return fetched.only_markers
 
-    assert read_from(97, messages + marker + another)
-    assert read_from(98, another)
-    assert not read_from(96, messages + marker + another)
-    assert not read_from(97, marker)  # the end is not reached: what follows did not come along
-    assert not read_from(97, b"")
+    assert only_markers_from(97, messages + marker + another)
+    assert only_markers_from(98, another)
+    assert not only_markers_from(96, messages + marker + another)
+    assert not only_markers_from(97, marker)  # the response stops before the end
+    assert not only_markers_from(97, b"")
 
 
-ANSWERS: list[tuple[str, Question[object], bytes, int]] = [
-    ("OffsetFetch 8", ask_commits(["a"]), responses.offset_fetch_8({"a": (ORDERS, 0)}), 8),
-    ("OffsetFetch 2", ask_commits_of_one("a"), responses.offset_fetch_2(ORDERS, 0), 2),
-    ("ListOffsets", ask_ends({}), responses.list_offsets_7({"orders": [(0, 0, 7), (4, 6, -1)]}), 7),
-    ("Metadata", ask_metadata(), responses.metadata_12(LEADERS), 12),
-    ("ListGroups", ask_groups(), responses.list_groups_5(0, [("a", "consumer", "Stable", "classic")]), 5),
+RESPONSES: list[tuple[str, Request[object], bytes, int]] = [
+    ("OffsetFetch 8", committed_offsets_request(["a"]), responses.offset_fetch_8({"a": (ORDERS, 0)}), 8),
+    ("OffsetFetch 2", single_group_offsets_request("a"), responses.offset_fetch_2(ORDERS, 0), 2),
+    ("ListOffsets", list_offsets_request({}), responses.list_offsets_7({"orders": [(0, 0, 7), (4, 6, -1)]}), 7),
+    ("Metadata", metadata_request(), responses.metadata_12(LEADERS), 12),
+    ("ListGroups", list_groups_request(), responses.list_groups_5(0, [("a", "consumer", "Stable", "classic")]), 5),
     (
         "DescribeGroups",
-        ask_described("classic", ["a"]),
+        describe_groups_request("classic", ["a"]),
         responses.describe_groups_5("a", "Stable", {"m": {"o": (1,)}}),
         5,
     ),
-    ("ShareOffsets", ask_share_offsets(["s"]), responses.share_offsets_1("s", [("orders", 2, 40, 7)]), 1),
-    ("Fetch", ask_batches({}, each_bytes=1), responses.fetch_12("o", 0, responses.batch(0, 1, 2, 3)), 12),
+    ("ShareOffsets", share_offsets_request(["s"]), responses.share_offsets_1("s", [("orders", 2, 40, 7)]), 1),
+    (
+        "Fetch",
+        fetch_batches_request({}, partition_bytes=1),
+        responses.fetch_12("o", 0, responses.batch(0, 1, 2, 3)),
+        12,
+    ),
 ]
 
 
-@pytest.mark.parametrize(("question", "data", "version"), [a[1:] for a in ANSWERS], ids=[a[0] for a in ANSWERS])
-def test_every_cut_of_an_answer_is_malformed(question: Question[object], data: bytes, version: int) -> None:
-    assert read(question, data, version)
-    for end in range(
-        len(data) - question.api.flexible(version)
-    ):  # the last byte is the empty tail of tagged fields, which nobody needs
-        with pytest.raises(Malformed):
-            read(question, data[:end], version)
+@pytest.mark.parametrize(("api_request", "data", "version"), [a[1:] for a in RESPONSES], ids=[a[0] for a in RESPONSES])
+def test_every_truncated_response_is_malformed(api_request: Request[object], data: bytes, version: int) -> None:
+    assert decode_response(api_request, data, version)
+    last_byte_optional = api_request.api.is_flexible(version)  # it contains the empty tagged fields
+    for end in range(len(data) - last_byte_optional):
+        with pytest.raises(MalformedResponse):
+            decode_response(api_request, data[:end], version)
 
 
-HOSTILE: list[tuple[Question[object], int]] = [
-    *((question, version) for _, question, _, version in ANSWERS),
-    *((ask_described(kind, ["a"]), version) for kind, version in (("consumer", 1), ("share", 1), ("streams", 0))),
-    *((ask_cluster(), v) for v in (0, 2)),
-    *((ask_quorum(), v) for v in (0, 2)),
-    (ask_settings(["a"], ["b"]), 4),
-    (ask_sizes(), 4),
-    *((ask_coordinators(["a"]), v) for v in (4, 2)),
-    (ask_create([]), 4),
-    (ask_commit("a", {}), 8),
+HOSTILE: list[tuple[Request[object], int]] = [
+    *((api_request, version) for _, api_request, _, version in RESPONSES),
+    *(
+        (describe_groups_request(group_type, ["a"]), version)
+        for group_type, version in (("consumer", 1), ("share", 1), ("streams", 0))
+    ),
+    *((describe_cluster_request(), v) for v in (0, 2)),
+    *((describe_quorum_request(), v) for v in (0, 2)),
+    (topic_configs_request(["a"], ["b"]), 4),
+    (log_dirs_request(), 4),
+    *((find_coordinators_request(["a"]), v) for v in (4, 2)),
+    (create_topics_request([]), 4),
+    (commit_offsets_request("a", {}), 8),
 ]
 
 
-@pytest.mark.parametrize(("question", "version"), HOSTILE, ids=[f"{q.api.name} {v}" for q, v in HOSTILE])
+@pytest.mark.parametrize(("api_request", "version"), HOSTILE, ids=[f"{r.api.name} {v}" for r, v in HOSTILE])
 @given(data=st.binary(max_size=300))
-def test_any_bytes_are_read_or_malformed(question: Question[object], version: int, data: bytes) -> None:
-    with contextlib.suppress(Malformed):
-        read(question, data, version)
+def test_any_bytes_decode_or_are_malformed(api_request: Request[object], version: int, data: bytes) -> None:
+    with contextlib.suppress(MalformedResponse):
+        decode_response(api_request, data, version)
 
 
 @given(
     st.text(max_size=400), st.integers(-(2**63), 2**63 - 1), st.lists(st.integers(-(2**31), 2**31 - 1)), st.booleans()
 )
-def test_what_is_written_is_read(word: str, number: int, numbers: list[int], flexible: bool) -> None:
-    body = Body(flexible=flexible)
+def test_a_request_body_decodes_to_the_same_values(word: str, number: int, numbers: list[int], flexible: bool) -> None:
+    body = RequestBody(flexible=flexible)
     body.text(word)
     body.text(None)
     body.i64(number)
     body.ints(numbers)
     body.texts([word, word])
-    cursor = Cursor(body.done(), flexible=flexible)
+    cursor = Cursor(body.to_bytes(), flexible=flexible)
     assert (cursor.text(), cursor.text_or_none(), cursor.i64(), list(cursor.ints())) == (word, None, number, numbers)
     assert [cursor.text() for _ in range(cursor.count())] == [word, word]

@@ -1,4 +1,4 @@
-"""Kafka's settings, and what each way of failing to connect is called."""
+"""Kafka's settings, and the error for each way in which a connection can fail."""
 
 import pytest
 from aiokafka import errors as kafka
@@ -6,15 +6,15 @@ from pydantic import ValidationError
 
 from signalbox.brokers.errors import BrokerError, BrokerTimeout, BrokerUnavailable, WrongProtocol
 from signalbox.brokers.kafka.errors import translate
-from signalbox.brokers.kafka.protocol.frames import StrangeFrame, Unsupported
+from signalbox.brokers.kafka.protocol.connection import UnexpectedFrame, UnsupportedVersion
 from signalbox.brokers.kafka.protocol.metadata import METADATA
 from signalbox.brokers.kafka.settings import KafkaSettings
 
-RIGHT = {"name": "kafka-prod", "bootstrap": ["kafka-1:9092", "[::1]:9093"]}
+VALID = {"name": "kafka-prod", "bootstrap": ["kafka-1:9092", "[::1]:9093"]}
 
 
 @pytest.mark.parametrize(
-    ("wrong", "says"),
+    ("invalid", "message"),
     [
         ({"bootstrap": []}, "at least 1"),
         ({"bootstrap": ["kafka-1"]}, "host:port"),
@@ -25,13 +25,13 @@ RIGHT = {"name": "kafka-prod", "bootstrap": ["kafka-1:9092", "[::1]:9093"]}
         ({"pasword": "x"}, "Extra inputs"),
     ],
 )
-def test_faults_say_what_is_expected(wrong: dict[str, object], says: str) -> None:
-    with pytest.raises(ValidationError, match=says):
-        KafkaSettings.model_validate({**RIGHT, **wrong})
+def test_invalid_settings_name_what_is_expected(invalid: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        KafkaSettings.model_validate({**VALID, **invalid})
 
 
 @pytest.mark.parametrize(
-    ("given", "protocol"),
+    ("settings", "protocol"),
     [
         ({}, "PLAINTEXT"),
         ({"tls": True}, "SSL"),
@@ -40,33 +40,33 @@ def test_faults_say_what_is_expected(wrong: dict[str, object], says: str) -> Non
         ({"tls": True, "sasl_mechanism": "SCRAM-SHA-512", "user": "a", "password": "b"}, "SASL_SSL"),
     ],
 )
-def test_the_security_protocol_follows_from_what_is_given(given: dict[str, object], protocol: str) -> None:
-    assert KafkaSettings.model_validate({**RIGHT, **given}).security_protocol == protocol
+def test_security_protocol(settings: dict[str, object], protocol: str) -> None:
+    assert KafkaSettings.model_validate({**VALID, **settings}).security_protocol == protocol
 
 
-def caused(by: BaseException) -> BaseException:
+def closed_by(cause: BaseException) -> BaseException:
     error: BaseException = kafka.KafkaConnectionError("closed")
-    error.__cause__ = by
+    error.__cause__ = cause
     return error
 
 
 @pytest.mark.parametrize(
-    ("error", "kind", "says"),
+    ("error", "error_type", "message"),
     [
-        (caused(StrangeFrame(b"\x15\x03\x03\x00")), WrongProtocol, "speaks TLS"),
-        (caused(StrangeFrame(b"HTTP")), WrongProtocol, "web server"),
-        (caused(StrangeFrame(b"+OK ")), WrongProtocol, "no Kafka broker"),
-        (caused(EOFError()), BrokerUnavailable, "closed the connection"),
-        (TimeoutError(), BrokerTimeout, "no answer in time"),
-        (Unsupported(METADATA), WrongProtocol, "too old"),
-        (ConnectionRefusedError(), BrokerUnavailable, "nothing listens"),
-        (OSError("no route"), BrokerUnavailable, "cannot be reached"),
+        (closed_by(UnexpectedFrame(b"\x15\x03\x03\x00")), WrongProtocol, "speaks TLS"),
+        (closed_by(UnexpectedFrame(b"HTTP")), WrongProtocol, "web server"),
+        (closed_by(UnexpectedFrame(b"+OK ")), WrongProtocol, "no Kafka broker"),
+        (closed_by(EOFError()), BrokerUnavailable, "closed the connection"),
+        (TimeoutError(), BrokerTimeout, "did not respond in time"),
+        (UnsupportedVersion(METADATA), WrongProtocol, "too old"),
+        (ConnectionRefusedError(), BrokerUnavailable, "connection refused"),
+        (OSError("no route"), BrokerUnavailable, "Cannot reach"),
         (kafka.UnknownError(), BrokerUnavailable, "UnknownError"),
     ],
 )
-def test_failures_are_named(error: BaseException, kind: type[BrokerError], says: str) -> None:
-    found = translate(error, KafkaSettings.model_validate(RIGHT), "kafka-1:9092")
-    assert type(found) is kind
-    assert says in found.problem
-    assert "kafka-1:9092" in str(found)
-    assert found.hint
+def test_each_failure_has_its_own_error(error: BaseException, error_type: type[BrokerError], message: str) -> None:
+    translated = translate(error, KafkaSettings.model_validate(VALID), "kafka-1:9092")
+    assert type(translated) is error_type
+    assert message in translated.problem
+    assert "kafka-1:9092" in str(translated)
+    assert translated.hint

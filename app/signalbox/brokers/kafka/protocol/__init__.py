@@ -1,4 +1,4 @@
-"""Kafka's wire protocol, as far as Signalbox speaks it: requests and answers by subject, each with the versions it knows.
+"""The part of Kafka's wire protocol that Signalbox uses: requests and responses by subject, in the versions that we support.
 
-Field layouts follow the protocol definitions inside kafka-clients 2.8.2 to 4.3.1.
+Field layouts follow the protocol definitions in kafka-clients 2.8.2 to 4.3.1.
 """

@@ -1,10 +1,10 @@
-"""What tells how the cluster is: brokers and rights, the quorum's leader, topics' settings, sizes on disk, coordinators."""
+"""Requests about the cluster: brokers and rights, quorum leader, topic configuration, sizes on disk, group coordinators."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from signalbox.brokers.kafka.protocol.frames import Api, Question
-from signalbox.brokers.kafka.protocol.wire import Body, Cursor
+from signalbox.brokers.kafka.protocol.connection import Api, Request
+from signalbox.brokers.kafka.protocol.wire import Cursor, RequestBody
 
 DESCRIBE_CLUSTER = Api("DescribeCluster", 60, (2, 1, 0), flexible_from=0)
 DESCRIBE_QUORUM = Api("DescribeQuorum", 55, (2, 1, 0), flexible_from=0)
@@ -12,13 +12,13 @@ DESCRIBE_CONFIGS = Api("DescribeConfigs", 32, (4, 3, 2, 1), flexible_from=4)
 DESCRIBE_LOG_DIRS = Api("DescribeLogDirs", 35, (4, 3, 2, 1), flexible_from=2)
 FIND_COORDINATOR = Api("FindCoordinator", 10, (4, 3, 2, 1), flexible_from=3)
 
-DESCRIBE_BIT = 8  # the place of DESCRIBE in a bit field of authorised operations
+DESCRIBE_BIT = 8  # position of DESCRIBE in the bit field of authorized operations
 TOPIC_RESOURCE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterDescribed:
-    """The cluster's id, its brokers' ids with whether each is fenced (None below v2), and our own right to describe it."""
+class ClusterDescription:
+    """The cluster's id, broker id -> fenced (None below v2), and whether our user may describe the cluster."""
 
     error: int
     cluster_id: str
@@ -28,7 +28,7 @@ class ClusterDescribed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quorum:
-    """Who leads the controllers. `addresses` only from v2 on."""
+    """The leader and voters of the controller quorum. `addresses` (node id -> host:port) only from v2."""
 
     error: int
     leader: int
@@ -37,36 +37,36 @@ class Quorum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TopicSettings:
-    """The settings that were asked for, of one topic."""
+class TopicConfig:
+    """The requested configuration values of one topic."""
 
     topic: str
     error: int
     values: Mapping[str, str]
 
 
-def ask_cluster() -> Question[ClusterDescribed]:
-    return Question(DESCRIBE_CLUSTER, _encode_cluster, _decode_cluster)
+def describe_cluster_request() -> Request[ClusterDescription]:
+    return Request(DESCRIBE_CLUSTER, _encode_cluster, _decode_cluster)
 
 
 def _encode_cluster(version: int) -> bytes:
-    body = Body(flexible=True)
-    body.i8(1)  # include our rights
+    body = RequestBody(flexible=True)
+    body.i8(1)  # include authorized operations
     if version >= 1:
-        body.i8(1)  # brokers
+        body.i8(1)  # endpoints of brokers
     if version >= 2:
-        body.i8(1)  # fenced ones too
-    return body.done()
+        body.i8(1)  # include fenced brokers
+    return body.to_bytes()
 
 
-def _decode_cluster(data: bytes, version: int) -> ClusterDescribed:
-    cursor = Cursor(data, flexible=True, at=4)
+def _decode_cluster(data: bytes, version: int) -> ClusterDescription:
+    cursor = Cursor(data, flexible=True, position=4)
     error = cursor.i16()
     cursor.text_or_none()
     if version >= 1:
         cursor.i8()
     cluster_id = cursor.text()
-    cursor.i32()  # controller: under KRaft a broker chosen at random
+    cursor.i32()  # controller: with KRaft, a random broker
     fenced: dict[int, bool | None] = {}
     for _ in range(cursor.count()):
         broker = cursor.i32()
@@ -74,26 +74,26 @@ def _decode_cluster(data: bytes, version: int) -> ClusterDescribed:
         cursor.i32()
         cursor.text_or_none()
         fenced[broker] = bool(cursor.i8()) if version >= 2 else None
-        cursor.tags()
-    rights = cursor.i32()
-    return ClusterDescribed(
-        error=error, cluster_id=cluster_id, fenced=fenced, may_describe=bool(rights >> DESCRIBE_BIT & 1)
+        cursor.skip_tags()
+    operations = cursor.i32()
+    return ClusterDescription(
+        error=error, cluster_id=cluster_id, fenced=fenced, may_describe=bool(operations >> DESCRIBE_BIT & 1)
     )
 
 
-def ask_quorum() -> Question[Quorum]:
-    return Question(DESCRIBE_QUORUM, _encode_quorum, _decode_quorum)
+def describe_quorum_request() -> Request[Quorum]:
+    return Request(DESCRIBE_QUORUM, _encode_quorum, _decode_quorum)
 
 
 def _encode_quorum(_version: int) -> bytes:
-    body = Body(flexible=True)
+    body = RequestBody(flexible=True)
     body.count(1)
     body.text("__cluster_metadata")
     body.count(1)
-    body.i32(0)  # its only partition
+    body.i32(0)  # the only partition
     body.tags()
     body.tags()
-    return body.done()
+    return body.to_bytes()
 
 
 def _decode_quorum(data: bytes, version: int) -> Quorum:
@@ -110,11 +110,11 @@ def _decode_quorum(data: bytes, version: int) -> Quorum:
             if version >= 2:
                 cursor.text_or_none()
             leader = cursor.i32()
-            cursor.at += 12  # epoch, high watermark
+            cursor.position += 12  # epoch, high watermark
             voters = _replicas(cursor, version)
             _replicas(cursor, version)  # observers
-            cursor.tags()
-        cursor.tags()
+            cursor.skip_tags()
+        cursor.skip_tags()
     addresses = _addresses(cursor) if version >= 2 else {}
     return Quorum(error=error, leader=leader, voters=voters, addresses=addresses)
 
@@ -123,8 +123,8 @@ def _replicas(cursor: Cursor, version: int) -> tuple[int, ...]:
     ids = []
     for _ in range(cursor.count()):
         ids.append(cursor.i32())
-        cursor.at += (16 if version >= 2 else 0) + 8 + (16 if version >= 1 else 0)
-        cursor.tags()
+        cursor.position += (16 if version >= 2 else 0) + 8 + (16 if version >= 1 else 0)
+        cursor.skip_tags()
     return tuple(ids)
 
 
@@ -135,19 +135,17 @@ def _addresses(cursor: Cursor) -> dict[int, str]:
         for _ in range(cursor.count()):
             cursor.text()
             addresses[node] = f"{cursor.text()}:{cursor.i16() & 0xFFFF}"
-            cursor.tags()
-        cursor.tags()
+            cursor.skip_tags()
+        cursor.skip_tags()
     return addresses
 
 
-def ask_settings(topics: Sequence[str], keys: Sequence[str]) -> Question[list[TopicSettings]]:
-    return Question(
-        DESCRIBE_CONFIGS, lambda version: _encode_settings(version, topics, keys), lambda d, v: list(_settings(d, v))
-    )
+def topic_configs_request(topics: Sequence[str], keys: Sequence[str]) -> Request[list[TopicConfig]]:
+    return Request(DESCRIBE_CONFIGS, lambda version: _encode_configs(version, topics, keys), _decode_configs)
 
 
-def _encode_settings(version: int, topics: Sequence[str], keys: Sequence[str]) -> bytes:
-    body = Body(flexible=DESCRIBE_CONFIGS.flexible(version))
+def _encode_configs(version: int, topics: Sequence[str], keys: Sequence[str]) -> bytes:
+    body = RequestBody(flexible=DESCRIBE_CONFIGS.is_flexible(version))
     body.count(len(topics))
     for topic in topics:
         body.i8(TOPIC_RESOURCE)
@@ -157,76 +155,76 @@ def _encode_settings(version: int, topics: Sequence[str], keys: Sequence[str]) -
     body.i8(0)
     if version >= 3:
         body.i8(0)
-    return body.done()
+    return body.to_bytes()
 
 
-def _settings(data: bytes, version: int) -> list[TopicSettings]:
-    cursor = Cursor(data, flexible=DESCRIBE_CONFIGS.flexible(version), at=4)
-    found = []
+def _decode_configs(data: bytes, version: int) -> list[TopicConfig]:
+    cursor = Cursor(data, flexible=DESCRIBE_CONFIGS.is_flexible(version), position=4)
+    configs = []
     for _ in range(cursor.count()):
         error = cursor.i16()
         cursor.text_or_none()
         cursor.i8()
         topic = cursor.text()
-        values = dict(_setting(cursor, version) for _ in range(cursor.count()))
-        cursor.tags()
-        found.append(TopicSettings(topic=topic, error=error, values=values))
-    return found
+        values = dict(_decode_config(cursor, version) for _ in range(cursor.count()))
+        cursor.skip_tags()
+        configs.append(TopicConfig(topic=topic, error=error, values=values))
+    return configs
 
 
-def _setting(cursor: Cursor, version: int) -> tuple[str, str]:
+def _decode_config(cursor: Cursor, version: int) -> tuple[str, str]:
     name, value = cursor.text(), cursor.text()
-    cursor.at += 3  # read only, source, sensitive
+    cursor.position += 3  # read only, source, sensitive
     for _ in range(cursor.count()):  # synonyms
         cursor.text()
         cursor.text_or_none()
         cursor.i8()
-        cursor.tags()
+        cursor.skip_tags()
     if version >= 3:
         cursor.i8()
         cursor.text_or_none()
-    cursor.tags()
+    cursor.skip_tags()
     return name, value
 
 
-def ask_sizes() -> Question[tuple[int, list[tuple[str, list[tuple[int, int]]]]]]:
-    """Ask one broker for its own replicas: (error, [(topic, [(partition, bytes)])])."""
-    return Question(DESCRIBE_LOG_DIRS, _encode_sizes, _decode_sizes)
+def log_dirs_request() -> Request[tuple[int, list[tuple[str, list[tuple[int, int]]]]]]:
+    """Ask one broker for the sizes of its replicas: (error, [(topic, [(partition, bytes)])])."""
+    return Request(DESCRIBE_LOG_DIRS, _encode_sizes, _decode_sizes)
 
 
 def _encode_sizes(version: int) -> bytes:
-    body = Body(flexible=DESCRIBE_LOG_DIRS.flexible(version))
+    body = RequestBody(flexible=DESCRIBE_LOG_DIRS.is_flexible(version))
     body.count(None)
-    return body.done()
+    return body.to_bytes()
 
 
 def _decode_sizes(data: bytes, version: int) -> tuple[int, list[tuple[str, list[tuple[int, int]]]]]:
-    cursor = Cursor(data, flexible=DESCRIBE_LOG_DIRS.flexible(version), at=4)
+    cursor = Cursor(data, flexible=DESCRIBE_LOG_DIRS.is_flexible(version), position=4)
     error = cursor.i16() if version >= 3 else 0
-    found = []
+    sizes = []
     for _ in range(cursor.count()):
         error = cursor.i16() or error
         cursor.text()
         for _ in range(cursor.count()):
             topic = cursor.text()
-            found.append((topic, [row for _ in range(cursor.count()) if (row := _size(cursor)) is not None]))
-            cursor.tags()
+            sizes.append((topic, [row for _ in range(cursor.count()) if (row := _decode_size(cursor)) is not None]))
+            cursor.skip_tags()
         if version >= 4:
-            cursor.at += 16  # the disk's total and free bytes
-        cursor.tags()
-    return error, found
+            cursor.position += 16  # the disk's total and free bytes
+        cursor.skip_tags()
+    return error, sizes
 
 
-def _size(cursor: Cursor) -> tuple[int, int] | None:
+def _decode_size(cursor: Cursor) -> tuple[int, int] | None:
     partition, size, _ = cursor.i32(), cursor.i64(), cursor.i64()
-    future = cursor.i8()  # a copy that is moving to another disk of the same broker
-    cursor.tags()
-    return None if future else (partition, size)
+    is_future = cursor.i8()  # a copy that is moving to another disk of the same broker
+    cursor.skip_tags()
+    return None if is_future else (partition, size)
 
 
-def ask_coordinators(groups: Sequence[str]) -> Question[dict[str, int]]:
-    """Ask any broker who coordinates these groups; those it cannot say are left out. Before Kafka 3.0: the first group only."""
-    return Question(
+def find_coordinators_request(groups: Sequence[str]) -> Request[dict[str, int]]:
+    """Ask any broker for the coordinators: group -> node id. Unknown ones are left out; before Kafka 3.0, only the first group."""
+    return Request(
         FIND_COORDINATOR,
         lambda version: _encode_coordinators(version, groups),
         lambda data, version: _decode_coordinators(data, version, groups[0]),
@@ -234,18 +232,18 @@ def ask_coordinators(groups: Sequence[str]) -> Question[dict[str, int]]:
 
 
 def _encode_coordinators(version: int, groups: Sequence[str]) -> bytes:
-    body = Body(flexible=FIND_COORDINATOR.flexible(version))
+    body = RequestBody(flexible=FIND_COORDINATOR.is_flexible(version))
     if version < 4:
         body.text(groups[0])
     body.i8(0)  # groups, not transactions
     if version >= 4:
         body.texts(groups)
-    return body.done()
+    return body.to_bytes()
 
 
 def _decode_coordinators(data: bytes, version: int, first: str) -> dict[str, int]:
-    cursor = Cursor(data, flexible=FIND_COORDINATOR.flexible(version), at=4)
-    found = {}
+    cursor = Cursor(data, flexible=FIND_COORDINATOR.is_flexible(version), position=4)
+    coordinators = {}
     if version < 4:
         error = cursor.i16()
         cursor.text_or_none()
@@ -255,7 +253,7 @@ def _decode_coordinators(data: bytes, version: int, first: str) -> dict[str, int
         cursor.text()
         cursor.i32()
         if cursor.i16() == 0:
-            found[group] = node
+            coordinators[group] = node
         cursor.text_or_none()
-        cursor.tags()
-    return found
+        cursor.skip_tags()
+    return coordinators

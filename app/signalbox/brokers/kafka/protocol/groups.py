@@ -1,10 +1,10 @@
-"""ListGroups (16) and the four ways of describing a group, by its type: its state, its members and what they hold."""
+"""ListGroups (16), the describe request of each group type (state, members, assignments), and share group offsets (90)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from signalbox.brokers.kafka.protocol.frames import Api, Question
-from signalbox.brokers.kafka.protocol.wire import Body, Cursor
+from signalbox.brokers.kafka.protocol.connection import Api, Request
+from signalbox.brokers.kafka.protocol.wire import Cursor, RequestBody
 
 LIST_GROUPS = Api("ListGroups", 16, (5, 4, 3, 2, 1), flexible_from=3)
 DESCRIBE_GROUPS = Api("DescribeGroups", 15, (5, 4, 3, 2, 1), flexible_from=5)
@@ -13,14 +13,14 @@ SHARE_GROUP_DESCRIBE = Api("ShareGroupDescribe", 77, (1,), flexible_from=0)
 STREAMS_GROUP_DESCRIBE = Api("StreamsGroupDescribe", 89, (0,), flexible_from=0)
 SHARE_OFFSETS = Api("DescribeShareGroupOffsets", 90, (1, 0), flexible_from=0)
 
-CLASSIC, CONSUMER, SHARE, STREAMS = "classic", "consumer", "share", "streams"  # GroupType, as brokers write it
+CLASSIC, CONSUMER, SHARE, STREAMS = "classic", "consumer", "share", "streams"  # GroupType, as brokers spell it
 
-Held = Mapping[str, tuple[int, ...]]
+Assignment = Mapping[str, tuple[int, ...]]  # topic -> partitions
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """One row of ListGroups. `state` is empty below v4, `type` is classic below v5."""
+class GroupListing:
+    """One row of ListGroups. `state` is empty below v4; `type` is "classic" below v5."""
 
     group: str
     protocol: str
@@ -29,101 +29,103 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DescribedMember:
-    """One member. `target` is what it should hold, where the group's protocol knows that; empty elsewhere."""
+class MemberDescription:
+    """One member. `target`: the assignment that it should get, in protocols that have one; else None."""
 
     id: str
     client: str
     host: str
-    held: Held = field(default_factory=dict)
-    target: Held | None = None
+    assigned: Assignment = field(default_factory=dict)
+    target: Assignment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
-    """One group described."""
+class GroupDescription:
+    """The description of one group."""
 
     group: str
     error: int
     message: str
     state: str
-    members: tuple[DescribedMember, ...]
+    members: tuple[MemberDescription, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class ShareRow:
-    """Where a share group stands on one partition; -1 where nothing was acknowledged yet, or where the broker has no lag."""
+class SharePartition:
+    """Start offset and lag of a share group on one partition; -1 = nothing acknowledged yet, or lag not available."""
 
     topic: str
     partition: int
-    start: int
+    start_offset: int
     lag: int
     error: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareOffsets:
-    """All rows of one share group; `told_lag` is False where the broker (4.1) gives no lag."""
+    """The offsets of one share group. `has_lag` is False if the broker (4.1) does not report lag."""
 
     group: str
     error: int
-    rows: tuple[ShareRow, ...]
-    told_lag: bool
+    partitions: tuple[SharePartition, ...]
+    has_lag: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """The groups that one broker coordinates. With an error there are no rows at all, though only one partition may load."""
+class GroupList:
+    """The groups that one broker coordinates. With an error there are no rows, even if only one offsets partition is loading."""
 
     error: int
-    rows: tuple[Listed, ...]
+    rows: tuple[GroupListing, ...]
     raw: bytes
 
 
-def ask_groups(known: Listing | None = None) -> Question[Listing]:
-    """Ask one broker for the groups that it coordinates; the answer is `known` itself when its bytes are the same."""
-    return Question(LIST_GROUPS, _encode_list, lambda d, v: known if known and known.raw == d else _decode_list(d, v))
+def list_groups_request(previous: GroupList | None = None) -> Request[GroupList]:
+    """Ask one broker for the groups that it coordinates; returns `previous` itself if the bytes are the same."""
+    return Request(
+        LIST_GROUPS, _encode_list, lambda d, v: previous if previous and previous.raw == d else _decode_list(d, v)
+    )
 
 
 def _encode_list(version: int) -> bytes:
-    body = Body(flexible=LIST_GROUPS.flexible(version))
+    body = RequestBody(flexible=LIST_GROUPS.is_flexible(version))
     if version >= 4:
         body.count(0)
     if version >= 5:
         body.count(0)
-    return body.done()
+    return body.to_bytes()
 
 
-def _decode_list(data: bytes, version: int) -> Listing:
-    cursor = Cursor(data, flexible=LIST_GROUPS.flexible(version), at=4)
+def _decode_list(data: bytes, version: int) -> GroupList:
+    cursor = Cursor(data, flexible=LIST_GROUPS.is_flexible(version), position=4)
     error = cursor.i16()
     rows = []
     for _ in range(cursor.count()):
         group, protocol = cursor.text(), cursor.text()
         state = cursor.text() if version >= 4 else ""
-        kind = cursor.text().lower() if version >= 5 else CLASSIC
-        cursor.tags()
-        rows.append(Listed(group, protocol, state, kind))
-    return Listing(error, tuple(rows), data)
+        group_type = cursor.text().lower() if version >= 5 else CLASSIC
+        cursor.skip_tags()
+        rows.append(GroupListing(group, protocol, state, group_type))
+    return GroupList(error, tuple(rows), data)
 
 
-def ask_described(kind: str, groups: Sequence[str]) -> Question[list[Described]]:
-    """Describe groups of one type; DescribeGroups would call a group of another type dead, with error 0."""
-    api, decode = _BY_TYPE.get(kind, _BY_TYPE[CLASSIC])
-    return Question(api, lambda version: _encode_described(api, version, groups), decode)
+def describe_groups_request(group_type: str, groups: Sequence[str]) -> Request[list[GroupDescription]]:
+    """Describe groups of one type. For a group of another type, DescribeGroups returns state Dead and error 0."""
+    api, decode = _DESCRIBE_BY_TYPE.get(group_type, _DESCRIBE_BY_TYPE[CLASSIC])
+    return Request(api, lambda version: _encode_describe(api, version, groups), decode)
 
 
-def _encode_described(api: Api, version: int, groups: Sequence[str]) -> bytes:
-    body = Body(flexible=api.flexible(version))
+def _encode_describe(api: Api, version: int, groups: Sequence[str]) -> bytes:
+    body = RequestBody(flexible=api.is_flexible(version))
     body.texts(groups)
     if api is not DESCRIBE_GROUPS or version >= 3:
         body.i8(0)
-    return body.done()
+    return body.to_bytes()
 
 
-def _decode_classic(data: bytes, version: int) -> list[Described]:
-    cursor = Cursor(data, flexible=DESCRIBE_GROUPS.flexible(version), at=4)
-    found = []
+def _decode_classic(data: bytes, version: int) -> list[GroupDescription]:
+    cursor = Cursor(data, flexible=DESCRIBE_GROUPS.is_flexible(version), position=4)
+    descriptions = []
     for _ in range(cursor.count()):
         error, group, state = cursor.i16(), cursor.text(), cursor.text()
         cursor.text()  # protocol type
@@ -131,54 +133,54 @@ def _decode_classic(data: bytes, version: int) -> list[Described]:
         members = tuple(_classic_member(cursor, version) for _ in range(cursor.count()))
         if version >= 3:
             cursor.i32()
-        cursor.tags()
-        found.append(Described(group=group, error=error, message="", state=state, members=members))
-    return found
+        cursor.skip_tags()
+        descriptions.append(GroupDescription(group=group, error=error, message="", state=state, members=members))
+    return descriptions
 
 
-def _classic_member(cursor: Cursor, version: int) -> DescribedMember:
-    member = cursor.text()
+def _classic_member(cursor: Cursor, version: int) -> MemberDescription:
+    member_id = cursor.text()
     if version >= 4:
         cursor.text_or_none()  # static instance
     client, host = cursor.text(), cursor.text()
     cursor.blob()  # subscription
-    held = _assignment(cursor.blob())
-    cursor.tags()
-    return DescribedMember(id=member, client=client, host=host, held=held)
+    assigned = _decode_assignment(cursor.blob())
+    cursor.skip_tags()
+    return MemberDescription(id=member_id, client=client, host=host, assigned=assigned)
 
 
-def _assignment(blob: bytes | None) -> Held:
-    """Read what a member holds: int16 version, then topics; empty while the group rebalances. Written by the clients' leader."""
+def _decode_assignment(blob: bytes | None) -> Assignment:
+    """Decode an assignment, which the group leader (a client) wrote: int16 version, then topics. Empty during a rebalance."""
     if not blob:
         return {}
-    cursor = Cursor(blob, flexible=False, at=2)
+    cursor = Cursor(blob, flexible=False, position=2)
     return {cursor.text(): cursor.ints() for _ in range(cursor.count())}
 
 
-def _decode_consumer(data: bytes, version: int) -> list[Described]:
+def _decode_consumer(data: bytes, version: int) -> list[GroupDescription]:
     return _decode_newer(data, lambda cursor: _newer_member(cursor, share=False, typed=version >= 1))
 
 
-def _decode_share(data: bytes, _version: int) -> list[Described]:
+def _decode_share(data: bytes, _version: int) -> list[GroupDescription]:
     return _decode_newer(data, lambda cursor: _newer_member(cursor, share=True, typed=False))
 
 
-def _decode_newer(data: bytes, member: Callable[[Cursor], DescribedMember]) -> list[Described]:
-    cursor = Cursor(data, flexible=True, at=4)
-    found = []
+def _decode_newer(data: bytes, member: Callable[[Cursor], MemberDescription]) -> list[GroupDescription]:
+    cursor = Cursor(data, flexible=True, position=4)
+    descriptions = []
     for _ in range(cursor.count()):
         error, message, group, state = cursor.i16(), cursor.text(), cursor.text(), cursor.text()
-        cursor.at += 8  # group and assignment epochs
+        cursor.position += 8  # group and assignment epochs
         cursor.text()  # assignor
         members = tuple(member(cursor) for _ in range(cursor.count()))
         cursor.i32()
-        cursor.tags()
-        found.append(Described(group=group, error=error, message=message, state=state, members=members))
-    return found
+        cursor.skip_tags()
+        descriptions.append(GroupDescription(group=group, error=error, message=message, state=state, members=members))
+    return descriptions
 
 
-def _newer_member(cursor: Cursor, *, share: bool, typed: bool) -> DescribedMember:
-    member = cursor.text()
+def _newer_member(cursor: Cursor, *, share: bool, typed: bool) -> MemberDescription:
+    member_id = cursor.text()
     if not share:
         cursor.text_or_none()  # static instance
     cursor.text_or_none()  # rack
@@ -188,41 +190,41 @@ def _newer_member(cursor: Cursor, *, share: bool, typed: bool) -> DescribedMembe
         cursor.text()  # subscribed topic
     if not share:
         cursor.text_or_none()  # subscribed pattern
-    held = _topic_partitions(cursor)
+    assigned = _topic_partitions(cursor)
     target = None if share else _topic_partitions(cursor)
     if typed:
         cursor.i8()
-    cursor.tags()
-    return DescribedMember(id=member, client=client, host=host, held=held, target=target)
+    cursor.skip_tags()
+    return MemberDescription(id=member_id, client=client, host=host, assigned=assigned, target=target)
 
 
-def _topic_partitions(cursor: Cursor) -> Held:
-    held: dict[str, tuple[int, ...]] = {}
+def _topic_partitions(cursor: Cursor) -> Assignment:
+    assignment: dict[str, tuple[int, ...]] = {}
     for _ in range(cursor.count()):
         cursor.topic_id()
         name, partitions = cursor.text(), cursor.ints()
-        cursor.tags()
-        held[name] = partitions
-    cursor.tags()
-    return held
+        cursor.skip_tags()
+        assignment[name] = partitions
+    cursor.skip_tags()
+    return assignment
 
 
-def _decode_streams(data: bytes, _version: int) -> list[Described]:
-    cursor = Cursor(data, flexible=True, at=4)
-    found = []
+def _decode_streams(data: bytes, _version: int) -> list[GroupDescription]:
+    cursor = Cursor(data, flexible=True, position=4)
+    descriptions = []
     for _ in range(cursor.count()):
         error, message, group, state = cursor.i16(), cursor.text(), cursor.text(), cursor.text()
-        cursor.at += 8
+        cursor.position += 8
         sources = _topology(cursor)
         members = tuple(_streams_member(cursor, sources) for _ in range(cursor.count()))
         cursor.i32()
-        cursor.tags()
-        found.append(Described(group=group, error=error, message=message, state=state, members=members))
-    return found
+        cursor.skip_tags()
+        descriptions.append(GroupDescription(group=group, error=error, message=message, state=state, members=members))
+    return descriptions
 
 
 def _topology(cursor: Cursor) -> Mapping[str, tuple[str, ...]]:
-    """Return the topics that each subtopology reads. A nullable struct begins with a byte: -1 for null."""
+    """Return the source topics of each subtopology. A nullable struct begins with a byte: -1 = null."""
     if cursor.i8() < 0:
         return {}
     cursor.i32()  # epoch
@@ -233,10 +235,10 @@ def _topology(cursor: Cursor) -> Mapping[str, tuple[str, ...]]:
         for _ in range(cursor.count()):
             cursor.text()  # repartition sink
         _topic_infos(cursor)  # changelogs
-        topics += _topic_infos(cursor)  # repartition topics that it reads
-        cursor.tags()
+        topics += _topic_infos(cursor)  # repartition source topics
+        cursor.skip_tags()
         sources[subtopology] = tuple(topics)
-    cursor.tags()
+    cursor.skip_tags()
     return sources
 
 
@@ -244,9 +246,9 @@ def _topic_infos(cursor: Cursor) -> list[str]:
     names = []
     for _ in range(cursor.count()):
         names.append(cursor.text())
-        cursor.at += 6  # partitions, replication factor
+        cursor.position += 6  # partitions, replication factor
         _pairs(cursor)
-        cursor.tags()
+        cursor.skip_tags()
     return names
 
 
@@ -254,11 +256,11 @@ def _pairs(cursor: Cursor) -> None:
     for _ in range(cursor.count()):
         cursor.text()
         cursor.text()
-        cursor.tags()
+        cursor.skip_tags()
 
 
-def _streams_member(cursor: Cursor, sources: Mapping[str, tuple[str, ...]]) -> DescribedMember:
-    member = cursor.text()
+def _streams_member(cursor: Cursor, sources: Mapping[str, tuple[str, ...]]) -> MemberDescription:
+    member_id = cursor.text()
     cursor.i32()  # epoch
     cursor.text_or_none()  # static instance
     cursor.text_or_none()  # rack
@@ -268,38 +270,38 @@ def _streams_member(cursor: Cursor, sources: Mapping[str, tuple[str, ...]]) -> D
     if cursor.i8() >= 0:  # user endpoint
         cursor.text()
         cursor.i16()
-        cursor.tags()
+        cursor.skip_tags()
     _pairs(cursor)  # client tags
     _task_offsets(cursor)
     _task_offsets(cursor)
-    held, target = _tasks(cursor, sources), _tasks(cursor, sources)
+    assigned, target = _task_topics(cursor, sources), _task_topics(cursor, sources)
     cursor.i8()
-    cursor.tags()
-    return DescribedMember(id=member, client=client, host=host, held=held, target=target)
+    cursor.skip_tags()
+    return MemberDescription(id=member_id, client=client, host=host, assigned=assigned, target=target)
 
 
 def _task_offsets(cursor: Cursor) -> None:
     for _ in range(cursor.count()):
         cursor.text()
-        cursor.at += 12
-        cursor.tags()
+        cursor.position += 12
+        cursor.skip_tags()
 
 
-def _tasks(cursor: Cursor, sources: Mapping[str, tuple[str, ...]]) -> Held:
-    """Return what the active tasks read; standby and warm-up tasks read nothing of their own."""
-    held: dict[str, tuple[int, ...]] = {}
-    for active in (True, False, False):
+def _task_topics(cursor: Cursor, sources: Mapping[str, tuple[str, ...]]) -> Assignment:
+    """Return the partitions of the active tasks. Standby and warm-up tasks consume no messages for the group."""
+    assignment: dict[str, tuple[int, ...]] = {}
+    for is_active in (True, False, False):
         for _ in range(cursor.count()):
             subtopology, partitions = cursor.text(), cursor.ints()
-            cursor.tags()
-            if active:
+            cursor.skip_tags()
+            if is_active:
                 for topic in sources.get(subtopology, ()):
-                    held[topic] = held.get(topic, ()) + partitions
-    cursor.tags()
-    return held
+                    assignment[topic] = assignment.get(topic, ()) + partitions
+    cursor.skip_tags()
+    return assignment
 
 
-_BY_TYPE: Mapping[str, tuple[Api, Callable[[bytes, int], list[Described]]]] = {
+_DESCRIBE_BY_TYPE: Mapping[str, tuple[Api, Callable[[bytes, int], list[GroupDescription]]]] = {
     CLASSIC: (DESCRIBE_GROUPS, _decode_classic),
     CONSUMER: (CONSUMER_GROUP_DESCRIBE, _decode_consumer),
     SHARE: (SHARE_GROUP_DESCRIBE, _decode_share),
@@ -307,43 +309,43 @@ _BY_TYPE: Mapping[str, tuple[Api, Callable[[bytes, int], list[Described]]]] = {
 }
 
 
-def ask_share_offsets(groups: Sequence[str]) -> Question[list[ShareOffsets]]:
-    """Ask where share groups stand: they have no commits."""
-    return Question(SHARE_OFFSETS, lambda _: _encode_share_offsets(groups), _decode_share_offsets)
+def share_offsets_request(groups: Sequence[str]) -> Request[list[ShareOffsets]]:
+    """Ask for the offsets of share groups, which have no committed offsets."""
+    return Request(SHARE_OFFSETS, lambda _: _encode_share_offsets(groups), _decode_share_offsets)
 
 
 def _encode_share_offsets(groups: Sequence[str]) -> bytes:
-    body = Body(flexible=True)
+    body = RequestBody(flexible=True)
     body.count(len(groups))
     for group in groups:
         body.text(group)
         body.count(None)
         body.tags()
-    return body.done()
+    return body.to_bytes()
 
 
 def _decode_share_offsets(data: bytes, version: int) -> list[ShareOffsets]:
-    cursor = Cursor(data, flexible=True, at=4)
-    found = []
+    cursor = Cursor(data, flexible=True, position=4)
+    offsets = []
     for _ in range(cursor.count()):
         group = cursor.text()
-        rows: list[ShareRow] = []
+        partitions: list[SharePartition] = []
         for _ in range(cursor.count()):
             topic = cursor.text()
             cursor.topic_id()
-            rows += [_share_row(cursor, topic, version) for _ in range(cursor.count())]
-            cursor.tags()
+            partitions += [_share_partition(cursor, topic, version) for _ in range(cursor.count())]
+            cursor.skip_tags()
         error = cursor.i16()
         cursor.text_or_none()
-        cursor.tags()
-        found.append(ShareOffsets(group=group, error=error, rows=tuple(rows), told_lag=version >= 1))
-    return found
+        cursor.skip_tags()
+        offsets.append(ShareOffsets(group=group, error=error, partitions=tuple(partitions), has_lag=version >= 1))
+    return offsets
 
 
-def _share_row(cursor: Cursor, topic: str, version: int) -> ShareRow:
-    partition, start, _ = cursor.i32(), cursor.i64(), cursor.i32()
+def _share_partition(cursor: Cursor, topic: str, version: int) -> SharePartition:
+    partition, start_offset, _ = cursor.i32(), cursor.i64(), cursor.i32()
     lag = cursor.i64() if version >= 1 else -1
     error = cursor.i16()
     cursor.text_or_none()
-    cursor.tags()
-    return ShareRow(topic, partition, start, lag, error)
+    cursor.skip_tags()
+    return SharePartition(topic, partition, start_offset, lag, error)

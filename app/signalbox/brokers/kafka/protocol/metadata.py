@@ -1,18 +1,18 @@
-"""Metadata (3): brokers, topics, partitions, leaders and replicas; of everything that the user may describe, or of named topics."""
+"""Metadata (3): brokers, topics, partitions, leaders and replicas, of named topics or of all that our user may describe."""
 
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from signalbox.brokers.kafka.protocol.frames import Api, Question
-from signalbox.brokers.kafka.protocol.wire import Body, Cursor, Malformed, decoded
+from signalbox.brokers.kafka.protocol.connection import Api, Request
+from signalbox.brokers.kafka.protocol.wire import Cursor, MalformedResponse, RequestBody, decode_checked
 
 METADATA = Api("Metadata", 3, (12, 11, 10, 9, 8, 7, 5, 4), flexible_from=9)
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerAddress:
-    """Where a broker says that it is reached."""
+    """The advertised address of a broker."""
 
     id: int
     host: str
@@ -21,7 +21,7 @@ class BrokerAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicMetadata:
-    """One topic; row i of each column is partition i. `topic_id` is empty below v10, `leader` -1 where nobody leads."""
+    """One topic; row i of each column is partition i. `topic_id` is empty below v10; `leader` is -1 without a leader."""
 
     error: int
     name: str
@@ -35,7 +35,7 @@ class TopicMetadata:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """One answer. `topics` decodes one topic at a time, so that a big cluster can be read in slices; `raw` are their bytes."""
+    """One response. `topics` decodes lazily, so that large clusters can be read in slices; `raw` are its bytes."""
 
     brokers: tuple[BrokerAddress, ...]
     cluster_id: str | None
@@ -44,13 +44,13 @@ class Metadata:
     topics: Iterator[TopicMetadata]
 
 
-def ask_metadata(topics: Sequence[str] | None = None) -> Question[Metadata]:
-    """Ask for these topics, or for all; names that do not exist are never created."""
-    return Question(METADATA, lambda version: _encode(version, topics), _decode)
+def metadata_request(topics: Sequence[str] | None = None) -> Request[Metadata]:
+    """Ask for these topics (None = all). Never creates a topic."""
+    return Request(METADATA, lambda version: _encode(version, topics), _decode)
 
 
 def _encode(version: int, topics: Sequence[str] | None) -> bytes:
-    body = Body(flexible=METADATA.flexible(version))
+    body = RequestBody(flexible=METADATA.is_flexible(version))
     body.count(None if topics is None else len(topics))
     for name in topics or ():
         if version >= 10:
@@ -62,38 +62,38 @@ def _encode(version: int, topics: Sequence[str] | None) -> bytes:
         body.i8(0)
     if version >= 8:
         body.i8(0)
-    return body.done()
+    return body.to_bytes()
 
 
 def _decode(data: bytes, version: int) -> Metadata:
-    cursor = Cursor(data, flexible=METADATA.flexible(version))
-    cursor.i32()  # throttle
-    brokers = tuple(_broker(cursor) for _ in range(cursor.count()))
+    cursor = Cursor(data, flexible=METADATA.is_flexible(version))
+    cursor.i32()  # throttle time
+    brokers = tuple(_decode_broker(cursor) for _ in range(cursor.count()))
     cluster_id = cursor.text_or_none()
     controller = cursor.i32()
     return Metadata(
         brokers=brokers,
         cluster_id=cluster_id,
         controller=controller,
-        raw=data[cursor.at :],
-        topics=_topics(cursor, version),
+        raw=data[cursor.position :],
+        topics=_decode_topics(cursor, version),
     )
 
 
-def _broker(cursor: Cursor) -> BrokerAddress:
-    found = BrokerAddress(cursor.i32(), cursor.text(), cursor.i32())
+def _decode_broker(cursor: Cursor) -> BrokerAddress:
+    broker = BrokerAddress(cursor.i32(), cursor.text(), cursor.i32())
     cursor.text_or_none()  # rack
-    cursor.tags()
-    return found
+    cursor.skip_tags()
+    return broker
 
 
-def _topics(cursor: Cursor, version: int) -> Iterator[TopicMetadata]:
-    same: dict[tuple[int, ...], tuple[int, ...]] = {}  # most partitions share a few sets of replicas
-    for _ in range(decoded(METADATA.name, cursor.count)):
-        yield decoded(METADATA.name, lambda: _topic(cursor, version, same))
+def _decode_topics(cursor: Cursor, version: int) -> Iterator[TopicMetadata]:
+    shared: dict[tuple[int, ...], tuple[int, ...]] = {}  # most partitions use one of a few replica sets
+    for _ in range(decode_checked(METADATA.name, cursor.count)):
+        yield decode_checked(METADATA.name, lambda: _decode_topic(cursor, version, shared))
 
 
-def _topic(cursor: Cursor, version: int, same: dict[tuple[int, ...], tuple[int, ...]]) -> TopicMetadata:
+def _decode_topic(cursor: Cursor, version: int, shared: dict[tuple[int, ...], tuple[int, ...]]) -> TopicMetadata:
     error = cursor.i16()
     name = cursor.text()
     topic_id = cursor.topic_id() if version >= 10 else ""
@@ -103,20 +103,20 @@ def _topic(cursor: Cursor, version: int, same: dict[tuple[int, ...], tuple[int, 
     replicas: list[tuple[int, ...] | None] = [None] * count
     in_sync: list[tuple[int, ...]] = [()] * count
     for _ in range(count):
-        code, index, leads = cursor.i16(), cursor.i32(), cursor.i32()
+        code, index, leader_id = cursor.i16(), cursor.i32(), cursor.i32()
         if version >= 7:
-            cursor.at += 4  # leader epoch
+            cursor.position += 4  # leader epoch
         if not 0 <= index < count or replicas[index] is not None:
-            raise Malformed(f"partition {index} of {count}")
-        errors[index], leader[index] = code, leads
-        held, synced = cursor.ints(), cursor.ints()
-        replicas[index], in_sync[index] = same.setdefault(held, held), same.setdefault(synced, synced)
+            raise MalformedResponse(f"Partition {index} of {count} is out of range or repeated")
+        errors[index], leader[index] = code, leader_id
+        copies, synced = cursor.ints(), cursor.ints()
+        replicas[index], in_sync[index] = shared.setdefault(copies, copies), shared.setdefault(synced, synced)
         if version >= 5:
             cursor.ints()  # offline replicas
-        cursor.tags()
+        cursor.skip_tags()
     if version >= 8:
-        cursor.at += 4  # authorised operations
-    cursor.tags()
+        cursor.position += 4  # authorized operations
+    cursor.skip_tags()
     return TopicMetadata(
         error=error,
         name=name,

@@ -1,6 +1,6 @@
-"""The hot path: OffsetFetch (9), what groups have committed, and ListOffsets (2), where partitions begin and end.
+"""The hot path: OffsetFetch (9) returns committed offsets, ListOffsets (2) returns start and end offsets of partitions.
 
-100,000 rows are read each sweep, so these loops are written out. A group whose bytes did not change is not decoded again.
+A sweep reads 100,000 rows: therefore the loops are inlined, and unchanged bytes of a group are not decoded again.
 """
 
 import functools
@@ -9,33 +9,26 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from signalbox.brokers.kafka.protocol.frames import Api, Question
-from signalbox.brokers.kafka.protocol.wire import Body, Cursor
+from signalbox.brokers.kafka.protocol.connection import Api, Request
+from signalbox.brokers.kafka.protocol.wire import Cursor, RequestBody
 
-OFFSET_FETCH = Api("OffsetFetch", 9, (8,), flexible_from=6)  # many groups in one request: Kafka 3.0 and later
-OFFSET_FETCH_ONE = Api("OffsetFetch", 9, (7, 6, 5, 4, 3, 2), flexible_from=6)
+OFFSET_FETCH = Api("OffsetFetch", 9, (8,), flexible_from=6)  # many groups per request: Kafka 3.0 and later
+OFFSET_FETCH_SINGLE = Api("OffsetFetch", 9, (7, 6, 5, 4, 3, 2), flexible_from=6)
 LIST_OFFSETS = Api("ListOffsets", 2, (7, 6, 5, 4, 2), flexible_from=6)
 
-END, START = -1, -2  # the special timestamps
+LATEST, EARLIEST = -1, -2  # special timestamps of ListOffsets
 READ_UNCOMMITTED, READ_COMMITTED = 0, 1
 
 _COMMIT = struct.Struct(">iqi")  # partition, offset, leader epoch
-_PLAIN = struct.Struct(
-    ">iq4xI"
-)  # the same, and in one number: the length of its metadata, its error, the count of its tags
-_NOTHING = frozenset({0, 1 << 24})  # no metadata or an empty one, no error, no tags
-_END_ROWS = {
-    7: ">ihqqib",
-    6: ">ihqqib",
-    5: ">ihqqi",
-    4: ">ihqqi",
-    2: ">ihqq",
-}  # partition, error, time, offset, epoch, tags
+_PLAIN_COMMIT = struct.Struct(">iq4xI")  # the same; the last number packs metadata length, error and tag count
+_PLAIN_TAILS = frozenset({0, 1 << 24})  # metadata null or empty, no error, no tags
+# One row of ListOffsets by version: partition, error, timestamp, offset, leader epoch, tags
+_OFFSET_ROWS = {7: ">ihqqib", 6: ">ihqqib", 5: ">ihqqi", 4: ">ihqqi", 2: ">ihqq"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Commits:
-    """What one group has committed, in columns. `topics` are (name, rows); `errors` row -> code; `raw` the bytes it came from."""
+class CommittedOffsets:
+    """The committed offsets of one group, in columns. `topics`: (name, number of rows); `errors`: row -> code; `raw`: its bytes."""
 
     group: str
     error: int
@@ -46,67 +39,72 @@ class Commits:
     raw: bytes = b""
 
 
-def ask_commits(groups: Sequence[str], known: Sequence[bytes] = ()) -> Question[list[Commits | int]]:
-    """Ask for every commit of these groups. An answer is an index into `groups` where its bytes equal `known` at that index."""
+def committed_offsets_request(
+    groups: Sequence[str], previous: Sequence[bytes] = ()
+) -> Request[list[CommittedOffsets | int]]:
+    """Ask for all committed offsets of these groups.
+
+    The result contains the index of a group instead of its offsets if its bytes equal `previous` at that index.
+    """
     names = tuple(groups)
-    return Question(OFFSET_FETCH, lambda _: _encode_many(names), lambda data, _: _decode_many(data, known))
+    return Request(OFFSET_FETCH, lambda _: _encode_many(names), lambda data, _: _decode_many(data, previous))
 
 
-def ask_commits_of_one(group: str, known: bytes = b"") -> Question[list[Commits | int]]:
-    """The same for one group, as brokers before 3.0 take it."""
-    return Question(
-        OFFSET_FETCH_ONE,
-        lambda version: _encode_one(version, group),
-        lambda data, version: [0 if known and data == known else _decode_one(data, version, group)],
+def single_group_offsets_request(group: str, previous: bytes = b"") -> Request[list[CommittedOffsets | int]]:
+    """Ask for all committed offsets of one group: brokers before 3.0 accept no more."""
+    return Request(
+        OFFSET_FETCH_SINGLE,
+        lambda version: _encode_single(version, group),
+        lambda data, version: [0 if previous and data == previous else _decode_single(data, version, group)],
     )
 
 
-@functools.lru_cache(maxsize=256)  # the same batches are asked for again and again
+@functools.lru_cache(maxsize=256)  # each sweep asks for the same batches
 def _encode_many(groups: tuple[str, ...]) -> bytes:
-    body = Body(flexible=True)
+    body = RequestBody(flexible=True)
     body.count(len(groups))
     for group in groups:
         body.text(group)
         body.count(None)  # every topic
         body.tags()
-    body.i8(0)  # require_stable: true would hide the last commit while a transaction is open
-    return body.done()
+    body.i8(0)  # require_stable = true would hide the last commit while a transaction is open
+    return body.to_bytes()
 
 
-def _encode_one(version: int, group: str) -> bytes:
-    body = Body(flexible=OFFSET_FETCH_ONE.flexible(version))
+def _encode_single(version: int, group: str) -> bytes:
+    body = RequestBody(flexible=OFFSET_FETCH_SINGLE.is_flexible(version))
     body.text(group)
     body.count(None)
     if version >= 7:
         body.i8(0)
-    return body.done()
+    return body.to_bytes()
 
 
-def _decode_many(data: bytes, known: Sequence[bytes]) -> list[Commits | int]:
-    cursor = Cursor(data, flexible=True, at=4)
-    found: list[Commits | int] = []
+def _decode_many(data: bytes, previous: Sequence[bytes]) -> list[CommittedOffsets | int]:
+    cursor = Cursor(data, flexible=True, position=4)
+    groups: list[CommittedOffsets | int] = []
     for number in range(cursor.count()):
-        if number < len(known) and known[number] and data.startswith(known[number], cursor.at):
-            cursor.at += len(known[number])
-            found.append(number)
+        if number < len(previous) and previous[number] and data.startswith(previous[number], cursor.position):
+            cursor.position += len(previous[number])
+            groups.append(number)
             continue
-        began = cursor.at
+        first_byte = cursor.position
         name = cursor.text()
         topics, partition, offset, errors = _decode_topics(cursor)
         error = cursor.i16()
-        cursor.tags()
-        found.append(
-            Commits(
+        cursor.skip_tags()
+        groups.append(
+            CommittedOffsets(
                 group=name,
                 error=error,
                 topics=topics,
                 partition=partition,
                 offset=offset,
                 errors=errors,
-                raw=data[began : cursor.at],
+                raw=data[first_byte : cursor.position],
             )
         )
-    return found
+    return groups
 
 
 def _decode_topics(
@@ -124,53 +122,53 @@ def _decode_topics(
             offset += plain[1]
         else:
             _decode_rows(cursor, count, partition, offset, errors)
-        cursor.tags()
+        cursor.skip_tags()
     return tuple(topics), array("i", partition), array("q", offset), errors
 
 
 def _plain_rows(cursor: Cursor, count: int) -> tuple[Sequence[int], Sequence[int]] | None:
-    """Take a topic's partitions and offsets at once where no row has metadata, an error or tags; else None.
+    """Decode all rows of a topic at once if no row has metadata, an error or tags; otherwise return None.
 
-    The first row that has any is longer than the others: those before it were read in their places, and its tail shows it.
+    This detects every exception: the first row with such a field is longer, and its own last bytes differ.
     """
-    end = cursor.at + count * _PLAIN.size
+    end = cursor.position + count * _PLAIN_COMMIT.size
     if not count or end > len(cursor.data):
         return None
-    partition, offset, tail = zip(*_PLAIN.iter_unpack(cursor.data[cursor.at : end]), strict=True)
-    if not _NOTHING.issuperset(tail):
+    partition, offset, tail = zip(*_PLAIN_COMMIT.iter_unpack(cursor.data[cursor.position : end]), strict=True)
+    if not _PLAIN_TAILS.issuperset(tail):
         return None
-    cursor.at = end
+    cursor.position = end
     return partition, offset
 
 
 def _decode_rows(cursor: Cursor, count: int, partition: list[int], offset: list[int], errors: dict[int, int]) -> None:
-    data, read, at = cursor.data, _COMMIT.unpack_from, cursor.at
+    data, read, position = cursor.data, _COMMIT.unpack_from, cursor.position
     for _ in range(count):
-        index, committed, _ = read(data, at)
-        at += 16
-        size = data[at]  # of the commit's metadata: nearly always none
+        index, committed, _ = read(data, position)
+        position += 16
+        size = data[position]  # of the commit metadata, nearly always 0
         if size < 128:
-            at += size or 1
+            position += size or 1
         else:
-            cursor.at = at
+            cursor.position = position
             cursor.text_or_none()
-            at = cursor.at
-        if data[at] | data[at + 1]:
-            errors[len(partition)] = data[at] << 8 | data[at + 1]
-        at += 2
-        if data[at]:
-            cursor.at = at
-            cursor.tags()
-            at = cursor.at
+            position = cursor.position
+        if data[position] | data[position + 1]:
+            errors[len(partition)] = data[position] << 8 | data[position + 1]
+        position += 2
+        if data[position]:
+            cursor.position = position
+            cursor.skip_tags()
+            position = cursor.position
         else:
-            at += 1
+            position += 1
         partition.append(index)
         offset.append(committed)
-    cursor.at = at
+    cursor.position = position
 
 
-def _decode_one(data: bytes, version: int, group: str) -> Commits:
-    cursor = Cursor(data, flexible=OFFSET_FETCH_ONE.flexible(version))
+def _decode_single(data: bytes, version: int, group: str) -> CommittedOffsets:
+    cursor = Cursor(data, flexible=OFFSET_FETCH_SINGLE.is_flexible(version))
     if version >= 3:
         cursor.i32()
     topics: list[tuple[str, int]] = []
@@ -186,9 +184,9 @@ def _decode_one(data: bytes, version: int, group: str) -> Commits:
             cursor.text_or_none()
             if code := cursor.i16():
                 errors[len(partition) - 1] = code
-            cursor.tags()
-        cursor.tags()
-    return Commits(
+            cursor.skip_tags()
+        cursor.skip_tags()
+    return CommittedOffsets(
         group=group,
         error=cursor.i16(),
         topics=tuple(topics),
@@ -199,26 +197,28 @@ def _decode_one(data: bytes, version: int, group: str) -> Commits:
     )
 
 
-def ask_ends(
-    partitions: Mapping[str, Sequence[int]], *, timestamp: int = END, isolation: int = READ_UNCOMMITTED
-) -> Question[list[tuple[str, bytes, str]]]:
-    """Ask the leader of these partitions. The answer is (topic, its rows undecoded, their format): see `end_rows`.
+def list_offsets_request(
+    partitions: Mapping[str, Sequence[int]], *, timestamp: int = LATEST, isolation: int = READ_UNCOMMITTED
+) -> Request[list[tuple[str, bytes, str]]]:
+    """Ask the leader of these partitions. The response lists (topic, undecoded rows, row format): see `decode_offset_rows`.
 
-    Undecoded, so that a topic whose rows did not change can be passed over by comparing bytes. Keep the question as long as
-    the partitions are the same: it remembers its bytes.
+    Undecoded, so that callers can skip unchanged topics by comparing bytes. Reuse the request while the partitions stay the
+    same: it caches its encoding.
     """
-    encode = functools.cache(lambda version: _encode_ends(version, partitions, timestamp, isolation))
-    return Question(LIST_OFFSETS, encode, _decode_ends)
+    encode = functools.cache(lambda version: _encode_list_offsets(version, partitions, timestamp, isolation))
+    return Request(LIST_OFFSETS, encode, _decode_list_offsets)
 
 
-def end_rows(rows: bytes, form: str) -> Iterator[tuple[int, int, int]]:
-    """Yield (partition, error, offset)."""
-    for row in struct.iter_unpack(form, rows):
+def decode_offset_rows(rows: bytes, row_format: str) -> Iterator[tuple[int, int, int]]:
+    """Yield (partition, error code, offset)."""
+    for row in struct.iter_unpack(row_format, rows):
         yield row[0], row[1], row[3]
 
 
-def _encode_ends(version: int, partitions: Mapping[str, Sequence[int]], timestamp: int, isolation: int) -> bytes:
-    body = Body(flexible=LIST_OFFSETS.flexible(version))
+def _encode_list_offsets(
+    version: int, partitions: Mapping[str, Sequence[int]], timestamp: int, isolation: int
+) -> bytes:
+    body = RequestBody(flexible=LIST_OFFSETS.is_flexible(version))
     body.i32(-1)
     body.i8(isolation)
     body.count(len(partitions))
@@ -231,16 +231,16 @@ def _encode_ends(version: int, partitions: Mapping[str, Sequence[int]], timestam
         body.count(len(indexes))
         body.raw(b"".join([row.pack(index, *fields) for index in indexes]))
         body.tags()
-    return body.done()
+    return body.to_bytes()
 
 
-def _decode_ends(data: bytes, version: int) -> list[tuple[str, bytes, str]]:
-    cursor = Cursor(data, flexible=LIST_OFFSETS.flexible(version), at=4)
-    form = _END_ROWS[version]
-    size = struct.calcsize(form)
-    found: list[tuple[str, bytes, str]] = []
+def _decode_list_offsets(data: bytes, version: int) -> list[tuple[str, bytes, str]]:
+    cursor = Cursor(data, flexible=LIST_OFFSETS.is_flexible(version), position=4)
+    row_format = _OFFSET_ROWS[version]
+    size = struct.calcsize(row_format)
+    topics: list[tuple[str, bytes, str]] = []
     for _ in range(cursor.count()):
         name, count = cursor.text(), cursor.count()
-        found.append((name, cursor.raw(count * size), form))
-        cursor.tags()
-    return found
+        topics.append((name, cursor.raw(count * size), row_format))
+        cursor.skip_tags()
+    return topics

@@ -1,4 +1,4 @@
-"""Kafka's primitive types, read and written with `struct`: big-endian numbers, strings and arrays in their plain and compact forms."""
+"""Read and write Kafka's primitive types: big-endian numbers, strings and arrays, in plain and compact form."""
 
 import struct
 from collections.abc import Callable, Iterable
@@ -7,76 +7,78 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _I16, _I32, _I64 = struct.Struct(">h"), struct.Struct(">i"), struct.Struct(">q")
-VARINT_BYTES_MOST = 5  # lengths and counts are 32 bits
+VARINT_BYTES_MAX = 5  # lengths and counts are 32 bits
 
 
-class Malformed(Exception):
-    """A frame that is not what the protocol says: cut short, or with counts and lengths that cannot be."""
+class MalformedResponse(Exception):
+    """A response does not follow the protocol: truncated, or with impossible counts or lengths."""
 
 
-def decoded(what: str, decode: Callable[[], T]) -> T:
-    """Run a decoder; whatever a cut or hostile frame makes it stumble over becomes `Malformed` and names the answer."""
+def decode_checked(api_name: str, decode: Callable[[], T]) -> T:
+    """Run a decoder; every error that a truncated or hostile frame causes becomes `MalformedResponse`."""
     try:
         return decode()
     except (struct.error, IndexError, UnicodeDecodeError, OverflowError) as error:
-        raise Malformed(f"the answer to {what} is cut short or not understood ({error})") from error
+        raise MalformedResponse(f"Cannot decode the response to {api_name}: {error}") from error
 
 
 class Cursor:
-    """Reads one frame from front to back. `flexible` chooses the compact forms and tagged fields of newer versions."""
+    """Reads one frame in order. `flexible` selects the compact forms and tagged fields of newer versions."""
 
-    __slots__ = ("at", "data", "flexible")
+    __slots__ = ("data", "flexible", "position")
 
-    def __init__(self, data: bytes, *, flexible: bool, at: int = 0) -> None:
+    def __init__(self, data: bytes, *, flexible: bool, position: int = 0) -> None:
         self.data = data
-        self.at = at
+        self.position = position
         self.flexible = flexible
 
     def i8(self) -> int:
-        value = self.data[self.at]
-        self.at += 1
+        value = self.data[self.position]
+        self.position += 1
         return value - 256 if value > 127 else value
 
     def i16(self) -> int:
-        (value,) = _I16.unpack_from(self.data, self.at)
-        self.at += 2
+        (value,) = _I16.unpack_from(self.data, self.position)
+        self.position += 2
         return int(value)
 
     def i32(self) -> int:
-        (value,) = _I32.unpack_from(self.data, self.at)
-        self.at += 4
+        (value,) = _I32.unpack_from(self.data, self.position)
+        self.position += 4
         return int(value)
 
     def i64(self) -> int:
-        (value,) = _I64.unpack_from(self.data, self.at)
-        self.at += 8
+        (value,) = _I64.unpack_from(self.data, self.position)
+        self.position += 8
         return int(value)
 
     def varint(self) -> int:
         value = shift = 0
-        for _ in range(VARINT_BYTES_MOST):
-            byte = self.data[self.at]
-            self.at += 1
+        for _ in range(VARINT_BYTES_MAX):
+            byte = self.data[self.position]
+            self.position += 1
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
                 return value
             shift += 7
-        raise Malformed("a length of more than 32 bits")
+        raise MalformedResponse("A length has more than 32 bits")
 
     def raw(self, size: int) -> bytes:
-        """Take so many bytes, all of them or Malformed."""
-        end = self.at + size
+        """Return the next `size` bytes. Raises MalformedResponse if fewer remain."""
+        end = self.position + size
         if size < 0 or end > len(self.data):
-            raise Malformed(f"{size} bytes are announced and {len(self.data) - self.at} are left")
-        piece = self.data[self.at : end]
-        self.at = end
+            raise MalformedResponse(f"The frame announces {size} bytes, and {len(self.data) - self.position} remain")
+        piece = self.data[self.position : end]
+        self.position = end
         return piece
 
     def count(self) -> int:
-        """How many elements follow; null counts as none. Each takes a byte at least, so more than are left cannot be."""
+        """Return how many elements follow (null = 0). Each takes at least one byte: a count above the rest is malformed."""
         count = self.varint() - 1 if self.flexible else self.i32()
-        if count > len(self.data) - self.at:
-            raise Malformed(f"{count} elements are announced and {len(self.data) - self.at} bytes are left")
+        if count > len(self.data) - self.position:
+            raise MalformedResponse(
+                f"The frame announces {count} elements, and {len(self.data) - self.position} bytes remain"
+            )
         return max(count, 0)
 
     def blob(self) -> bytes | None:
@@ -97,16 +99,16 @@ class Cursor:
     def topic_id(self) -> str:
         return self.raw(16).hex()
 
-    def tags(self) -> None:
-        """Skip tagged fields: what newer brokers add without a new version."""
+    def skip_tags(self) -> None:
+        """Skip tagged fields, which newer brokers add without a new version."""
         if self.flexible:
             for _ in range(self.varint()):
                 self.varint()
                 self.raw(self.varint())
 
 
-class Body:
-    """Writes one request's body."""
+class RequestBody:
+    """Writes the body of one request."""
 
     __slots__ = ("_out", "flexible")
 
@@ -114,8 +116,8 @@ class Body:
         self._out = bytearray()
         self.flexible = flexible
 
-    def done(self) -> bytes:
-        """Return what was written, closed by the empty tagged fields where the version has them."""
+    def to_bytes(self) -> bytes:
+        """Return the body; flexible versions end with empty tagged fields."""
         return bytes(self._out + b"\0") if self.flexible else bytes(self._out)
 
     def i8(self, value: int) -> None:
@@ -140,7 +142,7 @@ class Body:
         self._out += piece
 
     def count(self, count: int | None) -> None:
-        """Begin an array; None writes null."""
+        """Write the length of an array; None writes null."""
         if self.flexible:
             self.varint(0 if count is None else count + 1)
         else:

@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 
 from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.model import BrokerCall, BrokerKind, Capability, Scope, Snapshot
-from signalbox.monitoring.model import ConnectionView, Link
+from signalbox.kernel.intervals import STALE_INTERVALS
+from signalbox.monitoring.model import ConnectionView, LinkState
 
-STALE_INTERVALS = 3
 FAULTS_MAX = 1000  # of one reading: a page shows fewer, and a broker may refuse every group
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class ConnectionFacts:
     """What is known of a connection before it answers."""
 
     name: str
@@ -27,13 +27,13 @@ class Opened:
 class ConnectionState:
     """Follows one connection. `view` is the same object until something in it changes."""
 
-    def __init__(self, opened: Opened, now: float) -> None:
+    def __init__(self, opened: ConnectionFacts, now: float) -> None:
         self.opened = opened
         self._calls: dict[str, BrokerCall] = {}
         self.view = ConnectionView(
             name=opened.name,
             kind=opened.kind,
-            link=Link.CONNECTING,
+            link=LinkState.CONNECTING,
             since=now,
             answered_at=None,
             interval_s=opened.interval_s,
@@ -46,7 +46,7 @@ class ConnectionState:
         """Note an answer; a whole reading also tells how the cluster is."""
         for call in snapshot.calls:
             self._calls[call.request] = call
-        view = self._linked(Link.CONNECTED, now)
+        view = self._linked(LinkState.CONNECTED, now)
         whole = snapshot.scope is Scope.FULL
         self.view = replace(
             view,
@@ -56,7 +56,7 @@ class ConnectionState:
             interval_s=interval_s if whole else view.interval_s,
             watch_interval_s=view.watch_interval_s if whole else interval_s,
             error="",
-            do="",
+            hint="",
             attempts=0,
             next_attempt_at=None,
             cluster=snapshot.cluster or view.cluster,
@@ -67,26 +67,26 @@ class ConnectionState:
 
     def refused(self, error: BrokerError, now: float, *, down: bool, next_attempt_at: float | None) -> None:
         """Note that it did not answer; `down` says that connecting itself failed."""
-        view = self._linked(Link.DOWN, now) if down else self.view
+        view = self._linked(LinkState.DOWN, now) if down else self.view
         self.view = replace(
-            view, error=error.problem, do=error.hint, attempts=view.attempts + 1, next_attempt_at=next_attempt_at
+            view, error=error.problem, hint=error.hint, attempts=view.attempts + 1, next_attempt_at=next_attempt_at
         )
 
     def tick(self, now: float) -> bool:
         """Let time pass; return whether the link became stale."""
         view = self.view
-        if view.link is not Link.CONNECTED or view.answered_at is None:
+        if view.link is not LinkState.CONNECTED or view.answered_at is None:
             return False
         if now - view.answered_at <= STALE_INTERVALS * view.interval_s:
             return False
-        self.view = self._linked(Link.STALE, now)
+        self.view = self._linked(LinkState.STALE, now)
         return True
 
     def counted(self, *, groups: int, groups_ok: int, destinations: int) -> None:
         """Note the totals; of a connection that is down no group is known to be ok."""
-        ok = 0 if self.view.link is Link.DOWN else groups_ok
+        ok = 0 if self.view.link is LinkState.DOWN else groups_ok
         if (groups, ok, destinations) != (self.view.groups, self.view.groups_ok, self.view.destinations):
             self.view = replace(self.view, groups=groups, groups_ok=ok, destinations=destinations)
 
-    def _linked(self, link: Link, now: float) -> ConnectionView:
+    def _linked(self, link: LinkState, now: float) -> ConnectionView:
         return self.view if self.view.link is link else replace(self.view, link=link, since=now)

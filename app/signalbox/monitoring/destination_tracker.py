@@ -5,21 +5,21 @@ from collections.abc import Mapping, Sequence
 
 from signalbox.brokers.model import UNKNOWN, BrokerKind, Destination
 from signalbox.monitoring.arrivals import Arrivals
-from signalbox.monitoring.belief import Memory, settle
+from signalbox.monitoring.confirmation import VerdictState, confirm
 from signalbox.monitoring.judge_destination import judge_destination
 from signalbox.monitoring.model import DestinationView, GroupView, Status
 
 RATES_ROUNDED = 1  # digits: what a page draws
 
 
-class TrackedDestination:
+class DestinationTracker:
     """Takes readings in; `view` is the same object until something in it changes."""
 
     def __init__(self, connection: str, kind: BrokerKind) -> None:
         self.view: DestinationView | None = None
         self.arrivals = Arrivals()
         self._connection, self._kind = connection, kind
-        self._memory: Memory | None = None
+        self._memory: VerdictState | None = None
 
     def take(
         self, destination: Destination, *, read_at: float, interval_s: float, readers: Sequence[GroupView]
@@ -34,7 +34,7 @@ class TrackedDestination:
         self.arrivals.push(read_at, _ends(destination), interval_s)
         losing, loses_at = _losing(destination.name, readers)
         raw = judge_destination(destination, self.arrivals.rates(), loses_at, read_at, losing=losing)
-        self._memory = settle(self._memory, raw, read_at)
+        self._memory = confirm(self._memory, raw, read_at)
         rate = self.arrivals.rate()
         self.view = DestinationView(
             connection=self._connection,
@@ -44,7 +44,7 @@ class TrackedDestination:
             interval_s=interval_s,
             verdict=self._memory.verdict,
             rate_in=None if rate is None else round(rate, RATES_ROUNDED),
-            readers=tuple(sorted(view.name for view in readers)),
+            consumer_groups=tuple(sorted(view.name for view in readers)),
             loses_at=loses_at,
         )
         return True

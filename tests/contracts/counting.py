@@ -1,11 +1,14 @@
-"""Counts the executed cases of the broker contract and compares them with the table, for every file that was run whole."""
+"""Count the executed cases of the broker contract and compare them with the table, for every file that was run whole.
+
+A plugin of tests/conftest.py: with several workers, only the process that gathers their reports counts.
+"""
 
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from xdist import is_xdist_worker
 
-from tests.contracts.broker_contract import BrokerContract
 from tests.contracts.executed import EXECUTED
 from tests.support.servers import WITHOUT
 
@@ -20,15 +23,14 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    cls = getattr(item, "cls", None)
-    if isinstance(cls, type) and issubclass(cls, BrokerContract):
-        item.user_properties.append(("adapter", cls.adapter))
+    if (adapter := getattr(getattr(item, "cls", None), "adapter", None)) is not None:
+        item.user_properties.append(("adapter", adapter))
 
 
 def _run_whole(config: pytest.Config, adapter: str) -> bool:
     """Say whether this adapter's whole file was asked for, and nothing was picked out of it."""
     options = config.option
-    picked = options.keyword or options.markexpr or options.collectonly or getattr(options, "lf", False)
+    picked = options.keyword or options.markexpr or options.collectonly or options.soak or getattr(options, "lf", False)
     if picked or any("::" in argument for argument in config.args):
         return False
     file = HERE / f"test_{adapter.partition('-')[0]}.py"
@@ -47,12 +49,13 @@ def _wrong(config: pytest.Config) -> list[str]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if _wrong(session.config) and session.exitstatus == pytest.ExitCode.OK:
+    if not is_xdist_worker(session) and _wrong(session.config) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    terminalreporter.section("broker contract")
+    if _executed:
+        terminalreporter.section("broker contract")
     for adapter, count in sorted(_executed.items()):
         terminalreporter.write_line(f"{adapter}: {count} cases executed")
     for line in _wrong(config):

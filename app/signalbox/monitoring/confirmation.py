@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, replace
 
-from signalbox.monitoring.model import Method, Reason, Status, TimeLag, Verdict
+from signalbox.monitoring.model import Reason, Status, TimeLag, TimeLagMethod, Verdict
 
 _SINCE_IS_A_FACT = frozenset((Status.STALLED, Status.STOPPED, Status.HELD_BACK, Status.REWOUND))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class VerdictState:
     """What was said of a group, and what the last reading would say if it were believed at once."""
 
     verdict: Verdict
@@ -16,28 +16,28 @@ class Memory:
     candidate_since: float = 0.0
 
 
-def settle(memory: Memory | None, raw: Verdict, now: float) -> Memory:
+def confirm(memory: VerdictState | None, raw: Verdict, now: float) -> VerdictState:
     """Believe a changed status when a second reading says the same; keep its beginning, and never an end in the past.
 
     The first verdict is taken as it is, and so is the first after "watched too shortly to tell".
     """
     raw = replace(raw, until=raw.until if raw.until is not None and raw.until > now else None)
     if memory is None:
-        return Memory(verdict=raw if raw.status in _SINCE_IS_A_FACT else replace(raw, since_exact=False))
+        return VerdictState(verdict=raw if raw.status in _SINCE_IS_A_FACT else replace(raw, since_exact=False))
     before = memory.verdict
     if raw.status is before.status:
         known = raw.status in _SINCE_IS_A_FACT
-        return Memory(verdict=raw if known else replace(raw, since=before.since, since_exact=before.since_exact))
+        return VerdictState(verdict=raw if known else replace(raw, since=before.since, since_exact=before.since_exact))
     if before.reason is Reason.HISTORY_TOO_SHORT:
-        return Memory(verdict=raw if raw.status in _SINCE_IS_A_FACT else replace(raw, since_exact=False))
+        return VerdictState(verdict=raw if raw.status in _SINCE_IS_A_FACT else replace(raw, since_exact=False))
     if memory.candidate is not raw.status:
         kept = replace(before, until=before.until if before.until is not None and before.until > now else None)
-        return Memory(verdict=kept, candidate=raw.status, candidate_since=now)
+        return VerdictState(verdict=kept, candidate=raw.status, candidate_since=now)
     since = raw.since if raw.status in _SINCE_IS_A_FACT else memory.candidate_since
-    return Memory(verdict=replace(raw, since=since))
+    return VerdictState(verdict=replace(raw, since=since))
 
 
-def better_time_lag(
+def choose_time_lag(
     own: TimeLag | None, measured: TimeLag | None, bounds: tuple[float, float] | None
 ) -> TimeLag | None:
     """Choose between what our own history shows and what the broker's time of the message says.
@@ -53,6 +53,6 @@ def better_time_lag(
         return own  # nothing waits
     if bounds is not None and not bounds[0] <= measured.seconds <= bounds[1]:
         return own
-    if measured.method is Method.AT_MOST and own is not None and own.method is Method.INTERPOLATED:
+    if measured.method is TimeLagMethod.AT_MOST and own is not None and own.method is TimeLagMethod.INTERPOLATED:
         return own
     return measured

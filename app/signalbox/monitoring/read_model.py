@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from signalbox.brokers.model import Destination, Group, OldestUnread, Scope, Snapshot
+from signalbox.kernel.intervals import STALE_INTERVALS
 from signalbox.monitoring import keys
+from signalbox.monitoring.connection_state import ConnectionFacts, ConnectionState
+from signalbox.monitoring.destination_tracker import DestinationTracker
+from signalbox.monitoring.group_tracker import GroupTracker
 from signalbox.monitoring.judge import Thresholds
-from signalbox.monitoring.link import ConnectionState, Opened
 from signalbox.monitoring.model import Change, DestinationView, GroupView, PartitionView, Reason, Status
 from signalbox.monitoring.series import Series, destination_key
-from signalbox.monitoring.tracked import TrackedGroup
-from signalbox.monitoring.tracked_destination import TrackedDestination
 
 SLICE_S = 0.002  # how long one step may hold the event loop
 AGE_SHOWN_INTERVALS = 2  # a page's "read N s ago" is renewed that often though nothing else changed
@@ -36,15 +37,17 @@ class News:
             self.turn = time.monotonic()
 
 
-class Scene:
+class ConnectionReadModel:
     """One connection's part of the read model."""
 
-    def __init__(self, opened: Opened, now: float, series: Series, limits_of: Callable[[str, str], Thresholds]) -> None:
+    def __init__(
+        self, opened: ConnectionFacts, now: float, series: Series, limits_of: Callable[[str, str], Thresholds]
+    ) -> None:
         self.link = ConnectionState(opened, now)
         self._name, self._opened = opened.name, opened
         self._series, self._limits_of = series, limits_of
-        self._groups: dict[str, TrackedGroup] = {}
-        self._destinations: dict[str, TrackedDestination] = {}
+        self._groups: dict[str, GroupTracker] = {}
+        self._destinations: dict[str, DestinationTracker] = {}
         self._known: dict[str, Destination] = {}  # as read last
         self._shown: dict[str, GroupView] = {}  # as published last
         self._destinations_shown: dict[str, DestinationView] = {}
@@ -68,7 +71,7 @@ class Scene:
         tracked = self._destinations.get(name)
         return tracked.view if tracked is not None else None
 
-    def rates_of(self, name: str) -> Mapping[int, float | None]:
+    def partition_rates(self, name: str) -> Mapping[int, float | None]:
         tracked = self._destinations.get(name)
         return tracked.rates_by_partition() if tracked is not None else {}
 
@@ -122,14 +125,14 @@ class Scene:
         self._keep(tracked, view)
         self._tell(before, view, news)
 
-    def _new_group(self, name: str, group: Group) -> TrackedGroup:
+    def _new_group(self, name: str, group: Group) -> GroupTracker:
         read = [self._known[d] for d in group.destinations if d in self._known]
         positional = all(d.partitions is not None for d in read) if read else self._opened.positional
         batch = any(fnmatchcase(name, pattern) for pattern in self._opened.batch)
         limits = self._limits_of(self._name, name)
-        return TrackedGroup(self._name, self._opened.kind, positional=positional, batch=batch, limits=limits)
+        return GroupTracker(self._name, self._opened.kind, positional=positional, batch=batch, limits=limits)
 
-    def _keep(self, tracked: TrackedGroup, view: GroupView) -> None:
+    def _keep(self, tracked: GroupTracker, view: GroupView) -> None:
         arrived, settled = tracked.window.totals()
         at, every = view.read_at, view.interval_s
         self._series.add(
@@ -160,7 +163,7 @@ class Scene:
         name, at = destination.name, snapshot.read_at
         tracked, before = self._destinations.get(name), self.destination(name)
         if tracked is None or _clock_set_back(before, snapshot, interval_s):
-            tracked = self._destinations[name] = TrackedDestination(self._name, self._opened.kind)
+            tracked = self._destinations[name] = DestinationTracker(self._name, self._opened.kind)
         if not tracked.take(destination, read_at=at, interval_s=interval_s, readers=readers):
             return
         view = tracked.view
@@ -232,7 +235,7 @@ def _change(connection: str, before: Status, view: GroupView) -> Change:
 
 def _clock_set_back(before: GroupView | DestinationView | None, snapshot: Snapshot, interval_s: float) -> bool:
     """Say whether what was read before lies in the future now: then nothing can be compared, and it is begun anew."""
-    return before is not None and before.read_at - snapshot.read_at > max(LATE_MOST_S, 3 * interval_s)
+    return before is not None and before.read_at - snapshot.read_at > max(LATE_MOST_S, STALE_INTERVALS * interval_s)
 
 
 def _age_drawn_anew(shown: GroupView | DestinationView, view: GroupView | DestinationView) -> bool:

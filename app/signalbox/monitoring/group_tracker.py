@@ -4,21 +4,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from signalbox.brokers.model import UNKNOWN, BrokerKind, Destination, Group, GroupState, OldestUnread, Retention, Why
-from signalbox.monitoring.belief import Memory, better_time_lag, settle
+from signalbox.kernel.intervals import STALE_INTERVALS
+from signalbox.monitoring import columns
+from signalbox.monitoring.confirmation import VerdictState, choose_time_lag, confirm
 from signalbox.monitoring.judge import (
-    RANK,
     REWOUND_SHOWN_S,
-    Reader,
-    Row,
+    GroupFacts,
+    PartitionFacts,
     Thresholds,
+    has_consumers,
     judge_group,
     judge_partition,
-    somebody_reads,
     still_limit,
 )
 from signalbox.monitoring.judge_count import judge_count
-from signalbox.monitoring.model import Flow, GroupView, Method, PartitionView, Status, TimeLag
-from signalbox.monitoring.window import RATE_S, Pushed, Window
+from signalbox.monitoring.model import SEVERITY, Flow, GroupView, PartitionView, Status, TimeLag, TimeLagMethod
+from signalbox.monitoring.window import PushResult, ReadingWindow
 
 CLOCKS_DIFFER_S = 5.0  # how far a message's own time may lie outside of what our readings prove
 CLOCK_AHEAD_S = 2.0
@@ -37,14 +38,14 @@ class Measured:
     requested_at: float
 
 
-class TrackedGroup:
+class GroupTracker:
     """Takes readings in; `view` is the same object until something in it changes."""
 
     def __init__(self, connection: str, kind: BrokerKind, *, positional: bool, batch: bool, limits: Thresholds) -> None:
         self.view: GroupView | None = None
-        self.window = Window(positional=positional)
+        self.window = ReadingWindow(positional=positional)
         self._connection, self._kind, self._batch, self._limits = connection, kind, batch, limits
-        self._memory: Memory | None = None
+        self._memory: VerdictState | None = None
         self._measured: dict[tuple[str, int], Measured] = {}
         self._hidden: dict[int, tuple[int, float]] = {}  # row -> the stable end that does not move, and since when
         self._rebalancing_since: float | None = None
@@ -65,7 +66,7 @@ class TrackedGroup:
     ) -> bool:
         """Take one reading; return whether there is a new view. One that is late or doubted changes nothing."""
         pushed = self.window.push(requested_at, read_at, group.positions, lag=group.lag, interval_s=interval_s)
-        if pushed is not Pushed.TAKEN:
+        if pushed is not PushResult.TAKEN:
             return False
         self._judged = None
         self._note(group, requested_at)
@@ -114,7 +115,7 @@ class TrackedGroup:
         }
         views = [self._partition(row, view, reader, owners) for row in range(len(self.window))]
         return tuple(
-            sorted(views, key=lambda v: (RANK[v.verdict.status], -(v.flow.lag or 0), v.destination, v.partition))
+            sorted(views, key=lambda v: (SEVERITY[v.verdict.status], -(v.flow.lag or 0), v.destination, v.partition))
         )
 
     def blamed(self) -> list[tuple[tuple[str, int], int | None, int | None, int | None]]:
@@ -160,15 +161,15 @@ class TrackedGroup:
 
     def _judge(self, group: Group, interval_s: float, now: float) -> None:
         reader = self._reader(group, interval_s, now)
-        lags = self.window.lags(max(RATE_S * 1.1, interval_s * 3.3))
+        lags = self.window.lags(columns.rate_window_s(interval_s))
         counted = self._only_counted(group)
         if counted:
             raw = judge_count(lags, reader, now, approximate=group.approximate, taken=group.in_flight)
-            rows: list[Row] = []
+            rows: list[PartitionFacts] = []
         else:
             rows = [self._row(index, group) for index in self._suspects(group, reader)]
             raw = judge_group(rows, reader, self._limits, now, waiting=group.lag != 0)
-        self._memory = settle(self._memory, raw, now)
+        self._memory = confirm(self._memory, raw, now)
         rate_in, rate_out = self.window.total_rates()
         self._flow = Flow(
             lag=group.lag,
@@ -187,11 +188,11 @@ class TrackedGroup:
         told_why = group.positions.why is not None and len(group.positions) > 0 and group.lag is None
         return not told_why and all(end == UNKNOWN for end in self.window.newest.arrived)
 
-    def _reader(self, group: Group, interval_s: float, now: float) -> Reader:
+    def _reader(self, group: Group, interval_s: float, now: float) -> GroupFacts:
         moved = self.window.last_moved_at()
         still_s = still_limit(interval_s, self._limits)
-        return Reader(
-            somebody=somebody_reads(group.state, group.member_count, moved, now, still_s),
+        return GroupFacts(
+            somebody=has_consumers(group.state, group.member_count, moved, now, still_s),
             batch=self._batch,
             interval_s=interval_s,
             first_at=self.window.first_at or now,
@@ -201,7 +202,7 @@ class TrackedGroup:
             detail="; ".join(group.notes) if group.why is not Why.KNOWN else "",
         )
 
-    def _suspects(self, group: Group, reader: Reader) -> list[int]:
+    def _suspects(self, group: Group, reader: GroupFacts) -> list[int]:
         """Return the rows that may be other than ok: all others are proven to be young, by columns alone."""
         positions = group.positions
         late = self.window.older_than(min(self._limits.ok_below_s, self._limits.stalled_after_s))
@@ -219,12 +220,12 @@ class TrackedGroup:
             return sorted(rows)
         return sorted(rows, key=lambda row: -positions.lag[row])[:SUSPECTS_MAX]
 
-    def _row(self, row: int, group: Group) -> Row:
+    def _row(self, row: int, group: Group) -> PartitionFacts:
         positions, window = group.positions, self.window
         name = positions.names[positions.destination[row]]
         rate_in, rate_out = window.rates(row)
         hidden = self._hidden.get(row)
-        return Row(
+        return PartitionFacts(
             destination=name,
             partition=positions.partition[row],
             why=positions.row_why(row),
@@ -246,23 +247,25 @@ class TrackedGroup:
 
     def _row_time_lag(self, row: int, place: tuple[str, int], lag: int) -> TimeLag | None:
         if lag == 0:  # also where the end lies further on: markers of transactions are no messages
-            return TimeLag(seconds=0.0, method=Method.INTERPOLATED)
+            return TimeLag(seconds=0.0, method=TimeLagMethod.INTERPOLATED)
         own = self.window.time_lag(row)
         measured = self._measured.get(place)
         if measured is None or own is None:
             return own
         now = self.window.newest.read_at
         moved = measured.position != self.window.newest.settled[row]
-        if moved and now - measured.requested_at > 3 * max(5.0, self.view.interval_s if self.view else 5.0):
+        if moved and now - measured.requested_at > STALE_INTERVALS * max(
+            5.0, self.view.interval_s if self.view else 5.0
+        ):
             return own
         seconds = max(0.0, (measured.requested_at if moved else now) - measured.at)
         before, after = self.window.written(row)
         most = now - before.read_at + CLOCKS_DIFFER_S if before is not None else float("inf")
         bounds = (now - after.read_at - CLOCKS_DIFFER_S, most)
-        method = Method.MEASURED if measured.exact else Method.AT_MOST
-        return better_time_lag(own, TimeLag(seconds=seconds, method=method), None if moved else bounds)
+        method = TimeLagMethod.MEASURED if measured.exact else TimeLagMethod.AT_MOST
+        return choose_time_lag(own, TimeLag(seconds=seconds, method=method), None if moved else bounds)
 
-    def _time_lag(self, rows: Sequence[Row], group: Group) -> TimeLag | None:
+    def _time_lag(self, rows: Sequence[PartitionFacts], group: Group) -> TimeLag | None:
         """Return the age of the group's oldest unread message."""
         ages = [row.time_lag for row in rows if row.time_lag is not None]
         positions = group.positions
@@ -275,10 +278,10 @@ class TrackedGroup:
         if ages:
             return max(ages, key=lambda age: age.seconds)
         known = any(end != UNKNOWN for end in self.window.newest.arrived)
-        return TimeLag(seconds=0.0, method=Method.INTERPOLATED) if known and group.lag == 0 else None
+        return TimeLag(seconds=0.0, method=TimeLagMethod.INTERPOLATED) if known and group.lag == 0 else None
 
     def _partition(
-        self, index: int, view: GroupView, reader: Reader, owners: Mapping[tuple[str, int], str]
+        self, index: int, view: GroupView, reader: GroupFacts, owners: Mapping[tuple[str, int], str]
     ) -> PartitionView:
         row = self._row(index, view.group)
         counted = self._only_counted(view.group)  # then its rows are as it is itself: nothing tells them apart
@@ -339,7 +342,7 @@ def _lossy(names: Iterable[str], destinations: Mapping[str, Destination]) -> dic
     return kept
 
 
-def _drained(rows: Sequence[Row], now: float) -> float | None:
+def _drained(rows: Sequence[PartitionFacts], now: float) -> float | None:
     """Return when the slowest of the rows that are late is done, at its net rate; None if one of them never is."""
     late = [row for row in rows if row.lag > 0]
     ends = []

@@ -1,0 +1,335 @@
+"""One group between two readings, and how a `Group` is built from it. An unchanged group stays the same object."""
+
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import lt, sub
+
+from signalbox.brokers.kafka.errors import why_unknown
+from signalbox.brokers.kafka.partition_table import PartitionTable, Topic
+from signalbox.brokers.kafka.protocol.groups import (
+    CLASSIC,
+    CONSUMER,
+    SHARE,
+    STREAMS,
+    GroupDescription,
+    GroupListing,
+    MemberDescription,
+    ShareOffsets,
+)
+from signalbox.brokers.kafka.protocol.offsets import CommittedOffsets
+from signalbox.brokers.model import UNKNOWN, Group, GroupState, Member, Positions, Why
+
+KINDS = {CLASSIC: "classic", CONSUMER: "new protocol", SHARE: "share", STREAMS: "streams"}
+STATES = {
+    "Stable": GroupState.ACTIVE,
+    "Empty": GroupState.EMPTY,
+    "Dead": GroupState.EMPTY,
+    "PreparingRebalance": GroupState.REBALANCING,
+    "CompletingRebalance": GroupState.REBALANCING,
+    "Assigning": GroupState.REBALANCING,
+    "Reconciling": GroupState.REBALANCING,
+    "NotReady": GroupState.REBALANCING,
+}
+NOTE_COMPACTED = "This group reads a compacted topic, which keeps fewer messages than offsets: the lag is at most this."
+NOTE_SHARE = "Share group: the lag includes messages that are in flight (delivered, not acknowledged)."
+NOTE_SHARE_OLD = (
+    "Share group: this broker reports no lag. The lag shown counts from the first offset that is not acknowledged."
+)
+NOTE_MEMBERS_DENIED = (
+    "The broker does not show the members of this group to our user. The group may read topics that we cannot see."
+)
+
+NameFilter = Callable[[str], bool]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class GroupRows:
+    """The rows of a group, in columns, without end offsets. `reported_lag` is the broker's own lag, for share groups."""
+
+    names: tuple[str, ...] = ()
+    topics: Sequence[Topic] = ()  # those of `names` that the metadata contains
+    destination: "array[int]" = field(default_factory=lambda: array("i"))
+    partition: "array[int]" = field(default_factory=lambda: array("i"))
+    settled: "array[int]" = field(default_factory=lambda: array("q"))
+    slots: "array[int]" = field(default_factory=lambda: array("i"))
+    unknown: dict[int, Why] = field(default_factory=dict)  # row -> why its committed offset is unknown
+    reported_lag: "array[int] | None" = None
+
+
+TopicRows = tuple[str, Sequence[int], Sequence[int], Mapping[int, Why]]  # name, partitions, offsets, row -> why unknown
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class CachedGroup:
+    """One group: its last listing, offsets, members and the `Group` built from them."""
+
+    listing: GroupListing
+    node: int
+    requested_at: float = 0.0
+    committed: CommittedOffsets | None = None
+    share: ShareOffsets | None = None
+    error: int = 0
+    state: str = ""
+    described_state: str = ""  # the state at the last reading of the members
+    members: tuple[Member, ...] | None = None
+    members_denied: bool = False
+    described_at: float | None = None
+    members_at: float | None = None
+    assigned: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    group: Group | None = None
+    changed: bool = True  # anything except end offsets
+    _rows: GroupRows | None = None
+    _rows_generation: int = -1  # the generation of the partition table whose slots `_rows` uses
+    _versions: tuple[int, ...] = ()
+    _topic_versions: list[int] = field(default_factory=list)
+
+    @property
+    def raw(self) -> bytes:
+        return self.committed.raw if self.committed and not self.error else b""
+
+    def update_listing(self, listing: GroupListing, node: int) -> None:
+        """Store a row of ListGroups."""
+        if (listing.state and listing.state != self.state) or listing.type != self.listing.type or node != self.node:
+            self.changed = True
+            self.state = listing.state or self.state
+        self.listing, self.node = listing, node
+
+    def update_offsets(self, offsets: CommittedOffsets | ShareOffsets, requested_at: float) -> None:
+        """Store the group's offsets, requested at that time."""
+        self.requested_at = requested_at
+        self.error = offsets.error
+        self.changed = True
+        self._rows = None
+        if isinstance(offsets, CommittedOffsets):
+            self.committed = offsets
+        else:
+            self.share = offsets
+
+    def is_rewound(self, offsets: CommittedOffsets) -> bool:
+        """Return whether any offset is lower than the stored one: a real rewind, or an old value of a paused broker."""
+        old = self.committed
+        if old is None or offsets.error or self.error:
+            return False
+        if old.topics == offsets.topics and old.partition == offsets.partition:
+            if not any(map(lt, offsets.offset, old.offset)):
+                return False
+            return any(new < before for new, before in zip(offsets.offset, old.offset, strict=True) if new >= 0)
+        before = dict(zip(_partition_keys(old), old.offset, strict=True))
+        return any(
+            0 <= new < before.get(key, 0) for key, new in zip(_partition_keys(offsets), offsets.offset, strict=True)
+        )
+
+    def update_members(self, description: GroupDescription, at: float) -> None:
+        """Store the group's members."""
+        self.described_state, self.members_denied, self.described_at = self.state, False, at
+        members = tuple(_member(member) for member in description.members)
+        if description.state not in ("", "Dead", self.state):  # newer than the list
+            self.state = self.described_state = description.state
+            self.changed = True
+        if members != self.members or self.members_at is None:
+            self.changed = True
+        self.members, self.members_at = members, at
+        assigned = _assigned_partitions(description.members)
+        if (assigned or STATES.get(self.state) is not GroupState.REBALANCING) and assigned != self.assigned:
+            self.assigned, self._rows, self.changed = assigned, None, True
+
+    def deny_members(self, at: float) -> None:
+        """Record that we may not see the members. In the new protocol, one denied subscribed topic is enough for that."""
+        self.described_state, self.described_at = self.state, at
+        if not self.members_denied:
+            self.members, self.members_at, self.members_denied, self.changed = None, None, True, True
+
+    def prepare_rows(self, table: PartitionTable, is_shown: NameFilter) -> GroupRows:
+        """Return the group's rows. Needs no end offsets, so it can run while these are being read."""
+        if self._rows is None or self._rows_generation != table.generation:
+            self._rows, self._rows_generation = _build_rows(self, table, is_shown), table.generation
+            self.changed = True
+        return self._rows
+
+    def build(self, table: PartitionTable, is_shown: NameFilter) -> Group:
+        """Return the group as it is now; the same object if nothing changed."""
+        versions = (table.generation, *table.versions)
+        if versions == self._versions and not self.changed and self.group is not None:
+            return self.group
+        rows, ends = self.prepare_rows(table, is_shown), table.ends
+        same_except_ends = not self.changed and versions[:-1] == self._versions[:-1]
+        topic_versions = [topic.version for topic in rows.topics]
+        if same_except_ends and topic_versions == self._topic_versions and self.group is not None:
+            return self.group
+        arrived = array("q", [ends[slot] for slot in rows.slots])
+        self._versions, self._topic_versions, self.changed = versions, topic_versions, False
+        if same_except_ends and self.group is not None and arrived == self.group.positions.arrived:
+            return self.group
+        self.group = _build_group(self, rows, _build_positions(rows, arrived, table), table)
+        return self.group
+
+
+def _partition_keys(committed: CommittedOffsets) -> Iterable[tuple[str, int]]:
+    row = 0
+    for name, count in committed.topics:
+        for partition in committed.partition[row : row + count]:
+            yield name, partition
+        row += count
+
+
+def _member(member: MemberDescription) -> Member:
+    note = ""
+    if member.target is not None:
+        extra = {t: sorted(set(ps) - set(member.target.get(t, ()))) for t, ps in member.assigned.items()}
+        to_revoke = [f"{topic} {', '.join(map(str, ps))}" for topic, ps in extra.items() if ps]
+        note = f"still has to give up {'; '.join(to_revoke)}" if to_revoke else ""
+    host = member.host.removeprefix("/")
+    return Member(id=member.id, client=member.client, host=host, assigned=dict(member.assigned), note=note)
+
+
+def _assigned_partitions(members: Iterable[MemberDescription]) -> Mapping[str, frozenset[int]]:
+    assigned: dict[str, set[int]] = {}
+    for member in members:
+        for topic, partitions in member.assigned.items():
+            assigned.setdefault(topic, set()).update(partitions)
+    return {topic: frozenset(partitions) for topic, partitions in assigned.items()}
+
+
+def _build_rows(cached: CachedGroup, table: PartitionTable, is_shown: NameFilter) -> GroupRows:
+    """Join committed partitions with assigned ones that were never committed; leave out topics that the filter excludes."""
+    if cached.share is not None:
+        return _share_rows(cached.share, table, is_shown)
+    topics: list[TopicRows] = []
+    committed, row = cached.committed, 0
+    never_committed = dict(cached.assigned)
+    for name, count in committed.topics if committed else ():
+        assert committed is not None  # noqa: S101 - the loop iterates over its topics
+        partitions, offsets = committed.partition[row : row + count], committed.offset[row : row + count]
+        unknown = {i - row: why_unknown(code) for i, code in committed.errors.items() if row <= i < row + count}
+        if min(offsets, default=0) < 0:
+            unknown |= {i: Why.NEVER_COMMITTED for i, offset in enumerate(offsets) if offset < 0 and i not in unknown}
+        topics.append((name, partitions, offsets, unknown))
+        if name in never_committed:
+            never_committed[name] -= set(partitions)
+        row += count
+    for name, left in never_committed.items():
+        if left:
+            # An assigned topic that the metadata does not contain is hidden from us, and so are its committed offsets.
+            why = Why.NEVER_COMMITTED if name in table.topics else Why.NOT_PERMITTED
+            topics.append((name, sorted(left), [UNKNOWN] * len(left), dict.fromkeys(range(len(left)), why)))
+    return _join_rows([topic for topic in topics if is_shown(topic[0])], table)
+
+
+def _join_rows(topics: Iterable[TopicRows], table: PartitionTable) -> GroupRows:
+    rows, index = GroupRows(), dict[str, int]()
+    for name, partitions, offsets, unknown in topics:
+        first = len(rows.partition)
+        destination = index.setdefault(name, len(index))
+        rows.destination.extend(array("i", [destination]) * len(partitions))
+        rows.partition.extend(partitions)
+        rows.settled.extend(
+            [offset if i not in unknown else UNKNOWN for i, offset in enumerate(offsets)] if unknown else offsets
+        )
+        rows.slots.extend(table.slots([(name, len(partitions))], partitions))
+        rows.unknown |= {first + i: why for i, why in unknown.items()}
+    rows.names = tuple(index)
+    rows.topics = [table.topics[name] for name in index if name in table.topics]
+    return rows
+
+
+def _share_rows(share: ShareOffsets, table: PartitionTable, is_shown: NameFilter) -> GroupRows:
+    topics: dict[str, tuple[list[int], list[int], dict[int, Why]]] = {}
+    lags: dict[str, list[int]] = {}
+    for row in share.partitions:
+        if not is_shown(row.topic):
+            continue
+        partitions, starts, unknown = topics.setdefault(row.topic, ([], [], {}))
+        if row.error:
+            unknown[len(starts)] = why_unknown(row.error)
+        elif row.start_offset < 0:
+            unknown[len(starts)] = Why.NEVER_COMMITTED
+        elif share.has_lag and row.lag < 0:
+            unknown[len(starts)] = Why.NOT_REPORTED
+        partitions.append(row.partition)
+        starts.append(row.start_offset)
+        lags.setdefault(row.topic, []).append(row.lag)
+    rows = _join_rows([(name, *columns) for name, columns in topics.items()], table)
+    if share.has_lag:
+        rows.reported_lag = array("q", [lag for name in topics for lag in lags[name]])
+    return rows
+
+
+def _build_positions(rows: GroupRows, arrived: "array[int]", table: PartitionTable) -> Positions:
+    starts = table.starts
+    start = array("q", [starts[slot] for slot in rows.slots])
+    lag = array("q", map(sub, arrived, rows.settled))
+    why: tuple[Why, ...] | None = None
+    is_special = rows.unknown or rows.reported_lag is not None
+    if is_special or (len(lag) and (min(lag) < 0 or min(map(sub, rows.settled, start)) < 0)):
+        lag, why = _lag_by_row(rows, arrived, start, table)
+    if table.markers:
+        _subtract_markers(lag, rows, table)
+    stables = table.stables
+    return Positions(
+        names=rows.names,
+        destination=rows.destination,
+        partition=rows.partition,
+        settled=rows.settled,
+        arrived=arrived,
+        lag=lag,
+        why=why,
+        start=start,
+        stable=array("q", [stables[slot] for slot in rows.slots]) if table.has_open_transactions else None,
+    )
+
+
+def _lag_by_row(
+    rows: GroupRows, arrived: "array[int]", start: "array[int]", table: PartitionTable
+) -> tuple["array[int]", tuple[Why, ...] | None]:
+    lags, whys = array("q"), []
+    for row, (end, settled, log_start) in enumerate(zip(arrived, rows.settled, start, strict=True)):
+        lag, why = UNKNOWN, Why.KNOWN
+        if row in rows.unknown:
+            why = rows.unknown[row]
+        elif rows.reported_lag is not None:
+            lag = rows.reported_lag[row]
+        elif end < 0:
+            why = table.whys.get(rows.slots[row], Why.NO_ANSWER)
+        elif settled > end:
+            why = Why.BEYOND_END  # the topic was recreated or truncated: the difference means nothing
+        else:
+            lag = end - max(settled, log_start)  # messages deleted before they were read are not lag
+        lags.append(lag)
+        whys.append(why)
+    return lags, tuple(whys) if any(why is not Why.KNOWN for why in whys) else None
+
+
+def _subtract_markers(lag: "array[int]", rows: GroupRows, table: PartitionTable) -> None:
+    """Set the lag to 0 where only transaction markers follow: a consumer commits the offset after its last message."""
+    for row, slot in enumerate(rows.slots):
+        if lag[row] > 0 and rows.settled[row] >= table.markers.get(slot, rows.settled[row] + 1):
+            lag[row] = 0
+
+
+def _build_group(cached: CachedGroup, rows: GroupRows, positions: Positions, table: PartitionTable) -> Group:
+    known = [lag for lag in positions.lag if lag >= 0] if positions.why else positions.lag
+    is_old_share = cached.share is not None and not cached.share.has_lag
+    notes = []
+    if cached.share is not None:
+        notes.append(NOTE_SHARE_OLD if is_old_share else NOTE_SHARE)
+    if cached.members_denied:
+        notes.append(NOTE_MEMBERS_DENIED)
+    if any(topic.is_compacted for name in rows.names if (topic := table.topics.get(name))):
+        notes.append(NOTE_COMPACTED)
+    return Group(
+        name=cached.listing.group,
+        kind=KINDS.get(cached.listing.type, cached.listing.type),
+        state=STATES.get(cached.state, GroupState.UNKNOWN),
+        positions=positions,
+        lag=sum(known) if len(known) else None,
+        lag_partial=len(known) < len(positions) or cached.members_denied,
+        approximate=is_old_share,
+        state_text=cached.state,
+        members=cached.members,
+        member_count=None if cached.members is None else len(cached.members),
+        members_at=cached.members_at,
+        coordinator=str(cached.node),
+        why=why_unknown(cached.error) if cached.error else Why.KNOWN,
+        notes=tuple(notes),
+    )

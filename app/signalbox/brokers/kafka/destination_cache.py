@@ -1,0 +1,106 @@
+"""Build destinations from topics. An unchanged topic stays the same object."""
+
+import functools
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from signalbox.brokers.kafka.partition_table import PartitionTable, Topic
+from signalbox.brokers.model import UNKNOWN, Destination, Partitions, Retention, Why
+
+
+@dataclass(slots=True, eq=False)
+class DestinationCache:
+    """The last destination built from each topic, with the version of the topic."""
+
+    _built: dict[str, tuple[tuple[int, int], Destination]] = field(default_factory=dict)
+
+    def build(self, table: PartitionTable, name: str) -> Destination:
+        """Return the destination of this topic as it is now."""
+        topic = table.topics[name]
+        version = (topic.version, topic.first_slot)
+        cached = self._built.get(name)
+        if cached is not None and cached[0] == version:
+            return cached[1]
+        destination = _build_destination(table, topic)
+        self._built[name] = (version, destination)
+        return destination
+
+    def drop_missing(self, table: PartitionTable) -> None:
+        """Remove topics that the table no longer contains."""
+        for name in self._built.keys() - table.topics.keys():
+            del self._built[name]
+
+
+def _build_destination(table: PartitionTable, topic: Topic) -> Destination:
+    meta, config = topic.meta, topic.config
+    partitions = _build_partitions(table, topic)
+    state = _state(topic)
+    messages = None
+    if min(partitions.end, default=UNKNOWN) >= 0 and min(partitions.start, default=UNKNOWN) >= 0:
+        messages = sum(partitions.end) - sum(partitions.start)
+    return Destination(
+        name=meta.name,
+        kind="topic",
+        identity=meta.topic_id or meta.name,
+        partitions=partitions,
+        internal=meta.internal,
+        messages=messages,
+        size_bytes=sum(topic.sizes) if topic.sizes is not None and min(topic.sizes, default=UNKNOWN) >= 0 else None,
+        retention=_retention(config, topic.partition_count) if config else None,
+        arrived=sum(partitions.end) if min(partitions.end, default=UNKNOWN) >= 0 else None,
+        approximate=topic.is_compacted,
+        state=state,
+        healthy=state == "running",
+        settings={key: value for key, value in config.items() if key not in ("cleanup.policy", "retention.ms")},
+    )
+
+
+def _build_partitions(table: PartitionTable, topic: Topic) -> Partitions:
+    first, end = topic.first_slot, topic.first_slot + topic.partition_count
+    reasons = (Why.KNOWN,) * topic.partition_count
+    whys = table.whys
+    if len(whys) > 1:  # UNKNOWN_SLOT is always in it
+        reasons = tuple(whys.get(slot, Why.KNOWN) for slot in range(first, end))
+    return Partitions(
+        index=_numbers(topic.partition_count),
+        leader=topic.meta.leader,
+        start=table.starts[first:end],
+        end=table.ends[first:end],
+        stable=table.stables[first:end],
+        why=reasons,
+        replicas=topic.meta.replicas,
+        in_sync=topic.meta.in_sync,
+        size_bytes=topic.sizes,
+    )
+
+
+@functools.cache
+def _numbers(count: int) -> "array[int]":
+    return array("i", range(count))
+
+
+def _state(topic: Topic) -> str:
+    if min(topic.meta.leader, default=0) < 0:
+        return "no leader"
+    missing_copies = any(len(i) < len(r) for i, r in zip(topic.meta.in_sync, topic.meta.replicas, strict=True))
+    return "under-replicated" if missing_copies else "running"
+
+
+def _retention(config: Mapping[str, str], partitions: int) -> Retention:
+    policy = config.get("cleanup.policy", "")
+    if "delete" not in policy:
+        return Retention(policy=policy)
+    age_ms, size = _limit(config.get("retention.ms")), _limit(config.get("retention.bytes"))
+    return Retention(
+        age_s=None if age_ms is None else age_ms / 1000,
+        size_bytes=None if size is None else size * partitions,  # retention.bytes applies to each partition
+        policy=policy,
+    )
+
+
+def _limit(value: str | None) -> int | None:
+    """Parse a limit; None if missing or -1 (Kafka's "no limit")."""
+    if value is None or not value.lstrip("-").isdecimal() or int(value) < 0:
+        return None
+    return int(value)

@@ -1,0 +1,79 @@
+"""Read the members of groups: when a group is new, when its state changed, and else in rotation."""
+
+import asyncio
+import math
+from heapq import nsmallest
+
+from signalbox.brokers.errors import BrokerError
+from signalbox.brokers.kafka.cached_group import CachedGroup
+from signalbox.brokers.kafka.cluster_cache import ClusterCache
+from signalbox.brokers.kafka.cluster_client import Purpose
+from signalbox.brokers.kafka.errors import DENIED, GROUP_ID_NOT_FOUND
+from signalbox.brokers.kafka.protocol.connection import UnsupportedVersion
+from signalbox.brokers.kafka.protocol.groups import GroupDescription, describe_groups_request
+
+GROUPS_PER_REQUEST = 200
+STATES_WITHOUT_MEMBERS = frozenset({"Empty", "Dead"})
+
+
+async def read_members(cache: ClusterCache, names: set[str]) -> None:
+    """Describe those of these groups that are due. Without a response, a group keeps its members and their age."""
+    started_at = cache.clock()
+    requests = _requests(cache, names)
+    async with asyncio.TaskGroup() as tasks:
+        for (node, group_type), groups in requests.items():
+            tasks.create_task(_read_node(cache, node, group_type, groups))
+    if requests:
+        cache.record_call("DescribeGroups", cache.intervals.members_s, started_at, sum(map(len, requests.values())))
+
+
+def _requests(cache: ClusterCache, names: set[str]) -> dict[tuple[int, str], list[str]]:
+    """Return (node, group type) -> names of the groups to describe now."""
+    now = cache.clock()
+    urgent: list[CachedGroup] = []
+    others: list[CachedGroup] = []
+    for name in names:
+        cached = cache.groups[name]
+        if cached.error:
+            continue
+        if cached.listing.state in STATES_WITHOUT_MEMBERS:
+            _clear_members(cached, now)
+        elif cached.described_state != cached.state or not cached.listing.state or cached.described_at is None:
+            urgent.append(cached)
+        else:
+            others.append(cached)
+    per_sweep = math.ceil(len(others) * cache.intervals.sweep_s / cache.intervals.members_s)
+    requests: dict[tuple[int, str], list[str]] = {}
+    for cached in [*urgent, *nsmallest(per_sweep, others, key=lambda group: group.described_at or 0.0)]:
+        requests.setdefault((cached.node, cached.listing.type), []).append(cached.listing.group)
+    return requests
+
+
+def _clear_members(cached: CachedGroup, now: float) -> None:
+    if cached.members != ():
+        cached.update_members(
+            GroupDescription(group=cached.listing.group, error=0, message="", state="", members=()), now
+        )
+
+
+async def _read_node(cache: ClusterCache, node: int, group_type: str, groups: list[str]) -> None:
+    try:
+        async with asyncio.timeout(cache.deadline_s()):
+            for first in range(0, len(groups), GROUPS_PER_REQUEST):
+                batch = groups[first : first + GROUPS_PER_REQUEST]
+                request = describe_groups_request(group_type, batch)
+                for description in await cache.client.call(node, request, Purpose.SLOW):
+                    _store(cache, description)
+                await asyncio.sleep(0)
+    except (BrokerError, UnsupportedVersion, TimeoutError):
+        pass  # the sweep itself reports a broker that is down; members show their age
+
+
+def _store(cache: ClusterCache, description: GroupDescription) -> None:
+    cached = cache.groups.get(description.group)
+    if cached is None or description.error == GROUP_ID_NOT_FOUND:  # the group now has another type
+        return
+    if description.error in DENIED:
+        cached.deny_members(cache.clock())
+    elif not description.error:
+        cached.update_members(description, cache.clock())

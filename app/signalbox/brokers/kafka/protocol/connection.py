@@ -1,0 +1,163 @@
+"""One connection to one broker, for any request: aiokafka does sockets, TLS, SASL and version negotiation; the bytes are ours.
+
+This module uses aiokafka's internals (the shape of a request, the read loop); therefore aiokafka's version is pinned.
+"""
+
+import asyncio
+import functools
+import io
+import logging
+import struct
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+import aiokafka.client
+import aiokafka.conn
+from aiokafka.protocol.api import RequestHeader_v1, RequestHeader_v2, ResponseHeader_v0, ResponseHeader_v1
+from aiokafka.protocol.metadata import MetadataRequest
+from typing_extensions import override
+
+from signalbox.brokers.kafka.protocol.wire import decode_checked
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+FRAME_BYTES_MAX = 64 * 1024 * 1024  # 100,000 positions take 2 MB; a larger frame is not Kafka's
+
+# At DEBUG, aiokafka.conn logs every request, including the password; at INFO, one or two lines per connection.
+logging.getLogger("aiokafka.conn").setLevel(logging.ERROR)
+# Otherwise aiokafka's producers and consumers make the broker create each topic that they name.
+aiokafka.client.MetadataRequest = functools.partial(MetadataRequest, allow_auto_topic_creation=False)
+
+
+class UnexpectedFrame(ConnectionError):
+    """The first four bytes are not a length that Kafka sends; `first_bytes` show which protocol the server speaks."""
+
+    def __init__(self, first_bytes: bytes) -> None:
+        super().__init__(f"The response begins with {first_bytes!r}")
+        self.first_bytes = first_bytes
+
+
+class UnsupportedVersion(Exception):
+    """The broker is too old or too new for this request."""
+
+    def __init__(self, api: "Api") -> None:
+        super().__init__(f"The broker and Signalbox support no common version of {api.name}")
+        self.api = api
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """One of Kafka's request types: key, versions that we support (newest first), and the first flexible version."""
+
+    name: str
+    key: int
+    versions: tuple[int, ...]
+    flexible_from: int
+
+    def is_flexible(self, version: int) -> bool:
+        return version >= self.flexible_from
+
+    def best_version(self, broker_versions: Mapping[int, tuple[int, int]]) -> int | None:
+        """Return the highest version that both sides support. `broker_versions`: request key -> (lowest, highest)."""
+        lowest, highest = broker_versions.get(self.key, (0, -1))
+        return next((version for version in self.versions if lowest <= version <= highest), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Generic[T_co]):
+    """A request with the decoder of its response. Both take the version that was agreed with the broker."""
+
+    api: Api
+    encode: Callable[[int], bytes]
+    decode: Callable[[bytes, int], T_co]
+
+
+class _Response:
+    """The bytes of a response, with a short repr for logs."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    @classmethod
+    def decode(cls, stream: io.BytesIO) -> "_Response":
+        # The caller decodes: an exception here would close the connection for all other requests.
+        return cls(stream.read())
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Frame:
+    """The part of a request that aiokafka's connection uses."""
+
+    api: Api
+    API_VERSION: int
+    body: bytes
+
+    RESPONSE_TYPE = _Response
+
+    @property
+    def API_KEY(self) -> int:  # noqa: N802 - aiokafka's name
+        return self.api.key
+
+    def prepare(self, _versions: object) -> "_Frame":
+        return self
+
+    def build_request_header(self, correlation_id: int, client_id: str) -> object:
+        header = RequestHeader_v2 if self.api.is_flexible(self.API_VERSION) else RequestHeader_v1
+        return header(self, correlation_id=correlation_id, client_id=client_id)
+
+    def encode(self) -> bytes:
+        return self.body
+
+    def parse_response_header(self, stream: io.BytesIO) -> object:
+        header = ResponseHeader_v1 if self.api.is_flexible(self.API_VERSION) else ResponseHeader_v0
+        return header.decode(stream)
+
+    @override
+    def __repr__(self) -> str:
+        return f"{self.api.name} v{self.API_VERSION}, {len(self.body)} bytes"
+
+
+class KafkaConnection(aiokafka.conn.AIOKafkaConnection):  # type: ignore[misc] # aiokafka is untyped
+    """aiokafka's connection; it also rejects impossible frame lengths at once instead of waiting for the bytes."""
+
+    @property
+    def api_versions(self) -> Mapping[int, tuple[int, int]]:
+        """The versions that this broker supports: request key -> (lowest, highest)."""
+        return cast(Mapping[int, tuple[int, int]], self._versions)
+
+    async def call(self, request: Request[T]) -> T:
+        """Send the request and return the decoded response.
+
+        Raises:
+            UnsupportedVersion: the broker and we support no common version.
+            MalformedResponse: the response cannot be decoded.
+            KafkaError, TimeoutError: from aiokafka: the connection broke, or no response came.
+        """
+        version = request.api.best_version(self.api_versions)
+        if version is None:
+            raise UnsupportedVersion(request.api)
+        response: _Response = await self.send(_Frame(request.api, version, request.encode(version)))
+        return decode_checked(request.api.name, lambda: request.decode(response.data, version))
+
+    @staticmethod
+    @override
+    async def _read(self_ref: "weakref.ref[Any]") -> None:
+        connection = self_ref()
+        if connection is None:
+            return
+        reader: asyncio.StreamReader = connection._reader  # noqa: SLF001 - a static method of its own class
+        del connection  # an unused connection must be garbage-collectable
+        while True:
+            first_bytes = await reader.readexactly(4)
+            (size,) = struct.unpack(">i", first_bytes)
+            if not 4 <= size <= FRAME_BYTES_MAX:
+                raise UnexpectedFrame(first_bytes)
+            frame = await reader.readexactly(size)
+            connection = self_ref()
+            if connection is None:
+                return
+            connection._handle_frame(frame)  # noqa: SLF001 - as above
+            del connection

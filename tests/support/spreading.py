@@ -1,0 +1,72 @@
+"""Spread the tests over workers (pytest-xdist): tests that share a server or a module's fixtures run in one worker.
+
+Each test also bears a mark for every server that it uses and every folder that it lies in: `pytest -m "kafka and not web"`.
+"""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SERVERS = {  # session fixture that starts a server -> mark. The first that a test uses is its group; the longest groups first
+    "kafka": "kafka",
+    "rabbitmq_4": "rabbitmq",
+    "rabbitmq_3": "rabbitmq",
+    "browser": "browser",
+    "postgres": "postgres",
+    "nats_broker": "nats",
+    "provider": "oidc",
+    "keycloak": "oidc",
+    "elasticmq": "sqs",
+    "moto": "sqs",
+    "kafka_pair": "kafka",
+}
+PARAMETERS = {"postgresql": "postgres"}  # value of a fixture's parameter -> the server fixture that it asks for
+
+
+def _servers(item: pytest.Item) -> list[str]:
+    """Return the server fixtures that a test uses, in the order of SERVERS."""
+    names = set(getattr(item, "fixturenames", ()))
+    if callspec := getattr(item, "callspec", None):
+        values = {value for value in callspec.params.values() if isinstance(value, str)}
+        names |= {PARAMETERS.get(value, value) for value in values}
+    return [server for server in SERVERS if server in names]
+
+
+def _folders(item: pytest.Item) -> list[str]:
+    return list(item.path.relative_to(ROOT).parent.parts)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="run the long repetitions only, which are left out otherwise")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    folders = {folder.name for folder in ROOT.rglob("*") if (folder / "__init__.py").exists()}
+    for mark in sorted({*SERVERS.values(), *folders}):
+        config.addinivalue_line("markers", f"{mark}: tests of this folder, or that use this server")
+    config.addinivalue_line("markers", "soak: a long repetition, for `make soak`")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    ranks = {server: rank for rank, server in enumerate(SERVERS)}
+    groups: dict[pytest.Item, tuple[int, str]] = {}
+    for item in items:
+        servers = _servers(item)
+        for mark in {*_folders(item), *(SERVERS[server] for server in servers)}:
+            item.add_marker(mark)
+        groups[item] = (ranks[servers[0]], servers[0]) if servers else (len(ranks), item.path.stem)
+        item.add_marker(pytest.mark.xdist_group(groups[item][1]))
+    _leave_out(config, items)
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: groups[item][0])
+
+
+def _leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what soaks, or all else with --soak."""
+    soak = bool(config.getoption("--soak"))
+    left_out = [item for item in items if bool(item.get_closest_marker("soak")) is not soak]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if bool(item.get_closest_marker("soak")) is soak]
