@@ -24,11 +24,11 @@ def core_over(
     feed: Feed | None = None,
 ) -> Core:
     """Build the core; `tables` are those of signalbox.toml that differ from the defaults."""
-    by_model: dict[type[BaseModel], tuple[BaseModel, ...]] = {
-        SecuritySettings: (SecuritySettings(key_file=key_file()),)
-    }
-    for model in {section_model(table) for table in tables}:
-        by_model[model] = tuple(table for table in tables if section_model(table) is model)
+    by_model: dict[type[BaseModel], tuple[BaseModel, ...]] = {}
+    for table in (SecuritySettings(), *tables):
+        by_model[section_model(table)] = (*by_model.get(section_model(table), ()), table)
+    security = by_model[SecuritySettings][-1].model_copy(update={"key_file": key_file()})
+    by_model[SecuritySettings] = (security,)
     return build_core(Configuration(None, by_model), clock=clock, database=database, feed=feed)
 
 

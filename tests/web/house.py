@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import httpx
 from litestar import Litestar
+from pydantic import BaseModel
 from sqlalchemy import text
 
 from signalbox.brokers.model import BrokerKind, Fault, Node, Why
@@ -27,11 +28,9 @@ from signalbox.security.model import (
     Role,
     Via,
 )
-from signalbox.security.settings import SecuritySettings
 from signalbox.storage.schema import Table
 from signalbox.web import urls
 from signalbox.web.app import WebOptions
-from signalbox.web.settings import ServerSettings
 from tests.support.accounts import hashed_cheaply
 from tests.support.assets import whole_assets
 from tests.support.estate import Estate, Reader, Site
@@ -169,15 +168,13 @@ class House:
 async def house(
     estate: Estate,
     *,
-    settings: ServerSettings | None = None,
     people: Mapping[str, Rights] = RIGHTS,
     features: Sequence[Feature] = (),
-    security: SecuritySettings | None = None,
+    tables: Sequence[BaseModel] = (),
+    options: WebOptions | None = None,
 ) -> AsyncIterator[House]:
-    """The application over an estate. Everybody is in it when the block begins."""
-    tables = [settings or ServerSettings(), *([security] if security else [])]
-    options = WebOptions(assets=whole_assets(), requests_per_s=1e9)
-    built = estate.built(tables, features, options)
+    """Build the application over an estate, with these tables of signalbox.toml; all people have signed in."""
+    built = estate.built(tables, features, options or WebOptions(assets=whole_assets(), requests_per_s=1e9))
     with hashed_cheaply():
         await built.core.accounts.changes.refresh()
         made = House(estate, built.app, built.core)

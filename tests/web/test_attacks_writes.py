@@ -202,7 +202,7 @@ async def test_in_read_only_mode_no_write_is_there_but_signing_in_and_ones_own_s
         async with house(held, people={"admin": ADMIN_EVERYWHERE, "viewer": RIGHTS["viewer"]}) as before:
             person = before.people["admin"]
             link = await before.link("viewer")
-        async with house(held, settings=ServerSettings(read_only=True), people={}) as made:
+        async with house(held, tables=[ServerSettings(read_only=True)], people={}) as made:
             made.people["admin"] = person
             assert writes(made.app) == WRITES_THAT_STAY | set(TRIALS)
             kept = await made.held()
