@@ -82,7 +82,7 @@ async def test_the_least_rights_are_enough(server: NatsServer) -> None:
     assert {name: group.lag for name, group in watched.groups.items()} == {"orders/reader": 5, "letters/reader": 3}
     assert set(oldest) == {"orders/reader"}
     assert snapshot.cluster is not None
-    assert not snapshot.cluster.missing_rights
+    assert not snapshot.cluster.missing_permissions
     limits = {limit.name: (limit.used, limit.maximum) for limit in snapshot.cluster.limits}
     assert limits["streams"] == (2, 5)
     assert limits["storage"][1] == 10 * 2**20
@@ -100,7 +100,7 @@ async def test_one_list_that_may_not_be_read_is_a_fault(server: NatsServer) -> N
     assert "$JS.API.CONSUMER.LIST.letters" in fault.detail
     assert took < 1.0  # a refusal is told at once, not after a timeout
     assert snapshot.cluster is not None
-    assert snapshot.cluster.missing_rights == (fault.detail,)
+    assert snapshot.cluster.missing_permissions == (fault.detail,)
 
 
 async def test_a_user_of_one_stream_reads_it_by_name(server: NatsServer) -> None:

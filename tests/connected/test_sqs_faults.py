@@ -149,7 +149,7 @@ async def test_a_queue_that_may_not_be_read_is_not_permitted_and_the_others_are_
     }
     assert all("sqs:GetQueueAttributes" in f.detail and "arn:aws:iam" in f.detail for f in snapshot.faults)
     assert snapshot.cluster is not None
-    assert snapshot.cluster.missing_rights == ("sqs:GetQueueAttributes on 10 queues",)
+    assert snapshot.cluster.missing_permissions == ("sqs:GetQueueAttributes on 10 queues",)
 
 
 async def test_a_throttled_account_is_asked_less_and_then_as_before() -> None:

@@ -85,7 +85,7 @@ async def night(estate: Estate) -> None:
     prod.health = cluster(
         estate.now,
         under_replicated=3,
-        missing_rights=("DESCRIBE on the cluster: groups may be hidden",),
+        missing_permissions=("DESCRIBE on the cluster: groups may be hidden",),
         nodes=(
             Node(id="1", address="kafka-1:9092", running=True, controller=True),
             Node(id="2", address="", running=False),

@@ -1,56 +1,62 @@
-"""What is believed of a reading: a changed status only from the second on, a message's time only if our readings allow it. Pure."""
+"""Confirms readings: a changed status needs two, and a message's timestamp must agree with our own readings. Pure."""
 
 from dataclasses import dataclass, replace
 
 from signalbox.monitoring.model import Reason, Status, TimeLag, TimeLagMethod, Verdict
 
-_SINCE_IS_A_FACT = frozenset((Status.STALLED, Status.STOPPED, Status.HELD_BACK, Status.REWOUND))
+_OWN_BEGINNING = frozenset((Status.STALLED, Status.STOPPED, Status.HELD_BACK, Status.REWOUND))
+"""Statuses whose verdict has the true beginning; the others begin with the reading that showed them first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictState:
-    """What was said of a group, and what the last reading would say if it were believed at once."""
+    """The confirmed verdict, and the status that the last reading showed instead, if any."""
 
     verdict: Verdict
     candidate: Status | None = None
     candidate_since: float = 0.0
 
 
-def confirm(memory: VerdictState | None, raw: Verdict, now: float) -> VerdictState:
-    """Believe a changed status when a second reading says the same; keep its beginning, and never an end in the past.
+def confirm(state: VerdictState | None, raw: Verdict, now: float) -> VerdictState:
+    """Accept a changed status on its second reading; keep its beginning, and never an end in the past.
 
-    The first verdict is taken as it is, and so is the first after "watched too shortly to tell".
+    The first verdict is accepted at once, and so is the first after "history too short".
     """
-    raw = replace(raw, until=raw.until if raw.until is not None and raw.until > now else None)
-    if memory is None:
-        return VerdictState(verdict=raw if raw.status in _SINCE_IS_A_FACT else replace(raw, since_exact=False))
-    before = memory.verdict
+    raw = _without_past_end(raw, now)
+    before = state.verdict if state is not None else None
+    if (
+        state is None
+        or before is None
+        or (before.reason is Reason.HISTORY_TOO_SHORT and raw.status is not before.status)
+    ):
+        return VerdictState(verdict=raw if raw.status in _OWN_BEGINNING else replace(raw, since_exact=False))
     if raw.status is before.status:
-        known = raw.status in _SINCE_IS_A_FACT
-        return VerdictState(verdict=raw if known else replace(raw, since=before.since, since_exact=before.since_exact))
-    if before.reason is Reason.HISTORY_TOO_SHORT:
-        return VerdictState(verdict=raw if raw.status in _SINCE_IS_A_FACT else replace(raw, since_exact=False))
-    if memory.candidate is not raw.status:
-        kept = replace(before, until=before.until if before.until is not None and before.until > now else None)
-        return VerdictState(verdict=kept, candidate=raw.status, candidate_since=now)
-    since = raw.since if raw.status in _SINCE_IS_A_FACT else memory.candidate_since
+        own = raw.status in _OWN_BEGINNING
+        return VerdictState(verdict=raw if own else replace(raw, since=before.since, since_exact=before.since_exact))
+    if state.candidate is not raw.status:
+        return VerdictState(verdict=_without_past_end(before, now), candidate=raw.status, candidate_since=now)
+    since = raw.since if raw.status in _OWN_BEGINNING else state.candidate_since
     return VerdictState(verdict=replace(raw, since=since))
+
+
+def _without_past_end(verdict: Verdict, now: float) -> Verdict:
+    return replace(verdict, until=verdict.until if verdict.until is not None and verdict.until > now else None)
 
 
 def choose_time_lag(
     own: TimeLag | None, measured: TimeLag | None, bounds: tuple[float, float] | None
 ) -> TimeLag | None:
-    """Choose between what our own history shows and what the broker's time of the message says.
+    """Choose between the time lag of our own readings and the one by the message's timestamp.
 
     Args:
-        own: from our readings; its clock is ours.
-        measured: by the clock of the broker or of whoever wrote the message.
-        bounds: between which ages our readings prove it to be, seconds; a time outside them comes from a clock that differs.
+        own: from our readings, by our clock.
+        measured: by the clock of the broker or the producer.
+        bounds: the ages that our readings allow, in seconds; a time outside them comes from a different clock.
     """
     if measured is None:
         return own
     if own is not None and own.seconds == 0.0:
-        return own  # nothing waits
+        return own  # no messages are waiting
     if bounds is not None and not bounds[0] <= measured.seconds <= bounds[1]:
         return own
     if measured.method is TimeLagMethod.AT_MOST and own is not None and own.method is TimeLagMethod.INTERPOLATED:

@@ -1,4 +1,4 @@
-"""One destination over time: what came in, what was said of it, and the view that pages draw."""
+"""Follows one destination over time: its arrivals, its confirmed verdict and its view."""
 
 from array import array
 from collections.abc import Mapping, Sequence
@@ -9,32 +9,30 @@ from signalbox.monitoring.confirmation import VerdictState, confirm
 from signalbox.monitoring.judge_destination import judge_destination
 from signalbox.monitoring.model import DestinationView, GroupView, Status
 
-RATES_ROUNDED = 1  # digits: what a page draws
+RATE_DIGITS = 1  # what a page shows
 
 
 class DestinationTracker:
-    """Takes readings in; `view` is the same object until something in it changes."""
+    """Takes readings; `view` is the same object until something in it changes."""
 
     def __init__(self, connection: str, kind: BrokerKind) -> None:
         self.view: DestinationView | None = None
         self.arrivals = Arrivals()
         self._connection, self._kind = connection, kind
-        self._memory: VerdictState | None = None
+        self._state: VerdictState | None = None
 
-    def take(
-        self, destination: Destination, *, read_at: float, interval_s: float, readers: Sequence[GroupView]
-    ) -> bool:
-        """Take one reading; return False for one that is older than the last."""
+    def take(self, destination: Destination, *, read_at: float, interval_s: float, groups: Sequence[GroupView]) -> bool:
+        """Take one reading; return False if it is older than the last one."""
         before = self.view
         if before is not None and read_at <= before.read_at:
             return False
         if before is not None and before.destination.identity != destination.identity:
             self.arrivals.restart()
-            self._memory = None
+            self._state = None
         self.arrivals.push(read_at, _ends(destination), interval_s)
-        losing, loses_at = _losing(destination.name, readers)
+        losing, loses_at = _losing(destination.name, groups)
         raw = judge_destination(destination, self.arrivals.rates(), loses_at, read_at, losing=losing)
-        self._memory = confirm(self._memory, raw, read_at)
+        self._state = confirm(self._state, raw, read_at)
         rate = self.arrivals.rate()
         self.view = DestinationView(
             connection=self._connection,
@@ -42,15 +40,15 @@ class DestinationTracker:
             destination=destination,
             read_at=read_at,
             interval_s=interval_s,
-            verdict=self._memory.verdict,
-            rate_in=None if rate is None else round(rate, RATES_ROUNDED),
-            consumer_groups=tuple(sorted(view.name for view in readers)),
+            verdict=self._state.verdict,
+            rate_in=None if rate is None else round(rate, RATE_DIGITS),
+            consumer_groups=tuple(sorted(view.name for view in groups)),
             loses_at=loses_at,
         )
         return True
 
     def rates_by_partition(self) -> Mapping[int, float | None]:
-        """Return messages a second by partition index."""
+        """Return messages/s by partition index."""
         partitions = self.view.destination.partitions if self.view is not None else None
         rates = self.arrivals.rates()
         if partitions is None or len(rates) != len(partitions):
@@ -64,10 +62,10 @@ def _ends(destination: Destination) -> "array[int]":
     return array("q", [UNKNOWN if destination.arrived is None else destination.arrived])
 
 
-def _losing(name: str, readers: Sequence[GroupView]) -> tuple[bool, float | None]:
+def _losing(name: str, groups: Sequence[GroupView]) -> tuple[bool, float | None]:
     verdicts = [
         view.verdict
-        for view in readers
+        for view in groups
         if view.verdict.status is Status.WILL_LOSE_DATA and view.verdict.destination == name
     ]
     return bool(verdicts), min((v.until for v in verdicts if v.until is not None), default=None)

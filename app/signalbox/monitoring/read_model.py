@@ -138,9 +138,11 @@ class ConnectionReadModel:
         self._series.add(
             self._name, view.name, at, lag=view.flow.lag, arrived=arrived, settled=settled, interval_s=every
         )
-        for place, lag, end, done in tracked.blamed():
+        worst = tracked.worst_partition()
+        if worst is not None:
+            key, lag, arrived, settled = worst
             self._series.add(
-                self._name, view.name, at, lag=lag, arrived=end, settled=done, interval_s=every, partition=place
+                self._name, view.name, at, lag=lag, arrived=arrived, settled=settled, interval_s=every, partition=key
             )
 
     def _tell(self, before: GroupView | None, view: GroupView, news: News) -> None:
@@ -164,7 +166,7 @@ class ConnectionReadModel:
         tracked, before = self._destinations.get(name), self.destination(name)
         if tracked is None or _clock_set_back(before, snapshot, interval_s):
             tracked = self._destinations[name] = DestinationTracker(self._name, self._opened.kind)
-        if not tracked.take(destination, read_at=at, interval_s=interval_s, readers=readers):
+        if not tracked.take(destination, read_at=at, interval_s=interval_s, groups=readers):
             return
         view = tracked.view
         assert view is not None  # noqa: S101 - it was taken

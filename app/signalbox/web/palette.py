@@ -42,7 +42,7 @@ Search = Callable[[Visibility, str], Iterable[Hits]]
 
 
 @dataclass(frozen=True, slots=True)
-class PaletteResult:
+class PaletteResults:
     kinds: Sequence[Hits]
     text: str
 
@@ -56,8 +56,8 @@ def search_route(searches: Sequence[Search], navigation: Sequence[NavigationEntr
         sought = text.casefold()
         found = [kind for one in searches for kind in one(visibility, sought)]
         found.append(Hits("page", "Pages", _pages(navigation, visibility, sought)))
-        result = PaletteResult([kind for kind in found if kind.hits], text)
-        return part_alone(request, Part("lists/search.html", "result", result))
+        results = PaletteResults([kind for kind in found if kind.hits], text)
+        return part_alone(request, Part("lists/_palette_results.html", "results", results))
 
     return search
 

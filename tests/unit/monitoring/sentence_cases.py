@@ -248,7 +248,7 @@ def _connections() -> Iterator[tuple[str, ConnectionView]]:
             up,
             groups=3,
             groups_ok=3,
-            cluster=replace(whole, missing_rights=("DESCRIBE on the cluster", "DESCRIBE on topic *")),
+            cluster=replace(whole, missing_permissions=("DESCRIBE on the cluster", "DESCRIBE on topic *")),
         ),
     )
     nodes = (Node(id="1", address="a", running=False), Node(id="2", address="b", running=True))

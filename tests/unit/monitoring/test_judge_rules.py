@@ -23,10 +23,10 @@ rates = st.one_of(st.none(), st.floats(0, 1e6))
 lags_in_time = st.one_of(st.none(), st.builds(TimeLag, seconds=seconds, method=st.sampled_from(TimeLagMethod)))
 readers = st.builds(
     GroupFacts,
-    somebody=st.sampled_from((True, False, None)),
+    has_consumers=st.sampled_from((True, False, None)),
     batch=st.booleans(),
     interval_s=st.floats(1, 60),
-    first_at=st.just(T0 - 3600),
+    first_read_at=st.just(T0 - 3600),
     paused=st.booleans(),
     rebalancing_since=st.one_of(st.none(), st.floats(T0 - 3600, T0)),
 )
@@ -182,7 +182,7 @@ def test_a_measured_time_is_taken_only_within_what_our_readings_allow(
 def test_a_bare_count_never_promises_an_end(
     lags: list[int], approximate: bool, taken: int | None, reader: GroupFacts
 ) -> None:
-    verdict = judge_count(lags, reader, T0, approximate=approximate, taken=taken)
+    verdict = judge_count(lags, reader, T0, approximate=approximate, in_flight=taken)
     assert verdict.until is None
     assert verdict.status not in (Status.CATCHING_UP, Status.WILL_LOSE_DATA, Status.STALLED)
     if verdict.status is Status.OK:

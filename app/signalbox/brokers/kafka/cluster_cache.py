@@ -48,7 +48,7 @@ class ClusterCache:
     quorum: Quorum | None = None
     controller: int = -1
     metadata_raw: bytes = b""  # most responses are the same as the last one
-    missing_rights: dict[str, str] = field(default_factory=dict)  # subject -> text of Cluster.missing_rights
+    missing_permissions: dict[str, str] = field(default_factory=dict)  # subject -> text of Cluster.missing_permissions
     calls: dict[str, BrokerCall] = field(default_factory=dict)
     last_read: dict[str, float] = field(default_factory=dict)  # kind of data -> time
     rotation: int = 0  # which broker is asked first, so that a wrong answer of one broker does not last

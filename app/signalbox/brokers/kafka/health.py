@@ -92,9 +92,9 @@ async def _confirm_deleted(cache: ClusterCache, missing: frozenset[str]) -> tupl
 async def _read_health(cache: ClusterCache) -> None:
     with suppress(BrokerError, UnsupportedVersion):
         cache.description = await cache.client.call_any(describe_cluster_request())
-    cache.missing_rights.pop("cluster", None)
+    cache.missing_permissions.pop("cluster", None)
     if cache.description is not None and not cache.description.may_describe:
-        cache.missing_rights["cluster"] = "DESCRIBE on the cluster: consumer groups and topic sizes may be missing"
+        cache.missing_permissions["cluster"] = "DESCRIBE on the cluster: consumer groups and topic sizes may be missing"
     with suppress(
         BrokerError, UnsupportedVersion
     ):  # unsupported with ZooKeeper; then the metadata names the controller
@@ -121,10 +121,10 @@ async def read_topic_configs(cache: ClusterCache) -> None:
         return
     if all_due:
         cache.last_read["configs"] = started_at
-        cache.missing_rights.pop("configs", None)
+        cache.missing_permissions.pop("configs", None)
     if denied:
         text = f"DESCRIBE_CONFIGS on {denied} of {len(names)} topics: their retention is unknown"
-        cache.missing_rights["configs"] = text
+        cache.missing_permissions["configs"] = text
     cache.record_call("DescribeConfigs", cache.intervals.configs_s, started_at, len(names))
 
 
@@ -132,9 +132,9 @@ async def read_sizes(cache: ClusterCache) -> None:
     """Read the disk usage of every broker's replicas."""
     started_at = cache.clock()
     codes = await asyncio.gather(*(_read_node_sizes(cache, node) for node in cache.client.addresses))
-    cache.missing_rights.pop("sizes", None)
-    if any(code in DENIED for code in codes if code is not None) and "cluster" not in cache.missing_rights:
-        cache.missing_rights["sizes"] = "DESCRIBE on the cluster: topic sizes are missing"
+    cache.missing_permissions.pop("sizes", None)
+    if any(code in DENIED for code in codes if code is not None) and "cluster" not in cache.missing_permissions:
+        cache.missing_permissions["sizes"] = "DESCRIBE on the cluster: topic sizes are missing"
     cache.last_read["sizes"] = started_at
     cache.record_call("DescribeLogDirs", cache.intervals.sizes_s, started_at, len(cache.partitions.topics))
 
@@ -162,7 +162,7 @@ def build_cluster(cache: ClusterCache, responding: set[int]) -> Cluster:
         nodes=tuple(_build_node(cache, node, leadership.led.get(node, 0), responding) for node in ids),
         under_replicated=leadership.under_replicated,
         offline=leadership.led.get(-1, 0),
-        missing_rights=tuple(cache.missing_rights.values()),
+        missing_permissions=tuple(cache.missing_permissions.values()),
     )
 
 

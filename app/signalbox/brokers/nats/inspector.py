@@ -194,7 +194,7 @@ class JetStreamInspector:
             under_replicated=sum(lacks_a_copy(answer) for answer in streams),
             offline=sum(not led(answer) for answer in streams),
             limits=account.limits(info) if info else (),
-            missing_rights=tuple(dict.fromkeys(f.detail for f in reading.faults if f.why is Why.NOT_PERMITTED)),
+            missing_permissions=tuple(dict.fromkeys(f.detail for f in reading.faults if f.why is Why.NOT_PERMITTED)),
             notes=(*self._expiry(), *(f"stream {n} is configured and does not exist" for n in self._missing(reading))),
         )
 

@@ -189,7 +189,7 @@ class SqsInspector:
             product="Amazon SQS" if self.amazon else "SQS-compatible server",
             version=None,
             nodes=None,
-            missing_rights=(f"sqs:GetQueueAttributes on {refused} queues",) if refused else (),
+            missing_permissions=(f"sqs:GetQueueAttributes on {refused} queues",) if refused else (),
             notes=(NOTE,),
         )
 

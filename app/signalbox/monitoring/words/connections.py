@@ -179,7 +179,7 @@ def _group_health(view: ConnectionView) -> Spans:
 
 
 def _missing_permissions(view: ConnectionView) -> Spans:
-    missing = view.cluster.missing_rights if view.cluster is not None else ()
+    missing = view.cluster.missing_permissions if view.cluster is not None else ()
     return spans("Missing permissions: ", Span("; ".join(missing)), ".") if missing else ()
 
 

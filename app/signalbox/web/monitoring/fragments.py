@@ -6,52 +6,67 @@ from typing import TypeVar
 from signalbox.monitoring import keys
 from signalbox.monitoring.model import ConnectionView, DestinationView, GroupView, Points
 from signalbox.monitoring.service import Monitor
-from signalbox.web.live.registry import Fragment, KeyParts, LiveParts, PointSource, first_part, no_resource
-from signalbox.web.monitoring.connection_list import connection_row, connections_head
-from signalbox.web.monitoring.connection_page import connection_head, health
-from signalbox.web.monitoring.destination_page import destination_head, part_table
+from signalbox.web.live.registry import (
+    Fragment,
+    KeyParts,
+    LiveParts,
+    PointSource,
+    first_part,
+    no_resource,
+)
+from signalbox.web.monitoring.attention import attention
+from signalbox.web.monitoring.connection_list import connection_row
+from signalbox.web.monitoring.connection_page import connection_head, connection_health
+from signalbox.web.monitoring.context import MonitoringContext, monitoring_context
+from signalbox.web.monitoring.destination_page import destination_head, destination_partition_table
 from signalbox.web.monitoring.destination_rows import destination_row
-from signalbox.web.monitoring.glance import Glance, glance
-from signalbox.web.monitoring.group_page import group_head, track
-from signalbox.web.monitoring.heads import destinations_head, groups_head
+from signalbox.web.monitoring.group_page import group_head, message_flow
+from signalbox.web.monitoring.group_rows import group_row
+from signalbox.web.monitoring.headlines import connections_headline, destinations_headline, groups_headline
 from signalbox.web.monitoring.members import members
 from signalbox.web.monitoring.navigation import visible_monitor
-from signalbox.web.monitoring.needs import needs
-from signalbox.web.monitoring.overview import bank_head, bank_tail, head
+from signalbox.web.monitoring.overview import connection_totals, overview_head, summary_rows
 from signalbox.web.monitoring.partition_rows import partition_table
-from signalbox.web.monitoring.rows import group_row
 
 POINTS_WINDOW_S = 3600
 View = TypeVar("View")
 
-OF_EVERYTHING: dict[str, tuple[str, str, Callable[[Glance], object]]] = {
-    "overview/head": ("overview/_head.html", "it", head),
-    "overview/needs": ("overview/_needs.html", "it", needs),
-    "groups/sentence": ("lists/_verdict.html", "it", groups_head),
-    "destinations/sentence": ("lists/_verdict.html", "it", destinations_head),
-    "connections/sentence": ("lists/_verdict.html", "it", connections_head),
+OF_EVERYTHING: dict[str, tuple[str, str, Callable[[MonitoringContext], object]]] = {
+    "overview/head": ("overview/_head.html", "head", overview_head),
+    "overview/attention": ("overview/_attention.html", "attention", attention),
+    "groups/headline": ("_headline.html", "headline", groups_headline),
+    "destinations/headline": ("_headline.html", "headline", destinations_headline),
+    "connections/headline": ("_headline.html", "headline", connections_headline),
 }
-OF_CONNECTION: dict[str, tuple[str, str, Callable[[Glance, ConnectionView], object]]] = {
-    "overview/connection": ("overview/_connection.html", "it", bank_head),
-    "overview/rest": ("overview/_rest.html", "it", bank_tail),
-    "connections/row": ("connections/_row.html", "it", connection_row),
-    "connections/head": ("connections/_head.html", "it", connection_head),
-    "connections/health": ("connections/_health.html", "it", lambda _, c: health(c)),
+OF_CONNECTION: dict[str, tuple[str, str, Callable[[MonitoringContext, ConnectionView], object]]] = {
+    "overview/connection": ("overview/_connection_totals.html", "connection", connection_totals),
+    "overview/summary-rows": ("overview/_summary_rows.html", "summary", summary_rows),
+    "connections/row": ("connections/_row.html", "connection", connection_row),
+    "connections/head": ("connections/_head.html", "head", connection_head),
+    "connections/health": ("connections/_health.html", "health", lambda _, view: connection_health(view)),
 }
-OF_GROUP: dict[str, tuple[str, str, Callable[[Glance, GroupView], object]]] = {
-    "overview/group": ("overview/_group.html", "it", group_row),
-    "groups/row": ("groups/_row.html", "it", group_row),
-    "groups/short": ("groups/_short.html", "it", group_row),
-    "groups/head": ("groups/_head.html", "it", group_head),
-    "groups/track": ("groups/_track.html", "it", lambda s, g: track(s, g, s.partitions(g))),
-    "groups/partitions": ("groups/_partitions.html", "it", partition_table),
-    "groups/members": ("groups/_members.html", "it", lambda s, g: members(g, s.partitions(g))),
+OF_GROUP: dict[str, tuple[str, str, Callable[[MonitoringContext, GroupView], object]]] = {
+    "overview/group": ("overview/_group_row.html", "group", group_row),
+    "groups/row": ("groups/_row.html", "group", group_row),
+    "groups/compact-row": ("groups/_compact_row.html", "group", group_row),
+    "groups/head": ("groups/_head.html", "head", group_head),
+    "groups/message-flow": (
+        "groups/_message_flow.html",
+        "message_flow",
+        lambda context, view: message_flow(context, view, context.partitions(view)),
+    ),
+    "groups/partitions": ("groups/_partitions.html", "table", partition_table),
+    "groups/members": (
+        "groups/_members.html",
+        "members",
+        lambda context, view: members(view, context.partitions(view)),
+    ),
 }
-OF_DESTINATION: dict[str, tuple[str, str, Callable[[Glance, DestinationView], object]]] = {
-    "destinations/row": ("destinations/_row.html", "it", destination_row),
-    "destinations/short": ("destinations/_short.html", "it", destination_row),
-    "destinations/head": ("destinations/_head.html", "it", destination_head),
-    "destinations/partitions": ("destinations/_partitions.html", "it", part_table),
+OF_DESTINATION: dict[str, tuple[str, str, Callable[[MonitoringContext, DestinationView], object]]] = {
+    "destinations/row": ("destinations/_row.html", "destination", destination_row),
+    "destinations/compact-row": ("destinations/_compact_row.html", "destination", destination_row),
+    "destinations/head": ("destinations/_head.html", "head", destination_head),
+    "destinations/partitions": ("destinations/_partitions.html", "table", destination_partition_table),
 }
 
 
@@ -65,7 +80,7 @@ def live_parts(monitor: Monitor) -> LiveParts[Monitor]:
                     name=name,
                     key_prefix=keys.OVERVIEW,
                     resource=no_resource,
-                    template=template,
+                    template=f"monitoring/{template}",
                     variable=variable,
                     context=_everything(draw),
                 )
@@ -89,19 +104,19 @@ async def _points(monitor: Monitor, parts: KeyParts, since: float | None) -> Poi
 
 
 def _why_missing(monitor: Monitor, parts: KeyParts) -> str | None:
-    """A connection that was never read since the start: nothing of it is known to be gone."""
+    """Nothing is known to be deleted while its connection was never read since the start."""
     view = monitor.connection(parts[0]) if parts else None
     return f"{view.name} has not been read since Signalbox started." if view is not None and view.never_read else None
 
 
-def _everything(draw: Callable[[Glance], object]) -> Callable[[Monitor, KeyParts], object | None]:
+def _everything(draw: Callable[[MonitoringContext], object]) -> Callable[[Monitor, KeyParts], object | None]:
     """Draw what is of all connections. A key with a connection in it names nothing: its drawing would be kept for everybody."""
-    return lambda monitor, parts: None if parts else draw(glance(monitor))
+    return lambda monitor, parts: None if parts else draw(monitoring_context(monitor))
 
 
 def _fragments(
     prefix: str,
-    table: Mapping[str, tuple[str, str, Callable[[Glance, View], object]]],
+    table: Mapping[str, tuple[str, str, Callable[[MonitoringContext, View], object]]],
     find: Callable[[Monitor, KeyParts], View | None],
 ) -> Iterator[Fragment[Monitor]]:
     for name, (template, variable, draw) in table.items():
@@ -109,7 +124,7 @@ def _fragments(
             name=name,
             key_prefix=prefix,
             resource=first_part,
-            template=template,
+            template=f"monitoring/{template}",
             variable=variable,
             context=_of_one(find, draw),
         )
@@ -121,10 +136,10 @@ def _named_by(count: int, find: Callable[..., View | None]) -> Callable[[Monitor
 
 
 def _of_one(
-    find: Callable[[Monitor, KeyParts], View | None], draw: Callable[[Glance, View], object]
+    find: Callable[[Monitor, KeyParts], View | None], draw: Callable[[MonitoringContext, View], object]
 ) -> Callable[[Monitor, KeyParts], object | None]:
     def context(monitor: Monitor, parts: KeyParts) -> object | None:
         view = find(monitor, parts)
-        return None if view is None else draw(glance(monitor), view)
+        return None if view is None else draw(monitoring_context(monitor), view)
 
     return context

@@ -14,14 +14,14 @@ from signalbox.web.feature import FeatureParts
 from signalbox.web.security import urls
 from signalbox.web.security.api import API
 from signalbox.web.security.audit.api import API as AUDIT_API
-from signalbox.web.security.audit.pages import PAGES as AUDIT
+from signalbox.web.security.audit.routes import PAGES as AUDIT
 from signalbox.web.security.company import COMPANY
-from signalbox.web.security.headcount import Headcount
 from signalbox.web.security.masking.api import MASKING_API
 from signalbox.web.security.masking.routes import PAGES as MASKING
 from signalbox.web.security.navigation import navigation
 from signalbox.web.security.profile import PROFILE
 from signalbox.web.security.sign_in import SIGN_IN
+from signalbox.web.security.user_count import UserCount
 from signalbox.web.security.users import PAGES as USERS
 from signalbox.web.security.writes import WRITES
 from signalbox.web.settings import ServerSettings
@@ -32,7 +32,7 @@ ROUTES = (*SIGN_IN, *COMPANY, *PROFILE, *USERS, *API, *AUDIT, *AUDIT_API, *MASKI
 
 def security_parts(core: Core) -> FeatureParts:
     company = _company_accounts(core)
-    user_count = Headcount(core.accounts)
+    user_count = UserCount(core.accounts)
 
     async def metrics(visibility: Visibility) -> AsyncIterator[bytes]:
         if visibility.is_everything:
