@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from bench.measuring import machine, memory_mib, percentile, stall, table
-from signalbox.monitoring.archive import FLUSH_S, SEAL_S, Archive, SeriesBuffers
+from signalbox.monitoring.archive import FLUSH_S, PACK_S, Archive, SeriesBuffers
 from signalbox.monitoring.samples import Downsampler
 from signalbox.monitoring.series_buffer import SeriesBuffer
 from signalbox.monitoring.store import HistoryStore, SeriesKey
@@ -66,13 +66,13 @@ async def measure(url: str) -> list[tuple[str, object]]:
         adding += sum(played.read_all() for _ in range(int(FLUSH_S) // EVERY_S))
         async with stall() as stalled:
             begin, used = time.perf_counter(), time.process_time()
-            await played.archive.save(FLUSH_S / SEAL_S)
+            await played.archive.save(FLUSH_S / PACK_S)
             saving.append(time.perf_counter() - begin)
             cpu.append(time.process_time() - used)
         stalls.append((stalled.longest_cpu_ms, stalled.longest_ms))
     memory = memory_mib() - before
     samples = GROUPS * PLAYED_S // EVERY_S
-    totals = await played.store.totals()
+    totals = await played.store.byte_totals()
     restored: SeriesBuffers = {}
     begin = time.perf_counter()
     async with stall() as restoring:

@@ -11,7 +11,7 @@ from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.model import DestinationSpec
 from signalbox.brokers.port import Broker, Delivery
 from tests.contracts.broker_contract import BrokerContract
-from tests.support.kafka import EVERY_SWEEP, KafkaUnderTest, ReferenceClient, kafka_settings
+from tests.support.kafka import EVERY_SWEEP, KafkaClient, KafkaUnderTest, kafka_settings
 
 
 def group_per_topic(destination: str, group: str) -> str:
@@ -39,7 +39,7 @@ class KafkaHarness:
 
     def __init__(self, kafka: KafkaUnderTest) -> None:
         self._kafka = kafka
-        self._reference = ReferenceClient(kafka.bootstrap)
+        self._client = KafkaClient(kafka.bootstrap)
 
     def open(self, **overrides: object) -> Broker:
         settings = kafka_settings("127.0.0.1:1", **(self.at(self._kafka.proxy.port) | overrides))
@@ -70,7 +70,7 @@ class KafkaHarness:
         return group_per_topic(destination, group)
 
     async def actual_lag(self, destination: str, group: str) -> int:
-        return sum((await self._reference.lag(group_per_topic(destination, group))).values())
+        return sum((await self._client.lag(group_per_topic(destination, group))).values())
 
     async def break_connections(self) -> None:
         self._kafka.proxy.cut()

@@ -107,7 +107,7 @@ class Estate:
         return self.now
 
     def connect(self, site: Site) -> Site:
-        self.monitor.open(
+        self.monitor.add_connection(
             ConnectionFacts(
                 name=site.name,
                 kind=site.kind,
@@ -130,7 +130,7 @@ class Estate:
         for reader in site.readers:
             reader.pass_time(seconds)
         if not site.answers:
-            self.monitor.tick(site.name)
+            self.monitor.update_staleness(site.name)
             return
         topics = {reader.destination: reader.topic(site.retention) for reader in site.readers}
         read = snapshot(
@@ -165,4 +165,4 @@ class Estate:
         """Let a connection break: connecting itself fails from now on."""
         site.answers = False
         error = BrokerUnavailable(site.name, found, "Check that it runs and that the address is right.")
-        self.monitor.failed(site.name, error, down=True, next_attempt_at=self.now + 4)
+        self.monitor.record_failure(site.name, error, down=True, next_attempt_at=self.now + 4)

@@ -18,7 +18,7 @@ from signalbox.servers.nats import NatsServer
 from signalbox.servers.rabbitmq import RabbitServer
 from signalbox.servers.sqs import SqsServer
 from tests.support import nats, rabbitmq, sqs
-from tests.support.kafka import KafkaMember, KafkaUnderTest, ReferenceClient
+from tests.support.kafka import KafkaClient, KafkaMember, KafkaUnderTest
 from tests.support.tables import connection
 
 NAMES: Mapping[str, str] = {
@@ -165,7 +165,7 @@ class HostileKafka:
 
     def __init__(self, server: KafkaUnderTest) -> None:
         self._server = server
-        self._oracle = ReferenceClient(server.bootstrap)
+        self._oracle = KafkaClient(server.bootstrap)
         self._names = names("kafka")
         self._more = 0
 

@@ -64,7 +64,7 @@ def make_broker(bootstrap: str, intervals: Intervals = EVERY_SWEEP, /, **overrid
 
 
 @contextlib.asynccontextmanager
-async def connected_broker(
+async def connected(
     bootstrap: str, intervals: Intervals = EVERY_SWEEP, /, **overrides: object
 ) -> AsyncIterator[KafkaBroker]:
     """Return a connected adapter; close it at the end of the block."""
@@ -76,7 +76,7 @@ async def connected_broker(
         await broker.close()
 
 
-def rows_by_partition(group: Group) -> dict[tuple[str, int], tuple[int, int, int, Why]]:
+def figures(group: Group) -> dict[tuple[str, int], tuple[int, int, int, Why]]:
     """Return (topic, partition) -> (settled, arrived, lag, why)."""
     p = group.positions
     return {
@@ -130,18 +130,18 @@ async def kafka_pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 
 
 @pytest.fixture
-def kafka_reference(kafka: KafkaUnderTest) -> "ReferenceClient":
-    return ReferenceClient(kafka.bootstrap)
+def kafka_client(kafka: KafkaUnderTest) -> "KafkaClient":
+    return KafkaClient(kafka.bootstrap)
 
 
 @pytest.fixture
 async def kafka_broker(kafka: KafkaUnderTest) -> AsyncIterator[KafkaBroker]:
     """A connected adapter of a super user."""
-    async with connected_broker(kafka.bootstrap) as broker:
+    async with connected(kafka.bootstrap) as broker:
         yield broker
 
 
-class ReferenceClient:
+class KafkaClient:
     """The same cluster through librdkafka, which shares no code with the adapter."""
 
     def __init__(self, bootstrap: str) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalbox.brokers.model import UNKNOWN
-from signalbox.monitoring.packing import Unreadable, pack, pack_journal, unpack, unpack_journal
+from signalbox.monitoring.packing import DamagedRun, pack, pack_journal, unpack, unpack_journal
 from signalbox.monitoring.samples import RESET, Row, Samples, downsample, merge, points
 
 STEPS = st.sampled_from([1, 1_000, 5_000, 30_000, 60_000, 600_000])
@@ -58,9 +58,9 @@ def test_damage_is_found_and_never_read_as_figures(good: Samples, data: st.DataO
     packed = bytearray(pack(good))
     place = data.draw(st.integers(0, len(packed) - 1))
     packed[place] ^= 1 << data.draw(st.integers(0, 7))
-    with contextlib.suppress(Unreadable):
+    with contextlib.suppress(DamagedRun):
         assert unpack(bytes(packed)) == good  # a bit that means nothing, in zlib's own header
-    with pytest.raises(Unreadable):
+    with pytest.raises(DamagedRun):
         unpack(bytes(packed[:place]))
 
 

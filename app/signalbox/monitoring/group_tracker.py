@@ -92,7 +92,7 @@ class GroupTracker:
         )
         return True
 
-    def measure(self, answers: Sequence[OldestUnread], now: float) -> None:
+    def add_oldest_unread(self, answers: Sequence[OldestUnread], now: float) -> None:
         """Take the timestamps of oldest unread messages; one from a clock ahead of ours is ignored."""
         rows = self._rows_by_partition()
         for answer in answers:

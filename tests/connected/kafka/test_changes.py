@@ -7,28 +7,28 @@ from signalbox.brokers.errors import Unroutable
 from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.kafka.cluster_cache import Intervals
 from signalbox.brokers.model import UNKNOWN, GroupState, Message, Snapshot, Why
-from tests.support.kafka import KafkaMember, KafkaUnderTest, ReferenceClient, connected_broker, rows_by_partition
+from tests.support.kafka import KafkaClient, KafkaMember, KafkaUnderTest, connected, figures
 from tests.support.waiting import eventually
 
 
-async def create_topic_and_group(reference: ReferenceClient, name: str, partitions: int = 2) -> None:
+async def create_topic_and_group(client: KafkaClient, name: str, partitions: int = 2) -> None:
     """Create a topic with 8, 9, ... messages per partition, and a group with the committed offsets 3, 4, ..."""
-    await reference.create(name, partitions)
+    await client.create(name, partitions)
     for partition in range(partitions):
-        await reference.produce(name, partition, 8 + partition)
-    await reference.commit(f"{name}-readers", {(name, p): 3 + p for p in range(partitions)})
+        await client.produce(name, partition, 8 + partition)
+    await client.commit(f"{name}-readers", {(name, p): 3 + p for p in range(partitions)})
 
 
 async def test_a_deleted_topic_is_gone_and_so_are_its_positions(
-    kafka_broker: KafkaBroker, kafka_reference: ReferenceClient
+    kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
-    await create_topic_and_group(kafka_reference, "change-deleted")
-    await create_topic_and_group(kafka_reference, "change-kept")
-    await kafka_reference.commit("change-both", {("change-deleted", 0): 1, ("change-kept", 0): 2})
+    await create_topic_and_group(kafka_client, "change-deleted")
+    await create_topic_and_group(kafka_client, "change-kept")
+    await kafka_client.commit("change-both", {("change-deleted", 0): 1, ("change-kept", 0): 2})
     before = await kafka_broker.sweep()
     assert before.groups["change-both"].lag == 13
     assert not before.gone_destinations
-    await kafka_reference.delete("change-deleted")
+    await kafka_client.delete("change-deleted")
     gone: set[str] = set()
 
     async def deletion_is_reported() -> Snapshot:
@@ -46,53 +46,51 @@ async def test_a_deleted_topic_is_gone_and_so_are_its_positions(
     assert (without_offsets.lag, len(without_offsets.positions)) == (None, 0)
 
 
-async def test_a_recreated_topic_has_a_new_identity(
-    kafka_broker: KafkaBroker, kafka_reference: ReferenceClient
-) -> None:
-    await create_topic_and_group(kafka_reference, "change-anew")
+async def test_a_recreated_topic_has_a_new_identity(kafka_broker: KafkaBroker, kafka_client: KafkaClient) -> None:
+    await create_topic_and_group(kafka_client, "change-recreated")
     before = await kafka_broker.sweep()
-    await kafka_reference.delete("change-anew")
-    await eventually(lambda: kafka_reference.create("change-anew", 2))
-    await kafka_reference.commit(
-        "change-anew-readers", {("change-anew", 1): 4}
+    await kafka_client.delete("change-recreated")
+    await eventually(lambda: kafka_client.create("change-recreated", 2))
+    await kafka_client.commit(
+        "change-recreated-readers", {("change-recreated", 1): 4}
     )  # a client that continues at its old offset
 
     async def recreation_is_reported() -> None:
         after = await kafka_broker.sweep()
-        assert after.destinations["change-anew"].identity != before.destinations["change-anew"].identity
-        assert rows_by_partition(after.groups["change-anew-readers"]) == {
-            ("change-anew", 1): (4, 0, UNKNOWN, Why.BEYOND_END)
+        assert after.destinations["change-recreated"].identity != before.destinations["change-recreated"].identity
+        assert figures(after.groups["change-recreated-readers"]) == {
+            ("change-recreated", 1): (4, 0, UNKNOWN, Why.BEYOND_END)
         }
-        assert after.groups["change-anew-readers"].lag is None
+        assert after.groups["change-recreated-readers"].lag is None
 
     await eventually(recreation_is_reported)
 
 
-async def test_a_deleted_group_is_gone(kafka_broker: KafkaBroker, kafka_reference: ReferenceClient) -> None:
-    await create_topic_and_group(kafka_reference, "change-group")
+async def test_a_deleted_group_is_gone(kafka_broker: KafkaBroker, kafka_client: KafkaClient) -> None:
+    await create_topic_and_group(kafka_client, "change-group")
     assert "change-group-readers" in (await kafka_broker.sweep()).groups
-    await kafka_reference.delete_group("change-group-readers")
+    await kafka_client.delete_group("change-group-readers")
     snapshot = await kafka_broker.sweep()
     assert snapshot.gone_groups == {"change-group-readers"}
     assert not (await kafka_broker.sweep()).gone_groups
     assert not (await kafka_broker.watch(["change-group-readers"])).groups
 
 
-async def test_new_partitions_are_reported(kafka_broker: KafkaBroker, kafka_reference: ReferenceClient) -> None:
-    await create_topic_and_group(kafka_reference, "change-grown")
-    await create_topic_and_group(kafka_reference, "change-other")
+async def test_new_partitions_are_reported(kafka_broker: KafkaBroker, kafka_client: KafkaClient) -> None:
+    await create_topic_and_group(kafka_client, "change-grown")
+    await create_topic_and_group(kafka_client, "change-other")
     await kafka_broker.sweep()
-    for future in kafka_reference.admin.create_partitions([NewPartitions("change-grown", 5)]).values():
+    for future in kafka_client.admin.create_partitions([NewPartitions("change-grown", 5)]).values():
         future.result(20)
 
     async def new_partitions_are_reported() -> None:
-        await kafka_reference.produce("change-grown", 4, 21)
-        await kafka_reference.commit("change-grown-readers", {("change-grown", 4): 6})
+        await kafka_client.produce("change-grown", 4, 21)
+        await kafka_client.commit("change-grown-readers", {("change-grown", 4): 6})
         snapshot = await kafka_broker.sweep()
         partitions = snapshot.destinations["change-grown"].partitions
         assert partitions is not None
         assert list(partitions.end[:4]) == [8, 9, 0, 0]
-        rows = rows_by_partition(snapshot.groups["change-grown-readers"])
+        rows = figures(snapshot.groups["change-grown-readers"])
         assert rows["change-grown", 0] == (3, 8, 5, Why.KNOWN)
         assert rows["change-grown", 4][0] == 6
         assert rows["change-grown", 4][2] == partitions.end[4] - 6
@@ -101,24 +99,22 @@ async def test_new_partitions_are_reported(kafka_broker: KafkaBroker, kafka_refe
     await eventually(new_partitions_are_reported)
 
 
-async def test_a_real_rewind_is_reported_at_once(kafka_broker: KafkaBroker, kafka_reference: ReferenceClient) -> None:
-    await create_topic_and_group(kafka_reference, "change-rewound")
+async def test_a_real_rewind_is_reported_at_once(kafka_broker: KafkaBroker, kafka_client: KafkaClient) -> None:
+    await create_topic_and_group(kafka_client, "change-rewound")
     assert (await kafka_broker.sweep()).groups["change-rewound-readers"].lag == 10
-    await kafka_reference.commit("change-rewound-readers", {("change-rewound", 0): 1})
+    await kafka_client.commit("change-rewound-readers", {("change-rewound", 0): 1})
     snapshot = await kafka_broker.sweep()
     assert snapshot.groups["change-rewound-readers"].lag == 12
     assert not snapshot.faults
 
 
-async def test_an_unchanged_group_stays_the_same_object(
-    kafka: KafkaUnderTest, kafka_reference: ReferenceClient
-) -> None:
-    await create_topic_and_group(kafka_reference, "change-none")
-    await create_topic_and_group(kafka_reference, "change-some")
-    async with connected_broker(kafka.bootstrap, Intervals()) as broker:
+async def test_an_unchanged_group_stays_the_same_object(kafka: KafkaUnderTest, kafka_client: KafkaClient) -> None:
+    await create_topic_and_group(kafka_client, "change-none")
+    await create_topic_and_group(kafka_client, "change-some")
+    async with connected(kafka.bootstrap, Intervals()) as broker:
         await broker.sweep()
         first = await broker.sweep()
-        await kafka_reference.produce("change-some", 0, 2)
+        await kafka_client.produce("change-some", 0, 2)
         second = await broker.sweep()
     assert second.groups["change-none-readers"] is first.groups["change-none-readers"]
     assert second.destinations["change-none"] is first.destinations["change-none"]
@@ -127,10 +123,10 @@ async def test_an_unchanged_group_stays_the_same_object(
 
 
 async def test_a_group_keeps_its_figures_during_a_rebalance(
-    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_reference: ReferenceClient
+    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
-    await kafka_reference.create("change-rebalance", 4)
-    await kafka_reference.produce("change-rebalance", 0, 9)
+    await kafka_client.create("change-rebalance", 4)
+    await kafka_client.produce("change-rebalance", 0, 9)
     async with KafkaMember(kafka.bootstrap, "change-joining").subscribe("change-rebalance") as first:
 
         async def all_received() -> None:
@@ -145,21 +141,19 @@ async def test_a_group_keeps_its_figures_during_a_rebalance(
                 group = (await kafka_broker.sweep()).groups["change-joining"]
                 assert group.state is GroupState.REBALANCING
                 assert group.state_text == "PreparingRebalance"
-                assert rows_by_partition(group)["change-rebalance", 0] == (4, 9, 5, Why.KNOWN)
-                assert (
-                    rows_by_partition(group)["change-rebalance", 3][3] is Why.NEVER_COMMITTED
-                )  # assigned before the rebalance
+                assert figures(group)["change-rebalance", 0] == (4, 9, 5, Why.KNOWN)
+                assert figures(group)["change-rebalance", 3][3] is Why.NEVER_COMMITTED  # assigned before the rebalance
 
             await eventually(is_rebalancing, within_s=30)
             first.paused = False
 
 
-async def test_publishing_never_creates_a_topic(kafka_broker: KafkaBroker, kafka_reference: ReferenceClient) -> None:
+async def test_publishing_never_creates_a_topic(kafka_broker: KafkaBroker, kafka_client: KafkaClient) -> None:
     with pytest.raises(Unroutable):
         await kafka_broker.publish("change-never-created", Message(body=b"x"))
-    await create_topic_and_group(kafka_reference, "change-published")
+    await create_topic_and_group(kafka_client, "change-published")
     await kafka_broker.publish("change-published", Message(body=b"x"))
-    await kafka_reference.delete("change-published")
+    await kafka_client.delete("change-published")
     with pytest.raises(Unroutable):
         await kafka_broker.publish("change-published", Message(body=b"x"), timeout_s=10.0)
     topics = (await kafka_broker.sweep()).destinations

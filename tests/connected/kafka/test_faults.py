@@ -11,7 +11,7 @@ from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.kafka.cluster_cache import Intervals
 from signalbox.brokers.model import UNKNOWN, Snapshot, Why
 from signalbox.servers.kafka import KafkaServer
-from tests.support.kafka import KafkaUnderTest, ReferenceClient, connected_broker
+from tests.support.kafka import KafkaClient, KafkaUnderTest, connected
 from tests.support.waiting import eventually
 
 GROUP_COUNT = 12
@@ -21,23 +21,23 @@ FAST = Intervals(starts_s=0.0, configs_s=0.0, sizes_s=0.0, members_s=1.0, stable
 @pytest.fixture(scope="module")
 async def pair(kafka_pair: KafkaServer) -> KafkaServer:
     """Topics "one" and "two" on one node each, and groups with coordinators on both nodes."""
-    reference = ReferenceClient(kafka_pair.bootstrap)
-    await reference.wait_for_brokers(2)
-    await reference.create_on("fault-one", [[1], [1]])
-    await reference.create_on("fault-two", [[2], [2]])
-    await reference.create_on("fault-both", [[1, 2]])
+    client = KafkaClient(kafka_pair.bootstrap)
+    await client.wait_for_brokers(2)
+    await client.create_on("fault-one", [[1], [1]])
+    await client.create_on("fault-two", [[2], [2]])
+    await client.create_on("fault-both", [[1, 2]])
     for topic in ("fault-one", "fault-two"):
         for partition in range(2):
-            await reference.produce(topic, partition, 10 + partition)
+            await client.produce(topic, partition, 10 + partition)
     positions = {(topic, p): 3 for topic in ("fault-one", "fault-two") for p in range(2)}
     for number in range(GROUP_COUNT):
-        await reference.commit(f"fault-{number}", positions)
+        await client.commit(f"fault-{number}", positions)
     return kafka_pair
 
 
 @pytest.fixture
 async def broker(pair: KafkaServer) -> AsyncIterator[KafkaBroker]:
-    async with connected_broker(pair.bootstrap, FAST) as adapter:
+    async with connected(pair.bootstrap, FAST) as adapter:
 
         async def is_complete() -> None:
             snapshot = await adapter.sweep()
@@ -149,7 +149,7 @@ async def test_a_restart_of_all_nodes_reports_nothing_as_gone(pair: KafkaServer,
 
 
 async def test_late_responses_count_as_no_response(kafka: KafkaUnderTest) -> None:
-    async with connected_broker(kafka.proxy_address, FAST, timeout_s=2.0) as broker:
+    async with connected(kafka.proxy_address, FAST, timeout_s=2.0) as broker:
         assert (await broker.sweep()).cluster is not None
         kafka.proxy.delay_s = 30.0
         try:

@@ -12,7 +12,7 @@ from confluent_kafka import Producer
 from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.model import UNKNOWN, GroupState, Snapshot, Why
 from signalbox.servers.maven import class_path, java
-from tests.support.kafka import KafkaMember, KafkaTools, KafkaUnderTest, ReferenceClient, rows_by_partition
+from tests.support.kafka import KafkaClient, KafkaMember, KafkaTools, KafkaUnderTest, figures
 from tests.support.waiting import eventually
 
 ToolRows = Mapping[str, Mapping[tuple[str, int], Mapping[str, str]]]
@@ -22,7 +22,7 @@ def differences(snapshot: Snapshot, tool: ToolRows, prefix: str) -> list[str]:
     """Compare every figure of the groups with this name prefix; return the differences."""
     different = []
     for name in sorted(name for name in {*snapshot.groups, *tool} if name.startswith(prefix)):
-        ours = rows_by_partition(snapshot.groups[name]) if name in snapshot.groups else {}
+        ours = figures(snapshot.groups[name]) if name in snapshot.groups else {}
         theirs = tool.get(name, {})
         for key in sorted({*ours, *theirs}):
             our_row = [str(n) if n >= 0 else "-" for n in ours.get(key, (-2, -2, -2, Why.KNOWN))[:3]]
@@ -33,16 +33,16 @@ def differences(snapshot: Snapshot, tool: ToolRows, prefix: str) -> list[str]:
 
 
 async def test_every_figure_equals_the_consumer_groups_tool(
-    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_reference: ReferenceClient
+    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
     topics = {"fig-orders": 7, "fig-letters": 3}
     for topic, partitions in topics.items():
-        await kafka_reference.create(topic, partitions)
+        await kafka_client.create(topic, partitions)
         for partition in range(partitions):
-            await kafka_reference.produce(topic, partition, 11 + 3 * partition)
+            await kafka_client.produce(topic, partition, 11 + 3 * partition)
     for number in range(6):
         positions = {(t, p): (number + 2 * p) % 9 + 1 for t, n in topics.items() for p in range(n) if (p + number) % 3}
-        await kafka_reference.commit(f"fig-idle-{number}", positions)
+        await kafka_client.commit(f"fig-idle-{number}", positions)
     async with (
         KafkaMember(kafka.bootstrap, "fig-member").subscribe("fig-orders") as classic,
         KafkaMember(kafka.bootstrap, "fig-848", group_protocol="consumer").subscribe("fig-letters") as newer,
@@ -65,12 +65,7 @@ async def test_every_figure_equals_the_consumer_groups_tool(
     lags = [lag for name, group in snapshot.groups.items() if name.startswith("fig-") for lag in group.positions.lag]
     assert len([lag for lag in lags if lag > 0]) > 40
     assert len(set(lags)) > 10
-    assert rows_by_partition(snapshot.groups["fig-848"])["fig-letters", 0] == (
-        UNKNOWN,
-        11,
-        UNKNOWN,
-        Why.NEVER_COMMITTED,
-    )
+    assert figures(snapshot.groups["fig-848"])["fig-letters", 0] == (UNKNOWN, 11, UNKNOWN, Why.NEVER_COMMITTED)
     _check_members(snapshot)
 
 
@@ -99,9 +94,9 @@ async def share_consumer(kafka: KafkaUnderTest, topic: str, group: str) -> Async
 
 
 async def test_a_share_group_equals_the_share_groups_tool(
-    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_reference: ReferenceClient
+    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
-    await kafka_reference.create("share-orders", 3)
+    await kafka_client.create("share-orders", 3)
     async with share_consumer(kafka, "share-orders", "share-readers"):
 
         async def joined() -> None:
@@ -116,13 +111,13 @@ async def test_a_share_group_equals_the_share_groups_tool(
 
         async def acknowledged() -> None:
             for partition in range(3):
-                await kafka_reference.produce("share-orders", partition, 1)
+                await kafka_client.produce("share-orders", partition, 1)
             group = (await kafka_broker.sweep()).groups["share-readers"]
             assert min(group.positions.settled, default=UNKNOWN) > 0
 
         await eventually(acknowledged, within_s=40, every_s=0.5)
     for partition in range(3):
-        await kafka_reference.produce("share-orders", partition, 5 + 2 * partition)
+        await kafka_client.produce("share-orders", partition, 5 + 2 * partition)
 
     async def is_empty() -> None:
         group = (await kafka_broker.sweep()).groups["share-readers"]
@@ -132,7 +127,7 @@ async def test_a_share_group_equals_the_share_groups_tool(
 
     await eventually(is_empty, within_s=60)
     tool = (await KafkaTools(kafka.server).share_group("share-readers"))["share-readers"]
-    ours = rows_by_partition((await kafka_broker.sweep()).groups["share-readers"])
+    ours = figures((await kafka_broker.sweep()).groups["share-readers"])
     assert {key: str(lag) for key, (_, _, lag, _) in ours.items()} == {key: row["LAG"] for key, row in tool.items()}
     assert {key: str(settled) for key, (settled, _, _, _) in ours.items()} == {
         key: row["START-OFFSET"] for key, row in tool.items()
@@ -144,42 +139,42 @@ async def test_a_share_group_equals_the_share_groups_tool(
 
 
 async def test_a_committed_offset_past_the_end_is_not_negative_lag(
-    kafka_broker: KafkaBroker, kafka_reference: ReferenceClient
+    kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
-    await kafka_reference.create("odd-beyond", 2)
-    await kafka_reference.produce("odd-beyond", 1, 9)
-    await kafka_reference.commit("odd-beyond-readers", {("odd-beyond", 0): 100, ("odd-beyond", 1): 4})
+    await kafka_client.create("odd-beyond", 2)
+    await kafka_client.produce("odd-beyond", 1, 9)
+    await kafka_client.commit("odd-beyond-readers", {("odd-beyond", 0): 100, ("odd-beyond", 1): 4})
     group = (await kafka_broker.sweep()).groups["odd-beyond-readers"]
-    assert rows_by_partition(group) == {
+    assert figures(group) == {
         ("odd-beyond", 0): (100, 0, UNKNOWN, Why.BEYOND_END),
         ("odd-beyond", 1): (4, 9, 5, Why.KNOWN),
     }
     assert (group.lag, group.lag_partial) == (5, True)
-    assert await kafka_reference.lag("odd-beyond-readers") == {("odd-beyond", 0): -100, ("odd-beyond", 1): 5}
+    assert await kafka_client.lag("odd-beyond-readers") == {("odd-beyond", 0): -100, ("odd-beyond", 1): 5}
 
 
 async def test_messages_deleted_before_they_were_read_are_not_lag(
-    kafka_broker: KafkaBroker, kafka_reference: ReferenceClient
+    kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
-    await kafka_reference.create("odd-start")
-    await kafka_reference.produce("odd-start", 0, 100)
-    await kafka_reference.commit("odd-start-readers", {("odd-start", 0): 10})
+    await kafka_client.create("odd-start")
+    await kafka_client.produce("odd-start", 0, 100)
+    await kafka_client.commit("odd-start-readers", {("odd-start", 0): 10})
     assert (await kafka_broker.sweep()).groups["odd-start-readers"].lag == 90
-    await kafka_reference.delete_records("odd-start", 0, 60)
+    await kafka_client.delete_records("odd-start", 0, 60)
     snapshot = await kafka_broker.sweep()
     group = snapshot.groups["odd-start-readers"]
     assert group.positions.start is not None
     assert (group.lag, group.positions.settled[0], group.positions.start[0]) == (40, 10, 60)
     assert snapshot.destinations["odd-start"].messages == 40
-    assert await kafka_reference.lag("odd-start-readers") == {("odd-start", 0): 90}
+    assert await kafka_client.lag("odd-start-readers") == {("odd-start", 0): 90}
 
 
 async def test_the_lag_on_a_compacted_topic_is_at_most_the_figure(
-    kafka_broker: KafkaBroker, kafka_reference: ReferenceClient
+    kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
-    await kafka_reference.create("odd-compacted", cleanup_policy="compact")
-    await kafka_reference.produce("odd-compacted", 0, 30)
-    await kafka_reference.commit("odd-compacted-readers", {("odd-compacted", 0): 7})
+    await kafka_client.create("odd-compacted", cleanup_policy="compact")
+    await kafka_client.produce("odd-compacted", 0, 30)
+    await kafka_client.commit("odd-compacted-readers", {("odd-compacted", 0): 7})
 
     async def has_note() -> None:
         snapshot = await kafka_broker.sweep()
@@ -193,12 +188,12 @@ async def test_the_lag_on_a_compacted_topic_is_at_most_the_figure(
 
 
 async def test_an_open_transaction_holds_back_the_last_stable_offset(
-    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_reference: ReferenceClient
+    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
-    await kafka_reference.create("odd-open", 2)
+    await kafka_client.create("odd-open", 2)
     for partition in range(2):
-        await kafka_reference.produce("odd-open", partition, 6)
-    await kafka_reference.commit("odd-open-readers", {("odd-open", 0): 2, ("odd-open", 1): 5})
+        await kafka_client.produce("odd-open", partition, 6)
+    await kafka_client.commit("odd-open-readers", {("odd-open", 0): 2, ("odd-open", 1): 5})
     producer = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": "odd-open-writer"})
     await asyncio.to_thread(producer.init_transactions, 30)
     producer.begin_transaction()
@@ -208,10 +203,7 @@ async def test_an_open_transaction_holds_back_the_last_stable_offset(
     for read in (kafka_broker.sweep(), kafka_broker.watch(["odd-open-readers"])):
         snapshot = await read
         group = snapshot.groups["odd-open-readers"]
-        assert rows_by_partition(group) == {
-            ("odd-open", 0): (2, 9, 7, Why.KNOWN),
-            ("odd-open", 1): (5, 6, 1, Why.KNOWN),
-        }
+        assert figures(group) == {("odd-open", 0): (2, 9, 7, Why.KNOWN), ("odd-open", 1): (5, 6, 1, Why.KNOWN)}
         assert group.positions.stable is not None
         by_partition = dict(zip(group.positions.partition, group.positions.stable, strict=True))
         assert by_partition == {0: 6, 1: UNKNOWN}
@@ -226,17 +218,17 @@ async def test_an_open_transaction_holds_back_the_last_stable_offset(
 
 
 async def test_a_transaction_marker_is_not_a_message(
-    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_reference: ReferenceClient
+    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
-    await kafka_reference.create("odd-done")
+    await kafka_client.create("odd-done")
     producer = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": "odd-done-writer"})
     await asyncio.to_thread(producer.init_transactions, 30)
     for number in range(2):
         producer.begin_transaction()
         producer.produce("odd-done", b"%d" % number, partition=0)
         await asyncio.to_thread(producer.commit_transaction, 30)  # offsets 0 and 2 are messages, 1 and 3 markers
-    await kafka_reference.commit("odd-done-readers", {("odd-done", 0): 3})
-    await kafka_reference.commit("odd-done-slow", {("odd-done", 0): 1})
+    await kafka_client.commit("odd-done-readers", {("odd-done", 0): 3})
+    await kafka_client.commit("odd-done-slow", {("odd-done", 0): 1})
 
     async def lags() -> dict[str, int | None]:
         groups = (await kafka_broker.sweep()).groups
@@ -246,7 +238,7 @@ async def test_a_transaction_marker_is_not_a_message(
     oldest = await kafka_broker.oldest_unread(["odd-done-readers", "odd-done-slow"])
     assert set(oldest) == {"odd-done-slow"}
     assert await lags() == {"odd-done-readers": 0, "odd-done-slow": 3}
-    await kafka_reference.produce("odd-done", 0, 1)
+    await kafka_client.produce("odd-done", 0, 1)
 
     async def lag_counts_again() -> None:
         assert await lags() == {"odd-done-readers": 2, "odd-done-slow": 4}
@@ -255,10 +247,10 @@ async def test_a_transaction_marker_is_not_a_message(
 
 
 async def test_a_consumer_with_assign_commits_while_its_group_is_empty(
-    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_reference: ReferenceClient
+    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
-    await kafka_reference.create("odd-assign")
-    await kafka_reference.produce("odd-assign", 0, 12)
+    await kafka_client.create("odd-assign")
+    await kafka_client.produce("odd-assign", 0, 12)
     partition = TopicPartition("odd-assign", 0)
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap, group_id="odd-assigned", enable_auto_commit=False)
     consumer.assign([partition])
@@ -272,14 +264,12 @@ async def test_a_consumer_with_assign_commits_while_its_group_is_empty(
         await consumer.stop()
 
 
-async def test_the_oldest_unread_message_has_its_time(
-    kafka_broker: KafkaBroker, kafka_reference: ReferenceClient
-) -> None:
-    await kafka_reference.create("odd-times", 3)
+async def test_the_oldest_unread_message_has_its_time(kafka_broker: KafkaBroker, kafka_client: KafkaClient) -> None:
+    await kafka_client.create("odd-times", 3)
     started_at = time.time()
     for partition in range(3):
-        await kafka_reference.produce("odd-times", partition, 40, **{"batch.size": 2_000_000, "linger.ms": 20})
-    await kafka_reference.commit("odd-times-readers", {("odd-times", p): 40 - 13 * p for p in range(3)})
+        await kafka_client.produce("odd-times", partition, 40, **{"batch.size": 2_000_000, "linger.ms": 20})
+    await kafka_client.commit("odd-times-readers", {("odd-times", p): 40 - 13 * p for p in range(3)})
     await kafka_broker.sweep()
     oldest = (await kafka_broker.oldest_unread(["odd-times-readers"]))["odd-times-readers"]
     assert sorted(unread.partition for unread in oldest) == [1, 2]  # partition 0 has no lag

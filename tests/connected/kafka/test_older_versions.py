@@ -7,7 +7,7 @@ import pytest
 from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.model import DestinationSpec, GroupState, Message, Why
 from signalbox.servers.kafka import VERSION_2_8, VERSION_3_9, KafkaOptions, KafkaServer
-from tests.support.kafka import KafkaMember, ReferenceClient, connected_broker, rows_by_partition
+from tests.support.kafka import KafkaClient, KafkaMember, connected, figures
 from tests.support.servers import ran_against, wanted_here
 from tests.support.waiting import eventually
 
@@ -23,13 +23,13 @@ async def older(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 
 async def test_figures_members_health_and_messages(older: KafkaServer) -> None:
-    reference = ReferenceClient(older.bootstrap)
-    await reference.wait_for_brokers(1)
-    await reference.create("older-orders", 3)
+    client = KafkaClient(older.bootstrap)
+    await client.wait_for_brokers(1)
+    await client.create("older-orders", 3)
     for partition in range(3):
-        await reference.produce("older-orders", partition, 9 + 4 * partition)
+        await client.produce("older-orders", partition, 9 + 4 * partition)
     async with (
-        connected_broker(older.bootstrap) as broker,
+        connected(older.bootstrap) as broker,
         KafkaMember(older.bootstrap, "older-member").subscribe("older-orders") as member,
     ):
 
@@ -41,18 +41,18 @@ async def test_figures_members_health_and_messages(older: KafkaServer) -> None:
         for number in range(60):  # more than the limit of requests in flight
             await broker.ensure([DestinationSpec(name="older-letters", groups=(f"older-{number}",))])
         await broker.publish("older-letters", Message(body=b"x"))
-        await _check_figures(broker, reference)
+        await _check_figures(broker, client)
 
 
-async def _check_figures(broker: KafkaBroker, reference: ReferenceClient) -> None:
+async def _check_figures(broker: KafkaBroker, client: KafkaClient) -> None:
     async def figures_are_right() -> None:
         swept = await broker.sweep()
         watched = await broker.watch(["older-member", "older-7"])
         for snapshot in (swept, watched):
             group = snapshot.groups["older-member"]
             assert group.state is GroupState.ACTIVE
-            assert rows_by_partition(group)["older-orders", 1] == (6, 13, 7, Why.KNOWN)
-            assert rows_by_partition(group)["older-orders", 2][3] is Why.NEVER_COMMITTED
+            assert figures(group)["older-orders", 1] == (6, 13, 7, Why.KNOWN)
+            assert figures(group)["older-orders", 2][3] is Why.NEVER_COMMITTED
             assert snapshot.groups["older-7"].lag == 1
             assert not snapshot.faults
         assert len(swept.groups) == 61
@@ -64,7 +64,7 @@ async def _check_figures(broker: KafkaBroker, reference: ReferenceClient) -> Non
         assert retention.age_s == 604_800
 
     await eventually(figures_are_right, within_s=20)
-    assert await reference.lag("older-member") == {("older-orders", 1): 7}
+    assert await client.lag("older-member") == {("older-orders", 1): 7}
     deliveries = broker.receive("older-letters", "older-7")
     delivery = await anext(deliveries)
     assert delivery.message.body == b"x"

@@ -16,7 +16,7 @@ from signalbox.brokers.errors import (
 )
 from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.model import Message, Why
-from tests.support.kafka import USERS, KafkaUnderTest, ReferenceClient, connected_broker, make_broker
+from tests.support.kafka import USERS, KafkaClient, KafkaUnderTest, connected, make_broker
 from tests.support.waiting import eventually
 
 
@@ -65,15 +65,15 @@ def settings_of(kafka: KafkaUnderTest, parts: tuple[str, ...]) -> dict[str, obje
 
 @pytest.mark.parametrize("name", LOGINS)
 async def test_each_login_can_sweep_publish_and_consume(
-    kafka: KafkaUnderTest, kafka_reference: ReferenceClient, name: str
+    kafka: KafkaUnderTest, kafka_client: KafkaClient, name: str
 ) -> None:
     listener, parts = LOGINS[name]
     topic = f"login-{name.replace(' ', '-')}"
-    await kafka_reference.create(topic)
-    await allow(kafka_reference, "User:alice", everything=True)
-    await allow(kafka_reference, "User:signalbox", everything=True)
-    await kafka_reference.commit(f"{topic}-readers", {(topic, 0): 0})
-    async with connected_broker(kafka.server.address(listener), **settings_of(kafka, parts)) as broker:
+    await kafka_client.create(topic)
+    await allow(kafka_client, "User:alice", everything=True)
+    await allow(kafka_client, "User:signalbox", everything=True)
+    await kafka_client.commit(f"{topic}-readers", {(topic, 0): 0})
+    async with connected(kafka.server.address(listener), **settings_of(kafka, parts)) as broker:
 
         async def published() -> None:
             await broker.publish(topic, Message(body=b"hello"))
@@ -132,15 +132,15 @@ async def test_a_wrong_password_and_an_unknown_user_are_refused(kafka: KafkaUnde
 
 
 async def test_a_user_with_partial_rights_sees_which_rights_are_missing(
-    kafka: KafkaUnderTest, kafka_reference: ReferenceClient
+    kafka: KafkaUnderTest, kafka_client: KafkaClient
 ) -> None:
     for topic in ("acl-visible", "acl-hidden"):
-        await kafka_reference.create(topic, 2)
-        await kafka_reference.produce(topic, 0, 9)
+        await kafka_client.create(topic, 2)
+        await kafka_client.produce(topic, 0, 9)
     for group in ("acl-open", "acl-closed"):
-        await kafka_reference.commit(group, {("acl-visible", 0): 2, ("acl-hidden", 0): 4})
-    await allow(kafka_reference, "User:bob", topics=("acl-visible",), groups=("acl-open",))
-    async with connected_broker(kafka.server.address("SASL"), **login("bob")) as broker:
+        await kafka_client.commit(group, {("acl-visible", 0): 2, ("acl-hidden", 0): 4})
+    await allow(kafka_client, "User:bob", topics=("acl-visible",), groups=("acl-open",))
+    async with connected(kafka.server.address("SASL"), **login("bob")) as broker:
 
         async def sees_part() -> None:
             snapshot = await broker.sweep()
@@ -156,13 +156,13 @@ async def test_a_user_with_partial_rights_sees_which_rights_are_missing(
         with pytest.raises(PublishRefused):
             await broker.publish("acl-visible", Message(body=b"x"))
         assert not (await broker.sweep()).gone_groups
-    await _check_listed_group_without_rights(kafka, kafka_reference)
+    await _check_listed_group_without_rights(kafka, kafka_client)
 
 
-async def _check_listed_group_without_rights(kafka: KafkaUnderTest, reference: ReferenceClient) -> None:
+async def _check_listed_group_without_rights(kafka: KafkaUnderTest, client: KafkaClient) -> None:
     """With DESCRIBE on the cluster, the list contains groups that the user may not read: not permitted, not zero, not gone."""
-    await allow(reference, "User:bob", cluster=True)
-    async with connected_broker(kafka.server.address("SASL"), **login("bob")) as broker:
+    await allow(client, "User:bob", cluster=True)
+    async with connected(kafka.server.address("SASL"), **login("bob")) as broker:
 
         async def is_denied() -> None:
             snapshot = await broker.sweep()
@@ -178,7 +178,7 @@ async def _check_listed_group_without_rights(kafka: KafkaUnderTest, reference: R
 
 
 async def test_a_user_without_rights_sees_nothing_but_the_missing_rights(kafka: KafkaUnderTest) -> None:
-    async with connected_broker(kafka.server.address("SASL"), **login("carol")) as broker:
+    async with connected(kafka.server.address("SASL"), **login("carol")) as broker:
         snapshot = await broker.sweep()
     assert not snapshot.destinations
     assert not snapshot.groups
@@ -189,7 +189,7 @@ async def test_a_user_without_rights_sees_nothing_but_the_missing_rights(kafka: 
 
 
 async def allow(
-    reference: ReferenceClient,
+    client: KafkaClient,
     principal: str,
     *,
     topics: tuple[str, ...] = (),
@@ -207,7 +207,7 @@ async def allow(
         grants.append((ResourceType.BROKER, "kafka-cluster", AclOperation.ALL))
     literal, allowed = ResourcePatternType.LITERAL, AclPermissionType.ALLOW
     bindings = [AclBinding(kind, name, literal, principal, "*", op, allowed) for kind, name, op in grants]
-    for future in reference.admin.create_acls(bindings).values():
+    for future in client.admin.create_acls(bindings).values():
         future.result(20)
 
 

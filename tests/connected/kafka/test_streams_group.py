@@ -10,7 +10,7 @@ from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.model import GroupState
 from signalbox.servers.kafka import VERSION
 from signalbox.servers.maven import class_path, jars, java
-from tests.support.kafka import KafkaUnderTest, ReferenceClient, rows_by_partition
+from tests.support.kafka import KafkaClient, KafkaUnderTest, figures
 from tests.support.waiting import eventually
 
 INPUT, OUTPUT, GROUP = "streams-plaintext-input", "streams-wordcount-output", "word-count"
@@ -40,14 +40,14 @@ async def word_count(kafka: KafkaUnderTest, folder: Path) -> AsyncIterator[None]
 
 
 async def test_a_streams_group_has_lag_and_members(
-    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_reference: ReferenceClient, tmp_path: Path
+    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_client: KafkaClient, tmp_path: Path
 ) -> None:
-    await kafka_reference.create(INPUT, 2)
-    await kafka_reference.create(OUTPUT)
+    await kafka_client.create(INPUT, 2)
+    await kafka_client.create(OUTPUT)
     async with word_count(kafka, tmp_path):
 
         async def is_active() -> None:
-            await kafka_reference.produce(INPUT, 1, 3)
+            await kafka_client.produce(INPUT, 1, 3)
             groups = (await kafka_broker.sweep()).groups
             assert GROUP in groups
             group = groups[GROUP]
@@ -56,15 +56,15 @@ async def test_a_streams_group_has_lag_and_members(
             assigned = {topic: sorted(ps) for topic, ps in group.members[0].assigned.items()}
             assert assigned[INPUT] == [0, 1]
             assert any("repartition" in topic for topic in assigned)
-            assert rows_by_partition(group)[INPUT, 1][0] > 0
+            assert figures(group)[INPUT, 1][0] > 0
 
         await eventually(is_active, within_s=60, every_s=0.5)
-    await kafka_reference.produce(INPUT, 1, 17)
+    await kafka_client.produce(INPUT, 1, 17)
 
     async def is_behind() -> None:
         group = (await kafka_broker.sweep()).groups[GROUP]
-        expected = await kafka_reference.lag(GROUP)
-        assert {key: lag for key, (settled, _, lag, _) in rows_by_partition(group).items() if settled >= 0} == expected
+        expected = await kafka_client.lag(GROUP)
+        assert {key: lag for key, (settled, _, lag, _) in figures(group).items() if settled >= 0} == expected
         assert expected[INPUT, 1] >= 17
 
     await eventually(is_behind, within_s=30)

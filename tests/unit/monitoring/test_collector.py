@@ -143,7 +143,7 @@ async def running(broker: ScriptedBroker, **overrides: object) -> AsyncIterator[
 
 @pytest.fixture(autouse=True)
 def _short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SWEEP_WAIT_LEAST_S", 0.2)
+    monkeypatch.setattr(module, "SWEEP_TIMEOUT_MIN_S", 0.2)
     monkeypatch.setattr(module, "RETRY_FIRST_S", 0.02)
     monkeypatch.setattr(module, "TICK_S", 0.02)
 
@@ -243,7 +243,7 @@ async def test_a_broker_that_says_nothing_becomes_stale_and_is_connected_anew() 
         await bench.until(lambda: bench.view.link is LinkState.STALE)
         assert {view.name for view in bench.monitor.groups()} == {"billing", "mail"}
         await bench.until(lambda: broker.connects > 1)
-        assert bench.view.error == "No answer within the deadline."
+        assert bench.view.error == "The broker did not answer within the deadline."
         broker.hangs = False
         await bench.until(lambda: bench.view.link is LinkState.CONNECTED)
 

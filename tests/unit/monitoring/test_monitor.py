@@ -34,7 +34,7 @@ class Bench:
         limits = (GroupThresholds(groups=("kafka-prod/slow-*",), ok_below_s=500, stalled_after_s=900),)
         self.monitor = Monitor(feed=self.feed, clock=lambda: self.now, series=self.series, thresholds=limits)
         facts: dict[str, object] = {"name": NAME, "kind": BrokerKind.KAFKA, "interval_s": 5.0, "batch": ("nightly-*",)}
-        self.monitor.open(ConnectionFacts(**(facts | overrides)))  # type: ignore[arg-type]  # any fact by its name
+        self.monitor.add_connection(ConnectionFacts(**(facts | overrides)))  # type: ignore[arg-type]  # any fact by its name
 
     async def sweep(self, *groups: Group, ends: int | None = None, after_s: float = 5.0, **facts: object) -> None:
         self.now += after_s
@@ -164,8 +164,8 @@ async def test_a_connection_that_fails_keeps_its_figures_and_says_why() -> None:
     figures = bench.monitor.group(NAME, "billing")
     links = bench.watch(keys.connection(NAME), keys.CONNECTIONS, keys.OVERVIEW)
     error = BrokerUnavailable(NAME, "Connection refused by kafka-1:9092.", "Start it.")
-    bench.monitor.failed(NAME, error, down=True, next_attempt_at=bench.now + 2)
-    bench.monitor.failed(NAME, error, down=True, next_attempt_at=bench.now + 4)
+    bench.monitor.record_failure(NAME, error, down=True, next_attempt_at=bench.now + 2)
+    bench.monitor.record_failure(NAME, error, down=True, next_attempt_at=bench.now + 4)
     view = bench.monitor.connection(NAME)
     assert view is not None
     assert (view.link, view.error, view.hint, view.attempts) == (LinkState.DOWN, error.problem, "Start it.", 2)
@@ -188,12 +188,12 @@ async def test_an_answer_older_than_three_intervals_is_stale() -> None:
     bench = Bench()
     await bench.sweep(idle())
     bench.now += 14
-    bench.monitor.tick(NAME)
+    bench.monitor.update_staleness(NAME)
     view = bench.monitor.connection(NAME)
     assert view is not None
     assert view.link is LinkState.CONNECTED
     bench.now += 2
-    bench.monitor.tick(NAME)
+    bench.monitor.update_staleness(NAME)
     view = bench.monitor.connection(NAME)
     assert view is not None
     assert view.link is LinkState.STALE
@@ -236,7 +236,7 @@ async def test_a_destination_says_who_loses_first() -> None:
         told_now = snapshot(bench.now, [stalled, fine], [topic(ends, retention=kept)])
         await bench.monitor.apply(NAME, told_now, interval_s=5.0)
         oldest = OldestUnread(destination="orders", partition=1, at=bench.now - 40_000, exact=True)
-        bench.monitor.measured(NAME, {"payments": [oldest], "unknown": [oldest]})
+        bench.monitor.add_oldest_unread(NAME, {"payments": [oldest], "unknown": [oldest]})
     view = bench.monitor.destination(NAME, "orders")
     assert view is not None
     assert view.verdict.status is Status.WILL_LOSE_DATA
@@ -321,7 +321,7 @@ async def test_a_clock_that_is_set_back_freezes_nothing() -> None:
     assert await told(subscription) == subscription.keys
     assert bench.monitor.connections()[0].groups_ok == 1
     bench.now += 16
-    bench.monitor.tick(NAME)
+    bench.monitor.update_staleness(NAME)
     assert bench.monitor.connections()[0].link is LinkState.STALE
 
 

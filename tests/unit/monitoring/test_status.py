@@ -150,7 +150,7 @@ def test_retention_that_comes_first_within_a_day_is_told_with_its_moment() -> No
     behind_s, rate_in = 8 * HOUR_S + 50 * 60, 20.2
     lag = int(behind_s * rate_in)
     watched.flow(110, settled=1000, arrived=1000 + lag, out=1.0, into=rate_in)
-    watched.tracked.measure(
+    watched.tracked.add_oldest_unread(
         [OldestUnread(destination="orders", partition=0, at=watched.now - behind_s, exact=True)], watched.now
     )
     view = watched.flow(10, settled=1110, arrived=1000 + lag + int(110 * rate_in), out=1.0, into=rate_in)
@@ -174,7 +174,7 @@ def test_data_is_lost_only_if_the_position_ages_past_retention_within_a_day(
     lag = int(behind_s * 20)
     watched.flow(60, settled=0, arrived=lag, out=out, into=20)
     oldest = OldestUnread(destination="orders", partition=0, at=watched.now - behind_s, exact=True)
-    watched.tracked.measure([oldest], watched.now)
+    watched.tracked.add_oldest_unread([oldest], watched.now)
     view = watched.flow(15, settled=int(60 * out), arrived=lag + 1200, out=out, into=20)
     assert (view.verdict.status is Status.WILL_LOSE_DATA) is loses
 

@@ -60,10 +60,8 @@ class ClusterCache:
     def record_call(self, request: str, interval_s: float, started_at: float, rows: int | None) -> None:
         """Record duration and rows of a request, for "Data collection" on the connection's page."""
         now = self.clock()
-        duration_s = max(0.0, now - started_at)
-        self.calls[request] = BrokerCall(
-            request=request, interval_s=interval_s, duration_s=duration_s, at=now, rows=rows
-        )
+        took_s = max(0.0, now - started_at)
+        self.calls[request] = BrokerCall(request=request, interval_s=interval_s, duration_s=took_s, at=now, rows=rows)
 
     def deadline_s(self) -> float:
         return min(self.intervals.deadline_s, self.settings.timeout_s)

@@ -9,6 +9,7 @@ from signalbox.brokers.kafka.cluster_cache import ClusterCache
 from signalbox.brokers.kafka.cluster_client import Purpose
 from signalbox.brokers.kafka.errors import DENIED, UNKNOWN_TOPIC, error_name
 from signalbox.brokers.kafka.protocol.cluster import (
+    DESCRIBE_QUORUM,
     describe_cluster_request,
     describe_quorum_request,
     log_dirs_request,
@@ -21,7 +22,6 @@ from signalbox.brokers.model import Cluster, Fault, Node, Why
 PARTITIONS_PER_SLICE = 2_000
 TOPICS_PER_REQUEST = 200
 CONFIG_KEYS = ("cleanup.policy", "retention.ms", "retention.bytes", "min.insync.replicas", "max.message.bytes")
-DESCRIBE_QUORUM_KEY = 55
 # The supported request versions show how new a broker is: (request key, version, first Kafka release). Newest first.
 RELEASES = (
     (2, 11, "4.2"),
@@ -83,9 +83,8 @@ async def _confirm_deleted(cache: ClusterCache, missing: frozenset[str]) -> tupl
             gone.add(topic.name)
         elif topic.error in DENIED:
             detail = f"{error_name(topic.error)}: the user needs DESCRIBE on this topic"
-            faults.append(
-                Fault(resource=f"topic {topic.name}", why=Why.NOT_PERMITTED, detail=detail, destination=topic.name)
-            )
+            resource = f"topic {topic.name}"
+            faults.append(Fault(resource=resource, why=Why.NOT_PERMITTED, detail=detail, destination=topic.name))
     return frozenset(gone), faults
 
 
@@ -95,9 +94,7 @@ async def _read_health(cache: ClusterCache) -> None:
     cache.missing_permissions.pop("cluster", None)
     if cache.description is not None and not cache.description.may_describe:
         cache.missing_permissions["cluster"] = "DESCRIBE on the cluster: consumer groups and topic sizes may be missing"
-    with suppress(
-        BrokerError, UnsupportedVersion
-    ):  # unsupported with ZooKeeper; then the metadata names the controller
+    with suppress(BrokerError, UnsupportedVersion):  # with ZooKeeper, the metadata names the controller instead
         quorum = await cache.client.call_any(describe_quorum_request())
         cache.quorum = None if quorum.error else quorum
 
@@ -190,7 +187,7 @@ def _build_node(cache: ClusterCache, node: int, led: int, responding: set[int]) 
 
 def _uses_kraft(cache: ClusterCache) -> bool:
     """Return whether the cluster runs without ZooKeeper: then the metadata names a random broker as controller."""
-    return any(DESCRIBE_QUORUM_KEY in cache.client.api_versions(node) for node in cache.client.addresses)
+    return any(DESCRIBE_QUORUM.key in cache.client.api_versions(node) for node in cache.client.addresses)
 
 
 def _version(cache: ClusterCache, responding: set[int]) -> str | None:

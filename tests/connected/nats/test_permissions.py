@@ -1,4 +1,4 @@
-"""Users of nats-server that may see only a part: what they may not see is named, never an empty list and never "down"."""
+"""Users with limited permissions: what they may not read is a named fault, never an empty list and never "down"."""
 
 import contextlib
 import time
@@ -72,7 +72,7 @@ def login(user: str) -> dict[str, object]:
     return {"user": user, "password": "pw"}
 
 
-async def test_the_least_rights_are_enough(server: NatsServer) -> None:
+async def test_the_least_permissions_are_enough(server: NatsServer) -> None:
     async with opened(nats_settings(server, **login("least"))) as broker:
         snapshot = await broker.sweep()
         watched = await broker.watch(["orders/reader", "letters/reader"])
@@ -88,17 +88,17 @@ async def test_the_least_rights_are_enough(server: NatsServer) -> None:
     assert limits["storage"][1] == 10 * 2**20
 
 
-async def test_one_list_that_may_not_be_read_is_a_fault(server: NatsServer) -> None:
+async def test_a_denied_list_is_a_fault(server: NatsServer) -> None:
     async with opened(nats_settings(server, **login("no-letters"))) as broker:
-        began = time.monotonic()
+        started_at = time.monotonic()
         snapshot = await broker.sweep()
-        took = time.monotonic() - began
+        took_s = time.monotonic() - started_at
     assert set(snapshot.destinations) == {"orders", "letters"}
     assert set(snapshot.groups) == {"orders/reader"}
     (fault,) = snapshot.faults
     assert (fault.destination, fault.why) == ("letters", Why.NOT_PERMITTED)
     assert "$JS.API.CONSUMER.LIST.letters" in fault.detail
-    assert took < 1.0  # a refusal is told at once, not after a timeout
+    assert took_s < 1.0  # a denial ends the request at once, not after a timeout
     assert snapshot.cluster is not None
     assert snapshot.cluster.missing_permissions == (fault.detail,)
 
@@ -116,13 +116,13 @@ async def test_a_user_of_one_stream_reads_it_by_name(server: NatsServer) -> None
             await broker.publish("orders", Message(body=b"x"))
 
 
-async def test_a_user_without_any_right_is_told_so(server: NatsServer) -> None:
+async def test_a_user_without_permissions_gets_not_permitted(server: NatsServer) -> None:
     async with opened(nats_settings(server, **login("nothing"))) as broker:
         with pytest.raises(NotPermitted, match=r"may not publish to \$JS.API.INFO"):
             await broker.sweep()
 
 
-async def test_a_user_without_an_inbox_is_told_so(server: NatsServer) -> None:
+async def test_a_user_without_an_inbox_gets_not_permitted(server: NatsServer) -> None:
     async with opened(nats_settings(server, **login("no-inbox"))) as broker:
         with pytest.raises(NotPermitted, match="_INBOX"):
             await broker.sweep()
@@ -142,13 +142,13 @@ async def test_a_server_without_jetstream() -> None:
                 pass
 
 
-async def test_a_domain_that_is_not_there(server: NatsServer) -> None:
+async def test_an_unknown_domain(server: NatsServer) -> None:
     with pytest.raises(BrokerUnavailable, match="domain hub"):
         async with opened(nats_settings(server, **login("admin"), domain="hub")):
             pass
 
 
-async def test_limits_refuse_a_message_and_a_stream(server: NatsServer) -> None:
+async def test_refused_messages(server: NatsServer) -> None:
     async with admin(server) as client, opened(nats_settings(server, **login("admin"))) as broker:
         await stream(client, "full", max_msgs=2, discard="new")
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""What SQS tells, read by Signalbox and by plain botocore: the same, on ElasticMQ and on moto."""
+"""The adapter's figures equal those read by plain botocore, on ElasticMQ and on moto."""
 
 import asyncio
 import json
@@ -18,9 +18,9 @@ from tests.support.sqs import opened, plain_client
 
 @pytest.fixture(params=["elasticmq", "moto"])
 def server(request: pytest.FixtureRequest) -> SqsServer:
-    found = request.getfixturevalue(request.param)
-    assert isinstance(found, SqsServer)
-    return found
+    server = request.getfixturevalue(request.param)
+    assert isinstance(server, SqsServer)
+    return server
 
 
 @asynccontextmanager
@@ -37,7 +37,7 @@ def unique(hint: str) -> str:
     return f"{hint}-{uuid.uuid4().hex[:10]}"
 
 
-def told(plain: Any, queue: str) -> tuple[int, int, int]:  # noqa: ANN401 - untyped client
+def read_counts(plain: Any, queue: str) -> tuple[int, int, int]:  # noqa: ANN401 - untyped client
     url = plain.get_queue_url(QueueName=queue)["QueueUrl"]
     counts = plain.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     visible, in_flight, delayed = (
@@ -46,7 +46,7 @@ def told(plain: Any, queue: str) -> tuple[int, int, int]:  # noqa: ANN401 - unty
     return visible, in_flight, delayed
 
 
-async def test_waiting_in_flight_and_delayed_are_those_that_sqs_tells(server: SqsServer) -> None:
+async def test_waiting_in_flight_and_delayed_equal_the_counts_of_sqs(server: SqsServer) -> None:
     plain = await asyncio.to_thread(plain_client, server.endpoint)
     queue = unique("orders")
 
@@ -61,100 +61,103 @@ async def test_waiting_in_flight_and_delayed_are_those_that_sqs_tells(server: Sq
     async with connected(server, prefix=queue) as broker:
         snapshot = await broker.sweep()
     group = snapshot.groups[queue]
-    assert (group.waiting, group.in_flight, group.delayed) == (5, 4, 2) == await asyncio.to_thread(told, plain, queue)
+    assert (
+        (group.waiting, group.in_flight, group.delayed)
+        == (5, 4, 2)
+        == await asyncio.to_thread(read_counts, plain, queue)
+    )
     assert (group.lag, snapshot.destinations[queue].messages) == (11, 11)
     assert group.approximate
     assert snapshot.destinations[queue].approximate
     assert not broker.capabilities
 
 
-async def test_the_kind_and_the_redrive_policy_of_a_queue_are_shown(server: SqsServer) -> None:
+async def test_the_kind_and_the_redrive_policy_of_a_queue(server: SqsServer) -> None:
     plain = await asyncio.to_thread(plain_client, server.endpoint)
     dead, queue = unique("dead") + ".fifo", unique("orders") + ".fifo"
 
-    def make() -> None:
+    def create() -> None:
         url = plain.create_queue(QueueName=dead, Attributes={"FifoQueue": "true"})["QueueUrl"]
         arn = plain.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "7"})
         attributes = {"FifoQueue": "true", "RedrivePolicy": policy, "MessageRetentionPeriod": "86400"}
         plain.create_queue(QueueName=queue, Attributes=attributes | {"VisibilityTimeout": "17"})
 
-    await asyncio.to_thread(make)
-    asked = {"QueueName": queue}
-    url = (await asyncio.to_thread(lambda: plain.get_queue_url(**asked)))["QueueUrl"]
-    every = await asyncio.to_thread(lambda: plain.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]))
+    await asyncio.to_thread(create)
+    url = (await asyncio.to_thread(lambda: plain.get_queue_url(QueueName=queue)))["QueueUrl"]
+    answer = await asyncio.to_thread(lambda: plain.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]))
     async with connected(server, include=(dead, queue)) as broker:
         destinations = (await broker.sweep()).destinations
     assert (destinations[queue].kind, destinations[queue].dead_letters_to) == ("FIFO queue", dead)
     assert destinations[queue].settings["dead letter after"] == "7 receives"
     assert destinations[queue].settings["visibility timeout"] == "17 s"
     retention = destinations[queue].retention
-    told_s = every["Attributes"].get("MessageRetentionPeriod")  # ElasticMQ tells none
-    assert (retention and retention.age_s) == (told_s and int(told_s))
+    expected_s = answer["Attributes"].get("MessageRetentionPeriod")  # ElasticMQ reports none
+    assert (retention and retention.age_s) == (expected_s and int(expected_s))
     assert destinations[dead].dead_letters_to is None
 
 
-async def test_a_fifo_queue_keeps_the_order_of_each_key_and_takes_one_id_once(server: SqsServer) -> None:
+async def test_a_fifo_queue_keeps_the_order_per_key_and_stores_an_id_once(server: SqsServer) -> None:
     queue = unique("orders") + ".fifo"
     async with connected(server, prefix=queue[:12]) as broker:
         await broker.ensure([DestinationSpec(name=queue)])
         for number, name in enumerate(["a", "b", "b", "c"]):
             await broker.publish(queue, Message(body=b"%d" % number, key="Zoë 1", id=f"id-{name}"))
-        got: list[Message] = []
+        received: list[Message] = []
         async with aclosing(broker.receive(queue, "reader")) as deliveries:
-            while len(got) < 3:
+            while len(received) < 3:
                 delivery = await anext(deliveries)
-                got.append(delivery.message)
+                received.append(delivery.message)
                 await delivery.ack()
-        assert [(message.body, message.key, message.id) for message in got] == [
+        assert [(message.body, message.key, message.id) for message in received] == [
             (b"0", "Zoë 1", "id-a"),
             (b"1", "Zoë 1", "id-b"),
             (b"3", "Zoë 1", "id-c"),
         ]
 
 
-async def test_a_queue_is_gone_when_two_lists_lack_it_and_not_before(server: SqsServer) -> None:
+async def test_a_queue_is_gone_after_two_lists_without_it(server: SqsServer) -> None:
     plain = await asyncio.to_thread(plain_client, server.endpoint)
-    stays, goes = unique("stays"), unique("goes")
-    async with connected(server, include=(stays, goes)) as broker:
-        await broker.ensure([DestinationSpec(name=stays), DestinationSpec(name=goes)])
-        assert set((await broker.sweep()).groups) == {stays, goes}
-        url = await asyncio.to_thread(lambda: plain.get_queue_url(QueueName=goes)["QueueUrl"])
+    kept, deleted = unique("kept"), unique("deleted")
+    async with connected(server, include=(kept, deleted)) as broker:
+        await broker.ensure([DestinationSpec(name=kept), DestinationSpec(name=deleted)])
+        assert set((await broker.sweep()).groups) == {kept, deleted}
+        url = await asyncio.to_thread(lambda: plain.get_queue_url(QueueName=deleted)["QueueUrl"])
         await asyncio.to_thread(plain.delete_queue, QueueUrl=url)
-        seen = [await broker.sweep() for _ in range(4)]
-        assert [snapshot.gone_groups for snapshot in seen] == [frozenset(), frozenset(), {goes}, frozenset()]
-        assert [set(snapshot.groups) for snapshot in seen] == [{stays}] * 4
-        assert [fault.group for fault in seen[0].faults] == [goes]
-        assert not seen[3].faults
-        await broker.ensure([DestinationSpec(name=goes)])
-        assert set((await broker.sweep()).groups) == {stays, goes}
+        snapshots = [await broker.sweep() for _ in range(4)]
+        assert [snapshot.gone_groups for snapshot in snapshots] == [frozenset(), frozenset(), {deleted}, frozenset()]
+        assert [set(snapshot.groups) for snapshot in snapshots] == [{kept}] * 4
+        assert [fault.group for fault in snapshots[0].faults] == [deleted]
+        assert not snapshots[3].faults
+        await broker.ensure([DestinationSpec(name=deleted)])
+        assert set((await broker.sweep()).groups) == {kept, deleted}
 
 
-async def test_configured_queues_are_read_without_a_list_and_a_missing_one_is_named(server: SqsServer) -> None:
-    there, missing = unique("there"), unique("missing")
-    async with connected(server) as maker:
-        await maker.ensure([DestinationSpec(name=there)])
+async def test_configured_queues_need_no_list_and_a_missing_one_is_a_fault(server: SqsServer) -> None:
+    existing, missing = unique("existing"), unique("missing")
+    async with connected(server) as creator:
+        await creator.ensure([DestinationSpec(name=existing)])
         for number in range(3):
-            await maker.publish(there, Message(body=b"%d" % number))
-    async with connected(server, queues=(there, missing)) as broker:
+            await creator.publish(existing, Message(body=b"%d" % number))
+    async with connected(server, queues=(existing, missing)) as broker:
         snapshot = await broker.sweep()
-    assert {name: group.lag for name, group in snapshot.groups.items()} == {there: 3}
+    assert {name: group.lag for name, group in snapshot.groups.items()} == {existing: 3}
     assert [(fault.resource, fault.why) for fault in snapshot.faults] == [(f"queue {missing}", Why.NO_ANSWER)]
     assert missing in snapshot.faults[0].detail
     assert "ListQueues" not in [call.request for call in snapshot.calls]
 
 
 async def test_more_than_a_thousand_queues_are_all_listed() -> None:
-    async with moto_server() as own:
-        plain = await asyncio.to_thread(plain_client, own.endpoint)
+    async with moto_server() as own_server:
+        plain = await asyncio.to_thread(plain_client, own_server.endpoint)
 
-        def make() -> None:
+        def create() -> None:
             for number in range(1203):
                 plain.create_queue(QueueName=f"q{number}")
             plain.send_message(QueueUrl=plain.get_queue_url(QueueName="q1202")["QueueUrl"], MessageBody="x")
 
-        await asyncio.to_thread(make)
-        async with connected(own, include=("q1*0", "q1202")) as broker:
+        await asyncio.to_thread(create)
+        async with connected(own_server, include=("q1*0", "q1202")) as broker:
             snapshot = await broker.sweep()
     shown = {f"q{number}" for number in range(0, 1203, 10) if str(number).startswith("1")} | {"q1202"}
     assert set(snapshot.groups) == shown
@@ -162,9 +165,9 @@ async def test_more_than_a_thousand_queues_are_all_listed() -> None:
     assert snapshot.groups["q1202"].lag == 1
 
 
-async def test_a_receiver_learns_that_its_queue_was_deleted(server: SqsServer) -> None:
+async def test_a_receiver_of_a_deleted_queue_raises_destination_missing(server: SqsServer) -> None:
     plain = await asyncio.to_thread(plain_client, server.endpoint)
-    queue = unique("brief")
+    queue = unique("deleted")
     async with connected(server, prefix=queue) as broker:
         await broker.ensure([DestinationSpec(name=queue)])
         await broker.publish(queue, Message(body=b"x"))
@@ -176,7 +179,7 @@ async def test_a_receiver_learns_that_its_queue_was_deleted(server: SqsServer) -
                 await asyncio.wait_for(anext(deliveries), 30)
 
 
-async def test_watching_asks_only_about_what_is_watched_and_dead_letters_arrive_where_they_are_said_to(
+async def test_watch_reads_only_the_watched_queues_and_sees_dead_letters(
     server: SqsServer,
 ) -> None:
     plain = await asyncio.to_thread(plain_client, server.endpoint)
@@ -184,8 +187,8 @@ async def test_watching_asks_only_about_what_is_watched_and_dead_letters_arrive_
     async with connected(server, include=(dead, queue, other)) as broker:
         await broker.ensure([DestinationSpec(name=dead), DestinationSpec(name=other)])
         url = await asyncio.to_thread(lambda: plain.get_queue_url(QueueName=dead)["QueueUrl"])
-        asked = {"QueueUrl": url, "AttributeNames": ["QueueArn"]}
-        arn = (await asyncio.to_thread(lambda: plain.get_queue_attributes(**asked)))["Attributes"]["QueueArn"]
+        parameters = {"QueueUrl": url, "AttributeNames": ["QueueArn"]}
+        arn = (await asyncio.to_thread(lambda: plain.get_queue_attributes(**parameters)))["Attributes"]["QueueArn"]
         policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
         await broker.ensure([DestinationSpec(name=queue, settings={"RedrivePolicy": policy})])
         for number in range(2):
@@ -194,13 +197,13 @@ async def test_watching_asks_only_about_what_is_watched_and_dead_letters_arrive_
         async with aclosing(broker.receive(queue, "reader")) as deliveries:
             await (await anext(deliveries)).release()
         await asyncio.to_thread(receive_nothing, plain, queue)
-        seen = await broker.watch([queue, dead, "never-seen"])
-    assert set(seen.groups) == {queue, dead}
-    assert lags(seen.groups) == {queue: 0, dead: 2}
+        snapshot = await broker.watch([queue, dead, "never-seen"])
+    assert set(snapshot.groups) == {queue, dead}
+    assert lags(snapshot.groups) == {queue: 0, dead: 2}
 
 
 def receive_nothing(plain: Any, queue: str) -> None:  # noqa: ANN401 - untyped client
-    """The receive beyond the limit moves what is over it."""
+    """A receive beyond maxReceiveCount moves the message to the dead letter queue."""
     url = plain.get_queue_url(QueueName=queue)["QueueUrl"]
     assert not plain.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages")
 

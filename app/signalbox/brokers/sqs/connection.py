@@ -1,4 +1,4 @@
-"""The open connection: calls by name, and the address of each queue."""
+"""The open connection: calls SQS operations by name and keeps each queue's URL."""
 
 import asyncio
 from collections.abc import Iterable
@@ -12,12 +12,12 @@ from signalbox.brokers.sqs.settings import QUEUE_NAME, SqsSettings
 if TYPE_CHECKING:
     from signalbox.brokers.sqs.client import Client
 
-if find_spec("aiobotocore") is None:  # the registry says which extra has it
+if find_spec("aiobotocore") is None:  # the registry then names the extra to install
     raise ModuleNotFoundError("aiobotocore is not installed", name="aiobotocore")
 
 
-class Account:
-    """One account in one region, as these settings sign in to it."""
+class SqsConnection:
+    """One account in one region."""
 
     def __init__(self, settings: SqsSettings) -> None:
         self.settings = settings
@@ -25,7 +25,7 @@ class Account:
         self._urls: dict[str, str] = {}
 
     async def open(self, *, timeout_s: float) -> None:
-        """Sign in anew; what was open is closed.
+        """Close the old client and sign in with a new one.
 
         Raises:
             BrokerError: see client.py.
@@ -48,41 +48,41 @@ class Account:
     async def call(
         self, operation: str, *, timeout_s: float | None = None, once: bool = False, **parameters: object
     ) -> dict[str, Any]:
-        """Ask SQS; `once` forbids to send it a second time.
+        """Call an SQS operation; `once` never sends the request a second time.
 
         Raises:
-            BrokerError: what it refused; BrokerTimeout after `timeout_s` (the connection's own unless given).
+            BrokerError: the call failed; BrokerTimeout after `timeout_s` (default: the connection's timeout).
         """
         if self._client is None:
-            raise BrokerUnavailable(self.settings.name, "it is not connected.", "Connect first.")
+            raise BrokerUnavailable(self.settings.name, "The connection is not open.", "Connect first.")
         return await self._client.call(operation, parameters, timeout_s=timeout_s or self.settings.timeout_s, once=once)
 
-    async def url(self, queue: str, *, timeout_s: float | None = None) -> str:
-        """Return the queue's address, asked for once.
+    async def queue_url(self, queue: str, *, timeout_s: float | None = None) -> str:
+        """Return the queue's URL from the cache, or from SQS.
 
         Raises:
-            InvalidName: no queue can have that name.
+            InvalidName: no queue can have this name.
             DestinationMissing: there is no such queue.
         """
         if queue not in self._urls:
             if not QUEUE_NAME.fullmatch(queue):
                 raise InvalidName(
                     self.settings.name,
-                    f"no SQS queue can be named {queue!r}.",
-                    "Use letters, digits, - and _, at most 80; a FIFO queue's name ends with .fifo.",
+                    f"SQS does not allow the queue name {queue!r}.",
+                    "Use at most 80 letters, digits, - and _; the name of a FIFO queue ends with .fifo.",
                 )
             try:
                 answer = await self.call("get_queue_url", timeout_s=timeout_s, QueueName=queue)
             except DestinationMissing:
-                raise DestinationMissing(self.settings.name, f"there is no queue {queue}.") from None
+                raise DestinationMissing(self.settings.name, f"There is no queue {queue}.") from None
             self._urls[queue] = str(answer["QueueUrl"])
         return self._urls[queue]
 
-    def learn(self, urls: Iterable[str]) -> set[str]:
-        """Keep the addresses of a list and return the queues' names: the last part of each."""
-        named = {url.rpartition("/")[2]: url for url in urls}
-        self._urls.update(named)
-        return set(named)
+    def add_urls(self, urls: Iterable[str]) -> set[str]:
+        """Cache these queue URLs and return the queue names: the last part of each URL."""
+        by_name = {url.rpartition("/")[2]: url for url in urls}
+        self._urls.update(by_name)
+        return set(by_name)
 
     def forget(self, queue: str) -> None:
         self._urls.pop(queue, None)

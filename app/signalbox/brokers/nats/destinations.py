@@ -1,35 +1,45 @@
-"""A stream's answer -> a destination. Pure.
+"""Converts a stream to a destination. Pure.
 
-Positions are counted as Kafka counts them: sequence n is position n - 1, so a stream's end is its last sequence, its start is its
-first sequence less one, and what was settled below the start is lost.
+Positions count as in Kafka: sequence n is position n - 1. The end is the last sequence, the start is the first sequence minus 1.
 """
 
 from array import array
 
 from signalbox.brokers.model import UNKNOWN, Destination, Partitions, Retention, Why
-from signalbox.brokers.nats.answers import TEXT_MAX, Answer, lacks_a_copy, led, limit, number, part, rows, seconds, text
+from signalbox.brokers.nats.fields import (
+    TEXT_MAX,
+    Answer,
+    has_leader,
+    integer,
+    lacks_a_replica,
+    limit,
+    mapping,
+    mappings,
+    seconds,
+    text,
+)
 
 
-def destination(stream: Answer) -> Destination:
+def to_destination(stream: Answer) -> Destination:
     """Return a stream as a destination, from STREAM.INFO or a row of STREAM.LIST."""
-    name, has_leader = text(stream, "config", "name"), led(stream)
-    first, last = number(stream, "state", "first_seq"), number(stream, "state", "last_seq")
-    why = Why.KNOWN if has_leader else Why.NO_LEADER
+    name, led = text(stream, "config", "name"), has_leader(stream)
+    first, last = integer(stream, "state", "first_seq"), integer(stream, "state", "last_seq")
+    why = Why.KNOWN if led else Why.NO_LEADER
     return Destination(
         name=name,
         kind=_kind(name),
         identity=text(stream, "created") or name,
         partitions=Partitions(
             index=array("i", [0]),
-            leader=array("i", [UNKNOWN]),  # JetStream names its servers: see the setting "leader"
+            leader=array("i", [UNKNOWN]),  # JetStream's servers have names, not ids: see the setting "leader"
             start=array("q", [UNKNOWN if first is None else max(first - 1, 0)]),
             end=array("q", [UNKNOWN if last is None else last]),
             stable=array("q", [UNKNOWN]),
             why=(why if last is not None else Why.NOT_REPORTED,),
         ),
-        internal=internal(name),
-        messages=number(stream, "state", "messages"),
-        size_bytes=number(stream, "state", "bytes"),
+        internal=is_internal(name),
+        messages=integer(stream, "state", "messages"),
+        size_bytes=integer(stream, "state", "bytes"),
         retention=Retention(
             age_s=seconds(stream, "config", "max_age"),
             size_bytes=limit(stream, "config", "max_bytes"),
@@ -37,15 +47,15 @@ def destination(stream: Answer) -> Destination:
             policy=text(stream, "config", "retention"),
         ),
         arrived=last,
-        state="running" if has_leader else "no leader",
-        healthy=has_leader and not lacks_a_copy(stream),
+        state="running" if led else "no leader",
+        healthy=led and not lacks_a_replica(stream),
         why=why,
         settings=_settings(stream),
     )
 
 
-def internal(name: str) -> bool:
-    """Say whether nats-server made this stream for its own use: sessions and messages of its MQTT side."""
+def is_internal(name: str) -> bool:
+    """Return whether nats-server created this stream for itself: sessions and messages of its MQTT gateway."""
     return name.startswith("$MQTT_")
 
 
@@ -56,18 +66,18 @@ def _kind(name: str) -> str:
 
 
 def _settings(stream: Answer) -> dict[str, str]:
-    config = part(stream, "config")
+    config = mapping(stream, "config")
     subjects = config.get("subjects")
-    told = {
+    settings = {
         "subjects": ", ".join(map(str, subjects[:20])) if isinstance(subjects, list) else "",
         "storage": text(config, "storage"),
         "discard": text(config, "discard"),
-        "copies": str(number(config, "num_replicas") or ""),
+        "replicas": str(integer(config, "num_replicas") or ""),
         "leader": text(stream, "cluster", "leader"),
-        "messages per subject": str(limit(config, "max_msgs_per_subject") or ""),
-        "largest message": str(limit(config, "max_msg_size") or ""),
+        "max messages per subject": str(limit(config, "max_msgs_per_subject") or ""),
+        "max message size": str(limit(config, "max_msg_size") or ""),
         "mirror of": text(config, "mirror", "name"),
-        "fed by": ", ".join(text(source, "name") for source in rows(config, "sources")[:20]),
+        "sources": ", ".join(text(source, "name") for source in mappings(config, "sources")[:20]),
         "sealed": "yes" if config.get("sealed") is True else "",
     }
-    return {name: value[:TEXT_MAX] for name, value in told.items() if value}
+    return {name: value[:TEXT_MAX] for name, value in settings.items() if value}

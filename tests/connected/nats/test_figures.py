@@ -1,4 +1,4 @@
-"""Figures of our adapter beside JetStream's own consumer info: not zero, not equal to each other, on the real server."""
+"""The adapter's figures equal JetStream's own consumer info, with nonzero and distinct values, on a real server."""
 
 import secrets
 from datetime import datetime
@@ -19,7 +19,7 @@ def name() -> str:
 
 
 async def fill(oracle: Client, name: str, **counts: int) -> None:
-    """Publish so many messages to each subject below the stream's name, taking turns."""
+    """Publish messages to subjects of the stream in turn: `red=3` publishes three to "<name>.red"."""
     js = oracle.jetstream()
     for number in range(max(counts.values())):
         for subject, count in counts.items():
@@ -27,8 +27,8 @@ async def fill(oracle: Client, name: str, **counts: int) -> None:
                 await js.publish(f"{name}.{subject}", b"%d" % number)
 
 
-async def take(oracle: Client, name: str, consumer: str, count: int, *, ack: int) -> None:
-    """Fetch so many messages and acknowledge the first ones."""
+async def fetch(oracle: Client, name: str, consumer: str, count: int, *, ack: int) -> None:
+    """Fetch `count` messages and acknowledge the first `ack` of them."""
     subscription = await oracle.jetstream().pull_subscribe_bind(consumer, name)
     messages = await subscription.fetch(count, timeout=5)
     assert len(messages) == count
@@ -37,19 +37,19 @@ async def take(oracle: Client, name: str, consumer: str, count: int, *, ack: int
     await subscription.unsubscribe()
 
 
-async def seen(broker: NatsBroker, name: str, consumer: str = "reader") -> Group:
+async def read_group(broker: NatsBroker, name: str, consumer: str = "reader") -> Group:
     snapshot = await broker.sweep()
     assert not snapshot.faults
     return snapshot.groups[f"{name}/{consumer}"]
 
 
-async def test_figures_are_those_of_consumer_info(nats_broker: NatsServer, oracle: Client, name: str) -> None:
+async def test_figures_equal_consumer_info(nats_broker: NatsServer, oracle: Client, name: str) -> None:
     await stream(oracle, name)
     for consumer, config in (("all", {}), ("red", {"filter_subject": f"{name}.red"})):
         await durable(oracle, name, consumer, **config)
     await fill(oracle, name, red=13, blue=7)
-    await take(oracle, name, "all", 9, ack=4)
-    await take(oracle, name, "red", 5, ack=2)
+    await fetch(oracle, name, "all", 9, ack=4)
+    await fetch(oracle, name, "red", 5, ack=2)
     async with opened(nats_settings(nats_broker)) as broker:
         snapshot = await broker.sweep()
         watched = await broker.watch([f"{name}/all", f"{name}/red"])
@@ -58,42 +58,41 @@ async def test_figures_are_those_of_consumer_info(nats_broker: NatsServer, oracl
         for group in (snapshot.groups[f"{name}/{consumer}"], watched.groups[f"{name}/{consumer}"]):
             assert (group.waiting, group.in_flight) == (info.num_pending, info.num_ack_pending)
             position = group.positions
-            shown = (group.waiting, group.in_flight, group.lag, position.settled[0], position.arrived[0])
-            assert shown == figures
-    told = snapshot.destinations[name]
-    assert told.partitions is not None
-    assert (told.messages, told.arrived, told.partitions.end[0], told.partitions.start[0]) == (20, 20, 20, 0)
+            actual = (group.waiting, group.in_flight, group.lag, position.settled[0], position.arrived[0])
+            assert actual == figures
+    destination = snapshot.destinations[name]
+    assert destination.partitions is not None
+    partitions = destination.partitions
+    assert (destination.messages, destination.arrived, partitions.end[0], partitions.start[0]) == (20, 20, 20, 0)
 
 
 async def test_lag_is_exact_after_deletes_and_a_purge(nats_broker: NatsServer, oracle: Client, name: str) -> None:
     await stream(oracle, name)
     await durable(oracle, name, "reader")
     await fill(oracle, name, red=30)
-    await take(oracle, name, "reader", 12, ack=9)
+    await fetch(oracle, name, "reader", 12, ack=9)
     await api(oracle, f"STREAM.MSG.DELETE.{name}", seq=25)
     await api(oracle, f"STREAM.PURGE.{name}", seq=15)
     async with opened(nats_settings(nats_broker)) as broker:
-        group = await seen(broker, name)
-        told = (await broker.sweep()).destinations[name]
+        group = await read_group(broker, name)
+        destination = (await broker.sweep()).destinations[name]
     info = await oracle.jetstream().consumer_info(name, "reader")
     assert (group.lag, group.in_flight) == (15, 0)
     assert group.lag == (info.num_pending or 0) + (info.num_ack_pending or 0)
-    assert (told.messages, told.arrived) == (15, 30)
+    assert (destination.messages, destination.arrived) == (15, 30)
 
 
-async def test_a_consumer_that_stands_shows_standing_counters(
-    nats_broker: NatsServer, oracle: Client, name: str
-) -> None:
+async def test_counters_of_an_idle_consumer_do_not_move(nats_broker: NatsServer, oracle: Client, name: str) -> None:
     await stream(oracle, name)
     await durable(oracle, name, "all")
     await durable(oracle, name, "red", filter_subject=f"{name}.red")
     await fill(oracle, name, red=6, blue=5)
-    await take(oracle, name, "all", 4, ack=3)
-    await take(oracle, name, "red", 4, ack=2)
+    await fetch(oracle, name, "all", 4, ack=3)
+    await fetch(oracle, name, "red", 4, ack=2)
     async with opened(nats_settings(nats_broker)) as broker:
-        before = {c: (await seen(broker, name, c)).positions.settled[0] for c in ("all", "red")}
+        before = {c: (await read_group(broker, name, c)).positions.settled[0] for c in ("all", "red")}
         await fill(oracle, name, red=2, blue=9)
-        after = {c: await seen(broker, name, c) for c in ("all", "red")}
+        after = {c: await read_group(broker, name, c) for c in ("all", "red")}
     assert before == {"all": 3, "red": 2}
     assert {c: group.positions.settled[0] for c, group in after.items()} == before
     assert {c: group.lag for c, group in after.items()} == {"all": 19, "red": 6}
@@ -108,26 +107,26 @@ async def test_a_redelivery_does_not_count_as_settled(nats_broker: NatsServer, o
         for consumer in ("all", "red"):
             subscription = await oracle.jetstream().pull_subscribe_bind(consumer, name)
             (message,) = await subscription.fetch(1, timeout=5)
-            before = await seen(broker, name, consumer)
+            before = await read_group(broker, name, consumer)
             for _ in range(4):
                 await oracle.request(message.reply, b"-NAK", timeout=5)
                 (message,) = await subscription.fetch(1, timeout=5)
-            after = await seen(broker, name, consumer)
+            after = await read_group(broker, name, consumer)
             assert after.redelivered == 1
             assert (before.positions.settled[0], after.positions.settled[0]) == (0, 0)
             assert (after.lag, after.in_flight, after.positions.arrived[0]) == (5, 1, 5)
 
 
-async def test_what_retention_took_unread_lies_below_the_start(
+async def test_messages_lost_to_retention_lie_below_the_start(
     nats_broker: NatsServer, oracle: Client, name: str
 ) -> None:
     await stream(oracle, name, max_msgs=10)
     await durable(oracle, name, "reader")
     await fill(oracle, name, red=4)
-    await take(oracle, name, "reader", 3, ack=3)
+    await fetch(oracle, name, "reader", 3, ack=3)
     await fill(oracle, name, red=21)
     async with opened(nats_settings(nats_broker)) as broker:
-        group = await seen(broker, name)
+        group = await read_group(broker, name)
     assert group.positions.start is not None
     assert (group.lag, group.positions.settled[0], group.positions.start[0]) == (10, 3, 15)  # 12 are lost
 
@@ -139,9 +138,9 @@ async def test_states_of_a_consumer(nats_broker: NatsServer, oracle: Client, nam
     await durable(oracle, name, "full", max_ack_pending=3)
     await durable(oracle, name, "unbound", deliver_subject=f"to.{name}")
     await fill(oracle, name, red=5)
-    await take(oracle, name, "full", 3, ack=0)
+    await fetch(oracle, name, "full", 3, ack=0)
     async with opened(nats_settings(nats_broker)) as broker:
-        groups = {c: await seen(broker, name, c) for c in ("idle", "paused", "full", "unbound")}
+        groups = {c: await read_group(broker, name, c) for c in ("idle", "paused", "full", "unbound")}
         assert groups["idle"].state is GroupState.EMPTY
         assert groups["paused"].state is GroupState.PAUSED
         assert groups["paused"].state_text == "paused until 2099-01-01 00:00 UTC"
@@ -150,46 +149,46 @@ async def test_states_of_a_consumer(nats_broker: NatsServer, oracle: Client, nam
         assert (groups["unbound"].state, groups["unbound"].kind) == (GroupState.EMPTY, "push consumer")
         subscription = await oracle.jetstream().pull_subscribe_bind("idle", name)
         await subscription.fetch(5, timeout=5)
-        assert (await seen(broker, name, "idle")).state is GroupState.ACTIVE  # it works on what it holds
-        heard = await oracle.subscribe(f"to.{name}")
+        assert (await read_group(broker, name, "idle")).state is GroupState.ACTIVE  # it processes its messages
+        subscription_to_push = await oracle.subscribe(f"to.{name}")
         await oracle.flush()
 
         async def bound() -> None:
-            assert (await seen(broker, name, "unbound")).state is GroupState.ACTIVE
+            assert (await read_group(broker, name, "unbound")).state is GroupState.ACTIVE
 
         await eventually(bound)
-        await heard.unsubscribe()
+        await subscription_to_push.unsubscribe()
 
 
-async def test_given_up_messages_are_said_to_be_in_no_figure(
+async def test_a_note_says_that_no_figure_counts_abandoned_messages(
     nats_broker: NatsServer, oracle: Client, name: str
 ) -> None:
     await stream(oracle, name)
     await durable(oracle, name, "reader", max_deliver=1, ack_wait=200_000_000)
     await fill(oracle, name, red=4)
-    await take(oracle, name, "reader", 3, ack=0)
+    await fetch(oracle, name, "reader", 3, ack=0)
     async with opened(nats_settings(nats_broker)) as broker:
 
-        async def given_up() -> None:
-            group = await seen(broker, name)
+        async def abandoned() -> None:
+            group = await read_group(broker, name)
             assert (group.lag, group.in_flight, group.positions.settled[0]) == (1, 0, 3)
             assert any("1 deliveries" in note for note in group.notes)
 
-        await eventually(given_up)
+        await eventually(abandoned)
 
 
 async def test_workqueue_and_interest_streams(nats_broker: NatsServer, oracle: Client, name: str) -> None:
-    for policy, kept in (("workqueue", 4), ("interest", 4)):
-        each = f"{name}-{policy}"
-        await stream(oracle, each, retention=policy)
-        await durable(oracle, each, "reader")
-        await fill(oracle, each, red=7)
-        await take(oracle, each, "reader", 3, ack=3)
+    for policy, remaining in (("workqueue", 4), ("interest", 4)):
+        stream_name = f"{name}-{policy}"
+        await stream(oracle, stream_name, retention=policy)
+        await durable(oracle, stream_name, "reader")
+        await fill(oracle, stream_name, red=7)
+        await fetch(oracle, stream_name, "reader", 3, ack=3)
         async with opened(nats_settings(nats_broker)) as broker:
             snapshot = await broker.sweep()
-        told, group = snapshot.destinations[each], snapshot.groups[f"{each}/reader"]
-        assert told.retention is not None
-        assert (told.retention.policy, told.messages, told.arrived) == (policy, kept, 7)
+        destination, group = snapshot.destinations[stream_name], snapshot.groups[f"{stream_name}/reader"]
+        assert destination.retention is not None
+        assert (destination.retention.policy, destination.messages, destination.arrived) == (policy, remaining, 7)
         assert (group.lag, group.positions.settled[0]) == (4, 3)
         assert group.positions.start is not None
         assert group.positions.start[0] <= group.positions.settled[0]  # nothing is lost
@@ -200,8 +199,8 @@ async def test_the_oldest_unread_message(nats_broker: NatsServer, oracle: Client
     for consumer, config in (("all", {}), ("blue", {"filter_subject": f"{name}.blue"}), ("done", {})):
         await durable(oracle, name, consumer, **config)
     await fill(oracle, name, red=6)
-    await take(oracle, name, "all", 2, ack=2)
-    await take(oracle, name, "done", 6, ack=6)
+    await fetch(oracle, name, "all", 2, ack=2)
+    await fetch(oracle, name, "done", 6, ack=6)
     async with opened(nats_settings(nats_broker)) as broker:
         groups = [f"{name}/{consumer}" for consumer in ("all", "blue", "done")]
         await broker.sweep()
@@ -212,16 +211,16 @@ async def test_the_oldest_unread_message(nats_broker: NatsServer, oracle: Client
         assert third.exact
         assert third.at == datetime.fromisoformat(stored["message"]["time"]).timestamp()
         await fill(oracle, name, blue=1)
-        await take(oracle, name, "all", 2, ack=1)
+        await fetch(oracle, name, "all", 2, ack=1)
         await broker.watch(groups)
         after = await broker.oldest_unread(groups)
         assert set(after) == set(groups)
         assert after[f"{name}/all"][0].at > third.at
-        assert not after[f"{name}/all"][0].exact  # one is in flight: at most so old
+        assert not after[f"{name}/all"][0].exact  # with a message in flight the time is an upper bound
         assert after[f"{name}/blue"][0].at > after[f"{name}/all"][0].at
 
 
-async def test_a_stream_made_anew_has_another_identity(nats_broker: NatsServer, oracle: Client, name: str) -> None:
+async def test_a_recreated_stream_has_another_identity(nats_broker: NatsServer, oracle: Client, name: str) -> None:
     await stream(oracle, name)
     await durable(oracle, name, "reader")
     await fill(oracle, name, red=3)
@@ -251,7 +250,7 @@ async def test_a_consumer_deleted_while_watched_is_gone(nats_broker: NatsServer,
         assert not (await broker.watch([f"{name}/reader"])).groups
 
 
-async def test_the_account_and_the_server_are_told(nats_broker: NatsServer, oracle: Client, name: str) -> None:
+async def test_account_limits_and_server_are_reported(nats_broker: NatsServer, oracle: Client, name: str) -> None:
     await stream(oracle, name)
     async with opened(nats_settings(nats_broker)) as broker:
         cluster = (await broker.sweep()).cluster
@@ -266,9 +265,9 @@ async def test_the_account_and_the_server_are_told(nats_broker: NatsServer, orac
     assert [node.running for node in cluster.nodes] == [True]
 
 
-async def test_every_row_is_known_or_says_why(nats_broker: NatsServer, oracle: Client, name: str) -> None:
+async def test_a_group_without_lag_is_known(nats_broker: NatsServer, oracle: Client, name: str) -> None:
     await stream(oracle, name)
     await durable(oracle, name, "reader")
     async with opened(nats_settings(nats_broker)) as broker:
-        group = await seen(broker, name)
+        group = await read_group(broker, name)
     assert (group.lag, group.why, group.positions.row_why(0)) == (0, Why.KNOWN, Why.KNOWN)

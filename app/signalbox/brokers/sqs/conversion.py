@@ -1,6 +1,6 @@
-"""A queue's attributes as facts. Pure. Every count is Amazon's guess: it settles about a minute after the senders stop.
+"""Converts a queue's attributes to a group and a destination. Pure. SQS only approximates its counts.
 
-Attributes: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
 """
 
 import json
@@ -24,12 +24,12 @@ STATIC = (
     "RedrivePolicy",
 )
 _SETTINGS = {"VisibilityTimeout": "visibility timeout", "DelaySeconds": "delay"}  # seconds, both
-_TEXT_MAX = 200  # characters of an attribute that is shown as it came
+_TEXT_MAX = 200  # characters of an attribute that cannot be parsed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Static:
-    """What rarely changes, and since when we know it (monotonic seconds)."""
+class StaticAttributes:
+    """Attributes that rarely change, and when they were read (monotonic seconds)."""
 
     read_at: float
     identity: str
@@ -38,33 +38,33 @@ class Static:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
-def static_of(name: str, attributes: Mapping[str, str], read_at: float) -> Static:
-    settings = {shown: f"{attributes[key][:_TEXT_MAX]} s" for key, shown in _SETTINGS.items() if key in attributes}
-    if (largest := _count(attributes, "MaximumMessageSize")) is not None:
-        settings["largest message"] = f"{largest} bytes"
-    target, policy = _redrive(attributes.get("RedrivePolicy", ""))
-    return Static(
+def parse_static_attributes(name: str, attributes: Mapping[str, str], read_at: float) -> StaticAttributes:
+    settings = {label: f"{attributes[key][:_TEXT_MAX]} s" for key, label in _SETTINGS.items() if key in attributes}
+    if (max_size := _parse_count(attributes, "MaximumMessageSize")) is not None:
+        settings["max message size"] = f"{max_size} bytes"
+    target, policy = _parse_redrive_policy(attributes.get("RedrivePolicy", ""))
+    return StaticAttributes(
         read_at=read_at,
         identity=attributes.get("CreatedTimestamp") or name,
-        retention_s=_count(attributes, "MessageRetentionPeriod"),
+        retention_s=_parse_count(attributes, "MessageRetentionPeriod"),
         dead_letters_to=target,
         settings=settings | policy,
     )
 
 
-def _redrive(text: str) -> tuple[str | None, dict[str, str]]:
-    """The policy is JSON in a string; its maxReceiveCount is a number, or a number in a string."""
+def _parse_redrive_policy(text: str) -> tuple[str | None, dict[str, str]]:
+    """Return the dead letter queue and the settings. The policy is JSON; maxReceiveCount is a number or a string."""
     if not text:
         return None, {}
     try:
         policy = json.loads(text)
-        target, most = str(policy["deadLetterTargetArn"]), str(policy["maxReceiveCount"])
+        target, receives = str(policy["deadLetterTargetArn"]), str(policy["maxReceiveCount"])
     except (ValueError, TypeError, KeyError):
         return None, {"redrive policy": text[:_TEXT_MAX]}
-    return target.rpartition(":")[2] or None, {"dead letter after": f"{most[:20]} receives"}
+    return target.rpartition(":")[2] or None, {"dead letter after": f"{receives[:20]} receives"}
 
 
-def destination_of(name: str, attributes: Mapping[str, str], static: Static) -> Destination:
+def to_destination(name: str, attributes: Mapping[str, str], static: StaticAttributes) -> Destination:
     return Destination(
         name=name,
         kind="FIFO queue" if name.endswith(".fifo") else "standard queue",
@@ -79,14 +79,14 @@ def destination_of(name: str, attributes: Mapping[str, str], static: Static) -> 
 
 
 def _retention(age_s: int | None) -> Retention | None:
-    """None where it is not told (ElasticMQ): on Amazon every queue has one."""
+    """Return None if the server reports none (ElasticMQ); on Amazon every queue has a retention."""
     return None if age_s is None else Retention(age_s=age_s, policy="until acknowledged")
 
 
-def group_of(name: str, attributes: Mapping[str, str]) -> Group:
-    """The queue's consumers, which SQS tells nothing of: the group is named as the queue."""
+def to_group(name: str, attributes: Mapping[str, str]) -> Group:
+    """Return the queue's consumers as a group named like the queue. SQS reports nothing about consumers."""
     lag, partial = _lag(attributes)
-    waiting, in_flight, delayed = (_count(attributes, key) for key in COUNTS)
+    waiting, in_flight, delayed = (_parse_count(attributes, key) for key in COUNTS)
     return Group(
         name=name,
         kind="queue consumers",
@@ -111,12 +111,12 @@ def group_of(name: str, attributes: Mapping[str, str]) -> Group:
 
 
 def _lag(attributes: Mapping[str, str]) -> tuple[int | None, bool]:
-    """Visible, in flight and delayed together, and whether one of them is missing."""
-    known = [count for key in COUNTS if (count := _count(attributes, key)) is not None]
+    """Return visible + in flight + delayed, and whether one of them is missing."""
+    known = [count for key in COUNTS if (count := _parse_count(attributes, key)) is not None]
     return (sum(known) if known else None), 0 < len(known) < len(COUNTS)
 
 
-def _count(attributes: Mapping[str, str], key: str) -> int | None:
-    """A figure of the broker's, or None where it is absent or none: nothing says that it must be a number."""
+def _parse_count(attributes: Mapping[str, str], key: str) -> int | None:
+    """Return a count, or None if it is missing or not a number."""
     text = attributes.get(key, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None

@@ -1,4 +1,4 @@
-"""Every way to sign in at nats-server, and everything that can be wrong with it."""
+"""Every sign-in method of nats-server, and its possible errors."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ from tests.support.waiting import eventually
 
 
 @pytest.fixture(autouse=True)
-def here() -> None:
+def requires_nats() -> None:
     wanted_here("nats")
 
 
@@ -42,14 +42,14 @@ async def serving(config: str, *, login: bool = True) -> AsyncIterator[NatsServe
         yield server
 
 
-async def works(server: NatsServer, **settings: object) -> None:
+async def assert_connects(server: NatsServer, **settings: object) -> None:
     async with opened(nats_settings(server, **settings)) as broker:
         cluster = (await broker.sweep()).cluster
     assert cluster is not None
     assert cluster.limits
 
 
-async def refused(server: NatsServer, timeout: float = 5.0, /, **settings: object) -> BrokerError:
+async def connect_error(server: NatsServer, timeout: float = 5.0, /, **settings: object) -> BrokerError:
     broker = NatsBroker(nats_settings(server, **settings))
     with pytest.raises(BrokerError) as caught:
         await broker.connect(timeout_s=timeout)
@@ -60,9 +60,9 @@ async def refused(server: NatsServer, timeout: float = 5.0, /, **settings: objec
 async def test_token() -> None:
     token = secrets.token_hex(8)
     async with serving(f'authorization {{ token: "{token}" }}', login=False) as server:
-        await works(server, token=token)
-        assert isinstance(await refused(server, token="wrong"), LoginRefused)
-        assert isinstance(await refused(server), LoginRefused)
+        await assert_connects(server, token=token)
+        assert isinstance(await connect_error(server, token="wrong"), LoginRefused)
+        assert isinstance(await connect_error(server), LoginRefused)
 
 
 async def test_nkey(tmp_path: Path) -> None:
@@ -70,13 +70,13 @@ async def test_nkey(tmp_path: Path) -> None:
     file = tmp_path / "user.nk"
     file.write_bytes(key.seed + b"\n")
     async with serving(f'authorization {{ users: [ {{ nkey: "{key.public}" }} ] }}', login=False) as server:
-        await works(server, nkey_seed=key.seed.decode())
-        await works(server, nkey_seed_file=file)
-        assert isinstance(await refused(server, nkey_seed=other.seed.decode()), LoginRefused)
+        await assert_connects(server, nkey_seed=key.seed.decode())
+        await assert_connects(server, nkey_seed_file=file)
+        assert isinstance(await connect_error(server, nkey_seed=other.seed.decode()), LoginRefused)
         file.write_text("garbage")
-        error = await refused(server, nkey_seed_file=file)
+        error = await connect_error(server, nkey_seed_file=file)
     assert isinstance(error, LoginRefused)
-    assert "nkey_seed_file holds no nkey seed" in str(error)
+    assert "nkey_seed_file contains no nkey seed" in str(error)
     assert "garbage" not in str(error)
 
 
@@ -85,27 +85,27 @@ async def test_credentials(tmp_path: Path) -> None:
     file = tmp_path / "user.creds"
     async with serving(operator.configuration(), login=False) as server:
         operator.credentials(file)
-        await works(server, credentials_file=file)
+        await assert_connects(server, credentials_file=file)
         operator.credentials(file, foreign=True)
-        assert isinstance(await refused(server, credentials_file=file), LoginRefused)
+        assert isinstance(await connect_error(server, credentials_file=file), LoginRefused)
         operator.credentials(file, expires_at=time.time() - 60)
-        expired = await refused(server, credentials_file=file)
-        whole = file.read_text()
-        broken = []
+        expired = await connect_error(server, credentials_file=file)
+        complete = file.read_text()
+        errors = []
         for text in (
             "garbage",
             "",
-            whole.partition("-----BEGIN USER")[0],
-            "-----BEGIN USER" + whole.partition("-----BEGIN USER")[2],
+            complete.partition("-----BEGIN USER")[0],
+            "-----BEGIN USER" + complete.partition("-----BEGIN USER")[2],
         ):
             file.write_text(text)
-            broken.append(await refused(server, credentials_file=file))
+            errors.append(await connect_error(server, credentials_file=file))
     assert isinstance(expired, LoginRefused)
     assert "expired at" in str(expired)
-    assert all(isinstance(error, LoginRefused) and "not a credentials file" in str(error) for error in broken)
+    assert all(isinstance(error, LoginRefused) and "not a credentials file" in str(error) for error in errors)
 
 
-async def test_credentials_that_expire_while_connected(tmp_path: Path) -> None:
+async def test_credentials_expire_while_connected(tmp_path: Path) -> None:
     operator = Operator()
     file = operator.credentials(tmp_path / "user.creds", expires_at=time.time() + 3)
     async with (
@@ -116,36 +116,36 @@ async def test_credentials_that_expire_while_connected(tmp_path: Path) -> None:
         assert cluster is not None
         assert any("expire at" in note for note in cluster.notes)
 
-        async def ended() -> None:
+        async def expired() -> None:
             try:
                 await broker.sweep()
             except LoginRefused as error:
-                assert "expired at" in str(error)  # noqa: PT017 - asked again until it is so
+                assert "expired at" in str(error)  # noqa: PT017 - polled until it holds
             else:
                 raise AssertionError("still signed in")
 
-        await eventually(ended, within_s=10)
-        operator.credentials(file)  # renewed in place: the same adapter signs in again
+        await eventually(expired, within_s=10)
+        operator.credentials(file)  # the adapter signs in again with the new file
         assert (await broker.sweep()).cluster is not None
 
 
 async def test_tls(certificates: Certificates) -> None:
     async with serving(tls(certificates.server, certificates)) as server:
-        await works(server, ca_file=certificates.ca_file)
-        await works(server, urls=(server.url.replace("nats://", "tls://"),), ca_file=certificates.ca_file)
-        await works(server, urls=(f"tls://localhost:{server.port}",), ca_file=certificates.ca_file)
-        await works(server, insecure_skip_verify=True)
+        await assert_connects(server, ca_file=certificates.ca_file)
+        await assert_connects(server, urls=(server.url.replace("nats://", "tls://"),), ca_file=certificates.ca_file)
+        await assert_connects(server, urls=(f"tls://localhost:{server.port}",), ca_file=certificates.ca_file)
+        await assert_connects(server, insecure_skip_verify=True)
         for settings in ({}, {"ca_file": certificates.foreign_ca_file}):
-            error = await refused(server, **settings)
+            error = await connect_error(server, **settings)
             assert isinstance(error, CertificateRefused)
             assert "ca_file" in error.hint
-        assert isinstance(await refused(server, ca_file=certificates.ca_file, password="wrong"), LoginRefused)
-        assert isinstance(await refused(server, ca_file=certificates.ca_file, tls_first=True), WrongProtocol)
+        assert isinstance(await connect_error(server, ca_file=certificates.ca_file, password="wrong"), LoginRefused)
+        assert isinstance(await connect_error(server, ca_file=certificates.ca_file, tls_first=True), WrongProtocol)
 
 
 async def test_tls_with_a_wrong_name(certificates: Certificates) -> None:
     async with serving(tls(certificates.wrong_name, certificates)) as server:
-        error = await refused(server, ca_file=certificates.ca_file)
+        error = await connect_error(server, ca_file=certificates.ca_file)
     assert isinstance(error, CertificateRefused)
     assert "mismatch" in str(error)
 
@@ -154,46 +154,46 @@ async def test_mutual_tls(certificates: Certificates) -> None:
     async with serving(tls(certificates.server, certificates, "verify: true")) as server:
         ours, theirs = certificates.client, certificates.foreign_client
         trust = {"ca_file": certificates.ca_file}
-        await works(server, **trust, cert_file=ours.cert_file, key_file=ours.key_file)
+        await assert_connects(server, **trust, cert_file=ours.cert_file, key_file=ours.key_file)
         for settings in ({}, {"cert_file": theirs.cert_file, "key_file": theirs.key_file}):
-            error = await refused(server, **trust, **settings)
+            error = await connect_error(server, **trust, **settings)
             assert isinstance(error, CertificateRefused), error
             assert "cert_file" in error.hint
-        mixed = await refused(server, **trust, cert_file=ours.cert_file, key_file=theirs.key_file)
+        mixed = await connect_error(server, **trust, cert_file=ours.cert_file, key_file=theirs.key_file)
         assert isinstance(mixed, CertificateRefused)
-        assert "cannot be loaded" in str(mixed)
+        assert "Cannot load the TLS files" in str(mixed)
 
 
 async def test_tls_first(certificates: Certificates) -> None:
     async with serving(tls(certificates.server, certificates, "handshake_first: true")) as server:
-        await works(server, ca_file=certificates.ca_file, tls_first=True)
-        error = await refused(server, 1.0, ca_file=certificates.ca_file)
+        await assert_connects(server, ca_file=certificates.ca_file, tls_first=True)
+        error = await connect_error(server, 1.0, ca_file=certificates.ca_file)
     assert isinstance(error, BrokerTimeout)
     assert "tls_first" in error.hint
 
 
 async def test_tls_to_a_plain_server_sends_nothing(certificates: Certificates, nats_broker: NatsServer) -> None:
     for settings in ({"ca_file": certificates.ca_file}, {"insecure_skip_verify": True}):
-        error = await refused(nats_broker, **settings)
+        error = await connect_error(nats_broker, **settings)
         assert isinstance(error, WrongProtocol)
         assert "was not sent" in str(error)
 
 
-async def test_a_server_that_takes_tls_back_gets_no_login() -> None:
-    """It promises TLS on the first connection and denies it on the second: whoever sits in between could."""
-    heard: list[bytes] = []
-    greetings = [{"tls_required": True}, {"tls_required": False}, {"tls_required": False, "auth_required": True}]
+async def test_a_server_that_revokes_tls_gets_no_login() -> None:
+    """Like a man in the middle, the server offers TLS on the first connection and not on the second."""
+    received: list[bytes] = []
+    infos = [{"tls_required": True}, {"tls_required": False}, {"tls_required": False, "auth_required": True}]
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        info = {"server_id": "x", "version": "2.15.1", "max_payload": 1 << 20, "headers": True} | greetings[
-            min(len(heard), 2)
+        info = {"server_id": "x", "version": "2.15.1", "max_payload": 1 << 20, "headers": True} | infos[
+            min(len(received), 2)
         ]
-        heard.append(b"")
-        mine = len(heard) - 1
+        received.append(b"")
+        index = len(received) - 1
         writer.write(b"INFO " + json.dumps(info).encode() + b"\r\n")
         with contextlib.suppress(OSError):
             while piece := await reader.read(4096):
-                heard[mine] += piece
+                received[index] += piece
                 break
         writer.close()
 
@@ -206,15 +206,15 @@ async def test_a_server_that_takes_tls_back_gets_no_login() -> None:
             "password": "canary-5521",
         }
         fake = NatsServer(url="", user=None, password=None, origin="", version=None, process=None)
-        error = await refused(fake, **settings, insecure_skip_verify=True)
+        error = await connect_error(fake, **settings, insecure_skip_verify=True)
     assert isinstance(error, BrokerError)
-    assert len(heard) == 2
-    assert heard[1].startswith(b"\x16\x03")  # a TLS handshake
-    assert not [piece for piece in heard if b"canary-5521" in piece or b"CONNECT" in piece]
+    assert len(received) == 2
+    assert received[1].startswith(b"\x16\x03")  # a TLS handshake
+    assert not [piece for piece in received if b"canary-5521" in piece or b"CONNECT" in piece]
 
 
-async def test_several_addresses_are_tried_in_turn(nats_broker: NatsServer) -> None:
-    nobody = "nats://127.0.0.1:9"
-    await works(nats_broker, urls=(nobody, nats_broker.url))
-    error = await refused(nats_broker, urls=(nobody, nats_broker.url), password="wrong")
+async def test_several_urls_are_tried_in_turn(nats_broker: NatsServer) -> None:
+    closed = "nats://127.0.0.1:9"
+    await assert_connects(nats_broker, urls=(closed, nats_broker.url))
+    error = await connect_error(nats_broker, urls=(closed, nats_broker.url), password="wrong")
     assert isinstance(error, LoginRefused)

@@ -1,4 +1,4 @@
-"""What SQS, or the way to it, refuses: each fault said plainly, in time, and without a secret."""
+"""Errors of SQS and of the network: the right error, in time, and without secrets."""
 
 import asyncio
 import ssl
@@ -26,6 +26,7 @@ from signalbox.brokers.errors import (
 from signalbox.brokers.model import DestinationSpec, Message, Why
 from signalbox.brokers.sqs.adapter import SqsBroker
 from signalbox.brokers.sqs.throttling import Throttled
+from signalbox.brokers.sqs.transport import MISSES_MAX
 from signalbox.servers.sqs import SqsServer
 from tests.support.certificates import Certificates, issue
 from tests.support.proxy import Proxy, silent_port
@@ -36,7 +37,7 @@ NAMES = [f"orders-{number}" for number in range(40)]
 
 
 @pytest.fixture(autouse=True)
-def no_credentials_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def no_aws_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
@@ -45,7 +46,7 @@ def no_credentials_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 
 
 def with_queues(answer: Answering) -> Answering:
-    """Lists NAMES and knows their addresses; the rest is `answer`'s."""
+    """Answer ListQueues and GetQueueUrl for NAMES, and everything else with `answer`."""
 
     def answering(action: str, parameters: Mapping[str, Any]) -> Answer:
         if action == "ListQueues":
@@ -58,14 +59,14 @@ def with_queues(answer: Answering) -> Answering:
 
 
 def counts(visible: int) -> Answer:
-    told = {"": visible, "NotVisible": 1, "Delayed": 2}
+    by_kind = {"": visible, "NotVisible": 1, "Delayed": 2}
     return Answer(
-        body={"Attributes": {f"ApproximateNumberOfMessages{kind}": str(count) for kind, count in told.items()}}
+        body={"Attributes": {f"ApproximateNumberOfMessages{kind}": str(count) for kind, count in by_kind.items()}}
     )
 
 
 @asynccontextmanager
-async def at_stub(answer: Answering, **overrides: object) -> AsyncIterator[tuple[SqsBroker, SqsStub]]:
+async def connected_to_stub(answer: Answering, **overrides: object) -> AsyncIterator[tuple[SqsBroker, SqsStub]]:
     async with SqsStub(answer).running() as stub:
         broker = opened(stub.endpoint, **overrides)
         try:
@@ -75,17 +76,17 @@ async def at_stub(answer: Answering, **overrides: object) -> AsyncIterator[tuple
             await broker.close()
 
 
-async def connecting(broker: SqsBroker, *, timeout_s: float = 5.0) -> BrokerError:
-    started = time.monotonic()
+async def connect_error(broker: SqsBroker, *, timeout_s: float = 5.0) -> BrokerError:
+    started_at = time.monotonic()
     with pytest.raises(BrokerError) as caught:
         await broker.connect(timeout_s=timeout_s)
-    assert time.monotonic() - started < timeout_s + 1.0
+    assert time.monotonic() - started_at < timeout_s + 1.0
     await broker.close()
     return caught.value
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected", "said"),
+    ("answer", "expected", "text"),
     [
         (refusal("UnrecognizedClientException", "token", query_code="InvalidClientTokenId"), LoginRefused, "token"),
         (refusal("UnrecognizedClientException", "token"), LoginRefused, "token"),
@@ -100,46 +101,46 @@ async def connecting(broker: SqsBroker, *, timeout_s: float = 5.0) -> BrokerErro
         (refusal("Surprise", "what"), BrokerError, "Surprise: what"),
     ],
 )
-async def test_what_sqs_refuses_is_said_as_what_it_is(answer: Answer, expected: type[BrokerError], said: str) -> None:
+async def test_error_codes_are_translated(answer: Answer, expected: type[BrokerError], text: str) -> None:
     async with SqsStub(lambda *_: answer).running() as stub:
-        error = await connecting(opened(stub.endpoint))
+        error = await connect_error(opened(stub.endpoint))
     assert type(error) is expected
-    assert said in str(error)
+    assert text in str(error)
     assert len(stub.asked) <= 2
 
 
-async def test_no_secret_is_ever_in_an_error_or_a_log(caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_secret_appears_in_an_error_or_a_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     echo = refusal("SignatureDoesNotMatch", f"you sent {SECRETS['secret_access_key']} and {SECRETS['session_token']}")
     async with SqsStub(lambda *_: echo).running() as stub:
         broker = opened(stub.endpoint, **SECRETS)
-        error = await connecting(broker)
-    shown = [str(error), repr(error), repr(error.__cause__), repr(error.__context__), repr(broker), caplog.text]
+        error = await connect_error(broker)
+    texts = [str(error), repr(error), repr(error.__cause__), repr(error.__context__), repr(broker), caplog.text]
     assert "you sent ***" in str(error)
-    assert not [text for text in shown if "canary-7e1d" in text]
+    assert not [text for text in texts if "canary-7e1d" in text]
     with pytest.raises(ValueError, match="together") as refused:
         opened("http://x", secret_access_key="canary-7e1d-key", access_key_id=None)
     assert "canary" not in str(refused.value)
 
 
-async def test_what_a_broker_says_is_one_bounded_printable_line() -> None:
+async def test_a_message_of_the_broker_becomes_one_bounded_printable_line() -> None:
     nasty = "line\r\none\x1b[31m\u202e<b>" + "x" * 5000
     async with SqsStub(lambda *_: refusal("AccessDenied", nasty)).running() as stub:
-        error = await connecting(opened(stub.endpoint))
+        error = await connect_error(opened(stub.endpoint))
     assert str(error).isprintable()
     assert len(str(error)) < 700
     assert "line one" in str(error)
     assert "sqs:ListQueues" in error.hint
 
 
-async def test_a_queue_that_may_not_be_read_is_not_permitted_and_the_others_are_read() -> None:
+async def test_a_denied_queue_is_a_fault_and_the_others_are_read() -> None:
     def answer(action: str, parameters: Mapping[str, Any]) -> Answer:
         number = int(parameters["QueueUrl"].rpartition("-")[2])
         if number % 4 == 0:
             return refusal("AccessDenied", f"User: arn:aws:iam::1:user/x is not authorized on orders-{number}")
         return counts(number)
 
-    async with at_stub(with_queues(answer)) as (broker, _):
+    async with connected_to_stub(with_queues(answer)) as (broker, _):
         snapshot = await broker.sweep()
     assert {name: group.waiting for name, group in snapshot.groups.items()} == {
         name: number for number, name in enumerate(NAMES) if number % 4
@@ -152,16 +153,16 @@ async def test_a_queue_that_may_not_be_read_is_not_permitted_and_the_others_are_
     assert snapshot.cluster.missing_permissions == ("sqs:GetQueueAttributes on 10 queues",)
 
 
-async def test_a_throttled_account_is_asked_less_and_then_as_before() -> None:
-    hard = {"limit": True}
+async def test_throttling_lowers_the_request_rate_until_it_ends() -> None:
+    state = {"throttled": True}
 
     def answer(action: str, parameters: Mapping[str, Any]) -> Answer:
-        if hard["limit"] and parameters["QueueUrl"].endswith("7"):
+        if state["throttled"] and parameters["QueueUrl"].endswith("7"):
             return refusal("ThrottlingException", "Rate exceeded", query_code="RequestThrottled")
         return counts(3)
 
-    async with at_stub(with_queues(answer)) as (broker, stub):
-        usual = (broker.sweep_interval_s, broker.watch_interval_s)
+    async with connected_to_stub(with_queues(answer)) as (broker, stub):
+        normal = (broker.sweep_interval_s, broker.watch_interval_s)
         first = await broker.sweep()
         assert stub.at_once_most <= 16
         slower = (broker.sweep_interval_s, broker.watch_interval_s)
@@ -169,41 +170,44 @@ async def test_a_throttled_account_is_asked_less_and_then_as_before() -> None:
         stub.at_once_most = 0
         second = await broker.sweep()
         assert stub.at_once_most <= 8
-        assert broker.sweep_interval_s == 4 * usual[0]
-        hard["limit"] = False
+        assert broker.sweep_interval_s == 4 * normal[0]
+        state["throttled"] = False
         recovered = [await broker.sweep() for _ in range(3)][-1]
-        assert (broker.sweep_interval_s, broker.watch_interval_s) == usual
-    assert usual == (30.0, 10.0)
+        assert (broker.sweep_interval_s, broker.watch_interval_s) == normal
+    assert normal == (30.0, 10.0)
     assert slower == (60.0, 20.0)
     assert len(first.groups) == len(second.groups) == 36
     assert not recovered.faults
 
 
-async def test_an_endpoint_that_fails_is_not_asked_about_every_queue() -> None:
-    async with at_stub(with_queues(lambda *_: refusal("InternalFailure", "oops", status=500))) as (broker, stub):
+async def test_a_failing_endpoint_is_not_asked_about_every_queue() -> None:
+    async with connected_to_stub(with_queues(lambda *_: refusal("InternalFailure", "oops", status=500))) as (
+        broker,
+        stub,
+    ):
         with pytest.raises(BrokerUnavailable, match="oops"):
             await broker.sweep()
-        assert stub.asked.count("GetQueueAttributes") <= 2 * 31  # two tries each, until 16 in a row got no answer
+        assert stub.asked.count("GetQueueAttributes") <= 2 * 31  # two attempts each, until 16 in a row got no answer
 
 
-async def test_keys_that_expire_in_a_sweep_end_it_at_once() -> None:
-    said = {"so far": 0}
+async def test_keys_that_expire_during_a_sweep_end_it_at_once() -> None:
+    answered = {"count": 0}
 
     def answer(*_: object) -> Answer:
-        said["so far"] += 1
-        return counts(said["so far"]) if said["so far"] <= 20 else refusal("ExpiredTokenException", "old token")
+        answered["count"] += 1
+        return counts(answered["count"]) if answered["count"] <= 20 else refusal("ExpiredTokenException", "old token")
 
-    async with at_stub(with_queues(answer)) as (broker, stub):
+    async with connected_to_stub(with_queues(answer)) as (broker, stub):
         snapshot = await broker.sweep()
         asked = stub.asked.count("GetQueueAttributes")
         assert len(snapshot.groups) == 20
         assert asked <= 20 + 16
-        assert f"{len(NAMES) - asked} queues were not asked any more" in [fault.resource for fault in snapshot.faults]
+        assert f"{len(NAMES) - asked} queues were not read" in [fault.resource for fault in snapshot.faults]
         with pytest.raises(LoginRefused, match="old token"):
             await broker.sweep()
 
 
-async def test_an_endpoint_that_goes_silent_is_noticed_within_its_timeout(elasticmq: SqsServer) -> None:
+async def test_a_silent_endpoint_is_an_error_within_the_timeout(elasticmq: SqsServer) -> None:
     port = urlsplit(elasticmq.endpoint).port
     assert port is not None
     async with Proxy(port) as proxy:
@@ -212,29 +216,29 @@ async def test_an_endpoint_that_goes_silent_is_noticed_within_its_timeout(elasti
         await broker.ensure([DestinationSpec(name="silent-1")])
         await broker.sweep()
         proxy.hang()
-        started = time.monotonic()
-        with pytest.raises(BrokerTimeout, match=r"no answer in 1 s"):
+        started_at = time.monotonic()
+        with pytest.raises(BrokerTimeout, match=r"did not answer within 1 s"):
             await broker.watch(["silent-1"])
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started_at < 1.5
         proxy.resume()
         assert set((await broker.watch(["silent-1"])).groups) == {"silent-1"}
         await broker.close()
 
 
-async def test_https_to_a_port_that_speaks_http_and_the_other_way(elasticmq: SqsServer) -> None:
-    error = await connecting(opened(elasticmq.endpoint.replace("http:", "https:")))
+async def test_https_to_a_plain_http_port(elasticmq: SqsServer) -> None:
+    error = await connect_error(opened(elasticmq.endpoint.replace("http:", "https:")))
     assert isinstance(error, WrongProtocol)
     assert "http://" in error.hint
 
 
-async def test_a_certificate_that_nobody_trusts_is_refused_unless_its_authority_is_given(tmp_path: Path) -> None:
+async def test_an_untrusted_certificate_is_refused_unless_ca_file_is_set(tmp_path: Path) -> None:
     certificates = issue(tmp_path)
     async with tls_stub(certificates) as port:
-        error = await connecting(opened(f"https://127.0.0.1:{port}"))
+        error = await connect_error(opened(f"https://127.0.0.1:{port}"))
         assert isinstance(error, CertificateRefused)
         assert "ca_file" in error.hint
-        for trusted in ({"ca_file": str(certificates.ca_file)}, {"insecure_skip_verify": True}):
-            broker = opened(f"https://127.0.0.1:{port}", **trusted)
+        for tls_settings in ({"ca_file": str(certificates.ca_file)}, {"insecure_skip_verify": True}):
+            broker = opened(f"https://127.0.0.1:{port}", **tls_settings)
             await broker.connect()
             await broker.close()
 
@@ -265,24 +269,24 @@ sso_start_url = https://sso.example/start
 WITHOUT_KEYS: dict[str, object] = {"access_key_id": None, "secret_access_key": None}
 
 
-async def test_without_credentials_the_ways_to_give_them_are_named() -> None:
-    error = await connecting(opened("http://127.0.0.1:9", **WITHOUT_KEYS))
+async def test_missing_credentials_name_the_ways_to_set_them() -> None:
+    error = await connect_error(opened("http://127.0.0.1:9", **WITHOUT_KEYS))
     assert isinstance(error, LoginRefused)
     assert "AWS_ACCESS_KEY_ID" in error.hint
 
 
-async def test_without_a_region_it_is_asked_for() -> None:
-    error = await connecting(opened("http://127.0.0.1:9", region=None))
+async def test_a_missing_region_is_named() -> None:
+    error = await connect_error(opened("http://127.0.0.1:9", region=None))
     assert isinstance(error, BrokerUnavailable)
     assert "region" in error.hint
 
 
 @pytest.mark.parametrize(
-    ("config", "expected", "said"),
+    ("config", "expected", "text"),
     [
         ("", LoginRefused, "gone"),
         ("[profile gone]\ncredential_process = false\n", LoginRefused, ""),
-        ("[profile gone]\ncredential_process = sleep 4\n", BrokerTimeout, "credentials could not be had in 2 s"),
+        ("[profile gone]\ncredential_process = sleep 4\n", BrokerTimeout, "Cannot get AWS credentials within 2 s"),
         (
             SIGN_IN,
             LoginRefused,
@@ -290,24 +294,24 @@ async def test_without_a_region_it_is_asked_for() -> None:
         ),
     ],
 )
-async def test_a_profile_that_gives_no_credentials_says_why_in_time(
-    config: str, expected: type[BrokerError], said: str, tmp_path: Path
+async def test_a_profile_without_credentials_is_an_error_in_time(
+    config: str, expected: type[BrokerError], text: str, tmp_path: Path
 ) -> None:
     (tmp_path / "config").write_text(config)
-    error = await connecting(opened("http://127.0.0.1:9", profile="gone", **WITHOUT_KEYS), timeout_s=2.0)
+    error = await connect_error(opened("http://127.0.0.1:9", profile="gone", **WITHOUT_KEYS), timeout_s=2.0)
     assert type(error) is expected
-    assert said in str(error)
+    assert text in str(error)
     assert error.hint
 
 
-async def test_a_role_whose_service_is_silent_ends_within_the_timeout(
+async def test_a_silent_role_service_is_an_error_within_the_timeout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with silent_port() as port:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{port}")
         (tmp_path / "credentials").write_text("[base]\naws_access_key_id = a\naws_secret_access_key = b\n")
         (tmp_path / "config").write_text("[profile r]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = base\n")
-        error = await connecting(opened("http://127.0.0.1:9", profile="r", **WITHOUT_KEYS), timeout_s=1.5)
+        error = await connect_error(opened("http://127.0.0.1:9", profile="r", **WITHOUT_KEYS), timeout_s=1.5)
     assert type(error) is BrokerTimeout
     assert "STS" in str(error)
 
@@ -322,17 +326,57 @@ async def test_a_role_whose_service_is_silent_ends_within_the_timeout(
         (refusal("RequestThrottled", "slow"), PublishRefused),
         (refusal("AccessDenied", "no"), PublishRefused),
         (refusal("InvalidMessageContents", "bad"), PublishRefused),
-        (refusal("QueueDoesNotExist", "none", query_code="AWS.SimpleQueueService.NonExistentQueue"), Unroutable),
     ],
 )
-async def test_a_publish_that_fails_says_whether_it_may_be_stored_and_is_sent_once(
+async def test_a_failed_publish_is_sent_once_and_says_whether_it_may_be_stored(
     answer: Answer, expected: type[BrokerError]
 ) -> None:
-    async with at_stub(with_queues(lambda *_: answer)) as (broker, stub):
+    async with connected_to_stub(with_queues(lambda *_: answer)) as (broker, stub):
         with pytest.raises(expected) as caught:
             await broker.publish("orders-1", Message(body=b"x"))
         assert stub.asked.count("SendMessage") == 1
     assert type(caught.value) is expected
+
+
+MISSING = refusal("QueueDoesNotExist", "none", query_code="AWS.SimpleQueueService.NonExistentQueue")
+MISSING_TWICE = 2
+
+
+def missing_at_first(action: str, found: Answer) -> Answering:
+    """Answer this action twice as if the queue did not exist, as SQS does for a new queue."""
+    answers = iter([MISSING] * MISSING_TWICE)
+    return lambda asked, _: next(answers, found) if asked == action else found
+
+
+async def test_a_publish_to_a_new_queue_is_sent_again_until_sqs_knows_the_queue() -> None:
+    answer = missing_at_first("SendMessage", Answer(body={"MessageId": "m"}))
+    async with connected_to_stub(with_queues(answer)) as (broker, stub):
+        await broker.publish("orders-1", Message(body=b"x"))
+        assert stub.asked.count("SendMessage") == MISSING_TWICE + 1
+
+
+async def test_a_publish_to_a_missing_queue_is_unroutable_after_five_answers() -> None:
+    async with connected_to_stub(with_queues(lambda *_: MISSING)) as (broker, stub):
+        with pytest.raises(Unroutable):
+            await broker.publish("orders-1", Message(body=b"x"))
+        assert stub.asked.count("SendMessage") == 1 + MISSES_MAX
+        with pytest.raises(Unroutable):
+            await broker.publish("orders-1", Message(body=b"x"), timeout_s=0.3)
+
+
+@pytest.mark.parametrize("action", ["GetQueueUrl", "ReceiveMessage"])
+async def test_a_receiver_of_a_new_queue_asks_again_until_sqs_knows_the_queue(action: str) -> None:
+    message = {"MessageId": "m", "ReceiptHandle": "h", "Body": "hello", "MD5OfBody": "5d41402abc4b2a76b9719d911017c592"}
+    found = Answer(body={"Messages": [message], "QueueUrl": "http://sqs/1/new"})
+    answer = missing_at_first(action, found)
+
+    def answering(asked: str, parameters: Mapping[str, Any]) -> Answer:
+        return Answer(body={}) if asked == "ListQueues" else answer(asked, parameters)
+
+    async with connected_to_stub(answering) as (broker, stub), aclosing(broker.receive("new", "reader")) as deliveries:
+        delivery = await asyncio.wait_for(anext(deliveries), 10)
+        assert delivery.message.body == b"hello"
+        assert stub.asked.count(action) >= MISSING_TWICE + 1
 
 
 async def test_a_publish_without_an_answer_may_be_stored(elasticmq: SqsServer) -> None:
@@ -347,7 +391,7 @@ async def test_a_publish_without_an_answer_may_be_stored(elasticmq: SqsServer) -
             await broker.publish("unsure-1", Message(body=b"x"), timeout_s=0.5)
         proxy.resume()
         async with aclosing(broker.receive("unsure-1", "reader")) as deliveries:
-            delivery = await asyncio.wait_for(anext(deliveries), 10)  # it was
+            delivery = await asyncio.wait_for(anext(deliveries), 10)  # it was stored
             assert delivery.message.body == b"x"
             await delivery.ack()
         await broker.close()

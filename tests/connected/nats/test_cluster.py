@@ -1,4 +1,4 @@
-"""Three nats-servers: figures come from the leaders whichever server is asked; without a quorum every figure says so."""
+"""A cluster of three nats-servers: figures come from the leaders; without a quorum they are unknown."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -31,11 +31,11 @@ async def cluster() -> AsyncIterator[list[NatsServer]]:
 
 
 async def prepare(server: NatsServer) -> None:
-    """A stream of three copies: 7 published, 2 of them acknowledged."""
+    """Create a stream with three replicas, 7 messages published and 2 acknowledged."""
     broker = NatsBroker(nats_settings(server, timeout_s=2.0))
     await eventually(broker.connect, within_s=ELECTION_S)
-    wanted = DestinationSpec(name="orders", replicas=3, groups=("reader",))
-    await eventually(lambda: broker.ensure([wanted]), within_s=ELECTION_S)
+    orders = DestinationSpec(name="orders", replicas=3, groups=("reader",))
+    await eventually(lambda: broker.ensure([orders]), within_s=ELECTION_S)
     for _ in range(7):
         await broker.publish("orders", Message(body=b"x"))
     async with contextlib.aclosing(broker.receive("orders", "reader")) as deliveries:
@@ -59,16 +59,16 @@ async def test_a_cluster(cluster: list[NatsServer]) -> None:
         async with opened(nats_settings(server)) as broker:
             assert await eventually(lambda broker=broker: lag(broker)) == 5  # type: ignore[misc]  # the loop's own broker
     async with opened(nats_settings(cluster[0], urls=urls, timeout_s=2.0)) as broker:
-        await whole(broker)
+        await assert_complete(broker)
         for server in (cluster[1], cluster[2]):
             await server.kill()
-        await eventually(lambda: without_quorum(broker), within_s=ELECTION_S)
+        await eventually(lambda: assert_no_quorum(broker), within_s=ELECTION_S)
         for server in (cluster[1], cluster[2]):
             await server.start()
-        await eventually(lambda: whole(broker), within_s=ELECTION_S)
-        await cluster[0].kill()  # the one that it is connected to: the next address is taken
+        await eventually(lambda: assert_complete(broker), within_s=ELECTION_S)
+        await cluster[0].kill()  # the connected server: the adapter switches to the next address
 
-        async def moved() -> None:
+        async def switched() -> None:
             snapshot = await broker.sweep()
             assert "orders/reader" in snapshot.groups
             assert snapshot.groups["orders/reader"].lag == 5
@@ -80,35 +80,35 @@ async def test_a_cluster(cluster: list[NatsServer]) -> None:
                 "n3": True,
             }
 
-        await eventually(moved, within_s=ELECTION_S)
+        await eventually(switched, within_s=ELECTION_S)
         await broker.ensure([DestinationSpec(name="orders")])
         await broker.publish("orders", Message(body=b"x"))
 
 
-async def whole(broker: NatsBroker) -> None:
+async def assert_complete(broker: NatsBroker) -> None:
     snapshot = await broker.sweep()
     assert not snapshot.faults
     assert {*snapshot.destinations, *snapshot.groups} == {"orders", "orders/reader"}
-    told, group = snapshot.destinations["orders"], snapshot.groups["orders/reader"]
-    assert (group.lag, group.why, told.healthy, told.settings["copies"]) == (5, Why.KNOWN, True, "3")
-    assert told.settings["leader"] in {"n1", "n2", "n3"}
+    stream, group = snapshot.destinations["orders"], snapshot.groups["orders/reader"]
+    assert (group.lag, group.why, stream.healthy, stream.settings["replicas"]) == (5, Why.KNOWN, True, "3")
+    assert stream.settings["leader"] in {"n1", "n2", "n3"}
     assert snapshot.cluster is not None
     assert (snapshot.cluster.under_replicated, snapshot.cluster.offline) == (0, 0)
     assert {node.id for node in snapshot.cluster.nodes or ()} == {"n1", "n2", "n3"}
 
 
-async def without_quorum(broker: NatsBroker) -> None:
-    """The stream is still told, by its name, and is not well; its consumer is unknown and named, not gone and not zero."""
+async def assert_no_quorum(broker: NatsBroker) -> None:
+    """The stream is still reported, as unhealthy; its consumer is unknown, neither gone nor zero."""
     snapshot = await broker.sweep()
-    told = snapshot.destinations.get("orders")
-    assert told is not None
-    assert (told.state, told.healthy, told.why) == ("no leader", False, Why.NO_LEADER)
+    stream = snapshot.destinations.get("orders")
+    assert stream is not None
+    assert (stream.state, stream.healthy, stream.why) == ("no leader", False, Why.NO_LEADER)
     assert not snapshot.gone_destinations | snapshot.gone_groups
     group = snapshot.groups.get("orders/reader")
     assert group is None or group.lag is None
     assert {fault.resource for fault in snapshot.faults} >= {"list of streams", "consumers of orders"}
     watched = await watch(broker)
-    assert watched is None or all(each.lag is None for each in watched.groups.values())
+    assert watched is None or all(group.lag is None for group in watched.groups.values())
 
 
 async def watch(broker: NatsBroker) -> Snapshot | None:

@@ -1,4 +1,4 @@
-"""The SQS servers of the tests themselves: given, started and ended."""
+"""The SQS servers that the tests use: external, started and stopped."""
 
 from importlib.metadata import PackageNotFoundError
 
@@ -10,16 +10,16 @@ from signalbox.servers.sqs import SqsServer, moto_server, sqs_server
 from tests.support.sqs import opened
 
 
-async def test_a_server_that_was_given_is_used_and_not_ended(monkeypatch: pytest.MonkeyPatch, moto: SqsServer) -> None:
+async def test_an_external_server_is_used_and_not_stopped(monkeypatch: pytest.MonkeyPatch, moto: SqsServer) -> None:
     monkeypatch.setenv(module.ADDRESS, moto.endpoint)
-    async with sqs_server() as given:
-        assert (given.endpoint, given.process) == (moto.endpoint, None)
+    async with sqs_server() as external:
+        assert (external.endpoint, external.process) == (moto.endpoint, None)
     broker = opened(moto.endpoint)
     await broker.connect()
     await broker.close()
 
 
-async def test_a_server_that_was_started_is_ended_and_listens_on_loopback_only() -> None:
+async def test_a_started_server_listens_on_loopback_and_is_stopped() -> None:
     async with moto_server() as server:
         assert server.process is not None
         assert server.process.running()
@@ -27,7 +27,7 @@ async def test_a_server_that_was_started_is_ended_and_listens_on_loopback_only()
     assert not server.process.running()
 
 
-async def test_without_the_wheel_the_line_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_wheel_names_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 

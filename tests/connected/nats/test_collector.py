@@ -1,4 +1,4 @@
-"""The collector on a real nats-server: what is produced and consumed shows; what breaks is said; what comes back is read."""
+"""The collector on a real nats-server: it shows lag, reports failures and recovers."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -29,8 +29,8 @@ NAME = "nats-test"
 READER = "orders/reader"
 
 
-class Watching:
-    """A collector, its monitor, and a client beside it that makes and takes messages."""
+class CollectorBench:
+    """A running collector and its monitor."""
 
     def __init__(self, settings: NatsSettings) -> None:
         self.feed = Feed(epoch=1)
@@ -47,25 +47,25 @@ class Watching:
 
     def reader(self) -> GroupView:
         view = self.monitor.group(NAME, READER)
-        assert view is not None, "it was not read yet"
+        assert view is not None, "the group has not been read yet"
         return view
 
     def status_of(self, name: str) -> Status | None:
         view = self.monitor.group(NAME, name)
         return view.verdict.status if view is not None else None
 
-    async def until(self, holds: Callable[[], bool], within_s: float = 20.0) -> None:
+    async def until(self, condition: Callable[[], bool], within_s: float = 20.0) -> None:
         async def check() -> None:
-            assert holds()
+            assert condition()
 
         await eventually(check, within_s=within_s, every_s=0.02)
 
 
 @asynccontextmanager
-async def watching(settings: NatsSettings) -> AsyncIterator[Watching]:
-    bench = Watching(settings)
+async def collecting(settings: NatsSettings) -> AsyncIterator[CollectorBench]:
+    bench = CollectorBench(settings)
     await bench.collector.start()
-    bench.feed.subscribe([keys.group(NAME, READER)])  # as a page that shows it
+    bench.feed.subscribe([keys.group(NAME, READER)])  # like a page that shows the group
     try:
         yield bench
     finally:
@@ -101,13 +101,13 @@ async def consume(client: Client, count: int) -> None:
     await subscription.unsubscribe()
 
 
-async def test_produced_messages_raise_lag_and_consumed_ones_lower_it(server: NatsServer, client: Client) -> None:
-    async with watching(nats_settings(server)) as bench:
+async def test_publishing_raises_lag_and_consuming_lowers_it(server: NatsServer, client: Client) -> None:
+    async with collecting(nats_settings(server)) as bench:
         await bench.until(lambda: bench.monitor.group(NAME, READER) is not None)
         assert bench.link.link is LinkState.CONNECTED
         await produce(client, 12)
         await bench.until(lambda: bench.reader().flow.lag == 12)
-        assert bench.reader().interval_s == 1.0, "a page shows it: it is read each second"
+        assert bench.reader().interval_s == 1.0, "a page shows the group, so it is read every second"
         await consume(client, 5)
         await bench.until(lambda: bench.reader().flow.lag == 7)
         destination = bench.monitor.destination(NAME, "orders")
@@ -115,11 +115,11 @@ async def test_produced_messages_raise_lag_and_consumed_ones_lower_it(server: Na
         assert destination.consumer_groups == (READER,)
 
 
-async def test_what_waits_longer_than_its_limit_is_measured_and_not_ok(server: NatsServer, client: Client) -> None:
+async def test_a_group_over_its_time_lag_limit_is_stopped_and_measured(server: NatsServer, client: Client) -> None:
     await durable(client, "orders", "late")
     await produce(client, 3)
-    begun = time.time()
-    async with watching(nats_settings(server)) as bench:
+    published_at = time.time()
+    async with collecting(nats_settings(server)) as bench:
         await bench.until(lambda: bench.monitor.group(NAME, "orders/late") is not None)
         assert bench.status_of("orders/late") is Status.UNKNOWN, "one reading proves nothing"
         await bench.until(lambda: bench.status_of("orders/late") is Status.STOPPED)
@@ -128,24 +128,22 @@ async def test_what_waits_longer_than_its_limit_is_measured_and_not_ok(server: N
         assert view is not None
         assert view.flow.time_lag is not None
         assert view.flow.time_lag.method is TimeLagMethod.MEASURED
-        assert view.flow.time_lag.seconds == pytest.approx(view.read_at - begun, abs=1.0)
+        assert view.flow.time_lag.seconds == pytest.approx(view.read_at - published_at, abs=1.0)
 
 
-async def test_a_server_that_dies_is_down_its_figures_stand_and_it_comes_back(
-    server: NatsServer, client: Client
-) -> None:
+async def test_a_killed_server_is_down_keeps_its_figures_and_recovers(server: NatsServer, client: Client) -> None:
     await produce(client, 12)
-    async with watching(nats_settings(server)) as bench:
+    async with collecting(nats_settings(server)) as bench:
         await bench.until(lambda: bench.monitor.group(NAME, READER) is not None and bench.reader().flow.lag == 12)
         await client.close()
         await server.kill()
         await bench.until(lambda: bench.link.link is LinkState.DOWN)
         assert bench.link.error
         assert bench.link.groups_ok == 0
-        assert bench.reader().flow.lag == 12, "what was read last is kept"
+        assert bench.reader().flow.lag == 12, "the last figures are kept"
         read_at = bench.reader().read_at
         await bench.until(lambda: bench.link.attempts >= 2)
-        assert bench.reader().read_at == read_at, "and its age says how old it is"
+        assert bench.reader().read_at == read_at, "their age shows how old they are"
         assert bench.collector.healthy()
         await server.start()
         await bench.until(lambda: bench.link.link is LinkState.CONNECTED)
@@ -157,13 +155,13 @@ async def test_a_server_that_dies_is_down_its_figures_stand_and_it_comes_back(
         ]
 
 
-async def test_a_network_that_passes_nothing_on_makes_it_stale_then_down_and_then_it_is_read_again(
+async def test_a_hanging_network_makes_the_connection_stale_or_down_until_it_resumes(
     server: NatsServer, client: Client
 ) -> None:
     await produce(client, 4)
     async with Proxy(server.port) as proxy:
-        through = nats_settings(server, urls=(f"nats://127.0.0.1:{proxy.port}",), timeout_s=1.0)
-        async with watching(through) as bench:
+        settings = nats_settings(server, urls=(f"nats://127.0.0.1:{proxy.port}",), timeout_s=1.0)
+        async with collecting(settings) as bench:
             await bench.until(lambda: bench.monitor.group(NAME, READER) is not None and bench.reader().flow.lag == 4)
             proxy.hang()
             await bench.until(lambda: bench.link.link in (LinkState.STALE, LinkState.DOWN), within_s=40)
@@ -174,8 +172,8 @@ async def test_a_network_that_passes_nothing_on_makes_it_stale_then_down_and_the
             await bench.until(lambda: bench.reader().flow.lag == 6)
 
 
-async def test_a_consumer_that_is_deleted_leaves(server: NatsServer, client: Client) -> None:
-    async with watching(nats_settings(server)) as bench:
+async def test_a_deleted_consumer_disappears(server: NatsServer, client: Client) -> None:
+    async with collecting(nats_settings(server)) as bench:
         await bench.until(lambda: bench.monitor.group(NAME, READER) is not None)
         await client.jetstream().delete_consumer("orders", "reader")
         await bench.until(lambda: bench.monitor.group(NAME, READER) is None, within_s=30)
