@@ -107,7 +107,7 @@ def build(
     app = create_app(
         core,
         parts,
-        ready=_ready(core.database, services),
+        ready=_ready(core.database, services if start_services else ()),
         lifespan=_lifespan(core, services if start_services else None),
         options=options or WebOptions(),
     )

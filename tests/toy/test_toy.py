@@ -26,6 +26,7 @@ from tests.web.house import HIDDEN, House, house, two_connections
 from tests.web.server import closed, drawn, running, watch
 from tests.web.sockets import socket
 
+PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 OPTIONS = WebOptions(
     assets=whole_assets(), templates=(Path(__file__).parent / "templates", TEMPLATES), requests_per_s=1e9
 )
@@ -49,11 +50,11 @@ async def test_its_page_is_in_the_navigation_with_a_badge(made: House) -> None:
 
 async def test_the_palette_finds_its_things_and_its_page(made: House) -> None:
     async with made.client("viewer") as client:
-        assert 'href="/toy"' in (await client.get("/search?q=DIN")).text
-        pages = (await client.get("/search?q=bel")).text
+        assert 'href="/toy"' in (await client.get("/search?q=DIN", headers=PARTIAL)).text
+        pages = (await client.get("/search?q=bel", headers=PARTIAL)).text
         assert "Pages" in pages
         assert 'href="/toy"' in pages
-        assert 'href="/toy"' not in (await client.get("/search?q=payments")).text
+        assert 'href="/toy"' not in (await client.get("/search?q=payments", headers=PARTIAL)).text
 
 
 async def test_its_metrics_follow_those_of_the_other_features(made: House) -> None:

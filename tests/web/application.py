@@ -18,6 +18,7 @@ from signalbox.web.app import WebOptions
 from signalbox.web.errors import NotThere
 from signalbox.web.feature import FeatureParts
 from signalbox.web.live.registry import Fragment, KeyParts, LiveParts, PointSource, no_resource
+from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.rendering import Crumb, Part, page
 from signalbox.web.settings import ServerSettings
 from tests.support.assets import whole_assets
@@ -83,7 +84,9 @@ class Things:
 
     @property
     def feature(self) -> Feature:
-        return Feature(name="things", build=lambda _: FeatureParts(routes=ROUTES, live=self.live()))
+        return Feature(
+            name="things", build=lambda _: FeatureParts(routes=ROUTES, live=self.live(), urls=monitoring_urls)
+        )
 
     def live(self) -> LiveParts[None]:
         def context(_: None, parts: KeyParts) -> Named | None:

@@ -11,6 +11,8 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
+from pathlib import Path
+from tests.support.estate import Estate
 import pytest
 from litestar import get
 from litestar.di import NamedDependency, Provide
@@ -200,8 +202,9 @@ def harmless() -> str:
     return security_urls.masking()
 
 
-def test_a_planted_route_is_found_through_what_it_calls_and_depends_on() -> None:
-    app = application()
+def test_a_planted_route_is_found_through_what_it_calls_and_depends_on(tmp_path: Path) -> None:
+    estate = Estate(tmp_path)
+    app = estate.built().app
     for route in (planted, planted_behind, harmless):
         app.register(route)
     assert routes_to_payloads(app, "tests.web") == {("GET", "/planted/{name}"), ("GET", "/planted-behind")}

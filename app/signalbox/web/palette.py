@@ -7,8 +7,9 @@ from typing import Any
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
+from litestar.response import Redirect
 
-from signalbox.web.rendering import Part, part_alone
+from signalbox.web.rendering import Part, part_alone, partial_asked
 from signalbox.web.shell import NavigationEntry
 from signalbox.web.visibility import Visibility
 
@@ -51,7 +52,9 @@ def search_route(searches: Sequence[Search], navigation: Sequence[NavigationEntr
     """Return the route that the palette asks."""
 
     @get("/search", include_in_schema=False, sync_to_thread=False)
-    def search(request: Request[Any, Any, Any], visibility: NamedDependency[Visibility]) -> Response[bytes]:
+    def search(request: Request[Any, Any, Any], visibility: NamedDependency[Visibility]) -> Response[Any]:
+        if not partial_asked(request):
+            return Redirect(urls.overview())
         text = request.query_params.get("q", "")[:SEARCH_TEXT_MAX].strip()
         sought = text.casefold()
         found = [kind for one in searches for kind in one(visibility, sought)]
