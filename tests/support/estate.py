@@ -8,7 +8,16 @@ from pydantic import BaseModel
 
 from signalbox.bootstrap import Built, build
 from signalbox.brokers.errors import BrokerUnavailable
-from signalbox.brokers.model import BrokerCall, BrokerKind, Capability, Cluster, Destination, Fault, Group, Retention
+from signalbox.brokers.model import (
+    BrokerCall,
+    BrokerKind,
+    Capability,
+    Cluster,
+    Destination,
+    Fault,
+    Group,
+    RetentionLimits,
+)
 from signalbox.brokers.settings import ConnectionSettings
 from signalbox.features.feature import Feature
 from signalbox.features.monitoring import MONITORING
@@ -58,7 +67,7 @@ class Reader:
         made = group(self.name, lags, destination=self.destination, ends=ends, members=self.members)
         return replace(made, **self.facts)  # type: ignore[arg-type]  # the test names fields of Group
 
-    def topic(self, retention: Retention) -> Destination:
+    def topic(self, retention: RetentionLimits) -> Destination:
         ends = [int(end) for end in self.written]
         return Destination(
             name=self.destination,
@@ -82,7 +91,7 @@ class Site:
     readers: list[Reader]
     every: float = 5.0
     health: Cluster | None = None
-    retention: Retention = field(default_factory=lambda: Retention(age_s=7 * 86400, policy="delete"))
+    retention: RetentionLimits = field(default_factory=lambda: RetentionLimits(age_s=7 * 86400, policy="delete"))
     faults: tuple[Fault, ...] = ()
     tls_verified: bool = True
     excluded: int = 0

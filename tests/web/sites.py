@@ -12,7 +12,7 @@ import httpx
 from litestar import Litestar
 from typing_extensions import override
 
-from signalbox.brokers.model import BrokerKind, Fault, GroupState, Node, Retention, Why
+from signalbox.brokers.model import BrokerKind, Fault, GroupState, Node, RetentionLimits, Why
 from signalbox.security.masking.settings import MaskingRuleSettings
 from signalbox.web.settings import ServerSettings
 from tests.support.estate import Estate, Reader, Site
@@ -73,7 +73,10 @@ async def night(estate: Estate) -> None:
     """Let ten minutes pass in which everything goes wrong that can."""
     prod = estate.connect(
         Site(
-            "kafka-prod", BrokerKind.KAFKA, _troubled() + _well(), retention=Retention(age_s=12 * 3600, policy="delete")
+            "kafka-prod",
+            BrokerKind.KAFKA,
+            _troubled() + _well(),
+            retention=RetentionLimits(age_s=12 * 3600, policy="delete"),
         )
     )
     prod.excluded = 4

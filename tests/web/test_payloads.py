@@ -10,9 +10,8 @@ import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-
 from pathlib import Path
-from tests.support.estate import Estate
+
 import pytest
 from litestar import get
 from litestar.di import NamedDependency, Provide
@@ -27,7 +26,7 @@ from signalbox.security.masking.service import Masking
 from signalbox.security.model import Actor, Grant, Rights, Role, Via
 from signalbox.web import urls
 from signalbox.web.security import urls as security_urls
-from tests.web.application import application
+from tests.support.estate import Estate
 from tests.web.payload_walk import askers, our_sources, past_masking, routes_to_payloads
 from tests.web.security.masking_site import beside, rule
 from tests.web.security.user_site import Browser, House, house_in, tidy

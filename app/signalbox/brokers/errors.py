@@ -6,7 +6,7 @@ BrokerError
 ├── WrongProtocol           the port speaks another protocol: TLS, no TLS, HTTP
 ├── CertificateRefused      we do not trust theirs, or they do not trust ours
 ├── LoginRefused            wrong user, password, token or key
-├── NotPermitted            the user lacks a permission
+├── PermissionMissing       the user lacks a permission
 ├── DestinationMissing      no such topic, queue or stream
 ├── InvalidName             the broker does not allow the name
 ├── PublishError
@@ -49,7 +49,7 @@ class LoginRefused(BrokerError):
     """The broker refused the login."""
 
 
-class NotPermitted(BrokerError):
+class PermissionMissing(BrokerError):
     """The user lacks a permission."""
 
 

@@ -141,7 +141,7 @@ class Partitions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
+class RetentionLimits:
     """The retention of a destination. None = no limit."""
 
     age_s: float | None = None
@@ -161,7 +161,7 @@ class Destination:
     internal: bool = False
     messages: int | None = None  # retained (log) or ready plus in flight (queue)
     size_bytes: int | None = None
-    retention: Retention | None = None
+    retention: RetentionLimits | None = None
     arrived: int | None = None  # counter of all published messages; a decrease is a reset
     approximate: bool = False  # SQS: the counts are approximate
     state: str = "running"  # the broker's word: "running", "down", "minority", "no leader"

@@ -3,7 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from signalbox.brokers.model import UNKNOWN, BrokerKind, Destination, Group, GroupState, OldestUnread, Retention, Why
+from signalbox.brokers.model import (
+    UNKNOWN,
+    BrokerKind,
+    Destination,
+    Group,
+    GroupState,
+    OldestUnread,
+    RetentionLimits,
+    Why,
+)
 from signalbox.kernel.intervals import STALE_INTERVALS
 from signalbox.monitoring import columns
 from signalbox.monitoring.confirmation import VerdictState, choose_time_lag, confirm
@@ -56,7 +65,7 @@ class GroupTracker:
             int, tuple[int, float]
         ] = {}  # row -> the stable end below the end, and since when
         self._rebalancing_since: float | None = None
-        self._retention: dict[str, Retention] = {}
+        self._retention: dict[str, RetentionLimits] = {}
         self._idle = False
         self._partitions: tuple[PartitionView, ...] | None = None  # by the last reading, judged on demand
 
@@ -335,7 +344,7 @@ def _open_transactions(
     }
 
 
-def _retention_that_loses(names: Iterable[str], destinations: Mapping[str, Destination]) -> dict[str, Retention]:
+def _retention_that_loses(names: Iterable[str], destinations: Mapping[str, Destination]) -> dict[str, RetentionLimits]:
     """Return the retention of the destinations where it loses unread messages: not where they are dead-lettered."""
     retention = {}
     for name in names:

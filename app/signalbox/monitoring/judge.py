@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from signalbox.brokers.model import UNKNOWN, GroupState, Retention, Why
+from signalbox.brokers.model import UNKNOWN, GroupState, RetentionLimits, Why
 from signalbox.monitoring.model import SEVERITY, Reason, Status, TimeLag, TimeLagMethod, Verdict
 
 LOSS_WITHIN_S = 24 * 3600.0
@@ -71,7 +71,7 @@ class PartitionFacts(NamedTuple):
     still_since: float | None = None  # since when `settled` has not moved while messages wait
     rewound_at: float | None = None
     hidden_since: float | None = None  # since when an open transaction holds the stable end below the end
-    retention: Retention | None = None  # None: retention loses no message
+    retention: RetentionLimits | None = None  # None: retention loses no message
 
 
 def still_limit(interval_s: float, limits: Thresholds) -> float:

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect
 
+from signalbox.web import urls
 from signalbox.web.rendering import Part, part_alone, partial_asked
 from signalbox.web.shell import NavigationEntry
 from signalbox.web.visibility import Visibility

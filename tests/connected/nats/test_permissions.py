@@ -8,7 +8,7 @@ import nats
 import pytest
 from nats.aio.client import Client
 
-from signalbox.brokers.errors import BrokerUnavailable, NotPermitted, PublishRefused
+from signalbox.brokers.errors import BrokerUnavailable, PermissionMissing, PublishRefused
 from signalbox.brokers.model import Message, Why
 from signalbox.servers.nats import NatsOptions, NatsServer, nats_server
 from tests.support.nats import durable, nats_settings, opened, stream
@@ -118,18 +118,18 @@ async def test_a_user_of_one_stream_reads_it_by_name(server: NatsServer) -> None
 
 async def test_a_user_without_permissions_gets_not_permitted(server: NatsServer) -> None:
     async with opened(nats_settings(server, **login("nothing"))) as broker:
-        with pytest.raises(NotPermitted, match=r"may not publish to \$JS.API.INFO"):
+        with pytest.raises(PermissionMissing, match=r"may not publish to \$JS.API.INFO"):
             await broker.sweep()
 
 
 async def test_a_user_without_an_inbox_gets_not_permitted(server: NatsServer) -> None:
     async with opened(nats_settings(server, **login("no-inbox"))) as broker:
-        with pytest.raises(NotPermitted, match="_INBOX"):
+        with pytest.raises(PermissionMissing, match="_INBOX"):
             await broker.sweep()
 
 
 async def test_an_account_without_jetstream(server: NatsServer) -> None:
-    with pytest.raises(NotPermitted, match="not enabled for the account"):
+    with pytest.raises(PermissionMissing, match="not enabled for the account"):
         async with opened(nats_settings(server, **login("bare"))):
             pass
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from signalbox.brokers.errors import BrokerError, DestinationMissing, LoginRefused, NotPermitted
+from signalbox.brokers.errors import BrokerError, DestinationMissing, LoginRefused, PermissionMissing
 from signalbox.brokers.model import DestinationSpec, Message, Why
 from signalbox.brokers.rabbitmq.adapter import RabbitBroker
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
@@ -63,7 +63,7 @@ async def test_a_monitoring_user_without_any_permission_pattern_sees_everything(
             assert not snapshot.cluster.missing_permissions
 
         await eventually(all_visible, within_s=WITHIN_S)
-        with pytest.raises(NotPermitted):
+        with pytest.raises(PermissionMissing):
             await broker.publish(queue, Message(body=b"x"))
 
 
@@ -102,14 +102,14 @@ async def test_queues_of_inaccessible_virtual_hosts_are_counted(rabbit: RabbitSe
 async def test_an_inaccessible_virtual_host_alone_is_an_error(rabbit: RabbitServer) -> None:
     login = await create_user(rabbit, "monitoring", ["%2F"])
     error = await refused(rabbit_settings(rabbit.address(), vhosts=("second",), **login))
-    assert isinstance(error, NotPermitted)
+    assert isinstance(error, PermissionMissing)
 
 
 async def test_a_user_without_a_tag(rabbit: RabbitServer, queue: str) -> None:
     """The user has no access to the API, but may look up queues by AMQP."""
     login = await create_user(rabbit, "", ["%2F"], ".*")
     error = await refused(rabbit_settings(rabbit.address(), **login))
-    assert isinstance(error, NotPermitted)
+    assert isinstance(error, PermissionMissing)
     assert "tag monitoring" in str(error)
     async with opened(rabbit_settings(rabbit.address(), queues=(queue, "nowhere-at-all"), **login)) as broker:
         snapshot = await broker.sweep()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from signalbox.brokers.model import BrokerKind, Cluster, Node, Retention, Why
+from signalbox.brokers.model import BrokerKind, Cluster, Node, RetentionLimits, Why
 from signalbox.monitoring import words
 from signalbox.monitoring.model import (
     Change,
@@ -292,7 +292,7 @@ def _queues() -> Iterator[tuple[str, DestinationView]]:
     stopped = verdict(Status.BEHIND, reason=Reason.NOT_RUNNING, detail="minority")
     yield "not running", destination_view(stopped, destination=queue(), **rabbit)
     full = verdict(Status.BEHIND, reason=Reason.NEARLY_FULL)
-    limits = Retention(messages=1000, size_bytes=10 * 1024**2)
+    limits = RetentionLimits(messages=1000, size_bytes=10 * 1024**2)
     filled = queue(messages=920, size_bytes=5 * 1024**2, retention=limits)
     yield "nearly full, limits on messages and size", destination_view(full, destination=filled, **rabbit)
     counted = replace(filled, retention=replace(limits, size_bytes=None))
@@ -307,8 +307,12 @@ def _queues() -> Iterator[tuple[str, DestinationView]]:
 def _healthy() -> Iterator[tuple[str, DestinationView]]:
     ok = verdict(Status.OK)
     yield "ok", destination_view(ok)
-    kept = {"size": Retention(size_bytes=10 * 1024**3), "count": Retention(messages=1000), "no limit": Retention()}
-    for limit, retention in kept.items():
+    retentions = {
+        "size": RetentionLimits(size_bytes=10 * 1024**3),
+        "count": RetentionLimits(messages=1000),
+        "no limit": RetentionLimits(),
+    }
+    for limit, retention in retentions.items():
         yield f"ok, retention: {limit}", destination_view(ok, destination=topic([5], retention=retention))
 
 

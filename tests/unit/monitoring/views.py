@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from signalbox.brokers.model import BrokerKind, Destination, Retention
+from signalbox.brokers.model import BrokerKind, Destination, RetentionLimits
 from signalbox.kernel.figures import NBSP
 from signalbox.monitoring import words
 from signalbox.monitoring.model import (
@@ -52,7 +52,7 @@ def destination_view(judged: Verdict, **facts: object) -> DestinationView:
     base = DestinationView(
         connection="kafka-prod",
         kind=BrokerKind.KAFKA,
-        destination=topic([5] * 12, name="payments.events", retention=Retention(age_s=43_200.0, policy="delete")),
+        destination=topic([5] * 12, name="payments.events", retention=RetentionLimits(age_s=43_200.0, policy="delete")),
         read_at=T0,
         interval_s=5.0,
         verdict=judged,

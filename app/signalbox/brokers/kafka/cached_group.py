@@ -1,4 +1,4 @@
-"""One group between two readings, and how a `Group` is built from it. An unchanged group stays the same object."""
+"""Cache one group between readings, and build a `Group` from it. An unchanged group stays the same object."""
 
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -12,7 +12,7 @@ from signalbox.brokers.errors import (
     BrokerUnavailable,
     CertificateRefused,
     LoginRefused,
-    NotPermitted,
+    PermissionMissing,
     WrongProtocol,
 )
 from signalbox.brokers.kafka.protocol.connection import UnexpectedFrame, UnsupportedVersion
@@ -140,13 +140,13 @@ _MESSAGES: tuple[tuple[type[BaseException], type[BrokerError], str, str], ...] =
     ),
     (
         kafka.TopicAuthorizationFailedError,
-        NotPermitted,
+        PermissionMissing,
         "The user has no permission on this topic.",
         "Grant READ or WRITE on the topic.",
     ),
     (
         kafka.GroupAuthorizationFailedError,
-        NotPermitted,
+        PermissionMissing,
         "The user has no permission on this consumer group.",
         "Grant READ on the group.",
     ),

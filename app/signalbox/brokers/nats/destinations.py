@@ -5,7 +5,7 @@ Positions count as in Kafka: sequence n is position n - 1. The end is the last s
 
 from array import array
 
-from signalbox.brokers.model import UNKNOWN, Destination, Partitions, Retention, Why
+from signalbox.brokers.model import UNKNOWN, Destination, Partitions, RetentionLimits, Why
 from signalbox.brokers.nats.fields import (
     TEXT_MAX,
     Answer,
@@ -40,7 +40,7 @@ def to_destination(stream: Answer) -> Destination:
         internal=is_internal(name),
         messages=integer(stream, "state", "messages"),
         size_bytes=integer(stream, "state", "bytes"),
-        retention=Retention(
+        retention=RetentionLimits(
             age_s=seconds(stream, "config", "max_age"),
             size_bytes=limit(stream, "config", "max_bytes"),
             messages=limit(stream, "config", "max_msgs"),

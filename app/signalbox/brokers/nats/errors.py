@@ -10,7 +10,7 @@ from signalbox.brokers.errors import (
     BrokerUnavailable,
     CertificateRefused,
     LoginRefused,
-    NotPermitted,
+    PermissionMissing,
     WrongProtocol,
 )
 from signalbox.brokers.model import Why
@@ -35,10 +35,10 @@ def api_error(settings: NatsSettings, error: JetStreamError, url: str) -> Broker
         return BrokerUnavailable(name, problem, "Start nats-server with JetStream (-js), or check domain.")
     if error.code == NOT_FOR_ACCOUNT:
         problem = "JetStream is not enabled for the account of this user."
-        return NotPermitted(name, problem, "Enable JetStream in the account's configuration or JWT.")
+        return PermissionMissing(name, problem, "Enable JetStream in the account's configuration or JWT.")
     if error.why is Why.NOT_PERMITTED:
         problem = f"{error.detail[:1].upper()}{error.detail[1:]}."
-        return NotPermitted(name, problem, "Grant this permission; README lists the least permissions.")
+        return PermissionMissing(name, problem, "Grant this permission; README lists the least permissions.")
     kind = BrokerUnavailable if error.why is Why.NO_LEADER else BrokerTimeout
     return kind(
         name, f"JetStream does not answer: {error.detail}.", "JetStream may have no leader at the moment; retry."

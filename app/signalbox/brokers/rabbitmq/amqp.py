@@ -32,7 +32,7 @@ for _name in ("aiormq", "aio_pika"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
-class Purpose(StrEnum):
+class ConnectionPurpose(StrEnum):
     """The purpose of a connection: part of the connection name in the broker's own tools."""
 
     PUBLISH = "publish"
@@ -45,8 +45,8 @@ class AmqpConnections:
 
     def __init__(self, settings: RabbitSettings) -> None:
         self._settings = settings
-        self._open: dict[tuple[str, Purpose], AbstractConnection] = {}
-        self._locks: dict[tuple[str, Purpose], asyncio.Lock] = {}
+        self._open: dict[tuple[str, ConnectionPurpose], AbstractConnection] = {}
+        self._locks: dict[tuple[str, ConnectionPurpose], asyncio.Lock] = {}
 
     @property
     def name(self) -> str:
@@ -57,7 +57,9 @@ class AmqpConnections:
     def address(self) -> str:
         return f"{self._settings.host}:{self._settings.amqp_port}"
 
-    async def channel(self, vhost: str, purpose: Purpose, *, timeout_s: float | None = None) -> AbstractChannel:
+    async def channel(
+        self, vhost: str, purpose: ConnectionPurpose, *, timeout_s: float | None = None
+    ) -> AbstractChannel:
         """Return a new channel with publisher confirms that raises for unroutable messages.
 
         Raises:
@@ -87,7 +89,7 @@ class AmqpConnections:
             BrokerError: its subclass names the step that failed.
         """
         try:
-            await close_quietly(await self.channel(vhost, Purpose.CHECK, timeout_s=timeout_s))
+            await close_quietly(await self.channel(vhost, ConnectionPurpose.CHECK, timeout_s=timeout_s))
         except (BrokerUnavailable, WrongProtocol) as error:
             if not self._settings.tls and not isinstance(error, BrokerTimeout) and await self._speaks_tls():
                 raise WrongProtocol(
@@ -113,7 +115,7 @@ class AmqpConnections:
         writer.transport.abort()
         return True
 
-    async def _connection(self, vhost: str, purpose: Purpose) -> AbstractConnection:
+    async def _connection(self, vhost: str, purpose: ConnectionPurpose) -> AbstractConnection:
         key = (vhost, purpose)
         async with self._locks.setdefault(key, asyncio.Lock()):
             connection = self._open.get(key)
@@ -124,7 +126,7 @@ class AmqpConnections:
                 connection = self._open[key] = await self._connect(vhost, purpose)
             return connection
 
-    async def _connect(self, vhost: str, purpose: Purpose) -> AbstractConnection:
+    async def _connect(self, vhost: str, purpose: ConnectionPurpose) -> AbstractConnection:
         settings = self._settings
         url = make_url(
             host=settings.host,

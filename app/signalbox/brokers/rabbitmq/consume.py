@@ -13,7 +13,13 @@ from signalbox.brokers.backoff import ask_until_found, pauses
 from signalbox.brokers.errors import BrokerUnavailable, DestinationMissing
 from signalbox.brokers.model import Message
 from signalbox.brokers.port import Delivery
-from signalbox.brokers.rabbitmq.amqp import AmqpConnections, Purpose, close_quietly, declare_passively, missing_queue
+from signalbox.brokers.rabbitmq.amqp import (
+    AmqpConnections,
+    ConnectionPurpose,
+    close_quietly,
+    declare_passively,
+    missing_queue,
+)
 
 PREFETCH = 50
 TAG_MAX = 60  # characters of the group in a consumer tag, which has at most 255 bytes
@@ -60,7 +66,7 @@ class RabbitDelivery(Delivery):
         )
 
 
-class _Subscription:
+class _QueueSubscription:
     """One channel that consumes one queue, until the connection breaks or the broker cancels the consumer."""
 
     def __init__(self, channel: AbstractChannel, position: int | str | None) -> None:
@@ -121,13 +127,15 @@ class RabbitConsumer:
             finally:
                 await subscription.close()
 
-    async def _subscribe(self, vhost: str, queue: str, group: str, position: int | str | None) -> _Subscription:
+    async def _subscribe(self, vhost: str, queue: str, group: str, position: int | str | None) -> _QueueSubscription:
         return await ask_until_found(
             lambda: self._try_to_subscribe(vhost, queue, group, position), lambda: self._is_ready(vhost)
         )
 
-    async def _try_to_subscribe(self, vhost: str, queue: str, group: str, position: int | str | None) -> _Subscription:
-        subscription = _Subscription(await self._amqp.channel(vhost, Purpose.CONSUME), position)
+    async def _try_to_subscribe(
+        self, vhost: str, queue: str, group: str, position: int | str | None
+    ) -> _QueueSubscription:
+        subscription = _QueueSubscription(await self._amqp.channel(vhost, ConnectionPurpose.CONSUME), position)
         try:
             async with self._amqp.operation():
                 await subscription.start(self._connection, vhost, queue, f"{group[:TAG_MAX]}.{id(subscription):x}")

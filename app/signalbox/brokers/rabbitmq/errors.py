@@ -16,7 +16,7 @@ from signalbox.brokers.errors import (
     CertificateRefused,
     DestinationMissing,
     LoginRefused,
-    NotPermitted,
+    PermissionMissing,
     WrongProtocol,
 )
 from signalbox.brokers.model import Why
@@ -33,7 +33,7 @@ class ConnectionDropped(BrokerUnavailable):
 
 def why_unknown(error: BrokerError) -> Why:
     """Return why a value is unknown after this error."""
-    if isinstance(error, NotPermitted | LoginRefused):
+    if isinstance(error, PermissionMissing | LoginRefused):
         return Why.NOT_PERMITTED
     if isinstance(error, DestinationMissing):
         return Why.NOT_REPORTED
@@ -55,25 +55,20 @@ def timed_out(connection: str, address: str, limit_s: float) -> BrokerTimeout:
 
 def from_amqp(connection: str, address: str, error: BaseException) -> BrokerError:
     """Translate an error of an AMQP connection or channel. `address` is "host:port"."""
-    tls = _tls(connection, address, error)
-    if tls is not None:
+    if tls := _tls(connection, address, error):
         return tls
     if isinstance(error, amqp.AMQPChannelError):
         return _from_channel(connection, address, error)
     if isinstance(error, amqp.ProbableAuthenticationError | amqp.AuthenticationError):
         return LoginRefused(connection, f"{address} refused the user name or password.", "Check user and password.")
     if _is_vhost_refused(error):
-        return NotPermitted(
+        return PermissionMissing(
             connection,
             f"The virtual host on {address} does not exist, or this user has no access to it.",
             "Check vhosts.",
         )
     if _is_other_protocol(error):
-        return WrongProtocol(
-            connection,
-            f"{address} does not speak AMQP 0-9-1.",
-            "Check host and port.",
-        )
+        return WrongProtocol(connection, f"{address} does not speak AMQP 0-9-1.", "Check host and port.")
     if any(isinstance(each, DROPPED) for each in _chain(error)):
         return ConnectionDropped(
             connection, f"{address} closed the connection.", "Check host and port. Is the broker starting?"
@@ -87,7 +82,7 @@ def _from_channel(connection: str, address: str, error: amqp.AMQPChannelError) -
     """Translate an error for which the broker closed the channel; the broker's text names the resource."""
     message = one_line(error)
     if isinstance(error, ChannelAccessRefused):
-        return NotPermitted(connection, f"{address} refused: {message}.", "Grant the missing permission.")
+        return PermissionMissing(connection, f"{address} refused: {message}.", "Grant the missing permission.")
     if not isinstance(error, amqp.ChannelNotFoundEntity):
         return BrokerError(connection, f"{address} refused: {message}.", "Check the queue's settings.")
     if "down or inaccessible" in message:  # the queue exists, its node is down
@@ -107,8 +102,7 @@ def _is_other_protocol(error: BaseException) -> bool:
 
 def from_http(connection: str, address: str, error: httpx.HTTPError | OSError) -> BrokerError:
     """Translate an error of a request to an HTTP API. `address` is the URL."""
-    tls = _tls(connection, address, error)
-    if tls is not None:
+    if tls := _tls(connection, address, error):
         return tls
     if isinstance(error, httpx.RemoteProtocolError | httpx.DecodingError):
         return WrongProtocol(
@@ -124,16 +118,16 @@ def from_http(connection: str, address: str, error: httpx.HTTPError | OSError) -
 def from_status(connection: str, address: str, status: int, reason: str) -> BrokerError:
     """Translate an HTTP status other than 200. A 401 means a wrong login or a missing tag, by its reason."""
     if status == 401 and "not_authorised" in reason:
-        return NotPermitted(
+        return PermissionMissing(
             connection,
-            f"This user has no access to {address}: {one_line(reason)}",
+            f"This user has no access to {address}: {one_line(reason)}.",
             "Give the user the tag monitoring and permissions on each virtual host.",
         )
     if status == 401:
         return LoginRefused(connection, f"{address} refused the user name or password.", "Check user and password.")
     if status == 403:
-        return NotPermitted(
-            connection, f"Access to {address} is forbidden: {one_line(reason)}", "Check the user's permissions."
+        return PermissionMissing(
+            connection, f"Access to {address} is forbidden: {one_line(reason)}.", "Check the user's permissions."
         )
     if status == 404 and "Object Not Found" in reason:
         return DestinationMissing(connection, f"{address} does not exist on the broker.", "Check the name.")

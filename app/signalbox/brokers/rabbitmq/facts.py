@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from signalbox.brokers.model import UNKNOWN, Destination, Group, GroupState, Member, Positions, Retention, Why
+from signalbox.brokers.model import UNKNOWN, Destination, Group, GroupState, Member, Positions, RetentionLimits, Why
 from signalbox.brokers.rabbitmq.queues import Queue
 from signalbox.brokers.rabbitmq.rows import count, mapping, text
 
@@ -84,10 +84,10 @@ def dead_letters_to(definition: Mapping[str, Any]) -> str | None:
     return f"exchange {exchange}" + (f", key {key}" if key else "")
 
 
-def retention(queue: Queue, definition: Mapping[str, Any]) -> Retention:
+def retention(queue: Queue, definition: Mapping[str, Any]) -> RetentionLimits:
     ttl_ms = count(definition.get("message-ttl"))
     ttl_s = None if ttl_ms is None else ttl_ms / 1000
-    return Retention(
+    return RetentionLimits(
         age_s=_age(definition.get("max-age")) if queue.is_stream else ttl_s,
         size_bytes=count(definition.get("max-length-bytes")),
         messages=count(definition.get("max-length")),

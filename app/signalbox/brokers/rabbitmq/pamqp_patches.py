@@ -8,7 +8,7 @@ from pamqp import common, constants, decode
 
 def relax_pamqp() -> None:
     """Make pamqp accept what the broker accepts. May be called again."""
-    # pamqp allows [a-zA-Z0-9-_.:@#,/+ ] in queue and exchange names; RabbitMQ any UTF-8 up to 255 bytes (names.name_problem checks).
+    # pamqp allows [a-zA-Z0-9-_.:@#,/+ ] in queue and exchange names; RabbitMQ any UTF-8 up to 255 bytes (see name_problem).
     constants.DOMAIN_REGEX.update(dict.fromkeys(constants.DOMAIN_REGEX, re.compile(r"(?s).*")))
     # One byte that is not UTF-8 makes pamqp drop the connection: the broker cuts error texts at 255 bytes inside a character, and
     # publishers choose the bytes of message ids and header names.

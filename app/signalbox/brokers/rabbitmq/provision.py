@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pamqp.common import FieldValue
 
 from signalbox.brokers.errors import DestinationMissing
-from signalbox.brokers.rabbitmq.amqp import AmqpConnections, Purpose, close_quietly, declare_passively
+from signalbox.brokers.rabbitmq.amqp import AmqpConnections, ConnectionPurpose, close_quietly, declare_passively
 
 INTEGER_ARGUMENTS = frozenset(
     {
@@ -44,7 +44,7 @@ async def queue_counts(amqp: AmqpConnections, vhost: str, queue: str) -> tuple[i
         DestinationMissing: the queue does not exist.
         BrokerUnavailable: the queue's node is down.
     """
-    channel = await amqp.channel(vhost, Purpose.CHECK)
+    channel = await amqp.channel(vhost, ConnectionPurpose.CHECK)
     try:
         async with amqp.operation():
             result = (await declare_passively(channel, vhost, queue, amqp.name)).declaration_result
@@ -54,7 +54,7 @@ async def queue_counts(amqp: AmqpConnections, vhost: str, queue: str) -> tuple[i
 
 
 async def _declare(amqp: AmqpConnections, vhost: str, queue: str, arguments: dict[str, FieldValue]) -> None:
-    channel = await amqp.channel(vhost, Purpose.CHECK)
+    channel = await amqp.channel(vhost, ConnectionPurpose.CHECK)
     try:
         async with amqp.operation():
             await channel.declare_queue(queue, durable=True, arguments=arguments)

@@ -13,14 +13,14 @@ from pamqp.exceptions import PAMQPException
 from signalbox.brokers.errors import (
     BrokerError,
     BrokerUnavailable,
-    NotPermitted,
     OutcomeUnknown,
+    PermissionMissing,
     PublishRefused,
     Unroutable,
 )
 from signalbox.brokers.model import Message
 from signalbox.brokers.rabbitmq import errors
-from signalbox.brokers.rabbitmq.amqp import AmqpConnections, Purpose, close_quietly
+from signalbox.brokers.rabbitmq.amqp import AmqpConnections, ConnectionPurpose, close_quietly
 from signalbox.brokers.rabbitmq.names import QueueNames
 
 CONNECTION_LOST = (*aio_pika.exceptions.CONNECTION_EXCEPTIONS, asyncio.CancelledError)
@@ -40,7 +40,7 @@ class RabbitPublisher:
         self._in_flight = 0
 
     async def publish(self, destination: str, message: Message, *, timeout_s: float) -> None:
-        """As port.Publisher.publish. Raises InvalidName and NotPermitted too."""
+        """As port.Publisher.publish. Raises InvalidName and PermissionMissing too."""
         vhost, queue = self._names.resolve(self._connection, destination)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
@@ -96,7 +96,7 @@ class RabbitPublisher:
                 "Is the queue full, or its node down?",
             )
         if isinstance(error, ChannelAccessRefused):
-            return NotPermitted(
+            return PermissionMissing(
                 self._connection,
                 f"The user may not publish to {queue}.",
                 "Grant the write permission on the default exchange.",
@@ -118,7 +118,7 @@ class RabbitPublisher:
             channel = self._channels.get(vhost)
             if channel is None or channel.is_closed:
                 try:
-                    channel = await self._amqp.channel(vhost, Purpose.PUBLISH, timeout_s=timeout_s)
+                    channel = await self._amqp.channel(vhost, ConnectionPurpose.PUBLISH, timeout_s=timeout_s)
                 except BrokerUnavailable as error:
                     raise BrokerUnavailable(
                         self._connection, f"Nothing was sent. {error.problem}", error.hint

@@ -144,16 +144,14 @@ class QueueRegistry:
         for number, row in enumerate(rows):
             await _yield_between_slices(number)
             queue = self.get_or_add(vhost, row.name)
-            queue.listed_twice, was_listed_twice = row.name in names, queue.listed_twice
-            queue.changed |= was_listed_twice != queue.listed_twice
+            _assign(queue, {"listed_twice": row.name in names})
             names.add(row.name)
             _apply_description(queue, row)
             if not queue.is_stream:
                 queue.report_depth(_depth(row), at, node=text(row.leader) or text(row.node))
-        absent = [queue for queue in self._in_vhost(vhost) if queue.name not in names and not queue.is_stream]
-        for queue in absent:
-            queue.report_depth(None, at)
-        return any(queue.absences == 1 for queue in absent)
+        return _report_absences(
+            (queue for queue in self._in_vhost(vhost) if queue.name not in names and not queue.is_stream), at
+        )
 
     async def apply_coarse(
         self, depths: Mapping[Key, tuple[tuple[int, int], str]], vhosts: Sequence[str], at: float
@@ -163,10 +161,7 @@ class QueueRegistry:
             await _yield_between_slices(number)
             if key[0] in vhosts:
                 self.get_or_add(*key).report_depth(Depth(*depth), at, node=node)
-        absent = [queue for key, queue in self._queues.items() if key not in depths]
-        for queue in absent:
-            queue.report_depth(None, at)
-        return any(queue.absences == 1 for queue in absent)
+        return _report_absences((queue for key, queue in self._queues.items() if key not in depths), at)
 
     async def apply_listing(self, vhost: str, rows: Sequence[QueueRow], at: float, *, has_counters: bool) -> list[Key]:
         """Apply a complete listing. Returns the deleted queues: those that two consecutive listings left out."""
@@ -177,12 +172,10 @@ class QueueRegistry:
             queue.unlisted = 0
             _apply_description(queue, row)
             _apply_statistics(queue, row, at, has_counters=has_counters)
-        gone = []
-        for queue in self._in_vhost(vhost):
-            if queue.name not in names:
-                queue.unlisted += 1
-                if queue.unlisted >= GONE_AFTER:
-                    gone.append((vhost, queue.name))
+        unlisted = [queue for queue in self._in_vhost(vhost) if queue.name not in names]
+        for queue in unlisted:
+            queue.unlisted += 1
+        gone = [(vhost, queue.name) for queue in unlisted if queue.unlisted >= GONE_AFTER]
         for key in gone:
             del self._queues[key]
         return gone
@@ -198,26 +191,21 @@ class QueueRegistry:
         """Apply the answer of a passive declare."""
         queue = self.get_or_add(vhost, name)
         queue.report_depth(Depth(ready, None), at)
-        queue.changed |= consumers != queue.consumers
-        queue.consumers = consumers
+        _assign(queue, {"consumers": consumers})
 
     def apply_stream_consumers(self, vhost: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Apply the complete list of native stream consumers of a virtual host."""
         by_stream = _by_queue(rows)
         for queue in self._in_vhost(vhost):
-            consumers = tuple(by_stream.get(queue.name, ()))
-            queue.changed |= consumers != queue.stream_consumers
-            queue.stream_consumers = consumers
+            _assign(queue, {"stream_consumers": tuple(by_stream.get(queue.name, ()))})
 
     def apply_stored_offsets(self, stream: Queue, offsets: Mapping[str, Any] | None) -> int:
         """Apply the offsets that readers stored by name; None = the broker cannot report them. Returns their number."""
-        stream.changed |= stream.offsets_available != (offsets is not None)
-        stream.offsets_available = offsets is not None
+        _assign(stream, {"offsets_available": offsets is not None})
         if offsets is None:
             return 0
         stored = {reference: offset for reference, offset in offsets.items() if count(offset) is not None}
-        stream.changed |= stored != stream.stored_offsets
-        stream.stored_offsets = stored
+        _assign(stream, {"stored_offsets": stored})
         return len(stored)
 
     def apply_consumers(self, vhost: str, rows: Iterable[Mapping[str, Any]], at: float) -> None:
@@ -236,6 +224,14 @@ async def _yield_between_slices(number: int) -> None:
         await asyncio.sleep(0)
 
 
+def _report_absences(queues: Iterable[Queue], at: float) -> bool:
+    """Report that a source left these queues out. Returns whether one of them is newly absent."""
+    absent = list(queues)
+    for queue in absent:
+        queue.report_depth(None, at)
+    return any(queue.absences == 1 for queue in absent)
+
+
 def _by_queue(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
     by_queue: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
@@ -244,9 +240,8 @@ def _by_queue(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, 
 
 
 def _apply_consumer_rows(queue: Queue, rows: Sequence[Any], at: float) -> None:
-    consumers = tuple(row for row in rows if isinstance(row, dict))
-    queue.changed |= consumers != queue.consumer_rows
-    queue.consumer_rows, queue.consumers_at = consumers, at
+    _assign(queue, {"consumer_rows": tuple(row for row in rows if isinstance(row, dict))})
+    queue.consumers_at = at
 
 
 def _depth(row: QueueRow) -> Depth | None:

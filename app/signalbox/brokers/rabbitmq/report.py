@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from signalbox.brokers.errors import BrokerError, NotPermitted
+from signalbox.brokers.errors import BrokerError, PermissionMissing
 from signalbox.brokers.model import Fault
 from signalbox.brokers.rabbitmq.errors import why_unknown
 from signalbox.brokers.rabbitmq.names import QueueNames
@@ -29,7 +29,7 @@ class SweepReport:
             if kind not in skipped:
                 errors |= by_resource
         for request in (self._sampler.overview, self._sampler.nodes, self._sampler.alarms, self._sampler.streams):
-            if request.error is not None and not self._without_api and not isinstance(request.error, NotPermitted):
+            if request.error is not None and not self._without_api and not isinstance(request.error, PermissionMissing):
                 errors.setdefault(request.name, request.error)
         return tuple(_fault(resource, error) for resource, error in errors.items())
 
@@ -42,7 +42,7 @@ class SweepReport:
         if self._without_api:
             return
         for request in (self._sampler.overview, self._sampler.nodes, self._sampler.alarms, self._sampler.streams):
-            if isinstance(request.error, NotPermitted):
+            if isinstance(request.error, PermissionMissing):
                 yield f"the tag monitoring: this user has no access to {request.name}"
 
     def notes(self) -> Iterator[str]:

@@ -11,7 +11,7 @@ from signalbox.brokers.errors import (
     CertificateRefused,
     DestinationMissing,
     LoginRefused,
-    NotPermitted,
+    PermissionMissing,
     WrongProtocol,
 )
 from signalbox.brokers.rabbitmq.amqp import AmqpConnections
@@ -75,7 +75,7 @@ async def _any_vhost(
         return
     error = errors[0]
     assert error is not None  # noqa: S101 - the check above excludes None
-    if isinstance(error, NotPermitted) and await _is_missing(client, settings.vhosts[0], timeout_s):
+    if isinstance(error, PermissionMissing) and await _is_missing(client, settings.vhosts[0], timeout_s):
         raise DestinationMissing(
             settings.name, f"Virtual host {settings.vhosts[0]} does not exist.", "Check vhosts."
         ) from error

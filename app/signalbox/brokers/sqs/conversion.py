@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from signalbox.brokers.model import UNKNOWN, Destination, Group, GroupState, Positions, Retention, Why
+from signalbox.brokers.model import UNKNOWN, Destination, Group, GroupState, Positions, RetentionLimits, Why
 
 COUNTS = (
     "ApproximateNumberOfMessages",
@@ -78,9 +78,9 @@ def to_destination(name: str, attributes: Mapping[str, str], static: StaticAttri
     )
 
 
-def _retention(age_s: int | None) -> Retention | None:
+def _retention(age_s: int | None) -> RetentionLimits | None:
     """Return None if the server reports none (ElasticMQ); on Amazon every queue has a retention."""
-    return None if age_s is None else Retention(age_s=age_s, policy="until acknowledged")
+    return None if age_s is None else RetentionLimits(age_s=age_s, policy="until acknowledged")
 
 
 def to_group(name: str, attributes: Mapping[str, str]) -> Group:

@@ -17,7 +17,7 @@ from signalbox.brokers.errors import (
     DestinationMissing,
     InvalidName,
     LoginRefused,
-    NotPermitted,
+    PermissionMissing,
     WrongProtocol,
 )
 from signalbox.brokers.sqs.throttling import Throttled
@@ -37,7 +37,7 @@ _CODES: dict[str, Translation] = {
     **dict.fromkeys(("IncompleteSignature", "MissingAuthenticationToken", "InvalidSecurity"), (LoginRefused, _KEYS)),
     **dict.fromkeys(("ExpiredToken", "ExpiredTokenException", "RequestExpired"), (LoginRefused, _EXPIRED)),
     **dict.fromkeys(("OptInRequired", "NotAuthorized"), (LoginRefused, "Activate SQS for this account.")),
-    **dict.fromkeys(("AccessDenied", "AccessDeniedException", "KmsAccessDenied"), (NotPermitted, _PERMISSION)),
+    **dict.fromkeys(("AccessDenied", "AccessDeniedException", "KmsAccessDenied"), (PermissionMissing, _PERMISSION)),
     **dict.fromkeys(("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"), (DestinationMissing, "")),
     **dict.fromkeys(
         ("RequestThrottled", "Throttling", "ThrottlingException", "TooManyRequestsException", "KmsThrottled"),

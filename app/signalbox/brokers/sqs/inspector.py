@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from signalbox.brokers.errors import BrokerError, BrokerUnavailable, DestinationMissing, LoginRefused, NotPermitted
+from signalbox.brokers.errors import BrokerError, BrokerUnavailable, DestinationMissing, LoginRefused, PermissionMissing
 from signalbox.brokers.model import BrokerCall, Cluster, Destination, Fault, Group, OldestUnread, Scope, Snapshot, Why
 from signalbox.brokers.sqs.connection import SqsConnection
 from signalbox.brokers.sqs.conversion import (
@@ -164,7 +164,7 @@ class SqsInspector:
         """Read one queue. Its error becomes a fault; an error of the connection is also kept as `error`."""
         try:
             await self._request_attributes(name, sweep)
-        except NotPermitted as error:
+        except PermissionMissing as error:
             sweep.faults.append(not_permitted_fault(name, "sqs:GetQueueAttributes", error))
         except DestinationMissing:
             self.queues.mark_missing(name)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from signalbox.brokers.errors import BrokerError, DestinationMissing, NotPermitted
+from signalbox.brokers.errors import BrokerError, DestinationMissing, PermissionMissing
 from signalbox.brokers.model import Fault, Why
 from signalbox.brokers.sqs.connection import SqsConnection
 from signalbox.brokers.sqs.throttling import Throttle
@@ -45,7 +45,7 @@ class QueueList:
 
     def add_list_fault(self, error: BrokerError) -> None:
         """Keep the known names and report that the list failed."""
-        why = Why.NOT_PERMITTED if isinstance(error, NotPermitted) else Why.NO_ANSWER
+        why = Why.NOT_PERMITTED if isinstance(error, PermissionMissing) else Why.NO_ANSWER
         self.faults = [Fault(resource="list of queues", why=why, detail=f"{error.problem} {error.hint}".strip())]
 
     def add(self, names: Iterable[str]) -> None:
@@ -87,9 +87,9 @@ class QueueList:
         for _ in range(PAGES_MOST):
             try:
                 page = await self._connection.call("list_queues", timeout_s=timeout_s, **parameters)
-            except NotPermitted as error:
+            except PermissionMissing as error:
                 hint = "Allow sqs:ListQueues, or list the queues in the connection: queues = [...]."
-                raise NotPermitted(error.connection, error.problem, hint) from None
+                raise PermissionMissing(error.connection, error.problem, hint) from None
             names |= self._connection.add_urls(page.get("QueueUrls", ()))
             token = page.get("NextToken")
             if not token or token == parameters.get("NextToken"):
@@ -109,7 +109,7 @@ class QueueList:
                 await self._connection.queue_url(name, timeout_s=timeout_s)
             except DestinationMissing as error:
                 faults.append(Fault(resource=f"queue {name}", why=Why.NO_ANSWER, detail=error.problem))
-            except NotPermitted as error:
+            except PermissionMissing as error:
                 faults.append(not_permitted_fault(name, "sqs:GetQueueUrl", error))
                 names.update({name} & self.names)  # a lost permission does not mean that the queue is gone
             else:
@@ -120,7 +120,7 @@ class QueueList:
         return names
 
 
-def not_permitted_fault(name: str, permission: str, error: NotPermitted) -> Fault:
+def not_permitted_fault(name: str, permission: str, error: PermissionMissing) -> Fault:
     """Return the fault for a queue that exists but that this user may not read."""
     detail = f"{permission} is missing. {error.problem}"
     return Fault(resource=f"queue {name}", why=Why.NOT_PERMITTED, detail=detail, group=name, destination=name)

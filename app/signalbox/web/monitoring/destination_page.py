@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from signalbox.brokers.model import UNKNOWN, Partitions, Retention, Why
+from signalbox.brokers.model import UNKNOWN, Partitions, RetentionLimits, Why
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import DestinationView, Status
@@ -186,7 +186,7 @@ def _in_sync_fact(rows: Partitions | None) -> tuple[Fact, ...]:
     )
 
 
-def _retention_note(retention: Retention | None) -> str:
+def _retention_note(retention: RetentionLimits | None) -> str:
     if retention is None:
         return "the broker reports no limit"
     return retention_detail(retention) or ("by time, no size limit" if retention.age_s is not None else "no limit")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from signalbox.brokers.model import Destination, Retention
+from signalbox.brokers.model import Destination, RetentionLimits
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import DestinationView, Reason, Status
@@ -116,7 +116,7 @@ def retention_text(destination: Destination) -> str:
     return UNTIL_ACKNOWLEDGED if retention.policy in {"workqueue", "interest", "until acknowledged"} else "forever"
 
 
-def retention_detail(retention: Retention | None) -> str:
+def retention_detail(retention: RetentionLimits | None) -> str:
     if retention is None:
         return ""
     if retention.size_bytes is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from signalbox.brokers.model import UNKNOWN, BrokerKind, Node, Partitions, Retention, Why
+from signalbox.brokers.model import UNKNOWN, BrokerKind, Node, Partitions, RetentionLimits, Why
 from signalbox.monitoring import words
 from signalbox.monitoring.model import (
     Change,
@@ -257,7 +257,7 @@ def _flow(flow: Flow) -> schemas.FlowOut:
     )
 
 
-def _retention(retention: Retention | None) -> schemas.RetentionOut | None:
+def _retention(retention: RetentionLimits | None) -> schemas.RetentionOut | None:
     if retention is None:
         return None
     return schemas.RetentionOut(

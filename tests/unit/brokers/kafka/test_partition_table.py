@@ -2,7 +2,7 @@
 
 from array import array
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signalbox.brokers.kafka.cached_group import CachedGroup
@@ -127,6 +127,7 @@ def test_a_recreated_topic_loses_its_offsets_and_other_topics_keep_theirs() -> N
     assert table.slots([("a", 1), ("b", 2)], [0, 0, 9]) == [0, table.topics["b"].first_slot, 0]
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=20), st.data())
 def test_compact_keeps_the_offsets_of_remaining_topics(counts: list[int], data: st.DataObject) -> None:
     table = create_table([topic(f"t{i}", [1] * count) for i, count in enumerate(counts)])
@@ -143,6 +144,7 @@ def test_compact_keeps_the_offsets_of_remaining_topics(counts: list[int], data: 
 ROW = st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(ROW, min_size=1, max_size=30))
 def test_lag_excludes_deleted_messages_and_offsets_past_the_end(
     rows: list[tuple[int, int, int]],

@@ -15,7 +15,7 @@ from aiormq.exceptions import ChannelNotFoundEntity
 from signalbox.brokers import backoff
 from signalbox.brokers.errors import BrokerUnavailable, DestinationMissing
 from signalbox.brokers.rabbitmq import errors
-from signalbox.brokers.rabbitmq.amqp import AmqpConnections, Purpose
+from signalbox.brokers.rabbitmq.amqp import AmqpConnections, ConnectionPurpose
 from signalbox.brokers.rabbitmq.consume import RabbitConsumer
 
 MESSAGE = SimpleNamespace(body=b"order", headers={}, message_id=None, redelivered=False)
@@ -33,7 +33,7 @@ class FakeNode:
     close_callbacks: set[Callable[..., None]] = field(default_factory=set)
     on_consumer_cancel_callbacks: set[Callable[..., None]] = field(default_factory=set)
 
-    async def channel(self, vhost: str, purpose: Purpose) -> AbstractChannel:
+    async def channel(self, vhost: str, purpose: ConnectionPurpose) -> AbstractChannel:
         self.open_channels += 1
         return cast(AbstractChannel, self)
 
