@@ -12,7 +12,7 @@ from signalbox.monitoring.series import Series
 from signalbox.monitoring.service import Monitor
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
-from tests.support.database import settings
+from tests.support.database import migrated_sqlite, settings
 from tests.support.snapshots import cluster, group, partitions, snapshot
 
 NOW = 1_794_885_160.0  # Tue 17 Nov 2026, 03:12:40 UTC
@@ -85,9 +85,7 @@ class Estate:
         """`kept` is the folder of a new SQLite file, or another database that is there."""
         self.now = NOW
         self.feed = Feed(epoch=7)
-        self.database = Database(
-            settings(f"sqlite+aiosqlite:///{kept}/signalbox.db") if isinstance(kept, Path) else kept
-        )
+        self.database = Database(settings(migrated_sqlite(kept)) if isinstance(kept, Path) else kept)
         self.series = Series(self.database, self.clock, 64 * 1024**2)
         self.monitor = Monitor(feed=self.feed, clock=self.clock, series=self.series)
         self.sites: list[Site] = []

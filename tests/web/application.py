@@ -1,5 +1,6 @@
 """The web application over a stand-in monitor, with one feature of the tests' own: pages and fragments over any name."""
 
+import functools
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -111,6 +112,7 @@ class StandInMonitor:
         return next((view for view in self._connections if view.name == name), None)
 
 
+@functools.cache
 def whole_assets() -> Assets:
     """The assets of this checkout; where npm was not run, vendored files are there but empty."""
     found = load()
