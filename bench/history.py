@@ -13,10 +13,10 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from bench.measuring import machine, memory_mib, percentile, stall, table
-from signalbox.monitoring.archive import FLUSH_S, SEAL_S, Archive, Tracks
-from signalbox.monitoring.samples import Fold
-from signalbox.monitoring.store import HistoryStore, Subject
-from signalbox.monitoring.track import Track
+from signalbox.monitoring.archive import FLUSH_S, PACK_S, Archive, SeriesBuffers
+from signalbox.monitoring.samples import Downsampler
+from signalbox.monitoring.series_buffer import SeriesBuffer
+from signalbox.monitoring.store import HistoryStore, SeriesKey
 from signalbox.servers.postgres import postgres_server
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
@@ -32,7 +32,9 @@ class Played:
 
     def __init__(self, database: Database) -> None:
         self.now = float(START)
-        self.tracks: Tracks = {Subject("prod", f"group-{index:04d}"): Track() for index in range(GROUPS)}
+        self.tracks: SeriesBuffers = {
+            SeriesKey("prod", f"group-{index:04d}"): SeriesBuffer() for index in range(GROUPS)
+        }
         self.store = HistoryStore(database)
         self.archive = Archive(self.store, self.tracks, lambda: self.now)
         self._chance = random.Random(7)  # noqa: S311 - the same run each time
@@ -64,14 +66,14 @@ async def measure(url: str) -> list[tuple[str, object]]:
         adding += sum(played.read_all() for _ in range(int(FLUSH_S) // EVERY_S))
         async with stall() as stalled:
             begin, used = time.perf_counter(), time.process_time()
-            await played.archive.save(FLUSH_S / SEAL_S)
+            await played.archive.save(FLUSH_S / PACK_S)
             saving.append(time.perf_counter() - begin)
             cpu.append(time.process_time() - used)
         stalls.append((stalled.longest_cpu_ms, stalled.longest_ms))
     memory = memory_mib() - before
     samples = GROUPS * PLAYED_S // EVERY_S
-    totals = await played.store.totals()
-    restored: Tracks = {}
+    totals = await played.store.byte_totals()
+    restored: SeriesBuffers = {}
     begin = time.perf_counter()
     async with stall() as restoring:
         await Archive(played.store, restored, lambda: played.now).restore()
@@ -99,16 +101,16 @@ async def measure(url: str) -> list[tuple[str, object]]:
     ]
 
 
-def _timed_spark(track: Track) -> float:
+def _timed_spark(track: SeriesBuffer) -> float:
     track.add((track.last_at or 0) + 1, 1, 1, 1)
     begin = time.perf_counter()
     assert len(track.spark().at) > 50
     return time.perf_counter() - begin
 
 
-async def _timed_read(played: Played, subject: Subject) -> float:
+async def _timed_read(played: Played, subject: SeriesKey) -> float:
     begin = time.perf_counter()
-    fold = Fold(5_000)
+    fold = Downsampler(5_000)
     await played.archive.read(subject, fold, START * 1000, int(played.now * 1000))
     assert len(fold.rows) > 100
     return time.perf_counter() - begin

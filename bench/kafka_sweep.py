@@ -1,6 +1,6 @@
-"""The Kafka sweep beside its peers, on one real cluster in one run: cold, warm, steady; CPU, memory, requests, stalls.
+"""Compare the Kafka sweep with kadm on one real cluster in one run: cold, warm, steady; CPU, memory, requests, stalls.
 
-Signalbox and kadm take turns: what else the machine does meets both.
+Signalbox and kadm take turns, so that other load on the machine affects both.
 
 Run: python -m bench.kafka_sweep [topics partitions groups]. Needs Java, Maven and Go. Prints a Markdown table.
 """
@@ -36,15 +36,15 @@ from signalbox.servers.kafka import PRODUCTION_JVM, KafkaOptions, KafkaServer
 from signalbox.servers.maven import class_path, java
 from signalbox.servers.process import cache_folder
 
-TIMES = 15
-ANSWER_WAIT_S = 60
-COMMITS = 50  # of each group
-MOVING = 100  # groups, between two steady sweeps
-AT_ONCE = 100
-TOPICS_AT_ONCE = 40  # the controller refuses larger batches of partitions
-PATIENT_S = 30.0  # a bench measures a slow answer, it does not do without it
-USUAL = Intervals(deadline_s=PATIENT_S)
-EVERYTHING = Intervals(starts_s=0.0, stables_s=0.0, members_s=0.001, health_s=0.0, deadline_s=PATIENT_S)
+ROUNDS = 15
+RESPONSE_TIMEOUT_S = 60
+COMMITS = 50  # committed offsets per group
+MOVED_GROUPS = 100  # groups that commit between two steady sweeps
+GROUPS_AT_ONCE = 100
+TOPICS_AT_ONCE = 40  # the controller rejects larger batches of partitions
+DEADLINE_S = 30.0  # a benchmark measures slow responses instead of dropping them
+DEFAULT_INTERVALS = Intervals(deadline_s=DEADLINE_S)
+READ_EVERYTHING = Intervals(starts_s=0.0, stables_s=0.0, members_s=0.001, health_s=0.0, deadline_s=DEADLINE_S)
 HERE = Path(__file__).parent
 
 
@@ -57,42 +57,44 @@ class Measured:
     requests: int = 0
 
 
-class Sent:
-    """Keeps the questions that adapters ask, with their connections."""
+class RequestRecorder:
+    """Records the requests of all adapters, with their connections."""
 
     def __init__(self) -> None:
-        self.questions: list[tuple[KafkaConnection, Request[object]]] = []
-        ask = KafkaConnection.call
+        self.requests: list[tuple[KafkaConnection, Request[object]]] = []
+        call = KafkaConnection.call
 
-        def kept(connection: KafkaConnection, question: Request[object]) -> Awaitable[object]:
-            self.questions.append((connection, question))
-            return ask(connection, question)
+        def recorded(connection: KafkaConnection, request: Request[object]) -> Awaitable[object]:
+            self.requests.append((connection, request))
+            return call(connection, request)
 
-        KafkaConnection.call = kept  # type: ignore[method-assign, assignment]
+        KafkaConnection.call = recorded  # type: ignore[method-assign, assignment]
 
-    async def again(self) -> Measured:
-        """Ask the last reading's questions again, ends after all others, and look at no answer: the broker's own time."""
+    async def replay(self) -> Measured:
+        """Send the last requests again, ListOffsets after all others, without decoding: this measures the broker's own time."""
         steps: tuple[list[Awaitable[object]], list[Awaitable[object]]] = ([], [])
-        asked = list(self.questions)
-        for connection, question in asked:
-            unread = replace(question, decode=lambda data, _: data)
-            steps[question.api is LIST_OFFSETS].append(connection.call(unread))
-        cpu, began = time.process_time(), time.perf_counter()
+        recorded = list(self.requests)
+        for connection, request in recorded:
+            undecoded = replace(request, decode=lambda data, _: data)
+            steps[request.api is LIST_OFFSETS].append(connection.call(undecoded))
+        cpu, started_at = time.process_time(), time.perf_counter()
         for step in steps:
             await asyncio.gather(*step)
-        return Measured(wall_s=time.perf_counter() - began, cpu_s=time.process_time() - cpu, requests=len(asked))
+        return Measured(
+            wall_s=time.perf_counter() - started_at, cpu_s=time.process_time() - cpu, requests=len(recorded)
+        )
 
 
-async def measured(sent: Sent, read: Callable[[], Awaitable[Snapshot]]) -> Measured:
-    sent.questions.clear()
-    cpu, began = time.process_time(), time.perf_counter()
+async def measure(recorder: RequestRecorder, read: Callable[[], Awaitable[Snapshot]]) -> Measured:
+    recorder.requests.clear()
+    cpu, started_at = time.process_time(), time.perf_counter()
     await read()
-    wall, used = time.perf_counter() - began, time.process_time() - cpu
-    return Measured(wall_s=wall, cpu_s=used, requests=len(sent.questions))
+    wall, used = time.perf_counter() - started_at, time.process_time() - cpu
+    return Measured(wall_s=wall, cpu_s=used, requests=len(recorder.requests))
 
 
 class Kadm:
-    """franz-go's kadm in a process of its own, which reads the whole cluster once for each line."""
+    """franz-go's kadm in its own process; reads the whole cluster once per input line."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -127,14 +129,14 @@ class Kadm:
 
 
 def faster(ours: Sequence[Measured], theirs: Sequence[Measured]) -> str:
-    """Say how many times faster than the peer: by the medians, and the median over the turns."""
-    whole = statistics.median(one.wall_s for one in theirs) / statistics.median(one.wall_s for one in ours)
-    turns = statistics.median(b.wall_s / a.wall_s for a, b in zip(ours, theirs, strict=True))
-    return f"{whole:.1f} x faster than kadm, turn by turn {turns:.1f} x"
+    """Return how many times faster we are than kadm: ratio of the medians, and median of the ratios per round."""
+    medians = statistics.median(m.wall_s for m in theirs) / statistics.median(m.wall_s for m in ours)
+    rounds = statistics.median(b.wall_s / a.wall_s for a, b in zip(ours, theirs, strict=True))
+    return f"{medians:.1f} x faster than kadm, round by round {rounds:.1f} x"
 
 
 async def longest_stall(read: Callable[[], Awaitable[Snapshot]]) -> float:
-    """Read once more beside a task that wants to run each millisecond; return the most CPU that it had to wait for."""
+    """Read once beside a task that should run every millisecond; return the longest CPU time for which it was blocked."""
     async with stall() as found:
         await asyncio.sleep(0.01)
         found.longest_cpu_ms = 0.0
@@ -143,7 +145,7 @@ async def longest_stall(read: Callable[[], Awaitable[Snapshot]]) -> float:
 
 
 def produce(bootstrap: str, names: Sequence[str], partitions: int) -> None:
-    """Write a few records into each partition, every one of them taken."""
+    """Produce a few messages to each partition and check that all are stored."""
     settings = {
         "queue.buffering.max.messages": 1_000_000,
         "linger.ms": 50,
@@ -166,7 +168,7 @@ def produce(bootstrap: str, names: Sequence[str], partitions: int) -> None:
 
 
 def fill(bootstrap: str, topics: int, partitions: int, groups: int) -> None:
-    """Make the topics, a few records in each partition, and the groups with COMMITS commits each."""
+    """Create topics with a few messages per partition, and groups with COMMITS committed offsets each."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
     names = [f"topic-{number:03d}" for number in range(topics)]
     new = [NewTopic(name, num_partitions=partitions, replication_factor=1) for name in names]
@@ -175,26 +177,26 @@ def fill(bootstrap: str, topics: int, partitions: int, groups: int) -> None:
         for future in admin.create_topics(batch, operation_timeout=60, request_timeout=60).values():
             future.result(90)
     produce(bootstrap, names, partitions)
-    commit(admin, names, partitions, range(1), 1)  # alone: it has the offsets topic made
-    for first in range(0, groups, AT_ONCE):
-        commit(admin, names, partitions, range(first, min(first + AT_ONCE, groups)), 1)
+    commit(admin, names, partitions, range(1), 1)  # alone: the first group creates the offsets topic
+    for first in range(0, groups, GROUPS_AT_ONCE):
+        commit(admin, names, partitions, range(first, min(first + GROUPS_AT_ONCE, groups)), 1)
 
 
-def commit(admin: AdminClient, names: Sequence[str], partitions: int, groups: Sequence[int], at: int) -> None:
-    """Set these groups' positions, each on a topic of its own choice, until every single row was taken."""
-    waiting = {f"group-{number:04d}": number for number in groups}
-    while waiting:
+def commit(admin: AdminClient, names: Sequence[str], partitions: int, groups: Sequence[int], offset: int) -> None:
+    """Commit offsets for these groups, each on different topics, and retry until every row is stored."""
+    remaining = {f"group-{number:04d}": number for number in groups}
+    while remaining:
         futures = {}
-        for group, number in waiting.items():
-            places = [((number + i // partitions) % len(names), i % partitions) for i in range(COMMITS)]
-            rows = [TopicPartition(names[topic], partition, at + number % 3) for topic, partition in places]
-            wanted = [ConsumerGroupTopicPartitions(group, rows)]
-            (future,) = admin.alter_consumer_group_offsets(wanted, request_timeout=ANSWER_WAIT_S).values()
+        for group, number in remaining.items():
+            keys = [((number + i // partitions) % len(names), i % partitions) for i in range(COMMITS)]
+            rows = [TopicPartition(names[topic], partition, offset + number % 3) for topic, partition in keys]
+            request = [ConsumerGroupTopicPartitions(group, rows)]
+            (future,) = admin.alter_consumer_group_offsets(request, request_timeout=RESPONSE_TIMEOUT_S).values()
             futures[group] = future
         for group, future in futures.items():
-            with contextlib.suppress(KafkaException):  # refused or too late: once more
+            with contextlib.suppress(KafkaException):  # rejected or timed out: retry
                 if not any(row.error for row in future.result().topic_partitions):
-                    del waiting[group]
+                    del remaining[group]
 
 
 def row(what: str, readings: Sequence[Measured], note: str = "") -> str:
@@ -205,69 +207,69 @@ def row(what: str, readings: Sequence[Measured], note: str = "") -> str:
     )
 
 
-async def measure_warm(bootstrap: str, sent: Sent, kadm: Kadm) -> tuple[str, str]:
-    """Measure sweeps that ask for everything, in turns with kadm; return the table's row, and the comparison."""
-    broker = KafkaBroker(_settings(bootstrap), intervals=EVERYTHING)
+async def measure_warm(bootstrap: str, recorder: RequestRecorder, kadm: Kadm) -> tuple[str, str]:
+    """Measure sweeps that read everything, in turns with kadm; return the table row and the comparison."""
+    broker = KafkaBroker(_settings(bootstrap), intervals=READ_EVERYTHING)
     await _cold(broker)
     await kadm.read()
     ours, theirs = [], []
-    for _ in range(TIMES):
-        ours.append(await measured(sent, broker.sweep))
+    for _ in range(ROUNDS):
+        ours.append(await measure(recorder, broker.sweep))
         theirs.append(await kadm.read())
     longest = max([await longest_stall(broker.sweep) for _ in range(3)])
     await broker.close()
     note = f"longest stall {longest:.1f} ms"
-    return row("Signalbox, warm, everything asked", ours, note), f"warm {faster(ours, theirs)}"
+    return row("Signalbox, warm, everything read", ours, note), f"warm {faster(ours, theirs)}"
 
 
 async def measure_steady(
-    bootstrap: str, sent: Sent, kadm: Kadm, move: Callable[[int], None]
+    bootstrap: str, recorder: RequestRecorder, kadm: Kadm, move: Callable[[int], None]
 ) -> tuple[list[str], str, int]:
-    """Measure usual sweeps, groups moving before each, in turns with kadm; return rows, the comparison, the sum of all lags."""
-    broker = KafkaBroker(_settings(bootstrap), intervals=USUAL)
+    """Measure sweeps at default intervals after some groups commit, in turns with kadm; return rows, comparison, total lag."""
+    broker = KafkaBroker(_settings(bootstrap), intervals=DEFAULT_INTERVALS)
     await _cold(broker)
     await broker.sweep()
-    ours, alone, theirs = [], [], []
-    for turn in range(TIMES):
+    ours, replayed, theirs = [], [], []
+    for turn in range(ROUNDS):
         await asyncio.to_thread(move, turn)
-        ours.append(await measured(sent, broker.sweep))
-        alone.append(await sent.again())
+        ours.append(await measure(recorder, broker.sweep))
+        replayed.append(await recorder.replay())
         theirs.append(await kadm.read())
-    await asyncio.to_thread(move, TIMES)
+    await asyncio.to_thread(move, ROUNDS)
     longest = await longest_stall(broker.sweep)
     watched = [f"group-{number:04d}" for number in range(50)]
-    watching = [await measured(sent, lambda: broker.watch(watched)) for _ in range(TIMES)]
+    watching = [await measure(recorder, lambda: broker.watch(watched)) for _ in range(ROUNDS)]
     snapshot = await broker.sweep()
     await broker.close()
     rows = [
-        row(f"Signalbox, steady, {MOVING} groups moved", ours, f"longest stall {longest:.1f} ms"),
-        row("the same requests again, answers unread", alone, "the broker's own time"),
+        row(f"Signalbox, steady, {MOVED_GROUPS} groups moved", ours, f"longest stall {longest:.1f} ms"),
+        row("the same requests again, responses not decoded", replayed, "the broker's own time"),
         row("Signalbox, watch of 50 groups", watching),
     ]
     return rows, f"steady {faster(ours, theirs)}", sum(group.lag or 0 for group in snapshot.groups.values())
 
 
-async def compared(bootstrap: str, move: Callable[[int], None]) -> str:
-    """Measure the adapter and kadm, print the table, return what it says; both must find the same sum of all lags."""
-    sent, kadm = Sent(), await Kadm.start(bootstrap)
+async def compare(bootstrap: str, move: Callable[[int], None]) -> str:
+    """Measure the adapter and kadm, print the table, and return the result. Both must report the same total lag."""
+    recorder, kadm = RequestRecorder(), await Kadm.start(bootstrap)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    broker = KafkaBroker(_settings(bootstrap), intervals=USUAL)
-    first = await measured(sent, lambda: _cold(broker))
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    broker = KafkaBroker(_settings(bootstrap), intervals=DEFAULT_INTERVALS)
+    first = await measure(recorder, lambda: _cold(broker))
+    memory_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     await broker.close()
-    warm, warm_ratio = await measure_warm(bootstrap, sent, kadm)
-    steady, steady_ratio, lag = await measure_steady(bootstrap, sent, kadm, move)
+    warm, warm_ratio = await measure_warm(bootstrap, recorder, kadm)
+    steady, steady_ratio, lag = await measure_steady(bootstrap, recorder, kadm, move)
     await kadm.read()
     await kadm.stop()
     print("| who | wall ms: best / median / worst | CPU ms, median | requests | |\n|---|---|---|---|---|")
-    print(row("Signalbox, cold (connect, first sweep, settings, sizes)", [first], f"+{grown / 1024:.0f} MiB RSS"))
+    print(row("Signalbox, cold (connect, first sweep, settings, sizes)", [first], f"+{memory_kib / 1024:.0f} MiB RSS"))
     print("\n".join([warm, *steady, kadm.row()]))
     assert lag == kadm.last["lag"]
-    return f"{warm_ratio}; {steady_ratio}; the sum of all lags is {lag} in both"
+    return f"{warm_ratio}; {steady_ratio}; the total lag is {lag} in both"
 
 
 def _settings(bootstrap: str) -> KafkaSettings:
-    return KafkaSettings(name="bench", bootstrap=(bootstrap,), timeout_s=PATIENT_S)
+    return KafkaSettings(name="bench", bootstrap=(bootstrap,), timeout_s=DEADLINE_S)
 
 
 async def _cold(broker: KafkaBroker) -> Snapshot:
@@ -278,11 +280,11 @@ async def _cold(broker: KafkaBroker) -> Snapshot:
 def tool(server: KafkaServer) -> str:
     main = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
     argv = [java("Apache Kafka"), "-cp", class_path(server.jars), main, "--bootstrap-server", server.bootstrap]
-    began, cpu = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    started_at, cpu = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     run = subprocess.run([*argv, "--describe", "--all-groups", "--timeout", "120000"], check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - cpu.ru_utime - cpu.ru_stime
-    one = Measured(wall_s=time.perf_counter() - began, cpu_s=used)
+    one = Measured(wall_s=time.perf_counter() - started_at, cpu_s=used)
     return row("kafka-consumer-groups --all-groups", [one], f"{run.stdout.count(b'group-')} rows")
 
 
@@ -297,17 +299,17 @@ async def main(topics: int, partitions: int, groups: int) -> None:
             names = [f"topic-{number:03d}" for number in range(topics)]
 
             def move(turn: int) -> None:
-                first = turn * MOVING % groups
-                commit(admin, names, partitions, range(first, min(first + MOVING, groups)), 2)
+                first = turn * MOVED_GROUPS % groups
+                commit(admin, names, partitions, range(first, min(first + MOVED_GROUPS, groups)), 2)
 
             gc.collect()
             gc.freeze()  # as `signalbox serve` does
             print(f"{machine()}\n{topics} topics x {partitions} partitions, {groups} groups x {COMMITS} commits\n")
-            found = await compared(server.bootstrap, move)
+            result = await compare(server.bootstrap, move)
             print(await asyncio.to_thread(tool, server))
         finally:
             await server.stop()
-    print(f"\n{found}; load at the end {os.getloadavg()[0]:.1f}")
+    print(f"\n{result}; load at the end {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The RabbitMQ sweep with many queues, beside RabbitMQ's own tool and a plain listing, in one run. `python -m bench.rabbitmq_sweep [queues]`.
+"""Compare the RabbitMQ sweep with RabbitMQ's own tool and a plain listing. `python -m bench.rabbitmq_sweep [queues]`, 5 to 10 min.
 
-Debian's package as installed. One queue in twenty is a quorum queue; a hundred queues move between two sweeps. Five to ten minutes.
+Uses the installed Debian package. One queue in 20 is a quorum queue; 100 queues change between two sweeps.
 """
 
 import asyncio
@@ -22,34 +22,34 @@ from signalbox.servers.rabbitmq import RabbitAddress, RabbitOptions, RabbitServe
 
 QUEUES = 10_000
 QUORUM_EACH = 20
-MOVING = 100  # queues, between two sweeps
-ROUND = 5  # sweeps that are measured
-STEADY_S = 60.0  # first: long enough for every kind of question, the dearest each 30 s
-PEERS = 3
-AT_ONCE = 16
+CHANGING = 100  # queues that change between two sweeps
+MEASURED_SWEEPS = 5
+STEADY_S = 60.0  # warm-up: long enough for every request, the most expensive every 30 s
+PEER_RUNS = 3
+CHANNELS = 16
 LIMIT_S = 120.0
 
 
-def queue(number: int) -> str:
+def queue_name(number: int) -> str:
     return f"queue-{number:05d}"
 
 
 async def fill(connection: aio_pika.abc.AbstractConnection, queues: int) -> None:
-    """Make the queues, with one to three messages in each, over several channels: one channel makes one at a time."""
+    """Declare the queues with one to three messages each, on several channels: each declares one at a time."""
 
     async def share(first: int) -> None:
         async with connection.channel(publisher_confirms=False) as channel:
-            for number in range(first, queues, AT_ONCE):
+            for number in range(first, queues, CHANNELS):
                 kind = "classic" if number % QUORUM_EACH else "quorum"
-                await channel.declare_queue(queue(number), durable=True, arguments={"x-queue-type": kind})
-                await move(channel, [number] * (1 + number % 3))
+                await channel.declare_queue(queue_name(number), durable=True, arguments={"x-queue-type": kind})
+                await publish_to(channel, [number] * (1 + number % 3))
 
-    await asyncio.gather(*(share(first) for first in range(AT_ONCE)))
+    await asyncio.gather(*(share(first) for first in range(CHANNELS)))
 
 
-async def move(channel: aio_pika.abc.AbstractChannel, numbers: Sequence[int]) -> None:
+async def publish_to(channel: aio_pika.abc.AbstractChannel, numbers: Sequence[int]) -> None:
     for number in numbers:
-        await channel.default_exchange.publish(aio_pika.Message(b"x"), queue(number))
+        await channel.default_exchange.publish(aio_pika.Message(b"x"), queue_name(number))
 
 
 def cpu_s(process: psutil.Process) -> float:
@@ -58,50 +58,50 @@ def cpu_s(process: psutil.Process) -> float:
 
 
 async def ours(
-    what: str, settings: RabbitSettings, broker_process: psutil.Process, moved: Callable[[int], Awaitable[None]]
+    what: str, settings: RabbitSettings, broker_process: psutil.Process, change: Callable[[int], Awaitable[None]]
 ) -> tuple[Sequence[object], int]:
-    """Follow the broker as a collector does, at the adapter's own pace; return the table's row and the sum of all lags."""
+    """Sweep as a collector does, at the adapter's interval. Returns the table row and the sum of all lags."""
     before, broker = memory_mib(), RabbitBroker(settings)
     await broker.connect(timeout_s=30.0)
     began = time.perf_counter()
     snapshot = await broker.sweep()
     first_ms = (time.perf_counter() - began) * 1000
     walls: list[float] = []
-    async with stall() as found:
+    async with stall() as stalls:
         until = time.monotonic() + STEADY_S
         while time.monotonic() < until:
             await asyncio.sleep(broker.sweep_interval_s)
             await broker.sweep()
-        mine, theirs = time.process_time(), cpu_s(broker_process)
-        for turn in range(ROUND):
-            await moved(turn)
+        our_cpu_s, broker_cpu_s = time.process_time(), cpu_s(broker_process)
+        for turn in range(MEASURED_SWEEPS):
+            await change(turn)
             await asyncio.sleep(broker.sweep_interval_s)
             began = time.perf_counter()
             snapshot = await broker.sweep()
             walls.append((time.perf_counter() - began) * 1000)
-        mine, theirs = time.process_time() - mine, cpu_s(broker_process) - theirs
-    grown = memory_mib() - before
+        our_cpu_s, broker_cpu_s = time.process_time() - our_cpu_s, cpu_s(broker_process) - broker_cpu_s
+    growth_mib = memory_mib() - before
     await broker.close()
     row = (
         what,
         f"{first_ms:,.0f}",
         f"{min(walls):,.0f} / {percentile(walls, 0.5):,.0f} / {max(walls):,.0f}",
-        f"{mine / ROUND * 1000:,.0f}",
-        f"{theirs / ROUND * 1000:,.0f}",
-        f"{found.longest_cpu_ms:.0f} ({found.longest_ms:.0f})",
-        f"+{grown:.0f}",
+        f"{our_cpu_s / MEASURED_SWEEPS * 1000:,.0f}",
+        f"{broker_cpu_s / MEASURED_SWEEPS * 1000:,.0f}",
+        f"{stalls.longest_cpu_ms:.0f} ({stalls.longest_ms:.0f})",
+        f"+{growth_mib:.0f}",
         f"{broker.sweep_interval_s:.0f}",
     )
     return row, sum(group.lag or 0 for group in snapshot.groups.values())
 
 
 async def peer(what: str, ask: Callable[[], Awaitable[object]], broker_process: psutil.Process) -> Sequence[object]:
-    walls, theirs = [], cpu_s(broker_process)
-    for _ in range(PEERS):
+    walls, broker_cpu_s = [], cpu_s(broker_process)
+    for _ in range(PEER_RUNS):
         began = time.perf_counter()
         await ask()
         walls.append((time.perf_counter() - began) * 1000)
-    spent = (cpu_s(broker_process) - theirs) / PEERS * 1000
+    spent = (cpu_s(broker_process) - broker_cpu_s) / PEER_RUNS * 1000
     wall = f"{min(walls):,.0f} / {percentile(walls, 0.5):,.0f} / {max(walls):,.0f}"
     return (what, "", wall, "", f"{spent:,.0f}", "", "", "")
 
@@ -129,26 +129,26 @@ async def measure(server: RabbitServer, queues: int) -> None:
     async with connection, connection.channel() as channel:
         await fill(connection, queues)
 
-        async def moved(turn: int) -> None:
-            await move(channel, [number % queues for number in range(turn * MOVING, (turn + 1) * MOVING)])
+        async def change(turn: int) -> None:
+            await publish_to(channel, [number % queues for number in range(turn * CHANGING, (turn + 1) * CHANGING)])
 
         gc.collect()
-        gc.freeze()  # as `serve` does: what was loaded at the start is not gone through again
+        gc.freeze()  # as `serve` does: later collections skip the objects loaded at start
         rows: list[Sequence[object]] = []
         lag = 0
         for what, urls in (("Signalbox, management API", ()), ("Signalbox, with prometheus", address.prometheus_urls)):
             settings = RabbitSettings.model_validate({**plain, "prometheus_urls": urls})
-            row, lag = await ours(what, settings, process, moved)
+            row, lag = await ours(what, settings, process, change)
             rows.append(row)
     columns = ("name", "messages_ready", "messages_unacknowledged", "consumers")
     rows.append(await peer("rabbitmqctl list_queues", lambda: server.ctl("-q", "list_queues", *columns), process))
     rows.append(await peer("plain GET /api/queues", lambda: listing(address), process))
-    head = ("who", "first ms", "sweep ms: best / median / worst", "CPU ms", "broker's CPU ms")
+    head = ("client", "first ms", "sweep ms: best / median / worst", "CPU ms", "broker's CPU ms")
     table(f"{queues:,} queues", [(*head, "stall ms, CPU (clock)", "MiB", "each s"), *rows])
-    said = (await server.ctl("-q", "list_queues", "messages")).split()
-    truth = sum(int(word) for word in said if word.isdigit())
-    print(f"\nSum of all lags: Signalbox {lag:,}, rabbitmqctl {truth:,}")
-    assert lag == truth
+    output = (await server.ctl("-q", "list_queues", "messages")).split()
+    expected = sum(int(word) for word in output if word.isdigit())
+    print(f"\nSum of all lags: Signalbox {lag:,}, rabbitmqctl {expected:,}")
+    assert lag == expected
 
 
 async def main(queues: int) -> None:

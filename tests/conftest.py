@@ -3,7 +3,7 @@
 from tests.support.accounts import cheap_passwords, here, there, time  # noqa: F401 - fixtures
 from tests.support.company import company  # noqa: F401 - fixture
 from tests.support.database import database, database_settings, empty_database_settings  # noqa: F401 - fixtures
-from tests.support.kafka import kafka, kafka_broker, kafka_oracle, kafka_pair  # noqa: F401 - fixtures
+from tests.support.kafka import kafka, kafka_broker, kafka_client, kafka_pair  # noqa: F401 - fixtures
 from tests.support.keycloak import keycloak  # noqa: F401 - fixture
 from tests.support.nats import nats_broker, oracle  # noqa: F401 - fixtures
 from tests.support.oidc_provider import provider  # noqa: F401 - fixture

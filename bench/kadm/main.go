@@ -1,5 +1,5 @@
-// The peer of bench/kafka_sweep.py: franz-go's kadm.Lag over a whole cluster, once for each line that it is given, one JSON
-// line each, so that its readings and ours take turns on the same machine.
+// Compared by bench/kafka_sweep.py: franz-go's kadm.Lag over a whole cluster, once per input line, with one JSON line as output,
+// so that both programs take turns on the same machine.
 package main
 
 import (

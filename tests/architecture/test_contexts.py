@@ -26,15 +26,16 @@ def free(source: str) -> set[str]:
 
 
 def used(tree: nodes.Node, of: str = "page") -> set[str]:
-    """Return which fields of a variable a template uses, also where it hands the whole of it to a partial as `it`."""
+    """Return which fields of a variable a template uses, also where it hands the whole of it to a partial."""
     found = {
         one.attr for one in tree.find_all(nodes.Getattr) if isinstance(one.node, nodes.Name) and one.node.name == of
     }
     for handed in tree.find_all(nodes.With):
         pairs = zip(handed.targets, handed.values, strict=True)
-        if any(isinstance(value, nodes.Name) and value.name == of for _, value in pairs):
-            for include in handed.find_all(nodes.Include):
-                found |= used(_included(include), "it")
+        for target, value in pairs:
+            if isinstance(value, nodes.Name) and value.name == of and isinstance(target, nodes.Name):
+                for include in handed.find_all(nodes.Include):
+                    found |= used(_included(include), target.name)
     renamed = {id(include) for handed in tree.find_all(nodes.With) for include in handed.find_all(nodes.Include)}
     for include in tree.find_all(nodes.Include):
         if of == "page" or id(include) not in renamed:

@@ -18,9 +18,9 @@ from signalbox.web import urls
 from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.security import urls as security_urls
 from tests.browser.conftest import CHROMIUM, FLAGS
-from tests.browser.screenshots_audit import audited
-from tests.browser.screenshots_masking import MASKED, TRIALS, masked
-from tests.browser.screenshots_people import PEOPLE, people
+from tests.browser.security.screenshots_accounts import PEOPLE, people
+from tests.browser.security.screenshots_audit import audited
+from tests.browser.security.screenshots_masking import MASKED, TRIALS, masked
 from tests.support.serving import COMMAND
 
 FOLDER = Path("screenshots")

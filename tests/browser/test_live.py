@@ -137,7 +137,7 @@ async def test_signalbox_that_restarts_while_the_broker_is_down_calls_nothing_go
     answer = await another.goto(scene.group())
     assert answer is not None
     assert answer.status == 503
-    await expect(another.locator("h1")).to_contain_text("not known: shop has not been read yet")
+    await expect(another.locator("h1")).to_contain_text("no data from shop yet")
     await expect(another.locator(".side a", has_text="Groups")).to_have_text("Groups")  # no number: it is not known
     await scene.server.start()
     await expect(head).not_to_have_attribute("title", re.compile("not been read"), timeout=AFTER_A_RESTART_MS)

@@ -42,13 +42,13 @@ SAID = {
     "kafka-tls-to-plain": ("does not speak TLS", "tls = false"),
     "kafka-login": ("as alice: wrong user or password", "Check user and password"),
     "kafka-slow": ("did not respond in time", "the broker hangs"),
-    "rabbitmq-closed": ("is not reachable", "Check host and port"),
-    "rabbitmq-silent": ("gave no answer within 2 s", "Check that this port is RabbitMQ's"),
+    "rabbitmq-closed": ("Cannot reach", "Check host and port"),
+    "rabbitmq-silent": ("did not answer within 2 s", "Is this RabbitMQ's port?"),
     "rabbitmq-web": ("does not speak AMQP", "Check host and port"),
     "rabbitmq-plain-to-tls": ("speaks TLS", "Set tls = true"),
-    "rabbitmq-tls-to-plain": ("does not speak TLS", "switch TLS off"),
+    "rabbitmq-tls-to-plain": ("does not speak TLS", "turn TLS off"),
     "rabbitmq-login": ("refused the user name or password", "Check user and password"),
-    "rabbitmq-slow": ("gave no answer within 2 s", "overloaded"),
+    "rabbitmq-slow": ("did not answer within 2 s", "overloaded"),
     "nats-closed": ("nothing answers at", "the port is right"),
     "nats-silent": ("did not answer within 2 s", "may be frozen"),
     "nats-web": ("did not answer within 2 s", "not a NATS port"),
@@ -117,7 +117,7 @@ async def test_every_connection_says_what_is_wrong_and_what_to_do(scene: Scene) 
                 assert found in text, name
                 assert do in text, name
                 told = (await client.get(urls.api("connections", name))).json()
-                assert (told["link"], told["groups"]) == ("down", 0)
+                assert (told["status"], told["groups"]) == ("down", 0)
 
             await eventually(said, within_s=20)
         listed = (await client.get(monitoring_urls.connections())).text

@@ -12,7 +12,7 @@ from signalbox.kernel.clock import system_clock
 from signalbox.monitoring.packing import unpack
 from signalbox.monitoring.samples import Samples, merge
 from signalbox.monitoring.series import Series
-from signalbox.monitoring.store import HistoryStore, Subject
+from signalbox.monitoring.store import HistoryStore, SeriesKey
 from signalbox.servers.postgres import postgres_server
 from signalbox.storage.engine import Database
 from signalbox.storage.errors import StorageError
@@ -41,7 +41,7 @@ async def test_a_kill_loses_at_most_the_last_interval_and_damages_nothing(
 
     series = Series(database, system_clock, BUDGET)
     await series.start()
-    assert await series.restored(10)
+    assert await series.wait_restored(10)
     await series.stop()
     found = await _on_disk(database)
     found = merge(found, series.recent("prod", "payments") or Samples())
@@ -54,7 +54,7 @@ async def test_a_kill_loses_at_most_the_last_interval_and_damages_nothing(
 
 async def _on_disk(database: Database) -> Samples:
     store, now = HistoryStore(database), int(system_clock() // 3600)
-    number = await store.find(Subject("prod", "payments"))
+    number = await store.find_id(SeriesKey("prod", "payments"))
     assert number is not None
     found = Samples()
     for hour in await store.hours([number], 0, now - 1, now):
@@ -70,7 +70,7 @@ async def test_a_lock_held_by_another_delays_and_loses_nothing(
     database = Database(settings(f"sqlite+aiosqlite:///{tmp_path}/a.db"))
     await database.upgrade()
     time = Time()
-    series = Series(database, time, BUDGET, flush_s=0.02, seal_s=0.02)
+    series = Series(database, time, BUDGET, flush_s=0.02, pack_s=0.02)
     await series.start()
     feed(series, time, 300)
     await saved(series, time)
@@ -86,7 +86,7 @@ async def test_a_lock_held_by_another_delays_and_loses_nothing(
 
     again = Series(database, time, BUDGET)
     await again.start()
-    assert await again.restored(10)
+    assert await again.wait_restored(10)
     drawn = await again.points("prod", "payments", 900)
     assert len(known(drawn)) == 120
     assert set(drawn.rate_in) == {None, 20.0}
@@ -109,7 +109,7 @@ async def test_a_start_that_the_database_interrupts_loses_nothing_of_the_journal
 
     read, refusals = HistoryStore.groups_since, [StorageError("a.db", "is away.", "Wait.")]
 
-    async def interrupted(store: HistoryStore, resolution: int, hour: int) -> dict[int, Subject]:
+    async def interrupted(store: HistoryStore, resolution: int, hour: int) -> dict[int, SeriesKey]:
         if refusals:
             raise refusals.pop()
         return await read(store, resolution, hour)
@@ -117,7 +117,7 @@ async def test_a_start_that_the_database_interrupts_loses_nothing_of_the_journal
     monkeypatch.setattr(HistoryStore, "groups_since", interrupted)
     again = Series(database, time, BUDGET, flush_s=0.02)
     await again.start()
-    assert await again.restored(10)
+    assert await again.wait_restored(10)
     assert refusals == []
     assert len(known(await again.points("prod", "payments", 900))) == 60
     await again.stop()
@@ -129,7 +129,7 @@ async def test_a_database_that_goes_away_and_comes_back_has_all_of_it(caplog: py
         database = Database(settings(server.url))
         await database.upgrade()
         time = Time()
-        series = Series(database, time, BUDGET, flush_s=0.02, seal_s=0.02)
+        series = Series(database, time, BUDGET, flush_s=0.02, pack_s=0.02)
         await series.start()
         feed(series, time, 3000)
         await saved(series, time)
@@ -157,7 +157,7 @@ async def test_what_waits_longer_than_an_hour_is_dropped_and_counted_and_what_is
     folder = tmp_path / "later"
     database = Database(settings(f"sqlite+aiosqlite:///{folder}/a.db"))
     time = Time()
-    series = Series(database, time, BUDGET, flush_s=0.02, seal_s=0.02)
+    series = Series(database, time, BUDGET, flush_s=0.02, pack_s=0.02)
     await series.start()
     await until(lambda: "cannot be opened" in series.usage().error)
     feed(series, time, 3 * 3600)
@@ -175,7 +175,7 @@ async def test_what_waits_longer_than_an_hour_is_dropped_and_counted_and_what_is
 
 async def test_the_budget_and_the_journal_stay_bounded_while_it_runs(database: Database) -> None:
     time = Time()
-    series = Series(database, time, BUDGET, flush_s=0.02, seal_s=0.1)
+    series = Series(database, time, BUDGET, flush_s=0.02, pack_s=0.1)
     await series.start()
     for _ in range(60):
         feed(series, time, 60)

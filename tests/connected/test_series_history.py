@@ -30,9 +30,9 @@ async def begin(database: Database, time: Time) -> AsyncIterator[Begin]:
     async def start() -> Series:
         for one in begun:
             await one.stop()
-        begun.append(Series(database, time, BUDGET, flush_s=0.02, seal_s=0.02))
+        begun.append(Series(database, time, BUDGET, flush_s=0.02, pack_s=0.02))
         await begun[-1].start()
-        assert await begun[-1].restored(10)
+        assert await begun[-1].wait_restored(10)
         return begun[-1]
 
     yield start
@@ -67,12 +67,12 @@ async def test_what_was_read_is_there_after_a_restart_and_the_stop_between_is_a_
 async def test_the_last_minutes_are_there_as_read_after_a_restart(database: Database, time: Time) -> None:
     series = Series(database, time, BUDGET, flush_s=0.02)  # packed once in ten minutes: what counts is the journal
     await series.start()
-    assert await series.restored(10)
+    assert await series.wait_restored(10)
     feed(series, time, 1800)
     await series.stop()
     again = Series(database, time, BUDGET, flush_s=0.02)
     await again.start()
-    assert await again.restored(10)
+    assert await again.wait_restored(10)
     before, after = series.recent("prod", "payments"), again.recent("prod", "payments")
     assert before == after
     assert after is not None
@@ -209,7 +209,7 @@ async def test_a_damaged_hour_is_left_out_told_once_and_counted(
 
 
 async def test_over_the_budget_the_finest_and_oldest_go_first(database: Database, time: Time) -> None:
-    wide = Series(database, time, BUDGET, flush_s=0.02, seal_s=0.02)
+    wide = Series(database, time, BUDGET, flush_s=0.02, pack_s=0.02)
     await wide.start()
     for _ in range(8):
         feed(wide, time, 3600)
@@ -221,7 +221,7 @@ async def test_over_the_budget_the_finest_and_oldest_go_first(database: Database
     hour = int(time.now // 3600)
     coarse = sum(size for (resolution, then), size in kept.items() if resolution > 0 or then == hour)
     budget = coarse - 1  # nothing as read, and one hour of 30 s less
-    tight = Series(database, time, budget, flush_s=0.02, seal_s=0.02)
+    tight = Series(database, time, budget, flush_s=0.02, pack_s=0.02)
     await tight.start()
     await until(lambda: 0 < (tight.usage().bytes or 0) <= budget)
     await tight.stop()
@@ -276,7 +276,7 @@ async def test_series_beyond_what_memory_may_hold_are_refused_and_counted(
 
 
 async def _kept(database: Database) -> dict[tuple[int, int], int]:
-    return await HistoryStore(database).totals()
+    return await HistoryStore(database).byte_totals()
 
 
 async def resolutions_become(database: Database, expected: set[int]) -> None:

@@ -1,4 +1,4 @@
 import pytest
 
-# A failed assertion outside a test file tells its values only when its module is named here, before it is imported.
+# Without this, failed assertions in these modules do not show their values.
 pytest.register_assert_rewrite("tests.contracts.broker_contract", "tests.contracts.steps")

@@ -1,7 +1,7 @@
-"""What every broker adapter must do, written once and run by each on its real server.
+"""Tests that every broker adapter must pass on its real server.
 
-An adapter's file has a class that extends `BrokerContract`, names its `adapter`, and gives a fixture `harness`. A case that a
-broker cannot have is set to None there, with the reason, and the table in executed.py counts one less.
+An adapter's test class extends `BrokerContract`, sets `adapter` and has a fixture `harness`. It sets a case that its broker cannot
+have to None, with the reason; executed.py then counts one less.
 """
 
 import asyncio
@@ -28,9 +28,9 @@ from tests.contracts.harness import Harness
 from tests.contracts.steps import (
     RECEIVE_WAIT_S,
     bodies,
+    create_destination,
     figures,
     lag_of,
-    made,
     next_of,
     publish,
     refused,
@@ -45,7 +45,7 @@ CANARY = "canary-7f3a-never-shown"
 
 
 class BrokerContract:
-    """The cases. Each makes destinations of its own."""
+    """The cases. Each creates its own destinations."""
 
     adapter: str  # the key in executed.py
 
@@ -58,12 +58,12 @@ class BrokerContract:
 
     # Publishing
 
-    async def test_what_was_published_is_stored(self, harness: Harness, broker: Broker) -> None:
-        destination = await made(harness, broker)
+    async def test_a_published_message_is_stored(self, harness: Harness, broker: Broker) -> None:
+        destination = await create_destination(harness, broker)
         await publish(broker, destination, 3)
         await shows_lag(harness, broker, destination, 3)
 
-    async def test_publishing_to_nothing_is_unroutable(self, harness: Harness, broker: Broker) -> None:
+    async def test_publishing_to_a_missing_destination_is_unroutable(self, harness: Harness, broker: Broker) -> None:
         with pytest.raises(Unroutable, match="nowhere"):
             await broker.publish(harness.unique("nowhere"), Message(body=b"x"))
 
@@ -74,59 +74,59 @@ class BrokerContract:
             "every byte": bytes(range(256)),
             "large": bytes(range(251)) * (harness.large_body // 251),
         }
-        destination = await made(harness, broker)
+        destination = await create_destination(harness, broker)
         await broker.publish(destination, Message(body=bodies[size]))
         (message,) = await take(broker, destination, 1)
         assert message.body == bodies[size]
 
     async def test_headers_arrive(self, harness: Harness, broker: Broker) -> None:
         headers = {"trace-id": "4bf92f3577b34da6", "Content-Type": "application/json", "customer": "Zoë 🚲 <b>"}
-        destination = await made(harness, broker)
+        destination = await create_destination(harness, broker)
         await broker.publish(destination, Message(body=b"{}", headers=headers))
         (message,) = await take(broker, destination, 1)
         assert {name: message.headers.get(name) for name in headers} == headers
 
     # Consuming
 
-    async def test_what_was_acked_does_not_come_again(self, harness: Harness, broker: Broker) -> None:
-        destination = await made(harness, broker)
+    async def test_acknowledged_messages_are_not_redelivered(self, harness: Harness, broker: Broker) -> None:
+        destination = await create_destination(harness, broker)
         await publish(broker, destination, 3)
         assert bodies(await take(broker, destination, 2)) == ["0", "1"]
         assert bodies(await take(broker, destination, 1)) == ["2"]
 
-    async def test_what_was_released_comes_again(self, harness: Harness, broker: Broker) -> None:
-        destination = await made(harness, broker)
+    async def test_a_released_message_is_redelivered(self, harness: Harness, broker: Broker) -> None:
+        destination = await create_destination(harness, broker)
         await publish(broker, destination, 1)
         async with aclosing(broker.receive(destination, "reader")) as deliveries:
             first = await next_of(deliveries)
             await first.release()
             second = await next_of(deliveries)
             assert second.message.body == first.message.body
-            assert (first.redelivered, second.redelivered) == (False, harness.tells_redelivered)
+            assert (first.redelivered, second.redelivered) == (False, harness.reports_redelivery)
             await second.ack()
         await shows_lag(harness, broker, destination, 0)
 
-    async def test_what_was_not_settled_comes_again(self, harness: Harness, broker: Broker) -> None:
-        destination = await made(harness, broker)
+    async def test_unacknowledged_messages_are_redelivered(self, harness: Harness, broker: Broker) -> None:
+        destination = await create_destination(harness, broker)
         await publish(broker, destination, 2)
         async with aclosing(broker.receive(destination, "reader")) as deliveries:
             await next_of(deliveries)
         assert sorted(bodies(await take(broker, destination, 2))) == ["0", "1"]
 
-    async def test_a_consumer_waits_for_what_comes_later(self, harness: Harness, broker: Broker) -> None:
-        destination = await made(harness, broker)
+    async def test_a_consumer_waits_for_later_messages(self, harness: Harness, broker: Broker) -> None:
+        destination = await create_destination(harness, broker)
         async with asyncio.TaskGroup() as tasks:
             waiting = tasks.create_task(take(broker, destination, 1))
             await publish(broker, destination, 1)
         assert bodies(waiting.result()) == ["0"]
 
-    async def test_receiving_from_nothing_says_so(self, harness: Harness, broker: Broker) -> None:
+    async def test_receiving_from_a_missing_destination_is_an_error(self, harness: Harness, broker: Broker) -> None:
         async with aclosing(broker.receive(harness.unique("nowhere"), "reader")) as deliveries:
             with pytest.raises(DestinationMissing, match="nowhere"):
                 await next_of(deliveries)
 
-    async def test_a_consumer_goes_on_after_its_connection_broke(self, harness: Harness, broker: Broker) -> None:
-        destination = await made(harness, broker)
+    async def test_a_consumer_continues_after_a_lost_connection(self, harness: Harness, broker: Broker) -> None:
+        destination = await create_destination(harness, broker)
         await publish(broker, destination, 1)
         async with aclosing(broker.receive(destination, "reader")) as deliveries:
             await (await next_of(deliveries)).ack()
@@ -138,9 +138,7 @@ class BrokerContract:
 
     # Inspecting
 
-    async def test_a_sweep_shows_every_group_as_the_brokers_own_tool_does(
-        self, harness: Harness, broker: Broker
-    ) -> None:
+    async def test_a_sweep_matches_the_brokers_own_tool(self, harness: Harness, broker: Broker) -> None:
         first, second = await two_groups(harness, broker)
 
         async def right() -> None:
@@ -149,18 +147,18 @@ class BrokerContract:
             assert not snapshot.faults
 
         await eventually(right, within_s=harness.figures_within_s)
-        assert [await harness.told_lag(*first), await harness.told_lag(*second)] == [4, 5]
+        assert [await harness.actual_lag(*first), await harness.actual_lag(*second)] == [4, 5]
 
-    async def test_watching_shows_what_a_sweep_shows(self, harness: Harness, broker: Broker) -> None:
+    async def test_watching_matches_a_sweep(self, harness: Harness, broker: Broker) -> None:
         first, second = await two_groups(harness, broker)
         watched = harness.group_name(*first)
 
         async def same() -> None:
-            swept, seen = await broker.sweep(), await broker.watch([watched, "never-seen"])
-            assert set(seen.groups) == {watched}
-            assert figures(seen.groups[watched]) == figures(swept.groups[watched])
-            assert lag_of(harness, seen, *first) == 4
-            assert seen.destinations[first[0]].identity == swept.destinations[first[0]].identity
+            full, partial = await broker.sweep(), await broker.watch([watched, "unknown"])
+            assert set(partial.groups) == {watched}
+            assert figures(partial.groups[watched]) == figures(full.groups[watched])
+            assert lag_of(harness, partial, *first) == 4
+            assert partial.destinations[first[0]].identity == full.destinations[first[0]].identity
 
         async def other() -> None:
             assert lag_of(harness, await broker.watch([harness.group_name(*second)]), *second) == 5
@@ -168,7 +166,7 @@ class BrokerContract:
         await eventually(same, within_s=harness.figures_within_s)
         await eventually(other, within_s=harness.figures_within_s)
 
-    async def test_counters_count_what_came_and_what_was_settled(self, harness: Harness, broker: Broker) -> None:
+    async def test_counters_count_arrived_and_settled_messages(self, harness: Harness, broker: Broker) -> None:
         first, _ = await two_groups(harness, broker)
 
         async def right() -> None:
@@ -181,12 +179,12 @@ class BrokerContract:
 
         await eventually(right, within_s=harness.figures_within_s)
 
-    async def test_the_oldest_unread_message_has_its_time(self, harness: Harness, broker: Broker) -> None:
+    async def test_the_time_of_the_oldest_unread_message(self, harness: Harness, broker: Broker) -> None:
         before = time.time()
         first, _ = await two_groups(harness, broker)
         group = harness.group_name(*first)
         await shows_lag(harness, broker, *first[:1], 4, group=first[1])
-        oldest = await broker.oldest_unread([group, "never-seen"])
+        oldest = await broker.oldest_unread([group, "unknown"])
         if Capability.TIME_LAG not in broker.capabilities:
             assert oldest == {}
             return
@@ -195,42 +193,44 @@ class BrokerContract:
         assert unread.destination == first[0]
         assert before - 1 < unread.at < time.time() + 1
 
-    async def test_members_are_told_where_they_can_be(self, harness: Harness, broker: Broker) -> None:
-        destination = await made(harness, broker)
+    async def test_members_are_listed_where_the_broker_reports_them(self, harness: Harness, broker: Broker) -> None:
+        destination = await create_destination(harness, broker)
         await publish(broker, destination, 1)
         group = harness.group_name(destination, "reader")
 
-        async def told() -> None:
-            seen = (await broker.sweep()).groups[group]
+        async def member_listed() -> None:
+            swept = (await broker.sweep()).groups[group]
             if Capability.MEMBERS in broker.capabilities:
-                assert seen.members is not None
-                assert len(seen.members) == seen.member_count == 1
+                assert swept.members is not None
+                assert len(swept.members) == swept.member_count == 1
             else:
-                assert not seen.members
+                assert not swept.members
 
         async with aclosing(broker.receive(destination, "reader")) as deliveries:
             await (await next_of(deliveries)).ack()
             async with asyncio.TaskGroup() as tasks:
                 waiting = tasks.create_task(next_of(deliveries))
-                await eventually(told, within_s=harness.figures_within_s + RECEIVE_WAIT_S)
+                await eventually(member_listed, within_s=harness.figures_within_s + RECEIVE_WAIT_S)
                 await publish(broker, destination, 1)
             await waiting.result().ack()
 
-    async def test_patterns_hide_what_is_not_wanted(self, harness: Harness, broker: Broker) -> None:
-        shown, hidden, other = [await made(harness, broker, hint) for hint in ("shown", "hidden", "other")]
-        picky = harness.open(include=("*shown*", "*hidden*"), exclude=("*hidden*",))
-        await picky.connect()
+    async def test_patterns_exclude_destinations(self, harness: Harness, broker: Broker) -> None:
+        included, excluded, other = [
+            await create_destination(harness, broker, hint) for hint in ("shown", "hidden", "other")
+        ]
+        filtered = harness.open(include=("*shown*", "*hidden*"), exclude=("*hidden*",))
+        await filtered.connect()
         try:
-            snapshot = await picky.sweep()
+            snapshot = await filtered.sweep()
         finally:
-            await picky.close()
-        assert shown in snapshot.destinations
-        assert not {hidden, other} & set(snapshot.destinations)
-        assert not any(hidden in g.destinations or other in g.destinations for g in snapshot.groups.values())
+            await filtered.close()
+        assert included in snapshot.destinations
+        assert not {excluded, other} & set(snapshot.destinations)
+        assert not any(excluded in g.destinations or other in g.destinations for g in snapshot.groups.values())
         assert snapshot.excluded >= 2
 
-    async def test_a_cancelled_sweep_leaves_the_connection_usable(self, harness: Harness, broker: Broker) -> None:
-        destination = await made(harness, broker)
+    async def test_a_canceled_sweep_leaves_the_connection_usable(self, harness: Harness, broker: Broker) -> None:
+        destination = await create_destination(harness, broker)
         for steps in range(5):
             sweep = asyncio.ensure_future(broker.sweep())
             for _ in range(steps):
@@ -247,15 +247,15 @@ class BrokerContract:
         for name in names:
             await broker.publish(name, Message(body=name.encode()))
             assert [m.body.decode() for m in await take(broker, name, 1)] == [name]
-            await broker.publish(name, Message(body=b"waits"))
+            await broker.publish(name, Message(body=b"waiting"))
 
-        async def seen() -> None:
+        async def all_visible() -> None:
             snapshot = await broker.sweep()
             missing = [name for name in names if name not in snapshot.destinations]
             assert not missing
             assert {name: lag_of(harness, snapshot, name, "reader") for name in names} == dict.fromkeys(names, 1)
 
-        await eventually(seen, within_s=harness.figures_within_s)
+        await eventually(all_visible, within_s=harness.figures_within_s)
 
     async def test_any_legal_group_name_works(self, harness: Harness, broker: Broker) -> None:
         groups = harness.nasty_groups()
@@ -266,16 +266,16 @@ class BrokerContract:
         for group in groups:
             assert bodies(await take(broker, destination, 1, group=group)) == ["0"]
 
-        async def seen() -> None:
+        async def all_visible() -> None:
             snapshot = await broker.sweep()
             lags = {group: lag_of(harness, snapshot, destination, group) for group in groups}
             assert lags == dict.fromkeys(groups, 1)
 
-        await eventually(seen, within_s=harness.figures_within_s)
+        await eventually(all_visible, within_s=harness.figures_within_s)
         watched = [harness.group_name(destination, group) for group in groups]
         assert set((await broker.watch(watched)).groups) == set(watched)
 
-    async def test_an_illegal_name_is_named(self, harness: Harness, broker: Broker) -> None:
+    async def test_an_illegal_name_is_refused(self, harness: Harness, broker: Broker) -> None:
         for name in harness.illegal_destinations():
             with pytest.raises(InvalidName):
                 await broker.ensure([DestinationSpec(name=name)])
@@ -284,11 +284,11 @@ class BrokerContract:
         assert harness.illegal_destinations()
 
     async def test_ensuring_twice_changes_nothing(self, harness: Harness, broker: Broker) -> None:
-        wanted = DestinationSpec(name=harness.unique("twice"), groups=("reader",))
-        await broker.ensure([wanted])
-        await publish(broker, wanted.name, 2)
-        await broker.ensure([wanted, wanted])
-        assert bodies(await take(broker, wanted.name, 2)) == ["0", "1"]
+        spec = DestinationSpec(name=harness.unique("twice"), groups=("reader",))
+        await broker.ensure([spec])
+        await publish(broker, spec.name, 2)
+        await broker.ensure([spec, spec])
+        assert bodies(await take(broker, spec.name, 2)) == ["0", "1"]
 
     # Connecting
 
@@ -297,7 +297,7 @@ class BrokerContract:
         assert isinstance(error, BrokerUnavailable)
         assert not isinstance(error, BrokerTimeout)
 
-    async def test_a_silent_port_is_silent_in_time(self, harness: Harness) -> None:
+    async def test_a_silent_port_times_out(self, harness: Harness) -> None:
         async with silent_port() as port:
             error = await refused(harness.open(**harness.at(port)), timeout_s=1.0, within_s=2.0)
         assert isinstance(error, BrokerTimeout)
@@ -307,19 +307,19 @@ class BrokerContract:
             error = await refused(harness.open(**harness.at(port)), timeout_s=2.0, within_s=3.0)
         assert isinstance(error, WrongProtocol | BrokerTimeout)
 
-    async def test_a_wrong_login_is_refused_and_never_shown(
+    async def test_a_wrong_login_is_refused_and_never_displayed(
         self, harness: Harness, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level("DEBUG")
         broker = harness.open(**harness.wrong_login(CANARY))
         error = await refused(broker, timeout_s=5.0, within_s=6.0)
         assert isinstance(error, LoginRefused)
-        shown = [str(error), repr(error), repr(error.__cause__), repr(broker), repr(vars(broker)), caplog.text]
-        assert not [text for text in shown if CANARY in text]
+        displayed = [str(error), repr(error), repr(error.__cause__), repr(broker), repr(vars(broker)), caplog.text]
+        assert not [text for text in displayed if CANARY in text]
 
     async def test_closing_is_always_allowed(self, harness: Harness) -> None:
-        never = harness.open()
-        await never.close()
+        never_connected = harness.open()
+        await never_connected.close()
         broker = harness.open()
         await broker.connect()
         await broker.close()
@@ -330,7 +330,7 @@ class BrokerContract:
         assert (await broker.sweep()).cluster is not None
         await broker.close()
 
-    async def test_errors_carry_the_connection_and_what_to_do(self, harness: Harness) -> None:
+    async def test_errors_carry_the_connection_and_a_hint(self, harness: Harness) -> None:
         error = await refused(harness.open(name="far-away", **harness.at(free_port())), timeout_s=2.0, within_s=3.0)
         assert error.connection == "far-away"
         assert str(error).startswith("far-away: ")

@@ -1,4 +1,4 @@
-"""Count the executed cases of the broker contract and compare them with the table, for every file that was run whole.
+"""Compares the number of executed contract cases with the table in executed.py, for every file that ran completely.
 
 A plugin of tests/conftest.py: with several workers, only the process that gathers their reports counts.
 """

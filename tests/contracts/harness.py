@@ -1,4 +1,4 @@
-"""What an adapter's test file supplies to the broker contract."""
+"""What an adapter's test module supplies to the broker contract."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -7,49 +7,49 @@ from signalbox.brokers.port import Broker
 
 
 class Harness(Protocol):
-    """What an adapter's test file supplies: a real server, and what its own tool says."""
+    """A real server and the answers of its own tools."""
 
     own_groups: bool  # several groups read one destination, each with its own lag; False for queues
-    tells_redelivered: bool  # the broker says that a message was handed out before
-    figures_within_s: float  # how late the broker's figures may be
+    reports_redelivery: bool  # the broker marks redelivered messages
+    figures_within_s: float  # maximum delay of the broker's metrics
     large_body: int  # bytes: 200,000 unless the broker cannot
 
     def open(self, **overrides: object) -> Broker:
-        """Make an adapter for the server, not yet connected; `overrides` replace fields of its settings."""
+        """Create an adapter for the server, not connected; `overrides` replace fields of its settings."""
         ...
 
     def at(self, port: int) -> Mapping[str, object]:
-        """Overrides that point it at another loopback port altogether."""
+        """Return overrides that point the adapter at another loopback port."""
         ...
 
     def wrong_login(self, secret: str) -> Mapping[str, object]:
-        """Overrides that make it sign in with this wrong secret."""
+        """Return overrides with this wrong secret."""
         ...
 
     def unique(self, hint: str) -> str:
-        """A plain name that nobody has used."""
+        """Return an unused plain name."""
         ...
 
     def nasty_destinations(self) -> Sequence[str]:
-        """Legal names that break careless code: quotes, angle brackets, slash, percent, emoji, bidi, the longest. All unused."""
+        """Return unused legal names with quotes, angle brackets, slash, percent, emoji, bidi marks and maximum length."""
         ...
 
     def nasty_groups(self) -> Sequence[str]:
-        """The same for groups; () where groups have no names of their own."""
+        """Return the same for groups; () where groups have no names."""
         ...
 
     def illegal_destinations(self) -> Sequence[str]:
-        """Names that this broker cannot have."""
+        """Return names that the broker does not allow."""
         ...
 
     def group_name(self, destination: str, group: str) -> str:
-        """The `Group.name` under which a snapshot shows the group that `receive(destination, group)` reads for."""
+        """Return the `Group.name` of the group that `receive(destination, group)` joins."""
         ...
 
-    async def told_lag(self, destination: str, group: str) -> int:
-        """The lag by the broker's own tool or API, not by our adapter."""
+    async def actual_lag(self, destination: str, group: str) -> int:
+        """Return the lag from the broker's own tool or API."""
         ...
 
     async def break_connections(self) -> None:
-        """Break every connection that adapters from `open` have now. New ones must be possible again within seconds."""
+        """Break every connection of adapters from `open`. New connections must succeed within seconds."""
         ...

@@ -1,4 +1,4 @@
-"""What the cases of the broker contract are made of."""
+"""Steps of the broker contract's cases."""
 
 import asyncio
 import time
@@ -16,8 +16,8 @@ from tests.support.waiting import eventually
 RECEIVE_WAIT_S = 20.0
 
 
-async def made(harness: Harness, broker: Broker, hint: str = "orders") -> str:
-    """A new destination with the group "reader"."""
+async def create_destination(harness: Harness, broker: Broker, hint: str = "orders") -> str:
+    """Create a destination with the group "reader"."""
     name = harness.unique(hint)
     await broker.ensure([DestinationSpec(name=name, groups=("reader",))])
     return name
@@ -34,7 +34,7 @@ async def next_of(deliveries: AsyncIterator[Delivery]) -> Delivery:
 
 
 async def take(broker: Broker, destination: str, count: int, *, group: str = "reader") -> list[Message]:
-    """Receive and ack so many messages, then leave."""
+    """Receive and acknowledge `count` messages, then close the consumer."""
     messages = []
     async with aclosing(broker.receive(destination, group)) as deliveries:
         for _ in range(count):
@@ -49,7 +49,7 @@ def bodies(messages: Sequence[Message]) -> list[str]:
 
 
 async def two_groups(harness: Harness, broker: Broker) -> tuple[tuple[str, str], tuple[str, str]]:
-    """Two (destination, group): the first has 7 published and lags by 4, the second by 5; on one destination where groups are."""
+    """Return two (destination, group) with 7 messages and lags of 4 and 5, on one destination if the broker has groups."""
     first = harness.unique("orders")
     second = first if harness.own_groups else harness.unique("letters")
     await broker.ensure(
@@ -66,21 +66,21 @@ def lag_of(harness: Harness, snapshot: Snapshot, destination: str, group: str) -
     assert destination in snapshot.destinations
     name = harness.group_name(destination, group)
     assert name in snapshot.groups
-    seen = snapshot.groups[name]
-    assert seen.destinations == (destination,)
-    rows = [lag for lag in seen.positions.lag if lag >= 0]
-    assert seen.lag == (sum(rows) if rows else None)
-    return seen.lag
+    swept = snapshot.groups[name]
+    assert swept.destinations == (destination,)
+    rows = [lag for lag in swept.positions.lag if lag >= 0]
+    assert swept.lag == (sum(rows) if rows else None)
+    return swept.lag
 
 
 async def shows_lag(harness: Harness, broker: Broker, destination: str, lag: int, *, group: str = "reader") -> None:
-    """Wait until a sweep shows this lag, and the broker's own tool the same."""
+    """Wait until a sweep shows this lag, and check it against the broker's own tool."""
 
     async def right() -> None:
         assert lag_of(harness, await broker.sweep(), destination, group) == lag
 
     await eventually(right, within_s=harness.figures_within_s)
-    assert await harness.told_lag(destination, group) == lag
+    assert await harness.actual_lag(destination, group) == lag
 
 
 def figures(group: Group) -> tuple[object, ...]:
@@ -89,11 +89,11 @@ def figures(group: Group) -> tuple[object, ...]:
 
 
 async def refused(broker: Broker, *, timeout_s: float, within_s: float) -> BrokerError:
-    """Return what `connect` raised; it must not take longer than `within_s`."""
+    """Return the error that `connect` raises within `within_s`."""
     started = time.monotonic()
     with pytest.raises(BrokerError) as caught:
         await broker.connect(timeout_s=timeout_s)
-    took = time.monotonic() - started
+    duration_s = time.monotonic() - started
     await broker.close()
-    assert took < within_s
+    assert duration_s < within_s
     return caught.value

@@ -11,37 +11,39 @@ from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.model import DestinationSpec
 from signalbox.brokers.port import Broker, Delivery
 from tests.contracts.broker_contract import BrokerContract
-from tests.support.kafka import EVERY_SWEEP, KafkaUnderTest, Oracle, kafka_settings
+from tests.support.kafka import EVERY_SWEEP, KafkaClient, KafkaUnderTest, kafka_settings
 
 
-def own(destination: str, group: str) -> str:
-    """Kafka's groups are the cluster's, not a topic's: here each topic has groups of its own."""
+def group_per_topic(destination: str, group: str) -> str:
+    """Return a group name for one topic: Kafka's groups belong to the cluster, but the contract's belong to a destination."""
     return f"{group} of {destination}"
 
 
-class OwnGroups(KafkaBroker):
+class GroupPerTopicBroker(KafkaBroker):
     @override
     def receive(self, destination: str, group: str) -> AsyncGenerator[Delivery, None]:
-        return super().receive(destination, own(destination, group))
+        return super().receive(destination, group_per_topic(destination, group))
 
     @override
     async def ensure(self, specs: Sequence[DestinationSpec]) -> None:
-        await super().ensure([replace(one, groups=tuple(own(one.name, g) for g in one.groups)) for one in specs])
+        await super().ensure(
+            [replace(spec, groups=tuple(group_per_topic(spec.name, g) for g in spec.groups)) for spec in specs]
+        )
 
 
 class KafkaHarness:
     own_groups = True
-    tells_redelivered = False
+    reports_redelivery = False
     figures_within_s = 15.0
     large_body = 200_000
 
     def __init__(self, kafka: KafkaUnderTest) -> None:
         self._kafka = kafka
-        self._oracle = Oracle(kafka.bootstrap)
+        self._client = KafkaClient(kafka.bootstrap)
 
     def open(self, **overrides: object) -> Broker:
         settings = kafka_settings("127.0.0.1:1", **(self.at(self._kafka.proxy.port) | overrides))
-        return OwnGroups(settings, intervals=EVERY_SWEEP)
+        return GroupPerTopicBroker(settings, intervals=EVERY_SWEEP)
 
     def at(self, port: int) -> dict[str, object]:
         return {"bootstrap": (f"127.0.0.1:{port}",)}
@@ -65,10 +67,10 @@ class KafkaHarness:
         return ["", ".", "..", "a b", "a/b", "a:b", "é", "<b>", '"a"', "x" * 250, "a\n"]
 
     def group_name(self, destination: str, group: str) -> str:
-        return own(destination, group)
+        return group_per_topic(destination, group)
 
-    async def told_lag(self, destination: str, group: str) -> int:
-        return sum((await self._oracle.lag(own(destination, group))).values())
+    async def actual_lag(self, destination: str, group: str) -> int:
+        return sum((await self._client.lag(group_per_topic(destination, group))).values())
 
     async def break_connections(self) -> None:
         self._kafka.proxy.cut()

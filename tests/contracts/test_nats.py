@@ -16,7 +16,7 @@ from tests.support.proxy import Proxy
 
 class NatsHarness:
     own_groups = True
-    tells_redelivered = True
+    reports_redelivery = True
     figures_within_s = 15.0
     large_body = 200_000
 
@@ -55,7 +55,7 @@ class NatsHarness:
     def group_name(self, destination: str, group: str) -> str:
         return f"{destination}/{group}"
 
-    async def told_lag(self, destination: str, group: str) -> int:
+    async def actual_lag(self, destination: str, group: str) -> int:
         info = await self._oracle.jetstream().consumer_info(destination, group)
         assert info.num_pending is not None
         assert info.num_ack_pending is not None

@@ -1,4 +1,4 @@
-"""The broker contract on RabbitMQ 3.10 and 4.0, with classic and with quorum queues, through a proxy that breaks connections."""
+"""The broker contract on RabbitMQ 3.10 and 4.0, with classic and quorum queues, through a proxy that breaks connections."""
 
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,35 +13,37 @@ from signalbox.brokers.rabbitmq.adapter import RabbitBroker
 from signalbox.servers.rabbitmq import RabbitServer
 from tests.contracts.broker_contract import BrokerContract
 from tests.support.proxy import Proxy
-from tests.support.rabbitmq import TOLD_WITHIN_S, listed, rabbit_settings, unused
+from tests.support.rabbitmq import FIGURES_WITHIN_S, listed, rabbit_settings, unused
 
 
-class QueuesOfAKind(RabbitBroker):
-    """The adapter, but that queues are made of one kind unless a case says which."""
+class TypedQueuesBroker(RabbitBroker):
+    """The adapter with default arguments for new queues."""
 
-    made: Mapping[str, str] = {}
+    arguments: Mapping[str, str] = {}
 
     @override
     async def ensure(self, specs: Sequence[DestinationSpec]) -> None:
-        await super().ensure([DestinationSpec(name=w.name, settings={**self.made, **w.settings}) for w in specs])
+        await super().ensure(
+            [DestinationSpec(name=spec.name, settings={**self.arguments, **spec.settings}) for spec in specs]
+        )
 
 
 class RabbitHarness:
     own_groups = False
-    tells_redelivered = True
-    figures_within_s = TOLD_WITHIN_S
+    reports_redelivery = True
+    figures_within_s = FIGURES_WITHIN_S
     large_body = 200_000
 
-    def __init__(self, server: RabbitServer, amqp: Proxy, web: Proxy, made: Mapping[str, str]) -> None:
+    def __init__(self, server: RabbitServer, amqp: Proxy, web: Proxy, arguments: Mapping[str, str]) -> None:
         self._server = server
         self._proxies = (amqp, web)
-        self._made = made
+        self._arguments = arguments
 
     def open(self, **overrides: object) -> Broker:
         amqp, web = self._proxies
-        places = {"port": amqp.port, "management_url": f"http://127.0.0.1:{web.port}"}
-        broker = QueuesOfAKind(rabbit_settings(self._server.address(), **(places | overrides)))
-        broker.made = self._made
+        addresses = {"port": amqp.port, "management_url": f"http://127.0.0.1:{web.port}"}
+        broker = TypedQueuesBroker(rabbit_settings(self._server.address(), **(addresses | overrides)))
+        broker.arguments = self._arguments
         return broker
 
     def at(self, port: int) -> dict[str, object]:
@@ -78,7 +80,7 @@ class RabbitHarness:
     def group_name(self, destination: str, group: str) -> str:
         return destination
 
-    async def told_lag(self, destination: str, group: str) -> int:
+    async def actual_lag(self, destination: str, group: str) -> int:
         messages = (await listed(self._server))[destination]["messages"]
         assert isinstance(messages, int)
         return messages
@@ -89,11 +91,11 @@ class RabbitHarness:
 
 
 class RabbitContract(BrokerContract):
-    """A queue's consumers are one group, named as the queue."""
+    """A queue's consumers are one group with the queue's name."""
 
-    test_any_legal_group_name_works = None  # type: ignore[assignment] # queues have no groups with names of their own
+    test_any_legal_group_name_works = None  # type: ignore[assignment] # queues have no named groups
 
-    made: Mapping[str, str] = {}
+    arguments: Mapping[str, str] = {}
 
     @pytest.fixture
     async def server(self) -> RabbitServer:
@@ -104,7 +106,7 @@ class RabbitContract(BrokerContract):
         ports = server.ports[0]
         async with AsyncExitStack() as stack:
             amqp, web = [await stack.enter_async_context(Proxy(port)) for port in (ports.amqp, ports.management)]
-            yield RabbitHarness(server, amqp, web, self.made)
+            yield RabbitHarness(server, amqp, web, self.arguments)
 
 
 class TestRabbit3(RabbitContract):
@@ -127,4 +129,4 @@ class TestRabbit4(RabbitContract):
 
 class TestRabbit4Quorum(TestRabbit4):
     adapter = "rabbitmq-4.0-quorum"
-    made: Mapping[str, str] = {"x-queue-type": "quorum"}
+    arguments: Mapping[str, str] = {"x-queue-type": "quorum"}

@@ -17,7 +17,7 @@ from tests.support.sqs import SqsStub, opened, plain_client, refusal
 
 class SqsHarness:
     own_groups = False
-    tells_redelivered = True
+    reports_redelivery = True
     figures_within_s = 3.0
     large_body = 150_000  # as base64 below the 256 KiB that were SQS's limit until 2025
 
@@ -51,7 +51,7 @@ class SqsHarness:
     def group_name(self, destination: str, group: str) -> str:
         return destination
 
-    async def told_lag(self, destination: str, group: str) -> int:
+    async def actual_lag(self, destination: str, group: str) -> int:
         return await asyncio.to_thread(self._told, destination)
 
     def _told(self, destination: str) -> int:

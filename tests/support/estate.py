@@ -5,9 +5,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from signalbox.brokers.errors import BrokerUnavailable
-from signalbox.brokers.model import BrokerCall, BrokerKind, Capability, Cluster, Destination, Fault, Group, Retention
+from signalbox.brokers.model import (
+    BrokerCall,
+    BrokerKind,
+    Capability,
+    Cluster,
+    Destination,
+    Fault,
+    Group,
+    RetentionLimits,
+)
 from signalbox.kernel.feed import Feed
-from signalbox.monitoring.link import Opened
+from signalbox.monitoring.connection_state import ConnectionFacts
 from signalbox.monitoring.series import Series
 from signalbox.monitoring.service import Monitor
 from signalbox.storage.engine import Database
@@ -47,7 +56,7 @@ class Reader:
         made = group(self.name, lags, destination=self.destination, ends=ends, members=self.members)
         return replace(made, **self.facts)  # type: ignore[arg-type]  # the test names fields of Group
 
-    def topic(self, retention: Retention) -> Destination:
+    def topic(self, retention: RetentionLimits) -> Destination:
         ends = [int(end) for end in self.written]
         return Destination(
             name=self.destination,
@@ -71,7 +80,7 @@ class Site:
     readers: list[Reader]
     every: float = 5.0
     health: Cluster | None = None
-    retention: Retention = field(default_factory=lambda: Retention(age_s=7 * 86400, policy="delete"))
+    retention: RetentionLimits = field(default_factory=lambda: RetentionLimits(age_s=7 * 86400, policy="delete"))
     faults: tuple[Fault, ...] = ()
     tls_verified: bool = True
     excluded: int = 0
@@ -94,8 +103,8 @@ class Estate:
         return self.now
 
     def connect(self, site: Site) -> Site:
-        self.monitor.open(
-            Opened(
+        self.monitor.add_connection(
+            ConnectionFacts(
                 name=site.name,
                 kind=site.kind,
                 interval_s=site.every,
@@ -117,7 +126,7 @@ class Estate:
         for reader in site.readers:
             reader.pass_time(seconds)
         if not site.answers:
-            self.monitor.tick(site.name)
+            self.monitor.update_staleness(site.name)
             return
         topics = {reader.destination: reader.topic(site.retention) for reader in site.readers}
         read = snapshot(
@@ -135,4 +144,4 @@ class Estate:
         """Let a connection break: connecting itself fails from now on."""
         site.answers = False
         error = BrokerUnavailable(site.name, found, "Check that it runs and that the address is right.")
-        self.monitor.failed(site.name, error, down=True, next_attempt_at=self.now + 4)
+        self.monitor.record_failure(site.name, error, down=True, next_attempt_at=self.now + 4)

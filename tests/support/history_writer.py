@@ -13,7 +13,7 @@ from tests.support.database import settings
 
 
 async def write(url: str, flush_s: float) -> None:
-    series = Series(Database(settings(url)), system_clock, 10**9, flush_s=flush_s, seal_s=flush_s * 3)
+    series = Series(Database(settings(url)), system_clock, 10**9, flush_s=flush_s, pack_s=flush_s * 3)
     await series.start()
     count = 0
     while True:

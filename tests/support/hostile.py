@@ -18,7 +18,7 @@ from signalbox.servers.nats import NatsServer
 from signalbox.servers.rabbitmq import RabbitServer
 from signalbox.servers.sqs import SqsServer
 from tests.support import nats, rabbitmq, sqs
-from tests.support.kafka import KafkaUnderTest, Oracle, Reading
+from tests.support.kafka import KafkaClient, KafkaMember, KafkaUnderTest
 from tests.support.tables import connection
 
 NAMES: Mapping[str, str] = {
@@ -165,7 +165,7 @@ class HostileKafka:
 
     def __init__(self, server: KafkaUnderTest) -> None:
         self._server = server
-        self._oracle = Oracle(server.bootstrap)
+        self._oracle = KafkaClient(server.bootstrap)
         self._names = names("kafka")
         self._more = 0
 
@@ -175,7 +175,7 @@ class HostileKafka:
         await self._oracle.produce(TOPIC, 0, PUBLISHED)
         for settled, group in enumerate([*self._names, TOO_LONG]):
             await self._oracle.commit(group, {(TOPIC, 0): settled})
-        reading = Reading(self._server.bootstrap, NAMES["quotes"], client_id=NAMES["image"])
+        reading = KafkaMember(self._server.bootstrap, NAMES["quotes"], client_id=NAMES["image"])
         async with reading.subscribe(TOPIC):
             yield self
 

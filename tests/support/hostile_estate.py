@@ -31,7 +31,7 @@ def hostile_site(estate: Estate, connection: str, texts: Sequence[str]) -> Site:
         version=texts[1],
         nodes=tuple(Node(id=n, address=n, running=True, note=n, version=n) for n in texts),
         alarms=tuple(texts),
-        missing_rights=tuple(texts),
+        missing_permissions=tuple(texts),
         notes=tuple(texts),
         limits=tuple(ResourceLimit(name=n, used=1, maximum=2, unit=n) for n in texts),
     )

@@ -1,4 +1,4 @@
-"""Apache Kafka for tests: one server with every listener for the whole run, and what its own clients and tools say."""
+"""Apache Kafka for tests: one server with every listener for the whole run, and Kafka's own clients and tools."""
 
 import asyncio
 import concurrent.futures
@@ -32,14 +32,14 @@ from tests.support.waiting import eventually
 
 USERS = {"alice": "alice-Pa55", "bob": "bob-Pa55", "carol": "carol-Pa55"}
 EVERY_SWEEP = Intervals(starts_s=0.0, configs_s=0.0, sizes_s=0.0, members_s=1.0, stables_s=0.0, health_s=0.0)
-TOOL_WAIT_S = 60.0
+TOOL_TIMEOUT_S = 60.0
 
 Setting = str | int | float | bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaUnderTest:
-    """The server of this run, the certificates that it knows, and a proxy in front of its plaintext listener."""
+    """The server of this run, its certificates, and a proxy in front of its plaintext listener."""
 
     server: KafkaServer
     certificates: Certificates
@@ -58,8 +58,8 @@ def kafka_settings(bootstrap: str, /, **overrides: object) -> KafkaSettings:
     return KafkaSettings.model_validate({"name": "kafka-test", "bootstrap": bootstrap.split(","), **overrides})
 
 
-def broker_at(bootstrap: str, intervals: Intervals = EVERY_SWEEP, /, **overrides: object) -> KafkaBroker:
-    """Make an adapter that asks for everything at each sweep, not yet connected."""
+def make_broker(bootstrap: str, intervals: Intervals = EVERY_SWEEP, /, **overrides: object) -> KafkaBroker:
+    """Return an adapter that reads everything in each sweep. It is not connected yet."""
     return KafkaBroker(kafka_settings(bootstrap, **overrides), intervals=intervals)
 
 
@@ -67,8 +67,8 @@ def broker_at(bootstrap: str, intervals: Intervals = EVERY_SWEEP, /, **overrides
 async def connected(
     bootstrap: str, intervals: Intervals = EVERY_SWEEP, /, **overrides: object
 ) -> AsyncIterator[KafkaBroker]:
-    """A connected adapter for the length of a block."""
-    broker = broker_at(bootstrap, intervals, **overrides)
+    """Return a connected adapter; close it at the end of the block."""
+    broker = make_broker(bootstrap, intervals, **overrides)
     await broker.connect()
     try:
         yield broker
@@ -85,8 +85,8 @@ def figures(group: Group) -> dict[tuple[str, int], tuple[int, int, int, Why]]:
     }
 
 
-def keystore(certificates: Certificates, folder: Path) -> Path:
-    """Write the server's key and certificate as Kafka takes them: one PEM file, the key in PKCS#8."""
+def write_keystore(certificates: Certificates, folder: Path) -> Path:
+    """Write the server's key (PKCS#8) and certificate into one PEM file, as Kafka requires."""
     key = serialization.load_pem_private_key(certificates.server.key_file.read_bytes(), None)
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     path = folder / "keystore.pem"
@@ -96,13 +96,13 @@ def keystore(certificates: Certificates, folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KafkaUnderTest]:
-    """One node with every listener and with rights. A test that kills or pauses starts its own (`kafka_pair`)."""
+    """One node with every listener and ACLs. Tests that kill or pause a node use `kafka_pair`."""
     wanted_here("kafka")
     folder = tmp_path_factory.mktemp("kafka")
     certificates = issue(folder / "certificates")
     proxied = free_port()
     options = KafkaOptions(
-        tls=KafkaTls(keystore=keystore(certificates, folder), ca=certificates.ca_file),
+        tls=KafkaTls(keystore=write_keystore(certificates, folder), ca=certificates.ca_file),
         users=USERS,
         authorizer=True,
         proxied_port=proxied,
@@ -120,7 +120,7 @@ async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Kafka
 
 @pytest.fixture(scope="session")
 async def kafka_pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KafkaServer]:
-    """Two nodes; the second is a broker only, and may be killed or paused by a test that starts it again."""
+    """Two nodes. A test may kill or pause the second, which is only a broker, and starts it again."""
     wanted_here("kafka")
     settings = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
     server = KafkaServer(tmp_path_factory.mktemp("kafka-pair"), KafkaOptions(nodes=2, settings=settings))
@@ -130,18 +130,18 @@ async def kafka_pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 
 
 @pytest.fixture
-def kafka_oracle(kafka: KafkaUnderTest) -> "Oracle":
-    return Oracle(kafka.bootstrap)
+def kafka_client(kafka: KafkaUnderTest) -> "KafkaClient":
+    return KafkaClient(kafka.bootstrap)
 
 
 @pytest.fixture
 async def kafka_broker(kafka: KafkaUnderTest) -> AsyncIterator[KafkaBroker]:
-    """A connected adapter that may do everything."""
+    """A connected adapter of a super user."""
     async with connected(kafka.bootstrap) as broker:
         yield broker
 
 
-class Oracle:
+class KafkaClient:
     """The same cluster through librdkafka, which shares no code with the adapter."""
 
     def __init__(self, bootstrap: str) -> None:
@@ -150,22 +150,22 @@ class Oracle:
 
     async def create(self, topic: str, partitions: int = 1, **config: str) -> None:
         config = {key.replace("_", "."): value for key, value in config.items()}
-        new = NewTopic(topic, num_partitions=partitions, replication_factor=1, config=config)
-        await self._all(self.admin.create_topics([new]))
+        new_topic = NewTopic(topic, num_partitions=partitions, replication_factor=1, config=config)
+        await self._all(self.admin.create_topics([new_topic]))
 
     async def create_on(self, topic: str, assignment: list[list[int]]) -> None:
-        """Create a topic whose partition i has its copies on these nodes."""
+        """Create a topic; `assignment[i]` lists the nodes with replicas of partition i."""
         await self._all(
             self.admin.create_topics([NewTopic(topic, num_partitions=len(assignment), replica_assignment=assignment)])
         )
 
-    async def nodes(self, count: int) -> None:
-        """Wait until the cluster has so many brokers."""
+    async def wait_for_brokers(self, count: int) -> None:
+        """Wait until the cluster has this many brokers."""
 
-        async def there() -> None:
+        async def all_registered() -> None:
             assert len((await asyncio.to_thread(self.admin.list_topics, timeout=5)).brokers) == count
 
-        await eventually(there, within_s=30)
+        await eventually(all_registered, within_s=30)
 
     async def delete(self, *topics: str) -> None:
         await self._all(self.admin.delete_topics(list(topics)))
@@ -186,35 +186,35 @@ class Oracle:
         assert producer.flush(20) == 0
 
     async def commit(self, group: str, positions: Mapping[tuple[str, int], int]) -> None:
-        """Set where a group without members stands."""
+        """Commit offsets for a group without members."""
         rows = [TopicPartition(topic, partition, offset) for (topic, partition), offset in positions.items()]
 
-        async def set_all() -> (
+        async def commit_all() -> (
             None
-        ):  # single rows are refused just after the offsets topic was made, without an exception
+        ):  # just after the offsets topic was created, single rows fail without an exception
             (future,) = self.admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, rows)]).values()
             result = await asyncio.to_thread(future.result, 30)
             assert not [row for row in result.topic_partitions if row.error]
 
-        await eventually(set_all)
+        await eventually(commit_all)
 
     async def lag(self, group: str, topics: Iterable[str] | None = None) -> dict[tuple[str, int], int]:
-        """Return end minus commit of each partition that the group has committed to."""
+        """Return the end offset minus the committed offset of each partition with a committed offset."""
         (future,) = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
         rows = (await asyncio.to_thread(future.result, 30)).topic_partitions
         rows = [row for row in rows if topics is None or row.topic in topics]
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call] # confluent-kafka is untyped here
         ends = self.admin.list_offsets({TopicPartition(row.topic, row.partition): latest for row in rows})
-        found = {(tp.topic, tp.partition): (await asyncio.to_thread(f.result, 30)).offset for tp, f in ends.items()}
-        return {(row.topic, row.partition): found[row.topic, row.partition] - row.offset for row in rows}
+        end = {(tp.topic, tp.partition): (await asyncio.to_thread(f.result, 30)).offset for tp, f in ends.items()}
+        return {(row.topic, row.partition): end[row.topic, row.partition] - row.offset for row in rows}
 
     async def _all(self, futures: Mapping[Any, Any]) -> None:
         for future in futures.values():
             await asyncio.to_thread(future.result, 30)
 
 
-class Reading:
-    """A librdkafka consumer that polls in a thread until it is left: a member that is not ours."""
+class KafkaMember:
+    """A librdkafka consumer that polls in a thread until the block ends."""
 
     def __init__(self, bootstrap: str, group: str, **config: Setting) -> None:
         self._consumer = Consumer(
@@ -227,8 +227,8 @@ class Reading:
             }
         )
         self._stop = False
-        self.held = False  # set: it polls no more, so it does not answer a rebalance
-        self.seen = 0
+        self.paused = False  # if set, the member does not poll and so does not join a rebalance
+        self.received = 0
         self._commits: queue.SimpleQueue[tuple[list[TopicPartition], concurrent.futures.Future[None]]] = (
             queue.SimpleQueue()
         )
@@ -237,24 +237,24 @@ class Reading:
         self._task = asyncio.ensure_future(asyncio.to_thread(self._poll))
         return self
 
-    def subscribe(self, *topics: str) -> "Reading":
+    def subscribe(self, *topics: str) -> "KafkaMember":
         self._consumer.subscribe(list(topics))
         return self
 
     async def commit(self, topic: str, partition: int, offset: int) -> None:
-        """Commit as the member that it is: in the polling thread, where librdkafka answers."""
+        """Commit as a member: in the polling thread, where librdkafka responds."""
         done: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._commits.put(([TopicPartition(topic, partition, offset)], done))
         await asyncio.wrap_future(done)
 
     def _poll(self) -> None:
         while not self._stop:
-            if self.held:
+            if self.paused:
                 time.sleep(0.05)  # in its own thread
                 continue
             message = self._consumer.poll(0.05)
             if message is not None and not message.error():
-                self.seen += 1
+                self.received += 1
             with contextlib.suppress(queue.Empty):
                 offsets, done = self._commits.get_nowait()
                 self._consumer.commit(offsets=offsets, asynchronous=False)
@@ -266,8 +266,8 @@ class Reading:
         await asyncio.to_thread(self._consumer.close)
 
 
-class Tools:
-    """Kafka's own command-line tools, as its operators run them. Each takes seconds: ask once for everything."""
+class KafkaTools:
+    """Kafka's own command-line tools. Each call takes seconds: read everything with one call."""
 
     def __init__(self, server: KafkaServer) -> None:
         self._server = server
@@ -276,18 +276,18 @@ class Tools:
         argv = [java("Apache Kafka"), "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"]
         argv += ["-cp", class_path(self._server.jars), main, *arguments]
         run = await asyncio.to_thread(
-            subprocess.run, argv, capture_output=True, text=True, timeout=TOOL_WAIT_S, check=False
+            subprocess.run, argv, capture_output=True, text=True, timeout=TOOL_TIMEOUT_S, check=False
         )
         assert run.returncode == 0, run.stdout + run.stderr
         return run.stdout
 
     async def consumer_groups(self) -> dict[str, dict[tuple[str, int], dict[str, str]]]:
-        """Run kafka-consumer-groups for all groups: group -> (topic, partition) -> column -> word."""
+        """Run kafka-consumer-groups for all groups: group -> (topic, partition) -> column -> value."""
         out = await self.run(
             "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
             *("--bootstrap-server", self._server.bootstrap, "--describe", "--all-groups", "--timeout", "30000"),
         )
-        return _tables(out)
+        return _parse_tables(out)
 
     async def share_group(self, *groups: str) -> dict[str, dict[tuple[str, int], dict[str, str]]]:
         """Run kafka-share-groups for these groups."""
@@ -296,12 +296,12 @@ class Tools:
             "org.apache.kafka.tools.consumer.group.ShareGroupCommand",
             *("--bootstrap-server", self._server.bootstrap, "--describe", "--verbose", *named, "--timeout", "30000"),
         )
-        return _tables(out)
+        return _parse_tables(out)
 
 
-def _tables(out: str) -> dict[str, dict[tuple[str, int], dict[str, str]]]:
-    """Read the tables that the tools print: a line of column names, then rows, separated by spaces."""
-    found: dict[str, dict[tuple[str, int], dict[str, str]]] = {}
+def _parse_tables(out: str) -> dict[str, dict[tuple[str, int], dict[str, str]]]:
+    """Parse the tables that the tools print: a line of column names, then rows, separated by spaces."""
+    rows: dict[str, dict[tuple[str, int], dict[str, str]]] = {}
     columns: list[str] = []
     for line in out.splitlines():
         words = line.split()
@@ -310,5 +310,5 @@ def _tables(out: str) -> dict[str, dict[tuple[str, int], dict[str, str]]]:
         elif columns and len(words) == len(columns):
             values = dict(zip(columns, words, strict=True))
             if values["PARTITION"].isdecimal():
-                found.setdefault(values["GROUP"], {})[values["TOPIC"], int(values["PARTITION"])] = values
-    return found
+                rows.setdefault(values["GROUP"], {})[values["TOPIC"], int(values["PARTITION"])] = values
+    return rows

@@ -1,4 +1,4 @@
-"""As much of RabbitMQ's stream protocol as makes a native reader: sign in, subscribe with some credit, store an offset."""
+"""A minimal client of RabbitMQ's stream protocol: sign in, subscribe with credit, store an offset."""
 
 import asyncio
 import struct
@@ -15,7 +15,7 @@ OK = 1
 
 
 class StreamClient:
-    """One connection, in step: each request waits for its answer."""
+    """One connection. Each request waits for its answer."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -23,25 +23,25 @@ class StreamClient:
         self._correlation = 0
 
     async def sign_in(self, user: str, password: str, vhost: str = "/") -> None:
-        await self._ask(PEER_PROPERTIES, struct.pack(">I", 0))
-        await self._ask(SASL_HANDSHAKE, b"")
+        await self._request(PEER_PROPERTIES, struct.pack(">I", 0))
+        await self._request(SASL_HANDSHAKE, b"")
         login = f"\0{user}\0{password}".encode()
-        await self._ask(SASL_AUTHENTICATE, _text("PLAIN") + struct.pack(">I", len(login)) + login)
+        await self._request(SASL_AUTHENTICATE, _text("PLAIN") + struct.pack(">I", len(login)) + login)
         limits = await self._until(TUNE)
         self._send(TUNE, limits)
-        await self._ask(OPEN, _text(vhost))
+        await self._request(OPEN, _text(vhost))
 
     async def subscribe(self, stream: str, *, credit: int) -> None:
-        """Read from the first message on; `credit` is in chunks, 0 reads nothing."""
-        place = struct.pack(">H", OFFSET_FIRST)
-        await self._ask(SUBSCRIBE, bytes([1]) + _text(stream) + place + struct.pack(">HI", credit, 0))
+        """Read from the first message; `credit` is in chunks, 0 receives nothing."""
+        offset = struct.pack(">H", OFFSET_FIRST)
+        await self._request(SUBSCRIBE, bytes([1]) + _text(stream) + offset + struct.pack(">HI", credit, 0))
 
     async def store_offset(self, reference: str, stream: str, offset: int) -> None:
-        """Fire and forget, as the protocol has it: wait for it by other means."""
+        """Store an offset. The protocol sends no answer."""
         self._send(STORE_OFFSET, _text(reference) + _text(stream) + struct.pack(">Q", offset))
         await self._writer.drain()
 
-    async def _ask(self, key: int, body: bytes) -> None:
+    async def _request(self, key: int, body: bytes) -> None:
         self._correlation += 1
         self._send(key, struct.pack(">I", self._correlation) + body)
         answer = await self._until(key | ANSWER)

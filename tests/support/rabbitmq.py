@@ -1,4 +1,4 @@
-"""RabbitMQ for tests: one node of each version for the whole run, its statistics emitted each quarter of a second instead of each five seconds."""
+"""RabbitMQ for tests: one node of each version per run, with statistics every 0.25 s instead of every 5 s."""
 
 import json
 import secrets
@@ -13,22 +13,22 @@ from aio_pika.abc import AbstractChannel
 
 from signalbox.brokers.model import Group
 from signalbox.brokers.rabbitmq.adapter import RabbitBroker
-from signalbox.brokers.rabbitmq.sampling import LISTING_EVERY_MOST_S
+from signalbox.brokers.rabbitmq.sampler import LISTING_INTERVAL_MAX_S
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
 from signalbox.servers.rabbitmq import DEBIAN_13, INSTALLED, RabbitAddress, RabbitOptions, RabbitServer
 from tests.support.servers import ran_against, wanted_here
 
 QUICK = {"collect_statistics_interval": "250"}
-# Each two minutes the broker forgets the counters of channels that have closed, counted or not: what a test's reader settled
-# just before it left would once in a while be in no figure.
+# Every 2 min the broker drops the counters of closed channels, counted or not: acknowledgements of a consumer that just left
+# would sometimes be lost.
 QUICK_ERLANG = "-rabbit quorum_tick_interval 250 -rabbit core_metrics_gc_interval 86400000"
-# On a slow machine a sweep lists only that seldom; two listings tell what is gone.
-TOLD_WITHIN_S = 2 * LISTING_EVERY_MOST_S + 10.0
+# The longest interval of listings on a slow machine; two listings confirm a deletion.
+FIGURES_WITHIN_S = 2 * LISTING_INTERVAL_MAX_S + 10.0
 
 
 @pytest.fixture(scope="session")
 async def rabbitmq_3(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitServer]:
-    """The node of this run of Debian 12's version. A test that stops, kills or pauses a node starts its own."""
+    """The shared node of RabbitMQ 3.10. Tests that stop, kill or pause a node start their own."""
     wanted_here("rabbitmq")
     async for server in _started(tmp_path_factory.mktemp("rabbitmq-3"), INSTALLED, "Debian's package"):
         yield server
@@ -36,7 +36,7 @@ async def rabbitmq_3(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 
 @pytest.fixture(scope="session")
 async def rabbitmq_4(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitServer]:
-    """The same of Debian 13's version."""
+    """The same of RabbitMQ 4.0, from Debian 13."""
     wanted_here("rabbitmq-4.0")
     async for server in _started(
         tmp_path_factory.mktemp("rabbitmq-4"), DEBIAN_13, "Debian 13's package by debootstrap"
@@ -80,7 +80,7 @@ def rabbit_settings(address: RabbitAddress, **overrides: object) -> RabbitSettin
 
 
 async def management(server: RabbitServer, path: str, *, method: str = "GET", body: object = None) -> object:
-    """Ask the management API by a client of our own, not by the adapter's."""
+    """Request the management API with a client of the tests, not the adapter's."""
     address = server.address()
     async with httpx.AsyncClient(auth=(address.user, address.password), timeout=10) as client:
         answer = await client.request(method, f"{address.management_url}{path}", json=body)
@@ -89,10 +89,10 @@ async def management(server: RabbitServer, path: str, *, method: str = "GET", bo
 
 
 async def listed(server: RabbitServer, vhost: str = "/", node: int = 0) -> dict[str, dict[str, object]]:
-    """What `rabbitmqctl list_queues` says, by queue."""
+    """Return the rows of `rabbitmqctl list_queues` by queue."""
     columns = ("name", "type", "messages_ready", "messages_unacknowledged", "messages", "consumers")
-    said = await server.ctl("-q", "list_queues", "-p", vhost, *columns, "--formatter", "json", node=node)
-    return {row["name"]: row for row in json.loads(said)}
+    output = await server.ctl("-q", "list_queues", "-p", vhost, *columns, "--formatter", "json", node=node)
+    return {row["name"]: row for row in json.loads(output)}
 
 
 def unused(hint: str) -> str:
@@ -101,7 +101,7 @@ def unused(hint: str) -> str:
 
 @asynccontextmanager
 async def opened(settings: RabbitSettings) -> AsyncIterator[RabbitBroker]:
-    """An adapter, connected."""
+    """Yield a connected adapter."""
     broker = RabbitBroker(settings)
     await broker.connect()
     try:
@@ -111,14 +111,14 @@ async def opened(settings: RabbitSettings) -> AsyncIterator[RabbitBroker]:
 
 
 async def watched(broker: RabbitBroker, name: str) -> Group:
-    """A group by its queue's own call: its counters are those of now, where a sweep's are as old as the last listing."""
+    """Return a group from its queue's own call, with current counters; a sweep's are as old as the last listing."""
     assert name in (await broker.sweep()).groups
     return (await broker.watch([name])).groups[name]
 
 
 @asynccontextmanager
 async def oracle(server: RabbitServer, vhost: str = "/") -> AsyncIterator[AbstractChannel]:
-    """A plain channel of aio-pika, for what the tests do without our adapter."""
+    """Yield a plain aio-pika channel, independent of our adapter."""
     connection = await aio_pika.connect(server.address().amqp_url(vhost))
     try:
         yield await connection.channel()

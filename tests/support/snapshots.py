@@ -15,7 +15,7 @@ from signalbox.brokers.model import (
     Node,
     Partitions,
     Positions,
-    Retention,
+    RetentionLimits,
     Scope,
     Snapshot,
     Why,
@@ -54,7 +54,7 @@ def partitions(
 
 
 def topic(
-    name: str = "orders", ends: Sequence[int] = (1000, 2000), *, retention: Retention | None = None
+    name: str = "orders", ends: Sequence[int] = (1000, 2000), *, retention: RetentionLimits | None = None
 ) -> Destination:
     return Destination(
         name=name,
@@ -63,7 +63,7 @@ def topic(
         partitions=partitions(ends),
         messages=sum(ends),
         arrived=sum(ends),
-        retention=retention or Retention(age_s=7 * 86400, policy="delete"),
+        retention=retention or RetentionLimits(age_s=7 * 86400, policy="delete"),
     )
 
 

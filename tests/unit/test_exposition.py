@@ -10,8 +10,8 @@ from signalbox.brokers.errors import BrokerUnavailable
 from signalbox.brokers.model import UNKNOWN, BrokerCall, BrokerKind
 from signalbox.kernel.feed import Feed
 from signalbox.monitoring import exposition as module
+from signalbox.monitoring.connection_state import ConnectionFacts
 from signalbox.monitoring.exposition import exposition
-from signalbox.monitoring.link import Opened
 from signalbox.monitoring.series import Series
 from signalbox.monitoring.service import Monitor
 from signalbox.storage.engine import Database
@@ -30,7 +30,7 @@ class Scraped:
         self.series = Series(Database(settings(f"sqlite+aiosqlite:///{folder}/a.db")), self.time, BUDGET)
         self.monitor = Monitor(feed=Feed(epoch=1), clock=self.time, series=self.series)
         for name in ("prod", "edge"):
-            self.monitor.open(Opened(name=name, kind=BrokerKind.KAFKA, interval_s=5.0))
+            self.monitor.add_connection(ConnectionFacts(name=name, kind=BrokerKind.KAFKA, interval_s=5.0))
 
     async def figures(self) -> Figures:
         text = b"".join([piece async for piece in exposition(self.monitor, self.series.usage())]).decode()
@@ -98,7 +98,7 @@ async def test_unknown_is_no_line_and_never_zero(scraped: Scraped) -> None:
 async def test_a_connection_that_is_down_says_so_and_its_figures_grow_old(scraped: Scraped) -> None:
     await scraped.monitor.apply("prod", snapshot(START, [group()], [topic()]), interval_s=5)
     scraped.time.now += 100
-    scraped.monitor.failed("prod", BrokerUnavailable("prod", "kafka:9092 refused the connection"), down=True)
+    scraped.monitor.record_failure("prod", BrokerUnavailable("prod", "kafka:9092 refused the connection"), down=True)
     found = await scraped.figures()
     assert found[of("signalbox_connection_up", connection="prod", kind="kafka")] == 0
     assert found[of("signalbox_group_age_seconds", connection="prod", group="billing")] == 100
@@ -127,7 +127,7 @@ async def test_too_many_and_too_long_are_left_out_and_counted(
     scraped: Scraped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "GROUPS_MAX", 5)
-    monkeypatch.setattr(module, "SLICE", 2)  # the groups come in several pieces
+    monkeypatch.setattr(module, "LINES_PER_SLICE", 2)  # the groups come in several pieces
     groups = [group(f"group {index}") for index in range(8)] + [group("x" * 2000)]
     await scraped.monitor.apply("prod", snapshot(START, groups, [topic()]), interval_s=5)
     found = await scraped.figures()

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalbox.brokers.model import UNKNOWN
-from signalbox.monitoring.packing import Unreadable, pack, pack_journal, unpack, unpack_journal
-from signalbox.monitoring.samples import RESET, Row, Samples, fold, merge, points
+from signalbox.monitoring.packing import DamagedRun, pack, pack_journal, unpack, unpack_journal
+from signalbox.monitoring.samples import RESET, Row, Samples, downsample, merge, points
 
 STEPS = st.sampled_from([1, 1_000, 5_000, 30_000, 60_000, 600_000])
 VALUES = st.one_of(st.just(UNKNOWN), st.integers(0, 2**62), st.integers(0, 200))
@@ -58,9 +58,9 @@ def test_damage_is_found_and_never_read_as_figures(good: Samples, data: st.DataO
     packed = bytearray(pack(good))
     place = data.draw(st.integers(0, len(packed) - 1))
     packed[place] ^= 1 << data.draw(st.integers(0, 7))
-    with contextlib.suppress(Unreadable):
+    with contextlib.suppress(DamagedRun):
         assert unpack(bytes(packed)) == good  # a bit that means nothing, in zlib's own header
-    with pytest.raises(Unreadable):
+    with pytest.raises(DamagedRun):
         unpack(bytes(packed[:place]))
 
 
@@ -70,18 +70,18 @@ def _told(column: "array[int]") -> list[int]:
 
 @given(any_samples(), STEPS)
 def test_folding_keeps_order_and_one_known_row_a_step_and_is_done_once(given_samples: Samples, step: int) -> None:
-    folded = fold(given_samples, step)
+    folded = downsample(given_samples, step)
     assert list(folded.at) == sorted(set(folded.at))
     known = [at // step for row, at in enumerate(folded.at) if not folded.unknown(row)]
     assert len(known) == len(set(known))
-    assert fold(folded, step) == folded
-    twice, once = fold(fold(given_samples, 30_000), 60_000), fold(given_samples, 60_000)
+    assert downsample(folded, step) == folded
+    twice, once = downsample(downsample(given_samples, 30_000), 60_000), downsample(given_samples, 60_000)
     assert _told(twice.lag) == _told(once.lag)  # how many unknown rows stand between them may differ
 
 
 @given(counted(), STEPS)
 def test_folding_keeps_totals_and_peaks(given_samples: Samples, step: int) -> None:
-    folded = fold(given_samples, step)
+    folded = downsample(given_samples, step)
     for whole, short in ((given_samples.arrived, folded.arrived), (given_samples.settled, folded.settled)):
         assert short[-1] == whole[-1]
         assert set(short) <= set(whole)
@@ -100,7 +100,7 @@ def test_no_rate_is_drawn_over_a_fall_however_it_is_folded(
     reset_at = before.at[-1] + data.draw(st.integers(1, 90_000))
     rows = [*before, (reset_at, 5, -1, 3), (reset_at + 1, 5, before.arrived[-1] // 2, 3)]
     rows = [*rows, (reset_at + 2, 5, before.arrived[-1] + after + 7, 3)]
-    drawn = points(fold(samples(rows), step), step)
+    drawn = points(downsample(samples(rows), step), step)
     for row in range(1, len(drawn.at)):
         over = drawn.at[row - 1] * 1000 < reset_at <= drawn.at[row] * 1000 + 0.5
         if over and before.arrived[-1] > before.arrived[-1] // 2:
@@ -112,7 +112,7 @@ def test_a_hole_longer_than_the_step_stays_a_hole(first: Samples, second: Sample
     shift = first.at[-1] + step + hole + 2 - second.at[0]
     later = [(at + shift, lag, arrived, settled) for at, lag, arrived, settled in second]
     rows = [*first, (first.at[-1] + 1, UNKNOWN, UNKNOWN, UNKNOWN), *later]
-    folded = fold(samples(rows), step)
+    folded = downsample(samples(rows), step)
     inside = [row for row, at in enumerate(folded.at) if first.at[-1] < at < later[0][0]]
     assert inside
     assert all(folded.unknown(row) for row in inside)
@@ -130,7 +130,7 @@ def test_figures_of_one_minute_by_hand() -> None:
         (100_000, 5, 20, 15),
         (125_000, 6, 300, 294),
     ]
-    assert list(fold(samples(rows), 30_000)) == [
+    assert list(downsample(samples(rows), 30_000)) == [
         (75_000, 40, 160, 140),
         (100_000, 30, RESET, RESET),
         (125_000, 6, 300, 294),

@@ -244,7 +244,7 @@ def _connect(estate: Estate, name: str, *, mark: str) -> None:
         estate.now,
         nodes=(Node(id="1", address=f"{mark}-node:9092", running=True, controller=True),),
         alarms=(f"{mark} alarm",),
-        missing_rights=(f"DESCRIBE on {mark}",),
+        missing_permissions=(f"DESCRIBE on {mark}",),
     )
     site.faults = (Fault(resource=f"group {mark}-secret", why=Why.NOT_PERMITTED, detail=f"{mark} is not permitted"),)
 

@@ -12,7 +12,7 @@ import httpx
 from litestar import Litestar
 from typing_extensions import override
 
-from signalbox.brokers.model import BrokerKind, Fault, GroupState, Node, Retention, Why
+from signalbox.brokers.model import BrokerKind, Fault, GroupState, Node, RetentionLimits, Why
 from signalbox.brokers.settings import ConnectionSettings
 from signalbox.security.keys import Keys
 from signalbox.security.masking.model import Rule
@@ -98,7 +98,10 @@ async def night(estate: Estate) -> None:
     """Let ten minutes pass in which everything goes wrong that can."""
     prod = estate.connect(
         Site(
-            "kafka-prod", BrokerKind.KAFKA, _troubled() + _well(), retention=Retention(age_s=12 * 3600, policy="delete")
+            "kafka-prod",
+            BrokerKind.KAFKA,
+            _troubled() + _well(),
+            retention=RetentionLimits(age_s=12 * 3600, policy="delete"),
         )
     )
     prod.excluded = 4
@@ -110,7 +113,7 @@ async def night(estate: Estate) -> None:
     prod.health = cluster(
         estate.now,
         under_replicated=3,
-        missing_rights=("DESCRIBE on the cluster: groups may be hidden",),
+        missing_permissions=("DESCRIBE on the cluster: groups may be hidden",),
         nodes=(
             Node(id="1", address="kafka-1:9092", running=True, controller=True),
             Node(id="2", address="", running=False),

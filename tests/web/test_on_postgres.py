@@ -24,7 +24,7 @@ from tests.support.database import settings
 from tests.support.estate import Estate
 from tests.support.postgres import new_database
 from tests.web.house import NOBODY, OPEN, PASSWORD, House, house, two_connections
-from tests.web.people import tidy
+from tests.web.security.user_site import tidy
 from tests.web.server import Running, closed, drawn, running, watch
 from tests.web.sites import headline
 from tests.web.sockets import socket

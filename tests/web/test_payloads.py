@@ -26,9 +26,9 @@ from signalbox.security.model import Actor, Grant, Rights, Role, Via
 from signalbox.web import urls
 from signalbox.web.security import urls as security_urls
 from tests.web.application import application
-from tests.web.masked import beside, rule
 from tests.web.payload_walk import askers, our_sources, past_masking, routes_to_payloads
-from tests.web.people import Browser, House, house_in, tidy
+from tests.web.security.masking_site import beside, rule
+from tests.web.security.user_site import Browser, House, house_in, tidy
 
 CANARIES = {part: f"canary-{part}-5e81a7f0" for part in ("body", "header", "key", "error")}
 PLAIN = "plain-for-all-91c4b07e"
@@ -92,9 +92,9 @@ PLACES = {
     "a rule that is refused": Place(frozenset({("POST", "/masking/rules")}), refused_rule),
     "the API's trial": Place(frozenset({("POST", f"{urls.API}/masking-rules/try")}), trial_for_programs),
 }
-ASKERS = {"app/signalbox/web/security/masking/drafts.py: tried"}
+ASKERS = {"app/signalbox/web/security/masking/rule_draft.py: run_trial"}
 BODIES = {
-    "app/signalbox/web/security/masking/tree.py: reads trial.body",  # what masking made of a sample
+    "app/signalbox/web/security/masking/masked_sample.py: reads trial.body",  # what masking made of a sample
     "app/signalbox/web/security/masking/api.py: reads trial.body",
     "app/signalbox/web/security/forms.py: reads request.body",  # a form
 }
@@ -224,7 +224,7 @@ def test_a_planted_way_past_masking_is_found(source: str, found: set[str]) -> No
 
 
 def test_a_planted_asker_is_found() -> None:
-    source = "async def letter(masking):\n    return masking.shown(1)\n\ndef fine(page):\n    return page.shows(1)"
+    source = "async def letter(masking):\n    return masking.mask(1)\n\ndef fine(page):\n    return page.masks(1)"
     assert askers([("app/letters/service.py", source)]) == {"app/letters/service.py: letter"}
 
 
@@ -252,8 +252,8 @@ async def test_each_look_beneath_is_one_line_of_the_audit_log_and_stands_on_the_
     ]
     assert leaks(json.dumps(kept, default=repr)) == []
     page = tidy(await ada.page(security_urls.masking()))
-    assert "each look is in the audit log: 1 in the last 24 h." in page
-    assert "crm-lead looked at orders.placed: partition 0, offset 17, on kafka-prod" in page
+    assert "Every unmasked view is in the audit log: 1 in the last 24 h." in page
+    assert "crm-lead unmasked orders.placed: partition 0, offset 17, on kafka-prod" in page
     assert "\u201ccustomer asked\u201d, 6 masked, by everything" in page
-    assert "on-call was not let look at orders.placed: partition 0, offset 17, on kafka-prod" in page
+    assert "on-call was denied an unmasked view of orders.placed: partition 0, offset 17, on kafka-prod" in page
     assert "needs the right to see payloads on kafka-prod" in page

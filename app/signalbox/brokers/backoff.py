@@ -1,4 +1,4 @@
-"""Ask again, with growing pauses, when a broker answers "not found": while it recovers, one such answer proves nothing."""
+"""Ask again, with growing pauses, when a broker answers "not found": while it recovers, a single such answer is no proof."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator

@@ -1,20 +1,19 @@
-"""What a broker, or the way to it, refused.
+"""Errors of brokers and connections. Adapters translate their client library's errors to these; no other code matches error texts.
 
 BrokerError
-├── BrokerUnavailable       nothing answers there (refused, unknown name, reset)
-│   └── BrokerTimeout        something is there and did not answer in time
-├── WrongProtocol           the port speaks something else: TLS, no TLS, HTTP
-├── CertificateRefused      theirs by us, or ours by them
-├── LoginRefused            user, password, token, key
-├── NotPermitted            known user, missing right
+├── BrokerUnavailable       no connection (refused, unknown name, reset)
+│   └── BrokerTimeout       connected, but no answer in time
+├── WrongProtocol           the port speaks another protocol: TLS, no TLS, HTTP
+├── CertificateRefused      we do not trust theirs, or they do not trust ours
+├── LoginRefused            wrong user, password, token or key
+├── PermissionMissing       the user lacks a permission
 ├── DestinationMissing      no such topic, queue or stream
-├── InvalidName             this broker cannot have such a name
+├── InvalidName             the broker does not allow the name
 ├── PublishError
-│   ├── Unroutable          the broker has nowhere to put it: it is not stored
-│   ├── PublishRefused      the broker said no: it is not stored
-│   └── OutcomeUnknown      no confirm came: it may be stored
+│   ├── Unroutable          no such destination: not stored
+│   ├── PublishRefused      refused by the broker: not stored
+│   └── OutcomeUnknown      no confirm: it may be stored
 └── MissingLibrary          the extra for this kind is not installed
-Adapters translate their client's errors here, once; nothing else matches on an error's text.
 """
 
 from signalbox.kernel.errors import SignalboxError
@@ -31,43 +30,43 @@ class BrokerError(SignalboxError):
 
 
 class BrokerUnavailable(BrokerError):
-    """Nothing answers at that address."""
+    """Nothing answers at the address."""
 
 
 class BrokerTimeout(BrokerUnavailable):
-    """Something is there, and gave no answer in time."""
+    """The broker did not answer in time."""
 
 
 class WrongProtocol(BrokerError):
-    """The port speaks something else than was configured."""
+    """The port speaks another protocol than the configured one."""
 
 
 class CertificateRefused(BrokerError):
-    """TLS failed on a certificate: theirs not trusted by us, or ours not by them."""
+    """TLS failed: one side does not trust the other's certificate."""
 
 
 class LoginRefused(BrokerError):
-    """The login was refused."""
+    """The broker refused the login."""
 
 
-class NotPermitted(BrokerError):
-    """The user is known and lacks a right."""
+class PermissionMissing(BrokerError):
+    """The user lacks a permission."""
 
 
 class DestinationMissing(BrokerError):
-    """No such destination."""
+    """The destination does not exist."""
 
 
 class InvalidName(BrokerError):
-    """This broker cannot have a destination or group of that name."""
+    """The broker does not allow this name for a destination or group."""
 
 
 class PublishError(BrokerError):
-    """A message was not confirmed."""
+    """The broker did not confirm a message."""
 
 
 class Unroutable(PublishError):
-    """The broker has nowhere to put the message; it is not stored."""
+    """The message has no destination; it is not stored."""
 
 
 class PublishRefused(PublishError):
@@ -75,8 +74,8 @@ class PublishRefused(PublishError):
 
 
 class OutcomeUnknown(PublishError):
-    """No confirm came in time: the message may be stored. Publishing it again may double it."""
+    """The broker did not confirm in time: the message may be stored. Publishing again may duplicate it."""
 
 
 class MissingLibrary(BrokerError):
-    """The client library of this kind is an extra that is not installed."""
+    """The client library is not installed; it is an optional extra."""

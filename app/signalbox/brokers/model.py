@@ -1,8 +1,6 @@
-"""What a broker tells, as frozen facts. No client library, no words for people, no decisions.
+"""Facts reported by brokers, frozen and independent of client libraries. Unknown is `None` in a field, `UNKNOWN` in a column; never 0.
 
-Unknown is a value: `None` in a field, `UNKNOWN` (-1) in a column, and never zero.
-Times are seconds since the epoch (UTC) by our own clock unless a field says "broker's clock"; sizes are bytes.
-Names are whatever UTF-8 the broker gave: hostile input to whoever shows them.
+Times are epoch seconds (UTC) by our clock unless a field says "broker's clock". Names are any UTF-8: escape them before display.
 """
 
 from array import array
@@ -11,11 +9,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 UNKNOWN = -1
-"""In a column of positions or counts: not known. The row's `Why` says why."""
+"""Marks an unknown value in a column of positions or counts. The row's `Why` gives the reason."""
 
 
 class BrokerKind(StrEnum):
-    """The kinds of broker that Signalbox reads."""
+    """The supported kinds of broker."""
 
     KAFKA = "kafka"
     RABBITMQ = "rabbitmq"
@@ -24,38 +22,38 @@ class BrokerKind(StrEnum):
 
 
 class Capability(StrEnum):
-    """What a screen or service may ask of a broker beyond the roles that every broker fills."""
+    """Optional features of a broker, beyond the roles in port.py."""
 
-    TIME_LAG = "time lag"  # the time of the oldest unread message can be read (port.Inspector.oldest_unread)
-    PARTITIONS = "partitions"  # destinations have partitions with positions of their own
-    RATES = "rates"  # what came in and what was settled are counted
-    MEMBERS = "members"  # who reads is told
+    TIME_LAG = "time lag"  # port.Inspector.oldest_unread returns the time of the oldest unread message
+    PARTITIONS = "partitions"  # destinations have partitions with their own positions
+    RATES = "rates"  # arrived and settled messages are counted
+    MEMBERS = "members"  # the broker lists the members of a group
 
 
 class Why(StrEnum):
-    """Why a figure is not known, or what is special about it. A state of its own, never a zero."""
+    """Why a value is unknown or needs attention."""
 
     KNOWN = "known"
     NEVER_COMMITTED = "never committed"
-    BEYOND_END = "beyond end"
+    BEYOND_END = "beyond end"  # the committed offset is past the end of the log
     NOT_PERMITTED = "not permitted"
     NO_LEADER = "no leader"
-    NO_ANSWER = "no answer"  # late, refused, or in transit to another node: ask again
-    NOT_REPORTED = "not reported"  # this broker has no such figure
+    NO_ANSWER = "no answer"  # late, refused, or moving to another node: retry
+    NOT_REPORTED = "not reported"  # this broker does not report the value
 
 
 class GroupState(StrEnum):
-    """What the broker says of a consumer group."""
+    """The state of a consumer group as the broker reports it."""
 
-    ACTIVE = "active"  # has members, or is asked for messages
-    EMPTY = "empty"  # nobody reads just now (a Kafka consumer by assign() looks like this too: judge by commits)
+    ACTIVE = "active"  # has members, or clients that request messages
+    EMPTY = "empty"  # no members (a Kafka consumer that uses assign() looks the same: check its commits)
     REBALANCING = "rebalancing"
     PAUSED = "paused"
     UNKNOWN = "unknown"
 
 
 class Scope(StrEnum):
-    """How much one snapshot tried to read."""
+    """How much a snapshot covers."""
 
     FULL = "full"
     WATCHED = "watched"
@@ -63,18 +61,18 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One resource that could not be read this time, with the reason in a sentence free of secrets."""
+    """One resource that a sweep could not read."""
 
     resource: str  # "group payments", "broker 3", "partition 7 of orders"
     why: Why
-    detail: str  # what the broker said, or which right is missing
+    detail: str  # the broker's message or the missing permission, without secrets
     group: str | None = None  # set when the resource is one group
     destination: str | None = None  # set when the resource is one destination
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerCall:
-    """How one kind of question was asked last: the rows of "How it is read" on a connection's page."""
+    """The last call of one kind of request: a row of "Data collection" on a connection's page."""
 
     request: str  # "OffsetFetch", "GET /api/queues", "CONSUMER.INFO"
     interval_s: float  # the interval aimed at, in seconds
@@ -85,19 +83,19 @@ class BrokerCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A server of the cluster."""
+    """One node of the cluster."""
 
     id: str
     address: str
-    running: bool | None  # None = not known
-    controller: bool = False  # Kafka: leads the quorum; JetStream: the meta leader
+    running: bool | None  # None = unknown
+    controller: bool = False  # Kafka: the active controller; JetStream: the meta leader
     note: str = ""  # "fenced", "memory alarm", "2 of 3 partitions lead here"
     version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceLimit:
-    """What an account or node may use, and uses: JetStream's account limits, a node's disk watermark."""
+    """A limit of an account or node and its current use, such as a JetStream account limit or a node's memory."""
 
     name: str
     used: int | None
@@ -107,44 +105,44 @@ class ResourceLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """The cluster's own health, as of `read_at`."""
+    """The health of the cluster at `read_at`."""
 
     read_at: float
     product: str  # "Apache Kafka", "RabbitMQ", "NATS", "Amazon SQS"
     version: str | None
-    nodes: tuple[Node, ...] | None  # None = not told
-    under_replicated: int | None = None  # partitions (queues, streams) that lack a copy
-    offline: int | None = None  # partitions (queues, streams) that nobody leads
+    nodes: tuple[Node, ...] | None  # None = not reported
+    under_replicated: int | None = None  # partitions, queues or streams that lack a replica
+    offline: int | None = None  # partitions, queues or streams without a leader
     alarms: tuple[str, ...] = ()  # "memory alarm on rabbit@a: publishers are blocked"
     limits: tuple[ResourceLimit, ...] = ()
-    missing_rights: tuple[str, ...] = ()  # "DESCRIBE on the cluster: groups may be hidden"
-    notes: tuple[str, ...] = ()  # what is missing without being wrong: "the management plugin is not there: ..."
+    missing_permissions: tuple[str, ...] = ()  # "DESCRIBE on the cluster: groups may be hidden"
+    notes: tuple[str, ...] = ()  # missing data that is no fault: "The management API is unavailable: ..."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partitions:
-    """A destination's partitions, in columns, one row a partition. UNKNOWN where not known; `why` says why.
+    """A destination's partitions in columns, one row per partition. UNKNOWN values have their reason in `why`.
 
-    A queue, and a JetStream stream, have one row. Positions: `end` is the next to be written, `start` the oldest kept.
+    A queue or JetStream stream has one row. `end` is the next position to be written, `start` the oldest retained one.
     """
 
     index: "array[int]"  # 'i'
-    leader: "array[int]"  # 'i', a node's id or UNKNOWN
+    leader: "array[int]"  # 'i', node id or UNKNOWN
     start: "array[int]"  # 'q'
     end: "array[int]"  # 'q'
     stable: "array[int]"  # 'q', Kafka's last stable offset; UNKNOWN where there are no transactions
     why: tuple[Why, ...]
-    replicas: tuple[tuple[int, ...], ...] = ()  # per row, node ids; () where the broker does not tell
+    replicas: tuple[tuple[int, ...], ...] = ()  # node ids per row; () = not reported
     in_sync: tuple[tuple[int, ...], ...] = ()
-    size_bytes: "array[int] | None" = None  # 'q', one copy
+    size_bytes: "array[int] | None" = None  # 'q', one replica
 
     def __len__(self) -> int:
         return len(self.index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
-    """How long a destination keeps. None = no limit of that sort."""
+class RetentionLimits:
+    """The retention of a destination. None = no limit."""
 
     age_s: float | None = None
     size_bytes: int | None = None
@@ -158,24 +156,24 @@ class Destination:
 
     name: str
     kind: str  # "topic", "classic queue", "quorum queue", "stream", "standard queue", "FIFO queue"
-    identity: str  # changes when it is deleted and made anew: topic id, creation time; the name where there is none
+    identity: str  # changes when the destination is recreated: topic id or creation time, else the name
     partitions: Partitions | None  # None for queues without positions
     internal: bool = False
-    messages: int | None = None  # kept (log) or waiting in all (queue)
+    messages: int | None = None  # retained (log) or ready plus in flight (queue)
     size_bytes: int | None = None
-    retention: Retention | None = None
-    arrived: int | None = None  # counter of all that ever came in; a fall means that it was reset
-    approximate: bool = False  # SQS: the counts are the broker's guess
-    state: str = "running"  # as the broker names it: "running", "down", "minority", "no leader"
-    healthy: bool | None = True  # False = that state asks for a person; None = not known
+    retention: RetentionLimits | None = None
+    arrived: int | None = None  # counter of all published messages; a decrease is a reset
+    approximate: bool = False  # SQS: the counts are approximate
+    state: str = "running"  # the broker's word: "running", "down", "minority", "no leader"
+    healthy: bool | None = True  # None = unknown
     why: Why = Why.KNOWN
-    settings: Mapping[str, str] = field(default_factory=dict)  # what else it tells, bounded: "max length" -> "1000"
+    settings: Mapping[str, str] = field(default_factory=dict)  # further settings, bounded: "max length" -> "1000"
     dead_letters_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One client that reads for a group."""
+    """One client of a consumer group."""
 
     id: str
     client: str
@@ -186,11 +184,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Positions:
-    """Where a group stands, in columns, one row a partition that it has committed to or owns.
+    """A group's positions in columns, one row per partition that it has committed to or owns.
 
-    `destination[i]` indexes `names`. `settled` counts what is done with (Kafka: the committed offset; JetStream: last sequence
-    minus lag; RabbitMQ: acknowledged), `arrived` what came in (the end offset). Both are counters: their differences are
-    rates, a fall of `arrived` is a reset. `lag` is in messages. UNKNOWN where not known, and `why` says why.
+    `destination[i]` indexes `names`. `settled` counts finished messages (Kafka: committed offset; JetStream: last sequence
+    minus lag; RabbitMQ: acknowledged), `arrived` published ones (end offset). Both are counters: their differences are
+    rates, and a decrease of `arrived` is a reset. `lag` is in messages. UNKNOWN values have their reason in `why`.
     """
 
     names: tuple[str, ...]
@@ -200,8 +198,8 @@ class Positions:
     arrived: "array[int]"  # 'q'
     lag: "array[int]"  # 'q'
     why: tuple[Why, ...] | None = None  # None = every row KNOWN
-    start: "array[int] | None" = None  # 'q', log start: settled below it = lost
-    stable: "array[int] | None" = None  # 'q', last stable offset, where it differs from arrived
+    start: "array[int] | None" = None  # 'q', log start: a settled position below it means data loss
+    stable: "array[int] | None" = None  # 'q', last stable offset where it differs from arrived
 
     def __len__(self) -> int:
         return len(self.partition)
@@ -212,29 +210,29 @@ class Positions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A consumer group as one reading found it. An unchanged group may be the same object as last time."""
+    """A consumer group in one reading. An unchanged group may be the same object as in the previous reading."""
 
     name: str
     kind: str  # "classic", "new protocol", "share", "streams", "queue consumers", "pull consumer", "push consumer"
     state: GroupState
     positions: Positions
-    lag: int | None  # messages over all rows that are known; None if none is
-    lag_partial: bool = False  # rows are missing or unknown: the lag is at least this
+    lag: int | None  # messages, summed over the known rows; None = no row is known
+    lag_partial: bool = False  # some rows are unknown: the lag is at least this
     approximate: bool = False
     state_text: str = ""  # the broker's own word: "PreparingRebalance", "at max ack pending"
-    members: tuple[Member, ...] | None = None  # None = not told or not yet read
+    members: tuple[Member, ...] | None = None  # None = not reported or not read yet
     member_count: int | None = None
     members_at: float | None = None
     coordinator: str | None = None
-    in_flight: int | None = None  # handed out, not settled: unacked, ack pending, not visible
-    waiting: int | None = None  # not handed out yet: ready, num_pending, visible
+    in_flight: int | None = None  # delivered, not acknowledged (SQS: not visible)
+    waiting: int | None = None  # not delivered yet: ready, num_pending, visible
     delayed: int | None = None  # SQS
-    redelivered: int | None = None  # counted or "now in redelivery": see the adapter
-    removed_unacked: int | None = None  # RabbitMQ: rejected, expired, dropped, or settled and not counted; a counter
+    redelivered: int | None = None  # a counter or the current number: see the adapter
+    removed_unacked: int | None = None  # RabbitMQ counter: rejected, expired, dropped, or acknowledged and not counted
     why: Why = Why.KNOWN
     notes: tuple[
         str, ...
-    ] = ()  # facts for a person: "compacted: at most this many", "read by AMQP: its lag is unknown"
+    ] = ()  # shown as they are: "compacted: at most this many", "the lag of AMQP readers is unknown"
 
     @property
     def destinations(self) -> tuple[str, ...]:
@@ -243,37 +241,37 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """One reading. Holds only what was answered this time; what was not is in `faults` or simply absent.
+    """The answers of one sweep. Resources that did not answer are in `faults` or absent.
 
-    Absent is not gone: only `gone_*` names were confirmed gone, by the rule of their adapter.
+    Absent does not mean deleted: only the names in `gone_*` are, by the rule that each adapter documents.
     """
 
     scope: Scope
-    requested_at: float  # when positions of groups were asked for: the time that belongs to `settled`
-    read_at: float  # when the last answer came: the time that belongs to `arrived`
+    requested_at: float  # when group positions were requested: the time of `settled`
+    read_at: float  # when the last answer came: the time of `arrived`
     groups: Mapping[str, Group]
     destinations: Mapping[str, Destination]
-    cluster: Cluster | None = None  # None = not asked this time
+    cluster: Cluster | None = None  # None = not requested this time
     gone_groups: frozenset[str] = frozenset()
     gone_destinations: frozenset[str] = frozenset()
     faults: tuple[Fault, ...] = ()
     calls: tuple[BrokerCall, ...] = ()
-    excluded: int = 0  # internal or excluded destinations and groups that were left out
+    excluded: int = 0  # internal or excluded destinations and groups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OldestUnread:
-    """The time of the oldest message that a group has not read on one partition, by the broker's clock."""
+    """The time (broker's clock) of the oldest message that a group has not read on one partition."""
 
     destination: str
     partition: int
     at: float
-    exact: bool  # False: the time lag is at most what follows from it
+    exact: bool  # False: the time lag computed from it is an upper bound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What is published and received. Bounded by the broker's own limit; the body is never interpreted here."""
+    """A message to publish or a received one. The body is not interpreted here; the broker limits its size."""
 
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -283,10 +281,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationSpec:
-    """A destination that must exist: what the demo, the tests and the runtime ensure."""
+    """A destination that `Provisioner.ensure` creates."""
 
     name: str
     partitions: int = 1
     replicas: int = 1
-    groups: tuple[str, ...] = ()  # JetStream: durable consumers; elsewhere a group comes to be by reading
-    settings: Mapping[str, str] = field(default_factory=dict)  # broker's own words: {"x-queue-type": "quorum"}
+    groups: tuple[str, ...] = ()  # JetStream: durable consumers; other brokers create a group when it reads
+    settings: Mapping[str, str] = field(default_factory=dict)  # in the broker's terms: {"x-queue-type": "quorum"}

@@ -1,7 +1,6 @@
-"""What Signalbox asks of a broker, by role. Read this first.
+"""The interface of a broker, by role. Read this first.
 
-Every method takes part in the same rules: it raises only errors of `signalbox.brokers.errors`, never a client library's; it never
-blocks the event loop for long (steps are sliced); it is safe to cancel; it ends by itself within its stated time.
+Every method raises errors of `signalbox.brokers.errors` only, yields to the event loop in long steps, may be canceled, and ends in time.
 """
 
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
@@ -11,114 +10,114 @@ from signalbox.brokers.model import BrokerKind, Capability, DestinationSpec, Mes
 
 
 class Inspector(Protocol):
-    """Reads figures. Changes nothing at the broker, ever, and disturbs no consumer."""
+    """Reads metrics. Never changes the broker and never affects a consumer."""
 
     async def sweep(self) -> Snapshot:
-        """Read every group and destination that the user may see, once.
+        """Read every group and destination that the user may see.
 
-        Partial failures are listed in the snapshot's `faults`, one per resource; what did not answer within the adapter's
-        deadline is absent. Positions of groups are asked for before the ends they are compared with.
+        The snapshot's `faults` lists the resources that failed; those that did not answer within the adapter's deadline are
+        absent. Group positions are requested before the end offsets that they are compared with.
 
         Raises:
-            BrokerError: nothing at all could be read; says why.
+            BrokerError: nothing could be read.
         """
         ...
 
     async def watch(self, groups: Collection[str]) -> Snapshot:
-        """Read these groups and their destinations only, cheaply enough for once a second (see `watch_interval_s`).
+        """Read these groups and their destinations, cheaply enough for every `watch_interval_s`.
 
-        Groups that do not answer are in `faults`; names that the last sweep did not see are left out.
+        Groups that do not answer are in `faults`; names that the last sweep did not return are left out.
 
         Raises:
-            BrokerError: nothing at all could be read.
+            BrokerError: nothing could be read.
         """
         ...
 
     async def oldest_unread(self, groups: Collection[str]) -> Mapping[str, Sequence[OldestUnread]]:
-        """Return, per group, the time of the oldest unread message of its worst partitions, within 2 s and few requests.
+        """Return the time of the oldest unread message of each group's worst partitions, within 2 s and with few requests.
 
-        A group without an answer is left out. Needs Capability.TIME_LAG; returns {} without it.
+        Groups without an answer are left out. Returns {} without Capability.TIME_LAG.
         """
         ...
 
 
 class Publisher(Protocol):
-    """Sends messages, each confirmed by the broker."""
+    """Publishes messages; the broker confirms each."""
 
     async def publish(self, destination: str, message: Message, *, timeout_s: float = 10.0) -> None:
-        """Return only when the broker has confirmed that it stored the message.
+        """Publish a message and return when the broker has confirmed that it is stored.
 
         Raises:
-            Unroutable: there is no such destination; nothing was stored.
-            PublishRefused: the broker said no; nothing was stored.
-            OutcomeUnknown: no confirm within `timeout_s`, or the connection broke: it may be stored.
+            Unroutable: the destination does not exist; nothing is stored.
+            PublishRefused: the broker refused the message; nothing is stored.
+            OutcomeUnknown: no confirm within `timeout_s`, or the connection broke: the message may be stored.
         """
         ...
 
 
 class Delivery(Protocol):
-    """One message handed to a consumer, to be settled once."""
+    """One message delivered to a consumer: acknowledge or release it once."""
 
     message: Message
-    redelivered: bool  # the broker says that it was handed out before; False where it does not tell
+    redelivered: bool  # the broker says that the message was delivered before; False = not reported
 
     async def ack(self) -> None:
-        """Settle: it will not come again. On a Kafka partition everything before it is settled too."""
+        """Acknowledge the message. On a Kafka partition this commits everything before it too."""
         ...
 
     async def release(self) -> None:
-        """Give back: it comes again, soon, to this consumer or another of the group."""
+        """Return the message: the broker soon redelivers it to a consumer of the group."""
         ...
 
 
 class Consumer(Protocol):
-    """Receives messages of one destination for one group."""
+    """Receives messages from a destination as a member of a group."""
 
     def receive(self, destination: str, group: str) -> AsyncGenerator[Delivery, None]:
-        """Yield messages until closed; waits while there are none; goes on by itself after a reconnect.
+        """Yield messages until closed. Waits while there are none, and reconnects after a lost connection.
 
-        A group that is new begins with the oldest message kept. Closing the generator (`aclose`) leaves the group; what was not
-        settled comes again. Where groups do not exist (queues), `group` names this consumer.
+        A new group starts at the oldest retained message. Closing the generator (`aclose`) leaves the group; messages that
+        were not acknowledged are redelivered. For queues, which have no groups, `group` names this consumer.
 
         Raises:
-            DestinationMissing: no such destination.
+            DestinationMissing: the destination does not exist, confirmed by repeated requests (see backoff.py).
         """
         ...
 
 
 class Provisioner(Protocol):
-    """Makes destinations. Used by the demo, the tests and the runtime; the dashboard has no route to it."""
+    """Creates destinations for the demo, the tests and the runtime. The dashboard does not use it."""
 
     async def ensure(self, specs: Sequence[DestinationSpec]) -> None:
-        """Make what does not exist yet; what exists is left as it is. Returns when it can be used.
+        """Create the destinations that do not exist; leave existing ones unchanged. Returns when they are usable.
 
         Raises:
-            InvalidName: this broker cannot have such a name.
+            InvalidName: the broker does not allow a name.
         """
         ...
 
 
 class Broker(Inspector, Publisher, Consumer, Provisioner, Protocol):
-    """One open connection to one broker or cluster, in all roles."""
+    """One connection to a broker or cluster, in all roles."""
 
-    name: str  # the connection's name in the configuration
+    name: str  # of the connection, from the configuration
     kind: BrokerKind
     capabilities: frozenset[Capability]
-    sweep_interval_s: float  # how often a sweep is worth its cost there
-    watch_interval_s: float | None  # None: nothing is gained by asking more often than a sweep
+    sweep_interval_s: float  # grows with the cost of a sweep
+    watch_interval_s: float | None  # None: watching gives nothing newer than a sweep
 
     async def connect(self, *, timeout_s: float = 5.0) -> None:
-        """Connect and sign in, or say exactly why not. Called again after a failure.
+        """Connect and sign in. May be called again after a failure.
 
         Raises:
-            BrokerError: the subclass says which step failed.
+            BrokerError: its subclass names the step that failed.
         """
         ...
 
     def cost_note(self, destinations: int) -> str | None:
-        """Return what reading costs in money, a sentence with its source; None where reading is free."""
+        """Return the price of reading as a sentence with its source; None where reading is free."""
         ...
 
     async def close(self) -> None:
-        """Close everything. May be called twice and before `connect`."""
+        """Close all connections. May be called twice, and before `connect`."""
         ...

@@ -1,4 +1,4 @@
-"""TLS towards a broker, the same for every kind that signs in with files: whom we trust, and what we show of ourselves."""
+"""TLS contexts for connections to brokers: trusted authorities and our client certificate."""
 
 import ssl
 from pathlib import Path
@@ -8,7 +8,7 @@ from signalbox.brokers.errors import CertificateRefused
 
 
 class TlsFiles(Protocol):
-    """The TLS keys of a connection's settings. Files are PEM; without `ca_file` the system's authorities are trusted."""
+    """The TLS settings of a connection. Files are PEM; without `ca_file` the system's authorities are trusted."""
 
     @property
     def name(self) -> str: ...
@@ -23,10 +23,10 @@ class TlsFiles(Protocol):
 
 
 def tls_context(settings: TlsFiles) -> ssl.SSLContext:
-    """Return what connections are checked by. Blocks on small files: call it in a thread.
+    """Return the TLS context of a connection. Reads files: call it in a thread.
 
     Raises:
-        CertificateRefused: a file cannot be read or is no PEM file, or the key has a passphrase.
+        CertificateRefused: a file cannot be read or is not PEM, or the key has a passphrase.
     """
     try:
         context = ssl.create_default_context(cafile=settings.ca_file)
@@ -37,8 +37,8 @@ def tls_context(settings: TlsFiles) -> ssl.SSLContext:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise CertificateRefused(
             settings.name,
-            f"the TLS files cannot be loaded ({files}): {reason}.",
-            "ca_file, cert_file and key_file are readable PEM files; the key fits the certificate and has no passphrase.",
+            f"Cannot load the TLS files ({files}): {reason}.",
+            "ca_file, cert_file and key_file must be readable PEM files; the key must match the certificate and have no passphrase.",
         ) from None
     if settings.insecure_skip_verify:
         context.check_hostname = False
@@ -47,5 +47,5 @@ def tls_context(settings: TlsFiles) -> ssl.SSLContext:
 
 
 def _no_passphrase() -> str:
-    """Without this OpenSSL asks the terminal, and waits."""
+    """Refuse instead of letting OpenSSL prompt on the terminal and wait."""
     raise ValueError("the key has a passphrase")

@@ -31,7 +31,7 @@ class Checked(msgspec.Struct, kw_only=True):
     excluded: int | None = None
     problem: str | None = None
     hint: str | None = None
-    missing_rights: Sequence[str] = ()
+    missing_permissions: Sequence[str] = ()
     notes: Sequence[str] = ()
     not_read: Sequence[str] = ()
     cost: str | None = None
@@ -92,7 +92,7 @@ async def _check(settings: ConnectionSettings) -> Checked:
     found.cost = broker.cost_note(len(snapshot.destinations))
     if snapshot.cluster is not None:
         found.product, found.version = snapshot.cluster.product, snapshot.cluster.version
-        found.missing_rights, found.notes = snapshot.cluster.missing_rights, snapshot.cluster.notes
+        found.missing_permissions, found.notes = snapshot.cluster.missing_permissions, snapshot.cluster.notes
     return found
 
 
@@ -103,7 +103,7 @@ def _print(one: Checked) -> None:
     product = " ".join(part for part in (one.product or one.kind, one.version) if part)
     line = f"{one.connection} ({safe(product)}): answers; {one.destinations} destinations, {one.groups} groups"
     click.echo(line + (f", {one.excluded} excluded" if one.excluded else ""))
-    for right in one.missing_rights:
+    for right in one.missing_permissions:
         click.echo(f"  missing right: {safe(right)}")
     for text in (*one.not_read, *one.notes):
         click.echo(f"  {safe(text)}")

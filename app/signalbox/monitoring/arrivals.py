@@ -1,20 +1,19 @@
-"""What came into one destination over the last minute, by partition. A counter that fell, twice, is begun anew."""
+"""The messages that arrived in one destination over the last minute, by partition."""
 
 from signalbox.brokers.model import UNKNOWN
 from signalbox.monitoring import columns
 from signalbox.monitoring.columns import Column
 
-WINDOW_S = 66.0
 SPACING_S = 4.5
 
 
 class Arrivals:
-    """Readings of the ends (or of the counter of a queue), thinned, oldest first."""
+    """Readings of the end offsets (or of a queue's counter), thinned, oldest first. A counter that fell twice restarts."""
 
     def __init__(self) -> None:
         self._readings: list[tuple[float, Column]] = []
-        self._doubted = False
-        self.total: int | None = None  # counter of all that came while we watched; survives resets
+        self._fall_unconfirmed = False
+        self.total: int | None = None  # counter of all arrivals since we watch; survives resets
 
     def push(self, at: float, ends: Column, interval_s: float) -> None:
         """Take one reading; one that is older than the last is dropped."""
@@ -23,46 +22,46 @@ class Arrivals:
             return
         if readings and len(readings[-1][1]) != len(ends):
             readings.clear()
-        elif readings and columns.fallen(ends, readings[-1][1]):
-            if not self._doubted:  # a server back from a pause tells old figures once
-                self._doubted = True
+        elif readings and columns.fallen_rows(ends, readings[-1][1]):
+            if not self._fall_unconfirmed:  # a server back from a pause reports old values once
+                self._fall_unconfirmed = True
                 return
             readings.clear()
-        self._doubted = False
+        self._fall_unconfirmed = False
         self._count(ends)
         if len(readings) > 1 and readings[-1][0] - readings[-2][0] < SPACING_S:
             readings.pop()
         readings.append((at, ends))
-        since = at - max(WINDOW_S, interval_s * 3.3)
+        since = at - columns.rate_window_s(interval_s)
         while readings[0][0] < since:
             readings.pop(0)
 
     def restart(self) -> None:
-        """Compare with nothing from before: the destination was made anew."""
+        """Forget all readings, because the destination was recreated."""
         self._readings.clear()
 
     def rates(self) -> list[float | None]:
-        """Return messages a second by row; None where there is nothing to compare with."""
+        """Return messages/s by row; None without a reading to compare with."""
         if not self._readings:
             return []
         (first_at, first), (last_at, last) = self._readings[0], self._readings[-1]
-        took = last_at - first_at
+        seconds = last_at - first_at
         return [
-            columns.mean(now - before, took) if UNKNOWN not in (now, before) else None
+            columns.rate(now - before, seconds) if UNKNOWN not in (now, before) else None
             for now, before in zip(last, first, strict=True)
         ]
 
     def rate(self) -> float | None:
-        """Return messages a second over the rows that are known."""
+        """Return messages/s over the known rows."""
         if len(self._readings) < 2:
             return None
         (first_at, first), (last_at, last) = self._readings[0], self._readings[-1]
-        return columns.mean_known(first, last, last_at - first_at)
+        return columns.total_rate(first, last, last_at - first_at)
 
     def _count(self, ends: Column) -> None:
         known = self._readings[-1][1] if self._readings else None
         if self.total is None:
             if any(end != UNKNOWN for end in ends):
-                self.total = columns.grown(ends, ends, first=True)
+                self.total = columns.total_growth(ends, ends, first=True)
         elif known is not None:
-            self.total += columns.grown(ends, known, first=False)
+            self.total += columns.total_growth(ends, known, first=False)

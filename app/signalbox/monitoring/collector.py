@@ -1,4 +1,4 @@
-"""Reads one connection again and again and hands what it answers to the monitor. A broker that is down never stops it."""
+"""Reads one connection periodically and hands the snapshots to the monitor. A broker that is down does not stop it."""
 
 import asyncio
 import logging
@@ -16,26 +16,25 @@ from signalbox.kernel.clock import Clock
 from signalbox.kernel.feed import Feed
 from signalbox.kernel.service import Loop
 from signalbox.monitoring import keys
-from signalbox.monitoring.judge import RANK
-from signalbox.monitoring.link import Opened
-from signalbox.monitoring.model import GroupView, Status
+from signalbox.monitoring.connection_state import ConnectionFacts
+from signalbox.monitoring.model import SEVERITY, GroupView, Status
 from signalbox.monitoring.service import Monitor
 
 log = logging.getLogger(__name__)
 
 WATCHED_MAX = 200  # groups read each second
-ASKED_MAX = 50  # groups whose oldest unread message is asked for at once
+OLDEST_GROUPS_MAX = 50  # groups whose oldest unread message is read per sweep
 TICK_S = 1.0
-SWEEP_WAIT_LEAST_S = 10.0  # adapters have deadlines of their own; this one only ends what they forgot
+SWEEP_TIMEOUT_MIN_S = 10.0  # adapters have their own deadlines; this one is the safety net
 RETRY_FIRST_S = 0.5
-RETRY_MOST_S = 30.0
-SILENT_MAX = 3  # sweeps without an answer until the connection is made anew
-CLOSE_WAIT_S = 5.0
-OLDEST_WAIT_S = 4.0  # the port promises 2
+RETRY_MAX_S = 30.0
+TIMEOUTS_MAX = 3  # in a row, until we reconnect
+CLOSE_TIMEOUT_S = 5.0
+OLDEST_TIMEOUT_S = 4.0  # the port promises 2
 
 
 class Collector:
-    """One connection's reader: a kernel Service. Sweeps everything, and watches closely what somebody looks at."""
+    """A kernel Service that reads one connection: everything each sweep, watched groups more often."""
 
     def __init__(
         self, broker: Broker, settings: ConnectionSettings, monitor: Monitor, feed: Feed, clock: Clock
@@ -44,13 +43,13 @@ class Collector:
         self._broker, self._settings, self._monitor, self._feed, self._clock = broker, settings, monitor, feed, clock
         self._connection = settings.name
         self._loop = Loop(self.name, self._run)
-        self._named: frozenset[str] = frozenset()  # groups that a `watch` pattern names
+        self._configured: frozenset[str] = frozenset()  # groups that match a `watch` pattern
 
     async def start(self) -> None:
-        """Begin; returns at once, connected or not."""
+        """Start reading; returns at once, connected or not."""
         broker = self._broker
-        self._monitor.open(
-            Opened(
+        self._monitor.add_connection(
+            ConnectionFacts(
                 name=self._connection,
                 kind=broker.kind,
                 interval_s=broker.sweep_interval_s,
@@ -64,7 +63,7 @@ class Collector:
         await self._loop.start()
 
     async def stop(self) -> None:
-        """End the tasks and close the connection, whatever state it is in."""
+        """End the tasks and close the connection, in whatever state it is."""
         await self._loop.stop()
         await self._close()
 
@@ -72,20 +71,20 @@ class Collector:
         return self._loop.healthy()
 
     async def _run(self) -> None:
-        """Connect and read for ever: anew at once after a connection that answered, else more and more seldom."""
+        """Connect and read forever: reconnect at once after a connection that answered, otherwise with backoff."""
         pause = RETRY_FIRST_S
         while True:
-            wait = pause * random.uniform(0.8, 1.2)  # noqa: S311 - spreads attempts, hides nothing
+            wait = pause * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, no secret
             answered = await self._connect(wait) and await self._read(wait)
             await self._close()
             if answered:
                 pause = RETRY_FIRST_S
             else:
                 await asyncio.sleep(wait)
-                pause = min(pause * 2, RETRY_MOST_S)
+                pause = min(pause * 2, RETRY_MAX_S)
 
     async def _connect(self, retry_s: float) -> bool:
-        """Try once; return whether it let us in. `retry_s` is when it is tried again if not."""
+        """Try once and return whether it worked; if not, the next attempt is in `retry_s`."""
         try:
             async with asyncio.timeout(self._settings.timeout_s * 2 + 1):
                 await self._broker.connect(timeout_s=self._settings.timeout_s)
@@ -95,7 +94,7 @@ class Collector:
         return True
 
     async def _read(self, retry_s: float) -> bool:
-        """Sweep and watch until the connection must be made anew; return whether it ever answered."""
+        """Sweep and watch until we must reconnect; return whether the broker ever answered."""
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(self._watch())
             answered = await self._sweep(retry_s)
@@ -103,92 +102,92 @@ class Collector:
         return answered
 
     async def _sweep(self, retry_s: float) -> bool:
-        """Read everything each interval until the connection is lost or silent for too long; return whether it answered.
+        """Read everything each interval until the connection is lost or times out; return whether it ever answered.
 
-        One that lets us in and refuses the first question is as good as down.
+        A connection that fails at its first request counts as down.
         """
-        answered, silent = False, 0
-        while silent < SILENT_MAX:
-            begun = time.monotonic()
-            every = self._broker.sweep_interval_s
+        answered, timeouts = False, 0
+        while timeouts < TIMEOUTS_MAX:
+            began = time.monotonic()
+            interval_s = self._broker.sweep_interval_s
             try:
-                async with asyncio.timeout(max(every * 2, SWEEP_WAIT_LEAST_S) + self._settings.timeout_s):
+                async with asyncio.timeout(max(interval_s * 2, SWEEP_TIMEOUT_MIN_S) + self._settings.timeout_s):
                     snapshot = await self._broker.sweep()
             except (BrokerTimeout, TimeoutError) as error:
-                silent += 1
+                timeouts += 1
                 self._failed(error, down=False)
             except BrokerError as error:
-                again = None if answered else self._clock() + retry_s
-                self._failed(error, down=not answered, next_attempt_at=again)
+                retry_at = None if answered else self._clock() + retry_s
+                self._failed(error, down=not answered, next_attempt_at=retry_at)
                 break
             else:
-                answered, silent = True, 0
-                await self._take(snapshot, every)
-            await asyncio.sleep(max(0.05, every - (time.monotonic() - begun)))
+                answered, timeouts = True, 0
+                await self._take(snapshot, interval_s)
+            await asyncio.sleep(max(0.05, interval_s - (time.monotonic() - began)))
         return answered
 
     async def _take(self, snapshot: Snapshot, interval_s: float) -> None:
         await self._monitor.apply(self._connection, snapshot, interval_s=interval_s)
         if self._settings.watch:
-            self._named = frozenset(
+            self._configured = frozenset(
                 view.name
                 for view in self._monitor.groups(self._connection)
                 if any(fnmatchcase(view.name, pattern) for pattern in self._settings.watch)
             )
-        await self._ask_oldest()
+        await self._read_oldest_unread()
 
     async def _watch(self) -> None:
-        """Let time pass each second, and read what is looked at as often as that is worth its cost."""
+        """Check for staleness each second, and read the watched groups at the watch interval."""
         while True:
-            begun = time.monotonic()
-            every = self._broker.watch_interval_s
-            self._monitor.tick(self._connection)
-            groups = self._watched() if every is not None else ()
-            if groups and every is not None:
-                with suppress(BrokerError, TimeoutError):  # the sweep tells what is wrong
-                    async with asyncio.timeout(max(every * 3, self._settings.timeout_s)):
+            began = time.monotonic()
+            interval_s = self._broker.watch_interval_s
+            self._monitor.update_staleness(self._connection)
+            groups = self._watched() if interval_s is not None else ()
+            if groups and interval_s is not None:
+                with suppress(BrokerError, TimeoutError):  # the sweep reports the error
+                    async with asyncio.timeout(max(interval_s * 3, self._settings.timeout_s)):
                         snapshot = await self._broker.watch(groups)
-                    await self._monitor.apply(self._connection, snapshot, interval_s=every)
-            await asyncio.sleep(max(0.05, (every or TICK_S) - (time.monotonic() - begun)))
+                    await self._monitor.apply(self._connection, snapshot, interval_s=interval_s)
+            await asyncio.sleep(max(0.05, (interval_s or TICK_S) - (time.monotonic() - began)))
 
     def _watched(self) -> frozenset[str]:
-        """Return the groups of this connection that a page shows or the configuration names, at most WATCHED_MAX."""
+        """Return the groups on open pages and those of the configuration, at most WATCHED_MAX."""
         prefix = keys.group(self._connection, "")
-        shown = {key.removeprefix(prefix) for key in self._feed.interest() if key.startswith(prefix)}
+        on_pages = {key.removeprefix(prefix) for key in self._feed.interest() if key.startswith(prefix)}
         known = {view.name for view in self._monitor.groups(self._connection)}
-        wanted = [*sorted(shown & known), *sorted(self._named - shown)]
-        return frozenset(wanted[:WATCHED_MAX])
+        groups = [*sorted(on_pages & known), *sorted(self._configured - on_pages)]
+        return frozenset(groups[:WATCHED_MAX])
 
-    async def _ask_oldest(self) -> None:
-        """Ask how old the oldest unread messages are where that matters: where something is late or looked at."""
+    async def _read_oldest_unread(self) -> None:
+        """Read the timestamps of the oldest unread messages of groups that are late or watched."""
         if Capability.TIME_LAG not in self._broker.capabilities:
             return
         groups = self._lagging()
         if not groups:
             return
-        with suppress(BrokerError, TimeoutError):  # without an answer our own history tells the time lag
-            async with asyncio.timeout(OLDEST_WAIT_S):
+        with suppress(BrokerError, TimeoutError):  # without an answer our own readings give the time lag
+            async with asyncio.timeout(OLDEST_TIMEOUT_S):
                 answers = await self._broker.oldest_unread(groups)
-            self._monitor.measured(self._connection, answers)
+            self._monitor.add_oldest_unread(self._connection, answers)
 
     def _lagging(self) -> Collection[str]:
         watched = self._watched()
         late = [view for view in self._monitor.groups(self._connection) if _late(view, watched)]
-        late.sort(key=lambda view: (view.name not in watched, RANK[view.verdict.status], -(view.flow.lag or 0)))
-        return [view.name for view in late[:ASKED_MAX]]
+        late.sort(key=lambda view: (view.name not in watched, SEVERITY[view.verdict.status], -(view.flow.lag or 0)))
+        return [view.name for view in late[:OLDEST_GROUPS_MAX]]
 
     def _failed(self, error: Exception, *, down: bool, next_attempt_at: float | None = None) -> None:
         if not isinstance(error, BrokerError):
-            error = BrokerTimeout(self._connection, "No answer within the deadline.")
+            error = BrokerTimeout(self._connection, "The broker did not answer within the deadline.")
         log.info("%s", error)
-        self._monitor.failed(self._connection, error, down=down, next_attempt_at=next_attempt_at)
+        self._monitor.record_failure(self._connection, error, down=down, next_attempt_at=next_attempt_at)
 
     async def _close(self) -> None:
         try:
-            async with asyncio.timeout(CLOSE_WAIT_S):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._broker.close()
         except (BrokerError, TimeoutError):
-            log.info("%s: the connection did not close in order", self._connection)
+            log.info("%s: the connection was not closed cleanly", self._connection)
 
 
 def _late(view: GroupView, watched: Collection[str]) -> bool:
@@ -198,5 +197,5 @@ def _late(view: GroupView, watched: Collection[str]) -> bool:
 
 
 def tls_verified(settings: ConnectionSettings) -> bool:
-    """Say whether the far end's certificate is checked, as far as the settings of that kind say."""
+    """Return whether the broker's certificate is verified, as far as the settings of that kind say."""
     return not getattr(settings, "insecure_skip_verify", False)

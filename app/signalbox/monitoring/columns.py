@@ -1,4 +1,4 @@
-"""Arithmetic on columns of counters where UNKNOWN is a value: it is never compared, summed or taken for a fall."""
+"""Arithmetic on columns of counters where UNKNOWN is a value: never compared, never summed."""
 
 import operator
 from array import array
@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from signalbox.brokers.model import UNKNOWN
+from signalbox.kernel.intervals import STALE_INTERVALS
 
-SHORTEST_RATE_S = 0.5  # below this the times of two answers say little
+RATE_S = 60.0  # rates are means over a minute
+SHORTEST_RATE_S = 0.5  # over a shorter time, jitter dominates a rate
+LATENESS = 1.1  # readings come a little late
 
 if TYPE_CHECKING:
     Column = array[int]
@@ -15,45 +18,51 @@ else:
     Column = array  # not subscriptable before Python 3.12
 
 
-def less(arrived: Column, lag: Column) -> Column:
-    """Return where queues without positions stand, counted in arrivals: all that came but what waits."""
+def rate_window_s(interval_s: float) -> float:
+    """Return how far back a rate looks: a minute, or three intervals if those are longer."""
+    return LATENESS * max(RATE_S, STALE_INTERVALS * interval_s)
+
+
+def read_positions(arrived: Column, lag: Column) -> Column:
+    """Return the positions of queues, counted in arrivals: everything that arrived minus what waits."""
     return array("q", (UNKNOWN if UNKNOWN in (a, w) else a - w for a, w in zip(arrived, lag, strict=True)))
 
 
-def fallen(new: Column, known: Column) -> list[int]:
+def fallen_rows(new: Column, known: Column) -> list[int]:
     if new is known or not any(map(operator.lt, new, known)):
         return []
     return [row for row, (now, before) in enumerate(zip(new, known, strict=True)) if UNKNOWN < now < before]
 
 
-def merged(new: Column, known: Column) -> Column:
+def fill_unknown(new: Column, known: Column) -> Column:
     if UNKNOWN not in new or not known:
         return new
     return array("q", (before if now == UNKNOWN else now for now, before in zip(new, known, strict=True)))
 
 
-def grown(new: Column, known: Column, *, first: bool) -> int:
-    """Return by how much the rows grew that were known before; at first the sum of all that are known."""
+def total_growth(new: Column, known: Column, *, first: bool) -> int:
+    """Return the growth of the rows that were known before; the first time, the sum of all known rows."""
     if first:
         return sum(value for value in new if value != UNKNOWN)
     return sum(now - before for now, before in zip(new, known, strict=True) if UNKNOWN not in (now, before))
 
 
-def moved_to(column: Column, source: Sequence[int]) -> Column:
+def reordered(column: Column, source: Sequence[int]) -> Column:
     return array("q", (column[row] if row >= 0 else UNKNOWN for row in source))
 
 
-def blanked(column: Column, rows: Sequence[int]) -> Column:
+def with_unknown(column: Column, rows: Sequence[int]) -> Column:
     copy = array("q", column)
     for row in rows:
         copy[row] = UNKNOWN
     return copy
 
 
-def mean_known(base: Column, last: Column, seconds: float) -> float | None:
-    grown = [now - before for now, before in zip(last, base, strict=True) if UNKNOWN not in (now, before)]
-    return mean(sum(grown), seconds) if grown else None
+def total_rate(first: Column, last: Column, seconds: float) -> float | None:
+    """Return the rate of the sum over the rows known in both columns."""
+    growth = [now - before for now, before in zip(last, first, strict=True) if UNKNOWN not in (now, before)]
+    return rate(sum(growth), seconds) if growth else None
 
 
-def mean(difference: int, seconds: float) -> float | None:
-    return difference / seconds if seconds >= SHORTEST_RATE_S else None
+def rate(growth: int, seconds: float) -> float | None:
+    return growth / seconds if seconds >= SHORTEST_RATE_S else None

@@ -1,41 +1,39 @@
-"""What the figures mean: a status, since when, until when, and why. Pure; every time is passed in.
+"""Turns figures into a verdict: status, since when, until when, and why. Pure; every time is passed in.
 
-A verdict that the figures do not prove is `unknown`, never a guess: a history that is too short, a row that is not known.
+What the figures do not prove is `unknown`, never a guess.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from signalbox.brokers.model import UNKNOWN, GroupState, Retention, Why
-from signalbox.monitoring.model import Method, Reason, Status, TimeLag, Verdict
+from signalbox.brokers.model import UNKNOWN, GroupState, RetentionLimits, Why
+from signalbox.monitoring.model import SEVERITY, Reason, Status, TimeLag, TimeLagMethod, Verdict
 
 LOSS_WITHIN_S = 24 * 3600.0
 REWOUND_SHOWN_S = 600.0
-REBALANCE_NORMAL_S = 300.0  # one that takes longer hides a standstill
-INTERVALS_STILL = 3
-EMPTIED_BY_READING = frozenset(("workqueue", "interest"))  # there the oldest kept position follows the readers
-STEADY_NOISE = 0.05  # two rates closer than this are alike
-
-RANK: dict[Status, int] = {status: rank for rank, status in enumerate(Status)}
+REBALANCE_NORMAL_S = 300.0  # a longer rebalance does not excuse a stall
+STILL_INTERVALS = 3
+EMPTIED_BY_READING = frozenset(("workqueue", "interest"))  # there the log start follows the consumers
+RATE_NOISE = 0.05  # two rates closer than this share of one are equal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """When a group is called what. Seconds."""
+    """The limits of a group's statuses, in seconds."""
 
     ok_below_s: float = 30.0
     stalled_after_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
-    """What holds for all partitions of a group."""
+class GroupFacts:
+    """The facts that all partitions of a group share."""
 
-    somebody: bool | None  # whether anybody reads; None = the broker does not tell. See `somebody_reads`
-    batch: bool  # nobody reading is normal
+    has_consumers: bool | None  # None = the broker does not report it; see the function `has_consumers`
+    batch: bool  # having no members is normal
     interval_s: float
-    first_at: float  # when it was first read: what was so then may be older
+    first_read_at: float  # a state at that time may have begun earlier
     paused: bool = False
     rebalancing_since: float | None = None
     why: Why = Why.KNOWN
@@ -46,13 +44,13 @@ class Reader:
         return Reason.PAUSED if self.paused else None
 
     @property
-    def calm_reason(self) -> Reason | None:
-        """Return why nobody reading asks for nobody."""
+    def absence_reason(self) -> Reason | None:
+        """Why it is normal that the group has no members, or None."""
         return Reason.BATCH if self.batch else self.paused_reason
 
 
-class Row(NamedTuple):
-    """One partition as the last readings show it. UNKNOWN (-1) where a position is not known.
+class PartitionFacts(NamedTuple):
+    """One partition by the last readings; UNKNOWN (-1) where an offset is not known.
 
     A tuple, because a cluster in trouble makes 100,000 of them each sweep.
     """
@@ -68,25 +66,25 @@ class Row(NamedTuple):
     time_lag: TimeLag | None = None
     rate_in: float | None = None
     rate_out: float | None = None
-    start_rate: float | None = None  # how fast the oldest kept position moves, where it moves steadily
-    moved_at: float | None = None  # when settled last moved
-    still_since: float | None = None  # since when it stands while messages wait
+    start_rate: float | None = None  # messages/s by which the log start moves, if it moves steadily
+    moved_at: float | None = None  # when `settled` last moved
+    still_since: float | None = None  # since when `settled` has not moved while messages wait
     rewound_at: float | None = None
-    hidden_since: float | None = None  # since when the stable end stands below the end
-    retention: Retention | None = None  # None: nothing is lost by it
+    hidden_since: float | None = None  # since when an open transaction holds the stable end below the end
+    retention: RetentionLimits | None = None  # None: retention loses no message
 
 
 def still_limit(interval_s: float, limits: Thresholds) -> float:
-    """Return for how many seconds a position must stand before that means something: at least three readings."""
-    return max(limits.stalled_after_s, INTERVALS_STILL * interval_s)
+    """Return after how many seconds without progress a partition is stalled: at least three readings."""
+    return max(limits.stalled_after_s, STILL_INTERVALS * interval_s)
 
 
-def somebody_reads(
+def has_consumers(
     state: GroupState, member_count: int | None, moved_at: float | None, now: float, still_s: float
 ) -> bool | None:
-    """Say whether anybody reads; None where the broker does not tell.
+    """Return whether a group has consumers; None where the broker does not report it.
 
-    Commits that move prove a reader whatever the state says: Kafka calls a consumer by assign() "Empty".
+    Recent commits prove a consumer whatever the state is: Kafka calls a group that uses assign() "Empty".
     """
     if state is GroupState.PAUSED:
         return False
@@ -99,58 +97,60 @@ def somebody_reads(
     return False if state is GroupState.EMPTY else None
 
 
-def judge_partition(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict:
-    """Judge one partition by its last minute."""
-    return _of_row(_judge(row, reader, limits, now), row)
+def judge_partition(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: float) -> Verdict:
+    """Judge one partition by the last minute."""
+    return _locate(_judge(row, group, limits, now), row)
 
 
-def judge_group(rows: Collection[Row], reader: Reader, limits: Thresholds, now: float, *, waiting: bool) -> Verdict:
-    """Return the verdict of a group's dearest partition, with how many share its status.
+def judge_group(
+    rows: Collection[PartitionFacts], group: GroupFacts, limits: Thresholds, now: float, *, waiting: bool
+) -> Verdict:
+    """Return the most severe verdict of a group's partitions, and how many partitions share its status.
 
     Args:
         rows: the partitions that may be other than ok.
-        reader: what holds for all of them.
-        limits: when a partition is called what.
+        group: the facts that they share.
+        limits: the thresholds of the group.
         now: seconds since the epoch.
-        waiting: whether any message waits on any partition.
+        waiting: whether messages wait on any partition.
     """
-    if reader.why is not Why.KNOWN:
-        status = Status.NOT_PERMITTED if reader.why is Why.NOT_PERMITTED else Status.UNKNOWN
-        return Verdict(status=status, since=now, why=reader.why, detail=reader.detail)
-    judged = [(_judge(row, reader, limits, now), row) for row in rows]
+    if group.why is not Why.KNOWN:
+        status = Status.NOT_PERMITTED if group.why is Why.NOT_PERMITTED else Status.UNKNOWN
+        return Verdict(status=status, since=now, why=group.why, detail=group.detail)
+    judged = [(_judge(row, group, limits, now), row) for row in rows]
     wrong = [(verdict, row) for verdict, row in judged if verdict.status not in (Status.OK, Status.NO_MEMBERS)]
     if not wrong:
-        return _quiet(reader, now, waiting=waiting)
-    dearest, blamed = min(wrong, key=_dearness)
-    ends = [verdict.until for verdict, _ in wrong if verdict.status is dearest.status]
-    verdict = _of_row(dearest, blamed)
+        return _nothing_late(group, now, waiting=waiting)
+    most_severe, worst_partition = min(wrong, key=_severity_key)
+    ends = [verdict.until for verdict, _ in wrong if verdict.status is most_severe.status]
+    verdict = _locate(most_severe, worst_partition)
     until = verdict.until
-    if dearest.status is Status.CATCHING_UP:  # done when the slowest is done
+    if most_severe.status is Status.CATCHING_UP:  # the group has caught up with its slowest partition
         until = None if None in ends else max(end for end in ends if end is not None)
     lost = sum(_lost(row) for row in rows) or None
     return replace(verdict, until=until, partitions_affected=len(ends), lost=lost)
 
 
-def _judge(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict:
+def _judge(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: float) -> Verdict:
     return (
         _unreadable(row, now)
         or _losing(row, limits, now)
-        or _standing(row, reader, limits, now)
+        or _without_progress(row, group, limits, now)
         or _rewound(row, now)
-        or _flowing(row, reader, limits, now)
+        or _flowing(row, group, limits, now)
     )
 
 
-def _of_row(verdict: Verdict, row: Row) -> Verdict:
+def _locate(verdict: Verdict, row: PartitionFacts) -> Verdict:
     lost = _lost(row) or None
     return replace(verdict, destination=row.destination, partition=row.partition, partitions_affected=1, lost=lost)
 
 
-def _lost(row: Row) -> int:
+def _lost(row: PartitionFacts) -> int:
     return row.start - row.settled if UNKNOWN < row.settled < row.start else 0
 
 
-def _unreadable(row: Row, now: float) -> Verdict | None:
+def _unreadable(row: PartitionFacts, now: float) -> Verdict | None:
     match row.why:
         case Why.KNOWN:
             if row.lag == UNKNOWN:
@@ -166,30 +166,30 @@ def _unreadable(row: Row, now: float) -> Verdict | None:
             return Verdict(status=Status.UNKNOWN, since=now, why=row.why)
 
 
-def _losing(row: Row, limits: Thresholds, now: float) -> Verdict | None:
-    """Say when retention reaches the first unread message, if that is within a day."""
+def _losing(row: PartitionFacts, limits: Thresholds, now: float) -> Verdict | None:
+    """Return when retention reaches the first unread message, if that is within a day."""
     if row.lag <= 0 or _young(row, limits):
         return None
     if UNKNOWN < row.settled < row.start < row.arrived:
         return Verdict(status=Status.WILL_LOSE_DATA, since=now, reason=Reason.LOST_ALREADY)
     left, reason = _left_by_age(row), Reason.BY_AGE
-    pushed = _left_by_start(row)
-    if pushed is not None and (left is None or pushed < left):
-        left, reason = pushed, Reason.BY_COUNT
+    left_by_start = _left_by_start(row)
+    if left_by_start is not None and (left is None or left_by_start < left):
+        left, reason = left_by_start, Reason.BY_COUNT
     if left is None or left > LOSS_WITHIN_S:
         return None
     return Verdict(status=Status.WILL_LOSE_DATA, since=now, until=now + left if left > 0 else None, reason=reason)
 
 
-def _left_by_age(row: Row) -> float | None:
-    """Return the seconds until the position is as old as messages are kept.
+def _left_by_age(row: PartitionFacts) -> float | None:
+    """Return the seconds until the first unread message reaches the retention time.
 
-    The position moves through `speed` seconds of what was written in each second: messages read a second, over how densely
-    the waiting ones were written. Below 1 its age grows.
+    Each second the group reads through `speed` seconds of writing: its rate, over how densely the waiting messages were
+    written. Below 1 the age of the first unread message grows.
     """
     age = row.retention.age_s if row.retention is not None else None
     lag = row.time_lag
-    if age is None or lag is None or lag.method not in (Method.MEASURED, Method.INTERPOLATED):
+    if age is None or lag is None or lag.method not in (TimeLagMethod.MEASURED, TimeLagMethod.INTERPOLATED):
         return None
     if row.rate_out is None:
         return None
@@ -197,58 +197,60 @@ def _left_by_age(row: Row) -> float | None:
     return (age - lag.seconds) / (1 - speed) if speed < 1 else None
 
 
-def _left_by_start(row: Row) -> float | None:
-    """Return the seconds until the oldest kept position overtakes the group's."""
-    kept = row.retention
-    if kept is None or (kept.messages is None and kept.size_bytes is None) or kept.policy in EMPTIED_BY_READING:
+def _left_by_start(row: PartitionFacts) -> float | None:
+    """Return the seconds until the log start overtakes the group's position."""
+    retention = row.retention
+    if retention is None or (retention.messages is None and retention.size_bytes is None):
         return None
-    if row.start_rate is None or row.rate_out is None or UNKNOWN in (row.start, row.settled):
+    if retention.policy in EMPTIED_BY_READING or UNKNOWN in (row.start, row.settled):
+        return None
+    if row.start_rate is None or row.rate_out is None:
         return None
     closing = row.start_rate - row.rate_out
-    return (row.settled - row.start) / closing if closing > STEADY_NOISE * row.start_rate else None
+    return (row.settled - row.start) / closing if closing > RATE_NOISE * row.start_rate else None
 
 
-def _standing(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict | None:
-    """Say that it stands still, and why: held back, stopped, stalled."""
+def _without_progress(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: float) -> Verdict | None:
+    """Return why a partition makes no progress: held back, stopped or stalled."""
     if row.lag <= 0 or _young(row, limits):
         return None
     if row.hidden_since is not None and row.settled >= row.stable > UNKNOWN:
-        held = now - row.hidden_since >= limits.ok_below_s
-        return Verdict(status=Status.HELD_BACK, since=row.hidden_since) if held else None
-    return _stopped(row, reader, limits, now) if reader.somebody is False else _stalled(row, reader, limits, now)
+        late = now - row.hidden_since >= limits.ok_below_s
+        return Verdict(status=Status.HELD_BACK, since=row.hidden_since) if late else None
+    return _stopped(row, group, limits, now) if group.has_consumers is False else _stalled(row, group, limits, now)
 
 
-def _stopped(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict | None:
+def _stopped(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: float) -> Verdict | None:
     since = row.still_since if row.still_since is not None else now
-    exact = since > reader.first_at
-    if reader.batch:
+    exact = since > group.first_read_at
+    if group.batch:
         return Verdict(status=Status.NO_MEMBERS, since=since, since_exact=exact, reason=Reason.BATCH)
     if not _old_enough(row, limits):
         return None
-    return Verdict(status=Status.STOPPED, since=since, since_exact=exact, reason=reader.paused_reason)
+    return Verdict(status=Status.STOPPED, since=since, since_exact=exact, reason=group.paused_reason)
 
 
-def _stalled(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict | None:
+def _stalled(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: float) -> Verdict | None:
     since = row.still_since
-    if not reader.somebody or since is None or now - since < still_limit(reader.interval_s, limits):
+    if not group.has_consumers or since is None or now - since < still_limit(group.interval_s, limits):
         return None
-    if reader.rebalancing_since is not None and now - reader.rebalancing_since < REBALANCE_NORMAL_S:
+    if group.rebalancing_since is not None and now - group.rebalancing_since < REBALANCE_NORMAL_S:
         return None
-    return Verdict(status=Status.STALLED, since=since, since_exact=since > reader.first_at)
+    return Verdict(status=Status.STALLED, since=since, since_exact=since > group.first_read_at)
 
 
-def _rewound(row: Row, now: float) -> Verdict | None:
+def _rewound(row: PartitionFacts, now: float) -> Verdict | None:
     if row.rewound_at is None or now - row.rewound_at >= REWOUND_SHOWN_S:
         return None
     return Verdict(status=Status.REWOUND, since=row.rewound_at)
 
 
-def _flowing(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdict:
-    """Say whether it keeps up, gains or loses."""
+def _flowing(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: float) -> Verdict:
+    """Return whether the partition is up to date, behind or catching up."""
     if row.lag == 0 or _young(row, limits):
-        return _quiet(reader, now, waiting=row.lag > 0)
-    if reader.rebalancing_since is not None:
-        return Verdict(status=Status.REBALANCING, since=reader.rebalancing_since)
+        return _nothing_late(group, now, waiting=row.lag > 0)
+    if group.rebalancing_since is not None:
+        return Verdict(status=Status.REBALANCING, since=group.rebalancing_since)
     if not _old_enough(row, limits):
         return Verdict(status=Status.UNKNOWN, since=now, reason=Reason.HISTORY_TOO_SHORT)
     if row.rate_in is None or row.rate_out is None or row.rate_out <= row.rate_in:
@@ -256,32 +258,31 @@ def _flowing(row: Row, reader: Reader, limits: Thresholds, now: float) -> Verdic
     return Verdict(status=Status.CATCHING_UP, since=now, until=now + row.lag / (row.rate_out - row.rate_in))
 
 
-def _quiet(reader: Reader, now: float, *, waiting: bool) -> Verdict:
-    """Return the verdict where nothing is late."""
-    if reader.rebalancing_since is not None:
-        return Verdict(status=Status.REBALANCING, since=reader.rebalancing_since)
-    if reader.somebody is False and (reader.batch or not waiting):
-        return Verdict(status=Status.NO_MEMBERS, since=now, reason=reader.calm_reason)
+def _nothing_late(group: GroupFacts, now: float, *, waiting: bool) -> Verdict:
+    if group.rebalancing_since is not None:
+        return Verdict(status=Status.REBALANCING, since=group.rebalancing_since)
+    if group.has_consumers is False and (group.batch or not waiting):
+        return Verdict(status=Status.NO_MEMBERS, since=now, reason=group.absence_reason)
     return Verdict(status=Status.OK, since=now)
 
 
-def _young(row: Row, limits: Thresholds) -> bool:
-    """Say whether the oldest unread message is proven to be younger than the limit."""
+def _young(row: PartitionFacts, limits: Thresholds) -> bool:
+    """Return whether the oldest unread message is proven to be younger than the limit."""
     lag = row.time_lag
-    return lag is not None and lag.method is not Method.AT_LEAST and lag.seconds < limits.ok_below_s
+    return lag is not None and lag.method is not TimeLagMethod.AT_LEAST and lag.seconds < limits.ok_below_s
 
 
-def _old_enough(row: Row, limits: Thresholds) -> bool:
-    """Say whether it is proven to be at least as old as the limit; where there are no times at all, a lag is enough."""
+def _old_enough(row: PartitionFacts, limits: Thresholds) -> bool:
+    """Return whether it is proven to be at least as old as the limit; without any times a lag is enough."""
     lag = row.time_lag
     if lag is None:
         return row.arrived == UNKNOWN
-    return lag.method is not Method.AT_MOST and lag.seconds >= limits.ok_below_s
+    return lag.method is not TimeLagMethod.AT_MOST and lag.seconds >= limits.ok_below_s
 
 
-def _dearness(judged: tuple[Verdict, Row]) -> tuple[int, float, float, str, int]:
+def _severity_key(judged: tuple[Verdict, PartitionFacts]) -> tuple[int, float, float, str, int]:
     verdict, row = judged
     until = verdict.until if verdict.until is not None else float("inf")
     if verdict.status is Status.WILL_LOSE_DATA and verdict.until is None:
-        until = 0.0  # it loses now
-    return RANK[verdict.status], until, verdict.since, row.destination, row.partition
+        until = 0.0  # messages are being lost now
+    return SEVERITY[verdict.status], until, verdict.since, row.destination, row.partition

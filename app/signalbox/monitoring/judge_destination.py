@@ -1,27 +1,27 @@
-"""What a destination's figures mean. Pure; every time is passed in."""
+"""Turns a destination's figures into a verdict. Pure; every time is passed in."""
 
 from collections.abc import Sequence
 
 from signalbox.brokers.model import Destination, Why
 from signalbox.monitoring.model import Reason, Status, Verdict
 
-HOT_TIMES = 2.0  # times the mean of its partitions
-HOT_PARTITIONS_LEAST = 3
-HOT_MEAN_LEAST = 1.0  # a second: below that, chance looks like skew
+HOT_FACTOR = 2.0  # times the mean of the partitions
+HOT_PARTITIONS_MIN = 3
+HOT_MEAN_MIN = 1.0  # messages/s: below it, chance looks like skew
 NEARLY_FULL = 0.9
 
 
 def judge_destination(
     destination: Destination, rates: Sequence[float | None], loses_at: float | None, now: float, *, losing: bool
 ) -> Verdict:
-    """Return the dearest of what is not well in a destination.
+    """Return the most severe problem of a destination.
 
     Args:
-        destination: as it was read last.
-        rates: messages a second by partition, None where unknown.
-        loses_at: when the first reader loses messages to retention; None = none is foreseen, or it does already.
+        destination: its last reading.
+        rates: messages/s by partition, None where unknown.
+        loses_at: when the first group loses messages to retention; None = not foreseen, or now.
         now: seconds since the epoch.
-        losing: whether a reader will lose, or loses, messages.
+        losing: whether a group loses, or will lose, messages.
     """
     if losing:
         return Verdict(status=Status.WILL_LOSE_DATA, since=now, until=loses_at)
@@ -31,7 +31,7 @@ def judge_destination(
     return (
         _leaderless(destination, now)
         or _not_running(destination, now)
-        or _copies(destination, now)
+        or _under_replicated(destination, now)
         or _nearly_full(destination, now)
         or _hot(destination, rates, now)
         or Verdict(status=Status.OK, since=now)
@@ -42,9 +42,9 @@ def _leaderless(destination: Destination, now: float) -> Verdict | None:
     partitions = destination.partitions
     if partitions is None:
         return None
-    without = sum(why is Why.NO_LEADER for why in partitions.why)
-    if without:
-        return Verdict(status=Status.BEHIND, since=now, reason=Reason.NO_LEADER, partitions_affected=without)
+    leaderless = sum(why is Why.NO_LEADER for why in partitions.why)
+    if leaderless:
+        return Verdict(status=Status.BEHIND, since=now, reason=Reason.NO_LEADER, partitions_affected=leaderless)
     unread = [why for why in partitions.why if why is not Why.KNOWN]
     if unread:
         return Verdict(status=Status.UNKNOWN, since=now, why=unread[0], partitions_affected=len(unread))
@@ -52,20 +52,20 @@ def _leaderless(destination: Destination, now: float) -> Verdict | None:
 
 
 def _not_running(destination: Destination, now: float) -> Verdict | None:
-    if destination.healthy is not False or lacking(destination):
+    if destination.healthy is not False or _count_under_replicated(destination):
         return None
     return Verdict(status=Status.BEHIND, since=now, reason=Reason.NOT_RUNNING, detail=destination.state)
 
 
-def _copies(destination: Destination, now: float) -> Verdict | None:
-    lacks = lacking(destination)
-    if not lacks:
+def _under_replicated(destination: Destination, now: float) -> Verdict | None:
+    partitions = _count_under_replicated(destination)
+    if not partitions:
         return None
-    return Verdict(status=Status.BEHIND, since=now, reason=Reason.UNDER_REPLICATED, partitions_affected=lacks)
+    return Verdict(status=Status.BEHIND, since=now, reason=Reason.UNDER_REPLICATED, partitions_affected=partitions)
 
 
-def lacking(destination: Destination) -> int:
-    """Return how many partitions lack a copy, as far as the broker tells."""
+def _count_under_replicated(destination: Destination) -> int:
+    """Return how many partitions are known to have replicas out of sync."""
     partitions = destination.partitions
     if partitions is None:
         return 0
@@ -74,7 +74,7 @@ def lacking(destination: Destination) -> int:
 
 
 def _nearly_full(destination: Destination, now: float) -> Verdict | None:
-    """A queue refuses or drops at its limit; a log that is full is how a log works."""
+    """Judge queues only: they reject or drop messages at the limit, while a full log is normal."""
     retention = destination.retention
     if retention is None or destination.partitions is not None:
         return None
@@ -84,17 +84,17 @@ def _nearly_full(destination: Destination, now: float) -> Verdict | None:
     return Verdict(status=Status.BEHIND, since=now, reason=Reason.NEARLY_FULL)
 
 
-def _over(used: int | None, most: int | None) -> bool:
-    return used is not None and most is not None and most > 0 and used >= NEARLY_FULL * most
+def _over(used: int | None, limit: int | None) -> bool:
+    return used is not None and limit is not None and limit > 0 and used >= NEARLY_FULL * limit
 
 
 def _hot(destination: Destination, rates: Sequence[float | None], now: float) -> Verdict | None:
     partitions = destination.partitions
     known = [rate for rate in rates if rate is not None]
-    if partitions is None or len(known) < max(HOT_PARTITIONS_LEAST, len(rates)) or len(rates) != len(partitions):
+    if partitions is None or len(known) < max(HOT_PARTITIONS_MIN, len(rates)) or len(rates) != len(partitions):
         return None
     mean, highest = sum(known) / len(known), max(known)
-    if mean < HOT_MEAN_LEAST or highest < HOT_TIMES * mean:
+    if mean < HOT_MEAN_MIN or highest < HOT_FACTOR * mean:
         return None
     hottest = partitions.index[known.index(highest)]
     return Verdict(status=Status.BEHIND, since=now, reason=Reason.HOT, partition=hottest, partitions_affected=1)

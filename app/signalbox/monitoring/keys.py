@@ -1,7 +1,7 @@
-"""Feed keys of what monitoring publishes: features publish keys, live pages watch them."""
+"""The feed keys that monitoring publishes and live pages watch."""
 
 OVERVIEW = "overview"
-GROUPS = "groups"  # order or membership of the list of groups changed
+GROUPS = "groups"  # the list of groups changed, or the status of one
 DESTINATIONS = "destinations"
 CONNECTIONS = "connections"
 

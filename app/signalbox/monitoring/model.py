@@ -1,6 +1,6 @@
-"""Facts about how things flow: statuses, verdicts and the views that pages, API and CLI read. Frozen, no words, no decisions.
+"""Statuses, verdicts and the views that pages, API and CLI read. Frozen; no sentences, no decisions.
 
-Times are seconds since the epoch, UTC. Rates are messages a second. `None` is unknown, never zero.
+Times are seconds since the epoch, UTC. Rates are messages/s. `None` is unknown, never zero.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from signalbox.brokers.model import BrokerCall, BrokerKind, Capability, Cluster,
 
 
 class Status(StrEnum):
-    """How a group, partition or destination flows. The order is dearest first: the order of a list of trouble."""
+    """The status of a group, partition or destination, most severe first: lists are sorted in this order."""
 
     WILL_LOSE_DATA = "will lose data"
     STOPPED = "stopped"
@@ -28,78 +28,82 @@ class Status(StrEnum):
     OK = "ok"
 
 
-class Link(StrEnum):
-    """How a connection is."""
+SEVERITY: dict[Status, int] = {status: rank for rank, status in enumerate(Status)}
+"""Sort key of a status: the lower, the more severe."""
 
-    CONNECTING = "connecting"  # never answered yet, and not yet refused
+
+class LinkState(StrEnum):
+    """The state of the link to a broker."""
+
+    CONNECTING = "connecting"  # no answer and no error yet
     CONNECTED = "connected"
     STALE = "stale"  # answered before; the last answer is older than three intervals
     DOWN = "down"
 
 
-class Method(StrEnum):
-    """How a time lag was found."""
+class TimeLagMethod(StrEnum):
+    """How a time lag was determined."""
 
-    MEASURED = "measured"  # the time of the record at the position
-    INTERPOLATED = "interpolated"  # when our own history saw the position written
-    AT_LEAST = "at least"  # older than our history reaches
-    AT_MOST = "at most"  # measured at a record that may have been read already
+    MEASURED = "measured"  # the timestamp of the record at the committed offset
+    INTERPOLATED = "interpolated"  # from when our own readings saw that offset being written
+    AT_LEAST = "at least"  # older than our readings
+    AT_MOST = "at most"  # measured at a record that the group may have read already
 
 
 class Reason(StrEnum):
-    """Which fact a verdict rests on, where its status alone leaves that open."""
+    """The fact behind a verdict, where the status leaves it open."""
 
-    BY_AGE = "by age"  # unread messages grow older than their destination keeps them
-    BY_COUNT = "by count"  # newer messages push unread ones out
-    LOST_ALREADY = "lost already"  # the oldest unread ones are deleted, and more wait
-    BATCH = "batch"  # the configuration says that nobody reading is normal
-    PAUSED = "paused"  # somebody paused it at the broker
-    HISTORY_TOO_SHORT = "history too short"  # our own history is too short to tell
-    COUNT_ONLY = "count only"  # judged by the trend of a count; there are no rates and no positions
-    NONE_IN_FLIGHT = "none in flight"  # messages wait and none is handed out
+    BY_AGE = "by age"  # unread messages reach the retention time
+    BY_COUNT = "by count"  # new messages push out unread ones
+    LOST_ALREADY = "lost already"  # unread messages are already deleted
+    BATCH = "batch"  # the configuration declares that having no members is normal
+    PAUSED = "paused"  # paused at the broker
+    HISTORY_TOO_SHORT = "history too short"  # our own history is too short for a verdict
+    COUNT_ONLY = "count only"  # judged by the trend of a count: no rates, no offsets
+    NONE_IN_FLIGHT = "none in flight"  # messages are waiting and none is in flight
     NO_LEADER = "no leader"
-    NOT_RUNNING = "not running"  # the broker's own word for its state is in `detail`
+    NOT_RUNNING = "not running"  # `detail` has the broker's word for the state
     UNDER_REPLICATED = "under-replicated"
     NEARLY_FULL = "nearly full"
-    HOT = "hot"  # one partition takes several times the mean
+    HOT = "hot"  # one partition receives several times the mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeLag:
-    """How old the oldest unread message is."""
+    """The age of the oldest unread message."""
 
     seconds: float
-    method: Method
+    method: TimeLagMethod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What is so, since when, and until when; with the facts that a sentence needs."""
+    """A status with its beginning, its expected end, and the facts that a sentence needs."""
 
     status: Status
-    since: float  # when this status began, as far as we saw
-    since_exact: bool = True  # False: it was so when we first looked
-    until: float | None = None  # when it ends by itself: caught up, or data lost
-    partition: int | None = None  # the dearest partition, where one is to blame
+    since: float  # when the status began, as far as we know
+    since_exact: bool = True  # False: it was so at the first reading
+    until: float | None = None  # when the group has caught up, or loses data
+    partition: int | None = None  # the worst partition, if there are several
     destination: str | None = None
     partitions_affected: int = 0  # how many partitions share this status
     lost: int | None = None  # messages already deleted unread
     why: Why = Why.KNOWN
     reason: Reason | None = None
-    detail: str = ""  # what the broker said, hostile: escape it
+    detail: str = ""  # text from the broker: hostile, escape it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """The figures of one group or partition over the last minute."""
+    """Lag and rates of one group or partition over the last minute."""
 
     lag: int | None
-    lag_partial: bool = False  # at least this: rows are unknown
+    lag_partial: bool = False  # some partitions are unknown: the lag is at least this
     approximate: bool = False
     time_lag: TimeLag | None = None
     rate_in: float | None = None
     rate_out: float | None = None
-    drained_at: float | None = None  # at the net rate of the slowest partition
+    drained_at: float | None = None  # when the slowest partition has caught up at its net rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,19 +117,19 @@ class PartitionView:
     settled: int | None
     end: int | None
     start: int | None
-    moved_at: float | None  # when `settled` last moved, as far as we saw
+    moved_at: float | None  # when `settled` last moved, as far as we know
     member: str | None  # client id of the owner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupView:
-    """One consumer group as the pages draw it. The same object until something in it changes."""
+    """One consumer group as the pages show it. The same object until something in it changes."""
 
     connection: str
     kind: BrokerKind
     group: Group
     read_at: float
-    interval_s: float  # how often it is read just now: age > 3 of these is stale
+    interval_s: float  # the present reading interval
     verdict: Verdict
     flow: Flow
 
@@ -136,17 +140,17 @@ class GroupView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationView:
-    """One destination as the pages draw it."""
+    """One destination as the pages show it."""
 
     connection: str
     kind: BrokerKind
     destination: Destination
     read_at: float
     interval_s: float
-    verdict: Verdict  # ok, behind (grows, lacks a copy, hot), will lose data, unknown, not permitted
+    verdict: Verdict  # its statuses: ok, behind, will lose data, unknown, not permitted
     rate_in: float | None
-    readers: tuple[str, ...]  # names of the groups that read it, on the same connection
-    loses_at: float | None = None  # when a reader first loses records to retention
+    consumer_groups: tuple[str, ...]  # names of its consumer groups, on the same connection
+    loses_at: float | None = None  # when the first consumer group loses messages to retention
 
     @property
     def name(self) -> str:
@@ -155,19 +159,19 @@ class DestinationView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionView:
-    """One connection as the pages draw it."""
+    """One connection as the pages show it."""
 
     name: str
     kind: BrokerKind
-    link: Link
-    since: float  # when the link became so
-    answered_at: float | None  # when it last answered
-    error: str = ""  # what was found, a sentence, when down or stale
-    do: str = ""  # what to do about it
+    link: LinkState
+    since: float  # when the link state began
+    answered_at: float | None  # when the broker last answered
+    error: str = ""  # the problem, a sentence, when down or stale
+    hint: str = ""  # what to do now
     attempts: int = 0  # failed ones since the last answer
     next_attempt_at: float | None = None
     interval_s: float = 5.0
-    watch_interval_s: float | None = None  # of what a page shows; None: as often as everything
+    watch_interval_s: float | None = None  # of groups on open pages; None: the same
     capabilities: frozenset[Capability] = frozenset()
     cluster: Cluster | None = None
     faults: tuple[Fault, ...] = ()  # of the last sweep
@@ -179,26 +183,26 @@ class ConnectionView:
     tls_verified: bool = True  # False shows a banner
 
     @property
-    def unread(self) -> bool:
-        """Whether it has not answered since Signalbox started: then nobody knows what is there and what is gone."""
+    def never_read(self) -> bool:
+        """Whether the broker has not answered since Signalbox started: then it is unknown what exists there."""
         return self.answered_at is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One line of "What changed": a verdict or a link that became another."""
+    """One line of the recent changes: a status or link state that became another."""
 
     at: float
     connection: str
     group: str | None  # None: the connection itself
     before: str
-    after: Status | Link
+    after: Status | LinkState
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Points:
-    """History in columns on one time axis, for a chart or sparkline. None is a gap: nothing was known then."""
+    """History in columns over one time axis, for a chart or sparkline. None is a gap."""
 
     at: list[float]
     lag: list[float | None]
@@ -208,14 +212,14 @@ class Points:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """What history takes, and whether it is being kept."""
+class HistoryUsage:
+    """How much space history takes, and whether it is being saved."""
 
-    bytes: int | None  # in the database; None before it was first asked
+    bytes: int | None  # in the database; None before the first query
     budget_bytes: int
     series: int  # in memory: groups, and partitions of groups that are not ok or watched
-    refused: int  # series beyond what memory may hold: not kept
-    dropped: int  # samples given up since the start, because the database could not take them for an hour
-    unreadable: int  # packed hours that were damaged and left out
+    refused: int  # series above the memory limit: not kept
+    dropped: int  # samples dropped since the start: the database was not available for an hour
+    unreadable: int  # damaged packed hours, left out
     saved_at: float | None
-    error: str = ""  # why it cannot be saved just now, a sentence
+    error: str = ""  # why history cannot be saved now, a sentence

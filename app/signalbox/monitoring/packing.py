@@ -1,9 +1,8 @@
-"""Samples to bytes and back: deltas in the narrowest integers that hold them, then zlib. Pure.
+"""Packs samples to bytes: deltas in the narrowest integers that fit, then zlib. Pure."""
 
-A packed run is a version byte and a zlib stream (whose checksum finds damage) of: row count, then four columns. A column is a
-flag, one state byte per row if the flag is set (0 known, 1 UNKNOWN, 2 RESET), the first value, and the type and bytes of the
-deltas. Where a value is not known the one before is repeated, so that a gap costs nothing and widens nothing.
-"""
+# A packed run is a version byte and a zlib stream (whose checksum finds damage) of: row count, then four columns. A column is
+# a flag, one state byte per row if the flag is set (0 known, 1 UNKNOWN, 2 RESET), the first value, and the type and bytes of
+# the deltas. An unknown value repeats the one before, so a gap costs nothing and widens no delta.
 
 import struct
 import sys
@@ -20,16 +19,16 @@ VERSION = b"\x01"
 LEVEL = 6
 UNPACKED_BYTES_MAX = 64 * 1024**2
 WIDTHS = "bhiq"
-STATE = {UNKNOWN: 1, RESET: 2}
-VALUE = {state: value for value, state in STATE.items()}
+_STATES = {UNKNOWN: 1, RESET: 2}
+_VALUES = {state: value for value, state in _STATES.items()}
 
 
-class Unreadable(ValueError):
-    """These bytes are not a packed run, or are damaged."""
+class DamagedRun(ValueError):
+    """The bytes are not a packed run, or are damaged."""
 
 
 def pack(samples: Samples) -> bytes:
-    """Return the rows as bytes; every value is UNKNOWN, RESET, or 0 to 2**62."""
+    """Return the rows as bytes; values are UNKNOWN, RESET, or 0 to 2**62."""
     parts = [struct.pack("<I", len(samples))]
     for column in samples.columns():
         parts += _pack_column(column)
@@ -37,58 +36,58 @@ def pack(samples: Samples) -> bytes:
 
 
 def unpack(data: bytes) -> Samples:
-    """Return the rows that `pack` was given.
+    """Return the rows of a packed run.
 
     Raises:
-        Unreadable: damaged, or written by another version.
+        DamagedRun: damaged, or written by another version.
     """
     if data[:1] != VERSION:
-        raise Unreadable("not a packed run of this version")
+        raise DamagedRun("not a packed run of this version")
     try:
         stream = zlib.decompressobj()
         reader = _Reader(stream.decompress(data[1:], UNPACKED_BYTES_MAX))
         if not stream.eof:
-            raise Unreadable("it ends too early, or unpacks to too much")
+            raise DamagedRun("it ends too early or unpacks to too many bytes")
         (rows,) = struct.unpack("<I", reader.take(4))
         samples = Samples(*(_unpack_column(reader, rows) for _ in range(4)))
     except (zlib.error, struct.error, OverflowError) as error:
-        raise Unreadable(str(error)) from None
+        raise DamagedRun(str(error)) from None
     return samples
 
 
 def pack_journal(runs: Sequence[tuple[int, Samples]]) -> bytes:
-    """Return the rows of many series, each with its id, as one packed run with a table of contents before it."""
-    together = Samples()
+    """Return the rows of many series as one packed run, after a table of series ids and row counts."""
+    all_rows = Samples()
     for _, samples in runs:
-        together.extend(samples)
+        all_rows.extend(samples)
     contents = [number for series, samples in runs for number in (series, len(samples))]
-    return struct.pack(f"<I{len(contents)}I", len(runs), *contents) + pack(together)
+    return struct.pack(f"<I{len(contents)}I", len(runs), *contents) + pack(all_rows)
 
 
 def unpack_journal(data: bytes) -> Iterator[tuple[int, Samples]]:
-    """Yield what `pack_journal` was given.
+    """Yield the series ids and rows of a packed journal.
 
     Raises:
-        Unreadable: damaged, or written by another version.
+        DamagedRun: damaged, or written by another version.
     """
     try:
         (count,) = struct.unpack_from("<I", data)
         contents = struct.unpack_from(f"<{2 * count}I", data, 4)
     except struct.error as error:
-        raise Unreadable(str(error)) from None
-    together = unpack(data[4 + 8 * count :])
-    if sum(contents[1::2]) != len(together):
-        raise Unreadable("its table of contents does not fit")
+        raise DamagedRun(str(error)) from None
+    all_rows = unpack(data[4 + 8 * count :])
+    if sum(contents[1::2]) != len(all_rows):
+        raise DamagedRun("the table of contents does not match the rows")
     begin = 0
     for series, rows in zip(contents[::2], contents[1::2], strict=True):
-        yield series, together.between(begin, begin + rows)
+        yield series, all_rows.between(begin, begin + rows)
         begin += rows
 
 
 def _pack_column(column: "array[int]") -> list[bytes]:
     if not column:
         return []
-    states = bytes(STATE.get(value, 0) for value in column) if min(column) < 0 else b""
+    states = bytes(_STATES.get(value, 0) for value in column) if min(column) < 0 else b""
     known = column if not states else array("q", accumulate(column, _or_before))
     deltas = _narrowest(array("q", map(sub, known[1:], known)))
     head = struct.pack("<?", bool(states)) + states + struct.pack("<qc", known[0], deltas.typecode.encode())
@@ -105,13 +104,13 @@ def _unpack_column(reader: "_Reader", rows: int) -> "array[int]":
     states = reader.take(rows) if reader.take(1) != b"\x00" else b""
     first, code = struct.unpack("<qc", reader.take(9))
     if code.decode("latin-1") not in WIDTHS:
-        raise Unreadable("unknown width")
+        raise DamagedRun("unknown width")
     deltas = array(code.decode())
     deltas.frombytes(reader.take((rows - 1) * deltas.itemsize))
     column = array("q", accumulate(_little_endian(deltas), initial=first))
     for row, state in enumerate(states):
         if state:
-            column[row] = VALUE.get(state, UNKNOWN)
+            column[row] = _VALUES.get(state, UNKNOWN)
     return column
 
 
@@ -138,6 +137,6 @@ class _Reader:
     def take(self, count: int) -> bytes:
         taken = self._data[self._at : self._at + count]
         if len(taken) != count:
-            raise Unreadable("it ends too early")
+            raise DamagedRun("it ends too early")
         self._at += count
         return taken

@@ -1,7 +1,6 @@
-"""Samples of one series in columns, and how many become few without losing a total, a peak or a gap. Pure.
+"""Samples of one series in columns, and downsampling that keeps totals, peaks and gaps. Pure.
 
-Times are milliseconds since the epoch (UTC), `lag` is messages, `arrived` and `settled` are counters whose differences are
-rates. UNKNOWN (-1) in a column is a gap; RESET (-2) in a counter says that it fell somewhere within the row's time.
+Times are ms since the epoch (UTC); `arrived` and `settled` are counters. UNKNOWN (-1) is a gap, RESET (-2) a counter that fell.
 """
 
 from array import array
@@ -21,7 +20,7 @@ def _column() -> "array[int]":
 
 @dataclass(slots=True)
 class Samples:
-    """Rows in order of time, in four columns of the same length."""
+    """Rows in order of time, in four columns of equal length."""
 
     at: "array[int]" = field(default_factory=_column)
     lag: "array[int]" = field(default_factory=_column)
@@ -44,11 +43,11 @@ class Samples:
         self.settled.append(settled)
 
     def extend(self, other: "Samples") -> None:
-        for mine, theirs in zip(self.columns(), other.columns(), strict=True):
-            mine.extend(theirs)
+        for column, added in zip(self.columns(), other.columns(), strict=True):
+            column.extend(added)
 
     def unknown(self, row: int) -> bool:
-        """Say whether nothing at all is known in that row."""
+        """Return whether all three values of that row are unknown."""
         return self.lag[row] == self.arrived[row] == self.settled[row] == UNKNOWN
 
     def between(self, first: int, last: int) -> "Samples":
@@ -60,7 +59,7 @@ class Samples:
             del column[:count]
 
     def cut(self, at: int) -> None:
-        """Drop what claims to be at that time or later. A newer reading is right about the time, an older one is not."""
+        """Drop the rows of that time or later: the newest reading is right about the time."""
         keep = len(self.at)
         while keep and self.at[keep - 1] >= at:
             keep -= 1
@@ -68,11 +67,11 @@ class Samples:
             del column[keep:]
 
 
-class Fold:
-    """Takes samples in order of time and keeps one row per step: the highest lag, the last counters, the time of the last.
+class Downsampler:
+    """Takes samples in order of time and keeps one row per step: the highest lag, the last counters, the last time.
 
-    A counter that fell is RESET in that row, so that it is never joined over the fall. Of a hole longer than a step a row of
-    UNKNOWN stays, even where known samples lie in the same step. Folding what was folded, to the same step, changes nothing.
+    A counter that fell is RESET in that row, so no rate spans the fall. A gap longer than a step keeps a row of UNKNOWN, even
+    beside known samples of the same step. Downsampling twice to the same step changes nothing.
     """
 
     __slots__ = ("_gap_at", "_known_at", "_last", "rows", "step_ms")
@@ -80,14 +79,14 @@ class Fold:
     def __init__(self, step_ms: int, rows: Samples | None = None) -> None:
         self.step_ms = step_ms
         self.rows = Samples()
-        self._gap_at: int | None = None  # something was unknown since the last known row
+        self._gap_at: int | None = None  # when the gap since the last known row began
         self._known_at: int | None = None
-        self._last = [UNKNOWN, UNKNOWN]  # the counters when they were last known
+        self._last = [UNKNOWN, UNKNOWN]  # the last known counters
         for row in rows or ():
             self.add(*row)
 
     def add(self, at: int, lag: int, arrived: int, settled: int) -> None:
-        """Take one sample, later than those before."""
+        """Take one sample, later than the ones before."""
         rows = self.rows
         same = len(rows) > 0 and rows.at[-1] // self.step_ms == at // self.step_ms
         if lag == arrived == settled == UNKNOWN:
@@ -95,7 +94,7 @@ class Fold:
             if not same:
                 rows.append(at, UNKNOWN, UNKNOWN, UNKNOWN)
             return
-        counters = self._fallen(0, arrived), self._fallen(1, settled)
+        counters = self._or_reset(0, arrived), self._or_reset(1, settled)
         broken = self._gap_at is not None and (self._known_at is None or at - self._known_at > self.step_ms)
         if broken and self._gap_at is not None and len(rows) and not rows.unknown(-1):
             rows.append(self._gap_at, UNKNOWN, UNKNOWN, UNKNOWN)
@@ -112,30 +111,30 @@ class Fold:
         rows.arrived[-1] = RESET if rows.arrived[-1] == RESET else arrived
         rows.settled[-1] = RESET if rows.settled[-1] == RESET else settled
 
-    def _fallen(self, which: int, value: int) -> int:
+    def _or_reset(self, counter: int, value: int) -> int:
         if value == UNKNOWN:
             return UNKNOWN
-        fell = value == RESET or value < self._last[which]
-        self._last[which] = UNKNOWN if value == RESET else value
+        fell = value == RESET or value < self._last[counter]
+        self._last[counter] = UNKNOWN if value == RESET else value
         return RESET if fell else value
 
 
-def fold(samples: Samples, step_ms: int) -> Samples:
+def downsample(samples: Samples, step_ms: int) -> Samples:
     """Return the samples with at most one known row per step."""
-    return Fold(step_ms, samples).rows
+    return Downsampler(step_ms, samples).rows
 
 
 def merge(old: Samples, new: Samples, step_ms: int = 1) -> Samples:
-    """Return both; where they overlap, from the step of the first new row on, the new ones stand."""
-    kept = old.between(0, len(old))
+    """Return both; from the step of the first new row on, only the new ones."""
+    merged = old.between(0, len(old))
     if len(new):
-        kept.cut(new.at[0] // step_ms * step_ms)
-    kept.extend(new)
-    return kept
+        merged.cut(new.at[0] // step_ms * step_ms)
+    merged.extend(new)
+    return merged
 
 
 def points(samples: Samples, step_ms: int) -> Points:
-    """Return what a chart draws. A rate needs two known rows beside each other, and none is drawn over a fall."""
+    """Return the points of a chart. A rate needs two known rows side by side, and no fall between them."""
     return Points(
         at=[at / 1000 for at in samples.at],
         lag=[value if value >= 0 else None for value in samples.lag],
@@ -146,7 +145,7 @@ def points(samples: Samples, step_ms: int) -> Points:
 
 
 def _rates(at: "array[int]", counter: "array[int]") -> list[float | None]:
-    """Return messages a second between each row and the one before; None for the first."""
+    """Return messages/s between each row and the one before; None for the first."""
     rates: list[float | None] = [None] * len(at)
     for row in range(1, len(at)):
         before, now = counter[row - 1], counter[row]

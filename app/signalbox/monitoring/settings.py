@@ -1,4 +1,4 @@
-"""What `[monitoring]` holds in the configuration."""
+"""The `[monitoring]` table of the configuration."""
 
 from typing import Annotated
 
@@ -8,17 +8,17 @@ GIBIBYTE = 1024**3
 
 
 class GroupThresholds(BaseModel):
-    """One `[[monitoring.thresholds]]` table: other limits for the groups that its patterns name; the first that fits wins."""
+    """One `[[monitoring.thresholds]]` table: limits for the groups that match its patterns; the first match wins."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     groups: Annotated[tuple[str, ...], Field(min_length=1)]  # shell patterns over "connection/group"
     ok_below_s: Annotated[float, Field(gt=0)] = 30.0  # time lag under which a group is ok
-    stalled_after_s: Annotated[float, Field(ge=10)] = 60.0  # lag, members, and no commit for this long
+    stalled_after_s: Annotated[float, Field(ge=10)] = 60.0  # lag, members, and no commit for so long
 
 
 class MonitoringSettings(BaseModel):
-    """How much history is kept, and when a group is called what."""
+    """The budget of history and the thresholds of groups."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 

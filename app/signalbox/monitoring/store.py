@@ -1,4 +1,4 @@
-"""The only SQL of history. Every method raises StorageError when the database does not do what is asked."""
+"""The only SQL of history. Every method raises StorageError if the database fails."""
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -13,33 +13,32 @@ from signalbox.monitoring.tables import HistoryRow, JournalRow, SeriesRow
 from signalbox.storage.dialect import insert
 from signalbox.storage.engine import Database
 
-IDS_AT_ONCE = 500  # values in one statement; PostgreSQL and old SQLite stop at 32,767 and 999
-JOURNALS_AT_ONCE = 20
-ROW_BYTES = 48  # what a row costs beside its data, roughly: header, key, index entry
+IDS_PER_STATEMENT = 500  # PostgreSQL allows 32,767 values, old SQLite 999
+JOURNALS_PER_READ = 20
+ROW_BYTES = 48  # the rough cost of a row besides its data: header, key, index entry
 
-
-Thing = TypeVar("Thing")
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What a series is about: a group (or destination), or one partition of one: (destination, index)."""
+class SeriesKey:
+    """The subject of a series: a group (or destination), or one partition of it as (destination, index)."""
 
     connection: str
     group: str
     partition: tuple[str, int] | None = None
 
-    def key(self) -> bytes:
-        """Return what stands for it in an index: names may be longer than an index takes."""
+    def digest(self) -> bytes:
+        """Return the SHA-256 that identifies it in an index: names may be too long for one."""
         destination, index = self.partition or ("", -1)
         parts = [_bytes(self.connection), _bytes(self.group), _bytes(destination), str(index).encode()]
-        lengths = ",".join(str(len(part)) for part in parts)  # so that ("a", "bc") is not ("ab", "c")
+        lengths = ",".join(str(len(part)) for part in parts)  # so that ("a", "bc") differs from ("ab", "c")
         return hashlib.sha256(b"\0".join([lengths.encode(), *parts])).digest()
 
 
 @dataclass(frozen=True, slots=True)
-class Hour:
-    """One packed hour of one series; `resolution` in seconds, 0 = as read; `hour` since the epoch."""
+class PackedHour:
+    """One packed hour of one series; `resolution` in seconds, 0 = raw; `hour` since the epoch."""
 
     series: int
     resolution: int
@@ -48,74 +47,74 @@ class Hour:
 
 
 class HistoryStore:
-    """Rows in and out; knows nothing of what is packed in them."""
+    """Reads and writes rows; does not know what is packed in them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def identify(self, subjects: Sequence[Subject], hour: int) -> dict[Subject, int]:
-        """Return the id of each; those never seen get one."""
-        wanted = {subject.key(): subject for subject in subjects}
-        found: dict[Subject, int] = {}
+    async def ensure_ids(self, subjects: Sequence[SeriesKey], hour: int) -> dict[SeriesKey, int]:
+        """Return the id of each series, with new ids for new series."""
+        by_digest = {subject.digest(): subject for subject in subjects}
+        ids: dict[SeriesKey, int] = {}
         async with self._database.begin() as connection:
-            for keys in _slices(list(wanted)):
-                rows = [_series_row(key, wanted[key], hour) for key in keys]
+            for digests in _slices(list(by_digest)):
+                rows = [_series_row(digest, by_digest[digest], hour) for digest in digests]
                 await connection.execute(insert(connection, SeriesRow).on_conflict_do_nothing(), rows)
-                query = select(col(SeriesRow.key), col(SeriesRow.id)).where(col(SeriesRow.key).in_(keys))
-                found.update((wanted[row.key], row.id) for row in await connection.execute(query))
-        return found
+                query = select(col(SeriesRow.key), col(SeriesRow.id)).where(col(SeriesRow.key).in_(digests))
+                ids.update((by_digest[row.key], row.id) for row in await connection.execute(query))
+        return ids
 
-    async def find(self, subject: Subject) -> int | None:
-        """Return its id, or None if it has no history."""
-        query = select(col(SeriesRow.id)).where(col(SeriesRow.key) == subject.key())
+    async def find_id(self, subject: SeriesKey) -> int | None:
+        """Return the id of a series, or None if it has no history."""
+        query = select(col(SeriesRow.id)).where(col(SeriesRow.key) == subject.digest())
         async with self._database.read() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
 
-    async def subjects(self, ids: Collection[int]) -> dict[int, Subject]:
-        """Return what these ids stand for; those that are gone are left out."""
-        found: dict[int, Subject] = {}
+    async def subjects(self, ids: Collection[int]) -> dict[int, SeriesKey]:
+        """Return the subjects of these ids; deleted ones are left out."""
+        subjects: dict[int, SeriesKey] = {}
         async with self._database.read() as connection:
-            for some in _slices(list(ids)):
-                rows = await connection.execute(_SERIES.where(col(SeriesRow.id).in_(some)))
-                found.update((row.id, _subject(row)) for row in rows)
-        return found
+            for chunk in _slices(list(ids)):
+                rows = await connection.execute(_SERIES.where(col(SeriesRow.id).in_(chunk)))
+                subjects.update((row.id, _subject(row)) for row in rows)
+        return subjects
 
-    async def save(self, journals: Sequence[bytes], hours: Sequence[Hour], forget_to: int | None) -> int | None:
-        """Append to the journal, replace packed hours and drop journal rows up to an id: all or nothing.
+    async def save(self, journals: Sequence[bytes], hours: Sequence[PackedHour], delete_to: int | None) -> int | None:
+        """Append to the journal, replace packed hours and delete journal rows up to an id: all or nothing.
 
         Returns:
-            The id of the last journal row; None if none was given.
+            The id of the last journal row; None if `journals` is empty.
         """
         last = None
         async with self._database.begin() as connection:
             for journal in journals:
-                made = insert(connection, JournalRow).values(data=journal).returning(col(JournalRow.id))
-                last = (await connection.execute(made)).scalar_one()
+                statement = insert(connection, JournalRow).values(data=journal).returning(col(JournalRow.id))
+                last = (await connection.execute(statement)).scalar_one()
             await _replace(connection, hours)
-            if forget_to is not None:
-                await connection.execute(delete(JournalRow).where(col(JournalRow.id) <= forget_to))
+            if delete_to is not None:
+                await connection.execute(delete(JournalRow).where(col(JournalRow.id) <= delete_to))
         return last
 
     async def journal(self, after: int) -> list[tuple[int, bytes]]:
-        """Return the next journal rows after an id, in the order in which they were written; [] at the end."""
+        """Return the next journal rows after an id, in the order of writing; [] at the end."""
         query = select(col(JournalRow.id), col(JournalRow.data)).where(col(JournalRow.id) > after)
         async with self._database.read() as connection:
-            rows = await connection.execute(query.order_by(col(JournalRow.id)).limit(JOURNALS_AT_ONCE))
+            rows = await connection.execute(query.order_by(col(JournalRow.id)).limit(JOURNALS_PER_READ))
             return [(row.id, row.data) for row in rows]
 
-    async def hours(self, series: Collection[int], coarser_than: int, first: int, last: int) -> list[Hour]:
-        """Return packed hours of at least that resolution from hour `first` to `last`, in order of series and hour."""
-        found: list[Hour] = []
-        when = col(HistoryRow.hour).between(first, last), col(HistoryRow.resolution) >= coarser_than
+    async def hours(self, series: Collection[int], finest: int, first: int, last: int) -> list[PackedHour]:
+        """Return packed hours with steps of at least `finest` seconds, from hour `first` to `last`, by series and hour."""
+        hours: list[PackedHour] = []
+        when = col(HistoryRow.hour).between(first, last), col(HistoryRow.resolution) >= finest
         async with self._database.read() as connection:
-            for some in _slices(list(series)):
-                query = _HOURS.where(col(HistoryRow.series_id).in_(some), *when)
+            for chunk in _slices(list(series)):
+                query = _HOURS.where(col(HistoryRow.series_id).in_(chunk), *when)
                 order = col(HistoryRow.series_id), col(HistoryRow.hour), col(HistoryRow.resolution)
-                found += [Hour(*row) for row in await connection.execute(query.order_by(*order))]
-        return found
+                hours += [PackedHour(*row) for row in await connection.execute(query.order_by(*order))]
+        return hours
 
-    async def groups_since(self, resolution: int, hour: int) -> dict[int, Subject]:
-        """Return the groups, without their partitions, that have history at that resolution since that hour."""
+    async def groups_since(self, resolution: int, hour: int) -> dict[int, SeriesKey]:
+        """Return the groups (no partitions) with history at that resolution since that hour."""
         recent: ColumnElement[bool] = exists().where(
             col(HistoryRow.series_id) == col(SeriesRow.id),
             col(HistoryRow.resolution) == resolution,
@@ -125,26 +124,26 @@ class HistoryStore:
             rows = await connection.execute(_SERIES.where(col(SeriesRow.destination).is_(None), recent))
             return {row.id: _subject(row) for row in rows}
 
-    async def totals(self) -> dict[tuple[int, int], int]:
-        """Return the bytes kept per (resolution, hour)."""
-        kept = col(HistoryRow.resolution), col(HistoryRow.hour)
+    async def byte_totals(self) -> dict[tuple[int, int], int]:
+        """Return the bytes in the database by (resolution, hour)."""
+        place = col(HistoryRow.resolution), col(HistoryRow.hour)
         size = func.sum(col(HistoryRow.size) + ROW_BYTES)
         async with self._database.read() as connection:
-            rows = await connection.execute(select(*kept, size).group_by(*kept))
+            rows = await connection.execute(select(*place, size).group_by(*place))
             return {(resolution, hour): int(bytes_) for resolution, hour, bytes_ in rows}
 
-    async def prune(self, resolution: int, hour: int) -> None:
-        """Drop one hour of one resolution, of all series."""
-        doomed = col(HistoryRow.resolution) == resolution, col(HistoryRow.hour) == hour
+    async def delete_hour(self, resolution: int, hour: int) -> None:
+        """Delete one hour of one resolution, of all series."""
+        which = col(HistoryRow.resolution) == resolution, col(HistoryRow.hour) == hour
         async with self._database.begin() as connection:
-            await connection.execute(delete(HistoryRow).where(*doomed))
+            await connection.execute(delete(HistoryRow).where(*which))
 
-    async def drop_empty(self, made_before_hour: int) -> None:
-        """Drop series that have no history left and were not made lately."""
-        kept: ColumnElement[bool] = exists().where(col(HistoryRow.series_id) == col(SeriesRow.id))
+    async def delete_empty_series(self, made_before_hour: int) -> None:
+        """Delete series without history that were created before that hour."""
+        has_history: ColumnElement[bool] = exists().where(col(HistoryRow.series_id) == col(SeriesRow.id))
         old = col(SeriesRow.made_hour) < made_before_hour
         async with self._database.begin() as connection:
-            await connection.execute(delete(SeriesRow).where(old, ~kept))
+            await connection.execute(delete(SeriesRow).where(old, ~has_history))
 
 
 _HOURS = select(col(HistoryRow.series_id), col(HistoryRow.resolution), col(HistoryRow.hour), col(HistoryRow.data))
@@ -157,7 +156,7 @@ _SERIES = select(
 )
 
 
-async def _replace(connection: AsyncConnection, hours: Sequence[Hour]) -> None:
+async def _replace(connection: AsyncConnection, hours: Sequence[PackedHour]) -> None:
     if not hours:
         return
     statement = insert(connection, HistoryRow)
@@ -171,10 +170,10 @@ async def _replace(connection: AsyncConnection, hours: Sequence[Hour]) -> None:
     )
 
 
-def _series_row(key: bytes, subject: Subject, hour: int) -> Mapping[str, object]:
+def _series_row(digest: bytes, subject: SeriesKey, hour: int) -> Mapping[str, object]:
     destination, index = subject.partition or (None, None)
     return {
-        "key": key,
+        "key": digest,
         "connection": _bytes(subject.connection),
         "group_name": _bytes(subject.group),
         "destination": None if destination is None else _bytes(destination),
@@ -183,9 +182,9 @@ def _series_row(key: bytes, subject: Subject, hour: int) -> Mapping[str, object]
     }
 
 
-def _subject(row: Row[*tuple[Any, ...]]) -> Subject:
+def _subject(row: Row[*tuple[Any, ...]]) -> SeriesKey:
     partition = None if row.destination is None else (_text(row.destination), row.partition)
-    return Subject(_text(row.connection), _text(row.group_name), partition)
+    return SeriesKey(_text(row.connection), _text(row.group_name), partition)
 
 
 def _bytes(name: str) -> bytes:
@@ -196,6 +195,6 @@ def _text(name: bytes) -> str:
     return name.decode("utf-8", "surrogatepass")
 
 
-def _slices(things: Sequence[Thing]) -> Iterator[Sequence[Thing]]:
-    for begin in range(0, len(things), IDS_AT_ONCE):
-        yield things[begin : begin + IDS_AT_ONCE]
+def _slices(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    for begin in range(0, len(items), IDS_PER_STATEMENT):
+        yield items[begin : begin + IDS_PER_STATEMENT]

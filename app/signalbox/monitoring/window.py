@@ -1,7 +1,6 @@
-"""The last readings of one group (or destination), kept by reference: columns are never changed, so an idle group costs nothing.
+"""The last readings of one group, kept by reference: columns never change, so an idle group costs nothing.
 
-Fine over the last minute for rates; further back, coarsely and only as far as something is still unread, for time lag.
-Nothing is believed to have gone back on one reading: such a reading is held, and the next one decides.
+The last minute is fine, for rates; before that coarse, and only as far back as messages are still unread, for time lag.
 """
 
 from array import array
@@ -13,27 +12,26 @@ from itertools import pairwise
 from signalbox.brokers.model import UNKNOWN, Positions
 from signalbox.monitoring import columns
 from signalbox.monitoring.columns import Column
-from signalbox.monitoring.model import Method, TimeLag
+from signalbox.monitoring.model import TimeLag, TimeLagMethod
 
-RATE_S = 60.0  # rates are means over so long
-FINE_SPACING_S = 4.5  # readings of the watch tier (1 s) are thinned to about the sweep's
+FINE_SPACING_S = 4.5  # readings each second are thinned to about the interval of a sweep
 COARSE_SPACING_S = 60.0
-COARSE_CELLS_MAX = 1500  # rows times coarse readings of one group: 30 minutes of 50 partitions
+COARSE_CELLS_MAX = 1500  # rows times coarse readings: 30 minutes of 50 partitions
 COARSE_READINGS_MAX = 60
-CONFIRM_AFTER_S = 0.9  # a server back from a pause gives old answers for up to half a second
+CONFIRM_AFTER_S = 0.9  # after a pause, a server gives old answers for up to half a second
 STEADY_MOVES = 3
 
 
-class Pushed(StrEnum):
-    """What became of a reading."""
+class PushResult(StrEnum):
+    """What the window did with a reading."""
 
-    TAKEN = "taken"
-    LATE = "late"  # asked before one that was taken already: dropped
-    DOUBTED = "doubted"  # something went back: held until the next reading says the same
+    ACCEPTED = "accepted"
+    LATE = "late"  # requested before one that was accepted: dropped
+    UNCONFIRMED = "unconfirmed"  # a counter fell: dropped unless the next reading agrees
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class GroupReading:
     """One reading: `requested_at` belongs to `settled`, `read_at` to `arrived`."""
 
     requested_at: float
@@ -41,73 +39,73 @@ class Reading:
     settled: Column
     arrived: Column
     lag: int | None
-    whole: bool  # every row of both columns is known
+    complete: bool  # every row of both columns is known
     start: Column | None = None
 
 
-class Window:
-    """The recent past of one group. Rows are those of its newest positions."""
+class ReadingWindow:
+    """The recent readings of one group. Rows are those of its newest positions."""
 
     def __init__(self, *, positional: bool) -> None:
-        self._positional = positional  # False: counters; a fall is a reset of the counter, not a rewind
-        self.readings: list[Reading] = []  # oldest first
+        self._positional = positional  # False: counters, whose fall is a reset and no rewind
+        self.readings: list[GroupReading] = []  # oldest first
         self.names: tuple[str, ...] = ()
         self.destination: Column = array("i")
         self.partition: Column = array("i")
         self.first_at: float | None = None
-        self.came = 0  # counter of arrivals, summed over rows; survives rows that come, go and reset
-        self.went = 0
-        self.rewound: dict[int, float] = {}  # row -> when it was first seen to have gone back
+        self.arrived_total = 0  # summed over rows; survives rows that are added, removed or reset
+        self.settled_total = 0
+        self.rewound: dict[int, float] = {}  # row -> when its position first fell
         self._known_settled: Column = array("q")  # the last known value of each row
         self._known_arrived: Column = array("q")
-        self._moved: array[float] = array("d")  # when each row's settled last moved; 0 = never seen
-        self._still: array[float] = array("d")  # since when each row stands while messages wait; 0 = it does not
-        self._doubt_at: float | None = None
+        self._moved: array[float] = array("d")  # when each row's `settled` last moved; 0 = never
+        self._still: array[float] = array("d")  # since when each row makes no progress while messages wait; 0 = it does
+        self._fell_at: float | None = None
         self._interval_s = 5.0
-        self._minute: list[Reading] = []  # what a rate is the mean of
-        self.position: Column = array("q")  # how far each row is read, in the counter of what arrived
+        self._rate_readings: list[GroupReading] = []  # a rate is the mean over these
+        self.position: Column = array("q")  # how far each row is read, in the counter `arrived`
 
     def __len__(self) -> int:
         return len(self.partition)
 
     @property
-    def newest(self) -> Reading:
+    def newest(self) -> GroupReading:
         return self.readings[-1]
 
     def push(
         self, requested_at: float, read_at: float, positions: Positions, *, lag: int | None, interval_s: float
-    ) -> Pushed:
-        """Take one reading, unless it is late or the first that says that something went back."""
+    ) -> PushResult:
+        """Take one reading, unless it is late or the first one in which a counter fell."""
         if self.readings and requested_at <= self.newest.requested_at:
-            return Pushed.LATE
-        source = None if self._same_rows(positions) else self._source(positions)
-        went_back = self._went_back(positions, source)
-        if went_back and (self._doubt_at is None or requested_at - self._doubt_at < CONFIRM_AFTER_S):
-            self._doubt_at = self._doubt_at or requested_at
-            return Pushed.DOUBTED
+            return PushResult.LATE
+        source = None if self._same_rows(positions) else self._old_rows(positions)
+        fell = self._fell(positions, source)
+        if fell and (self._fell_at is None or requested_at - self._fell_at < CONFIRM_AFTER_S):
+            self._fell_at = self._fell_at or requested_at
+            return PushResult.UNCONFIRMED
         if source is not None:
-            self._lay_out(positions, source)
+            self._reorder(positions, source)
         self._interval_s = interval_s
         reading = self._reading(requested_at, read_at, positions, lag)
-        if went_back:
-            self._cut(reading)
-        self._doubt_at = None
-        self._take(reading, positions.lag)
-        return Pushed.TAKEN
+        if fell:
+            self._accept_fall(reading)
+        self._fell_at = None
+        self._append(reading, positions.lag)
+        return PushResult.ACCEPTED
 
     def forget_destination(self, name: str) -> None:
-        """Cut the history of a destination that was made anew: what was counted before belongs to another one."""
+        """Forget the history of a destination that was recreated."""
         rows = [row for row, index in enumerate(self.destination) if self.names[index] == name]
-        self._blank(rows, settled=True, arrived=True)
-        self._minute = self._recent() if self.readings else []
+        self._forget(rows, settled=True, arrived=True)
+        self._rate_readings = self._readings_for_rates() if self.readings else []
 
-    def flat(self) -> bool:
-        """Say whether nothing moved over the whole window, by identity alone: cheap, and never wrongly true."""
+    def is_idle(self) -> bool:
+        """Return whether nothing moved over the whole window. Compares identities: cheap, and never wrongly true."""
         settled, arrived = self.newest.settled, self.newest.arrived
         return all(r.settled is settled and r.arrived is arrived for r in self.readings)
 
     def moved_at(self, row: int) -> float | None:
-        """Return when the row's position last moved as far as we saw; None = never seen to move."""
+        """Return when the row's position last moved; None = never in our readings."""
         return self._moved[row] or None
 
     def last_moved_at(self) -> float | None:
@@ -115,47 +113,47 @@ class Window:
         return max(self._moved, default=0.0) or None
 
     def still_since(self, row: int) -> float | None:
-        """Return since when the row stands while messages wait; None if it does not."""
+        """Return since when the row makes no progress while messages wait; None if it does."""
         return self._still[row] or None
 
     def rates(self, row: int) -> tuple[float | None, float | None]:
-        """Return messages a second in and out, means over the last minute; None while there is nothing to compare with."""
+        """Return messages/s in and out, means over the last minute; None without a reading to compare with."""
         last = self.newest
-        base = next((r for r in self._minute if r.arrived[row] != UNKNOWN), None)
-        came = _rate(base, last, row, settled=False) if base else None
-        base = next((r for r in self._minute if r.settled[row] != UNKNOWN), None)
-        went = _rate(base, last, row, settled=True) if base else None
-        return came, went
+        base = next((r for r in self._rate_readings if r.arrived[row] != UNKNOWN), None)
+        rate_in = _rate(base, last, row, settled=False) if base else None
+        base = next((r for r in self._rate_readings if r.settled[row] != UNKNOWN), None)
+        rate_out = _rate(base, last, row, settled=True) if base else None
+        return rate_in, rate_out
 
     def total_rates(self) -> tuple[float | None, float | None]:
-        """Return the same summed over the rows that are known."""
-        minute = self._minute
-        if not minute:
+        """Return messages/s in and out, summed over the known rows."""
+        readings = self._rate_readings
+        if not readings:
             return None, None
         last = self.newest
-        base = next((r for r in minute[:-1] if r.whole), minute[0])
-        if base.whole and last.whole:
-            return columns.mean(sum(last.arrived) - sum(base.arrived), last.read_at - base.read_at), columns.mean(
+        base = next((r for r in readings[:-1] if r.complete), readings[0])
+        if base.complete and last.complete:
+            return columns.rate(sum(last.arrived) - sum(base.arrived), last.read_at - base.read_at), columns.rate(
                 sum(last.settled) - sum(base.settled), last.requested_at - base.requested_at
             )
         return (
-            columns.mean_known(base.arrived, last.arrived, last.read_at - base.read_at),
-            columns.mean_known(base.settled, last.settled, last.requested_at - base.requested_at),
+            columns.total_rate(base.arrived, last.arrived, last.read_at - base.read_at),
+            columns.total_rate(base.settled, last.settled, last.requested_at - base.requested_at),
         )
 
     def totals(self) -> tuple[int | None, int | None]:
-        """Return the counters of what came and what was settled over all rows; None while no row was ever known."""
-        came = any(value != UNKNOWN for value in self._known_arrived)
-        went = any(value != UNKNOWN for value in self._known_settled)
-        return (self.came if came else None), (self.went if went else None)
+        """Return the counters of arrived and settled messages over all rows; None until a row is known."""
+        arrived = any(value != UNKNOWN for value in self._known_arrived)
+        settled = any(value != UNKNOWN for value in self._known_settled)
+        return (self.arrived_total if arrived else None), (self.settled_total if settled else None)
 
     def lags(self, over_s: float) -> list[int]:
-        """Return the sums of lag over so many seconds, oldest first; those that were known."""
+        """Return the known lags of the last `over_s` seconds, oldest first."""
         since = self.newest.read_at - over_s
         return [r.lag for r in self.readings if r.lag is not None and r.read_at >= since]
 
-    def written(self, row: int) -> tuple[Reading | None, Reading]:
-        """Return the last reading before the oldest unread message of a row was written, if we saw it, and the next one."""
+    def readings_around_position(self, row: int) -> tuple[GroupReading | None, GroupReading]:
+        """Return the last reading before the oldest unread message of a row was written, if we have it, and the next one."""
         position, after = self.position[row], self.newest
         for reading in reversed(self.readings):
             arrived = reading.arrived[row]
@@ -167,33 +165,33 @@ class Window:
         return None, after
 
     def time_lag(self, row: int) -> TimeLag | None:
-        """Return how old the row's oldest unread message is, from when our readings saw its position written."""
+        """Return the age of the row's oldest unread message: our readings show when that offset was written."""
         position, end = self.position[row], self.newest.arrived[row]
         if UNKNOWN in (position, end):
             return None
         if end <= position:
-            return TimeLag(seconds=0.0, method=Method.INTERPOLATED)
-        before, after = self.written(row)
+            return TimeLag(seconds=0.0, method=TimeLagMethod.INTERPOLATED)
+        before, after = self.readings_around_position(row)
         if before is None:
-            return TimeLag(seconds=self.newest.read_at - after.read_at, method=Method.AT_LEAST)
+            return TimeLag(seconds=self.newest.read_at - after.read_at, method=TimeLagMethod.AT_LEAST)
         share = (position - before.arrived[row] + 0.5) / (after.arrived[row] - before.arrived[row])
         at = before.read_at + share * (after.read_at - before.read_at)
-        return TimeLag(seconds=self.newest.read_at - at, method=Method.INTERPOLATED)
+        return TimeLag(seconds=self.newest.read_at - at, method=TimeLagMethod.INTERPOLATED)
 
     def oldest_rows(self, rows: Iterable[int]) -> list[int]:
-        """Return those of `rows` whose oldest unread message is oldest: one step back in time for all of them at once."""
+        """Return those of `rows` with the oldest unread messages."""
         position, end = self.position, self.newest.arrived
-        left = [row for row in rows if 0 <= position[row] < end[row]]
+        candidates = [row for row in rows if 0 <= position[row] < end[row]]
         for reading in reversed(self.readings[:-1]):
             arrived = reading.arrived
-            earlier = [row for row in left if arrived[row] > position[row]]
+            earlier = [row for row in candidates if arrived[row] > position[row]]
             if not earlier:
-                return left
-            left = earlier
-        return left
+                return candidates
+            candidates = earlier
+        return candidates
 
     def older_than(self, seconds: float) -> list[int]:
-        """Return the rows whose oldest unread message is not proven to be younger than this."""
+        """Return the rows whose oldest unread message is not proven to be younger than that."""
         since = self.newest.read_at - seconds
         past = next((r for r in self.readings if r.read_at >= since), self.newest)
         return [
@@ -203,16 +201,18 @@ class Window:
         ]
 
     def start_rate(self, row: int) -> float | None:
-        """Return how fast the oldest kept position moves; None unless it moves steadily (Kafka's goes in leaps)."""
-        starts = [(r.read_at, r.start[row]) for r in self._minute if r.start is not None and r.start[row] != UNKNOWN]
+        """Return messages/s by which the log start moves; None unless it moves steadily (Kafka's moves in leaps)."""
+        starts = [
+            (r.read_at, r.start[row]) for r in self._rate_readings if r.start is not None and r.start[row] != UNKNOWN
+        ]
         moves = sum(after > before for (_, before), (_, after) in pairwise(starts))
         if moves < STEADY_MOVES:
             return None
-        return columns.mean(starts[-1][1] - starts[0][1], starts[-1][0] - starts[0][0])
+        return columns.rate(starts[-1][1] - starts[0][1], starts[-1][0] - starts[0][0])
 
-    def _recent(self) -> list[Reading]:
-        """Return the readings that a rate is the mean of; none where too little is known, or a gap lies before the newest."""
-        since = self.newest.requested_at - max(RATE_S * 1.1, self._interval_s * 3.3)
+    def _readings_for_rates(self) -> list[GroupReading]:
+        """Return the readings a rate is the mean of; [] with too few of them, or after a gap."""
+        since = self.newest.requested_at - columns.rate_window_s(self._interval_s)
         recent = [r for r in self.readings if r.requested_at >= since]
         return recent if len(recent) > 1 else []
 
@@ -222,102 +222,102 @@ class Window:
             or (positions.partition == self.partition and positions.destination == self.destination)
         ) and positions.names == self.names
 
-    def _source(self, positions: Positions) -> list[int]:
-        """Return, per row of these positions, the row that it is now; UNKNOWN for a new one."""
-        old_rows = zip(self.destination, self.partition, strict=True)
-        before = {(self.names[index], partition): row for row, (index, partition) in enumerate(old_rows)}
+    def _old_rows(self, positions: Positions) -> list[int]:
+        """Return, per row of these positions, its present row; UNKNOWN for a new one."""
+        present = zip(self.destination, self.partition, strict=True)
+        before = {(self.names[index], partition): row for row, (index, partition) in enumerate(present)}
         rows = zip(positions.destination, positions.partition, strict=True)
         return [before.get((positions.names[index], partition), UNKNOWN) for index, partition in rows]
 
-    def _lay_out(self, positions: Positions, source: Sequence[int]) -> None:
-        """Follow rows to their new places: a partition was added, a topic was left out."""
+    def _reorder(self, positions: Positions, source: Sequence[int]) -> None:
+        """Reorder all readings: a partition was added, or a topic was removed."""
         self.names, self.destination, self.partition = positions.names, positions.destination, positions.partition
         self.readings = [
-            Reading(
+            GroupReading(
                 r.requested_at,
                 r.read_at,
-                columns.moved_to(r.settled, source),
-                columns.moved_to(r.arrived, source),
+                columns.reordered(r.settled, source),
+                columns.reordered(r.arrived, source),
                 r.lag,
-                whole=False,
+                complete=False,
             )
             for r in self.readings
         ]
-        self._known_settled = columns.moved_to(self._known_settled, source)
-        self._known_arrived = columns.moved_to(self._known_arrived, source)
+        self._known_settled = columns.reordered(self._known_settled, source)
+        self._known_arrived = columns.reordered(self._known_arrived, source)
         self._moved = array("d", (self._moved[row] if row >= 0 else 0.0 for row in source))
         self._still = array("d", (self._still[row] if row >= 0 else 0.0 for row in source))
-        places = {old: new for new, old in enumerate(source) if old >= 0}
-        self.rewound = {places[row]: at for row, at in self.rewound.items() if row in places}
+        new_rows = {old: new for new, old in enumerate(source) if old >= 0}
+        self.rewound = {new_rows[row]: at for row, at in self.rewound.items() if row in new_rows}
 
-    def _went_back(self, positions: Positions, source: Sequence[int] | None) -> bool:
+    def _fell(self, positions: Positions, source: Sequence[int] | None) -> bool:
         settled, arrived = self._known_settled, self._known_arrived
         if source is not None:
-            settled, arrived = columns.moved_to(settled, source), columns.moved_to(arrived, source)
-        return bool(columns.fallen(positions.settled, settled) or columns.fallen(positions.arrived, arrived))
+            settled, arrived = columns.reordered(settled, source), columns.reordered(arrived, source)
+        return bool(columns.fallen_rows(positions.settled, settled) or columns.fallen_rows(positions.arrived, arrived))
 
-    def _cut(self, reading: Reading) -> None:
-        """A second reading says the same: believe it, and compare with nothing from before."""
-        ends = columns.fallen(reading.arrived, self._known_arrived)
-        back = [row for row in columns.fallen(reading.settled, self._known_settled) if row not in set(ends)]
-        if self._positional and self._doubt_at is not None:
-            self.rewound.update(dict.fromkeys(back, self._doubt_at))
-        self._blank(ends, settled=True, arrived=True)
-        self._blank(back, settled=True, arrived=not self._positional)
+    def _accept_fall(self, reading: GroupReading) -> None:
+        """Accept a fall that a second reading confirms: no comparison with readings from before."""
+        ends = columns.fallen_rows(reading.arrived, self._known_arrived)
+        rewound = [row for row in columns.fallen_rows(reading.settled, self._known_settled) if row not in set(ends)]
+        if self._positional and self._fell_at is not None:
+            self.rewound.update(dict.fromkeys(rewound, self._fell_at))
+        self._forget(ends, settled=True, arrived=True)
+        self._forget(rewound, settled=True, arrived=not self._positional)
 
-    def _blank(self, rows: Sequence[int], *, settled: bool, arrived: bool) -> None:
+    def _forget(self, rows: Sequence[int], *, settled: bool, arrived: bool) -> None:
         if not rows:
             return
         self.readings = [
-            Reading(
+            GroupReading(
                 r.requested_at,
                 r.read_at,
-                columns.blanked(r.settled, rows) if settled else r.settled,
-                columns.blanked(r.arrived, rows) if arrived else r.arrived,
+                columns.with_unknown(r.settled, rows) if settled else r.settled,
+                columns.with_unknown(r.arrived, rows) if arrived else r.arrived,
                 r.lag,
-                whole=False,
+                complete=False,
                 start=r.start,
             )
             for r in self.readings
         ]
-        self._known_settled = columns.blanked(self._known_settled, rows) if settled else self._known_settled
-        self._known_arrived = columns.blanked(self._known_arrived, rows) if arrived else self._known_arrived
+        self._known_settled = columns.with_unknown(self._known_settled, rows) if settled else self._known_settled
+        self._known_arrived = columns.with_unknown(self._known_arrived, rows) if arrived else self._known_arrived
         for row in rows:
             self._moved[row] = self._still[row] = 0.0
 
-    def _reading(self, requested_at: float, read_at: float, positions: Positions, lag: int | None) -> Reading:
+    def _reading(self, requested_at: float, read_at: float, positions: Positions, lag: int | None) -> GroupReading:
         settled, arrived, start = positions.settled, positions.arrived, positions.start
-        if self.readings:  # what is equal is the same column: an adapter may build its answer anew each time
+        if self.readings:  # share equal columns: an adapter may rebuild them each time
             last = self.newest
             settled = last.settled if settled == last.settled else settled
             arrived = last.arrived if arrived == last.arrived else arrived
             start = last.start if start == last.start else start
-        whole = UNKNOWN not in settled and UNKNOWN not in arrived
-        return Reading(requested_at, read_at, settled, arrived, lag, whole, start)
+        complete = UNKNOWN not in settled and UNKNOWN not in arrived
+        return GroupReading(requested_at, read_at, settled, arrived, lag, complete, start)
 
-    def _take(self, reading: Reading, lag: Column) -> None:
+    def _append(self, reading: GroupReading, lag: Column) -> None:
         if self.first_at is None:
             self.first_at = reading.requested_at
         self._count(reading)
-        self._note_moves(reading, lag)
-        self.position = reading.settled if self._positional else columns.less(reading.arrived, lag)
-        self._known_settled = columns.merged(reading.settled, self._known_settled)
-        self._known_arrived = columns.merged(reading.arrived, self._known_arrived)
+        self._record_moves(reading, lag)
+        self.position = reading.settled if self._positional else columns.read_positions(reading.arrived, lag)
+        self._known_settled = columns.fill_unknown(reading.settled, self._known_settled)
+        self._known_arrived = columns.fill_unknown(reading.arrived, self._known_arrived)
         if len(self.readings) > 1 and self.newest.requested_at - self.readings[-2].requested_at < FINE_SPACING_S:
             self.readings.pop()
         self.readings.append(reading)
         self._thin(reading)
-        self._minute = self._recent()
+        self._rate_readings = self._readings_for_rates()
 
-    def _count(self, reading: Reading) -> None:
-        if reading.whole and self.readings and self.newest.whole:
-            self.came += sum(reading.arrived) - sum(self.newest.arrived)
-            self.went += sum(reading.settled) - sum(self.newest.settled)
+    def _count(self, reading: GroupReading) -> None:
+        if reading.complete and self.readings and self.newest.complete:
+            self.arrived_total += sum(reading.arrived) - sum(self.newest.arrived)
+            self.settled_total += sum(reading.settled) - sum(self.newest.settled)
             return
-        self.came += columns.grown(reading.arrived, self._known_arrived, first=not self.readings)
-        self.went += columns.grown(reading.settled, self._known_settled, first=not self.readings)
+        self.arrived_total += columns.total_growth(reading.arrived, self._known_arrived, first=not self.readings)
+        self.settled_total += columns.total_growth(reading.settled, self._known_settled, first=not self.readings)
 
-    def _note_moves(self, reading: Reading, lag: Column) -> None:
+    def _record_moves(self, reading: GroupReading, lag: Column) -> None:
         if self.readings and reading.settled is self.newest.settled and reading.arrived is self.newest.arrived:
             return
         at, known = reading.requested_at, self._known_settled
@@ -332,38 +332,38 @@ class Window:
             elif moved or not self._still[row]:
                 self._still[row] = at
 
-    def _thin(self, newest: Reading) -> None:
-        fine_since = newest.requested_at - max(RATE_S * 1.1, self._interval_s * 3.3)
+    def _thin(self, newest: GroupReading) -> None:
+        fine_since = newest.requested_at - columns.rate_window_s(self._interval_s)
         fine = next(i for i, r in enumerate(self.readings) if r.requested_at >= fine_since)
-        most = min(COARSE_READINGS_MAX, COARSE_CELLS_MAX // max(1, len(self)))
-        coarse = _spaced(self.readings[:fine])[-most:] if most else []
+        limit = min(COARSE_READINGS_MAX, COARSE_CELLS_MAX // max(1, len(self)))
+        coarse = _spaced(self.readings[:fine])[-limit:] if limit else []
         while coarse and _all_read((*coarse[1:2], self.readings[fine])[0], self.position):
-            coarse.pop(0)  # the reading after it lies before every unread message as well
+            coarse.pop(0)  # the next reading is older than every unread message too
         self.readings[:fine] = coarse
 
 
-def _all_read(reading: Reading, position: Column) -> bool:
-    """Say whether every message that had come by that reading is read by now, on all rows that are known."""
+def _all_read(reading: GroupReading, position: Column) -> bool:
+    """Return whether all messages that had arrived by that reading are read by now, on all known rows."""
     return not any(end > done for end, done in zip(reading.arrived, position, strict=True) if done != UNKNOWN)
 
 
-def _rate(base: Reading, last: Reading, row: int, *, settled: bool) -> float | None:
+def _rate(base: GroupReading, last: GroupReading, row: int, *, settled: bool) -> float | None:
     if base is last:
         return None
     now = last.settled[row] if settled else last.arrived[row]
     if now == UNKNOWN:
         return None
-    before, took = (
+    before, seconds = (
         (base.settled[row], last.requested_at - base.requested_at)
         if settled
         else (base.arrived[row], last.read_at - base.read_at)
     )
-    return columns.mean(now - before, took)
+    return columns.rate(now - before, seconds)
 
 
-def _spaced(readings: Sequence[Reading]) -> list[Reading]:
-    kept: list[Reading] = []
+def _spaced(readings: Sequence[GroupReading]) -> list[GroupReading]:
+    spaced: list[GroupReading] = []
     for reading in readings:
-        if not kept or reading.requested_at - kept[-1].requested_at >= COARSE_SPACING_S:
-            kept.append(reading)
-    return kept
+        if not spaced or reading.requested_at - spaced[-1].requested_at >= COARSE_SPACING_S:
+            spaced.append(reading)
+    return spaced

@@ -1,6 +1,6 @@
-"""Packages of another Debian release than this machine's: a folder made by debootstrap once, kept in the cache folder.
+"""Packages of another Debian release: debootstrap creates a root file system once, in the cache directory.
 
-Programs in it run by chroot inside a mount namespace of their own, so nothing stays mounted when they end. Needs root.
+Its programs run with chroot in their own mount namespace, so that no mount remains when they end. Requires root.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from signalbox.servers.process import ServerFailed, ServerNotInstalled, cache_fo
 
 INSTALL = "apt-get install -y debootstrap, then run this as root"
 BUILD_WAIT_S = 900.0
-WORK = Path("/srv")  # where a program inside sees the folder that it was given
+WORK = Path("/srv")  # the path inside the root of the directory given to `argv`
 
 _ENTER = 'mount --rbind /proc "$1/proc"; mount --rbind /dev "$1/dev"; mount --bind "$2" "$1/srv"; '
 _ENTER += 'root="$1"; shift 2; exec chroot "$root" "$@"'
@@ -23,26 +23,26 @@ _ENTER += 'root="$1"; shift 2; exec chroot "$root" "$@"'
 
 @dataclass(frozen=True, slots=True)
 class DebianRoot:
-    """A folder with a whole small Debian in it."""
+    """A directory with a minimal Debian system."""
 
     folder: Path
 
     def argv(self, work: Path, command: Sequence[str]) -> list[str]:
-        """Return the command line that runs `command` inside, where `work` is seen as /srv."""
+        """Return the command line that runs `command` inside the root, with `work` mounted at /srv."""
         enter = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", _ENTER, "enter"]
         return [*enter, str(self.folder), str(work), *command]
 
 
 async def debian_root(release: str, package: str) -> DebianRoot:
-    """Return the root with this package; the first call on a machine takes about a minute.
+    """Return the root with this package. The first call on a machine takes about a minute.
 
     Raises:
-        ServerNotInstalled: it cannot be built here; says why.
-        ServerFailed: debootstrap failed; carries what it said.
+        ServerNotInstalled: this machine cannot build it.
+        ServerFailed: debootstrap failed; carries its output.
     """
     server = f"{package} of Debian {release}"
     if os.geteuid() != 0:
-        raise ServerNotInstalled(server, "building and entering its folder needs root", INSTALL)
+        raise ServerNotInstalled(server, "building and entering its root directory requires root", INSTALL)
     debootstrap = find_program("debootstrap", server=server, install=INSTALL)
     find_program("unshare", server=server, install="apt-get install -y util-linux")
     folder = cache_folder() / "debian" / f"{release}-{package}"
@@ -52,7 +52,7 @@ async def debian_root(release: str, package: str) -> DebianRoot:
 
 
 def _build(argv: Sequence[str], folder: Path) -> None:
-    """Build beside and rename, so that a folder under its own name is always whole."""
+    """Build under a temporary name and rename, so that the final directory is always complete."""
     partial = folder.with_name(f"{folder.name}.{os.getpid()}")
     partial.parent.mkdir(parents=True, exist_ok=True)
     run = subprocess.run([*argv, str(partial)], capture_output=True, text=True, timeout=BUILD_WAIT_S, check=False)

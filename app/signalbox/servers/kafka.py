@@ -27,10 +27,7 @@ PRODUCTION_JVM = (  # the options of Kafka's bin/kafka-run-class.sh
     "-XX:InitiatingHeapOccupancyPercent=35",
     "-XX:+ExplicitGCInvokesConcurrent",
 )
-LOGGING = (
-    "-Dorg.slf4j.simpleLogger.showDateTime=true",
-    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-)
+LOGGING = ("-Dorg.slf4j.simpleLogger.showDateTime=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

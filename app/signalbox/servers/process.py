@@ -154,8 +154,9 @@ class ServerProcess:
             await asyncio.sleep(POLL_S)
 
     def pause(self) -> None:
-        """Freeze the process (SIGSTOP): connections stay open, and nothing responds."""
+        """Freeze the process (SIGSTOP) and wait until it is frozen: connections stay open, and nothing responds."""
         os.killpg(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)  # a busy machine delivers the signal late
 
     def resume(self) -> None:
         os.killpg(self.pid, signal.SIGCONT)

@@ -1,7 +1,6 @@
-"""RabbitMQ on loopback, as nodes of our own: Debian's package as installed (3.10), or that of Debian 13 (4.0) by `debian_root`.
+"""RabbitMQ nodes on loopback: the installed Debian package (3.10), or Debian 13's (4.0) through `debian_root`.
 
-Installing Debian's package starts a service and an epmd; neither is used. Every port, Erlang's distribution included, listens on
-127.0.0.1 only. Users, virtual hosts and permissions are definitions that each start loads.
+The service and epmd that the package starts are not used. All ports, Erlang distribution included, listen on 127.0.0.1 only.
 """
 
 import asyncio
@@ -24,7 +23,7 @@ MANAGEMENT = "SIGNALBOX_RABBITMQ_MANAGEMENT_URL"
 INSTALL = "apt-get install -y rabbitmq-server"
 INSTALLED = "installed"
 DEBIAN_13 = "4.0"  # 4.0.5
-BIN = "/usr/lib/rabbitmq/bin"  # Debian's own wrapper in /usr/sbin changes the account and the folder
+BIN = "/usr/lib/rabbitmq/bin"  # the wrapper in /usr/sbin changes the user and the directory
 PLUGINS = ("rabbitmq_management", "rabbitmq_stream", "rabbitmq_stream_management", "rabbitmq_prometheus")
 LOOPBACK = "-kernel inet_dist_use_interface {127,0,0,1}"
 CTL_WAIT_S = 60.0
@@ -32,7 +31,7 @@ CTL_WAIT_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RabbitUser:
-    """A user to be there: `permissions` maps a virtual host to its patterns (configure, write, read)."""
+    """A user to create. `permissions` maps virtual hosts to patterns (configure, write, read)."""
 
     name: str
     password: str = field(repr=False)
@@ -42,7 +41,7 @@ class RabbitUser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RabbitTls:
-    """PEM files of the server. With `demand` a client must show a certificate of that CA."""
+    """PEM files of the server. With `demand`, clients must present a certificate of that CA."""
 
     ca: Path
     certificate: Path
@@ -52,21 +51,21 @@ class RabbitTls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RabbitOptions:
-    """What to start."""
+    """Options of a node or cluster."""
 
     version: str = INSTALLED  # or DEBIAN_13
     nodes: int = 1
     plugins: tuple[str, ...] = PLUGINS
     vhosts: tuple[str, ...] = ("/",)
-    users: tuple[RabbitUser, ...] = ()  # beside the administrator that is always there
-    tls: RabbitTls | None = None  # AMQP and management speak TLS, and only TLS
-    settings: Mapping[str, str] = field(default_factory=dict)  # further lines of rabbitmq.conf
-    erlang: str = ""  # further arguments, such as "-rabbit quorum_tick_interval 1000"
+    users: tuple[RabbitUser, ...] = ()  # in addition to the administrator
+    tls: RabbitTls | None = None  # AMQP and management accept TLS only
+    settings: Mapping[str, str] = field(default_factory=dict)  # additional lines of rabbitmq.conf
+    erlang: str = ""  # additional arguments, such as "-rabbit quorum_tick_interval 1000"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RabbitAddress:
-    """Where a RabbitMQ is, and how to sign in."""
+    """Address and login of a RabbitMQ node."""
 
     host: str
     port: int
@@ -82,7 +81,7 @@ class RabbitAddress:
 
 
 def given_address() -> RabbitAddress | None:
-    """Return the RabbitMQ that the environment names, to be used instead of starting one."""
+    """Return the RabbitMQ configured in the environment, to use instead of starting one; None if none is."""
     if not os.environ.get(ADDRESS):
         return None
     url = httpx.URL(os.environ[ADDRESS])
@@ -107,7 +106,7 @@ class _Ports:
 
 
 class RabbitServer:
-    """One node, or a cluster. `start` may be called again after `stop` or a node's `kill`: the same ports, the same data."""
+    """A node or a cluster. `start` after `stop` or a node's `kill` reuses ports and data."""
 
     def __init__(self, folder: Path, options: RabbitOptions | None = None) -> None:
         self.folder = folder
@@ -121,7 +120,7 @@ class RabbitServer:
         self._root: DebianRoot | None = None
 
     def address(self, node: int = 0) -> RabbitAddress:
-        """Return where that node is, with the administrator's login."""
+        """Return the address of a node, with the administrator's login."""
         ports, scheme = self.ports[node], "https" if self.options.tls else "http"
         management = (
             f"{scheme}://127.0.0.1:{ports.management}" if "rabbitmq_management" in self.options.plugins else None
@@ -138,11 +137,11 @@ class RabbitServer:
         )
 
     async def start(self) -> None:
-        """Start what does not run, a cluster's nodes side by side. Takes 4-9 s.
+        """Start the nodes that do not run, concurrently. Takes 4 to 9 s.
 
         Raises:
-            ServerNotInstalled: RabbitMQ, or what its version needs, is not installed.
-            ServerFailed: it did not start; carries the end of its log.
+            ServerNotInstalled: RabbitMQ, or a program that its version needs, is not installed.
+            ServerFailed: a node did not start; carries the end of its log.
         """
         if not self.nodes:
             await self._prepare()
@@ -153,36 +152,36 @@ class RabbitServer:
                 for node in self.nodes:
                     if not node.running():
                         group.create_task(node.start())
-        except ExceptionGroup as failed:  # the first says why; the others may have waited for it
+        except ExceptionGroup as failed:  # the first failed by itself; the others may have waited for it
             raise failed.exceptions[0] from None
 
     async def stop(self) -> None:
-        """End every node in order, then the port mapper."""
+        """Stop all nodes gracefully, then the port mapper."""
         await asyncio.gather(*(node.stop() for node in self.nodes))
         if self._epmd is not None:
             await self._epmd.stop()
 
     async def kill(self) -> None:
-        """End everything at once, losing what a crash loses."""
+        """Kill all processes at once, as a crash would."""
         await asyncio.gather(*(node.kill() for node in self.nodes))
         if self._epmd is not None:
             await self._epmd.kill()
 
-    async def ctl(self, *words: str, node: int = 0, program_name: str = "rabbitmqctl") -> str:
-        """Run RabbitMQ's own tool against a node and return what it printed. Takes 1-3 s.
+    async def ctl(self, *arguments: str, node: int = 0, program_name: str = "rabbitmqctl") -> str:
+        """Run RabbitMQ's own tool against a node and return its output. Takes 1 to 3 s.
 
         Raises:
-            ServerFailed: the tool refused; carries what it said.
+            ServerFailed: the tool failed; carries its output.
         """
         home = self.folder / f"node{node + 1}"
-        argv = self._inside(home, [f"{BIN}/{program_name}", "-n", self._names[node], *words])
+        argv = self._inside(home, [f"{BIN}/{program_name}", "-n", self._names[node], *arguments])
         environment = {**os.environ, **self._erlang(home), "RABBITMQ_CTL_ERL_ARGS": LOOPBACK}
         pipe = asyncio.subprocess.PIPE
         run = await asyncio.create_subprocess_exec(*argv, stdout=pipe, stderr=pipe, env=environment, cwd=home)
         async with asyncio.timeout(CTL_WAIT_S):
             out, err = await run.communicate()
         if run.returncode:
-            raise ServerFailed(f"{program_name} {' '.join(words)}: {(out + err).decode(errors='replace')[-1000:]}")
+            raise ServerFailed(f"{program_name} {' '.join(arguments)}: {(out + err).decode(errors='replace')[-1000:]}")
         return out.decode()
 
     async def _prepare(self) -> None:
@@ -208,8 +207,8 @@ class RabbitServer:
         _write(home / "definitions.json", json.dumps(self._definitions()))
         for name, file in self._certificates().items():
             _write(home / name, file.read_text())
-        seen = self._seen(home)
-        _write(home / "rabbitmq.conf", "".join(f"{k} = {v}\n" for k, v in self._settings(number, seen).items()))
+        inner = self._inner_path(home)
+        _write(home / "rabbitmq.conf", "".join(f"{k} = {v}\n" for k, v in self._settings(number, inner).items()))
         ports = self.ports[number]
         environment = {
             **self._erlang(home),
@@ -217,10 +216,10 @@ class RabbitServer:
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(ports.amqp),
             "RABBITMQ_DIST_PORT": str(ports.distribution),
-            "RABBITMQ_MNESIA_BASE": f"{seen}/data",
-            "RABBITMQ_LOG_BASE": f"{seen}/log",
-            "RABBITMQ_ENABLED_PLUGINS_FILE": f"{seen}/plugins",
-            "RABBITMQ_CONFIG_FILE": f"{seen}/rabbitmq.conf",
+            "RABBITMQ_MNESIA_BASE": f"{inner}/data",
+            "RABBITMQ_LOG_BASE": f"{inner}/log",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": f"{inner}/plugins",
+            "RABBITMQ_CONFIG_FILE": f"{inner}/rabbitmq.conf",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{LOOPBACK} {self.options.erlang}".strip(),
         }
         return ServerProcess(
@@ -229,20 +228,20 @@ class RabbitServer:
             folder=home,
             ready=lambda: self._ready(number),
             env=environment,
-            start_timeout_s=120.0,  # a cluster's nodes wait for each other, on a busy machine
+            start_timeout_s=120.0,  # the nodes of a cluster wait for each other
         )
 
     async def _ready(self, number: int) -> bool:
-        """AMQP listens last but for the plugins, which are asked by their own ports."""
+        """Return whether all ports listen and the administrator can sign in."""
         ports, plugins = self.ports[number], self.options.plugins
-        wanted = [ports.amqp]
-        wanted += [ports.management] if "rabbitmq_management" in plugins else []
-        wanted += [ports.prometheus] if "rabbitmq_prometheus" in plugins else []
-        wanted += [ports.stream] if "rabbitmq_stream" in plugins else []
-        return all([await port_open(port) for port in wanted]) and await self._signs_in(number)
+        required = [ports.amqp]
+        required += [ports.management] if "rabbitmq_management" in plugins else []
+        required += [ports.prometheus] if "rabbitmq_prometheus" in plugins else []
+        required += [ports.stream] if "rabbitmq_stream" in plugins else []
+        return all([await port_open(port) for port in required]) and await self._can_sign_in(number)
 
-    async def _signs_in(self, number: int) -> bool:
-        """Version 4 accepts connections some time before it answers them, and the management API before its users are loaded."""
+    async def _can_sign_in(self, number: int) -> bool:
+        """Check with requests: version 4 accepts connections before it answers, and the API answers before it has loaded its users."""
         tls = self.options.tls
         if not await _speaks_amqp(self.ports[number].amqp, None if tls is None else _context(tls)):
             return False
@@ -255,16 +254,16 @@ class RabbitServer:
         except httpx.HTTPError:
             return False
 
-    def _settings(self, number: int, seen: Path) -> dict[str, str]:
+    def _settings(self, number: int, inner: Path) -> dict[str, str]:
         ports, plugins = self.ports[number], self.options.plugins
         amqp, scheme = ("listeners.ssl.1", "ssl") if self.options.tls else ("listeners.tcp.1", "tcp")
-        settings = {amqp: f"127.0.0.1:{ports.amqp}", "load_definitions": f"{seen}/definitions.json"}
+        settings = {amqp: f"127.0.0.1:{ports.amqp}", "load_definitions": f"{inner}/definitions.json"}
         if self.options.tls:
-            settings |= {"listeners.tcp": "none", **_tls_settings("ssl_options", self.options.tls, seen)}
+            settings |= {"listeners.tcp": "none", **_tls_settings("ssl_options", self.options.tls, inner)}
         if "rabbitmq_management" in plugins:
             settings |= {f"management.{scheme}.ip": "127.0.0.1", f"management.{scheme}.port": str(ports.management)}
             if self.options.tls:
-                settings |= _tls_settings("management.ssl", self.options.tls, seen)
+                settings |= _tls_settings("management.ssl", self.options.tls, inner)
         if "rabbitmq_prometheus" in plugins:
             settings |= {"prometheus.tcp.ip": "127.0.0.1", "prometheus.tcp.port": str(ports.prometheus)}
         if "rabbitmq_stream" in plugins:
@@ -275,9 +274,9 @@ class RabbitServer:
         return {**settings, **self.options.settings}
 
     def _definitions(self) -> Mapping[str, object]:
-        everything = dict.fromkeys(self.options.vhosts, (".*", ".*", ".*"))
+        all_permissions = dict.fromkeys(self.options.vhosts, (".*", ".*", ".*"))
         administrator = RabbitUser(
-            name=self.user, password=self.password, tags=("administrator",), permissions=everything
+            name=self.user, password=self.password, tags=("administrator",), permissions=all_permissions
         )
         users = (administrator, *self.options.users)
         return {
@@ -295,20 +294,20 @@ class RabbitServer:
         return {"ca.pem": tls.ca, "certificate.pem": tls.certificate, "key.pem": tls.key} if tls else {}
 
     def _erlang(self, home: Path) -> dict[str, str]:
-        """Its own port mapper, and the cookie in its own home."""
+        """Return the environment for a port mapper and a cookie of our own."""
         epmd = {"ERL_EPMD_PORT": str(self._epmd_port), "ERL_EPMD_ADDRESS": "127.0.0.1"}
-        return {**epmd, "HOME": str(self._seen(home)), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+        return {**epmd, "HOME": str(self._inner_path(home)), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
 
-    def _seen(self, home: Path) -> Path:
+    def _inner_path(self, home: Path) -> Path:
         return home if self._root is None else WORK
 
     def _inside(self, home: Path, command: Sequence[str]) -> list[str]:
         return list(command) if self._root is None else self._root.argv(home, command)
 
 
-def _tls_settings(prefix: str, tls: RabbitTls, seen: Path) -> dict[str, str]:
+def _tls_settings(prefix: str, tls: RabbitTls, inner: Path) -> dict[str, str]:
     files = {"cacertfile": "ca.pem", "certfile": "certificate.pem", "keyfile": "key.pem"}
-    settings = {f"{prefix}.{key}": f"{seen}/{name}" for key, name in files.items()}
+    settings = {f"{prefix}.{key}": f"{inner}/{name}" for key, name in files.items()}
     if tls.demand:
         settings |= {f"{prefix}.verify": "verify_peer", f"{prefix}.fail_if_no_peer_cert": "true"}
     return settings
@@ -317,7 +316,7 @@ def _tls_settings(prefix: str, tls: RabbitTls, seen: Path) -> dict[str, str]:
 def _context(tls: RabbitTls) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(tls.ca))
     if tls.demand:
-        context.load_cert_chain(tls.certificate, tls.key)  # the server's own: it is of the same CA
+        context.load_cert_chain(tls.certificate, tls.key)  # the server's own certificate, which the same CA issued
     return context
 
 
@@ -326,11 +325,11 @@ async def _speaks_amqp(port: int, context: ssl.SSLContext | None) -> bool:
         async with asyncio.timeout(1.0):
             reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
             writer.write(b"AMQP\x00\x00\x09\x01")
-            answered = await reader.read(1)
+            first_byte = await reader.read(1)
             writer.transport.abort()
     except (OSError, TimeoutError):
         return False
-    return answered == b"\x01"  # a method frame: Connection.Start
+    return first_byte == b"\x01"  # a method frame: Connection.Start
 
 
 def _write(file: Path, text: str, mode: int = 0o600) -> None:

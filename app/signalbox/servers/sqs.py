@@ -1,7 +1,4 @@
-"""Servers that speak Amazon SQS's API: ElasticMQ, which people run, and moto, which only the tests have.
-
-Neither checks credentials or regions.
-"""
+"""Run servers with Amazon SQS's API: ElasticMQ, and moto for the tests. Neither checks credentials or regions."""
 
 import contextlib
 import os
@@ -28,31 +25,31 @@ rest-stats.enabled = false
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqsServer:
-    """A server to use. One that is not ours (`process` is None) is neither stopped nor disturbed."""
+    """A running server. `process` is None for an external server, which is never stopped."""
 
     endpoint: str  # "http://127.0.0.1:9324"
-    origin: str  # where it comes from, for the line that a test run prints
+    origin: str  # where the server comes from; test runs print it
     version: str | None
     process: ServerProcess | None
 
 
 @contextlib.asynccontextmanager
 async def sqs_server() -> AsyncIterator[SqsServer]:
-    """Give the server at $SIGNALBOX_SQS_ENDPOINT, else start ElasticMQ (2 s) and end it afterwards.
+    """Yield the server at $SIGNALBOX_SQS_ENDPOINT, or start ElasticMQ (2 s) and stop it afterwards.
 
     Raises:
         ServerNotInstalled: Java or Maven is not installed.
-        ServerFailed: it did not start, or its jars could not be got.
+        ServerFailed: ElasticMQ did not start, or its jars could not be downloaded.
     """
-    if given := os.environ.get(ADDRESS):
-        yield SqsServer(endpoint=given, origin=f"${ADDRESS}", version=None, process=None)
+    if address := os.environ.get(ADDRESS):
+        yield SqsServer(endpoint=address, origin=f"${ADDRESS}", version=None, process=None)
         return
-    folder = await jars("ElasticMQ", [f"org.elasticmq:elasticmq-server_2.13:{ELASTICMQ}"])
-    with tempfile.TemporaryDirectory(prefix="signalbox-elasticmq-") as place:
-        port, file = free_port(), Path(place) / "elasticmq.conf"
+    jar_folder = await jars("ElasticMQ", [f"org.elasticmq:elasticmq-server_2.13:{ELASTICMQ}"])
+    with tempfile.TemporaryDirectory(prefix="signalbox-elasticmq-") as folder:
+        port, file = free_port(), Path(folder) / "elasticmq.conf"
         file.write_text(_CONFIGURATION.format(port=port))
-        main = [f"-Dconfig.file={file}", "-cp", class_path(folder), "org.elasticmq.server.Main"]
-        process = _process("elasticmq", [java("ElasticMQ"), *JVM, *main], Path(place), port)
+        main = [f"-Dconfig.file={file}", "-cp", class_path(jar_folder), "org.elasticmq.server.Main"]
+        process = _process("elasticmq", [java("ElasticMQ"), *JVM, *main], Path(folder), port)
         async with _running(process):
             yield SqsServer(
                 endpoint=f"http://127.0.0.1:{port}", origin="ElasticMQ by Maven", version=ELASTICMQ, process=process
@@ -61,22 +58,24 @@ async def sqs_server() -> AsyncIterator[SqsServer]:
 
 @contextlib.asynccontextmanager
 async def moto_server() -> AsyncIterator[SqsServer]:
-    """Start moto, which pages ListQueues as Amazon does (ElasticMQ does not), and end it afterwards.
+    """Start moto, which pages ListQueues like Amazon (ElasticMQ does not), and stop it afterwards.
 
     Raises:
-        ServerNotInstalled: the wheel is not installed: it is among the development requirements only.
-        ServerFailed: it did not start.
+        ServerNotInstalled: moto is not installed; only the development requirements contain it.
+        ServerFailed: moto did not start.
     """
     try:
-        found = version("moto")
+        moto_version = version("moto")
     except PackageNotFoundError:
         raise ServerNotInstalled("moto", "its wheel is not installed", "pip install 'moto[server]'") from None
-    with tempfile.TemporaryDirectory(prefix="signalbox-moto-") as place:
+    with tempfile.TemporaryDirectory(prefix="signalbox-moto-") as folder:
         port = free_port()
         argv = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-        process = _process("moto", argv, Path(place), port)
+        process = _process("moto", argv, Path(folder), port)
         async with _running(process):
-            yield SqsServer(endpoint=f"http://127.0.0.1:{port}", origin="wheel moto", version=found, process=process)
+            yield SqsServer(
+                endpoint=f"http://127.0.0.1:{port}", origin="wheel moto", version=moto_version, process=process
+            )
 
 
 def _process(name: str, argv: list[str], folder: Path, port: int) -> ServerProcess:

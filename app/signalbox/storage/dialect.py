@@ -136,8 +136,8 @@ def translate(error: BaseException, database: str) -> errors.StorageError:
 def _translate_sqlite(error: sqlite3.Error, database: str) -> errors.StorageError:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the primary code
     if code in SQLITE_CODES:
-        cls, problem, do = SQLITE_CODES[code]
-        return cls(database, problem, do)
+        cls, problem, hint = SQLITE_CODES[code]
+        return cls(database, problem, hint)
     if str(error).startswith(("no such table", "no such column")):  # SQLite has no error code for a missing table
         return errors.SchemaOutdated(database, *MISSING_TABLE)
     name = getattr(error, "sqlite_errorname", type(error).__name__)
@@ -147,8 +147,8 @@ def _translate_sqlite(error: sqlite3.Error, database: str) -> errors.StorageErro
 def _translate_postgres(error: BaseException, database: str) -> errors.StorageError:
     state = str(getattr(error, "sqlstate", None) or "")
     if state in POSTGRES_CODES:
-        cls, problem, do = POSTGRES_CODES[state]
-        return cls(database, problem, do)
+        cls, problem, hint = POSTGRES_CODES[state]
+        return cls(database, problem, hint)
     if state.startswith(POSTGRES_DOWN) or (not state and getattr(error, "connection_invalidated", False)):
         return errors.DatabaseUnreachable(database, *UNREACHABLE)
     return errors.StorageError(database, f"failed with {state or type(error).__name__}", "See the log for details.")

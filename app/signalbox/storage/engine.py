@@ -124,8 +124,8 @@ class Database:
 
     def _refuse_newer(self, revisions: frozenset[str]) -> None:
         if revisions - migrate.known():
-            do = "Run the version that created it, or a newer one."
-            raise SchemaOutdated(self.redacted_url, "was created by a newer version of Signalbox", do)
+            hint = "Run the version that created it, or a newer one."
+            raise SchemaOutdated(self.redacted_url, "was created by a newer version of Signalbox", hint)
 
     async def close(self) -> None:
         """Close every connection. May be called twice."""

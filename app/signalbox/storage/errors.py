@@ -6,10 +6,10 @@ from signalbox.kernel.errors import Unavailable
 class StorageError(Unavailable):
     """A database operation failed. `database` is the URL without user and password."""
 
-    def __init__(self, database: str, problem: str, do: str) -> None:
-        super().__init__(f"The database {database} {problem}. {do}")
+    def __init__(self, database: str, problem: str, hint: str) -> None:
+        super().__init__(f"The database {database} {problem}. {hint}")
         self.database = database
-        self.do = do
+        self.hint = hint
 
 
 class DatabaseUnreachable(StorageError):
@@ -37,4 +37,4 @@ class DatabaseDamaged(StorageError):
 
 
 class SchemaOutdated(StorageError):
-    """The tables do not match this version of Signalbox."""
+    """The tables hint not match this version of Signalbox."""

@@ -48,7 +48,7 @@ from signalbox.web.rate_limit import PER_SECOND, RateLimiter
 from signalbox.web.rendering import Renderer
 from signalbox.web.security import urls as security_urls
 from signalbox.web.security.feature import SECURITY
-from signalbox.web.security.headcount import Headcount
+from signalbox.web.security.user_count import UserCount
 from signalbox.web.serving import health_routes, metrics_route, static_route
 from signalbox.web.settings import ServerSettings
 from signalbox.web.shell import Around, Banner
@@ -145,7 +145,7 @@ def create_app(parts: Parts) -> Litestar:
             connections=visible,
             actor=actor,
             has_users=has_users,
-            users=people.users,
+            users=user_count.users,
             rules=parts.masking.count,
             settings=parts.settings,
             banners=banners,
@@ -165,7 +165,7 @@ def create_app(parts: Parts) -> Litestar:
     def place(request: Request[Any, Any, Any]) -> str:
         return incoming.public_url(request.scope, parts.settings.base_url)
 
-    people = Headcount(parts.accounts)
+    user_count = UserCount(parts.accounts)
     renderer = Renderer(
         assets=assets,
         feed=parts.feed,

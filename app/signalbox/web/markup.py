@@ -10,12 +10,12 @@ from markupsafe import Markup, escape
 
 from signalbox.kernel import figures
 from signalbox.kernel.feed import Version
+from signalbox.kernel.intervals import STALE_INTERVALS
 from signalbox.web import urls
 
 NAME_LENGTH_MAX = 249  # the longest Kafka topic; longer names are cut in the middle
 TITLE_LENGTH_MAX = 2000
 COMBINING_MAX = 4  # per letter; more would cover the neighboring rows
-STALE_INTERVALS = 3  # an age above this many reading intervals is a warning
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _SYMBOLS = frozenset({"So", "Sk", "Mn"})

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from signalbox import __version__
-from signalbox.monitoring.model import ConnectionView, Link
+from signalbox.monitoring.model import ConnectionView, LinkState
 from signalbox.security.model import Actor
 from signalbox.web import urls
 from signalbox.web.access import DEMO
@@ -151,7 +151,7 @@ def _who_href(around: Around) -> str:
 
 def _nav(around: Around) -> tuple[NavGroup, ...]:
     connections = around.connections
-    down = any(c.link is Link.DOWN for c in connections)
+    down = any(c.link is LinkState.DOWN for c in connections)
     flow = (
         NavLink(
             section=Section.CONNECTIONS,
@@ -181,7 +181,7 @@ def _nav(around: Around) -> tuple[NavGroup, ...]:
 
 def _known(connections: Sequence[ConnectionView], count: int) -> int | None:
     """Return a count, but not 0 where some of them have not been read: then it is not known."""
-    return count if count or not any(one.unread for one in connections) else None
+    return count if count or not any(one.never_read for one in connections) else None
 
 
 def _house(around: Around) -> tuple[NavLink, ...]:

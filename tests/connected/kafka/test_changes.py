@@ -1,4 +1,4 @@
-"""What changes at a Kafka cluster between two sweeps: topics and groups that come, go, grow and come again."""
+"""Topics and groups that are created, deleted, recreated or extended between two sweeps."""
 
 import pytest
 from confluent_kafka.cimpl import NewPartitions
@@ -7,79 +7,85 @@ from signalbox.brokers.errors import Unroutable
 from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.kafka.cluster_cache import Intervals
 from signalbox.brokers.model import UNKNOWN, GroupState, Message, Snapshot, Why
-from tests.support.kafka import KafkaUnderTest, Oracle, Reading, connected, figures
+from tests.support.kafka import KafkaClient, KafkaMember, KafkaUnderTest, connected, figures
 from tests.support.waiting import eventually
 
 
-async def begun(oracle: Oracle, name: str, partitions: int = 2) -> None:
-    """A topic with 8, 9, ... records, and a group that stands at 3, 4, ..."""
-    await oracle.create(name, partitions)
+async def create_topic_and_group(client: KafkaClient, name: str, partitions: int = 2) -> None:
+    """Create a topic with 8, 9, ... messages per partition, and a group with the committed offsets 3, 4, ..."""
+    await client.create(name, partitions)
     for partition in range(partitions):
-        await oracle.produce(name, partition, 8 + partition)
-    await oracle.commit(f"{name}-readers", {(name, p): 3 + p for p in range(partitions)})
+        await client.produce(name, partition, 8 + partition)
+    await client.commit(f"{name}-readers", {(name, p): 3 + p for p in range(partitions)})
 
 
-async def test_a_deleted_topic_is_gone_with_its_positions(kafka_broker: KafkaBroker, kafka_oracle: Oracle) -> None:
-    await begun(kafka_oracle, "change-deleted")
-    await begun(kafka_oracle, "change-kept")
-    await kafka_oracle.commit("change-both", {("change-deleted", 0): 1, ("change-kept", 0): 2})
+async def test_a_deleted_topic_is_gone_and_so_are_its_positions(
+    kafka_broker: KafkaBroker, kafka_client: KafkaClient
+) -> None:
+    await create_topic_and_group(kafka_client, "change-deleted")
+    await create_topic_and_group(kafka_client, "change-kept")
+    await kafka_client.commit("change-both", {("change-deleted", 0): 1, ("change-kept", 0): 2})
     before = await kafka_broker.sweep()
     assert before.groups["change-both"].lag == 13
     assert not before.gone_destinations
-    await kafka_oracle.delete("change-deleted")
+    await kafka_client.delete("change-deleted")
     gone: set[str] = set()
 
-    async def seen_gone() -> Snapshot:
+    async def deletion_is_reported() -> Snapshot:
         snapshot = await kafka_broker.sweep()
         gone.update(snapshot.gone_destinations, snapshot.gone_groups)
         assert "change-deleted" in gone
         assert snapshot.groups["change-both"].destinations == ("change-kept",)
         return snapshot
 
-    after = await eventually(seen_gone)
+    after = await eventually(deletion_is_reported)
     assert gone == {"change-deleted"}
     assert "change-deleted" not in after.destinations
     assert after.groups["change-both"].lag == 6
-    emptied = after.groups["change-deleted-readers"]  # Kafka keeps it for a while, without a position
-    assert (emptied.lag, len(emptied.positions)) == (None, 0)
+    without_offsets = after.groups["change-deleted-readers"]  # Kafka keeps the group for a while, without offsets
+    assert (without_offsets.lag, len(without_offsets.positions)) == (None, 0)
 
 
-async def test_a_topic_made_anew_is_another_one(kafka_broker: KafkaBroker, kafka_oracle: Oracle) -> None:
-    await begun(kafka_oracle, "change-anew")
+async def test_a_recreated_topic_has_a_new_identity(kafka_broker: KafkaBroker, kafka_client: KafkaClient) -> None:
+    await create_topic_and_group(kafka_client, "change-recreated")
     before = await kafka_broker.sweep()
-    await kafka_oracle.delete("change-anew")
-    await eventually(lambda: kafka_oracle.create("change-anew", 2))
-    await kafka_oracle.commit("change-anew-readers", {("change-anew", 1): 4})  # a client that goes on as before
+    await kafka_client.delete("change-recreated")
+    await eventually(lambda: kafka_client.create("change-recreated", 2))
+    await kafka_client.commit(
+        "change-recreated-readers", {("change-recreated", 1): 4}
+    )  # a client that continues at its old offset
 
-    async def anew() -> None:
+    async def recreation_is_reported() -> None:
         after = await kafka_broker.sweep()
-        assert after.destinations["change-anew"].identity != before.destinations["change-anew"].identity
-        assert figures(after.groups["change-anew-readers"]) == {("change-anew", 1): (4, 0, UNKNOWN, Why.BEYOND_END)}
-        assert after.groups["change-anew-readers"].lag is None
+        assert after.destinations["change-recreated"].identity != before.destinations["change-recreated"].identity
+        assert figures(after.groups["change-recreated-readers"]) == {
+            ("change-recreated", 1): (4, 0, UNKNOWN, Why.BEYOND_END)
+        }
+        assert after.groups["change-recreated-readers"].lag is None
 
-    await eventually(anew)
+    await eventually(recreation_is_reported)
 
 
-async def test_a_deleted_group_is_gone(kafka_broker: KafkaBroker, kafka_oracle: Oracle) -> None:
-    await begun(kafka_oracle, "change-group")
+async def test_a_deleted_group_is_gone(kafka_broker: KafkaBroker, kafka_client: KafkaClient) -> None:
+    await create_topic_and_group(kafka_client, "change-group")
     assert "change-group-readers" in (await kafka_broker.sweep()).groups
-    await kafka_oracle.delete_group("change-group-readers")
+    await kafka_client.delete_group("change-group-readers")
     snapshot = await kafka_broker.sweep()
     assert snapshot.gone_groups == {"change-group-readers"}
     assert not (await kafka_broker.sweep()).gone_groups
     assert not (await kafka_broker.watch(["change-group-readers"])).groups
 
 
-async def test_new_partitions_are_seen(kafka_broker: KafkaBroker, kafka_oracle: Oracle) -> None:
-    await begun(kafka_oracle, "change-grown")
-    await begun(kafka_oracle, "change-other")
+async def test_new_partitions_are_reported(kafka_broker: KafkaBroker, kafka_client: KafkaClient) -> None:
+    await create_topic_and_group(kafka_client, "change-grown")
+    await create_topic_and_group(kafka_client, "change-other")
     await kafka_broker.sweep()
-    for future in kafka_oracle.admin.create_partitions([NewPartitions("change-grown", 5)]).values():
+    for future in kafka_client.admin.create_partitions([NewPartitions("change-grown", 5)]).values():
         future.result(20)
 
-    async def grown() -> None:
-        await kafka_oracle.produce("change-grown", 4, 21)
-        await kafka_oracle.commit("change-grown-readers", {("change-grown", 4): 6})
+    async def new_partitions_are_reported() -> None:
+        await kafka_client.produce("change-grown", 4, 21)
+        await kafka_client.commit("change-grown-readers", {("change-grown", 4): 6})
         snapshot = await kafka_broker.sweep()
         partitions = snapshot.destinations["change-grown"].partitions
         assert partitions is not None
@@ -90,25 +96,25 @@ async def test_new_partitions_are_seen(kafka_broker: KafkaBroker, kafka_oracle: 
         assert rows["change-grown", 4][2] == partitions.end[4] - 6
         assert snapshot.groups["change-other-readers"].lag == 10
 
-    await eventually(grown)
+    await eventually(new_partitions_are_reported)
 
 
-async def test_a_real_rewind_is_shown_at_once(kafka_broker: KafkaBroker, kafka_oracle: Oracle) -> None:
-    await begun(kafka_oracle, "change-rewound")
+async def test_a_real_rewind_is_reported_at_once(kafka_broker: KafkaBroker, kafka_client: KafkaClient) -> None:
+    await create_topic_and_group(kafka_client, "change-rewound")
     assert (await kafka_broker.sweep()).groups["change-rewound-readers"].lag == 10
-    await kafka_oracle.commit("change-rewound-readers", {("change-rewound", 0): 1})
+    await kafka_client.commit("change-rewound-readers", {("change-rewound", 0): 1})
     snapshot = await kafka_broker.sweep()
     assert snapshot.groups["change-rewound-readers"].lag == 12
     assert not snapshot.faults
 
 
-async def test_an_unchanged_group_stays_the_same_object(kafka: KafkaUnderTest, kafka_oracle: Oracle) -> None:
-    await begun(kafka_oracle, "change-none")
-    await begun(kafka_oracle, "change-some")
+async def test_an_unchanged_group_stays_the_same_object(kafka: KafkaUnderTest, kafka_client: KafkaClient) -> None:
+    await create_topic_and_group(kafka_client, "change-none")
+    await create_topic_and_group(kafka_client, "change-some")
     async with connected(kafka.bootstrap, Intervals()) as broker:
         await broker.sweep()
         first = await broker.sweep()
-        await kafka_oracle.produce("change-some", 0, 2)
+        await kafka_client.produce("change-some", 0, 2)
         second = await broker.sweep()
     assert second.groups["change-none-readers"] is first.groups["change-none-readers"]
     assert second.destinations["change-none"] is first.destinations["change-none"]
@@ -116,43 +122,39 @@ async def test_an_unchanged_group_stays_the_same_object(kafka: KafkaUnderTest, k
     assert second.groups["change-some-readers"].lag == 12
 
 
-async def test_a_rebalancing_group_keeps_its_figures(
-    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_oracle: Oracle
+async def test_a_group_keeps_its_figures_during_a_rebalance(
+    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
-    await kafka_oracle.create("change-rebalance", 4)
-    await kafka_oracle.produce("change-rebalance", 0, 9)
-    async with Reading(kafka.bootstrap, "change-joining").subscribe("change-rebalance") as first:
+    await kafka_client.create("change-rebalance", 4)
+    await kafka_client.produce("change-rebalance", 0, 9)
+    async with KafkaMember(kafka.bootstrap, "change-joining").subscribe("change-rebalance") as first:
 
-        async def reads() -> None:
-            assert first.seen == 9
+        async def all_received() -> None:
+            assert first.received == 9
 
-        await eventually(reads, within_s=30)
+        await eventually(all_received, within_s=30)
         await first.commit("change-rebalance", 0, 4)
-        first.held = True
-        async with Reading(kafka.bootstrap, "change-joining").subscribe("change-rebalance"):
+        first.paused = True
+        async with KafkaMember(kafka.bootstrap, "change-joining").subscribe("change-rebalance"):
 
-            async def rebalancing() -> None:
+            async def is_rebalancing() -> None:
                 group = (await kafka_broker.sweep()).groups["change-joining"]
                 assert group.state is GroupState.REBALANCING
                 assert group.state_text == "PreparingRebalance"
                 assert figures(group)["change-rebalance", 0] == (4, 9, 5, Why.KNOWN)
-                assert figures(group)["change-rebalance", 3][3] is Why.NEVER_COMMITTED  # assigned before
+                assert figures(group)["change-rebalance", 3][3] is Why.NEVER_COMMITTED  # assigned before the rebalance
 
-            await eventually(rebalancing, within_s=30)
-            first.held = False
+            await eventually(is_rebalancing, within_s=30)
+            first.paused = False
 
 
-async def test_publishing_never_makes_a_topic(kafka_broker: KafkaBroker, kafka_oracle: Oracle) -> None:
+async def test_publishing_never_creates_a_topic(kafka_broker: KafkaBroker, kafka_client: KafkaClient) -> None:
     with pytest.raises(Unroutable):
-        await kafka_broker.publish("change-never-made", Message(body=b"x"))
-    await begun(kafka_oracle, "change-published")
+        await kafka_broker.publish("change-never-created", Message(body=b"x"))
+    await create_topic_and_group(kafka_client, "change-published")
     await kafka_broker.publish("change-published", Message(body=b"x"))
-    await kafka_oracle.delete("change-published")
-
-    async def refused() -> None:
-        with pytest.raises(Unroutable):
-            await kafka_broker.publish("change-published", Message(body=b"x"), timeout_s=10.0)
-
-    await refused()
+    await kafka_client.delete("change-published")
+    with pytest.raises(Unroutable):
+        await kafka_broker.publish("change-published", Message(body=b"x"), timeout_s=10.0)
     topics = (await kafka_broker.sweep()).destinations
-    assert not {"change-never-made", "change-published"} & topics.keys()
+    assert not {"change-never-created", "change-published"} & topics.keys()

@@ -1,4 +1,4 @@
-"""Kafka's figures, per partition, beside what Kafka's own tools say of the same cluster at rest; and where those tools are wrong."""
+"""Compare every figure with Kafka's own tools on an idle cluster, and cover the cases in which these tools are wrong."""
 
 import asyncio
 import subprocess
@@ -12,61 +12,59 @@ from confluent_kafka import Producer
 from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.model import UNKNOWN, GroupState, Snapshot, Why
 from signalbox.servers.maven import class_path, java
-from tests.support.kafka import KafkaUnderTest, Oracle, Reading, Tools, figures
+from tests.support.kafka import KafkaClient, KafkaMember, KafkaTools, KafkaUnderTest, figures
 from tests.support.waiting import eventually
 
-NodeAnswers = Mapping[str, Mapping[tuple[str, int], Mapping[str, str]]]
+ToolRows = Mapping[str, Mapping[tuple[str, int], Mapping[str, str]]]
 
 
-def unequal(snapshot: Snapshot, told: NodeAnswers, prefix: str) -> list[str]:
-    """Compare every figure of the groups that begin with this prefix; say which differ."""
-    wrong = []
-    for name in sorted(name for name in {*snapshot.groups, *told} if name.startswith(prefix)):
+def differences(snapshot: Snapshot, tool: ToolRows, prefix: str) -> list[str]:
+    """Compare every figure of the groups with this name prefix; return the differences."""
+    different = []
+    for name in sorted(name for name in {*snapshot.groups, *tool} if name.startswith(prefix)):
         ours = figures(snapshot.groups[name]) if name in snapshot.groups else {}
-        theirs = told.get(name, {})
-        for place in sorted({*ours, *theirs}):
-            we_say = [str(n) if n >= 0 else "-" for n in ours.get(place, (-2, -2, -2, Why.KNOWN))[:3]]
-            they_say = [theirs.get(place, {}).get(c, "?") for c in ("CURRENT-OFFSET", "LOG-END-OFFSET", "LAG")]
-            if we_say != they_say:
-                wrong.append(f"{name} {place}: we say {we_say}, the tool {they_say}")
-    return wrong
+        theirs = tool.get(name, {})
+        for key in sorted({*ours, *theirs}):
+            our_row = [str(n) if n >= 0 else "-" for n in ours.get(key, (-2, -2, -2, Why.KNOWN))[:3]]
+            tool_row = [theirs.get(key, {}).get(c, "?") for c in ("CURRENT-OFFSET", "LOG-END-OFFSET", "LAG")]
+            if our_row != tool_row:
+                different.append(f"{name} {key}: Signalbox {our_row}, the tool {tool_row}")
+    return different
 
 
 async def test_every_figure_equals_the_consumer_groups_tool(
-    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_oracle: Oracle
+    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
     topics = {"fig-orders": 7, "fig-letters": 3}
     for topic, partitions in topics.items():
-        await kafka_oracle.create(topic, partitions)
+        await kafka_client.create(topic, partitions)
         for partition in range(partitions):
-            await kafka_oracle.produce(topic, partition, 11 + 3 * partition)
+            await kafka_client.produce(topic, partition, 11 + 3 * partition)
     for number in range(6):
         positions = {(t, p): (number + 2 * p) % 9 + 1 for t, n in topics.items() for p in range(n) if (p + number) % 3}
-        await kafka_oracle.commit(f"fig-at-rest-{number}", positions)
+        await kafka_client.commit(f"fig-idle-{number}", positions)
     async with (
-        Reading(kafka.bootstrap, "fig-member").subscribe("fig-orders") as classic,
-        Reading(kafka.bootstrap, "fig-848", group_protocol="consumer").subscribe("fig-letters") as newer,
+        KafkaMember(kafka.bootstrap, "fig-member").subscribe("fig-orders") as classic,
+        KafkaMember(kafka.bootstrap, "fig-848", group_protocol="consumer").subscribe("fig-letters") as newer,
     ):
 
-        async def reading() -> None:
+        async def all_received() -> None:
             groups = (await kafka_broker.sweep()).groups
             assert [groups[g].state for g in ("fig-member", "fig-848") if g in groups] == [GroupState.ACTIVE] * 2
-            assert (classic.seen, newer.seen) == (140, 42)
+            assert (classic.received, newer.received) == (140, 42)
 
-        await eventually(reading, within_s=30)
+        await eventually(all_received, within_s=30)
         for partition in range(7):
             await classic.commit("fig-orders", partition, 5 + partition)
-        await newer.commit("fig-letters", 1, 9)  # the others stay: never committed
-        told = await Tools(kafka.server).consumer_groups()
+        await newer.commit("fig-letters", 1, 9)  # the other partitions stay without a committed offset
+        tool = await KafkaTools(kafka.server).consumer_groups()
         snapshot = await kafka_broker.sweep()
         watched = await kafka_broker.watch([name for name in snapshot.groups if name.startswith("fig-")])
-    assert unequal(snapshot, told, "fig-") == []
-    assert unequal(watched, told, "fig-") == []
-    compared = [
-        lag for name, group in snapshot.groups.items() if name.startswith("fig-") for lag in group.positions.lag
-    ]
-    assert len([lag for lag in compared if lag > 0]) > 40
-    assert len(set(compared)) > 10
+    assert differences(snapshot, tool, "fig-") == []
+    assert differences(watched, tool, "fig-") == []
+    lags = [lag for name, group in snapshot.groups.items() if name.startswith("fig-") for lag in group.positions.lag]
+    assert len([lag for lag in lags if lag > 0]) > 40
+    assert len(set(lags)) > 10
     assert figures(snapshot.groups["fig-848"])["fig-letters", 0] == (UNKNOWN, 11, UNKNOWN, Why.NEVER_COMMITTED)
     _check_members(snapshot)
 
@@ -83,7 +81,7 @@ def _check_members(snapshot: Snapshot) -> None:
 
 @asynccontextmanager
 async def share_consumer(kafka: KafkaUnderTest, topic: str, group: str) -> AsyncIterator[None]:
-    """Kafka's own share consumer: acknowledges what it reads until it is stopped."""
+    """Run Kafka's own share consumer, which acknowledges every message, until the block ends."""
     argv = [java("Apache Kafka"), "-XX:TieredStopAtLevel=1", "-cp", class_path(kafka.server.jars)]
     argv += ["org.apache.kafka.tools.consumer.ConsoleShareConsumer", "--bootstrap-server", kafka.bootstrap]
     argv += ["--topic", topic, "--group", group]
@@ -96,9 +94,9 @@ async def share_consumer(kafka: KafkaUnderTest, topic: str, group: str) -> Async
 
 
 async def test_a_share_group_equals_the_share_groups_tool(
-    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_oracle: Oracle
+    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
-    await kafka_oracle.create("share-orders", 3)
+    await kafka_client.create("share-orders", 3)
     async with share_consumer(kafka, "share-orders", "share-readers"):
 
         async def joined() -> None:
@@ -113,66 +111,72 @@ async def test_a_share_group_equals_the_share_groups_tool(
 
         async def acknowledged() -> None:
             for partition in range(3):
-                await kafka_oracle.produce("share-orders", partition, 1)
+                await kafka_client.produce("share-orders", partition, 1)
             group = (await kafka_broker.sweep()).groups["share-readers"]
             assert min(group.positions.settled, default=UNKNOWN) > 0
 
         await eventually(acknowledged, within_s=40, every_s=0.5)
     for partition in range(3):
-        await kafka_oracle.produce("share-orders", partition, 5 + 2 * partition)
+        await kafka_client.produce("share-orders", partition, 5 + 2 * partition)
 
-    async def left() -> None:
+    async def is_empty() -> None:
         group = (await kafka_broker.sweep()).groups["share-readers"]
         assert group.state is GroupState.EMPTY
         assert group.lag is not None
         assert group.lag >= 21
 
-    await eventually(left, within_s=60)
-    told = (await Tools(kafka.server).share_group("share-readers"))["share-readers"]
+    await eventually(is_empty, within_s=60)
+    tool = (await KafkaTools(kafka.server).share_group("share-readers"))["share-readers"]
     ours = figures((await kafka_broker.sweep()).groups["share-readers"])
-    assert {place: str(lag) for place, (_, _, lag, _) in ours.items()} == {p: row["LAG"] for p, row in told.items()}
-    assert {place: str(s) for place, (s, _, _, _) in ours.items()} == {
-        p: row["START-OFFSET"] for p, row in told.items()
+    assert {key: str(lag) for key, (_, _, lag, _) in ours.items()} == {key: row["LAG"] for key, row in tool.items()}
+    assert {key: str(settled) for key, (settled, _, _, _) in ours.items()} == {
+        key: row["START-OFFSET"] for key, row in tool.items()
     }
     assert len({lag for _, _, lag, _ in ours.values()}) == 3
 
 
-# Where Kafka's own tool is wrong, or says less than is known (kafka-consumer-groups 4.3.1)
+# Cases in which kafka-consumer-groups 4.3.1 is wrong or incomplete
 
 
-async def test_a_commit_beyond_the_end_is_no_negative_lag(kafka_broker: KafkaBroker, kafka_oracle: Oracle) -> None:
-    await kafka_oracle.create("odd-beyond", 2)
-    await kafka_oracle.produce("odd-beyond", 1, 9)
-    await kafka_oracle.commit("odd-beyond-readers", {("odd-beyond", 0): 100, ("odd-beyond", 1): 4})
+async def test_a_committed_offset_past_the_end_is_not_negative_lag(
+    kafka_broker: KafkaBroker, kafka_client: KafkaClient
+) -> None:
+    await kafka_client.create("odd-beyond", 2)
+    await kafka_client.produce("odd-beyond", 1, 9)
+    await kafka_client.commit("odd-beyond-readers", {("odd-beyond", 0): 100, ("odd-beyond", 1): 4})
     group = (await kafka_broker.sweep()).groups["odd-beyond-readers"]
     assert figures(group) == {
         ("odd-beyond", 0): (100, 0, UNKNOWN, Why.BEYOND_END),
         ("odd-beyond", 1): (4, 9, 5, Why.KNOWN),
     }
     assert (group.lag, group.lag_partial) == (5, True)
-    assert await kafka_oracle.lag("odd-beyond-readers") == {("odd-beyond", 0): -100, ("odd-beyond", 1): 5}
+    assert await kafka_client.lag("odd-beyond-readers") == {("odd-beyond", 0): -100, ("odd-beyond", 1): 5}
 
 
-async def test_what_was_deleted_unread_is_lost_and_not_lag(kafka_broker: KafkaBroker, kafka_oracle: Oracle) -> None:
-    await kafka_oracle.create("odd-start")
-    await kafka_oracle.produce("odd-start", 0, 100)
-    await kafka_oracle.commit("odd-start-readers", {("odd-start", 0): 10})
+async def test_messages_deleted_before_they_were_read_are_not_lag(
+    kafka_broker: KafkaBroker, kafka_client: KafkaClient
+) -> None:
+    await kafka_client.create("odd-start")
+    await kafka_client.produce("odd-start", 0, 100)
+    await kafka_client.commit("odd-start-readers", {("odd-start", 0): 10})
     assert (await kafka_broker.sweep()).groups["odd-start-readers"].lag == 90
-    await kafka_oracle.delete_records("odd-start", 0, 60)
+    await kafka_client.delete_records("odd-start", 0, 60)
     snapshot = await kafka_broker.sweep()
     group = snapshot.groups["odd-start-readers"]
     assert group.positions.start is not None
     assert (group.lag, group.positions.settled[0], group.positions.start[0]) == (40, 10, 60)
     assert snapshot.destinations["odd-start"].messages == 40
-    assert await kafka_oracle.lag("odd-start-readers") == {("odd-start", 0): 90}
+    assert await kafka_client.lag("odd-start-readers") == {("odd-start", 0): 90}
 
 
-async def test_a_compacted_topic_says_at_most(kafka_broker: KafkaBroker, kafka_oracle: Oracle) -> None:
-    await kafka_oracle.create("odd-compacted", cleanup_policy="compact")
-    await kafka_oracle.produce("odd-compacted", 0, 30)
-    await kafka_oracle.commit("odd-compacted-readers", {("odd-compacted", 0): 7})
+async def test_the_lag_on_a_compacted_topic_is_at_most_the_figure(
+    kafka_broker: KafkaBroker, kafka_client: KafkaClient
+) -> None:
+    await kafka_client.create("odd-compacted", cleanup_policy="compact")
+    await kafka_client.produce("odd-compacted", 0, 30)
+    await kafka_client.commit("odd-compacted-readers", {("odd-compacted", 0): 7})
 
-    async def noted() -> None:
+    async def has_note() -> None:
         snapshot = await kafka_broker.sweep()
         group, topic = snapshot.groups["odd-compacted-readers"], snapshot.destinations["odd-compacted"]
         assert group.lag == 23
@@ -180,16 +184,16 @@ async def test_a_compacted_topic_says_at_most(kafka_broker: KafkaBroker, kafka_o
         assert topic.retention is not None
         assert (topic.retention.policy, topic.retention.age_s, topic.approximate) == ("compact", None, True)
 
-    await eventually(noted)
+    await eventually(has_note)
 
 
-async def test_an_open_transaction_holds_the_stable_offset_back(
-    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_oracle: Oracle
+async def test_an_open_transaction_holds_back_the_last_stable_offset(
+    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
-    await kafka_oracle.create("odd-open", 2)
+    await kafka_client.create("odd-open", 2)
     for partition in range(2):
-        await kafka_oracle.produce("odd-open", partition, 6)
-    await kafka_oracle.commit("odd-open-readers", {("odd-open", 0): 2, ("odd-open", 1): 5})
+        await kafka_client.produce("odd-open", partition, 6)
+    await kafka_client.commit("odd-open-readers", {("odd-open", 0): 2, ("odd-open", 1): 5})
     producer = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": "odd-open-writer"})
     await asyncio.to_thread(producer.init_transactions, 30)
     producer.begin_transaction()
@@ -205,26 +209,26 @@ async def test_an_open_transaction_holds_the_stable_offset_back(
         assert by_partition == {0: 6, 1: UNKNOWN}
     await asyncio.to_thread(producer.commit_transaction, 30)
 
-    async def closed() -> None:
+    async def transaction_is_closed() -> None:
         group = (await kafka_broker.sweep()).groups["odd-open-readers"]
         assert group.positions.stable is None or set(group.positions.stable) == {UNKNOWN}
-        assert group.lag == 9  # the marker of the transaction takes an offset too
+        assert group.lag == 9  # the transaction marker also takes an offset
 
-    await eventually(closed)
+    await eventually(transaction_is_closed)
 
 
-async def test_the_marker_of_a_finished_transaction_is_no_message(
-    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_oracle: Oracle
+async def test_a_transaction_marker_is_not_a_message(
+    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
-    await kafka_oracle.create("odd-done")
+    await kafka_client.create("odd-done")
     producer = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": "odd-done-writer"})
     await asyncio.to_thread(producer.init_transactions, 30)
     for number in range(2):
         producer.begin_transaction()
         producer.produce("odd-done", b"%d" % number, partition=0)
         await asyncio.to_thread(producer.commit_transaction, 30)  # offsets 0 and 2 are messages, 1 and 3 markers
-    await kafka_oracle.commit("odd-done-readers", {("odd-done", 0): 3})
-    await kafka_oracle.commit("odd-done-slow", {("odd-done", 0): 1})
+    await kafka_client.commit("odd-done-readers", {("odd-done", 0): 3})
+    await kafka_client.commit("odd-done-slow", {("odd-done", 0): 1})
 
     async def lags() -> dict[str, int | None]:
         groups = (await kafka_broker.sweep()).groups
@@ -234,39 +238,39 @@ async def test_the_marker_of_a_finished_transaction_is_no_message(
     oldest = await kafka_broker.oldest_unread(["odd-done-readers", "odd-done-slow"])
     assert set(oldest) == {"odd-done-slow"}
     assert await lags() == {"odd-done-readers": 0, "odd-done-slow": 3}
-    await kafka_oracle.produce("odd-done", 0, 1)
+    await kafka_client.produce("odd-done", 0, 1)
 
-    async def counted_again() -> None:
+    async def lag_counts_again() -> None:
         assert await lags() == {"odd-done-readers": 2, "odd-done-slow": 4}
 
-    await eventually(counted_again)
+    await eventually(lag_counts_again)
 
 
-async def test_a_consumer_by_assign_moves_while_its_group_is_empty(
-    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_oracle: Oracle
+async def test_a_consumer_with_assign_commits_while_its_group_is_empty(
+    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
-    await kafka_oracle.create("odd-assign")
-    await kafka_oracle.produce("odd-assign", 0, 12)
-    place = TopicPartition("odd-assign", 0)
+    await kafka_client.create("odd-assign")
+    await kafka_client.produce("odd-assign", 0, 12)
+    partition = TopicPartition("odd-assign", 0)
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap, group_id="odd-assigned", enable_auto_commit=False)
-    consumer.assign([place])
+    consumer.assign([partition])
     await consumer.start()
     try:
         for offset, lag in ((3, 9), (9, 3)):
-            await consumer.commit({place: offset})
+            await consumer.commit({partition: offset})
             group = (await kafka_broker.sweep()).groups["odd-assigned"]
             assert (group.state, group.lag, group.members) == (GroupState.EMPTY, lag, ())
     finally:
         await consumer.stop()
 
 
-async def test_the_time_of_the_oldest_unread_record(kafka_broker: KafkaBroker, kafka_oracle: Oracle) -> None:
-    await kafka_oracle.create("odd-times", 3)
-    began = time.time()
+async def test_the_oldest_unread_message_has_its_time(kafka_broker: KafkaBroker, kafka_client: KafkaClient) -> None:
+    await kafka_client.create("odd-times", 3)
+    started_at = time.time()
     for partition in range(3):
-        await kafka_oracle.produce("odd-times", partition, 40, **{"batch.size": 2_000_000, "linger.ms": 20})
-    await kafka_oracle.commit("odd-times-readers", {("odd-times", p): 40 - 13 * p for p in range(3)})
+        await kafka_client.produce("odd-times", partition, 40, **{"batch.size": 2_000_000, "linger.ms": 20})
+    await kafka_client.commit("odd-times-readers", {("odd-times", p): 40 - 13 * p for p in range(3)})
     await kafka_broker.sweep()
     oldest = (await kafka_broker.oldest_unread(["odd-times-readers"]))["odd-times-readers"]
-    assert sorted(one.partition for one in oldest) == [1, 2]  # partition 0 is read to its end
-    assert all(began - 1 < one.at < time.time() + 1 for one in oldest)
+    assert sorted(unread.partition for unread in oldest) == [1, 2]  # partition 0 has no lag
+    assert all(started_at - 1 < unread.at < time.time() + 1 for unread in oldest)

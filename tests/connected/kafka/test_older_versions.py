@@ -1,4 +1,4 @@
-"""Older Kafka: 2.8.2 with ZooKeeper (one group a request, no states by list) and 3.9.1: the same figures, whole and watched."""
+"""Kafka 2.8.2 with ZooKeeper (one group per request, no states in the list) and 3.9.1: sweep and watch return the same figures."""
 
 from collections.abc import AsyncIterator
 
@@ -7,7 +7,7 @@ import pytest
 from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.model import DestinationSpec, GroupState, Message, Why
 from signalbox.servers.kafka import VERSION_2_8, VERSION_3_9, KafkaOptions, KafkaServer
-from tests.support.kafka import Oracle, Reading, connected, figures
+from tests.support.kafka import KafkaClient, KafkaMember, connected, figures
 from tests.support.servers import ran_against, wanted_here
 from tests.support.waiting import eventually
 
@@ -23,29 +23,29 @@ async def older(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 
 async def test_figures_members_health_and_messages(older: KafkaServer) -> None:
-    oracle = Oracle(older.bootstrap)
-    await oracle.nodes(1)
-    await oracle.create("older-orders", 3)
+    client = KafkaClient(older.bootstrap)
+    await client.wait_for_brokers(1)
+    await client.create("older-orders", 3)
     for partition in range(3):
-        await oracle.produce("older-orders", partition, 9 + 4 * partition)
+        await client.produce("older-orders", partition, 9 + 4 * partition)
     async with (
         connected(older.bootstrap) as broker,
-        Reading(older.bootstrap, "older-member").subscribe("older-orders") as member,
+        KafkaMember(older.bootstrap, "older-member").subscribe("older-orders") as member,
     ):
 
-        async def read() -> None:
-            assert member.seen == 39
+        async def all_received() -> None:
+            assert member.received == 39
 
-        await eventually(read, within_s=40)
+        await eventually(all_received, within_s=40)
         await member.commit("older-orders", 1, 6)
-        for number in range(60):  # more than are in flight at once
+        for number in range(60):  # more than the limit of requests in flight
             await broker.ensure([DestinationSpec(name="older-letters", groups=(f"older-{number}",))])
         await broker.publish("older-letters", Message(body=b"x"))
-        await _check(broker, oracle)
+        await _check_figures(broker, client)
 
 
-async def _check(broker: KafkaBroker, oracle: Oracle) -> None:
-    async def right() -> None:
+async def _check_figures(broker: KafkaBroker, client: KafkaClient) -> None:
+    async def figures_are_right() -> None:
         swept = await broker.sweep()
         watched = await broker.watch(["older-member", "older-7"])
         for snapshot in (swept, watched):
@@ -63,8 +63,8 @@ async def _check(broker: KafkaBroker, oracle: Oracle) -> None:
         assert retention is not None
         assert retention.age_s == 604_800
 
-    await eventually(right, within_s=20)
-    assert await oracle.lag("older-member") == {("older-orders", 1): 7}
+    await eventually(figures_are_right, within_s=20)
+    assert await client.lag("older-member") == {("older-orders", 1): 7}
     deliveries = broker.receive("older-letters", "older-7")
     delivery = await anext(deliveries)
     assert delivery.message.body == b"x"

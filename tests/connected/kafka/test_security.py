@@ -1,4 +1,4 @@
-"""Every way into a Kafka cluster, and every way in which it can be refused."""
+"""Every way to sign in to a Kafka cluster, and every refusal."""
 
 from collections.abc import Mapping
 
@@ -16,11 +16,11 @@ from signalbox.brokers.errors import (
 )
 from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.model import Message, Why
-from tests.support.kafka import USERS, KafkaUnderTest, Oracle, broker_at, connected
+from tests.support.kafka import USERS, KafkaClient, KafkaUnderTest, connected, make_broker
 from tests.support.waiting import eventually
 
 
-def tls(kafka: KafkaUnderTest) -> dict[str, object]:
+def client_tls(kafka: KafkaUnderTest) -> dict[str, object]:
     files = kafka.certificates
     return {"ca_file": files.ca_file, "cert_file": files.client.cert_file, "key_file": files.client.key_file}
 
@@ -29,21 +29,21 @@ def login(user: str = "alice", mechanism: str = "PLAIN", password: str | None = 
     return {"sasl_mechanism": mechanism, "user": user, "password": password or USERS[user]}
 
 
-async def refused(address: str, **settings: object) -> BrokerError:
-    broker = broker_at(address, **settings)
+async def connect_error(address: str, **settings: object) -> BrokerError:
+    broker = make_broker(address, **settings)
     with pytest.raises(BrokerError) as caught:
         await broker.connect(timeout_s=5.0)
     await broker.close()
     return caught.value
 
 
-WAYS_IN: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "TLS with our certificate": ("SSL", ("tls",)),
+LOGINS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "TLS with a client certificate": ("SSL", ("tls",)),
     "PLAIN": ("SASL", ("PLAIN",)),
     "SCRAM-SHA-256": ("SASL", ("SCRAM-SHA-256",)),
     "SCRAM-SHA-512 over TLS": ("SASL_SSL", ("ca", "SCRAM-SHA-512")),
     "PLAIN over TLS": ("SASL_SSL", ("ca", "PLAIN")),
-    "TLS that is not verified": ("SASL_SSL", ("foreign ca", "unverified", "PLAIN")),
+    "TLS without verification": ("SASL_SSL", ("other ca", "unverified", "PLAIN")),
 }
 
 
@@ -51,10 +51,10 @@ def settings_of(kafka: KafkaUnderTest, parts: tuple[str, ...]) -> dict[str, obje
     settings: dict[str, object] = {}
     for part in parts:
         if part == "tls":
-            settings |= tls(kafka)
+            settings |= client_tls(kafka)
         elif part == "ca":
             settings["ca_file"] = kafka.certificates.ca_file
-        elif part == "foreign ca":
+        elif part == "other ca":
             settings["ca_file"] = kafka.certificates.foreign_ca_file
         elif part == "unverified":
             settings["insecure_skip_verify"] = True
@@ -63,16 +63,16 @@ def settings_of(kafka: KafkaUnderTest, parts: tuple[str, ...]) -> dict[str, obje
     return settings
 
 
-@pytest.mark.parametrize("way", WAYS_IN)
-async def test_a_right_way_in_sweeps_publishes_and_consumes(
-    kafka: KafkaUnderTest, kafka_oracle: Oracle, way: str
+@pytest.mark.parametrize("name", LOGINS)
+async def test_each_login_can_sweep_publish_and_consume(
+    kafka: KafkaUnderTest, kafka_client: KafkaClient, name: str
 ) -> None:
-    listener, parts = WAYS_IN[way]
-    topic = f"way-{way.replace(' ', '-')}"
-    await kafka_oracle.create(topic)
-    await allow(kafka_oracle, "User:alice", everything=True)
-    await allow(kafka_oracle, "User:signalbox", everything=True)
-    await kafka_oracle.commit(f"{topic}-readers", {(topic, 0): 0})
+    listener, parts = LOGINS[name]
+    topic = f"login-{name.replace(' ', '-')}"
+    await kafka_client.create(topic)
+    await allow(kafka_client, "User:alice", everything=True)
+    await allow(kafka_client, "User:signalbox", everything=True)
+    await kafka_client.commit(f"{topic}-readers", {(topic, 0): 0})
     async with connected(kafka.server.address(listener), **settings_of(kafka, parts)) as broker:
 
         async def published() -> None:
@@ -87,107 +87,109 @@ async def test_a_right_way_in_sweeps_publishes_and_consumes(
         await deliveries.aclose()
 
 
-async def test_tls_refusals_say_what_is_wrong(kafka: KafkaUnderTest) -> None:
+async def test_tls_errors_name_the_problem(kafka: KafkaUnderTest) -> None:
     files, server = kafka.certificates, kafka.server
-    foreign = await refused(server.address("SSL"), **(tls(kafka) | {"ca_file": files.foreign_ca_file}))
+    foreign = await connect_error(server.address("SSL"), **(client_tls(kafka) | {"ca_file": files.foreign_ca_file}))
     assert isinstance(foreign, CertificateRefused)
     assert "ca_file" in foreign.hint
-    system = await refused(server.address("SASL_SSL"), tls=True, **login())
+    system = await connect_error(server.address("SASL_SSL"), tls=True, **login())
     assert isinstance(system, CertificateRefused)
-    name = await refused(f"127.1:{server.port('SASL_SSL')}", ca_file=files.ca_file, **login())
+    name = await connect_error(f"127.1:{server.port('SASL_SSL')}", ca_file=files.ca_file, **login())
     assert isinstance(name, CertificateRefused)
     assert "another name" in name.problem
-    none = await refused(server.address("SSL"), ca_file=files.ca_file)
+    none = await connect_error(server.address("SSL"), ca_file=files.ca_file)
     assert isinstance(none, CertificateRefused | BrokerUnavailable)
-    missing = await refused(server.address("SSL"), ca_file="/nowhere/ca.pem")
+    missing = await connect_error(server.address("SSL"), ca_file="/nowhere/ca.pem")
     assert isinstance(missing, CertificateRefused)
     assert "/nowhere/ca.pem" in missing.problem
 
 
-async def test_the_wrong_protocol_is_named(kafka: KafkaUnderTest) -> None:
+async def test_a_wrong_protocol_is_named(kafka: KafkaUnderTest) -> None:
     server, ca = kafka.server, kafka.certificates.ca_file
-    plain_to_tls = await refused(server.address("SSL"))
-    assert isinstance(plain_to_tls, WrongProtocol)
-    assert "speaks TLS" in plain_to_tls.problem
-    tls_to_plain = await refused(server.address("PLAINTEXT"), ca_file=ca)
-    assert isinstance(tls_to_plain, WrongProtocol)
-    assert "does not speak TLS" in tls_to_plain.problem
-    login_to_none = await refused(server.address("PLAINTEXT"), **login())
-    assert isinstance(login_to_none, WrongProtocol)
-    assert "accepts no login" in login_to_none.problem
-    none_to_login = await refused(server.address("SASL"))
-    assert isinstance(none_to_login, BrokerUnavailable)
-    assert "require a login" in none_to_login.hint
-    controller = await refused(server.address("CONTROLLER"))
+    plain_on_tls_port = await connect_error(server.address("SSL"))
+    assert isinstance(plain_on_tls_port, WrongProtocol)
+    assert "speaks TLS" in plain_on_tls_port.problem
+    tls_on_plain_port = await connect_error(server.address("PLAINTEXT"), ca_file=ca)
+    assert isinstance(tls_on_plain_port, WrongProtocol)
+    assert "does not speak TLS" in tls_on_plain_port.problem
+    unexpected_login = await connect_error(server.address("PLAINTEXT"), **login())
+    assert isinstance(unexpected_login, WrongProtocol)
+    assert "accepts no login" in unexpected_login.problem
+    without_login = await connect_error(server.address("SASL"))
+    assert isinstance(without_login, BrokerUnavailable)
+    assert "require a login" in without_login.hint
+    controller = await connect_error(server.address("CONTROLLER"))
     assert isinstance(controller, BrokerUnavailable | WrongProtocol)
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
 async def test_a_wrong_password_and_an_unknown_user_are_refused(kafka: KafkaUnderTest, mechanism: str) -> None:
     for user in ("alice", "nobody"):
-        error = await refused(kafka.server.address("SASL"), **login(user, mechanism, "wrong-Pa55"))
+        error = await connect_error(kafka.server.address("SASL"), **login(user, mechanism, "wrong-Pa55"))
         assert isinstance(error, LoginRefused)
         assert user in error.problem
         assert "wrong-Pa55" not in str(error)
 
 
-async def test_who_may_see_only_part_is_told_what_is_missing(kafka: KafkaUnderTest, kafka_oracle: Oracle) -> None:
-    for topic in ("acl-seen", "acl-hidden"):
-        await kafka_oracle.create(topic, 2)
-        await kafka_oracle.produce(topic, 0, 9)
+async def test_a_user_with_partial_rights_sees_which_rights_are_missing(
+    kafka: KafkaUnderTest, kafka_client: KafkaClient
+) -> None:
+    for topic in ("acl-visible", "acl-hidden"):
+        await kafka_client.create(topic, 2)
+        await kafka_client.produce(topic, 0, 9)
     for group in ("acl-open", "acl-closed"):
-        await kafka_oracle.commit(group, {("acl-seen", 0): 2, ("acl-hidden", 0): 4})
-    await allow(kafka_oracle, "User:bob", topics=("acl-seen",), groups=("acl-open",))
+        await kafka_client.commit(group, {("acl-visible", 0): 2, ("acl-hidden", 0): 4})
+    await allow(kafka_client, "User:bob", topics=("acl-visible",), groups=("acl-open",))
     async with connected(kafka.server.address("SASL"), **login("bob")) as broker:
 
-        async def partial() -> None:
+        async def sees_part() -> None:
             snapshot = await broker.sweep()
-            assert set(snapshot.destinations) == {"acl-seen"}
+            assert set(snapshot.destinations) == {"acl-visible"}
             assert set(snapshot.groups) == {"acl-open"}
-            assert snapshot.groups["acl-open"].destinations == ("acl-seen",)
+            assert snapshot.groups["acl-open"].destinations == ("acl-visible",)
             assert snapshot.cluster is not None
-            rights = " | ".join(snapshot.cluster.missing_rights)
+            rights = " | ".join(snapshot.cluster.missing_permissions)
             assert "DESCRIBE on the cluster" in rights
             assert "DESCRIBE_CONFIGS" in rights
 
-        await eventually(partial)
+        await eventually(sees_part)
         with pytest.raises(PublishRefused):
-            await broker.publish("acl-seen", Message(body=b"x"))
+            await broker.publish("acl-visible", Message(body=b"x"))
         assert not (await broker.sweep()).gone_groups
-    await _a_listed_group_that_is_closed(kafka, kafka_oracle)
+    await _check_listed_group_without_rights(kafka, kafka_client)
 
 
-async def _a_listed_group_that_is_closed(kafka: KafkaUnderTest, oracle: Oracle) -> None:
-    """The right to describe the cluster lists groups that may not be read: not permitted, which is neither zero nor gone."""
-    await allow(oracle, "User:bob", cluster=True)
+async def _check_listed_group_without_rights(kafka: KafkaUnderTest, client: KafkaClient) -> None:
+    """With DESCRIBE on the cluster, the list contains groups that the user may not read: not permitted, not zero, not gone."""
+    await allow(client, "User:bob", cluster=True)
     async with connected(kafka.server.address("SASL"), **login("bob")) as broker:
 
-        async def denied() -> None:
+        async def is_denied() -> None:
             snapshot = await broker.sweep()
             assert "acl-closed" in snapshot.groups
-            closed = snapshot.groups["acl-closed"]
-            assert (closed.why, closed.lag) == (Why.NOT_PERMITTED, None)
+            denied = snapshot.groups["acl-closed"]
+            assert (denied.why, denied.lag) == (Why.NOT_PERMITTED, None)
             (fault,) = [fault for fault in snapshot.faults if fault.group == "acl-closed"]
             assert fault.why is Why.NOT_PERMITTED
             assert "DESCRIBE" in fault.detail
             assert snapshot.groups["acl-open"].lag == 7
 
-        await eventually(denied)
+        await eventually(is_denied)
 
 
-async def test_who_may_see_nothing_sees_nothing_and_is_told(kafka: KafkaUnderTest) -> None:
+async def test_a_user_without_rights_sees_nothing_but_the_missing_rights(kafka: KafkaUnderTest) -> None:
     async with connected(kafka.server.address("SASL"), **login("carol")) as broker:
         snapshot = await broker.sweep()
     assert not snapshot.destinations
     assert not snapshot.groups
     assert snapshot.cluster is not None
-    assert any("DESCRIBE on the cluster" in right for right in snapshot.cluster.missing_rights)
+    assert any("DESCRIBE on the cluster" in right for right in snapshot.cluster.missing_permissions)
     assert snapshot.cluster.nodes is not None
     assert [node.running for node in snapshot.cluster.nodes] == [True]
 
 
 async def allow(
-    oracle: Oracle,
+    client: KafkaClient,
     principal: str,
     *,
     topics: tuple[str, ...] = (),
@@ -195,21 +197,21 @@ async def allow(
     cluster: bool = False,
     everything: bool = False,
 ) -> None:
-    """Grant DESCRIBE on these, or everything on everything."""
-    wanted = [(ResourceType.TOPIC, topic, AclOperation.DESCRIBE) for topic in topics]
-    wanted += [(ResourceType.GROUP, group, AclOperation.DESCRIBE) for group in groups]
+    """Grant DESCRIBE on these resources, or with `everything` all operations on all resources."""
+    grants = [(ResourceType.TOPIC, topic, AclOperation.DESCRIBE) for topic in topics]
+    grants += [(ResourceType.GROUP, group, AclOperation.DESCRIBE) for group in groups]
     if cluster:
-        wanted.append((ResourceType.BROKER, "kafka-cluster", AclOperation.DESCRIBE))
+        grants.append((ResourceType.BROKER, "kafka-cluster", AclOperation.DESCRIBE))
     if everything:
-        wanted += [(kind, "*", AclOperation.ALL) for kind in (ResourceType.TOPIC, ResourceType.GROUP)]
-        wanted.append((ResourceType.BROKER, "kafka-cluster", AclOperation.ALL))
+        grants += [(kind, "*", AclOperation.ALL) for kind in (ResourceType.TOPIC, ResourceType.GROUP)]
+        grants.append((ResourceType.BROKER, "kafka-cluster", AclOperation.ALL))
     literal, allowed = ResourcePatternType.LITERAL, AclPermissionType.ALLOW
-    bindings = [AclBinding(kind, name, literal, principal, "*", op, allowed) for kind, name, op in wanted]
-    for future in oracle.admin.create_acls(bindings).values():
+    bindings = [AclBinding(kind, name, literal, principal, "*", op, allowed) for kind, name, op in grants]
+    for future in client.admin.create_acls(bindings).values():
         future.result(20)
 
 
-def test_the_settings_show_no_secret() -> None:
-    broker = broker_at("127.0.0.1:1", **login("alice", "PLAIN", "hidden-Pa55"))
+def test_repr_of_the_settings_shows_no_secret() -> None:
+    broker = make_broker("127.0.0.1:1", **login("alice", "PLAIN", "hidden-Pa55"))
     assert isinstance(broker, KafkaBroker)
     assert "hidden-Pa55" not in f"{broker._settings!r} {vars(broker)!r}"

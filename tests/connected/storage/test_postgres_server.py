@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from signalbox.servers import postgres as module
-from signalbox.servers.postgres import PostgresServer, alive, postgres_server
+from signalbox.servers.postgres import PostgresServer, is_alive, postgres_server
 from signalbox.servers.process import ServerFailed
 from tests.support.postgres import plain
 
@@ -35,7 +35,7 @@ async def test_kill_ends_every_backend_and_keeps_committed_rows(own_server: Post
 
     await own_server.kill()
 
-    assert not alive(backend)
+    assert not is_alive(backend)
     await own_server.start()
     again = await asyncpg.connect(plain(own_server.url))
     assert await again.fetchval("SELECT sum(n) FROM numbers") == 42
@@ -71,7 +71,7 @@ async def test_an_external_server_is_used_and_cannot_be_killed(
     monkeypatch.setenv(module.ADDRESS, plain(own_server.url))
     async with postgres_server() as external:
         assert external.url == own_server.url
-        with pytest.raises(ServerFailed, match="not ours"):
+        with pytest.raises(ServerFailed, match="external server"):
             await external.kill()
     connection = await asyncpg.connect(plain(own_server.url))
     await connection.close()

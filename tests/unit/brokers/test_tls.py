@@ -1,4 +1,4 @@
-"""TLS files that cannot be used are refused with their names, for every kind alike, and nobody is asked for a passphrase."""
+"""Unusable TLS files are refused by name for every kind of broker, without a passphrase prompt."""
 
 from pathlib import Path
 
@@ -27,17 +27,17 @@ def every_kind(**files: object) -> list[TlsFiles]:
     ]
 
 
-def test_what_fits_is_loaded(certificates: Certificates) -> None:
-    ours = certificates.client
-    for settings in every_kind(ca_file=certificates.ca_file, cert_file=ours.cert_file, key_file=ours.key_file):
+def test_valid_files_are_loaded(certificates: Certificates) -> None:
+    client = certificates.client
+    for settings in every_kind(ca_file=certificates.ca_file, cert_file=client.cert_file, key_file=client.key_file):
         assert tls_context(settings).check_hostname
     for settings in every_kind(insecure_skip_verify=True):
         assert not tls_context(settings).check_hostname
 
 
-def test_what_does_not_is_refused_by_name(certificates: Certificates, tmp_path: Path) -> None:
-    locked, ours = tmp_path / "locked.pem", certificates.client
-    key = serialization.load_pem_private_key(ours.key_file.read_bytes(), None)
+def test_unusable_files_are_refused_by_name(certificates: Certificates, tmp_path: Path) -> None:
+    locked, client = tmp_path / "locked.pem", certificates.client
+    key = serialization.load_pem_private_key(client.key_file.read_bytes(), None)
     locked.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM,
@@ -45,20 +45,20 @@ def test_what_does_not_is_refused_by_name(certificates: Certificates, tmp_path: 
             serialization.BestAvailableEncryption(b"a passphrase"),
         )
     )
-    wrong: list[tuple[dict[str, object], str]] = [
+    unusable: list[tuple[dict[str, object], str]] = [
         ({"ca_file": Path(__file__)}, __file__),
-        ({"cert_file": ours.cert_file, "key_file": certificates.server.key_file}, "MISMATCH"),
-        ({"cert_file": ours.cert_file, "key_file": locked}, "passphrase"),
+        ({"cert_file": client.cert_file, "key_file": certificates.server.key_file}, "MISMATCH"),
+        ({"cert_file": client.cert_file, "key_file": locked}, "passphrase"),
     ]
-    for files, says in wrong:
+    for files, reason in unusable:
         for settings in every_kind(**files):
             with pytest.raises(CertificateRefused) as refused:
                 tls_context(settings)
-            assert says in refused.value.problem
+            assert reason in refused.value.problem
             assert refused.value.connection == settings.name
 
 
-async def test_rabbitmq_says_so_when_it_connects() -> None:
+async def test_rabbitmq_reports_an_unusable_file_when_it_connects() -> None:
     settings = RabbitSettings.model_validate(
         {"name": "r", "kind": "rabbitmq", "host": "localhost", "tls": True, "ca_file": Path(__file__)}
     )

@@ -12,14 +12,14 @@ from signalbox.brokers.model import (
     Member,
     Partitions,
     Positions,
-    Retention,
+    RetentionLimits,
     Scope,
     Snapshot,
     Why,
 )
+from signalbox.monitoring.group_tracker import GroupTracker
 from signalbox.monitoring.judge import Thresholds
 from signalbox.monitoring.model import GroupView
-from signalbox.monitoring.tracked import TrackedGroup
 
 T0 = 1_794_885_160.0  # Tue 17 Nov 2026, 03:12:40 UTC
 
@@ -84,7 +84,7 @@ def topic(
     *,
     name: str = "orders",
     identity: str = "id-1",
-    retention: Retention | None = None,
+    retention: RetentionLimits | None = None,
     why: Sequence[Why] | None = None,
     in_sync: int = 3,
 ) -> Destination:
@@ -142,7 +142,7 @@ class Watched:
         self.now = T0
         self.every_s = every_s
         self.destinations = dict(destinations or {})
-        self.tracked = TrackedGroup(
+        self.tracked = GroupTracker(
             "kafka-prod", BrokerKind.KAFKA, positional=positional, batch=batch, limits=limits or Thresholds()
         )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from signalbox.brokers.model import BrokerKind, Cluster, Node, Retention, Why
+from signalbox.brokers.model import BrokerKind, Cluster, Node, RetentionLimits, Why
 from signalbox.monitoring import words
 from signalbox.monitoring.model import (
     Change,
@@ -11,12 +11,12 @@ from signalbox.monitoring.model import (
     DestinationView,
     Flow,
     GroupView,
-    Link,
-    Method,
+    LinkState,
     PartitionView,
     Reason,
     Status,
     TimeLag,
+    TimeLagMethod,
     Verdict,
 )
 from tests.unit.monitoring.readings import T0, topic
@@ -36,7 +36,7 @@ Case = tuple[str, Lines]
 SOON, PAST = T0 + 12_000, T0 - 1
 NO_RATES = replace(LOSING_GROUND, rate_in=None, rate_out=None)
 SHRINKING = replace(LOSING_GROUND, rate_in=104.0, rate_out=118.0)
-IDLE = Flow(lag=0, time_lag=TimeLag(seconds=0.0, method=Method.INTERPOLATED), rate_in=12.0, rate_out=12.0)
+IDLE = Flow(lag=0, time_lag=TimeLag(seconds=0.0, method=TimeLagMethod.INTERPOLATED), rate_in=12.0, rate_out=12.0)
 COUNT = Flow(lag=1200, approximate=True)
 
 
@@ -138,7 +138,7 @@ def _behind() -> Iterator[tuple[str, GroupView]]:
     yield "behind, some partitions unknown", group_view(behind, flow=replace(LOSING_GROUND, lag_partial=True))
     yield "behind, time lag unknown", group_view(behind, flow=replace(LOSING_GROUND, time_lag=None))
     yield "behind, time lag and lag unknown", group_view(behind, flow=Flow(lag=None))
-    for method in (Method.AT_LEAST, Method.AT_MOST):
+    for method in (TimeLagMethod.AT_LEAST, TimeLagMethod.AT_MOST):
         flow = replace(LOSING_GROUND, time_lag=TimeLag(seconds=195.0, method=method))
         yield f"behind, time lag is {method} this", group_view(behind, flow=flow)
     for reason in (Reason.COUNT_ONLY, Reason.NONE_IN_FLIGHT):
@@ -174,7 +174,7 @@ def _calm() -> Iterator[tuple[str, GroupView]]:
     yield "no consumers, batch", group_view(replace(nobody, reason=Reason.BATCH), kind=BrokerKind.RABBITMQ)
     yield "no clients, paused", group_view(replace(nobody, reason=Reason.PAUSED), flow=IDLE, kind=BrokerKind.NATS)
     yield "ok, nothing waits", group_view(verdict(Status.OK), flow=IDLE)
-    young = replace(LOSING_GROUND, time_lag=TimeLag(seconds=3.0, method=Method.AT_MOST))
+    young = replace(LOSING_GROUND, time_lag=TimeLag(seconds=3.0, method=TimeLagMethod.AT_MOST))
     yield "ok, a few seconds behind", group_view(verdict(Status.OK), flow=young)
     yield "ok, no time lag", group_view(verdict(Status.OK), flow=Flow(lag=12))
     yield "ok, lag unknown", group_view(verdict(Status.OK), flow=Flow(lag=None))
@@ -223,17 +223,19 @@ def _connection(case: str, view: ConnectionView) -> Case:
 
 
 def _connections() -> Iterator[tuple[str, ConnectionView]]:
-    yield "connecting", connection_view("nats-edge", Link.CONNECTING, answered_at=None)
+    yield "connecting", connection_view("nats-edge", LinkState.CONNECTING, answered_at=None)
     error = "Cannot reach rabbit-legacy-1:5672: connection refused."
-    down = connection_view("rabbit-legacy", Link.DOWN, error=error, do="Is the broker running?", attempts=304, groups=8)
+    down = connection_view(
+        "rabbit-legacy", LinkState.DOWN, error=error, hint="Is the broker running?", attempts=304, groups=8
+    )
     yield "down", replace(down, next_attempt_at=T0 + 4)
-    yield "down, first attempt, one group, no advice", replace(down, attempts=1, groups=1, do="")
-    yield "down, never read", connection_view("rabbit-legacy", Link.DOWN, error=error, answered_at=None)
-    stale = connection_view("nats-edge", Link.STALE, answered_at=T0 - 252, groups=22, groups_ok=21)
+    yield "down, first attempt, one group, no advice", replace(down, attempts=1, groups=1, hint="")
+    yield "down, never read", connection_view("rabbit-legacy", LinkState.DOWN, error=error, answered_at=None)
+    stale = connection_view("nats-edge", LinkState.STALE, answered_at=T0 - 252, groups=22, groups_ok=21)
     yield "stale", stale
     yield "stale, last answer unknown", replace(stale, answered_at=None, groups=0)
     yield "stale, with the error", replace(stale, error="2 of 3 servers do not respond within 2 s.", attempts=3)
-    up = connection_view("kafka-prod", Link.CONNECTED)
+    up = connection_view("kafka-prod", LinkState.CONNECTED)
     yield "connected, no groups", up
     yield "connected, one group", replace(up, groups=1, groups_ok=1)
     yield "connected, all groups ok", replace(up, groups=12, groups_ok=12)
@@ -246,7 +248,7 @@ def _connections() -> Iterator[tuple[str, ConnectionView]]:
             up,
             groups=3,
             groups_ok=3,
-            cluster=replace(whole, missing_rights=("DESCRIBE on the cluster", "DESCRIBE on topic *")),
+            cluster=replace(whole, missing_permissions=("DESCRIBE on the cluster", "DESCRIBE on topic *")),
         ),
     )
     nodes = (Node(id="1", address="a", running=False), Node(id="2", address="b", running=True))
@@ -269,7 +271,7 @@ def _destination(case: str, view: DestinationView) -> Case:
 def _destinations() -> Iterator[tuple[str, DestinationView]]:
     losing = verdict(Status.WILL_LOSE_DATA, until=SOON)
     yield "a group will lose data", destination_view(losing, loses_at=SOON)
-    yield "its only group will lose data", destination_view(losing, loses_at=SOON, readers=("billing",))
+    yield "its only group will lose data", destination_view(losing, loses_at=SOON, consumer_groups=("billing",))
     yield "a group loses data now", destination_view(verdict(Status.WILL_LOSE_DATA))
     for reason in (Reason.NO_LEADER, Reason.UNDER_REPLICATED):
         bad = verdict(Status.BEHIND, reason=reason, partitions_affected=1)
@@ -286,11 +288,11 @@ def _destinations() -> Iterator[tuple[str, DestinationView]]:
 
 
 def _queues() -> Iterator[tuple[str, DestinationView]]:
-    rabbit = {"kind": BrokerKind.RABBITMQ, "readers": (), "rate_in": None}
+    rabbit = {"kind": BrokerKind.RABBITMQ, "consumer_groups": (), "rate_in": None}
     stopped = verdict(Status.BEHIND, reason=Reason.NOT_RUNNING, detail="minority")
     yield "not running", destination_view(stopped, destination=queue(), **rabbit)
     full = verdict(Status.BEHIND, reason=Reason.NEARLY_FULL)
-    limits = Retention(messages=1000, size_bytes=10 * 1024**2)
+    limits = RetentionLimits(messages=1000, size_bytes=10 * 1024**2)
     filled = queue(messages=920, size_bytes=5 * 1024**2, retention=limits)
     yield "nearly full, limits on messages and size", destination_view(full, destination=filled, **rabbit)
     counted = replace(filled, retention=replace(limits, size_bytes=None))
@@ -305,14 +307,18 @@ def _queues() -> Iterator[tuple[str, DestinationView]]:
 def _healthy() -> Iterator[tuple[str, DestinationView]]:
     ok = verdict(Status.OK)
     yield "ok", destination_view(ok)
-    kept = {"size": Retention(size_bytes=10 * 1024**3), "count": Retention(messages=1000), "no limit": Retention()}
+    kept = {
+        "size": RetentionLimits(size_bytes=10 * 1024**3),
+        "count": RetentionLimits(messages=1000),
+        "no limit": RetentionLimits(),
+    }
     for limit, retention in kept.items():
         yield f"ok, retention: {limit}", destination_view(ok, destination=topic([5], retention=retention))
 
 
 def _overview() -> Iterator[Case]:
-    ok, up = [group_view(verdict(Status.OK))] * 3, connection_view("kafka-prod", Link.CONNECTED)
-    down, stale = connection_view("rabbit", Link.DOWN), connection_view("nats-edge", Link.STALE)
+    ok, up = [group_view(verdict(Status.OK))] * 3, connection_view("kafka-prod", LinkState.CONNECTED)
+    down, stale = connection_view("rabbit", LinkState.DOWN), connection_view("nats-edge", LinkState.STALE)
     losing = group_view(verdict(Status.WILL_LOSE_DATA, until=SOON))
     later = group_view(verdict(Status.WILL_LOSE_DATA, until=SOON + 60))
     behind, catching_up = group_view(verdict(Status.BEHIND)), group_view(verdict(Status.CATCHING_UP))
@@ -320,7 +326,7 @@ def _overview() -> Iterator[Case]:
     on_nats = group_view(verdict(Status.OK), connection="nats-edge")
     cases: list[tuple[str, list[ConnectionView], list[GroupView]]] = [
         ("no connections", [], []),
-        ("waiting for the first answer", [connection_view("kafka-prod", Link.CONNECTING, answered_at=None)], []),
+        ("waiting for the first answer", [connection_view("kafka-prod", LinkState.CONNECTING, answered_at=None)], []),
         ("no groups", [up], []),
         ("all ok", [up], ok),
         ("one group, ok", [up], ok[:1]),
@@ -365,14 +371,14 @@ def _lists() -> Iterator[Case]:
     ]
     for case, views, unknown in destinations:
         yield f"destinations: {case}", [("headline", text(words.destinations_sentence(views, unknown, T0)))]
-    for links in ([Link.CONNECTED], [Link.CONNECTED] * 4, list(Link), [Link.DOWN] * 13):
+    for links in ([LinkState.CONNECTED], [LinkState.CONNECTED] * 4, list(LinkState), [LinkState.DOWN] * 13):
         counts = ", ".join(f"{links.count(link)} {link}" for link in dict.fromkeys(links))
         sentence = words.connections_sentence([connection_view("a", link) for link in links])
         yield f"connections: {counts}", [("headline", text(sentence))]
 
 
 def _changes() -> Iterator[Case]:
-    for after in (*Status, *Link):
+    for after in (*Status, *LinkState):
         group = "billing" if isinstance(after, Status) else None
         change = Change(at=T0, connection="kafka-prod", group=group, before="ok", after=after)
         yield after, [("line", text(words.change_text(change)))]

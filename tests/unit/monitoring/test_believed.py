@@ -3,7 +3,7 @@
 import pytest
 
 from signalbox.brokers.model import GroupState, OldestUnread
-from signalbox.monitoring.model import Method, Reason, Status
+from signalbox.monitoring.model import Reason, Status, TimeLagMethod
 from tests.unit.monitoring.readings import T0, Watched, group, positions
 
 
@@ -12,7 +12,7 @@ def test_a_history_that_is_too_short_says_unknown_and_is_then_believed_at_once()
     view = watched.read(group(positions([0], [5000])))
     assert view.verdict.status is Status.UNKNOWN
     assert view.verdict.reason is Reason.HISTORY_TOO_SHORT
-    watched.tracked.measure([OldestUnread(destination="orders", partition=0, at=T0 - 400, exact=True)], T0)
+    watched.tracked.add_oldest_unread([OldestUnread(destination="orders", partition=0, at=T0 - 400, exact=True)], T0)
     view = watched.read(group(positions([10], [5100])))
     assert view.verdict.status is Status.BEHIND
     assert not view.verdict.since_exact
@@ -43,13 +43,13 @@ def test_a_clock_that_is_ahead_is_not_believed() -> None:
     watched = Watched()
     watched.flow(60, settled=0, arrived=5000, out=10, into=100)
     before = watched.tracked.view
-    watched.tracked.measure(
+    watched.tracked.add_oldest_unread(
         [OldestUnread(destination="orders", partition=0, at=watched.now + 600, exact=True)], watched.now
     )
     view = watched.flow(5, settled=600, arrived=11_000, out=10, into=100)
     assert before is not None
     assert view.flow.time_lag is not None
-    assert view.flow.time_lag.method is Method.AT_LEAST
+    assert view.flow.time_lag.method is TimeLagMethod.AT_LEAST
     assert view.flow.time_lag.seconds >= 60
 
 
@@ -58,12 +58,12 @@ def test_a_time_that_our_own_readings_disprove_is_not_believed() -> None:
     watched = Watched()
     watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
     watched.flow(40, settled=1600, arrived=1600, out=0, into=10)
-    watched.tracked.measure(
+    watched.tracked.add_oldest_unread(
         [OldestUnread(destination="orders", partition=0, at=watched.now - 86_400, exact=True)], watched.now
     )
     view = watched.flow(5, settled=1600, arrived=2000, out=0, into=10)
     assert view.flow.time_lag is not None
-    assert view.flow.time_lag.method is Method.INTERPOLATED
+    assert view.flow.time_lag.method is TimeLagMethod.INTERPOLATED
     assert view.flow.time_lag.seconds == pytest.approx(45, abs=6)
 
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from typing_extensions import override
 
-from signalbox.brokers.errors import BrokerError, BrokerTimeout, BrokerUnavailable, NotPermitted
+from signalbox.brokers.errors import BrokerError, BrokerTimeout, BrokerUnavailable, PermissionMissing
 from signalbox.brokers.model import BrokerKind, Capability, DestinationSpec, Message, OldestUnread, Scope, Snapshot
 from signalbox.brokers.port import Broker, Delivery
 from signalbox.brokers.settings import ConnectionSettings
@@ -17,7 +17,7 @@ from signalbox.kernel.feed import Feed
 from signalbox.monitoring import collector as module
 from signalbox.monitoring import keys
 from signalbox.monitoring.collector import WATCHED_MAX, Collector
-from signalbox.monitoring.model import ConnectionView, Link
+from signalbox.monitoring.model import ConnectionView, LinkState
 from signalbox.monitoring.series import Series
 from signalbox.monitoring.service import Monitor
 from signalbox.storage.engine import Database
@@ -143,7 +143,7 @@ async def running(broker: ScriptedBroker, **overrides: object) -> AsyncIterator[
 
 @pytest.fixture(autouse=True)
 def _short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SWEEP_WAIT_LEAST_S", 0.2)
+    monkeypatch.setattr(module, "SWEEP_TIMEOUT_MIN_S", 0.2)
     monkeypatch.setattr(module, "RETRY_FIRST_S", 0.02)
     monkeypatch.setattr(module, "TICK_S", 0.02)
 
@@ -152,7 +152,7 @@ async def test_it_sweeps_again_and_again() -> None:
     broker = ScriptedBroker()
     async with running(broker) as bench:
         await bench.until(lambda: broker.sweeps > 3)
-        assert bench.view.link is Link.CONNECTED
+        assert bench.view.link is LinkState.CONNECTED
         assert {view.name for view in bench.monitor.groups()} == {"billing", "mail"}
         assert broker.connects == 1
         assert broker.watched == []
@@ -197,11 +197,11 @@ async def test_a_broker_that_refuses_is_down_with_its_reason_and_tried_again() -
     broker.refuses = BrokerUnavailable(NAME, "Connection refused by 127.0.0.1:1.", "Start it.")
     async with running(broker) as bench:
         await bench.until(lambda: bench.view.attempts > 3)
-        assert (bench.view.link, bench.view.error) == (Link.DOWN, "Connection refused by 127.0.0.1:1.")
+        assert (bench.view.link, bench.view.error) == (LinkState.DOWN, "Connection refused by 127.0.0.1:1.")
         assert bench.view.next_attempt_at is not None
         assert bench.collector.healthy()
         broker.refuses = None
-        await bench.until(lambda: bench.view.link is Link.CONNECTED)
+        await bench.until(lambda: bench.view.link is LinkState.CONNECTED)
         assert bench.view.attempts == 0
 
 
@@ -210,10 +210,10 @@ async def test_one_that_lets_us_in_and_refuses_to_tell_is_down_and_not_asked_aga
 ) -> None:
     monkeypatch.setattr(module, "RETRY_FIRST_S", 60.0)
     broker = ScriptedBroker()
-    broker.fails = NotPermitted(NAME, "The user may list nothing.", "Grant it.")
+    broker.fails = PermissionMissing(NAME, "The user may list nothing.", "Grant it.")
     async with running(broker) as bench:
-        await bench.until(lambda: bench.view.link is Link.DOWN)
-        assert (bench.view.error, bench.view.do) == ("The user may list nothing.", "Grant it.")
+        await bench.until(lambda: bench.view.link is LinkState.DOWN)
+        assert (bench.view.error, bench.view.hint) == ("The user may list nothing.", "Grant it.")
         assert bench.view.next_attempt_at is not None
         assert bench.view.next_attempt_at > system_clock() + 40
         await bench.until(lambda: broker.closes == 1)
@@ -226,12 +226,12 @@ async def test_a_connection_that_breaks_is_made_anew_and_the_figures_stand() -> 
         await bench.until(lambda: broker.sweeps > 2)
         broker.fails = BrokerUnavailable(NAME, "Connection reset.")
         broker.refuses = BrokerUnavailable(NAME, "Connection refused.")
-        await bench.until(lambda: bench.view.link is Link.DOWN)
+        await bench.until(lambda: bench.view.link is LinkState.DOWN)
         view = bench.monitor.group(NAME, "billing")
         assert view is not None
         assert view.flow.lag == 100
         broker.fails = broker.refuses = None
-        await bench.until(lambda: bench.view.link is Link.CONNECTED)
+        await bench.until(lambda: bench.view.link is LinkState.CONNECTED)
         assert broker.closes > 0
 
 
@@ -240,12 +240,12 @@ async def test_a_broker_that_says_nothing_becomes_stale_and_is_connected_anew() 
     async with running(broker) as bench:
         await bench.until(lambda: broker.sweeps > 2)
         broker.hangs = True
-        await bench.until(lambda: bench.view.link is Link.STALE)
+        await bench.until(lambda: bench.view.link is LinkState.STALE)
         assert {view.name for view in bench.monitor.groups()} == {"billing", "mail"}
         await bench.until(lambda: broker.connects > 1)
-        assert bench.view.error == "No answer within the deadline."
+        assert bench.view.error == "The broker did not answer within the deadline."
         broker.hangs = False
-        await bench.until(lambda: bench.view.link is Link.CONNECTED)
+        await bench.until(lambda: bench.view.link is LinkState.CONNECTED)
 
 
 async def test_one_silence_is_no_reason_to_connect_anew() -> None:

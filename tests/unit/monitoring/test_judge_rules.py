@@ -3,33 +3,40 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalbox.brokers.model import UNKNOWN, GroupState, Retention, Why
-from signalbox.monitoring.belief import Memory, better_time_lag, settle
-from signalbox.monitoring.judge import RANK, Reader, Row, Thresholds, judge_group, judge_partition, somebody_reads
+from signalbox.brokers.model import UNKNOWN, GroupState, RetentionLimits, Why
+from signalbox.monitoring.confirmation import VerdictState, choose_time_lag, confirm
+from signalbox.monitoring.judge import (
+    GroupFacts,
+    PartitionFacts,
+    Thresholds,
+    has_consumers,
+    judge_group,
+    judge_partition,
+)
 from signalbox.monitoring.judge_count import judge_count
-from signalbox.monitoring.model import Method, Reason, Status, TimeLag, Verdict
+from signalbox.monitoring.model import SEVERITY, Reason, Status, TimeLag, TimeLagMethod, Verdict
 from tests.unit.monitoring.readings import T0
 
 LIMITS = Thresholds()
 seconds = st.floats(0, 1e6)
 rates = st.one_of(st.none(), st.floats(0, 1e6))
-lags_in_time = st.one_of(st.none(), st.builds(TimeLag, seconds=seconds, method=st.sampled_from(Method)))
+lags_in_time = st.one_of(st.none(), st.builds(TimeLag, seconds=seconds, method=st.sampled_from(TimeLagMethod)))
 readers = st.builds(
-    Reader,
-    somebody=st.sampled_from((True, False, None)),
+    GroupFacts,
+    has_consumers=st.sampled_from((True, False, None)),
     batch=st.booleans(),
     interval_s=st.floats(1, 60),
-    first_at=st.just(T0 - 3600),
+    first_read_at=st.just(T0 - 3600),
     paused=st.booleans(),
     rebalancing_since=st.one_of(st.none(), st.floats(T0 - 3600, T0)),
 )
 
 
 @st.composite
-def rows(draw: st.DrawFn, *, why: Why | None = None) -> Row:
+def rows(draw: st.DrawFn, *, why: Why | None = None) -> PartitionFacts:
     lag = draw(st.integers(0, 10**9))
     settled = draw(st.integers(0, 10**12))
-    return Row(
+    return PartitionFacts(
         destination=draw(st.sampled_from(("orders", "payments"))),
         partition=draw(st.integers(0, 50)),
         why=draw(st.sampled_from(Why)) if why is None else why,
@@ -46,12 +53,14 @@ def rows(draw: st.DrawFn, *, why: Why | None = None) -> Row:
         still_since=draw(st.one_of(st.none(), st.floats(T0 - 3600, T0))),
         rewound_at=draw(st.one_of(st.none(), st.floats(T0 - 3600, T0))),
         hidden_since=draw(st.one_of(st.none(), st.floats(T0 - 3600, T0))),
-        retention=draw(st.one_of(st.none(), st.builds(Retention, age_s=st.floats(60, 1e7), policy=st.just("delete")))),
+        retention=draw(
+            st.one_of(st.none(), st.builds(RetentionLimits, age_s=st.floats(60, 1e7), policy=st.just("delete")))
+        ),
     )
 
 
 @given(rows(), readers)
-def test_any_row_is_judged_and_no_end_lies_in_the_past(row: Row, reader: Reader) -> None:
+def test_any_row_is_judged_and_no_end_lies_in_the_past(row: PartitionFacts, reader: GroupFacts) -> None:
     verdict = judge_partition(row, reader, LIMITS, T0)
     assert verdict.until is None or verdict.until >= T0
     assert verdict.since <= T0
@@ -60,7 +69,7 @@ def test_any_row_is_judged_and_no_end_lies_in_the_past(row: Row, reader: Reader)
 
 
 @given(rows(), readers)
-def test_what_is_not_known_is_never_ok(row: Row, reader: Reader) -> None:
+def test_what_is_not_known_is_never_ok(row: PartitionFacts, reader: GroupFacts) -> None:
     verdict = judge_partition(row, reader, LIMITS, T0)
     if row.why is not Why.KNOWN:
         assert verdict.status in (Status.UNKNOWN, Status.NOT_PERMITTED, Status.NEVER_COMMITTED, Status.PAST_END)
@@ -69,41 +78,48 @@ def test_what_is_not_known_is_never_ok(row: Row, reader: Reader) -> None:
 
 
 @given(rows(why=Why.KNOWN), readers)
-def test_ok_is_only_said_of_what_is_proven_young_or_has_nothing_waiting(row: Row, reader: Reader) -> None:
+def test_ok_is_only_said_of_what_is_proven_young_or_has_nothing_waiting(
+    row: PartitionFacts, reader: GroupFacts
+) -> None:
     if judge_partition(row, reader, LIMITS, T0).status is Status.OK and row.lag > 0:
         assert row.time_lag is not None
         assert row.time_lag.seconds < LIMITS.ok_below_s
-        assert row.time_lag.method is not Method.AT_LEAST
+        assert row.time_lag.method is not TimeLagMethod.AT_LEAST
 
 
 @given(rows(why=Why.KNOWN), readers, st.floats(30, 1e6))
-def test_an_older_message_is_never_called_better(row: Row, reader: Reader, older: float) -> None:
+def test_an_older_message_is_never_called_better(row: PartitionFacts, reader: GroupFacts, older: float) -> None:
     """Ok does not come back by growing older."""
     row = row._replace(rewound_at=None, lag=max(row.lag, 1))
-    old = row._replace(time_lag=TimeLag(seconds=older, method=Method.MEASURED))
+    old = row._replace(time_lag=TimeLag(seconds=older, method=TimeLagMethod.MEASURED))
     assert judge_partition(old, reader, LIMITS, T0).status is not Status.OK
-    young = row._replace(time_lag=TimeLag(seconds=1.0, method=Method.MEASURED))
+    young = row._replace(time_lag=TimeLag(seconds=1.0, method=TimeLagMethod.MEASURED))
     better = judge_partition(young, reader, LIMITS, T0).status
     worse = judge_partition(old, reader, LIMITS, T0).status
     if not reader.batch:
-        assert RANK[worse] <= RANK[better]
+        assert SEVERITY[worse] <= SEVERITY[better]
 
 
 @given(rows(why=Why.KNOWN), readers, st.integers(1, 10**9))
-def test_more_lag_is_never_called_better(row: Row, reader: Reader, more: int) -> None:
+def test_more_lag_is_never_called_better(row: PartitionFacts, reader: GroupFacts, more: int) -> None:
     row = row._replace(
-        time_lag=TimeLag(seconds=600.0, method=Method.MEASURED), lag=max(1, row.lag), rewound_at=None, retention=None
+        time_lag=TimeLag(seconds=600.0, method=TimeLagMethod.MEASURED),
+        lag=max(1, row.lag),
+        rewound_at=None,
+        retention=None,
     )
     grown = row._replace(lag=row.lag + more, arrived=row.arrived + more)
     before = judge_partition(row, reader, LIMITS, T0)
     after = judge_partition(grown, reader, LIMITS, T0)
-    assert RANK[after.status] <= RANK[before.status]
+    assert SEVERITY[after.status] <= SEVERITY[before.status]
     if before.until is not None and after.until is not None and before.status is after.status is Status.CATCHING_UP:
         assert after.until >= before.until
 
 
 @given(st.lists(rows(), max_size=5).flatmap(lambda r: st.tuples(st.just(r), st.permutations(r))), readers)
-def test_the_order_of_partitions_changes_nothing(both: tuple[list[Row], list[Row]], reader: Reader) -> None:
+def test_the_order_of_partitions_changes_nothing(
+    both: tuple[list[PartitionFacts], list[PartitionFacts]], reader: GroupFacts
+) -> None:
     one, other = (judge_group(order, reader, LIMITS, T0, waiting=True) for order in both)
     assert (one.status, one.since, one.partitions_affected, one.lost) == (
         other.status,
@@ -115,10 +131,12 @@ def test_the_order_of_partitions_changes_nothing(both: tuple[list[Row], list[Row
 
 
 @given(st.lists(rows(), min_size=1, max_size=5), rows(), readers)
-def test_one_more_partition_never_makes_a_group_look_better(these: list[Row], another: Row, reader: Reader) -> None:
+def test_one_more_partition_never_makes_a_group_look_better(
+    these: list[PartitionFacts], another: PartitionFacts, reader: GroupFacts
+) -> None:
     few = judge_group(these, reader, LIMITS, T0, waiting=True)
     more = judge_group([*these, another], reader, LIMITS, T0, waiting=True)
-    assert RANK[more.status] <= RANK[few.status] or few.status in (Status.OK, Status.NO_MEMBERS)
+    assert SEVERITY[more.status] <= SEVERITY[few.status] or few.status in (Status.OK, Status.NO_MEMBERS)
 
 
 statuses = st.builds(
@@ -131,11 +149,11 @@ statuses = st.builds(
 
 @given(st.lists(statuses, min_size=1, max_size=30))
 def test_a_status_is_shown_only_after_two_readings_said_it(raws: list[Verdict]) -> None:
-    memory: Memory | None = None
+    memory: VerdictState | None = None
     shown = raws[0].status
     for number, raw in enumerate(raws):
         now = T0 + 5 * number
-        memory = settle(memory, raw, now)
+        memory = confirm(memory, raw, now)
         verdict = memory.verdict
         assert verdict.until is None or verdict.until > now
         if verdict.status is not shown:
@@ -145,10 +163,10 @@ def test_a_status_is_shown_only_after_two_readings_said_it(raws: list[Verdict]) 
 
 @given(statuses)
 def test_a_status_keeps_its_beginning(raw: Verdict) -> None:
-    memory = settle(None, raw, T0)
+    memory = confirm(None, raw, T0)
     for step in range(1, 5):
         later = Verdict(status=raw.status, since=raw.since, until=raw.until)
-        memory = settle(memory, later, T0 + 5 * step)
+        memory = confirm(memory, later, T0 + 5 * step)
     assert memory.verdict.since == T0
 
 
@@ -156,7 +174,7 @@ def test_a_status_keeps_its_beginning(raw: Verdict) -> None:
 def test_a_measured_time_is_taken_only_within_what_our_readings_allow(
     own: TimeLag | None, measured: TimeLag | None, bounds: tuple[float, float] | None
 ) -> None:
-    chosen = better_time_lag(own, measured, bounds)
+    chosen = choose_time_lag(own, measured, bounds)
     assert chosen in (own, measured)
     if chosen is measured and measured is not own and bounds is not None and measured is not None:
         assert bounds[0] <= measured.seconds <= bounds[1]
@@ -164,9 +182,9 @@ def test_a_measured_time_is_taken_only_within_what_our_readings_allow(
 
 @given(st.lists(st.integers(0, 10**9), max_size=10), st.booleans(), st.one_of(st.none(), st.integers(0, 100)), readers)
 def test_a_bare_count_never_promises_an_end(
-    lags: list[int], approximate: bool, taken: int | None, reader: Reader
+    lags: list[int], approximate: bool, taken: int | None, reader: GroupFacts
 ) -> None:
-    verdict = judge_count(lags, reader, T0, approximate=approximate, taken=taken)
+    verdict = judge_count(lags, reader, T0, approximate=approximate, in_flight=taken)
     assert verdict.until is None
     assert verdict.status not in (Status.CATCHING_UP, Status.WILL_LOSE_DATA, Status.STALLED)
     if verdict.status is Status.OK:
@@ -174,10 +192,10 @@ def test_a_bare_count_never_promises_an_end(
 
 
 def test_who_reads_is_known_by_members_by_state_or_by_commits_that_move() -> None:
-    assert somebody_reads(GroupState.EMPTY, 0, None, T0, 60) is False
-    assert somebody_reads(GroupState.EMPTY, 0, T0 - 5, T0, 60) is True
-    assert somebody_reads(GroupState.EMPTY, 0, T0 - 61, T0, 60) is False
-    assert somebody_reads(GroupState.ACTIVE, None, None, T0, 60) is True
-    assert somebody_reads(GroupState.UNKNOWN, None, None, T0, 60) is None
-    assert somebody_reads(GroupState.UNKNOWN, 2, None, T0, 60) is True
-    assert somebody_reads(GroupState.PAUSED, 2, T0 - 5, T0, 60) is False
+    assert has_consumers(GroupState.EMPTY, 0, None, T0, 60) is False
+    assert has_consumers(GroupState.EMPTY, 0, T0 - 5, T0, 60) is True
+    assert has_consumers(GroupState.EMPTY, 0, T0 - 61, T0, 60) is False
+    assert has_consumers(GroupState.ACTIVE, None, None, T0, 60) is True
+    assert has_consumers(GroupState.UNKNOWN, None, None, T0, 60) is None
+    assert has_consumers(GroupState.UNKNOWN, 2, None, T0, 60) is True
+    assert has_consumers(GroupState.PAUSED, 2, T0 - 5, T0, 60) is False

@@ -8,11 +8,11 @@ import pytest
 from pydantic import SecretStr
 
 from signalbox.brokers.errors import BrokerUnavailable
-from signalbox.brokers.model import BrokerKind, Capability, Group, GroupState, OldestUnread, Retention, Scope, Why
+from signalbox.brokers.model import BrokerKind, Capability, Group, GroupState, OldestUnread, RetentionLimits, Scope, Why
 from signalbox.kernel.feed import Feed, Subscription
 from signalbox.monitoring import keys
-from signalbox.monitoring.link import Opened
-from signalbox.monitoring.model import Link, Method, Reason, Status
+from signalbox.monitoring.connection_state import ConnectionFacts
+from signalbox.monitoring.model import LinkState, Reason, Status, TimeLagMethod
 from signalbox.monitoring.series import Series, destination_key
 from signalbox.monitoring.service import CHANGES_MAX, Monitor
 from signalbox.monitoring.settings import GroupThresholds
@@ -34,7 +34,7 @@ class Bench:
         limits = (GroupThresholds(groups=("kafka-prod/slow-*",), ok_below_s=500, stalled_after_s=900),)
         self.monitor = Monitor(feed=self.feed, clock=lambda: self.now, series=self.series, thresholds=limits)
         facts: dict[str, object] = {"name": NAME, "kind": BrokerKind.KAFKA, "interval_s": 5.0, "batch": ("nightly-*",)}
-        self.monitor.open(Opened(**(facts | overrides)))  # type: ignore[arg-type]  # any fact by its name
+        self.monitor.add_connection(ConnectionFacts(**(facts | overrides)))  # type: ignore[arg-type]  # any fact by its name
 
     async def sweep(self, *groups: Group, ends: int | None = None, after_s: float = 5.0, **facts: object) -> None:
         self.now += after_s
@@ -70,7 +70,7 @@ async def test_what_was_read_is_there_and_nothing_of_the_unknown() -> None:
     assert len(bench.monitor.partitions(NAME, "billing")) == 2
     destination = bench.monitor.destination(NAME, "orders")
     assert destination is not None
-    assert destination.readers == ("billing",)
+    assert destination.consumer_groups == ("billing",)
     connection = bench.monitor.connection(NAME)
     assert connection is not None
     assert (connection.groups, connection.groups_ok, connection.destinations) == (1, 1, 1)
@@ -154,7 +154,7 @@ async def test_the_first_verdicts_are_no_changes() -> None:
     view = bench.monitor.group(NAME, "late")
     assert view is not None
     assert view.verdict.status is Status.BEHIND
-    assert [change.after for change in bench.monitor.changes()] == [Link.CONNECTED]
+    assert [change.after for change in bench.monitor.changes()] == [LinkState.CONNECTED]
 
 
 async def test_a_connection_that_fails_keeps_its_figures_and_says_why() -> None:
@@ -164,11 +164,11 @@ async def test_a_connection_that_fails_keeps_its_figures_and_says_why() -> None:
     figures = bench.monitor.group(NAME, "billing")
     links = bench.watch(keys.connection(NAME), keys.CONNECTIONS, keys.OVERVIEW)
     error = BrokerUnavailable(NAME, "Connection refused by kafka-1:9092.", "Start it.")
-    bench.monitor.failed(NAME, error, down=True, next_attempt_at=bench.now + 2)
-    bench.monitor.failed(NAME, error, down=True, next_attempt_at=bench.now + 4)
+    bench.monitor.record_failure(NAME, error, down=True, next_attempt_at=bench.now + 2)
+    bench.monitor.record_failure(NAME, error, down=True, next_attempt_at=bench.now + 4)
     view = bench.monitor.connection(NAME)
     assert view is not None
-    assert (view.link, view.error, view.do, view.attempts) == (Link.DOWN, error.problem, "Start it.", 2)
+    assert (view.link, view.error, view.hint, view.attempts) == (LinkState.DOWN, error.problem, "Start it.", 2)
     assert view.groups_ok == 0
     assert view.groups == 1
     assert bench.monitor.group(NAME, "billing") is figures
@@ -176,23 +176,27 @@ async def test_a_connection_that_fails_keeps_its_figures_and_says_why() -> None:
     await bench.sweep(idle())
     view = bench.monitor.connection(NAME)
     assert view is not None
-    assert (view.link, view.error, view.attempts, view.groups_ok) == (Link.CONNECTED, "", 0, 1)
-    assert [change.after for change in bench.monitor.changes()] == [Link.CONNECTED, Link.DOWN, Link.CONNECTED]
+    assert (view.link, view.error, view.attempts, view.groups_ok) == (LinkState.CONNECTED, "", 0, 1)
+    assert [change.after for change in bench.monitor.changes()] == [
+        LinkState.CONNECTED,
+        LinkState.DOWN,
+        LinkState.CONNECTED,
+    ]
 
 
 async def test_an_answer_older_than_three_intervals_is_stale() -> None:
     bench = Bench()
     await bench.sweep(idle())
     bench.now += 14
-    bench.monitor.tick(NAME)
+    bench.monitor.update_staleness(NAME)
     view = bench.monitor.connection(NAME)
     assert view is not None
-    assert view.link is Link.CONNECTED
+    assert view.link is LinkState.CONNECTED
     bench.now += 2
-    bench.monitor.tick(NAME)
+    bench.monitor.update_staleness(NAME)
     view = bench.monitor.connection(NAME)
     assert view is not None
-    assert view.link is Link.STALE
+    assert view.link is LinkState.STALE
     assert view.since == bench.now
 
 
@@ -223,7 +227,7 @@ async def test_patterns_of_the_configuration_are_followed() -> None:
 
 async def test_a_destination_says_who_loses_first() -> None:
     bench = Bench(capabilities=frozenset((Capability.TIME_LAG,)))
-    kept = Retention(age_s=43_200.0, policy="delete")
+    kept = RetentionLimits(age_s=43_200.0, policy="delete")
     for step in range(20):
         bench.now += 5
         ends = [600_000 + step * 100] * 2
@@ -232,19 +236,22 @@ async def test_a_destination_says_who_loses_first() -> None:
         told_now = snapshot(bench.now, [stalled, fine], [topic(ends, retention=kept)])
         await bench.monitor.apply(NAME, told_now, interval_s=5.0)
         oldest = OldestUnread(destination="orders", partition=1, at=bench.now - 40_000, exact=True)
-        bench.monitor.measured(NAME, {"payments": [oldest], "unknown": [oldest]})
+        bench.monitor.add_oldest_unread(NAME, {"payments": [oldest], "unknown": [oldest]})
     view = bench.monitor.destination(NAME, "orders")
     assert view is not None
     assert view.verdict.status is Status.WILL_LOSE_DATA
     assert view.loses_at == pytest.approx(bench.now + 3200, abs=60)
-    assert view.readers == ("payments", "tax")
+    assert view.consumer_groups == ("payments", "tax")
     assert view.rate_in == pytest.approx(40, rel=0.1)
-    assert bench.monitor.rates_of(NAME, "orders") == {0: pytest.approx(20, rel=0.1), 1: pytest.approx(20, rel=0.1)}
+    assert bench.monitor.partition_rates(NAME, "orders") == {
+        0: pytest.approx(20, rel=0.1),
+        1: pytest.approx(20, rel=0.1),
+    }
     reader = bench.monitor.group(NAME, "payments")
     assert reader is not None
     assert reader.verdict.reason is Reason.BY_AGE
     assert reader.flow.time_lag is not None
-    assert reader.flow.time_lag.method is Method.MEASURED
+    assert reader.flow.time_lag.method is TimeLagMethod.MEASURED
 
 
 @pytest.mark.parametrize(
@@ -314,8 +321,8 @@ async def test_a_clock_that_is_set_back_freezes_nothing() -> None:
     assert await told(subscription) == subscription.keys
     assert bench.monitor.connections()[0].groups_ok == 1
     bench.now += 16
-    bench.monitor.tick(NAME)
-    assert bench.monitor.connections()[0].link is Link.STALE
+    bench.monitor.update_staleness(NAME)
+    assert bench.monitor.connections()[0].link is LinkState.STALE
 
 
 async def test_a_large_reading_is_taken_in_slices() -> None:

@@ -2,16 +2,16 @@
 
 import pytest
 
-from signalbox.brokers.model import UNKNOWN, Destination, Group, GroupState, OldestUnread, Retention, Why
+from signalbox.brokers.model import UNKNOWN, Destination, Group, GroupState, OldestUnread, RetentionLimits, Why
 from signalbox.monitoring.judge import Thresholds
-from signalbox.monitoring.model import Method, Reason, Status, TimeLag
+from signalbox.monitoring.model import Reason, Status, TimeLag, TimeLagMethod
 from tests.unit.monitoring.readings import T0, Watched, group, positions, topic
 
 HOUR_S = 3600.0
 
 
 def lossy(age_s: float) -> dict[str, Destination]:
-    return {"orders": topic([0], retention=Retention(age_s=age_s, policy="delete"))}
+    return {"orders": topic([0], retention=RetentionLimits(age_s=age_s, policy="delete"))}
 
 
 def test_a_group_that_reads_as_fast_as_it_comes_is_ok() -> None:
@@ -20,7 +20,7 @@ def test_a_group_that_reads_as_fast_as_it_comes_is_ok() -> None:
     assert view.flow.rate_in == pytest.approx(50)
     assert view.flow.rate_out == pytest.approx(50)
     assert view.flow.time_lag is not None
-    assert view.flow.time_lag.method is Method.INTERPOLATED
+    assert view.flow.time_lag.method is TimeLagMethod.INTERPOLATED
     assert view.flow.time_lag.seconds == pytest.approx(0.2, abs=0.1)
 
 
@@ -150,12 +150,12 @@ def test_retention_that_comes_first_within_a_day_is_told_with_its_moment() -> No
     behind_s, rate_in = 8 * HOUR_S + 50 * 60, 20.2
     lag = int(behind_s * rate_in)
     watched.flow(110, settled=1000, arrived=1000 + lag, out=1.0, into=rate_in)
-    watched.tracked.measure(
+    watched.tracked.add_oldest_unread(
         [OldestUnread(destination="orders", partition=0, at=watched.now - behind_s, exact=True)], watched.now
     )
     view = watched.flow(10, settled=1110, arrived=1000 + lag + int(110 * rate_in), out=1.0, into=rate_in)
     assert view.flow.time_lag is not None
-    assert view.flow.time_lag.method is Method.MEASURED
+    assert view.flow.time_lag.method is TimeLagMethod.MEASURED
     assert view.verdict.status is Status.WILL_LOSE_DATA
     assert view.verdict.reason is Reason.BY_AGE
     assert view.verdict.until is not None
@@ -174,20 +174,20 @@ def test_data_is_lost_only_if_the_position_ages_past_retention_within_a_day(
     lag = int(behind_s * 20)
     watched.flow(60, settled=0, arrived=lag, out=out, into=20)
     oldest = OldestUnread(destination="orders", partition=0, at=watched.now - behind_s, exact=True)
-    watched.tracked.measure([oldest], watched.now)
+    watched.tracked.add_oldest_unread([oldest], watched.now)
     view = watched.flow(15, settled=int(60 * out), arrived=lag + 1200, out=out, into=20)
     assert (view.verdict.status is Status.WILL_LOSE_DATA) is loses
 
 
 def test_what_is_dead_lettered_or_compacted_is_not_lost_by_age() -> None:
     for kept in (
-        topic([0], retention=Retention(age_s=60.0, policy="compact")),
+        topic([0], retention=RetentionLimits(age_s=60.0, policy="compact")),
         Destination(
             name="orders",
             kind="classic queue",
             identity="orders",
             partitions=None,
-            retention=Retention(age_s=600.0),
+            retention=RetentionLimits(age_s=600.0),
             dead_letters_to="orders.dead",
         ),
     ):
@@ -207,7 +207,7 @@ def test_a_position_before_the_start_has_lost_and_says_how_much() -> None:
 
 
 def test_a_stream_at_its_limit_pushes_out_what_a_slow_reader_has_not_read() -> None:
-    limits = {"orders": topic([0], retention=Retention(messages=10_000, policy="limits"))}
+    limits = {"orders": topic([0], retention=RetentionLimits(messages=10_000, policy="limits"))}
     watched = Watched(destinations=limits)
 
     def told(step: int) -> Group:
@@ -289,6 +289,6 @@ def test_the_end_that_lies_behind_markers_of_transactions_only_is_reached() -> N
     watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
     view = watched.each(60, lambda _: group(positions([1600], [1601], lag=[0])))
     assert view.verdict.status is Status.OK
-    assert view.flow.time_lag == TimeLag(seconds=0.0, method=Method.INTERPOLATED)
+    assert view.flow.time_lag == TimeLag(seconds=0.0, method=TimeLagMethod.INTERPOLATED)
     (row,) = watched.tracked.partitions()
     assert (row.verdict.status, row.flow.time_lag) == (Status.OK, view.flow.time_lag)

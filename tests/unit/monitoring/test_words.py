@@ -6,15 +6,15 @@ import pytest
 
 from signalbox.brokers.model import Cluster, Node
 from signalbox.monitoring import words
-from signalbox.monitoring.model import Change, Flow, Link, Reason, Status
+from signalbox.monitoring.model import Change, Flow, LinkState, Reason, Status
 from tests.unit.monitoring.readings import T0
 from tests.unit.monitoring.views import connection_view, group_view, text, verdict
 
 HOSTILE = '<b onclick="x">\u202egnp.exe</b>'
 
 
-@pytest.mark.parametrize("status", [*Status, *Link])
-def test_every_status_and_link_has_a_mark_and_a_tone(status: Status | Link) -> None:
+@pytest.mark.parametrize("status", [*Status, *LinkState])
+def test_every_status_and_link_has_a_mark_and_a_tone(status: Status | LinkState) -> None:
     assert words.mark(status).startswith("m-")
     assert words.tone(status) in {"clear", "caution", "danger", "motion", "quiet"}
 
@@ -41,12 +41,12 @@ def test_broker_names_and_texts_are_spans_of_their_own(status: Status) -> None:
 def test_cluster_problems_have_the_tone_of_their_severity() -> None:
     node = Node(id="1", address="a", running=False)
     cluster = Cluster(read_at=T0, product="RabbitMQ", version="4.2", nodes=(node,), offline=1, alarms=("disk alarm",))
-    sentence = words.connection_sentence(connection_view("k", Link.CONNECTED, cluster=cluster), T0)
+    sentence = words.connection_sentence(connection_view("k", LinkState.CONNECTED, cluster=cluster), T0)
     assert {span.tone for span in sentence if span.strong} == {"danger", "caution"}
 
 
-@pytest.mark.parametrize("after", [*Status, *Link])
-def test_a_change_begins_with_the_name(after: Status | Link) -> None:
+@pytest.mark.parametrize("after", [*Status, *LinkState])
+def test_a_change_begins_with_the_name(after: Status | LinkState) -> None:
     name = HOSTILE if isinstance(after, Status) else None
     change = Change(at=T0, connection="kafka-prod", group=name, before="ok", after=after, detail="partition 7")
     first = words.change_text(change)[0]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from signalbox.brokers.model import BrokerKind, Destination, Retention
+from signalbox.brokers.model import BrokerKind, Destination, RetentionLimits
 from signalbox.kernel.figures import NBSP
 from signalbox.monitoring import words
 from signalbox.monitoring.model import (
@@ -11,15 +11,17 @@ from signalbox.monitoring.model import (
     DestinationView,
     Flow,
     GroupView,
-    Link,
-    Method,
+    LinkState,
     Status,
     TimeLag,
+    TimeLagMethod,
     Verdict,
 )
 from tests.unit.monitoring.readings import T0, group, positions, topic
 
-LOSING_GROUND = Flow(lag=1200, time_lag=TimeLag(seconds=195.0, method=Method.MEASURED), rate_in=118.0, rate_out=104.0)
+LOSING_GROUND = Flow(
+    lag=1200, time_lag=TimeLag(seconds=195.0, method=TimeLagMethod.MEASURED), rate_in=118.0, rate_out=104.0
+)
 
 
 def verdict(status: Status, **facts: object) -> Verdict:
@@ -41,7 +43,7 @@ def group_view(
     )
 
 
-def connection_view(name: str, link: Link, **facts: object) -> ConnectionView:
+def connection_view(name: str, link: LinkState, **facts: object) -> ConnectionView:
     base = ConnectionView(name=name, kind=BrokerKind.KAFKA, link=link, since=T0 - 60, answered_at=T0 - 1)
     return replace(base, **facts)  # type: ignore[arg-type]  # any field by its name
 
@@ -50,12 +52,12 @@ def destination_view(judged: Verdict, **facts: object) -> DestinationView:
     base = DestinationView(
         connection="kafka-prod",
         kind=BrokerKind.KAFKA,
-        destination=topic([5] * 12, name="payments.events", retention=Retention(age_s=43_200.0, policy="delete")),
+        destination=topic([5] * 12, name="payments.events", retention=RetentionLimits(age_s=43_200.0, policy="delete")),
         read_at=T0,
         interval_s=5.0,
         verdict=judged,
         rate_in=854.0,
-        readers=("billing", "fraud-scoring", "tax-writer"),
+        consumer_groups=("billing", "fraud-scoring", "tax-writer"),
     )
     return replace(base, **facts)  # type: ignore[arg-type]  # any field by its name
 

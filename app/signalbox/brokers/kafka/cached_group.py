@@ -116,9 +116,8 @@ class CachedGroup:
                 return False
             return any(new < before for new, before in zip(offsets.offset, old.offset, strict=True) if new >= 0)
         before = dict(zip(_partition_keys(old), old.offset, strict=True))
-        return any(
-            0 <= new < before.get(key, 0) for key, new in zip(_partition_keys(offsets), offsets.offset, strict=True)
-        )
+        keys = _partition_keys(offsets)
+        return any(0 <= new < before.get(key, 0) for key, new in zip(keys, offsets.offset, strict=True))
 
     def update_members(self, description: GroupDescription, at: float) -> None:
         """Store the group's members."""

@@ -48,7 +48,7 @@ class ClusterCache:
     quorum: Quorum | None = None
     controller: int = -1
     metadata_raw: bytes = b""  # most responses are the same as the last one
-    missing_rights: dict[str, str] = field(default_factory=dict)  # subject -> text of Cluster.missing_rights
+    missing_permissions: dict[str, str] = field(default_factory=dict)  # subject -> text of Cluster.missing_permissions
     calls: dict[str, BrokerCall] = field(default_factory=dict)
     last_read: dict[str, float] = field(default_factory=dict)  # kind of data -> time
     rotation: int = 0  # which broker is asked first, so that a wrong answer of one broker does not last
@@ -60,10 +60,8 @@ class ClusterCache:
     def record_call(self, request: str, interval_s: float, started_at: float, rows: int | None) -> None:
         """Record duration and rows of a request, for "Data collection" on the connection's page."""
         now = self.clock()
-        duration_s = max(0.0, now - started_at)
-        self.calls[request] = BrokerCall(
-            request=request, interval_s=interval_s, duration_s=duration_s, at=now, rows=rows
-        )
+        took_s = max(0.0, now - started_at)
+        self.calls[request] = BrokerCall(request=request, interval_s=interval_s, duration_s=took_s, at=now, rows=rows)
 
     def deadline_s(self) -> float:
         return min(self.intervals.deadline_s, self.settings.timeout_s)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from signalbox.brokers.kafka.partition_table import PartitionTable, Topic
-from signalbox.brokers.model import UNKNOWN, Destination, Partitions, Retention, Why
+from signalbox.brokers.model import UNKNOWN, Destination, Partitions, RetentionLimits, Why
 
 
 @dataclass(slots=True, eq=False)
@@ -87,12 +87,12 @@ def _state(topic: Topic) -> str:
     return "under-replicated" if missing_copies else "running"
 
 
-def _retention(config: Mapping[str, str], partitions: int) -> Retention:
+def _retention(config: Mapping[str, str], partitions: int) -> RetentionLimits:
     policy = config.get("cleanup.policy", "")
     if "delete" not in policy:
-        return Retention(policy=policy)
+        return RetentionLimits(policy=policy)
     age_ms, size = _limit(config.get("retention.ms")), _limit(config.get("retention.bytes"))
-    return Retention(
+    return RetentionLimits(
         age_s=None if age_ms is None else age_ms / 1000,
         size_bytes=None if size is None else size * partitions,  # retention.bytes applies to each partition
         policy=policy,

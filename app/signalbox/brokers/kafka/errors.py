@@ -12,7 +12,7 @@ from signalbox.brokers.errors import (
     BrokerUnavailable,
     CertificateRefused,
     LoginRefused,
-    NotPermitted,
+    PermissionMissing,
     WrongProtocol,
 )
 from signalbox.brokers.kafka.protocol.connection import UnexpectedFrame, UnsupportedVersion
@@ -52,12 +52,16 @@ def translate(error: BaseException, settings: KafkaSettings, address: str) -> Br
     """Return the broker error for a failed connection or request to this address."""
     if isinstance(error, BrokerError):
         return error
-    for error_type, translator in _TRANSLATORS:
-        if isinstance(error, error_type):
+    for raised, translator in _TRANSLATORS:
+        if isinstance(error, raised):
             return translator(error, settings, address)
-    return BrokerUnavailable(
-        settings.name, f"Request to {address} failed: {type(error).__name__}.", "Check the broker's log."
-    )
+    for raised, error_type, problem, hint in _MESSAGES:
+        if isinstance(error, raised):
+            reason = getattr(error, "strerror", None) or "network error"
+            words = {"user": settings.user, "mechanism": settings.sasl_mechanism, "reason": reason}
+            return error_type(settings.name, problem.format(address=address, **words), hint)
+    problem = f"Request to {address} failed: {type(error).__name__}."
+    return BrokerUnavailable(settings.name, problem, "Check the broker's log.")
 
 
 def _connection_closed(error: BaseException, settings: KafkaSettings, address: str) -> BrokerError:
@@ -65,9 +69,7 @@ def _connection_closed(error: BaseException, settings: KafkaSettings, address: s
     if isinstance(cause, UnexpectedFrame):
         return _not_kafka(cause, settings, address)
     if settings.sasl_mechanism is None:
-        hint = (
-            "Is the broker up? The listener may require a login (user, password, sasl_mechanism) or be a controller's."
-        )
+        hint = "Is the broker up? The listener may require a login (user, password, sasl_mechanism) or be a controller."
     else:
         hint = "Is the broker up? Check its log."
     return BrokerUnavailable(settings.name, f"The broker at {address} closed the connection.", hint)
@@ -78,9 +80,8 @@ def _not_kafka(error: BaseException, settings: KafkaSettings, address: str) -> B
     if first_bytes.startswith(TLS_ALERT):
         return WrongProtocol(settings.name, f"The listener at {address} speaks TLS, but tls is off.", "Set tls = true.")
     what = "is a web server" if first_bytes == b"HTTP" else f"sent {first_bytes!r}, which no Kafka broker sends"
-    return WrongProtocol(
-        settings.name, f"The server at {address} {what}.", "Check the port: it must be a Kafka listener's."
-    )
+    hint = "Check the port: it must be a Kafka listener."
+    return WrongProtocol(settings.name, f"The server at {address} {what}.", hint)
 
 
 def _connection_reset(_error: BaseException, settings: KafkaSettings, address: str) -> BrokerError:
@@ -110,78 +111,60 @@ def _tls(error: BaseException, settings: KafkaSettings, address: str) -> BrokerE
     return WrongProtocol(settings.name, problem, "Check the port.")
 
 
-def _message(error_type: type[BrokerError], problem: str, hint: str) -> Translator:
-    def translator(error: BaseException, settings: KafkaSettings, address: str) -> BrokerError:
-        reason = getattr(error, "strerror", None) or "network error"
-        words = {"address": address, "user": settings.user, "mechanism": settings.sasl_mechanism, "reason": reason}
-        return error_type(settings.name, problem.format(**words), hint.format(**words))
-
-    return translator
-
-
 _TRANSLATORS: tuple[tuple[type[BaseException], Translator], ...] = (
-    (
-        kafka.SaslAuthenticationFailed,
-        _message(
-            LoginRefused, "Cannot sign in to {address} as {user}: wrong user or password.", "Check user and password."
-        ),
-    ),
-    (
-        kafka.UnsupportedSaslMechanismError,
-        _message(
-            LoginRefused,
-            "The broker at {address} does not offer {mechanism}.",
-            "Choose another sasl_mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.",
-        ),
-    ),
-    (
-        kafka.IllegalSaslStateError,
-        _message(
-            WrongProtocol, "The listener at {address} accepts no login.", "Remove user, password and sasl_mechanism."
-        ),
-    ),
     (ssl.SSLCertVerificationError, _certificate),
     (ssl.SSLError, _tls),
     (UnexpectedFrame, _not_kafka),
-    (
-        socket.gaierror,
-        _message(BrokerUnavailable, "Cannot resolve the host name of {address}.", "Check bootstrap and DNS."),
-    ),
-    (
-        ConnectionRefusedError,
-        _message(
-            BrokerUnavailable, "Cannot reach {address}: connection refused.", "Is the broker running? Check the port."
-        ),
-    ),
     (ConnectionResetError, _connection_reset),
+    (kafka.KafkaConnectionError, _connection_closed),
+)
+_CHECK_PORT = "Check what listens on this port."
+_MESSAGES: tuple[tuple[type[BaseException], type[BrokerError], str, str], ...] = (
     (
-        TimeoutError,
-        _message(
-            BrokerTimeout,
-            "The server at {address} did not respond in time.",
-            "Check that this is a Kafka port, and whether the broker hangs.",
-        ),
+        kafka.SaslAuthenticationFailed,
+        LoginRefused,
+        "Cannot sign in to {address} as {user}: wrong user or password.",
+        "Check user and password.",
     ),
     (
-        UnsupportedVersion,
-        _message(WrongProtocol, "The broker at {address} is too old.", "Signalbox needs Kafka 2.1 or later."),
+        kafka.UnsupportedSaslMechanismError,
+        LoginRefused,
+        "The broker at {address} does not offer {mechanism}.",
+        "Choose another sasl_mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.",
     ),
     (
-        MalformedResponse,
-        _message(WrongProtocol, "The response from {address} is malformed.", "Check what listens on this port."),
-    ),
-    (
-        AssertionError,
-        _message(WrongProtocol, "The handshake with {address} failed.", "Check what listens on this port."),
+        kafka.IllegalSaslStateError,
+        WrongProtocol,
+        "The listener at {address} accepts no login.",
+        "Remove user, password and sasl_mechanism.",
     ),
     (
         kafka.TopicAuthorizationFailedError,
-        _message(NotPermitted, "The user has no permission on this topic.", "Grant READ or WRITE on the topic."),
+        PermissionMissing,
+        "The user has no permission on this topic.",
+        "Grant READ or WRITE on the topic.",
     ),
     (
         kafka.GroupAuthorizationFailedError,
-        _message(NotPermitted, "The user has no permission on this consumer group.", "Grant READ on the group."),
+        PermissionMissing,
+        "The user has no permission on this consumer group.",
+        "Grant READ on the group.",
     ),
-    (kafka.KafkaConnectionError, _connection_closed),
-    (OSError, _message(BrokerUnavailable, "Cannot reach {address}: {reason}.", "Check the network and bootstrap.")),
+    (socket.gaierror, BrokerUnavailable, "Cannot resolve the host name of {address}.", "Check bootstrap and DNS."),
+    (
+        ConnectionRefusedError,
+        BrokerUnavailable,
+        "Cannot reach {address}: connection refused.",
+        "Is the broker running? Check the port.",
+    ),
+    (
+        TimeoutError,
+        BrokerTimeout,
+        "The server at {address} did not respond in time.",
+        "Check that this is a Kafka port, and whether the broker hangs.",
+    ),
+    (UnsupportedVersion, WrongProtocol, "The broker at {address} is too old.", "Signalbox needs Kafka 2.1 or later."),
+    (MalformedResponse, WrongProtocol, "The response from {address} is malformed.", _CHECK_PORT),
+    (AssertionError, WrongProtocol, "The handshake with {address} failed.", _CHECK_PORT),
+    (OSError, BrokerUnavailable, "Cannot reach {address}: {reason}.", "Check the network and bootstrap."),
 )

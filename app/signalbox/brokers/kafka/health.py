@@ -9,6 +9,7 @@ from signalbox.brokers.kafka.cluster_cache import ClusterCache
 from signalbox.brokers.kafka.cluster_client import Purpose
 from signalbox.brokers.kafka.errors import DENIED, UNKNOWN_TOPIC, error_name
 from signalbox.brokers.kafka.protocol.cluster import (
+    DESCRIBE_QUORUM,
     describe_cluster_request,
     describe_quorum_request,
     log_dirs_request,
@@ -21,7 +22,6 @@ from signalbox.brokers.model import Cluster, Fault, Node, Why
 PARTITIONS_PER_SLICE = 2_000
 TOPICS_PER_REQUEST = 200
 CONFIG_KEYS = ("cleanup.policy", "retention.ms", "retention.bytes", "min.insync.replicas", "max.message.bytes")
-DESCRIBE_QUORUM_KEY = 55
 # The supported request versions show how new a broker is: (request key, version, first Kafka release). Newest first.
 RELEASES = (
     (2, 11, "4.2"),
@@ -83,21 +83,18 @@ async def _confirm_deleted(cache: ClusterCache, missing: frozenset[str]) -> tupl
             gone.add(topic.name)
         elif topic.error in DENIED:
             detail = f"{error_name(topic.error)}: the user needs DESCRIBE on this topic"
-            faults.append(
-                Fault(resource=f"topic {topic.name}", why=Why.NOT_PERMITTED, detail=detail, destination=topic.name)
-            )
+            resource = f"topic {topic.name}"
+            faults.append(Fault(resource=resource, why=Why.NOT_PERMITTED, detail=detail, destination=topic.name))
     return frozenset(gone), faults
 
 
 async def _read_health(cache: ClusterCache) -> None:
     with suppress(BrokerError, UnsupportedVersion):
         cache.description = await cache.client.call_any(describe_cluster_request())
-    cache.missing_rights.pop("cluster", None)
+    cache.missing_permissions.pop("cluster", None)
     if cache.description is not None and not cache.description.may_describe:
-        cache.missing_rights["cluster"] = "DESCRIBE on the cluster: consumer groups and topic sizes may be missing"
-    with suppress(
-        BrokerError, UnsupportedVersion
-    ):  # unsupported with ZooKeeper; then the metadata names the controller
+        cache.missing_permissions["cluster"] = "DESCRIBE on the cluster: consumer groups and topic sizes may be missing"
+    with suppress(BrokerError, UnsupportedVersion):  # with ZooKeeper, the metadata names the controller instead
         quorum = await cache.client.call_any(describe_quorum_request())
         cache.quorum = None if quorum.error else quorum
 
@@ -121,10 +118,10 @@ async def read_topic_configs(cache: ClusterCache) -> None:
         return
     if all_due:
         cache.last_read["configs"] = started_at
-        cache.missing_rights.pop("configs", None)
+        cache.missing_permissions.pop("configs", None)
     if denied:
         text = f"DESCRIBE_CONFIGS on {denied} of {len(names)} topics: their retention is unknown"
-        cache.missing_rights["configs"] = text
+        cache.missing_permissions["configs"] = text
     cache.record_call("DescribeConfigs", cache.intervals.configs_s, started_at, len(names))
 
 
@@ -132,9 +129,9 @@ async def read_sizes(cache: ClusterCache) -> None:
     """Read the disk usage of every broker's replicas."""
     started_at = cache.clock()
     codes = await asyncio.gather(*(_read_node_sizes(cache, node) for node in cache.client.addresses))
-    cache.missing_rights.pop("sizes", None)
-    if any(code in DENIED for code in codes if code is not None) and "cluster" not in cache.missing_rights:
-        cache.missing_rights["sizes"] = "DESCRIBE on the cluster: topic sizes are missing"
+    cache.missing_permissions.pop("sizes", None)
+    if any(code in DENIED for code in codes if code is not None) and "cluster" not in cache.missing_permissions:
+        cache.missing_permissions["sizes"] = "DESCRIBE on the cluster: topic sizes are missing"
     cache.last_read["sizes"] = started_at
     cache.record_call("DescribeLogDirs", cache.intervals.sizes_s, started_at, len(cache.partitions.topics))
 
@@ -162,7 +159,7 @@ def build_cluster(cache: ClusterCache, responding: set[int]) -> Cluster:
         nodes=tuple(_build_node(cache, node, leadership.led.get(node, 0), responding) for node in ids),
         under_replicated=leadership.under_replicated,
         offline=leadership.led.get(-1, 0),
-        missing_rights=tuple(cache.missing_rights.values()),
+        missing_permissions=tuple(cache.missing_permissions.values()),
     )
 
 
@@ -190,7 +187,7 @@ def _build_node(cache: ClusterCache, node: int, led: int, responding: set[int]) 
 
 def _uses_kraft(cache: ClusterCache) -> bool:
     """Return whether the cluster runs without ZooKeeper: then the metadata names a random broker as controller."""
-    return any(DESCRIBE_QUORUM_KEY in cache.client.api_versions(node) for node in cache.client.addresses)
+    return any(DESCRIBE_QUORUM.key in cache.client.api_versions(node) for node in cache.client.addresses)
 
 
 def _version(cache: ClusterCache, responding: set[int]) -> str | None:

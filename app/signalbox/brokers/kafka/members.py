@@ -51,9 +51,8 @@ def _requests(cache: ClusterCache, names: set[str]) -> dict[tuple[int, str], lis
 
 def _clear_members(cached: CachedGroup, now: float) -> None:
     if cached.members != ():
-        cached.update_members(
-            GroupDescription(group=cached.listing.group, error=0, message="", state="", members=()), now
-        )
+        empty = GroupDescription(group=cached.listing.group, error=0, message="", state="", members=())
+        cached.update_members(empty, now)
 
 
 async def _read_node(cache: ClusterCache, node: int, group_type: str, groups: list[str]) -> None:

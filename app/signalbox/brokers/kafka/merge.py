@@ -13,10 +13,10 @@ from signalbox.brokers.kafka.cached_group import CachedGroup
 from signalbox.brokers.kafka.cluster_cache import ClusterCache, broker_fault
 from signalbox.brokers.kafka.cluster_client import Purpose
 from signalbox.brokers.kafka.errors import DENIED, NONE, error_name, why_unknown
-from signalbox.brokers.kafka.group_offsets import GroupOffsets, NodeAnswers, read_offsets, select_groups
+from signalbox.brokers.kafka.group_offsets import GroupOffsets, NodeAnswers, NodeReader, select_groups
 from signalbox.brokers.kafka.protocol.cluster import find_coordinators_request
 from signalbox.brokers.kafka.protocol.connection import UnsupportedVersion
-from signalbox.brokers.kafka.protocol.groups import GroupListing
+from signalbox.brokers.kafka.protocol.groups import GroupList, GroupListing
 from signalbox.brokers.kafka.protocol.offsets import CommittedOffsets
 from signalbox.brokers.model import Fault, Why
 
@@ -63,12 +63,8 @@ async def merge_answers(cache: ClusterCache, all_answers: list[NodeAnswers]) -> 
             result.read.add(name)
         elif name not in rewound:
             _add_fault(cache, name, result)
-        if (
-            complete
-            and name not in by_group.listings
-            and _has_no_offsets(cache.groups.get(name))
-            and name in result.read
-        ):
+        unlisted = complete and name not in by_group.listings
+        if unlisted and name in result.read and _has_no_offsets(cache.groups.get(name)):
             result.gone.add(name)
         if number % GROUPS_PER_SLICE == GROUPS_PER_SLICE - 1:
             await asyncio.sleep(0)
@@ -86,31 +82,29 @@ def _index_by_group(cache: ClusterCache, all_answers: list[NodeAnswers], result:
         if answers.failure is not None:
             result.faults.append(broker_fault(answers.node, answers.failure))
         if answers.group_list is not None:
-            _index_group_list(cache, answers, by_group, result)
+            _index_list(cache, answers.node, answers.group_list, by_group, result)
         for name, offsets in answers.offsets.items():
             if name not in result.read:
                 by_group.offsets.setdefault(name, {})[answers.node] = offsets
     return by_group
 
 
-def _index_group_list(
-    cache: ClusterCache, answers: NodeAnswers, by_group: _AnswersByGroup, result: MergeResult
+def _index_list(
+    cache: ClusterCache, node: int, group_list: GroupList, by_group: _AnswersByGroup, result: MergeResult
 ) -> None:
-    group_list = answers.group_list
-    assert group_list is not None  # noqa: S101 - checked by the caller
     if group_list.error:
         # Before the first group, the offsets topic does not exist, and every broker returns an error.
         if OFFSETS_TOPIC in cache.partitions.topics:
             detail = f"cannot list its consumer groups: {error_name(group_list.error)}"
             why = why_unknown(group_list.error)
-            result.faults.append(Fault(resource=f"groups of broker {answers.node}", why=why, detail=detail))
+            result.faults.append(Fault(resource=f"groups of broker {node}", why=why, detail=detail))
         return
-    cache.group_lists[answers.node] = group_list
-    listings = select_groups(cache, answers.node, group_list)
+    cache.group_lists[node] = group_list
+    listings = select_groups(cache, node, group_list)
     by_group.excluded += len(group_list.rows) - len(listings)
     for name, listing in listings.items():
         if name not in result.read:
-            by_group.listings.setdefault(name, {})[answers.node] = listing
+            by_group.listings.setdefault(name, {})[node] = listing
 
 
 def _store_unchanged(cache: ClusterCache, all_answers: list[NodeAnswers], read: set[str]) -> None:
@@ -212,7 +206,7 @@ async def _read_again(cache: ClusterCache, rewound: dict[str, int], result: Merg
         answers = NodeAnswers(node=node)
         try:
             async with asyncio.timeout(cache.deadline_s()):
-                await read_offsets(cache, answers, types, [Purpose.WATCH])
+                await NodeReader(cache, answers).read_offsets(types, [Purpose.WATCH])
         except TimeoutError:
             pass  # `answers` contains what came in time
         for name in types:

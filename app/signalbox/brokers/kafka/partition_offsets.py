@@ -22,6 +22,7 @@ from signalbox.brokers.model import Fault
 TOPICS_PER_SLICE = 100
 
 Response = list[tuple[str, bytes, str]]  # topic, undecoded rows, row format
+ByLeader = Mapping[int, Mapping[str, Sequence[int]]]  # node -> topic -> partitions
 
 
 class OffsetKind(Enum):
@@ -56,12 +57,7 @@ class OffsetPlan:
     leaders: list[LeaderRequests] = field(default_factory=list)
 
     @classmethod
-    def create(
-        cls,
-        by_leader: Mapping[int, Mapping[str, Sequence[int]]],
-        purposes: Sequence[Purpose],
-        metadata_marker: object = None,
-    ) -> "OffsetPlan":
+    def create(cls, by_leader: ByLeader, purposes: Sequence[Purpose], metadata_marker: object = None) -> "OffsetPlan":
         """Distribute each leader's topics over these connections."""
         leaders = [
             LeaderRequests(leader=leader, purpose=purpose, topics=topics)
@@ -84,12 +80,8 @@ async def read_partition_offsets(cache: ClusterCache, plan: OffsetPlan, kinds: S
 
 
 def _interval_s(cache: ClusterCache, kind: OffsetKind) -> float:
-    intervals = cache.intervals
-    return {
-        OffsetKind.END: intervals.sweep_s,
-        OffsetKind.STABLE: intervals.stables_s,
-        OffsetKind.START: intervals.starts_s,
-    }[kind]
+    i = cache.intervals
+    return {OffsetKind.END: i.sweep_s, OffsetKind.STABLE: i.stables_s, OffsetKind.START: i.starts_s}[kind]
 
 
 async def _read_kind(cache: ClusterCache, leader: LeaderRequests, kind: OffsetKind) -> BrokerError | None:
@@ -111,11 +103,8 @@ async def _read_kind(cache: ClusterCache, leader: LeaderRequests, kind: OffsetKi
 
 async def _store(cache: ClusterCache, node: int, kind: OffsetKind, response: Response, requested_at: float) -> None:
     table = cache.partitions
-    update = {
-        OffsetKind.END: table.update_ends,
-        OffsetKind.STABLE: table.update_stables,
-        OffsetKind.START: table.update_starts,
-    }[kind]
+    updates = (table.update_ends, table.update_stables, table.update_starts)
+    update = dict(zip(OffsetKind, updates, strict=True))[kind]
     for number, (topic, rows, row_format) in enumerate(response):
         update(OffsetRows(node, topic, rows, row_format, requested_at))
         if number % TOPICS_PER_SLICE == TOPICS_PER_SLICE - 1:

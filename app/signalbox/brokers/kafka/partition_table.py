@@ -128,12 +128,11 @@ class PartitionTable:
             return
         old_slots = [(topic, topic.first_slot) for topic in self.topics.values()]
         columns = [array("q", [UNKNOWN]) for _ in range(4)]
+        sources = (self.ends, self.starts, self.stables, self._confirmed_ends)
         whys = {UNKNOWN_SLOT: Why.NO_ANSWER}
         for topic, old in old_slots:
             topic.first_slot, count = len(columns[0]), topic.partition_count
-            for column, source in zip(
-                columns, (self.ends, self.starts, self.stables, self._confirmed_ends), strict=True
-            ):
+            for column, source in zip(columns, sources, strict=True):
                 column.extend(source[old : old + count])
             whys |= {topic.first_slot + p: self.whys[old + p] for p in range(count) if old + p in self.whys}
         self.ends, self.starts, self.stables, self._confirmed_ends = columns
@@ -175,9 +174,7 @@ class PartitionTable:
         """Store end offsets. A lower end counts only when it is reported twice: a broker that was paused reports old ones."""
         key = (response.leader, response.topic)
         last, topic = self._last_rows.get(key), self.topics.get(response.topic)
-        if topic is None or (
-            last is not None and (last.rows == response.rows or last.requested_at > response.requested_at)
-        ):
+        if topic is None or (last and (last.rows == response.rows or last.requested_at > response.requested_at)):
             return
         exceptions: list[tuple[int, int, int]] = []
         if self._update_higher_ends(topic, response, exceptions) or exceptions:

@@ -10,8 +10,8 @@ from signalbox.brokers.errors import (
     BrokerError,
     BrokerUnavailable,
     DestinationMissing,
-    NotPermitted,
     OutcomeUnknown,
+    PermissionMissing,
     PublishRefused,
     Unroutable,
 )
@@ -84,7 +84,7 @@ class KafkaPublisher:
             await self._topics.check_exists(destination)
         except DestinationMissing as error:
             raise Unroutable(error.connection, error.problem, error.hint) from error
-        except NotPermitted as error:
+        except PermissionMissing as error:
             raise PublishRefused(error.connection, error.problem, error.hint) from error
         self._existing_topics.add(destination)
 

@@ -16,7 +16,7 @@ from signalbox.brokers.kafka.cluster_cache import (
 from signalbox.brokers.kafka.cluster_client import SWEEP_PURPOSES, Purpose
 from signalbox.brokers.kafka.destination_cache import DestinationCache
 from signalbox.brokers.kafka.errors import NONE
-from signalbox.brokers.kafka.group_offsets import NodeAnswers, read_group_offsets, read_offsets
+from signalbox.brokers.kafka.group_offsets import NodeAnswers, NodeReader, read_group_offsets
 from signalbox.brokers.kafka.health import build_cluster, read_sizes, read_topic_configs, refresh_metadata
 from signalbox.brokers.kafka.members import read_members
 from signalbox.brokers.kafka.merge import MergeResult, merge_answers
@@ -211,7 +211,7 @@ class ClusterReader:
 async def _watch_node(cache: ClusterCache, answers: NodeAnswers, types: dict[str, str]) -> None:
     try:
         async with asyncio.timeout(cache.deadline_s()):
-            await read_offsets(cache, answers, types, [Purpose.WATCH])
+            await NodeReader(cache, answers).read_offsets(types, [Purpose.WATCH])
     except TimeoutError:
         answers.failure = cache.client.timeout_error(answers.node)
 

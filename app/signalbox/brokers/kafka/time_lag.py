@@ -15,7 +15,7 @@ from signalbox.brokers.kafka.cluster_client import Purpose
 from signalbox.brokers.kafka.errors import NONE
 from signalbox.brokers.kafka.protocol.connection import UnsupportedVersion
 from signalbox.brokers.kafka.protocol.fetch import FetchedPartition, FetchPosition, fetch_batches_request
-from signalbox.brokers.model import Group, OldestUnread
+from signalbox.brokers.model import UNKNOWN, Group, OldestUnread
 
 TIMEOUT_S = 2.0
 PARTITIONS_PER_GROUP = 3  # those with the highest lag
@@ -36,9 +36,7 @@ class OldestUnreadReader:
     async def read(self, groups: Iterable[Group]) -> Mapping[str, list[OldestUnread]]:
         """Return what is known within TIMEOUT_S, by group; groups without an answer are left out."""
         by_group = {group.name: _worst_positions(group) for group in groups}
-        missing = {
-            position for positions in by_group.values() for position in positions if position not in self._oldest
-        }
+        missing = {position for positions in by_group.values() for position in positions} - self._oldest.keys()
         if len(self._oldest) > CACHED_MAX:
             self._oldest.clear()
         try:
@@ -46,18 +44,15 @@ class OldestUnreadReader:
                 await self._fetch(missing)
         except TimeoutError:
             pass  # answers that came in time are cached
-        oldest = {
-            name: [unread for position in positions if (unread := self._oldest.get(position))]
-            for name, positions in by_group.items()
-        }
-        return {name: unread for name, unread in oldest.items() if unread}
+        oldest = {name: [self._oldest.get(position) for position in rows] for name, rows in by_group.items()}
+        return {name: known for name, rows in oldest.items() if (known := [row for row in rows if row is not None])}
 
     async def _fetch(self, positions: set[Position]) -> None:
         by_leader: dict[int, list[Position]] = {}
         for name, partition, offset in positions:
             topic = self.cache.partitions.topics.get(name)
-            in_range = topic is not None and partition < topic.partition_count
-            if topic is not None and in_range and (leader := topic.meta.leader[partition]) >= 0:
+            leader = topic.meta.leader[partition] if topic and partition < topic.partition_count else UNKNOWN
+            if leader >= 0:
                 by_leader.setdefault(leader, []).append((name, partition, offset))
         await asyncio.gather(*(self._fetch_from_leader(leader, rows) for leader, rows in by_leader.items()))
 
@@ -112,6 +107,5 @@ def _oldest_unread(fetched: FetchedPartition, offset: int) -> OldestUnread | Non
     if batch is None or batch.first_ms < 0:
         return None
     is_exact = offset <= batch.base_offset or batch.first_ms == batch.max_ms
-    return OldestUnread(
-        destination=fetched.topic, partition=fetched.partition, at=batch.first_ms / 1000, exact=is_exact
-    )
+    at = batch.first_ms / 1000
+    return OldestUnread(destination=fetched.topic, partition=fetched.partition, at=at, exact=is_exact)

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 
-from signalbox.brokers.errors import BrokerTimeout, DestinationMissing, InvalidName, NotPermitted, PublishRefused
+from signalbox.brokers.errors import BrokerTimeout, DestinationMissing, InvalidName, PermissionMissing, PublishRefused
 from signalbox.brokers.kafka.cluster_client import ClusterClient
 from signalbox.brokers.kafka.errors import DENIED, INVALID_TOPIC, NONE, TOPIC_EXISTS, UNKNOWN_TOPIC, error_name
 from signalbox.brokers.kafka.protocol.changes import commit_offsets_request, create_topics_request
@@ -39,7 +39,7 @@ class TopicAdmin:
         Raises:
             DestinationMissing: the topic does not exist.
             InvalidName: Kafka does not allow this name.
-            NotPermitted: our user may not see the topic.
+            PermissionMissing: our user may not see the topic.
         """
         self._check_name(name)
         (topic,) = await self._metadata([name])
@@ -48,7 +48,7 @@ class TopicAdmin:
             raise DestinationMissing(self._connection, f"The topic {name} does not exist.", hint)
         if topic.error in DENIED:
             hint = "Grant DESCRIBE on the topic."
-            raise NotPermitted(self._connection, f"The user has no permission to see the topic {name}.", hint)
+            raise PermissionMissing(self._connection, f"The user has no permission to see the topic {name}.", hint)
 
     def _check_name(self, name: str) -> None:
         if not TOPIC_NAME.fullmatch(name):
@@ -84,7 +84,7 @@ class TopicAdmin:
                 raise InvalidName(self._connection, problem, "Choose another name.")
             if error in DENIED:
                 problem = f"The user has no permission to create the topic {name}."
-                raise NotPermitted(self._connection, problem, "Grant CREATE on the topic.")
+                raise PermissionMissing(self._connection, problem, "Grant CREATE on the topic.")
             if error not in (NONE, TOPIC_EXISTS):
                 problem = f"Cannot create the topic {name}: {message or error_name(error)}"
                 raise PublishRefused(self._connection, problem, "Check its settings.")
@@ -119,7 +119,9 @@ class TopicAdmin:
             error = await self._client.call(node, request)
         if error in DENIED:
             hint = "Grant READ on the group."
-            raise NotPermitted(self._connection, f"The user has no permission on the consumer group {group}.", hint)
+            raise PermissionMissing(
+                self._connection, f"The user has no permission on the consumer group {group}.", hint
+            )
         return error == NONE
 
     async def _committed_offsets(self, node: int, group: str) -> CommittedOffsets:

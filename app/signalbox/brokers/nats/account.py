@@ -1,14 +1,14 @@
-"""The account's limits, the servers, and what the lists name as missing. Pure."""
+"""The account's limits, the cluster's servers, and what JetStream's lists report as missing. Pure."""
 
 from collections.abc import Iterable, Mapping
 
 from signalbox.brokers.model import Fault, Node, ResourceLimit, Why
-from signalbox.brokers.nats.answers import TEXT_MAX, Answer, limit, number, part, rows, seconds, text
-from signalbox.brokers.nats.consumers import group_name
+from signalbox.brokers.nats.fields import TEXT_MAX, Answer, integer, limit, mapping, mappings, seconds, text
+from signalbox.brokers.nats.groups import group_name
 
 
 def limits(account: Answer) -> tuple[ResourceLimit, ...]:
-    """Return what the account uses and may use, per tier where it has tiers (by the number of copies)."""
+    """Return the account's usage and limits; per tier (number of replicas) if the account has tiers."""
     tiers = account.get("tiers")
     if isinstance(tiers, Mapping) and tiers:
         return tuple(
@@ -18,53 +18,52 @@ def limits(account: Answer) -> tuple[ResourceLimit, ...]:
 
 
 def _limits(usage: Answer, suffix: str) -> tuple[ResourceLimit, ...]:
-    kinds = (("storage", "bytes"), ("memory", "bytes"), ("streams", "streams"), ("consumers", "consumers"))
+    units = (("storage", "bytes"), ("memory", "bytes"), ("streams", "streams"), ("consumers", "consumers"))
     return tuple(
         ResourceLimit(
-            name=name + suffix, used=number(usage, name), maximum=limit(usage, "limits", f"max_{name}"), unit=unit
+            name=name + suffix, used=integer(usage, name), maximum=limit(usage, "limits", f"max_{name}"), unit=unit
         )
-        for name, unit in kinds
+        for name, unit in units
     )
 
 
 def nodes(info: Answer, streams: Iterable[Answer]) -> tuple[Node, ...] | None:
-    """Return the servers that the streams' copies name, and the one that we are connected to, which alone tells its version.
+    """Return the connected server, the only one whose version is known, and the servers named by the streams' replicas.
 
-    A server is not known to run when no copy on it is current: it was not heard of for ten seconds, or it is behind.
+    Whether a server runs is unknown if none of its replicas is current: it was silent for ten seconds, or is behind.
     """
-    ours = text(info, "server_name")
-    running: dict[str, bool | None] = {ours: True}
-    heard: dict[str, float] = {}
+    running: dict[str, bool | None] = {text(info, "server_name"): True}
+    silent_s: dict[str, float] = {}
     for stream in streams:
         running[text(stream, "cluster", "leader")] = True
-        for copy in rows(part(stream, "cluster"), "replicas"):
-            name, now = text(copy, "name"), _running(copy)
-            running[name] = running.get(name) or now
-            heard[name] = seconds(copy, "active") or 0.0
-    return tuple(_node(info, name, up, heard.get(name)) for name, up in sorted(running.items()) if name) or None
+        for replica in mappings(mapping(stream, "cluster"), "replicas"):
+            name = text(replica, "name")
+            running[name] = running.get(name) or _is_running(replica)
+            silent_s[name] = seconds(replica, "active") or 0.0
+    return tuple(_node(info, name, up, silent_s.get(name)) for name, up in sorted(running.items()) if name) or None
 
 
-def _running(copy: Answer) -> bool | None:
-    if copy.get("offline") is True:
+def _is_running(replica: Answer) -> bool | None:
+    if replica.get("offline") is True:
         return False
-    return True if copy.get("current") is True else None
+    return True if replica.get("current") is True else None
 
 
-def _node(info: Answer, name: str, running: bool | None, heard_s: float | None) -> Node:
+def _node(info: Answer, name: str, running: bool | None, silent_s: float | None) -> Node:
     if name == text(info, "server_name"):
-        address = f"{text(info, 'host')}:{number(info, 'port') or ''}"
+        address = f"{text(info, 'host')}:{integer(info, 'port') or ''}"
         return Node(
             id=name, address=address, running=True, version=text(info, "version") or None, note="connected here"
         )
-    quiet = f"last heard of {heard_s:.0f} s ago" if heard_s and not running else ""
-    return Node(id=name, address="", running=running, note=quiet)
+    note = f"last contact {silent_s:.0f} s ago" if silent_s and not running else ""
+    return Node(id=name, address="", running=running, note=note)
 
 
-def left_out(answer: Answer, *, stream: str | None = None) -> list[Fault]:
-    """Return the faults for what a list names as missing or offline: it exists, and its leader did not answer."""
-    missing, offline = answer.get("missing"), part(answer, "offline")
-    names = {str(name): "its leader did not answer" for name in missing} if isinstance(missing, list) else {}
-    names |= {str(name): str(reason)[:TEXT_MAX] for name, reason in offline.items()}
+def missing_faults(answer: Answer, *, stream: str | None = None) -> list[Fault]:
+    """Return a fault for each name that a list reports as missing or offline: it exists, but its leader did not answer."""
+    missing, offline = answer.get("missing"), mapping(answer, "offline")
+    details = {str(name): "its leader did not answer" for name in missing} if isinstance(missing, list) else {}
+    details |= {str(name): str(reason)[:TEXT_MAX] for name, reason in offline.items()}
     return [
         Fault(
             resource=f"stream {name}" if stream is None else f"consumer {name} of {stream}",
@@ -73,5 +72,5 @@ def left_out(answer: Answer, *, stream: str | None = None) -> list[Fault]:
             group=None if stream is None else group_name(stream, name),
             destination=name if stream is None else stream,
         )
-        for name, detail in names.items()
+        for name, detail in details.items()
     ]

@@ -1,26 +1,23 @@
-"""NATS JetStream behind the broker port. A destination is a stream; a group is a consumer, named "<stream>/<consumer>".
-
-A consumer's name is unique within its stream only, and neither name can hold a slash.
-"""
+"""The adapter for NATS JetStream. A destination is a stream; a group is a consumer, named "<stream>/<consumer>"."""
 
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 
 from typing_extensions import override
 
 from signalbox.brokers.model import BrokerKind, Capability, DestinationSpec, Message, OldestUnread, Snapshot
-from signalbox.brokers.nats.connection import Connection
-from signalbox.brokers.nats.consumer import JetStreamConsumer, JetStreamDelivery
+from signalbox.brokers.nats.connection import NatsConnection
 from signalbox.brokers.nats.inspector import SWEEP_EVERY_S, WATCH_EVERY_S, JetStreamInspector
 from signalbox.brokers.nats.oldest import OldestUnreadMessages
 from signalbox.brokers.nats.provisioner import JetStreamProvisioner
 from signalbox.brokers.nats.publisher import JetStreamPublisher
+from signalbox.brokers.nats.receiver import JetStreamDelivery, JetStreamReceiver
 from signalbox.brokers.nats.settings import NatsSettings
 from signalbox.brokers.port import Broker
 from signalbox.kernel.clock import Clock, system_clock
 
 
 class NatsBroker(Broker):
-    """One NATS server or cluster, through one account."""
+    """One account on a NATS server or cluster."""
 
     kind = BrokerKind.NATS
     capabilities = frozenset({Capability.TIME_LAG, Capability.RATES})
@@ -29,12 +26,12 @@ class NatsBroker(Broker):
 
     def __init__(self, settings: NatsSettings, *, clock: Clock = system_clock) -> None:
         self.name = settings.name
-        self._connection = Connection(settings, clock)
+        self._connection = NatsConnection(settings, clock)
         self._inspector = JetStreamInspector(self._connection, clock)
         self._oldest = OldestUnreadMessages(self._connection, self._inspector)
         self._publisher = JetStreamPublisher(self._connection)
         self._provisioner = JetStreamProvisioner(self._connection)
-        self._consumer = JetStreamConsumer(self._connection, self._provisioner)
+        self._receiver = JetStreamReceiver(self._connection, self._provisioner)
 
     @override
     async def connect(self, *, timeout_s: float = 5.0) -> None:
@@ -62,7 +59,7 @@ class NatsBroker(Broker):
 
     @override
     def receive(self, destination: str, group: str) -> AsyncGenerator[JetStreamDelivery, None]:
-        return self._consumer.receive(destination, group)
+        return self._receiver.receive(destination, group)
 
     @override
     async def ensure(self, specs: Sequence[DestinationSpec]) -> None:

@@ -1,4 +1,4 @@
-"""The connection to a NATS server or cluster: one wire at a time, made anew by whoever needs it after it was lost."""
+"""The connection to a NATS server or cluster: one client at a time. After a loss, the next caller reconnects."""
 
 import asyncio
 import json
@@ -9,136 +9,161 @@ from typing import Any
 import nats.errors
 
 from signalbox.brokers.errors import BrokerError, BrokerUnavailable
-from signalbox.brokers.nats import faults
+from signalbox.brokers.model import Why
+from signalbox.brokers.nats import errors
+from signalbox.brokers.nats.client import (
+    NO_RESPONDERS,
+    NOT_FOR_ACCOUNT,
+    ConnectionLost,
+    JetStreamError,
+    NatsClient,
+    decode,
+)
 from signalbox.brokers.nats.login import Login, read_login
-from signalbox.brokers.nats.probe import greeting
+from signalbox.brokers.nats.probe import read_server_info
 from signalbox.brokers.nats.settings import NatsSettings
-from signalbox.brokers.nats.wire import NO_RESPONDERS, NOT_FOR_ACCOUNT, Lost, Refusal, Wire, decoded
 from signalbox.kernel.clock import Clock
 
-_STRANGE = (ValueError, TypeError, KeyError, AttributeError)  # what the library raises on an INFO that makes no sense
+_INVALID_INFO = (ValueError, TypeError, KeyError, AttributeError)  # what the library raises on an invalid INFO
 
 
-class Connection:
-    """Signs in, asks JetStream's API, and knows what the server said of itself."""
+class NatsConnection:
+    """Signs in, sends requests to JetStream's API, and keeps the server's INFO."""
 
     def __init__(self, settings: NatsSettings, clock: Clock) -> None:
         self.settings = settings
-        self.url = settings.urls[0]  # where it is connected, or was last
+        self.url = settings.urls[0]  # the current address, or the last one
         self.info: Mapping[str, Any] = {}  # the server's INFO
         self.login_expires_at: float | None = None
         self._clock = clock
-        self._wire: Wire | None = None
-        self._wanted = False
-        self._dialling = asyncio.Lock()
+        self._client: NatsClient | None = None
+        self._is_open = False
+        self._dialing = asyncio.Lock()
         self._prefix = f"$JS.{settings.domain}.API." if settings.domain else "$JS.API."
 
     async def connect(self, timeout_s: float) -> None:
-        """Connect and sign in at the first address that lets us, then ask whether JetStream is there.
+        """Connect and sign in at the first address that works, then check that JetStream is available.
 
         Raises:
             BrokerError: the subclass says which step failed.
         """
-        self._wanted = True
+        self._is_open = True
         await self._dial(timeout_s)
 
     async def close(self) -> None:
-        self._wanted = False
-        await self._hang_up()
+        self._is_open = False
+        await self._disconnect()
 
-    async def live(self) -> Wire:
-        """Return the wire; a lost one is made anew, within the connection's own timeout.
+    async def connected_client(self) -> NatsClient:
+        """Return the client; reconnect within the connection's timeout if the connection was lost.
 
         Raises:
-            BrokerError: it cannot be, or `close` was called.
+            BrokerError: the reconnect failed, or `close` was called.
         """
-        if not self._wanted:
-            raise BrokerUnavailable(self.settings.name, "the connection is not open.", "Connect first.")
-        if self._wire is None or not self._wire.is_connected:
+        if not self._is_open:
+            raise BrokerUnavailable(self.settings.name, "The connection is not open.", "Connect first.")
+        if self._client is None or not self._client.is_connected:
             await self._dial(self.settings.timeout_s)
-        if self._wire is None:
-            raise BrokerUnavailable(self.settings.name, "the connection was closed meanwhile.", "Connect again.")
-        return self._wire
+        if self._client is None:
+            raise BrokerUnavailable(self.settings.name, "The connection was closed meanwhile.", "Connect again.")
+        return self._client
 
-    async def ask(self, what: str, *, timeout_s: float, **body: object) -> dict[str, Any]:
-        """Ask JetStream's API ("STREAM.INFO.orders") on the wire that is there; it is not made anew.
+    async def request_api(self, operation: str, *, timeout_s: float, **body: object) -> dict[str, Any]:
+        """Send a request to JetStream's API ("STREAM.INFO.orders"). Does not reconnect.
 
         Raises:
-            Refusal: an error, no answer in time, or not permitted.
+            JetStreamError: an error, no answer in time, or not permitted.
             BrokerUnavailable: the connection is lost.
         """
         payload = json.dumps(body).encode() if body else b""
-        return decoded(await self.request(self.subject(what), payload, timeout_s=timeout_s))
+        return decode(await self.request(self.api_subject(operation), payload, timeout_s=timeout_s))
 
-    def subject(self, what: str) -> str:
-        """Return the subject of a JetStream API call, in the configured domain."""
-        return self._prefix + what
+    def api_subject(self, operation: str) -> str:
+        """Return the subject of a JetStream API operation in the configured domain."""
+        return self._prefix + operation
 
     async def request(
         self, subject: str, payload: bytes, *, timeout_s: float, headers: dict[str, str] | None = None
-    ) -> Any:  # noqa: ANN401 - nats-py's Msg; its name stays in the wire
-        """As `ask`, for any subject, with the raw answer."""
+    ) -> Any:  # noqa: ANN401 - nats-py's Msg; client.py keeps its name
+        """Send a request to any subject and return the raw answer. Raises as `request_api` does."""
         try:
-            if self._wire is None:
-                raise Lost("it is not open")
-            return await self._wire.ask(subject, payload, timeout_s=timeout_s, headers=headers)
-        except Lost as lost:
-            found = f"the connection to {faults.place(self.url)} is lost: {lost}."
-            raise BrokerUnavailable(self.settings.name, found, "It is made anew with the next reading.") from None
+            if self._client is None:
+                raise ConnectionLost("it is not open")
+            return await self._client.send_request(subject, payload, timeout_s=timeout_s, headers=headers)
+        except ConnectionLost as lost:
+            problem = f"The connection to {errors.host_port(self.url)} is lost: {lost}."
+            raise BrokerUnavailable(
+                self.settings.name, problem, "Signalbox reconnects with the next reading."
+            ) from None
 
-    def error(self, refusal: Refusal) -> BrokerError:
-        """Return the error that a refusal is when nothing else could be read."""
-        return faults.unanswered(self.settings, refusal, self.url)
+    async def is_jetstream_ready(self) -> bool:
+        """Return whether JetStream answers, so that its "not found" counts. A refusal is an answer.
 
-    async def _hang_up(self) -> None:
-        wire, self._wire = self._wire, None
-        if wire is not None:
-            await wire.end()
+        Raises:
+            BrokerError: the connection is lost and the reconnect failed.
+        """
+        await self.connected_client()
+        try:
+            await self.request_api("INFO", timeout_s=self.settings.timeout_s)
+        except JetStreamError as error:
+            return error.why is Why.NOT_PERMITTED
+        return True
+
+    def broker_error(self, error: JetStreamError) -> BrokerError:
+        """Return the error to raise when nothing at all could be read."""
+        return errors.api_error(self.settings, error, self.url)
+
+    async def _disconnect(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.shut_down()
 
     async def _dial(self, timeout_s: float) -> None:
-        async with self._dialling:
-            if self._wire is not None and self._wire.is_connected:
+        async with self._dialing:
+            if self._client is not None and self._client.is_connected:
                 return
-            await self._hang_up()
+            await self._disconnect()
             login = await asyncio.to_thread(read_login, self.settings)
             self.login_expires_at = login.expires_at
-            until = time.monotonic() + timeout_s
-            errors: list[BrokerError] = []
+            deadline = time.monotonic() + timeout_s
+            failures: list[BrokerError] = []
             for number, url in enumerate(self.settings.urls):
-                share = (until - time.monotonic()) / (len(self.settings.urls) - number)
+                share_s = (deadline - time.monotonic()) / (len(self.settings.urls) - number)
                 try:
-                    await self._dial_one(url, login, max(share, 0.1))
+                    await self._dial_url(url, login, max(share_s, 0.1))
                 except BrokerError as error:
-                    errors.append(error)
+                    failures.append(error)
                 else:
                     return
-            raise next((e for e in errors if not isinstance(e, BrokerUnavailable)), errors[-1])
+            raise next((e for e in failures if not isinstance(e, BrokerUnavailable)), failures[-1])
 
-    async def _dial_one(self, url: str, login: Login, timeout_s: float) -> None:
-        wire = Wire(tls=self.settings.tls)
+    async def _dial_url(self, url: str, login: Login, timeout_s: float) -> None:
+        client = NatsClient(tls=self.settings.tls)
         try:
             async with asyncio.timeout(timeout_s):
-                self.info = await greeting(self.settings, url)
+                self.info = await read_server_info(self.settings, url)
                 name = f"signalbox {self.settings.name}"
-                await wire.dial(url, name=name, timeout_s=timeout_s, options=login.options)
-            self.info = wire._server_info or self.info  # noqa: SLF001 - the whole INFO has no public name
-            self._wire, self.url = wire, url
+                await client.dial(url, name=name, timeout_s=timeout_s, options=login.options)
+            self.info = client._server_info or self.info  # noqa: SLF001 - the whole INFO has no public name
+            self._client, self.url = client, url
         except TimeoutError:
-            raise faults.silent(self.settings, url, timeout_s) from None
-        except (OSError, Lost, nats.errors.Error, *_STRANGE) as error:
-            ended = login.expires_at if login.expires_at and login.expires_at <= self._clock() else None
-            demands = self.info.get("tls_verify") is True
-            raise faults.dialling(self.settings, url, error, expired_at=ended, wants_certificate=demands) from None
+            raise errors.timeout_error(self.settings, url, timeout_s) from None
+        except (OSError, ConnectionLost, nats.errors.Error, *_INVALID_INFO) as error:
+            expired_at = login.expires_at if login.expires_at and login.expires_at <= self._clock() else None
+            wants_certificate = self.info.get("tls_verify") is True
+            raise errors.connect_error(
+                self.settings, url, error, expired_at=expired_at, wants_certificate=wants_certificate
+            ) from None
         finally:
-            if self._wire is not wire:
-                await wire.end()
+            if self._client is not client:
+                await client.shut_down()
         await self._check_jetstream(timeout_s)
 
     async def _check_jetstream(self, timeout_s: float) -> None:
-        """A user without the right to ask, or a cluster without a leader, is connected all the same: a sweep says more."""
+        """Accept a user without permission to ask, and a cluster without a leader: a sweep reports the details."""
         try:
-            await self.ask("INFO", timeout_s=timeout_s)
-        except Refusal as refusal:
-            if refusal.code in {NO_RESPONDERS, NOT_FOR_ACCOUNT}:
-                await self._hang_up()
-                raise self.error(refusal) from None
+            await self.request_api("INFO", timeout_s=timeout_s)
+        except JetStreamError as error:
+            if error.code in {NO_RESPONDERS, NOT_FOR_ACCOUNT}:
+                await self._disconnect()
+                raise self.broker_error(error) from None

@@ -1,7 +1,6 @@
-"""Reads streams and consumers: all of them in a sweep, some each second.
+"""Reads all streams and consumers in a sweep, and some of them every second.
 
-The lists stop at 256 rows: every page is read. Streams are read before consumers, so that a consumer that keeps up is never seen
-below its stream's start. What was read by name because a list did not answer is as good as listed.
+Streams are read before consumers, so that an up-to-date consumer never appears below its stream's start.
 """
 
 from collections.abc import Collection
@@ -10,145 +9,145 @@ from fnmatch import fnmatchcase
 
 from signalbox.brokers.model import Cluster, Group, Scope, Snapshot, Why
 from signalbox.brokers.nats import account
-from signalbox.brokers.nats.answers import Answer, filters, lacks_a_copy, led, number, text
-from signalbox.brokers.nats.connection import Connection
-from signalbox.brokers.nats.consumers import group
-from signalbox.brokers.nats.progress import Progress, filtered, unfiltered
-from signalbox.brokers.nats.reading import Reading, each, sliced
-from signalbox.brokers.nats.streams import destination, internal
-from signalbox.brokers.nats.wire import Refusal
+from signalbox.brokers.nats.client import JetStreamError
+from signalbox.brokers.nats.connection import NatsConnection
+from signalbox.brokers.nats.destinations import is_internal, to_destination
+from signalbox.brokers.nats.fields import Answer, filter_subjects, has_leader, integer, lacks_a_replica, text
+from signalbox.brokers.nats.groups import to_group
+from signalbox.brokers.nats.progress import Progress, filtered_progress, unfiltered_progress
+from signalbox.brokers.nats.sweep import Sweep, for_each, in_slices
 from signalbox.kernel.clock import Clock
 
 SWEEP_EVERY_S = 5.0
 WATCH_EVERY_S = 1.0
-WATCH_ANSWER_S = 2.0
+WATCH_TIMEOUT_S = 2.0
 LISTS_AT_ONCE = 8
-NAMED_AT_ONCE = 20
-EXPIRY_TOLD_S = 7 * 24 * 3600.0  # from then on a page says that the credentials end
+READS_AT_ONCE = 20
+EXPIRY_WARNING_S = 7 * 24 * 3600.0  # warn about expiring credentials this long before
 
 
 class JetStreamInspector:
-    """Remembers which names the last readings saw, and how far each consumer had come."""
+    """Remembers the streams and consumers of the last sweeps, and each consumer's progress."""
 
-    def __init__(self, connection: Connection, clock: Clock) -> None:
+    def __init__(self, connection: NatsConnection, clock: Clock) -> None:
         self._connection = connection
         self._settings = connection.settings
         self._clock = clock
         self._streams: dict[str, Answer] = {}
         self._progress: dict[str, Progress] = {}
-        self.consumers: dict[str, Answer] = {}  # by group name, as last read
+        self.consumers: dict[str, Answer] = {}  # by group name, from the last sweep or watch
 
     async def sweep(self) -> Snapshot:
-        """Read everything, within three times the connection's timeout.
+        """Read everything within three times the connection's timeout.
 
         Raises:
             BrokerError: nothing at all could be read.
         """
-        await self._connection.live()
+        await self._connection.connected_client()
         timeout_s = self._settings.timeout_s
-        reading = Reading(self._connection, self._clock, SWEEP_EVERY_S, timeout_s, 3 * timeout_s)
-        cluster_info = await self._account(reading)
-        await self._read_streams(reading)
+        sweep = Sweep(self._connection, self._clock, SWEEP_EVERY_S, timeout_s, 3 * timeout_s)
+        account_info = await self._account(sweep)
+        await self._read_streams(sweep)
         requested_at = self._clock()
-        shown = [name for name in reading.streams if self._shows(name)]
-        await reading.timed(
+        shown = [name for name in sweep.streams if self._shows(name)]
+        await sweep.timed(
             "CONSUMER.LIST",
-            each(shown, LISTS_AT_ONCE, lambda s: self._list(reading, s)),
-            lambda: len(reading.consumers),
+            for_each(shown, LISTS_AT_ONCE, lambda stream: self._read_consumers(sweep, stream)),
+            lambda: len(sweep.consumers),
         )
-        await self._confirm_gone(reading, shown)
-        if not reading.answers and reading.refusals:
-            raise self._connection.error(reading.refusals[0])
-        cluster = self._cluster(reading, cluster_info)
-        self._forget(reading)
-        return await self._snapshot(reading, Scope.FULL, requested_at, cluster)
+        await self._confirm_gone(sweep, shown)
+        if not sweep.answers and sweep.errors:
+            raise self._connection.broker_error(sweep.errors[0])
+        cluster = self._cluster(sweep, account_info)
+        self._forget(sweep)
+        return await self._snapshot(sweep, Scope.FULL, requested_at, cluster)
 
     async def watch(self, groups: Collection[str]) -> Snapshot:
-        """Read these consumers and their streams by name, each within 2 s.
+        """Read these consumers and their streams by name, each request within 2 s.
 
         Raises:
             BrokerError: nothing at all could be read.
         """
-        await self._connection.live()
-        reading = Reading(self._connection, self._clock, WATCH_EVERY_S, WATCH_ANSWER_S, 2 * WATCH_ANSWER_S)
-        named = [name.split("/", 1) for name in dict.fromkeys(groups) if name in self.consumers]
-        streams = dict.fromkeys(stream for stream, _ in named)
-        await reading.timed("STREAM.INFO", each(streams, NAMED_AT_ONCE, reading.read_stream), lambda: len(streams))
+        await self._connection.connected_client()
+        sweep = Sweep(self._connection, self._clock, WATCH_EVERY_S, WATCH_TIMEOUT_S, 2 * WATCH_TIMEOUT_S)
+        pairs = [name.split("/", 1) for name in dict.fromkeys(groups) if name in self.consumers]
+        streams = dict.fromkeys(stream for stream, _ in pairs)
+        await sweep.timed("STREAM.INFO", for_each(streams, READS_AT_ONCE, sweep.read_stream), lambda: len(streams))
         requested_at = self._clock()
-        await reading.timed(
-            "CONSUMER.INFO", each(named, NAMED_AT_ONCE, lambda pair: reading.read_consumer(*pair)), lambda: len(named)
+        await sweep.timed(
+            "CONSUMER.INFO", for_each(pairs, READS_AT_ONCE, lambda pair: sweep.read_consumer(*pair)), lambda: len(pairs)
         )
-        if named and not reading.answers and not (reading.gone_groups or reading.gone_streams):
-            raise self._connection.error(reading.refusals[0])
-        self._forget(reading)
-        return await self._snapshot(reading, Scope.WATCHED, requested_at, None)
+        if pairs and not sweep.answers and not (sweep.gone_groups or sweep.gone_streams):
+            raise self._connection.broker_error(sweep.errors[0])
+        self._forget(sweep)
+        return await self._snapshot(sweep, Scope.WATCHED, requested_at, None)
 
     def stream(self, name: str) -> Answer | None:
-        """Return a stream as last read."""
+        """Return a stream's last answer."""
         return self._streams.get(name)
 
     # Steps of a sweep
 
-    async def _account(self, reading: Reading) -> Answer:
+    async def _account(self, sweep: Sweep) -> Answer:
         try:
-            return await reading.timed("INFO", reading.ask("INFO"))
-        except Refusal as refusal:
-            reading.refused(refusal, "account")
+            return await sweep.timed("INFO", sweep.request("INFO"))
+        except JetStreamError as error:
+            sweep.add_fault(error, "account")
             return {}
 
-    async def _read_streams(self, reading: Reading) -> None:
-        """By list; where that is refused, or names are configured, each by its name."""
+    async def _read_streams(self, sweep: Sweep) -> None:
+        """List the streams; read them by name if names are configured or the list fails."""
         names = list(self._settings.streams)
         if not names:
             try:
-                found = await reading.timed(
-                    "STREAM.LIST", reading.listed("STREAM.LIST", "streams"), lambda: len(reading.streams)
+                rows = await sweep.timed(
+                    "STREAM.LIST", sweep.list_pages("STREAM.LIST", "streams"), lambda: len(sweep.streams)
                 )
-                reading.streams |= {text(row, "config", "name"): row for row in found}
-            except Refusal as refusal:
-                reading.refused(refusal, "list of streams")
+                sweep.streams |= {text(row, "config", "name"): row for row in rows}
+            except JetStreamError as error:
+                sweep.add_fault(error, "list of streams")
                 names = list(self._streams)
         if names:
-            await reading.timed("STREAM.INFO", each(names, NAMED_AT_ONCE, reading.read_stream), lambda: len(names))
+            await sweep.timed("STREAM.INFO", for_each(names, READS_AT_ONCE, sweep.read_stream), lambda: len(names))
 
-    async def _list(self, reading: Reading, stream: str) -> None:
-        """The consumers of one stream; where the list is refused, those that are known by name."""
-        if number(reading.streams[stream], "state", "consumer_count") == 0:
+    async def _read_consumers(self, sweep: Sweep, stream: str) -> None:
+        """List the consumers of one stream; read the known ones by name if the list fails."""
+        if integer(sweep.streams[stream], "state", "consumer_count") == 0:
             return
-        if not await reading.list_consumers(stream):
+        if not await sweep.list_consumers(stream):
             known = [name for name in self.consumers if name.startswith(f"{stream}/")]
-            await each(known, NAMED_AT_ONCE, lambda name: reading.read_consumer(*name.split("/", 1)))
+            await for_each(known, READS_AT_ONCE, lambda name: sweep.read_consumer(*name.split("/", 1)))
 
-    async def _confirm_gone(self, reading: Reading, shown: list[str]) -> None:
-        """What was there and is in no list now is asked by name: an answer without it proves nothing."""
-        doubtful = {fault.destination for fault in reading.faults} | {fault.group for fault in reading.faults}
-        streams = [n for n in self._streams if n not in reading.streams and n not in doubtful | reading.gone_streams]
-        groups = [n for n in self.consumers if n not in reading.consumers and n not in doubtful | reading.gone_groups]
-        await each(streams, NAMED_AT_ONCE, reading.read_stream)
-        asked = [name.split("/", 1) for name in groups if name.split("/", 1)[0] in {*shown, *streams}]
-        await each(asked, NAMED_AT_ONCE, lambda pair: reading.read_consumer(*pair))
+    async def _confirm_gone(self, sweep: Sweep, shown: list[str]) -> None:
+        """Read each name that the lists no longer contain: a list without a name does not prove that it is gone."""
+        faulty = {fault.destination for fault in sweep.faults} | {fault.group for fault in sweep.faults}
+        streams = [n for n in self._streams if n not in sweep.streams and n not in faulty | sweep.gone_streams]
+        groups = [n for n in self.consumers if n not in sweep.consumers and n not in faulty | sweep.gone_groups]
+        await for_each(streams, READS_AT_ONCE, sweep.read_stream)
+        pairs = [name.split("/", 1) for name in groups if name.split("/", 1)[0] in {*shown, *streams}]
+        await for_each(pairs, READS_AT_ONCE, lambda pair: sweep.read_consumer(*pair))
 
-    def _forget(self, reading: Reading) -> None:
-        for name in reading.gone_streams:
+    def _forget(self, sweep: Sweep) -> None:
+        for name in sweep.gone_streams:
             self._streams.pop(name, None)
-        for name in reading.gone_groups:
+        for name in sweep.gone_groups:
             self.consumers.pop(name, None)
             self._progress.pop(name, None)
 
-    # From answers to facts
+    # From answers to the snapshot
 
-    async def _snapshot(self, reading: Reading, scope: Scope, requested_at: float, cluster: Cluster | None) -> Snapshot:
-        self._streams |= reading.streams
-        self.consumers |= reading.consumers
+    async def _snapshot(self, sweep: Sweep, scope: Scope, requested_at: float, cluster: Cluster | None) -> Snapshot:
+        self._streams |= sweep.streams
+        self.consumers |= sweep.consumers
         destinations, groups = {}, {}
-        async for name, answer in sliced(reading.streams):
+        async for name, answer in in_slices(sweep.streams):
             if self._shows(name):
-                destinations[name] = destination(answer)
-        async for name, answer in sliced(reading.consumers):
+                destinations[name] = to_destination(answer)
+        async for name, answer in in_slices(sweep.consumers):
             if not self._excludes(name):
                 groups[name] = self._group(name, answer)
-        unseen = [answer for name, answer in reading.streams.items() if name not in destinations]
-        unread = sum(number(answer, "state", "consumer_count") or 0 for answer in unseen)
+        excluded = [answer for name, answer in sweep.streams.items() if name not in destinations]
+        excluded_consumers = sum(integer(answer, "state", "consumer_count") or 0 for answer in excluded)
         return Snapshot(
             scope=scope,
             requested_at=requested_at,
@@ -156,54 +155,63 @@ class JetStreamInspector:
             groups=groups,
             destinations=destinations,
             cluster=cluster,
-            gone_groups=frozenset(reading.gone_groups),
-            gone_destinations=frozenset(reading.gone_streams),
-            faults=tuple(reading.faults),
-            calls=tuple(reading.calls),
-            excluded=len(unseen) + unread + len(reading.consumers) - len(groups) if scope is Scope.FULL else 0,
+            gone_groups=frozenset(sweep.gone_groups),
+            gone_destinations=frozenset(sweep.gone_streams),
+            faults=tuple(sweep.faults),
+            calls=tuple(sweep.calls),
+            excluded=len(excluded) + excluded_consumers + len(sweep.consumers) - len(groups)
+            if scope is Scope.FULL
+            else 0,
         )
 
     def _group(self, name: str, answer: Answer) -> Group:
         stream = name.split("/", 1)[0]
         created, before = text(answer, "created"), self._progress.get(name)
-        deliveries = number(answer, "delivered", "consumer_seq") or 0
-        sequence = number(answer, "delivered", "stream_seq") or 0
-        in_flight = number(answer, "num_ack_pending") or 0
-        if filters(answer):
-            now = filtered(before, created=created, deliveries=deliveries, sequence=sequence, in_flight=in_flight)
+        deliveries = integer(answer, "delivered", "consumer_seq") or 0
+        sequence = integer(answer, "delivered", "stream_seq") or 0
+        in_flight = integer(answer, "num_ack_pending") or 0
+        if filter_subjects(answer):
+            progress = filtered_progress(
+                before, created=created, deliveries=deliveries, sequence=sequence, in_flight=in_flight
+            )
         else:
-            now = unfiltered(created=created, deliveries=deliveries, sequence=sequence, in_flight=in_flight)
-        self._progress[name] = now
-        return group(answer, stream, now, first=number(self._streams.get(stream), "state", "first_seq"))
+            progress = unfiltered_progress(
+                created=created, deliveries=deliveries, sequence=sequence, in_flight=in_flight
+            )
+        self._progress[name] = progress
+        return to_group(answer, stream, progress, first=integer(self._streams.get(stream), "state", "first_seq"))
 
     def _shows(self, stream: str) -> bool:
-        return self._settings.includes(stream) and (self._settings.show_internal or not internal(stream))
+        return self._settings.includes(stream) and (self._settings.show_internal or not is_internal(stream))
 
     def _excludes(self, name: str) -> bool:
-        """A consumer is excluded by its own name or with its stream's before it; it is included with its stream."""
+        """A pattern may match the consumer's name alone or after its stream's name."""
         consumer = name.split("/", 1)[1]
         return any(fnmatchcase(name, p) or fnmatchcase(consumer, p) for p in self._settings.exclude)
 
-    def _cluster(self, reading: Reading, info: Answer) -> Cluster:
-        streams = reading.streams.values()
+    def _cluster(self, sweep: Sweep, info: Answer) -> Cluster:
+        streams = sweep.streams.values()
         return Cluster(
             read_at=self._clock(),
             product="NATS",
             version=text(self._connection.info, "version") or None,
             nodes=account.nodes(self._connection.info, streams),
-            under_replicated=sum(lacks_a_copy(answer) for answer in streams),
-            offline=sum(not led(answer) for answer in streams),
+            under_replicated=sum(lacks_a_replica(answer) for answer in streams),
+            offline=sum(not has_leader(answer) for answer in streams),
             limits=account.limits(info) if info else (),
-            missing_rights=tuple(dict.fromkeys(f.detail for f in reading.faults if f.why is Why.NOT_PERMITTED)),
-            notes=(*self._expiry(), *(f"stream {n} is configured and does not exist" for n in self._missing(reading))),
+            missing_permissions=tuple(dict.fromkeys(f.detail for f in sweep.faults if f.why is Why.NOT_PERMITTED)),
+            notes=(
+                *self._expiry_notes(),
+                *(f"stream {n} is configured but does not exist" for n in self._missing(sweep)),
+            ),
         )
 
-    def _missing(self, reading: Reading) -> list[str]:
-        return [name for name in self._settings.streams if name in reading.gone_streams]
+    def _missing(self, sweep: Sweep) -> list[str]:
+        return [name for name in self._settings.streams if name in sweep.gone_streams]
 
-    def _expiry(self) -> list[str]:
-        ends = self._connection.login_expires_at
-        if ends is None or ends - self._clock() > EXPIRY_TOLD_S:
+    def _expiry_notes(self) -> list[str]:
+        expires_at = self._connection.login_expires_at
+        if expires_at is None or expires_at - self._clock() > EXPIRY_WARNING_S:
             return []
-        when = datetime.fromtimestamp(ends, UTC).isoformat(" ", "minutes")
-        return [f"the credentials of this connection expire at {when}: put new ones into credentials_file before"]
+        when = datetime.fromtimestamp(expires_at, UTC).isoformat(" ", "minutes")
+        return [f"the credentials of this connection expire at {when}: put new ones into credentials_file first"]

@@ -1,6 +1,6 @@
-"""How a connection signs in: the options of the client, from the settings and the files that they name.
+"""Builds the client's sign-in options from the settings and the files that they name.
 
-Files are read anew at each connect, so that renewed credentials are taken up without a restart. No value is ever in an error.
+Files are read at each connect, so that renewed credentials work without a restart. Errors never contain a value.
 """
 
 import base64
@@ -24,17 +24,17 @@ _SEED = re.compile(r"-+BEGIN USER NKEY SEED-+\s+([A-Z2-7]+)\s+-+END USER NKEY SE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """Options for `nats.connect`, and when the credentials end (seconds since the epoch) where they say so."""
+    """Options for `nats.connect`, and when the credentials expire (seconds since the epoch) if they do."""
 
     options: dict[str, Any] = field(repr=False)
     expires_at: float | None = None
 
 
 def read_login(settings: NatsSettings) -> Login:
-    """Read what the settings name. Blocks on small files: call it in a thread.
+    """Return the options for these settings. Reads files: call it in a thread.
 
     Raises:
-        LoginRefused: a file cannot be read, or is not what its key says.
+        LoginRefused: a file cannot be read or has the wrong content.
         CertificateRefused: a certificate or key cannot be loaded.
     """
     options: dict[str, Any] = {}
@@ -46,21 +46,21 @@ def read_login(settings: NatsSettings) -> Login:
     elif settings.nkey_seed is not None:
         options = {"nkeys_seed_str": _seed(settings, settings.nkey_seed.get_secret_value(), "nkey_seed")}
     elif settings.nkey_seed_file is not None:
-        options = {"nkeys_seed_str": _seed(settings, _text(settings, "nkey_seed_file"), "nkey_seed_file")}
+        options = {"nkeys_seed_str": _seed(settings, _read_text(settings, "nkey_seed_file"), "nkey_seed_file")}
     elif settings.credentials_file is not None:
         options, expires_at = _credentials(settings)
     options |= {"tls": tls_context(settings), "tls_handshake_first": settings.tls_first}
     return Login(options=options, expires_at=expires_at)
 
 
-def _text(settings: NatsSettings, key: str) -> str:
+def _read_text(settings: NatsSettings, key: str) -> str:
     path = getattr(settings, key)
     try:
         with path.open("rb") as file:
             return str(file.read(CREDENTIALS_BYTES_MAX).decode("ascii", "replace"))
     except OSError as error:
         raise LoginRefused(
-            settings.name, f"{key} {path} cannot be read: {error.strerror}.", "Check the path and who may read it."
+            settings.name, f"Cannot read {key} {path}: {error.strerror}.", "Check the path and its permissions."
         ) from None
 
 
@@ -68,22 +68,22 @@ def _seed(settings: NatsSettings, text: str, key: str) -> str:
     seed = text.strip()
     try:
         nkeys.from_seed(bytearray(seed.encode())).wipe()
-    except (nkeys.NkeysError, ValueError, TypeError):  # the library lets its decoder's own errors through
+    except (nkeys.NkeysError, ValueError, TypeError):  # the library does not wrap its decoder's errors
         raise LoginRefused(
-            settings.name, f"{key} holds no nkey seed.", "A seed begins with SU and is 58 characters long."
+            settings.name, f"{key} contains no nkey seed.", "A seed begins with SU and has 58 characters."
         ) from None
     return seed
 
 
 def _credentials(settings: NatsSettings) -> tuple[dict[str, Any], float | None]:
-    """The client's own reader of this file loops for ever when the JWT is missing: it is given the two parts instead."""
-    text = _text(settings, "credentials_file")
+    """Parse the file ourselves: the library's own parser loops forever if the JWT is missing."""
+    text = _read_text(settings, "credentials_file")
     jwt, seed = _JWT.search(text), _SEED.search(text)
     if jwt is None or seed is None:
         raise LoginRefused(
             settings.name,
-            f"credentials_file {settings.credentials_file} is not a credentials file.",
-            "It has a block NATS USER JWT and a block USER NKEY SEED, as nsc writes them.",
+            f"The file {settings.credentials_file} is not a credentials file.",
+            "It needs a block NATS USER JWT and a block USER NKEY SEED, as nsc writes them.",
         )
     sign = _signer(_seed(settings, seed.group(1), "credentials_file"))
     token = jwt.group(1).encode()
@@ -101,7 +101,7 @@ def _signer(seed: str) -> Callable[[str], bytes]:
 
 
 def _expiry(jwt: str) -> float | None:
-    """Return `exp` of a JWT; its signature is the server's business."""
+    """Return `exp` of a JWT; the server checks its signature."""
     try:
         claims = json.loads(base64.urlsafe_b64decode(jwt.split(".")[1] + "=="))
     except (IndexError, ValueError, binascii.Error):

@@ -1,7 +1,7 @@
-"""The first line that a NATS server sends, read on a bare socket before anything of ours is sent.
+"""Reads a NATS server's first line on a plain socket, before the client connects.
 
-It tells apart what the client library cannot: nothing there, silence, something else, and a server without TLS where TLS is
-demanded (the library would then send the login in clear).
+It detects what the library cannot: no server, no answer, another protocol, and a server without TLS although TLS is required
+(the library would send the login in clear text).
 """
 
 import asyncio
@@ -13,15 +13,15 @@ from urllib.parse import urlsplit
 from signalbox.brokers.errors import BrokerUnavailable, WrongProtocol
 from signalbox.brokers.nats.settings import NatsSettings
 
-INFO_BYTES_MAX = 256 * 1024  # one line; it names every server of the cluster
+INFO_BYTES_MAX = 256 * 1024  # of one line, which names every server of the cluster
 
 
-async def greeting(settings: NatsSettings, url: str) -> dict[str, Any]:
-    """Return the server's INFO. The caller bounds the time; {} where the server waits for TLS first.
+async def read_server_info(settings: NatsSettings, url: str) -> dict[str, Any]:
+    """Return the server's INFO; {} if the server expects TLS first. The caller bounds the time.
 
     Raises:
-        BrokerUnavailable: nothing listens, or the name is unknown.
-        WrongProtocol: it is no NATS server, or one without TLS where TLS is demanded.
+        BrokerUnavailable: nothing listens, or the host name is unknown.
+        WrongProtocol: not a NATS server, or no TLS although TLS is required.
     """
     parts = urlsplit(url)
     reader, writer = await _open(settings, url)
@@ -29,22 +29,22 @@ async def greeting(settings: NatsSettings, url: str) -> dict[str, Any]:
         if settings.tls_first:
             return {}
         line = await reader.readline()
-    except (ValueError, OSError):  # a line without end, or a reset
+    except (ValueError, OSError):  # an endless line, or a connection reset
         line = b""
     finally:
         writer.transport.abort()
-    info = _parsed(line)
+    info = _parse_info(line)
     if info is None:
         raise WrongProtocol(
             settings.name,
-            f"{parts.hostname}:{parts.port} is not a NATS server: it did not begin with an INFO line.",
-            "Check the port; clients use 4222 by default, 8222 is for monitoring.",
+            f"{parts.hostname}:{parts.port} is not a NATS server: it sent no INFO line.",
+            "Check the port: the default for clients is 4222; 8222 is the monitoring port.",
         )
     if settings.tls and not (info.get("tls_required") or info.get("tls_available")):
         raise WrongProtocol(
             settings.name,
-            f"{parts.hostname}:{parts.port} speaks without TLS, and TLS is demanded. The login was not sent.",
-            "Switch TLS on at the server, or remove tls:// and the TLS keys here.",
+            f"{parts.hostname}:{parts.port} does not offer TLS, but TLS is required. The login was not sent.",
+            "Enable TLS on the server, or remove tls:// and the TLS keys from this connection.",
         )
     return info
 
@@ -54,16 +54,14 @@ async def _open(settings: NatsSettings, url: str) -> tuple[asyncio.StreamReader,
     try:
         return await asyncio.open_connection(parts.hostname, parts.port, limit=INFO_BYTES_MAX)
     except socket.gaierror as error:
-        found = f"the name {parts.hostname} is not known: {error.strerror}."
-        raise BrokerUnavailable(settings.name, found, "Check the host in urls.") from None
+        problem = f"Cannot resolve the host name {parts.hostname}: {error.strerror}."
+        raise BrokerUnavailable(settings.name, problem, "Check the host in urls.") from None
     except OSError as error:
-        found = f"nothing answers at {parts.hostname}:{parts.port}: {error.strerror or error}."
-        raise BrokerUnavailable(
-            settings.name, found, "Check that the server runs and that the port is right."
-        ) from None
+        problem = f"Cannot reach {parts.hostname}:{parts.port}: {error.strerror or error}."
+        raise BrokerUnavailable(settings.name, problem, "Is the server running, and is the port right?") from None
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
+def _parse_info(line: bytes) -> dict[str, Any] | None:
     if not line.startswith(b"INFO "):
         return None
     try:

@@ -1,7 +1,7 @@
-"""How far a consumer has come, as a counter that moves when it settles messages and at no other time. Pure.
+"""A consumer's progress as a counter that rises only when messages are settled. Pure.
 
-Without a filter one answer is enough: the last sequence handed out, less what is in flight. With a filter the sequences count
-foreign messages too, so deliveries are counted; these include redeliveries, which are left out as far as two answers show them.
+Without a filter it is the last delivered sequence minus the messages in flight. With a filter the sequences also count other
+messages, so deliveries are counted instead, without the redeliveries as far as two answers reveal them.
 """
 
 from dataclasses import dataclass
@@ -9,29 +9,31 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """One reading of a consumer. `settled` is the counter."""
+    """The progress of a consumer at one reading. `settled` is the counter."""
 
-    created: str  # which consumer of that name
-    deliveries: int  # delivered.consumer_seq: redeliveries included
-    sequence: int  # delivered.stream_seq: the last one handed out for the first time
+    created: str  # tells apart consumers of the same name
+    deliveries: int  # delivered.consumer_seq: includes redeliveries
+    sequence: int  # delivered.stream_seq: the last first delivery
     in_flight: int
     settled: int
 
 
-def unfiltered(*, created: str, deliveries: int, sequence: int, in_flight: int) -> Progress:
-    """Return where a consumer of the whole stream stands."""
+def unfiltered_progress(*, created: str, deliveries: int, sequence: int, in_flight: int) -> Progress:
+    """Return the progress of a consumer of the whole stream."""
     settled = max(sequence - in_flight, 0)
     return Progress(created=created, deliveries=deliveries, sequence=sequence, in_flight=in_flight, settled=settled)
 
 
-def filtered(before: Progress | None, *, created: str, deliveries: int, sequence: int, in_flight: int) -> Progress:
-    """Return where a consumer of some subjects stands, from the reading before.
+def filtered_progress(
+    before: Progress | None, *, created: str, deliveries: int, sequence: int, in_flight: int
+) -> Progress:
+    """Return the progress of a consumer of some subjects, based on the previous reading.
 
-    No more messages can have been handed out for the first time than the sequence moved on, and none when it stands.
+    The number of first deliveries is at most the number of sequences passed, and zero if the sequence did not move.
     """
     if before is None or before.created != created or sequence < before.sequence or deliveries < before.deliveries:
         settled = max(deliveries - in_flight, 0)
     else:
-        fresh = min(deliveries - before.deliveries, sequence - before.sequence)
-        settled = before.settled + max(fresh - (in_flight - before.in_flight), 0)
+        first_deliveries = min(deliveries - before.deliveries, sequence - before.sequence)
+        settled = before.settled + max(first_deliveries - (in_flight - before.in_flight), 0)
     return Progress(created=created, deliveries=deliveries, sequence=sequence, in_flight=in_flight, settled=settled)

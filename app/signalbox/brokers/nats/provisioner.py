@@ -1,69 +1,75 @@
-"""Makes streams and durable consumers where there are none."""
+"""Creates streams and durable consumers that do not exist."""
 
 import json
 from collections.abc import Sequence
 
 from signalbox.brokers.errors import DestinationMissing, InvalidName
 from signalbox.brokers.model import DestinationSpec
-from signalbox.brokers.nats.connection import Connection
-from signalbox.brokers.nats.names import wrong
-from signalbox.brokers.nats.wire import CONSUMER_EXISTS, CONSUMER_NAME_TAKEN, STREAM_EXISTS, STREAM_MISSING, Refusal
+from signalbox.brokers.nats.client import (
+    CONSUMER_EXISTS,
+    CONSUMER_NAME_TAKEN,
+    STREAM_EXISTS,
+    STREAM_MISSING,
+    JetStreamError,
+)
+from signalbox.brokers.nats.connection import NatsConnection
+from signalbox.brokers.nats.names import name_problem
 
 
 class JetStreamProvisioner:
-    """`DestinationSpec.settings` are JetStream's own words for a stream, values as JSON or plain text: {"max_msgs": "1000"}."""
+    """`DestinationSpec.settings` are JetStream's own stream settings, values as JSON or plain text: {"max_msgs": "1000"}."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: NatsConnection) -> None:
         self._connection = connection
         self._timeout_s = connection.settings.timeout_s
 
     async def ensure(self, specs: Sequence[DestinationSpec]) -> None:
-        """As port.Provisioner.ensure. A stream takes messages under its own name unless `subjects` says otherwise."""
-        for each in specs:
-            for name in (each.name, *each.groups):
-                self._check(name)
-        await self._connection.live()
-        for each in specs:
-            await self._stream(each)
-            for group in each.groups:
-                await self.consumer(each.name, group)
+        """As port.Provisioner.ensure. A stream's subject is its own name unless the setting `subjects` is given."""
+        for spec in specs:
+            for name in (spec.name, *spec.groups):
+                self._check_name(name)
+        await self._connection.connected_client()
+        for spec in specs:
+            await self._ensure_stream(spec)
+            for group in spec.groups:
+                await self.ensure_consumer(spec.name, group)
 
-    async def consumer(self, stream: str, name: str) -> None:
-        """Make a durable pull consumer that begins with the oldest message; one of that name is left as it is.
+    async def ensure_consumer(self, stream: str, name: str) -> None:
+        """Create a durable pull consumer that starts with the oldest message; leave an existing one as it is.
 
         Raises:
-            DestinationMissing: no such stream.
-            InvalidName: no consumer can have such a name.
+            DestinationMissing: there is no such stream.
+            InvalidName: no consumer can have this name.
         """
-        self._check(name)
+        self._check_name(name)
         config = {"durable_name": name, "name": name, "ack_policy": "explicit", "deliver_policy": "all"}
         body = {"stream_name": stream, "action": "create", "config": config}
         try:
-            await self._connection.ask(f"CONSUMER.CREATE.{stream}.{name}", timeout_s=self._timeout_s, **body)
-        except Refusal as refusal:
-            if refusal.code == STREAM_MISSING:
-                found = f"there is no stream {stream}."
-                raise DestinationMissing(self._connection.settings.name, found, "Create it first.") from None
-            if refusal.code not in {CONSUMER_EXISTS, CONSUMER_NAME_TAKEN}:
-                raise self._connection.error(refusal) from None
+            await self._connection.request_api(f"CONSUMER.CREATE.{stream}.{name}", timeout_s=self._timeout_s, **body)
+        except JetStreamError as error:
+            if error.code == STREAM_MISSING:
+                problem = f"There is no stream {stream}."
+                raise DestinationMissing(self._connection.settings.name, problem, "Create the stream first.") from None
+            if error.code not in {CONSUMER_EXISTS, CONSUMER_NAME_TAKEN}:
+                raise self._connection.broker_error(error) from None
 
-    async def _stream(self, spec: DestinationSpec) -> None:
+    async def _ensure_stream(self, spec: DestinationSpec) -> None:
         config: dict[str, object] = {"name": spec.name, "subjects": [spec.name], "num_replicas": spec.replicas}
-        config |= {name: _value(value) for name, value in spec.settings.items()}
+        config |= {name: _parse_setting(value) for name, value in spec.settings.items()}
         try:
-            await self._connection.ask(f"STREAM.CREATE.{spec.name}", timeout_s=self._timeout_s, **config)
-        except Refusal as refusal:
-            if refusal.code != STREAM_EXISTS:
-                raise self._connection.error(refusal) from None
+            await self._connection.request_api(f"STREAM.CREATE.{spec.name}", timeout_s=self._timeout_s, **config)
+        except JetStreamError as error:
+            if error.code != STREAM_EXISTS:
+                raise self._connection.broker_error(error) from None
 
-    def _check(self, name: str) -> None:
-        if reason := wrong(name):
+    def _check_name(self, name: str) -> None:
+        if problem := name_problem(name):
             raise InvalidName(
-                self._connection.settings.name, f"JetStream cannot have the name {name[:300]!r}: {reason}."
+                self._connection.settings.name, f"JetStream does not allow the name {name[:300]!r}: {problem}."
             )
 
 
-def _value(text: str) -> object:
+def _parse_setting(text: str) -> object:
     try:
         value: object = json.loads(text)
     except ValueError:

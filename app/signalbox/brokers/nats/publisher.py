@@ -1,76 +1,100 @@
 """Publishes to a stream and waits until JetStream has stored the message."""
 
+import asyncio
 import re
 import time
 from collections.abc import Mapping
 
+from signalbox.brokers.backoff import ask_until_found
 from signalbox.brokers.errors import BrokerUnavailable, OutcomeUnknown, PublishRefused, Unroutable
 from signalbox.brokers.model import Message, Why
-from signalbox.brokers.nats.answers import part
-from signalbox.brokers.nats.connection import Connection
-from signalbox.brokers.nats.names import wrong
-from signalbox.brokers.nats.wire import NO_RESPONDERS, STREAM_MISSING, Refusal, decoded
+from signalbox.brokers.nats.client import NO_RESPONDERS, STREAM_MISSING, JetStreamError, decode
+from signalbox.brokers.nats.connection import NatsConnection
+from signalbox.brokers.nats.fields import mapping
+from signalbox.brokers.nats.names import name_problem
 
-MESSAGE_ID = "Nats-Msg-Id"  # JetStream stores a message of a known id once, within the stream's duplicate window
+MESSAGE_ID = "Nats-Msg-Id"  # JetStream stores one message per id within the stream's duplicate window
 EXPECTED_STREAM = "Nats-Expected-Stream"
 WRONG_STREAM = 10060
-_STORED = b'{"stream":'  # the server quotes the name that follows as Go does, which is no JSON for control characters
 HEADERS_FRAME = len(b"NATS/1.0\r\n\r\n")
+SEND_TIMEOUT_MIN_S = 0.05
+_STORED = b'{"stream":'  # the stream's name follows, quoted as in Go, which is not JSON for control characters
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_MAY_BE_STORED = "The message may be stored: publish it again only with the same message id."
 
 
 class JetStreamPublisher:
     """A destination is a stream; its messages go to the stream's first subject."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: NatsConnection) -> None:
         self._connection = connection
         self._name = connection.settings.name
         self._subjects: dict[str, str] = {}
 
     async def publish(self, stream: str, message: Message, *, timeout_s: float) -> None:
         """As port.Publisher.publish."""
-        until = time.monotonic() + timeout_s
-        await self._connection.live()
-        subject = await self._subject(stream, timeout_s)
+        deadline = time.monotonic() + timeout_s
+        if problem := name_problem(stream):
+            raise Unroutable(self._name, f"There is no stream {stream[:300]!r}: {problem}.")
+        await self._connection.connected_client()
         headers = self._headers(stream, message)
-        left = max(until - time.monotonic(), 0.05)
         try:
-            answer = await self._connection.request(subject, message.body, timeout_s=left, headers=headers)
-            if not answer.data.startswith(_STORED):
-                decoded(answer)
-        except Refusal as refusal:
-            raise self._failed(stream, subject, refusal) from None
-        except BrokerUnavailable as lost:
-            raise OutcomeUnknown(
-                self._name, f"the message for {stream} was sent, then {lost.problem}", _TWICE
-            ) from None
+            await self._send(stream, message, headers, deadline)
+        except Unroutable:  # not stored; a stream that recovers has no subscriber for a moment
+            await self._send(stream, message, headers, deadline)
 
-    async def _subject(self, stream: str, timeout_s: float) -> str:
-        if reason := wrong(stream):
-            raise Unroutable(self._name, f"there is no stream {stream[:300]!r}: {reason}.")
-        if stream not in self._subjects:
-            try:
-                answer = await self._connection.ask(f"STREAM.INFO.{stream}", timeout_s=timeout_s)
-            except Refusal as refusal:
-                if refusal.code == STREAM_MISSING:
-                    raise Unroutable(self._name, f"there is no stream {stream}.", "Create it first.") from None
-                if refusal.why is not Why.NOT_PERMITTED:
-                    raise self._connection.error(refusal) from None
-                return stream  # a user that may only publish: by the stream's name, as `ensure` makes them
-            self._subjects[stream] = self._first(stream, part(answer, "config").get("subjects"))
+    async def _send(self, stream: str, message: Message, headers: dict[str, str], deadline: float) -> None:
+        subject = await self._find_subject(stream, deadline)
+        left_s = max(deadline - time.monotonic(), SEND_TIMEOUT_MIN_S)
+        try:
+            answer = await self._connection.request(subject, message.body, timeout_s=left_s, headers=headers)
+            if not answer.data.startswith(_STORED):
+                decode(answer)
+        except JetStreamError as error:
+            raise self._publish_error(stream, subject, error) from None
+        except BrokerUnavailable as lost:
+            problem = f"The message for {stream} was sent, then the connection failed. {lost.problem}"
+            raise OutcomeUnknown(self._name, problem, _MAY_BE_STORED) from None
+
+    async def _find_subject(self, stream: str, deadline: float) -> str:
+        if stream in self._subjects:
+            return self._subjects[stream]
+        try:
+            async with asyncio.timeout(max(deadline - time.monotonic(), 0.0)):
+                self._subjects[stream] = await ask_until_found(
+                    lambda: self._request_subject(stream, deadline),
+                    self._connection.is_jetstream_ready,
+                    missing=Unroutable,
+                )
+        except TimeoutError:
+            raise PublishRefused(self._name, f"JetStream did not find the stream {stream} in time.") from None
         return self._subjects[stream]
 
-    def _first(self, stream: str, subjects: object) -> str:
-        exact = [s for s in subjects if isinstance(s, str)] if isinstance(subjects, list) else []
-        if not exact:
-            raise PublishRefused(self._name, f"the stream {stream} takes no messages: it is a mirror or fed by others.")
-        if {"*", ">"} & set(exact[0].split(".")):
+    async def _request_subject(self, stream: str, deadline: float) -> str:
+        timeout_s = max(deadline - time.monotonic(), SEND_TIMEOUT_MIN_S)
+        try:
+            answer = await self._connection.request_api(f"STREAM.INFO.{stream}", timeout_s=timeout_s)
+        except JetStreamError as error:
+            if error.code == STREAM_MISSING:
+                raise Unroutable(self._name, f"There is no stream {stream}.", "Create the stream first.") from None
+            if error.why is not Why.NOT_PERMITTED:
+                raise self._connection.broker_error(error) from None
+            return stream  # the user may only publish: `ensure` names the subject after the stream
+        return self._first_subject(stream, mapping(answer, "config").get("subjects"))
+
+    def _first_subject(self, stream: str, subjects: object) -> str:
+        texts = [s for s in subjects if isinstance(s, str)] if isinstance(subjects, list) else []
+        if not texts:
+            raise PublishRefused(
+                self._name, f"The stream {stream} has no subjects: it mirrors or aggregates other streams."
+            )
+        if {"*", ">"} & set(texts[0].split(".")):
             raise PublishRefused(
                 self._name,
-                f"the stream {stream} takes a pattern of subjects, {exact[0]}.",
-                "Name one of them first in it.",
+                f"The first subject of the stream {stream} is a pattern, {texts[0]}.",
+                "Put a subject without wildcards first.",
             )
-        return exact[0]
+        return texts[0]
 
     def _headers(self, stream: str, message: Message) -> dict[str, str]:
         headers = {**message.headers, EXPECTED_STREAM: stream}
@@ -78,27 +102,25 @@ class JetStreamPublisher:
             headers[MESSAGE_ID] = message.id
         for name, value in headers.items():
             if not _HEADER_NAME.fullmatch(name) or value != value.strip() or "\r" in value or "\n" in value:
-                found = f"NATS cannot carry the header {name[:100]!r} unchanged."
-                raise PublishRefused(
-                    self._name, found, "No line ends, no blanks around the value, a plain word as name."
-                )
+                problem = f"NATS cannot carry the header {name[:100]!r} unchanged."
+                hint = "Use a plain word as the name, and a value without line ends or surrounding spaces."
+                raise PublishRefused(self._name, problem, hint)
         most, size = self._connection.info.get("max_payload"), len(message.body) + _size(headers)
         if isinstance(most, int) and size > most:
             raise PublishRefused(
-                self._name, f"the message has {size} bytes; the server takes {most}.", "Raise max_payload."
+                self._name, f"The message has {size} bytes; the server accepts at most {most}.", "Raise max_payload."
             )
         return headers
 
-    def _failed(self, stream: str, subject: str, refusal: Refusal) -> Exception:
+    def _publish_error(self, stream: str, subject: str, error: JetStreamError) -> Exception:
         self._subjects.pop(stream, None)
-        if refusal.code in {NO_RESPONDERS, WRONG_STREAM}:
-            return Unroutable(self._name, f"no stream {stream} takes messages on {subject}.", "Create it first.")
-        if refusal.why is Why.NO_ANSWER and not refusal.code:
-            return OutcomeUnknown(self._name, f"no confirm for a message to {stream}: {refusal.detail}.", _TWICE)
-        return PublishRefused(self._name, f"{stream} did not take the message: {refusal.detail}.")
-
-
-_TWICE = "It may be stored: publish it again only with the same message id."
+        if error.code in {NO_RESPONDERS, WRONG_STREAM}:
+            problem = f"No stream {stream} receives messages on {subject}."
+            return Unroutable(self._name, problem, "Create the stream first.")
+        if error.why is Why.NO_ANSWER and not error.code:
+            problem = f"No confirmation for a message to {stream}: {error.detail}."
+            return OutcomeUnknown(self._name, problem, _MAY_BE_STORED)
+        return PublishRefused(self._name, f"{stream} refused the message: {error.detail}.")
 
 
 def _size(headers: Mapping[str, str]) -> int:

@@ -1,6 +1,6 @@
-"""AMQP connections, opened when first needed, one per virtual host and purpose.
+"""AMQP connections, opened on first use, one per virtual host and purpose.
 
-Publishing has its own: under an alarm the broker stops reading from a connection that publishes, acknowledgements included.
+Publishing has its own: during an alarm the broker stops reading from publishing connections, including acknowledgements.
 """
 
 import asyncio
@@ -17,23 +17,23 @@ from aiormq.exceptions import ConnectionInternalError
 
 from signalbox.brokers.errors import BrokerTimeout, BrokerUnavailable, DestinationMissing, WrongProtocol
 from signalbox.brokers.rabbitmq import errors
+from signalbox.brokers.rabbitmq.pamqp_patches import relax_pamqp
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
-from signalbox.brokers.rabbitmq.wire import widen
 from signalbox.brokers.tls import tls_context
 
-HEARTBEAT_S = 10  # a frozen broker is noticed after three
+HEARTBEAT_S = 10  # a frozen broker is detected after three missed heartbeats
 CLOSE_WAIT_S = 2.0
 SHORT_STRING_MAX = 255
 
-widen()
+relax_pamqp()
 
-# At DEBUG these write every frame, the login among them; at ERROR what is raised as well.
+# At DEBUG these libraries log every frame with the login; at ERROR they log what they also raise.
 for _name in ("aiormq", "aio_pika"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
-class Purpose(StrEnum):
-    """What a connection is for; shown as its name in the broker's own tools."""
+class ConnectionPurpose(StrEnum):
+    """The purpose of a connection: part of the connection name in the broker's own tools."""
 
     PUBLISH = "publish"
     CONSUME = "consume"
@@ -41,70 +41,72 @@ class Purpose(StrEnum):
 
 
 class AmqpConnections:
-    """The open connections of one broker. Each is opened again when it is asked for after it broke."""
+    """The open connections to one broker. A broken one is reopened on its next use."""
 
     def __init__(self, settings: RabbitSettings) -> None:
         self._settings = settings
-        self._open: dict[tuple[str, Purpose], AbstractConnection] = {}
-        self._locks: dict[tuple[str, Purpose], asyncio.Lock] = {}
+        self._open: dict[tuple[str, ConnectionPurpose], AbstractConnection] = {}
+        self._locks: dict[tuple[str, ConnectionPurpose], asyncio.Lock] = {}
 
     @property
     def name(self) -> str:
-        """The connection's name in the configuration."""
+        """The name of the connection in the configuration."""
         return self._settings.name
 
     @property
-    def place(self) -> str:
+    def address(self) -> str:
         return f"{self._settings.host}:{self._settings.amqp_port}"
 
-    async def channel(self, vhost: str, purpose: Purpose, *, timeout_s: float | None = None) -> AbstractChannel:
-        """Return a new channel with confirms, on which an unroutable message raises.
+    async def channel(
+        self, vhost: str, purpose: ConnectionPurpose, *, timeout_s: float | None = None
+    ) -> AbstractChannel:
+        """Return a new channel with publisher confirms that raises for unroutable messages.
 
         Raises:
-            BrokerError: not reachable, refused, or silent for `timeout_s`.
+            BrokerError: the broker is unreachable, refused, or did not answer within `timeout_s`.
         """
-        async with self.answering(timeout_s):
+        async with self.operation(timeout_s):
             connection = await self._connection(vhost, purpose)
             return await connection.channel(on_return_raises=True)
 
     @contextlib.asynccontextmanager
-    async def answering(self, timeout_s: float | None = None) -> AsyncIterator[None]:
-        """Bound what is done inside by the connection's time limit, and say the library's errors as ours."""
+    async def operation(self, timeout_s: float | None = None) -> AsyncIterator[None]:
+        """Limit the time of the enclosed calls (default: the connection's `timeout_s`) and translate the library's errors."""
         limit = timeout_s or self._settings.timeout_s
         try:
             async with asyncio.timeout(limit):
                 yield
         except TimeoutError:
-            raise errors.silent(self._settings.name, self.place, limit) from None
+            raise errors.timed_out(self._settings.name, self.address, limit) from None
         except (*aio_pika.exceptions.CONNECTION_EXCEPTIONS, ValueError) as error:
-            # Its text may hold the address with the login: it is not kept as the cause.
-            raise errors.from_amqp(self._settings.name, self.place, error) from None
+            # The text may contain the URL with the login: do not keep the error as the cause.
+            raise errors.from_amqp(self._settings.name, self.address, error) from None
 
     async def check(self, vhost: str, *, timeout_s: float) -> None:
         """Connect and sign in to a virtual host.
 
         Raises:
-            BrokerError: says which step failed.
+            BrokerError: its subclass names the step that failed.
         """
         try:
-            await close_channel(await self.channel(vhost, Purpose.CHECK, timeout_s=timeout_s))
+            await close_quietly(await self.channel(vhost, ConnectionPurpose.CHECK, timeout_s=timeout_s))
         except (BrokerUnavailable, WrongProtocol) as error:
             if not self._settings.tls and not isinstance(error, BrokerTimeout) and await self._speaks_tls():
                 raise WrongProtocol(
-                    self.name, f"{self.place} speaks TLS.", "Set tls = true, or use the other port."
+                    self.name, f"{self.address} speaks TLS.", "Set tls = true, or use the plain port."
                 ) from error
             raise
 
     async def close(self) -> None:
         connections, self._open = list(self._open.values()), {}
         for connection in connections:
-            await _release(connection)
+            await _close_connection(connection)
 
     async def _speaks_tls(self) -> bool:
-        """Say whether a TLS handshake succeeds: a TLS port hangs up on plain AMQP as a broker that is starting does."""
+        """Return whether a TLS handshake succeeds. A TLS port drops plain AMQP just as a starting broker does."""
         context = ssl.create_default_context()
         context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE  # nothing is sent: only whether it answers is looked at
+        context.verify_mode = ssl.CERT_NONE  # only the handshake matters: nothing is sent
         try:
             async with asyncio.timeout(CLOSE_WAIT_S):
                 _, writer = await asyncio.open_connection(self._settings.host, self._settings.amqp_port, ssl=context)
@@ -113,18 +115,18 @@ class AmqpConnections:
         writer.transport.abort()
         return True
 
-    async def _connection(self, vhost: str, purpose: Purpose) -> AbstractConnection:
+    async def _connection(self, vhost: str, purpose: ConnectionPurpose) -> AbstractConnection:
         key = (vhost, purpose)
         async with self._locks.setdefault(key, asyncio.Lock()):
             connection = self._open.get(key)
             if connection is not None and (connection.is_closed or not connection.connected.is_set()):
-                await _release(self._open.pop(key))
+                await _close_connection(self._open.pop(key))
                 connection = None
             if connection is None:
                 connection = self._open[key] = await self._connect(vhost, purpose)
             return connection
 
-    async def _connect(self, vhost: str, purpose: Purpose) -> AbstractConnection:
+    async def _connect(self, vhost: str, purpose: ConnectionPurpose) -> AbstractConnection:
         settings = self._settings
         url = make_url(
             host=settings.host,
@@ -143,17 +145,17 @@ class AmqpConnections:
         try:
             await connection.connect()
         except BaseException:
-            await _release(connection)
+            await _close_connection(connection)
             raise
         return connection
 
 
-async def passive(channel: AbstractChannel, vhost: str, queue: str, connection: str) -> AbstractQueue:
-    """Ask for a queue that must be there. A miss closes the channel.
+async def declare_passively(channel: AbstractChannel, vhost: str, queue: str, connection: str) -> AbstractQueue:
+    """Look up an existing queue. A missing queue closes the channel.
 
     Raises:
-        DestinationMissing: also where version 4.0 breaks down over its own answer: it cuts "NOT_FOUND - no queue ..." at 255 bytes,
-            fails when that is inside a character, and closes the whole connection with INTERNAL_ERROR.
+        DestinationMissing: also for INTERNAL_ERROR of version 4.0, which cuts "NOT_FOUND - no queue ..." at 255 bytes and closes
+            the whole connection when the cut is inside a character.
     """
     try:
         return await channel.declare_queue(queue, passive=True)
@@ -161,22 +163,22 @@ async def passive(channel: AbstractChannel, vhost: str, queue: str, connection: 
         answer = f"NOT_FOUND - no queue '{queue}' in vhost '{vhost}'"
         if answer.isascii() or len(answer.encode()) <= SHORT_STRING_MAX:
             raise
-        raise DestinationMissing(connection, f"there is no queue {queue}.", "Check its name.") from None
+        raise missing_queue(connection, queue) from None
 
 
-async def close_channel(channel: AbstractChannel) -> None:
-    """Close a channel, whatever state it and its broker are in."""
-    await _close(channel)
+def missing_queue(connection: str, queue: str) -> DestinationMissing:
+    return DestinationMissing(connection, f"Queue {queue} does not exist.", "Check its name.")
 
 
-async def _release(connection: AbstractConnection) -> None:
-    """Close a connection, also one that never opened. One not closed is closed by the garbage collector, wherever that runs."""
-    await _close(connection)
-    if not connection.is_closed:
-        await connection.close()  # cut short before: it has nothing left to wait for
-
-
-async def _close(what: AbstractChannel | AbstractConnection) -> None:
+async def close_quietly(opened: AbstractChannel | AbstractConnection) -> None:
+    """Close a channel or connection in any state, within `CLOSE_WAIT_S`."""
     with contextlib.suppress(TimeoutError, *aio_pika.exceptions.CONNECTION_EXCEPTIONS):
         async with asyncio.timeout(CLOSE_WAIT_S):
-            await what.close()
+            await opened.close()
+
+
+async def _close_connection(connection: AbstractConnection) -> None:
+    """Close a connection, even one that never opened: the garbage collector would close it at an arbitrary moment."""
+    await close_quietly(connection)
+    if not connection.is_closed:
+        await connection.close()  # the first attempt timed out: nothing is left to wait for

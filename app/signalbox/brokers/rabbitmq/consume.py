@@ -1,29 +1,37 @@
-"""Consuming a queue: prefetch, acknowledgements, and going on after the connection broke."""
+"""Consuming a queue: prefetch, acknowledgements, reconnection."""
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from pamqp.common import FieldTable
 from typing_extensions import override
 
+from signalbox.brokers.backoff import ask_until_found, pauses
 from signalbox.brokers.errors import BrokerUnavailable, DestinationMissing
 from signalbox.brokers.model import Message
 from signalbox.brokers.port import Delivery
-from signalbox.brokers.rabbitmq.amqp import AmqpConnections, Purpose, close_channel, passive
+from signalbox.brokers.rabbitmq.amqp import (
+    AmqpConnections,
+    ConnectionPurpose,
+    close_quietly,
+    declare_passively,
+    missing_queue,
+)
 
 PREFETCH = 50
-TAG_MAX = 60  # characters of the group in a consumer's tag, which has at most 255 bytes
+TAG_MAX = 60  # characters of the group in a consumer tag, which has at most 255 bytes
 RECONNECT_FIRST_S = 0.5
-RECONNECT_MOST_S = 5.0
-HEADER_MAX = 16_000  # characters of one header that is not text: x-death grows with every death
+RECONNECT_MAX_S = 5.0
+HEADER_MAX = 16_000  # characters of a header that is no text: x-death grows with each dead-lettering
+READY_WAIT_S = 5.0
 STREAM_OFFSET = "x-stream-offset"
 
 
 class RabbitDelivery(Delivery):
-    """One message, to be settled on the channel that it came by."""
+    """A message, to be acknowledged on the channel that delivered it."""
 
     def __init__(self, connection: str, incoming: AbstractIncomingMessage) -> None:
         self.message = Message(
@@ -37,103 +45,123 @@ class RabbitDelivery(Delivery):
 
     @override
     async def ack(self) -> None:
-        """Raises BrokerUnavailable when its connection broke: it comes again."""
+        """As port.Delivery.ack. Raises BrokerUnavailable when the connection is lost: the message is redelivered."""
         try:
             await self._incoming.ack()
         except aio_pika.exceptions.CONNECTION_EXCEPTIONS as error:
-            raise self._too_late() from error
+            raise self._connection_lost() from error
 
     @override
     async def release(self) -> None:
         try:
             await self._incoming.nack(requeue=True)
         except aio_pika.exceptions.CONNECTION_EXCEPTIONS as error:
-            raise self._too_late() from error
+            raise self._connection_lost() from error
 
-    def _too_late(self) -> BrokerUnavailable:
+    def _connection_lost(self) -> BrokerUnavailable:
         return BrokerUnavailable(
-            self._connection, "the connection that a message came by is gone.", "It comes again: settle that one."
+            self._connection,
+            "The connection that delivered the message is lost.",
+            "Acknowledge the redelivered message.",
         )
 
 
-class _Session:
-    """One channel that consumes one queue, until it breaks or the broker ends it."""
+class _QueueSubscription:
+    """One channel that consumes one queue, until the connection breaks or the broker cancels the consumer."""
 
     def __init__(self, channel: AbstractChannel, position: int | str | None) -> None:
-        self.position = position  # where in a stream: an offset, or "first" for a new reader; None: it is no stream
+        self.position = position  # next offset of a stream, or "first"; None for other queues
         self._channel = channel
-        self._over = False
-        self._arrived: asyncio.Queue[AbstractIncomingMessage | None] = asyncio.Queue()
+        self._ended = False
+        self._incoming: asyncio.Queue[AbstractIncomingMessage | None] = asyncio.Queue()
 
-    async def begin(self, connection: str, vhost: str, queue: str, tag: str) -> None:
+    async def start(self, connection: str, vhost: str, queue: str, tag: str) -> None:
         await self._channel.set_qos(PREFETCH)
-        found = await passive(self._channel, vhost, queue, connection)
-        self._channel.close_callbacks.add(self._ended)
+        declared = await declare_passively(self._channel, vhost, queue, connection)
+        self._channel.close_callbacks.add(self._end)
         underlay = await self._channel.get_underlay_channel()
-        underlay.on_consumer_cancel_callbacks.add(self._ended)
+        underlay.on_consumer_cancel_callbacks.add(self._end)
         arguments: FieldTable | None = None if self.position is None else {STREAM_OFFSET: self.position}
-        await found.consume(self._arrived.put, consumer_tag=tag, arguments=arguments)
+        await declared.consume(self._incoming.put, consumer_tag=tag, arguments=arguments)
 
     async def next(self) -> AbstractIncomingMessage | None:
-        """Return the next message, or None when this session is over. What came before the end is dropped: it comes again."""
-        incoming = None if self._over else await self._arrived.get()
-        return None if self._over else incoming
+        """Return the next message; None after the end. Messages that wait at the end are dropped: the broker redelivers them."""
+        incoming = None if self._ended else await self._incoming.get()
+        return None if self._ended else incoming
 
-    async def end(self) -> None:
-        await close_channel(self._channel)
+    async def close(self) -> None:
+        await close_quietly(self._channel)
 
-    def _ended(self, *_: object) -> None:
-        self._over = True
-        self._arrived.put_nowait(None)
+    def _end(self, *_: object) -> None:
+        self._ended = True
+        self._incoming.put_nowait(None)
 
 
 class RabbitConsumer:
-    """Receives from queues of one broker."""
+    """Receives from the queues of one broker."""
 
     def __init__(self, connection: str, amqp: AmqpConnections) -> None:
         self._connection = connection
         self._amqp = amqp
 
     async def receive(self, vhost: str, queue: str, group: str, *, stream: bool) -> AsyncGenerator[Delivery, None]:
-        """Yield messages until closed; `group` begins the consumer's tag. Raises what port.Consumer says.
+        """As port.Consumer.receive; the consumer tag starts with `group`.
 
-        A stream is read from its oldest message; whether the queue is one must be told, since other queues refuse to say where.
+        `stream` must be true for a stream, which is read from its oldest message: other queues refuse an offset.
         """
-        pause, before = RECONNECT_FIRST_S, False
+        intervals, was_connected = reconnect_pauses(), False
         position: int | str | None = "first" if stream else None
         while True:
             try:
-                session = await self._begin(vhost, queue, group, position)
+                subscription = await self._subscribe(vhost, queue, group, position)
             except BrokerUnavailable:
-                if not before:
+                if not was_connected:
                     raise
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, RECONNECT_MOST_S)
+                await asyncio.sleep(next(intervals))
                 continue
-            before, pause = True, RECONNECT_FIRST_S
+            intervals, was_connected = reconnect_pauses(), True
             try:
-                while (incoming := await session.next()) is not None:
-                    position = _after(incoming, position)
+                while (incoming := await subscription.next()) is not None:
+                    position = _next_position(incoming, position)
                     yield RabbitDelivery(self._connection, incoming)
             finally:
-                await session.end()
+                await subscription.close()
 
-    async def _begin(self, vhost: str, queue: str, group: str, position: int | str | None) -> _Session:
-        session = _Session(await self._amqp.channel(vhost, Purpose.CONSUME), position)
+    async def _subscribe(self, vhost: str, queue: str, group: str, position: int | str | None) -> _QueueSubscription:
+        return await ask_until_found(
+            lambda: self._try_to_subscribe(vhost, queue, group, position), lambda: self._is_ready(vhost)
+        )
+
+    async def _try_to_subscribe(
+        self, vhost: str, queue: str, group: str, position: int | str | None
+    ) -> _QueueSubscription:
+        subscription = _QueueSubscription(await self._amqp.channel(vhost, ConnectionPurpose.CONSUME), position)
         try:
-            async with self._amqp.answering():
-                await session.begin(self._connection, vhost, queue, f"{group[:TAG_MAX]}.{id(session):x}")
+            async with self._amqp.operation():
+                await subscription.start(self._connection, vhost, queue, f"{group[:TAG_MAX]}.{id(subscription):x}")
         except DestinationMissing:
-            await session.end()
-            raise DestinationMissing(self._connection, f"there is no queue {queue}.", "Check its name.") from None
+            await subscription.close()
+            raise missing_queue(self._connection, queue) from None
         except BaseException:
-            await session.end()
+            await subscription.close()
             raise
-        return session
+        return subscription
+
+    async def _is_ready(self, vhost: str) -> bool:
+        """Return whether the node accepts connections to the virtual host: it does so only after it recovered its queues."""
+        try:
+            await self._amqp.check(vhost, timeout_s=READY_WAIT_S)
+        except BrokerUnavailable:
+            return False
+        return True
+
+
+def reconnect_pauses() -> Iterator[float]:
+    return pauses(RECONNECT_FIRST_S, RECONNECT_MAX_S)
 
 
 def header_text(value: object) -> str:
-    """Return a header's value as text: AMQP has numbers, times, tables and lists too."""
+    """Return a header value as text: AMQP has numbers, times, tables and lists too."""
     if isinstance(value, str):
         return value
     if isinstance(value, bytes | bytearray):
@@ -143,6 +171,6 @@ def header_text(value: object) -> str:
     return str(value)
 
 
-def _after(incoming: AbstractIncomingMessage, position: int | str | None) -> int | str | None:
+def _next_position(incoming: AbstractIncomingMessage, position: int | str | None) -> int | str | None:
     offset = incoming.headers.get(STREAM_OFFSET)
     return offset + 1 if isinstance(offset, int) else position

@@ -1,4 +1,4 @@
-"""httpx's, aio-pika's and TLS's errors, said as ours. The one place that looks at an error's text."""
+"""Translation of httpx, aio-pika and TLS errors. The only module that matches error texts."""
 
 import asyncio
 import re
@@ -16,169 +16,175 @@ from signalbox.brokers.errors import (
     CertificateRefused,
     DestinationMissing,
     LoginRefused,
-    NotPermitted,
+    PermissionMissing,
     WrongProtocol,
 )
 from signalbox.brokers.model import Why
 
 CUT_SHORT = re.compile(r"Read (\d{1,12}) bytes but (\d{1,12}) bytes expected")
-FRAME_MAX = 2**24  # what is said to be longer is another protocol's text
-ENDED = (ConnectionResetError, BrokenPipeError, asyncio.IncompleteReadError)
-TEXT_MAX = 300  # characters of what a broker said that are shown
+FRAME_MAX = 2**24  # a longer "frame" is text of another protocol
+DROPPED = (ConnectionResetError, BrokenPipeError, asyncio.IncompleteReadError)
+TEXT_MAX = 300  # shown characters of a broker's message
 
 
-class HungUp(BrokerUnavailable):
-    """Something took the connection and ended it: a broker that is starting or dying, or another protocol's port."""
+class ConnectionDropped(BrokerUnavailable):
+    """The peer accepted the connection and closed it: a starting or stopping broker, or another protocol's port."""
 
 
-def why(error: BrokerError) -> Why:
-    """Return the state of what could not be read because of this error."""
-    if isinstance(error, NotPermitted | LoginRefused):
+def why_unknown(error: BrokerError) -> Why:
+    """Return why a value is unknown after this error."""
+    if isinstance(error, PermissionMissing | LoginRefused):
         return Why.NOT_PERMITTED
     if isinstance(error, DestinationMissing):
         return Why.NOT_REPORTED
     return Why.NO_ANSWER
 
 
-def shown(text: object) -> str:
-    """Return a broker's words bounded and on one line."""
+def one_line(text: object) -> str:
+    """Return a broker's message on one line, cut at `TEXT_MAX`."""
     return " ".join(str(text).split())[:TEXT_MAX]
 
 
-def silent(connection: str, place: str, limit_s: float) -> BrokerTimeout:
+def timed_out(connection: str, address: str, limit_s: float) -> BrokerTimeout:
     return BrokerTimeout(
         connection,
-        f"{place} gave no answer within {limit_s:g} s.",
-        "Check that this port is RabbitMQ's and that the broker is not overloaded.",
+        f"{address} did not answer within {limit_s:g} s.",
+        "Is this RabbitMQ's port? Is the broker overloaded?",
     )
 
 
-def from_amqp(connection: str, place: str, error: BaseException) -> BrokerError:
-    """Translate what an AMQP connection or channel raised. `place` is "host:port"."""
-    tls = _tls(connection, place, error)
-    if tls is not None:
+def from_amqp(connection: str, address: str, error: BaseException) -> BrokerError:
+    """Translate an error of an AMQP connection or channel. `address` is "host:port"."""
+    if tls := _tls(connection, address, error):
         return tls
     if isinstance(error, amqp.AMQPChannelError):
-        return _from_channel(connection, place, error)
+        return _from_channel(connection, address, error)
     if isinstance(error, amqp.ProbableAuthenticationError | amqp.AuthenticationError):
-        return LoginRefused(connection, f"{place} refused the user name or password.", "Check user and password.")
-    if _is_vhost_closed(error):
-        return NotPermitted(
-            connection, f"{place}: the virtual host does not exist or is not open to this user.", "Check vhosts."
+        return LoginRefused(connection, f"{address} refused the user name or password.", "Check user and password.")
+    if _is_vhost_refused(error):
+        return PermissionMissing(
+            connection,
+            f"The virtual host on {address} does not exist, or this user has no access to it.",
+            "Check vhosts.",
         )
     if _is_other_protocol(error):
-        return WrongProtocol(
-            connection,
-            f"{place} does not speak AMQP 0-9-1.",
-            "Check host and port.",
+        return WrongProtocol(connection, f"{address} does not speak AMQP 0-9-1.", "Check host and port.")
+    if any(isinstance(each, DROPPED) for each in _chain(error)):
+        return ConnectionDropped(
+            connection, f"{address} closed the connection.", "Check host and port. Is the broker starting?"
         )
-    if any(isinstance(each, ENDED) for each in _chain(error)):
-        return HungUp(connection, f"{place} hung up.", "Check host and port; is the broker just starting?")
-    return BrokerUnavailable(connection, f"{place} is not reachable: {_os_words(error)}.", "Check host and port.")
+    return BrokerUnavailable(
+        connection, f"Cannot reach {address}: {_os_message(error)}.", "Is the broker running? Check host and port."
+    )
 
 
-def _from_channel(connection: str, place: str, error: amqp.AMQPChannelError) -> BrokerError:
-    """The broker refused one thing and closed the channel; its text names it."""
-    said = shown(error)
+def _from_channel(connection: str, address: str, error: amqp.AMQPChannelError) -> BrokerError:
+    """Translate an error for which the broker closed the channel; the broker's text names the resource."""
+    message = one_line(error)
     if isinstance(error, ChannelAccessRefused):
-        return NotPermitted(connection, f"{place} refused: {said}.", "Grant the missing permission.")
+        return PermissionMissing(connection, f"{address} refused: {message}.", "Grant the missing permission.")
     if not isinstance(error, amqp.ChannelNotFoundEntity):
-        return BrokerError(connection, f"{place} refused: {said}.", "Check the queue's settings.")
-    if "down or inaccessible" in said:  # the queue is there, its node is not
-        return BrokerUnavailable(connection, f"the queue's node is down: {said}.", "Bring the node back.")
-    return DestinationMissing(connection, f"no such queue: {said}.", "Check the queue's name and virtual host.")
+        return BrokerError(connection, f"{address} refused: {message}.", "Check the queue's settings.")
+    if "down or inaccessible" in message:  # the queue exists, its node is down
+        return BrokerUnavailable(connection, f"The queue's node is down: {message}.", "Start the node.")
+    return DestinationMissing(
+        connection, f"The queue does not exist: {message}.", "Check the queue's name and virtual host."
+    )
 
 
 def _is_other_protocol(error: BaseException) -> bool:
-    """What seems to announce a frame of gigabytes speaks something else."""
+    """Return whether the peer speaks another protocol, such as one whose text looks like a frame of gigabytes."""
     if isinstance(error, ConnectionFrameError | amqp.IncompatibleProtocolError | ValueError):
         return True
     cut = CUT_SHORT.search(str(error))
     return cut is not None and int(cut[2]) > FRAME_MAX
 
 
-def from_http(connection: str, place: str, error: httpx.HTTPError | OSError) -> BrokerError:
-    """Translate what a request to an HTTP API raised. `place` is its address."""
-    tls = _tls(connection, place, error)
-    if tls is not None:
+def from_http(connection: str, address: str, error: httpx.HTTPError | OSError) -> BrokerError:
+    """Translate an error of a request to an HTTP API. `address` is the URL."""
+    if tls := _tls(connection, address, error):
         return tls
     if isinstance(error, httpx.RemoteProtocolError | httpx.DecodingError):
         return WrongProtocol(
             connection,
-            f"{place} does not speak HTTP: {shown(error)}.",
-            "Check the address, http or https, and the port.",
+            f"{address} does not speak HTTP: {one_line(error)}.",
+            "Check the URL, http or https, and the port.",
         )
     return BrokerUnavailable(
-        connection, f"{place} is not reachable: {_os_words(error)}.", "Check the address; is the plugin enabled?"
+        connection, f"Cannot reach {address}: {_os_message(error)}.", "Check the URL. Is the plugin enabled?"
     )
 
 
-def from_status(connection: str, place: str, status: int, reason: str) -> BrokerError:
-    """Translate an HTTP answer that is not 200. RabbitMQ spells a wrong login and a missing right differently."""
+def from_status(connection: str, address: str, status: int, reason: str) -> BrokerError:
+    """Translate an HTTP status other than 200. A 401 means a wrong login or a missing tag, by its reason."""
     if status == 401 and "not_authorised" in reason:
-        return NotPermitted(
+        return PermissionMissing(
             connection,
-            f"{place} is not open to this user: {shown(reason)}",
-            "Give the user the tag monitoring, and permissions on each virtual host.",
+            f"This user has no access to {address}: {one_line(reason)}.",
+            "Give the user the tag monitoring and permissions on each virtual host.",
         )
     if status == 401:
-        return LoginRefused(connection, f"{place} refused the user name or password.", "Check user and password.")
+        return LoginRefused(connection, f"{address} refused the user name or password.", "Check user and password.")
     if status == 403:
-        return NotPermitted(connection, f"{place} is forbidden: {shown(reason)}", "Check the user's rights.")
+        return PermissionMissing(
+            connection, f"Access to {address} is forbidden: {one_line(reason)}.", "Check the user's permissions."
+        )
     if status == 404 and "Object Not Found" in reason:
-        return DestinationMissing(connection, f"{place} does not exist at the broker.", "Check the name.")
+        return DestinationMissing(connection, f"{address} does not exist on the broker.", "Check the name.")
     if status >= 500 or "Stats in management UI are disabled" in reason:
         return BrokerUnavailable(
-            connection, f"{place} failed with HTTP {status}: {shown(reason)}.", "See the broker's log."
+            connection, f"{address} failed with HTTP {status}: {one_line(reason)}.", "See the broker's log."
         )
     return WrongProtocol(
-        connection, f"{place} is not RabbitMQ's management API: HTTP {status}.", "Check management_url."
+        connection, f"{address} is not RabbitMQ's management API: HTTP {status}.", "Check management_url."
     )
 
 
-def _is_vhost_closed(error: BaseException) -> bool:
-    """The library throws the broker's text away when the virtual host is missing or not permitted."""
+def _is_vhost_refused(error: BaseException) -> bool:
+    """Return whether the virtual host is missing or not permitted. The library drops the broker's text."""
     return isinstance(error, ConnectionNotAllowed) or (
         isinstance(error, amqp.ProtocolSyntaxError) and "OpenOk" in str(error)
     )
 
 
-def _tls(connection: str, place: str, error: BaseException) -> BrokerError | None:
+def _tls(connection: str, address: str, error: BaseException) -> BrokerError | None:
     for each in _chain(error):
         if isinstance(each, ssl.SSLCertVerificationError):
             return CertificateRefused(
                 connection,
-                f"the certificate of {place} is not trusted: {shown(each.verify_message or each.reason)}.",
-                "Set ca_file to the authority that issued it, and use the host name that it was issued for.",
+                f"The certificate of {address} is not trusted: {one_line(each.verify_message or each.reason)}.",
+                "Set ca_file to the authority that issued it, and use the host name in the certificate.",
             )
         if isinstance(each, ssl.SSLError):
-            return _tls_failed(connection, place, each)
+            return _tls_failed(connection, address, each)
     return None
 
 
-def _tls_failed(connection: str, place: str, error: ssl.SSLError) -> BrokerError:
-    said = f"{error.reason or ''} {error}".upper().replace("_", " ")
-    if "CERTIFICATE" in said or "UNKNOWN CA" in said:
+def _tls_failed(connection: str, address: str, error: ssl.SSLError) -> BrokerError:
+    text = f"{error.reason or ''} {error}".upper().replace("_", " ")
+    if "CERTIFICATE" in text or "UNKNOWN CA" in text:
         return CertificateRefused(
             connection,
-            f"{place} refused our certificate: {shown(error.reason or error)}.",
+            f"{address} refused our certificate: {one_line(error.reason or error)}.",
             "Set cert_file and key_file to a certificate that the broker trusts.",
         )
     return WrongProtocol(
-        connection, f"{place} does not speak TLS: {shown(error.reason or error)}.", "Check the port, or switch TLS off."
+        connection,
+        f"{address} does not speak TLS: {one_line(error.reason or error)}.",
+        "Check the port, or turn TLS off.",
     )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    seen: BaseException | None = error
-    for _ in range(10):  # a chain may be a ring
-        if seen is None:
+    link: BaseException | None = error
+    for _ in range(10):  # a chain may be a cycle
+        if link is None:
             return
-        yield seen
-        seen = seen.__cause__ or seen.__context__
+        yield link
+        link = link.__cause__ or link.__context__
 
 
-def _os_words(error: BaseException) -> str:
-    """The innermost operating system error says most, and never holds a secret."""
-    found = [each for each in _chain(error) if isinstance(each, OSError) and each.strerror]
-    return shown(found[-1].strerror if found else type(error).__name__)
+def _os_message(error: BaseException) -> str:
+    """Return the innermost operating system error's message: the most precise one, and free of secrets."""
+    os_errors = [each for each in _chain(error) if isinstance(each, OSError) and each.strerror]
+    return one_line(os_errors[-1].strerror if os_errors else type(error).__name__)

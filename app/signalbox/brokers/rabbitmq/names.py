@@ -1,7 +1,6 @@
-"""How a queue of a virtual host is named outside: plainly where there is one virtual host, else "vhost/queue".
+"""Names of queues: the plain name with one virtual host, else "vhost/queue".
 
-With several, "%" and "/" of the virtual host's name are percent-encoded, so the default one is "%2F/orders": every name is
-unique and can be taken apart again, whatever a queue is called.
+"%" and "/" in the virtual host are percent-encoded ("%2F/orders" for the default one), so names are unique and can be split again.
 """
 
 from collections.abc import Sequence
@@ -10,33 +9,33 @@ from urllib.parse import unquote
 from signalbox.brokers.errors import InvalidName
 
 NAME_BYTES_MAX = 255  # a short string of AMQP
-RESERVED = "amq."  # the broker's own; it refuses to make such a queue on request
+RESERVED = "amq."  # reserved: the broker refuses to create such a queue
 
 
 class QueueNames:
-    """The names of one connection's queues."""
+    """The names of the queues of one connection."""
 
     def __init__(self, vhosts: Sequence[str]) -> None:
         self._vhosts = tuple(vhosts)
 
-    def shown(self, vhost: str, queue: str) -> str:
+    def qualified(self, vhost: str, queue: str) -> str:
         if len(self._vhosts) == 1:
             return queue
         return f"{_escaped(vhost)}/{queue}"
 
-    def checked(self, connection: str, name: str, *, new: bool = False) -> tuple[str, str]:
-        """Return (vhost, queue) of a name; `new`: of a queue to be made.
+    def resolve(self, connection: str, name: str, *, new: bool = False) -> tuple[str, str]:
+        """Return (vhost, queue) of a name. With `new`, reserved names are invalid too.
 
         Raises:
-            InvalidName: RabbitMQ cannot have it; says why.
+            InvalidName: RabbitMQ does not allow the name.
         """
         try:
             vhost, queue = self.parse(name)
-            if refused := refused_name(queue, new=new):
-                raise ValueError(refused)
+            if problem := name_problem(queue, new=new):
+                raise ValueError(problem)
         except ValueError as error:
             raise InvalidName(
-                connection, f"{name[:80]!r} cannot be a queue: {error}.", "Choose another name."
+                connection, f"{name[:80]!r} is not a valid queue name: {error}.", "Choose another name."
             ) from None
         return vhost, queue
 
@@ -44,31 +43,31 @@ class QueueNames:
         """Return (vhost, queue).
 
         Raises:
-            ValueError: the virtual host is not one of this connection's; says how names look.
+            ValueError: the connection has no such virtual host.
         """
         if len(self._vhosts) == 1:
             return self._vhosts[0], name
         vhost, slash, queue = name.partition("/")
         if not slash or unquote(vhost) not in self._vhosts:
-            known = ", ".join(f"{_escaped(each)}/..." for each in self._vhosts)
-            raise ValueError(f"with several virtual hosts a queue is named {known}")
+            forms = ", ".join(f"{_escaped(known)}/..." for known in self._vhosts)
+            raise ValueError(f"with several virtual hosts, use {forms}")
         return unquote(vhost), queue
 
 
-def refused_name(queue: str, *, new: bool) -> str | None:
-    """Return why RabbitMQ cannot have a queue of that name; None if it can."""
+def name_problem(queue: str, *, new: bool) -> str | None:
+    """Return why RabbitMQ does not allow a queue of this name; None if it does."""
     if not queue:
-        return "a queue's name is not empty"
+        return "the name is empty"
     try:
         size = len(queue.encode())
     except UnicodeEncodeError:
-        return "a queue's name is UTF-8"
+        return "the name is not UTF-8"
     if size > NAME_BYTES_MAX:
-        return f"a queue's name has at most {NAME_BYTES_MAX} bytes"
+        return f"a name has at most {NAME_BYTES_MAX} bytes"
     if "\n" in queue or "\r" in queue:
-        return "the broker strips line breaks from names"
+        return "the broker removes line breaks from names"
     if new and queue.startswith(RESERVED):
-        return f"names that begin with {RESERVED} are the broker's own"
+        return f"names that start with {RESERVED} are reserved for the broker"
     return None
 
 

@@ -1,4 +1,4 @@
-"""The prometheus plugin's text: ready and unacknowledged messages of every queue that a node leads, parsed in slices."""
+"""Parser of the prometheus plugin's text: ready and unacknowledged messages of the queues that a node leads."""
 
 import asyncio
 import re
@@ -6,37 +6,37 @@ import re
 COARSE = "/metrics/detailed?family=queue_coarse_metrics"
 READY = "rabbitmq_detailed_queue_messages_ready{"
 UNACKED = "rabbitmq_detailed_queue_messages_unacked{"
-LINES_AT_ONCE = 2000  # about 3 ms
-LINE_MAX = 2000  # characters: two names of 255 bytes, every byte escaped, and the rest
+LINES_PER_SLICE = 2000  # about 3 ms
+LINE_MAX = 2000  # characters: two names of 255 bytes with every byte escaped, and the rest
 
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"(?:,|$)')
 _ESCAPE = re.compile(r"\\(.)")
 
 
 async def parse_coarse(text: str) -> tuple[dict[tuple[str, str], tuple[int, int]], int]:
-    """Return (ready, unacknowledged) by (vhost, queue), and how many lines of these two families were not understood.
+    """Return (ready, unacknowledged) by (vhost, queue), and the number of invalid lines of these two families.
 
-    A queue with only one of the two is left out: the answer was cut off.
+    Leaves out a queue with only one of the two values: the answer was cut off.
     """
     ready: dict[tuple[str, str], int] = {}
     unacked: dict[tuple[str, str], int] = {}
-    broken = 0
+    invalid = 0
     for number, line in enumerate(text.split("\n")):
-        if number % LINES_AT_ONCE == LINES_AT_ONCE - 1:
+        if number % LINES_PER_SLICE == LINES_PER_SLICE - 1:
             await asyncio.sleep(0)
         column = ready if line.startswith(READY) else unacked if line.startswith(UNACKED) else None
         if column is None:
             continue
         key, value = _sample(line)
         if key is None or value is None:
-            broken += 1
+            invalid += 1
         else:
             column[key] = value
-    return {key: (ready[key], unacked[key]) for key in ready.keys() & unacked.keys()}, broken
+    return {key: (ready[key], unacked[key]) for key in ready.keys() & unacked.keys()}, invalid
 
 
 def _sample(line: str) -> tuple[tuple[str, str] | None, int | None]:
-    """Take `name{labels} value` apart. The last brace ends the labels: a name may hold braces too."""
+    """Split `name{labels} value`. The last brace ends the labels: names may contain braces."""
     labels_at, labels_end = line.find("{") + 1, line.rfind("}")
     if len(line) > LINE_MAX or labels_end < labels_at:
         return None, None

@@ -1,4 +1,4 @@
-"""Publishing to a queue by its name, through the default exchange, persistent, each confirmed."""
+"""Publishing to a queue by name: default exchange, persistent messages, publisher confirms."""
 
 import asyncio
 import contextlib
@@ -13,22 +13,22 @@ from pamqp.exceptions import PAMQPException
 from signalbox.brokers.errors import (
     BrokerError,
     BrokerUnavailable,
-    NotPermitted,
     OutcomeUnknown,
+    PermissionMissing,
     PublishRefused,
     Unroutable,
 )
 from signalbox.brokers.model import Message
 from signalbox.brokers.rabbitmq import errors
-from signalbox.brokers.rabbitmq.amqp import AmqpConnections, Purpose, close_channel
+from signalbox.brokers.rabbitmq.amqp import AmqpConnections, ConnectionPurpose, close_quietly
 from signalbox.brokers.rabbitmq.names import QueueNames
 
-BROKE = (*aio_pika.exceptions.CONNECTION_EXCEPTIONS, asyncio.CancelledError)
-NOT_AMQP = (ValueError, TypeError, struct.error, UnicodeEncodeError, PAMQPException)
+CONNECTION_LOST = (*aio_pika.exceptions.CONNECTION_EXCEPTIONS, asyncio.CancelledError)
+ENCODING_ERRORS = (ValueError, TypeError, struct.error, UnicodeEncodeError, PAMQPException)
 
 
 class RabbitPublisher:
-    """One channel per virtual host, opened again after it was closed. AMQP has no place for a message's `key`: it is not sent."""
+    """One channel per virtual host, reopened when closed. AMQP has no message key: `key` is not sent."""
 
     def __init__(self, connection: str, amqp: AmqpConnections, names: QueueNames) -> None:
         self._connection = connection
@@ -36,29 +36,29 @@ class RabbitPublisher:
         self._names = names
         self._channels: dict[str, AbstractChannel] = {}
         self._opening: dict[str, asyncio.Lock] = {}
-        self._ids: dict[str, asyncio.Event] = {}
+        self._ids_in_flight: dict[str, asyncio.Event] = {}
         self._in_flight = 0
 
     async def publish(self, destination: str, message: Message, *, timeout_s: float) -> None:
-        """Return when the broker has confirmed. Raises what port.Publisher says, and InvalidName and NotPermitted."""
-        vhost, queue = self._names.checked(self._connection, destination)
+        """As port.Publisher.publish. Raises InvalidName and PermissionMissing too."""
+        vhost, queue = self._names.resolve(self._connection, destination)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         channel = await self._channel(vhost, timeout_s)
         try:
-            async with asyncio.timeout_at(deadline), self._alone(message.id):
+            async with asyncio.timeout_at(deadline), self._exclusive_id(message.id):
                 await self._send(channel, queue, message)
         except TimeoutError:
             raise OutcomeUnknown(
                 self._connection,
-                f"the broker did not confirm a message to {destination} within {timeout_s:g} s; it may be stored.",
-                "Look for a memory or disk alarm. Publishing it again may double it.",
+                f"The broker did not confirm a message to {destination} within {timeout_s:g} s; it may be stored.",
+                "Check for a memory or disk alarm. Publishing again may duplicate the message.",
             ) from None
 
     async def close(self) -> None:
         channels, self._channels = list(self._channels.values()), {}
         for channel in channels:
-            await close_channel(channel)
+            await close_quietly(channel)
 
     async def _send(self, channel: AbstractChannel, queue: str, message: Message) -> None:
         try:
@@ -70,39 +70,47 @@ class RabbitPublisher:
             )
             self._in_flight += 1
             await channel.default_exchange.publish(outgoing, queue, mandatory=True)
-        except NOT_AMQP as error:
+        except ENCODING_ERRORS as error:
             raise PublishRefused(
                 self._connection,
-                f"a message to {queue} cannot be put into AMQP: {errors.shown(error)}.",
-                "Header names and the message id have at most 255 bytes.",
+                f"AMQP cannot encode a message to {queue}: {errors.one_line(error)}.",
+                "Header names and the message id may have at most 255 bytes.",
             ) from error
-        except BROKE as error:
+        except CONNECTION_LOST as error:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-                raise  # we are being stopped; else the library cancelled what waits for a confirm
-            raise self._translated(queue, error) from error
+                raise  # our own cancellation; otherwise the library canceled the wait for a confirm
+            raise self._translate(queue, error) from error
         finally:
             self._in_flight -= 1
 
-    def _translated(self, queue: str, error: BaseException) -> BrokerError:
+    def _translate(self, queue: str, error: BaseException) -> BrokerError:
         if isinstance(error, PublishError):
-            return Unroutable(self._connection, f"there is no queue {queue}; nothing was stored.", "Create it first.")
+            return Unroutable(
+                self._connection, f"Queue {queue} does not exist; nothing was stored.", "Create it first."
+            )
         if isinstance(error, DeliveryError):
             return PublishRefused(
                 self._connection,
-                f"the broker did not accept a message to {queue}; it is not stored.",
-                "The queue is full, or its node is down.",
+                f"The broker rejected a message to {queue}; it is not stored.",
+                "Is the queue full, or its node down?",
             )
         if isinstance(error, ChannelAccessRefused):
-            return NotPermitted(
-                self._connection, f"the user may not publish to {queue}.", "Grant write on the default exchange."
+            return PermissionMissing(
+                self._connection,
+                f"The user may not publish to {queue}.",
+                "Grant the write permission on the default exchange.",
             )
-        if isinstance(error, ChannelPreconditionFailed) and self._in_flight == 1:  # else it may be another's fault
-            return PublishRefused(self._connection, f"the broker refused a message to {queue}: {errors.shown(error)}.")
+        if (
+            isinstance(error, ChannelPreconditionFailed) and self._in_flight == 1
+        ):  # with more in flight, another message may be the cause
+            return PublishRefused(
+                self._connection, f"The broker refused a message to {queue}: {errors.one_line(error)}."
+            )
         return OutcomeUnknown(
             self._connection,
-            f"the connection broke before a message to {queue} was confirmed; it may be stored.",
-            "Publishing it again may double it.",
+            f"The connection broke before the broker confirmed a message to {queue}; it may be stored.",
+            "Publishing again may duplicate the message.",
         )
 
     async def _channel(self, vhost: str, timeout_s: float) -> AbstractChannel:
@@ -110,28 +118,28 @@ class RabbitPublisher:
             channel = self._channels.get(vhost)
             if channel is None or channel.is_closed:
                 try:
-                    channel = await self._amqp.channel(vhost, Purpose.PUBLISH, timeout_s=timeout_s)
+                    channel = await self._amqp.channel(vhost, ConnectionPurpose.PUBLISH, timeout_s=timeout_s)
                 except BrokerUnavailable as error:
                     raise BrokerUnavailable(
-                        self._connection, f"nothing was sent: {error.problem}", error.hint
+                        self._connection, f"Nothing was sent. {error.problem}", error.hint
                     ) from error
                 self._channels[vhost] = channel
             return channel
 
     @contextlib.asynccontextmanager
-    async def _alone(self, message_id: str | None) -> AsyncIterator[None]:
-        """Wait while a message of the same id is in flight: the library knows what was returned by its id alone.
+    async def _exclusive_id(self, message_id: str | None) -> AsyncIterator[None]:
+        """Wait while a message with the same id is in flight.
 
-        Two with one id, one of them unroutable, would else be taken for each other: a loss reported as stored.
+        The library matches returned messages by id alone, so of two with one id a lost one could be reported as stored.
         """
         if message_id is None:
             yield
             return
-        while (other := self._ids.get(message_id)) is not None:
+        while (other := self._ids_in_flight.get(message_id)) is not None:
             await other.wait()
-        done = self._ids[message_id] = asyncio.Event()
+        done = self._ids_in_flight[message_id] = asyncio.Event()
         try:
             yield
         finally:
-            del self._ids[message_id]
+            del self._ids_in_flight[message_id]
             done.set()

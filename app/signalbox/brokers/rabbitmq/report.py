@@ -1,62 +1,62 @@
-"""What a snapshot says beside its figures: what could not be read, which rights are missing, what is not there to be read."""
+"""The faults, missing permissions and notes of a sweep."""
 
 from collections.abc import Iterator
 
-from signalbox.brokers.errors import BrokerError, NotPermitted
+from signalbox.brokers.errors import BrokerError, PermissionMissing
 from signalbox.brokers.model import Fault
-from signalbox.brokers.rabbitmq.errors import why
+from signalbox.brokers.rabbitmq.errors import why_unknown
 from signalbox.brokers.rabbitmq.names import QueueNames
-from signalbox.brokers.rabbitmq.sampling import Sampler
-from signalbox.brokers.rabbitmq.signing_in import Missing
+from signalbox.brokers.rabbitmq.sampler import Sampler
+from signalbox.brokers.rabbitmq.sign_in import UnavailableApis
 
-STATISTICS_OFF = "the broker's statistics are switched off: rates, consumers and policies are not known"
-STREAMS_MISSING = "the plugin rabbitmq_stream_management is not there: how far readers of streams are is not known"
+STATISTICS_OFF = "The broker's statistics are turned off: rates, consumers and policies are unknown."
+STREAMS_MISSING = "The plugin rabbitmq_stream_management is not enabled: the lag of stream readers is unknown."
 
 
-class Report:
-    """Of one round. What was missing when the connection was made is said once, not as a fault of each call."""
+class SweepReport:
+    """The report of one sweep. An API that was unavailable at sign-in is noted once, not as a fault of each request."""
 
-    def __init__(self, sampler: Sampler, missing: Missing) -> None:
+    def __init__(self, sampler: Sampler, unavailable: UnavailableApis) -> None:
         self._sampler = sampler
-        self._missing = missing
-        self._without_api = bool(missing.management) and not sampler.listing.answered
+        self._unavailable = unavailable
+        self._without_api = bool(unavailable.management) and not sampler.listing.has_answered
 
     def faults(self) -> tuple[Fault, ...]:
-        """Each resource that could not be read, once. What the watched queues' own calls said is told with them alone."""
-        found: dict[str, BrokerError] = {}
-        aside = {"single", "listing", "totals", "consumers"} if self._without_api else {"single"}
-        for kind, errors in self._sampler.asker.errors.items():
-            if kind not in aside:
-                found |= errors
-        for tier in (self._sampler.overview, self._sampler.nodes, self._sampler.alarms, self._sampler.streams):
-            if tier.error is not None and not self._without_api and not isinstance(tier.error, NotPermitted):
-                found.setdefault(tier.what, tier.error)
-        return tuple(_fault(resource, error) for resource, error in found.items())
+        """Return a fault for each resource that could not be read. Faults of watched queues are in `watched_faults`."""
+        errors: dict[str, BrokerError] = {}
+        skipped = {"watched", "listing", "totals", "consumers"} if self._without_api else {"watched"}
+        for kind, by_resource in self._sampler.client.errors.items():
+            if kind not in skipped:
+                errors |= by_resource
+        for request in (self._sampler.overview, self._sampler.nodes, self._sampler.alarms, self._sampler.streams):
+            if request.error is not None and not self._without_api and not isinstance(request.error, PermissionMissing):
+                errors.setdefault(request.name, request.error)
+        return tuple(_fault(resource, error) for resource, error in errors.items())
 
     def watched_faults(self, names: QueueNames) -> tuple[Fault, ...]:
-        errors = self._sampler.asker.errors.get("single", {})
-        watched = {f"queue {queue}": names.shown(vhost, queue) for vhost, queue in self._sampler.details.watched}
+        errors = self._sampler.client.errors.get("watched", {})
+        watched = {f"queue {queue}": names.qualified(vhost, queue) for vhost, queue in self._sampler.details.watched}
         return tuple(_fault(resource, error, watched.get(resource)) for resource, error in errors.items())
 
-    def missing_rights(self) -> Iterator[str]:
+    def missing_permissions(self) -> Iterator[str]:
         if self._without_api:
             return
-        for tier in (self._sampler.overview, self._sampler.nodes, self._sampler.alarms, self._sampler.streams):
-            if isinstance(tier.error, NotPermitted):
-                yield f"the tag monitoring: {tier.what} is not open to this user"
+        for request in (self._sampler.overview, self._sampler.nodes, self._sampler.alarms, self._sampler.streams):
+            if isinstance(request.error, PermissionMissing):
+                yield f"the tag monitoring: this user has no access to {request.name}"
 
     def notes(self) -> Iterator[str]:
-        if self._missing.amqp:
-            yield self._missing.amqp
+        if self._unavailable.amqp:
+            yield self._unavailable.amqp
         if self._without_api:
-            yield self._missing.management
+            yield self._unavailable.management
         if self._sampler.health.statistics_off:
             yield STATISTICS_OFF
-        if self._sampler.details.streams_missing:
+        if self._sampler.details.stream_plugin_missing:
             yield STREAMS_MISSING
-        if beyond := self._sampler.beyond:
-            yield f"{beyond} more queues are in virtual hosts that are not configured or not open to this user"
+        if unlisted := self._sampler.unlisted_queues:
+            yield f"{unlisted} more queues are in virtual hosts that are not configured or not accessible to this user."
 
 
 def _fault(resource: str, error: BrokerError, name: str | None = None) -> Fault:
-    return Fault(resource=resource, why=why(error), detail=error.problem, group=name, destination=name)
+    return Fault(resource=resource, why=why_unknown(error), detail=error.problem, group=name, destination=name)

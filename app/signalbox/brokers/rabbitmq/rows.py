@@ -1,4 +1,4 @@
-"""The management API's rows about queues and consumers: decoded a row at a time, so that a broken one costs itself alone."""
+"""Decoding of the management API's rows, one at a time, so that an invalid row loses only itself."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -6,14 +6,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
-ROWS_AT_ONCE = 200  # about 3 ms of a plain listing
+ROWS_PER_SLICE = 200  # about 3 ms of a plain listing
 COUNT_MAX = 2**63
 
 Object = Mapping[str, Any]
 
 
 class QueueRow(msgspec.Struct, kw_only=True, gc=False):
-    """One queue, as the totals, the plain listing or the single call gives it. What is loosely typed is read by `count` etc."""
+    """A queue in the totals, a listing or a single answer. Read loosely typed fields with `count`, `text` and so on."""
 
     name: str
     vhost: str
@@ -50,36 +50,36 @@ _queue = msgspec.json.Decoder(QueueRow)
 
 
 async def queue_rows(body: bytes) -> tuple[list[QueueRow], int]:
-    """Return the rows of a listing and how many were broken.
+    """Return the rows of a listing and the number of invalid rows.
 
     Raises:
-        msgspec.DecodeError, UnicodeDecodeError: it is no listing at all.
+        msgspec.DecodeError, UnicodeDecodeError: the body is not a listing.
     """
     return await _decoded(_raw_rows.decode(body), _queue)
 
 
 async def queue_page(body: bytes) -> tuple[list[QueueRow], int, int]:
-    """Return the rows of one page, how many were broken, and how many pages there are."""
+    """Return the rows of one page, the number of invalid rows, and the number of pages."""
     page = _page.decode(body)
-    rows, broken = await _decoded(page.items, _queue)
-    return rows, broken, page.page_count
+    rows, invalid = await _decoded(page.items, _queue)
+    return rows, invalid, page.page_count
 
 
 def queue_row(body: bytes) -> QueueRow:
-    """Return the one queue of a single call."""
+    """Return the queue of a single answer."""
     return _queue.decode(body)
 
 
-async def value(body: bytes) -> object:
-    """Return any small answer."""
+async def decode(body: bytes) -> object:
+    """Decode a small answer."""
     return msgspec.json.decode(body)
 
 
 async def mappings(body: bytes) -> list[Object]:
-    """Return the rows of any other listing, those that are objects."""
+    """Return the rows of any other listing that are objects."""
     rows: list[Object] = []
     for number, raw in enumerate(_raw_rows.decode(body)):
-        if number % ROWS_AT_ONCE == ROWS_AT_ONCE - 1:
+        if number % ROWS_PER_SLICE == ROWS_PER_SLICE - 1:
             await asyncio.sleep(0)
         row = msgspec.json.decode(raw)
         if isinstance(row, dict):
@@ -90,7 +90,7 @@ async def mappings(body: bytes) -> list[Object]:
 async def _decoded(raws: Sequence[msgspec.Raw], decoder: msgspec.json.Decoder[Row]) -> tuple[list[Row], int]:
     rows: list[Row] = []
     for number, raw in enumerate(raws):
-        if number % ROWS_AT_ONCE == ROWS_AT_ONCE - 1:
+        if number % ROWS_PER_SLICE == ROWS_PER_SLICE - 1:
             await asyncio.sleep(0)
         try:
             rows.append(decoder.decode(raw))
@@ -100,16 +100,16 @@ async def _decoded(raws: Sequence[msgspec.Raw], decoder: msgspec.json.Decoder[Ro
 
 
 def count(value: object) -> int | None:
-    """Return a number of messages or the like; None for anything else, such as "undefined"."""
+    """Return a non-negative integer; None for anything else, such as "undefined"."""
     return value if type(value) is int and 0 <= value < COUNT_MAX else None
 
 
-def words(value: object) -> str:
+def text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """Return an object; an empty one is sometimes written as []."""
+    """Return a JSON object; {} for anything else: the API writes some empty objects as []."""
     return value if isinstance(value, dict) else {}
 
 

@@ -1,4 +1,4 @@
-"""What a RabbitMQ connection has in its configuration: AMQP, the management plugin's HTTP API, and the prometheus plugin's."""
+"""The configuration of a RabbitMQ connection: AMQP, the management API and the prometheus plugin."""
 
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -11,23 +11,23 @@ AMQP_PORT, AMQPS_PORT = 5672, 5671
 MANAGEMENT_PORT, MANAGEMENT_TLS_PORT = 15672, 15671
 
 
-def _web_address(url: str) -> str:
-    """Check an address of an HTTP API. A login in it is refused: addresses are shown, secrets never."""
+def _http_url(url: str) -> str:
+    """Check the URL of an HTTP API. A login in it is refused, because pages show the URL."""
     parts = urlsplit(url)
     if parts.username or parts.password:
-        raise ValueError("an address without a login: user and password are keys of their own")
+        raise ValueError("a URL without a login: use the keys user and password")
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("an address such as https://rabbit.example:15671")
+        raise ValueError("a URL such as https://rabbit.example:15671")
     return url.rstrip("/")
 
 
-WebAddress = Annotated[str, AfterValidator(_web_address)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
 class RabbitSettings(ConnectionSettings):
-    """One table of kind "rabbitmq". The TLS keys hold for AMQP and for every https:// address.
+    """One table of kind "rabbitmq". The TLS keys apply to AMQP and to every https:// URL.
 
-    The least right that shows everything: the tag `monitoring`, and permissions "" "" "" on each virtual host.
+    A user needs the tag `monitoring` and the permissions "" "" "" on each virtual host to see everything.
     """
 
     host: str
@@ -40,16 +40,16 @@ class RabbitSettings(ConnectionSettings):
     cert_file: FilePath | None = None
     key_file: FilePath | None = None
     insecure_skip_verify: bool = False
-    management_url: WebAddress | None = None  # None: http://host:15672, with TLS https://host:15671
-    prometheus_urls: tuple[WebAddress, ...] = ()  # one per node: each answers for the queues that it leads
-    queues: tuple[str, ...] = ()  # what to ask for by name where the management plugin is not there
+    management_url: HttpUrl | None = None  # None: http://host:15672, with TLS https://host:15671
+    prometheus_urls: tuple[HttpUrl, ...] = ()  # one per node: each reports the queues that it leads
+    queues: tuple[str, ...] = ()  # queues to look up by name without the management plugin
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _check_combination(self) -> Self:
         if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file together")
+            raise ValueError("set cert_file and key_file together")
         if len(set(self.vhosts)) != len(self.vhosts) or not all(self.vhosts):
-            raise ValueError("vhosts: each once, and none empty")
+            raise ValueError("vhosts: list each once, without empty names")
         return self
 
     @property
@@ -58,7 +58,7 @@ class RabbitSettings(ConnectionSettings):
 
     @property
     def management(self) -> str:
-        """The base address of the management plugin."""
+        """The base URL of the management plugin."""
         if self.management_url is not None:
             return self.management_url
         scheme, port = ("https", MANAGEMENT_TLS_PORT) if self.tls else ("http", MANAGEMENT_PORT)

@@ -1,4 +1,4 @@
-"""aiobotocore, behind one method. Importing this costs 0.5 s and 40 MB: account.py does it, in a thread, when it connects."""
+"""Calls SQS through aiobotocore. The import costs 0.5 s and 40 MB: connection.py does it in a thread when it connects."""
 
 import asyncio
 import logging
@@ -12,80 +12,79 @@ from botocore.loaders import create_loader
 from botocore.parsers import ResponseParserError
 
 from signalbox.brokers.errors import BrokerError, BrokerTimeout, LoginRefused
-from signalbox.brokers.sqs.faults import translated
+from signalbox.brokers.sqs.errors import translate
 from signalbox.brokers.sqs.settings import SqsSettings
 
-LONG_POLL_S = 20  # for how long a call may wait for its answer to begin, beyond the timeout: transport.py
-MODELS = create_loader()  # SQS's service model, parsed once for every connection and reconnect: 100 ms and 8 MB
-CONNECTIONS = 64  # 16 readers, and a long poll for each consumer
+LONG_POLL_S = 20  # a long poll may wait this long beyond the timeout (transport.py)
+MODELS = create_loader()  # parses SQS's service model once for all connections: 100 ms and 8 MB
+CONNECTIONS = 64  # 16 concurrent reads, and one long poll per consumer
 
 for _library in ("botocore", "aiobotocore"):
-    # At DEBUG they log the headers that they sign, a session token among them; at WARNING a traceback for an expired sign-in,
-    # which we report ourselves.
+    # At DEBUG they log signed headers with the session token; at WARNING a traceback for an expired sign-in.
     logging.getLogger(_library).setLevel(logging.ERROR)
 
 
 class Client:
-    """One signed-in client. Every call ends within its own timeout: botocore's do not cover STS, SSO and its retries."""
+    """A signed-in client. Each call has its own timeout, because botocore's do not cover STS, SSO and retries."""
 
     def __init__(self, settings: SqsSettings) -> None:
         self._settings = settings
         self._stack = AsyncExitStack()
-        self._again: Any = None  # tries an unanswered request once more
-        self._once: Any = None  # never sends twice
+        self._retrying: Any = None  # repeats an unanswered request once
+        self._single: Any = None  # sends each request once
         self._secrets = settings.secrets()
 
     async def open(self, *, timeout_s: float) -> None:
-        """Make the clients and find credentials; asks SQS nothing.
+        """Create the clients and get credentials; sends no request to SQS.
 
         Raises:
-            BrokerError: no region, no credentials, or the chain did not answer in time.
+            BrokerError: no region, no credentials, or the credential chain did not answer in time.
         """
         session = AioSession(profile=self._settings.profile)
         session.register_component("data_loader", MODELS)
         try:
             async with asyncio.timeout(timeout_s):
-                self._again = await self._client(session, attempts=2, timeout_s=timeout_s)
-                self._once = await self._client(session, attempts=1, timeout_s=timeout_s)
+                self._retrying = await self._create_client(session, attempts=2, timeout_s=timeout_s)
+                self._single = await self._create_client(session, attempts=1, timeout_s=timeout_s)
                 if self._settings.access_key_id is None:
-                    await self._chain(session)
+                    await self._load_credentials(session)
         except TimeoutError:
-            refused: BrokerError = BrokerTimeout(
+            failure: BrokerError = BrokerTimeout(
                 self._settings.name,
-                f"AWS credentials could not be had in {timeout_s:g} s: STS, SSO or the metadata address gave no answer.",
-                "Check the network from here, or set access_key_id and secret_access_key.",
+                f"Cannot get AWS credentials within {timeout_s:g} s: STS, SSO or the metadata service did not answer.",
+                "Check the network, or set access_key_id and secret_access_key.",
             )
         except (BotoCoreError, ClientError) as error:
-            refused = translated(self._settings.name, error, self._hide)
+            failure = translate(self._settings.name, error, self._redact)
         else:
             return
-        raise refused
+        raise failure
 
     async def call(
         self, operation: str, parameters: dict[str, Any], *, timeout_s: float, once: bool = False
     ) -> dict[str, Any]:
-        """Ask, and return the answer. `once`: do not repeat what may have arrived.
+        """Call an operation and return its answer. `once`: never repeat a request that SQS may have received.
 
         Raises:
-            BrokerError: see faults.py; BrokerTimeout after `timeout_s`.
+            BrokerError: see errors.py; BrokerTimeout after `timeout_s`.
         """
-        method = getattr(self._once if once else self._again, operation)
+        method = getattr(self._single if once else self._retrying, operation)
         try:
             async with asyncio.timeout(timeout_s):
                 answer: dict[str, Any] = await method(**parameters)
         except TimeoutError:
-            found = f"{self._again.meta.endpoint_url} gave no answer in {timeout_s:g} s."
-            refused: BrokerError = BrokerTimeout(self._settings.name, found, "Check the network from here.")
+            problem = f"{self._retrying.meta.endpoint_url} did not answer within {timeout_s:g} s."
+            failure: BrokerError = BrokerTimeout(self._settings.name, problem, "Check the network.")
         except (BotoCoreError, ClientError, ResponseParserError) as error:
-            refused = translated(self._settings.name, error, self._hide)
+            failure = translate(self._settings.name, error, self._redact)
         else:
             return answer
-        raise refused  # out here: as its context, their error would carry along what ours hides
+        raise failure  # outside `except`: botocore's error as its context could reveal secrets
 
     async def close(self) -> None:
         await self._stack.aclose()
 
-    async def _client(self, session: AioSession, *, attempts: int, timeout_s: float) -> Any:  # noqa: ANN401 - untyped
+    async def _create_client(self, session: AioSession, *, attempts: int, timeout_s: float) -> Any:  # noqa: ANN401 - untyped
         settings = self._settings
         keys = (settings.access_key_id, settings.secret_access_key, settings.session_token)
         key_id, secret, token = (key.get_secret_value() if key is not None else None for key in keys)
@@ -94,33 +93,33 @@ class Client:
             region_name=settings.region,
             endpoint_url=settings.endpoint_url,
             verify=str(settings.ca_file) if settings.ca_file else (False if settings.insecure_skip_verify else None),
-            aws_access_key_id=key_id,  # given keys skip the chain: the metadata address is never asked
+            aws_access_key_id=key_id,  # with keys, botocore never asks the metadata service
             aws_secret_access_key=secret,
             aws_session_token=token,
             config=AioConfig(
-                # The default mode tries a dead endpoint five times and a throttled request never again.
+                # the default mode retries a dead endpoint five times and a throttled request never
                 retries={"mode": "standard", "total_max_attempts": attempts},
                 connect_timeout=timeout_s,
                 read_timeout=LONG_POLL_S + timeout_s,
                 max_pool_connections=CONNECTIONS,
-                warm_up_loader_caches=True,  # reads its service model in a thread
+                warm_up_loader_caches=True,  # loads the service model in a thread
             ),
         )
         return await self._stack.enter_async_context(context)
 
-    async def _chain(self, session: AioSession) -> None:
-        """Have the default chain's credentials now: a role's or a sign-in's fault belongs to connecting."""
+    async def _load_credentials(self, session: AioSession) -> None:
+        """Get the default chain's credentials now, so that a failing role or sign-in fails the connect."""
         credentials = await session.get_credentials()
         if credentials is None:
             raise LoginRefused(
                 self._settings.name,
-                "no AWS credentials were found.",
-                "Set access_key_id and secret_access_key, or profile, or AWS_ACCESS_KEY_ID, ~/.aws, the machine's role.",
+                "No AWS credentials were found.",
+                "Set access_key_id and secret_access_key, or profile, or AWS_ACCESS_KEY_ID, ~/.aws, or the machine's role.",
             )
         frozen = await credentials.get_frozen_credentials()
         self._secrets = tuple(filter(None, (frozen.access_key, frozen.secret_key, frozen.token)))
 
-    def _hide(self, text: str) -> str:
+    def _redact(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text

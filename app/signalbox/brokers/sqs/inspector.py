@@ -1,69 +1,80 @@
-"""Reads every queue: one request each, 16 at once, fewer and rarer when SQS says that it is too much."""
+"""Reads every queue with one request each, 16 at once; fewer and less often when SQS throttles."""
 
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from signalbox.brokers.errors import BrokerError, BrokerUnavailable, DestinationMissing, LoginRefused, NotPermitted
+from signalbox.brokers.errors import BrokerError, BrokerUnavailable, DestinationMissing, LoginRefused, PermissionMissing
 from signalbox.brokers.model import BrokerCall, Cluster, Destination, Fault, Group, OldestUnread, Scope, Snapshot, Why
-from signalbox.brokers.sqs.account import Account
-from signalbox.brokers.sqs.figures import COUNTS, STATIC, Static, destination_of, group_of, static_of
-from signalbox.brokers.sqs.queues import LIST_EVERY_S, QueueList, not_permitted
-from signalbox.brokers.sqs.throttling import AT_ONCE_MOST, Pace, Throttled
+from signalbox.brokers.sqs.connection import SqsConnection
+from signalbox.brokers.sqs.conversion import (
+    COUNTS,
+    STATIC,
+    StaticAttributes,
+    parse_static_attributes,
+    to_destination,
+    to_group,
+)
+from signalbox.brokers.sqs.queue_list import LIST_EVERY_S, QueueList, not_permitted_fault
+from signalbox.brokers.sqs.throttling import CONCURRENCY_MAX, Throttle, Throttled
 from signalbox.kernel.clock import Clock
 
 STATIC_EVERY_S = 600.0
-UNANSWERED_MOST = AT_ONCE_MOST  # in a row: then the rest is not asked, or a dead endpoint would cost minutes
-NOTE = "Counts are SQS's approximations, settled about a minute after the senders stop. Rates and ages are not told."
+UNANSWERED_MAX = CONCURRENCY_MAX  # in a row; then stop, because a dead endpoint would cost minutes
+NOTE = (
+    "SQS approximates its counts; they are exact about a minute after the last message. SQS reports no rates or ages."
+)
 
 
 @dataclass(slots=True)
-class _Reading:
-    """What one round of questions brought."""
+class _Sweep:
+    """What one sweep or watch has read so far."""
 
     groups: dict[str, Group] = field(default_factory=dict)
     destinations: dict[str, Destination] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     unanswered: int = 0  # in a row
-    error: BrokerError | None = None  # the last that is the connection's fault, not a queue's
+    error: BrokerError | None = None  # the last error of the connection, not of one queue
     throttled: bool = False
 
-    def hopeless(self) -> bool:
-        return isinstance(self.error, LoginRefused) or self.unanswered >= UNANSWERED_MOST
+    def should_stop(self) -> bool:
+        return isinstance(self.error, LoginRefused) or self.unanswered >= UNANSWERED_MAX
 
 
 class SqsInspector:
-    """See port.Inspector. One sweep or watch at a time is enough; two do no harm."""
+    """See port.Inspector. Concurrent sweeps and watches are safe."""
 
-    def __init__(self, account: Account, clock: Clock) -> None:
-        self._account = account
+    def __init__(self, connection: SqsConnection, clock: Clock) -> None:
+        self._connection = connection
         self._clock = clock
-        self._static: dict[str, Static] = {}
+        self._static: dict[str, StaticAttributes] = {}
         self._list_call: BrokerCall | None = None
-        self.pace = Pace()
-        self.queues = QueueList(account, self.pace)
+        self.throttle = Throttle()
+        self.queues = QueueList(connection, self.throttle)
 
     @property
     def sweep_interval_s(self) -> float:
-        return self._account.settings.every_s(len(self._shown())) * self.pace.factor
+        return self._connection.settings.interval_for(len(self._shown())) * self.throttle.interval_factor
 
     @property
     def watch_interval_s(self) -> float:
-        return self._account.settings.watched_interval_s * self.pace.factor
+        return self._connection.settings.watched_interval_s * self.throttle.interval_factor
 
     @property
-    def amazon(self) -> bool:
-        """Whether the endpoint is Amazon's own, where each question costs money."""
-        host = urlsplit(self._account.settings.endpoint_url or "").hostname
+    def is_amazon(self) -> bool:
+        """Whether the endpoint is Amazon's, where each request costs money."""
+        host = urlsplit(self._connection.settings.endpoint_url or "").hostname
         return host is None or host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
     async def refresh_list(self, *, timeout_s: float | None = None) -> None:
-        requested_at, started = self._clock(), time.monotonic()
-        await self.queues.refresh(started, timeout_s=timeout_s)
-        what = "GetQueueUrl" if self._account.settings.queues else "ListQueues"
-        took, rows = time.monotonic() - started, len(self.queues.names)
-        self._list_call = BrokerCall(request=what, interval_s=LIST_EVERY_S, duration_s=took, at=requested_at, rows=rows)
+        requested_at, started_at = self._clock(), time.monotonic()
+        await self.queues.refresh(started_at, timeout_s=timeout_s)
+        operation = "GetQueueUrl" if self._connection.settings.queues else "ListQueues"
+        duration_s, rows = time.monotonic() - started_at, len(self.queues.names)
+        self._list_call = BrokerCall(
+            request=operation, interval_s=LIST_EVERY_S, duration_s=duration_s, at=requested_at, rows=rows
+        )
 
     async def _list_if_due(self) -> None:
         if not self.queues.due(time.monotonic()):
@@ -73,15 +84,15 @@ class SqsInspector:
         except BrokerError as error:
             if not self.queues.names:
                 raise
-            self.queues.unlisted(error)
+            self.queues.add_list_fault(error)
 
     async def sweep(self) -> Snapshot:
         requested_at = self._clock()
         await self._list_if_due()
         names = self._shown()
-        reading, call = await self._read(names, self.sweep_interval_s)
-        if not reading.throttled:
-            self.pace.speed_up()
+        sweep, call = await self._read(names, self.sweep_interval_s)
+        if not sweep.throttled:
+            self.throttle.speed_up()
         gone = self.queues.take_gone()
         for name in gone:
             self._static.pop(name, None)
@@ -89,110 +100,116 @@ class SqsInspector:
             scope=Scope.FULL,
             requested_at=requested_at,
             read_at=self._clock(),
-            groups=reading.groups,
-            destinations=reading.destinations,
-            cluster=self._cluster(reading),
+            groups=sweep.groups,
+            destinations=sweep.destinations,
+            cluster=self._cluster(sweep),
             gone_groups=gone,
             gone_destinations=gone,
-            faults=(*self.queues.faults, *reading.faults),
+            faults=(*self.queues.faults, *sweep.faults),
             calls=tuple(filter(None, (self._list_call, call))),
             excluded=len(self.queues.names) - len(self._shown()),
         )
 
     async def watch(self, groups: Collection[str]) -> Snapshot:
         requested_at = self._clock()
-        reading, call = await self._read(sorted(set(groups) & set(self._shown())), self.watch_interval_s)
+        sweep, call = await self._read(sorted(set(groups) & set(self._shown())), self.watch_interval_s)
         return Snapshot(
             scope=Scope.WATCHED,
             requested_at=requested_at,
             read_at=self._clock(),
-            groups=reading.groups,
-            destinations=reading.destinations,
-            faults=tuple(reading.faults),
+            groups=sweep.groups,
+            destinations=sweep.destinations,
+            faults=tuple(sweep.faults),
             calls=(call,),
         )
 
     async def oldest_unread(self, groups: Collection[str]) -> Mapping[str, Sequence[OldestUnread]]:
-        """Nothing: only receiving a message tells its time, and that hides it from the consumers and counts as a receive."""
+        """Return {}: only receiving a message reveals its time, which would hide it from consumers and count as a receive."""
         del groups
         return {}
 
     def _shown(self) -> list[str]:
-        return sorted(filter(self._account.settings.includes, self.queues.names))
+        return sorted(filter(self._connection.settings.includes, self.queues.names))
 
-    async def _read(self, names: Sequence[str], every_s: float) -> tuple[_Reading, BrokerCall]:
-        reading = _Reading()
-        requested_at, started = self._clock(), time.monotonic()
-        unasked = 0
+    async def _read(self, names: Sequence[str], every_s: float) -> tuple[_Sweep, BrokerCall]:
+        sweep = _Sweep()
+        requested_at, started_at = self._clock(), time.monotonic()
+        skipped = 0
 
-        async def one(name: str) -> None:
-            nonlocal unasked
-            if reading.hopeless():
-                unasked += 1
+        async def read(name: str) -> None:
+            nonlocal skipped
+            if sweep.should_stop():
+                skipped += 1
                 return
-            await self._one(name, reading)
+            await self._read_queue(name, sweep)
 
-        await self.pace.each(names, one)
-        if reading.error is not None:
-            if not reading.groups:
-                raise reading.error
-            if unasked:
-                rest = f"{unasked} queues were not asked any more"
-                reading.faults.append(Fault(resource=rest, why=Why.NO_ANSWER, detail=reading.error.problem))
-        took = time.monotonic() - started
+        await self.throttle.for_each(names, read)
+        if sweep.error is not None:
+            if not sweep.groups:
+                raise sweep.error
+            if skipped:
+                rest = f"{skipped} queues were not read"
+                sweep.faults.append(Fault(resource=rest, why=Why.NO_ANSWER, detail=sweep.error.problem))
+        duration_s = time.monotonic() - started_at
         call = BrokerCall(
-            request="GetQueueAttributes", interval_s=every_s, duration_s=took, at=requested_at, rows=len(reading.groups)
+            request="GetQueueAttributes",
+            interval_s=every_s,
+            duration_s=duration_s,
+            at=requested_at,
+            rows=len(sweep.groups),
         )
-        return reading, call
+        return sweep, call
 
-    async def _one(self, name: str, reading: _Reading) -> None:
-        """Ask about one queue. Its own faults are noted; what ails the connection is kept as `error`."""
+    async def _read_queue(self, name: str, sweep: _Sweep) -> None:
+        """Read one queue. Its error becomes a fault; an error of the connection is also kept as `error`."""
         try:
-            await self._ask(name, reading)
-        except NotPermitted as error:
-            reading.faults.append(not_permitted(name, "sqs:GetQueueAttributes", error))
+            await self._request_attributes(name, sweep)
+        except PermissionMissing as error:
+            sweep.faults.append(not_permitted_fault(name, "sqs:GetQueueAttributes", error))
         except DestinationMissing:
-            self.queues.missing(name)
-            reading.faults.append(_no_answer(name, "SQS says that it does not exist; the next lists decide."))
+            self.queues.mark_missing(name)
+            sweep.faults.append(
+                _no_answer_fault(name, "SQS answered that the queue does not exist; the next lists decide.")
+            )
         except BrokerError as error:
             if isinstance(error, BrokerUnavailable | LoginRefused):
-                self._note(error, reading)
-            reading.faults.append(_no_answer(name, error.problem))
+                self._record_error(error, sweep)
+            sweep.faults.append(_no_answer_fault(name, error.problem))
 
-    def _note(self, error: BrokerError, reading: _Reading) -> None:
-        reading.error = error
+    def _record_error(self, error: BrokerError, sweep: _Sweep) -> None:
+        sweep.error = error
         if not isinstance(error, Throttled):
-            reading.unanswered += 1
-        elif not reading.throttled:  # once a round: those in flight are refused together
-            reading.throttled = True
-            self.pace.slow_down()
+            sweep.unanswered += 1
+        elif not sweep.throttled:  # once per sweep: requests in flight are throttled together
+            sweep.throttled = True
+            self.throttle.slow_down()
 
-    async def _ask(self, name: str, reading: _Reading) -> None:
+    async def _request_attributes(self, name: str, sweep: _Sweep) -> None:
         now = time.monotonic()
-        known = self._static.get(name)
-        fresh = known is not None and now - known.read_at < STATIC_EVERY_S
-        wanted = COUNTS if fresh else COUNTS + STATIC  # one request either way
-        url = await self._account.url(name)
-        answer = await self._account.call("get_queue_attributes", QueueUrl=url, AttributeNames=list(wanted))
+        static = self._static.get(name)
+        fresh = static is not None and now - static.read_at < STATIC_EVERY_S
+        attribute_names = COUNTS if fresh else COUNTS + STATIC  # one request in both cases
+        url = await self._connection.queue_url(name)
+        answer = await self._connection.call("get_queue_attributes", QueueUrl=url, AttributeNames=list(attribute_names))
         attributes = answer.get("Attributes", {})
-        if known is None or not fresh:
-            known = self._static[name] = static_of(name, attributes, now)
-        reading.unanswered = 0
-        self.queues.answered(name)
-        reading.groups[name] = group_of(name, attributes)
-        reading.destinations[name] = destination_of(name, attributes, known)
+        if static is None or not fresh:
+            static = self._static[name] = parse_static_attributes(name, attributes, now)
+        sweep.unanswered = 0
+        self.queues.mark_present(name)
+        sweep.groups[name] = to_group(name, attributes)
+        sweep.destinations[name] = to_destination(name, attributes, static)
 
-    def _cluster(self, reading: _Reading) -> Cluster:
-        refused = sum(fault.why is Why.NOT_PERMITTED for fault in reading.faults)
+    def _cluster(self, sweep: _Sweep) -> Cluster:
+        denied = sum(fault.why is Why.NOT_PERMITTED for fault in sweep.faults)
         return Cluster(
             read_at=self._clock(),
-            product="Amazon SQS" if self.amazon else "SQS-compatible server",
+            product="Amazon SQS" if self.is_amazon else "SQS-compatible server",
             version=None,
             nodes=None,
-            missing_rights=(f"sqs:GetQueueAttributes on {refused} queues",) if refused else (),
+            missing_permissions=(f"sqs:GetQueueAttributes on {denied} queues",) if denied else (),
             notes=(NOTE,),
         )
 
 
-def _no_answer(name: str, detail: str) -> Fault:
+def _no_answer_fault(name: str, detail: str) -> Fault:
     return Fault(resource=f"queue {name}", why=Why.NO_ANSWER, detail=detail, group=name, destination=name)

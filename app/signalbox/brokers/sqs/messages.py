@@ -1,12 +1,6 @@
-"""A message as SQS can carry it, and back, byte for byte.
+"""Converts messages to SQS and back without loss.
 
-SQS takes text of 1 byte or more without most control characters, at most 10 attributes, none of them empty. What does not fit
-travels in one more attribute, `signalbox`, a JSON object:
-    body      "base64": the body is base64 of the bytes; "empty": the body stands for no bytes
-    headers   all headers, when they cannot be attributes of their own
-    key, id   the message's, where no system attribute of a FIFO queue holds them
-A message that needs none of it looks like any other. Rules:
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+SQS's rules: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 """
 
 import base64
@@ -21,47 +15,62 @@ from typing import Any
 from signalbox.brokers.model import Message
 
 ENVELOPE = "signalbox"
-ATTRIBUTES_MOST = 9  # and the envelope
+"""The attribute for what SQS cannot carry itself (text of at least 1 byte, few control characters, at most 10 attributes, none
+empty). A JSON object, absent if the message needs none of it:
+    body      "base64": the body is base64 of the bytes; "empty": the body has no bytes
+    headers   all headers, if they cannot be attributes of their own
+    key, id   the message's, if no system attribute of a FIFO queue holds them
+"""
+ATTRIBUTES_MAX = 9  # plus the envelope
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ATTRIBUTE = re.compile(r"(?!(?i:aws|amazon)\.)(?!\.)(?!.*\.\.)[A-Za-z0-9_.-]{1,256}(?<!\.)")
 _SYSTEM_ID = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")  # of a FIFO queue
-_NO_GROUP = "signalbox"  # the group of a FIFO message without a key: in order with the others like it
+_NO_KEY_GROUP = "signalbox"  # the message group of FIFO messages without a key
 
 
-def parameters(message: Message, *, fifo: bool) -> dict[str, Any]:
-    """Return what SendMessage takes for it, but the queue."""
+def to_send_parameters(message: Message, *, fifo: bool) -> dict[str, Any]:
+    """Return the parameters of SendMessage, without the queue."""
     envelope: dict[str, Any] = {}
-    text, coding = _text_of(message.body)
-    if coding:
-        envelope["body"] = coding
-    if not _fit(message.headers):
+    text, encoding = _encode_body(message.body)
+    if encoding:
+        envelope["body"] = encoding
+    if not _fit_attributes(message.headers):
         envelope["headers"] = dict(message.headers)
-    fields, carried = _fifo_fields(message) if fifo else ({}, set())
-    envelope |= {name: value for name in ("key", "id") if (value := getattr(message, name)) and name not in carried}
-    attributes = {} if "headers" in envelope else {name: _string(value) for name, value in message.headers.items()}
+    fields, stored = _fifo_fields(message) if fifo else ({}, set())
+    envelope |= {name: value for name in ("key", "id") if (value := getattr(message, name)) and name not in stored}
+    attributes = (
+        {} if "headers" in envelope else {name: _string_attribute(value) for name, value in message.headers.items()}
+    )
     if envelope:
-        attributes[ENVELOPE] = _string(json.dumps(envelope))
+        attributes[ENVELOPE] = _string_attribute(json.dumps(envelope))
     return {"MessageBody": text, "MessageAttributes": attributes, **fields}
 
 
-def message_of(received: Mapping[str, Any]) -> Message:
-    """Return the message of one that ReceiveMessage gave. One that was not sent by Signalbox keeps every attribute."""
+def to_message(received: Mapping[str, Any]) -> Message:
+    """Return a message from ReceiveMessage. A message from another program keeps all its attributes as headers."""
     attributes = received.get("MessageAttributes", {})
     envelope = _envelope(attributes)
     system = received.get("Attributes", {})
-    headers = {name: _value(found) for name, found in attributes.items() if not (name == ENVELOPE and envelope)}
-    own = envelope.get("headers")
-    key, own_id = envelope.get("key"), envelope.get("id")
+    headers = {
+        name: _attribute_value(attribute)
+        for name, attribute in attributes.items()
+        if not (name == ENVELOPE and envelope)
+    }
+    packed = envelope.get("headers")
+    key, message_id = envelope.get("key"), envelope.get("id")
     group = system.get("MessageGroupId")
     return Message(
-        body=_body_of(received.get("Body", ""), envelope.get("body")),
-        headers=headers | ({str(name): str(value) for name, value in own.items()} if isinstance(own, dict) else {}),
-        key=key if isinstance(key, str) else (None if group == _NO_GROUP else group),
-        id=own_id if isinstance(own_id, str) else system.get("MessageDeduplicationId", received.get("MessageId")),
+        body=_decode_body(received.get("Body", ""), envelope.get("body")),
+        headers=headers
+        | ({str(name): str(value) for name, value in packed.items()} if isinstance(packed, dict) else {}),
+        key=key if isinstance(key, str) else (None if group == _NO_KEY_GROUP else group),
+        id=message_id
+        if isinstance(message_id, str)
+        else system.get("MessageDeduplicationId", received.get("MessageId")),
     )
 
 
-def _text_of(body: bytes) -> tuple[str, str | None]:
+def _encode_body(body: bytes) -> tuple[str, str | None]:
     if not body:
         return "-", "empty"
     try:
@@ -73,56 +82,56 @@ def _text_of(body: bytes) -> tuple[str, str | None]:
     return text, None
 
 
-def _body_of(text: str, coding: object) -> bytes:
-    if coding == "empty":
+def _decode_body(text: str, encoding: object) -> bytes:
+    if encoding == "empty":
         return b""
-    if coding == "base64":
+    if encoding == "base64":
         try:
             return base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):
-            pass  # somebody else's message that looks like ours: as it came
+            pass  # a message from another program that looks like ours: keep it unchanged
     return text.encode(errors="surrogatepass")
 
 
-def _fit(headers: Mapping[str, str]) -> bool:
-    """Say whether they can be attributes of their own."""
+def _fit_attributes(headers: Mapping[str, str]) -> bool:
+    """Return whether all headers can be attributes of their own."""
     return (
-        len(headers) <= ATTRIBUTES_MOST
+        len(headers) <= ATTRIBUTES_MAX
         and all(name != ENVELOPE and _ATTRIBUTE.fullmatch(name) for name in headers)
         and all(value and not _FORBIDDEN.search(value) for value in headers.values())
     )
 
 
 def _fifo_fields(message: Message) -> tuple[dict[str, str], set[str]]:
-    """The group keeps the order of one key. The id makes a message that is sent twice within 5 minutes count once."""
-    carried, group, own = set(), _NO_GROUP, uuid.uuid4().hex
+    """The group keeps the order per key. SQS stores one message per deduplication id within 5 minutes."""
+    stored, group, deduplication_id = set(), _NO_KEY_GROUP, uuid.uuid4().hex
     if message.key:
         group = hashlib.sha256(message.key.encode()).hexdigest()
-        if _SYSTEM_ID.fullmatch(message.key) and message.key != _NO_GROUP:
+        if _SYSTEM_ID.fullmatch(message.key) and message.key != _NO_KEY_GROUP:
             group = message.key
-            carried.add("key")
+            stored.add("key")
     if message.id:
-        own = hashlib.sha256(message.id.encode()).hexdigest()
+        deduplication_id = hashlib.sha256(message.id.encode()).hexdigest()
         if _SYSTEM_ID.fullmatch(message.id):
-            own = message.id
-            carried.add("id")
-    return {"MessageGroupId": group, "MessageDeduplicationId": own}, carried
+            deduplication_id = message.id
+            stored.add("id")
+    return {"MessageGroupId": group, "MessageDeduplicationId": deduplication_id}, stored
 
 
 def _envelope(attributes: Mapping[str, Any]) -> dict[str, Any]:
     text = attributes.get(ENVELOPE, {}).get("StringValue")
     try:
-        found = json.loads(text) if isinstance(text, str) else {}
+        value = json.loads(text) if isinstance(text, str) else {}
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
-def _string(value: str) -> dict[str, str]:
+def _string_attribute(value: str) -> dict[str, str]:
     return {"DataType": "String", "StringValue": value}
 
 
-def _value(attribute: Mapping[str, Any]) -> str:
-    """Text and numbers as they are, binary as base64."""
+def _attribute_value(attribute: Mapping[str, Any]) -> str:
+    """Return text and numbers unchanged, and binary values as base64."""
     binary = attribute.get("BinaryValue")
     return base64.b64encode(binary).decode() if isinstance(binary, bytes) else str(attribute.get("StringValue", ""))

@@ -1,4 +1,4 @@
-"""What an SQS connection has in its configuration. Without keys or a profile, credentials come from AWS's default chain."""
+"""Settings of an SQS connection. Without keys or a profile, credentials come from AWS's default chain."""
 
 import re
 from typing import Annotated, Self
@@ -9,21 +9,21 @@ from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.settings import ConnectionSettings, Secret
 
 QUEUE_NAME = re.compile(r"(?=.{1,80}\Z)[A-Za-z0-9_-]+(?:\.fifo)?")
-"""What SQS allows: letters, digits, hyphen and underscore, 80 in all, and `.fifo` at the end of a FIFO queue's name."""
+"""The names that SQS allows: at most 80 letters, digits, hyphens and underscores; a FIFO queue's name ends with `.fifo`."""
 
 INTERVAL_S = 30.0
-INTERVAL_OF_MANY_S = 60.0
-MANY_QUEUES = 200  # above it the longer interval keeps the bill of an account near $10 a month (pricing.py)
+INTERVAL_MANY_QUEUES_S = 60.0
+MANY_QUEUES = 200  # above this number the longer interval keeps the bill near $10 a month (pricing.py)
 
 
 def _queue_name(name: str) -> str:
     if not QUEUE_NAME.fullmatch(name):
-        raise ValueError("a queue's name: letters, digits, - and _, at most 80, .fifo at the end of a FIFO queue's")
+        raise ValueError("a queue name: at most 80 letters, digits, - and _; a FIFO queue's name ends with .fifo")
     return name
 
 
 class SqsSettings(ConnectionSettings):
-    """One account in one region. `timeout_s` bounds each answer, and the whole of a sign-in."""
+    """One account in one region. `timeout_s` bounds each answer, and the whole sign-in."""
 
     kind: BrokerKind = BrokerKind.SQS
     region: str | None = None  # None: AWS_REGION or the profile's
@@ -32,17 +32,21 @@ class SqsSettings(ConnectionSettings):
     access_key_id: Secret | None = None
     secret_access_key: Secret | None = None
     session_token: Secret | None = None
-    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]*$", max_length=80)] = ""  # the broker lists only such queues
-    queues: tuple[Annotated[str, AfterValidator(_queue_name)], ...] = ()  # exactly these; needs no right to ListQueues
-    interval_s: Annotated[float, Field(ge=5)] | None = (
-        None  # None: 30 s, over 200 queues 60 s. Each question costs money
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]*$", max_length=80)] = (
+        ""  # SQS lists only queues with this prefix
     )
-    watched_interval_s: Annotated[float, Field(ge=5)] = 10.0  # of the queues that an open page shows
+    queues: tuple[
+        Annotated[str, AfterValidator(_queue_name)], ...
+    ] = ()  # exactly these; needs no permission for ListQueues
+    interval_s: Annotated[float, Field(ge=5)] | None = (
+        None  # None: 30 s, or 60 s above 200 queues; each request costs money
+    )
+    watched_interval_s: Annotated[float, Field(ge=5)] = 10.0  # for queues on an open page
     ca_file: FilePath | None = None  # of a private endpoint's certificate authority
-    insecure_skip_verify: bool = False  # TLS without verification: every page says so
+    insecure_skip_verify: bool = False  # TLS without verification: every page shows a warning
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _consistent(self) -> Self:
         if (self.access_key_id is None) != (self.secret_access_key is None):
             raise ValueError("access_key_id and secret_access_key go together")
         if self.session_token is not None and self.access_key_id is None:
@@ -52,16 +56,16 @@ class SqsSettings(ConnectionSettings):
         if self.prefix and self.queues:
             raise ValueError("either prefix or queues, not both")
         if self.ca_file is not None and self.insecure_skip_verify:
-            raise ValueError("ca_file is of no use with insecure_skip_verify")
+            raise ValueError("either ca_file or insecure_skip_verify, not both")
         return self
 
     def secrets(self) -> tuple[str, ...]:
-        """The values that no text of ours may contain."""
+        """Return the values that no text may contain."""
         given = (self.access_key_id, self.secret_access_key, self.session_token)
         return tuple(secret.get_secret_value() for secret in given if secret is not None)
 
-    def every_s(self, queues: int) -> float:
-        """Return how often so many queues are read, in seconds."""
+    def interval_for(self, queues: int) -> float:
+        """Return the interval in seconds between two readings of this many queues."""
         if self.interval_s is not None:
             return self.interval_s
-        return INTERVAL_OF_MANY_S if queues > MANY_QUEUES else INTERVAL_S
+        return INTERVAL_MANY_QUEUES_S if queues > MANY_QUEUES else INTERVAL_S

@@ -1,43 +1,43 @@
-"""How hard an account may be asked: less after it said "too much", more again when it no longer does."""
+"""Adapts the request rate: down after SQS throttles, and up again afterwards."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from signalbox.brokers.errors import BrokerError, BrokerUnavailable
 
-AT_ONCE_MOST = 16  # requests in flight: more made each answer later and the whole no faster
-SLOWEST = 8  # times the interval
+CONCURRENCY_MAX = 16  # more requests in flight made each answer slower and the sweep no faster
+INTERVAL_FACTOR_MAX = 8
 
 
 class Throttled(BrokerUnavailable):
-    """The broker answers "too many requests": nothing is wrong but the pace."""
+    """The broker answered "too many requests"."""
 
 
-class Pace:
-    """Requests at once, and how many times longer than configured the interval is."""
+class Throttle:
+    """The number of concurrent requests, and a factor for the configured interval."""
 
     def __init__(self) -> None:
-        self.at_once = AT_ONCE_MOST
-        self.factor = 1
+        self.concurrency = CONCURRENCY_MAX
+        self.interval_factor = 1
 
-    async def each(self, names: Iterable[str], ask: Callable[[str], Awaitable[None]]) -> None:
-        """Ask for each, at most `at_once` at a time, fewer as soon as the pace slows down.
+    async def for_each(self, names: Iterable[str], read: Callable[[str], Awaitable[None]]) -> None:
+        """Read each name, at most `concurrency` at a time; a slowdown takes effect at once.
 
         Raises:
-            BrokerError: the first that `ask` raised; it ends the others.
+            BrokerError: the first error of `read`; it cancels the others.
         """
         pending = iter(names)
 
         async def worker(number: int) -> None:
-            while number < self.at_once:
+            while number < self.concurrency:
                 name = next(pending, None)
                 if name is None:
                     return
-                await ask(name)
+                await read(name)
 
         try:
             async with asyncio.TaskGroup() as tasks:
-                for number in range(self.at_once):
+                for number in range(self.concurrency):
                     tasks.create_task(worker(number))
         except BaseExceptionGroup as errors:
             first = errors.exceptions[0]
@@ -46,9 +46,9 @@ class Pace:
             raise
 
     def slow_down(self) -> None:
-        self.at_once = max(1, self.at_once // 2)
-        self.factor = min(SLOWEST, self.factor * 2)
+        self.concurrency = max(1, self.concurrency // 2)
+        self.interval_factor = min(INTERVAL_FACTOR_MAX, self.interval_factor * 2)
 
     def speed_up(self) -> None:
-        self.at_once = min(AT_ONCE_MOST, self.at_once * 2)
-        self.factor = max(1, self.factor // 2)
+        self.concurrency = min(CONCURRENCY_MAX, self.concurrency * 2)
+        self.interval_factor = max(1, self.interval_factor // 2)

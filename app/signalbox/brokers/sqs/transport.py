@@ -1,12 +1,14 @@
-"""Sending and receiving. Queues have no groups of their own: `group` only names this consumer to us."""
+"""Sends and receives messages. SQS has no consumer groups: `group` only names this consumer for us."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
+from signalbox.brokers.backoff import ask_until_found, pauses
 from signalbox.brokers.errors import (
     BrokerError,
+    BrokerTimeout,
     BrokerUnavailable,
     DestinationMissing,
     InvalidName,
@@ -16,83 +18,108 @@ from signalbox.brokers.errors import (
 )
 from signalbox.brokers.model import Message
 from signalbox.brokers.port import Delivery
-from signalbox.brokers.sqs.account import Account
-from signalbox.brokers.sqs.messages import message_of, parameters
+from signalbox.brokers.sqs.connection import SqsConnection
+from signalbox.brokers.sqs.messages import to_message, to_send_parameters
 from signalbox.brokers.sqs.throttling import Throttled
 
-LONG_POLL_S = 20  # the longest that SQS waits: the fewest empty answers to pay for
-BATCH = 10  # the most that one answer holds
-UNSETTLED_MOST = 100  # that a closing consumer gives back at once; older ones come again by their visibility timeout
-PAUSE_FIRST_S, PAUSE_MOST_S = 0.2, 10.0
+LONG_POLL_S = 20  # SQS's maximum: the fewest empty answers to pay for
+BATCH = 10  # SQS's maximum per answer
+UNSETTLED_MAX = 100  # released when a consumer closes; older messages return after their visibility timeout
+RETRY_FIRST_S, RETRY_MAX_S = 0.2, 10.0
+MISSES_MAX = 4  # in 3 s: SQS may not know a new queue for a second or more
+
+T = TypeVar("T")
 
 
 class SqsDelivery:
     """See port.Delivery."""
 
-    def __init__(self, account: Account, url: str, received: Mapping[str, Any]) -> None:
-        self._account = account
+    def __init__(self, connection: SqsConnection, url: str, received: Mapping[str, Any]) -> None:
+        self._connection = connection
         self._handle = {"QueueUrl": url, "ReceiptHandle": received["ReceiptHandle"]}
-        self.message = message_of(received)
+        self.message = to_message(received)
         self.redelivered = received.get("Attributes", {}).get("ApproximateReceiveCount", "1") != "1"
         self.settled = False
 
     async def ack(self) -> None:
-        await self._account.call("delete_message", **self._handle)
+        await self._connection.call("delete_message", **self._handle)
         self.settled = True
 
     async def release(self) -> None:
-        await self._account.call("change_message_visibility", **self._handle, VisibilityTimeout=0)
+        await self._connection.call("change_message_visibility", **self._handle, VisibilityTimeout=0)
         self.settled = True
 
 
 class SqsTransport:
     """See port.Publisher and port.Consumer."""
 
-    def __init__(self, account: Account) -> None:
-        self._account = account
+    def __init__(self, connection: SqsConnection) -> None:
+        self._connection = connection
 
     async def publish(self, destination: str, message: Message, *, timeout_s: float = 10.0) -> None:
-        name = self._account.settings.name
-        asked = parameters(message, fifo=destination.endswith(".fifo"))
+        parameters = to_send_parameters(message, fifo=destination.endswith(".fifo"))
         sent = False
+        missing: DestinationMissing | None = None
+
+        async def send() -> None:
+            nonlocal sent, missing
+            try:
+                url = await self._connection.queue_url(destination)
+                sent, missing = True, None
+                await self._connection.call("send_message", timeout_s=timeout_s, once=True, QueueUrl=url, **parameters)
+            except DestinationMissing as error:
+                sent, missing = False, error
+                self._connection.forget(destination)
+                raise
+
         try:
-            url = await self._account.url(destination)
-            sent = True
-            await self._account.call("send_message", timeout_s=timeout_s, once=True, QueueUrl=url, **asked)
-        except (DestinationMissing, InvalidName):
-            self._account.forget(destination)
-            raise Unroutable(name, f"there is no queue {destination}.", "Make it, or correct the name.") from None
-        except Throttled as error:
-            raise PublishRefused(name, error.problem, "Send it again, slower: it was not stored.") from None
-        except BrokerUnavailable as error:
-            if not sent:
-                raise PublishRefused(name, f"{destination}: {error.problem}", "It was not sent.") from None
-            found = f"no confirm came for a message to {destination}: {error.problem}"
-            raise OutcomeUnknown(name, found, "It may be stored; sending it again may double it.") from None
+            async with asyncio.timeout(timeout_s):
+                await _repeat_while_missing(send)
+        except TimeoutError:
+            silent = BrokerTimeout(self._connection.settings.name, f"SQS did not answer within {timeout_s:g} s.")
+            raise self._publish_error(missing or silent, destination, sent=sent) from None
         except BrokerError as error:
-            raise PublishRefused(name, f"{destination}: {error.problem}", error.hint) from None
+            raise self._publish_error(error, destination, sent=sent) from None
+
+    def _publish_error(self, error: BrokerError, destination: str, *, sent: bool) -> BrokerError:
+        name = self._connection.settings.name
+        if isinstance(error, DestinationMissing | InvalidName):
+            return Unroutable(name, f"There is no queue {destination}.", "Create the queue, or correct the name.")
+        if isinstance(error, Throttled):
+            return PublishRefused(name, error.problem, "The message was not stored: send it again later.")
+        if not isinstance(error, BrokerUnavailable):
+            return PublishRefused(name, f"{destination}: {error.problem}", error.hint)
+        if not sent:
+            return PublishRefused(name, f"{destination}: {error.problem}", "The message was not sent.")
+        problem = f"No confirmation for a message to {destination}: {error.problem}"
+        return OutcomeUnknown(name, problem, "It may be stored; sending it again may duplicate it.")
 
     async def receive(self, destination: str, group: str) -> AsyncGenerator[Delivery, None]:
         del group
-        url = await self._account.url(destination)
-        held: list[SqsDelivery] = []
+        unsettled: list[SqsDelivery] = []
         try:
             while True:
-                batch = [SqsDelivery(self._account, url, received) for received in await self._poll(destination, url)]
-                held = [delivery for delivery in held if not delivery.settled][-UNSETTLED_MOST:] + batch
+                url, messages = await _repeat_while_missing(lambda: self._poll(destination))
+                batch = [SqsDelivery(self._connection, url, received) for received in messages]
+                unsettled = [delivery for delivery in unsettled if not delivery.settled][-UNSETTLED_MAX:] + batch
                 for delivery in batch:
                     yield delivery
         finally:
-            await self._give_back(held)
+            await self._release(unsettled)
 
-    async def _poll(self, destination: str, url: str) -> list[dict[str, Any]]:
-        """Wait for messages; after a fault of the connection, ask again with growing pauses."""
-        pause = PAUSE_FIRST_S
+    async def _poll(self, destination: str) -> tuple[str, list[dict[str, Any]]]:
+        """Wait for messages and return them with the queue's URL. Retry after connection errors.
+
+        Raises:
+            DestinationMissing: SQS answered that the queue does not exist.
+        """
+        intervals = pauses(RETRY_FIRST_S, RETRY_MAX_S)
+        url = await self._connection.queue_url(destination)
         while True:
             try:
-                answer = await self._account.call(
+                answer = await self._connection.call(
                     "receive_message",
-                    timeout_s=LONG_POLL_S + self._account.settings.timeout_s,
+                    timeout_s=LONG_POLL_S + self._connection.settings.timeout_s,
                     QueueUrl=url,
                     MaxNumberOfMessages=BATCH,
                     WaitTimeSeconds=LONG_POLL_S,
@@ -100,21 +127,30 @@ class SqsTransport:
                     MessageSystemAttributeNames=["All"],
                 )
             except DestinationMissing:
-                self._account.forget(destination)
+                self._connection.forget(destination)
                 raise DestinationMissing(
-                    self._account.settings.name, f"there is no queue {destination} any more."
+                    self._connection.settings.name, f"The queue {destination} no longer exists."
                 ) from None
             except BrokerUnavailable:
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, PAUSE_MOST_S)
+                await asyncio.sleep(next(intervals))
             else:
                 if messages := answer.get("Messages"):
-                    return list(messages)
-                pause = PAUSE_FIRST_S
+                    return url, list(messages)
+                intervals = pauses(RETRY_FIRST_S, RETRY_MAX_S)
 
-    async def _give_back(self, held: list[SqsDelivery]) -> None:
-        """What was not settled comes again at once, not only after the queue's visibility timeout; while SQS answers."""
+    async def _release(self, unsettled: list[SqsDelivery]) -> None:
+        """Release messages at once, instead of after the queue's visibility timeout, as long as SQS answers."""
         with contextlib.suppress(BrokerError):
-            for delivery in held:
+            for delivery in unsettled:
                 if not delivery.settled:
                     await delivery.release()
+
+
+async def _repeat_while_missing(call: Callable[[], Awaitable[T]]) -> T:
+    """Repeat a call while SQS answers that the queue does not exist: its servers learn of a new queue one by one."""
+    return await ask_until_found(call, _is_ready, misses=MISSES_MAX, first_pause_s=RETRY_FIRST_S)
+
+
+async def _is_ready() -> bool:
+    """SQS has no state of its own to wait for: every answer counts."""
+    return True

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from signalbox.brokers.model import BrokerKind, Cluster
 from signalbox.kernel import figures
-from signalbox.monitoring.model import Change, ConnectionView, GroupView, Link, Status
+from signalbox.monitoring.model import Change, ConnectionView, GroupView, LinkState, Status
 from signalbox.monitoring.words.spans import (
     Span,
     Spans,
@@ -32,10 +32,10 @@ _CHANGED_TO = {
     Status.CATCHING_UP: "started catching up",
     Status.NO_MEMBERS: "has no members",
     Status.OK: "is ok",
-    Link.CONNECTING: "is connecting",
-    Link.CONNECTED: "connected",
-    Link.STALE: "became stale",
-    Link.DOWN: "went down",
+    LinkState.CONNECTING: "is connecting",
+    LinkState.CONNECTED: "connected",
+    LinkState.STALE: "became stale",
+    LinkState.DOWN: "went down",
 }
 _STATUS_COUNT = {
     Status.WILL_LOSE_DATA: ("will lose data", "will lose data"),
@@ -62,9 +62,9 @@ _REPLICATED = {
 
 def link_text(view: ConnectionView, now: float) -> str:
     """Return the link for a table row: "down, 25 min 29 s", "connected"."""
-    if view.link is Link.DOWN:
+    if view.link is LinkState.DOWN:
         return f"{view.link}, {figures.duration(now - view.since)}"
-    if view.link is Link.STALE:
+    if view.link is LinkState.STALE:
         return f"{view.link}, {figures.duration(now - (view.answered_at or view.since))}"
     return str(view.link)
 
@@ -72,24 +72,24 @@ def link_text(view: ConnectionView, now: float) -> str:
 def connection_sentence(view: ConnectionView, now: float) -> Spans:
     """Return the headline of a connection's page: whether the broker responds, and what is wrong with the cluster."""
     match view.link:
-        case Link.CONNECTING:
+        case LinkState.CONNECTING:
             return spans("Connecting. No response yet.")
-        case Link.DOWN:
+        case LinkState.DOWN:
             return spans("Down for ", strong(figures.duration(now - view.since), view.link), ". ", Span(view.error))
-        case Link.STALE:
+        case LinkState.STALE:
             answered_at = view.answered_at or view.since
             age = strong(figures.duration(now - answered_at), view.link)
             return spans("No update for ", age, f". The data is from {figures.utc_time(answered_at, now)}.")
-        case Link.CONNECTED:
+        case LinkState.CONNECTED:
             return _cluster_problems(view.kind, view.cluster) or paragraph((spans("Responding."), _group_health(view)))
 
 
 def connection_reason(view: ConnectionView, now: float) -> Spans:
     """Return the second line: the cause, what is affected, what to do, which permissions are missing."""
-    connected = view.link is Link.CONNECTED
+    connected = view.link is LinkState.CONNECTED
     health = _group_health(view) if not connected or _cluster_problems(view.kind, view.cluster) else ()
-    error = spans(Span(view.error)) if view.link is Link.STALE and view.error else ()
-    advice = spans(Span(view.do)) if view.do else ()
+    error = spans(Span(view.error)) if view.link is LinkState.STALE and view.error else ()
+    advice = spans(Span(view.hint)) if view.hint else ()
     return paragraph((error, health, advice, _attempts(view, now), _missing_permissions(view)))
 
 
@@ -102,13 +102,13 @@ def overview_sentence(connections: Sequence[ConnectionView], groups: Sequence[Gr
         return spans(
             "No consumer groups known yet: waiting for a response." if waiting else "No consumer groups found."
         )
-    down = {view.name for view in connections if view.link in (Link.DOWN, Link.CONNECTING)}
+    down = {view.name for view in connections if view.link in (LinkState.DOWN, LinkState.CONNECTING)}
     known = [view for view in groups if view.connection not in down]
     statuses = Counter(view.verdict.status for view in known)
     statuses[Status.UNKNOWN] += len(groups) - len(known)
     ok = statuses.pop(Status.OK, 0)
     if ok == len(groups):
-        stale = {view.name for view in connections if view.link is Link.STALE}
+        stale = {view.name for view in connections if view.link is LinkState.STALE}
         health = "ok as of the last update" if any(view.connection in stale for view in groups) else "healthy"
         return spans(f"All {ok:,} consumer groups are {health}." if ok > 1 else f"The only consumer group is {health}.")
     count = spans(f"{ok:,} of {quantity(len(groups), 'consumer group is', 'consumer groups are')} ok.")
@@ -117,8 +117,8 @@ def overview_sentence(connections: Sequence[ConnectionView], groups: Sequence[Gr
 
 def overview_reason(connections: Sequence[ConnectionView], groups: Sequence[GroupView]) -> Spans:
     """Say which connections do not respond, and for how many groups the data is therefore old or missing."""
-    down = [view for view in connections if view.link is Link.DOWN]
-    stale = [view for view in connections if view.link is Link.STALE]
+    down = [view for view in connections if view.link is LinkState.DOWN]
+    stale = [view for view in connections if view.link is LinkState.STALE]
     names = {view.name for view in (*down, *stale)}
     old = sum(view.connection in names for view in groups)
     affected = f"Data for {old:,} of {quantity(len(groups), 'group', 'groups')} is old or missing." if old else ""
@@ -167,7 +167,7 @@ def _group_health(view: ConnectionView) -> Spans:
     groups, not_ok = view.groups, view.groups - view.groups_ok
     if not groups:
         return ()
-    if view.link is Link.DOWN:
+    if view.link is LinkState.DOWN:
         return spans(f"The status of its {quantity(groups, 'consumer group', 'consumer groups')} is unknown.")
     if not_ok:
         return spans(
@@ -179,7 +179,7 @@ def _group_health(view: ConnectionView) -> Spans:
 
 
 def _missing_permissions(view: ConnectionView) -> Spans:
-    missing = view.cluster.missing_rights if view.cluster is not None else ()
+    missing = view.cluster.missing_permissions if view.cluster is not None else ()
     return spans("Missing permissions: ", Span("; ".join(missing)), ".") if missing else ()
 
 

@@ -34,7 +34,7 @@ def destination_sentence(view: DestinationView, now: float) -> Spans:
 
 def destination_reason(view: DestinationView, now: float) -> Spans:
     """Return the second line: the cause, the retention, the consumer groups and the rate."""
-    groups = len(view.readers)
+    groups = len(view.consumer_groups)
     who = quantity(groups, "consumer group", "consumer groups") if groups else "No consumer groups known"
     rate = f", {message_rate(view.rate_in)} in" if view.rate_in is not None else ""
     return paragraph((_since(view, now), _consequence(view), _retention(view), spans(f"{who}{rate}.")))
@@ -50,9 +50,9 @@ def _will_lose(view: DestinationView, now: float) -> Spans:
             strong(f"from {figures.utc_time(view.loses_at, now, seconds=False)}", status),
             ".",
         )
-    if len(view.readers) == 1:
-        return spans("The consumer group ", name_span(view.readers[0]), *when)
-    return spans(f"At least one of {quantity(len(view.readers), 'consumer group', 'consumer groups')}", *when)
+    if len(view.consumer_groups) == 1:
+        return spans("The consumer group ", name_span(view.consumer_groups[0]), *when)
+    return spans(f"At least one of {quantity(len(view.consumer_groups), 'consumer group', 'consumer groups')}", *when)
 
 
 def _problem(view: DestinationView) -> Spans:

@@ -2,7 +2,7 @@
 
 from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
-from signalbox.monitoring.model import Flow, GroupView, Method, PartitionView, Reason, Status, Verdict
+from signalbox.monitoring.model import Flow, GroupView, PartitionView, Reason, Status, TimeLagMethod, Verdict
 from signalbox.monitoring.words.spans import (
     Span,
     Spans,
@@ -17,7 +17,7 @@ from signalbox.monitoring.words.spans import (
 from signalbox.monitoring.words.terms import TERMS, WHY_UNKNOWN, Terms
 
 _WITH_DURATION = frozenset((Status.STALLED, Status.STOPPED, Status.HELD_BACK, Status.REBALANCING))
-_TIME_LAG_BOUND = {Method.AT_LEAST: "at least ", Method.AT_MOST: "at most "}
+_TIME_LAG_BOUND = {TimeLagMethod.AT_LEAST: "at least ", TimeLagMethod.AT_MOST: "at most "}
 _CAUSES = {
     Status.HELD_BACK: "Consumers that read only committed messages wait until the producer commits or aborts.",
     Status.PAST_END: "The topic was probably recreated or truncated.",

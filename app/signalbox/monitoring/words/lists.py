@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from signalbox.kernel import figures
-from signalbox.monitoring.model import ConnectionView, DestinationView, Link, Status
+from signalbox.monitoring.model import ConnectionView, DestinationView, LinkState, Status
 from signalbox.monitoring.words.spans import Spans, number_word, paragraph, quantity, spans, strong
 
 
@@ -36,7 +36,7 @@ def connections_sentence(views: Sequence[ConnectionView]) -> Spans:
     links = Counter(view.link for view in views)
     problems = [
         spans(strong(f"{number_word(links[link])} {'is' if links[link] == 1 else 'are'} {word}", link), ".")
-        for link, word in ((Link.DOWN, "down"), (Link.STALE, "stale"), (Link.CONNECTING, "connecting"))
+        for link, word in ((LinkState.DOWN, "down"), (LinkState.STALE, "stale"), (LinkState.CONNECTING, "connecting"))
         if links[link]
     ]
     if not problems:

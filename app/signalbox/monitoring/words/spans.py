@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from signalbox.kernel import figures
-from signalbox.monitoring.model import Link, Status
+from signalbox.monitoring.model import LinkState, Status
 
 NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
 SLOW_PER_S = 0.95  # below it `figures.rate` writes a rate by the minute or hour
@@ -33,7 +33,7 @@ def spans(*pieces: str | Span) -> Spans:
     return tuple(Span(piece) if isinstance(piece, str) else piece for piece in pieces if piece not in ("", Span("")))
 
 
-def strong(text: str, status: Status | Link | None = None) -> Span:
+def strong(text: str, status: Status | LinkState | None = None) -> Span:
     return Span(text, strong=True, tone=tone(status) if status else None)
 
 
@@ -72,7 +72,7 @@ def paragraph(sentences: Iterable[Spans]) -> Spans:
     return tuple(parts)
 
 
-_LOOKS: dict[Status | Link, tuple[str, str]] = {
+_LOOKS: dict[Status | LinkState, tuple[str, str]] = {
     Status.WILL_LOSE_DATA: ("m-loss", "danger"),
     Status.STOPPED: ("m-stopped", "danger"),
     Status.STALLED: ("m-stalled", "danger"),
@@ -87,18 +87,18 @@ _LOOKS: dict[Status | Link, tuple[str, str]] = {
     Status.CATCHING_UP: ("m-catching", "motion"),
     Status.NO_MEMBERS: ("m-nobody", "caution"),
     Status.OK: ("m-ok", "clear"),
-    Link.CONNECTING: ("m-waiting", "motion"),
-    Link.CONNECTED: ("m-up", "clear"),
-    Link.STALE: ("m-stale", "caution"),
-    Link.DOWN: ("m-down", "danger"),
+    LinkState.CONNECTING: ("m-waiting", "motion"),
+    LinkState.CONNECTED: ("m-up", "clear"),
+    LinkState.STALE: ("m-stale", "caution"),
+    LinkState.DOWN: ("m-down", "danger"),
 }
 
 
-def mark(status: Status | Link) -> str:
+def mark(status: Status | LinkState) -> str:
     """Return the name of the mark in the icon sprite."""
     return _LOOKS[status][0]
 
 
-def tone(status: Status | Link) -> str:
+def tone(status: Status | LinkState) -> str:
     """Return the tone: clear, caution, danger, motion or quiet."""
     return _LOOKS[status][1]

@@ -120,7 +120,7 @@ def _missing(sight: Sight, key: str, name: str, version: Version) -> Drawing:
     """Say that what was watched is not there; it is not gone where its connection has not been read since we started."""
     parts = parts_of(key)
     view = sight.monitor.connection(parts[0]) if parts else None
-    why = [f"{view.name} has not been read since Signalbox started."] if view is not None and view.unread else []
+    why = [f"{view.name} has not been read since Signalbox started."] if view is not None and view.never_read else []
     return Drawing(version, msgspec.json.encode([urls.live_key(key), name, str(version), None, *why]))
 
 

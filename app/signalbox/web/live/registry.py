@@ -45,7 +45,7 @@ def sight_of(rights: Rights, monitor: Monitor) -> Sight:
     """Return what these rights let one see."""
     names = [view.name for view in monitor.connections()]
     visible = rights.visible(names)
-    return Sight(None, monitor) if len(visible) == len(names) else Sight(visible, monitor.seen_by(visible))
+    return Sight(None, monitor) if len(visible) == len(names) else Sight(visible, monitor.visible_to(visible))
 
 
 PointsSource = Callable[[Monitor, Parts, float | None], Awaitable[Points]]

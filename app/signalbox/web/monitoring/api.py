@@ -1,4 +1,4 @@
-"""/api/v1 of monitoring: what the pages show, for programs. Read only; nothing here waits for a broker."""
+"""/api/v1 of monitoring: the data of the pages, as JSON. Read only; no request waits for a broker."""
 
 from typing import Annotated
 
@@ -9,11 +9,13 @@ from litestar.params import FromPath, QueryParameter
 from signalbox.monitoring.service import Monitor
 from signalbox.web import urls
 from signalbox.web.errors import problems
-from signalbox.web.monitoring import answers, destination_list, group_list
-from signalbox.web.monitoring import resources as r
-from signalbox.web.monitoring.asked import WINDOWS, Asked
-from signalbox.web.monitoring.glance import glance
-from signalbox.web.monitoring.missing import no_connection, no_destination, no_group
+from signalbox.web.monitoring import schemas, serializers
+from signalbox.web.monitoring.context import monitoring_context
+from signalbox.web.monitoring.destination_list import DESTINATIONS
+from signalbox.web.monitoring.group_list import GROUPS
+from signalbox.web.monitoring.list_page import filtered, page_of
+from signalbox.web.monitoring.list_query import WINDOWS, ListQuery
+from signalbox.web.monitoring.not_found import connection_not_found, destination_not_found, group_not_found
 from signalbox.web.monitoring.parameters import (
     destination_parameters,
     group_parameters,
@@ -31,11 +33,11 @@ TAGS = ["monitoring"]
     tags=TAGS,
     responses=problems(),
     sync_to_thread=False,
-    summary="Connections, in the order of the configuration",
+    summary="List connections in the order of the configuration",
 )
-def connections(monitor: NamedDependency[Monitor]) -> list[r.ConnectionOut]:
-    around = glance(monitor)
-    return [answers.connection(around, view) for view in around.links.values()]
+def connections(monitor: NamedDependency[Monitor]) -> list[schemas.ConnectionOut]:
+    context = monitoring_context(monitor)
+    return [serializers.connection(context, view) for view in context.connections.values()]
 
 
 @get(
@@ -43,14 +45,14 @@ def connections(monitor: NamedDependency[Monitor]) -> list[r.ConnectionOut]:
     tags=TAGS,
     responses=problems(404),
     sync_to_thread=False,
-    summary="One connection, with its cluster",
+    summary="Get a connection with its cluster",
 )
-def one_connection(monitor: NamedDependency[Monitor], name: FromPath[str]) -> r.ConnectionDetail:
-    around = glance(monitor)
+def one_connection(monitor: NamedDependency[Monitor], name: FromPath[str]) -> schemas.ConnectionDetail:
+    context = monitoring_context(monitor)
     view = monitor.connection(name)
     if view is None:
-        raise no_connection(around, name)
-    return answers.connection_detail(around, view)
+        raise connection_not_found(context, name)
+    return serializers.connection_detail(context, view)
 
 
 @get(
@@ -58,14 +60,16 @@ def one_connection(monitor: NamedDependency[Monitor], name: FromPath[str]) -> r.
     tags=TAGS,
     responses=problems(),
     sync_to_thread=False,
-    dependencies={"asked": Provide(group_parameters, sync_to_thread=False)},
-    summary="Consumer groups of all connections: not ok first, then by the sorted column",
+    dependencies={"list_query": Provide(group_parameters, sync_to_thread=False)},
+    summary="List consumer groups of all connections: not ok first, then by the sort column",
 )
-def groups(monitor: NamedDependency[Monitor], asked: NamedDependency[Asked]) -> r.Listing[r.GroupOut]:
-    around = glance(monitor)
-    part = group_list.page_of(around, group_list.matching(around, monitor.groups(), asked), asked)
-    items = [answers.group(around, view) for view in part.rows]
-    return r.Listing(items=items, total=part.total, next=part.after, previous=part.before)
+def groups(
+    monitor: NamedDependency[Monitor], list_query: NamedDependency[ListQuery]
+) -> schemas.Listing[schemas.GroupOut]:
+    context = monitoring_context(monitor)
+    page = page_of(GROUPS, context, filtered(GROUPS, context, monitor.groups(), list_query), list_query)
+    items = [serializers.group(context, view) for view in page.rows]
+    return schemas.Listing(items=items, total=page.total, next=page.next_cursor, previous=page.previous_cursor)
 
 
 @get(
@@ -73,14 +77,14 @@ def groups(monitor: NamedDependency[Monitor], asked: NamedDependency[Asked]) -> 
     tags=TAGS,
     responses=problems(404),
     sync_to_thread=False,
-    summary="One consumer group",
+    summary="Get a consumer group",
 )
-def one_group(monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]) -> r.GroupDetail:
-    around = glance(monitor)
+def one_group(monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]) -> schemas.GroupDetail:
+    context = monitoring_context(monitor)
     view = monitor.group(connection, name)
     if view is None:
-        raise no_group(around, connection, name)
-    return answers.group_detail(around, view)
+        raise group_not_found(context, connection, name)
+    return serializers.group_detail(context, view)
 
 
 @get(
@@ -89,37 +93,40 @@ def one_group(monitor: NamedDependency[Monitor], connection: FromPath[str], name
     responses=problems(404),
     sync_to_thread=False,
     dependencies={"rows": Provide(rows_parameters, sync_to_thread=False)},
-    summary="Partitions of a consumer group, dearest first",
+    summary="List the partitions of a consumer group, most severe first",
 )
 def group_partitions(
     monitor: NamedDependency[Monitor],
     connection: FromPath[str],
     name: FromPath[str],
     rows: NamedDependency[tuple[int, int]],
-) -> r.Rows[r.PartitionOut]:
-    around = glance(monitor)
+) -> schemas.Rows[schemas.PartitionOut]:
+    context = monitoring_context(monitor)
     group = monitor.group(connection, name)
     if group is None:
-        raise no_group(around, connection, name)
-    first, most = rows
-    every = monitor.partitions(connection, name)
-    items = [answers.partition(around, group.kind, one) for one in every[first : first + most]]
-    return r.Rows(items=items, total=len(every), first=first)
+        raise group_not_found(context, connection, name)
+    first, limit = rows
+    partitions = monitor.partitions(connection, name)
+    items = [serializers.partition(context, group.kind, view) for view in partitions[first : first + limit]]
+    return schemas.Rows(items=items, total=len(partitions), first=first)
 
 
 @get(
     f"{urls.API}/groups/{{connection:str}}/{{name:str}}/history",
     tags=TAGS,
     responses=problems(404),
-    dependencies={"chosen": Provide(window_parameter, sync_to_thread=False)},
-    summary="Lag and rates of a consumer group over time",
+    dependencies={"history_window": Provide(window_parameter, sync_to_thread=False)},
+    summary="Get the lag and rates of a consumer group over time",
 )
 async def group_history(
-    monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str], chosen: NamedDependency[str]
-) -> r.HistoryOut:
+    monitor: NamedDependency[Monitor],
+    connection: FromPath[str],
+    name: FromPath[str],
+    history_window: NamedDependency[str],
+) -> schemas.HistoryOut:
     if monitor.group(connection, name) is None:
-        raise no_group(glance(monitor), connection, name)
-    return answers.history(chosen, await monitor.points(connection, name, WINDOWS[chosen]))
+        raise group_not_found(monitoring_context(monitor), connection, name)
+    return serializers.history(history_window, await monitor.points(connection, name, WINDOWS[history_window]))
 
 
 @get(
@@ -127,14 +134,17 @@ async def group_history(
     tags=TAGS,
     responses=problems(),
     sync_to_thread=False,
-    dependencies={"asked": Provide(destination_parameters, sync_to_thread=False)},
-    summary="Topics, queues and streams of all connections",
+    dependencies={"list_query": Provide(destination_parameters, sync_to_thread=False)},
+    summary="List topics, queues and streams of all connections",
 )
-def destinations(monitor: NamedDependency[Monitor], asked: NamedDependency[Asked]) -> r.Listing[r.DestinationOut]:
-    around = glance(monitor)
-    part = destination_list.page_of(around, destination_list.matching(around, monitor.destinations(), asked), asked)
-    items = [answers.destination(around, view) for view in part.rows]
-    return r.Listing(items=items, total=part.total, next=part.after, previous=part.before)
+def destinations(
+    monitor: NamedDependency[Monitor], list_query: NamedDependency[ListQuery]
+) -> schemas.Listing[schemas.DestinationOut]:
+    context = monitoring_context(monitor)
+    views = filtered(DESTINATIONS, context, monitor.destinations(), list_query)
+    page = page_of(DESTINATIONS, context, views, list_query)
+    items = [serializers.destination(context, view) for view in page.rows]
+    return schemas.Listing(items=items, total=page.total, next=page.next_cursor, previous=page.previous_cursor)
 
 
 @get(
@@ -142,16 +152,16 @@ def destinations(monitor: NamedDependency[Monitor], asked: NamedDependency[Asked
     tags=TAGS,
     responses=problems(404),
     sync_to_thread=False,
-    summary="One destination",
+    summary="Get a destination",
 )
 def one_destination(
     monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]
-) -> r.DestinationOut:
-    around = glance(monitor)
+) -> schemas.DestinationOut:
+    context = monitoring_context(monitor)
     view = monitor.destination(connection, name)
     if view is None:
-        raise no_destination(around, connection, name)
-    return answers.destination(around, view)
+        raise destination_not_found(context, connection, name)
+    return serializers.destination(context, view)
 
 
 @get(
@@ -160,22 +170,22 @@ def one_destination(
     responses=problems(404),
     sync_to_thread=False,
     dependencies={"rows": Provide(rows_parameters, sync_to_thread=False)},
-    summary="Partitions of a destination, by number",
+    summary="List the partitions of a destination, by number",
 )
 def destination_partitions(
     monitor: NamedDependency[Monitor],
     connection: FromPath[str],
     name: FromPath[str],
     rows: NamedDependency[tuple[int, int]],
-) -> r.Rows[r.DestinationPartitionOut]:
+) -> schemas.Rows[schemas.DestinationPartitionOut]:
     view = monitor.destination(connection, name)
     if view is None:
-        raise no_destination(glance(monitor), connection, name)
-    held = view.destination.partitions
-    if held is None:
-        return r.Rows(items=[], total=0, first=rows[0])
-    items = answers.destination_partitions(held, monitor.rates_of(connection, name), *rows)
-    return r.Rows(items=items, total=len(held), first=rows[0])
+        raise destination_not_found(monitoring_context(monitor), connection, name)
+    partitions = view.destination.partitions
+    if partitions is None:
+        return schemas.Rows(items=[], total=0, first=rows[0])
+    items = serializers.destination_partitions(partitions, monitor.partition_rates(connection, name), *rows)
+    return schemas.Rows(items=items, total=len(partitions), first=rows[0])
 
 
 @get(
@@ -183,10 +193,10 @@ def destination_partitions(
     tags=TAGS,
     responses=problems(),
     sync_to_thread=False,
-    summary="What changed, newest first, since the start",
+    summary="List status changes since the start of Signalbox, newest first",
 )
-def changes(monitor: NamedDependency[Monitor]) -> list[r.ChangeOut]:
-    return [answers.change(one) for one in monitor.changes(CHANGES_MAX)]
+def changes(monitor: NamedDependency[Monitor]) -> list[schemas.ChangeOut]:
+    return [serializers.change(change) for change in monitor.changes(CHANGES_MAX)]
 
 
 @get(
@@ -194,13 +204,13 @@ def changes(monitor: NamedDependency[Monitor]) -> list[r.ChangeOut]:
     tags=TAGS,
     responses=problems(),
     sync_to_thread=False,
-    summary="Groups, destinations and connections by name",
+    summary="Search groups, destinations and connections by name",
 )
 def search(
     monitor: NamedDependency[Monitor],
-    q: Annotated[str, QueryParameter(description="a part of the name, whatever its case", max_length=300)] = "",
-) -> list[r.HitOut]:
-    return answers.hits(found(glance(monitor), q))
+    q: Annotated[str, QueryParameter(description="part of the name, case-insensitive", max_length=300)] = "",
+) -> list[schemas.SearchResultOut]:
+    return serializers.search_results(found(monitoring_context(monitor), q))
 
 
 API = (

@@ -1,88 +1,92 @@
-"""The figures and notices at the head of a connection's page."""
+"""The figures and notices at the top of a connection's page."""
 
 from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring.model import ConnectionView
-from signalbox.web.monitoring.glance import Glance
-from signalbox.web.monitoring.parts import Fact, Notice, rate_fact
-from signalbox.web.monitoring.rows import plural
-from signalbox.web.monitoring.sums import sums
+from signalbox.web.monitoring.components import Fact, Notice, plural, rate_fact
+from signalbox.web.monitoring.context import MonitoringContext
+from signalbox.web.monitoring.totals import totals_of
 
-DESTINATIONS_CALLED = {
+DESTINATION_LABELS = {
     BrokerKind.KAFKA: "Topics",
     BrokerKind.RABBITMQ: "Queues",
     BrokerKind.NATS: "Streams",
     BrokerKind.SQS: "Queues",
 }
+REPLICATED_NOUNS = {BrokerKind.KAFKA: "partitions", BrokerKind.RABBITMQ: "queues", BrokerKind.NATS: "streams"}
 
 
-def connection_facts(glance: Glance, view: ConnectionView) -> tuple[Fact, ...]:
-    if view.answered_at is None:
+def connection_facts(context: MonitoringContext, view: ConnectionView) -> tuple[Fact, ...]:
+    if view.never_read:
         return ()
-    total = sums(glance.monitor.groups(view.name))
-    bad = view.groups - view.groups_ok
-    note = "messages" if not total.lag_partial else "messages, at least: some are unknown"
-    facts = [
+    total = totals_of(context.monitor.groups(view.name))
+    return (
+        Fact(label="Groups", figure=figures.count(view.groups), note=_group_health(context, view)),
         Fact(
-            label="Groups",
-            figure=figures.count(view.groups),
-            note=_how(glance, view, bad),
-        ),
-        Fact(
-            label=DESTINATIONS_CALLED[view.kind],
+            label=DESTINATION_LABELS[view.kind],
             figure=figures.count(view.destinations),
-            note=_partitions(glance, view),
+            note=_partitions(context, view),
         ),
-        Fact(label="Lag", figure=figures.count(total.lag, approximate=total.approximate), note=note),
-        rate_fact("In", total.rate_in, f"read by groups; {figures.rate(total.rate_out)} out"),
-    ]
-    return (*facts, *_copies(view))
+        Fact(
+            label="Lag",
+            figure=figures.count(total.lag, approximate=total.approximate),
+            note="messages, at least: some are unknown" if total.lag_partial else "messages",
+        ),
+        rate_fact("In", total.rate_in, f"sum over groups; {figures.rate(total.rate_out)} out"),
+        *_replicas(view),
+    )
 
 
-def _how(glance: Glance, view: ConnectionView, bad: int) -> str:
-    if glance.unseen(view.name):
-        return "how they do is unknown"
-    return f"{view.groups_ok:,} ok, {bad:,} not ok" if bad else "all ok" if view.groups else "none reads here"
+def _group_health(context: MonitoringContext, view: ConnectionView) -> str:
+    if context.is_unreachable(view.name):
+        return "status unknown"
+    not_ok = view.groups - view.groups_ok
+    if not_ok:
+        return f"{view.groups_ok:,} ok, {not_ok:,} not ok"
+    return "all ok" if view.groups else "no groups yet"
 
 
-def _partitions(glance: Glance, view: ConnectionView) -> str:
+def _partitions(context: MonitoringContext, view: ConnectionView) -> str:
     if view.kind is not BrokerKind.KAFKA:
         return ""
-    known = [d.destination.partitions for d in glance.monitor.destinations(view.name)]
-    return plural(sum(len(rows) for rows in known if rows is not None), "partition")
+    partitions = [d.destination.partitions for d in context.monitor.destinations(view.name)]
+    return plural(sum(len(rows) for rows in partitions if rows is not None), "partition")
 
 
-def _copies(view: ConnectionView) -> tuple[Fact, ...]:
-    cluster = view.cluster
-    if cluster is None or view.kind is BrokerKind.SQS:
+def _replicas(view: ConnectionView) -> tuple[Fact, ...]:
+    cluster, noun = view.cluster, REPLICATED_NOUNS.get(view.kind)
+    if cluster is None or noun is None:
         return ()
     under, offline = cluster.under_replicated, cluster.offline
     return (
         Fact(
             label="Under-replicated",
             figure=figures.count(under),
-            note="lack a copy",
+            note=f"{noun} with a replica out of sync",
             tone="caution" if under else "",
         ),
-        Fact(label="Offline", figure=figures.count(offline), note="without a leader", tone="danger" if offline else ""),
+        Fact(
+            label="Offline",
+            figure=figures.count(offline),
+            note=f"{noun} without a leader",
+            tone="danger" if offline else "",
+        ),
     )
 
 
 def cluster_notices(view: ConnectionView) -> tuple[Notice, ...]:
-    """Say what holds for the whole connection: TLS that is not verified, groups that gave no answer."""
-    notices = (
-        []
-        if view.tls_verified
-        else [
+    """Return notices about the whole connection: unverified TLS, groups that could not be read."""
+    notices = []
+    if not view.tls_verified:
+        notices.append(
             Notice(
                 tone="caution",
                 mark="m-behind",
                 strong="TLS is not verified.",
-                text="Whoever stands in between can read along and answer instead. Name the authority in ca_file, and take "
-                "insecure_skip_verify out.",
+                text="Anyone between Signalbox and the broker can read and change the traffic. Set ca_file and remove "
+                "insecure_skip_verify.",
             )
-        ]
-    )
+        )
     unread = {fault.group for fault in view.faults if fault.group is not None}
     if unread:
         notices.append(
@@ -90,7 +94,7 @@ def cluster_notices(view: ConnectionView) -> tuple[Notice, ...]:
                 tone="caution",
                 mark="m-unknown",
                 strong=f"{plural(len(unread), 'group')} could not be read.",
-                text="Totals leave out what is not known, and say so. What the broker said stands below.",
+                text="Totals exclude them. The broker's response is below.",
             )
         )
     return tuple(notices)

@@ -1,14 +1,16 @@
-"""A destination as a row of a list."""
+"""A destination as a row of any list."""
 
 from dataclasses import dataclass
 
-from signalbox.brokers.model import Destination, Retention
+from signalbox.brokers.model import Destination, RetentionLimits
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import DestinationView, Reason, Status
 from signalbox.web.monitoring import urls
-from signalbox.web.monitoring.glance import Glance
-from signalbox.web.monitoring.rows import Sign, plural, sign
+from signalbox.web.monitoring.components import StatusLabel, plural, status_label
+from signalbox.web.monitoring.context import MonitoringContext
+
+UNTIL_ACKNOWLEDGED = "until acknowledged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,61 +20,62 @@ class DestinationRow:
     key: str
     href: str
     name: str
-    place: str
+    layout: str
     connection: str
     connection_href: str
     kind: str
-    sign: Sign
+    status: StatusLabel
     stale: bool
     rate_in: str
     messages: str
     size: str
-    kept: str
-    kept_more: str
-    readers: str
-    readers_more: str
+    retention: str
+    retention_detail: str
+    groups: str
+    groups_detail: str
     read_at: float
     interval_s: float
 
 
-def destination_row(glance: Glance, view: DestinationView) -> DestinationRow:
-    found = view.destination
-    unseen = glance.unseen(view.connection)
-    stale = not unseen and glance.stale(view.connection, view.read_at, view.interval_s)
-    status = glance.status_of(view)
-    told = status.value if unseen else destination_status(view, glance.now)
+def destination_row(context: MonitoringContext, view: DestinationView) -> DestinationRow:
+    destination = view.destination
+    unreachable = context.is_unreachable(view.connection)
+    stale = not unreachable and context.is_stale(view.connection, view.read_at, view.interval_s)
+    status = context.status_of(view)
+    status_text = status.value if unreachable else destination_status(view, context.now)
+    messages = None if unreachable else destination.messages
     return DestinationRow(
         key=keys.destination(view.connection, view.name),
         href=urls.destination(view.connection, view.name),
         name=view.name,
-        place=place(found),
+        layout=layout_text(destination),
         connection=view.connection,
         connection_href=urls.connection(view.connection),
-        kind=kind(found),
-        sign=sign(status, f"{told}, then" if stale else told),
+        kind=_kind(destination),
+        status=status_label(status, status_text, stale=stale),
         stale=stale,
-        rate_in=figures.UNKNOWN_WORD if unseen else figures.rate_number(view.rate_in),
-        messages=figures.UNKNOWN_WORD if unseen else figures.count(found.messages, approximate=found.approximate),
-        size=figures.size(None if unseen else found.size_bytes),
-        kept=kept(found),
-        kept_more=kept_more(found.retention),
-        readers=plural(len(view.readers), "group") if view.readers else "nobody known",
-        readers_more=_readers_more(glance, view),
+        rate_in=figures.rate_number(None if unreachable else view.rate_in),
+        messages=figures.count(messages, approximate=destination.approximate),
+        size=figures.size(None if unreachable else destination.size_bytes),
+        retention=retention_text(destination),
+        retention_detail=retention_detail(destination.retention),
+        groups=plural(len(view.consumer_groups), "group") if view.consumer_groups else "none known",
+        groups_detail=_groups_detail(context, view),
         read_at=view.read_at,
         interval_s=view.interval_s,
     )
 
 
 def destination_status(view: DestinationView, now: float) -> str:
-    """Say a destination's status in its own words: "1 of 12 lacks a copy", "hot, partition 7"."""
+    """Describe the status: "1 of 12 under-replicated", "hot, partition 7"."""
     verdict = view.verdict
-    count = len(view.destination.partitions) if view.destination.partitions is not None else 0
-    some = f"{verdict.partitions_affected:,} of {count:,}"
+    partitions = view.destination.partitions
+    affected = f"{verdict.partitions_affected:,} of {0 if partitions is None else len(partitions):,}"
     match verdict.reason:
         case Reason.NO_LEADER:
-            return f"{some} without a leader"
+            return f"{affected} without a leader"
         case Reason.UNDER_REPLICATED:
-            return f"{some} lacks a copy" if verdict.partitions_affected == 1 else f"{some} lack a copy"
+            return f"{affected} under-replicated"
         case Reason.NEARLY_FULL:
             return "nearly full"
         case Reason.HOT:
@@ -80,40 +83,40 @@ def destination_status(view: DestinationView, now: float) -> str:
         case Reason.NOT_RUNNING:
             return "not running"
         case Reason.COUNT_ONLY:
-            return "grows" if verdict.status is Status.BEHIND else str(verdict.status)
+            return "growing" if verdict.status is Status.BEHIND else str(verdict.status)
         case _:
             return words.status_text(verdict, now)
 
 
-def place(found: Destination) -> str:
-    """Say its shape in a few words: "12 partitions, 3 copies"."""
-    if found.partitions is None or len(found.partitions) < 1:
-        return found.state if found.state != "running" else ""
-    told = plural(len(found.partitions), "partition") if found.kind == "topic" else ""
-    copies = max((len(replicas) for replicas in found.partitions.replicas), default=0)
-    return ", ".join(part for part in (told, f"{copies} copies" if copies > 1 else "1 copy" if copies else "") if part)
+def layout_text(destination: Destination) -> str:
+    """Describe partitions and replicas: "12 partitions, 3 replicas"."""
+    rows = destination.partitions
+    if rows is None or len(rows) < 1:
+        return destination.state if destination.state != "running" else ""
+    partitions = plural(len(rows), "partition") if destination.kind == "topic" else ""
+    replicas = max((len(replicas) for replicas in rows.replicas), default=0)
+    return ", ".join(part for part in (partitions, plural(replicas, "replica") if replicas else "") if part)
 
 
-def kind(found: Destination) -> str:
-    policy = "" if found.retention is None else found.retention.policy
-    return f"{found.kind}, {policy}" if policy and found.kind in {"topic", "stream"} else found.kind
+def _kind(destination: Destination) -> str:
+    policy = "" if destination.retention is None else destination.retention.policy
+    return f"{destination.kind}, {policy}" if policy and destination.kind in {"topic", "stream"} else destination.kind
 
 
-def kept(found: Destination) -> str:
-    """Say how long messages stay."""
-    retention = found.retention
+def retention_text(destination: Destination) -> str:
+    retention = destination.retention
     if retention is None:
-        return "until read" if "queue" in found.kind else figures.UNKNOWN_WORD
+        return UNTIL_ACKNOWLEDGED if "queue" in destination.kind else figures.UNKNOWN_WORD
     if retention.age_s is not None:
         return figures.duration(retention.age_s)
     if retention.policy == "compact":
-        return "last per key"
+        return "latest per key"
     if retention.size_bytes is not None or retention.messages is not None:
         return "until full"
-    return "until read" if retention.policy in {"workqueue", "interest", "until acknowledged"} else "for ever"
+    return UNTIL_ACKNOWLEDGED if retention.policy in {"workqueue", "interest", "until acknowledged"} else "forever"
 
 
-def kept_more(retention: Retention | None) -> str:
+def retention_detail(retention: RetentionLimits | None) -> str:
     if retention is None:
         return ""
     if retention.size_bytes is not None:
@@ -121,9 +124,9 @@ def kept_more(retention: Retention | None) -> str:
     return f"of {figures.count(retention.messages)} messages" if retention.messages is not None else ""
 
 
-def _readers_more(glance: Glance, view: DestinationView) -> str:
-    if glance.unseen(view.connection) or not view.readers:
+def _groups_detail(context: MonitoringContext, view: DestinationView) -> str:
+    if context.is_unreachable(view.connection) or not view.consumer_groups:
         return ""
-    found = [glance.monitor.group(view.connection, name) for name in view.readers]
-    bad = sum(group is not None and glance.status_of(group) is not Status.OK for group in found)
-    return "all ok" if not bad else f"{bad:,} not ok"
+    groups = [context.monitor.group(view.connection, name) for name in view.consumer_groups]
+    not_ok = sum(group is not None and context.status_of(group) is not Status.OK for group in groups)
+    return f"{not_ok:,} not ok" if not_ok else "all ok"

@@ -1,18 +1,18 @@
-"""Nothing is configured: the three steps to the first figures, and the least rights that they need."""
+"""The page without any configured connection: the steps to the first data, and the permissions they need."""
 
 from dataclasses import dataclass
 
-RIGHTS = (
+MINIMUM_PERMISSIONS = (
     (
         "Kafka",
         "DESCRIBE on the cluster, all groups and topics; DESCRIBE_CONFIGS on topics; READ on topics only for measured time lag",
     ),
-    ("RabbitMQ", 'the tag monitoring, and permissions "" "" "" on each vhost'),
+    ("RabbitMQ", 'a user with the monitoring tag and permissions "" "" "" on each vhost'),
     (
         "NATS",
         (
-            "publish on $JS.API.INFO, $JS.API.STREAM.LIST, $JS.API.STREAM.INFO.*, $JS.API.CONSUMER.LIST.*, "
-            "$JS.API.CONSUMER.INFO.*.*, and for time lag $JS.API.STREAM.MSG.GET.*; subscribe _INBOX.>"
+            "publish to $JS.API.INFO, $JS.API.STREAM.LIST, $JS.API.STREAM.INFO.*, $JS.API.CONSUMER.LIST.*, "
+            "$JS.API.CONSUMER.INFO.*.*, and for time lag $JS.API.STREAM.MSG.GET.*; subscribe to _INBOX.>"
         ),
     ),
     ("Amazon SQS", "sqs:ListQueues, sqs:GetQueueAttributes, sqs:GetQueueUrl"),
@@ -20,15 +20,15 @@ RIGHTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Right:
+class MinimumPermissions:
     broker: str
-    right: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
-class FirstRun:
-    rights: tuple[Right, ...]
+class FirstRunPage:
+    permissions: tuple[MinimumPermissions, ...]
 
 
-def first_run() -> FirstRun:
-    return FirstRun(tuple(Right(broker, right) for broker, right in RIGHTS))
+def first_run_page() -> FirstRunPage:
+    return FirstRunPage(tuple(MinimumPermissions(broker, text) for broker, text in MINIMUM_PERMISSIONS))

@@ -7,50 +7,58 @@ from signalbox.monitoring import keys
 from signalbox.monitoring.model import ConnectionView, DestinationView, GroupView, Points
 from signalbox.monitoring.service import Monitor
 from signalbox.web.live.registry import Fragment, Parts, Registry
-from signalbox.web.monitoring.connection_list import connection_row, connections_head
-from signalbox.web.monitoring.connection_page import connection_head, health
-from signalbox.web.monitoring.destination_page import destination_head, part_table
+from signalbox.web.monitoring.attention import attention
+from signalbox.web.monitoring.connection_list import connection_row
+from signalbox.web.monitoring.connection_page import connection_head, connection_health
+from signalbox.web.monitoring.context import MonitoringContext, monitoring_context
+from signalbox.web.monitoring.destination_page import destination_head, destination_partition_table
 from signalbox.web.monitoring.destination_rows import destination_row
-from signalbox.web.monitoring.glance import Glance, glance
-from signalbox.web.monitoring.group_page import group_head, track
-from signalbox.web.monitoring.heads import destinations_head, groups_head
+from signalbox.web.monitoring.group_page import group_head, message_flow
+from signalbox.web.monitoring.group_rows import group_row
+from signalbox.web.monitoring.headlines import connections_headline, destinations_headline, groups_headline
 from signalbox.web.monitoring.members import members
-from signalbox.web.monitoring.needs import needs
-from signalbox.web.monitoring.overview import bank_head, bank_tail, head
+from signalbox.web.monitoring.overview import connection_totals, overview_head, summary_rows
 from signalbox.web.monitoring.partition_rows import partition_table
-from signalbox.web.monitoring.rows import group_row
 
 POINTS_WINDOW_S = 3600
 View = TypeVar("View")
 
-OF_EVERYTHING: dict[str, tuple[str, str, Callable[[Glance], object]]] = {
-    "overview/head": ("overview/_head.html", "it", head),
-    "overview/needs": ("overview/_needs.html", "it", needs),
-    "groups/sentence": ("lists/_verdict.html", "it", groups_head),
-    "destinations/sentence": ("lists/_verdict.html", "it", destinations_head),
-    "connections/sentence": ("lists/_verdict.html", "it", connections_head),
+OF_EVERYTHING: dict[str, tuple[str, str, Callable[[MonitoringContext], object]]] = {
+    "overview/head": ("overview/_head.html", "head", overview_head),
+    "overview/attention": ("overview/_attention.html", "attention", attention),
+    "groups/headline": ("_headline.html", "headline", groups_headline),
+    "destinations/headline": ("_headline.html", "headline", destinations_headline),
+    "connections/headline": ("_headline.html", "headline", connections_headline),
 }
-OF_CONNECTION: dict[str, tuple[str, str, Callable[[Glance, ConnectionView], object]]] = {
-    "overview/connection": ("overview/_connection.html", "it", bank_head),
-    "overview/rest": ("overview/_rest.html", "it", bank_tail),
-    "connections/row": ("connections/_row.html", "it", connection_row),
-    "connections/head": ("connections/_head.html", "it", connection_head),
-    "connections/health": ("connections/_health.html", "it", lambda _, c: health(c)),
+OF_CONNECTION: dict[str, tuple[str, str, Callable[[MonitoringContext, ConnectionView], object]]] = {
+    "overview/connection": ("overview/_connection_totals.html", "connection", connection_totals),
+    "overview/summary-rows": ("overview/_summary_rows.html", "summary", summary_rows),
+    "connections/row": ("connections/_row.html", "connection", connection_row),
+    "connections/head": ("connections/_head.html", "head", connection_head),
+    "connections/health": ("connections/_health.html", "health", lambda _, view: connection_health(view)),
 }
-OF_GROUP: dict[str, tuple[str, str, Callable[[Glance, GroupView], object]]] = {
-    "overview/group": ("overview/_group.html", "it", group_row),
-    "groups/row": ("groups/_row.html", "it", group_row),
-    "groups/short": ("groups/_short.html", "it", group_row),
-    "groups/head": ("groups/_head.html", "it", group_head),
-    "groups/track": ("groups/_track.html", "it", lambda s, g: track(s, g, s.partitions(g))),
-    "groups/partitions": ("groups/_partitions.html", "it", partition_table),
-    "groups/members": ("groups/_members.html", "it", lambda s, g: members(g, s.partitions(g))),
+OF_GROUP: dict[str, tuple[str, str, Callable[[MonitoringContext, GroupView], object]]] = {
+    "overview/group": ("overview/_group_row.html", "group", group_row),
+    "groups/row": ("groups/_row.html", "group", group_row),
+    "groups/compact-row": ("groups/_compact_row.html", "group", group_row),
+    "groups/head": ("groups/_head.html", "head", group_head),
+    "groups/message-flow": (
+        "groups/_message_flow.html",
+        "message_flow",
+        lambda context, view: message_flow(context, view, context.partitions(view)),
+    ),
+    "groups/partitions": ("groups/_partitions.html", "table", partition_table),
+    "groups/members": (
+        "groups/_members.html",
+        "members",
+        lambda context, view: members(view, context.partitions(view)),
+    ),
 }
-OF_DESTINATION: dict[str, tuple[str, str, Callable[[Glance, DestinationView], object]]] = {
-    "destinations/row": ("destinations/_row.html", "it", destination_row),
-    "destinations/short": ("destinations/_short.html", "it", destination_row),
-    "destinations/head": ("destinations/_head.html", "it", destination_head),
-    "destinations/partitions": ("destinations/_partitions.html", "it", part_table),
+OF_DESTINATION: dict[str, tuple[str, str, Callable[[MonitoringContext, DestinationView], object]]] = {
+    "destinations/row": ("destinations/_row.html", "destination", destination_row),
+    "destinations/compact-row": ("destinations/_compact_row.html", "destination", destination_row),
+    "destinations/head": ("destinations/_head.html", "head", destination_head),
+    "destinations/partitions": ("destinations/_partitions.html", "table", destination_partition_table),
 }
 
 
@@ -59,7 +67,11 @@ def register(registry: Registry) -> None:
     for name, (template, variable, draw) in OF_EVERYTHING.items():
         registry.add(
             Fragment(
-                name=name, key_prefix=keys.OVERVIEW, template=template, variable=variable, context=_everything(draw)
+                name=name,
+                key_prefix=keys.OVERVIEW,
+                template=f"monitoring/{template}",
+                variable=variable,
+                context=_everything(draw),
             )
         )
     _add(registry, "connection", OF_CONNECTION, _named_by(1, Monitor.connection))
@@ -77,20 +89,26 @@ def register(registry: Registry) -> None:
     registry.add_points(key_prefix="group", points=points)
 
 
-def _everything(draw: Callable[[Glance], object]) -> Callable[[Monitor, Parts], object | None]:
+def _everything(draw: Callable[[MonitoringContext], object]) -> Callable[[Monitor, Parts], object | None]:
     """Draw what is of all connections. A key with a connection in it names nothing: its drawing would be kept for everybody."""
-    return lambda monitor, parts: None if parts else draw(glance(monitor))
+    return lambda monitor, parts: None if parts else draw(monitoring_context(monitor))
 
 
 def _add(
     registry: Registry,
     prefix: str,
-    fragments: dict[str, tuple[str, str, Callable[[Glance, View], object]]],
+    fragments: dict[str, tuple[str, str, Callable[[MonitoringContext, View], object]]],
     find: Callable[[Monitor, Parts], View | None],
 ) -> None:
     for name, (template, variable, draw) in fragments.items():
         registry.add(
-            Fragment(name=name, key_prefix=prefix, template=template, variable=variable, context=_of_one(find, draw))
+            Fragment(
+                name=name,
+                key_prefix=prefix,
+                template=f"monitoring/{template}",
+                variable=variable,
+                context=_of_one(find, draw),
+            )
         )
 
 
@@ -100,10 +118,10 @@ def _named_by(count: int, find: Callable[..., View | None]) -> Callable[[Monitor
 
 
 def _of_one(
-    find: Callable[[Monitor, Parts], View | None], draw: Callable[[Glance, View], object]
+    find: Callable[[Monitor, Parts], View | None], draw: Callable[[MonitoringContext, View], object]
 ) -> Callable[[Monitor, Parts], object | None]:
     def context(monitor: Monitor, parts: Parts) -> object | None:
         view = find(monitor, parts)
-        return None if view is None else draw(glance(monitor), view)
+        return None if view is None else draw(monitoring_context(monitor), view)
 
     return context

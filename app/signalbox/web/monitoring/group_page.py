@@ -1,4 +1,4 @@
-"""The page of one consumer group: is it keeping up, why not, when is it too late?"""
+"""The page of one consumer group: does it keep up, why not, when does it lose data?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,39 +9,38 @@ from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import GroupView, PartitionView
 from signalbox.monitoring.words import Span
 from signalbox.web.monitoring import urls
-from signalbox.web.monitoring.glance import Glance
+from signalbox.web.monitoring.charts import GroupCharts, group_charts
+from signalbox.web.monitoring.components import Detail, Fact, Notice, StatusLabel, connection_notices, status_label
+from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.group_facts import group_facts
 from signalbox.web.monitoring.members import Members, members
+from signalbox.web.monitoring.partition_diagram import PartitionDiagram, partition_diagram
 from signalbox.web.monitoring.partition_rows import PartitionTable, partition_table
-from signalbox.web.monitoring.parts import Fact, Notice, Pair, link_notices
-from signalbox.web.monitoring.rows import Sign, plural, sign
-from signalbox.web.monitoring.tracks import Tracks, tracks
-from signalbox.web.monitoring.windows import Chart, group_charts
 
 DESTINATIONS_NAMED = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class NamedLink:
     name: str
     href: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupHead:
-    """Name, verdict, reason and facts: one live fragment."""
+    """Name, headline, reason and facts: one live fragment."""
 
     key: str
     name: str
-    sign: Sign
-    reads: tuple[Link, ...]
-    reads_more: int
-    connection: Link
+    status: StatusLabel
+    destinations: tuple[NamedLink, ...]
+    more_destinations: int
+    connection: NamedLink
     kind: str
     read_at: float
     interval_s: float
     sentence: Sequence[Span]
-    why: Sequence[Span]
+    reason: Sequence[Span]
     facts: tuple[Fact, ...]
     stale: bool
     notices: tuple[Notice, ...]
@@ -49,93 +48,98 @@ class GroupHead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Track:
-    """The picture of the partitions: one live fragment."""
+class MessageFlow:
+    """The diagram of the partitions: one live fragment."""
 
     key: str
-    tracks: Tracks | None
+    diagram: PartitionDiagram | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupPage:
     head: GroupHead
-    track: Track
-    charts: Chart
+    message_flow: MessageFlow
+    charts: GroupCharts
     partitions: PartitionTable
     members: Members
-    reading: tuple[Pair, ...]
+    data_collection: tuple[Detail, ...]
 
 
-def group_page(glance: Glance, view: GroupView, *, window: str) -> GroupPage:
-    rows = glance.partitions(view)
+def group_page(context: MonitoringContext, view: GroupView, *, window: str) -> GroupPage:
+    partitions = context.partitions(view)
     return GroupPage(
-        head=group_head(glance, view),
-        track=track(glance, view, rows),
-        charts=group_charts(glance, view, window),
-        partitions=partition_table(glance, view),
-        members=members(view, rows),
-        reading=_reading(glance, view),
+        head=group_head(context, view),
+        message_flow=message_flow(context, view, partitions),
+        charts=group_charts(context, view, window),
+        partitions=partition_table(context, view),
+        members=members(view, partitions),
+        data_collection=_data_collection(context, view),
     )
 
 
-def group_head(glance: Glance, view: GroupView) -> GroupHead:
-    unseen = glance.unseen(view.connection)
-    sentence = words.group_sentence(view, glance.now)
-    stale = unseen or glance.stale_group(view)
-    status = glance.status_of(view)
-    told = status.value if unseen else words.status_text(view.verdict, glance.now)
+def group_head(context: MonitoringContext, view: GroupView) -> GroupHead:
+    unreachable = context.is_unreachable(view.connection)
+    stale = unreachable or context.is_stale_group(view)
+    status = context.status_of(view)
+    status_text = status.value if unreachable else words.status_text(view.verdict, context.now)
+    sentence = words.group_sentence(view, context.now)
     names = view.group.destinations
     return GroupHead(
         key=keys.group(view.connection, view.name),
         name=view.name,
-        sign=sign(status, f"{told}, then" if stale and not unseen else told),
-        reads=tuple(Link(n, urls.destination(view.connection, n)) for n in names[:DESTINATIONS_NAMED]),
-        reads_more=max(0, len(names) - DESTINATIONS_NAMED),
-        connection=Link(view.connection, urls.connection(view.connection)),
+        status=status_label(status, status_text, stale=stale and not unreachable),
+        destinations=tuple(NamedLink(n, urls.destination(view.connection, n)) for n in names[:DESTINATIONS_NAMED]),
+        more_destinations=max(0, len(names) - DESTINATIONS_NAMED),
+        connection=NamedLink(view.connection, urls.connection(view.connection)),
         kind=view.group.kind,
         read_at=view.read_at,
         interval_s=view.interval_s,
-        sentence=words.as_of(sentence, view.read_at, glance.now, unknown=unseen) if stale else sentence,
-        why=words.group_reason(view, glance.now),
-        facts=group_facts(glance, view),
+        sentence=words.as_of(sentence, view.read_at, context.now, unknown=unreachable) if stale else sentence,
+        reason=words.group_reason(view, context.now),
+        facts=group_facts(context, view),
         stale=stale,
-        notices=link_notices(glance, glance.links.get(view.connection), view.read_at),
+        notices=connection_notices(context, context.connections.get(view.connection), view.read_at),
         notes=view.group.notes,
     )
 
 
-def track(glance: Glance, view: GroupView, rows: Sequence[PartitionView]) -> Track:
-    notes = {}
-    for name in dict.fromkeys(row.destination for row in rows):
-        found = glance.monitor.destination(view.connection, name)
-        notes[name] = "" if found is None or found.rate_in is None else figures.rate(found.rate_in)
-    return Track(key=keys.group(view.connection, view.name), tracks=tracks(view.name, rows, notes))
+def message_flow(context: MonitoringContext, view: GroupView, partitions: Sequence[PartitionView]) -> MessageFlow:
+    rates = {}
+    for name in dict.fromkeys(partition.destination for partition in partitions):
+        found = context.monitor.destination(view.connection, name)
+        rates[name] = "" if found is None or found.rate_in is None else figures.rate(found.rate_in)
+    return MessageFlow(
+        key=keys.group(view.connection, view.name), diagram=partition_diagram(view.name, partitions, rates)
+    )
 
 
-def _reading(glance: Glance, view: GroupView) -> tuple[Pair, ...]:
+def _data_collection(context: MonitoringContext, view: GroupView) -> tuple[Detail, ...]:
     group = view.group
-    asked = [
-        _every(glance, view),
-        Pair(label="Last", text=figures.utc_time(view.read_at, glance.now), note="UTC"),
-        Pair(label="Broker says", text=group.state_text or group.state.value, mono=bool(group.state_text)),
+    details = [
+        Detail(label="Interval", text=_interval(context, view)),
+        Detail(label="Updated", text=figures.utc_time(view.read_at, context.now), note="UTC"),
+        Detail(label="State at the broker", text=group.state_text or group.state.value, mono=bool(group.state_text)),
     ]
     if group.members_at is not None:
-        asked.append(Pair(label="Members read", text=figures.utc_time(group.members_at, glance.now)))
+        text = figures.utc_time(group.members_at, context.now)
+        details.append(Detail(label="Members updated", text=text, note="UTC"))
     if group.coordinator is not None:
-        asked.append(Pair(label="Coordinator", text=group.coordinator, mono=True))
+        details.append(Detail(label="Coordinator", text=group.coordinator, mono=True))
     if view.kind is BrokerKind.KAFKA:
-        asked.append(Pair(label="Order", text="commits are read before end offsets, so lag is never below zero"))
+        text = "committed offsets are read before end offsets, so lag is never negative"
+        details.append(Detail(label="Order", text=text))
     if group.approximate:
-        asked.append(Pair(label="Counts", text="approximate: the broker's own guess, marked \u2248"))
-    asked.append(Pair(label="Rows", text=plural(len(group.positions), "partition") if group.positions else "none"))
-    return tuple(asked)
+        details.append(Detail(label="Counts", text="approximate: estimated by the broker, marked \u2248"))
+    details.append(Detail(label="Partitions", text=f"{len(group.positions):,}"))
+    return tuple(details)
 
 
-def _every(glance: Glance, view: GroupView) -> Pair:
-    """Say how often it is read, and how much oftener because this page shows it."""
-    link = glance.links.get(view.connection)
-    usual = view.interval_s if link is None else link.interval_s
-    watched = None if link is None else link.watch_interval_s
-    oftener = watched is not None and watched < usual
-    note = f"; every {figures.duration(watched)} while this page is open" if oftener else ""
-    return Pair(label="Every", text=f"{figures.duration(usual)}{note}")
+def _interval(context: MonitoringContext, view: GroupView) -> str:
+    """Return how often the group is read, and how often while a page shows it."""
+    connection = context.connections.get(view.connection)
+    usual_s = view.interval_s if connection is None else connection.interval_s
+    watched_s = None if connection is None else connection.watch_interval_s
+    text = f"every {figures.duration(usual_s)}"
+    if watched_s is None or watched_s >= usual_s:
+        return text
+    return f"{text}; every {figures.duration(watched_s)} while this page is open"

@@ -1,4 +1,4 @@
-"""Who reads for a group, and how much lies on each."""
+"""The members of a group, with the lag of each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from signalbox.brokers.model import Member
 from signalbox.kernel import figures
 from signalbox.monitoring import keys
 from signalbox.monitoring.model import GroupView, PartitionView
-from signalbox.web.monitoring.rows import plural
+from signalbox.web.monitoring.components import plural
 
 ROWS_MAX = 100
 PARTITIONS_NAMED = 24
@@ -26,62 +26,61 @@ class MemberRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Members:
-    """One live fragment. `rows` is empty and `words` says why when there are none or nothing is told."""
+    """One live fragment. `empty_text` says why `rows` is empty."""
 
     key: str
-    head: str
+    summary: str
     rows: tuple[MemberRow, ...]
-    words: str
+    empty_text: str
     more: int
     read_at: float | None
 
 
 def members(view: GroupView, partitions: Sequence[PartitionView]) -> Members:
     group = view.group
-    told = group.members
     owned: dict[str, list[PartitionView]] = {}
-    for row in partitions:
-        if row.member is not None:
-            owned.setdefault(row.member, []).append(row)
-    shown = sorted(told or (), key=lambda m: (m.client, m.id))
+    for partition in partitions:
+        if partition.member is not None:
+            owned.setdefault(partition.member, []).append(partition)
+    ordered = sorted(group.members or (), key=lambda m: (m.client, m.id))
     return Members(
         key=keys.group(view.connection, view.name),
-        head=_head(view),
-        rows=tuple(_row(member, owned.get(member.client, [])) for member in shown[:ROWS_MAX]),
-        words=_words(view) if not shown else "",
-        more=max(0, len(shown) - ROWS_MAX),
+        summary=_summary(view),
+        rows=tuple(_row(member, owned.get(member.client, [])) for member in ordered[:ROWS_MAX]),
+        empty_text="" if ordered else _empty_text(view),
+        more=max(0, len(ordered) - ROWS_MAX),
         read_at=group.members_at if group.members_at is not None else view.read_at,
     )
 
 
-def _head(view: GroupView) -> str:
+def _summary(view: GroupView) -> str:
     count = view.group.member_count
-    number = "how many is unknown" if count is None else f"{count:,}"
-    return f"{number}, {view.group.kind}"
+    return f"{'number unknown' if count is None else f'{count:,}'}, {view.group.kind}"
 
 
-def _words(view: GroupView) -> str:
-    if view.group.member_count == 0:
-        return "Nobody reads just now."
-    if view.group.member_count is None:
-        return "This broker does not tell who reads."
-    return f"{plural(view.group.member_count, 'member')}; who they are has not been read."
+def _empty_text(view: GroupView) -> str:
+    count = view.group.member_count
+    if count == 0:
+        return "No members are connected."
+    if count is None:
+        return "This broker does not report members."
+    return f"{plural(count, 'member')}. Their details have not been read yet."
 
 
 def _row(member: Member, owned: Sequence[PartitionView]) -> MemberRow:
     lags = [p.flow.lag for p in owned]
-    outs = [p.flow.rate_out for p in owned]
-    known = [lag for lag in lags if lag is not None]
-    rates = [rate for rate in outs if rate is not None]
+    rates = [p.flow.rate_out for p in owned]
+    known_lags = [lag for lag in lags if lag is not None]
+    known_rates = [rate for rate in rates if rate is not None]
     return MemberRow(
         client=member.client or member.id,
         id=member.id,
         host=member.host,
         partitions=_assigned(member),
-        lag=figures.count(sum(known)) if known and len(known) == len(lags) else figures.UNKNOWN_WORD,
-        rate_out=figures.rate_number(sum(rates), decimal=True)
-        if rates and len(rates) == len(outs)
-        else figures.UNKNOWN_WORD,
+        lag=figures.count(sum(known_lags) if known_lags and len(known_lags) == len(lags) else None),
+        rate_out=figures.rate_number(
+            sum(known_rates) if known_rates and len(known_rates) == len(rates) else None, decimal=True
+        ),
         note=member.note,
     )
 
@@ -91,8 +90,8 @@ def _assigned(member: Member) -> str:
         return "none"
     if len(member.assigned) == 1:
         numbers = sorted(next(iter(member.assigned.values())))
-        told = ", ".join(str(n) for n in numbers[:PARTITIONS_NAMED])
+        named = ", ".join(str(n) for n in numbers[:PARTITIONS_NAMED])
         more = len(numbers) - PARTITIONS_NAMED
-        return told + (f" and {more:,} more" if more > 0 else "")
+        return named + (f" and {more:,} more" if more > 0 else "")
     count = sum(len(numbers) for numbers in member.assigned.values())
     return f"{plural(count, 'partition')} of {plural(len(member.assigned), 'destination')}"

@@ -1,4 +1,4 @@
-"""The overview: is everything moving, what needs a person, how each connection does, what changed."""
+"""The overview: the state of everything, what needs attention, each connection, recent changes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,19 +6,20 @@ from dataclasses import dataclass
 from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import ConnectionView, GroupView, Link, Status
+from signalbox.monitoring.model import ConnectionView, GroupView, LinkState, Status
 from signalbox.monitoring.words import Span
 from signalbox.web.monitoring import urls
-from signalbox.web.monitoring.arms import Bank, banks
-from signalbox.web.monitoring.changes import ChangeRow, change_rows
-from signalbox.web.monitoring.glance import Glance
-from signalbox.web.monitoring.needs import Needs, needs
-from signalbox.web.monitoring.rows import GroupRow, Sign, group_row, plural, sign
-from signalbox.web.monitoring.sums import Sums, by_cost, sums
+from signalbox.web.monitoring.attention import Attention, attention
+from signalbox.web.monitoring.change_rows import ChangeRow, change_rows
+from signalbox.web.monitoring.components import StatusLabel, plural, status_label
+from signalbox.web.monitoring.context import MonitoringContext
+from signalbox.web.monitoring.flow_diagram import FlowDiagram, flow_diagrams
+from signalbox.web.monitoring.group_rows import GroupRow, group_row
+from signalbox.web.monitoring.totals import Totals, most_severe_first, totals_of
 
-ROWS_MAX = 5  # of each connection that are not ok; above, they are one row
+ROWS_MAX = 5  # of groups that are not ok, per connection; one row sums up the others
 ROWS_IN_ALL_MAX = 120  # a page may watch 200 fragments
-ALL_SHOWN_MAX = 12  # groups in all, up to which the ok ones have rows too
+SHOW_ALL_UP_TO = 12  # groups in all: then ok groups have rows too
 CHANGES_SHOWN = 10
 PRODUCTS = {
     BrokerKind.KAFKA: "Apache Kafka",
@@ -26,7 +27,7 @@ PRODUCTS = {
     BrokerKind.NATS: "NATS JetStream",
     BrokerKind.SQS: "Amazon SQS",
 }
-GROUPS_CALLED = {
+GROUP_NOUNS = {
     BrokerKind.KAFKA: "group",
     BrokerKind.RABBITMQ: "queue",
     BrokerKind.NATS: "consumer",
@@ -35,24 +36,24 @@ GROUPS_CALLED = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """The sentence and the frame: one live fragment."""
+class OverviewHead:
+    """The headline and the flow diagrams: one live fragment."""
 
     key: str
     sentence: tuple[Span, ...]
-    why: tuple[Span, ...]
-    banks: tuple[Bank, ...]
+    reason: tuple[Span, ...]
+    diagrams: tuple[FlowDiagram, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionHead:
-    """The first row of a connection: what it is, how the link is, and the sums of its groups."""
+class ConnectionTotals:
+    """The first row of a connection: its product, its status and the totals of its groups. One live fragment."""
 
     key: str
     name: str
     href: str
     product: str
-    sign: Sign
+    status: StatusLabel
     stale: bool
     lag: str
     at_least: bool
@@ -63,11 +64,11 @@ class ConnectionHead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Closing:
-    """One row for groups that are alike: the ok ones, the unknown ones, the rest of what is not ok."""
+class SummaryRow:
+    """One row for several groups of the same status."""
 
-    words: str
-    more: str
+    text: str
+    detail: str
     href: str
     lag: str
     rate_in: str
@@ -76,145 +77,138 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tail:
-    """The closing rows of a connection: one live fragment."""
+class SummaryRows:
+    """The last rows of a connection: groups without a row of their own. One live fragment."""
 
     key: str
     name: str
-    rows: tuple[Closing, ...]
+    rows: tuple[SummaryRow, ...]
     stale: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionBank:
-    head: ConnectionHead
-    rows: tuple[GroupRow, ...]
-    tail: Tail
+class ConnectionSection:
+    totals: ConnectionTotals
+    groups: tuple[GroupRow, ...]
+    summary: SummaryRows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverviewPage:
-    head: Head
-    needs: Needs
-    banks: tuple[ConnectionBank, ...]
+    head: OverviewHead
+    attention: Attention
+    sections: tuple[ConnectionSection, ...]
     groups: int
     not_ok: int
     changes: tuple[ChangeRow, ...]
 
 
-def by_connection(glance: Glance) -> dict[str, list[GroupView]]:
-    found: dict[str, list[GroupView]] = {name: [] for name in glance.links}
-    for view in glance.monitor.groups():
-        found.setdefault(view.connection, []).append(view)
-    return found
+def _groups_by_connection(context: MonitoringContext) -> dict[str, list[GroupView]]:
+    groups: dict[str, list[GroupView]] = {name: [] for name in context.connections}
+    for view in context.monitor.groups():
+        groups.setdefault(view.connection, []).append(view)
+    return groups
 
 
-def overview(glance: Glance) -> OverviewPage:
-    groups = by_connection(glance)
-    everything = [view for own in groups.values() for view in own]
+def overview(context: MonitoringContext) -> OverviewPage:
+    groups = context.monitor.groups()
     return OverviewPage(
-        head=head(glance),
-        needs=needs(glance),
-        banks=tuple(_bank(glance, view, groups[view.name]) for view in glance.links.values()),
-        groups=len(everything),
-        not_ok=sum(glance.status_of(view) is not Status.OK for view in everything),
-        changes=change_rows(glance.monitor.changes(CHANGES_SHOWN), placed=len(glance.links) > 1),
+        head=overview_head(context),
+        attention=attention(context),
+        sections=tuple(_section(context, view) for view in context.connections.values()),
+        groups=len(groups),
+        not_ok=sum(context.status_of(view) is not Status.OK for view in groups),
+        changes=change_rows(context.monitor.changes(CHANGES_SHOWN), show_connection=len(context.connections) > 1),
     )
 
 
-def head(glance: Glance) -> Head:
-    connections, groups = list(glance.links.values()), by_connection(glance)
-    everything = [view for own in groups.values() for view in own]
-    return Head(
+def overview_head(context: MonitoringContext) -> OverviewHead:
+    connections, groups = list(context.connections.values()), context.monitor.groups()
+    return OverviewHead(
         key=keys.OVERVIEW,
-        sentence=words.overview_sentence(connections, everything, glance.now),
-        why=words.overview_reason(connections, everything),
-        banks=banks(glance, groups),
+        sentence=words.overview_sentence(connections, groups, context.now),
+        reason=words.overview_reason(connections, groups),
+        diagrams=flow_diagrams(context, _groups_by_connection(context)),
     )
 
 
-def _bank(glance: Glance, view: ConnectionView, groups: list[GroupView]) -> ConnectionBank:
-    return ConnectionBank(
-        head=bank_head(glance, view),
-        rows=tuple(group_row(glance, group) for group in _shown(glance, view, groups)),
-        tail=bank_tail(glance, view),
+def _section(context: MonitoringContext, view: ConnectionView) -> ConnectionSection:
+    groups = context.monitor.groups(view.name)
+    return ConnectionSection(
+        totals=connection_totals(context, view),
+        groups=tuple(group_row(context, group) for group in _groups_with_row(context, view, groups)),
+        summary=summary_rows(context, view),
     )
 
 
-def _shown(glance: Glance, view: ConnectionView, groups: Sequence[GroupView]) -> list[GroupView]:
-    """Return the groups that have a row of their own: what is not ok and known, dearest first; all where there are few."""
-    if glance.unseen(view.name):
+def _groups_with_row(context: MonitoringContext, view: ConnectionView, groups: Sequence[GroupView]) -> list[GroupView]:
+    """Return the groups with a row of their own, most severe first: those known to be not ok, or all if there are few."""
+    if context.is_unreachable(view.name):
         return []
-    if sum(each.groups for each in glance.links.values()) <= ALL_SHOWN_MAX:
-        return by_cost(groups)
-    return by_cost(g for g in groups if g.verdict.status not in {Status.OK, Status.UNKNOWN})[
-        : min(ROWS_MAX, ROWS_IN_ALL_MAX // len(glance.links))
-    ]
+    if sum(connection.groups for connection in context.connections.values()) <= SHOW_ALL_UP_TO:
+        return most_severe_first(groups)
+    not_ok = (group for group in groups if group.verdict.status not in {Status.OK, Status.UNKNOWN})
+    return most_severe_first(not_ok)[: min(ROWS_MAX, ROWS_IN_ALL_MAX // len(context.connections))]
 
 
-def bank_head(glance: Glance, view: ConnectionView) -> ConnectionHead:
-    """Return the first row of a connection."""
-    groups = glance.monitor.groups(view.name)
-    total = _sums(glance, view, groups)
-    return ConnectionHead(
+def connection_totals(context: MonitoringContext, view: ConnectionView) -> ConnectionTotals:
+    groups = context.monitor.groups(view.name)
+    total = _current_totals(context, view, groups)
+    no_groups = not groups and not context.is_unreachable(view.name)  # then the totals are 0, not unknown
+    return ConnectionTotals(
         key=keys.connection(view.name),
         name=view.name,
         href=urls.connection(view.name),
         product=product(view),
-        sign=sign(view.link, words.link_text(view, glance.now)),
-        stale=view.link is Link.STALE,
-        lag=_count(glance, view, total),
+        status=status_label(view.link, words.link_text(view, context.now)),
+        stale=view.link is LinkState.STALE,
+        lag=figures.count(0 if no_groups else total.lag, approximate=total.approximate),
         at_least=total.lag_partial and total.lag is not None,
-        rate_in=figures.rate_number(_rate(glance, view, total.rate_in, groups)),
-        rate_out=figures.rate_number(_rate(glance, view, total.rate_out, groups)),
+        rate_in=figures.rate_number(0.0 if no_groups else total.rate_in),
+        rate_out=figures.rate_number(0.0 if no_groups else total.rate_out),
         read_at=view.answered_at,
         interval_s=view.interval_s,
     )
 
 
-def _count(glance: Glance, view: ConnectionView, total: Sums) -> str:
-    """Write what waits on a connection: nothing where nobody reads, unknown where it does not answer."""
-    none = not total.count and not glance.unseen(view.name)
-    return figures.count(0 if none else total.lag, approximate=total.approximate)
-
-
-def _rate(glance: Glance, view: ConnectionView, per_s: float | None, groups: Sequence[GroupView]) -> float | None:
-    return per_s if groups or glance.unseen(view.name) else 0.0
-
-
-def bank_tail(glance: Glance, view: ConnectionView) -> Tail:
-    """Return the closing rows of a connection: what has no row of its own."""
-    groups = glance.monitor.groups(view.name)
-    shown = {group.name for group in _shown(glance, view, groups)}
-    rest = [group for group in groups if group.name not in shown]
-    if glance.unseen(view.name):
+def summary_rows(context: MonitoringContext, view: ConnectionView) -> SummaryRows:
+    """Sum up the groups of a connection that have no row of their own."""
+    groups = context.monitor.groups(view.name)
+    with_row = {group.name for group in _groups_with_row(context, view, groups)}
+    rest = [group for group in groups if group.name not in with_row]
+    if context.is_unreachable(view.name):
         parts = [("unknown", "", rest)]
     else:
         ok = [g for g in rest if g.verdict.status is Status.OK]
         unknown = [g for g in rest if g.verdict.status is Status.UNKNOWN]
-        bad = [g for g in rest if g.verdict.status not in {Status.OK, Status.UNKNOWN}]
-        parts = [("not ok", "not-ok", bad), ("unknown", "unknown", unknown), ("ok", "ok", ok)]
+        not_ok = [g for g in rest if g.verdict.status not in {Status.OK, Status.UNKNOWN}]
+        parts = [("not ok", "not-ok", not_ok), ("unknown", "unknown", unknown), ("ok", "ok", ok)]
     rows = tuple(
-        _closing(glance, view, how, part, urls.groups(connection=view.name, status=status), more=bool(shown))
-        for how, status, part in parts
+        _summary_row(context, view, state, part, urls.groups(connection=view.name, status=status), more=bool(with_row))
+        for state, status, part in parts
         if part
     )
-    return Tail(key=keys.connection(view.name), name=view.name, rows=rows, stale=view.link is Link.STALE)
+    return SummaryRows(key=keys.connection(view.name), name=view.name, rows=rows, stale=view.link is LinkState.STALE)
 
 
-def _closing(
-    glance: Glance, view: ConnectionView, how: str, groups: Sequence[GroupView], href: str, *, more: bool
-) -> Closing:
-    total = _sums(glance, view, groups)
-    thing = GROUPS_CALLED[view.kind]
-    count = plural(len(groups), f"more {thing}" if more else thing)
-    told = f"{count}, {'all ' if len(groups) > 1 and how != 'not ok' else ''}{how}"
-    if how == "ok" and view.link is Link.STALE:
-        told = f"{count}, ok when last read"
-    held = sums(groups)
-    return Closing(
-        words=told,
-        more=_held(held, view, glance.now) if glance.unseen(view.name) else "",
+def _summary_row(
+    context: MonitoringContext,
+    view: ConnectionView,
+    state: str,
+    groups: Sequence[GroupView],
+    href: str,
+    *,
+    more: bool,
+) -> SummaryRow:
+    noun = GROUP_NOUNS[view.kind]
+    count = plural(len(groups), f"more {noun}" if more else noun)
+    text = f"{count}, {'all ' if len(groups) > 1 and state != 'not ok' else ''}{state}"
+    if state == "ok" and view.link is LinkState.STALE:
+        text = f"{count}, ok at the last update"
+    total = _current_totals(context, view, groups)
+    return SummaryRow(
+        text=text,
+        detail=_last_known_lag(context, view, groups),
         href=href,
         lag=figures.count(total.lag, approximate=total.approximate),
         rate_in=figures.rate_number(total.rate_in),
@@ -223,35 +217,35 @@ def _closing(
     )
 
 
-def _held(held: Sums, view: ConnectionView, now: float) -> str:
-    if held.lag is None or view.answered_at is None:
+def _last_known_lag(context: MonitoringContext, view: ConnectionView, groups: Sequence[GroupView]) -> str:
+    total = totals_of(groups)
+    if not context.is_unreachable(view.name) or total.lag is None or view.answered_at is None:
         return ""
-    messages = figures.count(held.lag, approximate=held.approximate)
-    return f"When last seen, at {figures.utc_time(view.answered_at, now)}, they held {messages} messages."
+    messages = figures.count(total.lag, approximate=total.approximate)
+    return f"They held {messages} messages at the last update, {figures.utc_time(view.answered_at, context.now)}."
 
 
-def _sums(glance: Glance, view: ConnectionView, groups: Sequence[GroupView]) -> Sums:
-    total = sums(groups)
-    if not glance.unseen(view.name):
-        return total
-    return Sums(
-        count=total.count,
+def _current_totals(context: MonitoringContext, view: ConnectionView, groups: Sequence[GroupView]) -> Totals:
+    """Return the totals; all unknown on an unreachable connection."""
+    if not context.is_unreachable(view.name):
+        return totals_of(groups)
+    return Totals(
+        count=len(groups),
         lag=None,
         lag_partial=False,
         approximate=False,
         rate_in=None,
         rate_out=None,
         oldest_read_at=view.answered_at,
-        newest_read_at=view.answered_at,
     )
 
 
 def product(view: ConnectionView) -> str:
-    """Say what a connection leads to: "Apache Kafka 4.3, 3 brokers, 46 groups"."""
+    """Describe the broker: "Apache Kafka 4.3, 3 brokers, 46 groups"."""
     cluster = view.cluster
-    told = [PRODUCTS[view.kind] if cluster is None else f"{cluster.product} {cluster.version or ''}".strip()]
+    parts = [PRODUCTS[view.kind] if cluster is None else f"{cluster.product} {cluster.version or ''}".strip()]
     if cluster is not None and cluster.nodes:
-        told.append(plural(len(cluster.nodes), "broker" if view.kind is BrokerKind.KAFKA else "node"))
+        parts.append(plural(len(cluster.nodes), "broker" if view.kind is BrokerKind.KAFKA else "node"))
     if view.answered_at is not None:
-        told.append(plural(view.groups, GROUPS_CALLED[view.kind]))
-    return ", ".join(told)
+        parts.append(plural(view.groups, GROUP_NOUNS[view.kind]))
+    return ", ".join(parts)

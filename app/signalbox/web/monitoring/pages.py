@@ -1,4 +1,4 @@
-"""The pages of monitoring. Each is drawn from what the monitor knows; none waits for a broker."""
+"""The pages of monitoring. They show what the monitor knows; none waits for a broker."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,149 +15,172 @@ from signalbox.web import urls
 from signalbox.web.errors import NotUnderstood
 from signalbox.web.lists import InvalidParameter
 from signalbox.web.monitoring import urls as monitoring_urls
-from signalbox.web.monitoring.asked import DESTINATION_SORTS, GROUP_SORTS, Asked, asked, window
+from signalbox.web.monitoring.components import Headline
 from signalbox.web.monitoring.connection_list import connections_page
 from signalbox.web.monitoring.connection_page import connection_page
+from signalbox.web.monitoring.context import monitoring_context
 from signalbox.web.monitoring.destination_list import DestinationList, destination_list
 from signalbox.web.monitoring.destination_page import destination_page
-from signalbox.web.monitoring.first_run import first_run
-from signalbox.web.monitoring.glance import glance
+from signalbox.web.monitoring.first_run import first_run_page
 from signalbox.web.monitoring.group_list import GroupList, group_list
 from signalbox.web.monitoring.group_page import group_page
-from signalbox.web.monitoring.heads import destinations_head, groups_head
-from signalbox.web.monitoring.missing import no_connection, no_destination, no_group
+from signalbox.web.monitoring.headlines import destinations_headline, groups_headline
+from signalbox.web.monitoring.list_frame import url_parameters
+from signalbox.web.monitoring.list_query import (
+    DESTINATION_SORTS,
+    GROUP_SORTS,
+    ListQuery,
+    parse_list_query,
+    parse_window,
+)
+from signalbox.web.monitoring.not_found import connection_not_found, destination_not_found, group_not_found
 from signalbox.web.monitoring.overview import overview
-from signalbox.web.monitoring.parts import Verdict
 from signalbox.web.monitoring.search import Found, found
-from signalbox.web.monitoring.tools import query_of
 from signalbox.web.rendering import Crumb, Part, Section, page, part_alone, partial_asked
 
-Asking = Request[Any, Any, Any]
+AnyRequest = Request[Any, Any, Any]
 SEARCH_TEXT_MAX = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupsPage:
-    head: Verdict
+    headline: Headline
     list: GroupList
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationsPage:
-    head: Verdict
+    headline: Headline
     list: DestinationList
 
 
 @get(urls.overview(), include_in_schema=False, sync_to_thread=False)
-def overview_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[bytes]:
-    around = glance(monitor)
-    if not around.links:
+def overview_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Response[bytes]:
+    context = monitoring_context(monitor)
+    if not context.connections:
         return _first_run(request, Section.OVERVIEW)
-    return page(request, "overview/index.html", overview(around), title="Overview", section=Section.OVERVIEW)
+    return page(
+        request, "monitoring/overview/index.html", overview(context), title="Overview", section=Section.OVERVIEW
+    )
 
 
 @get("/groups", include_in_schema=False, sync_to_thread=False)
-def groups_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[bytes]:
-    around = glance(monitor)
-    if not around.links:
+def groups_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Response[bytes]:
+    context = monitoring_context(monitor)
+    if not context.connections:
         return _first_run(request, Section.GROUPS)
-    wanted = _asked(request, GROUP_SORTS)
-    listed = group_list(around, wanted)
-    context = GroupsPage(head=groups_head(around), list=listed)
-    part = Part("groups/_list.html", "it", listed)
-    answer = page(request, "groups/index.html", context, title="Groups", section=Section.GROUPS, part=part)
-    answer.headers["HX-Push-Url"] = monitoring_urls.groups(
-        **query_of(wanted)
-    )  # without the filters that ask for nothing
+    query = _list_query(request, GROUP_SORTS)
+    listed = group_list(context, query)
+    content = GroupsPage(headline=groups_headline(context), list=listed)
+    part = Part("monitoring/groups/_list.html", "group_list", listed)
+    answer = page(request, "monitoring/groups/index.html", content, title="Groups", section=Section.GROUPS, part=part)
+    answer.headers["HX-Push-Url"] = monitoring_urls.groups(**url_parameters(query))  # without empty parameters
     return answer
 
 
 @get("/groups/{connection:str}/{name:str}", include_in_schema=False, sync_to_thread=False)
 def one_group_page(
-    request: Asking, monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]
+    request: AnyRequest, monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]
 ) -> Response[bytes]:
-    chosen = _window(request)
+    window = _window(request)
     view = monitor.group(connection, name)
     if view is None:
-        raise no_group(glance(monitor), connection, name)
-    context = group_page(glance(monitor), view, window=chosen)
+        raise group_not_found(monitoring_context(monitor), connection, name)
+    content = group_page(monitoring_context(monitor), view, window=window)
     crumbs = (
         Crumb("Groups", monitoring_urls.groups()),
         Crumb(connection, monitoring_urls.connection(connection)),
         Crumb(name),
     )
-    return page(request, "groups/group.html", context, title=name, section=Section.GROUPS, crumbs=crumbs)
+    return page(request, "monitoring/groups/group.html", content, title=name, section=Section.GROUPS, crumbs=crumbs)
 
 
 @get("/destinations", include_in_schema=False, sync_to_thread=False)
-def destinations_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[bytes]:
-    around = glance(monitor)
-    if not around.links:
+def destinations_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Response[bytes]:
+    context = monitoring_context(monitor)
+    if not context.connections:
         return _first_run(request, Section.DESTINATIONS)
-    wanted = _asked(request, DESTINATION_SORTS)
-    listed = destination_list(around, wanted)
-    context = DestinationsPage(head=destinations_head(around), list=listed)
-    part = Part("destinations/_list.html", "it", listed)
+    query = _list_query(request, DESTINATION_SORTS)
+    listed = destination_list(context, query)
+    content = DestinationsPage(headline=destinations_headline(context), list=listed)
+    part = Part("monitoring/destinations/_list.html", "destination_list", listed)
     answer = page(
-        request, "destinations/index.html", context, title="Destinations", section=Section.DESTINATIONS, part=part
+        request,
+        "monitoring/destinations/index.html",
+        content,
+        title="Destinations",
+        section=Section.DESTINATIONS,
+        part=part,
     )
-    answer.headers["HX-Push-Url"] = monitoring_urls.destinations(**query_of(wanted))
+    answer.headers["HX-Push-Url"] = monitoring_urls.destinations(**url_parameters(query))
     return answer
 
 
 @get("/destinations/{connection:str}/{name:str}", include_in_schema=False, sync_to_thread=False)
 def one_destination_page(
-    request: Asking, monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]
+    request: AnyRequest, monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]
 ) -> Response[bytes]:
-    around = glance(monitor)
+    context = monitoring_context(monitor)
     view = monitor.destination(connection, name)
     if view is None:
-        raise no_destination(around, connection, name)
+        raise destination_not_found(context, connection, name)
     crumbs = (
         Crumb("Destinations", monitoring_urls.destinations()),
         Crumb(connection, monitoring_urls.connection(connection)),
         Crumb(name),
     )
-    context = destination_page(around, view)
+    content = destination_page(context, view)
     return page(
-        request, "destinations/destination.html", context, title=name, section=Section.DESTINATIONS, crumbs=crumbs
+        request,
+        "monitoring/destinations/destination.html",
+        content,
+        title=name,
+        section=Section.DESTINATIONS,
+        crumbs=crumbs,
     )
 
 
 @get("/connections", include_in_schema=False, sync_to_thread=False)
-def all_connections_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[bytes]:
-    around = glance(monitor)
-    if not around.links:
+def all_connections_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Response[bytes]:
+    context = monitoring_context(monitor)
+    if not context.connections:
         return _first_run(request, Section.CONNECTIONS)
-    context = connections_page(around)
-    return page(request, "connections/index.html", context, title="Connections", section=Section.CONNECTIONS)
+    content = connections_page(context)
+    return page(request, "monitoring/connections/index.html", content, title="Connections", section=Section.CONNECTIONS)
 
 
 @get("/connections/{name:str}", include_in_schema=False, sync_to_thread=False)
 def one_connection_page(
-    request: Asking,
+    request: AnyRequest,
     monitor: NamedDependency[Monitor],
     connections: NamedDependency[Sequence[ConnectionSettings]],
     name: FromPath[str],
 ) -> Response[bytes]:
-    around = glance(monitor)
+    context = monitoring_context(monitor)
     view = monitor.connection(name)
     if view is None:
-        raise no_connection(around, name)
-    settings = next((one for one in connections if one.name == name), None)
+        raise connection_not_found(context, name)
+    settings = next((each for each in connections if each.name == name), None)
     crumbs = (Crumb("Connections", monitoring_urls.connections()), Crumb(name))
-    context = connection_page(around, view, settings)
-    return page(request, "connections/connection.html", context, title=name, section=Section.CONNECTIONS, crumbs=crumbs)
+    content = connection_page(context, view, settings)
+    return page(
+        request,
+        "monitoring/connections/connection.html",
+        content,
+        title=name,
+        section=Section.CONNECTIONS,
+        crumbs=crumbs,
+    )
 
 
 @get("/search", include_in_schema=False, sync_to_thread=False)
-def search_page(request: Asking, monitor: NamedDependency[Monitor]) -> Response[Any]:
-    """Answer the palette with a part of a page; whoever opens the address itself is led to the list of groups."""
+def search_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Response[Any]:
+    """Return the results of the command palette. Opened as a page, the URL redirects to the list of groups."""
     text = request.query_params.get("q", "")[:SEARCH_TEXT_MAX]
     if not partial_asked(request):
         return Redirect(monitoring_urls.groups(q=text))
-    context = Found(groups=found(glance(monitor), text), text=text)
-    return part_alone(request, Part("lists/search.html", "it", context))
+    content = Found(groups=found(monitoring_context(monitor), text), text=text)
+    return part_alone(request, Part("monitoring/_search_results.html", "results", content))
 
 
 PAGES = (
@@ -172,20 +195,20 @@ PAGES = (
 )
 
 
-def _first_run(request: Asking, section: Section) -> Response[bytes]:
-    """Answer every list while nothing is configured: what is missing, and the steps to it."""
-    return page(request, "overview/first_run.html", first_run(), title=section.value, section=section)
+def _first_run(request: AnyRequest, section: Section) -> Response[bytes]:
+    """Return the page of every list without any configured connection: how to set one up."""
+    return page(request, "monitoring/overview/first_run.html", first_run_page(), title=section.value, section=section)
 
 
-def _asked(request: Asking, sorts: Mapping[str, bool]) -> Asked:
+def _list_query(request: AnyRequest, sorts: Mapping[str, bool]) -> ListQuery:
     try:
-        return asked(request.query_params, sorts)
-    except InvalidParameter as fault:
-        raise NotUnderstood(f"{fault}.") from fault
+        return parse_list_query(request.query_params, sorts)
+    except InvalidParameter as error:
+        raise NotUnderstood(f"{error}.") from error
 
 
-def _window(request: Asking) -> str:
+def _window(request: AnyRequest) -> str:
     try:
-        return window(request.query_params)
-    except InvalidParameter as fault:
-        raise NotUnderstood(f"{fault}.") from fault
+        return parse_window(request.query_params)
+    except InvalidParameter as error:
+        raise NotUnderstood(f"{error}.") from error

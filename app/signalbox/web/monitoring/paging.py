@@ -1,113 +1,109 @@
-"""Key paging over a list that moves: a cursor names the last row seen, not a row number. Pure."""
+"""Keyset paging: a cursor names the last row shown, not a row number, because rows move. Pure."""
 
 import base64
 import binascii
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
 
-CURSOR_LENGTH_MAX = 4096  # a name of 249 characters at four bytes each, escaped and in base64, fits
+CURSOR_LENGTH_MAX = 4096  # fits a name of 249 characters of four bytes each, escaped and in base64
 
 Item = TypeVar("Item")
+SortValue: TypeAlias = int | float | str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a row stands in its list: dearest rank first, then by value (unknown last), then by name.
-
-    `value` is what the list is sorted by; None is unknown and stands last, whichever the direction.
-    """
+class RowKey:
+    """The sort key of a row: rank, then value, then connection and name. An unknown value sorts last in both directions."""
 
     rank: int
-    value: int | float | str | None
+    value: SortValue
     connection: str
     name: str
 
-    def key(self, *, down: bool) -> tuple[object, ...]:
-        """Return what sorts: ascending keys are the order of the list."""
+    def ordered(self, *, descending: bool) -> tuple[object, ...]:
+        """Return the tuple to sort by, ascending."""
         if self.value is None:
             return (self.rank, 1, 0, self.connection, self.name)
         if isinstance(self.value, str):
-            # a falling order of texts: turned code points, closed by one that is above all of them
-            value: object = (*(-ord(c) for c in self.value), 1) if down else self.value
+            # descending text: negated code points, ended by one above all of them
+            value: object = (*(-ord(c) for c in self.value), 1) if descending else self.value
         else:
-            value = -self.value if down else self.value
+            value = -self.value if descending else self.value
         return (self.rank, 0, value, self.connection, self.name)
 
 
-class CursorRefused(ValueError):
-    """A cursor that this list never gave."""
+class InvalidCursor(ValueError):
+    """This list did not issue the cursor."""
 
 
-def to_cursor(place: Place) -> str:
-    """Write a place for an address."""
-    packed = msgspec.json.encode((place.rank, place.value, place.connection, place.name))
+def encode_cursor(key: RowKey) -> str:
+    """Encode a row key for a URL."""
+    packed = msgspec.json.encode((key.rank, key.value, key.connection, key.name))
     return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
 
-def from_cursor(text: str, *, of_text: bool) -> Place:
-    """Read a place out of an address; `of_text` says that the list is sorted by a text.
+def decode_cursor(text: str, *, sorts_by_text: bool) -> RowKey:
+    """Decode a cursor; `sorts_by_text` tells whether the list sorts by a text.
 
     Raises:
-        CursorRefused: it is none of ours, or belongs to another order.
+        InvalidCursor: not a cursor, or of another sort order.
     """
     if len(text) > CURSOR_LENGTH_MAX:
-        raise CursorRefused(f"at most {CURSOR_LENGTH_MAX} characters")
+        raise InvalidCursor(f"at most {CURSOR_LENGTH_MAX} characters")
     try:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        rank, value, connection, name = msgspec.json.decode(
-            packed, type=tuple[int, int | float | str | None, str, str], strict=True
-        )
-    except (ValueError, binascii.Error, msgspec.MsgspecError) as fault:
-        raise CursorRefused("a cursor that this list gave") from fault
-    if value is not None and isinstance(value, str) is not of_text:
-        raise CursorRefused("a cursor of the same sort order")
-    return Place(rank, value, connection, name)
+        rank, value, connection, name = msgspec.json.decode(packed, type=tuple[int, SortValue, str, str], strict=True)
+    except (ValueError, binascii.Error, msgspec.MsgspecError) as error:
+        raise InvalidCursor("a cursor from this list") from error
+    if value is not None and isinstance(value, str) is not sorts_by_text:
+        raise InvalidCursor("a cursor from the same sort order")
+    return RowKey(rank, value, connection, name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slice(Generic[Item]):
-    """One page of a list. `first` counts from 1; the cursors are None where nothing lies before or behind."""
+class RowPage(Generic[Item]):
+    """One page of a list. `first` counts from 1. A cursor is None where there is no such page."""
 
     rows: Sequence[Item]
     first: int
     total: int
-    before: str | None
-    after: str | None
+    previous_cursor: str | None
+    next_cursor: str | None
 
     @property
     def last(self) -> int:
         return self.first + len(self.rows) - 1
 
 
-def cut(
+def paginate(
     items: Sequence[Item],
-    place_of: Callable[[Item], Place],
+    key_of: Callable[[Item], RowKey],
     *,
-    down: bool,
-    size: int,
-    after: Place | None = None,
-    before: Place | None = None,
-) -> Slice[Item]:
-    """Sort and return the rows behind `after`, or the last rows ahead of `before`, or the first ones."""
+    descending: bool,
+    limit: int,
+    after: RowKey | None = None,
+    before: RowKey | None = None,
+) -> RowPage[Item]:
+    """Sort the items. Return the rows after `after`, or the last rows before `before`, or the first rows."""
 
-    def key(item: Item) -> tuple[object, ...]:
-        return place_of(item).key(down=down)
+    def ordered(item: Item) -> tuple[object, ...]:
+        return key_of(item).ordered(descending=descending)
 
-    ordered = sorted(items, key=key)
-    begin = 0
+    rows = sorted(items, key=ordered)
+    start = 0
     if after is not None:
-        begin = bisect_right(ordered, after.key(down=down), key=key)
+        start = bisect_right(rows, after.ordered(descending=descending), key=ordered)
     elif before is not None:
-        begin = max(0, bisect_left(ordered, before.key(down=down), key=key) - size)
-    rows = ordered[begin : begin + size]
-    return Slice(
-        rows=rows,
-        first=begin + 1,
-        total=len(ordered),
-        before=to_cursor(place_of(rows[0])) if rows and begin > 0 else None,
-        after=to_cursor(place_of(rows[-1])) if begin + size < len(ordered) else None,
+        start = max(0, bisect_left(rows, before.ordered(descending=descending), key=ordered) - limit)
+    page = rows[start : start + limit]
+    return RowPage(
+        rows=page,
+        first=start + 1,
+        total=len(rows),
+        previous_cursor=encode_cursor(key_of(page[0])) if page and start > 0 else None,
+        next_cursor=encode_cursor(key_of(page[-1])) if start + limit < len(rows) else None,
     )

@@ -1,4 +1,4 @@
-"""The parameters of /api/v1's lists, declared for OpenAPI and read by the same rules as the pages' addresses."""
+"""The query parameters of /api/v1, declared for OpenAPI and parsed as the pages parse theirs."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, TypeAlias, TypeVar
@@ -7,44 +7,48 @@ from litestar.params import QueryParameter
 
 from signalbox.web.errors import NotUnderstood
 from signalbox.web.lists import InvalidParameter, parse_int
-from signalbox.web.monitoring.asked import (
+from signalbox.web.monitoring.list_query import (
     DESTINATION_SORTS,
     GROUP_SORTS,
     NOT_OK,
+    PAGE_ROWS,
     PAGE_ROWS_MAX,
     STATUS_WORDS,
     WINDOWS,
-    Asked,
-    asked,
+    ListQuery,
+    parse_list_query,
+    parse_window,
 )
-from signalbox.web.monitoring.asked import window as read_window
 
 FIRST_MAX = 1_000_000
 Result = TypeVar("Result")
 
-Text: TypeAlias = Annotated[str | None, QueryParameter(description="a part of a name, whatever its case")]
+Text: TypeAlias = Annotated[str | None, QueryParameter(description="part of a name, case-insensitive")]
 Status: TypeAlias = Annotated[str | None, QueryParameter(description=f"{NOT_OK}, or one of {', '.join(STATUS_WORDS)}")]
-Connection: TypeAlias = Annotated[str | None, QueryParameter(description="the name of one connection")]
+Connection: TypeAlias = Annotated[str | None, QueryParameter(description="name of a connection")]
 GroupKind: TypeAlias = Annotated[
-    str | None, QueryParameter(description="as a group tells it: classic, share, queue consumers")
+    str | None, QueryParameter(description="kind of a group, such as classic, share, queue consumers")
 ]
 DestinationKind: TypeAlias = Annotated[
-    str | None, QueryParameter(description="as a destination tells it: topic, quorum queue")
+    str | None, QueryParameter(description="kind of a destination, such as topic, quorum queue")
 ]
 GroupSort: TypeAlias = Annotated[
-    str | None, QueryParameter(description=f"one of {', '.join(GROUP_SORTS)}; lag by itself")
+    str | None, QueryParameter(description=f"one of {', '.join(GROUP_SORTS)}; default lag")
 ]
 DestinationSort: TypeAlias = Annotated[
-    str | None, QueryParameter(description=f"one of {', '.join(DESTINATION_SORTS)}; in by itself")
+    str | None, QueryParameter(description=f"one of {', '.join(DESTINATION_SORTS)}; default in")
 ]
 Direction: TypeAlias = Annotated[str | None, QueryParameter(name="dir", description="down or up")]
-After: TypeAlias = Annotated[str | None, QueryParameter(description="a cursor that this list gave as next")]
-Before: TypeAlias = Annotated[str | None, QueryParameter(description="a cursor that this list gave as previous")]
-Limit: TypeAlias = Annotated[str | None, QueryParameter(description=f"rows, 1 to {PAGE_ROWS_MAX}; 50 by itself")]
-First: TypeAlias = Annotated[
-    str | None, QueryParameter(description="how many rows to leave out at the front; 0 by itself")
+After: TypeAlias = Annotated[str | None, QueryParameter(description="the cursor next of the previous response")]
+Before: TypeAlias = Annotated[str | None, QueryParameter(description="the cursor previous of the previous response")]
+Limit: TypeAlias = Annotated[
+    str | None, QueryParameter(description=f"number of rows, 1 to {PAGE_ROWS_MAX}; default {PAGE_ROWS}")
 ]
-Window: TypeAlias = Annotated[str | None, QueryParameter(description=f"one of {', '.join(WINDOWS)}; 1h by itself")]
+RowLimit: TypeAlias = Annotated[
+    str | None, QueryParameter(description=f"number of rows, 1 to {PAGE_ROWS_MAX}; default {PAGE_ROWS_MAX}")
+]
+First: TypeAlias = Annotated[str | None, QueryParameter(description="number of rows to skip; default 0")]
+Window: TypeAlias = Annotated[str | None, QueryParameter(description=f"one of {', '.join(WINDOWS)}; default 1h")]
 
 
 def group_parameters(
@@ -58,7 +62,7 @@ def group_parameters(
     after: After = None,
     before: Before = None,
     limit: Limit = None,
-) -> Asked:
+) -> ListQuery:
     given = _given(
         q=q,
         status=status,
@@ -70,7 +74,7 @@ def group_parameters(
         before=before,
         limit=limit,
     )
-    return _understood(lambda: asked(given, GROUP_SORTS))
+    return _parse(lambda: parse_list_query(given, GROUP_SORTS))
 
 
 def destination_parameters(
@@ -84,7 +88,7 @@ def destination_parameters(
     after: After = None,
     before: Before = None,
     limit: Limit = None,
-) -> Asked:
+) -> ListQuery:
     given = _given(
         q=q,
         status=status,
@@ -96,28 +100,28 @@ def destination_parameters(
         before=before,
         limit=limit,
     )
-    return _understood(lambda: asked(given, DESTINATION_SORTS))
+    return _parse(lambda: parse_list_query(given, DESTINATION_SORTS))
 
 
-def rows_parameters(first: First = None, limit: Limit = None) -> tuple[int, int]:
-    """Return how many rows to leave out and how many to give."""
+def rows_parameters(first: First = None, limit: RowLimit = None) -> tuple[int, int]:
+    """Return how many rows to skip and how many to return."""
     given = _given(first=first, limit=limit)
     return (
-        _understood(lambda: parse_int(given, "first", default=0, minimum=0, maximum=FIRST_MAX)),
-        _understood(lambda: parse_int(given, "limit", default=PAGE_ROWS_MAX, maximum=PAGE_ROWS_MAX)),
+        _parse(lambda: parse_int(given, "first", default=0, minimum=0, maximum=FIRST_MAX)),
+        _parse(lambda: parse_int(given, "limit", default=PAGE_ROWS_MAX, maximum=PAGE_ROWS_MAX)),
     )
 
 
 def window_parameter(window: Window = None) -> str:
-    return _understood(lambda: read_window(_given(window=window)))
+    return _parse(lambda: parse_window(_given(window=window)))
 
 
 def _given(**parameters: str | None) -> Mapping[str, str]:
     return {key: value for key, value in parameters.items() if value is not None}
 
 
-def _understood(read: Callable[[], Result]) -> Result:
+def _parse(parse: Callable[[], Result]) -> Result:
     try:
-        return read()
-    except InvalidParameter as fault:
-        raise NotUnderstood(f"{fault}.") from fault
+        return parse()
+    except InvalidParameter as error:
+        raise NotUnderstood(f"{error}.") from error

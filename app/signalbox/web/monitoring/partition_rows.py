@@ -1,4 +1,4 @@
-"""The partitions of a group, what is not ok first, then by number: rows move only when a status changes."""
+"""The partitions of a group: not ok first, then by number, so that rows move only when a status changes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,98 +6,105 @@ from dataclasses import dataclass
 from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import GroupView, PartitionView, Status
+from signalbox.monitoring.model import SEVERITY, GroupView, PartitionView, Status
 from signalbox.monitoring.words import Span
 from signalbox.web import urls
-from signalbox.web.monitoring.glance import Glance
-from signalbox.web.monitoring.rows import Sign, method, plural, sign
-from signalbox.web.monitoring.sums import RANK
+from signalbox.web.monitoring.components import StatusLabel, plural, status_label
+from signalbox.web.monitoring.context import MonitoringContext
+from signalbox.web.monitoring.group_rows import time_lag_method
 
-ROWS_MAX = 100  # of the live table; the rest is one row, and /partitions of the API has them all
+ROWS_MAX = 100  # of the live table; the API lists all partitions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionRow:
-    destination: str  # "" where the group reads one only
+    destination: str  # "" if the group has only one
     partition: int
-    sign: Sign
-    why: Sequence[Span]
+    status: StatusLabel
+    reason: Sequence[Span]
     lag: str
-    strong: bool
+    not_ok: bool
     time_lag: str
     method: str
     rate_in: str
     rate_out: str
-    settled: str
-    end: str
+    committed_offset: str
+    end_offset: str
     moved_at: float | None
     member: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionTable:
-    """One live fragment. `now` is in the texts already."""
+    """One live fragment."""
 
     key: str
     total: int
     not_ok: int
     rows: tuple[PartitionRow, ...]
-    rest: str  # "" or what the rows left out are
+    rest: str  # what the rows above ROWS_MAX are, or ""
     rest_lag: str
     all_href: str
-    several: bool
+    several_destinations: bool
     stale: bool
 
 
-def partition_table(glance: Glance, view: GroupView) -> PartitionTable:
-    partitions = glance.partitions(view)
-    nobody = "not told" if view.group.members is None else "nobody"
-    stale = glance.unseen(view.connection) or glance.stale_group(view)
-    ordered = sorted(partitions, key=lambda p: (RANK[p.verdict.status], p.destination, p.partition))
-    shown, rest = ordered[:ROWS_MAX], ordered[ROWS_MAX:]
+def partition_table(context: MonitoringContext, view: GroupView) -> PartitionTable:
+    partitions = context.partitions(view)
+    no_member = figures.UNKNOWN_WORD if view.group.members is None else "none"
+    stale = context.is_unreachable(view.connection) or context.is_stale_group(view)
+    ordered = sorted(partitions, key=lambda p: (SEVERITY[p.verdict.status], p.destination, p.partition))
+    rest = ordered[ROWS_MAX:]
     several = len({p.destination for p in partitions}) > 1
     return PartitionTable(
         key=keys.group(view.connection, view.name),
         total=len(ordered),
-        not_ok=sum(p.verdict.status is not Status.OK for p in ordered),
-        rows=tuple(_row(p, view.kind, glance.now, several=several, stale=stale, nobody=nobody) for p in shown),
+        not_ok=_count_not_ok(ordered),
+        rows=tuple(
+            _row(p, view.kind, context.now, several=several, stale=stale, no_member=no_member)
+            for p in ordered[:ROWS_MAX]
+        ),
         rest=_rest(rest),
-        rest_lag=_lag_of(rest),
+        rest_lag=_total_lag(rest),
         all_href=urls.api("groups", view.connection, view.name, "partitions"),
-        several=several,
+        several_destinations=several,
         stale=stale,
     )
 
 
 def _row(
-    found: PartitionView, kind: BrokerKind, now: float, *, several: bool, stale: bool, nobody: str
+    view: PartitionView, kind: BrokerKind, now: float, *, several: bool, stale: bool, no_member: str
 ) -> PartitionRow:
-    flow, status = found.flow, found.verdict.status
+    flow, status = view.flow, view.verdict.status
     return PartitionRow(
-        destination=found.destination if several else "",
-        partition=found.partition,
-        sign=sign(status, words.status_text(found.verdict, now) + (", then" if stale else "")),
-        why=words.partition_reason(found, kind, now),
+        destination=view.destination if several else "",
+        partition=view.partition,
+        status=status_label(status, words.status_text(view.verdict, now), stale=stale),
+        reason=words.partition_reason(view, kind, now),
         lag=figures.count(flow.lag, approximate=flow.approximate),
-        strong=status is not Status.OK,
+        not_ok=status is not Status.OK,
         time_lag=figures.UNKNOWN_WORD if flow.time_lag is None else figures.duration(flow.time_lag.seconds),
-        method=method(flow),
+        method=time_lag_method(flow),
         rate_in=figures.rate_number(flow.rate_in, decimal=True),
         rate_out=figures.rate_number(flow.rate_out, decimal=True),
-        settled="none" if status is Status.NEVER_COMMITTED else figures.count(found.settled),
-        end=figures.count(found.end),
-        moved_at=found.moved_at,
-        member=found.member or nobody,
+        committed_offset="none" if status is Status.NEVER_COMMITTED else figures.count(view.settled),
+        end_offset=figures.count(view.end),
+        moved_at=view.moved_at,
+        member=view.member or no_member,
     )
 
 
-def _rest(rest: Sequence[PartitionView]) -> str:
-    if not rest:
+def _count_not_ok(views: Sequence[PartitionView]) -> int:
+    return sum(view.verdict.status is not Status.OK for view in views)
+
+
+def _rest(views: Sequence[PartitionView]) -> str:
+    if not views:
         return ""
-    bad = sum(p.verdict.status is not Status.OK for p in rest)
-    return f"{plural(len(rest), 'more partition')}, " + ("all ok" if not bad else f"{bad:,} of them not ok")
+    not_ok = _count_not_ok(views)
+    return f"{plural(len(views), 'more partition')}, " + (f"{not_ok:,} not ok" if not_ok else "all ok")
 
 
-def _lag_of(rest: Sequence[PartitionView]) -> str:
-    lags = [p.flow.lag for p in rest if p.flow.lag is not None]
-    return figures.count(sum(lags)) if lags else figures.UNKNOWN_WORD
+def _total_lag(views: Sequence[PartitionView]) -> str:
+    lags = [view.flow.lag for view in views if view.flow.lag is not None]
+    return figures.count(sum(lags) if lags else None)

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from signalbox.monitoring import words
-from signalbox.monitoring.model import Status
+from signalbox.monitoring.model import SEVERITY, Status
 from signalbox.web.monitoring import urls
-from signalbox.web.monitoring.glance import Glance
-from signalbox.web.monitoring.sums import RANK
+from signalbox.web.monitoring.context import MonitoringContext
 
 FOUND_MAX = 8  # of each kind
 
@@ -36,35 +35,35 @@ class Found:
     text: str
 
 
-def found(glance: Glance, text: str) -> tuple[Hits, ...]:
+def found(context: MonitoringContext, text: str) -> tuple[Hits, ...]:
     """Return what is found, by kind; kinds without a hit are left out."""
     sought = text.strip().casefold()
     every = (
-        Hits("group", "Groups", _groups(glance, sought)),
-        Hits("destination", "Destinations", _destinations(glance, sought)),
-        Hits("connection", "Connections", _connections(glance, sought)),
+        Hits("group", "Groups", _groups(context, sought)),
+        Hits("destination", "Destinations", _destinations(context, sought)),
+        Hits("connection", "Connections", _connections(context, sought)),
     )
     return tuple(hits for hits in every if hits.hits)
 
 
-def _groups(glance: Glance, sought: str) -> tuple[Hit, ...]:
-    views = [g for g in glance.monitor.groups() if sought in g.name.casefold()]
-    views.sort(key=lambda g: (not g.name.casefold().startswith(sought), RANK[g.verdict.status], g.name))
+def _groups(context: MonitoringContext, sought: str) -> tuple[Hit, ...]:
+    views = [g for g in context.monitor.groups() if sought in g.name.casefold()]
+    views.sort(key=lambda g: (not g.name.casefold().startswith(sought), SEVERITY[g.verdict.status], g.name))
     return tuple(
         _hit(g.name, g.connection, urls.group(g.connection, g.name), g.verdict.status) for g in views[:FOUND_MAX]
     )
 
 
-def _destinations(glance: Glance, sought: str) -> tuple[Hit, ...]:
-    views = [d for d in glance.monitor.destinations() if sought in d.name.casefold()]
-    views.sort(key=lambda d: (not d.name.casefold().startswith(sought), RANK[d.verdict.status], d.name))
+def _destinations(context: MonitoringContext, sought: str) -> tuple[Hit, ...]:
+    views = [d for d in context.monitor.destinations() if sought in d.name.casefold()]
+    views.sort(key=lambda d: (not d.name.casefold().startswith(sought), SEVERITY[d.verdict.status], d.name))
     return tuple(
         _hit(d.name, d.connection, urls.destination(d.connection, d.name), d.verdict.status) for d in views[:FOUND_MAX]
     )
 
 
-def _connections(glance: Glance, sought: str) -> tuple[Hit, ...]:
-    views = [view for name, view in sorted(glance.links.items()) if sought in name]
+def _connections(context: MonitoringContext, sought: str) -> tuple[Hit, ...]:
+    views = [view for name, view in sorted(context.connections.items()) if sought in name]
     return tuple(
         Hit(
             name=view.name,

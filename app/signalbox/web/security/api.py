@@ -1,4 +1,4 @@
-"""/api/v1 of accounts: users for admins everywhere; tokens and sessions for whoever they belong to."""
+"""/api/v1 of accounts: users for admins; tokens and sessions for the signed-in user."""
 
 from typing import Annotated, Any
 
@@ -13,170 +13,187 @@ from signalbox.web import urls
 from signalbox.web.access import OWN
 from signalbox.web.errors import NotThere, problems
 from signalbox.web.rendering import renderer_of
-from signalbox.web.security import answers, deeds
-from signalbox.web.security import resources as r
-from signalbox.web.security.forms import Invite, NewToken
-from signalbox.web.security.who import MINE, OFFICE, Mine, Office
+from signalbox.web.security import audit_actions, schemas, serializers
+from signalbox.web.security.dependencies import CURRENT_USER, USER_ADMIN, CurrentUser, UserAdmin
+from signalbox.web.security.forms import InviteForm, NewTokenForm
 
-Asking = Request[Any, Any, Any]
+AnyRequest = Request[Any, Any, Any]
 TAGS = ["accounts"]
 
 
-@get(f"{urls.API}/users", tags=TAGS, dependencies=OFFICE, responses=problems(403), summary="All users, by name")
-async def users(
-    request: Asking,
-    office: NamedDependency[Office],
-    q: Annotated[str, QueryParameter(description="a part of the name", max_length=300)] = "",
-) -> list[r.UserOut]:
+@get(f"{urls.API}/users", tags=TAGS, dependencies=USER_ADMIN, responses=problems(403), summary="List users by name")
+async def api_users(
+    request: AnyRequest,
+    admin: NamedDependency[UserAdmin],
+    q: Annotated[str, QueryParameter(description="A part of the name.", max_length=300)] = "",
+) -> list[schemas.UserOut]:
     now = renderer_of(request).clock()
-    return [answers.user(one, now) for one in await office.accounts.users.list_all() if q.casefold() in one.name]
+    users = await admin.accounts.users.list_all()
+    return [serializers.user_out(user, now) for user in users if q.casefold() in user.name]
 
 
-@get(f"{urls.API}/users/{{name:str}}", tags=TAGS, dependencies=OFFICE, responses=problems(403, 404), summary="One user")
-async def one_user(request: Asking, office: NamedDependency[Office], name: FromPath[str]) -> r.UserOut:
-    return answers.user(await _named(office, name), renderer_of(request).clock())
+@get(
+    f"{urls.API}/users/{{name:str}}",
+    tags=TAGS,
+    dependencies=USER_ADMIN,
+    responses=problems(403, 404),
+    summary="Get a user",
+)
+async def api_user(request: AnyRequest, admin: NamedDependency[UserAdmin], name: FromPath[str]) -> schemas.UserOut:
+    return serializers.user_out(await _user(admin, name), renderer_of(request).clock())
 
 
 @post(
     f"{urls.API}/users",
     tags=TAGS,
-    dependencies=OFFICE,
+    dependencies=USER_ADMIN,
     responses=problems(403, 409),
-    summary="Invite somebody: add a user, with a one-time link that sets the password",
+    summary="Invite a user: create the user, and a one-time link that sets the password",
 )
-async def invite(request: Asking, office: NamedDependency[Office], data: JSONBody[r.UserIn]) -> r.InvitationOut:
-    ends_at = renderer_of(request).clock() + LINK_LIFETIME_S
-    asked = Invite(name=data.name, role=data.role, on=data.on or "", payloads=data.payloads)
-    link = await deeds.invite(office, asked)
-    return r.InvitationOut(name=data.name.strip().lower(), link=link, ends_at=ends_at)
+async def api_invite(
+    request: AnyRequest, admin: NamedDependency[UserAdmin], data: JSONBody[schemas.UserIn]
+) -> schemas.InvitationOut:
+    expires_at = renderer_of(request).clock() + LINK_LIFETIME_S
+    form = InviteForm(name=data.name, role=data.role, on=data.resource or "", payloads=data.payloads)
+    link = await audit_actions.invite(admin, form)
+    return schemas.InvitationOut(name=data.name.strip().lower(), link=link, expires_at=expires_at)
 
 
 @patch(
     f"{urls.API}/users/{{name:str}}",
     tags=TAGS,
-    dependencies=OFFICE,
+    dependencies=USER_ADMIN,
     responses=problems(403, 404, 409),
-    summary="Change what a user may; their sessions end",
+    summary="Change a user's roles and permissions; this ends the user's sessions",
 )
-async def change_user(
-    request: Asking, office: NamedDependency[Office], name: FromPath[str], data: JSONBody[r.UserPatch]
-) -> r.UserOut:
-    user = await _named(office, name)
-    await deeds.set_rights(office, user, answers.patched(user.rights, data, office.resources), data.reason)
-    return answers.user(await _named(office, name), renderer_of(request).clock())
+async def api_change_user(
+    request: AnyRequest, admin: NamedDependency[UserAdmin], name: FromPath[str], data: JSONBody[schemas.UserPatch]
+) -> schemas.UserOut:
+    user = await _user(admin, name)
+    rights = serializers.patched_rights(user.rights, data, admin.resources)
+    await audit_actions.set_rights(admin, user, rights, data.reason)
+    return serializers.user_out(await _user(admin, name), renderer_of(request).clock())
 
 
 @delete(
     f"{urls.API}/users/{{name:str}}",
     tags=TAGS,
-    dependencies=OFFICE,
+    dependencies=USER_ADMIN,
     responses=problems(403, 404, 409),
     summary="Remove a user with all sessions, tokens and links",
 )
-async def remove_user(
-    office: NamedDependency[Office],
+async def api_remove_user(
+    admin: NamedDependency[UserAdmin],
     name: FromPath[str],
-    reason: Annotated[str, QueryParameter(description="kept in the audit log", max_length=REASON_LENGTH_MAX)] = "",
+    reason: Annotated[str, QueryParameter(description="Recorded in the audit log.", max_length=REASON_LENGTH_MAX)] = "",
 ) -> None:
-    await deeds.remove_user(office, await _named(office, name), reason)
+    await audit_actions.remove_user(admin, await _user(admin, name), reason)
 
 
 @get(
     f"{urls.API}/tokens",
     tags=TAGS,
-    dependencies=MINE,
+    dependencies=CURRENT_USER,
     responses=problems(403, 404),
-    summary="Your API tokens; for admins with `user` those of another",
+    summary="List your API tokens; admins can list another user's with `user`",
 )
-async def tokens(
-    mine: NamedDependency[Mine],
+async def api_tokens(
+    current: NamedDependency[CurrentUser],
     user: Annotated[
-        str | None, QueryParameter(description="whose; needs the role admin everywhere", max_length=100)
+        str | None, QueryParameter(description="A user's name. Requires the role admin everywhere.", max_length=100)
     ] = None,
-) -> list[r.TokenOut]:
-    whose = mine.user if user is None else await _other(mine, user)
-    return [answers.token(one) for one in await mine.accounts.tokens.list_all(whose.id)]
+) -> list[schemas.TokenOut]:
+    owner = current.user if user is None else await _other_user(current, user)
+    return [serializers.token_out(token) for token in await current.accounts.tokens.list_all(owner.id)]
 
 
 @post(
     f"{urls.API}/tokens",
     tags=TAGS,
-    dependencies=MINE,
+    dependencies=CURRENT_USER,
     responses=problems(403, 409),
-    summary="Make an API token of your own; a token itself may not",
+    summary="Create an API token of your own; not possible with a token",
 )
-async def make_token(mine: NamedDependency[Mine], data: JSONBody[r.TokenIn]) -> r.MadeTokenOut:
-    asked = NewToken(name=data.name, days=data.days, role=data.role, on=data.on or "", payloads=data.payloads)
-    secret = await deeds.make_token(mine, asked)
-    made = next(
-        one for one in reversed(await mine.accounts.tokens.list_all(mine.user.id)) if one.hint == token_hint(secret)
-    )
-    return r.MadeTokenOut(secret=secret, token=answers.token(made))
+async def api_create_token(
+    current: NamedDependency[CurrentUser], data: JSONBody[schemas.TokenIn]
+) -> schemas.CreatedTokenOut:
+    form = NewTokenForm(name=data.name, days=data.days, role=data.role, on=data.resource or "", payloads=data.payloads)
+    secret = await audit_actions.create_token(current, form)
+    tokens = await current.accounts.tokens.list_all(current.user.id)
+    created = next(token for token in reversed(tokens) if token.hint == token_hint(secret))
+    return schemas.CreatedTokenOut(secret=secret, token=serializers.token_out(created))
 
 
 @delete(
     f"{urls.API}/tokens/{{token:int}}",
     tags=TAGS,
-    dependencies=MINE,
+    dependencies=CURRENT_USER,
     responses=problems(403, 404),
-    summary="Revoke an API token: your own; for admins anybody's",
+    summary="Revoke an API token of your own; admins can revoke any token",
 )
-async def revoke_token(mine: NamedDependency[Mine], token: FromPath[int]) -> None:
-    await deeds.revoke_token(mine, await _token(mine, token))
+async def api_revoke_token(current: NamedDependency[CurrentUser], token: FromPath[int]) -> None:
+    await audit_actions.revoke_token(current, await _token(current, token))
 
 
-@get(f"{urls.API}/sessions", tags=TAGS, dependencies=MINE, responses=problems(), summary="Where you are signed in")
-async def sessions(mine: NamedDependency[Mine]) -> list[r.SessionOut]:
-    return [answers.session(one, mine.actor.session) for one in await mine.accounts.sessions.list_for(mine.user.id)]
+@get(
+    f"{urls.API}/sessions",
+    tags=TAGS,
+    dependencies=CURRENT_USER,
+    responses=problems(),
+    summary="List your active sessions",
+)
+async def api_sessions(current: NamedDependency[CurrentUser]) -> list[schemas.SessionOut]:
+    sessions = await current.accounts.sessions.list_for(current.user.id)
+    return [serializers.session_out(session, current.actor.session) for session in sessions]
 
 
 @delete(
     f"{urls.API}/sessions/{{session:int}}",
     tags=TAGS,
-    dependencies=MINE,
+    dependencies=CURRENT_USER,
     responses=problems(403, 404),
     opt=OWN,
     summary="End a session of your own",
 )
-async def end_session(mine: NamedDependency[Mine], session: FromPath[int]) -> None:
-    if all(one.id != session for one in await mine.accounts.sessions.list_for(mine.user.id)):
-        raise NotThere("There is no such session of yours.", "It may have ended.")
-    await deeds.end_session(mine, session, "one of their own")
+async def api_end_session(current: NamedDependency[CurrentUser], session: FromPath[int]) -> None:
+    if all(own.id != session for own in await current.accounts.sessions.list_for(current.user.id)):
+        raise NotThere("You have no such session.", "The session may have ended.")
+    await audit_actions.end_own_session(current, session)
 
 
-async def _named(office: Office, name: str) -> User:
-    found = next((one for one in await office.accounts.users.list_all() if one.name == name), None)
-    if found is None:
-        raise NotThere(f"There is no user {name}.", "It may have been removed.")
-    return found
+async def _user(admin: UserAdmin, name: str) -> User:
+    user = next((user for user in await admin.accounts.users.list_all() if user.name == name), None)
+    if user is None:
+        raise NotThere(f"There is no user {name}.", "The user may have been removed.")
+    return user
 
 
-async def _other(mine: Mine, name: str) -> User:
-    if not mine.actor.is_admin:
-        needs = "the role admin everywhere"
-        raise NotPermitted(f"{mine.actor.name} may not see tokens of others: that needs {needs}.", needs)
+async def _other_user(current: CurrentUser, name: str) -> User:
+    if not current.actor.is_admin:
+        missing = "the role admin everywhere"
+        raise NotPermitted(f"{current.actor.name} cannot list tokens of other users: that requires {missing}.", missing)
     try:
-        return await mine.accounts.users.get_by_name(name)
+        return await current.accounts.users.get_by_name(name)
     except RequestRejected as refused:
         raise NotThere(str(refused)) from None
 
 
-async def _token(mine: Mine, token: int) -> Token:
+async def _token(current: CurrentUser, token: int) -> Token:
     try:
-        return await mine.accounts.tokens.get(token, None if mine.actor.is_admin else mine.user.id)
+        return await current.accounts.tokens.get(token, None if current.actor.is_admin else current.user.id)
     except RequestRejected as refused:
         raise NotThere(str(refused)) from None
 
 
 API = (
-    users,
-    one_user,
-    invite,
-    change_user,
-    remove_user,
-    tokens,
-    make_token,
-    revoke_token,
-    sessions,
-    end_session,
+    api_users,
+    api_user,
+    api_invite,
+    api_change_user,
+    api_remove_user,
+    api_tokens,
+    api_create_token,
+    api_revoke_token,
+    api_sessions,
+    api_end_session,
 )

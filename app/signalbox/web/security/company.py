@@ -1,4 +1,4 @@
-"""Signing in by the company account: away to its provider, and back."""
+"""Single sign-on: redirect to the identity provider and back."""
 
 from typing import Any
 
@@ -17,57 +17,57 @@ from signalbox.web import incoming
 from signalbox.web.access import OPEN
 from signalbox.web.errors import NotThere
 from signalbox.web.security import urls
-from signalbox.web.security.forms import own_address
-from signalbox.web.security.sign_in import refused_sign_in, signed_in
+from signalbox.web.security.forms import local_path
+from signalbox.web.security.sign_in import sign_in_refused, signed_in
 
-KEPT = "signalbox-company"  # the cookie of a sign-in that has begun
+COOKIE = "signalbox-company"  # the sealed state of a sign-in in progress
 
-Asking = Request[Any, Any, Any]
+AnyRequest = Request[Any, Any, Any]
 
 
 @get(urls.company(), include_in_schema=False, opt=OPEN)
-async def away(
-    request: Asking, company: NamedDependency[CompanyAccounts | None], to: FromQuery[str] = ""
+async def redirect_to_provider(
+    request: AnyRequest, company: NamedDependency[CompanyAccounts | None], to: FromQuery[str] = ""
 ) -> Response[Any]:
-    """Send the browser to the provider. Nothing is changed here before it comes back."""
+    """Send the browser to the identity provider. Changes nothing in Signalbox."""
     if company is None:
         raise NOT_CONFIGURED
     try:
-        begun = await company.begin(own_address(to))
+        begun = await company.begin(local_path(to))
     except RequestRejected as refused:
-        return refused_sign_in(request, company, str(refused), to=own_address(to), status=502)
-    answer = Redirect(begun.url, status_code=303)
-    answer.set_cookie(_cookie(request, begun.cookie, SIGN_IN_TIMEOUT_S))
-    return answer
+        return sign_in_refused(request, company, str(refused), to=local_path(to), status=502)
+    response = Redirect(begun.url, status_code=303)
+    response.set_cookie(_cookie(request, begun.cookie, SIGN_IN_TIMEOUT_S))
+    return response
 
 
 @get(CALLBACK_PATH, include_in_schema=False, opt=OPEN)
-async def back(
-    request: Asking,
+async def provider_callback(
+    request: AnyRequest,
     actor: NamedDependency[Actor],
     accounts: NamedDependency[Accounts],
     company: NamedDependency[CompanyAccounts | None],
 ) -> Response[Any]:
-    """Sign in whom the provider vouches for; the cookie of this browser tells that it was asked from here."""
+    """Sign in the user that the provider authenticated. The cookie proves that this browser began the sign-in."""
     if company is None:
         raise NOT_CONFIGURED
     try:
-        entered = await company.finish(actor, dict(request.query_params), request.cookies.get(KEPT))
+        entered = await company.finish(actor, dict(request.query_params), request.cookies.get(COOKIE))
     except RequestRejected as refused:
-        answer = refused_sign_in(request, company, str(refused), to="", status=401)
+        response = sign_in_refused(request, company, str(refused), to="", status=401)
     else:
-        answer = signed_in(request, accounts, entered.secret, own_address(entered.next))
-    answer.set_cookie(_cookie(request, "", 0))
-    return answer
+        response = signed_in(request, accounts, entered.secret, local_path(entered.next))
+    response.set_cookie(_cookie(request, "", 0))
+    return response
 
 
-NOT_CONFIGURED = NotThere("Nobody signs in by a company account here.", "It is set up by [oidc] in signalbox.toml.")
+NOT_CONFIGURED = NotThere("Single sign-on is not configured.", "Set it up in the [oidc] section of signalbox.toml.")
 
 
-def _cookie(request: Asking, kept: str, lasts_s: int) -> Cookie:
+def _cookie(request: AnyRequest, value: str, lasts_s: int) -> Cookie:
     return Cookie(
-        key=KEPT,
-        value=kept,
+        key=COOKIE,
+        value=value,
         path=urls.company(),
         httponly=True,
         secure=incoming.is_secure(request.scope),
@@ -76,4 +76,4 @@ def _cookie(request: Asking, kept: str, lasts_s: int) -> Cookie:
     )
 
 
-COMPANY = (away, back)
+COMPANY = (redirect_to_provider, provider_callback)

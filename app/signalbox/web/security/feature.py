@@ -4,7 +4,7 @@ from signalbox.web.feature import Feature
 from signalbox.web.live.registry import Registry
 from signalbox.web.security.api import API
 from signalbox.web.security.audit.api import API as AUDIT_API
-from signalbox.web.security.audit.pages import PAGES as AUDIT
+from signalbox.web.security.audit.routes import PAGES as AUDIT
 from signalbox.web.security.company import COMPANY
 from signalbox.web.security.masking.api import MASKING_API
 from signalbox.web.security.masking.routes import MASKING

@@ -1,4 +1,4 @@
-"""What the forms of these pages send. Everything is text until it is checked."""
+"""The forms of the profile, users and sign-in pages, and how every form is parsed."""
 
 import re
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
@@ -12,68 +12,70 @@ from signalbox.security.model import REASON_LENGTH_MAX
 from signalbox.web import urls
 from signalbox.web.errors import NotUnderstood
 
-FIELDS_MAX: Final = 1000  # roles have some for each connection
+FIELDS_MAX: Final = 1000  # the role table has two for each connection
 
 T = TypeVar("T")
 Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=100)]
 RoleWord: TypeAlias = Literal["viewer", "operator", "admin"]
 Reason: TypeAlias = Annotated[str, msgspec.Meta(max_length=REASON_LENGTH_MAX)]
 
-_OWN = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,2000}")  # no second slash, no backslash, nothing invisible
+_LOCAL_PATH = re.compile(
+    r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,2000}"
+)  # no second slash, no backslash, no invisible character
 
 
-class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SignInForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     password: str
-    to: str = ""  # where to go then
+    to: str = ""  # the path to open after sign-in
 
 
-class UseLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class LinkForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password: str
     again: str
-    name: str = ""  # of the first admin; invitations have one
+    name: str = ""  # of the first admin; an invited user has one
 
 
-class ChangePassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PasswordForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     old: str
     new: str
     again: str
 
 
-class NewToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NewTokenForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Name
     days: Annotated[int, msgspec.Meta(ge=1, le=TOKEN_DAYS_MAX)]
     role: RoleWord
-    on: Name = ""  # a connection; empty: everywhere
+    on: Name = ""  # a connection; empty means everywhere
     payloads: bool = False
 
 
-class Invite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class InviteForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Name
     role: RoleWord
-    on: Name = ""  # a connection; empty: everywhere
+    on: Name = ""  # a connection; empty means everywhere
     payloads: bool = False
 
 
-class Remove(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RemoveForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Reason = ""
 
 
-async def sent(request: Request[Any, Any, Any], form: type[T]) -> T:
-    """Return the form that was sent. It is read here since the framework would keep the last thousand, passwords too, in memory.
+async def parse_form(request: Request[Any, Any, Any], form: type[T]) -> T:
+    """Return the submitted form. Litestar would cache the last thousand forms in memory, passwords included.
 
     Raises:
-        NotUnderstood: it is none, or not this one.
+        NotUnderstood: the body is not this form.
     """
     body = await request.body()
     try:
         pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True, max_num_fields=FIELDS_MAX)
-        fields = {name: text.replace("\r\n", "\n") for name, text in pairs}  # as it was typed
+        fields = {name: text.replace("\r\n", "\n") for name, text in pairs}  # browsers send CRLF for a newline
         return msgspec.convert(fields, form, strict=False)
     except (ValueError, msgspec.ValidationError):
-        raise NotUnderstood("This form cannot be understood.", "Load the page again and fill it in there.") from None
+        raise NotUnderstood("This form cannot be read.", "Reload the page and fill in the form again.") from None
 
 
-def own_address(text: str) -> str:
-    """Return an address if it leads to a page of Signalbox and nowhere else; else the overview's."""
-    return text if _OWN.fullmatch(text) else urls.overview()
+def local_path(text: str) -> str:
+    """Return a path within Signalbox as it is, and the overview's path for everything else: no open redirect."""
+    return text if _LOCAL_PATH.fullmatch(text) else urls.overview()

@@ -1,4 +1,4 @@
-"""One's own page: sessions, tokens, password. What is refused is said on the same page; what is done, after a redirect."""
+"""The profile page of the signed-in user: sessions, API tokens, password."""
 
 from typing import Any
 
@@ -15,19 +15,20 @@ from signalbox.web import urls
 from signalbox.web.access import OWN, session_cookie
 from signalbox.web.errors import NotThere
 from signalbox.web.rendering import Crumb, page, renderer_of
-from signalbox.web.security import deeds, questions
-from signalbox.web.security.done import done as told
-from signalbox.web.security.forms import ChangePassword, NewToken, sent
-from signalbox.web.security.profile_page import MadeToken, Said, profile_page
-from signalbox.web.security.question import ask
-from signalbox.web.security.who import MINE, Mine
+from signalbox.web.security import audit_actions, confirm_page
+from signalbox.web.security.dependencies import CURRENT_USER, CurrentUser
+from signalbox.web.security.forms import NewTokenForm, PasswordForm, parse_form
+from signalbox.web.security.profile_page import CreatedToken, ProfileFeedback, profile_page
+from signalbox.web.security.words import confirmation
 
-Asking = Request[Any, Any, Any]
+AnyRequest = Request[Any, Any, Any]
 
 
-@get("/profile", include_in_schema=False, dependencies=MINE)
-async def own_page(request: Asking, mine: NamedDependency[Mine], done: FromQuery[str] = "") -> Response[Any]:
-    return await _drawn(request, mine, Said(done=told(done)))
+@get("/profile", include_in_schema=False, dependencies=CURRENT_USER)
+async def profile(
+    request: AnyRequest, current: NamedDependency[CurrentUser], done: FromQuery[str] = ""
+) -> Response[Any]:
+    return await _respond(request, current, ProfileFeedback(done=confirmation(done)))
 
 
 @get(
@@ -35,90 +36,103 @@ async def own_page(request: Asking, mine: NamedDependency[Mine], done: FromQuery
     include_in_schema=False,
     sync_to_thread=False,
 )
-def back() -> Redirect:
-    """Lead back who loads again what was the answer to a form."""
+def redirect_to_profile() -> Redirect:
+    """Redirect a reload of a page that was the response to a form."""
     return Redirect(urls.profile())
 
 
-@post("/profile/sessions/{session:int}/end", include_in_schema=False, dependencies=MINE, opt=OWN, status_code=303)
-async def end_session(request: Asking, mine: NamedDependency[Mine], session: FromPath[int]) -> Response[Any]:
+@post(
+    "/profile/sessions/{session:int}/end", include_in_schema=False, dependencies=CURRENT_USER, opt=OWN, status_code=303
+)
+async def end_session(
+    request: AnyRequest, current: NamedDependency[CurrentUser], session: FromPath[int]
+) -> Response[Any]:
     try:
-        await deeds.end_session(mine, session, "one of their own")
+        await audit_actions.end_own_session(current, session)
     except RequestRejected as refused:
-        return await _drawn(request, mine, Said(fault=str(refused)), status=409)
+        return await _respond(request, current, ProfileFeedback(fault=str(refused)), status=409)
     return Redirect(urls.profile(done="session"), status_code=303)
 
 
-@post("/profile/sessions", include_in_schema=False, dependencies=MINE, opt=OWN, status_code=303)
-async def end_others(mine: NamedDependency[Mine]) -> Redirect:
-    await mine.door.act(mine.actor, actions.revoke_session("all others"), mine.accounts.sessions.end_others)
+@post("/profile/sessions", include_in_schema=False, dependencies=CURRENT_USER, opt=OWN, status_code=303)
+async def end_other_sessions(current: NamedDependency[CurrentUser]) -> Redirect:
+    action = actions.revoke_session("all others")
+    await current.door.act(current.actor, action, current.accounts.sessions.end_others)
     return Redirect(urls.profile(done="others"), status_code=303)
 
 
-@post("/profile/password", include_in_schema=False, dependencies=MINE, status_code=303)
-async def change_password(request: Asking, mine: NamedDependency[Mine]) -> Response[Any]:
-    data = await sent(request, ChangePassword)
+@post("/profile/password", include_in_schema=False, dependencies=CURRENT_USER, status_code=303)
+async def change_password(request: AnyRequest, current: NamedDependency[CurrentUser]) -> Response[Any]:
+    form = await parse_form(request, PasswordForm)
 
     async def change(permit: Permit) -> str:
-        await mine.accounts.users.change_password(permit, data.old, data.new)
-        return await mine.accounts.sessions.open(permit, mine.user.id)
+        await current.accounts.users.change_password(permit, form.old, form.new)
+        return await current.accounts.sessions.open(permit, current.user.id)
 
     try:
-        if data.new != data.again:
-            raise RequestRejected("The two new passwords differ.")
-        secret = await mine.door.act(mine.actor, actions.change_password(), change)
+        if form.new != form.again:
+            raise RequestRejected("The new passwords do not match.")
+        secret = await current.door.act(current.actor, actions.change_password(), change)
     except (RequestRejected, TooManyAttempts) as refused:
         status = 429 if isinstance(refused, TooManyAttempts) else 409
-        return await _drawn(request, mine, Said(password_fault=str(refused)), status=status)
-    answer = Redirect(urls.profile(done="password"), status_code=303)
-    answer.set_cookie(session_cookie(request, secret, mine.accounts.sessions.max_age_s))
-    return answer
+        return await _respond(request, current, ProfileFeedback(password_fault=str(refused)), status=status)
+    response = Redirect(urls.profile(done="password"), status_code=303)
+    response.set_cookie(session_cookie(request, secret, current.accounts.sessions.max_age_s))
+    return response
 
 
-@post("/profile/tokens", include_in_schema=False, dependencies=MINE, status_code=200)
-async def make_token(request: Asking, mine: NamedDependency[Mine]) -> Response[Any]:
-    """Answer with the token itself: it stands in no address, and nowhere a second time."""
-    data = await sent(request, NewToken)
+@post("/profile/tokens", include_in_schema=False, dependencies=CURRENT_USER, status_code=200)
+async def create_token(request: AnyRequest, current: NamedDependency[CurrentUser]) -> Response[Any]:
+    """Show the token once, without a redirect: its secret must not be in a URL."""
+    form = await parse_form(request, NewTokenForm)
     try:
-        secret = await deeds.make_token(mine, data)
+        secret = await audit_actions.create_token(current, form)
     except RequestRejected as refused:
-        return await _drawn(request, mine, Said(token_fault=str(refused), typed=data), status=409)
-    return await _drawn(request, mine, Said(made=MadeToken(data.name, secret)))
+        feedback = ProfileFeedback(token_fault=str(refused), token_form=form)
+        return await _respond(request, current, feedback, status=409)
+    return await _respond(request, current, ProfileFeedback(created=CreatedToken(form.name, secret)))
 
 
-@get("/profile/tokens/{token:int}/revoke", include_in_schema=False, dependencies=MINE)
-async def ask_revoke_token(request: Asking, mine: NamedDependency[Mine], token: FromPath[int]) -> Response[Any]:
+@get("/profile/tokens/{token:int}/revoke", include_in_schema=False, dependencies=CURRENT_USER)
+async def confirm_revoke_token(
+    request: AnyRequest, current: NamedDependency[CurrentUser], token: FromPath[int]
+) -> Response[Any]:
     try:
-        found = await mine.accounts.tokens.get(token, mine.user.id)
+        own = await current.accounts.tokens.get(token, current.user.id)
     except RequestRejected as refused:
         raise NotThere(str(refused)) from None
-    question = questions.revoke_token(found, urls.profile("tokens", str(token), "revoke"), urls.profile())
-    return ask(request, mine.door, question, section=None, crumbs=(Crumb("Profile", urls.profile()),))
+    context = confirm_page.revoke_token(own, urls.profile("tokens", str(token), "revoke"), urls.profile())
+    crumbs = (Crumb("Profile", urls.profile()),)
+    return confirm_page.confirm(request, current.door, context, section=None, crumbs=crumbs)
 
 
-@post("/profile/tokens/{token:int}/revoke", include_in_schema=False, dependencies=MINE, status_code=303)
-async def revoke_token(request: Asking, mine: NamedDependency[Mine], token: FromPath[int]) -> Response[Any]:
+@post("/profile/tokens/{token:int}/revoke", include_in_schema=False, dependencies=CURRENT_USER, status_code=303)
+async def revoke_token(
+    request: AnyRequest, current: NamedDependency[CurrentUser], token: FromPath[int]
+) -> Response[Any]:
     try:
-        await deeds.revoke_token(mine, await mine.accounts.tokens.get(token, mine.user.id))
+        await audit_actions.revoke_token(current, await current.accounts.tokens.get(token, current.user.id))
     except RequestRejected as refused:
-        return await _drawn(request, mine, Said(fault=str(refused)), status=409)
+        return await _respond(request, current, ProfileFeedback(fault=str(refused)), status=409)
     return Redirect(urls.profile(done="token"), status_code=303)
 
 
-async def _drawn(request: Asking, mine: Mine, what: Said, *, status: int = 200) -> Response[Any]:
-    sessions = await mine.accounts.sessions.list_for(mine.user.id)
-    tokens = await mine.accounts.tokens.list_all(mine.user.id)
-    context = profile_page(mine, sessions, tokens, renderer_of(request).clock(), what)
-    return page(request, "security/profile.html", context, title="Profile", section=None, status=status)
+async def _respond(
+    request: AnyRequest, current: CurrentUser, feedback: ProfileFeedback, *, status: int = 200
+) -> Response[Any]:
+    sessions = await current.accounts.sessions.list_for(current.user.id)
+    tokens = await current.accounts.tokens.list_all(current.user.id)
+    context = profile_page(current, sessions, tokens, renderer_of(request).clock(), feedback)
+    return page(request, "security/profile/index.html", context, title="Profile", section=None, status=status)
 
 
 PROFILE = (
-    own_page,
-    back,
+    profile,
+    redirect_to_profile,
     end_session,
-    end_others,
+    end_other_sessions,
     change_password,
-    make_token,
-    ask_revoke_token,
+    create_token,
+    confirm_revoke_token,
     revoke_token,
 )

@@ -1,4 +1,4 @@
-"""What the page Profile shows: where one is signed in, one's tokens, what one may do."""
+"""What the profile page shows: sessions, API tokens, permissions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,15 +15,16 @@ from signalbox.security.accounts.model import (
 )
 from signalbox.security.model import Rights, Role
 from signalbox.web import urls
+from signalbox.web.lists import Option
 from signalbox.web.security import urls as security_urls
 from signalbox.web.security import words
-from signalbox.web.security.agents import browser
-from signalbox.web.security.deeds import most_on
-from signalbox.web.security.forms import NewToken
-from signalbox.web.security.who import Mine
-from signalbox.web.security.words import Sign
+from signalbox.web.security.audit_actions import highest_grant
+from signalbox.web.security.dependencies import CurrentUser
+from signalbox.web.security.forms import NewTokenForm
+from signalbox.web.security.user_agents import browser_name
+from signalbox.web.security.words import StatusLabel
 
-TOKEN_DAYS = (30, 7, 90)  # the first is what is chosen by itself
+TOKEN_DAYS = (30, 7, 90)  # the first is the default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,182 +32,177 @@ class SessionRow:
     browser: str
     agent: str
     address: str
-    here: bool
-    sign: Sign
-    made_at: float
+    is_current: bool
+    status: StatusLabel
+    created_at: float
     used_at: float
-    ends_at: float  # at the latest
-    end: str  # where the button leads
+    ends_at: float  # however much it is used
+    end_href: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRow:
     name: str
     hint: str
-    may: str
+    permissions: str
     ends_at: float
     left: str
-    soon: bool
+    expires_soon: bool
     used_at: float | None
-    revoke: str  # the address of the question
+    revoke_href: str  # the confirmation page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MayRow:
-    on: str
+class PermissionRow:
+    scope: str
     role: str
     payloads: str
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    value: str
-    words: str
-    chosen: bool
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokenForm:
-    """The form of a new token; holds what was typed when that was refused."""
+class NewTokenFields:
+    """The form of a new token; keeps what the user typed if the form was refused."""
 
     fault: str
     name: str
-    longest_name: int
+    name_length_max: int
     days: tuple[Option, ...]
     roles: tuple[Option, ...]
-    places: tuple[Option, ...]
-    may_payloads: bool
+    scopes: tuple[Option, ...]
+    can_grant_payloads: bool
     payloads: bool
 
 
 @dataclass(frozen=True, slots=True)
-class MadeToken:
-    """Shown once, in the answer to the form that made it."""
+class CreatedToken:
+    """Shown once, in the response to the form that created it."""
 
     name: str
     secret: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What the page is to say of what was just asked."""
+class ProfileFeedback:
+    """The result of the last form."""
 
     done: str = ""
-    fault: str = ""  # of what has no form that stays
+    fault: str = ""  # of a form that is only a button
     password_fault: str = ""
     token_fault: str = ""
-    typed: NewToken | None = None
-    made: MadeToken | None = None
+    token_form: NewTokenForm | None = None
+    created: CreatedToken | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfilePage:
-    """What `security/profile.html` shows."""
+    """What `security/profile/index.html` shows."""
 
     sentence: Sequence[Span]
-    why: str
+    reason: str
     done: str
     fault: str
     read_only: bool
     sessions: tuple[SessionRow, ...]
-    others: int  # sessions besides this one
+    other_sessions: int
     idle: str
     longest: str
     tokens: tuple[TokenRow, ...]
-    made: MadeToken | None
-    form: TokenForm
+    created: CreatedToken | None
+    new_token: NewTokenFields
     name: str
     has_password: bool
     password_fault: str
-    shortest: int
-    may: tuple[MayRow, ...]
+    password_length_min: int
+    permissions: tuple[PermissionRow, ...]
 
 
 def profile_page(
-    mine: Mine, sessions: Sequence[Session], tokens: Sequence[Token], now: float, said: Said
+    current: CurrentUser, sessions: Sequence[Session], tokens: Sequence[Token], now: float, feedback: ProfileFeedback
 ) -> ProfilePage:
-    rights = mine.actor.rights
-    held = mine.accounts.sessions
+    rights, own_session = current.actor.rights, current.actor.session
+    limits = current.accounts.sessions
     return ProfilePage(
-        sentence=words.profile_sentence(mine.actor.name, rights, sessions),
-        why=words.profile_reason(mine.user, now),
-        done=said.done,
-        fault=said.fault,
-        read_only=mine.door.read_only,
-        sessions=tuple(_session(one, mine.actor.session, now) for one in _this_one_first(sessions, mine.actor.session)),
-        others=sum(one.id != mine.actor.session for one in sessions),
-        idle=figures.duration(held.idle_s),
-        longest=figures.duration(held.max_age_s),
-        tokens=tuple(token_row(one, now, urls.profile("tokens", str(one.id), "revoke")) for one in tokens),
-        made=said.made,
-        form=_form(mine, now, said),
-        name=mine.actor.name,
-        has_password=mine.user.sign_in_method is SignInMethod.PASSWORD,
-        password_fault=said.password_fault,
-        shortest=PASSWORD_LENGTH_MIN,
-        may=_may(rights, mine.resources),
+        sentence=words.profile_sentence(current.actor.name, rights, sessions),
+        reason=words.profile_reason(current.user, now),
+        done=feedback.done,
+        fault=feedback.fault,
+        read_only=current.door.read_only,
+        sessions=tuple(_session_row(session, own_session, now) for session in _current_first(sessions, own_session)),
+        other_sessions=sum(session.id != own_session for session in sessions),
+        idle=figures.duration(limits.idle_s),
+        longest=figures.duration(limits.max_age_s),
+        tokens=tuple(token_row(token, now, urls.profile("tokens", str(token.id), "revoke")) for token in tokens),
+        created=feedback.created,
+        new_token=_new_token(current, now, feedback),
+        name=current.actor.name,
+        has_password=current.user.sign_in_method is SignInMethod.PASSWORD,
+        password_fault=feedback.password_fault,
+        password_length_min=PASSWORD_LENGTH_MIN,
+        permissions=_permissions(rights, current.resources),
     )
 
 
-def token_row(token: Token, now: float, revoke: str) -> TokenRow:
+def token_row(token: Token, now: float, revoke_href: str) -> TokenRow:
     left_s = token.expires_at - now
     return TokenRow(
         name=token.name,
         hint=token.hint,
-        may=words.token_may(token),
+        permissions=words.token_permissions(token),
         ends_at=token.expires_at,
         left=figures.short_duration(left_s),
-        soon=left_s < words.SOON_S,
+        expires_soon=left_s < words.EXPIRES_SOON_S,
         used_at=token.last_used_at,
-        revoke=revoke,
+        revoke_href=revoke_href,
     )
 
 
-def _this_one_first(sessions: Sequence[Session], this: int | None) -> list[Session]:
-    return sorted(sessions, key=lambda one: one.id != this)
+def _current_first(sessions: Sequence[Session], current: int | None) -> list[Session]:
+    return sorted(sessions, key=lambda session: session.id != current)
 
 
-def _session(session: Session, this: int | None, now: float) -> SessionRow:
-    here = session.id == this
+def _session_row(session: Session, current: int | None, now: float) -> SessionRow:
+    is_current = session.id == current
     return SessionRow(
-        browser=browser(session.agent),
+        browser=browser_name(session.agent),
         agent=session.agent,
         address=session.address,
-        here=here,
-        sign=words.session_state(session, now, here=here),
-        made_at=session.created_at,
-        used_at=now if here else session.last_used_at,
+        is_current=is_current,
+        status=words.session_status(session, now, is_current=is_current),
+        created_at=session.created_at,
+        used_at=now if is_current else session.last_used_at,
         ends_at=session.expires_at,
-        end=security_urls.sign_out() if here else urls.profile("sessions", str(session.id), "end"),
+        end_href=security_urls.sign_out() if is_current else urls.profile("sessions", str(session.id), "end"),
     )
 
 
-def _form(mine: Mine, now: float, said: Said) -> TokenForm:
-    typed = said.typed or NewToken(name="", days=TOKEN_DAYS[0], role="viewer")
-    most = most_on(mine.actor.rights, EVERYWHERE)
-    days = tuple(Option(str(n), _days(n, now), n == typed.days) for n in TOKEN_DAYS)
-    roles = tuple(Option(r.label, r.label, r.label == typed.role) for r in Role if Role.NONE < r <= most.role)
-    places = (Option("", "everywhere", not typed.on), *(Option(on, on, on == typed.on) for on in mine.resources))
-    return TokenForm(
-        fault=said.token_fault,
+def _new_token(current: CurrentUser, now: float, feedback: ProfileFeedback) -> NewTokenFields:
+    typed = feedback.token_form or NewTokenForm(name="", days=TOKEN_DAYS[0], role="viewer")
+    highest = highest_grant(current.actor.rights, EVERYWHERE)
+    roles = (role.label for role in Role if Role.NONE < role <= highest.role)
+    return NewTokenFields(
+        fault=feedback.token_fault,
         name=typed.name,
-        longest_name=TOKEN_NAME_LENGTH_MAX,
-        days=days,
-        roles=roles,
-        places=places,
-        may_payloads=most.payloads,
+        name_length_max=TOKEN_NAME_LENGTH_MAX,
+        days=tuple(Option(str(days), _days(days, now), days == typed.days) for days in TOKEN_DAYS),
+        roles=tuple(Option(role, role, role == typed.role) for role in roles),
+        scopes=scope_options(current.resources, typed.on),
+        can_grant_payloads=highest.payloads,
         payloads=typed.payloads,
     )
 
 
+def scope_options(resources: Sequence[str], chosen: str) -> tuple[Option, ...]:
+    return (Option("", "everywhere", not chosen), *(Option(name, name, name == chosen) for name in resources))
+
+
 def _days(days: int, now: float) -> str:
-    day = figures.utc_time(now + days * figures.DAY_S, now).rpartition(figures.NBSP)[0]
-    return f"{days} days, {day}" + (", the longest" if days == max(TOKEN_DAYS) else "")
+    date = figures.utc_time(now + days * figures.DAY_S, now).rpartition(figures.NBSP)[0]
+    return f"{days} days, {date}" + (", the maximum" if days == max(TOKEN_DAYS) else "")
 
 
-def _may(rights: Rights, resources: Sequence[str]) -> tuple[MayRow, ...]:
-    held = {name: rights.grant(name) for name in resources} or {"everywhere": rights.everywhere}
+def _permissions(rights: Rights, resources: Sequence[str]) -> tuple[PermissionRow, ...]:
+    grants = {name: rights.grant(name) for name in resources} or {"everywhere": rights.everywhere}
     return tuple(
-        MayRow(on=name, role=grant.role.label, payloads=words.grant_payloads_text(grant))
-        for name, grant in held.items()
+        PermissionRow(scope=name, role=grant.role.label, payloads=words.grant_payloads_text(grant))
+        for name, grant in grants.items()
     )

@@ -1,4 +1,4 @@
-"""The page of users, for admins everywhere. Every form is a POST; what is refused is said on the same page."""
+"""The users page, for admins everywhere."""
 
 from dataclasses import replace
 from typing import Any
@@ -14,28 +14,28 @@ from signalbox.security.errors import RequestRejected
 from signalbox.security.model import REASON_LENGTH_MAX
 from signalbox.web.errors import NotThere
 from signalbox.web.rendering import Crumb, Part, Section, page, renderer_of
-from signalbox.web.security import deeds, questions, urls
-from signalbox.web.security.done import done as told
-from signalbox.web.security.forms import Invite, Remove, sent
-from signalbox.web.security.grants import resources_of, rights_from
-from signalbox.web.security.question import QuestionPage, ask
-from signalbox.web.security.users_list import users_asked
-from signalbox.web.security.users_page import Facts, MadeLink, UsersSaid, users_page
-from signalbox.web.security.who import OFFICE, Office
+from signalbox.web.security import audit_actions, confirm_page, urls
+from signalbox.web.security.confirm_page import ConfirmPage
+from signalbox.web.security.dependencies import USER_ADMIN, UserAdmin
+from signalbox.web.security.forms import InviteForm, RemoveForm, parse_form
+from signalbox.web.security.role_table import resource_names, rights_from_form
+from signalbox.web.security.users_list import parse_query
+from signalbox.web.security.users_page import CreatedLink, UsersData, UsersFeedback, users_page
+from signalbox.web.security.words import confirmation
 
-Asking = Request[Any, Any, Any]
-
-
-@get("/users", include_in_schema=False, dependencies=OFFICE)
-async def all_users(request: Asking, office: NamedDependency[Office], done: FromQuery[str] = "") -> Response[Any]:
-    return await _drawn(request, office, None, UsersSaid(done=told(done)))
+AnyRequest = Request[Any, Any, Any]
 
 
-@get("/users/{name:str}", include_in_schema=False, dependencies=OFFICE)
-async def one_user(
-    request: Asking, office: NamedDependency[Office], name: FromPath[str], done: FromQuery[str] = ""
+@get("/users", include_in_schema=False, dependencies=USER_ADMIN)
+async def users(request: AnyRequest, admin: NamedDependency[UserAdmin], done: FromQuery[str] = "") -> Response[Any]:
+    return await _respond(request, admin, None, UsersFeedback(done=confirmation(done)))
+
+
+@get("/users/{name:str}", include_in_schema=False, dependencies=USER_ADMIN)
+async def user(
+    request: AnyRequest, admin: NamedDependency[UserAdmin], name: FromPath[str], done: FromQuery[str] = ""
 ) -> Response[Any]:
-    return await _drawn(request, office, name, UsersSaid(done=told(done)))
+    return await _respond(request, admin, name, UsersFeedback(done=confirmation(done)))
 
 
 @get(
@@ -43,185 +43,185 @@ async def one_user(
     include_in_schema=False,
     sync_to_thread=False,
 )
-def back(name: FromPath[str]) -> Redirect:
-    """Lead back who loads again what was the answer to a form."""
+def redirect_to_user(name: FromPath[str]) -> Redirect:
+    """Redirect a reload of a page that was the response to a form."""
     return Redirect(urls.users(name))
 
 
-@post("/users", include_in_schema=False, dependencies=OFFICE, status_code=200)
-async def invite(request: Asking, office: NamedDependency[Office]) -> Response[Any]:
-    """Answer with the one-time link itself: it stands nowhere a second time."""
-    data = await sent(request, Invite)
+@post("/users", include_in_schema=False, dependencies=USER_ADMIN, status_code=200)
+async def invite(request: AnyRequest, admin: NamedDependency[UserAdmin]) -> Response[Any]:
+    """Show the one-time link once, without a redirect: its secret must not be in a URL."""
+    form = await parse_form(request, InviteForm)
     try:
-        link = await deeds.invite(office, data)
+        link = await audit_actions.invite(admin, form)
     except RequestRejected as refused:
-        return await _drawn(request, office, None, UsersSaid(invite_fault=str(refused), typed=data), status=409)
-    return await _drawn(request, office, None, UsersSaid(made=MadeLink(data.name.strip().lower(), link)))
+        feedback = UsersFeedback(invite_fault=str(refused), invite_form=form)
+        return await _respond(request, admin, None, feedback, status=409)
+    return await _respond(request, admin, None, UsersFeedback(created=CreatedLink(form.name.strip().lower(), link)))
 
 
-@post("/users/{name:str}/link", include_in_schema=False, dependencies=OFFICE, status_code=200)
-async def make_link(request: Asking, office: NamedDependency[Office], name: FromPath[str]) -> Response[Any]:
+@post("/users/{name:str}/link", include_in_schema=False, dependencies=USER_ADMIN, status_code=200)
+async def create_link(request: AnyRequest, admin: NamedDependency[UserAdmin], name: FromPath[str]) -> Response[Any]:
     try:
-        link = await deeds.make_link(office, await _named(office, name))
+        link = await audit_actions.create_link(admin, await _user(admin, name))
     except RequestRejected as refused:
-        return await _drawn(request, office, name, UsersSaid(fault=str(refused)), status=409)
-    return await _drawn(request, office, name, UsersSaid(made=MadeLink(name, link)))
+        return await _respond(request, admin, name, UsersFeedback(fault=str(refused)), status=409)
+    return await _respond(request, admin, name, UsersFeedback(created=CreatedLink(name, link)))
 
 
-@post("/users/{name:str}/roles", include_in_schema=False, dependencies=OFFICE, status_code=303)
-async def set_roles(
-    request: Asking,
-    office: NamedDependency[Office],
-    name: FromPath[str],
-) -> Response[Any]:
-    user, data = await _named(office, name), await sent(request, dict[str, str])
-    reason = data.get("reason", "")[:REASON_LENGTH_MAX]
+@post("/users/{name:str}/roles", include_in_schema=False, dependencies=USER_ADMIN, status_code=303)
+async def set_roles(request: AnyRequest, admin: NamedDependency[UserAdmin], name: FromPath[str]) -> Response[Any]:
+    user, form = await _user(admin, name), await parse_form(request, dict[str, str])
+    reason = form.get("reason", "")[:REASON_LENGTH_MAX]
     rights = None
     try:
-        rights = rights_from(data, resources_of(office.resources, user.rights))
-        await deeds.set_rights(office, user, rights, reason)
+        rights = rights_from_form(form, resource_names(admin.resources, user.rights))
+        await audit_actions.set_rights(admin, user, rights, reason)
     except RequestRejected as refused:
-        kept = UsersSaid(roles_fault=str(refused), typed_rights=rights, typed_reason=reason)
-        return await _drawn(request, office, name, kept, status=409)
+        feedback = UsersFeedback(roles_fault=str(refused), rights=rights, reason=reason)
+        return await _respond(request, admin, name, feedback, status=409)
     return Redirect(urls.users(name, done="roles"), status_code=303)
 
 
-@post("/users/{name:str}/unlock", include_in_schema=False, dependencies=OFFICE, status_code=303)
-async def unlock(office: NamedDependency[Office], name: FromPath[str]) -> Response[Any]:
-    user = await _named(office, name)
-    limits = office.accounts.limits
-    await office.door.act(office.actor, actions.unlock_user(user.name), lambda permit: limits.unlock(permit, user.name))
+@post("/users/{name:str}/unlock", include_in_schema=False, dependencies=USER_ADMIN, status_code=303)
+async def unlock(admin: NamedDependency[UserAdmin], name: FromPath[str]) -> Response[Any]:
+    user = await _user(admin, name)
+    limits = admin.accounts.limits
+    await admin.door.act(admin.actor, actions.unlock_user(user.name), lambda permit: limits.unlock(permit, user.name))
     return Redirect(urls.users(name, done="unlocked"), status_code=303)
 
 
-@post("/users/{name:str}/sessions", include_in_schema=False, dependencies=OFFICE, status_code=303)
-async def end_sessions(office: NamedDependency[Office], name: FromPath[str]) -> Response[Any]:
-    user = await _named(office, name)
+@post("/users/{name:str}/sessions", include_in_schema=False, dependencies=USER_ADMIN, status_code=303)
+async def end_sessions(admin: NamedDependency[UserAdmin], name: FromPath[str]) -> Response[Any]:
+    user = await _user(admin, name)
     action = actions.end_sessions(user.name)
-    await office.door.act(office.actor, action, lambda permit: office.accounts.sessions.end_all(permit, user.id))
+    await admin.door.act(admin.actor, action, lambda permit: admin.accounts.sessions.end_all(permit, user.id))
     return Redirect(urls.users(name, done="sessions"), status_code=303)
 
 
-@get("/users/{name:str}/withdraw", include_in_schema=False, dependencies=OFFICE)
-async def ask_withdraw(request: Asking, office: NamedDependency[Office], name: FromPath[str]) -> Response[Any]:
-    return _ask(request, office, questions.withdraw(await _named(office, name)))
+@get("/users/{name:str}/withdraw", include_in_schema=False, dependencies=USER_ADMIN)
+async def confirm_revoke_link(
+    request: AnyRequest, admin: NamedDependency[UserAdmin], name: FromPath[str]
+) -> Response[Any]:
+    return _confirm(request, admin, confirm_page.revoke_link(await _user(admin, name)))
 
 
-@post("/users/{name:str}/withdraw", include_in_schema=False, dependencies=OFFICE, status_code=303)
-async def withdraw(office: NamedDependency[Office], name: FromPath[str]) -> Response[Any]:
-    user = await _named(office, name)
+@post("/users/{name:str}/withdraw", include_in_schema=False, dependencies=USER_ADMIN, status_code=303)
+async def revoke_link(admin: NamedDependency[UserAdmin], name: FromPath[str]) -> Response[Any]:
+    user = await _user(admin, name)
     action = actions.revoke_link(user.name)
-    await office.door.act(office.actor, action, lambda permit: office.accounts.users.revoke_link(permit, user))
-    stays = user.sign_in_method is not SignInMethod.LINK
-    return Redirect(urls.users(*([name] if stays else []), done="withdrawn"), status_code=303)
+    await admin.door.act(admin.actor, action, lambda permit: admin.accounts.users.revoke_link(permit, user))
+    is_removed = user.sign_in_method is SignInMethod.LINK
+    return Redirect(urls.users(*([] if is_removed else [name]), done="withdrawn"), status_code=303)
 
 
-@get("/users/{name:str}/remove", include_in_schema=False, dependencies=OFFICE)
-async def ask_remove(request: Asking, office: NamedDependency[Office], name: FromPath[str]) -> Response[Any]:
-    user = await _named(office, name)
-    return _ask(request, office, questions.remove(user, await _sessions_of(office, user)))
+@get("/users/{name:str}/remove", include_in_schema=False, dependencies=USER_ADMIN)
+async def confirm_remove_user(
+    request: AnyRequest, admin: NamedDependency[UserAdmin], name: FromPath[str]
+) -> Response[Any]:
+    user = await _user(admin, name)
+    return _confirm(request, admin, confirm_page.remove_user(user, await _session_count(admin, user)))
 
 
-@post("/users/{name:str}/remove", include_in_schema=False, dependencies=OFFICE, status_code=303)
-async def remove(request: Asking, office: NamedDependency[Office], name: FromPath[str]) -> Response[Any]:
-    user, data = await _named(office, name), await sent(request, Remove)
+@post("/users/{name:str}/remove", include_in_schema=False, dependencies=USER_ADMIN, status_code=303)
+async def remove_user(request: AnyRequest, admin: NamedDependency[UserAdmin], name: FromPath[str]) -> Response[Any]:
+    user, form = await _user(admin, name), await parse_form(request, RemoveForm)
     try:
-        await deeds.remove_user(office, user, data.reason)
+        await audit_actions.remove_user(admin, user, form.reason)
     except RequestRejected as refused:
-        asked = questions.remove(user, await _sessions_of(office, user))
-        return _ask(request, office, replace(asked, fault=str(refused), typed=data.reason), status=409)
+        context = confirm_page.remove_user(user, await _session_count(admin, user))
+        return _confirm(request, admin, replace(context, fault=str(refused), reason=form.reason), status=409)
     return Redirect(urls.users(done="removed"), status_code=303)
 
 
-@get("/users/{name:str}/tokens/{token:int}/revoke", include_in_schema=False, dependencies=OFFICE)
-async def ask_revoke_token(
-    request: Asking, office: NamedDependency[Office], name: FromPath[str], token: FromPath[int]
+@get("/users/{name:str}/tokens/{token:int}/revoke", include_in_schema=False, dependencies=USER_ADMIN)
+async def confirm_revoke_users_token(
+    request: AnyRequest, admin: NamedDependency[UserAdmin], name: FromPath[str], token: FromPath[int]
 ) -> Response[Any]:
-    found = await _token(office, name, token)
     action = urls.users(name, "tokens", str(token), "revoke")
-    return _ask(request, office, questions.revoke_token(found, action, urls.users(name)))
+    context = confirm_page.revoke_token(await _token(admin, name, token), action, urls.users(name))
+    return _confirm(request, admin, context)
 
 
-@post("/users/{name:str}/tokens/{token:int}/revoke", include_in_schema=False, dependencies=OFFICE, status_code=303)
-async def revoke_token(office: NamedDependency[Office], name: FromPath[str], token: FromPath[int]) -> Response[Any]:
-    await deeds.revoke_token(office, await _token(office, name, token))
+@post("/users/{name:str}/tokens/{token:int}/revoke", include_in_schema=False, dependencies=USER_ADMIN, status_code=303)
+async def revoke_users_token(
+    admin: NamedDependency[UserAdmin], name: FromPath[str], token: FromPath[int]
+) -> Response[Any]:
+    await audit_actions.revoke_token(admin, await _token(admin, name, token))
     return Redirect(urls.users(name, done="token"), status_code=303)
 
 
-async def _named(office: Office, name: str) -> User:
+async def _user(admin: UserAdmin, name: str) -> User:
     try:
-        return await office.accounts.users.get_by_name(name)
+        return await admin.accounts.users.get_by_name(name)
     except RequestRejected as refused:
-        raise NotThere(str(refused), "It may have been removed.") from None
+        raise NotThere(str(refused), "The user may have been removed.") from None
 
 
-async def _token(office: Office, name: str, token: int) -> Token:
-    user = await _named(office, name)
+async def _token(admin: UserAdmin, name: str, token: int) -> Token:
+    user = await _user(admin, name)
     try:
-        return await office.accounts.tokens.get(token, user.id)
+        return await admin.accounts.tokens.get(token, user.id)
     except RequestRejected:
-        raise NotThere(f"{name} has no such token.", "It may have ended, or be revoked already.") from None
+        raise NotThere(f"{name} has no such token.", "The token may have expired or been revoked.") from None
 
 
-async def _sessions_of(office: Office, user: User) -> int:
-    return len(await office.accounts.sessions.list_for(user.id))
+async def _session_count(admin: UserAdmin, user: User) -> int:
+    return len(await admin.accounts.sessions.list_for(user.id))
 
 
-def _ask(request: Asking, office: Office, question: QuestionPage, *, status: int = 200) -> Response[bytes]:
+def _confirm(request: AnyRequest, admin: UserAdmin, context: ConfirmPage, *, status: int = 200) -> Response[bytes]:
     crumbs = (Crumb("Users", urls.users()),)
-    return ask(request, office.door, question, section=Section.USERS, crumbs=crumbs, status=status)
+    return confirm_page.confirm(request, admin.door, context, section=Section.USERS, crumbs=crumbs, status=status)
 
 
-async def _drawn(
-    request: Asking, office: Office, name: str | None, said: UsersSaid, *, status: int = 200
+async def _respond(
+    request: AnyRequest, admin: UserAdmin, name: str | None, feedback: UsersFeedback, *, status: int = 200
 ) -> Response[Any]:
-    wanted = users_asked(request.query_params)
-    facts = await _facts(office, name)
-    context = users_page(office, facts, wanted, renderer_of(request).clock(), said)
-    crumbs = (Crumb("Users", urls.users()), Crumb(name)) if name else ()
-    part = Part("security/_users.html", "it", context.list)
-    answer = page(
+    query = parse_query(request.query_params)
+    context = users_page(admin, await _data(admin, name), query, renderer_of(request).clock(), feedback)
+    response = page(
         request,
-        "security/users.html",
+        "security/users/index.html",
         context,
         title=name or "Users",
         section=Section.USERS,
-        crumbs=crumbs,
-        part=part,
+        crumbs=(Crumb("Users", urls.users()), Crumb(name)) if name else (),
+        part=Part("security/users/_list.html", "users_list", context.list),
         status=status,
     )
-    answer.headers["HX-Push-Url"] = context.list.address
-    return answer
+    response.headers["HX-Push-Url"] = context.list.address
+    return response
 
 
-async def _facts(office: Office, name: str | None) -> Facts:
-    users = await office.accounts.users.list_all()
+async def _data(admin: UserAdmin, name: str | None) -> UsersData:
+    users = await admin.accounts.users.list_all()
     if name is None:
-        return Facts(users=users, selected=None)
+        return UsersData(users=users, selected=None)
     selected = next((user for user in users if user.name == name), None)
     if selected is None:
-        raise NotThere(f"There is no user {name}.", "It may have been removed.")
-    return Facts(
+        raise NotThere(f"There is no user {name}.", "The user may have been removed.")
+    return UsersData(
         users=users,
         selected=selected,
-        sessions=await _sessions_of(office, selected),
-        tokens=await office.accounts.tokens.list_all(selected.id),
+        sessions=await _session_count(admin, selected),
+        tokens=await admin.accounts.tokens.list_all(selected.id),
     )
 
 
 USERS = (
-    all_users,
-    one_user,
-    back,
+    users,
+    user,
+    redirect_to_user,
     invite,
-    make_link,
+    create_link,
     set_roles,
     unlock,
     end_sessions,
-    ask_withdraw,
-    withdraw,
-    ask_remove,
-    remove,
-    ask_revoke_token,
-    revoke_token,
+    confirm_revoke_link,
+    revoke_link,
+    confirm_remove_user,
+    remove_user,
+    confirm_revoke_users_token,
+    revoke_users_token,
 )

@@ -1,4 +1,4 @@
-"""What the page Users shows: the list, the user who is selected, invitations."""
+"""What the users page shows: the list, the selected user, invitations, the roles of single sign-on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,185 +8,179 @@ from signalbox.monitoring.words import Span
 from signalbox.security.accounts.model import NAME_RULE, SignInMethod, Token, User
 from signalbox.security.model import Rights, Role
 from signalbox.security.oidc.service import CompanyAccounts
+from signalbox.web.lists import Option
 from signalbox.web.security import urls, words
-from signalbox.web.security.forms import Invite
-from signalbox.web.security.grants import ROLES, GrantRow, resources_of, rows_of
-from signalbox.web.security.profile_page import Option, TokenRow, token_row
-from signalbox.web.security.users_list import UsersAsked, UsersList, users_list
-from signalbox.web.security.who import Office
+from signalbox.web.security.dependencies import UserAdmin
+from signalbox.web.security.forms import InviteForm
+from signalbox.web.security.profile_page import TokenRow, scope_options, token_row
+from signalbox.web.security.role_table import ROLES, RoleRow, resource_names, role_rows
+from signalbox.web.security.users_list import UsersList, UsersQuery, users_list
 
-INVITATIONS_MAX = 20  # then the filter of the list has the rest
+INVITATIONS_MAX = 20  # the list's filter shows the others
 
 
 @dataclass(frozen=True, slots=True)
-class MadeLink:
-    """Shown once, in the answer to the form that made it."""
+class CreatedLink:
+    """Shown once, in the response to the form that created it."""
 
     user: str
     address: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UsersSaid:
-    """What the page is to say of what was just asked."""
+class UsersFeedback:
+    """The result of the last form."""
 
     done: str = ""
     fault: str = ""
     roles_fault: str = ""
-    typed_rights: Rights | None = None
-    typed_reason: str = ""
+    rights: Rights | None = None  # as chosen in the refused form
+    reason: str = ""
     invite_fault: str = ""
-    typed: Invite | None = None
-    made: MadeLink | None = None
+    invite_form: InviteForm | None = None
+    created: CreatedLink | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What the page is drawn from."""
-
+class UsersData:
     users: Sequence[User]
     selected: User | None
-    sessions: int = 0  # of the selected user, that live
+    sessions: int = 0  # active sessions of the selected user
     tokens: Sequence[Token] = ()  # of the selected user
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Selected:
-    """The user whose roles are on the page."""
-
+class SelectedUser:
     name: str
-    now: str  # what they may now, in words
-    rows: tuple[GrantRow, ...]
+    roles: str  # the current roles in words
+    rows: tuple[RoleRow, ...]
     columns: tuple[str, ...]
     ends: str
     ends_more: str
     fault: str
     reason: str
     last_admin: bool
-    by_claim: bool  # roles come from the company account
-    signs_in_by: str
-    made_at: float
-    made_by: str
+    has_sso_roles: bool
+    sign_in_method: str
+    created_at: float
+    created_by: str
     seen_at: float | None
     password_at: float | None
     sessions: int
     locked_until: float | None
     link_ends_at: float | None
-    may_get_link: bool
+    can_get_link: bool
     new_link: str
     tokens: tuple[TokenRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Invitation:
-    """Somebody who has not come in yet."""
-
+class InvitationRow:
     name: str
     href: str
-    made_by: str
-    left: str
+    created_by: str
+    expires: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InviteForm:
+class InviteFields:
+    """The form of an invitation; keeps what the admin typed if the form was refused."""
+
     fault: str
     name: str
     name_expected: str
     roles: tuple[Option, ...]
-    places: tuple[Option, ...]
+    scopes: tuple[Option, ...]
     payloads: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """What a value of the claim gives, as the configuration says."""
+class ClaimRole:
+    """The role that a value of the claim grants, as configured."""
 
     value: str
-    gives: str
+    role: str
 
 
 @dataclass(frozen=True, slots=True)
-class CompanyRoles:
-    """Where the roles of company accounts come from."""
-
+class SsoRoles:
     host: str
     claim: str
-    given: tuple[Given, ...]
-    longest: str  # that a session lasts
+    roles: tuple[ClaimRole, ...]
+    longest: str  # maximum age of a session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsersPage:
-    """What `security/users.html` shows."""
+    """What `security/users/index.html` shows."""
 
     sentence: Sequence[Span]
-    why: str
+    reason: str
     done: str
     fault: str
     read_only: bool
     list: UsersList
-    selected: Selected | None
-    made: MadeLink | None
-    form: InviteForm
-    invitations: tuple[Invitation, ...]
-    invitations_more: int
-    company: CompanyRoles | None
+    selected: SelectedUser | None
+    created: CreatedLink | None
+    invite: InviteFields
+    invitations: tuple[InvitationRow, ...]
+    more_invitations: int
+    sso: SsoRoles | None
 
 
-def users_page(office: Office, facts: Facts, asked: UsersAsked, now: float, said: UsersSaid) -> UsersPage:
-    invited = [user for user in facts.users if user.sign_in_method is SignInMethod.LINK]
-    name = facts.selected.name if facts.selected else None
+def users_page(admin: UserAdmin, data: UsersData, query: UsersQuery, now: float, feedback: UsersFeedback) -> UsersPage:
+    invited = [user for user in data.users if user.sign_in_method is SignInMethod.LINK]
+    name = data.selected.name if data.selected else None
     return UsersPage(
-        sentence=words.users_sentence(facts.users),
-        why=words.users_reason(facts.users, now),
-        done=said.done,
-        fault=said.fault,
-        read_only=office.door.read_only,
-        list=users_list(facts.users, asked, now, selected=name),
-        selected=_selected(office, facts, facts.selected, now, said) if facts.selected else None,
-        made=said.made,
-        form=_form(office, said),
+        sentence=words.users_sentence(data.users),
+        reason=words.users_reason(data.users, now),
+        done=feedback.done,
+        fault=feedback.fault,
+        read_only=admin.door.read_only,
+        list=users_list(data.users, query, now, selected=name),
+        selected=_selected(admin, data, data.selected, now, feedback) if data.selected else None,
+        created=feedback.created,
+        invite=_invite_fields(admin, feedback),
         invitations=tuple(_invitation(user, now) for user in invited[:INVITATIONS_MAX]),
-        invitations_more=max(0, len(invited) - INVITATIONS_MAX),
-        company=_company(office.company, office.accounts.sessions.max_age_s) if office.company else None,
+        more_invitations=max(0, len(invited) - INVITATIONS_MAX),
+        sso=_sso_roles(admin.company, admin.accounts.sessions.max_age_s) if admin.company else None,
     )
 
 
-def _company(company: CompanyAccounts, longest_s: float) -> CompanyRoles:
-    given = tuple(Given(each.value, words.grant_text(each.grant, each.on)) for each in company.roles)
-    return CompanyRoles(company.host, company.claim, given, figures.duration(longest_s))
+def _sso_roles(company: CompanyAccounts, longest_s: float) -> SsoRoles:
+    roles = tuple(ClaimRole(role.value, words.grant_text(role.grant, role.on)) for role in company.roles)
+    return SsoRoles(company.host, company.claim, roles, figures.duration(longest_s))
 
 
-def _selected(office: Office, facts: Facts, user: User, now: float, said: UsersSaid) -> Selected:
-    role, where = words.role_and_where(user.rights)
-    last_admin = words.admins_of(facts.users) == {user.id}
-    ends, more = words.change_ends(user.name, facts.sessions)
-    link_ends_at = user.link_expires_at if user.link_expires_at is not None and user.link_expires_at > now else None
-    return Selected(
+def _selected(admin: UserAdmin, data: UsersData, user: User, now: float, feedback: UsersFeedback) -> SelectedUser:
+    role, scope = words.role_and_scope(user.rights)
+    last_admin = words.admins_who_can_sign_in(data.users) == {user.id}
+    ends, ends_more = words.role_change_effects(user.name, data.sessions)
+    is_link_valid = user.link_expires_at is not None and user.link_expires_at > now
+    resources = resource_names(admin.resources, user.rights)
+    return SelectedUser(
         name=user.name,
-        now=f"{role} {where}",
-        rows=rows_of(
-            said.typed_rights or user.rights, resources_of(office.resources, user.rights), last_admin=last_admin
-        ),
+        roles=f"{role} {scope}",
+        rows=role_rows(feedback.rights or user.rights, resources, last_admin=last_admin),
         columns=ROLES,
         ends=ends,
-        ends_more=more,
-        fault=said.roles_fault,
-        reason=said.typed_reason,
+        ends_more=ends_more,
+        fault=feedback.roles_fault,
+        reason=feedback.reason,
         last_admin=last_admin,
-        by_claim=user.sign_in_method is SignInMethod.COMPANY_ACCOUNT,
-        signs_in_by=user.sign_in_method,
-        made_at=user.created_at,
-        made_by=user.created_by,
+        has_sso_roles=user.sign_in_method is SignInMethod.COMPANY_ACCOUNT,
+        sign_in_method=words.sign_in_method(user),
+        created_at=user.created_at,
+        created_by=user.created_by,
         seen_at=user.last_seen_at,
         password_at=user.password_set_at,
-        sessions=facts.sessions,
+        sessions=data.sessions,
         locked_until=user.locked_until,
-        link_ends_at=link_ends_at,
-        may_get_link=user.sign_in_method is not SignInMethod.COMPANY_ACCOUNT,
+        link_ends_at=user.link_expires_at if is_link_valid else None,
+        can_get_link=user.sign_in_method is not SignInMethod.COMPANY_ACCOUNT,
         new_link=_new_link(user),
         tokens=tuple(
-            token_row(one, now, urls.users(user.name, "tokens", str(one.id), "revoke")) for one in facts.tokens
+            token_row(token, now, urls.users(user.name, "tokens", str(token.id), "revoke")) for token in data.tokens
         ),
     )
 
@@ -194,27 +188,25 @@ def _selected(office: Office, facts: Facts, user: User, now: float, said: UsersS
 def _new_link(user: User) -> str:
     """Return what a new one-time link would do."""
     if user.sign_in_method is SignInMethod.PASSWORD:
-        return "For who lost the password: it sets a new one, and all sessions end when it is used."
+        return "For a lost password: the link sets a new one. Using the link ends all sessions."
     if user.sign_in_method is SignInMethod.TOKEN:
-        return f"{user.name} comes in by tokens only; by the link a password is set and there is a sign-in too."
-    return "The one before is worth nothing then."
+        return f"{user.name} has only API tokens. The link sets a password, so {user.name} can sign in too."
+    return "The previous link stops working."
 
 
-def _invitation(user: User, now: float) -> Invitation:
+def _invitation(user: User, now: float) -> InvitationRow:
     left_s = user.link_expires_at - now if user.link_expires_at is not None else 0
-    left = f"{figures.short_duration(left_s)} left" if left_s > 0 else "has ended"
-    return Invitation(user.name, urls.users(user.name), user.created_by, left)
+    expires = f"{figures.short_duration(left_s)} left" if left_s > 0 else "expired"
+    return InvitationRow(user.name, urls.users(user.name), user.created_by, expires)
 
 
-def _form(office: Office, said: UsersSaid) -> InviteForm:
-    typed = said.typed or Invite(name="", role="viewer")
-    roles = tuple(Option(role.label, role.label, role.label == typed.role) for role in Role if role is not Role.NONE)
-    places = (Option("", "everywhere", not typed.on), *(Option(on, on, on == typed.on) for on in office.resources))
-    return InviteForm(
-        fault=said.invite_fault,
+def _invite_fields(admin: UserAdmin, feedback: UsersFeedback) -> InviteFields:
+    typed = feedback.invite_form or InviteForm(name="", role="viewer")
+    return InviteFields(
+        fault=feedback.invite_fault,
         name=typed.name,
         name_expected=NAME_RULE,
-        roles=roles,
-        places=places,
+        roles=tuple(Option(role.label, role.label, role.label == typed.role) for role in Role if role is not Role.NONE),
+        scopes=scope_options(admin.resources, typed.on),
         payloads=typed.payloads,
     )

@@ -34,7 +34,7 @@ def text(s: str | None, *, flexible: bool = True) -> bytes:
     return (varint(size) if flexible else i16(-1 if s is None else len(raw))) + raw
 
 
-def array_of(items: Iterable[bytes], *, flexible: bool = True) -> bytes:
+def array(items: Iterable[bytes], *, flexible: bool = True) -> bytes:
     elements = list(items)
     return (varint(len(elements) + 1) if flexible else i32(len(elements))) + b"".join(elements)
 
@@ -52,39 +52,39 @@ Leaders = Mapping[
 
 def offset_fetch_8(groups: Mapping[str, tuple[Rows, int]], *, tags: bytes = TAGS) -> bytes:
     def topic(name: str, rows: Iterable[tuple[int, int, str | None, int]]) -> bytes:
-        encoded = array_of(
+        encoded = array(
             i32(p) + i64(offset) + i32(-1) + text(meta) + i16(error) + tags for p, offset, meta, error in rows
         )
         return text(name) + encoded + tags
 
     def group(name: str, topics: Rows, error: int) -> bytes:
-        return text(name) + array_of(topic(t, rows) for t, rows in topics.items()) + i16(error) + tags
+        return text(name) + array(topic(t, rows) for t, rows in topics.items()) + i16(error) + tags
 
-    return i32(0) + array_of(group(name, topics, error) for name, (topics, error) in groups.items()) + tags
+    return i32(0) + array(group(name, topics, error) for name, (topics, error) in groups.items()) + tags
 
 
 def offset_fetch_2(topics: Rows, error: int) -> bytes:
     def topic(name: str, rows: Iterable[tuple[int, int, str | None, int]]) -> bytes:
         encoded = (i32(p) + i64(offset) + text(meta, flexible=False) + i16(code) for p, offset, meta, code in rows)
-        return text(name, flexible=False) + array_of(encoded, flexible=False)
+        return text(name, flexible=False) + array(encoded, flexible=False)
 
-    return array_of((topic(t, rows) for t, rows in topics.items()), flexible=False) + i16(error)
+    return array((topic(t, rows) for t, rows in topics.items()), flexible=False) + i16(error)
 
 
 def list_offsets_7(topics: Mapping[str, Iterable[tuple[int, int, int]]]) -> bytes:
     def topic(name: str, rows: Iterable[tuple[int, int, int]]) -> bytes:
-        return text(name) + array_of(i32(p) + i16(e) + i64(-1, offset) + i32(0) + TAGS for p, e, offset in rows) + TAGS
+        return text(name) + array(i32(p) + i16(e) + i64(-1, offset) + i32(0) + TAGS for p, e, offset in rows) + TAGS
 
-    return i32(0) + array_of(topic(t, rows) for t, rows in topics.items()) + TAGS
+    return i32(0) + array(topic(t, rows) for t, rows in topics.items()) + TAGS
 
 
 def list_offsets_2(topics: Mapping[str, Iterable[tuple[int, int, int]]]) -> bytes:
     def topic(name: str, rows: Iterable[tuple[int, int, int]]) -> bytes:
-        return text(name, flexible=False) + array_of(
+        return text(name, flexible=False) + array(
             (i32(p) + i16(e) + i64(-1, offset) for p, e, offset in rows), flexible=False
         )
 
-    return i32(0) + array_of((topic(t, rows) for t, rows in topics.items()), flexible=False)
+    return i32(0) + array((topic(t, rows) for t, rows in topics.items()), flexible=False)
 
 
 def metadata_12(topics: Leaders) -> bytes:
@@ -92,29 +92,22 @@ def metadata_12(topics: Leaders) -> bytes:
 
     def topic(name: str, rows: Iterable[tuple[int, int, tuple[int, ...], tuple[int, ...]]]) -> bytes:
         partitions = [
-            i16(error)
-            + i32(index, leader, 5)
-            + array_of(map(i32, replicas))
-            + array_of(map(i32, synced))
-            + array_of([])
-            + TAGS
+            i16(error) + i32(index, leader, 5) + array(map(i32, replicas)) + array(map(i32, synced)) + array([]) + TAGS
             for index, (error, leader, replicas, synced) in enumerate(rows)
         ]
-        return i16(0) + text(name) + bytes(range(16)) + i8(0) + array_of(reversed(partitions)) + i32(-1) + TAGS
+        return i16(0) + text(name) + bytes(range(16)) + i8(0) + array(reversed(partitions)) + i32(-1) + TAGS
 
     broker = i32(1) + text("kafka-1") + i32(9092) + text(None) + TAGS
-    return (
-        i32(0) + array_of([broker]) + text("cluster") + i32(1) + array_of(topic(t, r) for t, r in topics.items()) + TAGS
-    )
+    return i32(0) + array([broker]) + text("cluster") + i32(1) + array(topic(t, r) for t, r in topics.items()) + TAGS
 
 
 def list_groups_5(error: int, rows: Iterable[tuple[str, str, str, str]]) -> bytes:
-    return i32(0) + i16(error) + array_of(b"".join(map(text, row)) + TAGS for row in rows) + TAGS
+    return i32(0) + i16(error) + array(b"".join(map(text, row)) + TAGS for row in rows) + TAGS
 
 
 def assignment(topics: Mapping[str, tuple[int, ...]]) -> bytes:
-    each = (text(t, flexible=False) + array_of(map(i32, ps), flexible=False) for t, ps in topics.items())
-    return i16(1) + array_of(each, flexible=False) + i32(-1)
+    each = (text(t, flexible=False) + array(map(i32, ps), flexible=False) for t, ps in topics.items())
+    return i16(1) + array(each, flexible=False) + i32(-1)
 
 
 def describe_groups_5(group: str, state: str, members: Mapping[str, Mapping[str, tuple[int, ...]]]) -> bytes:
@@ -123,17 +116,17 @@ def describe_groups_5(group: str, state: str, members: Mapping[str, Mapping[str,
         blobs = varint(1) + varint(len(assigned) + 1) + assigned
         return text(name) + text(None) + text("client") + text("/10.0.0.7") + blobs + TAGS
 
-    encoded = array_of(member(name, topics) for name, topics in members.items())
+    encoded = array(member(name, topics) for name, topics in members.items())
     described = i16(0) + text(group) + text(state) + text("consumer") + text("range") + encoded + i32(-1) + TAGS
-    return i32(0) + array_of([described]) + TAGS
+    return i32(0) + array([described]) + TAGS
 
 
 def share_offsets_1(group: str, rows: Iterable[tuple[str, int, int, int]]) -> bytes:
-    topics = array_of(
-        text(t) + bytes(16) + array_of([i32(p) + i64(start) + i32(0) + i64(lag) + i16(0) + text(None) + TAGS]) + TAGS
+    topics = array(
+        text(t) + bytes(16) + array([i32(p) + i64(start) + i32(0) + i64(lag) + i16(0) + text(None) + TAGS]) + TAGS
         for t, p, start, lag in rows
     )
-    return i32(0) + array_of([text(group) + topics + i16(0) + text(None) + TAGS]) + TAGS
+    return i32(0) + array([text(group) + topics + i16(0) + text(None) + TAGS]) + TAGS
 
 
 def batch(base: int, delta: int, first_ms: int, newest_ms: int, *, control: bool = False, body: bytes = b"xx") -> bytes:
@@ -145,14 +138,5 @@ def batch(base: int, delta: int, first_ms: int, newest_ms: int, *, control: bool
 
 
 def fetch_12(topic: str, partition: int, records: bytes, error: int = 0) -> bytes:
-    row = (
-        i32(partition)
-        + i16(error)
-        + i64(99, 99, 0)
-        + array_of([])
-        + i32(-1)
-        + varint(len(records) + 1)
-        + records
-        + TAGS
-    )
-    return i32(0) + i16(0) + i32(0) + array_of([text(topic) + array_of([row]) + TAGS]) + TAGS
+    row = i32(partition) + i16(error) + i64(99, 99, 0) + array([]) + i32(-1) + varint(len(records) + 1) + records + TAGS
+    return i32(0) + i16(0) + i32(0) + array([text(topic) + array([row]) + TAGS]) + TAGS

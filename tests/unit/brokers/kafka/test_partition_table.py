@@ -19,7 +19,7 @@ from signalbox.brokers.kafka.protocol.groups import (
 from signalbox.brokers.kafka.protocol.metadata import TopicMetadata
 from signalbox.brokers.kafka.protocol.offsets import CommittedOffsets
 from signalbox.brokers.model import UNKNOWN, Group, Why
-from tests.unit.brokers.kafka import encoded_responses as responses
+from tests.unit.brokers.kafka import encoded_responses as encoded
 
 ROW_FORMAT = ">ihqqib"
 
@@ -41,10 +41,20 @@ def topic(name: str, leaders: list[int], topic_id: str = "id") -> TopicMetadata:
 
 def offset_rows(name: str, rows: list[tuple[int, int, int]], at: float = 0.0, leader: int = 1) -> OffsetRows:
     block = b"".join(
-        responses.i32(p) + responses.i16(e) + responses.i64(-1, offset) + responses.i32(0) + b"\0"
-        for p, e, offset in rows
+        encoded.i32(p) + encoded.i16(e) + encoded.i64(-1, offset) + encoded.i32(0) + b"\0" for p, e, offset in rows
     )
     return OffsetRows(leader, name, block, ROW_FORMAT, at)
+
+
+def create_table(topics: list[TopicMetadata]) -> PartitionTable:
+    table = PartitionTable()
+    table.update_metadata(topics)
+    return table
+
+
+def cached_group(name: str = "g", group_type: str = "classic") -> CachedGroup:
+    protocol = "share" if group_type == "share" else "consumer"
+    return CachedGroup(listing=GroupListing(name, protocol, "Stable", group_type), node=1, state="Stable")
 
 
 def ends(table: PartitionTable, name: str) -> list[int]:
@@ -55,7 +65,7 @@ def ends(table: PartitionTable, name: str) -> list[int]:
 def build_group(
     table: PartitionTable, rows: dict[str, list[tuple[int, int]]], cached: CachedGroup | None = None
 ) -> Group:
-    cached = cached or CachedGroup(listing=GroupListing("g", "consumer", "Stable", "classic"), node=1, state="Stable")
+    cached = cached or cached_group()
     flat = [row for topic_rows in rows.values() for row in topic_rows]
     offsets = CommittedOffsets(
         group="g",
@@ -70,8 +80,7 @@ def build_group(
 
 
 def test_a_lower_end_offset_is_accepted_when_it_is_reported_twice() -> None:
-    table = PartitionTable()
-    table.update_metadata([topic("t", [1, 1])])
+    table = create_table([topic("t", [1, 1])])
     table.update_ends(offset_rows("t", [(0, 0, 50), (1, 0, 60)], 1))
     table.update_ends(offset_rows("t", [(0, 0, 40), (1, 0, 61)], 2))
     assert ends(table, "t") == [UNKNOWN, 61]
@@ -79,24 +88,20 @@ def test_a_lower_end_offset_is_accepted_when_it_is_reported_twice() -> None:
     table.update_ends(offset_rows("t", [(0, 0, 40), (1, 0, 61)], 3))
     assert ends(table, "t") == [40, 61]
     table.update_ends(offset_rows("t", [(0, 0, 30), (1, 0, 61)], 4))
-    table.update_ends(
-        offset_rows("t", [(0, 0, 45), (1, 0, 61)], 5)
-    )  # higher again: the broker had reported an old offset
+    table.update_ends(offset_rows("t", [(0, 0, 45), (1, 0, 61)], 5))  # higher again: the broker reported an old offset
     table.update_ends(offset_rows("t", [(0, 0, 44), (1, 0, 61)], 6))
     assert ends(table, "t") == [UNKNOWN, 61]
 
 
 def test_a_response_to_an_earlier_request_changes_nothing() -> None:
-    table = PartitionTable()
-    table.update_metadata([topic("t", [1])])
+    table = create_table([topic("t", [1])])
     table.update_ends(offset_rows("t", [(0, 0, 50)], at=5))
     table.update_ends(offset_rows("t", [(0, 0, 48)], at=4))
     assert ends(table, "t") == [50]
 
 
 def test_end_offsets_are_unknown_with_a_reason_after_an_error_or_without_a_leader() -> None:
-    table = PartitionTable()
-    table.update_metadata([topic("t", [1, 2, -1, 1])])
+    table = create_table([topic("t", [1, 2, -1, 1])])
     table.update_ends(offset_rows("t", [(0, 0, 5), (3, 29, -1)]))
     table.update_ends(offset_rows("t", [(1, 0, 6)], leader=2))
     first = table.topics["t"].first_slot
@@ -112,8 +117,7 @@ def test_end_offsets_are_unknown_with_a_reason_after_an_error_or_without_a_leade
 
 
 def test_a_recreated_topic_loses_its_offsets_and_other_topics_keep_theirs() -> None:
-    table = PartitionTable()
-    table.update_metadata([topic("a", [1]), topic("b", [1])])
+    table = create_table([topic("a", [1]), topic("b", [1])])
     table.update_ends(offset_rows("a", [(0, 0, 5)]))
     table.update_ends(offset_rows("b", [(0, 0, 7)]))
     assert table.update_metadata([topic("a", [1], "other"), topic("b", [1])]) == frozenset()
@@ -125,8 +129,7 @@ def test_a_recreated_topic_loses_its_offsets_and_other_topics_keep_theirs() -> N
 
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=20), st.data())
 def test_compact_keeps_the_offsets_of_remaining_topics(counts: list[int], data: st.DataObject) -> None:
-    table = PartitionTable()
-    table.update_metadata([topic(f"t{i}", [1] * count) for i, count in enumerate(counts)])
+    table = create_table([topic(f"t{i}", [1] * count) for i, count in enumerate(counts)])
     for i, count in enumerate(counts):
         table.update_ends(offset_rows(f"t{i}", [(p, 0, i * 1000 + p) for p in range(count)]))
     dropped = data.draw(st.sets(st.sampled_from(range(len(counts))), max_size=len(counts)))
@@ -141,11 +144,10 @@ ROW = st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60))
 
 
 @given(st.lists(ROW, min_size=1, max_size=30))
-def test_lag_is_end_minus_committed_offset_except_for_deleted_messages_and_offsets_past_the_end(
+def test_lag_excludes_deleted_messages_and_offsets_past_the_end(
     rows: list[tuple[int, int, int]],
 ) -> None:
-    table = PartitionTable()
-    table.update_metadata([topic("t", [1] * len(rows))])
+    table = create_table([topic("t", [1] * len(rows))])
     ordered = [(settled, min(start, end), end) for settled, start, end in rows]
     table.update_ends(offset_rows("t", [(p, 0, end) for p, (_, _, end) in enumerate(ordered)]))
     table.update_starts(offset_rows("t", [(p, 0, start) for p, (_, start, _) in enumerate(ordered)]))
@@ -160,10 +162,9 @@ def test_lag_is_end_minus_committed_offset_except_for_deleted_messages_and_offse
 
 
 def test_an_assigned_partition_without_a_committed_offset_has_a_row_and_no_lag() -> None:
-    table = PartitionTable()
-    table.update_metadata([topic("t", [1, 1])])
+    table = create_table([topic("t", [1, 1])])
     table.update_ends(offset_rows("t", [(0, 0, 5), (1, 0, 9)]))
-    cached = CachedGroup(listing=GroupListing("g", "consumer", "Stable", "classic"), node=1, state="Stable")
+    cached = cached_group()
     member = MemberDescription(id="m", client="c", host="/h", assigned={"t": (0, 1), "hidden": (3,)})
     cached.update_members(GroupDescription(group="g", error=0, message="", state="Stable", members=(member,)), 1.0)
     group = build_group(table, {"t": [(0, 2)]}, cached)
@@ -175,10 +176,9 @@ def test_an_assigned_partition_without_a_committed_offset_has_a_row_and_no_lag()
 
 
 def test_an_unchanged_group_stays_the_same_object() -> None:
-    table = PartitionTable()
-    table.update_metadata([topic("t", [1])])
+    table = create_table([topic("t", [1])])
     table.update_ends(offset_rows("t", [(0, 0, 5)], 1))
-    cached = CachedGroup(listing=GroupListing("g", "consumer", "Stable", "classic"), node=1, state="Stable")
+    cached = cached_group()
     first = build_group(table, {"t": [(0, 2)]}, cached)
     table.update_ends(offset_rows("t", [(0, 0, 5)], 2))
     assert cached.build(table, lambda _: True) is first
@@ -190,11 +190,10 @@ def test_an_unchanged_group_stays_the_same_object() -> None:
 
 
 def test_a_group_stays_the_same_object_while_other_topics_change() -> None:
-    table = PartitionTable()
-    table.update_metadata([topic("t", [1]), topic("u", [1])])
+    table = create_table([topic("t", [1]), topic("u", [1])])
     table.update_ends(offset_rows("t", [(0, 0, 5)], 1))
     table.update_ends(offset_rows("u", [(0, 0, 5)], 1))
-    cached = CachedGroup(listing=GroupListing("g", "consumer", "Stable", "classic"), node=1, state="Stable")
+    cached = cached_group()
     first = build_group(table, {"t": [(0, 2)]}, cached)
     table.update_ends(offset_rows("u", [(0, 0, 9)], 2))
     assert cached.build(table, lambda _: True) is first
@@ -203,10 +202,9 @@ def test_a_group_stays_the_same_object_while_other_topics_change() -> None:
 
 
 def test_metadata_without_a_leader_makes_the_end_offset_unknown_again() -> None:
-    table = PartitionTable()
-    table.update_metadata([topic("t", [-1])])
+    table = create_table([topic("t", [-1])])
     table.update_ends(offset_rows("t", [(0, 0, 5)], 1))
-    cached = CachedGroup(listing=GroupListing("g", "consumer", "Stable", "classic"), node=1, state="Stable")
+    cached = cached_group()
     assert build_group(table, {"t": [(0, 2)]}, cached).lag == 3
     table.update_metadata([topic("t", [-1])])
     group = cached.build(table, lambda _: True)
@@ -214,10 +212,9 @@ def test_metadata_without_a_leader_makes_the_end_offset_unknown_again() -> None:
 
 
 def test_unknown_offsets_of_a_share_group_are_not_zeros() -> None:
-    table = PartitionTable()
-    table.update_metadata([topic("t", [1, 1, 1])])
+    table = create_table([topic("t", [1, 1, 1])])
     table.update_ends(offset_rows("t", [(0, 0, 50), (1, 0, 60), (2, 0, 70)]))
-    cached = CachedGroup(listing=GroupListing("s", "share", "Stable", "share"), node=1, state="Stable")
+    cached = cached_group("s", "share")
     rows = (SharePartition("t", 0, 40, 7, 0), SharePartition("t", 1, -1, -1, 0), SharePartition("t", 2, 3, -1, 0))
     cached.update_offsets(ShareOffsets(group="s", error=0, partitions=rows, has_lag=True), 1.0)
     group = cached.build(table, lambda _: True)
@@ -229,16 +226,11 @@ def test_unknown_offsets_of_a_share_group_are_not_zeros() -> None:
 
 
 def test_a_destination_with_unknown_partitions_has_no_totals() -> None:
-    table = PartitionTable()
-    table.update_metadata([topic("t", [1, -1])])
+    table = create_table([topic("t", [1, -1])])
     table.update_ends(offset_rows("t", [(0, 0, 5)]))
     table.update_starts(offset_rows("t", [(0, 0, 2)]))
     destination = DestinationCache().build(table, "t")
-    assert (destination.messages, destination.arrived, destination.state, destination.healthy) == (
-        None,
-        None,
-        "no leader",
-        False,
-    )
+    assert (destination.messages, destination.arrived) == (None, None)
+    assert (destination.state, destination.healthy) == ("no leader", False)
     assert destination.partitions is not None
     assert destination.partitions.why == (Why.KNOWN, Why.NO_LEADER)

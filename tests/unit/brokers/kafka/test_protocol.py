@@ -27,13 +27,13 @@ from signalbox.brokers.kafka.protocol.offsets import (
     single_group_offsets_request,
 )
 from signalbox.brokers.kafka.protocol.wire import Cursor, MalformedResponse, RequestBody, decode_checked
-from tests.unit.brokers.kafka import encoded_responses as responses
+from tests.unit.brokers.kafka import encoded_responses as encoded
 
-ORDERS: responses.Rows = {
+ORDERS: encoded.Rows = {
     "orders": [(0, 5, "", 0), (1, 2**40, "note é", 0), (7, -1, None, 0)],
     "letters": [(3, 9, "m" * 300, 29)],
 }
-LEADERS: responses.Leaders = {"orders": [(0, 1, (1, 2), (1, 2)), (5, -1, (2,), ())], "größe": [(0, 2, (2, 1), (2,))]}
+LEADERS: encoded.Leaders = {"orders": [(0, 1, (1, 2), (1, 2)), (5, -1, (2,), ())], "größe": [(0, 2, (2, 1), (2,))]}
 
 
 def decode_response(api_request: Request[object], data: bytes, version: int) -> object:
@@ -42,9 +42,7 @@ def decode_response(api_request: Request[object], data: bytes, version: int) -> 
 
 
 def test_decode_committed_offsets_of_many_groups() -> None:
-    data = responses.offset_fetch_8(
-        {"a": (ORDERS, 0), "ü" * 90: ({}, 0), "closed": ({}, 30)}, tags=responses.UNKNOWN_TAGS
-    )
+    data = encoded.offset_fetch_8({"a": (ORDERS, 0), "ü" * 90: ({}, 0), "closed": ({}, 30)}, tags=encoded.UNKNOWN_TAGS)
     first, second, third = committed_offsets_request(["a", "ü" * 90, "closed"]).decode(data, 8)
     assert isinstance(first, CommittedOffsets)
     assert first.topics == (("orders", 3), ("letters", 1))
@@ -70,9 +68,9 @@ ROWS = st.lists(
 )
 
 
-@given(ROWS, ROWS, st.sampled_from([responses.TAGS, responses.TAGS, responses.UNKNOWN_TAGS]))
+@given(ROWS, ROWS, st.sampled_from([encoded.TAGS, encoded.TAGS, encoded.UNKNOWN_TAGS]))
 def test_rows_with_and_without_metadata_decode_the_same(first: Rows, second: Rows, tags: bytes) -> None:
-    data = responses.offset_fetch_8({"a": ({"orders": first, "letters": second}, 0), "b": (ORDERS, 0)}, tags=tags)
+    data = encoded.offset_fetch_8({"a": ({"orders": first, "letters": second}, 0), "b": (ORDERS, 0)}, tags=tags)
     decoded, after = committed_offsets_request(["a", "b"]).decode(data, 8)
     assert isinstance(decoded, CommittedOffsets)
     assert decoded.topics == (("orders", len(first)), ("letters", len(second)))
@@ -89,35 +87,31 @@ def test_a_group_with_unchanged_bytes_is_not_decoded_again() -> None:
     before = {name: ({"orders": [(0, 5, "", 0)]}, 0) for name in ("a", "b", "c")}
     known = [
         c.raw
-        for c in committed_offsets_request(list(before)).decode(responses.offset_fetch_8(before), 8)
+        for c in committed_offsets_request(list(before)).decode(encoded.offset_fetch_8(before), 8)
         if isinstance(c, CommittedOffsets)
     ]
     after = {**before, "b": ({"orders": [(0, 6, "", 0)]}, 0)}
-    first, second, third = committed_offsets_request(list(after), known).decode(responses.offset_fetch_8(after), 8)
+    first, second, third = committed_offsets_request(list(after), known).decode(encoded.offset_fetch_8(after), 8)
     assert (first, third) == (0, 2)
     assert isinstance(second, CommittedOffsets)
     assert list(second.offset) == [6]
-    swapped = responses.offset_fetch_8({name: before[name] for name in ("c", "a", "b")})
+    swapped = encoded.offset_fetch_8({name: before[name] for name in ("c", "a", "b")})
     assert [
         c.group
         for c in committed_offsets_request(list(after), known).decode(swapped, 8)
         if isinstance(c, CommittedOffsets)
-    ] == [
-        "c",
-        "a",
-        "b",
-    ]
+    ] == ["c", "a", "b"]
 
 
 def test_decode_committed_offsets_of_older_brokers() -> None:
-    data = responses.offset_fetch_2(ORDERS, 0)
+    data = encoded.offset_fetch_2(ORDERS, 0)
     (decoded,) = single_group_offsets_request("a").decode(data, 2)
     assert isinstance(decoded, CommittedOffsets)
     assert (list(decoded.offset), decoded.errors, decoded.group) == ([5, 2**40, -1, 9], {3: 29}, "a")
     assert single_group_offsets_request("a", data).decode(data, 2) == [0]
 
 
-@pytest.mark.parametrize(("version", "write"), [(7, responses.list_offsets_7), (2, responses.list_offsets_2)])
+@pytest.mark.parametrize(("version", "write"), [(7, encoded.list_offsets_7), (2, encoded.list_offsets_2)])
 def test_decode_end_offsets(version: int, write: Callable[[dict[str, list[tuple[int, int, int]]]], bytes]) -> None:
     rows = {"orders": [(0, 0, 7), (4, 6, -1)], "letters": [(1, 0, 2**50)]}
     answers = list_offsets_request({}).decode(write(rows), version)
@@ -125,7 +119,7 @@ def test_decode_end_offsets(version: int, write: Callable[[dict[str, list[tuple[
 
 
 def test_decode_metadata_in_any_order() -> None:
-    data = responses.metadata_12(LEADERS)
+    data = encoded.metadata_12(LEADERS)
     decoded = metadata_request().decode(data, 12)
     assert [(b.id, b.host, b.port) for b in decoded.brokers] == [(1, "kafka-1", 9092)]
     orders, other = decoded.topics
@@ -135,10 +129,10 @@ def test_decode_metadata_in_any_order() -> None:
 
 
 def test_decode_groups_and_members() -> None:
-    listing = list_groups_request().decode(responses.list_groups_5(0, [("a", "consumer", "Stable", "Classic")]), 5)
+    listing = list_groups_request().decode(encoded.list_groups_5(0, [("a", "consumer", "Stable", "Classic")]), 5)
     assert [(row.group, row.state, row.type) for row in listing.rows] == [("a", "Stable", "classic")]
     assert list_groups_request(listing).decode(listing.raw, 5) is listing
-    data = responses.describe_groups_5("a", "Stable", {"m1": {"orders": (0, 3)}, "m2": {}})
+    data = encoded.describe_groups_5("a", "Stable", {"m1": {"orders": (0, 3)}, "m2": {}})
     (described,) = describe_groups_request("classic", ["a"]).decode(data, 5)
     assert [(m.id, m.host, dict(m.assigned)) for m in described.members] == [
         ("m1", "/10.0.0.7", {"orders": (0, 3)}),
@@ -147,8 +141,8 @@ def test_decode_groups_and_members() -> None:
 
 
 def test_a_wrong_assignment_is_malformed_and_does_not_hang() -> None:
-    good = responses.describe_groups_5("a", "Stable", {"m1": {"orders": (0, 3)}})
-    position = good.index(responses.assignment({"orders": (0, 3)}))
+    good = encoded.describe_groups_5("a", "Stable", {"m1": {"orders": (0, 3)}})
+    position = good.index(encoded.assignment({"orders": (0, 3)}))
     bad = good[: position + 2] + b"\x7f\xff\xff\xff" + good[position + 6 :]
     with pytest.raises(MalformedResponse):
         decode_response(describe_groups_request("classic", ["a"]), bad, 5)
@@ -156,7 +150,7 @@ def test_a_wrong_assignment_is_malformed_and_does_not_hang() -> None:
 
 def test_decode_share_offsets() -> None:
     (decoded,) = share_offsets_request(["s"]).decode(
-        responses.share_offsets_1("s", [("orders", 2, 40, 7), ("new", 0, -1, -1)]), 1
+        encoded.share_offsets_1("s", [("orders", 2, 40, 7), ("new", 0, -1, -1)]), 1
     )
     assert [(row.topic, row.partition, row.start_offset, row.lag) for row in decoded.partitions] == [
         ("orders", 2, 40, 7),
@@ -167,33 +161,33 @@ def test_decode_share_offsets() -> None:
 
 def test_fetch_finds_the_batch_at_a_position() -> None:
     records = (
-        responses.batch(10, 4, 1_000, 1_400)
-        + responses.batch(15, 0, 9, 9, control=True)
-        + responses.batch(16, 9, 2_000, 2_900)
+        encoded.batch(10, 4, 1_000, 1_400)
+        + encoded.batch(15, 0, 9, 9, control=True)
+        + encoded.batch(16, 9, 2_000, 2_900)
     )
     for offset, first in ((10, 1_000), (14, 1_000), (15, 2_000), (20, 2_000)):
         api_request = fetch_batches_request({"orders": [FetchPosition(0, offset)]}, partition_bytes=4096)
-        (fetched,) = api_request.decode(responses.fetch_12("orders", 0, records), 12)
+        (fetched,) = api_request.decode(encoded.fetch_12("orders", 0, records), 12)
         assert fetched.batch is not None
         assert fetched.batch.first_ms == first
     api_request = fetch_batches_request({"orders": [FetchPosition(0, 0)]}, partition_bytes=4096)
-    (truncated,) = api_request.decode(responses.fetch_12("orders", 0, records[:30]), 12)
+    (truncated,) = api_request.decode(encoded.fetch_12("orders", 0, records[:30]), 12)
     assert truncated.batch is None
     (negative_length,) = api_request.decode(
-        responses.fetch_12("orders", 0, responses.i64(0) + responses.i32(-12) + bytes(40)), 12
+        encoded.fetch_12("orders", 0, encoded.i64(0) + encoded.i32(-12) + bytes(40)), 12
     )
     assert negative_length.batch is None
 
 
 def test_fetch_detects_that_only_transaction_markers_follow() -> None:
     messages, marker, another = (
-        responses.batch(90, 6, 1, 2),
-        *(responses.batch(n, 0, 3, 3, control=True) for n in (97, 98)),
+        encoded.batch(90, 6, 1, 2),
+        *(encoded.batch(n, 0, 3, 3, control=True) for n in (97, 98)),
     )
 
     def only_markers_from(offset: int, records: bytes) -> bool:
         api_request = fetch_batches_request({"orders": [FetchPosition(0, offset)]}, partition_bytes=4096)
-        (fetched,) = api_request.decode(responses.fetch_12("orders", 0, records), 12)
+        (fetched,) = api_request.decode(encoded.fetch_12("orders", 0, records), 12)
         assert fetched.end == 99
         return fetched.only_markers
 
@@ -205,24 +199,19 @@ def test_fetch_detects_that_only_transaction_markers_follow() -> None:
 
 
 RESPONSES: list[tuple[str, Request[object], bytes, int]] = [
-    ("OffsetFetch 8", committed_offsets_request(["a"]), responses.offset_fetch_8({"a": (ORDERS, 0)}), 8),
-    ("OffsetFetch 2", single_group_offsets_request("a"), responses.offset_fetch_2(ORDERS, 0), 2),
-    ("ListOffsets", list_offsets_request({}), responses.list_offsets_7({"orders": [(0, 0, 7), (4, 6, -1)]}), 7),
-    ("Metadata", metadata_request(), responses.metadata_12(LEADERS), 12),
-    ("ListGroups", list_groups_request(), responses.list_groups_5(0, [("a", "consumer", "Stable", "classic")]), 5),
+    ("OffsetFetch 8", committed_offsets_request(["a"]), encoded.offset_fetch_8({"a": (ORDERS, 0)}), 8),
+    ("OffsetFetch 2", single_group_offsets_request("a"), encoded.offset_fetch_2(ORDERS, 0), 2),
+    ("ListOffsets", list_offsets_request({}), encoded.list_offsets_7({"orders": [(0, 0, 7), (4, 6, -1)]}), 7),
+    ("Metadata", metadata_request(), encoded.metadata_12(LEADERS), 12),
+    ("ListGroups", list_groups_request(), encoded.list_groups_5(0, [("a", "consumer", "Stable", "classic")]), 5),
     (
         "DescribeGroups",
         describe_groups_request("classic", ["a"]),
-        responses.describe_groups_5("a", "Stable", {"m": {"o": (1,)}}),
+        encoded.describe_groups_5("a", "Stable", {"m": {"o": (1,)}}),
         5,
     ),
-    ("ShareOffsets", share_offsets_request(["s"]), responses.share_offsets_1("s", [("orders", 2, 40, 7)]), 1),
-    (
-        "Fetch",
-        fetch_batches_request({}, partition_bytes=1),
-        responses.fetch_12("o", 0, responses.batch(0, 1, 2, 3)),
-        12,
-    ),
+    ("ShareOffsets", share_offsets_request(["s"]), encoded.share_offsets_1("s", [("orders", 2, 40, 7)]), 1),
+    ("Fetch", fetch_batches_request({}, partition_bytes=1), encoded.fetch_12("o", 0, encoded.batch(0, 1, 2, 3)), 12),
 ]
 
 

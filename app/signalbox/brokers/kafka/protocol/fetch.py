@@ -24,6 +24,10 @@ class FetchPosition:
     offset: int
 
 
+Positions = Mapping[str, Sequence[FetchPosition]]  # by topic
+Offsets = Mapping[tuple[str, int], int]  # (topic, partition) -> offset
+
+
 @dataclass(frozen=True, slots=True)
 class BatchTimes:
     """Times (ms, broker's clock) of the batch with the requested offset, or of the first batch after it."""
@@ -33,7 +37,7 @@ class BatchTimes:
     max_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class FetchedPartition:
     """The response for one partition. `batch` is None if the response contains no complete header of a message batch."""
 
@@ -42,23 +46,19 @@ class FetchedPartition:
     error: int
     end: int
     batch: BatchTimes | None
-    only_markers: bool = False  # only transaction markers, no messages, from the requested offset to the end
+    only_markers: bool  # only transaction markers, no messages, from the requested offset to the end
 
 
-def fetch_batches_request(
-    positions: Mapping[str, Sequence[FetchPosition]], *, partition_bytes: int
-) -> Request[list[FetchedPartition]]:
+def fetch_batches_request(positions: Positions, *, partition_bytes: int) -> Request[list[FetchedPartition]]:
     """Ask the leader of these partitions (topic -> positions), without waiting for new messages.
 
     Kafka returns a batch larger than `partition_bytes` only for the first partition; the others then come back empty.
     """
     offsets = {(topic, position.partition): position.offset for topic, rows in positions.items() for position in rows}
-    return Request(
-        FETCH, lambda version: _encode(version, positions, partition_bytes), lambda d, v: _decode(d, v, offsets)
-    )
+    return Request(FETCH, lambda v: _encode(v, positions, partition_bytes), lambda d, v: _decode(d, v, offsets))
 
 
-def _encode(version: int, positions: Mapping[str, Sequence[FetchPosition]], partition_bytes: int) -> bytes:
+def _encode(version: int, positions: Positions, partition_bytes: int) -> bytes:
     body = RequestBody(flexible=FETCH.is_flexible(version))
     body.i32(-1)  # not a replica
     body.i32(0)  # do not wait for new messages
@@ -87,7 +87,7 @@ def _encode(version: int, positions: Mapping[str, Sequence[FetchPosition]], part
     return body.to_bytes()
 
 
-def _decode(data: bytes, version: int, offsets: Mapping[tuple[str, int], int]) -> list[FetchedPartition]:
+def _decode(data: bytes, version: int, offsets: Offsets) -> list[FetchedPartition]:
     cursor = Cursor(data, flexible=FETCH.is_flexible(version), position=4)
     cursor.position += 6  # session error and id
     fetched = []
@@ -98,9 +98,7 @@ def _decode(data: bytes, version: int, offsets: Mapping[tuple[str, int], int]) -
     return fetched
 
 
-def _decode_partition(
-    cursor: Cursor, version: int, topic: str, offsets: Mapping[tuple[str, int], int]
-) -> FetchedPartition:
+def _decode_partition(cursor: Cursor, version: int, topic: str, offsets: Offsets) -> FetchedPartition:
     partition, error = cursor.i32(), cursor.i16()
     end = cursor.i64()
     cursor.position += 16  # last stable offset, log start
@@ -113,9 +111,7 @@ def _decode_partition(
     cursor.skip_tags()
     batch, offset_after_markers = _first_batch(records, offsets.get((topic, partition), 0))
     only_markers = batch is None and offset_after_markers == end
-    return FetchedPartition(
-        topic=topic, partition=partition, error=error, end=end, batch=batch, only_markers=only_markers
-    )
+    return FetchedPartition(topic, partition, error, end, batch, only_markers)
 
 
 def _first_batch(records: bytes, offset: int) -> tuple[BatchTimes | None, int | None]:

@@ -82,9 +82,7 @@ class GroupList:
 
 def list_groups_request(previous: GroupList | None = None) -> Request[GroupList]:
     """Ask one broker for the groups that it coordinates; returns `previous` itself if the bytes are the same."""
-    return Request(
-        LIST_GROUPS, _encode_list, lambda d, v: previous if previous and previous.raw == d else _decode_list(d, v)
-    )
+    return Request(LIST_GROUPS, _encode_list, lambda data, version: _decode_list(data, version, previous))
 
 
 def _encode_list(version: int) -> bytes:
@@ -96,7 +94,9 @@ def _encode_list(version: int) -> bytes:
     return body.to_bytes()
 
 
-def _decode_list(data: bytes, version: int) -> GroupList:
+def _decode_list(data: bytes, version: int, previous: GroupList | None) -> GroupList:
+    if previous is not None and previous.raw == data:
+        return previous
     cursor = Cursor(data, flexible=LIST_GROUPS.is_flexible(version), position=4)
     error = cursor.i16()
     rows = []

@@ -107,9 +107,7 @@ def _decode_many(data: bytes, previous: Sequence[bytes]) -> list[CommittedOffset
     return groups
 
 
-def _decode_topics(
-    cursor: Cursor,
-) -> tuple[tuple[tuple[str, int], ...], "array[int]", "array[int]", dict[int, int]]:
+def _decode_topics(cursor: Cursor) -> tuple[tuple[tuple[str, int], ...], "array[int]", "array[int]", dict[int, int]]:
     topics: list[tuple[str, int]] = []
     partition: list[int] = []
     offset: list[int] = []

@@ -1,1 +1,1 @@
-"""The audit log as a page and for programs: who did what, how it ended, and whether the log is whole."""
+"""The audit log: its page and /api/v1/audit."""

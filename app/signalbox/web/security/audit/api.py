@@ -1,4 +1,4 @@
-"""/api/v1/audit: what the page shows, for programs; and the signed head, to be kept where nobody can change it."""
+"""/api/v1/audit: the audit log, and its signed head."""
 
 from typing import Annotated, Any, TypeAlias
 
@@ -15,87 +15,102 @@ from signalbox.security.keys import Keys
 from signalbox.web import urls
 from signalbox.web.errors import problems
 from signalbox.web.rendering import renderer_of
-from signalbox.web.security.audit.asked import ROWS_MAX, TIMES, Asked, written
-from signalbox.web.security.audit.lines import seconds
-from signalbox.web.security.audit.listing import PAGE_ROWS
-from signalbox.web.security.audit.pages import ADMINS, understood
+from signalbox.web.security.audit.action_list import PAGE_ROWS
+from signalbox.web.security.audit.list_query import ROWS_MAX, TIME_RANGES, AuditQuery, format_cursor
+from signalbox.web.security.audit.routes import ADMINS, valid_query
+from signalbox.web.security.audit.rows import seconds
 
 TAGS = ["audit"]
 PROBLEMS = problems(403)
-Time = Annotated[float | None, Meta(description="seconds since the epoch, UTC; null = not known")]
-Text: TypeAlias = Annotated[str, QueryParameter(description="in who, what, target and reason, whatever its case")]
-When: TypeAlias = Annotated[str, QueryParameter(description=f"one of {', '.join(TIMES)}; all by itself")]
-Who: TypeAlias = Annotated[str, QueryParameter(description="by this one")]
-Named: TypeAlias = Annotated[str, QueryParameter(description="this action")]
-On: TypeAlias = Annotated[str, QueryParameter(description="on this connection or event store")]
-Ended: TypeAlias = Annotated[str, QueryParameter(description="refused: only what was not allowed")]
-Older: TypeAlias = Annotated[str, QueryParameter(description="a cursor that this list gave as next")]
-Limit: TypeAlias = Annotated[str | None, QueryParameter(description=f"lines, 1 to {ROWS_MAX}; {PAGE_ROWS} by itself")]
+Time = Annotated[float | None, Meta(description="Epoch seconds, UTC; null if unknown.")]
+SearchText: TypeAlias = Annotated[
+    str, QueryParameter(description="Searches user, action, target and reason; case-insensitive.")
+]
+TimeRange: TypeAlias = Annotated[str, QueryParameter(description=f"One of {', '.join(TIME_RANGES)}. Default: all.")]
+ActorName: TypeAlias = Annotated[str, QueryParameter(name="actor", description="Only actions of this user.")]
+ActionName: TypeAlias = Annotated[str, QueryParameter(description="Only this action.")]
+Resource: TypeAlias = Annotated[str, QueryParameter(description="Only this connection or event store.")]
+OutcomeName: TypeAlias = Annotated[str, QueryParameter(description="refused: only actions that were denied.")]
+Older: TypeAlias = Annotated[str, QueryParameter(description="The `next` cursor of a previous response.")]
+Limit: TypeAlias = Annotated[
+    str | None, QueryParameter(description=f"Number of items, 1 to {ROWS_MAX}. Default: {PAGE_ROWS}.")
+]
 
 
 class ActionOut(Struct, frozen=True, kw_only=True):
-    """One action: what was asked for, and how it ended."""
+    """An action, and its outcome."""
 
-    row: Annotated[int, Meta(description="of the log, in which it was asked for")]
-    asked_at: Time
+    row: Annotated[int, Meta(description="The row of the log that records the start.")]
+    started_at: Time
     actor: str
-    via: Annotated[str, Meta(description="page, api, socket, cli")]
+    via: Annotated[str, Meta(description="page, api, socket or cli.")]
     address: str
-    agent: str
+    user_agent: str
     request: str
     action: str
     resource: str
     target: str
-    parameters: Annotated[Any, Meta(description="as they were written; null = they cannot be read")]
+    parameters: Annotated[Any, Meta(description="Null if they cannot be decoded.")]
     reason: str
-    outcome: Annotated[str | None, Meta(description="done, failed, refused, interrupted; null = none")]
-    running: Annotated[bool, Meta(description="it runs in the process that answers, now")]
-    outcome_row: Annotated[int | None, Meta(description="null = none yet, or refused, which is one row")]
+    outcome: Annotated[str | None, Meta(description="done, failed, refused or interrupted; null if none is recorded.")]
+    running: Annotated[bool, Meta(description="Whether the action runs in the responding process now.")]
+    outcome_row: Annotated[
+        int | None, Meta(description="Null if no outcome is recorded, or if the action was refused.")
+    ]
     ended_at: Time
-    took_s: Annotated[float | None, Meta(description="seconds; null = not known, or not begun")]
+    duration_s: Annotated[float | None, Meta(description="Seconds; null if unknown or not started.")]
     detail: str
-    hash: Annotated[str, Meta(description="of the row, hexadecimal")]
-    previous: Annotated[str, Meta(description="hash of the row before, hexadecimal")]
+    hash: Annotated[str, Meta(description="Hash of the row, hexadecimal.")]
+    previous_hash: Annotated[str, Meta(description="Hash of the previous row, hexadecimal.")]
 
 
 class ActionsOut(Struct, frozen=True, kw_only=True):
     items: list[ActionOut]
-    next: Annotated[str | None, Meta(description="cursor: pass it as older; null = there is nothing older")]
+    next: Annotated[str | None, Meta(description="Pass as `older` to get the next page; null on the last page.")]
     searched_to: Annotated[
-        float | None, Meta(description="the search went back to here only, and goes on at next; null = through all")
+        float | None,
+        Meta(description="Epoch seconds at which the search stopped; continue with `next`. Null if it is complete."),
     ]
 
 
-def parameters(
+def audit_query(
     *,
-    q: Text = "",
-    when: When = "",
-    who: Who = "",
-    action: Named = "",
-    on: On = "",
-    outcome: Ended = "",
+    q: SearchText = "",
+    when: TimeRange = "",
+    actor_name: ActorName = "",
+    action: ActionName = "",
+    resource: Resource = "",
+    outcome: OutcomeName = "",
     older: Older = "",
     limit: Limit = None,
-) -> Asked:
-    given = {"q": q, "when": when or "all", "who": who, "action": action, "on": on, "outcome": outcome, "older": older}
-    return understood(given if limit is None else given | {"limit": limit}, rows=PAGE_ROWS)
+) -> AuditQuery:
+    parameters = {
+        "q": q,
+        "when": when or "all",
+        "actor": actor_name,
+        "action": action,
+        "resource": resource,
+        "outcome": outcome,
+        "older": older,
+    }
+    return valid_query(parameters if limit is None else parameters | {"limit": limit}, rows=PAGE_ROWS)
 
 
 @get(
     urls.api("audit"),
     tags=TAGS,
     guards=ADMINS,
-    dependencies={"asked": Provide(parameters, sync_to_thread=False)},
+    dependencies={"list_query": Provide(audit_query, sync_to_thread=False)},
     responses=PROBLEMS,
-    summary="The audit log, one item an action, newest first; for admins",
+    summary="List actions of the audit log, newest first; for admins",
 )
-async def actions(
-    request: Request[Any, Any, Any], audit: NamedDependency[AuditLog], asked: NamedDependency[Asked]
+async def api_audit(
+    request: Request[Any, Any, Any], audit: NamedDependency[AuditLog], list_query: NamedDependency[AuditQuery]
 ) -> ActionsOut:
-    part = await audit.page(asked.wanted(renderer_of(request).clock()), asked.older, asked.rows)
-    items = [_out(line, running=audit.is_running(line.row)) for line in part.entries]
-    searched_to = None if part.searched_to_us is None else seconds(part.searched_to_us)
-    return ActionsOut(items=items, next=written(part.older), searched_to=searched_to)
+    page = await audit.page(list_query.line_filter(renderer_of(request).clock()), list_query.older, list_query.rows)
+    items = [_action_out(line, running=audit.is_running(line.row)) for line in page.entries]
+    searched_to = None if page.searched_to_us is None else seconds(page.searched_to_us)
+    return ActionsOut(items=items, next=format_cursor(page.older), searched_to=searched_to)
 
 
 @get(
@@ -103,21 +118,21 @@ async def actions(
     tags=TAGS,
     guards=ADMINS,
     responses=PROBLEMS,
-    summary="How far the audit log goes now, signed: keep it elsewhere to see later that nothing was cut off; for admins",
+    summary="Get a signed head of the audit log; stored elsewhere it proves later that no rows were deleted; for admins",
 )
-async def signed_head(audit: NamedDependency[AuditLog], keys: NamedDependency[Keys]) -> SignedHead:
+async def api_signed_head(audit: NamedDependency[AuditLog], keys: NamedDependency[Keys]) -> SignedHead:
     return await audit.head(keys.signing())
 
 
-def _out(line: AuditEntry, *, running: bool) -> ActionOut:
-    """Return a line as it is answered. What stands in a row may be of any type: somebody may have put it there."""
+def _action_out(line: AuditEntry, *, running: bool) -> ActionOut:
+    """Convert a row. A tampered row can hold values of any type."""
     return ActionOut(
         row=line.row,
-        asked_at=seconds(line.at_us),
+        started_at=seconds(line.at_us),
         actor=str(line.actor),
         via=str(line.via),
         address=str(line.address),
-        agent=str(line.agent),
+        user_agent=str(line.agent),
         request=str(line.request),
         action=str(line.action),
         resource=str(line.resource),
@@ -128,10 +143,10 @@ def _out(line: AuditEntry, *, running: bool) -> ActionOut:
         running=running,
         outcome_row=line.outcome_row,
         ended_at=seconds(line.ended_us),
-        took_s=line.took_us / 1e6 if isinstance(line.took_us, int | float) else None,
+        duration_s=line.took_us / 1e6 if isinstance(line.took_us, int | float) else None,
         detail=str(line.detail),
         hash=_hex(line.hash),
-        previous=_hex(line.previous),
+        previous_hash=_hex(line.previous),
     )
 
 
@@ -146,4 +161,4 @@ def _hex(hash_: object) -> str:
     return hash_.hex() if isinstance(hash_, bytes) else str(hash_)
 
 
-API = (actions, signed_head)
+API = (api_audit, api_signed_head)

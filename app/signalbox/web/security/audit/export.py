@@ -1,4 +1,4 @@
-"""The log as a file: read some rows at a time and sent as they are read, all of it one action of the audit log."""
+"""Export of the audit log: streams the rows of a filter as NDJSON, recorded as one action."""
 
 import asyncio
 from dataclasses import dataclass
@@ -16,48 +16,48 @@ from signalbox.security.model import Action, Actor
 NDJSON = b"application/x-ndjson"
 
 
-class AskerLeft(SecurityError):
-    """Whoever asked for the rows did not wait for all of them."""
+class ClientDisconnected(SecurityError):
+    """The client closed the connection before the last row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """An answer that is the rows of a filter. Its outcome is in the log when the last one is sent."""
+    """A streaming response. Its outcome is recorded once the last row is sent."""
 
     audit: AuditLog
     door: Door
     actor: Actor
     action: Action
-    wanted: AuditFilter
-    name: str  # of the file
+    line_filter: AuditFilter
+    filename: str
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         async def run(permit: Permit) -> None:
-            permit.detail = f"{count(await self._sent(receive, send))} rows"
+            permit.detail = f"{count(await self._send_rows(receive, send))} rows"
 
         try:
             await self.door.act(self.actor, self.action, run)
-        except AskerLeft:
-            return  # nobody is there to be told
+        except ClientDisconnected:
+            return  # there is no client to answer
 
-    async def _sent(self, receive: Receive, send: Send) -> int:
-        """Send all rows; return how many there were."""
+    async def _send_rows(self, receive: Receive, send: Send) -> int:
+        """Send all rows; return how many."""
         number = 0
-        disposition = f'attachment; filename="{self.name}"'.encode()
+        disposition = f'attachment; filename="{self.filename}"'.encode()
         headers = [(b"content-type", NDJSON), (b"content-disposition", disposition)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        async for rows in self.audit.rows(self.wanted):
-            if await _left(receive):
-                raise AskerLeft(f"Whoever asked left after {count(number)} rows.")
-            lines = b"".join(map(ndjson.to_line, rows))
-            await send({"type": "http.response.body", "body": lines, "more_body": True})
+        async for rows in self.audit.rows(self.line_filter):
+            if await _is_disconnected(receive):
+                raise ClientDisconnected(f"The client disconnected after {count(number)} rows.")
+            body = b"".join(map(ndjson.to_line, rows))
+            await send({"type": "http.response.body", "body": body, "more_body": True})
             number += len(rows)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return number
 
 
-async def _left(receive: Receive) -> bool:
-    """Look, without waiting, whether whoever asked has gone: what is sent then is thrown away unseen."""
+async def _is_disconnected(receive: Receive) -> bool:
+    """Check without waiting: the server silently drops what is sent after a disconnect."""
     try:
         async with asyncio.timeout(0):
             return (await receive())["type"] == "http.disconnect"

@@ -1,1 +1,1 @@
-"""The page Masking and /api/v1/masking-rules: for admins everywhere."""
+"""Masking: its page and /api/v1/masking-rules, for admins everywhere."""

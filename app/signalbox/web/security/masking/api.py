@@ -16,113 +16,128 @@ from signalbox.security.model import REASON_LENGTH_MAX
 from signalbox.web import urls
 from signalbox.web.access import OWN
 from signalbox.web.errors import problems
-from signalbox.web.security.masking import deeds
-from signalbox.web.security.masking import resources as r
-from signalbox.web.security.masking.desk import DESK, Desk
-from signalbox.web.security.masking.drafts import UNNAMED, Asked, Draft, tried
-from signalbox.web.security.masking.sent import REQUEST_BYTES_MAX
+from signalbox.web.security.masking import audit_actions, schemas
+from signalbox.web.security.masking.dependencies import MASKING_ADMIN, MaskingAdmin
+from signalbox.web.security.masking.forms import REQUEST_BYTES_MAX
+from signalbox.web.security.masking.rule_draft import UNNAMED, RuleDraft, TrialRequest, run_trial
 
 TAGS = ["masking"]
 RULES = f"{urls.API}/masking-rules"
 TRY = f"{RULES}/try"
-ONE = [f"{RULES}/{{name:str}}", TRY]  # a rule may be named try too
+RULE = [f"{RULES}/{{name:str}}", TRY]  # a rule may be named "try" too
 
 
 @get(
     RULES,
     tags=TAGS,
-    dependencies=DESK,
+    dependencies=MASKING_ADMIN,
     responses=problems(403),
     sync_to_thread=False,
-    summary="All masking rules, in the order in which they win",
+    summary="List masking rules; the first match wins",
 )
-def api_masking_rules(desk: NamedDependency[Desk]) -> r.MaskingRulesOut:
-    return r.MaskingRulesOut(items=tuple(map(_rule_out, desk.masking.rules())), hits_since=desk.masking.counting_since)
+def api_masking_rules(admin: NamedDependency[MaskingAdmin]) -> schemas.MaskingRulesOut:
+    rules = tuple(map(_rule_out, admin.masking.rules()))
+    return schemas.MaskingRulesOut(items=rules, hits_since=admin.masking.counting_since)
 
 
-@post(RULES, tags=TAGS, dependencies=DESK, responses=problems(403, 409), summary="Add a masking rule after all others")
-async def api_add_masking_rule(desk: NamedDependency[Desk], data: JSONBody[r.MaskingRuleIn]) -> r.MaskingRuleOut:
-    await deeds.add(desk, _draft(data, data.name).rule(), data.reason)
-    return _rule_out(desk.rule(data.name))
+@post(
+    RULES,
+    tags=TAGS,
+    dependencies=MASKING_ADMIN,
+    responses=problems(403, 409),
+    summary="Add a masking rule after all existing rules",
+)
+async def api_add_masking_rule(
+    admin: NamedDependency[MaskingAdmin], data: JSONBody[schemas.MaskingRuleIn]
+) -> schemas.MaskingRuleOut:
+    await audit_actions.add_rule(admin, _draft(data, data.name).rule(), data.reason)
+    return _rule_out(admin.rule(data.name))
 
 
 @patch(
-    ONE, tags=TAGS, dependencies=DESK, responses=problems(403, 404, 409), summary="Give a masking rule another number"
+    RULE,
+    tags=TAGS,
+    dependencies=MASKING_ADMIN,
+    responses=problems(403, 404, 409),
+    summary="Move a masking rule to another position",
 )
 async def api_move_masking_rule(
-    desk: NamedDependency[Desk], data: JSONBody[r.MaskingRulePatch], name: FromPath[str] = "try"
-) -> r.MaskingRuleOut:
-    desk.rule(name)
-    await deeds.move(desk, name, data.number, data.reason)
-    return _rule_out(desk.rule(name))
+    admin: NamedDependency[MaskingAdmin], data: JSONBody[schemas.MaskingRulePatch], name: FromPath[str] = "try"
+) -> schemas.MaskingRuleOut:
+    admin.rule(name)
+    await audit_actions.move_rule(admin, name, data.number, data.reason)
+    return _rule_out(admin.rule(name))
 
 
-@delete(ONE, tags=TAGS, dependencies=DESK, responses=problems(403, 404, 409), summary="Remove a masking rule")
+@delete(RULE, tags=TAGS, dependencies=MASKING_ADMIN, responses=problems(403, 404, 409), summary="Remove a masking rule")
 async def api_remove_masking_rule(
-    desk: NamedDependency[Desk],
+    admin: NamedDependency[MaskingAdmin],
     name: FromPath[str] = "try",
     reason: Annotated[
-        str, QueryParameter(description="kept in the audit log; must be given", max_length=REASON_LENGTH_MAX)
+        str, QueryParameter(description="Required; recorded in the audit log.", max_length=REASON_LENGTH_MAX)
     ] = "",
 ) -> None:
-    desk.rule(name)
-    await deeds.remove(desk, name, reason)
+    admin.rule(name)
+    await audit_actions.remove_rule(admin, name, reason)
 
 
 @post(
     TRY,
     tags=TAGS,
-    dependencies=DESK,
+    dependencies=MASKING_ADMIN,
     responses=problems(403, 413),
     opt=OWN,
     status_code=200,
     request_max_body_size=REQUEST_BYTES_MAX,
-    summary="What others would see of a sample, by the rules there are and one being written; nothing is kept",
+    summary="Test the existing rules and a new one on a sample; nothing is stored",
 )
-async def api_try_masking_rule(desk: NamedDependency[Desk], data: JSONBody[r.TrialIn]) -> r.TrialOut:
+async def api_try_masking_rule(
+    admin: NamedDependency[MaskingAdmin], data: JSONBody[schemas.TrialIn]
+) -> schemas.TrialOut:
     draft = _draft(data.rule, UNNAMED) if data.rule else None
-    asked = Asked(sample=data.sample, source=data.source, kind=data.type, draft=draft, only=data.only)
-    found = await asyncio.to_thread(tried, desk, asked)  # tens of thousands of values take a third of a second
-    return _trial_out(found.trial)
+    request = TrialRequest(sample=data.sample, source=data.source, kind=data.type, draft=draft, only=data.only_new_rule)
+    result = await asyncio.to_thread(run_trial, admin, request)  # 32,000 values take a third of a second
+    return _trial_out(result.trial)
 
 
-def _draft(texts: r.RuleTexts, name: str) -> Draft:
-    return Draft(name=name, destinations=texts.destinations, types=texts.types, what=texts.what, how=texts.how)
+def _draft(texts: schemas.RuleTexts, name: str) -> RuleDraft:
+    return RuleDraft(name=name, destinations=texts.destinations, types=texts.types, what=texts.what, how=texts.how)
 
 
-def _rule_out(one: ListedRule) -> r.MaskingRuleOut:
-    return r.MaskingRuleOut(
-        number=one.number,
-        name=one.rule.name,
-        destinations=one.rule.destinations,
-        types=one.rule.types,
-        what=tuple(map(target_text, one.rule.what)),
-        how=one.rule.how.text,
-        hits=one.hits,
-        set_by=one.created_by,
-        made_at=one.created_at,
+def _rule_out(listed: ListedRule) -> schemas.MaskingRuleOut:
+    rule = listed.rule
+    return schemas.MaskingRuleOut(
+        number=listed.number,
+        name=rule.name,
+        destinations=rule.destinations,
+        types=rule.types,
+        what=tuple(map(target_text, rule.what)),
+        how=rule.how.text,
+        hits=listed.hits,
+        set_by=listed.created_by,
+        created_at=listed.created_at,
     )
 
 
-def _trial_out(trial: Trial) -> r.TrialOut:
-    body, hidden_because = trial.body, None
-    shown: str | None = None
-    by: Counter[int] = Counter()
+def _trial_out(trial: Trial) -> schemas.TrialOut:
+    body, hidden_reason = trial.body, None
+    text: str | None = None
+    masked_by: Counter[int] = Counter()
     if isinstance(body, HiddenBody):
-        hidden_because = body.why.value
-        by[body.rule] = 1
+        hidden_reason = body.why.value
+        masked_by[body.rule] = 1
     elif isinstance(body, JsonBody):
-        shown = body.encoded().decode()
-        by.update(line.rule for line in trial.lines if line.rule is not None)
+        text = body.encoded().decode()
+        masked_by.update(line.rule for line in trial.lines if line.rule is not None)
     elif isinstance(body, MaskedText):
-        shown = body.text
-        by.update(part.rule for part in body.parts if part.rule is not None)
-    return r.TrialOut(
-        body=shown,
-        hidden_because=hidden_because,
-        by=tuple(
-            r.MaskedByOut(number=None if number == trial.candidate else number, values=by[number])
-            for number in sorted(by)
+        text = body.text
+        masked_by.update(part.rule for part in body.parts if part.rule is not None)
+    return schemas.TrialOut(
+        body=text,
+        hidden_reason=hidden_reason,
+        masked_by=tuple(
+            schemas.MaskedByOut(number=None if number == trial.candidate else number, values=masked_by[number])
+            for number in sorted(masked_by)
         ),
         masked=trial.masked,
         fields=trial.fields,

@@ -1,4 +1,4 @@
-"""What the page Masking shows: the rules, the one that is selected, a trial, the last looks."""
+"""Target the masking page shows: rules, the selected rule, a test on a sample, recent unmasked views."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,46 +9,40 @@ from signalbox.security.audit.model import AuditEntry, EntryCount
 from signalbox.security.masking.model import KEEP_MAX, MethodKind, Rule, target_text
 from signalbox.security.masking.service import ListedRule
 from signalbox.security.model import Rights
+from signalbox.web.lists import Option
 from signalbox.web.security import urls
 from signalbox.web.security.masking import words
-from signalbox.web.security.masking.desk import Desk
-from signalbox.web.security.masking.drafts import Tried
-from signalbox.web.security.masking.sent import RuleForm
-from signalbox.web.security.masking.tree import Seen, seen
+from signalbox.web.security.masking.dependencies import MaskingAdmin
+from signalbox.web.security.masking.forms import RuleForm
+from signalbox.web.security.masking.masked_sample import MaskedSample, masked_sample
+from signalbox.web.security.masking.rule_draft import TrialResult
 
-HOWS = (
+METHODS = (
     (MethodKind.HIDE.value, "hide"),
-    (MethodKind.HASH.value, "hash: the same value gives the same hash"),
+    (MethodKind.HASH.value, "hash: same value, same hash"),
     *((f"{MethodKind.KEEP} {kept}", f"keep last {kept}") for kept in range(1, KEEP_MAX + 1)),
 )
-DONE: Mapping[str, str] = {
-    "added": "The rule is added. It holds from now on, also for what is stored already.",
-    "moved": "The rule is moved. The first that fits wins.",
-    "removed": "The rule is removed. What it alone masked is masked no more.",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What the page is drawn from."""
-
+class MaskingData:
     rules: Sequence[ListedRule]
     selected: ListedRule | None
     users: Sequence[Rights]
-    looks: Sequence[AuditEntry]  # the last ones
-    looked: EntryCount  # in the last 24 hours
+    views: Sequence[AuditEntry]  # the latest unmasked views
+    view_count: EntryCount  # in the last 24 hours
     now: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What the page is to say of what was just asked."""
+class MaskingFeedback:
+    """The result of the last form."""
 
     done: str = ""
     fault: str = ""
     form: RuleForm = field(default_factory=RuleForm)
     faults: Mapping[str, str] = field(default_factory=dict)
-    tried: Tried | None = None
+    result: TrialResult | None = None
     move_fault: str = ""
     move_reason: str = ""
 
@@ -58,10 +52,10 @@ class RuleRow:
     number: int
     name: str
     href: str
-    where: str
-    what: str
-    is_code: bool  # what is masked is written as a machine would
-    how: str
+    scope: str
+    fields: str
+    is_code: bool  # whether `fields` are JSON paths
+    method: str
     example: str
     hits: int
     set_by: str
@@ -69,197 +63,188 @@ class RuleRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Selected:
-    """One rule, whole."""
-
+class SelectedRule:
     number: int
     name: str
-    what: tuple[str, ...]
+    fields: tuple[str, ...]
     destinations: tuple[str, ...]
     types: tuple[str, ...]
-    how: str
+    method: str
     set_by: str
-    made_at: float | None
+    created_at: float | None
     hits: int
     hits_head: str
     fixed: bool
-    up: int | None  # the number that it would get
+    up: int | None  # the number after a move up
     down: int | None
     fault: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """What was typed into a field, and what is wrong with it."""
-
+class FormField:
     value: str
     fault: str
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    value: str
-    words: str
-    chosen: bool
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """A rule that is being written, and a sample."""
+class TrialForm:
+    """The form of a new rule and a sample."""
 
     faults: int
-    source: Field
-    kind: Field
-    what: Field
-    destinations: Field
-    types: Field
-    how: Field
-    hows: tuple[Option, ...]
-    scopes: tuple[Option, ...]
-    sample: Field
+    source: FormField
+    kind: FormField
+    what: FormField
+    destinations: FormField
+    types: FormField
+    how: FormField
+    methods: tuple[Option, ...]
+    rule_sets: tuple[Option, ...]
+    sample: FormField
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Adding:
-    """The rule that was tried, about to be added."""
+class AddForm:
+    """The form that adds the tested rule."""
 
     faults: int
     button: str
-    name: Field
-    reason: Field
-    kept: tuple[tuple[str, str], ...]
+    name: FormField
+    reason: FormField
+    hidden_fields: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrialShown:
-    """What others would see of the sample; None: there was no sample."""
+class TrialView:
+    """The result of a test."""
 
-    counted: str
-    seen: Seen | None
-    adding: Adding | None
+    summary: str
+    sample: MaskedSample | None  # None without a sample
+    add_form: AddForm | None
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class UnmaskedView:
     at: float
-    words: str
-    why: str
+    text: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskingPage:
-    """What `security/masking.html` shows."""
+    """Target `security/masking/index.html` shows."""
 
     sentence: Sequence[Span]
-    why: str
+    reason: str
     done: str
     fault: str
     read_only: bool
     hits_head: str
     rules: tuple[RuleRow, ...]
-    selected: Selected | None
-    form: Form
-    trial: TrialShown | None
-    looks: tuple[Look, ...]
+    selected: SelectedRule | None
+    form: TrialForm
+    trial: TrialView | None
+    views: tuple[UnmaskedView, ...]
 
 
-def masking_page(desk: Desk, facts: Facts, said: Said) -> MaskingPage:
-    head = words.hits_head(desk.masking.counting_since, facts.now)
+def masking_page(admin: MaskingAdmin, data: MaskingData, feedback: MaskingFeedback) -> MaskingPage:
+    hits_head = words.hits_head(admin.masking.counting_since, data.now)
     return MaskingPage(
-        sentence=words.sentence(len(facts.rules)),
-        why=words.reason(facts.users, facts.looked),
-        done=said.done,
-        fault=said.fault,
-        read_only=desk.door.read_only,
-        hits_head=head,
-        rules=tuple(_row(one, selected=one is facts.selected) for one in facts.rules),
-        selected=_selected(facts.selected, facts.rules, head, said) if facts.selected else None,
-        form=_form(said, len(facts.rules)),
-        trial=_trial(said, said.tried, len(facts.rules) + 1) if said.tried else None,
-        looks=tuple(Look(one.at_us / 1e6, words.looked(one), words.looked_why(one)) for one in facts.looks),
+        sentence=words.sentence(len(data.rules)),
+        reason=words.reason(data.users, data.view_count),
+        done=feedback.done,
+        fault=feedback.fault,
+        read_only=admin.door.read_only,
+        hits_head=hits_head,
+        rules=tuple(_rule_row(listed, selected=listed is data.selected) for listed in data.rules),
+        selected=_selected(data.selected, data.rules, hits_head, feedback) if data.selected else None,
+        form=_trial_form(feedback, len(data.rules)),
+        trial=_trial(feedback, feedback.result, len(data.rules) + 1) if feedback.result else None,
+        views=tuple(
+            UnmaskedView(entry.at_us / 1e6, words.view_text(entry), words.view_reason(entry)) for entry in data.views
+        ),
     )
 
 
-def _row(one: ListedRule, *, selected: bool) -> RuleRow:
-    rule = one.rule
+def _rule_row(listed: ListedRule, *, selected: bool) -> RuleRow:
+    rule = listed.rule
     return RuleRow(
-        number=one.number,
+        number=listed.number,
         name=rule.name,
         href=urls.masking("rules", rule.name),
-        where=words.where(rule),
-        what=words.few(map(words.told, rule.what)),
+        scope=words.scope(rule),
+        fields=words.few(map(words.field_text, rule.what)),
         is_code=any(target_text(what).startswith("$") for what in rule.what),
-        how=rule.how.text,
+        method=rule.how.text,
         example=words.example(rule.how),
-        hits=one.hits,
-        set_by=one.created_by,
+        hits=listed.hits,
+        set_by=listed.created_by,
         selected=selected,
     )
 
 
-def _selected(one: ListedRule, rules: Sequence[ListedRule], head: str, said: Said) -> Selected:
-    fixed = sum(rule.is_configured for rule in rules)
-    return Selected(
-        number=one.number,
-        name=one.rule.name,
-        what=tuple(map(words.told, one.rule.what)),
-        destinations=one.rule.destinations,
-        types=one.rule.types,
-        how=one.rule.how.text,
-        set_by=one.created_by,
-        made_at=one.created_at,
-        hits=one.hits,
-        hits_head=head,
-        fixed=one.is_configured,
-        up=one.number - 1 if one.number > fixed + 1 else None,
-        down=one.number + 1 if one.number < len(rules) else None,
-        fault=said.move_fault,
-        reason=said.move_reason,
+def _selected(
+    listed: ListedRule, rules: Sequence[ListedRule], hits_head: str, feedback: MaskingFeedback
+) -> SelectedRule:
+    rule, fixed = listed.rule, sum(other.is_configured for other in rules)
+    return SelectedRule(
+        number=listed.number,
+        name=rule.name,
+        fields=tuple(map(words.field_text, rule.what)),
+        destinations=rule.destinations,
+        types=rule.types,
+        method=rule.how.text,
+        set_by=listed.created_by,
+        created_at=listed.created_at,
+        hits=listed.hits,
+        hits_head=hits_head,
+        fixed=listed.is_configured,
+        up=listed.number - 1 if listed.number > fixed + 1 else None,
+        down=listed.number + 1 if listed.number < len(rules) else None,
+        fault=feedback.move_fault,
+        reason=feedback.move_reason,
     )
 
 
-def _form(said: Said, rules: int) -> Form:
-    typed = said.form
-    there = "the one there is" if rules == 1 else f"all {figures.count(rules)}"
-    every = f"{there}, and the one being written" if rules else "the one being written"
-    return Form(
-        faults=0 if said.tried else len(said.faults),
-        source=_field(said, "source"),
-        kind=_field(said, "kind"),
-        what=_field(said, "what"),
-        destinations=_field(said, "destinations"),
-        types=_field(said, "types"),
-        how=_field(said, "how"),
-        hows=tuple(Option(value, text, value == typed.how) for value, text in HOWS),
-        scopes=(
-            Option("", every, typed.only != "yes"),
-            *([Option("yes", "only the one being written", typed.only == "yes")] if rules else []),
-        ),
-        sample=_field(said, "sample"),
+def _trial_form(feedback: MaskingFeedback, rules: int) -> TrialForm:
+    form = feedback.form
+    existing = "the existing rule" if rules == 1 else f"all {figures.count(rules)}"
+    every = f"{existing} and the new rule" if rules else "the new rule"
+    only = (Option("yes", "only the new rule", form.only == "yes"),) if rules else ()
+    return TrialForm(
+        faults=0 if feedback.result else len(feedback.faults),
+        source=_field(feedback, "source"),
+        kind=_field(feedback, "kind"),
+        what=_field(feedback, "what"),
+        destinations=_field(feedback, "destinations"),
+        types=_field(feedback, "types"),
+        how=_field(feedback, "how"),
+        methods=tuple(Option(value, label, value == form.how) for value, label in METHODS),
+        rule_sets=(Option("", every, form.only != "yes"), *only),
+        sample=_field(feedback, "sample"),
     )
 
 
-def _trial(said: Said, tried: Tried, number: int) -> TrialShown:
-    trial = tried.trial
-    sampled = bool(said.form.sample.strip())
-    return TrialShown(
-        counted=words.counted(trial.fields, trial.masked, trial.took_ms) if sampled else "no sample was given",
-        seen=seen(trial) if sampled else None,
-        adding=_adding(said, tried.candidate, number) if tried.candidate else None,
+def _trial(feedback: MaskingFeedback, result: TrialResult, number: int) -> TrialView:
+    trial = result.trial
+    has_sample = bool(feedback.form.sample.strip())
+    return TrialView(
+        summary=words.masked_count(trial.fields, trial.masked, trial.took_ms) if has_sample else "no sample given",
+        sample=masked_sample(trial) if has_sample else None,
+        add_form=_add_form(feedback, result.candidate, number) if result.candidate else None,
     )
 
 
-def _adding(said: Said, rule: Rule, number: int) -> Adding:
-    kept = ("source", "kind", "what", "how", "destinations", "types", "only", "sample")
-    return Adding(
-        faults=len(said.faults),
-        button=words.adding(number, rule),
-        name=_field(said, "name"),
-        reason=_field(said, "reason"),
-        kept=tuple((part, getattr(said.form, part)) for part in kept),
+def _add_form(feedback: MaskingFeedback, rule: Rule, number: int) -> AddForm:
+    hidden = ("source", "kind", "what", "how", "destinations", "types", "only", "sample")
+    return AddForm(
+        faults=len(feedback.faults),
+        button=words.add_button(number, rule),
+        name=_field(feedback, "name"),
+        reason=_field(feedback, "reason"),
+        hidden_fields=tuple((name, getattr(feedback.form, name)) for name in hidden),
     )
 
 
-def _field(said: Said, part: str) -> Field:
-    return Field(getattr(said.form, part), said.faults.get(part, ""))
+def _field(feedback: MaskingFeedback, name: str) -> FormField:
+    return FormField(getattr(feedback.form, name), feedback.faults.get(name, ""))

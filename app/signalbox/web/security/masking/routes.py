@@ -1,4 +1,4 @@
-"""The page Masking, for admins everywhere. Every form is a POST; what is refused is said on the same page."""
+"""The masking page, for admins everywhere."""
 
 import asyncio
 from functools import partial
@@ -17,113 +17,135 @@ from signalbox.security.masking.service import ListedRule
 from signalbox.web.access import OWN
 from signalbox.web.rendering import Crumb, Section, page, renderer_of
 from signalbox.web.security import urls
-from signalbox.web.security.forms import sent
-from signalbox.web.security.masking import deeds, words
-from signalbox.web.security.masking.desk import DESK, Desk
-from signalbox.web.security.masking.drafts import UNNAMED, Asked, Draft, Faulty, Tried, lines_of, reason_from, tried
-from signalbox.web.security.masking.page import DONE, Facts, Said, masking_page
-from signalbox.web.security.masking.sent import REQUEST_BYTES_MAX, Move, Remove, RuleForm
-from signalbox.web.security.question import QuestionPage, ask
+from signalbox.web.security.confirm_page import ConfirmPage, confirm
+from signalbox.web.security.forms import RemoveForm, parse_form
+from signalbox.web.security.masking import audit_actions, words
+from signalbox.web.security.masking.dependencies import MASKING_ADMIN, MaskingAdmin
+from signalbox.web.security.masking.forms import REQUEST_BYTES_MAX, MoveForm, RuleForm
+from signalbox.web.security.masking.page import MaskingData, MaskingFeedback, masking_page
+from signalbox.web.security.masking.rule_draft import (
+    UNNAMED,
+    InvalidFields,
+    RuleDraft,
+    TrialRequest,
+    TrialResult,
+    lines_of,
+    run_trial,
+    valid_reason,
+)
 
-Asking = Request[Any, Any, Any]
-LOOKS_SHOWN: Final = 5
+AnyRequest = Request[Any, Any, Any]
+VIEWS_MAX: Final = 5
 
 
-@get("/masking", include_in_schema=False, dependencies=DESK)
-async def masking_rules(request: Asking, desk: NamedDependency[Desk], done: FromQuery[str] = "") -> Response[Any]:
-    return await _drawn(request, desk, Said(done=DONE.get(done, "")))
-
-
-@get("/masking/rules/{name:str}", include_in_schema=False, dependencies=DESK)
-async def masking_rule(
-    request: Asking, desk: NamedDependency[Desk], name: FromPath[str], done: FromQuery[str] = ""
+@get("/masking", include_in_schema=False, dependencies=MASKING_ADMIN)
+async def masking_rules(
+    request: AnyRequest, admin: NamedDependency[MaskingAdmin], done: FromQuery[str] = ""
 ) -> Response[Any]:
-    return await _drawn(request, desk, Said(done=DONE.get(done, "")), desk.rule(name))
+    return await _respond(request, admin, MaskingFeedback(done=words.CONFIRMATIONS.get(done, "")))
+
+
+@get("/masking/rules/{name:str}", include_in_schema=False, dependencies=MASKING_ADMIN)
+async def masking_rule(
+    request: AnyRequest, admin: NamedDependency[MaskingAdmin], name: FromPath[str], done: FromQuery[str] = ""
+) -> Response[Any]:
+    feedback = MaskingFeedback(done=words.CONFIRMATIONS.get(done, ""))
+    return await _respond(request, admin, feedback, admin.rule(name))
 
 
 @get(["/masking/trial", "/masking/rules"], include_in_schema=False, sync_to_thread=False)
-def back() -> Redirect:
-    """Lead back who loads again what was the answer to a form."""
+def redirect_to_rules() -> Redirect:
+    """Redirect a reload of a page that was the response to a form."""
     return Redirect(urls.masking())
 
 
 @get("/masking/rules/{name:str}/move", include_in_schema=False, sync_to_thread=False)
-def back_to_rule(name: FromPath[str]) -> Redirect:
+def redirect_to_rule(name: FromPath[str]) -> Redirect:
     return Redirect(urls.masking("rules", name))
 
 
 @post(
     "/masking/trial",
     include_in_schema=False,
-    dependencies=DESK,
+    dependencies=MASKING_ADMIN,
     opt=OWN,
     status_code=200,
     request_max_body_size=REQUEST_BYTES_MAX,
 )
-async def try_masking_rule(request: Asking, desk: NamedDependency[Desk]) -> Response[Any]:
-    """Answer with what others would see of the sample. It is there in this answer and nowhere else."""
-    form = await sent(request, RuleForm)
+async def try_masking_rule(request: AnyRequest, admin: NamedDependency[MaskingAdmin]) -> Response[Any]:
+    """Show the masked sample, without a redirect: the sample is in this response only."""
+    form = await parse_form(request, RuleForm)
     try:
-        found = await asyncio.to_thread(_tried, desk, form)
-    except Faulty as faulty:
-        return await _drawn(request, desk, Said(form=form, faults=faulty.faults), status=400)
-    return await _drawn(request, desk, Said(form=form, tried=found))
+        result = await asyncio.to_thread(_run_trial, admin, form)
+    except InvalidFields as invalid:
+        return await _respond(request, admin, MaskingFeedback(form=form, faults=invalid.faults), status=400)
+    return await _respond(request, admin, MaskingFeedback(form=form, result=result))
 
 
 @post(
     "/masking/rules",
     include_in_schema=False,
-    dependencies=DESK,
+    dependencies=MASKING_ADMIN,
     status_code=303,
     request_max_body_size=REQUEST_BYTES_MAX,
 )
-async def add_masking_rule(request: Asking, desk: NamedDependency[Desk]) -> Response[Any]:
-    form = await sent(request, RuleForm)
-    found, faults = await asyncio.to_thread(_faults, desk, form)
+async def add_masking_rule(request: AnyRequest, admin: NamedDependency[MaskingAdmin]) -> Response[Any]:
+    form = await parse_form(request, RuleForm)
+    result, faults = await asyncio.to_thread(_validate, admin, form)
     if faults:
-        return await _drawn(request, desk, Said(form=form, faults=faults, tried=found), status=400)
+        feedback = MaskingFeedback(form=form, faults=faults, result=result)
+        return await _respond(request, admin, feedback, status=400)
     rule = _draft(form, form.name).rule()
     try:
-        await deeds.add(desk, rule, form.reason)
+        await audit_actions.add_rule(admin, rule, form.reason)
     except RequestRejected as refused:
-        return await _drawn(request, desk, Said(form=form, fault=str(refused), tried=found), status=409)
+        feedback = MaskingFeedback(form=form, fault=str(refused), result=result)
+        return await _respond(request, admin, feedback, status=409)
     return Redirect(urls.masking("rules", rule.name, done="added"), status_code=303)
 
 
-@post("/masking/rules/{name:str}/move", include_in_schema=False, dependencies=DESK, status_code=303)
-async def move_masking_rule(request: Asking, desk: NamedDependency[Desk], name: FromPath[str]) -> Response[Any]:
-    form = await sent(request, Move)
-    rule = desk.rule(name)
+@post("/masking/rules/{name:str}/move", include_in_schema=False, dependencies=MASKING_ADMIN, status_code=303)
+async def move_masking_rule(
+    request: AnyRequest, admin: NamedDependency[MaskingAdmin], name: FromPath[str]
+) -> Response[Any]:
+    form = await parse_form(request, MoveForm)
+    rule = admin.rule(name)
     try:
-        await deeds.move(desk, name, form.number, form.reason)
-    except Faulty as faulty:
-        said = Said(move_fault=faulty.faults["reason"], move_reason=form.reason)
-        return await _drawn(request, desk, said, rule, status=400)
+        await audit_actions.move_rule(admin, name, form.number, form.reason)
+    except InvalidFields as invalid:
+        feedback = MaskingFeedback(move_fault=invalid.faults["reason"], move_reason=form.reason)
+        return await _respond(request, admin, feedback, rule, status=400)
     except RequestRejected as refused:
-        return await _drawn(request, desk, Said(fault=str(refused), move_reason=form.reason), rule, status=409)
+        feedback = MaskingFeedback(fault=str(refused), move_reason=form.reason)
+        return await _respond(request, admin, feedback, rule, status=409)
     return Redirect(urls.masking("rules", name, done="moved"), status_code=303)
 
 
-@get("/masking/rules/{name:str}/remove", include_in_schema=False, dependencies=DESK)
-async def ask_remove_masking_rule(request: Asking, desk: NamedDependency[Desk], name: FromPath[str]) -> Response[Any]:
-    return _ask(request, desk, desk.rule(name))
+@get("/masking/rules/{name:str}/remove", include_in_schema=False, dependencies=MASKING_ADMIN)
+async def confirm_remove_masking_rule(
+    request: AnyRequest, admin: NamedDependency[MaskingAdmin], name: FromPath[str]
+) -> Response[Any]:
+    return _confirm_remove(request, admin, admin.rule(name))
 
 
-@post("/masking/rules/{name:str}/remove", include_in_schema=False, dependencies=DESK, status_code=303)
-async def remove_masking_rule(request: Asking, desk: NamedDependency[Desk], name: FromPath[str]) -> Response[Any]:
-    form = await sent(request, Remove)
-    rule = desk.rule(name)
+@post("/masking/rules/{name:str}/remove", include_in_schema=False, dependencies=MASKING_ADMIN, status_code=303)
+async def remove_masking_rule(
+    request: AnyRequest, admin: NamedDependency[MaskingAdmin], name: FromPath[str]
+) -> Response[Any]:
+    form = await parse_form(request, RemoveForm)
+    listed = admin.rule(name)
     try:
-        await deeds.remove(desk, name, form.reason)
-    except Faulty as faulty:
-        return _ask(request, desk, rule, fault=faulty.faults["reason"], typed=form.reason, status=400)
+        await audit_actions.remove_rule(admin, name, form.reason)
+    except InvalidFields as invalid:
+        fault = invalid.faults["reason"]
+        return _confirm_remove(request, admin, listed, fault=fault, reason=form.reason, status=400)
     except RequestRejected as refused:
-        return _ask(request, desk, rule, fault=str(refused), typed=form.reason, status=409)
+        return _confirm_remove(request, admin, listed, fault=str(refused), reason=form.reason, status=409)
     return Redirect(urls.masking(done="removed"), status_code=303)
 
 
-def _draft(form: RuleForm, name: str) -> Draft:
-    return Draft(
+def _draft(form: RuleForm, name: str) -> RuleDraft:
+    return RuleDraft(
         name=name,
         destinations=lines_of(form.destinations) or ("*",),
         types=lines_of(form.types) or ("*",),
@@ -132,61 +154,74 @@ def _draft(form: RuleForm, name: str) -> Draft:
     )
 
 
-def _tried(desk: Desk, form: RuleForm) -> Tried:
+def _run_trial(admin: MaskingAdmin, form: RuleForm) -> TrialResult:
     draft = _draft(form, UNNAMED) if form.what.strip() else None
-    asked = Asked(sample=form.sample, source=form.source, kind=form.kind or None, draft=draft, only=form.only == "yes")
-    return tried(desk, asked)
+    request = TrialRequest(
+        sample=form.sample, source=form.source, kind=form.kind or None, draft=draft, only=form.only == "yes"
+    )
+    return run_trial(admin, request)
 
 
-def _faults(desk: Desk, form: RuleForm) -> tuple[Tried | None, dict[str, str]]:
-    """Return what the rule would do, and everything that keeps it from being added."""
+def _validate(admin: MaskingAdmin, form: RuleForm) -> tuple[TrialResult | None, dict[str, str]]:
+    """Return the result of the test, and every fault that prevents adding the rule."""
     faults: dict[str, str] = {}
-    found: Tried | None = None
+    result: TrialResult | None = None
     try:
-        found = _tried(desk, form)
-    except Faulty as faulty:
-        faults.update(faulty.faults)
-    for check in (_draft(form, form.name).rule, partial(reason_from, form.reason)):
+        result = _run_trial(admin, form)
+    except InvalidFields as invalid:
+        faults.update(invalid.faults)
+    for check in (_draft(form, form.name).rule, partial(valid_reason, form.reason)):
         try:
             check()
-        except Faulty as faulty:
-            faults.update(faulty.faults)
-    return found, faults
+        except InvalidFields as invalid:
+            faults.update(invalid.faults)
+    return result, faults
 
 
-def _ask(
-    request: Asking, desk: Desk, one: ListedRule, *, fault: str = "", typed: str = "", status: int = 200
+def _confirm_remove(
+    request: AnyRequest,
+    admin: MaskingAdmin,
+    listed: ListedRule,
+    *,
+    fault: str = "",
+    reason: str = "",
+    status: int = 200,
 ) -> Response[bytes]:
-    name = one.rule.name
-    masked = words.few(map(words.told, one.rule.what))
-    sees = f"Everybody who may look at messages of {words.where(one.rule)} sees {masked} as it is from now on"
-    question = QuestionPage(
+    name = listed.rule.name
+    fields = words.few(map(words.field_text, listed.rule.what))
+    exposed = f"Anyone who can view messages of {words.scope(listed.rule)} sees {fields} unmasked from now on"
+    context = ConfirmPage(
         question=f"Remove the masking rule {name}?",
-        happens=(
-            f"{sees}, unless another rule masks it; also in what is stored already.",
-            "The audit log keeps who removed it and why.",
+        effects=(
+            f"{exposed}, unless another rule masks it. This includes stored messages.",
+            "The audit log records who removed the rule and why.",
         ),
         action=urls.masking("rules", name, "remove"),
         button=f"Remove {name}",
-        keep="Keep it",
-        keep_href=urls.masking("rules", name),
-        after="Add it again to undo it; what was seen meanwhile stays seen.",
-        reason=True,
+        cancel="Keep rule",
+        cancel_href=urls.masking("rules", name),
+        undo="To undo, add the rule again. Data viewed in the meantime cannot be hidden again.",
+        asks_reason=True,
         fault=fault,
-        typed=typed,
+        reason=reason,
     )
     crumbs = (Crumb("Masking", urls.masking()), Crumb(name, urls.masking("rules", name)))
-    return ask(request, desk.door, question, section=Section.MASKING, crumbs=crumbs, status=status)
+    return confirm(request, admin.door, context, section=Section.MASKING, crumbs=crumbs, status=status)
 
 
-async def _drawn(
-    request: Asking, desk: Desk, said: Said, selected: ListedRule | None = None, *, status: int = 200
+async def _respond(
+    request: AnyRequest,
+    admin: MaskingAdmin,
+    feedback: MaskingFeedback,
+    selected: ListedRule | None = None,
+    *,
+    status: int = 200,
 ) -> Response[Any]:
-    context = masking_page(desk, await _facts(desk, selected, renderer_of(request).clock()), said)
+    context = masking_page(admin, await _data(admin, selected, renderer_of(request).clock()), feedback)
     name = selected.rule.name if selected else None
     return page(
         request,
-        "security/masking.html",
+        "security/masking/index.html",
         context,
         title=name or "Masking",
         section=Section.MASKING,
@@ -195,18 +230,18 @@ async def _drawn(
     )
 
 
-async def _facts(desk: Desk, selected: ListedRule | None, now: float) -> Facts:
-    day = round((now - figures.DAY_S) * 1e6)
-    asked = await desk.audit.count(AuditFilter(action=VIEW_PAYLOAD, since_us=day))
-    refused = await desk.audit.count(AuditFilter(action=VIEW_PAYLOAD, since_us=day, outcome=Outcome.REFUSED))
-    looks = await desk.audit.page(AuditFilter(action=VIEW_PAYLOAD), limit=LOOKS_SHOWN)
-    rules = desk.masking.rules()
-    return Facts(
+async def _data(admin: MaskingAdmin, selected: ListedRule | None, now: float) -> MaskingData:
+    day_ago = round((now - figures.DAY_S) * 1e6)
+    requested = await admin.audit.count(AuditFilter(action=VIEW_PAYLOAD, since_us=day_ago))
+    refused = await admin.audit.count(AuditFilter(action=VIEW_PAYLOAD, since_us=day_ago, outcome=Outcome.REFUSED))
+    views = await admin.audit.page(AuditFilter(action=VIEW_PAYLOAD), limit=VIEWS_MAX)
+    rules = admin.masking.rules()
+    return MaskingData(
         rules=rules,
-        selected=next((one for one in rules if selected and one.rule == selected.rule), None),
-        users=[user.rights for user in await desk.accounts.users.list_all()],
-        looks=looks.entries,
-        looked=words.looks_done(asked, refused),
+        selected=next((listed for listed in rules if selected and listed.rule == selected.rule), None),
+        users=[user.rights for user in await admin.accounts.users.list_all()],
+        views=views.entries,
+        view_count=words.allowed_views(requested, refused),
         now=now,
     )
 
@@ -214,11 +249,11 @@ async def _facts(desk: Desk, selected: ListedRule | None, now: float) -> Facts:
 MASKING = (
     masking_rules,
     masking_rule,
-    back,
-    back_to_rule,
+    redirect_to_rules,
+    redirect_to_rule,
     try_masking_rule,
     add_masking_rule,
     move_masking_rule,
-    ask_remove_masking_rule,
+    confirm_remove_masking_rule,
     remove_masking_rule,
 )

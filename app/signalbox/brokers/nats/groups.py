@@ -1,0 +1,100 @@
+"""Converts a JetStream consumer to a group. Pure; all figures come from one answer."""
+
+from array import array
+
+from signalbox.brokers.model import UNKNOWN, Group, GroupState, Positions, Why
+from signalbox.brokers.nats.fields import Answer, filter_subjects, has_leader, integer, limit, seconds, text, timestamp
+from signalbox.brokers.nats.progress import Progress
+
+IDLE_S = 10.0  # no pull waits between two fetches: a consumer is empty only after so long without one
+
+
+def group_name(stream: str, consumer: str) -> str:
+    """Return a consumer's name as a group. Consumers are unique within a stream only, and no name contains a slash."""
+    return f"{stream}/{consumer}"
+
+
+def to_group(consumer: Answer, stream: str, progress: Progress, *, first: int | None) -> Group:
+    """Return a consumer as a group, from CONSUMER.INFO or a row of CONSUMER.LIST.
+
+    `first` is the first sequence in the stream, read before the consumer: settled below it = lost.
+    """
+    pending, in_flight = integer(consumer, "num_pending"), integer(consumer, "num_ack_pending")
+    known = has_leader(consumer) and pending is not None and in_flight is not None
+    lag = pending + in_flight if known and pending is not None and in_flight is not None else None
+    why = Why.KNOWN if known else Why.NO_LEADER
+    filtered = bool(filter_subjects(consumer))
+    start = UNKNOWN if filtered or first is None else max(first - 1, 0)
+    state, state_text = _state(consumer)
+    return Group(
+        name=group_name(stream, text(consumer, "name")),
+        kind="push consumer" if _is_push(consumer) else "pull consumer",
+        state=state if known else GroupState.UNKNOWN,
+        state_text=state_text if known else "no leader",
+        positions=Positions(
+            names=(stream,),
+            destination=array("i", [0]),
+            partition=array("i", [0]),
+            settled=array("q", [UNKNOWN if lag is None else progress.settled]),
+            arrived=array("q", [UNKNOWN if lag is None else progress.settled + lag]),
+            lag=array("q", [UNKNOWN if lag is None else lag]),
+            why=None if known else (why,),
+            start=array("q", [start]),
+        ),
+        lag=lag,
+        lag_partial=lag is None,
+        in_flight=in_flight,
+        waiting=pending,
+        redelivered=integer(consumer, "num_redelivered"),
+        coordinator=text(consumer, "cluster", "leader") or None,
+        why=why,
+        notes=_notes(consumer, filtered=filtered),
+    )
+
+
+def _is_push(consumer: Answer) -> bool:
+    return bool(text(consumer, "config", "deliver_subject"))
+
+
+def _state(consumer: Answer) -> tuple[GroupState, str]:
+    """Return the state and its details."""
+    if consumer.get("paused") is True:
+        until = text(consumer, "config", "pause_until")[:16].replace("T", " ")
+        return GroupState.PAUSED, f"paused until {until} UTC" if until else "paused"
+    most, in_flight = limit(consumer, "config", "max_ack_pending"), integer(consumer, "num_ack_pending") or 0
+    full = "at max ack pending: no more messages are delivered" if most and in_flight >= most else ""
+    if _is_push(consumer):
+        bound = consumer.get("push_bound") is True
+        return (GroupState.ACTIVE, full) if bound else (GroupState.EMPTY, "no subscriber on its deliver subject")
+    pulls = integer(consumer, "num_waiting") or 0
+    if pulls or _pulled_recently(consumer, in_flight):
+        return GroupState.ACTIVE, full or (f"{pulls} open pulls" if pulls > 1 else "")
+    return GroupState.EMPTY, full or "no client pulls messages"
+
+
+def _pulled_recently(consumer: Answer, in_flight: int) -> bool:
+    """A client that processes a message does not pull: with messages in flight, it counts as active until ack_wait is over."""
+    now = timestamp(consumer, "ts")
+    times = (timestamp(consumer, "delivered", "last_active"), timestamp(consumer, "ack_floor", "last_active"))
+    moved_at = max((at for at in times if at), default=None)
+    if now is None or moved_at is None:
+        return False
+    ack_wait_s = (seconds(consumer, "config", "ack_wait") or IDLE_S) if in_flight else 0.0
+    return now - moved_at <= max(ack_wait_s, IDLE_S)
+
+
+def _notes(consumer: Answer, *, filtered: bool) -> tuple[str, ...]:
+    notes = []
+    if filtered:
+        subjects = ", ".join(filter_subjects(consumer)[:10])
+        notes.append(f"reads only {subjects}: its counters count these messages; a redelivery may count twice")
+    deliveries = limit(consumer, "config", "max_deliver")
+    if deliveries:
+        notes.append(
+            f"gives up on a message after {deliveries} deliveries: no figure here counts it, only an advisory reports it"
+        )
+    if text(consumer, "config", "ack_policy") == "none":
+        notes.append("no acknowledgements: delivered messages count as settled")
+    if not text(consumer, "config", "durable_name"):
+        notes.append("ephemeral: JetStream deletes it when it is unused")
+    return tuple(notes)

@@ -1,0 +1,155 @@
+"""One sweep or watch in progress: bounded concurrent requests within a deadline, and the faults so far."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from signalbox.brokers.errors import BrokerError
+from signalbox.brokers.model import BrokerCall, Fault, Why
+from signalbox.brokers.nats.account import missing_faults
+from signalbox.brokers.nats.client import CONSUMER_MISSING, STREAM_MISSING, JetStreamError
+from signalbox.brokers.nats.connection import NatsConnection
+from signalbox.brokers.nats.fields import Answer, integer, mappings, text
+from signalbox.brokers.nats.groups import group_name
+from signalbox.kernel.clock import Clock
+
+T = TypeVar("T")
+SLICE_ROWS = 100
+
+
+@dataclass(eq=False)
+class Sweep:
+    """What one sweep or watch has read so far."""
+
+    connection: NatsConnection
+    clock: Clock
+    every_s: float  # the interval between two such sweeps
+    answer_timeout_s: float
+    total_timeout_s: float  # requests after it fail without being sent
+    streams: dict[str, Answer] = field(default_factory=dict)
+    consumers: dict[str, Answer] = field(default_factory=dict)  # by group name
+    faults: list[Fault] = field(default_factory=list)
+    calls: list[BrokerCall] = field(default_factory=list)
+    errors: list[JetStreamError] = field(default_factory=list)
+    gone_streams: set[str] = field(default_factory=set)
+    gone_groups: set[str] = field(default_factory=set)
+    answers: int = 0
+
+    def __post_init__(self) -> None:
+        self._deadline = time.monotonic() + self.total_timeout_s
+
+    async def request(self, operation: str, **body: object) -> Answer:
+        """Send a request within the remaining time.
+
+        Raises:
+            JetStreamError: also when no time is left.
+            BrokerUnavailable: the connection is lost.
+        """
+        left_s = self._deadline - time.monotonic()
+        if left_s <= 0:
+            raise JetStreamError(Why.NO_ANSWER, f"not read: earlier requests took {self.total_timeout_s:.3g} s")
+        answer = await self.connection.request_api(operation, timeout_s=min(self.answer_timeout_s, left_s), **body)
+        self.answers += 1
+        return answer
+
+    async def list_pages(self, operation: str, key: str, *, stream: str | None = None) -> list[Answer]:
+        """Return the rows of all pages. Pages may overlap while a cluster changes its leader: index the rows by name."""
+        rows: list[Answer] = []
+        offset, total = 0, 1
+        while offset < total:
+            answer = await self.request(operation, offset=offset)
+            if offset == 0:
+                self.faults += missing_faults(answer, stream=stream)
+            page = mappings(answer, key)
+            if not page:
+                break
+            rows += page
+            offset += len(page)
+            total = integer(answer, "total") or 0
+        return rows
+
+    async def read_stream(self, name: str) -> None:
+        """Read one stream by name; an error becomes a fault, a missing stream is gone."""
+        try:
+            self.streams[name] = await self.request(f"STREAM.INFO.{name}")
+        except JetStreamError as error:
+            if error.code == STREAM_MISSING:
+                self.gone_streams.add(name)
+            else:
+                self.add_fault(error, f"stream {name}", destination=name)
+
+    async def read_consumer(self, stream: str, name: str) -> None:
+        """Read one consumer by name; an error becomes a fault, a missing consumer is gone."""
+        group = group_name(stream, name)
+        try:
+            self.consumers[group] = await self.request(f"CONSUMER.INFO.{stream}.{name}")
+        except JetStreamError as error:
+            if error.code in {CONSUMER_MISSING, STREAM_MISSING}:
+                self.gone_groups.add(group)
+            else:
+                self.add_fault(error, f"consumer {name} of {stream}", group=group, destination=stream)
+
+    async def list_consumers(self, stream: str) -> bool:
+        """Read the consumers of one stream; return False if the list failed."""
+        try:
+            rows = await self.list_pages(f"CONSUMER.LIST.{stream}", "consumers", stream=stream)
+        except JetStreamError as error:
+            if error.code == STREAM_MISSING:
+                return True  # deleted since the streams were listed: the next sweep reports it
+            self.add_fault(error, f"consumers of {stream}", destination=stream)
+            return False
+        self.consumers |= {group_name(stream, text(row, "name")): row for row in rows}
+        return True
+
+    def add_fault(
+        self, error: JetStreamError, resource: str, *, group: str | None = None, destination: str | None = None
+    ) -> None:
+        self.errors.append(error)
+        self.faults.append(
+            Fault(resource=resource, why=error.why, detail=error.detail, group=group, destination=destination)
+        )
+
+    async def timed(self, operation: str, work: Awaitable[T], count_rows: Callable[[], int] | None = None) -> T:
+        """Await a step and record its duration for the data collection table of the connection's page."""
+        started = time.monotonic()
+        result = await work
+        duration_s, rows = time.monotonic() - started, None if count_rows is None else count_rows()
+        self.calls.append(
+            BrokerCall(request=operation, interval_s=self.every_s, duration_s=duration_s, at=self.clock(), rows=rows)
+        )
+        return result
+
+
+async def for_each(items: Iterable[T], at_once: int, work: Callable[[T], Awaitable[object]]) -> None:
+    """Run the work for every item with bounded concurrency. The first BrokerError stops the rest.
+
+    Raises:
+        BrokerError: the first one.
+    """
+    remaining = iter(items)
+    failures: list[BrokerError] = []
+
+    async def run_worker() -> None:
+        for item in remaining:
+            if failures:
+                return
+            try:
+                await work(item)
+            except BrokerError as error:
+                failures.append(error)
+
+    async with asyncio.TaskGroup() as workers:
+        for _ in range(at_once):
+            workers.create_task(run_worker())
+    if failures:
+        raise failures[0]
+
+
+async def in_slices(answers: Mapping[str, Answer]) -> AsyncIterator[tuple[str, Answer]]:
+    """Iterate over answers by name and yield to the event loop regularly: converting one answer takes 30 us."""
+    for number, row in enumerate(tuple(answers.items()), 1):
+        yield row
+        if number % SLICE_ROWS == 0:
+            await asyncio.sleep(0)

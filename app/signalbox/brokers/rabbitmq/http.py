@@ -1,0 +1,100 @@
+"""HTTP requests to the broker's plugins: bounded size, a time limit per request, errors of our own."""
+
+import asyncio
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from signalbox.brokers.errors import BrokerError, WrongProtocol
+from signalbox.brokers.rabbitmq import errors
+from signalbox.brokers.rabbitmq.settings import RabbitSettings
+from signalbox.brokers.tls import tls_context
+
+ANSWER_BYTES_MAX = 256 * 1024 * 1024  # a listing of 100,000 queues has 140 MB
+REASON_BYTES_MAX = 2000
+CHUNK_BYTES = 1024 * 1024
+CONNECTIONS_MAX = 16
+
+
+def quote_segment(name: str) -> str:
+    """Return a name as one path segment. "." and ".." cannot be quoted: compare the name in the answer."""
+    return quote(name, safe="")
+
+
+class HttpApi:
+    """An HTTP API of the broker. Sends only GET requests."""
+
+    def __init__(self, settings: RabbitSettings, base: str, *, login: bool) -> None:
+        self._connection = settings.name
+        self._base = base
+        self._redact = settings.redact
+        self._client = httpx.AsyncClient(
+            auth=(settings.user, settings.password.get_secret_value()) if login else None,
+            verify=tls_context(settings) if base.startswith("https:") else True,
+            limits=httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX),
+            timeout=None,  # noqa: S113 - each request has its own limit for the whole answer
+            trust_env=False,  # internal brokers are not behind the proxy for external traffic
+        )
+
+    async def get(self, path: str, *, limit_s: float) -> bytes:
+        """Return the body of an answer with status 200.
+
+        Raises:
+            BrokerError: no answer within `limit_s`, or another status.
+        """
+        status, body = await self.request(path, limit_s=limit_s)
+        if status != 200:
+            raise self.status_error(path, status, body)
+        return body
+
+    async def request(self, path: str, *, limit_s: float) -> tuple[int, bytes]:
+        """Return the status and body of an answer with any status."""
+        try:
+            async with asyncio.timeout(limit_s), self._client.stream("GET", f"{self._base}{path}") as answer:
+                return answer.status_code, await self._body(answer, path)
+        except TimeoutError:
+            raise errors.timed_out(self._connection, self._url(path), limit_s) from None
+        except (httpx.HTTPError, OSError) as error:  # a rejected certificate arrives as a plain SSLError
+            raise errors.from_http(self._connection, self._url(path), error) from error
+        except RuntimeError as error:  # httpx: the client was closed in the meantime
+            raise BrokerError(self._connection, "The connection is closed.", "Connect again.") from error
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    def status_error(self, path: str, status: int, body: bytes) -> BrokerError:
+        reason = self._redact(body[:REASON_BYTES_MAX].decode(errors="replace"))
+        return errors.from_status(self._connection, self._url(path), status, reason)
+
+    def decode_error(self, path: str) -> WrongProtocol:
+        return WrongProtocol(self._connection, f"The answer of {self._url(path)} is not RabbitMQ's.", "Check the URL.")
+
+    async def _body(self, answer: httpx.Response, path: str) -> bytes:
+        chunks, size = [], 0
+        async for chunk in answer.aiter_bytes(CHUNK_BYTES):
+            size += len(chunk)
+            if size > ANSWER_BYTES_MAX:
+                raise WrongProtocol(
+                    self._connection,
+                    f"{self._url(path)} answered with more than {ANSWER_BYTES_MAX} bytes.",
+                    "Check the URL.",
+                )
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _url(self, path: str) -> str:
+        return f"{self._base}{path.partition('?')[0]}"
+
+
+async def get_json(api: HttpApi, path: str, *, limit_s: float) -> object:
+    """Request a small JSON document.
+
+    Raises:
+        BrokerError: the request failed, or the answer is not JSON.
+    """
+    body = await api.get(path, limit_s=limit_s)
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise api.decode_error(path) from error

@@ -1,0 +1,118 @@
+"""Sign-in to AMQP and the management API, concurrently. One of them may be unavailable."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+
+from signalbox.brokers.errors import (
+    BrokerError,
+    BrokerTimeout,
+    BrokerUnavailable,
+    CertificateRefused,
+    DestinationMissing,
+    LoginRefused,
+    PermissionMissing,
+    WrongProtocol,
+)
+from signalbox.brokers.rabbitmq.amqp import AmqpConnections
+from signalbox.brokers.rabbitmq.client import ManagementClient
+from signalbox.brokers.rabbitmq.errors import ConnectionDropped
+from signalbox.brokers.rabbitmq.http import get_json, quote_segment
+from signalbox.brokers.rabbitmq.settings import RabbitSettings
+
+
+@dataclass(frozen=True, slots=True)
+class UnavailableApis:
+    """Why an API is unavailable and what that means; "" = it is available."""
+
+    amqp: str = ""
+    management: str = ""
+
+
+async def sign_in(
+    settings: RabbitSettings, amqp: AmqpConnections, client: ManagementClient, *, timeout_s: float
+) -> UnavailableApis:
+    """Sign in to both APIs and return which is unavailable.
+
+    Raises:
+        BrokerError: the configuration is wrong, or neither API can provide metrics.
+    """
+    async with asyncio.TaskGroup() as group:
+        amqp_task = group.create_task(_error_of(_any_vhost(settings, amqp, client, timeout_s)))
+        http_task = group.create_task(_error_of(_management(settings, client, timeout_s)))
+    amqp_error, http_error = amqp_task.result(), http_task.result()
+    if isinstance(http_error, CertificateRefused) and isinstance(amqp_error, BrokerUnavailable):
+        raise http_error  # over AMQP a rejected certificate may look like a reset
+    if amqp_error is not None and (http_error is not None or not _is_unreachable(amqp_error)):
+        raise amqp_error
+    if http_error is not None and not _is_optional(settings, http_error):
+        raise http_error
+    return UnavailableApis(
+        amqp=f"AMQP is unavailable: {amqp_error.problem} Messages cannot be published or consumed."
+        if amqp_error
+        else "",
+        management=f"The management API is unavailable: {http_error.problem} {_remaining_metrics(settings)}"
+        if http_error
+        else "",
+    )
+
+
+async def _management(settings: RabbitSettings, client: ManagementClient, timeout_s: float) -> None:
+    try:
+        await get_json(client.api, "/api/whoami", limit_s=timeout_s)
+    except DestinationMissing as error:  # another port of the broker answers so
+        raise WrongProtocol(
+            settings.name, f"{settings.management} is not RabbitMQ's management API.", "Check management_url."
+        ) from error
+
+
+async def _any_vhost(
+    settings: RabbitSettings, amqp: AmqpConnections, client: ManagementClient, timeout_s: float
+) -> None:
+    """Sign in to every virtual host. One success is enough: each failed one becomes a fault in the sweep."""
+    errors = await asyncio.gather(*(_error_of(amqp.check(v, timeout_s=timeout_s)) for v in settings.vhosts))
+    if None in errors:
+        return
+    error = errors[0]
+    assert error is not None  # noqa: S101 - the check above excludes None
+    if isinstance(error, PermissionMissing) and await _is_missing(client, settings.vhosts[0], timeout_s):
+        raise DestinationMissing(
+            settings.name, f"Virtual host {settings.vhosts[0]} does not exist.", "Check vhosts."
+        ) from error
+    raise error
+
+
+async def _is_missing(client: ManagementClient, vhost: str, timeout_s: float) -> bool:
+    """Ask the API whether the virtual host is missing: AMQP answers the same for one that the user may not access."""
+    try:
+        await client.api.get(f"/api/vhosts/{quote_segment(vhost)}", limit_s=timeout_s)
+    except BrokerError as error:
+        return isinstance(error, DestinationMissing)
+    return False
+
+
+def _is_unreachable(error: BrokerError) -> bool:
+    """Return whether nothing answers (firewall, stopped node). A port that accepts the connection is a wrong one instead."""
+    return isinstance(error, BrokerUnavailable) and not isinstance(error, ConnectionDropped | BrokerTimeout)
+
+
+def _is_optional(settings: RabbitSettings, error: BrokerError) -> bool:
+    if isinstance(error, LoginRefused):
+        return False
+    if isinstance(error, WrongProtocol | CertificateRefused) and settings.management_url is not None:
+        return False  # the configured URL is wrong
+    return bool(settings.queues or settings.prometheus_urls)
+
+
+def _remaining_metrics(settings: RabbitSettings) -> str:
+    if settings.prometheus_urls:
+        return "The prometheus plugin provides queue depths; states, consumers and rates are unknown."
+    return "AMQP provides the ready messages of the configured queues; unacknowledged messages, rates, states and consumers are unknown."
+
+
+async def _error_of(attempt: Awaitable[object]) -> BrokerError | None:
+    try:
+        await attempt
+    except BrokerError as error:
+        return error
+    return None

@@ -1,0 +1,122 @@
+"""Converts a queue's attributes to a group and a destination. Pure. SQS only approximates its counts.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
+"""
+
+import json
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from signalbox.brokers.model import UNKNOWN, Destination, Group, GroupState, Positions, RetentionLimits, Why
+
+COUNTS = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+STATIC = (
+    "CreatedTimestamp",
+    "MessageRetentionPeriod",
+    "VisibilityTimeout",
+    "DelaySeconds",
+    "MaximumMessageSize",
+    "RedrivePolicy",
+)
+_SETTINGS = {"VisibilityTimeout": "visibility timeout", "DelaySeconds": "delay"}  # seconds, both
+_TEXT_MAX = 200  # characters of an attribute that cannot be parsed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticAttributes:
+    """Attributes that rarely change, and when they were read (monotonic seconds)."""
+
+    read_at: float
+    identity: str
+    retention_s: int | None
+    dead_letters_to: str | None
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def parse_static_attributes(name: str, attributes: Mapping[str, str], read_at: float) -> StaticAttributes:
+    settings = {label: f"{attributes[key][:_TEXT_MAX]} s" for key, label in _SETTINGS.items() if key in attributes}
+    if (max_size := _parse_count(attributes, "MaximumMessageSize")) is not None:
+        settings["max message size"] = f"{max_size} bytes"
+    target, policy = _parse_redrive_policy(attributes.get("RedrivePolicy", ""))
+    return StaticAttributes(
+        read_at=read_at,
+        identity=attributes.get("CreatedTimestamp") or name,
+        retention_s=_parse_count(attributes, "MessageRetentionPeriod"),
+        dead_letters_to=target,
+        settings=settings | policy,
+    )
+
+
+def _parse_redrive_policy(text: str) -> tuple[str | None, dict[str, str]]:
+    """Return the dead letter queue and the settings. The policy is JSON; maxReceiveCount is a number or a string."""
+    if not text:
+        return None, {}
+    try:
+        policy = json.loads(text)
+        target, receives = str(policy["deadLetterTargetArn"]), str(policy["maxReceiveCount"])
+    except (ValueError, TypeError, KeyError):
+        return None, {"redrive policy": text[:_TEXT_MAX]}
+    return target.rpartition(":")[2] or None, {"dead letter after": f"{receives[:20]} receives"}
+
+
+def to_destination(name: str, attributes: Mapping[str, str], static: StaticAttributes) -> Destination:
+    return Destination(
+        name=name,
+        kind="FIFO queue" if name.endswith(".fifo") else "standard queue",
+        identity=static.identity,
+        partitions=None,
+        messages=_lag(attributes)[0],
+        retention=_retention(static.retention_s),
+        approximate=True,
+        settings=static.settings,
+        dead_letters_to=static.dead_letters_to,
+    )
+
+
+def _retention(age_s: int | None) -> RetentionLimits | None:
+    """Return None if the server reports none (ElasticMQ); on Amazon every queue has a retention."""
+    return None if age_s is None else RetentionLimits(age_s=age_s, policy="until acknowledged")
+
+
+def to_group(name: str, attributes: Mapping[str, str]) -> Group:
+    """Return the queue's consumers as a group named like the queue. SQS reports nothing about consumers."""
+    lag, partial = _lag(attributes)
+    waiting, in_flight, delayed = (_parse_count(attributes, key) for key in COUNTS)
+    return Group(
+        name=name,
+        kind="queue consumers",
+        state=GroupState.UNKNOWN,
+        positions=Positions(
+            names=(name,),
+            destination=array("i", [0]),
+            partition=array("i", [0]),
+            settled=array("q", [UNKNOWN]),
+            arrived=array("q", [UNKNOWN]),
+            lag=array("q", [UNKNOWN if lag is None else lag]),
+            why=None if lag is not None else (Why.NOT_REPORTED,),
+        ),
+        lag=lag,
+        lag_partial=partial,
+        approximate=True,
+        waiting=waiting,
+        in_flight=in_flight,
+        delayed=delayed,
+        why=Why.KNOWN if lag is not None else Why.NOT_REPORTED,
+    )
+
+
+def _lag(attributes: Mapping[str, str]) -> tuple[int | None, bool]:
+    """Return visible + in flight + delayed, and whether one of them is missing."""
+    known = [count for key in COUNTS if (count := _parse_count(attributes, key)) is not None]
+    return (sum(known) if known else None), 0 < len(known) < len(COUNTS)
+
+
+def _parse_count(attributes: Mapping[str, str], key: str) -> int | None:
+    """Return a count, or None if it is missing or not a number."""
+    text = attributes.get(key, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None

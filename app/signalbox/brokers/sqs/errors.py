@@ -1,0 +1,137 @@
+"""Translates botocore's errors and SQS's error codes into ours. Imports botocore: only client.py imports this module.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html; the JSON and the query protocol differ.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from botocore import exceptions as botocore_errors
+from botocore.parsers import ResponseParserError
+
+from signalbox.brokers.errors import (
+    BrokerError,
+    BrokerTimeout,
+    BrokerUnavailable,
+    CertificateRefused,
+    DestinationMissing,
+    InvalidName,
+    LoginRefused,
+    PermissionMissing,
+    WrongProtocol,
+)
+from signalbox.brokers.sqs.throttling import Throttled
+
+TEXT_MAX = 400  # characters of a broker's message
+
+Translation = tuple[type[BrokerError], str]  # our error, and what to do
+
+_KEYS = "Check access_key_id and secret_access_key, or the profile, and that the key is active."
+_EXPIRED = "Get new temporary credentials, and check this machine's clock."
+_PERMISSION = "Allow the action for this user or role, in its policies or the queue's policy."
+_CODES: dict[str, Translation] = {
+    **dict.fromkeys(
+        ("InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"), (LoginRefused, _KEYS)
+    ),
+    **dict.fromkeys(("SignatureDoesNotMatch", "InvalidSignatureException"), (LoginRefused, _KEYS)),
+    **dict.fromkeys(("IncompleteSignature", "MissingAuthenticationToken", "InvalidSecurity"), (LoginRefused, _KEYS)),
+    **dict.fromkeys(("ExpiredToken", "ExpiredTokenException", "RequestExpired"), (LoginRefused, _EXPIRED)),
+    **dict.fromkeys(("OptInRequired", "NotAuthorized"), (LoginRefused, "Activate SQS for this account.")),
+    **dict.fromkeys(("AccessDenied", "AccessDeniedException", "KmsAccessDenied"), (PermissionMissing, _PERMISSION)),
+    **dict.fromkeys(("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"), (DestinationMissing, "")),
+    **dict.fromkeys(
+        ("RequestThrottled", "Throttling", "ThrottlingException", "TooManyRequestsException", "KmsThrottled"),
+        (Throttled, "Signalbox reduces its request rate."),
+    ),
+    "QueueDeletedRecently": (BrokerUnavailable, "Wait 60 seconds: SQS blocks a deleted queue's name for this time."),
+    "InvalidAddress": (InvalidName, ""),
+}
+
+_CHAIN = (
+    "Set access_key_id and secret_access_key, or profile, or a source of AWS's default chain: "
+    "AWS_ACCESS_KEY_ID, ~/.aws, or the role of the container or instance."
+)
+_SIGN_IN = "Sign in again: aws sso login --profile <profile>."
+_ENDPOINT = "Check region, endpoint_url and the network."
+_SCHEME = "Check the network, and whether endpoint_url needs http:// or https://."
+_REGION = "Set region, for example eu-central-1."
+_CLASSES: tuple[tuple[tuple[type[Exception], ...], type[BrokerError], str, str], ...] = (
+    (
+        (botocore_errors.NoRegionError, botocore_errors.InvalidRegionError, botocore_errors.EndpointProviderError),
+        BrokerUnavailable,
+        "No endpoint: ",
+        _REGION,
+    ),
+    (
+        (botocore_errors.ProfileNotFound, botocore_errors.ConfigNotFound, botocore_errors.ConfigParseError),
+        LoginRefused,
+        "",
+        "Check profile.",
+    ),
+    (
+        (botocore_errors.SSOError, botocore_errors.TokenRetrievalError, botocore_errors.NoAuthTokenError),
+        LoginRefused,
+        "",
+        _SIGN_IN,
+    ),
+    ((botocore_errors.NoCredentialsError, botocore_errors.PartialCredentialsError), LoginRefused, "", _CHAIN),
+    ((botocore_errors.CredentialRetrievalError, botocore_errors.MetadataRetrievalError), LoginRefused, "", _CHAIN),
+    (
+        (botocore_errors.ReadTimeoutError, botocore_errors.ConnectTimeoutError),
+        BrokerTimeout,
+        "No answer in time: ",
+        _ENDPOINT,
+    ),
+    ((botocore_errors.ProxyConnectionError,), BrokerUnavailable, "", "Check HTTPS_PROXY."),
+    ((botocore_errors.ConnectionClosedError,), BrokerUnavailable, "", _SCHEME),
+    ((botocore_errors.ConnectionError, botocore_errors.HTTPClientError), BrokerUnavailable, "", _ENDPOINT),
+    ((ResponseParserError,), WrongProtocol, "The endpoint is not SQS: ", "Check endpoint_url."),
+    ((botocore_errors.ParamValidationError,), BrokerError, "The client rejected the request: ", ""),
+)
+
+
+def translate(connection: str, error: Exception, redact: Callable[[str], str]) -> BrokerError:
+    """Return our error for one of botocore's. `redact` removes secrets from its text."""
+    if isinstance(error, botocore_errors.ClientError):
+        return _translate_answer(connection, error.response, redact)
+    if isinstance(error, botocore_errors.SSLError):
+        return _tls_error(connection, _bounded(str(error), redact))
+    for classes, error_class, prefix, hint in _CLASSES:
+        if isinstance(error, classes):
+            return error_class(connection, f"{prefix}{_bounded(str(error), redact)}", hint)
+    return BrokerError(connection, _bounded(f"{type(error).__name__}: {error}", redact))
+
+
+def _translate_answer(connection: str, response: dict[str, Any], redact: Callable[[str], str]) -> BrokerError:
+    error = response.get("Error", {})
+    code, status = str(error.get("Code", "")), int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    text = _bounded(f"{code}: {error.get('Message') or 'no reason given'}", redact)
+    for name in (code, str(error.get("QueryErrorCode", ""))):
+        if translation := _CODES.get(name):
+            error_class, hint = translation
+            return error_class(connection, text, hint)
+    if status >= 500:
+        return BrokerUnavailable(connection, f"The server failed with HTTP {status}: {text}", "Signalbox retries.")
+    if code.isdigit() or not code:
+        problem = f"The endpoint is not SQS: HTTP {status}, {text}"
+        return WrongProtocol(connection, problem, "Check endpoint_url.")
+    return BrokerError(connection, text)
+
+
+def _tls_error(connection: str, text: str) -> BrokerError:
+    if "CERTIFICATE" in text.upper():
+        return CertificateRefused(
+            connection, text, "Set ca_file to the authority that signed the endpoint's certificate."
+        )
+    return WrongProtocol(
+        connection, f"The endpoint does not speak TLS: {text}", "Check whether endpoint_url needs http:// or https://."
+    )
+
+
+def _bounded(text: str, redact: Callable[[str], str]) -> str:
+    """Return one printable, bounded sentence. SQS's messages name the user, the action and the queue."""
+    line = redact(" ".join(text.split()))
+    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line[: TEXT_MAX + 1])
+    if len(line) > TEXT_MAX:
+        return line[:TEXT_MAX] + "…"
+    return line if line.endswith((".", "!", "?")) else f"{line}."

@@ -1,0 +1,71 @@
+"""Follows one destination over time: its arrivals, its confirmed verdict and its view."""
+
+from array import array
+from collections.abc import Mapping, Sequence
+
+from signalbox.brokers.model import UNKNOWN, BrokerKind, Destination
+from signalbox.monitoring.arrivals import Arrivals
+from signalbox.monitoring.confirmation import VerdictState, confirm
+from signalbox.monitoring.judge_destination import judge_destination
+from signalbox.monitoring.model import DestinationView, GroupView, Status
+
+RATE_DIGITS = 1  # what a page shows
+
+
+class DestinationTracker:
+    """Takes readings; `view` is the same object until something in it changes."""
+
+    def __init__(self, connection: str, kind: BrokerKind) -> None:
+        self.view: DestinationView | None = None
+        self.arrivals = Arrivals()
+        self._connection, self._kind = connection, kind
+        self._state: VerdictState | None = None
+
+    def take(self, destination: Destination, *, read_at: float, interval_s: float, groups: Sequence[GroupView]) -> bool:
+        """Take one reading; return False if it is older than the last one."""
+        before = self.view
+        if before is not None and read_at <= before.read_at:
+            return False
+        if before is not None and before.destination.identity != destination.identity:
+            self.arrivals.restart()
+            self._state = None
+        self.arrivals.push(read_at, _ends(destination), interval_s)
+        losing, loses_at = _losing(destination.name, groups)
+        raw = judge_destination(destination, self.arrivals.rates(), loses_at, read_at, losing=losing)
+        self._state = confirm(self._state, raw, read_at)
+        rate = self.arrivals.rate()
+        self.view = DestinationView(
+            connection=self._connection,
+            kind=self._kind,
+            destination=destination,
+            read_at=read_at,
+            interval_s=interval_s,
+            verdict=self._state.verdict,
+            rate_in=None if rate is None else round(rate, RATE_DIGITS),
+            consumer_groups=tuple(sorted(view.name for view in groups)),
+            loses_at=loses_at,
+        )
+        return True
+
+    def rates_by_partition(self) -> Mapping[int, float | None]:
+        """Return messages/s by partition index."""
+        partitions = self.view.destination.partitions if self.view is not None else None
+        rates = self.arrivals.rates()
+        if partitions is None or len(rates) != len(partitions):
+            return {}
+        return dict(zip(partitions.index, rates, strict=True))
+
+
+def _ends(destination: Destination) -> "array[int]":
+    if destination.partitions is not None:
+        return destination.partitions.end
+    return array("q", [UNKNOWN if destination.arrived is None else destination.arrived])
+
+
+def _losing(name: str, groups: Sequence[GroupView]) -> tuple[bool, float | None]:
+    verdicts = [
+        view.verdict
+        for view in groups
+        if view.verdict.status is Status.WILL_LOSE_DATA and view.verdict.destination == name
+    ]
+    return bool(verdicts), min((v.until for v in verdicts if v.until is not None), default=None)

@@ -1,0 +1,132 @@
+"""What needs attention, most urgent first: data loss, then stopped or stalled, then unreachable, then behind."""
+
+from dataclasses import dataclass
+
+from signalbox.kernel import figures
+from signalbox.monitoring import keys, words
+from signalbox.monitoring.model import ConnectionView, GroupView, LinkState, Status
+from signalbox.monitoring.words import Span
+from signalbox.web.monitoring import urls
+from signalbox.web.monitoring.components import StatusLabel, plural, status_label
+from signalbox.web.monitoring.context import MonitoringContext
+from signalbox.web.monitoring.totals import severity_key
+
+ROWS_MAX = 7
+ROWS_OF_MANY = 5  # if there are more than ROWS_MAX
+NEEDS_ATTENTION = frozenset(
+    {
+        Status.WILL_LOSE_DATA,
+        Status.STOPPED,
+        Status.STALLED,
+        Status.HELD_BACK,
+        Status.PAST_END,
+        Status.REWOUND,
+        Status.BEHIND,
+    }
+)
+NO_LOSS = "not within 24 h"  # how far ahead the judge predicts data loss
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionRow:
+    status: StatusLabel
+    href: str
+    name: str
+    location: str  # the connection of a group, the broker of a connection
+    text: tuple[Span, ...]
+    impact: str
+    impact_detail: str
+    since: float
+    since_exact: bool
+    data_loss_at: float | None
+    data_loss_in: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """The section "Needs attention": one live fragment."""
+
+    key: str
+    rows: tuple[AttentionRow, ...]
+    total: int
+    more_href: str
+
+
+def attention(context: MonitoringContext) -> Attention:
+    groups = sorted(
+        (
+            view
+            for view in context.monitor.groups()
+            if view.verdict.status in NEEDS_ATTENTION and not context.is_unreachable(view.connection)
+        ),
+        key=severity_key,
+    )
+    losing = [view for view in groups if view.verdict.status is Status.WILL_LOSE_DATA]
+    rest = groups[len(losing) :]
+    blocked = [view for view in rest if view.verdict.status in {Status.STOPPED, Status.STALLED}]
+    behind = rest[len(blocked) :]
+    connections = sorted(
+        (view for view in context.connections.values() if view.link in {LinkState.DOWN, LinkState.STALE}),
+        key=lambda view: view.link is not LinkState.DOWN,
+    )
+    by_urgency: list[GroupView | ConnectionView] = [*losing, *blocked, *connections, *behind]
+    total = len(by_urgency)
+    rows = (
+        _group(context, view) if isinstance(view, GroupView) else _connection(context, view)
+        for view in by_urgency[: ROWS_MAX if total <= ROWS_MAX else ROWS_OF_MANY]
+    )
+    return Attention(key=keys.OVERVIEW, rows=tuple(rows), total=total, more_href=urls.groups(status="not-ok"))
+
+
+def _group(context: MonitoringContext, view: GroupView) -> AttentionRow:
+    verdict, flow = view.verdict, view.flow
+    data_loss_at = verdict.until if verdict.status is Status.WILL_LOSE_DATA else None
+    lag = figures.count(flow.lag, approximate=flow.approximate)
+    time_lag = flow.time_lag
+    return AttentionRow(
+        status=status_label(verdict.status),
+        href=urls.group(view.connection, view.name),
+        name=view.name,
+        location=view.connection,
+        text=(*words.group_sentence(view, context.now), Span(" "), *words.group_reason(view, context.now)),
+        impact="unknown" if flow.lag is None else f"{lag} {'message' if flow.lag == 1 else 'messages'} waiting",
+        impact_detail="" if time_lag is None else f"{figures.duration(time_lag.seconds)} behind, {time_lag.method}",
+        since=verdict.since,
+        since_exact=verdict.since_exact,
+        data_loss_at=data_loss_at,
+        data_loss_in=_no_loss(context, view)
+        if data_loss_at is None
+        else figures.duration(max(0.0, data_loss_at - context.now)),
+    )
+
+
+def _no_loss(context: MonitoringContext, view: GroupView) -> str:
+    """Return NO_LOSS if the retention of every destination is known: without it data loss cannot be predicted."""
+    found = [context.monitor.destination(view.connection, name) for name in view.group.destinations]
+    known = all(
+        each is not None and (each.destination.retention is not None or "queue" in each.destination.kind)
+        for each in found
+    )
+    return NO_LOSS if known else figures.UNKNOWN_WORD
+
+
+def _connection(context: MonitoringContext, view: ConnectionView) -> AttentionRow:
+    return AttentionRow(
+        status=status_label(view.link),
+        href=urls.connection(view.name),
+        name=view.name,
+        location=view.kind.value,
+        text=(*words.connection_sentence(view, context.now), Span(" "), *words.connection_reason(view, context.now)),
+        impact="unknown",
+        impact_detail=_affected_groups(view),
+        since=view.since,
+        since_exact=True,
+        data_loss_at=None,
+        data_loss_in="unknown",
+    )
+
+
+def _affected_groups(view: ConnectionView) -> str:
+    if view.never_read:
+        return "no data yet"
+    return f"{plural(view.groups, 'group')} {'unknown' if view.link is LinkState.DOWN else 'stale'}"

@@ -1,0 +1,75 @@
+"""The flow diagram of the overview: one mark per group. Above 150 groups, the ok groups share one mark with a count. Pure."""
+
+from dataclasses import dataclass
+
+from signalbox.monitoring import words
+from signalbox.monitoring.model import ConnectionView, GroupView, LinkState, Status
+from signalbox.web.monitoring import urls
+from signalbox.web.monitoring.context import MonitoringContext
+from signalbox.web.monitoring.totals import most_severe_first
+
+MARKS_MAX = 150  # over all connections
+NOT_OK_MARKS_MAX = 60  # per connection, if the ok groups share one mark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupMark:
+    href: str
+    mark: str
+    tone: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowDiagram:
+    """The marks of one connection."""
+
+    label: str
+    stale: bool
+    ok_count: int | None  # None: every ok group has its own mark
+    ok_href: str
+    marks: tuple[GroupMark, ...]
+    more: int
+    more_href: str
+
+
+def flow_diagrams(context: MonitoringContext, groups: dict[str, list[GroupView]]) -> tuple[FlowDiagram, ...]:
+    """Return a diagram per connection; `groups` are by connection."""
+    count_ok = sum(len(views) for views in groups.values()) > MARKS_MAX
+    return tuple(
+        _diagram(context, connection, groups.get(connection.name, []), count_ok=count_ok)
+        for connection in context.connections.values()
+    )
+
+
+def _diagram(
+    context: MonitoringContext, connection: ConnectionView, groups: list[GroupView], *, count_ok: bool
+) -> FlowDiagram:
+    not_ok = [view for view in groups if context.status_of(view) is not Status.OK]
+    ok = len(groups) - len(not_ok)
+    marked = most_severe_first(not_ok)[:NOT_OK_MARKS_MAX] if count_ok else sorted(groups, key=lambda view: view.name)
+    return FlowDiagram(
+        label=_label(connection, ok, len(groups)),
+        stale=connection.link is LinkState.STALE,
+        ok_count=ok if count_ok and ok else None,
+        ok_href=urls.groups(connection=connection.name, status="ok"),
+        marks=tuple(_mark(context, view) for view in marked),
+        more=len(not_ok) - len(marked) if count_ok else 0,
+        more_href=urls.groups(connection=connection.name, status="not-ok"),
+    )
+
+
+def _mark(context: MonitoringContext, group: GroupView) -> GroupMark:
+    status = context.status_of(group)
+    return GroupMark(
+        href=urls.group(group.connection, group.name),
+        mark=words.mark(status),
+        tone=words.tone(status),
+        title=f"{group.name}: {status}",
+    )
+
+
+def _label(connection: ConnectionView, ok: int, total: int) -> str:
+    if connection.link is not LinkState.CONNECTED:
+        return f"{connection.name}, {connection.link}"
+    return f"{connection.name}, {ok:,} of {total:,} ok" if total else f"{connection.name}, no groups"

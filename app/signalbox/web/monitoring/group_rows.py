@@ -1,0 +1,94 @@
+"""A consumer group as a row of any list."""
+
+from dataclasses import dataclass
+
+from signalbox.brokers.model import BrokerKind
+from signalbox.kernel import figures
+from signalbox.monitoring import keys, words
+from signalbox.monitoring.model import Flow, GroupView, Status
+from signalbox.web.monitoring import urls
+from signalbox.web.monitoring.components import StatusLabel, plural, status_label
+from signalbox.web.monitoring.context import MonitoringContext
+from signalbox.web.monitoring.sparkline import Sparkline, sparkline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRow:
+    """One group in a list. Names are not escaped yet."""
+
+    key: str
+    href: str
+    name: str
+    destination: str  # the first one; "" where the group is the queue itself
+    detail: str  # "12 partitions", "4 consumers"
+    connection: str
+    connection_href: str
+    kind: str
+    status: StatusLabel
+    tone: str  # of the sparkline; "" if ok
+    stale: bool
+    lag_history: Sparkline | None
+    lag: str
+    at_least: bool
+    severe: bool
+    time_lag: str
+    method: str
+    rate_in: str
+    rate_out: str
+    read_at: float
+    interval_s: float
+
+
+def group_row(context: MonitoringContext, view: GroupView) -> GroupRow:
+    unreachable = context.is_unreachable(view.connection)
+    stale = not unreachable and context.is_stale_group(view)
+    status = context.status_of(view)
+    flow = Flow(lag=None) if unreachable else view.flow
+    status_text = status.value if unreachable else words.status_text(view.verdict, context.now)
+    return GroupRow(
+        key=keys.group(view.connection, view.name),
+        href=urls.group(view.connection, view.name),
+        name=view.name,
+        destination=_destination(view),
+        detail=_detail(view),
+        connection=view.connection,
+        connection_href=urls.connection(view.connection),
+        kind=view.group.kind,
+        status=status_label(status, status_text, stale=stale),
+        tone="" if status is Status.OK or stale else words.tone(status),
+        stale=stale,
+        lag_history=sparkline(context.monitor.spark(view.connection, view.name).lag, label="lag"),
+        lag=figures.count(flow.lag, approximate=flow.approximate),
+        at_least=flow.lag_partial and flow.lag is not None,
+        severe=words.tone(status) == "danger",
+        time_lag=figures.UNKNOWN_WORD if flow.time_lag is None else figures.duration(flow.time_lag.seconds),
+        method=time_lag_method(flow),
+        rate_in=figures.rate_number(flow.rate_in),
+        rate_out=figures.rate_number(flow.rate_out),
+        read_at=view.read_at,
+        interval_s=view.interval_s,
+    )
+
+
+def time_lag_method(flow: Flow) -> str:
+    """Return how the time lag was found; "" without lag."""
+    return "" if flow.time_lag is None or flow.lag == 0 else flow.time_lag.method.value
+
+
+def _destination(view: GroupView) -> str:
+    names = view.group.destinations
+    return "" if not names or view.kind in {BrokerKind.RABBITMQ, BrokerKind.SQS} else names[0]
+
+
+def _detail(view: GroupView) -> str:
+    group = view.group
+    parts = []
+    if len(group.destinations) > 1:
+        parts.append(f"{len(group.destinations) - 1:,} more")
+    if view.kind is BrokerKind.KAFKA:
+        parts.append(plural(len(group.positions), "partition"))
+    elif group.member_count is not None:
+        parts.append("no consumers" if group.member_count == 0 else plural(group.member_count, "consumer"))
+    if group.in_flight:
+        parts.append(f"{figures.count(group.in_flight, approximate=group.approximate)} in flight")
+    return ", ".join(parts)

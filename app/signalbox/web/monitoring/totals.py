@@ -1,0 +1,50 @@
+"""Totals over groups, and their order by severity. Totals leave out unknown values and say so. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from signalbox.monitoring.model import SEVERITY, GroupView, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Totals of some groups. None: every value is unknown; `lag_partial`: some values are."""
+
+    count: int
+    lag: int | None
+    lag_partial: bool
+    approximate: bool
+    rate_in: float | None
+    rate_out: float | None
+    oldest_read_at: float | None
+
+
+def totals_of(groups: Sequence[GroupView]) -> Totals:
+    lags = [g.flow.lag for g in groups if g.flow.lag is not None]
+    rates_in = [g.flow.rate_in for g in groups if g.flow.rate_in is not None]
+    rates_out = [g.flow.rate_out for g in groups if g.flow.rate_out is not None]
+    return Totals(
+        count=len(groups),
+        lag=sum(lags) if lags else None,
+        lag_partial=len(lags) < len(groups) or any(g.flow.lag_partial for g in groups),
+        approximate=any(g.flow.approximate for g in groups),
+        rate_in=sum(rates_in) if rates_in else None,
+        rate_out=sum(rates_out) if rates_out else None,
+        oldest_read_at=min((g.read_at for g in groups), default=None),
+    )
+
+
+def most_severe_first(groups: Iterable[GroupView]) -> list[GroupView]:
+    return sorted(groups, key=severity_key)
+
+
+def severity_key(group: GroupView) -> tuple[int, float, float, str]:
+    """Return the sort key, most severe first: status, time to data loss, lag, name."""
+    loss_at = group.verdict.until if group.verdict.status is Status.WILL_LOSE_DATA else None
+    lag = group.flow.lag
+    return (
+        SEVERITY[group.verdict.status],
+        loss_at if loss_at is not None else float("inf"),
+        -lag if lag is not None else 0,
+        group.name,
+    )

@@ -1,0 +1,86 @@
+"""A pushed fragment equals the partial on the page, and has no htmx attributes."""
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+
+from signalbox.kernel.feed import Version
+from signalbox.web.live.registry import CHANGED, POINTS, Registry, parts_of
+from signalbox.web.monitoring.feature import MONITORING
+from signalbox.web.rendering import Part
+from tests.web.monitoring.test_pages import PAGES
+from tests.web.sites import Asked, Elements, asking, estate_in, night
+
+WATCHED_MAX = 200
+
+
+@pytest.fixture(scope="module")
+async def asked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asked]:
+    async with estate_in(tmp_path_factory.mktemp("night")) as estate:
+        await night(estate)
+        async with asking(estate) as made:
+            yield made
+
+
+def normalized(html: str) -> str:
+    """Remove versions and white space."""
+    return re.sub(r"\s+", " ", re.sub(r'data-version="[^"]*"', "", html)).strip()
+
+
+@pytest.mark.parametrize("address", PAGES)
+async def test_a_fragment_equals_the_part_of_the_page(asked: Asked, address: str) -> None:
+    registry = Registry()
+    MONITORING.register(registry)
+    html = await asked.page(address)
+    live = Elements(html).live
+    assert live
+    assert len(set(live)) <= WATCHED_MAX
+    page = normalized(html)
+    for key, name in live:
+        assert registry.knows(key, name), (key, name)
+        if name in {CHANGED, POINTS}:
+            continue
+        fragment = registry.fragment(key, name)
+        assert fragment is not None
+        it = fragment.context(asked.estate.monitor, parts_of(key))
+        assert it is not None
+        drawn = asked.app.state.renderer.fragment(Part(fragment.template, fragment.variable, it), Version(7, 1))
+        assert "hx-" not in drawn
+        assert normalized(drawn) in page, (key, name)
+        assert len(re.findall(r"data-live=", drawn)) == 1, "a fragment is one element"
+
+
+async def test_a_deleted_thing_has_no_fragment(asked: Asked) -> None:
+    registry = Registry()
+    MONITORING.register(registry)
+    for key, name in (("group/kafka-prod/gone", "groups/row"), ("destination/kafka-prod/gone", "destinations/row")):
+        fragment = registry.fragment(key, name)
+        assert fragment is not None
+        assert fragment.context(asked.estate.monitor, parts_of(key)) is None
+
+
+async def test_every_list_page_watches_for_list_changes(asked: Asked) -> None:
+    for address, key in (("/groups", "groups"), ("/destinations", "destinations"), ("/connections", "connections")):
+        assert (key, CHANGED) in Elements(await asked.page(address)).live
+
+
+async def test_a_lost_connection_publishes_every_key_on_it(asked: Asked) -> None:
+    keys = ("group/kafka-idle/none", "group/rabbit-eu/mails", "destination/rabbit-eu/mails", "connection/rabbit-eu")
+    watching = asked.estate.feed.subscribe(keys)
+    site = next(site for site in asked.estate.sites if site.name == "rabbit-eu")
+    asked.estate.fail(site)
+    told = await watching.changes()
+    asked.estate.feed.unsubscribe(watching)
+    assert set(told) == set(keys) - {"group/kafka-idle/none"}
+
+
+async def test_chart_points_continue_from_a_time(asked: Asked) -> None:
+    registry = Registry()
+    MONITORING.register(registry)
+    source = registry.points("group/kafka-prod/indexer")
+    assert source is not None
+    whole = await source(asked.estate.monitor, ("kafka-prod", "indexer"), None)
+    rest = await source(asked.estate.monitor, ("kafka-prod", "indexer"), whole.at[-3])
+    assert rest.at == whole.at[-2:]
+    assert rest.lag == whole.lag[-2:]
