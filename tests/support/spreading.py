@@ -87,4 +87,5 @@ def _sendable(value: object) -> object:
             return {key: _sendable(inner) for key, inner in value.items()}
         case list() | tuple():
             return [_sendable(inner) for inner in value]
-    return value
+        case _:
+            return value
