@@ -137,11 +137,11 @@ def faster(ours: Sequence[Measured], theirs: Sequence[Measured]) -> str:
 
 async def longest_stall(read: Callable[[], Awaitable[Snapshot]]) -> float:
     """Read once beside a task that should run every millisecond; return the longest CPU time for which it was blocked."""
-    async with stall() as found:
+    async with stall() as measured:
         await asyncio.sleep(0.01)
-        found.longest_cpu_ms = 0.0
+        measured.longest_cpu_ms = 0.0
         await read()
-    return found.longest_cpu_ms
+    return measured.longest_cpu_ms
 
 
 def produce(bootstrap: str, names: Sequence[str], partitions: int) -> None:
@@ -284,8 +284,8 @@ def tool(server: KafkaServer) -> str:
     run = subprocess.run([*argv, "--describe", "--all-groups", "--timeout", "120000"], check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - cpu.ru_utime - cpu.ru_stime
-    one = Measured(wall_s=time.perf_counter() - started_at, cpu_s=used)
-    return row("kafka-consumer-groups --all-groups", [one], f"{run.stdout.count(b'group-')} rows")
+    measured = Measured(wall_s=time.perf_counter() - started_at, cpu_s=used)
+    return row("kafka-consumer-groups --all-groups", [measured], f"{run.stdout.count(b'group-')} rows")
 
 
 async def main(topics: int, partitions: int, groups: int) -> None:

@@ -18,9 +18,9 @@ from signalbox.web import urls
 from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.security import urls as security_urls
 from tests.browser.conftest import CHROMIUM, FLAGS
-from tests.browser.security.screenshots_accounts import PEOPLE, people
-from tests.browser.security.screenshots_audit import audited
-from tests.browser.security.screenshots_masking import MASKED, TRIALS, masked
+from tests.browser.security.screenshots_accounts import ACCOUNT_PAGES, accounts
+from tests.browser.security.screenshots_audit import audit_pages
+from tests.browser.security.screenshots_masking import MASKING_PAGES, TRIALS, masking
 from tests.support.serving import COMMAND
 
 FOLDER = Path("screenshots")
@@ -115,11 +115,11 @@ async def main() -> None:
         for name, address in (await pages(url)).items():
             await shoot(browser, url, address, name, {})
             print(f"{name}: {address}")
-        async with people() as (place, cookies):
-            for name, address in PEOPLE.items():
+        async with accounts() as (place, cookies):
+            for name, address in ACCOUNT_PAGES.items():
                 await shoot(browser, place, address, name, cookies)
                 print(f"{name}: {address}")
-        async for place, cookies, drawn in audited():
+        async for place, cookies, drawn in audit_pages():
             for name, address in drawn.items():
                 await shoot(browser, place, address, name, cookies)
                 print(f"{name}: {address}")
@@ -128,8 +128,8 @@ async def main() -> None:
 
 
 async def shoot_masking(browser: Browser) -> None:
-    async with masked() as (place, cookies):
-        for name, address in MASKED.items():
+    async with masking() as (place, cookies):
+        for name, address in MASKING_PAGES.items():
             await shoot(browser, place, address, name, cookies)
             print(f"{name}: {address}")
         for name, then in TRIALS.items():

@@ -1,4 +1,4 @@
-"""A house with people in it, for the pictures of Profile and Users: everybody came in by the real routes."""
+"""A Signalbox with users, created through the real routes, for the screenshots of profile and users."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -17,15 +17,15 @@ CONNECTIONS = "".join(
     for name in ("kafka-prod", "rabbit-eu", "nats-edge", "sqs-partners", "rabbit-legacy")
 )
 INVITED: Mapping[str, dict[str, object]] = {
-    "billing-lead": {"role": "operator", "on": "kafka-prod", "payloads": True},
+    "billing-lead": {"role": "operator", "resource": "kafka-prod", "payloads": True},
     "on-call": {"role": "operator"},
-    "partner-desk": {"role": "viewer", "on": "sqs-partners"},
+    "partner-desk": {"role": "viewer", "resource": "sqs-partners"},
     "support": {"role": "viewer"},
 }
-NEVER_CAME = "partner-desk"
-DESK = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
+NEVER_SIGNED_IN = "partner-desk"
+DESKTOP = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Safari/604.1"
-PEOPLE = {
+ACCOUNT_PAGES = {
     "profile": urls.profile(),
     "users": security_urls.users(),
     "users-one": security_urls.users("billing-lead"),
@@ -35,17 +35,17 @@ PEOPLE = {
 
 
 @asynccontextmanager
-async def people() -> AsyncIterator[tuple[str, Mapping[str, str]]]:
-    """Yield the address of a Signalbox with users, and the cookies of its admin."""
+async def accounts() -> AsyncIterator[tuple[str, Mapping[str, str]]]:
+    """Yield the URL of the Signalbox, and the cookies of its admin."""
     with TemporaryDirectory() as folder:
-        async with serving(Path(folder) / "people", CONNECTIONS) as served:
+        async with serving(Path(folder) / "accounts", CONNECTIONS) as served:
             async with _browser(served.url) as admin:
-                await _joined(admin, first_link(served), name="platform-admin")
-                for name, asked in INVITED.items():
-                    made = await admin.post("/api/v1/users", json={"name": name, **asked})
-                    if name != NEVER_CAME:
-                        async with _browser(served.url, DESK) as theirs:
-                            await _joined(theirs, made.json()["link"])
+                await _accept(admin, first_link(served), name="platform-admin")
+                for name, invitation in INVITED.items():
+                    made = await admin.post("/api/v1/users", json={"name": name, **invitation})
+                    if name != NEVER_SIGNED_IN:
+                        async with _browser(served.url, DESKTOP) as guest:
+                            await _accept(guest, made.json()["link"])
                 for name, days in (("grafana-lag", 90), ("laptop-cli", 5)):
                     await admin.post("/api/v1/tokens", json={"name": name, "days": days, "role": "viewer"})
                 async with _browser(served.url, PHONE) as phone:
@@ -54,10 +54,10 @@ async def people() -> AsyncIterator[tuple[str, Mapping[str, str]]]:
             yield served.url, cookies
 
 
-def _browser(url: str, agent: str = DESK) -> httpx.AsyncClient:
+def _browser(url: str, agent: str = DESKTOP) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=url, headers={"User-Agent": agent, "Sec-Fetch-Site": "same-origin"})
 
 
-async def _joined(browser: httpx.AsyncClient, link: str, **more: str) -> None:
+async def _accept(browser: httpx.AsyncClient, link: str, **more: str) -> None:
     answer = await browser.post(link, data={"password": PASSWORD, "again": PASSWORD, **more})
     assert answer.status_code == 303, answer.text

@@ -1,4 +1,4 @@
-"""An audit log with every outcome in it, and the same one changed behind its back, for the pictures of Audit."""
+"""An audit log with every outcome, and the same log tampered with, for the screenshots of the audit page."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
@@ -21,7 +21,7 @@ from tests.support.serving import serving
 OWN = {"Sec-Fetch-Site": "same-origin"}
 SUPPORT = Actor(name="support", rights=VIEWER_EVERYWHERE, via=Via.PAGE, address="10.20.7.3")
 CI = Actor(name="ci-deploys", rights=actor().rights, via=Via.API, address="10.20.9.2", agent="curl/8.5.0")
-DESK = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
+DESKTOP = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 RETRY: dict[str, JsonValue] = {
     "group": 2288,
     "letters": 340,
@@ -32,24 +32,24 @@ RETRY: dict[str, JsonValue] = {
 }
 
 
-async def audited() -> AsyncIterator[tuple[str, Mapping[str, str], Mapping[str, str]]]:
-    """Yield an address, the cookies of its admin, and the pages: each is to be drawn before the next is asked for."""
+async def audit_pages() -> AsyncIterator[tuple[str, Mapping[str, str], Mapping[str, str]]]:
+    """Yield a URL, the cookies of its admin, and the pages, twice: intact, then tampered with."""
     with TemporaryDirectory() as folder:
-        place = Path(folder) / "audit"
-        kept = settings(f"sqlite+aiosqlite:///{place}/signalbox.db")
-        async with serving(place, "") as served, httpx.AsyncClient(base_url=served.url, headers=OWN) as admin:
+        installation = Path(folder) / "audit"
+        database_settings = settings(f"sqlite+aiosqlite:///{installation}/signalbox.db")
+        async with serving(installation, "") as served, httpx.AsyncClient(base_url=served.url, headers=OWN) as admin:
             asked = {"name": "platform-admin", "password": PASSWORD, "again": PASSWORD}
             assert (await admin.post(first_link(served), data=asked)).status_code == 303
-            database = Database(kept)
+            database = Database(database_settings)
             book = Book(database)
             await _night(book)
             retry = (await book.log.page(AuditFilter(action="retry"))).entries[-1].row
             await admin.post(urls.audit("verify"))
             yield served.url, dict(admin.cookies), {"audit": urls.audit(), "audit-row": urls.audit(row=retry)}
             await database.close()
-            await disarm(kept)
-            await behind(kept, "UPDATE audit SET actor = 'logistics-lead' WHERE action = 'annotate'")
-            await behind(kept, "DELETE FROM audit WHERE action = 'note'")
+            await disarm(database_settings)
+            await behind(database_settings, "UPDATE audit SET actor = 'logistics-lead' WHERE action = 'annotate'")
+            await behind(database_settings, "DELETE FROM audit WHERE action = 'note'")
             await admin.post(urls.audit("verify"))
             yield served.url, dict(admin.cookies), {"audit-broken": urls.audit(row=retry)}
 
@@ -64,7 +64,7 @@ async def _night(book: Book) -> None:
         parameters=RETRY,
         reason="Deploy 52 adds vat_rate",
         run=_stopped,
-        by=replace(actor(), agent=DESK),
+        by=replace(actor(), agent=DESKTOP),
     )
     try:
         await book.door.act(SUPPORT, Action(name="purge", target="orders.placed.dlq", resource="kafka-prod"), _stopped)

@@ -1,4 +1,4 @@
-"""A house with masking rules of the configuration and of its admin, for the pictures of Masking."""
+"""A Signalbox with masking rules of the configuration and of an admin, for the screenshots of masking."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -10,6 +10,7 @@ import httpx
 from playwright.async_api import Page
 from pydantic import SecretStr
 
+from signalbox.core import Core
 from signalbox.security.door import Permit
 from signalbox.security.errors import NotPermitted
 from signalbox.security.masking.actions import view_payload
@@ -19,7 +20,7 @@ from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
 from signalbox.web.security import urls
 from tests.support.joining import PASSWORD, first_link
-from tests.support.security import Secured, secured
+from tests.support.security import core_over
 from tests.support.serving import serving
 
 CONFIGURED = """
@@ -32,7 +33,7 @@ CONFIGURED = """
     what = ["header authorization"]
     how = "hide"
 """
-MADE = (
+RULES = (
     {
         "name": "names in addresses",
         "what": ["$.address.name"],
@@ -59,19 +60,19 @@ SAMPLE = {
     "note": "card 4242 4242 4242 4242",
     "lines": [{"sku": "b<i>x</i>", "count": 2}],
 }
-LETTER = Message(
+MESSAGE = Message(
     connection="kafka-prod",
     destination="orders.placed",
     name="partition 0, offset 17",
     body=json.dumps(SAMPLE).encode(),
 )
-SEES = Rights(Grant(Role.VIEWER, payloads=True))
-LOOKS = (
-    ("crm-lead", "bounces, mailbox full", SEES),
+CAN_UNMASK = Rights(Grant(Role.VIEWER, payloads=True))
+VIEWS = (
+    ("crm-lead", "bounces, mailbox full", CAN_UNMASK),
     ("on-call", "just looking", VIEWER_EVERYWHERE),
-    ("billing-lead", "which country is it", SEES),
+    ("billing-lead", "which country is it", CAN_UNMASK),
 )
-MASKED = {
+MASKING_PAGES = {
     "masking": urls.masking(),
     "masking-rule": urls.masking("rules", "names in addresses"),
     "masking-remove": urls.masking("rules", "names in addresses", "remove"),
@@ -79,58 +80,58 @@ MASKED = {
 
 
 @asynccontextmanager
-async def masked() -> AsyncIterator[tuple[str, Mapping[str, str]]]:
-    """Yield the address of a Signalbox with masking rules, and the cookies of its admin."""
+async def masking() -> AsyncIterator[tuple[str, Mapping[str, str]]]:
+    """Yield the URL of the Signalbox, and the cookies of its admin."""
     with TemporaryDirectory() as folder:
-        async with serving(Path(folder) / "masked", CONFIGURED) as served:
+        async with serving(Path(folder) / "masking", CONFIGURED) as served:
             headers = {"Sec-Fetch-Site": "same-origin"}
             async with httpx.AsyncClient(base_url=served.url, headers=headers) as admin:
                 chosen = {"name": "platform-admin", "password": PASSWORD, "again": PASSWORD}
                 assert (await admin.post(first_link(served), data=chosen)).status_code == 303
-                for rule in MADE:
+                for rule in RULES:
                     answer = await admin.post("/api/v1/masking-rules", json={**rule, "reason": "asked for"})
                     assert answer.status_code == 201, answer.text
                 cookies = dict(admin.cookies)
-            await look_beneath(Path(folder) / "masked" / "signalbox.db")
+            await record_views(Path(folder) / "masking" / "signalbox.db")
             yield served.url, cookies
 
 
-async def look_beneath(file: Path) -> None:
-    """Have three looks in the audit log, as a page of messages would."""
+async def record_views(file: Path) -> None:
+    """Record three unmasked views in the audit log, as a page of messages would."""
     database = Database(DatabaseSettings(url=SecretStr(f"sqlite+aiosqlite:///{file}")))
-    security = secured(database)
+    security = core_over(database)
     await security.masking.load()
-    for name, reason, rights in LOOKS:
+    for name, reason, rights in VIEWS:
         actor = Actor(name=name, rights=rights, via=Via.PAGE)
         with suppress(NotPermitted):
-            await security.door.act(actor, view_payload(LETTER, reason), _look_with(security))
+            await security.door.act(actor, view_payload(MESSAGE, reason), _view_with(security))
     await database.close()
 
 
-def _look_with(security: Secured) -> Callable[[Permit], Awaitable[Message]]:
-    async def look(permit: Permit) -> Message:
-        return security.masking.unmask(permit, LETTER)
+def _view_with(security: Core) -> Callable[[Permit], Awaitable[Message]]:
+    async def view(permit: Permit) -> Message:
+        return security.masking.unmask(permit, MESSAGE)
 
-    return look
+    return view
 
 
-async def try_a_rule(page: Page) -> None:
-    """Fill in the form and send it."""
-    await page.get_by_label("As if from").fill("kafka-prod/orders.placed")
-    await page.get_by_label("What the new rule masks").fill("$.customer_id")
-    await page.get_by_label("How").select_option("hash")
+async def submit_a_trial(page: Page) -> None:
+    """Fill in the form and submit it."""
+    await page.get_by_label("Connection/destination").fill("kafka-prod/orders.placed")
+    await page.get_by_label("Fields to mask").fill("$.customer_id")
+    await page.get_by_label("Method").select_option("hash")
     await page.get_by_label("Sample").fill(json.dumps(SAMPLE, indent=2))
-    await page.get_by_role("button", name="Try it on the sample").click()
-    await page.get_by_role("heading", name="What others would see").wait_for()
+    await page.get_by_role("button", name="Test on sample").click()
+    await page.get_by_role("heading", name="Masked result").wait_for()
     await page.evaluate("scrollTo(0, 0)")
 
 
-async def write_it_wrong(page: Page) -> None:
-    await page.get_by_label("As if from").fill("orders.placed")
-    await page.get_by_label("What the new rule masks").fill("$..email\nemail")
-    await page.get_by_role("button", name="Try it on the sample").click()
-    await page.get_by_text("fields need a change").wait_for()
+async def submit_an_invalid_trial(page: Page) -> None:
+    await page.get_by_label("Connection/destination").fill("orders.placed")
+    await page.get_by_label("Fields to mask").fill("$..email\nemail")
+    await page.get_by_role("button", name="Test on sample").click()
+    await page.get_by_text("fields have errors").wait_for()
     await page.evaluate("scrollTo(0, 0)")
 
 
-TRIALS = {"masking-trial": try_a_rule, "masking-faults": write_it_wrong}
+TRIALS = {"masking-trial": submit_a_trial, "masking-faults": submit_an_invalid_trial}

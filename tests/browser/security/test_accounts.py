@@ -1,4 +1,4 @@
-"""As people meet it: the first admin, somebody who is invited, roles that change under an open page, a password, a token."""
+"""Accounts in a real browser: the first admin, an invitation, a change of roles, a password, a token."""
 
 import re
 from collections.abc import AsyncIterator
@@ -47,25 +47,25 @@ async def other(browser: Browser) -> AsyncIterator[BrowserContext]:
     await made.close()
 
 
-async def test_an_admin_invites_somebody_whose_open_page_says_that_roles_changed(
+async def test_an_open_page_of_an_invited_user_reports_a_change_of_roles(
     served: Serving, watched: Watched, other: BrowserContext
 ) -> None:
     ada = watched.page
     await _become_admin(served, ada)
     await ada.goto(served.url + security_urls.users())
     await ada.get_by_label("Name", exact=True).fill("bob")
-    await ada.get_by_role("button", name="Make the one-time link").click()
+    await ada.get_by_role("button", name="Create one-time link").click()
     link = (await ada.locator("#once").inner_text()).strip()
     guest = Watched(await other.new_page())
     guest.watch()
     bob = guest.page
     await _choose_password(bob, link)
     await expect(bob.locator("#live")).to_have_text("live", timeout=SOON_MS)
-    await ada.get_by_role("link", name="I have it").click()
+    await ada.get_by_role("link", name="Done").click()
     await ada.get_by_label("shop: operator").check()
     await ada.get_by_label("Reason").fill("on call this week")
-    await ada.get_by_role("button", name="Save the roles of bob").click()
-    await expect(ada.get_by_text("The roles are saved.")).to_be_visible()
+    await ada.get_by_role("button", name="Save roles of bob").click()
+    await expect(ada.get_by_text("Roles saved.")).to_be_visible()
     notice = bob.get_by_role("alert").filter(has_text="You are signed out, or what you may see has changed.")
     await expect(notice).to_be_visible(timeout=SOON_MS)
     await expect(bob.locator("#live")).to_have_text("not live")
@@ -76,65 +76,68 @@ async def test_an_admin_invites_somebody_whose_open_page_says_that_roles_changed
     await guest.assert_clean()
 
 
-async def test_a_removed_user_is_told_on_a_page_with_nothing_live(
+async def test_a_static_page_of_a_removed_user_reports_the_sign_out(
     served: Serving, watched: Watched, other: BrowserContext
 ) -> None:
     ada = watched.page
     await _become_admin(served, ada)
     await ada.goto(served.url + security_urls.users())
     await ada.get_by_label("Name", exact=True).fill("bob")
-    await ada.get_by_role("button", name="Make the one-time link").click()
+    await ada.get_by_role("button", name="Create one-time link").click()
     bob = await other.new_page()
     await _choose_password(bob, (await ada.locator("#once").inner_text()).strip())
     await bob.goto(served.url + urls.profile())
-    await expect(bob.locator("#live")).to_have_text("shown once")
+    await expect(bob.locator("#live")).to_have_text("static")
     await ada.goto(served.url + security_urls.users("bob"))
     await ada.get_by_role("link", name="Remove bob…").click()
     await expect(ada.get_by_role("link", name="Keep bob")).to_be_focused()
     await ada.get_by_label("Reason").fill("left")
     await ada.get_by_role("button", name="Remove bob").click()
-    await expect(ada.get_by_text("The user is removed")).to_be_visible()
+    await expect(ada.get_by_text("User removed")).to_be_visible()
     await expect(bob.get_by_text("You are signed out, or what you may see has changed.")).to_be_visible(timeout=SOON_MS)
     await watched.assert_clean()
 
 
-async def test_a_token_is_shown_once_copied_used_and_revoked(served: Serving, watched: Watched) -> None:
+async def test_token_is_shown_once_copied_used_and_revoked(served: Serving, watched: Watched) -> None:
     page = watched.page
     await page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=served.url)
     await _become_admin(served, page)
     await page.goto(served.url + urls.profile())
     await page.get_by_label("Name", exact=True).fill("grafana")
-    await page.get_by_label("Ends after").select_option("7")
-    await page.get_by_role("button", name="Make this token").click()
+    await page.get_by_label("Expires after").select_option("7")
+    await page.get_by_role("button", name="Create token").click()
     secret = (await page.locator("#once").inner_text()).strip()
-    await page.get_by_role("button", name="Copy the token").click()
+    await page.get_by_role("button", name="Copy token").click()
     await expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert await page.evaluate("navigator.clipboard.readText()") == secret
     assert secret not in page.url
     async with httpx.AsyncClient(base_url=served.url, headers={"Authorization": f"Bearer {secret}"}) as program:
         assert [one["name"] for one in (await program.get("/api/v1/connections")).json()] == ["shop"]
-        await page.get_by_role("link", name="I have it").click()
+        await page.get_by_role("link", name="Done").click()
         assert secret not in await page.content()
         await page.get_by_role("link", name="Revoke… grafana").click()
         await page.get_by_role("button", name="Revoke grafana").click()
-        await expect(page.get_by_text("The token is revoked.")).to_be_visible()
+        await expect(page.get_by_text("Token revoked.")).to_be_visible()
         assert (await program.get("/api/v1/connections")).status_code == 401
     assert secret not in served.process.log.read_text()
     await watched.assert_clean()
 
 
-async def test_a_new_password_is_the_one_that_lets_in(served: Serving, watched: Watched) -> None:
+async def test_new_password_replaces_the_old_one(served: Serving, watched: Watched) -> None:
     page = watched.page
     watched.expected = ("409 (Conflict)", "401 (Unauthorized)")
     await _become_admin(served, page)
     await page.goto(served.url + urls.profile())
-    for old, told in (("not this one at all", "The password that you have now is another."), (PASSWORD, "is changed")):
-        await page.get_by_label("The password that you have now").fill(old)
+    for old, told in (
+        ("not this one at all", "The password that you have now is another."),
+        (PASSWORD, "Password changed."),
+    ):
+        await page.get_by_label("Current password").fill(old)
         await page.get_by_label(re.compile("^New password")).fill(BETTER)
-        await page.get_by_label("The new one again").fill(BETTER)
-        await page.get_by_role("button", name="Change the password").click()
+        await page.get_by_label("Repeat new password").fill(BETTER)
+        await page.get_by_role("button", name="Change password", exact=True).click()
         await expect(page.get_by_text(told)).to_be_visible()
-    await page.get_by_role("button", name="Sign out", exact=True).click()
+    await page.get_by_role("button", name="Sign out", exact=True).first.click()
     await _sign_in(page, "ada", PASSWORD)
     await expect(page.get_by_text("do not belong together")).to_be_visible()
     await _sign_in(page, "ada", BETTER)
@@ -142,29 +145,29 @@ async def test_a_new_password_is_the_one_that_lets_in(served: Serving, watched: 
     await watched.assert_clean()
 
 
-async def test_a_browser_keeps_the_theme_that_was_chosen(served: Serving, watched: Watched) -> None:
+async def test_browser_keeps_the_chosen_theme(served: Serving, watched: Watched) -> None:
     page = watched.page
     await _become_admin(served, page)
     await page.goto(served.url + urls.profile())
-    await expect(page.get_by_role("button", name="as the system says", pressed=True)).to_be_visible()
+    await expect(page.get_by_role("button", name="system", pressed=True)).to_be_visible()
     await page.get_by_role("button", name="dark", exact=True).click()
     await page.reload()
     await expect(page.get_by_role("button", name="dark", exact=True, pressed=True)).to_be_visible()
     assert await page.evaluate("document.documentElement.dataset.theme") == "dark"
-    await page.get_by_role("button", name="as the system says").click()
+    await page.get_by_role("button", name="system").click()
     await page.reload()
     assert await page.evaluate("document.documentElement.dataset.theme") is None
 
 
-async def test_pages_about_people_are_accessible_and_fit_a_phone(served: Serving, watched: Watched) -> None:
+async def test_account_pages_are_accessible_and_fit_a_phone(served: Serving, watched: Watched) -> None:
     page = watched.page
     await _become_admin(served, page)
     await page.goto(served.url + security_urls.users())
     await page.get_by_label("Name", exact=True).fill("bob")
-    await page.get_by_role("button", name="Make the one-time link").click()
+    await page.get_by_role("button", name="Create one-time link").click()
     await page.goto(served.url + urls.profile())
     await page.get_by_label("Name", exact=True).fill("grafana")
-    await page.get_by_role("button", name="Make this token").click()
+    await page.get_by_role("button", name="Create token").click()
     for address in (
         urls.profile(),
         security_urls.users(),
@@ -182,7 +185,7 @@ async def test_pages_about_people_are_accessible_and_fit_a_phone(served: Serving
     await watched.assert_clean()
 
 
-async def test_a_phone_reaches_the_pages_of_the_house_and_the_profile(served: Serving, watched: Watched) -> None:
+async def test_a_phone_reaches_users_and_profile(served: Serving, watched: Watched) -> None:
     page = watched.page
     await _become_admin(served, page)
     await page.set_viewport_size({"width": 360, "height": 780})
@@ -199,18 +202,18 @@ async def test_a_phone_reaches_the_pages_of_the_house_and_the_profile(served: Se
 async def _become_admin(served: Serving, page: Page) -> None:
     await page.goto(first_link(served))
     await page.get_by_label("Name").fill("ada")
-    await _fill_password(page, "Make this admin and sign in")
+    await _fill_password(page, "Create admin and sign in")
     await expect(page.locator(".who")).to_have_text("ada, admin everywhere")
 
 
 async def _choose_password(page: Page, link: str) -> None:
     await page.goto(link)
-    await _fill_password(page, "Set the password and sign in")
+    await _fill_password(page, "Set password and sign in")
 
 
 async def _fill_password(page: Page, button: str) -> None:
     await page.get_by_label("Password", exact=True).fill(PASSWORD)
-    await page.get_by_label("The same password again").fill(PASSWORD)
+    await page.get_by_label("Repeat password").fill(PASSWORD)
     await page.get_by_role("button", name=button).click()
 
 

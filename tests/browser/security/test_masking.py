@@ -1,4 +1,4 @@
-"""Masking in a real browser: an admin tries a rule on a pasted sample, keeps it, finds it in the list and removes it."""
+"""Masking in a real browser: an admin tests a rule on a pasted sample, adds it, moves it and removes it."""
 
 import json
 from collections.abc import AsyncIterator
@@ -43,82 +43,80 @@ async def served(tmp_path: Path) -> AsyncIterator[Serving]:
 
 @pytest.fixture
 async def page(served: Serving, watched: Watched) -> Page:
-    """The page Masking before its admin."""
+    """The masking page, open for an admin."""
     ada = watched.page
     await ada.goto(first_link(served))
     await ada.get_by_label("Name").fill("ada")
     await ada.get_by_label("Password", exact=True).fill(PASSWORD)
-    await ada.get_by_label("The same password again").fill(PASSWORD)
-    await ada.get_by_role("button", name="Make this admin and sign in").click()
+    await ada.get_by_label("Repeat password").fill(PASSWORD)
+    await ada.get_by_role("button", name="Create admin and sign in").click()
     await expect(ada.locator(".who")).to_have_text("ada, admin everywhere")
     await ada.goto(served.url + urls.masking())
     return ada
 
 
-async def try_on(page: Page, sample: str, what: str = "$.customer_id") -> None:
-    await page.get_by_label("As if from").fill("kafka-prod/orders.placed")
-    await page.get_by_label("What the new rule masks").fill(what)
-    await page.get_by_label("How").select_option("hash")
+async def run_trial(page: Page, sample: str, what: str = "$.customer_id") -> None:
+    await page.get_by_label("Connection/destination").fill("kafka-prod/orders.placed")
+    await page.get_by_label("Fields to mask").fill(what)
+    await page.get_by_label("Method").select_option("hash")
     await page.get_by_label("Sample").fill(sample)
-    await page.get_by_role("button", name="Try it on the sample").click()
+    await page.get_by_role("button", name="Test on sample").click()
 
 
-async def test_an_admin_tries_a_rule_adds_it_finds_it_and_removes_it(
-    served: Serving, watched: Watched, page: Page
-) -> None:
+async def test_an_admin_tests_adds_and_removes_a_rule(served: Serving, watched: Watched, page: Page) -> None:
     await expect(page.get_by_role("heading", level=1)).to_have_text(
-        "One rule masks what is named before anything leaves the server."
+        "1 rule masks payloads before data leaves the server."
     )
-    await try_on(page, json.dumps(ORDER, indent=2))
-    seen = page.get_by_role("region", name="What others would see").first
-    await expect(seen).to_contain_text("customer_id: h:")
-    await expect(seen).to_contain_text('note: "card •••• 4242" rule 1')
-    await expect(seen).to_contain_text('sku: "b<i>x</i>"')
-    await expect(seen).not_to_contain_text("c-204417")
-    await expect(page.get_by_role("heading", name="What others would see")).to_be_in_viewport()
-    await seen.get_by_text("address:").click()
-    await expect(seen.get_by_text("country:")).to_be_hidden()
+    await run_trial(page, json.dumps(ORDER, indent=2))
+    result = page.get_by_role("region", name="Masked result").first
+    await expect(result).to_contain_text("customer_id: h:")
+    await expect(result).to_contain_text('note: "card •••• 4242" rule 1')
+    await expect(result).to_contain_text('sku: "b<i>x</i>"')
+    await expect(result).not_to_contain_text("c-204417")
+    await expect(page.get_by_role("heading", name="Masked result")).to_be_in_viewport()
+    await result.get_by_text("address:").click()
+    await expect(result.get_by_text("country:")).to_be_hidden()
     await page.get_by_label("Name of the rule").fill("customer key")
     await page.get_by_label("Reason").fill("ticket 12")
-    await page.get_by_role("button", name="Add rule 2, hash $.customer_id").click()
-    await expect(page.get_by_role("status").filter(has_text="The rule is added.")).to_be_visible()
+    await page.get_by_role("button", name="Add rule 2: hash $.customer_id").click()
+    await expect(page.get_by_role("status").filter(has_text="Rule added.")).to_be_visible()
     await expect(page.get_by_label("Sample")).to_have_value("")
     row = page.get_by_role("row", name="customer key")
     await expect(row).to_have_attribute("aria-selected", "true")
     await expect(row).to_contain_text("$.customer_id")
-    await page.get_by_role("link", name="Remove the rule…").click()
-    await expect(page.get_by_role("link", name="Keep it")).to_be_focused()
+    await page.get_by_role("link", name="Remove rule…").click()
+    await expect(page.get_by_role("link", name="Keep rule")).to_be_focused()
     await page.get_by_label("Reason").fill("nobody needs it")
     await page.get_by_role("button", name="Remove customer key").click()
-    await expect(page.get_by_text("The rule is removed.")).to_be_visible()
+    await expect(page.get_by_text("Rule removed.")).to_be_visible()
     await expect(row).to_have_count(0)
     assert "7f3a91c2" not in served.process.log.read_text()
     await watched.assert_clean()
 
 
-async def test_rules_change_their_places(watched: Watched, page: Page) -> None:
+async def test_rules_are_moved(watched: Watched, page: Page) -> None:
     for name in ("first", "second"):
-        await try_on(page, "")
+        await run_trial(page, "")
         await page.get_by_label("Name of the rule").fill(name)
         await page.get_by_label("Reason").fill("asked for")
         await page.get_by_role("button", name="Add rule").click()
-    await page.get_by_label("Reason to move it").fill("it is wider")
-    await page.get_by_role("button", name="Move up, to 2").click()
-    await expect(page.get_by_text("The rule is moved.")).to_be_visible()
+    await page.get_by_label("Reason for the move").fill("it is wider")
+    await page.get_by_role("button", name="Move up to 2").click()
+    await expect(page.get_by_text("Rule moved.")).to_be_visible()
     names = page.get_by_role("table").locator("td.name a")
     await expect(names).to_have_text(["card numbers", "second", "first"])
     await watched.assert_clean()
 
 
-async def test_faults_stand_at_their_fields_and_what_was_typed_stays(watched: Watched, page: Page) -> None:
+async def test_faults_are_shown_at_their_fields_and_typed_text_is_kept(watched: Watched, page: Page) -> None:
     watched.expected = ("400 (Bad Request)", "413 (Request Entity Too Large)")
     too_large = '"' + "x" * SAMPLE_BYTES_MAX + '"'
-    await try_on(page, too_large)
+    await run_trial(page, too_large)
     await expect(page.get_by_text("The sample has 65,538 bytes, over 65,536. Paste a shorter one.")).to_be_visible()
     await expect(page.get_by_label("Sample")).to_have_value(too_large)
-    await try_on(page, '{"a": 1}\n', "$..email\nemail")
-    await expect(page.get_by_text("One field needs a change.")).to_be_in_viewport()
-    what = page.get_by_label("What the new rule masks")
+    await run_trial(page, '{"a": 1}\n', "$..email\nemail")
+    await expect(page.get_by_text("1 field has an error.")).to_be_in_viewport()
+    what = page.get_by_label("Fields to mask")
     await expect(what).to_have_value("$..email\nemail")
     await expect(what).to_have_accessible_description(
         "Expected a JSON path, a header's name after the word header, key, or "
@@ -129,17 +127,17 @@ async def test_faults_stand_at_their_fields_and_what_was_typed_stays(watched: Wa
     await watched.assert_clean()
 
 
-async def test_hostile_samples_do_nothing_and_come_back_as_they_were(watched: Watched, page: Page) -> None:
+async def test_hostile_samples_are_shown_as_text(watched: Watched, page: Page) -> None:
     sample = json.dumps(HOSTILE, ensure_ascii=False)
-    await try_on(page, sample)
+    await run_trial(page, sample)
     await expect(page.get_by_label("Sample")).to_have_value(sample)
     await expect(page.get_by_text("at depth 299")).to_have_count(1)
     assert await page.evaluate("window.planted") is None
     largest = "[" + ",".join("0" for _ in range(SAMPLE_BYTES_MAX // 2 - 1)) + "]"
-    await try_on(page, largest)
-    await expect(page.get_by_text("more values are not drawn; they are counted.")).to_be_visible()
-    await try_on(page, "\ufffd\u0001\u0002 no text")
-    await expect(page.get_by_text("Nothing of it is shown: it cannot be read as JSON.")).to_be_visible()
+    await run_trial(page, largest)
+    await expect(page.get_by_text("more values, counted but not shown.")).to_be_visible()
+    await run_trial(page, "\ufffd\u0001\u0002 no text")
+    await expect(page.get_by_text("The whole sample is hidden: it cannot be read as JSON.")).to_be_visible()
     await watched.assert_clean()
 
 
@@ -151,11 +149,11 @@ async def test_the_page_is_accessible_and_fits_a_phone(served: Serving, watched:
         for address in (urls.masking(), urls.masking("rules", "card numbers")):
             await page.goto(served.url + address)
             await _assert_fits(page, width)
-        await try_on(page, json.dumps(ORDER | {"hostile": HOSTILE}))
+        await run_trial(page, json.dumps(ORDER | {"hostile": HOSTILE}))
         await expect(page.get_by_role("button", name="Add rule 2")).to_be_visible()
         await _assert_fits(page, width)
-        await try_on(page, "x", "email")
-        await expect(page.get_by_text("One field needs a change.")).to_be_visible()
+        await run_trial(page, "x", "email")
+        await expect(page.get_by_text("1 field has an error.")).to_be_visible()
         await _assert_fits(page, width)
     await watched.assert_clean()
 

@@ -1,4 +1,4 @@
-"""Somebody signs in by the company account, in a real browser, at a real provider."""
+"""Single sign-on in a real browser, at a real provider."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from tests.support.serving import Serving
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class SsoSite:
     served: Serving
     provider: OidcProvider
 
 
 @pytest_asyncio.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def site(tmp_path: Path) -> AsyncIterator[SsoSite]:
     provider = OidcProvider(tmp_path / "provider")
     served = Serving(
         tmp_path / "signalbox",
@@ -48,53 +48,53 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     try:
         await provider.start()
         await served.process.start()
-        yield House(served, provider)
+        yield SsoSite(served, provider)
     finally:
         await served.process.stop()
         await provider.process.stop()
 
 
 async def sign_in(page: Page, name: str) -> None:
-    """From our button through the provider's two pages, to where it leads back."""
-    await page.get_by_role("link", name="Sign in with the company account").click()
+    """Sign in through the provider's two pages."""
+    await page.get_by_role("link", name="Sign in with SSO").click()
     await page.locator("input[name=login]").fill(name)
     await page.locator("input[name=password]").fill("any")
     await page.locator("button[type=submit]").click()
     await page.locator("button[type=submit]").click()
 
 
-async def test_the_claim_lets_in_and_shuts_out(house: House, watched: Watched) -> None:
-    """Who is in the group comes in, back to the page that was asked for; who is not is told why."""
+async def test_the_claim_grants_or_denies_access(site: SsoSite, watched: Watched) -> None:
+    """A user of the group reaches the requested page; another user is refused with the reason."""
     page = watched.page
     watched.expected = ("401",)
-    house.provider.knows({"ada": {"preferred_username": "ada", "groups": ["support"]}})
-    await page.goto(f"{house.served.url}/connections?x=1")
+    site.provider.knows({"ada": {"preferred_username": "ada", "groups": ["support"]}})
+    await page.goto(f"{site.served.url}/connections?x=1")
     assert "/set-up" not in page.url
-    await page.goto(f"{house.served.url}/sign-in?to=%2Fconnections")
+    await page.goto(f"{site.served.url}/sign-in?to=%2Fconnections")
     await sign_in(page, "ada")
-    await page.wait_for_url(f"{house.served.url}/connections")
+    await page.wait_for_url(f"{site.served.url}/connections")
     assert await page.locator(".who").text_content() == "ada, viewer everywhere"
 
-    house.provider.knows({"ada": {"preferred_username": "ada", "groups": ["strangers"]}})
-    await page.goto(f"{house.served.url}/sign-in/company?to=%2F")
-    await page.wait_for_url(f"{house.served.url}/sign-in/company/back**")
+    site.provider.knows({"ada": {"preferred_username": "ada", "groups": ["strangers"]}})
+    await page.goto(f"{site.served.url}/sign-in/company?to=%2F")
+    await page.wait_for_url(f"{site.served.url}/sign-in/company/back**")
     assert "role" in (await page.locator(".notice").first.text_content() or "")
-    await page.goto(f"{house.served.url}/connections")
-    await page.wait_for_url(f"{house.served.url}/sign-in**")
+    await page.goto(f"{site.served.url}/connections")
+    await page.wait_for_url(f"{site.served.url}/sign-in**")
 
 
-async def test_an_admin_sees_what_the_claim_gives(house: House, watched: Watched) -> None:
+async def test_users_page_shows_the_roles_of_the_claim(site: SsoSite, watched: Watched) -> None:
     page = watched.page
-    house.provider.knows({"grace": {"preferred_username": "grace", "groups": ["platform-eu"]}})
-    await page.goto(f"{house.served.url}/sign-in?to=%2Fusers")
+    site.provider.knows({"grace": {"preferred_username": "grace", "groups": ["platform-eu"]}})
+    await page.goto(f"{site.served.url}/sign-in?to=%2Fusers")
     await sign_in(page, "grace")
-    await page.wait_for_url(f"{house.served.url}/users")
-    assert "made by the company account" in await page.locator("tbody tr").first.inner_text()
-    section = page.get_by_role("region", name="Company account")
+    await page.wait_for_url(f"{site.served.url}/users")
+    assert "created by the company account" in await page.locator("tbody tr").first.inner_text()
+    section = page.get_by_role("region", name="Single sign-on")
     rows = [tuple(await row.locator("td").all_inner_texts()) for row in await section.locator("tbody tr").all()]
     assert rows == [
         ("support", "viewer everywhere"),
-        ("platform-*", "admin everywhere, with payloads"),
-        ("anything else", "no way in"),
+        ("platform-*", "admin everywhere, unmasked payloads"),
+        ("anything else", "no access"),
     ]
-    assert "the claim “groups”" in await section.inner_text()
+    assert "the “groups” claim" in await section.inner_text()

@@ -51,9 +51,8 @@ async def test_a_recreated_topic_has_a_new_identity(kafka_broker: KafkaBroker, k
     before = await kafka_broker.sweep()
     await kafka_client.delete("change-recreated")
     await eventually(lambda: kafka_client.create("change-recreated", 2))
-    await kafka_client.commit(
-        "change-recreated-readers", {("change-recreated", 1): 4}
-    )  # a client that continues at its old offset
+    # A client continues at its old offset.
+    await kafka_client.commit("change-recreated-readers", {("change-recreated", 1): 4})
 
     async def recreation_is_reported() -> None:
         after = await kafka_broker.sweep()

@@ -141,44 +141,44 @@ async def test_a_share_group_equals_the_share_groups_tool(
 async def test_a_committed_offset_past_the_end_is_not_negative_lag(
     kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
-    await kafka_client.create("odd-beyond", 2)
-    await kafka_client.produce("odd-beyond", 1, 9)
-    await kafka_client.commit("odd-beyond-readers", {("odd-beyond", 0): 100, ("odd-beyond", 1): 4})
-    group = (await kafka_broker.sweep()).groups["odd-beyond-readers"]
+    await kafka_client.create("edge-beyond", 2)
+    await kafka_client.produce("edge-beyond", 1, 9)
+    await kafka_client.commit("edge-beyond-readers", {("edge-beyond", 0): 100, ("edge-beyond", 1): 4})
+    group = (await kafka_broker.sweep()).groups["edge-beyond-readers"]
     assert figures(group) == {
-        ("odd-beyond", 0): (100, 0, UNKNOWN, Why.BEYOND_END),
-        ("odd-beyond", 1): (4, 9, 5, Why.KNOWN),
+        ("edge-beyond", 0): (100, 0, UNKNOWN, Why.BEYOND_END),
+        ("edge-beyond", 1): (4, 9, 5, Why.KNOWN),
     }
     assert (group.lag, group.lag_partial) == (5, True)
-    assert await kafka_client.lag("odd-beyond-readers") == {("odd-beyond", 0): -100, ("odd-beyond", 1): 5}
+    assert await kafka_client.lag("edge-beyond-readers") == {("edge-beyond", 0): -100, ("edge-beyond", 1): 5}
 
 
 async def test_messages_deleted_before_they_were_read_are_not_lag(
     kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
-    await kafka_client.create("odd-start")
-    await kafka_client.produce("odd-start", 0, 100)
-    await kafka_client.commit("odd-start-readers", {("odd-start", 0): 10})
-    assert (await kafka_broker.sweep()).groups["odd-start-readers"].lag == 90
-    await kafka_client.delete_records("odd-start", 0, 60)
+    await kafka_client.create("edge-start")
+    await kafka_client.produce("edge-start", 0, 100)
+    await kafka_client.commit("edge-start-readers", {("edge-start", 0): 10})
+    assert (await kafka_broker.sweep()).groups["edge-start-readers"].lag == 90
+    await kafka_client.delete_records("edge-start", 0, 60)
     snapshot = await kafka_broker.sweep()
-    group = snapshot.groups["odd-start-readers"]
+    group = snapshot.groups["edge-start-readers"]
     assert group.positions.start is not None
     assert (group.lag, group.positions.settled[0], group.positions.start[0]) == (40, 10, 60)
-    assert snapshot.destinations["odd-start"].messages == 40
-    assert await kafka_client.lag("odd-start-readers") == {("odd-start", 0): 90}
+    assert snapshot.destinations["edge-start"].messages == 40
+    assert await kafka_client.lag("edge-start-readers") == {("edge-start", 0): 90}
 
 
 async def test_the_lag_on_a_compacted_topic_is_at_most_the_figure(
     kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
-    await kafka_client.create("odd-compacted", cleanup_policy="compact")
-    await kafka_client.produce("odd-compacted", 0, 30)
-    await kafka_client.commit("odd-compacted-readers", {("odd-compacted", 0): 7})
+    await kafka_client.create("edge-compacted", cleanup_policy="compact")
+    await kafka_client.produce("edge-compacted", 0, 30)
+    await kafka_client.commit("edge-compacted-readers", {("edge-compacted", 0): 7})
 
     async def has_note() -> None:
         snapshot = await kafka_broker.sweep()
-        group, topic = snapshot.groups["odd-compacted-readers"], snapshot.destinations["odd-compacted"]
+        group, topic = snapshot.groups["edge-compacted-readers"], snapshot.destinations["edge-compacted"]
         assert group.lag == 23
         assert any("at most" in note for note in group.notes)
         assert topic.retention is not None
@@ -190,27 +190,27 @@ async def test_the_lag_on_a_compacted_topic_is_at_most_the_figure(
 async def test_an_open_transaction_holds_back_the_last_stable_offset(
     kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
-    await kafka_client.create("odd-open", 2)
+    await kafka_client.create("edge-open", 2)
     for partition in range(2):
-        await kafka_client.produce("odd-open", partition, 6)
-    await kafka_client.commit("odd-open-readers", {("odd-open", 0): 2, ("odd-open", 1): 5})
-    producer = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": "odd-open-writer"})
+        await kafka_client.produce("edge-open", partition, 6)
+    await kafka_client.commit("edge-open-readers", {("edge-open", 0): 2, ("edge-open", 1): 5})
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": "edge-open-writer"})
     await asyncio.to_thread(producer.init_transactions, 30)
     producer.begin_transaction()
     for number in range(3):
-        producer.produce("odd-open", b"%d" % number, partition=0)
+        producer.produce("edge-open", b"%d" % number, partition=0)
     assert await asyncio.to_thread(producer.flush, 20) == 0
-    for read in (kafka_broker.sweep(), kafka_broker.watch(["odd-open-readers"])):
+    for read in (kafka_broker.sweep(), kafka_broker.watch(["edge-open-readers"])):
         snapshot = await read
-        group = snapshot.groups["odd-open-readers"]
-        assert figures(group) == {("odd-open", 0): (2, 9, 7, Why.KNOWN), ("odd-open", 1): (5, 6, 1, Why.KNOWN)}
+        group = snapshot.groups["edge-open-readers"]
+        assert figures(group) == {("edge-open", 0): (2, 9, 7, Why.KNOWN), ("edge-open", 1): (5, 6, 1, Why.KNOWN)}
         assert group.positions.stable is not None
         by_partition = dict(zip(group.positions.partition, group.positions.stable, strict=True))
         assert by_partition == {0: 6, 1: UNKNOWN}
     await asyncio.to_thread(producer.commit_transaction, 30)
 
     async def transaction_is_closed() -> None:
-        group = (await kafka_broker.sweep()).groups["odd-open-readers"]
+        group = (await kafka_broker.sweep()).groups["edge-open-readers"]
         assert group.positions.stable is None or set(group.positions.stable) == {UNKNOWN}
         assert group.lag == 9  # the transaction marker also takes an offset
 
@@ -220,28 +220,28 @@ async def test_an_open_transaction_holds_back_the_last_stable_offset(
 async def test_a_transaction_marker_is_not_a_message(
     kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
-    await kafka_client.create("odd-done")
-    producer = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": "odd-done-writer"})
+    await kafka_client.create("edge-done")
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": "edge-done-writer"})
     await asyncio.to_thread(producer.init_transactions, 30)
     for number in range(2):
         producer.begin_transaction()
-        producer.produce("odd-done", b"%d" % number, partition=0)
+        producer.produce("edge-done", b"%d" % number, partition=0)
         await asyncio.to_thread(producer.commit_transaction, 30)  # offsets 0 and 2 are messages, 1 and 3 markers
-    await kafka_client.commit("odd-done-readers", {("odd-done", 0): 3})
-    await kafka_client.commit("odd-done-slow", {("odd-done", 0): 1})
+    await kafka_client.commit("edge-done-readers", {("edge-done", 0): 3})
+    await kafka_client.commit("edge-done-slow", {("edge-done", 0): 1})
 
     async def lags() -> dict[str, int | None]:
         groups = (await kafka_broker.sweep()).groups
-        return {name: groups[name].lag for name in ("odd-done-readers", "odd-done-slow")}
+        return {name: groups[name].lag for name in ("edge-done-readers", "edge-done-slow")}
 
-    assert await lags() == {"odd-done-readers": 1, "odd-done-slow": 3}
-    oldest = await kafka_broker.oldest_unread(["odd-done-readers", "odd-done-slow"])
-    assert set(oldest) == {"odd-done-slow"}
-    assert await lags() == {"odd-done-readers": 0, "odd-done-slow": 3}
-    await kafka_client.produce("odd-done", 0, 1)
+    assert await lags() == {"edge-done-readers": 1, "edge-done-slow": 3}
+    oldest = await kafka_broker.oldest_unread(["edge-done-readers", "edge-done-slow"])
+    assert set(oldest) == {"edge-done-slow"}
+    assert await lags() == {"edge-done-readers": 0, "edge-done-slow": 3}
+    await kafka_client.produce("edge-done", 0, 1)
 
     async def lag_counts_again() -> None:
-        assert await lags() == {"odd-done-readers": 2, "odd-done-slow": 4}
+        assert await lags() == {"edge-done-readers": 2, "edge-done-slow": 4}
 
     await eventually(lag_counts_again)
 
@@ -249,28 +249,28 @@ async def test_a_transaction_marker_is_not_a_message(
 async def test_a_consumer_with_assign_commits_while_its_group_is_empty(
     kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
-    await kafka_client.create("odd-assign")
-    await kafka_client.produce("odd-assign", 0, 12)
-    partition = TopicPartition("odd-assign", 0)
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap, group_id="odd-assigned", enable_auto_commit=False)
+    await kafka_client.create("edge-assign")
+    await kafka_client.produce("edge-assign", 0, 12)
+    partition = TopicPartition("edge-assign", 0)
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap, group_id="edge-assigned", enable_auto_commit=False)
     consumer.assign([partition])
     await consumer.start()
     try:
         for offset, lag in ((3, 9), (9, 3)):
             await consumer.commit({partition: offset})
-            group = (await kafka_broker.sweep()).groups["odd-assigned"]
+            group = (await kafka_broker.sweep()).groups["edge-assigned"]
             assert (group.state, group.lag, group.members) == (GroupState.EMPTY, lag, ())
     finally:
         await consumer.stop()
 
 
 async def test_the_oldest_unread_message_has_its_time(kafka_broker: KafkaBroker, kafka_client: KafkaClient) -> None:
-    await kafka_client.create("odd-times", 3)
+    await kafka_client.create("edge-times", 3)
     started_at = time.time()
     for partition in range(3):
-        await kafka_client.produce("odd-times", partition, 40, **{"batch.size": 2_000_000, "linger.ms": 20})
-    await kafka_client.commit("odd-times-readers", {("odd-times", p): 40 - 13 * p for p in range(3)})
+        await kafka_client.produce("edge-times", partition, 40, **{"batch.size": 2_000_000, "linger.ms": 20})
+    await kafka_client.commit("edge-times-readers", {("edge-times", p): 40 - 13 * p for p in range(3)})
     await kafka_broker.sweep()
-    oldest = (await kafka_broker.oldest_unread(["odd-times-readers"]))["odd-times-readers"]
+    oldest = (await kafka_broker.oldest_unread(["edge-times-readers"]))["edge-times-readers"]
     assert sorted(unread.partition for unread in oldest) == [1, 2]  # partition 0 has no lag
     assert all(started_at - 1 < unread.at < time.time() + 1 for unread in oldest)

@@ -131,7 +131,7 @@ async def test_a_wrong_password_and_an_unknown_user_are_refused(kafka: KafkaUnde
         assert "wrong-Pa55" not in str(error)
 
 
-async def test_a_user_with_partial_rights_sees_which_rights_are_missing(
+async def test_a_user_with_few_permissions_sees_which_are_missing(
     kafka: KafkaUnderTest, kafka_client: KafkaClient
 ) -> None:
     for topic in ("acl-visible", "acl-hidden"):
@@ -148,18 +148,18 @@ async def test_a_user_with_partial_rights_sees_which_rights_are_missing(
             assert set(snapshot.groups) == {"acl-open"}
             assert snapshot.groups["acl-open"].destinations == ("acl-visible",)
             assert snapshot.cluster is not None
-            rights = " | ".join(snapshot.cluster.missing_permissions)
-            assert "DESCRIBE on the cluster" in rights
-            assert "DESCRIBE_CONFIGS" in rights
+            permissions = " | ".join(snapshot.cluster.missing_permissions)
+            assert "DESCRIBE on the cluster" in permissions
+            assert "DESCRIBE_CONFIGS" in permissions
 
         await eventually(sees_part)
         with pytest.raises(PublishRefused):
             await broker.publish("acl-visible", Message(body=b"x"))
         assert not (await broker.sweep()).gone_groups
-    await _check_listed_group_without_rights(kafka, kafka_client)
+    await _check_listed_group_without_permission(kafka, kafka_client)
 
 
-async def _check_listed_group_without_rights(kafka: KafkaUnderTest, client: KafkaClient) -> None:
+async def _check_listed_group_without_permission(kafka: KafkaUnderTest, client: KafkaClient) -> None:
     """With DESCRIBE on the cluster, the list contains groups that the user may not read: not permitted, not zero, not gone."""
     await allow(client, "User:bob", cluster=True)
     async with connected(kafka.server.address("SASL"), **login("bob")) as broker:
@@ -177,13 +177,13 @@ async def _check_listed_group_without_rights(kafka: KafkaUnderTest, client: Kafk
         await eventually(is_denied)
 
 
-async def test_a_user_without_rights_sees_nothing_but_the_missing_rights(kafka: KafkaUnderTest) -> None:
+async def test_a_user_without_permissions_sees_only_what_is_missing(kafka: KafkaUnderTest) -> None:
     async with connected(kafka.server.address("SASL"), **login("carol")) as broker:
         snapshot = await broker.sweep()
     assert not snapshot.destinations
     assert not snapshot.groups
     assert snapshot.cluster is not None
-    assert any("DESCRIBE on the cluster" in right for right in snapshot.cluster.missing_permissions)
+    assert any("DESCRIBE on the cluster" in permission for permission in snapshot.cluster.missing_permissions)
     assert snapshot.cluster.nodes is not None
     assert [node.running for node in snapshot.cluster.nodes] == [True]
 

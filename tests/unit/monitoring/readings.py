@@ -1,4 +1,4 @@
-"""Readings for the tests of the judge: groups and destinations as an adapter would tell them."""
+"""Groups, destinations and snapshots for the tests, as an adapter would return them."""
 
 from array import array
 from collections.abc import Callable, Mapping, Sequence
@@ -120,15 +120,15 @@ def snapshot(
         scope=scope,
         requested_at=at,
         read_at=at + 0.01,
-        groups={each.name: each for each in groups},
-        destinations={each.name: each for each in destinations},
+        groups={group.name: group for group in groups},
+        destinations={destination.name: destination for destination in destinations},
         gone_groups=frozenset(gone_groups),
         gone_destinations=frozenset(gone_destinations),
     )
 
 
 class Watched:
-    """One group read every `every_s`; `read` returns what a page would then draw."""
+    """One group that is read every `every_s` seconds; `read` returns its view."""
 
     def __init__(
         self,
@@ -146,18 +146,18 @@ class Watched:
             "kafka-prod", BrokerKind.KAFKA, positional=positional, batch=batch, limits=limits or Thresholds()
         )
 
-    def read(self, told: Group, *, after_s: float | None = None) -> GroupView:
+    def read(self, reading: Group, *, after_s: float | None = None) -> GroupView:
         if self.tracked.view is not None or after_s is not None:
             self.now += self.every_s if after_s is None else after_s
         self.tracked.take(
-            told, requested_at=self.now, read_at=self.now, interval_s=self.every_s, destinations=self.destinations
+            reading, requested_at=self.now, read_at=self.now, interval_s=self.every_s, destinations=self.destinations
         )
         assert self.tracked.view is not None
         return self.tracked.view
 
-    def each(self, steps: int, told: Callable[[int], Group]) -> GroupView:
-        """Read `told(0)`, `told(1)`, ...; return the last view."""
-        views = [self.read(told(step)) for step in range(steps)]
+    def each(self, steps: int, reading: Callable[[int], Group]) -> GroupView:
+        """Read `reading(0)`, `reading(1)`, ...; return the last view."""
+        views = [self.read(reading(step)) for step in range(steps)]
         return views[-1]
 
     def flow(
@@ -171,13 +171,13 @@ class Watched:
         state: GroupState = GroupState.ACTIVE,
         members: int | None = 1,
     ) -> GroupView:
-        """Let messages come and go at steady rates for so long, read at each interval; return the last view."""
-        begun = self.now if self.tracked.view is not None else T0 - self.every_s
+        """Let messages arrive and be settled at steady rates for so long; return the last view."""
+        began = self.now if self.tracked.view is not None else T0 - self.every_s
         view: GroupView | None = None
         for step in range(1, round(seconds / self.every_s) + 1):
             past = step * self.every_s
             end = int(arrived + into * past)
-            told = group(positions([min(end, int(settled + out * past))], [end]), state=state, members=members)
-            view = self.read(told, after_s=begun + past - self.now)
+            reading = group(positions([min(end, int(settled + out * past))], [end]), state=state, members=members)
+            view = self.read(reading, after_s=began + past - self.now)
         assert view is not None
         return view

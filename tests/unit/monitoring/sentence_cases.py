@@ -198,6 +198,7 @@ def _partitions() -> Iterator[Case]:
     cases: list[tuple[str, Verdict]] = [(f"{status}", verdict(status)) for status in Status]
     cases += [
         ("stopped, because paused", verdict(Status.STOPPED, **paused)),
+        ("unknown, no answer", verdict(Status.UNKNOWN, why=Why.NO_ANSWER, detail="timed out after 2 s")),
         ("stalled before the first reading", verdict(Status.STALLED, **first)),
         ("loses data now", verdict(Status.WILL_LOSE_DATA, **lost)),
         ("loses data now, one message so far", verdict(Status.WILL_LOSE_DATA, **(lost | {"lost": 1}))),
@@ -307,12 +308,12 @@ def _queues() -> Iterator[tuple[str, DestinationView]]:
 def _healthy() -> Iterator[tuple[str, DestinationView]]:
     ok = verdict(Status.OK)
     yield "ok", destination_view(ok)
-    kept = {
+    retentions = {
         "size": RetentionLimits(size_bytes=10 * 1024**3),
         "count": RetentionLimits(messages=1000),
         "no limit": RetentionLimits(),
     }
-    for limit, retention in kept.items():
+    for limit, retention in retentions.items():
         yield f"ok, retention: {limit}", destination_view(ok, destination=topic([5], retention=retention))
 
 

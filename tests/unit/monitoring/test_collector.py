@@ -1,4 +1,4 @@
-"""The collector against a scripted broker: what it asks, how it goes on after every failure, and that it ends."""
+"""The collector against a scripted broker: its requests, its recovery after every failure, and its end."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -29,7 +29,7 @@ NAME = "scripted"
 
 
 class ScriptedBroker(Broker):
-    """Answers as the test says; counts what it was asked."""
+    """Answers as the test wants, and counts the requests."""
 
     name = NAME
     kind = BrokerKind.KAFKA
@@ -46,7 +46,7 @@ class ScriptedBroker(Broker):
         self.connects = self.sweeps = self.closes = 0
         self.open = False
         self.watched: list[frozenset[str]] = []
-        self.asked: list[frozenset[str]] = []
+        self.oldest_requests: list[frozenset[str]] = []
 
     @override
     async def connect(self, *, timeout_s: float = 5.0) -> None:
@@ -81,7 +81,7 @@ class ScriptedBroker(Broker):
 
     @override
     async def oldest_unread(self, groups: Collection[str]) -> Mapping[str, Sequence[OldestUnread]]:
-        self.asked.append(frozenset(groups))
+        self.oldest_requests.append(frozenset(groups))
         at = system_clock() - 600
         return {name: [OldestUnread(destination="orders", partition=0, at=at, exact=True)] for name in groups}
 
@@ -107,7 +107,7 @@ class ScriptedBroker(Broker):
 
 
 class Running:
-    """A collector at work."""
+    """A collector with its monitor and feed."""
 
     def __init__(self, broker: ScriptedBroker, **overrides: object) -> None:
         self.feed = Feed(epoch=1)
@@ -148,7 +148,7 @@ def _short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TICK_S", 0.02)
 
 
-async def test_it_sweeps_again_and_again() -> None:
+async def test_it_sweeps_periodically() -> None:
     broker = ScriptedBroker()
     async with running(broker) as bench:
         await bench.until(lambda: broker.sweeps > 3)
@@ -159,7 +159,7 @@ async def test_it_sweeps_again_and_again() -> None:
         assert bench.collector.healthy()
 
 
-async def test_what_a_page_shows_and_what_a_pattern_names_is_watched_and_nothing_else() -> None:
+async def test_only_groups_on_pages_and_of_watch_patterns_are_watched() -> None:
     broker = ScriptedBroker(("billing", "mail", "audit/eu", "other"))
     async with running(broker, watch=("aud*",)) as bench:
         subscription = bench.feed.subscribe(
@@ -179,11 +179,11 @@ async def test_at_most_two_hundred_groups_are_watched() -> None:
         assert len(broker.watched[-1]) == WATCHED_MAX
 
 
-async def test_the_oldest_message_is_asked_for_where_something_is_late() -> None:
+async def test_the_oldest_unread_message_of_late_groups_is_read() -> None:
     broker = ScriptedBroker()
     async with running(broker) as bench:
-        await bench.until(lambda: bool(broker.asked))
-        assert broker.asked[0] == {"billing", "mail"}
+        await bench.until(lambda: bool(broker.oldest_requests))
+        assert broker.oldest_requests[0] == {"billing", "mail"}
 
         def measured() -> bool:
             view = bench.monitor.group(NAME, "billing")
@@ -192,7 +192,7 @@ async def test_the_oldest_message_is_asked_for_where_something_is_late() -> None
         await bench.until(measured)
 
 
-async def test_a_broker_that_refuses_is_down_with_its_reason_and_tried_again() -> None:
+async def test_a_broker_that_refuses_is_down_with_the_error_and_retried() -> None:
     broker = ScriptedBroker()
     broker.refuses = BrokerUnavailable(NAME, "Connection refused by 127.0.0.1:1.", "Start it.")
     async with running(broker) as bench:
@@ -205,7 +205,7 @@ async def test_a_broker_that_refuses_is_down_with_its_reason_and_tried_again() -
         assert bench.view.attempts == 0
 
 
-async def test_one_that_lets_us_in_and_refuses_to_tell_is_down_and_not_asked_again_at_once(
+async def test_a_broker_that_refuses_the_first_request_is_down_and_retried_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "RETRY_FIRST_S", 60.0)
@@ -220,7 +220,7 @@ async def test_one_that_lets_us_in_and_refuses_to_tell_is_down_and_not_asked_aga
         assert broker.connects == 1
 
 
-async def test_a_connection_that_breaks_is_made_anew_and_the_figures_stand() -> None:
+async def test_a_broken_connection_is_reopened_and_keeps_its_figures() -> None:
     broker = ScriptedBroker()
     async with running(broker) as bench:
         await bench.until(lambda: broker.sweeps > 2)
@@ -235,7 +235,7 @@ async def test_a_connection_that_breaks_is_made_anew_and_the_figures_stand() -> 
         assert broker.closes > 0
 
 
-async def test_a_broker_that_says_nothing_becomes_stale_and_is_connected_anew() -> None:
+async def test_a_silent_broker_becomes_stale_and_is_reconnected() -> None:
     broker = ScriptedBroker()
     async with running(broker) as bench:
         await bench.until(lambda: broker.sweeps > 2)
@@ -248,7 +248,7 @@ async def test_a_broker_that_says_nothing_becomes_stale_and_is_connected_anew() 
         await bench.until(lambda: bench.view.link is LinkState.CONNECTED)
 
 
-async def test_one_silence_is_no_reason_to_connect_anew() -> None:
+async def test_a_single_timeout_does_not_reconnect() -> None:
     broker = ScriptedBroker()
     async with running(broker) as bench:
         await bench.until(lambda: broker.sweeps > 2)
@@ -259,19 +259,19 @@ async def test_one_silence_is_no_reason_to_connect_anew() -> None:
         assert broker.connects == 1
 
 
-async def test_an_adapter_that_breaks_its_promise_is_begun_again(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_collector_restarts_after_an_unexpected_exception(caplog: pytest.LogCaptureFixture) -> None:
     broker = ScriptedBroker()
     async with running(broker) as bench:
         await bench.until(lambda: broker.sweeps > 2)
         broker.fails = RuntimeError("a fault of our own")
         await bench.until(lambda: "restarts in" in caplog.text)
         broker.fails = None
-        begun = broker.sweeps
-        await bench.until(lambda: broker.sweeps > begun + 1)
+        sweeps_before = broker.sweeps
+        await bench.until(lambda: broker.sweeps > sweeps_before + 1)
         assert bench.collector.healthy()
 
 
-async def test_it_starts_and_stops_at_any_moment_and_leaves_no_task() -> None:
+async def test_starting_and_stopping_at_any_moment_leaves_no_task() -> None:
     before = len(asyncio.all_tasks())
     for pauses in range(60):
         broker = ScriptedBroker()
@@ -288,7 +288,7 @@ async def test_it_starts_and_stops_at_any_moment_and_leaves_no_task() -> None:
     assert len(asyncio.all_tasks()) == before
 
 
-async def test_stopped_before_it_was_started() -> None:
+async def test_stopping_before_the_start_is_allowed() -> None:
     bench = Running(ScriptedBroker())
     await bench.collector.stop()
     assert not bench.collector.healthy()

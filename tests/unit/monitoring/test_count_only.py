@@ -1,4 +1,4 @@
-"""SQS, share groups, RabbitMQ without statistics: a count, and nothing else."""
+"""Groups with a message count only: SQS, Kafka share groups, RabbitMQ without statistics."""
 
 from dataclasses import replace
 
@@ -10,8 +10,8 @@ from tests.unit.monitoring.readings import Watched, group, positions
 def read(lags: list[int], *, in_flight: int | None = 3) -> Watched:
     watched = Watched(positional=False, every_s=30.0)
     for lag in lags:
-        told = positions([UNKNOWN], [UNKNOWN], lag=[lag])
-        watched.read(group(told, state=GroupState.UNKNOWN, members=None, approximate=True, in_flight=in_flight))
+        reading = positions([UNKNOWN], [UNKNOWN], lag=[lag])
+        watched.read(group(reading, state=GroupState.UNKNOWN, members=None, approximate=True, in_flight=in_flight))
     return watched
 
 
@@ -29,34 +29,34 @@ def verdict(lags: list[int], *, in_flight: int | None = 3) -> tuple[Status, Reas
     return view.verdict.status, view.verdict.reason
 
 
-def test_too_few_readings_say_unknown() -> None:
+def test_too_few_readings_are_unknown() -> None:
     assert verdict([200, 210]) == (Status.UNKNOWN, Reason.HISTORY_TOO_SHORT)
 
 
-def test_a_count_that_stands_is_ok() -> None:
+def test_a_steady_count_is_ok() -> None:
     assert verdict([212, 210, 214, 211]) == (Status.OK, Reason.COUNT_ONLY)
 
 
-def test_a_count_that_falls_is_ok_and_never_catching_up() -> None:
+def test_a_falling_count_is_ok_and_never_catching_up() -> None:
     assert verdict([9000, 7000, 4000, 1000]) == (Status.OK, Reason.COUNT_ONLY)
 
 
-def test_a_count_that_grows_is_behind() -> None:
+def test_a_growing_count_is_behind() -> None:
     assert verdict([200, 300, 400, 500, 600]) == (Status.BEHIND, Reason.COUNT_ONLY)
 
 
-def test_a_count_that_stands_while_nothing_is_taken_is_behind() -> None:
+def test_a_steady_count_with_nothing_in_flight_is_behind() -> None:
     assert verdict([50, 50, 50, 50], in_flight=0) == (Status.BEHIND, Reason.NONE_IN_FLIGHT)
 
 
 def test_a_share_group_has_the_brokers_lag_and_no_time_lag() -> None:
-    """Its start offset stands at the oldest record that is not acknowledged, while others are."""
+    """The start offset is the oldest unacknowledged record, while later ones may be acknowledged."""
     watched = Watched()
 
-    def told(step: int) -> Group:
+    def reading(step: int) -> Group:
         return replace(group(positions([100], [5000 + step * 100], lag=[40])), kind="share")
 
-    view = watched.each(30, told)
+    view = watched.each(30, reading)
     assert (view.verdict.status, view.verdict.reason) == (Status.OK, Reason.COUNT_ONLY)
     assert view.flow.time_lag is None
     assert view.flow.lag == 40

@@ -1,4 +1,4 @@
-"""What holds for every reading: worse is never called better, unknown never ok, no end in the past, no order of rows."""
+"""Rules for all readings: worse figures never improve a status, unknown is never ok, no end lies in the past."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,8 +20,8 @@ from tests.unit.monitoring.readings import T0
 LIMITS = Thresholds()
 seconds = st.floats(0, 1e6)
 rates = st.one_of(st.none(), st.floats(0, 1e6))
-lags_in_time = st.one_of(st.none(), st.builds(TimeLag, seconds=seconds, method=st.sampled_from(TimeLagMethod)))
-readers = st.builds(
+time_lags = st.one_of(st.none(), st.builds(TimeLag, seconds=seconds, method=st.sampled_from(TimeLagMethod)))
+groups = st.builds(
     GroupFacts,
     has_consumers=st.sampled_from((True, False, None)),
     batch=st.booleans(),
@@ -45,7 +45,7 @@ def rows(draw: st.DrawFn, *, why: Why | None = None) -> PartitionFacts:
         arrived=settled + lag,
         start=draw(st.one_of(st.just(UNKNOWN), st.integers(0, settled + lag))),
         stable=draw(st.one_of(st.just(UNKNOWN), st.integers(0, settled + lag))),
-        time_lag=draw(lags_in_time),
+        time_lag=draw(time_lags),
         rate_in=draw(rates),
         rate_out=draw(rates),
         start_rate=draw(rates),
@@ -59,49 +59,46 @@ def rows(draw: st.DrawFn, *, why: Why | None = None) -> PartitionFacts:
     )
 
 
-@given(rows(), readers)
-def test_any_row_is_judged_and_no_end_lies_in_the_past(row: PartitionFacts, reader: GroupFacts) -> None:
-    verdict = judge_partition(row, reader, LIMITS, T0)
+@given(rows(), groups)
+def test_every_partition_gets_a_verdict_without_an_end_in_the_past(row: PartitionFacts, facts: GroupFacts) -> None:
+    verdict = judge_partition(row, facts, LIMITS, T0)
     assert verdict.until is None or verdict.until >= T0
     assert verdict.since <= T0
     assert (verdict.destination, verdict.partition) == (row.destination, row.partition)
     assert verdict.lost is None or verdict.lost > 0
 
 
-@given(rows(), readers)
-def test_what_is_not_known_is_never_ok(row: PartitionFacts, reader: GroupFacts) -> None:
-    verdict = judge_partition(row, reader, LIMITS, T0)
+@given(rows(), groups)
+def test_an_unknown_partition_is_never_ok(row: PartitionFacts, facts: GroupFacts) -> None:
+    verdict = judge_partition(row, facts, LIMITS, T0)
     if row.why is not Why.KNOWN:
         assert verdict.status in (Status.UNKNOWN, Status.NOT_PERMITTED, Status.NEVER_COMMITTED, Status.PAST_END)
-    unknown = judge_partition(row._replace(lag=UNKNOWN, why=Why.KNOWN), reader, LIMITS, T0)
+    unknown = judge_partition(row._replace(lag=UNKNOWN, why=Why.KNOWN), facts, LIMITS, T0)
     assert unknown.status is Status.UNKNOWN
 
 
-@given(rows(why=Why.KNOWN), readers)
-def test_ok_is_only_said_of_what_is_proven_young_or_has_nothing_waiting(
-    row: PartitionFacts, reader: GroupFacts
-) -> None:
-    if judge_partition(row, reader, LIMITS, T0).status is Status.OK and row.lag > 0:
+@given(rows(why=Why.KNOWN), groups)
+def test_only_a_partition_without_lag_or_with_young_messages_is_ok(row: PartitionFacts, facts: GroupFacts) -> None:
+    if judge_partition(row, facts, LIMITS, T0).status is Status.OK and row.lag > 0:
         assert row.time_lag is not None
         assert row.time_lag.seconds < LIMITS.ok_below_s
         assert row.time_lag.method is not TimeLagMethod.AT_LEAST
 
 
-@given(rows(why=Why.KNOWN), readers, st.floats(30, 1e6))
-def test_an_older_message_is_never_called_better(row: PartitionFacts, reader: GroupFacts, older: float) -> None:
-    """Ok does not come back by growing older."""
+@given(rows(why=Why.KNOWN), groups, st.floats(30, 1e6))
+def test_an_older_message_never_improves_the_status(row: PartitionFacts, facts: GroupFacts, older: float) -> None:
     row = row._replace(rewound_at=None, lag=max(row.lag, 1))
     old = row._replace(time_lag=TimeLag(seconds=older, method=TimeLagMethod.MEASURED))
-    assert judge_partition(old, reader, LIMITS, T0).status is not Status.OK
+    assert judge_partition(old, facts, LIMITS, T0).status is not Status.OK
     young = row._replace(time_lag=TimeLag(seconds=1.0, method=TimeLagMethod.MEASURED))
-    better = judge_partition(young, reader, LIMITS, T0).status
-    worse = judge_partition(old, reader, LIMITS, T0).status
-    if not reader.batch:
+    better = judge_partition(young, facts, LIMITS, T0).status
+    worse = judge_partition(old, facts, LIMITS, T0).status
+    if not facts.batch:
         assert SEVERITY[worse] <= SEVERITY[better]
 
 
-@given(rows(why=Why.KNOWN), readers, st.integers(1, 10**9))
-def test_more_lag_is_never_called_better(row: PartitionFacts, reader: GroupFacts, more: int) -> None:
+@given(rows(why=Why.KNOWN), groups, st.integers(1, 10**9))
+def test_more_lag_never_improves_the_status(row: PartitionFacts, facts: GroupFacts, more: int) -> None:
     row = row._replace(
         time_lag=TimeLag(seconds=600.0, method=TimeLagMethod.MEASURED),
         lag=max(1, row.lag),
@@ -109,18 +106,18 @@ def test_more_lag_is_never_called_better(row: PartitionFacts, reader: GroupFacts
         retention=None,
     )
     grown = row._replace(lag=row.lag + more, arrived=row.arrived + more)
-    before = judge_partition(row, reader, LIMITS, T0)
-    after = judge_partition(grown, reader, LIMITS, T0)
+    before = judge_partition(row, facts, LIMITS, T0)
+    after = judge_partition(grown, facts, LIMITS, T0)
     assert SEVERITY[after.status] <= SEVERITY[before.status]
     if before.until is not None and after.until is not None and before.status is after.status is Status.CATCHING_UP:
         assert after.until >= before.until
 
 
-@given(st.lists(rows(), max_size=5).flatmap(lambda r: st.tuples(st.just(r), st.permutations(r))), readers)
+@given(st.lists(rows(), max_size=5).flatmap(lambda r: st.tuples(st.just(r), st.permutations(r))), groups)
 def test_the_order_of_partitions_changes_nothing(
-    both: tuple[list[PartitionFacts], list[PartitionFacts]], reader: GroupFacts
+    both: tuple[list[PartitionFacts], list[PartitionFacts]], facts: GroupFacts
 ) -> None:
-    one, other = (judge_group(order, reader, LIMITS, T0, waiting=True) for order in both)
+    one, other = (judge_group(order, facts, LIMITS, T0, waiting=True) for order in both)
     assert (one.status, one.since, one.partitions_affected, one.lost) == (
         other.status,
         other.since,
@@ -130,12 +127,12 @@ def test_the_order_of_partitions_changes_nothing(
     assert one.until == other.until
 
 
-@given(st.lists(rows(), min_size=1, max_size=5), rows(), readers)
-def test_one_more_partition_never_makes_a_group_look_better(
-    these: list[PartitionFacts], another: PartitionFacts, reader: GroupFacts
+@given(st.lists(rows(), min_size=1, max_size=5), rows(), groups)
+def test_one_more_partition_never_improves_the_status_of_a_group(
+    partitions: list[PartitionFacts], added: PartitionFacts, facts: GroupFacts
 ) -> None:
-    few = judge_group(these, reader, LIMITS, T0, waiting=True)
-    more = judge_group([*these, another], reader, LIMITS, T0, waiting=True)
+    few = judge_group(partitions, facts, LIMITS, T0, waiting=True)
+    more = judge_group([*partitions, added], facts, LIMITS, T0, waiting=True)
     assert SEVERITY[more.status] <= SEVERITY[few.status] or few.status in (Status.OK, Status.NO_MEMBERS)
 
 
@@ -148,13 +145,13 @@ statuses = st.builds(
 
 
 @given(st.lists(statuses, min_size=1, max_size=30))
-def test_a_status_is_shown_only_after_two_readings_said_it(raws: list[Verdict]) -> None:
-    memory: VerdictState | None = None
+def test_a_status_is_shown_only_after_two_readings(raws: list[Verdict]) -> None:
+    state: VerdictState | None = None
     shown = raws[0].status
     for number, raw in enumerate(raws):
         now = T0 + 5 * number
-        memory = confirm(memory, raw, now)
-        verdict = memory.verdict
+        state = confirm(state, raw, now)
+        verdict = state.verdict
         assert verdict.until is None or verdict.until > now
         if verdict.status is not shown:
             assert raws[number - 1].status is raw.status is verdict.status
@@ -163,15 +160,15 @@ def test_a_status_is_shown_only_after_two_readings_said_it(raws: list[Verdict]) 
 
 @given(statuses)
 def test_a_status_keeps_its_beginning(raw: Verdict) -> None:
-    memory = confirm(None, raw, T0)
+    state = confirm(None, raw, T0)
     for step in range(1, 5):
         later = Verdict(status=raw.status, since=raw.since, until=raw.until)
-        memory = confirm(memory, later, T0 + 5 * step)
-    assert memory.verdict.since == T0
+        state = confirm(state, later, T0 + 5 * step)
+    assert state.verdict.since == T0
 
 
-@given(lags_in_time, lags_in_time, st.one_of(st.none(), st.tuples(seconds, seconds)))
-def test_a_measured_time_is_taken_only_within_what_our_readings_allow(
+@given(time_lags, time_lags, st.one_of(st.none(), st.tuples(seconds, seconds)))
+def test_a_measured_time_lag_is_used_only_within_the_bounds_of_our_readings(
     own: TimeLag | None, measured: TimeLag | None, bounds: tuple[float, float] | None
 ) -> None:
     chosen = choose_time_lag(own, measured, bounds)
@@ -180,18 +177,18 @@ def test_a_measured_time_is_taken_only_within_what_our_readings_allow(
         assert bounds[0] <= measured.seconds <= bounds[1]
 
 
-@given(st.lists(st.integers(0, 10**9), max_size=10), st.booleans(), st.one_of(st.none(), st.integers(0, 100)), readers)
-def test_a_bare_count_never_promises_an_end(
-    lags: list[int], approximate: bool, taken: int | None, reader: GroupFacts
+@given(st.lists(st.integers(0, 10**9), max_size=10), st.booleans(), st.one_of(st.none(), st.integers(0, 100)), groups)
+def test_a_bare_count_never_predicts_an_end(
+    lags: list[int], approximate: bool, in_flight: int | None, facts: GroupFacts
 ) -> None:
-    verdict = judge_count(lags, reader, T0, approximate=approximate, in_flight=taken)
+    verdict = judge_count(lags, facts, T0, approximate=approximate, in_flight=in_flight)
     assert verdict.until is None
     assert verdict.status not in (Status.CATCHING_UP, Status.WILL_LOSE_DATA, Status.STALLED)
     if verdict.status is Status.OK:
         assert verdict.reason is Reason.COUNT_ONLY
 
 
-def test_who_reads_is_known_by_members_by_state_or_by_commits_that_move() -> None:
+def test_consumers_are_known_by_members_by_state_or_by_recent_commits() -> None:
     assert has_consumers(GroupState.EMPTY, 0, None, T0, 60) is False
     assert has_consumers(GroupState.EMPTY, 0, T0 - 5, T0, 60) is True
     assert has_consumers(GroupState.EMPTY, 0, T0 - 61, T0, 60) is False

@@ -1,4 +1,4 @@
-"""What the read model keeps, forgets and tells: feed keys only for what a page would draw anew."""
+"""The read model: what it keeps, what it forgets, and which feed keys it publishes."""
 
 import asyncio
 import gc
@@ -24,7 +24,7 @@ NAME = "kafka-prod"
 
 
 class Bench:
-    """A monitor with a clock that the test moves, and everything it published since last asked."""
+    """A monitor with a clock that the test sets."""
 
     def __init__(self, **overrides: object) -> None:
         self.now = T0
@@ -34,20 +34,20 @@ class Bench:
         limits = (GroupThresholds(groups=("kafka-prod/slow-*",), ok_below_s=500, stalled_after_s=900),)
         self.monitor = Monitor(feed=self.feed, clock=lambda: self.now, series=self.series, thresholds=limits)
         facts: dict[str, object] = {"name": NAME, "kind": BrokerKind.KAFKA, "interval_s": 5.0, "batch": ("nightly-*",)}
-        self.monitor.add_connection(ConnectionFacts(**(facts | overrides)))  # type: ignore[arg-type]  # any fact by its name
+        self.monitor.add_connection(ConnectionFacts(**(facts | overrides)))  # type: ignore[arg-type]  # any field by its name
 
     async def sweep(self, *groups: Group, ends: int | None = None, after_s: float = 5.0, **facts: object) -> None:
         self.now += after_s
         destinations = [] if ends is None else [topic([ends] * 2)]
-        told = snapshot(self.now, groups, destinations, **facts)  # type: ignore[arg-type]  # any fact by its name
-        await self.monitor.apply(NAME, told, interval_s=5.0)
+        reading = snapshot(self.now, groups, destinations, **facts)  # type: ignore[arg-type]  # any field by its name
+        await self.monitor.apply(NAME, reading, interval_s=5.0)
 
-    def watch(self, *wanted: str) -> Subscription:
-        return self.feed.subscribe(wanted)
+    def watch(self, *feed_keys: str) -> Subscription:
+        return self.feed.subscribe(feed_keys)
 
 
-async def told(subscription: Subscription) -> set[str]:
-    """Return which keys were published; empty if none was."""
+async def published_keys(subscription: Subscription) -> set[str]:
+    """Return the keys published since the last call."""
     try:
         async with asyncio.timeout(0.01):
             return set(await subscription.changes())
@@ -59,7 +59,7 @@ def idle(name: str = "billing", at: int = 100) -> Group:
     return group(positions([at] * 2, [at] * 2), name=name)
 
 
-async def test_what_was_read_is_there_and_nothing_of_the_unknown() -> None:
+async def test_a_snapshot_fills_the_views_and_unknown_names_have_none() -> None:
     bench = Bench()
     assert bench.monitor.connection(NAME) is not None
     assert bench.monitor.groups() == ()
@@ -80,7 +80,7 @@ async def test_what_was_read_is_there_and_nothing_of_the_unknown() -> None:
     assert bench.monitor.groups("x") == ()
 
 
-async def test_absent_is_not_gone_and_gone_leaves_memory() -> None:
+async def test_absent_groups_stay_and_deleted_groups_leave_memory() -> None:
     bench = Bench()
     await bench.sweep(idle(), idle("mail"), ends=100)
     await bench.sweep(idle())
@@ -89,7 +89,7 @@ async def test_absent_is_not_gone_and_gone_leaves_memory() -> None:
     assert view.read_at < bench.now - 4
     lists = bench.watch(keys.GROUPS, keys.DESTINATIONS, keys.group(NAME, "mail"))
     await bench.sweep(idle(), gone_groups=("mail",), gone_destinations=("orders",))
-    assert await told(lists) == {keys.GROUPS, keys.DESTINATIONS, keys.group(NAME, "mail")}
+    assert await published_keys(lists) == {keys.GROUPS, keys.DESTINATIONS, keys.group(NAME, "mail")}
     assert bench.monitor.group(NAME, "mail") is None
     assert bench.monitor.destination(NAME, "orders") is None
     assert bench.feed.version(keys.group(NAME, "mail")).counter == 0
@@ -98,7 +98,7 @@ async def test_absent_is_not_gone_and_gone_leaves_memory() -> None:
     assert (connection.groups, connection.groups_ok) == (1, 1)
 
 
-async def test_an_idle_group_is_told_of_only_for_its_age() -> None:
+async def test_an_idle_group_is_published_only_for_its_age() -> None:
     bench = Bench()
     for _ in range(16):
         await bench.sweep(idle())
@@ -106,36 +106,36 @@ async def test_an_idle_group_is_told_of_only_for_its_age() -> None:
     published = []
     for _ in range(12):
         await bench.sweep(idle())
-        published.append(await told(watched))
+        published.append(await published_keys(watched))
     assert sum(keys.group(NAME, "billing") in each for each in published) == 6
     assert all(keys.GROUPS not in each for each in published)
 
 
-async def test_a_group_that_moves_is_told_of_at_once_and_the_list_only_when_its_order_changes() -> None:
+async def test_a_changed_group_is_published_at_once_and_the_list_only_if_a_status_changes() -> None:
     bench = Bench()
     for step in range(20):
         await bench.sweep(idle(at=100 + step * 50))
     watched = bench.watch(keys.group(NAME, "billing"), keys.GROUPS, keys.OVERVIEW)
     await bench.sweep(idle(at=1100))
-    assert await told(watched) == {keys.group(NAME, "billing"), keys.OVERVIEW}
+    assert await published_keys(watched) == {keys.group(NAME, "billing"), keys.OVERVIEW}
     gone = group(positions([1100] * 2, [1100] * 2), state=GroupState.EMPTY, members=0)
     for _ in range(15):
         await bench.sweep(gone)
-    assert keys.GROUPS in await told(watched)
+    assert keys.GROUPS in await published_keys(watched)
     view = bench.monitor.group(NAME, "billing")
     assert view is not None
     assert view.verdict.status is Status.NO_MEMBERS
 
 
-async def test_what_changed_is_listed_newest_first_and_bounded() -> None:
+async def test_changes_are_listed_newest_first_and_bounded() -> None:
     bench = Bench()
     for _ in range(20):
         await bench.sweep(idle())
     before = len(bench.monitor.changes())
     reading, empty = idle(), group(positions([100] * 2, [100] * 2), state=GroupState.EMPTY, members=0)
     for _ in range(CHANGES_MAX):
-        for told_group in (empty, empty, reading, reading):
-            await bench.sweep(told_group)
+        for next_group in (empty, empty, reading, reading):
+            await bench.sweep(next_group)
     changes = bench.monitor.changes()
     assert before == 1
     assert len(changes) == CHANGES_MAX
@@ -145,7 +145,7 @@ async def test_what_changed_is_listed_newest_first_and_bounded() -> None:
     assert len(bench.monitor.changes(3)) == 3
 
 
-async def test_the_first_verdicts_are_no_changes() -> None:
+async def test_first_verdicts_are_no_changes() -> None:
     bench = Bench()
     late = group(positions([0] * 2, [9000] * 2), name="late")
     for step in range(20):
@@ -157,7 +157,7 @@ async def test_the_first_verdicts_are_no_changes() -> None:
     assert [change.after for change in bench.monitor.changes()] == [LinkState.CONNECTED]
 
 
-async def test_a_connection_that_fails_keeps_its_figures_and_says_why() -> None:
+async def test_a_failed_connection_keeps_its_figures_and_has_the_error() -> None:
     bench = Bench()
     for _ in range(3):
         await bench.sweep(idle(), ends=100)
@@ -172,7 +172,7 @@ async def test_a_connection_that_fails_keeps_its_figures_and_says_why() -> None:
     assert view.groups_ok == 0
     assert view.groups == 1
     assert bench.monitor.group(NAME, "billing") is figures
-    assert await told(links) == {keys.connection(NAME), keys.CONNECTIONS, keys.OVERVIEW}
+    assert await published_keys(links) == {keys.connection(NAME), keys.CONNECTIONS, keys.OVERVIEW}
     await bench.sweep(idle())
     view = bench.monitor.connection(NAME)
     assert view is not None
@@ -184,7 +184,7 @@ async def test_a_connection_that_fails_keeps_its_figures_and_says_why() -> None:
     ]
 
 
-async def test_an_answer_older_than_three_intervals_is_stale() -> None:
+async def test_a_connection_without_an_answer_for_three_intervals_is_stale() -> None:
     bench = Bench()
     await bench.sweep(idle())
     bench.now += 14
@@ -200,7 +200,7 @@ async def test_an_answer_older_than_three_intervals_is_stale() -> None:
     assert view.since == bench.now
 
 
-async def test_the_watch_tier_is_a_reading_like_any_other_and_an_older_sweep_does_not_undo_it() -> None:
+async def test_an_older_sweep_does_not_overwrite_a_newer_watched_reading() -> None:
     bench = Bench()
     await bench.sweep(idle(at=100))
     newer = group(positions([140] * 2, [150] * 2))
@@ -212,7 +212,7 @@ async def test_the_watch_tier_is_a_reading_like_any_other_and_an_older_sweep_doe
     assert view.flow.lag == 20
 
 
-async def test_patterns_of_the_configuration_are_followed() -> None:
+async def test_patterns_of_the_configuration_apply() -> None:
     bench = Bench()
     for step in range(70):
         settled, end = [1000] * 2, [1000 + step * 10] * 2
@@ -225,16 +225,16 @@ async def test_patterns_of_the_configuration_are_followed() -> None:
     assert statuses == {"slow-export": Status.OK, "fast": Status.STALLED, "nightly-1": Status.NO_MEMBERS}
 
 
-async def test_a_destination_says_who_loses_first() -> None:
+async def test_a_destination_has_the_time_of_the_first_data_loss() -> None:
     bench = Bench(capabilities=frozenset((Capability.TIME_LAG,)))
-    kept = RetentionLimits(age_s=43_200.0, policy="delete")
+    samples = RetentionLimits(age_s=43_200.0, policy="delete")
     for step in range(20):
         bench.now += 5
         ends = [600_000 + step * 100] * 2
         stalled = group(positions([10, 10], ends), name="payments")
         fine = group(positions(ends, ends), name="tax")
-        told_now = snapshot(bench.now, [stalled, fine], [topic(ends, retention=kept)])
-        await bench.monitor.apply(NAME, told_now, interval_s=5.0)
+        reading = snapshot(bench.now, [stalled, fine], [topic(ends, retention=samples)])
+        await bench.monitor.apply(NAME, reading, interval_s=5.0)
         oldest = OldestUnread(destination="orders", partition=1, at=bench.now - 40_000, exact=True)
         bench.monitor.add_oldest_unread(NAME, {"payments": [oldest], "unknown": [oldest]})
     view = bench.monitor.destination(NAME, "orders")
@@ -262,19 +262,19 @@ async def test_a_destination_says_who_loses_first() -> None:
         ([100, 100], {}, None),
     ],
 )
-async def test_a_destination_that_is_not_well(ends: list[int], facts: dict[str, object], reason: Reason | None) -> None:
+async def test_the_problems_of_a_destination(ends: list[int], facts: dict[str, object], reason: Reason | None) -> None:
     bench = Bench()
     for _ in range(3):
         bench.now += 5
-        told_now = snapshot(bench.now, [], [topic(ends, **facts)])  # type: ignore[arg-type]  # any fact by its name
-        await bench.monitor.apply(NAME, told_now, interval_s=5.0)
+        reading = snapshot(bench.now, [], [topic(ends, **facts)])  # type: ignore[arg-type]  # any field by its name
+        await bench.monitor.apply(NAME, reading, interval_s=5.0)
     view = bench.monitor.destination(NAME, "orders")
     assert view is not None
     assert view.verdict.reason is reason
     assert view.verdict.status is (Status.OK if reason is None else Status.BEHIND)
 
 
-async def test_one_partition_that_takes_most_is_hot() -> None:
+async def test_a_partition_with_most_of_the_messages_is_hot() -> None:
     bench = Bench()
     for step in range(10):
         bench.now += 5
@@ -285,32 +285,32 @@ async def test_one_partition_that_takes_most_is_hot() -> None:
     assert (view.verdict.reason, view.verdict.partition) == (Reason.HOT, 2)
 
 
-async def test_readings_reach_the_history() -> None:
+async def test_readings_are_added_to_history() -> None:
     bench = Bench()
     for step in range(4):
         await bench.sweep(group(positions([step * 10] * 2, [step * 10 + 5] * 2)), ends=step * 10 + 5)
-    kept = bench.series.recent(NAME, "billing")
-    assert kept is not None
-    assert list(kept.lag)[-4:] == [10, 10, 10, 10]  # before them stands the gap of the start
-    assert list(kept.settled)[-4:] == [0, 20, 40, 60]
-    assert list(kept.arrived)[-4:] == [10, 30, 50, 70]
-    topic_kept = bench.series.recent(NAME, destination_key("orders"))
-    assert topic_kept is not None
-    assert list(topic_kept.arrived)[-4:] == [10, 30, 50, 70]
+    samples = bench.series.recent(NAME, "billing")
+    assert samples is not None
+    assert list(samples.lag)[-4:] == [10, 10, 10, 10]  # after the gap of the start
+    assert list(samples.settled)[-4:] == [0, 20, 40, 60]
+    assert list(samples.arrived)[-4:] == [10, 30, 50, 70]
+    topic_samples = bench.series.recent(NAME, destination_key("orders"))
+    assert topic_samples is not None
+    assert list(topic_samples.arrived)[-4:] == [10, 30, 50, 70]
 
 
-async def test_a_reading_of_a_connection_that_is_not_open_is_dropped() -> None:
+async def test_a_snapshot_of_an_unknown_connection_is_dropped() -> None:
     bench = Bench()
     await bench.monitor.apply("elsewhere", snapshot(bench.now, [idle()]), interval_s=5.0)
     assert bench.monitor.groups() == ()
 
 
-async def test_a_clock_that_is_set_back_freezes_nothing() -> None:
+async def test_monitoring_goes_on_after_the_clock_was_set_back() -> None:
     bench = Bench()
     subscription = bench.watch(keys.group(NAME, "billing"), keys.destination(NAME, "orders"))
     for step in range(8):
         if step == 4:
-            await told(subscription)
+            await published_keys(subscription)
             bench.now -= 3600
         await bench.sweep(group(positions([step * 10], [step * 10 + 5])), ends=step * 10 + 5)
     view, destination = bench.monitor.group(NAME, "billing"), bench.monitor.destination(NAME, "orders")
@@ -318,14 +318,14 @@ async def test_a_clock_that_is_set_back_freezes_nothing() -> None:
     assert destination is not None
     assert view.read_at == destination.read_at == pytest.approx(bench.now, abs=1)
     assert (view.flow.rate_in, destination.rate_in) == pytest.approx((2, 4), rel=0.1)
-    assert await told(subscription) == subscription.keys
+    assert await published_keys(subscription) == subscription.keys
     assert bench.monitor.connections()[0].groups_ok == 1
     bench.now += 16
     bench.monitor.update_staleness(NAME)
     assert bench.monitor.connections()[0].link is LinkState.STALE
 
 
-async def test_a_large_reading_is_taken_in_slices() -> None:
+async def test_a_large_snapshot_is_applied_in_slices() -> None:
     bench = Bench()
     groups = [group(positions([n] * 50, [n + 3] * 50), name=f"g{n}") for n in range(400)]
     longest, last, running = 0.0, time.thread_time(), True
@@ -334,10 +334,10 @@ async def test_a_large_reading_is_taken_in_slices() -> None:
         nonlocal longest, last
         while running:
             await asyncio.sleep(0)
-            now = time.thread_time()  # of this thread: a busy machine is not our stall
+            now = time.thread_time()  # of this thread: other processes do not count
             longest, last = max(longest, now - last), now
 
-    gc.disable()  # a collection of all that the test run holds takes 50 ms by itself
+    gc.disable()  # a full collection in a test run takes 50 ms
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(beat())

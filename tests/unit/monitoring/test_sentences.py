@@ -36,7 +36,7 @@ def test_every_sentence_is_as_in_the_golden_file() -> None:
 
 
 def test_every_branch_of_the_words_modules_is_in_the_table() -> None:
-    """Trace each bytecode instruction while the table is made: a condition inside a line counts as a branch too."""
+    """Trace each bytecode instruction of the words modules while the table is built, so that conditions within a line count as branches."""
     codes = {code for module in _modules() for code in _codes(module)} - {words.mark.__code__}  # an icon, no sentence
     executed: dict[CodeType, set[int]] = {code: set() for code in codes}
     before = sys.gettrace()
@@ -63,8 +63,8 @@ def _document() -> str:
     for title, cases in sections():
         parts.append(f"\n{title}\n{'=' * len(title)}\n")
         for case, lines in cases:
-            said = [f"    {label + ':':13}{sentence or '-'}\n" for label, sentence in lines]
-            parts.append(f"{case}\n{''.join(said)}")
+            rows = [f"    {label + ':':13}{sentence or '-'}\n" for label, sentence in lines]
+            parts.append(f"{case}\n{''.join(rows)}")
     return "".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""Every status, each from readings that prove it, and from ones that look like it and do not."""
+"""Every status, from readings that prove it and from readings that only resemble it."""
 
 import pytest
 
@@ -10,11 +10,11 @@ from tests.unit.monitoring.readings import T0, Watched, group, positions, topic
 HOUR_S = 3600.0
 
 
-def lossy(age_s: float) -> dict[str, Destination]:
+def with_retention(age_s: float) -> dict[str, Destination]:
     return {"orders": topic([0], retention=RetentionLimits(age_s=age_s, policy="delete"))}
 
 
-def test_a_group_that_reads_as_fast_as_it_comes_is_ok() -> None:
+def test_a_group_that_keeps_up_is_ok() -> None:
     view = Watched().flow(60, settled=90, arrived=100, out=50, into=50)
     assert view.verdict.status is Status.OK
     assert view.flow.rate_in == pytest.approx(50)
@@ -24,7 +24,7 @@ def test_a_group_that_reads_as_fast_as_it_comes_is_ok() -> None:
     assert view.flow.time_lag.seconds == pytest.approx(0.2, abs=0.1)
 
 
-def test_a_group_that_lags_but_gains_is_catching_up_and_the_end_is_told() -> None:
+def test_a_group_whose_lag_shrinks_is_catching_up_until_a_known_time() -> None:
     watched = Watched()
     view = watched.flow(120, settled=0, arrived=50_000, out=300, into=100)
     assert view.verdict.status is Status.CATCHING_UP
@@ -33,14 +33,14 @@ def test_a_group_that_lags_but_gains_is_catching_up_and_the_end_is_told() -> Non
     assert view.flow.drained_at == pytest.approx(watched.now + left, abs=5)
 
 
-def test_a_group_that_lags_and_loses_ground_is_behind() -> None:
+def test_a_group_whose_lag_grows_is_behind() -> None:
     view = Watched().flow(120, settled=0, arrived=50_000, out=90, into=100)
     assert view.verdict.status is Status.BEHIND
     assert view.verdict.until is None
     assert view.flow.drained_at is None
 
 
-def test_members_and_lag_and_no_commit_for_a_minute_is_stalled() -> None:
+def test_a_group_with_members_and_no_commit_for_a_minute_is_stalled() -> None:
     watched = Watched()
     watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
     settled = 1600
@@ -53,14 +53,14 @@ def test_members_and_lag_and_no_commit_for_a_minute_is_stalled() -> None:
     assert view.verdict.since_exact
 
 
-def test_a_group_that_was_idle_for_hours_is_not_stalled_by_its_first_new_message() -> None:
+def test_the_first_message_after_an_idle_time_does_not_make_a_group_stalled() -> None:
     watched = Watched()
     watched.flow(600, settled=1000, arrived=1000, out=0, into=0)
     view = watched.flow(40, settled=1000, arrived=1001, out=0, into=0)
     assert view.verdict.status is not Status.STALLED
 
 
-def test_thresholds_of_a_group_move_both_limits() -> None:
+def test_thresholds_change_both_limits_of_a_group() -> None:
     slow = Watched(limits=Thresholds(ok_below_s=600, stalled_after_s=900))
     slow.flow(30, settled=1000, arrived=1000, out=10, into=10)
     view = slow.flow(300, settled=1300, arrived=1300, out=0, into=10)
@@ -69,7 +69,7 @@ def test_thresholds_of_a_group_move_both_limits() -> None:
     assert view.flow.time_lag.seconds > 250
 
 
-def test_nobody_reads_and_messages_wait_is_stopped() -> None:
+def test_a_group_without_members_is_stopped_while_messages_wait() -> None:
     watched = Watched()
     watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
     view = watched.flow(120, settled=1600, arrived=1600, out=0, into=10, state=GroupState.EMPTY, members=0)
@@ -77,36 +77,36 @@ def test_nobody_reads_and_messages_wait_is_stopped() -> None:
     assert view.verdict.since_exact
 
 
-def test_an_empty_group_whose_commits_move_has_a_reader() -> None:
-    """A Kafka consumer by assign(): the broker says Empty for ever."""
+def test_recent_commits_prove_a_consumer_of_an_empty_group() -> None:
+    """Kafka reports a consumer that uses assign() as Empty."""
     view = Watched().flow(180, settled=0, arrived=50_000, out=100, into=200, state=GroupState.EMPTY, members=0)
     assert view.verdict.status is Status.BEHIND
 
 
-def test_nobody_reads_and_nothing_waits_is_no_members() -> None:
+def test_a_group_without_members_and_backlog_has_no_members() -> None:
     view = Watched().flow(120, settled=70, arrived=70, out=0, into=0, state=GroupState.EMPTY, members=0)
     assert view.verdict.status is Status.NO_MEMBERS
 
 
-def test_nobody_reads_a_batch_until_its_time_comes() -> None:
+def test_a_batch_group_without_members_is_not_stopped() -> None:
     view = Watched(batch=True).flow(300, settled=1000, arrived=2000, out=0, into=10, state=GroupState.EMPTY, members=0)
     assert view.verdict.status is Status.NO_MEMBERS
     assert view.verdict.reason is Reason.BATCH
     assert view.flow.lag == 4000
 
 
-def test_a_paused_consumer_is_stopped_and_says_so() -> None:
+def test_a_paused_consumer_is_stopped_because_it_is_paused() -> None:
     view = Watched().flow(120, settled=10, arrived=500, out=0, into=5, state=GroupState.PAUSED, members=None)
     assert view.verdict.status is Status.STOPPED
     assert view.verdict.reason is Reason.PAUSED
 
 
-def test_a_position_that_went_back_is_rewound_on_the_second_reading_and_for_ten_minutes() -> None:
+def test_a_rewind_is_confirmed_by_the_second_reading_and_shown_for_ten_minutes() -> None:
     watched = Watched()
     watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
     once = watched.read(group(positions([200], [1650])))
     assert once.verdict.status is Status.OK
-    assert once.flow.lag == 0, "one reading proves nothing: what was known stands"
+    assert once.flow.lag == 0, "one reading proves nothing"
     view = watched.each(3, lambda _: group(positions([200], [1650])))
     assert view.verdict.status is Status.REWOUND
     assert view.flow.lag == 1450
@@ -116,8 +116,8 @@ def test_a_position_that_went_back_is_rewound_on_the_second_reading_and_for_ten_
     assert view.verdict.status is Status.OK
 
 
-def test_one_reading_that_went_back_and_came_again_is_forgotten() -> None:
-    """A server back from a pause tells old commits, with error 0, once."""
+def test_a_single_reading_with_an_old_offset_is_ignored() -> None:
+    """After a pause, a server reports old commits once, with error 0."""
     watched = Watched()
     watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
     watched.read(group(positions([900], [1500])))
@@ -126,7 +126,7 @@ def test_one_reading_that_went_back_and_came_again_is_forgotten() -> None:
     assert view.flow.rate_in == pytest.approx(10, rel=0.2)
 
 
-def test_an_end_that_went_back_is_another_log_and_never_a_negative_rate() -> None:
+def test_an_end_offset_that_falls_starts_a_new_log_without_a_negative_rate() -> None:
     watched = Watched()
     watched.flow(60, settled=100_000, arrived=100_000, out=100, into=100)
     view = watched.each(3, lambda step: group(positions([50 + 10 * step], [50 + 10 * step])))
@@ -136,7 +136,7 @@ def test_an_end_that_went_back_is_another_log_and_never_a_negative_rate() -> Non
     assert view.flow.rate_in == pytest.approx(2, rel=0.2)
 
 
-def test_a_reset_counter_of_a_queue_is_not_a_rewind() -> None:
+def test_a_reset_counter_of_a_queue_is_no_rewind() -> None:
     watched = Watched(positional=False)
     watched.flow(60, settled=5000, arrived=5000, out=10, into=10)
     view = watched.each(4, lambda step: group(positions([50 * step], [50 * step], lag=[0])))
@@ -144,9 +144,9 @@ def test_a_reset_counter_of_a_queue_is_not_a_rewind() -> None:
     assert view.flow.rate_out == pytest.approx(10)
 
 
-def test_retention_that_comes_first_within_a_day_is_told_with_its_moment() -> None:
-    """The pictured case: 8 h 50 min behind of 12 h, the position moves 1 min in 20."""
-    watched = Watched(destinations=lossy(12 * HOUR_S))
+def test_data_loss_within_a_day_is_predicted_with_its_time() -> None:
+    """8 h 50 min behind with 12 h of retention; the position advances 1 min in 20."""
+    watched = Watched(destinations=with_retention(12 * HOUR_S))
     behind_s, rate_in = 8 * HOUR_S + 50 * 60, 20.2
     lag = int(behind_s * rate_in)
     watched.flow(110, settled=1000, arrived=1000 + lag, out=1.0, into=rate_in)
@@ -166,10 +166,10 @@ def test_retention_that_comes_first_within_a_day_is_told_with_its_moment() -> No
     ("age_h", "out", "loses"),
     [(12, 0.0, True), (12, 19.9, False), (12, 30.0, False), (72, 0.0, False), (30, 0.0, True)],
 )
-def test_data_is_lost_only_if_the_position_ages_past_retention_within_a_day(
+def test_data_is_lost_only_if_unread_messages_reach_the_retention_time_within_a_day(
     age_h: float, out: float, loses: bool
 ) -> None:
-    watched = Watched(destinations=lossy(age_h * HOUR_S))
+    watched = Watched(destinations=with_retention(age_h * HOUR_S))
     behind_s = 8 * HOUR_S
     lag = int(behind_s * 20)
     watched.flow(60, settled=0, arrived=lag, out=out, into=20)
@@ -179,8 +179,8 @@ def test_data_is_lost_only_if_the_position_ages_past_retention_within_a_day(
     assert (view.verdict.status is Status.WILL_LOSE_DATA) is loses
 
 
-def test_what_is_dead_lettered_or_compacted_is_not_lost_by_age() -> None:
-    for kept in (
+def test_retention_loses_no_dead_lettered_or_compacted_messages() -> None:
+    for destination in (
         topic([0], retention=RetentionLimits(age_s=60.0, policy="compact")),
         Destination(
             name="orders",
@@ -191,13 +191,13 @@ def test_what_is_dead_lettered_or_compacted_is_not_lost_by_age() -> None:
             dead_letters_to="orders.dead",
         ),
     ):
-        watched = Watched(destinations={"orders": kept})
+        watched = Watched(destinations={"orders": destination})
         watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
         view = watched.flow(300, settled=1600, arrived=1600, out=0, into=10)
         assert view.verdict.status is Status.STALLED
 
 
-def test_a_position_before_the_start_has_lost_and_says_how_much() -> None:
+def test_an_offset_before_the_log_start_has_lost_a_known_number_of_messages() -> None:
     watched = Watched()
     view = watched.each(20, lambda step: group(positions([10], [100 + step], start=[60])))
     assert view.verdict.status is Status.WILL_LOSE_DATA
@@ -206,15 +206,15 @@ def test_a_position_before_the_start_has_lost_and_says_how_much() -> None:
     assert view.verdict.until is None
 
 
-def test_a_stream_at_its_limit_pushes_out_what_a_slow_reader_has_not_read() -> None:
+def test_a_stream_at_its_limit_pushes_out_unread_messages() -> None:
     limits = {"orders": topic([0], retention=RetentionLimits(messages=10_000, policy="limits"))}
     watched = Watched(destinations=limits)
 
-    def told(step: int) -> Group:
+    def reading(step: int) -> Group:
         end = 20_000 + step * 500
         return group(positions([25_000 + step * 50], [end + 10_000], start=[end]))
 
-    view = watched.each(9, told)
+    view = watched.each(9, reading)
     assert view.verdict.status is Status.WILL_LOSE_DATA
     assert view.verdict.reason is Reason.BY_COUNT
     assert view.verdict.until is not None
@@ -222,7 +222,7 @@ def test_a_stream_at_its_limit_pushes_out_what_a_slow_reader_has_not_read() -> N
     assert view.verdict.until - watched.now == pytest.approx(room / 90, rel=0.05)
 
 
-def test_an_open_transaction_holds_back_and_is_not_called_stalled() -> None:
+def test_an_open_transaction_holds_back_a_group_without_making_it_stalled() -> None:
     watched = Watched()
     view = watched.each(30, lambda step: group(positions([103], [105 + step], lag=[2 + step], stable=[103])))
     assert view.verdict.status is Status.HELD_BACK
@@ -240,7 +240,7 @@ def test_an_open_transaction_holds_back_and_is_not_called_stalled() -> None:
         (Why.NOT_REPORTED, Status.UNKNOWN),
     ],
 )
-def test_a_partition_that_is_not_known_is_never_ok(why: Why, status: Status) -> None:
+def test_an_unknown_partition_is_never_ok(why: Why, status: Status) -> None:
     watched = Watched()
     view = watched.each(3, lambda n: group(positions([n, UNKNOWN], [n, n], why=[Why.KNOWN, why])))
     assert view.verdict.status is status
@@ -249,29 +249,29 @@ def test_a_partition_that_is_not_known_is_never_ok(why: Why, status: Status) -> 
     assert view.flow.lag_partial
 
 
-def test_a_group_that_may_not_be_seen_says_so() -> None:
+def test_a_group_without_permission_is_not_permitted() -> None:
     view = Watched().read(group(positions([], []), why=Why.NOT_PERMITTED, members=None, state=GroupState.UNKNOWN))
     assert view.verdict.status is Status.NOT_PERMITTED
     assert view.flow.lag is None
 
 
-def test_a_rebalance_has_its_own_state_and_its_beginning() -> None:
+def test_a_rebalance_is_a_status_with_its_beginning() -> None:
     watched = Watched()
     watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
-    begun = watched.now + 5
+    began = watched.now + 5
     view = watched.flow(40, settled=1600, arrived=1600, out=0, into=10, state=GroupState.REBALANCING)
     assert view.verdict.status is Status.REBALANCING
-    assert view.verdict.since == begun
+    assert view.verdict.since == began
 
 
-def test_a_rebalance_without_end_is_a_standstill() -> None:
+def test_a_rebalance_without_end_is_stalled() -> None:
     watched = Watched()
     watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
     view = watched.flow(400, settled=1600, arrived=1600, out=0, into=10, state=GroupState.REBALANCING)
     assert view.verdict.status is Status.STALLED
 
 
-def test_a_group_is_its_dearest_partition_and_counts_the_alike() -> None:
+def test_a_group_has_the_most_severe_status_of_its_partitions_and_counts_them() -> None:
     watched = Watched()
     view = watched.each(40, lambda n: group(positions([1000 + 50 * n, 500, 400, 1000 + 50 * n], [1000 + 50 * n] * 4)))
     assert view.verdict.status is Status.STALLED
@@ -284,7 +284,7 @@ def test_a_group_is_its_dearest_partition_and_counts_the_alike() -> None:
     assert {row.partition: row.member for row in rows}[0] == "settle-0"
 
 
-def test_the_end_that_lies_behind_markers_of_transactions_only_is_reached() -> None:
+def test_transaction_markers_before_the_end_are_no_lag() -> None:
     watched = Watched()
     watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
     view = watched.each(60, lambda _: group(positions([1600], [1601], lag=[0])))

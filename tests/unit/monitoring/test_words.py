@@ -1,4 +1,4 @@
-"""Marks, tones and spans of the sentences: broker names are spans of their own, and no figure is made up."""
+"""Marks, tones and spans of the sentences: broker names are spans of their own, and no figure is invented."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ def test_every_status_and_link_has_a_mark_and_a_tone(status: Status | LinkState)
 
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize("reason", [None, *Reason])
-def test_a_sentence_without_figures_makes_none_up(status: Status, reason: Reason | None) -> None:
+def test_a_sentence_without_figures_invents_none(status: Status, reason: Reason | None) -> None:
     blank = group_view(verdict(status, since=T0, reason=reason), flow=Flow(lag=None), rows=1)
     sentence = text(words.group_sentence(blank, T0))
     assert sentence.endswith(".")

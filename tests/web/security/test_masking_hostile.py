@@ -11,7 +11,7 @@ from signalbox.security.masking.trial import SAMPLE_BYTES_MAX
 from signalbox.web.security import urls
 from signalbox.web.security.masking.forms import REQUEST_BYTES_MAX
 from signalbox.web.security.masking.masked_sample import LINES_MAX, NESTED_MAX
-from tests.web.names import HOSTILE
+from tests.web.hostile_names import HOSTILE
 from tests.web.security.masking_site import CARDS
 from tests.web.security.user_site import Browser, house_in, tidy
 from tests.web.sites import Elements
@@ -113,7 +113,7 @@ async def test_a_sample_over_64_kib_is_told_at_its_field_and_stays(ada: Browser)
     assert largest in page
     too_large = await ada.client.post(TRIAL, data={**ASKED, "sample": "x" * REQUEST_BYTES_MAX})
     assert too_large.status_code == 413
-    assert "This is too large. Send less at once." in tidy(too_large.text).replace("once.S", "once. S")
+    assert "The request is too large. Send less at once." in tidy(too_large.text).replace("once.S", "once. S")
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from signalbox.brokers.kafka.errors import translate
 from signalbox.brokers.kafka.protocol.connection import Request, UnsupportedVersion
 from signalbox.brokers.kafka.protocol.groups import (
     SHARE,
-    GroupList,
     GroupListing,
+    ListedGroups,
     ShareOffsets,
     list_groups_request,
     share_offsets_request,
@@ -42,7 +42,7 @@ class NodeAnswers:
     """What one broker returned in one reading. `offsets`: group -> (requested at, offsets; None = unchanged)."""
 
     node: int
-    group_list: GroupList | None = None
+    group_list: ListedGroups | None = None
     offsets: dict[str, tuple[float, GroupOffsets | None]] = field(default_factory=dict)
     failure: BrokerError | None = None
 
@@ -59,7 +59,7 @@ async def read_group_offsets(cache: ClusterCache) -> list[NodeAnswers]:
     return all_answers
 
 
-def select_groups(cache: ClusterCache, node: int, group_list: GroupList) -> dict[str, GroupListing]:
+def select_groups(cache: ClusterCache, node: int, group_list: ListedGroups) -> dict[str, GroupListing]:
     """Return the consumer groups of the list that pass the name filter, by name; computed once per list."""
     selected = cache.listed_groups.get(node)
     if selected is None or selected[0] is not group_list:
@@ -106,15 +106,15 @@ class NodeReader:
         shares = [name for name, group_type in types.items() if group_type == SHARE]
         others = [name for name, group_type in types.items() if group_type != SHARE]
         try:
-            many = await self.cache.client.supports(self.answers.node, OFFSET_FETCH, purposes[0])
+            batched = await self.cache.client.supports(self.answers.node, OFFSET_FETCH, purposes[0])
         except BrokerError as error:
             self.answers.failure = error
             return
-        limit = asyncio.Semaphore(REQUESTS_IN_FLIGHT if many else SINGLE_REQUESTS_IN_FLIGHT)
-        batches = self._batches(others) if many else [[name] for name in others]
+        limit = asyncio.Semaphore(REQUESTS_IN_FLIGHT if batched else SINGLE_REQUESTS_IN_FLIGHT)
+        batches = self._batches(others) if batched else [[name] for name in others]
         async with asyncio.TaskGroup() as tasks:
             for batch, purpose in zip(batches, itertools.cycle(purposes), strict=False):
-                tasks.create_task(self._read_batch(batch, many=many, limit=limit, purpose=purpose))
+                tasks.create_task(self._read_batch(batch, batched=batched, limit=limit, purpose=purpose))
             for first in range(0, len(shares), GROUPS_PER_SLICE):
                 batch = shares[first : first + GROUPS_PER_SLICE]
                 tasks.create_task(self._read_shares(batch, limit=limit, purpose=purposes[0]))
@@ -132,11 +132,13 @@ class NodeReader:
             rows += expected
         return batches
 
-    async def _read_batch(self, batch: list[str], *, many: bool, limit: asyncio.Semaphore, purpose: Purpose) -> None:
+    async def _read_batch(self, batch: list[str], *, batched: bool, limit: asyncio.Semaphore, purpose: Purpose) -> None:
         async with limit:
             requested_at = self.cache.clock()
             raw = [cached.raw if (cached := self.cache.groups.get(name)) else b"" for name in batch]
-            request = committed_offsets_request(batch, raw) if many else single_group_offsets_request(batch[0], raw[0])
+            request = (
+                committed_offsets_request(batch, raw) if batched else single_group_offsets_request(batch[0], raw[0])
+            )
             for offsets in await self._call(request, purpose) or ():
                 if isinstance(offsets, int):
                     self.answers.offsets[batch[offsets]] = (requested_at, None)

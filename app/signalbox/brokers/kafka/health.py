@@ -1,4 +1,4 @@
-"""Read metadata, cluster health, topic configuration and sizes, and record which rights our user lacks."""
+"""Read metadata, cluster health, topic configuration and sizes, and record which permissions our user lacks."""
 
 import asyncio
 from collections.abc import Iterable

@@ -125,8 +125,8 @@ class TopicAdmin:
         return error == NONE
 
     async def _committed_offsets(self, node: int, group: str) -> CommittedOffsets:
-        many = await self._client.supports(node, OFFSET_FETCH)
-        request = committed_offsets_request([group]) if many else single_group_offsets_request(group)
+        batched = await self._client.supports(node, OFFSET_FETCH)
+        request = committed_offsets_request([group]) if batched else single_group_offsets_request(group)
         (offsets,) = await self._client.call(node, request)
         assert isinstance(offsets, CommittedOffsets)  # noqa: S101 - the request contains no previous bytes
         return offsets

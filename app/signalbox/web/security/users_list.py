@@ -99,7 +99,7 @@ def users_list(users: Sequence[User], query: UsersQuery, now: float, *, selected
     return UsersList(
         address=address(after=query.after, before=query.before),
         action=urls.users(*([selected] if selected else [])),
-        placeholder="Name",
+        placeholder="User name",
         query=query,
         filters=filters,
         dropdowns=(),

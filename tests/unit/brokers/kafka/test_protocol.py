@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signalbox.brokers.kafka.protocol.changes import commit_offsets_request, create_topics_request
@@ -68,6 +68,7 @@ ROWS = st.lists(
 )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(ROWS, ROWS, st.sampled_from([encoded.TAGS, encoded.TAGS, encoded.UNKNOWN_TAGS]))
 def test_rows_with_and_without_metadata_decode_the_same(first: Rows, second: Rows, tags: bytes) -> None:
     data = encoded.offset_fetch_8({"a": ({"orders": first, "letters": second}, 0), "b": (ORDERS, 0)}, tags=tags)
@@ -241,12 +242,14 @@ HOSTILE: list[tuple[Request[object], int]] = [
 
 
 @pytest.mark.parametrize(("api_request", "version"), HOSTILE, ids=[f"{r.api.name} {v}" for r, v in HOSTILE])
+@settings(deadline=None)  # the machine may be busy
 @given(data=st.binary(max_size=300))
 def test_any_bytes_decode_or_are_malformed(api_request: Request[object], version: int, data: bytes) -> None:
     with contextlib.suppress(MalformedResponse):
         decode_response(api_request, data, version)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     st.text(max_size=400), st.integers(-(2**63), 2**63 - 1), st.lists(st.integers(-(2**31), 2**31 - 1)), st.booleans()
 )

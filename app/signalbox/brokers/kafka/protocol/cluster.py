@@ -1,4 +1,4 @@
-"""Requests about the cluster: brokers and rights, quorum leader, topic configuration, sizes on disk, group coordinators."""
+"""Requests about the cluster: brokers and permissions, quorum leader, topic configuration, sizes on disk, group coordinators."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

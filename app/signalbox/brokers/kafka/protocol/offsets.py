@@ -47,7 +47,7 @@ def committed_offsets_request(
     The result contains the index of a group instead of its offsets if its bytes equal `previous` at that index.
     """
     names = tuple(groups)
-    return Request(OFFSET_FETCH, lambda _: _encode_many(names), lambda data, _: _decode_many(data, previous))
+    return Request(OFFSET_FETCH, lambda _: _encode_batch(names), lambda data, _: _decode_batch(data, previous))
 
 
 def single_group_offsets_request(group: str, previous: bytes = b"") -> Request[list[CommittedOffsets | int]]:
@@ -60,7 +60,7 @@ def single_group_offsets_request(group: str, previous: bytes = b"") -> Request[l
 
 
 @functools.lru_cache(maxsize=256)  # each sweep asks for the same batches
-def _encode_many(groups: tuple[str, ...]) -> bytes:
+def _encode_batch(groups: tuple[str, ...]) -> bytes:
     body = RequestBody(flexible=True)
     body.count(len(groups))
     for group in groups:
@@ -80,7 +80,7 @@ def _encode_single(version: int, group: str) -> bytes:
     return body.to_bytes()
 
 
-def _decode_many(data: bytes, previous: Sequence[bytes]) -> list[CommittedOffsets | int]:
+def _decode_batch(data: bytes, previous: Sequence[bytes]) -> list[CommittedOffsets | int]:
     cursor = Cursor(data, flexible=True, position=4)
     groups: list[CommittedOffsets | int] = []
     for number in range(cursor.count()):
@@ -127,7 +127,7 @@ def _decode_topics(cursor: Cursor) -> tuple[tuple[tuple[str, int], ...], "array[
 def _plain_rows(cursor: Cursor, count: int) -> tuple[Sequence[int], Sequence[int]] | None:
     """Decode all rows of a topic at once if no row has metadata, an error or tags; otherwise return None.
 
-    This detects every exception: the first row with such a field is longer, and its own last bytes differ.
+    The check is complete: the first row with such a field is longer, and its last bytes differ.
     """
     end = cursor.position + count * _PLAIN_COMMIT.size
     if not count or end > len(cursor.data):

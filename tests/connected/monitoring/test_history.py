@@ -1,4 +1,4 @@
-"""History on real databases: what was read comes back, and what was not read stays a gap."""
+"""History on real databases: samples come back, and times without samples stay gaps."""
 
 import itertools
 import logging
@@ -14,7 +14,7 @@ from signalbox.storage.engine import Database
 from tests.support.history import BUDGET, START, Time, feed, known, saved, until
 from tests.support.waiting import eventually
 
-Begin = Callable[[], Awaitable[Series]]
+StartSeries = Callable[[], Awaitable[Series]]
 
 
 @pytest.fixture
@@ -23,31 +23,31 @@ def time() -> Time:
 
 
 @pytest.fixture
-async def begin(database: Database, time: Time) -> AsyncIterator[Begin]:
+async def start_series(database: Database, time: Time) -> AsyncIterator[StartSeries]:
     """Starts a `Series` that saves and packs everything at each turn; a second call is a restart."""
-    begun: list[Series] = []
+    started: list[Series] = []
 
     async def start() -> Series:
-        for one in begun:
-            await one.stop()
-        begun.append(Series(database, time, BUDGET, flush_s=0.02, pack_s=0.02))
-        await begun[-1].start()
-        assert await begun[-1].wait_restored(10)
-        return begun[-1]
+        for series in started:
+            await series.stop()
+        started.append(Series(database, time, BUDGET, flush_s=0.02, pack_s=0.02))
+        await started[-1].start()
+        assert await started[-1].wait_restored(10)
+        return started[-1]
 
     yield start
-    for one in begun:
-        await one.stop()
+    for series in started:
+        await series.stop()
 
 
-async def test_what_was_read_is_there_after_a_restart_and_the_stop_between_is_a_gap(begin: Begin, time: Time) -> None:
-    series = await begin()
+async def test_samples_survive_a_restart_and_the_downtime_is_a_gap(start_series: StartSeries, time: Time) -> None:
+    series = await start_series()
     feed(series, time, 2400)
     await saved(series, time)
     before, spark = await series.points("prod", "payments", 3600), series.spark("prod", "payments")
     assert len(known(before)) == 480
 
-    series = await begin()
+    series = await start_series()
     again = await series.points("prod", "payments", 3600)
     assert known(again) == known(before)
     assert set(again.rate_in) == {None, 20.0}
@@ -55,17 +55,17 @@ async def test_what_was_read_is_there_after_a_restart_and_the_stop_between_is_a_
     assert known(series.spark("prod", "payments"))[:-2] == known(spark)[:-2]
     time.now += 200
     feed(series, time, 300)
-    drawn = await series.points("prod", "payments", 3600)
-    hole = [row for row, at in enumerate(drawn.at) if START + 2401 < at < START + 2600]
-    assert hole
-    assert all(drawn.lag[row] is None and drawn.rate_in[row] is None for row in hole)
-    assert drawn.rate_in[hole[-1] + 1] is None
-    assert set(drawn.rate_in) == {None, 20.0}
+    chart = await series.points("prod", "payments", 3600)
+    gap = [row for row, at in enumerate(chart.at) if START + 2401 < at < START + 2600]
+    assert gap
+    assert all(chart.lag[row] is None and chart.rate_in[row] is None for row in gap)
+    assert chart.rate_in[gap[-1] + 1] is None
+    assert set(chart.rate_in) == {None, 20.0}
     assert None in series.spark("prod", "payments").lag[1:]
 
 
-async def test_the_last_minutes_are_there_as_read_after_a_restart(database: Database, time: Time) -> None:
-    series = Series(database, time, BUDGET, flush_s=0.02)  # packed once in ten minutes: what counts is the journal
+async def test_raw_samples_of_the_last_minutes_survive_a_restart(database: Database, time: Time) -> None:
+    series = Series(database, time, BUDGET, flush_s=0.02)  # packed every ten minutes: this reads the journal
     await series.start()
     assert await series.wait_restored(10)
     feed(series, time, 1800)
@@ -81,13 +81,13 @@ async def test_the_last_minutes_are_there_as_read_after_a_restart(database: Data
     await again.stop()
 
 
-async def test_long_windows_come_from_disk_with_the_same_totals(begin: Begin, time: Time) -> None:
-    series = await begin()
+async def test_long_windows_come_from_disk_with_the_same_totals(start_series: StartSeries, time: Time) -> None:
+    series = await start_series()
     for _ in range(10):
         feed(series, time, 3600)
         await saved(series, time)
     feed(series, time, 60)
-    assert len(series.recent("prod", "payments") or ()) < 200  # memory holds a quarter of an hour
+    assert len(series.recent("prod", "payments") or ()) < 200  # memory has 15 minutes
     for window, rows in (
         (900, 180),
         (3600, 720),
@@ -96,47 +96,47 @@ async def test_long_windows_come_from_disk_with_the_same_totals(begin: Begin, ti
         (30 * 3600, 400),
         (28 * 86400, 18),
     ):
-        drawn = await series.points("prod", "payments", window)
-        assert rows * 0.9 <= len(known(drawn)) <= rows * 1.1 + 1, window
-        assert {rate and round(rate, 6) for rate in drawn.rate_in} == {None, 20.0}, window
-        assert drawn.lag[-1] == 100_000 + 5 * 36_060
-        assert max(drawn.at) == pytest.approx(time.now, abs=1)
-        assert drawn.at[0] >= time.now - window - drawn.step_s
+        chart = await series.points("prod", "payments", window)
+        assert rows * 0.9 <= len(known(chart)) <= rows * 1.1 + 1, window
+        assert {rate and round(rate, 6) for rate in chart.rate_in} == {None, 20.0}, window
+        assert chart.lag[-1] == 100_000 + 5 * 36_060
+        assert max(chart.at) == pytest.approx(time.now, abs=1)
+        assert chart.at[0] >= time.now - window - chart.step_s
 
 
-async def test_a_chart_goes_on_from_where_it_was(begin: Begin, time: Time) -> None:
-    series = await begin()
+async def test_a_chart_gets_only_the_rows_it_lacks(start_series: StartSeries, time: Time) -> None:
+    series = await start_series()
     feed(series, time, 600)
-    drawn = await series.points("prod", "payments", 900)
+    chart = await series.points("prod", "payments", 900)
     feed(series, time, 30)
-    more = await series.points("prod", "payments", 900, since=drawn.at[-1])
+    more = await series.points("prod", "payments", 900, since=chart.at[-1])
     assert [round(at - START) for at in more.at] == [605, 610, 615, 620, 625, 630]
     assert set(more.rate_in) == {20.0}
-    assert more.step_s == drawn.step_s
+    assert more.step_s == chart.step_s
     assert (await series.points("prod", "payments", 900, since=more.at[-1])).at == []
 
 
-async def test_unknown_figures_and_a_reset_stay_gaps_on_disk(begin: Begin, time: Time) -> None:
-    series = await begin()
+async def test_unknown_figures_and_a_reset_stay_gaps_on_disk(start_series: StartSeries, time: Time) -> None:
+    series = await start_series()
     feed(series, time, 1200)
     for _ in range(60):
         time.now += 5
         series.add("prod", "payments", time.now, lag=None, arrived=None, settled=None, interval_s=5)
     middle = time.now
-    for count in range(240):  # the topic was made anew
+    for count in range(240):  # the topic was recreated
         time.now += 5
         series.add("prod", "payments", time.now, lag=3, arrived=10 * count, settled=10 * count, interval_s=5)
     await saved(series, time)
-    series = await begin()
+    series = await start_series()
     for window in (3600, 12 * 3600, 36 * 3600):
-        drawn = await series.points("prod", "payments", window)
-        gap = [lag for at, lag in zip(drawn.at, drawn.lag, strict=True) if middle - 270 < at < middle]
+        chart = await series.points("prod", "payments", window)
+        gap = [lag for at, lag in zip(chart.at, chart.lag, strict=True) if middle - 270 < at < middle]
         assert gap or window > 3600
         assert not any(gap)
-        assert {rate and round(rate, 6) for rate in drawn.rate_in} == {None, 20.0, 2.0}
+        assert {rate and round(rate, 6) for rate in chart.rate_in} == {None, 20.0, 2.0}
 
 
-async def test_partitions_and_hostile_names_have_histories_of_their_own(begin: Begin, time: Time) -> None:
+async def test_partitions_and_hostile_names_have_separate_histories(start_series: StartSeries, time: Time) -> None:
     names = [
         "",
         "a/b",
@@ -153,22 +153,22 @@ async def test_partitions_and_hostile_names_have_histories_of_their_own(begin: B
     subjects: list[tuple[str, tuple[str, int] | None]] = [(name, None) for name in names]
     subjects += [(name, (other, index)) for name, other, index in itertools.product(names, names, (0, 1))]
     subjects += [(destination_key(name), None) for name in names]
-    series = await begin()
+    series = await start_series()
     for tick in range(3):
         time.now += 5
         for number, (name, partition) in enumerate(subjects):
             lag = number * 10 + tick
             series.add("prod", name, time.now, lag=lag, arrived=None, settled=None, interval_s=5, partition=partition)
     await saved(series, time)
-    series = await begin()
+    series = await start_series()
     for number, (name, partition) in enumerate(subjects):
-        drawn = await series.points("prod", name, 900, partition)
-        assert [lag for _, lag in known(drawn)] == [number * 10 + tick for tick in range(3)], (name[:20], partition)
-    assert series.usage().series == 2 * len(names)  # partitions come back when they are read
+        chart = await series.points("prod", name, 900, partition)
+        assert [lag for _, lag in known(chart)] == [number * 10 + tick for tick in range(3)], (name[:20], partition)
+    assert series.usage().series == 2 * len(names)  # partitions return when they are read again
 
 
-async def test_a_clock_that_is_set_back_neither_stops_history_nor_mixes_it(begin: Begin, time: Time) -> None:
-    series = await begin()
+async def test_a_clock_that_is_set_back_neither_stops_nor_mixes_history(start_series: StartSeries, time: Time) -> None:
+    series = await start_series()
     feed(series, time, 2400)
     await saved(series, time)
     time.now -= 1000
@@ -177,18 +177,18 @@ async def test_a_clock_that_is_set_back_neither_stops_history_nor_mixes_it(begin
         time.now += 5
         series.add("prod", "payments", time.now, lag=7, arrived=9_000_000 + count, settled=None, interval_s=5)
     await saved(series, time)
-    for one in (series, await begin()):
-        drawn = await one.points("prod", "payments", 3600)
-        assert drawn.at == sorted(set(drawn.at))
-        assert drawn.at[-1] == pytest.approx(time.now, abs=1)
-        assert {lag for at, lag in known(drawn) if at >= wrong + 5} == {7}
-        assert {rate and round(rate, 6) for rate in drawn.rate_in} == {None, 20.0, 0.2}
+    for each in (series, await start_series()):
+        chart = await each.points("prod", "payments", 3600)
+        assert chart.at == sorted(set(chart.at))
+        assert chart.at[-1] == pytest.approx(time.now, abs=1)
+        assert {lag for at, lag in known(chart) if at >= wrong + 5} == {7}
+        assert {rate and round(rate, 6) for rate in chart.rate_in} == {None, 20.0, 0.2}
 
 
-async def test_a_damaged_hour_is_left_out_told_once_and_counted(
-    begin: Begin, time: Time, database: Database, caplog: pytest.LogCaptureFixture
+async def test_a_damaged_hour_is_left_out_logged_once_and_counted(
+    start_series: StartSeries, time: Time, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    series = await begin()
+    series = await start_series()
     for _ in range(6):
         feed(series, time, 1800)
         await saved(series, time)
@@ -198,58 +198,58 @@ async def test_a_damaged_hour_is_left_out_told_once_and_counted(
         await connection.execute(
             text("UPDATE history SET data = :data WHERE hour = :hour"), {"data": b"\x01rubbish", "hour": hour}
         )
-    series = await begin()
+    series = await start_series()
     with caplog.at_level(logging.WARNING):
         await series.points("prod", "payments", 4 * 3600)
-        drawn = await series.points("prod", "payments", 4 * 3600)
-    inside = [lag for at, lag in zip(drawn.at, drawn.lag, strict=True) if at // 3600 == hour]
+        chart = await series.points("prod", "payments", 4 * 3600)
+    inside = [lag for at, lag in zip(chart.at, chart.lag, strict=True) if at // 3600 == hour]
     assert not any(inside)
-    assert len(known(drawn)) > 100
+    assert len(known(chart)) > 100
     assert series.usage().unreadable == len([m for m in caplog.messages if "left out" in m]) > 0
 
 
-async def test_over_the_budget_the_finest_and_oldest_go_first(database: Database, time: Time) -> None:
+async def test_over_the_budget_the_finest_and_oldest_hours_are_deleted_first(database: Database, time: Time) -> None:
     wide = Series(database, time, BUDGET, flush_s=0.02, pack_s=0.02)
     await wide.start()
     for _ in range(8):
         feed(wide, time, 3600)
         await saved(wide, time)
     await wide.stop()
-    kept = await _kept(database)
-    assert {resolution for resolution, _ in kept} == {0, 30, 60}
+    before = await _bytes_by_hour(database)
+    assert {resolution for resolution, _ in before} == {0, 30, 60}
 
     hour = int(time.now // 3600)
-    coarse = sum(size for (resolution, then), size in kept.items() if resolution > 0 or then == hour)
-    budget = coarse - 1  # nothing as read, and one hour of 30 s less
+    coarse = sum(size for (resolution, then), size in before.items() if resolution > 0 or then == hour)
+    budget = coarse - 1  # no raw samples, and one hour of 30 s less
     tight = Series(database, time, budget, flush_s=0.02, pack_s=0.02)
     await tight.start()
     await until(lambda: 0 < (tight.usage().bytes or 0) <= budget)
     await tight.stop()
-    left = set(await _kept(database))
-    oldest = min(then for resolution, then in kept if resolution == 30)
-    assert left == {one for one in kept if one[0] > 0 or one[1] == hour} - {(30, oldest)}
+    left = set(await _bytes_by_hour(database))
+    oldest = min(then for resolution, then in before if resolution == 30)
+    assert left == {place for place in before if place[0] > 0 or place[1] == hour} - {(30, oldest)}
 
 
-async def test_what_is_past_its_time_goes(
-    begin: Begin, time: Time, database: Database, monkeypatch: pytest.MonkeyPatch
+async def test_expired_hours_are_deleted(
+    start_series: StartSeries, time: Time, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PRUNE_S", 0.1)
-    series = await begin()
+    series = await start_series()
     feed(series, time, 3600)
     await saved(series, time)
     time.now += 8 * 3600
-    await begin()
+    await start_series()
     await resolutions_become(database, {30, 60})
     time.now += 7 * 86400
-    await begin()
+    await start_series()
     await resolutions_become(database, {60})
     time.now += 28 * 86400
-    await begin()
+    await start_series()
     await resolutions_become(database, set())
 
 
-async def test_a_group_that_is_gone_leaves_memory_and_keeps_its_past(begin: Begin, time: Time) -> None:
-    series = await begin()
+async def test_a_deleted_group_leaves_memory_and_keeps_its_history(start_series: StartSeries, time: Time) -> None:
+    series = await start_series()
     feed(series, time, 600)
     feed(series, time, 600, name="orders")
     series.forget("prod", {"payments"})
@@ -257,17 +257,17 @@ async def test_a_group_that_is_gone_leaves_memory_and_keeps_its_past(begin: Begi
     assert series.spark("prod", "payments").at == []
     assert len(known(await series.points("prod", "payments", 3600))) == 120
     feed(series, time, 60)
-    drawn = await series.points("prod", "payments", 3600)
-    assert len(known(drawn)) == 132
-    assert set(drawn.rate_in) == {None, 20.0}
+    chart = await series.points("prod", "payments", 3600)
+    assert len(known(chart)) == 132
+    assert set(chart.rate_in) == {None, 20.0}
 
 
-async def test_series_beyond_what_memory_may_hold_are_refused_and_counted(
-    begin: Begin, time: Time, monkeypatch: pytest.MonkeyPatch
+async def test_series_above_the_memory_limit_are_refused_and_counted(
+    start_series: StartSeries, time: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SERIES_MAX", 10)
     monkeypatch.setattr(module, "PARTITION_SERIES_MAX", 4)
-    series = await begin()
+    series = await start_series()
     subjects: list[tuple[str, tuple[str, int] | None]] = [("group", ("orders", index)) for index in range(7)]
     for name, partition in [*subjects, *((f"group {index}", None) for index in range(9))]:
         series.add("prod", name, time.now, lag=1, arrived=2, settled=1, interval_s=5, partition=partition)
@@ -275,19 +275,19 @@ async def test_series_beyond_what_memory_may_hold_are_refused_and_counted(
     assert (usage.series, usage.refused) == (10, 6)
 
 
-async def _kept(database: Database) -> dict[tuple[int, int], int]:
+async def _bytes_by_hour(database: Database) -> dict[tuple[int, int], int]:
     return await HistoryStore(database).byte_totals()
 
 
 async def resolutions_become(database: Database, expected: set[int]) -> None:
     async def check() -> None:
-        assert {resolution for resolution, _ in await _kept(database)} == expected
+        assert {resolution for resolution, _ in await _bytes_by_hour(database)} == expected
 
     await eventually(check)
 
 
-async def test_wild_figures_are_unknown_and_not_an_error(begin: Begin, time: Time) -> None:
-    series = await begin()
+async def test_impossible_figures_are_unknown(start_series: StartSeries, time: Time) -> None:
+    series = await start_series()
     for lag in (-5, 2**63, 2**200):
         time.now += 5
         series.add("prod", "payments", time.now, lag=lag, arrived=-1, settled=None, interval_s=5)

@@ -1,4 +1,4 @@
-"""The answer to a Prometheus scrape, read back by Prometheus' own parser."""
+"""The answer to a Prometheus scrape, read by the parser of Prometheus."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +22,8 @@ from tests.support.snapshots import HOSTILE, group, snapshot, topic
 Figures = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-class Scraped:
-    """A monitor with two connections, and what a scrape says of it."""
+class Exporter:
+    """A monitor with two connections, and the metrics of a scrape."""
 
     def __init__(self, folder: Path) -> None:
         self.time = Time()
@@ -39,28 +39,28 @@ class Scraped:
             assert family.documentation
             for sample in family.samples:
                 place = sample.name, frozenset(sample.labels.items())
-                assert place not in found, "a scrape with a line twice is refused whole"
+                assert place not in found, "Prometheus refuses a scrape with a duplicate line"
                 found[place] = sample.value
         return found
 
 
 @pytest.fixture
-def scraped(tmp_path: Path) -> Scraped:
-    return Scraped(tmp_path)
+def exporter(tmp_path: Path) -> Exporter:
+    return Exporter(tmp_path)
 
 
 def of(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
     return name, frozenset(labels.items())
 
 
-async def test_lag_stands_beside_its_age_and_a_rate_is_there_once_it_is_known(scraped: Scraped) -> None:
+async def test_lag_has_an_age_and_rates_appear_once_known(exporter: Exporter) -> None:
     call = BrokerCall(request='Offset"Fetch', interval_s=5, duration_s=0.25, at=START, rows=2)
     for turn in range(14):
         ends = (1000 + 100 * turn, 2000 + 100 * turn)
-        read = snapshot(scraped.time.now, [group(lags=(10 + turn, 20), ends=ends)], [topic(ends=ends)], calls=[call])
-        await scraped.monitor.apply("prod", read, interval_s=5)
-        scraped.time.now += 5
-    found = await scraped.figures()
+        read = snapshot(exporter.time.now, [group(lags=(10 + turn, 20), ends=ends)], [topic(ends=ends)], calls=[call])
+        await exporter.monitor.apply("prod", read, interval_s=5)
+        exporter.time.now += 5
+    found = await exporter.figures()
     here = {"connection": "prod", "group": "billing"}
     assert found[of("signalbox_group_lag_messages", **here)] == 43
     assert found[of("signalbox_group_age_seconds", **here)] == 5
@@ -77,12 +77,12 @@ async def test_lag_stands_beside_its_age_and_a_rate_is_there_once_it_is_known(sc
     assert found[of("signalbox_history_budget_bytes")] == BUDGET
 
 
-async def test_unknown_is_no_line_and_never_zero(scraped: Scraped) -> None:
+async def test_unknown_has_no_line_and_is_never_zero(exporter: Exporter) -> None:
     unknown = group("dark", lags=(UNKNOWN, UNKNOWN))
     partly = group("dim", lags=(7, UNKNOWN))
     untold = replace(group("mute"), members=None, member_count=None)
-    await scraped.monitor.apply("prod", snapshot(START, [unknown, partly, untold], [topic()]), interval_s=5)
-    found = await scraped.figures()
+    await exporter.monitor.apply("prod", snapshot(START, [unknown, partly, untold], [topic()]), interval_s=5)
+    found = await exporter.figures()
     assert of("signalbox_group_lag_messages", connection="prod", group="dark") not in found
     assert of("signalbox_group_lag_partial", connection="prod", group="dark") not in found
     assert of("signalbox_group_in_messages_per_second", connection="prod", group="dark") not in found
@@ -95,16 +95,16 @@ async def test_unknown_is_no_line_and_never_zero(scraped: Scraped) -> None:
     assert of("signalbox_history_save_age_seconds") not in found
 
 
-async def test_a_connection_that_is_down_says_so_and_its_figures_grow_old(scraped: Scraped) -> None:
-    await scraped.monitor.apply("prod", snapshot(START, [group()], [topic()]), interval_s=5)
-    scraped.time.now += 100
-    scraped.monitor.record_failure("prod", BrokerUnavailable("prod", "kafka:9092 refused the connection"), down=True)
-    found = await scraped.figures()
+async def test_a_connection_that_is_down_has_up_0_and_a_growing_age(exporter: Exporter) -> None:
+    await exporter.monitor.apply("prod", snapshot(START, [group()], [topic()]), interval_s=5)
+    exporter.time.now += 100
+    exporter.monitor.record_failure("prod", BrokerUnavailable("prod", "kafka:9092 refused the connection"), down=True)
+    found = await exporter.figures()
     assert found[of("signalbox_connection_up", connection="prod", kind="kafka")] == 0
     assert found[of("signalbox_group_age_seconds", connection="prod", group="billing")] == 100
 
 
-async def test_hostile_names_arrive_whole_and_cannot_add_a_line(scraped: Scraped) -> None:
+async def test_hostile_names_are_escaped_and_add_no_line(exporter: Exporter) -> None:
     names = [
         *HOSTILE,
         "two\nlines",
@@ -113,8 +113,8 @@ async def test_hostile_names_arrive_whole_and_cannot_add_a_line(scraped: Scraped
         "tab\tcr\rnul\0",
     ]
     groups = [group(name, lags=(index + 1, 0)) for index, name in enumerate(names)]
-    await scraped.monitor.apply("prod", snapshot(START, groups, [topic()]), interval_s=5)
-    found = await scraped.figures()
+    await exporter.monitor.apply("prod", snapshot(START, groups, [topic()]), interval_s=5)
+    found = await exporter.figures()
     lags = {
         dict(labels)["group"]: value
         for (name, labels), value in found.items()
@@ -123,13 +123,13 @@ async def test_hostile_names_arrive_whole_and_cannot_add_a_line(scraped: Scraped
     assert lags == {name: index + 1 for index, name in enumerate(names)}
 
 
-async def test_too_many_and_too_long_are_left_out_and_counted(
-    scraped: Scraped, monkeypatch: pytest.MonkeyPatch
+async def test_too_many_groups_and_too_long_names_are_left_out_and_counted(
+    exporter: Exporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "GROUPS_MAX", 5)
     monkeypatch.setattr(module, "LINES_PER_SLICE", 2)  # the groups come in several pieces
     groups = [group(f"group {index}") for index in range(8)] + [group("x" * 2000)]
-    await scraped.monitor.apply("prod", snapshot(START, groups, [topic()]), interval_s=5)
-    found = await scraped.figures()
+    await exporter.monitor.apply("prod", snapshot(START, groups, [topic()]), interval_s=5)
+    found = await exporter.figures()
     assert len([name for name, _ in found if name == "signalbox_group_lag_messages"]) == 5
     assert found[of("signalbox_groups_left_out")] == 4

@@ -1,13 +1,13 @@
-"""PartitionTable and CachedGroup: which offsets are accepted, and how lag is computed."""
+"""OffsetTable and CachedGroup: which offsets are accepted, and how lag is computed."""
 
 from array import array
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signalbox.brokers.kafka.cached_group import CachedGroup
 from signalbox.brokers.kafka.destination_cache import DestinationCache
-from signalbox.brokers.kafka.partition_table import OffsetRows, PartitionTable
+from signalbox.brokers.kafka.offset_table import OffsetRows, OffsetTable
 from signalbox.brokers.kafka.protocol.cluster import TopicConfig
 from signalbox.brokers.kafka.protocol.groups import (
     GroupDescription,
@@ -46,8 +46,8 @@ def offset_rows(name: str, rows: list[tuple[int, int, int]], at: float = 0.0, le
     return OffsetRows(leader, name, block, ROW_FORMAT, at)
 
 
-def create_table(topics: list[TopicMetadata]) -> PartitionTable:
-    table = PartitionTable()
+def create_table(topics: list[TopicMetadata]) -> OffsetTable:
+    table = OffsetTable()
     table.update_metadata(topics)
     return table
 
@@ -57,14 +57,12 @@ def cached_group(name: str = "g", group_type: str = "classic") -> CachedGroup:
     return CachedGroup(listing=GroupListing(name, protocol, "Stable", group_type), node=1, state="Stable")
 
 
-def ends(table: PartitionTable, name: str) -> list[int]:
+def ends(table: OffsetTable, name: str) -> list[int]:
     first, count = table.topics[name].first_slot, table.topics[name].partition_count
     return list(table.ends[first : first + count])
 
 
-def build_group(
-    table: PartitionTable, rows: dict[str, list[tuple[int, int]]], cached: CachedGroup | None = None
-) -> Group:
+def build_group(table: OffsetTable, rows: dict[str, list[tuple[int, int]]], cached: CachedGroup | None = None) -> Group:
     cached = cached or cached_group()
     flat = [row for topic_rows in rows.values() for row in topic_rows]
     offsets = CommittedOffsets(
@@ -127,6 +125,7 @@ def test_a_recreated_topic_loses_its_offsets_and_other_topics_keep_theirs() -> N
     assert table.slots([("a", 1), ("b", 2)], [0, 0, 9]) == [0, table.topics["b"].first_slot, 0]
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=20), st.data())
 def test_compact_keeps_the_offsets_of_remaining_topics(counts: list[int], data: st.DataObject) -> None:
     table = create_table([topic(f"t{i}", [1] * count) for i, count in enumerate(counts)])
@@ -143,6 +142,7 @@ def test_compact_keeps_the_offsets_of_remaining_topics(counts: list[int], data: 
 ROW = st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(ROW, min_size=1, max_size=30))
 def test_lag_excludes_deleted_messages_and_offsets_past_the_end(
     rows: list[tuple[int, int, int]],

@@ -1,4 +1,4 @@
-"""What is believed of readings: the second that says the same, clocks that differ, gaps, late answers, rows that come and go."""
+"""Confirmation of readings: a second reading, different clocks, gaps, late answers, added partitions."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from signalbox.monitoring.model import Reason, Status, TimeLagMethod
 from tests.unit.monitoring.readings import T0, Watched, group, positions
 
 
-def test_a_history_that_is_too_short_says_unknown_and_is_then_believed_at_once() -> None:
+def test_the_verdict_after_a_too_short_history_is_accepted_at_once() -> None:
     watched = Watched()
     view = watched.read(group(positions([0], [5000])))
     assert view.verdict.status is Status.UNKNOWN
@@ -18,28 +18,28 @@ def test_a_history_that_is_too_short_says_unknown_and_is_then_believed_at_once()
     assert not view.verdict.since_exact
 
 
-def test_a_status_changes_only_when_a_second_reading_says_the_same() -> None:
+def test_a_status_changes_on_the_second_reading() -> None:
     watched = Watched()
     watched.flow(60, settled=70, arrived=70, out=0, into=0)
-    one = watched.read(group(positions([70], [70]), state=GroupState.EMPTY, members=0))
-    assert one.verdict.status is Status.OK
-    first_seen = watched.now
-    two = watched.read(group(positions([70], [70]), state=GroupState.EMPTY, members=0))
-    assert two.verdict.status is Status.NO_MEMBERS
-    assert two.verdict.since == first_seen
-    assert two.verdict.since_exact
+    first = watched.read(group(positions([70], [70]), state=GroupState.EMPTY, members=0))
+    assert first.verdict.status is Status.OK
+    first_read_at = watched.now
+    second = watched.read(group(positions([70], [70]), state=GroupState.EMPTY, members=0))
+    assert second.verdict.status is Status.NO_MEMBERS
+    assert second.verdict.since == first_read_at
+    assert second.verdict.since_exact
 
 
-def test_a_status_that_flickers_is_not_shown() -> None:
+def test_a_flickering_status_is_not_shown() -> None:
     watched = Watched()
     watched.flow(60, settled=70, arrived=70, out=0, into=0)
     for _ in range(5):
-        seen = watched.read(group(positions([70], [70]), state=GroupState.EMPTY, members=0)).verdict.status
-        assert seen is Status.OK
+        status = watched.read(group(positions([70], [70]), state=GroupState.EMPTY, members=0)).verdict.status
+        assert status is Status.OK
         assert watched.read(group(positions([70], [70]))).verdict.status is Status.OK
 
 
-def test_a_clock_that_is_ahead_is_not_believed() -> None:
+def test_a_timestamp_from_a_clock_ahead_of_ours_is_ignored() -> None:
     watched = Watched()
     watched.flow(60, settled=0, arrived=5000, out=10, into=100)
     before = watched.tracked.view
@@ -53,8 +53,8 @@ def test_a_clock_that_is_ahead_is_not_believed() -> None:
     assert view.flow.time_lag.seconds >= 60
 
 
-def test_a_time_that_our_own_readings_disprove_is_not_believed() -> None:
-    """A record that was copied from elsewhere bears the time of its first life."""
+def test_a_timestamp_that_our_own_readings_disprove_is_ignored() -> None:
+    """A copied record has the timestamp of the original."""
     watched = Watched()
     watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
     watched.flow(40, settled=1600, arrived=1600, out=0, into=10)
@@ -67,7 +67,7 @@ def test_a_time_that_our_own_readings_disprove_is_not_believed() -> None:
     assert view.flow.time_lag.seconds == pytest.approx(45, abs=6)
 
 
-def test_rates_are_unknown_after_a_gap_and_never_a_mean_over_it() -> None:
+def test_rates_are_unknown_after_a_gap() -> None:
     watched = Watched()
     watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
     view = watched.read(group(positions([1600], [9000])), after_s=600)
@@ -82,7 +82,7 @@ def test_a_late_answer_changes_nothing() -> None:
     assert after is before
 
 
-def test_partitions_may_be_added_while_the_others_keep_their_history() -> None:
+def test_added_partitions_leave_the_history_of_the_others() -> None:
     watched = Watched()
     watched.each(12, lambda n: group(positions([1000 + 50 * n] * 2, [1000 + 50 * n] * 2)))
     view = watched.each(3, lambda n: group(positions([*[1600 + 50 * n] * 2, n], [*[1600 + 50 * n] * 2, n])))
@@ -92,17 +92,17 @@ def test_partitions_may_be_added_while_the_others_keep_their_history() -> None:
     assert rates[2] == pytest.approx(0.2, rel=0.1)
 
 
-def test_a_reading_that_is_doubted_leaves_the_partitions_as_they_were() -> None:
+def test_an_unconfirmed_reading_leaves_the_partitions_unchanged() -> None:
     watched = Watched()
     watched.each(12, lambda n: group(positions([1000 + 50 * n] * 2, [1000 + 50 * n] * 2)))
-    doubted = watched.read(group(positions([900, 1600, 5], [1600, 1600, 5])))
+    unconfirmed = watched.read(group(positions([900, 1600, 5], [1600, 1600, 5])))
     assert [row.settled for row in watched.tracked.partitions()] == [1550, 1550]
-    assert [row.partition for row in watched.tracked.partitions()] == list(doubted.group.positions.partition)
+    assert [row.partition for row in watched.tracked.partitions()] == list(unconfirmed.group.positions.partition)
     watched.read(group(positions([900, 1600, 5], [1600, 1600, 5])))
     assert {row.partition: row.settled for row in watched.tracked.partitions()} == {0: 900, 1: 1600, 2: 5}
 
 
-def test_a_topic_made_anew_is_not_compared_with_the_old_one() -> None:
+def test_a_recreated_topic_is_not_compared_with_the_old_one() -> None:
     watched = Watched()
     watched.flow(60, settled=5000, arrived=5000, out=10, into=10)
     watched.tracked.window.forget_destination("orders")

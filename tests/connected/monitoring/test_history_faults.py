@@ -1,4 +1,4 @@
-"""History while the database is locked, away or comes late, and after the process is killed."""
+"""History while the database is locked, missing or late, and after the process was killed."""
 
 import asyncio
 import logging
@@ -23,9 +23,7 @@ from tests.support.history import BUDGET, Time, feed, known, saved, until
 FLUSH_S = 0.25
 
 
-async def test_a_kill_loses_at_most_the_last_interval_and_damages_nothing(
-    database_settings: DatabaseSettings, database: Database
-) -> None:
+async def test_a_kill_loses_at_most_the_last_interval(database_settings: DatabaseSettings, database: Database) -> None:
     url = database_settings.url.get_secret_value()
     writer = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.support.history_writer", url, str(FLUSH_S), stdout=asyncio.subprocess.PIPE
@@ -43,27 +41,27 @@ async def test_a_kill_loses_at_most_the_last_interval_and_damages_nothing(
     await series.start()
     assert await series.wait_restored(10)
     await series.stop()
-    found = await _on_disk(database)
-    found = merge(found, series.recent("prod", "payments") or Samples())
-    lags = [lag for lag in found.lag if lag >= 0]
+    samples = await _on_disk(database)
+    samples = merge(samples, series.recent("prod", "payments") or Samples())
+    lags = [lag for lag in samples.lag if lag >= 0]
     assert lags == list(range(lags[0], lags[-1] + 1))
     assert lags[0] == 1
-    assert [7 * lag for lag in lags] == [arrived for arrived in found.arrived if arrived >= 0]
-    assert written - lags[-1] <= (FLUSH_S + 0.5) / 0.01  # the interval, and what a write takes on a busy machine
+    assert [7 * lag for lag in lags] == [arrived for arrived in samples.arrived if arrived >= 0]
+    assert written - lags[-1] <= (FLUSH_S + 0.5) / 0.01  # the interval, and a write on a busy machine
 
 
 async def _on_disk(database: Database) -> Samples:
     store, now = HistoryStore(database), int(system_clock() // 3600)
-    number = await store.find_id(SeriesKey("prod", "payments"))
-    assert number is not None
-    found = Samples()
-    for hour in await store.hours([number], 0, now - 1, now):
+    series_id = await store.find_id(SeriesKey("prod", "payments"))
+    assert series_id is not None
+    samples = Samples()
+    for hour in await store.hours([series_id], 0, now - 1, now):
         if hour.resolution == 0:
-            found.extend(unpack(hour.data))
-    return found
+            samples.extend(unpack(hour.data))
+    return samples
 
 
-async def test_a_lock_held_by_another_delays_and_loses_nothing(
+async def test_a_locked_database_delays_saving_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("signalbox.storage.dialect.BUSY_TIMEOUT_MS", 20)
@@ -78,7 +76,7 @@ async def test_a_lock_held_by_another_delays_and_loses_nothing(
         async with database.begin():
             feed(series, time, 300)
             await until(lambda: "stayed locked" in series.usage().error)
-            assert len(known(await series.points("prod", "payments", 900))) == 120  # pages go on
+            assert len(known(await series.points("prod", "payments", 900))) == 120  # pages still work
     await saved(series, time)
     assert series.usage().error == ""
     assert [message for message in caplog.messages if "stayed locked" in message][1:] == []
@@ -87,15 +85,15 @@ async def test_a_lock_held_by_another_delays_and_loses_nothing(
     again = Series(database, time, BUDGET)
     await again.start()
     assert await again.wait_restored(10)
-    drawn = await again.points("prod", "payments", 900)
-    assert len(known(drawn)) == 120
-    assert set(drawn.rate_in) == {None, 20.0}
+    chart = await again.points("prod", "payments", 900)
+    assert len(known(chart)) == 120
+    assert set(chart.rate_in) == {None, 20.0}
     assert again.usage().dropped == 0
     await again.stop()
     await database.close()
 
 
-async def test_a_start_that_the_database_interrupts_loses_nothing_of_the_journal(
+async def test_a_database_error_during_the_start_loses_nothing_of_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = Database(settings(f"sqlite+aiosqlite:///{tmp_path}/a.db"))
@@ -105,7 +103,7 @@ async def test_a_start_that_the_database_interrupts_loses_nothing_of_the_journal
     await series.start()
     await until(lambda: series.usage().saved_at is not None)
     feed(series, time, 300)
-    await series.stop()  # all of it is in the journal, nothing is packed yet
+    await series.stop()  # all samples are in the journal, none are packed
 
     read, refusals = HistoryStore.groups_since, [StorageError("a.db", "is away.", "Wait.")]
 
@@ -124,7 +122,7 @@ async def test_a_start_that_the_database_interrupts_loses_nothing_of_the_journal
     await database.close()
 
 
-async def test_a_database_that_goes_away_and_comes_back_has_all_of_it(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_database_outage_loses_nothing(caplog: pytest.LogCaptureFixture) -> None:
     async with postgres_server({"fsync": "off"}) as server:
         database = Database(settings(server.url))
         await database.upgrade()
@@ -143,17 +141,17 @@ async def test_a_database_that_goes_away_and_comes_back_has_all_of_it(caplog: py
 
         await server.start()
         await saved(series, time)
-        drawn = await series.points("prod", "payments", 2 * 3600)
-        assert len(known(drawn)) == 421
-        assert set(drawn.rate_in) == {None, 20.0}
+        chart = await series.points("prod", "payments", 2 * 3600)
+        assert len(known(chart)) == 421
+        assert set(chart.rate_in) == {None, 20.0}
         assert series.usage().dropped == 0
         await series.stop()
         await database.close()
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-async def test_what_waits_longer_than_an_hour_is_dropped_and_counted_and_what_is_kept_is_saved(tmp_path: Path) -> None:
-    """The database is not there at the start, for three hours; then somebody makes it."""
+async def test_samples_older_than_an_hour_are_dropped_while_the_database_is_missing(tmp_path: Path) -> None:
+    """The database does not exist at the start; it is created three hours later."""
     folder = tmp_path / "later"
     database = Database(settings(f"sqlite+aiosqlite:///{folder}/a.db"))
     time = Time()
@@ -167,13 +165,13 @@ async def test_what_waits_longer_than_an_hour_is_dropped_and_counted_and_what_is
     folder.mkdir()
     await database.upgrade()
     await saved(series, time)
-    drawn = await series.points("prod", "payments", 3600)
-    assert len(known(drawn)) == 721
+    chart = await series.points("prod", "payments", 3600)
+    assert len(known(chart)) == 721
     await series.stop()
     await database.close()
 
 
-async def test_the_budget_and_the_journal_stay_bounded_while_it_runs(database: Database) -> None:
+async def test_the_journal_stays_bounded(database: Database) -> None:
     time = Time()
     series = Series(database, time, BUDGET, flush_s=0.02, pack_s=0.1)
     await series.start()
