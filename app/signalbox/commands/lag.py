@@ -5,7 +5,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 import click
 import msgspec
@@ -16,9 +15,8 @@ from signalbox.brokers.port import Broker
 from signalbox.brokers.registry import open_broker
 from signalbox.brokers.settings import ConnectionSettings
 from signalbox.commands.names import configured_connection
-from signalbox.commands.options import config_option, json_option
+from signalbox.commands.options import LoadConfiguration, config_option, json_option
 from signalbox.commands.printing import safe, shortened, table
-from signalbox.config import load
 from signalbox.kernel.figures import count, rate_number
 
 HEADER = ("Connection", "Group", "Kind", "State", "Lag", "Members", "In /s", "Out /s")
@@ -66,12 +64,12 @@ class PolledBroker:
 @click.option("--connection", "only", help="Only this connection.")
 @click.option("--group", "pattern", default="*", help="Only groups whose name matches this shell pattern.")
 @click.option("--watch", "every_s", type=click.FloatRange(min=1), help="Repeat every so many seconds.")
-def command(*, config_path: Path | None, as_json: bool, only: str | None, pattern: str, every_s: float | None) -> None:
+def command(*, load: LoadConfiguration, as_json: bool, only: str | None, pattern: str, every_s: float | None) -> None:
     """Print the lag of every group, without a server."""
-    configuration = load(config_path)
+    configuration = load()
     if only is not None:
         configured_connection(only, configuration)
-    selected = [settings for settings in configuration.connections if only in (None, settings.name)]
+    selected = [settings for settings in configuration.many(ConnectionSettings) if only in (None, settings.name)]
     if not selected:
         raise click.UsageError("No connections are configured. Add [[connections]] to signalbox.toml.")
     try:

@@ -4,12 +4,13 @@ from difflib import get_close_matches
 
 import click
 
-from signalbox.config import Configuration
+from signalbox.brokers.settings import ConnectionSettings
+from signalbox.kernel.configuration import Configuration
 
 
 def configured_connection(name: str, configuration: Configuration) -> str:
     """Return the name if it is configured. Otherwise raises UsageError with the nearest name."""
-    names = [connection.name for connection in configuration.connections]
+    names = [connection.name for connection in configuration.many(ConnectionSettings)]
     if name in names:
         return name
     nearest = get_close_matches(name, names, n=1)

@@ -1,7 +1,6 @@
 """`signalbox token`: list, create and revoke API tokens."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 import msgspec
@@ -17,9 +16,8 @@ from signalbox.commands.account_common import (
 )
 from signalbox.commands.acting import Acting
 from signalbox.commands.names import configured_connection
-from signalbox.commands.options import config_option, json_option
+from signalbox.commands.options import LoadConfiguration, config_option, json_option
 from signalbox.commands.user_output import describe_rights, token_table
-from signalbox.config import load
 from signalbox.kernel.clock import system_clock
 from signalbox.security.accounts import actions
 from signalbox.security.accounts.model import EVERYWHERE, TOKEN_DAYS_MAX, Token
@@ -39,14 +37,14 @@ def command() -> None:
 @config_option
 @json_option
 @click.option("--user", "user_name", metavar="NAME", help="Only tokens of this user.")
-def list_tokens(*, config_path: Path | None, as_json: bool, user_name: str | None) -> None:
+def list_tokens(*, load: LoadConfiguration, as_json: bool, user_name: str | None) -> None:
     """List valid tokens."""
 
     async def read(context: Acting) -> Sequence[Token]:
         user = None if user_name is None else (await context.accounts.users.get_by_name(user_name)).id
         return await context.accounts.tokens.list_all(user)
 
-    tokens = run_with_accounts(load(config_path), read)
+    tokens = run_with_accounts(load(), read)
     if as_json:
         click.echo(msgspec.json.encode([serializers.token_out(token) for token in tokens]))
     else:
@@ -74,10 +72,10 @@ def list_tokens(*, config_path: Path | None, as_json: bool, user_name: str | Non
     help="Days until the token expires.",
 )
 def create(
-    *, config_path: Path | None, name: str, user_name: str, role: str, on: str | None, payloads: bool, days: int
+    *, load: LoadConfiguration, name: str, user_name: str, role: str, on: str | None, payloads: bool, days: int
 ) -> None:
     """Create a token and print it, alone on stdout. It is shown only now."""
-    configuration = load(config_path)
+    configuration = load()
     grant = Grant(checked_role(role), payloads)
     resource = EVERYWHERE if on is None else configured_connection(on, configuration)
     max_rights = Rights(grant) if on is None else Rights(Grant(), {on: grant})
@@ -103,7 +101,7 @@ def create(
 @command.command("revoke")
 @config_option
 @click.argument("token_id", metavar="ID", type=int)
-def revoke(*, config_path: Path | None, token_id: int) -> None:
+def revoke(*, load: LoadConfiguration, token_id: int) -> None:
     """Revoke a token. `signalbox token list` shows its ID."""
 
     async def run(context: Acting) -> str:
@@ -111,4 +109,4 @@ def revoke(*, config_path: Path | None, token_id: int) -> None:
         await context.act(actions.revoke_token(token), lambda permit: context.accounts.tokens.revoke(permit, token))
         return f"{token.name} of {token.user_name} ({token.hint}) was revoked."
 
-    echo(run_with_accounts(load(config_path), run))
+    echo(run_with_accounts(load(), run))

@@ -1,7 +1,6 @@
 """`signalbox user`: manage users, and restore an admin's access."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 import msgspec
@@ -18,15 +17,16 @@ from signalbox.commands.account_common import (
 )
 from signalbox.commands.acting import Acting
 from signalbox.commands.names import configured_connection
-from signalbox.commands.options import config_option, json_option
+from signalbox.commands.options import LoadConfiguration, config_option, json_option
 from signalbox.commands.user_output import describe_rights, user_table
-from signalbox.config import Configuration, load
 from signalbox.kernel.clock import system_clock
+from signalbox.kernel.configuration import Configuration
 from signalbox.security.accounts import actions
 from signalbox.security.accounts.model import User, normalized_user_name
 from signalbox.security.model import REASON_LENGTH_MAX, Grant, Rights, Role
 from signalbox.web import urls
 from signalbox.web.security import serializers
+from signalbox.web.settings import ServerSettings
 
 ROLES_OR_NONE = [Role.NONE.label, *ROLES]
 LINK_HINT = "One-time link to set the password. It works once, expires in 24 h, and is shown only now:"
@@ -51,13 +51,13 @@ def command() -> None:
 @command.command("list")
 @config_option
 @json_option
-def list_users(*, config_path: Path | None, as_json: bool) -> None:
+def list_users(*, load: LoadConfiguration, as_json: bool) -> None:
     """List users with their roles."""
 
     async def read(context: Acting) -> Sequence[User]:
         return await context.accounts.users.list_all()
 
-    users, now = run_with_accounts(load(config_path), read), system_clock()
+    users, now = run_with_accounts(load(), read), system_clock()
     if as_json:
         click.echo(msgspec.json.encode([serializers.user_out(user, now) for user in users]))
     else:
@@ -70,9 +70,9 @@ def list_users(*, config_path: Path | None, as_json: bool) -> None:
 @role_option
 @on_option
 @payloads_option
-def invite(*, config_path: Path | None, name: str, role: str, on: Sequence[str], payloads: bool) -> None:
+def invite(*, load: LoadConfiguration, name: str, role: str, on: Sequence[str], payloads: bool) -> None:
     """Add a user and print a one-time link to set the password."""
-    configuration = load(config_path)
+    configuration = load()
     rights = _rights(configuration, role, on, payloads=payloads)
 
     async def run(context: Acting) -> tuple[str, str]:
@@ -91,9 +91,9 @@ def invite(*, config_path: Path | None, name: str, role: str, on: Sequence[str],
 @role_option
 @on_option
 @payloads_option
-def add(*, config_path: Path | None, name: str, role: str, on: Sequence[str], payloads: bool) -> None:
+def add(*, load: LoadConfiguration, name: str, role: str, on: Sequence[str], payloads: bool) -> None:
     """Add a user for a program: it has API tokens and no password."""
-    configuration = load(config_path)
+    configuration = load()
     rights = _rights(configuration, role, on, payloads=payloads)
 
     async def run(context: Acting) -> str:
@@ -116,10 +116,10 @@ def add(*, config_path: Path | None, name: str, role: str, on: Sequence[str], pa
 @payloads_option
 @reason_option
 def change_role(
-    *, config_path: Path | None, name: str, role: str, on: Sequence[str], payloads: bool, reason: str
+    *, load: LoadConfiguration, name: str, role: str, on: Sequence[str], payloads: bool, reason: str
 ) -> None:
     """Replace all roles of a user. This ends their sessions."""
-    configuration = load(config_path)
+    configuration = load()
     rights = Rights(_grant(role, payloads=payloads), _differing(configuration, on, payloads=payloads))
 
     async def run(context: Acting) -> str:
@@ -134,9 +134,9 @@ def change_role(
 @command.command("link")
 @config_option
 @name_argument
-def link(*, config_path: Path | None, name: str) -> None:
+def link(*, load: LoadConfiguration, name: str) -> None:
     """Print a new one-time link to set the password. It revokes older links."""
-    configuration = load(config_path)
+    configuration = load()
 
     async def run(context: Acting) -> str:
         user = await context.accounts.users.get_by_name(name)
@@ -149,7 +149,7 @@ def link(*, config_path: Path | None, name: str) -> None:
 @command.command("unlock")
 @config_option
 @name_argument
-def unlock(*, config_path: Path | None, name: str) -> None:
+def unlock(*, load: LoadConfiguration, name: str) -> None:
     """Unlock a user after too many wrong passwords."""
 
     async def run(context: Acting) -> str:
@@ -159,13 +159,13 @@ def unlock(*, config_path: Path | None, name: str) -> None:
         )
         return f"{user.name} is unlocked for every address."
 
-    echo(run_with_accounts(load(config_path), run))
+    echo(run_with_accounts(load(), run))
 
 
 @command.command("end-sessions")
 @config_option
 @name_argument
-def end_sessions(*, config_path: Path | None, name: str) -> None:
+def end_sessions(*, load: LoadConfiguration, name: str) -> None:
     """Sign a user out of every browser."""
 
     async def run(context: Acting) -> str:
@@ -174,14 +174,14 @@ def end_sessions(*, config_path: Path | None, name: str) -> None:
         ended = await context.act(action, lambda permit: context.accounts.sessions.end_all(permit, user.id))
         return f"{user.name} was signed out. Sessions ended: {ended}."
 
-    echo(run_with_accounts(load(config_path), run))
+    echo(run_with_accounts(load(), run))
 
 
 @command.command("remove")
 @config_option
 @name_argument
 @reason_option
-def remove(*, config_path: Path | None, name: str, reason: str) -> None:
+def remove(*, load: LoadConfiguration, name: str, reason: str) -> None:
     """Remove a user with sessions, tokens and links."""
 
     async def run(context: Acting) -> str:
@@ -190,15 +190,15 @@ def remove(*, config_path: Path | None, name: str, reason: str) -> None:
         await context.act(action, lambda permit: context.accounts.users.remove(permit, user))
         return f"{user.name} was removed."
 
-    echo(run_with_accounts(load(config_path), run))
+    echo(run_with_accounts(load(), run))
 
 
 @command.command("reset-admin")
 @config_option
 @name_argument
-def reset_admin(*, config_path: Path | None, name: str) -> None:
+def reset_admin(*, load: LoadConfiguration, name: str) -> None:
     """Make a user admin, adding the user if needed, and print a one-time link to set the password."""
-    configuration = load(config_path)
+    configuration = load()
 
     async def run(context: Acting) -> tuple[str, str]:
         user_name = normalized_user_name(name)
@@ -237,9 +237,9 @@ def _grant(word: str, *, payloads: bool) -> Grant:
 
 
 def _print_link(configuration: Configuration, secret: str, *sentences: str) -> None:
-    if configuration.server.port == 0 and configuration.server.base_url is None:
+    if configuration.one(ServerSettings).port == 0 and configuration.one(ServerSettings).base_url is None:
         sentences = (
             *sentences,
             "[server] port is 0. Replace the port in the link with the one that signalbox serve printed.",
         )
-    print_secret(configuration.address.rstrip("/") + urls.join(secret), *sentences, LINK_HINT)
+    print_secret(configuration.one(ServerSettings).address.rstrip("/") + urls.join(secret), *sentences, LINK_HINT)

@@ -1,19 +1,20 @@
-"""Masking in front of people: rules, and what another part of the same service would work with."""
+"""Masking rules for the site of the tests, and what another part of the same service would work with."""
 
-from signalbox.security.masking.model import Rule, parse_rule
-from tests.support.security import Secured, secured
+from signalbox.core import Core
+from signalbox.security.masking.settings import MaskingRuleSettings
+from tests.support.security import core_over
 from tests.web.security.user_site import House
 
 
-def rule(name: str, *what: str, how: str = "hide") -> Rule:
-    return parse_rule(name=name, destinations=["*"], types=["*"], what=what, how=how)
+def rule(name: str, *what: str, how: str = "hide") -> MaskingRuleSettings:
+    return MaskingRuleSettings(name=name, what=what, how=how)
 
 
 CARDS = rule("cards", "card numbers", how="keep last 4")
 
 
-async def beside(house: House, *rules: Rule) -> Secured:
-    """Return masking, door and audit log over the same database."""
-    made = secured(house.estate.database, house.estate.clock, rules=rules)
-    await made.masking.load()
-    return made
+async def beside(house: House, *rules: MaskingRuleSettings) -> Core:
+    """Return a second core over the same database."""
+    core = core_over(house.estate.database, house.estate.clock, rules)
+    await core.masking.load()
+    return core

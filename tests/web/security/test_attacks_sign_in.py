@@ -198,7 +198,7 @@ async def test_while_there_are_no_users_this_machine_looks_and_others_see_the_se
 ) -> None:
     settings = ServerSettings() if local else ServerSettings(host="0.0.0.0", insecure_http=True)  # noqa: S104
     estate = Estate(tmp_path_factory.mktemp("none-yet"))
-    async with two_connections(estate) as held, house(held, settings=settings, people={}) as empty:
+    async with two_connections(estate) as held, house(held, tables=[settings], people={}) as empty:
         async with empty.client(NOBODY) as client:
             for path in (
                 urls.overview(),
@@ -228,7 +228,7 @@ async def test_while_there_are_no_users_this_machine_looks_and_others_see_the_se
 async def test_who_is_let_in_unauthenticated_is_a_viewer_at_most(tmp_path_factory: pytest.TempPathFactory) -> None:
     settings = ServerSettings(host="0.0.0.0", insecure_http=True, allow_unauthenticated=True)  # noqa: S104
     estate = Estate(tmp_path_factory.mktemp("unauthenticated"))
-    async with two_connections(estate) as held, house(held, settings=settings) as open_house:
+    async with two_connections(estate) as held, house(held, tables=[settings]) as open_house:
         async with open_house.client(NOBODY) as client:
             assert (await client.get(monitoring_urls.groups())).status_code == 200
             assert (await client.get(security_urls.users())).headers["location"].startswith(urls.sign_in())

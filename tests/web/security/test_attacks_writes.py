@@ -1,15 +1,18 @@
 """Every route that may change something goes by the door, is for whom it says, and cannot be used from another site."""
 
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 
 import pytest
 from litestar import Response, post
 from litestar.di import NamedDependency
 
+from signalbox.features.feature import Feature
 from signalbox.security.accounts.service import Accounts
 from signalbox.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE
 from signalbox.web import urls
-from signalbox.web.feature import Feature
+from signalbox.web.app import UndeclaredWrite
+from signalbox.web.feature import FeatureParts, Write
 from signalbox.web.security import urls as security_urls
 from signalbox.web.settings import ServerSettings
 from tests.support.estate import Estate
@@ -147,7 +150,7 @@ async def test_fields_that_are_not_in_the_form_give_nothing(made: House, route: 
     edited = Call(call.path, {**more, **call.body})
     async with made.client(who) as client:
         await send(client, route, edited)
-    assert (await made.security.accounts.users.get_by_name(who)).rights == VIEWER_EVERYWHERE
+    assert (await made.core.accounts.users.get_by_name(who)).rights == VIEWER_EVERYWHERE
 
 
 async def test_nothing_that_is_only_read_changes_anything(made: House) -> None:
@@ -167,8 +170,18 @@ async def planted(accounts: NamedDependency[Accounts]) -> Response[str]:
         return Response("done")
 
 
+def planting(*writes: Write) -> Feature:
+    return Feature(name="planted", build=lambda _: FeatureParts(routes=[planted], writes=writes))
+
+
+async def test_a_write_that_its_feature_does_not_declare_is_refused_at_start(tmp_path: Path) -> None:
+    async with two_connections(Estate(tmp_path)) as estate:
+        with pytest.raises(UndeclaredWrite, match="/planted"):
+            estate.built(features=[planting()])
+
+
 async def test_a_planted_route_that_bypasses_the_door_is_caught(tmp_path_factory: pytest.TempPathFactory) -> None:
-    feature = Feature(routes=[planted], register=lambda _: None)
+    feature = planting(Write("POST", "/planted", "plant"))
     estate = Estate(tmp_path_factory.mktemp("planted"))
     async with two_connections(estate) as held, house(held, features=[feature]) as bad:
         assert writes(bad.app) - set(SAMPLES) - set(TRIALS) - set(ALIASES) == {PLANTED}
@@ -189,7 +202,7 @@ async def test_in_read_only_mode_no_write_is_there_but_signing_in_and_ones_own_s
         async with house(held, people={"admin": ADMIN_EVERYWHERE, "viewer": RIGHTS["viewer"]}) as before:
             person = before.people["admin"]
             link = await before.link("viewer")
-        async with house(held, settings=ServerSettings(read_only=True), people={}) as made:
+        async with house(held, tables=[ServerSettings(read_only=True)], people={}) as made:
             made.people["admin"] = person
             assert writes(made.app) == WRITES_THAT_STAY | set(TRIALS)
             kept = await made.held()

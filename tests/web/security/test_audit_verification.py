@@ -70,7 +70,8 @@ async def test_a_row_that_was_changed_behind_its_back_is_named_with_what_is_whol
     told = text(html)
     assert headline(html) == f"Row {row + 2} was changed after it was written, found at 03:12:40."
     assert (
-        f"Rows 1 to {row + 1} are intact. Rows {row + 3} to {await audited.last() - 1} after that are consistent" in told
+        f"Rows 1 to {row + 1} are intact. Rows {row + 3} to {await audited.last() - 1} after that are consistent"
+        in told
     )
     assert "changed now says: note by <b>logistics</b>" in told
     assert line.hash.hex() in html

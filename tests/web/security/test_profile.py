@@ -107,7 +107,9 @@ async def test_wrong_old_passwords_are_limited(house: House) -> None:
     ada = await house.first_admin()
     for _ in range(10):
         await ada.send(urls.profile("password"), 409, old="wrong", new=BETTER, again=BETTER)
-    assert "Too many failed attempts" in await ada.send(urls.profile("password"), 429, old=PASSWORD, new=BETTER, again=BETTER)
+    assert "Too many failed attempts" in await ada.send(
+        urls.profile("password"), 429, old=PASSWORD, new=BETTER, again=BETTER
+    )
 
 
 async def test_a_token_is_shown_once_and_works_until_it_is_revoked(house: House) -> None:
