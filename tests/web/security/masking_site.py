@@ -1,8 +1,8 @@
-"""Masking in front of people: rules, and what another part of the same service would work with."""
+"""Masking rules for tests, and the services of a second process."""
 
 from signalbox.security.masking.model import Rule, parse_rule
 from tests.support.security import Secured, secured
-from tests.web.security.user_site import House
+from tests.web.security.user_site import UserSite
 
 
 def rule(name: str, *what: str, how: str = "hide") -> Rule:
@@ -12,8 +12,8 @@ def rule(name: str, *what: str, how: str = "hide") -> Rule:
 CARDS = rule("cards", "card numbers", how="keep last 4")
 
 
-async def beside(house: House, *rules: Rule) -> Secured:
-    """Return masking, door and audit log over the same database."""
-    made = secured(house.estate.database, house.estate.clock, rules=rules)
-    await made.masking.load()
-    return made
+async def second_process(site: UserSite, *rules: Rule) -> Secured:
+    """Return the services of a second process on the same database."""
+    services = secured(site.estate.database, site.estate.clock, rules=rules)
+    await services.masking.load()
+    return services
