@@ -7,7 +7,7 @@ outside holds their turns; `own_ms` does not.
 import asyncio
 import time
 from collections import deque
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 from litestar import Litestar
@@ -16,7 +16,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from signalbox import bootstrap
 from signalbox.cli import main
-from signalbox.web.app import Parts, create_app
+from signalbox.web.app import create_app
 
 SENT_AT = "x-sent-at"  # time.perf_counter() of the client: one clock for all processes of a machine
 TICK_S = 0.002
@@ -89,8 +89,8 @@ class Watched:
         return later[1]
 
 
-def watched_app(parts: Parts) -> Litestar:
-    return cast("Litestar", Watched(create_app(parts)))  # the server only calls it
+def watched_app(*arguments: Any, **options: Any) -> Litestar:  # noqa: ANN401 - those of create_app
+    return cast("Litestar", Watched(create_app(*arguments, **options)))  # the server only calls it
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import signalbox.security.masking.tables  # noqa: F401 - registers the tables
 from signalbox.config import load
 from signalbox.storage.engine import make_engine
 from signalbox.storage.schema import Table
+from signalbox.storage.settings import DatabaseSettings
 
 
 def migrate(connection: Connection) -> None:
@@ -22,7 +23,7 @@ def migrate(connection: Connection) -> None:
 
 
 async def connect_and_migrate() -> None:
-    engine = make_engine(load().database)
+    engine = make_engine(load().one(DatabaseSettings))
     async with engine.begin() as connection:
         await connection.run_sync(migrate)
     await engine.dispose()

@@ -1,4 +1,4 @@
-"""The composition root: configuration -> database, feed, monitor, collectors -> the web application; takers before makers."""
+"""The composition root: configuration -> core -> features -> the web application. It knows no feature by name."""
 
 import asyncio
 import logging
@@ -12,37 +12,37 @@ import uvicorn
 from litestar import Litestar
 from typing_extensions import override
 
-from signalbox.brokers.registry import open_broker
-from signalbox.config import Configuration
+from signalbox.core import Core
+from signalbox.features import FEATURES
+from signalbox.features.feature import Feature
 from signalbox.kernel.clock import Clock, system_clock
+from signalbox.kernel.configuration import Configuration
 from signalbox.kernel.errors import SignalboxError
 from signalbox.kernel.feed import Feed
 from signalbox.kernel.garbage import GarbageCollector
 from signalbox.kernel.service import Service, start_all, stop_all
-from signalbox.monitoring.collector import Collector
-from signalbox.monitoring.series import Series
-from signalbox.monitoring.service import Monitor
 from signalbox.security.accounts import actions
-from signalbox.security.accounts.service import Accounts, create_accounts
+from signalbox.security.accounts.service import create_accounts
 from signalbox.security.accounts.worker import AccountWatcher
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.door import Door
-from signalbox.security.keys import Keys
 from signalbox.security.keys import load as load_keys
 from signalbox.security.masking.service import Masking
+from signalbox.security.masking.settings import MaskingRuleSettings
 from signalbox.security.model import ADMIN_EVERYWHERE, Actor, Via
-from signalbox.security.oidc.service import CompanyAccounts
+from signalbox.security.settings import SecuritySettings
 from signalbox.storage.engine import Database
 from signalbox.storage.errors import StorageError
+from signalbox.storage.settings import DatabaseSettings
 from signalbox.web import urls
-from signalbox.web.app import Parts, create_app
+from signalbox.web.app import WebOptions, create_app
 from signalbox.web.live.socket import end_stalled_connections
 from signalbox.web.live.viewer import FRAME_BYTES_MAX
 from signalbox.web.settings import ServerSettings
 
 log = logging.getLogger(__name__)
 
-OURSELVES = Actor(name="signalbox", rights=ADMIN_EVERYWHERE, via=Via.CLI)
+PROGRAM = Actor(name="signalbox", rights=ADMIN_EVERYWHERE, via=Via.CLI)
 STOP_WAIT_S = 5  # open sockets are closed after this long
 
 
@@ -55,74 +55,68 @@ class Built:
     """The web application and everything that runs with it, in the order in which it starts."""
 
     app: Litestar
-    accounts: Accounts
-    door: Door
+    core: Core
     services: Sequence[Service]
-    monitor: Monitor
+
+
+def build_core(
+    configuration: Configuration,
+    *,
+    clock: Clock = system_clock,
+    database: Database | None = None,
+    feed: Feed | None = None,
+) -> Core:
+    """Wire what every feature is built on; nothing connects yet. Tests hand in a database and a feed of their own."""
+    database = database or Database(configuration.one(DatabaseSettings))
+    security = configuration.one(SecuritySettings)
+    audit = AuditLog(database, clock)
+    door = Door(audit, read_only=configuration.one(ServerSettings).read_only)
+    keys = load_keys(security.key_file)
+    rules = [table.rule() for table in configuration.many(MaskingRuleSettings)]
+    masking = Masking(rules, database, keys.masking(), clock)
+    accounts = create_accounts(database, door, security, clock)
+    accounts.changes.subscribe(masking.load)
+    return Core(
+        configuration=configuration,
+        clock=clock,
+        database=database,
+        feed=feed or Feed(epoch=int(clock())),
+        keys=keys,
+        audit=audit,
+        door=door,
+        accounts=accounts,
+        masking=masking,
+    )
 
 
 def build(
-    configuration: Configuration,
+    core: Core,
+    features: Sequence[Feature] = FEATURES,
     *,
     extra: Sequence[Service] = (),
-    demo: bool = False,
-    clock: Clock = system_clock,
+    options: WebOptions | None = None,
+    start_services: bool = True,
 ) -> Built:
-    """Wire everything; nothing connects and nothing runs yet. `extra` are services that start last: the demo's shop."""
-    database = Database(configuration.database)
-    feed = Feed(epoch=int(clock()))
-    series = Series(database, clock, configuration.monitoring.history_bytes)
-    monitor = Monitor(feed=feed, clock=clock, series=series, thresholds=configuration.monitoring.thresholds)
-    collectors = [
-        Collector(open_broker(settings), settings, monitor, feed, clock) for settings in configuration.connections
-    ]
-    audit = AuditLog(database, clock)
-    keys = load_keys(configuration.security.key_file)
-    door = Door(audit, read_only=configuration.server.read_only)
-    held = create_accounts(database, door, configuration.security, clock)
-    masking = Masking(
-        [one.rule() for one in configuration.masking],
-        database,
-        keys.masking(),
-        clock,
-    )
-    held.changes.subscribe(masking.load)
-    watch = AccountWatcher(held.changes, feed, clock, idle_s=held.sessions.idle_s)
-    services: list[Service] = [series, watch, *collectors, *extra, GarbageCollector()]
-    parts = Parts(
-        monitor=monitor,
-        feed=feed,
-        series=series,
-        clock=clock,
-        accounts=held,
-        door=door,
-        audit=audit,
-        keys=keys,
-        masking=masking,
-        company=_company(configuration, keys, held, door, clock),
-        open_metrics=configuration.security.open_metrics,
-        settings=configuration.server,
-        connections=configuration.connections,
-        ready=_ready(database, services),
-        demo=demo,
-        lifespan=_lifespan(configuration, database, held, services),
-    )
-    return Built(app=create_app(parts), accounts=held, door=door, services=services, monitor=monitor)
+    """Wire the features; nothing connects and nothing runs before the application's lifespan begins.
 
-
-def _company(
-    configuration: Configuration, keys: Keys, held: Accounts, door: Door, clock: Clock
-) -> CompanyAccounts | None:
-    if configuration.oidc is None:
-        return None
-    return CompanyAccounts(
-        configuration.oidc, configuration.address, keys.sign_in(), accounts=held, door=door, clock=clock
+    `extra` are services that start last: the demo's shop. Without `start_services` only requests are answered, for tests.
+    """
+    watcher = AccountWatcher(core.accounts.changes, core.feed, core.clock, idle_s=core.accounts.sessions.idle_s)
+    parts = [feature.build(core) for feature in features]
+    services = [watcher, *(service for part in parts for service in part.services), *extra, GarbageCollector()]
+    app = create_app(
+        core,
+        parts,
+        ready=_ready(core.database, services if start_services else ()),
+        lifespan=_lifespan(core, services if start_services else None),
+        options=options or WebOptions(),
     )
+    return Built(app=app, core=core, services=services)
 
 
 def _ready(database: Database, services: Sequence[Service]) -> Callable[[], Awaitable[bool]]:
     async def ready() -> bool:
-        """Say whether the database is at head and every service runs. A broker that is down changes nothing here."""
+        """Say whether the database is at head and every service runs. A broker that is down does not matter here."""
         try:
             at_head = await database.at_head()
         except StorageError as error:
@@ -134,26 +128,29 @@ def _ready(database: Database, services: Sequence[Service]) -> Callable[[], Awai
 
 
 def _lifespan(
-    configuration: Configuration, database: Database, held: Accounts, services: Sequence[Service]
+    core: Core, services: Sequence[Service] | None
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        if services is None:
+            yield
+            return
         try:
-            await _prepare(configuration, database)
-            await held.changes.refresh()
+            await _prepare(core.configuration, core.database)
+            await core.accounts.changes.refresh()
             await start_all(services)
             try:
                 yield
             finally:
                 await stop_all(services)
         finally:
-            await database.close()
+            await core.database.close()
 
     return lifespan
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to us: uvicorn raises them again when it has stopped, and what stands around it would not be closed."""
+    """Leaves signals to us: uvicorn raises them again after it stopped, and then nothing around it would be closed."""
 
     @override
     @contextmanager
@@ -161,16 +158,20 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(configuration: Configuration, *, extra: Sequence[Service] = (), demo: bool = False) -> None:
+async def serve(
+    configuration: Configuration, *, extra: Sequence[Service] = (), options: WebOptions | None = None
+) -> None:
     """Serve until interrupted.
 
     Raises:
         AddressTaken: the address is in use or not ours.
         StorageError: the database cannot be used; on PostgreSQL also when `signalbox migrate` was not run.
     """
-    await _usable(configuration)
-    listener = _listen(configuration.server)
-    built = build(configuration, extra=extra, demo=demo)
+    await _check_database(configuration)
+    settings = configuration.one(ServerSettings)
+    listener = _listen(settings)
+    options = options or WebOptions()
+    built = build(build_core(configuration), extra=extra, options=options)
     server = _Server(
         uvicorn.Config(
             built.app,
@@ -187,37 +188,40 @@ async def serve(configuration: Configuration, *, extra: Sequence[Service] = (), 
         )
     )
     host, port = listener.getsockname()[:2]
-    place = configuration.server.base_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    print(f"Signalbox is on {place}", flush=True)  # noqa: T201 - for who started it
-    if not demo and not configuration.server.read_only:
-        await _offer_first_admin(built, place.rstrip("/"))
+    address = settings.base_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    print(f"Signalbox is on {address}", flush=True)  # noqa: T201 - for who started it
+    if not options.demo and not settings.read_only:
+        await _print_first_admin_link(built.core, address.rstrip("/"))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.handle_exit, number, None)
     await server.serve(sockets=[listener])
 
 
-async def _offer_first_admin(built: Built, place: str) -> None:
-    """Print the one-time link of the first admin while there is no user. It stands nowhere else: only its hash is kept."""
-    await built.accounts.changes.refresh()
-    if built.accounts.identities.has_users:
+async def _print_first_admin_link(core: Core, address: str) -> None:
+    """Print the one-time link of the first admin while there is no user. Only its hash is stored."""
+    await core.accounts.changes.refresh()
+    if core.accounts.identities.has_users:
         return
-    secret = await built.door.act(
-        OURSELVES, actions.create_first_admin_link(), built.accounts.users.create_first_admin_link
+    secret = await core.door.act(
+        PROGRAM, actions.create_first_admin_link(), core.accounts.users.create_first_admin_link
     )
-    print(f"The first admin is made here, once, within 24 h:\n{place}{urls.join(secret)}", flush=True)  # noqa: T201 - for who started it
+    print(  # noqa: T201 - for whoever started the program
+        f"Create the first admin with this link. It works once and expires in 24 hours:\n{address}{urls.join(secret)}",
+        flush=True,
+    )
 
 
 async def _prepare(configuration: Configuration, database: Database) -> None:
-    if configuration.database.is_sqlite:
+    if configuration.one(DatabaseSettings).is_sqlite:
         await database.upgrade()
     else:
         await database.require_head()
 
 
-async def _usable(configuration: Configuration) -> None:
-    """Prepare the database before anything is served: a fault then ends as a sentence, not inside the server's start."""
-    database = Database(configuration.database)
+async def _check_database(configuration: Configuration) -> None:
+    """Prepare the database before the server starts, so that a fault ends as one sentence."""
+    database = Database(configuration.one(DatabaseSettings))
     try:
         await _prepare(configuration, database)
     finally:
@@ -245,7 +249,7 @@ async def migrate(configuration: Configuration) -> bool:
     Raises:
         StorageError: it cannot be reached or changed.
     """
-    database = Database(configuration.database)
+    database = Database(configuration.one(DatabaseSettings))
     try:
         if await database.at_head():
             return False

@@ -7,11 +7,11 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -19,83 +19,78 @@ from pydantic_core import ErrorDetails
 from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.registry import settings_class
 from signalbox.brokers.settings import ConnectionSettings
+from signalbox.features import FEATURES
+from signalbox.features.feature import Feature
+from signalbox.kernel.configuration import ConfigFault, Configuration, Section
 from signalbox.kernel.errors import SignalboxError
-from signalbox.monitoring.settings import MonitoringSettings
 from signalbox.security.masking.settings import MaskingRuleSettings
-from signalbox.security.oidc.settings import OidcSettings, libraries_missing
 from signalbox.security.settings import SecuritySettings
 from signalbox.storage.settings import DatabaseSettings
-from signalbox.web.settings import ServerSettings, is_loopback
+from signalbox.web.settings import ServerSettings
 
 REFERENCE = re.compile(r"\$\{(?:(file):)?([^{}]+)\}")
 SECRET_FILE_BYTES_MAX = 64 * 1024
 CREDENTIALS_IN_ADDRESS = re.compile(r"(://)[^/@\s]*@")
 
-Model = TypeVar("Model", bound=BaseModel)
-NamedModel = TypeVar("NamedModel", ConnectionSettings, MaskingRuleSettings)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigFault:
-    """One thing that is wrong: the key, what was expected, what was got, and the nearest known key."""
-
-    key: str
-    expected: str
-    got: str = ""
-    nearest: str = ""
-
-    def sentence(self) -> str:
-        text = f"{self.key}: expected {self.expected}"
-        if self.got:
-            text += f", got {self.got}"
-        return text + (f" (did you mean {self.nearest}?)" if self.nearest else "")
-
 
 class ConfigurationError(SignalboxError):
     """Everything that is wrong with the configuration, a line each."""
 
-    def __init__(self, path: Path, faults: list[ConfigFault]) -> None:
+    def __init__(self, path: Path | None, faults: list[ConfigFault]) -> None:
         self.faults = faults
         lines = "\n".join(f"  {fault.sentence()}" for fault in faults)
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        super().__init__(f"{path} has {count}:\n{lines}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Configuration:
-    """The whole configuration."""
-
-    path: Path | None  # None: there is no file, all is default
-    server: ServerSettings
-    database: DatabaseSettings
-    monitoring: MonitoringSettings
-    security: SecuritySettings
-    connections: tuple[ConnectionSettings, ...]
-    masking: tuple[MaskingRuleSettings, ...]
-    oidc: OidcSettings | None = None  # None: nobody signs in by a company account
-
-    @property
-    def address(self) -> str:
-        """How browsers reach Signalbox, as far as it can be known before it listens."""
-        host = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
-        return self.server.base_url or f"http://{host}:{self.server.port}"
+        super().__init__(f"{path or 'The configuration'} has {count}:\n{lines}")
 
 
 class _Reader:
     """Collects faults while one document is turned into settings."""
 
-    def __init__(self, path: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, path: Path | None, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._owner_only = _owner_only(path)
+        self._owner_only = path is None or _owner_only(path)
         self.faults: list[ConfigFault] = []
 
-    def model(self, cls: type[Model], raw: object, key: str) -> Model | None:
+    def section(self, section: Section, raw: object) -> tuple[BaseModel, ...]:
+        """Read what the document has of one section; leave out tables with faults."""
+        if not section.repeated:
+            table = self._table(section.model, raw, section.key)
+            return () if table is None else (table,)
+        if not isinstance(raw, list):
+            fault = ConfigFault(key=section.key, expected=f"tables written [[{section.key}]]", got=f"[{section.key}]")
+            self.faults.append(fault)
+            return ()
+        read = [self._repeated_table(section, index, table) for index, table in enumerate(raw)]
+        tables = tuple(table for table in read if table is not None)
+        names = [name for table in tables if (name := getattr(table, "name", None)) is not None]
+        self.faults += [
+            ConfigFault(key=section.key, expected="each name once", got=f"{name!r} {names.count(name)} times")
+            for name in sorted(set(names))
+            if names.count(name) > 1
+        ]
+        return tables
+
+    def _repeated_table(self, section: Section, index: int, raw: object) -> BaseModel | None:
+        key = f"{section.key}[{index}]"
+        if not isinstance(raw, dict):
+            self.faults.append(ConfigFault(key=key, expected="a table", got=type(raw).__name__))
+            return None
+        name = raw.get("name")
+        if isinstance(name, str) and len(name) <= 63:
+            key += f" ({name})"
+        model = section.model_of(raw) if section.model_of else section.model
+        if isinstance(model, ConfigFault):
+            self.faults.append(replace(model, key=f"{key}.{model.key}"))
+            return None
+        return self._table(model, raw, key)
+
+    def _table(self, cls: type[BaseModel], raw: object, key: str) -> BaseModel | None:
         """Validate one table; on faults note them and return None."""
         if not isinstance(raw, dict):
             self.faults.append(ConfigFault(key=key, expected="a table", got=type(raw).__name__))
             return None
         before = len(self.faults)
-        expanded = self.expand(raw, key)
+        expanded = self._expand(raw, key)
         self._refuse_literal_secrets(cls, raw, key)
         try:
             made = cls.model_validate(expanded)
@@ -104,14 +99,14 @@ class _Reader:
             return None
         return made if len(self.faults) == before else None
 
-    def expand(self, value: object, key: str) -> object:
+    def _expand(self, value: object, key: str) -> object:
         """Return the value with every `${...}` inside its strings replaced."""
         if isinstance(value, str):
             return REFERENCE.sub(lambda match: self._resolve(match, key), value)
         if isinstance(value, dict):
-            return {name: self.expand(inner, f"{key}.{name}") for name, inner in value.items()}
+            return {name: self._expand(inner, f"{key}.{name}") for name, inner in value.items()}
         if isinstance(value, list):
-            return [self.expand(inner, f"{key}[{index}]") for index, inner in enumerate(value)]
+            return [self._expand(inner, f"{key}[{index}]") for index, inner in enumerate(value)]
         return value
 
     def _resolve(self, match: re.Match[str], key: str) -> str:
@@ -146,7 +141,9 @@ class _Reader:
                 )
 
 
-def load(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Configuration:
+def load(
+    path: Path | None = None, environment: Mapping[str, str] | None = None, features: Sequence[Feature] = FEATURES
+) -> Configuration:
     """Read the configuration: `path`, else $SIGNALBOX_CONFIG, else ./signalbox.toml when it is there, else all defaults.
 
     Raises:
@@ -155,17 +152,9 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
     env = os.environ if environment is None else environment
     chosen = path or (Path(env["SIGNALBOX_CONFIG"]) if env.get("SIGNALBOX_CONFIG") else None)
     if chosen is None and not Path("signalbox.toml").exists():
-        return Configuration(
-            path=None,
-            server=ServerSettings(),
-            database=DatabaseSettings(),
-            monitoring=MonitoringSettings(),
-            security=SecuritySettings(),
-            connections=(),
-            masking=(),
-        )
+        return Configuration(path=None)
     file = chosen or Path("signalbox.toml")
-    return from_document(_document(file), file, env)
+    return from_document(_document(file), file, env, features)
 
 
 def _document(file: Path) -> dict[str, Any]:
@@ -180,117 +169,50 @@ def _document(file: Path) -> dict[str, Any]:
     raise ConfigurationError(file, [fault])
 
 
-TABLES: dict[str, type[BaseModel]] = {
-    "server": ServerSettings,
-    "database": DatabaseSettings,
-    "monitoring": MonitoringSettings,
-    "security": SecuritySettings,
-    "oidc": OidcSettings,
-}
-
-
-def from_document(document: dict[str, Any], file: Path, environment: Mapping[str, str]) -> Configuration:
-    """Turn a parsed document into settings; `file` is what faults are said to be of.
+def from_document(
+    document: dict[str, Any],
+    file: Path | None,
+    environment: Mapping[str, str],
+    features: Sequence[Feature] = FEATURES,
+) -> Configuration:
+    """Turn a parsed document into settings; faults name `file`.
 
     Raises:
         ConfigurationError: all faults at once.
     """
+    sections = {section.key: section for section in (*SECTIONS, *(s for f in features for s in f.sections))}
     reader = _Reader(file, environment)
-    known = [*TABLES, "connections", "masking"]
     for name in document:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            fault = ConfigFault(key=name, expected=_one_of(known), nearest=near[0] if near else "")
+        if name not in sections:
+            near = get_close_matches(name, sections, n=1)
+            fault = ConfigFault(key=name, expected=_one_of(sections), nearest=near[0] if near else "")
             reader.faults.append(fault)
-    server = reader.model(ServerSettings, document.get("server", {}), "server")
-    database = reader.model(DatabaseSettings, document.get("database", {}), "database")
-    monitoring = reader.model(MonitoringSettings, document.get("monitoring", {}), "monitoring")
-    security = reader.model(SecuritySettings, document.get("security", {}), "security")
-    connections = _named(reader, document, "connections", _connection)
-    masking = _named(reader, document, "masking", _masking_rule)
-    oidc = _oidc(reader, document["oidc"], server, connections) if "oidc" in document else None
-    if reader.faults or server is None or database is None or monitoring is None or security is None:
+    present = [section for key, section in sections.items() if key in document]
+    tables = {section.model: reader.section(section, document[section.key]) for section in present}
+    configuration = Configuration(file, tables)
+    for section in present:
+        reader.faults += section.check(configuration)
+    if reader.faults:
         raise ConfigurationError(file, reader.faults)
-    return Configuration(
-        path=file,
-        server=server,
-        database=database,
-        monitoring=monitoring,
-        security=security,
-        connections=connections,
-        masking=masking,
-        oidc=oidc,
-    )
+    return configuration
 
 
-def _oidc(
-    reader: _Reader, table: object, server: ServerSettings | None, connections: tuple[ConnectionSettings, ...]
-) -> OidcSettings | None:
-    if libraries_missing():
-        extra = "the libraries for company accounts, which are not installed: pip install 'signalbox-events[oidc]'"
-        reader.faults.append(ConfigFault(key="oidc", expected=extra))
-    if server is not None and server.base_url is None and not (is_loopback(server.host) and server.port):
-        known = "an address such as https://signalbox.example.org, to which the provider of [oidc] sends browsers back"
-        reader.faults.append(ConfigFault(key="server.base_url", expected=known, got="nothing"))
-    found = reader.model(OidcSettings, table, "oidc")
-    names = [connection.name for connection in connections]
-    for index, name in ((i, n) for i, role in enumerate(found.roles if found else ()) for n in role.on):
-        if name not in names:
-            near = get_close_matches(name, names, n=1)
-            fault = ConfigFault(
-                key=f"oidc.roles[{index}].on",
-                expected="names of connections",
-                got=repr(name)[:60],
-                nearest=near[0] if near else "",
-            )
-            reader.faults.append(fault)
-    return found
-
-
-def _named(
-    reader: _Reader,
-    document: Mapping[str, Any],
-    key: str,
-    read: Callable[[_Reader, dict[str, Any], str], NamedModel | None],
-) -> tuple[NamedModel, ...]:
-    """Read every table of `[[key]]`; each has a name, and no two the same."""
-    raw = document.get(key, [])
-    if not isinstance(raw, list):
-        reader.faults.append(ConfigFault(key=key, expected=f"tables written [[{key}]]", got=f"[{key}]"))
-        return ()
-    found: list[NamedModel] = []
-    for index, table in enumerate(raw):
-        if not isinstance(table, dict):
-            reader.faults.append(ConfigFault(key=f"{key}[{index}]", expected="a table", got=type(table).__name__))
-            continue
-        name = table.get("name")
-        where = f"{key}[{index}] ({name})" if isinstance(name, str) and len(name) <= 63 else f"{key}[{index}]"
-        made = read(reader, table, where)
-        found += [] if made is None else [made]
-    names = [one.name for one in found]
-    reader.faults += [
-        ConfigFault(key=key, expected="each name once", got=f"{name!r} {names.count(name)} times")
-        for name in sorted(set(names))
-        if names.count(name) > 1
-    ]
-    return tuple(found)
-
-
-def _masking_rule(reader: _Reader, table: dict[str, Any], where: str) -> MaskingRuleSettings | None:
-    return reader.model(MaskingRuleSettings, table, where)
-
-
-def _connection(reader: _Reader, table: dict[str, Any], where: str) -> ConnectionSettings | None:
+def _model_of_connection(table: Mapping[str, object]) -> type[BaseModel] | ConfigFault:
     kind = table.get("kind")
-    if kind not in list(BrokerKind):
-        near = get_close_matches(str(kind), list(BrokerKind), n=1)
-        got = repr(kind)[:60] if "kind" in table else "nothing"
-        fault = ConfigFault(
-            key=f"{where}.kind", expected=_one_of(list(BrokerKind)), got=got, nearest=near[0] if near else ""
-        )
-        reader.faults.append(fault)
-        return None
-    return reader.model(settings_class(BrokerKind(kind)), table, where)
+    if isinstance(kind, str) and kind in list(BrokerKind):
+        return settings_class(BrokerKind(kind))
+    near = get_close_matches(str(kind), list(BrokerKind), n=1)
+    got = repr(kind)[:60] if "kind" in table else "nothing"
+    return ConfigFault(key="kind", expected=_one_of(list(BrokerKind)), got=got, nearest=near[0] if near else "")
+
+
+SECTIONS = (  # of what every feature is built on
+    Section(key="server", model=ServerSettings),
+    Section(key="database", model=DatabaseSettings),
+    Section(key="security", model=SecuritySettings),
+    Section(key="masking", model=MaskingRuleSettings, repeated=True),
+    Section(key="connections", model=ConnectionSettings, repeated=True, model_of=_model_of_connection),
+)
 
 
 def _owner_only(path: Path) -> bool:
@@ -357,5 +279,5 @@ def _arguments(annotation: object) -> list[object]:
     return [annotation, *(inner for a in getattr(annotation, "__args__", ()) for inner in _arguments(a))]
 
 
-def _one_of(names: list[str] | list[BrokerKind]) -> str:
+def _one_of(names: Iterable[str]) -> str:
     return "one of " + ", ".join(str(name) for name in names)

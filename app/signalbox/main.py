@@ -1,6 +1,6 @@
-"""The ASGI entry for whoever brings a server of their own: `uvicorn signalbox.main:app`. `signalbox serve` does not need it."""
+"""The ASGI entry for another server: `uvicorn signalbox.main:app`. `signalbox serve` does not need it."""
 
-from signalbox.bootstrap import build
+from signalbox.bootstrap import build, build_core
 from signalbox.config import load
 
-app = build(load()).app
+app = build(build_core(load())).app

@@ -10,10 +10,13 @@ import pytest
 import yaml
 
 from signalbox.brokers.model import BrokerKind
-from signalbox.cli import VERBS
+from signalbox.brokers.settings import ConnectionSettings
+from signalbox.cli import verbs_of
 from signalbox.config import load
+from signalbox.features import FEATURES
+from signalbox.storage.settings import DatabaseSettings
 from signalbox.web import urls
-from signalbox.web.settings import is_loopback
+from signalbox.web.settings import ServerSettings, is_loopback
 
 ROOT = Path(__file__).parents[2]
 PINNED = re.compile(r"[a-z0-9./_-]+:v?\d[\w.-]*")
@@ -87,7 +90,7 @@ def test_what_is_copied_exists_and_is_not_kept_from_the_build() -> None:
 def test_the_command_is_one_that_there_is_and_the_health_check_asks_what_answers() -> None:
     stage = dict(last_stage())
     assert json.loads(stage["ENTRYPOINT"]) == ["signalbox"]
-    assert json.loads(stage["CMD"])[0] in VERBS
+    assert json.loads(stage["CMD"])[0] in [verb.name for verb in verbs_of(FEATURES)]
     assert f"http://127.0.0.1:8080{urls.HEALTH_LIVE}" in stage["HEALTHCHECK"]
     compile(json.loads(stage["HEALTHCHECK"].partition("CMD ")[2])[2], "health check", "exec")
 
@@ -126,9 +129,9 @@ def test_the_configuration_in_compose_is_one_that_signalbox_takes(tmp_path: Path
     file.chmod(0o444)  # as Compose mounts it: a literal secret would be refused
     environment = {name: _as_compose_does(value, {}) for name, value in service["environment"].items()}
     configuration = load(file, environment)
-    assert {connection.kind for connection in configuration.connections} == set(BrokerKind)
-    assert configuration.server.host == "0.0.0.0"  # noqa: S104 - published on loopback only
-    assert configuration.database.redacted_url == "postgresql+asyncpg://postgres:5432/signalbox"
+    assert {connection.kind for connection in configuration.many(ConnectionSettings)} == set(BrokerKind)
+    assert configuration.one(ServerSettings).host == "0.0.0.0"  # noqa: S104 - published on loopback only
+    assert configuration.one(DatabaseSettings).redacted_url == "postgresql+asyncpg://postgres:5432/signalbox"
     hosts = [service_name for service_name in read["services"] if f"{service_name}:" in file.read_text()]
     assert {"kafka", "nats", "sqs", "postgres"} <= set(hosts)
 

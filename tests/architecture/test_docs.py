@@ -7,9 +7,9 @@ from pydantic import BaseModel
 
 from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.registry import settings_class
-from signalbox.cli import VERBS
-from signalbox.config import TABLES
-from signalbox.security.masking.settings import MaskingRuleSettings
+from signalbox.cli import verbs_of
+from signalbox.config import SECTIONS
+from signalbox.features import FEATURES
 from tests.architecture.house import ROOT
 
 METRIC = re.compile(r"\bsignalbox_[a-z0-9_]+\b")
@@ -22,9 +22,8 @@ def readme() -> str:
 
 def keys() -> Iterator[str]:
     """Yield every key that signalbox.toml may hold."""
-    for name, table in TABLES.items():
-        yield from (f"{name}.{key}" for key in _fields(table))
-    yield from (f"masking.{key}" for key in _fields(MaskingRuleSettings))
+    for section in (*SECTIONS, *(section for feature in FEATURES for section in feature.sections)):
+        yield from (f"{section.key}.{key}" for key in _fields(section.model))
     for kind in BrokerKind:
         yield from (f"connections({kind}).{key}" for key in _fields(settings_class(kind)))
 
@@ -53,7 +52,7 @@ def test_every_key_is_explained() -> None:
 
 
 def test_every_verb_is_explained() -> None:
-    assert unwritten([f"signalbox {verb}" for verb in VERBS], readme()) == []
+    assert unwritten([f"signalbox {verb.name}" for verb in verbs_of(FEATURES)], readme()) == []
 
 
 def test_every_metric_is_explained_and_no_other() -> None:
@@ -72,4 +71,4 @@ def test_a_planted_gap_is_found() -> None:
 def test_the_lists_are_not_empty() -> None:
     assert len(list(keys())) > 20
     assert len(metrics()) > 5
-    assert len(list(VERBS)) > 3
+    assert len(verbs_of(FEATURES)) > 3

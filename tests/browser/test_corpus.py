@@ -82,9 +82,9 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
 
 
 async def _token(made: House, name: str) -> None:
-    tokens, user = made.security.accounts.tokens, made.people["admin"].id
+    tokens, user = made.core.accounts.tokens, made.people["admin"].id
     shown, grant = name.strip()[:TOKEN_NAME_LENGTH_MAX], Grant(Role.VIEWER)
-    await made.security.door.act(
+    await made.core.door.act(
         ROOT,
         MAKE,
         lambda permit: tokens.create(permit, user, name=shown, grant=grant, resource=EVERYWHERE, days=30),

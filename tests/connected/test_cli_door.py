@@ -10,7 +10,8 @@ import click
 import pytest
 from sqlalchemy import text
 
-from signalbox.cli import VERBS, command_of
+from signalbox.cli import verbs_of
+from signalbox.features import FEATURES
 from signalbox.storage.engine import Database
 from signalbox.storage.schema import Table
 from tests.support.commands import configured, run_here
@@ -87,7 +88,7 @@ async def folder(tmp_path: Path) -> Path:
 
 
 def test_every_verb_stands_in_one_of_the_tables() -> None:
-    found = {words for name in VERBS for words in verbs(command_of(name), name)}
+    found = {words for verb in verbs_of(FEATURES) for words in verbs(verb.load(), verb.name)}
     assert found == OUTSIDE | SERVING | set(READING) | set(WRITING)
 
 

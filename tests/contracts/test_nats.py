@@ -1,4 +1,4 @@
-"""The broker contract on nats-server with JetStream, through a proxy that can break connections."""
+"""The broker contract on nats-server with JetStream, through a proxy that breaks connections."""
 
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence

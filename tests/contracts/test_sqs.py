@@ -1,4 +1,4 @@
-"""The broker contract on Amazon SQS's API, as ElasticMQ and moto speak it."""
+"""The broker contract on Amazon SQS's API: ElasticMQ and moto."""
 
 import asyncio
 import uuid
@@ -19,7 +19,7 @@ class SqsHarness:
     own_groups = False
     reports_redelivery = True
     figures_within_s = 3.0
-    large_body = 150_000  # as base64 below the 256 KiB that were SQS's limit until 2025
+    large_body = 150_000  # in base64 this is below 256 KiB, SQS's limit until 2025
 
     def __init__(self, server: SqsServer, proxy: Proxy, stub: SqsStub) -> None:
         self._proxy = proxy
@@ -33,7 +33,7 @@ class SqsHarness:
         return {"endpoint_url": f"http://127.0.0.1:{port}"}
 
     def wrong_login(self, secret: str) -> Mapping[str, object]:
-        """The servers take any key: Amazon's refusal comes from a stub."""
+        """The servers accept any key, so a stub refuses the login like Amazon."""
         return {"endpoint_url": self._stub.endpoint, "secret_access_key": secret, "session_token": secret + "-token"}
 
     def unique(self, hint: str) -> str:
@@ -52,12 +52,12 @@ class SqsHarness:
         return destination
 
     async def actual_lag(self, destination: str, group: str) -> int:
-        return await asyncio.to_thread(self._told, destination)
+        return await asyncio.to_thread(self._read_lag, destination)
 
-    def _told(self, destination: str) -> int:
+    def _read_lag(self, destination: str) -> int:
         url = self._plain.get_queue_url(QueueName=destination)["QueueUrl"]
-        told = self._plain.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        return sum(int(told[f"ApproximateNumberOfMessages{kind}"]) for kind in ("", "NotVisible", "Delayed"))
+        attributes = self._plain.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return sum(int(attributes[f"ApproximateNumberOfMessages{kind}"]) for kind in ("", "NotVisible", "Delayed"))
 
     async def break_connections(self) -> None:
         self._proxy.cut()
@@ -72,7 +72,7 @@ async def _harness(server: SqsServer) -> AsyncIterator[SqsHarness]:
 
 
 class SqsContract(BrokerContract):
-    test_any_legal_group_name_works = None  # type: ignore[assignment] # queues have no groups with names of their own
+    test_any_legal_group_name_works = None  # type: ignore[assignment] # queues have no named groups
 
 
 class TestElasticMq(SqsContract):

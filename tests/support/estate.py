@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pydantic import BaseModel
+
+from signalbox.bootstrap import Built, build
 from signalbox.brokers.errors import BrokerUnavailable
 from signalbox.brokers.model import (
     BrokerCall,
@@ -15,13 +18,21 @@ from signalbox.brokers.model import (
     Group,
     RetentionLimits,
 )
+from signalbox.brokers.settings import ConnectionSettings
+from signalbox.features.feature import Feature
+from signalbox.features.monitoring import MONITORING
+from signalbox.features.security import SECURITY
 from signalbox.kernel.feed import Feed
 from signalbox.monitoring.connection_state import ConnectionFacts
 from signalbox.monitoring.series import Series
 from signalbox.monitoring.service import Monitor
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
+from signalbox.web.app import WebOptions
+from signalbox.web.monitoring.feature import monitoring_parts
+from tests.support.assets import whole_assets
 from tests.support.database import settings
+from tests.support.security import core_over
 from tests.support.snapshots import cluster, group, partitions, snapshot
 
 NOW = 1_794_885_160.0  # Tue 17 Nov 2026, 03:12:40 UTC
@@ -141,6 +152,23 @@ class Estate:
             excluded=site.excluded,
         )
         await self.monitor.apply(site.name, read, interval_s=site.every)
+
+    @property
+    def connections(self) -> list[ConnectionSettings]:
+        return [ConnectionSettings(name=site.name, kind=site.kind, exclude=("_*",)) for site in self.sites]
+
+    @property
+    def feature(self) -> Feature:
+        """Monitoring, over the readings of this estate instead of those of collectors."""
+        return replace(MONITORING, build=lambda _: monitoring_parts(self.monitor, self.series, services=()))
+
+    def built(
+        self, tables: Sequence[BaseModel] = (), features: Sequence[Feature] = (), options: WebOptions | None = None
+    ) -> Built:
+        """Build the application over this estate, with further features."""
+        core = core_over(self.database, self.clock, [*self.connections, *tables], self.feed)
+        options = options or WebOptions(assets=whole_assets())
+        return build(core, (self.feature, SECURITY, *features), options=options, start_services=False)
 
     def fail(self, site: Site, found: str = "Connection refused by broker-1:9092.") -> None:
         """Let a connection break: connecting itself fails from now on."""

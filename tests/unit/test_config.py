@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from signalbox.brokers.model import BrokerKind
-from signalbox.config import Configuration, ConfigurationError, load
+from signalbox.brokers.settings import ConnectionSettings
+from signalbox.config import ConfigurationError, load
+from signalbox.kernel.configuration import Configuration
+from signalbox.security.masking.settings import MaskingRuleSettings
+from signalbox.security.settings import SecuritySettings
+from signalbox.storage.settings import DatabaseSettings
+from signalbox.web.settings import ServerSettings
 
 CANARY = "canary-7f3a91"
 
@@ -30,8 +36,13 @@ def read(folder: Path, text: str, *, mode: int = 0o600, **environment: str) -> C
 def test_without_a_file_everything_is_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     found = load(environment={})
-    assert (found.path, found.connections, found.server.host, found.server.port) == (None, (), "127.0.0.1", 8080)
-    assert found.database.is_sqlite
+    assert (
+        found.path,
+        found.many(ConnectionSettings),
+        found.one(ServerSettings).host,
+        found.one(ServerSettings).port,
+    ) == (None, (), "127.0.0.1", 8080)
+    assert found.one(DatabaseSettings).is_sqlite
 
 
 def test_a_named_file_that_is_missing_is_a_fault(tmp_path: Path) -> None:
@@ -75,9 +86,9 @@ def test_variables_and_files_are_expanded_inside_strings_only(tmp_path: Path) ->
         password = "${{file:{secret}}}"
     """
     found = read(tmp_path, text, mode=0o644, HOST="127.0.0.1")
-    (connection,) = found.connections
+    (connection,) = found.many(ConnectionSettings)
     assert connection.kind is BrokerKind.NATS
-    assert found.server.port == 8080
+    assert found.one(ServerSettings).port == 8080
     assert "port = 1" not in repr(connection)
 
 
@@ -125,13 +136,13 @@ def test_any_other_address_than_loopback_needs_the_named_key(tmp_path: Path, hos
     assert "https" in said
     assert "insecure_http" in said
     found = read(tmp_path, f'[server]\nhost = "{host}"\ninsecure_http = true')
-    assert found.server.host == host
+    assert found.one(ServerSettings).host == host
 
 
 def test_https_needs_the_proxy_that_speaks_it(tmp_path: Path) -> None:
     text = '[server]\nbase_url = "https://signalbox.example.org"\n'
     assert "trusted_proxies" in faults(tmp_path, text)
-    assert read(tmp_path, text + 'trusted_proxies = ["127.0.0.1"]').server.only_local is False
+    assert read(tmp_path, text + 'trusted_proxies = ["127.0.0.1"]').one(ServerSettings).only_local is False
     assert "10.1.0.0/16" in faults(tmp_path, text + 'trusted_proxies = ["somewhere"]')
 
 
@@ -139,7 +150,7 @@ def test_a_session_that_is_in_use_cannot_be_idle_for_too_long(tmp_path: Path) ->
     """When a session was used is written once a minute."""
     said = faults(tmp_path, "[security]\nsession_idle_h = 0.016")
     assert "security.session_idle_h: expected at least a minute, 0.017, got 0.016" in said
-    assert read(tmp_path, "[security]\nsession_idle_h = 0.017").security.session_idle_h == 0.017
+    assert read(tmp_path, "[security]\nsession_idle_h = 0.017").one(SecuritySettings).session_idle_h == 0.017
 
 
 def test_two_connections_of_one_name_are_a_fault(tmp_path: Path) -> None:
@@ -163,11 +174,11 @@ def test_masking_rules_are_read_in_order_and_all_their_faults_are_said_at_once(t
         how = "keep last 2"
         """,
     )
-    assert [(one.name, one.destinations, one.types, one.how) for one in found.masking] == [
+    assert [(one.name, one.destinations, one.types, one.how) for one in found.many(MaskingRuleSettings)] == [
         ("e-mail", ("*",), ("*",), "hash"),
         ("phone", ("prod/*",), ("Order*",), "keep last 2"),
     ]
-    assert [one.rule().how.keep for one in found.masking] == [0, 2]
+    assert [one.rule().how.keep for one in found.many(MaskingRuleSettings)] == [0, 2]
     said = faults(
         tmp_path,
         """
@@ -214,5 +225,5 @@ def test_a_broken_file_is_said_to_be_broken(tmp_path: Path, text: str) -> None:
 
 def test_database_address_is_shown_without_its_password(tmp_path: Path) -> None:
     found = read(tmp_path, f'[database]\nurl = "postgresql+asyncpg://u:{CANARY}@db:5432/signalbox"')
-    assert found.database.redacted_url == "postgresql+asyncpg://db:5432/signalbox"
+    assert found.one(DatabaseSettings).redacted_url == "postgresql+asyncpg://db:5432/signalbox"
     assert CANARY not in repr(found)

@@ -1,28 +1,27 @@
 """The web application over a stand-in monitor, with one feature of the tests' own: pages and fragments over any name."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from litestar import Litestar, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
 
+from signalbox.bootstrap import build
+from signalbox.features.feature import Feature
 from signalbox.kernel.feed import Feed
-from signalbox.monitoring.model import ConnectionView, Points
-from signalbox.monitoring.series import Series
-from signalbox.monitoring.service import Monitor
+from signalbox.monitoring.model import Points
 from signalbox.resources import TEMPLATES
-from signalbox.security.keys import Keys
-from signalbox.web.app import Parts, create_app
-from signalbox.web.assets import Asset, Assets, load
+from signalbox.web.app import WebOptions
 from signalbox.web.errors import NotThere
-from signalbox.web.feature import Feature
-from signalbox.web.live.registry import Fragment, Registry
+from signalbox.web.feature import FeatureParts
+from signalbox.web.live.registry import Fragment, KeyParts, LiveParts, PointSource, no_resource
+from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.rendering import Crumb, Part, page
 from signalbox.web.settings import ServerSettings
+from tests.support.assets import whole_assets
 from tests.support.security import without_database
 
 OWN_TEMPLATES = Path(__file__).parent / "templates"
@@ -83,83 +82,48 @@ class Things:
     points: Callable[[float | None], Points] | None = None
     asked_since: list[float | None] = field(default_factory=list)
 
-    def register(self, registry: Registry) -> None:
-        def context(_: Monitor, parts: tuple[str, ...]) -> Named | None:
+    @property
+    def feature(self) -> Feature:
+        return Feature(
+            name="things", build=lambda _: FeatureParts(routes=ROUTES, live=self.live(), urls=monitoring_urls)
+        )
+
+    def live(self) -> LiveParts[None]:
+        def context(_: None, parts: KeyParts) -> Named | None:
             name = "/".join(parts)
             return Named(self.texts[name], key=f"thing/{name}") if name in self.texts else None
 
-        async def points(_: Monitor, __: tuple[str, ...], since: float | None) -> Points:
+        async def points(_: None, __: KeyParts, since: float | None) -> Points:
             self.asked_since.append(since)
             if self.points is None:
                 raise RuntimeError("no points")
             return self.points(since)
 
-        registry.add(Fragment(name="row", key_prefix="thing", template="row.html", context=context))
-        registry.add(Fragment(name="broken", key_prefix="thing", template="broken.html", context=context))
-        registry.add_list("things")
-        registry.add_points(key_prefix="thing", points=points)
+        def fragment(name: str, template: str) -> Fragment[None]:
+            return Fragment(
+                name=name,
+                key_prefix="thing",
+                resource=no_resource,
+                template=template,
+                variable="it",
+                context=context,
+            )
 
-
-class StandInMonitor:
-    def __init__(self, connections: Sequence[ConnectionView]) -> None:
-        self._connections = tuple(connections)
-
-    def connections(self) -> tuple[ConnectionView, ...]:
-        return self._connections
-
-    def connection(self, name: str) -> ConnectionView | None:
-        return next((view for view in self._connections if view.name == name), None)
-
-
-def whole_assets() -> Assets:
-    """The assets of this checkout; where npm was not run, vendored files are there but empty."""
-    found = load()
-    empty = Asset(content=b"", gzipped=None, type="text/javascript")
-    files = {**found.files, **{f"vendor/{name}": empty for name in found.missing}}
-    return Assets(files=files, build=found.build, missing=())
-
-
-@asynccontextmanager
-async def no_lifespan(_: Litestar) -> AsyncIterator[None]:
-    with nullcontext():
-        yield
-
-
-async def ready() -> bool:
-    return True
+        return LiveParts(
+            read_model=lambda _: None,
+            fragments=(fragment("row", "row.html"), fragment("broken", "broken.html")),
+            lists=("things",),
+            points=(PointSource(key_prefix="thing", resource=no_resource, read=points),),
+        )
 
 
 def application(
     *,
     feed: Feed | None = None,
     things: Things | None = None,
-    connections: Sequence[ConnectionView] = (),
     settings: ServerSettings | None = None,
-    assets: Assets | None = None,
-    **varied: Any,  # noqa: ANN401 - fields of Parts, each checked there
+    **options: Any,  # noqa: ANN401 - fields of WebOptions, each checked there
 ) -> Litestar:
-    held = things or Things()
-    security = without_database()
-    return create_app(
-        Parts(
-            monitor=cast("Monitor", StandInMonitor(connections)),
-            feed=feed or Feed(epoch=7),
-            series=cast("Series", None),
-            clock=lambda: AT,
-            accounts=security.accounts,
-            door=security.door,
-            audit=security.log,
-            keys=Keys(bytes(32)),
-            masking=security.masking,
-            company=None,
-            open_metrics=False,
-            settings=settings or ServerSettings(),
-            connections=(),
-            demo=False,
-            lifespan=no_lifespan,
-            features=(Feature(routes=ROUTES, register=held.register),),
-            assets=assets or whole_assets(),
-            templates=(OWN_TEMPLATES, TEMPLATES),
-            **{"ready": ready, **varied},
-        )
-    )
+    core = without_database([settings or ServerSettings()], lambda: AT, feed or Feed(epoch=7))
+    made = WebOptions(**{"assets": whole_assets(), "templates": (OWN_TEMPLATES, TEMPLATES), **options})
+    return build(core, [(things or Things()).feature], options=made, start_services=False).app

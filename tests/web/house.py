@@ -10,13 +10,13 @@ from typing import Any, cast
 
 import httpx
 from litestar import Litestar
+from pydantic import BaseModel
 from sqlalchemy import text
 
 from signalbox.brokers.model import BrokerKind, Fault, Node, Why
-from signalbox.brokers.settings import ConnectionSettings
+from signalbox.core import Core
+from signalbox.features.feature import Feature
 from signalbox.security.accounts.model import EVERYWHERE
-from signalbox.security.accounts.worker import AccountWatcher
-from signalbox.security.keys import Keys
 from signalbox.security.model import (
     ADMIN_EVERYWHERE,
     OPERATOR_EVERYWHERE,
@@ -30,16 +30,11 @@ from signalbox.security.model import (
 )
 from signalbox.storage.schema import Table
 from signalbox.web import urls
-from signalbox.web.app import Parts, create_app
-from signalbox.web.feature import Feature
-from signalbox.web.monitoring.feature import MONITORING
-from signalbox.web.security.feature import SECURITY
-from signalbox.web.settings import ServerSettings
+from signalbox.web.app import WebOptions
 from tests.support.accounts import hashed_cheaply
+from tests.support.assets import whole_assets
 from tests.support.estate import Estate, Reader, Site
-from tests.support.security import Secured, secured
 from tests.support.snapshots import cluster
-from tests.web.application import no_lifespan, ready, whole_assets
 
 OPEN, HIDDEN = "kafka-open", "kafka-canary"
 CANARY = "canary"
@@ -77,7 +72,7 @@ class House:
 
     estate: Estate
     app: Litestar
-    security: Secured
+    core: Core
     people: dict[str, Person] = field(default_factory=dict)
     added: int = 0
 
@@ -105,17 +100,17 @@ class House:
 
     async def add(self, name: str, rights: Rights) -> Person:
         """Invite somebody, who follows the link and chooses a password; and give them a token for all that they may."""
-        users = self.security.accounts.users
-        if self.security.accounts.identities.has_users:
-            link = await self.security.door.act(ROOT, MAKE, lambda permit: users.invite(permit, name, rights))
+        users = self.core.accounts.users
+        if self.core.accounts.identities.has_users:
+            link = await self.core.door.act(ROOT, MAKE, lambda permit: users.invite(permit, name, rights))
         else:
-            link = await self.security.door.act(ROOT, MAKE, users.create_first_admin_link)
+            link = await self.core.door.act(ROOT, MAKE, users.create_first_admin_link)
         cookie = await self.join(link, name)
         user = await users.get_by_name(name)
-        token = await self.security.door.act(
+        token = await self.core.door.act(
             ROOT,
             MAKE,
-            lambda permit: self.security.accounts.tokens.create(
+            lambda permit: self.core.accounts.tokens.create(
                 permit, user.id, name="all", grant=Grant(Role.ADMIN, payloads=True), resource=EVERYWHERE, days=30
             ),
         )
@@ -129,13 +124,13 @@ class House:
 
     async def link(self, name: str) -> str:
         """Return the secret of a one-time link of a user who is there."""
-        users = self.security.accounts.users
+        users = self.core.accounts.users
         user = await users.get_by_name(name)
-        return await self.security.door.act(ROOT, MAKE, lambda permit: users.create_link(permit, user))
+        return await self.core.door.act(ROOT, MAKE, lambda permit: users.create_link(permit, user))
 
     async def join(self, link: str, name: str) -> str:
         """Use a one-time link; return the cookie."""
-        first = not self.security.accounts.identities.has_users
+        first = not self.core.accounts.identities.has_users
         form = {"password": PASSWORD, "again": PASSWORD} | ({"name": name} if first else {})
         async with self.client() as client:
             answer = await client.post(urls.join(link), data=form)
@@ -173,39 +168,16 @@ class House:
 async def house(
     estate: Estate,
     *,
-    settings: ServerSettings | None = None,
     people: Mapping[str, Rights] = RIGHTS,
     features: Sequence[Feature] = (),
-    **varied: Any,  # noqa: ANN401 - fields of Parts, each checked there
+    tables: Sequence[BaseModel] = (),
+    options: WebOptions | None = None,
 ) -> AsyncIterator[House]:
-    """The application over an estate. Everybody is in it when the block begins."""
-    served = settings or ServerSettings()
-    security = secured(estate.database, estate.clock, read_only=served.read_only)
-    parts = Parts(
-        monitor=estate.monitor,
-        feed=estate.feed,
-        series=estate.series,
-        clock=estate.clock,
-        accounts=security.accounts,
-        door=security.door,
-        audit=security.log,
-        keys=Keys(bytes(32)),
-        masking=security.masking,
-        company=None,
-        settings=served,
-        connections=[ConnectionSettings(name=site.name, kind=site.kind) for site in estate.sites],
-        ready=ready,
-        demo=False,
-        lifespan=no_lifespan,
-        assets=whole_assets(),
-        features=(MONITORING, SECURITY, *features),
-        requests_per_s=1e9,
-        **{"open_metrics": False, **varied},
-    )
-    AccountWatcher(security.accounts.changes, estate.feed, estate.clock, idle_s=security.accounts.sessions.idle_s)
+    """Build the application over an estate, with these tables of signalbox.toml; all people have signed in."""
+    built = estate.built(tables, features, options or WebOptions(assets=whole_assets(), requests_per_s=1e9))
     with hashed_cheaply():
-        await security.accounts.changes.refresh()
-        made = House(estate, create_app(parts), security)
+        await built.core.accounts.changes.refresh()
+        made = House(estate, built.app, built.core)
         for name, rights in people.items():
             await made.add(name, rights)
         yield made

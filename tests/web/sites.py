@@ -13,15 +13,10 @@ from litestar import Litestar
 from typing_extensions import override
 
 from signalbox.brokers.model import BrokerKind, Fault, GroupState, Node, RetentionLimits, Why
-from signalbox.brokers.settings import ConnectionSettings
-from signalbox.security.keys import Keys
-from signalbox.security.masking.model import Rule
-from signalbox.web.app import Parts, create_app
+from signalbox.security.masking.settings import MaskingRuleSettings
 from signalbox.web.settings import ServerSettings
 from tests.support.estate import Estate, Reader, Site
-from tests.support.security import secured
 from tests.support.snapshots import cluster
-from tests.web.application import no_lifespan, ready, whole_assets
 
 OK_GROUPS = 8
 VOID = {"meta", "link", "input", "path", "rect", "circle", "use", "br", "img"}
@@ -47,30 +42,10 @@ class Asked:
         return answer.text
 
 
-def application_over(estate: Estate, settings: ServerSettings | None = None, rules: Sequence[Rule] = ()) -> Litestar:
-    held = settings or ServerSettings()
-    security = secured(estate.database, estate.clock, read_only=held.read_only, rules=rules)
-    return create_app(
-        Parts(
-            monitor=estate.monitor,
-            feed=estate.feed,
-            series=estate.series,
-            clock=estate.clock,
-            accounts=security.accounts,
-            door=security.door,
-            audit=security.log,
-            keys=Keys(bytes(32)),
-            masking=security.masking,
-            company=None,
-            open_metrics=False,
-            settings=held,
-            connections=[ConnectionSettings(name=site.name, kind=site.kind, exclude=("_*",)) for site in estate.sites],
-            ready=ready,
-            demo=False,
-            lifespan=no_lifespan,
-            assets=whole_assets(),
-        )
-    )
+def application_over(
+    estate: Estate, settings: ServerSettings | None = None, rules: Sequence[MaskingRuleSettings] = ()
+) -> Litestar:
+    return estate.built([settings or ServerSettings(), *rules]).app
 
 
 @asynccontextmanager

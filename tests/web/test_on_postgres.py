@@ -266,5 +266,5 @@ async def test_hostile_text_before_signing_in_is_refused(made: House) -> None:
 
 async def test_whatever_was_written_down_reads_as_it_was_written(made: House) -> None:
     """The last of these tests: the chain's hashes are those of what PostgreSQL gives back."""
-    found: Verification = await made.security.log.verify(None)
+    found: Verification = await made.core.audit.verify(None)
     assert found.is_intact

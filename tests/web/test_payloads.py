@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from litestar import get
@@ -25,7 +26,7 @@ from signalbox.security.masking.service import Masking
 from signalbox.security.model import Actor, Grant, Rights, Role, Via
 from signalbox.web import urls
 from signalbox.web.security import urls as security_urls
-from tests.web.application import application
+from tests.support.estate import Estate
 from tests.web.payload_walk import askers, our_sources, past_masking, routes_to_payloads
 from tests.web.security.masking_site import rule, second_process
 from tests.web.security.user_site import Browser, UserSite, user_site_in, visible_text
@@ -200,8 +201,9 @@ def harmless() -> str:
     return security_urls.masking()
 
 
-def test_a_planted_route_is_found_through_what_it_calls_and_depends_on() -> None:
-    app = application()
+def test_a_planted_route_is_found_through_what_it_calls_and_depends_on(tmp_path: Path) -> None:
+    estate = Estate(tmp_path)
+    app = estate.built().app
     for route in (planted, planted_behind, harmless):
         app.register(route)
     assert routes_to_payloads(app, "tests.web") == {("GET", "/planted/{name}"), ("GET", "/planted-behind")}

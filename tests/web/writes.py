@@ -100,12 +100,12 @@ async def by_password(house: House, _: str) -> Call:
 
 async def own_session(house: House, who: str) -> Call:
     await house.sign_in(who)
-    [session, *_] = await house.security.accounts.sessions.list_for(house.people[who].id)
+    [session, *_] = await house.core.accounts.sessions.list_for(house.people[who].id)
     return Call({"session": session.id})
 
 
 async def own_token(house: House, who: str) -> Call:
-    [token] = await house.security.accounts.tokens.list_all(house.people[who].id)
+    [token] = await house.core.accounts.tokens.list_all(house.people[who].id)
     return Call({"token": token.id})
 
 

@@ -1,8 +1,10 @@
-"""The `signalbox` command: one module a verb, loaded when it is called."""
+"""The `signalbox` command: the program's own verbs, and those of the features. A verb's module is loaded when it is called."""
 
 import logging
 import sys
-from importlib import import_module
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import click
 from typing_extensions import override
@@ -10,39 +12,64 @@ from typing_extensions import override
 from signalbox import __version__
 from signalbox.cli.logs import log_to_stderr
 from signalbox.commands.printing import safe
+from signalbox.config import load
+from signalbox.features import FEATURES
+from signalbox.features.feature import Feature, Verb
 from signalbox.kernel.errors import SignalboxError
 
-VERBS = {
-    "serve": "Serve the dashboard",
-    "demo": "Start a broker of our own and an order-processing system on it, and serve the dashboard",
-    "migrate": "Bring the database to this version's schema",
-    "check": "Check the configuration and every connection",
-    "lag": "Read every group's lag once, without a server",
-    "audit": "Verify, sign, export and seal the audit log",
-    "user": "List, invite, change and remove users, and let an admin in again",
-    "token": "List, create and revoke tokens for programs",
-}
 
-VERBS_IN = {"lag": "commands", "audit": "commands", "user": "commands", "token": "commands"}
+def _serve() -> click.Command:
+    from signalbox.cli.serve import command
+
+    return command
+
+
+def _demo() -> click.Command:
+    from signalbox.cli.demo import command
+
+    return command
+
+
+def _migrate() -> click.Command:
+    from signalbox.cli.migrate import command
+
+    return command
+
+
+def _check() -> click.Command:
+    from signalbox.cli.check import command
+
+    return command
+
+
+OWN_VERBS = (
+    Verb(name="serve", help="Serve the dashboard", load=_serve),
+    Verb(name="demo", help="Start a broker with an order-processing system on it, and serve the dashboard", load=_demo),
+    Verb(name="migrate", help="Bring the database to this version's schema", load=_migrate),
+    Verb(name="check", help="Check the configuration and every connection", load=_check),
+)
 
 
 class Verbs(click.Group):
-    """Finds a verb's command by name in the module of that name; an error of ours ends as a sentence, not as a trace."""
+    """Loads the command of a verb when it is called; an expected error ends as a sentence, not as a trace."""
+
+    def __init__(self, *, verbs: Sequence[Verb], **attributes: Any) -> None:  # noqa: ANN401 - click's own
+        super().__init__(**attributes)
+        self.verbs = {verb.name: verb for verb in verbs}
 
     @override
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
+        return list(self.verbs)
 
     @override
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return None
-        return command_of(cmd_name)
+        verb = self.verbs.get(cmd_name)
+        return verb.load() if verb else None
 
     @override
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
+            formatter.write_dl([(verb.name, verb.help) for verb in self.verbs.values()])
 
     @override
     def invoke(self, ctx: click.Context) -> object:
@@ -53,18 +80,27 @@ class Verbs(click.Group):
             sys.exit(2)
 
 
-def command_of(name: str) -> click.Command:
-    command = import_module(f"signalbox.{VERBS_IN.get(name, 'cli')}.{name}").command
-    assert isinstance(command, click.Command)  # noqa: S101 - the table above names modules of ours
-    return command
+def verbs_of(features: Sequence[Feature]) -> Sequence[Verb]:
+    """Return the program's own verbs and those of the features, in the order of --help."""
+    return [*OWN_VERBS, *(verb for feature in features for verb in feature.verbs)]
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="signalbox")
-@click.option("-v", "--verbose", is_flag=True, help="Log more.")
-def main(*, verbose: bool) -> None:
-    """See every track of an event-driven system from one room.
+def command_line(features: Sequence[Feature]) -> click.Group:
+    """Return the `signalbox` command with the verbs of these features."""
 
-    The configuration is read from $SIGNALBOX_CONFIG, else ./signalbox.toml, unless --config names a file.
-    """
-    log_to_stderr(logging.INFO if verbose else logging.WARNING)
+    @click.group(cls=Verbs, verbs=verbs_of(features), context_settings={"help_option_names": ["-h", "--help"]})
+    @click.version_option(__version__, prog_name="signalbox")
+    @click.option("-v", "--verbose", is_flag=True, help="Log more.")
+    @click.pass_context
+    def signalbox(context: click.Context, *, verbose: bool) -> None:
+        """Monitor and control event-driven systems.
+
+        The configuration is read from $SIGNALBOX_CONFIG, else from ./signalbox.toml; --config names another file.
+        """
+        context.obj = partial(load, features=features)
+        log_to_stderr(logging.INFO if verbose else logging.WARNING)
+
+    return signalbox
+
+
+main = command_line(FEATURES)

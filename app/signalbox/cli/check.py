@@ -3,7 +3,6 @@
 import asyncio
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 import msgspec
@@ -11,9 +10,9 @@ import msgspec
 from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.registry import open_broker
 from signalbox.brokers.settings import ConnectionSettings
-from signalbox.commands.options import config_option, json_option
+from signalbox.commands.options import LoadConfiguration, config_option, json_option
 from signalbox.commands.printing import safe
-from signalbox.config import load
+from signalbox.storage.settings import DatabaseSettings
 
 CHECKED_AT_ONCE = 8
 
@@ -40,15 +39,15 @@ class Checked(msgspec.Struct, kw_only=True):
 @click.command("check")
 @config_option
 @json_option
-def command(*, config_path: Path | None, as_json: bool) -> None:
+def command(*, load: LoadConfiguration, as_json: bool) -> None:
     """Check the configuration and every connection."""
-    configuration = load(config_path)
-    checked = asyncio.run(_check_all(configuration.connections))
+    configuration = load()
+    checked = asyncio.run(_check_all(configuration.many(ConnectionSettings)))
     if as_json:
         click.echo(msgspec.json.encode(checked))
     else:
         place = configuration.path or "no file: all defaults"
-        click.echo(f"Configuration is right ({place}). Database {configuration.database.redacted_url}.")
+        click.echo(f"Configuration is right ({place}). Database {configuration.one(DatabaseSettings).redacted_url}.")
         if not checked:
             click.echo("No connection is configured: add [[connections]] to signalbox.toml.")
         for one in checked:

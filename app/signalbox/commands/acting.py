@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from signalbox import __version__
-from signalbox.config import Configuration
 from signalbox.kernel.clock import system_clock
+from signalbox.kernel.configuration import Configuration
 from signalbox.security.accounts.service import Accounts, create_accounts
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.door import Door, Permit
 from signalbox.security.model import ADMIN_EVERYWHERE, Action, Actor, Via
+from signalbox.security.settings import SecuritySettings
 from signalbox.storage.engine import Database
+from signalbox.storage.settings import DatabaseSettings
 
 T = TypeVar("T")
 
@@ -46,12 +48,12 @@ async def acting(configuration: Configuration) -> AsyncIterator[Acting]:
         SchemaOutdated: its tables are not those of this version; names the command that changes it.
         StorageError: it cannot be used.
     """
-    database = Database(configuration.database)
+    database = Database(configuration.one(DatabaseSettings))
     try:
         await database.require_head()
         log = AuditLog(database, system_clock)
         door = Door(log)  # [server] read_only binds what is served; who may write the database needs no leave
-        held = create_accounts(database, door, configuration.security, system_clock)
+        held = create_accounts(database, door, configuration.one(SecuritySettings), system_clock)
         await held.changes.refresh()
         yield Acting(actor=cli_actor(), database=database, log=log, door=door, accounts=held)
     finally:

@@ -10,10 +10,10 @@ import click
 import msgspec
 
 from signalbox.commands.acting import acting
-from signalbox.commands.options import config_option, json_option
+from signalbox.commands.options import LoadConfiguration, config_option, json_option
 from signalbox.commands.verdict import as_data, sentences
-from signalbox.config import Configuration, load
 from signalbox.kernel.clock import system_clock
+from signalbox.kernel.configuration import Configuration
 from signalbox.security import keys
 from signalbox.security.audit import documents, export, ndjson
 from signalbox.security.audit.chain import Verification
@@ -22,6 +22,7 @@ from signalbox.security.audit.model import AuditFilter, Outcome, sanitized
 from signalbox.security.door import Permit
 from signalbox.security.model import Action
 from signalbox.security.retention import Retention, SealedRows
+from signalbox.security.settings import SecuritySettings
 
 DAY_S = 86_400
 NO_OUTCOME = "none"
@@ -42,15 +43,15 @@ def command() -> None:
 @click.option("--head", "head_file", type=FILE, help="Compare with this signed head, or with the seal of a segment.")
 @click.option("--public-key", metavar="HEX", help="The installation's, instead of [security] key_file.")
 def verify(
-    *, config_path: Path | None, as_json: bool, exported: Path | None, head_file: Path | None, public_key: str | None
+    *, load: LoadConfiguration, as_json: bool, exported: Path | None, head_file: Path | None, public_key: str | None
 ) -> None:
     """Check that the log is whole. Exit code 1 when it is not."""
     key = _public_key(public_key)
     head = documents.read_file(head_file) if head_file else None
     if exported is not None:
-        verdict = _verify_export(exported, head, lambda: key or _own_public_key(load(config_path)))
+        verdict = _verify_export(exported, head, lambda: key or _own_public_key(load()))
     else:
-        configuration = load(config_path)
+        configuration = load()
         verdict = asyncio.run(_verify(configuration, head, key or _own_public_key(configuration)))
     if as_json:
         click.echo(msgspec.json.encode(as_data(verdict)))
@@ -62,9 +63,9 @@ def verify(
 
 @command.command("head")
 @config_option
-def head(*, config_path: Path | None) -> None:
+def head(*, load: LoadConfiguration) -> None:
     """Print how far the log goes now, signed. Keep it where whoever may change the database cannot reach."""
-    configuration = load(config_path)
+    configuration = load()
     click.echo(documents.to_json(asyncio.run(_head(configuration))), nl=False)
 
 
@@ -83,7 +84,7 @@ def head(*, config_path: Path | None) -> None:
 @click.option("--search", default="", help="In who, what, target and reason.")
 def export_rows(
     *,
-    config_path: Path | None,
+    load: LoadConfiguration,
     since: datetime | None,
     until: datetime | None,
     outcome: str | None,
@@ -99,7 +100,7 @@ def export_rows(
         no_outcome=outcome == NO_OUTCOME,
         **{column: None if value is None else sanitized(value) for column, value in equal.items()},
     )
-    asyncio.run(_export(load(config_path), wanted))
+    asyncio.run(_export(load(), wanted))
 
 
 @command.command("seal")
@@ -109,9 +110,9 @@ def export_rows(
     "--older-than", "days", type=click.IntRange(min=0), required=True, metavar="DAYS", help="Rows older than so."
 )
 @click.option("--to", "folder", type=FOLDER, required=True, help="Where the file and its seal are written.")
-def seal(*, config_path: Path | None, as_json: bool, days: int, folder: Path) -> None:
+def seal(*, load: LoadConfiguration, as_json: bool, days: int, folder: Path) -> None:
     """Move old rows to a signed file, and out of the database."""
-    sealed = asyncio.run(_seal(load(config_path), days, folder))
+    sealed = asyncio.run(_seal(load(), days, folder))
     if as_json:
         found = sealed and {
             "first": sealed.first,
@@ -144,7 +145,7 @@ async def _verify(configuration: Configuration, head: SignedHead | None, public_
 
 async def _head(configuration: Configuration) -> SignedHead:
     async with acting(configuration) as here:
-        return await here.log.head(keys.load(configuration.security.key_file).signing())
+        return await here.log.head(keys.load(configuration.one(SecuritySettings).key_file).signing())
 
 
 async def _export(configuration: Configuration, wanted: AuditFilter) -> None:
@@ -155,7 +156,7 @@ async def _export(configuration: Configuration, wanted: AuditFilter) -> None:
 
 async def _seal(configuration: Configuration, days: int, folder: Path) -> SealedRows | None:
     before = system_clock() - days * DAY_S
-    key = keys.load(configuration.security.key_file).signing()
+    key = keys.load(configuration.one(SecuritySettings).key_file).signing()
     action = Action(name="seal audit log", target=str(folder), parameters={"older_than_days": days})
     async with acting(configuration) as here:
         retention = Retention(here.database, key, system_clock)
@@ -180,7 +181,7 @@ def _public_key(text: str | None) -> bytes | None:
 
 def _own_public_key(configuration: Configuration) -> bytes | None:
     """Return the public key of the key file; None where there is none: a check is no reason to make one."""
-    file = configuration.security.key_file
+    file = configuration.one(SecuritySettings).key_file
     return keys.load(file).signing().public_key().public_bytes_raw() if file.exists() else None
 
 

@@ -9,7 +9,7 @@ import click
 
 from signalbox.commands.acting import Acting, acting
 from signalbox.commands.printing import safe
-from signalbox.config import Configuration
+from signalbox.kernel.configuration import Configuration
 from signalbox.security.errors import RequestRejected
 from signalbox.security.model import Role
 

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 import click
 import msgspec
@@ -16,9 +15,8 @@ from signalbox.brokers.port import Broker
 from signalbox.brokers.registry import open_broker
 from signalbox.brokers.settings import ConnectionSettings
 from signalbox.commands.naming import connection_named
-from signalbox.commands.options import config_option, json_option
+from signalbox.commands.options import LoadConfiguration, config_option, json_option
 from signalbox.commands.printing import safe, shortened, table
-from signalbox.config import load
 from signalbox.kernel.figures import count, rate_number
 
 HEAD = ("Connection", "Group", "Kind", "State", "Lag", "Members", "In /s", "Out /s")
@@ -66,12 +64,12 @@ class Reading:
 @click.option("--connection", "only", help="Only this connection.")
 @click.option("--group", "pattern", default="*", help="Only groups whose name fits this shell pattern.")
 @click.option("--watch", "every_s", type=click.FloatRange(min=1), help="Read again every so many seconds.")
-def command(*, config_path: Path | None, as_json: bool, only: str | None, pattern: str, every_s: float | None) -> None:
+def command(*, load: LoadConfiguration, as_json: bool, only: str | None, pattern: str, every_s: float | None) -> None:
     """Read every group's lag once, without a server."""
-    configuration = load(config_path)
+    configuration = load()
     if only is not None:
         connection_named(only, configuration)
-    chosen = [settings for settings in configuration.connections if only in (None, settings.name)]
+    chosen = [settings for settings in configuration.many(ConnectionSettings) if only in (None, settings.name)]
     if not chosen:
         raise click.UsageError("no connection is configured")
     try:

@@ -1,7 +1,6 @@
 """`signalbox token`: list, create and revoke tokens for programs."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 import msgspec
@@ -9,9 +8,8 @@ import msgspec
 from signalbox.commands.acting import Acting
 from signalbox.commands.deeds import done, hand_over, name_argument, payloads_option, role_of, role_option, say
 from signalbox.commands.naming import connection_named
-from signalbox.commands.options import config_option, json_option
+from signalbox.commands.options import LoadConfiguration, config_option, json_option
 from signalbox.commands.people import may, token_data, token_table
-from signalbox.config import load
 from signalbox.kernel.clock import system_clock
 from signalbox.security.accounts import actions
 from signalbox.security.accounts.model import EVERYWHERE, TOKEN_DAYS_MAX, Token
@@ -30,14 +28,14 @@ def command() -> None:
 @config_option
 @json_option
 @click.option("--user", "user_name", metavar="NAME", help="Only this user's.")
-def list_tokens(*, config_path: Path | None, as_json: bool, user_name: str | None) -> None:
+def list_tokens(*, load: LoadConfiguration, as_json: bool, user_name: str | None) -> None:
     """Print the tokens that have not ended."""
 
     async def read(here: Acting) -> Sequence[Token]:
         user = None if user_name is None else (await here.accounts.users.get_by_name(user_name)).id
         return await here.accounts.tokens.list_all(user)
 
-    tokens = done(load(config_path), read)
+    tokens = done(load(), read)
     if as_json:
         click.echo(msgspec.json.encode([token_data(token) for token in tokens]))
     else:
@@ -57,10 +55,10 @@ def list_tokens(*, config_path: Path | None, as_json: bool, user_name: str | Non
     "--days", type=click.IntRange(1, TOKEN_DAYS_MAX), default=DAYS, show_default=True, help="Until it ends by itself."
 )
 def create(
-    *, config_path: Path | None, name: str, user_name: str, role: str, on: str | None, payloads: bool, days: int
+    *, load: LoadConfiguration, name: str, user_name: str, role: str, on: str | None, payloads: bool, days: int
 ) -> None:
     """Print a new token, alone on stdout. It is shown nowhere again."""
-    configuration = load(config_path)
+    configuration = load()
     grant = Grant(role_of(role), payloads)
     resource = EVERYWHERE if on is None else connection_named(on, configuration)
     most = Rights(grant) if on is None else Rights(Grant(), {on: grant})
@@ -83,7 +81,7 @@ def create(
 @command.command("revoke")
 @config_option
 @click.argument("token_id", metavar="ID", type=int)
-def revoke(*, config_path: Path | None, token_id: int) -> None:
+def revoke(*, load: LoadConfiguration, token_id: int) -> None:
     """End a token at once. `signalbox token list` shows its ID."""
 
     async def run(here: Acting) -> str:
@@ -91,4 +89,4 @@ def revoke(*, config_path: Path | None, token_id: int) -> None:
         await here.act(actions.revoke_token(token), lambda permit: here.accounts.tokens.revoke(permit, token))
         return f"{token.name} of {token.user_name} ({token.hint}) is revoked."
 
-    say(done(load(config_path), run))
+    say(done(load(), run))

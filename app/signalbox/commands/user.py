@@ -1,7 +1,6 @@
 """`signalbox user`: list, invite, change and remove users, and let an admin in again who cannot sign in."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 import msgspec
@@ -9,14 +8,15 @@ import msgspec
 from signalbox.commands.acting import Acting
 from signalbox.commands.deeds import ROLES, done, hand_over, name_argument, payloads_option, role_of, role_option, say
 from signalbox.commands.naming import connection_named
-from signalbox.commands.options import config_option, json_option
+from signalbox.commands.options import LoadConfiguration, config_option, json_option
 from signalbox.commands.people import may, user_data, user_table
-from signalbox.config import Configuration, load
 from signalbox.kernel.clock import system_clock
+from signalbox.kernel.configuration import Configuration
 from signalbox.security.accounts import actions
 from signalbox.security.accounts.model import User, normalized_user_name
 from signalbox.security.model import REASON_LENGTH_MAX, Grant, Rights, Role
 from signalbox.web import urls
+from signalbox.web.settings import ServerSettings
 
 ROLES_OR_NONE = [Role.NONE.label, *ROLES]
 ONCE = "This link sets the password, once, within 24 h. It is shown nowhere again:"
@@ -41,13 +41,13 @@ def command() -> None:
 @command.command("list")
 @config_option
 @json_option
-def list_users(*, config_path: Path | None, as_json: bool) -> None:
+def list_users(*, load: LoadConfiguration, as_json: bool) -> None:
     """Print who may come in, and what they may."""
 
     async def read(here: Acting) -> Sequence[User]:
         return await here.accounts.users.list_all()
 
-    users = done(load(config_path), read)
+    users = done(load(), read)
     if as_json:
         click.echo(msgspec.json.encode([user_data(user) for user in users]))
     else:
@@ -60,9 +60,9 @@ def list_users(*, config_path: Path | None, as_json: bool) -> None:
 @role_option
 @on_option
 @payloads_option
-def invite(*, config_path: Path | None, name: str, role: str, on: Sequence[str], payloads: bool) -> None:
+def invite(*, load: LoadConfiguration, name: str, role: str, on: Sequence[str], payloads: bool) -> None:
     """Add a user and print a one-time link."""
-    configuration = load(config_path)
+    configuration = load()
     rights = _rights(configuration, role, on, payloads=payloads)
 
     async def run(here: Acting) -> tuple[str, str]:
@@ -80,9 +80,9 @@ def invite(*, config_path: Path | None, name: str, role: str, on: Sequence[str],
 @role_option
 @on_option
 @payloads_option
-def add(*, config_path: Path | None, name: str, role: str, on: Sequence[str], payloads: bool) -> None:
+def add(*, load: LoadConfiguration, name: str, role: str, on: Sequence[str], payloads: bool) -> None:
     """Add a user who comes in by tokens only: a program."""
-    configuration = load(config_path)
+    configuration = load()
     rights = _rights(configuration, role, on, payloads=payloads)
 
     async def run(here: Acting) -> str:
@@ -104,10 +104,10 @@ def add(*, config_path: Path | None, name: str, role: str, on: Sequence[str], pa
 @payloads_option
 @reason_option
 def change_role(
-    *, config_path: Path | None, name: str, role: str, on: Sequence[str], payloads: bool, reason: str
+    *, load: LoadConfiguration, name: str, role: str, on: Sequence[str], payloads: bool, reason: str
 ) -> None:
     """Replace all that a user may. Their sessions end."""
-    configuration = load(config_path)
+    configuration = load()
     rights = Rights(_grant(role, payloads=payloads), _differing(configuration, on, payloads=payloads))
 
     async def run(here: Acting) -> str:
@@ -122,9 +122,9 @@ def change_role(
 @command.command("link")
 @config_option
 @name_argument
-def link(*, config_path: Path | None, name: str) -> None:
+def link(*, load: LoadConfiguration, name: str) -> None:
     """Print a new one-time link. It sets the password; older links are worth nothing then."""
-    configuration = load(config_path)
+    configuration = load()
 
     async def run(here: Acting) -> str:
         user = await here.accounts.users.get_by_name(name)
@@ -137,7 +137,7 @@ def link(*, config_path: Path | None, name: str) -> None:
 @command.command("unlock")
 @config_option
 @name_argument
-def unlock(*, config_path: Path | None, name: str) -> None:
+def unlock(*, load: LoadConfiguration, name: str) -> None:
     """Forget the wrong passwords that were tried by this name."""
 
     async def run(here: Acting) -> str:
@@ -145,13 +145,13 @@ def unlock(*, config_path: Path | None, name: str) -> None:
         await here.act(actions.unlock_user(user.name), lambda permit: here.accounts.limits.unlock(permit, user.name))
         return f"{user.name} is locked nowhere."
 
-    say(done(load(config_path), run))
+    say(done(load(), run))
 
 
 @command.command("end-sessions")
 @config_option
 @name_argument
-def end_sessions(*, config_path: Path | None, name: str) -> None:
+def end_sessions(*, load: LoadConfiguration, name: str) -> None:
     """Sign a user out of every browser."""
 
     async def run(here: Acting) -> str:
@@ -160,14 +160,14 @@ def end_sessions(*, config_path: Path | None, name: str) -> None:
         number = await here.act(ended, lambda permit: here.accounts.sessions.end_all(permit, user.id))
         return f"Sessions of {user.name} that ended: {number}."
 
-    say(done(load(config_path), run))
+    say(done(load(), run))
 
 
 @command.command("remove")
 @config_option
 @name_argument
 @reason_option
-def remove(*, config_path: Path | None, name: str, reason: str) -> None:
+def remove(*, load: LoadConfiguration, name: str, reason: str) -> None:
     """Remove a user with sessions, tokens and links."""
 
     async def run(here: Acting) -> str:
@@ -176,15 +176,15 @@ def remove(*, config_path: Path | None, name: str, reason: str) -> None:
         await here.act(removed, lambda permit: here.accounts.users.remove(permit, user))
         return f"{user.name} is removed."
 
-    say(done(load(config_path), run))
+    say(done(load(), run))
 
 
 @command.command("reset-admin")
 @config_option
 @name_argument
-def reset_admin(*, config_path: Path | None, name: str) -> None:
+def reset_admin(*, load: LoadConfiguration, name: str) -> None:
     """Make a user admin, and print a one-time link. They are added if there is no such user."""
-    configuration = load(config_path)
+    configuration = load()
 
     async def run(here: Acting) -> tuple[str, str]:
         tidy = normalized_user_name(name)
@@ -221,6 +221,6 @@ def _grant(word: str, *, payloads: bool) -> Grant:
 
 
 def _hand_over_link(configuration: Configuration, secret: str, *sentences: str) -> None:
-    if configuration.server.port == 0 and configuration.server.base_url is None:
+    if configuration.one(ServerSettings).port == 0 and configuration.one(ServerSettings).base_url is None:
         sentences = (*sentences, "[server] port is 0: put the port into it that signalbox serve has printed.")
-    hand_over(configuration.address.rstrip("/") + urls.join(secret), *sentences, ONCE)
+    hand_over(configuration.one(ServerSettings).address.rstrip("/") + urls.join(secret), *sentences, ONCE)

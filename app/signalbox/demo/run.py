@@ -1,4 +1,4 @@
-"""The demo from start to end: servers, shop, dashboard; all of it ends together."""
+"""Run the demo: servers, scenes and dashboard start and stop together."""
 
 import asyncio
 import fcntl
@@ -6,22 +6,30 @@ import shutil
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from signalbox.bootstrap import serve
 from signalbox.brokers.model import BrokerKind
+from signalbox.brokers.settings import ConnectionSettings
 from signalbox.config import from_document
 from signalbox.demo.brokers import start_brokers
-from signalbox.demo.service import Shop
+from signalbox.demo.scenes import SCENES
 from signalbox.kernel.errors import SignalboxError
+from signalbox.web.app import WebOptions
+from signalbox.web.shell import Banner
 
 LOCK = "lock"
-FOLDER = Path(".demo")  # begun anew each time: streams and history belong together
+FOLDER = Path(".demo")  # emptied at each start: streams and history belong together
+BANNER = Banner(
+    tone="motion",
+    mark="m-running",
+    strong="Demo, signed in as demo operator, on this machine only:",
+    text="the shop is made up; its messages and the lag are real.",
+)
 
 
 class DemoRuns(SignalboxError):
-    """Another demo has this clone's folder."""
+    """Another demo runs in this folder."""
 
 
 async def run(kinds: Sequence[BrokerKind], port: int) -> None:
@@ -40,12 +48,13 @@ async def run(kinds: Sequence[BrokerKind], port: int) -> None:
             "database": {"url": f"sqlite+aiosqlite:///{folder}/signalbox.db"},
             "security": {"key_file": f"{folder}/signalbox.key"},
         }
-        configuration = replace(from_document(document, folder, {}), connections=tuple(connections))
-        await serve(configuration, extra=[Shop(connections)], demo=True)
+        configuration = from_document(document, folder, {}).having(ConnectionSettings, connections)
+        options = WebOptions(demo=True, banners=(BANNER,))
+        await serve(configuration, extra=[scene(connections) for scene in SCENES], options=options)
 
 
 def _end_in_order_on_sigterm() -> None:
-    """Until the dashboard serves, SIGTERM too must stop the servers that were started."""
+    """Stop the servers on SIGTERM too, until the dashboard serves and does so itself."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - called from a coroutine
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -53,7 +62,7 @@ def _end_in_order_on_sigterm() -> None:
 
 @contextmanager
 def _folder(folder: Path) -> Iterator[Path]:
-    """Give the demo's folder, emptied; only one demo at a time may have it."""
+    """Empty the folder and lock it against a second demo."""
     folder.mkdir(exist_ok=True)
     with (folder / LOCK).open("w") as lock:
         try:

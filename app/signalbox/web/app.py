@@ -1,8 +1,8 @@
-"""The web application: services in, one ASGI application out. The composition root and the tests both call `create_app`."""
+"""Wire the web application: the core and the built features in, one ASGI application out. `bootstrap` calls `create_app`."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,82 +17,50 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
 from signalbox import __version__
-from signalbox.brokers.settings import ConnectionSettings
-from signalbox.kernel.clock import Clock
-from signalbox.kernel.exposition import CONTENT_TYPE
+from signalbox.core import Core
 from signalbox.kernel.feed import Feed
-from signalbox.monitoring.exposition import exposition
-from signalbox.monitoring.series import Series
-from signalbox.monitoring.service import Monitor
 from signalbox.resources import TEMPLATES
-from signalbox.security.accounts.service import Accounts
-from signalbox.security.audit.service import AuditLog
-from signalbox.security.door import Door
-from signalbox.security.exposition import exposition as actions
-from signalbox.security.keys import Keys
-from signalbox.security.masking.service import Masking
-from signalbox.security.model import VIEWER_EVERYWHERE, Actor, Role
-from signalbox.security.oidc.service import CompanyAccounts
+from signalbox.security.model import VIEWER_EVERYWHERE, Actor
+from signalbox.security.settings import SecuritySettings
 from signalbox.web import incoming, urls
 from signalbox.web.access import Access, actor_at, actor_of, may_enter
 from signalbox.web.assets import Assets, load
 from signalbox.web.errors import NotUnderstood, handle
-from signalbox.web.feature import Feature
+from signalbox.web.feature import FeatureParts
 from signalbox.web.guards import SAFE_METHODS, Guard
-from signalbox.web.live.registry import Registry, sight_of
+from signalbox.web.live.registry import Registry
 from signalbox.web.live.socket import SOCKETS_PER_ADDRESS_MAX, live_route
 from signalbox.web.live.viewer import DRAIN_MAX_S
-from signalbox.web.monitoring import urls as monitoring_urls
-from signalbox.web.monitoring.feature import MONITORING
+from signalbox.web.palette import search_route
 from signalbox.web.rate_limit import PER_SECOND, RateLimiter
 from signalbox.web.rendering import Renderer
-from signalbox.web.security import urls as security_urls
-from signalbox.web.security.feature import SECURITY
-from signalbox.web.security.user_count import UserCount
 from signalbox.web.serving import health_routes, metrics_route, static_route
 from signalbox.web.settings import ServerSettings
-from signalbox.web.shell import Around, Banner
+from signalbox.web.shell import Banner, ShellContext
+from signalbox.web.visibility import Visibility, visibility_of
 
-REQUEST_BYTES_MAX = 64 * 1024  # nothing is sent to Signalbox yet but addresses
-
-DEMO = Banner(
-    tone="motion",
-    mark="m-running",
-    strong="Demo, signed in as demo operator, on this machine only:",
-    text="a made-up shop; its messages and the lag are real.",
-)
+REQUEST_BYTES_MAX = 64 * 1024  # forms and small JSON documents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What the application is made of."""
+class WebOptions:
+    """What tests and the demo vary."""
 
-    monitor: Monitor
-    feed: Feed
-    series: Series
-    clock: Clock
-    accounts: Accounts
-    door: Door
-    audit: AuditLog
-    keys: Keys
-    masking: Masking
-    company: CompanyAccounts | None
-    settings: ServerSettings
-    open_metrics: bool
-    connections: Sequence[ConnectionSettings]  # only name, kind and whether TLS is verified may be drawn
-    ready: Callable[[], Awaitable[bool]]
-    demo: bool
-    lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]]
-    features: Sequence[Feature] = (MONITORING, SECURITY)
+    demo: bool = False  # visitors of this machine act as operator without signing in
+    banners: Sequence[Banner] = ()
     sockets_per_address: int = SOCKETS_PER_ADDRESS_MAX
     requests_per_s: float = PER_SECOND
     drain_max_s: float = DRAIN_MAX_S
-    assets: Assets | None = None  # None: what stands in static/
+    assets: Assets | None = None  # None: the files of static/
     templates: Sequence[Path] = (TEMPLATES,)  # searched in this order
 
 
+class UndeclaredWrite(Exception):
+    """A feature has a route that changes something and is not in its list of writes."""
+
+
 class Signalbox(Litestar):
-    """Litestar behind the guard, with names that hold slashes kept whole on the way to their route."""
+    """Litestar behind the guard. Names that contain slashes reach their route whole."""
 
     guard: Guard
     feed: Feed
@@ -110,20 +78,20 @@ class Signalbox(Litestar):
         await super().__call__(scope, receive, send)
 
 
-class NamesDecoded(ASGIMiddleware):
-    """Hands names out of an address to their handler as the broker wrote them."""
+class DecodeNames(ASGIMiddleware):
+    """Hands names in an address to their handler as the broker wrote them."""
 
     @override
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         routed = cast(
             "dict[str, Any]", scope["path_params"]
-        )  # shared by Litestar's cache of routes: never changed in place
+        )  # shared by Litestar's route cache: never changed in place
         scope["path_params"] = {k: urls.name_of(v) if isinstance(v, str) else v for k, v in routed.items()}
         await next_app(scope, receive, send)
 
 
-class Incoming(Request[Any, Any, Any]):
-    """A request whose body nobody has looked at yet."""
+class SafeRequest(Request[Any, Any, Any]):
+    """A request whose body may be nested too deep to read."""
 
     @override
     async def json(self) -> Any:
@@ -133,112 +101,170 @@ class Incoming(Request[Any, Any, Any]):
             raise NotUnderstood("The body is nested too deep.") from None
 
 
-def create_app(parts: Parts) -> Litestar:
-    """Wire the web application; nothing runs before its lifespan begins."""
-    assets = parts.assets or load()
+def create_app(
+    core: Core,
+    features: Sequence[FeatureParts],
+    *,
+    ready: Callable[[], Awaitable[bool]],
+    lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]],
+    options: WebOptions,
+) -> Litestar:
+    """Wire the web application; nothing runs before its lifespan begins.
 
-    def around(actor: Actor) -> Around:
-        visible = sight_of(actor.rights, parts.monitor).monitor.connections()
-        banners = (DEMO,) if parts.demo else ()
-        has_users = parts.accounts.identities.has_users
-        return Around(
-            connections=visible,
-            actor=actor,
-            has_users=has_users,
-            users=user_count.users,
-            rules=parts.masking.count,
-            settings=parts.settings,
-            banners=banners,
-        )
+    Raises:
+        UndeclaredWrite: a route that changes something is missing from its feature's list of writes.
+    """
+    settings = core.configuration.one(ServerSettings)
+    names = [connection.name for connection in core.connections]
 
-    def seen(request: Request[Any, Any, Any]) -> Monitor:
-        return sight_of(actor_of(request).rights, parts.monitor).monitor
+    def visibility(actor: Actor) -> Visibility:
+        return visibility_of(actor, names)
 
-    def metrics(actor: Actor) -> AsyncIterator[bytes]:
-        rights = VIEWER_EVERYWHERE if parts.open_metrics else actor.rights
-        sight = sight_of(rights, parts.monitor)
-        sees_all = sight.connections is None and rights.role() >= Role.VIEWER
-        if not sees_all:
-            return exposition(sight.monitor, None)
-        return _one_after_the_other(exposition(parts.monitor, parts.series.usage()), actions(parts.door))
-
-    def place(request: Request[Any, Any, Any]) -> str:
-        return incoming.public_url(request.scope, parts.settings.base_url)
-
-    user_count = UserCount(parts.accounts)
+    assets = options.assets or load()
     renderer = Renderer(
         assets=assets,
-        feed=parts.feed,
-        clock=parts.clock,
-        around=around,
-        templates=parts.templates,
-        addresses=(monitoring_urls, security_urls),
+        feed=core.feed,
+        clock=core.clock,
+        shell_context=_shell_context(core, features, settings, options, visibility),
+        templates=options.templates,
+        url_modules=[parts.urls for parts in features if parts.urls],
     )
-    registry = Registry()
-    for feature in parts.features:
-        feature.register(registry)
-    live = live_route(
-        registry=registry,
-        monitor=parts.monitor,
-        renderer=renderer,
-        feed=parts.feed,
-        clock=parts.clock,
-        per_address=parts.sockets_per_address,
-        drain_max_s=parts.drain_max_s,
-    )
-
     app = Signalbox(
         route_handlers=[
-            *_mounted(parts),
-            live,
-            static_route(assets),
-            *health_routes(parts.ready),
-            metrics_route(metrics, CONTENT_TYPE, is_open=parts.open_metrics),
+            *_feature_routes(features, read_only=settings.read_only),
+            *_shared_routes(core, features, ready, assets, visibility),
+            live_route(
+                registry=_registry(features),
+                visibility=visibility,
+                renderer=renderer,
+                feed=core.feed,
+                clock=core.clock,
+                per_address=options.sockets_per_address,
+                drain_max_s=options.drain_max_s,
+            ),
         ],
-        dependencies={
-            "actor": Provide(actor_at, sync_to_thread=False),
-            "accounts": Provide(lambda: parts.accounts, sync_to_thread=False),
-            "audit": Provide(lambda: parts.audit, sync_to_thread=False),
-            "keys": Provide(lambda: parts.keys, sync_to_thread=False),
-            "company": Provide(lambda: parts.company, sync_to_thread=False),
-            "masking": Provide(lambda: parts.masking, sync_to_thread=False),
-            "door": Provide(lambda: parts.door, sync_to_thread=False),
-            "monitor": Provide(seen, sync_to_thread=False),
-            "series": Provide(lambda: parts.series, sync_to_thread=False),
-            "connections": Provide(lambda: parts.connections, sync_to_thread=False),
-            "place": Provide(place, sync_to_thread=False),
-        },
+        dependencies=_dependencies(core, features, settings, visibility),
         exception_handlers={Exception: handle},
         guards=[may_enter],
-        middleware=[NamesDecoded()],
-        lifespan=[parts.lifespan],
+        middleware=[DecodeNames()],
+        lifespan=[lifespan],
         openapi_config=OpenAPIConfig(
             title="Signalbox",
             version=__version__,
             path=urls.API,
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         ),
-        request_class=Incoming,
+        request_class=SafeRequest,
         request_max_body_size=REQUEST_BYTES_MAX,
-        state=State({"renderer": renderer, "accounts": parts.accounts}),
+        state=State(
+            {
+                "renderer": renderer,
+                "accounts": core.accounts,
+                "expected_errors": {cls: how for parts in features for cls, how in parts.expected_errors.items()},
+            }
+        ),
         logging_config=None,
         debug=False,
     )
-    app.feed = parts.feed
-    access = Access(app.behind_guard, parts.accounts, parts.settings, demo=parts.demo)
-    app.guard = Guard(access, parts.settings, RateLimiter(parts.requests_per_s))
+    app.feed = core.feed
+    access = Access(app.behind_guard, core.accounts, settings, demo=options.demo)
+    app.guard = Guard(access, settings, RateLimiter(options.requests_per_s))
     return app
 
 
-async def _one_after_the_other(first: AsyncIterator[bytes], then: bytes) -> AsyncIterator[bytes]:
-    async for piece in first:
-        yield piece
-    yield then
+def _shell_context(
+    core: Core,
+    features: Sequence[FeatureParts],
+    settings: ServerSettings,
+    options: WebOptions,
+    visibility: Callable[[Actor], Visibility],
+) -> Callable[[Actor], ShellContext]:
+    navigation = [entry for parts in features for entry in parts.navigation]
+
+    def shell_context(actor: Actor) -> ShellContext:
+        visible = visibility(actor)
+        return ShellContext(
+            visibility=visible,
+            navigation=navigation,
+            banners=[*options.banners, *(banner for parts in features for banner in parts.banners(visible))],
+            settings=settings,
+            has_users=core.accounts.identities.has_users,
+            has_connections=any(visible.sees(connection.name) for connection in core.connections),
+        )
+
+    return shell_context
 
 
-def _mounted(parts: Parts) -> Iterator[HTTPRouteHandler]:
-    """Yield the routes of all features; in read-only mode no write is there but those of one's own session."""
-    for feature in parts.features:
-        for route in feature.routes:
-            if not parts.settings.read_only or route.opt.get("own") or route.http_methods <= SAFE_METHODS:
+def _registry(features: Sequence[FeatureParts]) -> Registry:
+    registry = Registry()
+    for parts in features:
+        if parts.live is not None:
+            registry.add(parts.live)
+    return registry
+
+
+def _shared_routes(
+    core: Core,
+    features: Sequence[FeatureParts],
+    ready: Callable[[], Awaitable[bool]],
+    assets: Assets,
+    visibility: Callable[[Actor], Visibility],
+) -> Iterator[HTTPRouteHandler]:
+    open_metrics = core.configuration.one(SecuritySettings).open_metrics
+
+    def visibility_for_metrics(actor: Actor) -> Visibility:
+        return visibility(replace(actor, rights=VIEWER_EVERYWHERE) if open_metrics else actor)
+
+    yield static_route(assets)
+    yield from health_routes(ready)
+    yield metrics_route(
+        [parts.metrics for parts in features if parts.metrics], visibility_for_metrics, is_open=open_metrics
+    )
+    yield search_route(
+        [search for parts in features for search in parts.searches],
+        [entry for parts in features for entry in parts.navigation],
+    )
+
+
+def _dependencies(
+    core: Core,
+    features: Sequence[FeatureParts],
+    settings: ServerSettings,
+    visibility: Callable[[Actor], Visibility],
+) -> dict[str, Provide]:
+    """Return what handlers may ask for by name; a name of two features is an error of the program."""
+
+    def visibility_at(request: Request[Any, Any, Any]) -> Visibility:
+        return visibility(actor_of(request))
+
+    def public_url(request: Request[Any, Any, Any]) -> str:
+        return incoming.public_url(request.scope, settings.base_url)
+
+    found = {
+        "actor": Provide(actor_at, sync_to_thread=False),
+        "visibility": Provide(visibility_at, sync_to_thread=False),
+        "public_url": Provide(public_url, sync_to_thread=False),
+        "connections": Provide(lambda: core.connections, sync_to_thread=False),
+    }
+    for parts in features:
+        for name, provide in parts.dependencies.items():
+            if name in found:
+                raise ValueError(f"two features provide {name} to handlers")
+            found[name] = provide
+    return found
+
+
+def _feature_routes(features: Sequence[FeatureParts], *, read_only: bool) -> Iterator[HTTPRouteHandler]:
+    """Yield the routes of all features; in read-only mode no write but those of one's own session."""
+    for parts in features:
+        declared = {(write.method, write.path) for write in parts.writes}
+        for route in parts.routes:
+            undeclared = _writes(route) - declared
+            if undeclared:
+                raise UndeclaredWrite(f"not in the list of writes: {sorted(undeclared)}")
+            if not read_only or route.opt.get("own") or route.http_methods <= SAFE_METHODS:
                 yield route
+
+
+def _writes(route: HTTPRouteHandler) -> set[tuple[str, str]]:
+    return {(str(method), path) for method in route.http_methods if method not in SAFE_METHODS for path in route.paths}

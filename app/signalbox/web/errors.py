@@ -1,12 +1,12 @@
-"""From an error to an answer: a status and a sentence, as a page for people and as a problem document for programs.
+"""Answer an error: a page for people, a problem document for programs.
 
-Expected errors carry their own sentence. Anything else is a fault: the answer has its id, the log has its trace, and no
-answer ever has a trace, a path or a library's text.
+Expected errors carry their own sentence. Anything else is a fault: the answer shows its id, only the log has its trace.
 """
 
 import logging
 import math
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -19,7 +19,6 @@ from litestar.response import Redirect
 from signalbox.kernel.errors import SignalboxError, Unavailable
 from signalbox.security.accounts.limits import TooManyAttempts
 from signalbox.security.errors import NotPermitted, ReadOnly, SecurityError
-from signalbox.security.masking.errors import RulesNotLoaded
 from signalbox.web import urls
 from signalbox.web.access import NotSignedIn
 from signalbox.web.problem import PROBLEM, Problem, problem
@@ -29,24 +28,37 @@ log = logging.getLogger(__name__)
 
 SENTENCES: dict[int, tuple[str, str]] = {
     400: (
-        "This address cannot be understood.",
-        "Check the part after the question mark, or begin again from the overview.",
+        "Signalbox does not understand this address.",
+        "Check the part after the question mark, or start again from the overview.",
     ),
-    404: ("There is nothing here.", "The address is wrong, or what it named is gone."),
-    405: ("This address cannot be used in this way.", "It can only be read."),
-    413: ("This is too large.", "Send less at once."),
-}
-REFUSALS: dict[type[SecurityError], tuple[int, str]] = {
-    NotPermitted: (403, "An admin can give it: the roles are on the page Users."),
-    ReadOnly: (403, "Look as much as you like."),
-    RulesNotLoaded: (503, ""),
-    TooManyAttempts: (429, ""),
-    SecurityError: (409, "Nothing was changed."),
+    404: ("Page not found.", "The address is wrong, or the thing it names was deleted."),
+    405: ("This method is not allowed here.", ""),
+    413: ("The request is too large.", "Send less at once."),
 }
 FAULT = (
-    "This page could not be drawn.",
-    "Nothing was changed. The cause is in the log of Signalbox under this number.",
+    "Signalbox failed to draw this page.",
+    "Nothing was changed. Signalbox's log has the cause under this number.",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedError:
+    """How an expected error is answered; its own text is the sentence."""
+
+    status: int
+    advice: str = ""
+
+
+EXPECTED_ERRORS: dict[type[Exception], ExpectedError] = {  # the first class that matches; those of features come before
+    NotSignedIn: ExpectedError(
+        401, "Send a token: Authorization: Bearer sbx_..., created on your profile or by signalbox token."
+    ),
+    NotPermitted: ExpectedError(403, "An admin can grant this on the page Users."),
+    ReadOnly: ExpectedError(403, "You can view everything."),
+    TooManyAttempts: ExpectedError(429),
+    SecurityError: ExpectedError(409, "Nothing was changed."),
+    Unavailable: ExpectedError(503, "Try again in a moment."),
+}
 
 
 class AnswerError(SignalboxError):
@@ -107,7 +119,7 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     for_programs = request.url.path.startswith((f"{urls.API}/", urls.METRICS))
     if isinstance(error, NotSignedIn) and not for_programs:
         return _to_sign_in(request, error)
-    shown = _shown(error)
+    shown = _error_page(error, request.app.state.expected_errors)
     if shown.fault is not None:
         log.error("fault %s in %s %r", shown.fault, request.method, request.url.path, exc_info=error)
     response = _problem(shown) if for_programs else _page(request, shown)
@@ -136,26 +148,23 @@ def _headers(error: Exception) -> dict[str, str]:
     return {}
 
 
-def _shown(error: Exception) -> ErrorPage:
+def _error_page(error: Exception, expected_errors: Mapping[type[Exception], ExpectedError]) -> ErrorPage:
     if isinstance(error, AnswerError):
         return ErrorPage(status=error.status, sentence=error.sentence, advice=error.advice, fault=None)
-    if isinstance(error, NotSignedIn):
-        advice = "Send a token: Authorization: Bearer sbx_..., made on your profile or by signalbox token."
-        return ErrorPage(status=401, sentence=str(error), advice=advice, fault=None)
-    if isinstance(error, Unavailable):
-        return ErrorPage(status=503, sentence=str(error), advice="Try again in a moment.", fault=None)
-    if isinstance(error, SecurityError):
-        status, advice = next(found for cls, found in REFUSALS.items() if isinstance(error, cls))
-        return ErrorPage(status=status, sentence=str(error), advice=advice, fault=None)
+    expected = next(
+        (found for cls, found in (*expected_errors.items(), *EXPECTED_ERRORS.items()) if isinstance(error, cls)), None
+    )
+    if expected is not None:
+        return ErrorPage(status=expected.status, sentence=str(error), advice=expected.advice, fault=None)
     if isinstance(error, HTTPException) and error.status_code < 500:
         sentence, advice = SENTENCES.get(error.status_code, (HTTPStatus(error.status_code).phrase + ".", ""))
         if isinstance(error, ValidationException):
-            advice = _faults(error) or advice
+            advice = _invalid_parameters(error) or advice
         return ErrorPage(status=error.status_code, sentence=sentence, advice=advice, fault=None)
     return ErrorPage(status=500, sentence=FAULT[0], advice=FAULT[1], fault=secrets.token_hex(3))
 
 
-def _faults(error: ValidationException) -> str:
+def _invalid_parameters(error: ValidationException) -> str:
     """Return which parameters were refused and why, from Litestar's own list."""
     listed = error.extra if isinstance(error.extra, list) else []
     return " ".join(

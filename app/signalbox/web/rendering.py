@@ -23,9 +23,9 @@ from signalbox.security.model import Actor
 from signalbox.web import markup, urls
 from signalbox.web.access import actor_of
 from signalbox.web.assets import Assets
-from signalbox.web.shell import Around, Crumb, Part, Section, Shell, shell_of
+from signalbox.web.shell import Crumb, Part, Shell, ShellContext, shell_of
 
-__all__ = ["Crumb", "Part", "Renderer", "Section", "page", "part_alone", "partial_asked"]
+__all__ = ["Crumb", "Part", "Renderer", "page", "part_alone", "partial_asked"]
 
 HTML = "text/html"
 VARY = "HX-Request, HX-Request-Type, Cookie"
@@ -49,15 +49,15 @@ class Renderer:
         assets: Assets,
         feed: Feed,
         clock: Clock,
-        around: Callable[[Actor], Around],
+        shell_context: Callable[[Actor], ShellContext],
         templates: Sequence[Path],
-        addresses: Sequence[ModuleType],
+        url_modules: Sequence[ModuleType],
     ) -> None:
         self.assets = assets
         self.feed = feed
         self.clock = clock
-        self._around = around
-        self._environment = _environment(templates, assets, addresses)
+        self._shell_context = shell_context
+        self._environment = _environment(templates, assets, url_modules)
 
     def fragment(self, part: Part, seen: Version) -> str:
         """Draw a partial for every socket that shows it; the partial says that it is of version `seen`."""
@@ -72,10 +72,10 @@ class Renderer:
         return self._environment.get_template(template).render(page=context, shell=shell, drawing=drawing)
 
     def shell(
-        self, actor: Actor, *, title: str, section: Section | None, crumbs: tuple[Crumb, ...], theme: str, nonce: str
+        self, actor: Actor, *, title: str, section: str | None, crumbs: tuple[Crumb, ...], theme: str, nonce: str
     ) -> Shell:
         return shell_of(
-            self._around(actor),
+            self._shell_context(actor),
             title=title,
             section=section,
             crumbs=crumbs,
@@ -101,7 +101,7 @@ def page(
     context: object,
     *,
     title: str,
-    section: Section | None,
+    section: str | None,
     crumbs: tuple[Crumb, ...] = (),
     part: Part | None = None,
     status: int = 200,
@@ -138,7 +138,7 @@ def _answer(text: str, nonce: str, status: int) -> Response[bytes]:
     )
 
 
-def _environment(templates: Sequence[Path], assets: Assets, addresses: Sequence[ModuleType]) -> jinja2.Environment:
+def _environment(templates: Sequence[Path], assets: Assets, url_modules: Sequence[ModuleType]) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
         autoescape=True,
@@ -151,7 +151,7 @@ def _environment(templates: Sequence[Path], assets: Assets, addresses: Sequence[
     environment.filters.update(_public_functions(figures))
     environment.filters.update(name=markup.name, visible=markup.visible)
     environment.globals.update(
-        urls=SimpleNamespace(**{name: value for module in (urls, *addresses) for name, value in vars(module).items()}),
+        urls=_all_urls(url_modules),
         static=lambda path: urls.static(assets.hashed(path)),
         sprite=urls.static(assets.hashed("img/sprite.svg")),
         live=_live,
@@ -160,6 +160,11 @@ def _environment(templates: Sequence[Path], assets: Assets, addresses: Sequence[
         moment=_moment,
     )
     return environment
+
+
+def _all_urls(modules: Sequence[ModuleType]) -> SimpleNamespace:
+    """Return the addresses of all features under the one name `urls`."""
+    return SimpleNamespace(**{name: value for module in (urls, *modules) for name, value in vars(module).items()})
 
 
 def _public_functions(module: object) -> dict[str, Callable[..., Any]]:

@@ -1,6 +1,6 @@
 """What is not a page: static files from memory, health, and where Prometheus reads."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 from litestar import MediaType, Request, Response, get
@@ -10,10 +10,12 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response import Stream
 
+from signalbox.kernel.exposition import CONTENT_TYPE
 from signalbox.security.model import Actor
 from signalbox.web import urls
 from signalbox.web.access import OPEN
 from signalbox.web.assets import Assets
+from signalbox.web.visibility import Visibility
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 JUST_NOW = "no-cache"
@@ -58,16 +60,23 @@ def health_routes(ready: Callable[[], Awaitable[bool]]) -> list[HTTPRouteHandler
 
 
 def metrics_route(
-    exposition: Callable[[Actor], AsyncIterator[bytes]], content_type: str, *, is_open: bool
+    written: Sequence[Callable[[Visibility], AsyncIterator[bytes]]],
+    visibility_for_metrics: Callable[[Actor], Visibility],
+    *,
+    is_open: bool,
 ) -> HTTPRouteHandler:
     """Return the route that Prometheus reads: a megabyte for 2,000 groups, sent while it is written.
 
-    It is under a token like everything else, unless it is configured to be open. A token that may see some connections is
-    told of these alone.
+    It wants a token unless it is configured to be open. A token for some connections gets the figures of these only.
     """
+
+    async def chained(visibility: Visibility) -> AsyncIterator[bytes]:
+        for metrics in written:
+            async for piece in metrics(visibility):
+                yield piece
 
     @get(urls.METRICS, include_in_schema=False, sync_to_thread=False, opt={"open": is_open})
     def metrics(actor: NamedDependency[Actor]) -> Stream:
-        return Stream(exposition(actor), headers={"Content-Type": content_type})
+        return Stream(chained(visibility_for_metrics(actor)), headers={"Content-Type": CONTENT_TYPE})
 
     return metrics

@@ -76,3 +76,9 @@ class ServerSettings(BaseModel):
     @property
     def proxies(self) -> tuple[Network, ...]:
         return tuple(ipaddress.ip_network(one) for one in self.trusted_proxies)
+
+    @property
+    def address(self) -> str:
+        """How browsers reach Signalbox, as far as that is known before it listens."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.base_url or f"http://{host}:{self.port}"

@@ -1,31 +1,16 @@
-"""What stands around every page: the side line, the top strip and the banners. Facts only; the template marks them up."""
+"""The shell around every page: navigation, top bar and banners. Facts only; the template marks them up."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from signalbox import __version__
-from signalbox.monitoring.model import ConnectionView, LinkState
-from signalbox.security.model import Actor
 from signalbox.web import urls
 from signalbox.web.access import DEMO
 from signalbox.web.assets import BUILD_COMMAND, Assets
 from signalbox.web.settings import ServerSettings
+from signalbox.web.visibility import Visibility
 
 BANNERS_MAX = 2  # more would push the answer off a phone
-NAMES_IN_BANNER = 3
-
-
-class Section(StrEnum):
-    """Where in the side line a page belongs."""
-
-    OVERVIEW = "Overview"
-    CONNECTIONS = "Connections"
-    GROUPS = "Groups"
-    DESTINATIONS = "Destinations"
-    AUDIT = "Audit"
-    USERS = "Users"
-    MASKING = "Masking"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +32,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Banner:
-    """What holds for every page. It cannot be closed, only ended."""
+    """A notice on every page, for as long as its cause lasts."""
 
     tone: str
     mark: str
@@ -55,32 +40,58 @@ class Banner:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Around:
-    """What the shell is drawn from."""
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """The number beside a navigation entry; None: unknown."""
 
-    connections: Sequence[ConnectionView]  # that this actor may see
-    actor: Actor
-    has_users: bool
-    users: int | None  # how many; None: not known
-    rules: int | None  # that mask; None: not known
-    settings: ServerSettings
-    banners: tuple[Banner, ...] = ()  # of the whole process: the demo's
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NavLink:
-    section: Section
-    href: str
-    icon: str
-    count: int | None = None
+    count: int | None
     tone: str | None = None
 
 
+def no_badge(_: Visibility) -> Badge:
+    return Badge(None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NavGroup:
-    head: str
-    links: tuple[NavLink, ...]
+class NavigationEntry:
+    """One page of the navigation. Entries of one group appear together, groups in the order of their first entry."""
+
+    label: str
+    group: str
+    href: str
+    icon: str  # of the sprite: "i-home"
+    badge: Callable[[Visibility], Badge] = no_badge  # drawn with every page: must not wait
+    admins_only: bool = False
+
+    def is_for(self, visibility: Visibility) -> bool:
+        return visibility.actor.is_admin or not self.admins_only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShellContext:
+    """What the shell of every page is drawn from."""
+
+    visibility: Visibility
+    navigation: Sequence[NavigationEntry]
+    banners: Sequence[Banner]  # of the features and of the demo
+    settings: ServerSettings
+    has_users: bool
+    has_connections: bool  # that this actor may see
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NavigationLink:
+    label: str
+    href: str
+    icon: str
+    count: int | None
+    tone: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NavigationGroup:
+    heading: str
+    links: tuple[NavigationLink, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,148 +99,92 @@ class Shell:
     """Everything `_layout/base.html` shows besides the page itself."""
 
     title: str
-    section: Section | None
+    section: str | None  # the label of the navigation entry that this page belongs to
     crumbs: tuple[Crumb, ...]
-    nav: tuple[NavGroup, ...]
-    more: tuple[NavLink, ...]  # what a phone shows behind "More": the tab bar has no room for it
+    navigation: tuple[NavigationGroup, ...]
+    more: tuple[NavigationLink, ...]  # what a phone shows behind "More": the tab bar has no room for it
     banners: tuple[Banner, ...]
-    who: str
-    who_href: str  # one's profile, or where to sign in
-    connected: bool  # False: no connection is configured
+    user: str
+    user_href: str  # the profile, or where to sign in
+    has_connections: bool
     now: float
     theme: str  # "light", "dark" or "" for the browser's preference
     version: str
     build: str
     nonce: str
-    missing: str = field(default="")  # the command that makes what is missing of the front-end files
+    build_command: str  # makes the front-end files that are missing; empty: none is
 
 
 def shell_of(
-    around: Around,
+    context: ShellContext,
     *,
     title: str,
-    section: Section | None,
+    section: str | None,
     crumbs: tuple[Crumb, ...],
     theme: str,
     nonce: str,
     now: float,
     assets: Assets,
 ) -> Shell:
+    entries = [entry for entry in context.navigation if entry.is_for(context.visibility)]
+    links = {entry: _link(entry, context.visibility) for entry in entries}
+    groups = dict.fromkeys(entry.group for entry in entries)
     return Shell(
         title=title,
         section=section,
         crumbs=crumbs or (Crumb(title),),
-        nav=_nav(around),
-        more=_house(around),
-        banners=_banners(around),
-        who=_who(around),
-        who_href=_who_href(around),
-        connected=bool(around.connections),
+        navigation=tuple(
+            NavigationGroup(heading=group, links=tuple(links[entry] for entry in entries if entry.group == group))
+            for group in groups
+        ),
+        more=tuple(link for entry, link in links.items() if entry.admins_only),
+        banners=(*context.banners, *_server_banners(context.settings))[:BANNERS_MAX],
+        user=_user(context),
+        user_href=_user_href(context),
+        has_connections=context.has_connections,
         now=now,
         theme=theme if theme in {"light", "dark"} else "",
         version=__version__,
         build=assets.build,
         nonce=nonce,
-        missing=BUILD_COMMAND if assets.missing else "",
+        build_command=BUILD_COMMAND if assets.missing else "",
     )
 
 
-def _who(around: Around) -> str:
-    actor = around.actor
+def _link(entry: NavigationEntry, visibility: Visibility) -> NavigationLink:
+    badge = entry.badge(visibility)
+    return NavigationLink(label=entry.label, href=entry.href, icon=entry.icon, count=badge.count, tone=badge.tone)
+
+
+def _user(context: ShellContext) -> str:
+    actor = context.visibility.actor
     if actor.is_signed_in:
         return f"{actor.name}, {actor.rights.describe()}"
     if actor.name == DEMO:
         return "demo, operator"
-    return "no sign-in, this machine only" if around.settings.only_local else "not signed in"
+    return "no sign-in, this machine only" if context.settings.only_local else "not signed in"
 
 
-def _who_href(around: Around) -> str:
-    if around.actor.is_signed_in:
+def _user_href(context: ShellContext) -> str:
+    if context.visibility.actor.is_signed_in:
         return urls.profile()
-    return urls.sign_in() if around.has_users else urls.set_up()
+    return urls.sign_in() if context.has_users else urls.set_up()
 
 
-def _nav(around: Around) -> tuple[NavGroup, ...]:
-    connections = around.connections
-    down = any(c.link is LinkState.DOWN for c in connections)
-    flow = (
-        NavLink(
-            section=Section.CONNECTIONS,
-            href=urls.build("connections"),
-            icon="i-link",
-            count=len(connections),
-            tone="danger" if down else None,
-        ),
-        NavLink(
-            section=Section.GROUPS,
-            href=urls.build("groups"),
-            icon="i-flow",
-            count=_known(connections, sum(c.groups for c in connections)),
-        ),
-        NavLink(
-            section=Section.DESTINATIONS,
-            href=urls.build("destinations"),
-            icon="i-saga",
-            count=_known(connections, sum(c.destinations for c in connections)),
-        ),
-    )
-    overview = NavLink(section=Section.OVERVIEW, href=urls.overview(), icon="i-home")
-    groups = (NavGroup(head="Now", links=(overview,)), NavGroup(head="Flow", links=flow))
-    house = _house(around)
-    return (*groups, NavGroup(head="House", links=house)) if house else groups
-
-
-def _known(connections: Sequence[ConnectionView], count: int) -> int | None:
-    """Return a count, but not 0 where some of them have not been read: then it is not known."""
-    return count if count or not any(one.never_read for one in connections) else None
-
-
-def _house(around: Around) -> tuple[NavLink, ...]:
-    """Return the pages of admins, and nothing for others."""
-    if not around.actor.is_admin:
-        return ()
-    return (
-        NavLink(section=Section.AUDIT, href=urls.build("audit"), icon="i-saga"),
-        NavLink(section=Section.USERS, href=urls.build("users"), icon="i-link", count=around.users),
-        NavLink(section=Section.MASKING, href=urls.build("masking"), icon="i-flow", count=around.rules),
-    )
-
-
-def _banners(around: Around) -> tuple[Banner, ...]:
-    found: list[Banner] = []
-    settings = around.settings
+def _server_banners(settings: ServerSettings) -> Iterator[Banner]:
     if settings.read_only:
-        found.append(
-            Banner(tone="motion", mark="m-paused", strong="Read-only:", text="nothing can be changed here now.")
-        )
+        yield Banner(tone="motion", mark="m-paused", strong="Read-only:", text="nothing can be changed.")
     if settings.insecure_http and not settings.only_local:
-        found.append(
-            Banner(
-                tone="caution",
-                mark="m-behind",
-                strong="Signalbox is reached by plain http:",
-                text="passwords and cookies can be read on their way (insecure_http = true in signalbox.toml).",
-            )
+        yield Banner(
+            tone="caution",
+            mark="m-behind",
+            strong="Signalbox is served over plain HTTP:",
+            text="passwords and cookies can be read on the network (insecure_http = true in signalbox.toml).",
         )
     if settings.allow_unauthenticated and not settings.only_local:
-        found.append(
-            Banner(
-                tone="caution",
-                mark="m-behind",
-                strong="Nobody has to sign in to look:",
-                text="whoever reaches Signalbox sees everything (allow_unauthenticated = true in signalbox.toml).",
-            )
+        yield Banner(
+            tone="caution",
+            mark="m-behind",
+            strong="Sign-in is off:",
+            text="anyone can view everything without signing in (allow_unauthenticated = true in signalbox.toml).",
         )
-    if unverified := [c.name for c in around.connections if not c.tls_verified]:
-        names = ", ".join(unverified[:NAMES_IN_BANNER])
-        if len(unverified) > NAMES_IN_BANNER:
-            names += f" and {len(unverified) - NAMES_IN_BANNER} more"
-        found.append(
-            Banner(
-                tone="caution",
-                mark="m-behind",
-                strong=f"TLS is not verified on {names}:",
-                text="whoever stands in between can read along and answer instead.",
-            )
-        )
-    return (*around.banners, *found)[:BANNERS_MAX]

@@ -10,6 +10,7 @@ import httpx
 from playwright.async_api import Page
 from pydantic import SecretStr
 
+from signalbox.core import Core
 from signalbox.security.door import Permit
 from signalbox.security.errors import NotPermitted
 from signalbox.security.masking.actions import view_payload
@@ -19,7 +20,7 @@ from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
 from signalbox.web.security import urls
 from tests.support.joining import PASSWORD, first_link
-from tests.support.security import Secured, secured
+from tests.support.security import core_over
 from tests.support.serving import serving
 
 CONFIGURED = """
@@ -98,7 +99,7 @@ async def masking() -> AsyncIterator[tuple[str, Mapping[str, str]]]:
 async def record_views(file: Path) -> None:
     """Record three unmasked views in the audit log, as a page of messages would."""
     database = Database(DatabaseSettings(url=SecretStr(f"sqlite+aiosqlite:///{file}")))
-    security = secured(database)
+    security = core_over(database)
     await security.masking.load()
     for name, reason, rights in VIEWS:
         actor = Actor(name=name, rights=rights, via=Via.PAGE)
@@ -107,7 +108,7 @@ async def record_views(file: Path) -> None:
     await database.close()
 
 
-def _view_with(security: Secured) -> Callable[[Permit], Awaitable[Message]]:
+def _view_with(security: Core) -> Callable[[Permit], Awaitable[Message]]:
     async def view(permit: Permit) -> Message:
         return security.masking.unmask(permit, MESSAGE)
 

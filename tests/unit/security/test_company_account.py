@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalbox.config import Configuration, ConfigurationError, load
+from signalbox.config import ConfigurationError, load
+from signalbox.kernel.configuration import Configuration
 from signalbox.security.accounts.model import grant_rows
 from signalbox.security.accounts.model import rights_from_grants as rights_of_rows
 from signalbox.security.model import Grant, Role
@@ -23,7 +24,8 @@ from signalbox.security.oidc.errors import (
     SignInNotPending,
 )
 from signalbox.security.oidc.model import SIGN_IN_TIMEOUT_S, authorization_code, new_pending_sign_in, rights_from_claim
-from signalbox.security.oidc.settings import RoleSettings, is_safe_url
+from signalbox.security.oidc.settings import OidcSettings, RoleSettings, is_safe_url
+from signalbox.web.settings import ServerSettings
 
 ISSUER = "https://login.example.org"
 KAFKA = '[[connections]]\nname = "kafka-prod"\nkind = "kafka"\nbootstrap = ["127.0.0.1:9092"]\n'
@@ -150,20 +152,24 @@ def test_secrets_go_by_tls_or_to_this_machine(address: str, safe: bool) -> None:
 
 
 def test_without_the_table_nobody_signs_in_by_a_company_account(tmp_path: Path) -> None:
-    assert read(tmp_path, "").oidc is None
+    assert read(tmp_path, "").optional(OidcSettings) is None
 
 
 def test_the_table_is_read_and_its_secret_is_not_shown(tmp_path: Path) -> None:
     secret = 'client_secret = "${SECRET}"\n'
     on = '[[oidc.roles]]\nvalue = "*-leads"\nrole = "operator"\non = ["kafka-prod"]\npayloads = true\n'
     found = read(tmp_path, KAFKA + OIDC + secret + ADMINS + on, mode=0o644)
-    assert found.oidc is not None
-    assert (found.oidc.claim, found.oidc.name_claim, found.oidc.host) == (
+    assert found.one(OidcSettings) is not None
+    assert (
+        found.one(OidcSettings).claim,
+        found.one(OidcSettings).name_claim,
+        found.one(OidcSettings).host,
+    ) == (
         "groups",
         "preferred_username",
         "login.example.org",
     )
-    assert found.oidc.roles[1].grant == Grant(Role.OPERATOR, payloads=True)
+    assert found.one(OidcSettings).roles[1].grant == Grant(Role.OPERATOR, payloads=True)
     assert "from-outside" not in repr(found)
     said = faults(tmp_path, OIDC + 'client_secret = "canary-1"\n' + ADMINS, mode=0o644)
     assert "oidc.client_secret" in said
@@ -215,7 +221,7 @@ def test_the_provider_has_to_know_where_to_send_browsers_back_to(
     if address is None:
         assert "server.base_url: expected an address" in faults(tmp_path, server + OIDC + ADMINS)
     else:
-        assert read(tmp_path, server + OIDC + ADMINS).address == address
+        assert read(tmp_path, server + OIDC + ADMINS).one(ServerSettings).address == address
 
 
 def test_without_the_extra_the_fault_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +229,7 @@ def test_without_the_extra_the_fault_says_what_to_install(tmp_path: Path, monkey
     said = faults(tmp_path, '[oidc]\nissuer = "x"\n')
     assert "pip install 'signalbox-events[oidc]'" in said
     assert "oidc.issuer" in said
-    assert read(tmp_path, "").oidc is None
+    assert read(tmp_path, "").optional(OidcSettings) is None
 
 
 BLOCKED = """

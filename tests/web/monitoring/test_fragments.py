@@ -1,14 +1,17 @@
 """A pushed fragment equals the partial on the page, and has no htmx attributes."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import cast
 
 import pytest
 
 from signalbox.kernel.feed import Version
+from signalbox.monitoring.model import Points
 from signalbox.web.live.registry import CHANGED, POINTS, Registry, parts_of
-from signalbox.web.monitoring.feature import MONITORING
+from signalbox.web.monitoring.fragments import live_parts
 from signalbox.web.rendering import Part
+from tests.support.estate import Estate
 from tests.web.monitoring.test_pages import PAGES
 from tests.web.sites import Asked, Elements, asking, estate_in, night
 
@@ -23,6 +26,12 @@ async def asked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asked
             yield made
 
 
+def registry_over(estate: Estate) -> Registry:
+    registry = Registry()
+    registry.add(live_parts(estate.monitor))
+    return registry
+
+
 def normalized(html: str) -> str:
     """Remove versions and white space."""
     return re.sub(r"\s+", " ", re.sub(r'data-version="[^"]*"', "", html)).strip()
@@ -30,8 +39,7 @@ def normalized(html: str) -> str:
 
 @pytest.mark.parametrize("address", PAGES)
 async def test_a_fragment_equals_the_part_of_the_page(asked: Asked, address: str) -> None:
-    registry = Registry()
-    MONITORING.register(registry)
+    registry = registry_over(asked.estate)
     html = await asked.page(address)
     live = Elements(html).live
     assert live
@@ -41,8 +49,9 @@ async def test_a_fragment_equals_the_part_of_the_page(asked: Asked, address: str
         assert registry.knows(key, name), (key, name)
         if name in {CHANGED, POINTS}:
             continue
-        fragment = registry.fragment(key, name)
-        assert fragment is not None
+        found = registry.fragment(key, name)
+        assert found is not None
+        fragment = found[0]
         it = fragment.context(asked.estate.monitor, parts_of(key))
         assert it is not None
         drawn = asked.app.state.renderer.fragment(Part(fragment.template, fragment.variable, it), Version(7, 1))
@@ -52,11 +61,11 @@ async def test_a_fragment_equals_the_part_of_the_page(asked: Asked, address: str
 
 
 async def test_a_deleted_thing_has_no_fragment(asked: Asked) -> None:
-    registry = Registry()
-    MONITORING.register(registry)
+    registry = registry_over(asked.estate)
     for key, name in (("group/kafka-prod/gone", "groups/row"), ("destination/kafka-prod/gone", "destinations/row")):
-        fragment = registry.fragment(key, name)
-        assert fragment is not None
+        found = registry.fragment(key, name)
+        assert found is not None
+        fragment = found[0]
         assert fragment.context(asked.estate.monitor, parts_of(key)) is None
 
 
@@ -76,10 +85,10 @@ async def test_a_lost_connection_publishes_every_key_on_it(asked: Asked) -> None
 
 
 async def test_chart_points_continue_from_a_time(asked: Asked) -> None:
-    registry = Registry()
-    MONITORING.register(registry)
-    source = registry.points("group/kafka-prod/indexer")
-    assert source is not None
+    registry = registry_over(asked.estate)
+    found = registry.points("group/kafka-prod/indexer")
+    assert found is not None
+    source = cast("Callable[..., Awaitable[Points]]", found[0].read)
     whole = await source(asked.estate.monitor, ("kafka-prod", "indexer"), None)
     rest = await source(asked.estate.monitor, ("kafka-prod", "indexer"), whole.at[-3])
     assert rest.at == whole.at[-2:]

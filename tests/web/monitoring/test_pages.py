@@ -200,7 +200,7 @@ async def test_the_palette_finds_by_part_of_a_name(asked: Asked) -> None:
     nothing = await asked.part("/search?q=zzz")
     assert "Nothing matches" in nothing
     answer = await asked.client.get("/search?q=settle")
-    assert answer.headers["location"] == "/groups?q=settle"
+    assert answer.headers["location"] == "/"
 
 
 async def test_without_connections_every_page_says_how_to_add_one(tmp_path: Path) -> None:

@@ -214,7 +214,7 @@ async def test_hostile_headers_break_nothing(served: tuple[House, Running], line
 async def secure(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     async with two_connections(Estate(tmp_path_factory.mktemp("https"))) as estate, house(estate, people={}) as first:
         await first.add("admin", ADMIN_EVERYWHERE)
-        async with house(estate, settings=SECURE, people={}) as made:
+        async with house(estate, tables=[SECURE], people={}) as made:
             made.people.update(first.people)
             yield made
 

@@ -15,9 +15,10 @@ from litestar.params import FromPath
 from signalbox.cli import main
 from signalbox.cli.logs import SET_IN, OneLine
 from signalbox.commands.printing import safe
+from signalbox.features.feature import Feature
 from signalbox.security.model import ADMIN_EVERYWHERE
 from signalbox.web import urls
-from signalbox.web.feature import Feature
+from signalbox.web.feature import FeatureParts
 from tests.support.estate import Estate
 from tests.web.house import house, two_connections
 
@@ -85,7 +86,7 @@ def broken(request: Request[Any, Any, Any], name: FromPath[str]) -> str:
 
 
 async def test_a_request_forges_no_record(written: io.StringIO, tmp_path_factory: pytest.TempPathFactory) -> None:
-    feature = Feature(routes=[broken], register=lambda _: None)
+    feature = Feature(name="broken", build=lambda _: FeatureParts(routes=[broken]))
     estate = Estate(tmp_path_factory.mktemp("log"))
     async with (
         two_connections(estate) as held,

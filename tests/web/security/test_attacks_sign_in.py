@@ -198,7 +198,7 @@ async def test_without_users_only_this_machine_can_view(
 ) -> None:
     settings = ServerSettings() if local else ServerSettings(host="0.0.0.0", insecure_http=True)  # noqa: S104
     estate = Estate(tmp_path_factory.mktemp("none-yet"))
-    async with two_connections(estate) as held, house(held, settings=settings, people={}) as empty:
+    async with two_connections(estate) as held, house(held, tables=[settings], people={}) as empty:
         async with empty.client(NOBODY) as client:
             for path in (
                 urls.overview(),
@@ -228,7 +228,7 @@ async def test_without_users_only_this_machine_can_view(
 async def test_unauthenticated_visitors_are_viewers_at_most(tmp_path_factory: pytest.TempPathFactory) -> None:
     settings = ServerSettings(host="0.0.0.0", insecure_http=True, allow_unauthenticated=True)  # noqa: S104
     estate = Estate(tmp_path_factory.mktemp("unauthenticated"))
-    async with two_connections(estate) as held, house(held, settings=settings) as open_site:
+    async with two_connections(estate) as held, house(held, tables=[settings]) as open_site:
         async with open_site.client(NOBODY) as client:
             assert (await client.get(monitoring_urls.groups())).status_code == 200
             assert (await client.get(security_urls.users())).headers["location"].startswith(urls.sign_in())

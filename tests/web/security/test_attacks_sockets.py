@@ -4,7 +4,7 @@ import html
 import json
 import re
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from litestar.routes import WebSocketRoute
@@ -12,14 +12,14 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from signalbox.monitoring import keys
+from signalbox.monitoring.service import Monitor
 from signalbox.security.accounts import actions
 from signalbox.security.model import VIEWER_EVERYWHERE
 from signalbox.web import urls
 from signalbox.web.live import viewer
-from signalbox.web.live.registry import Registry
 from signalbox.web.live.viewer import NOT_PERMITTED, REFUSED, SIGNED_OUT, Watch
 from signalbox.web.monitoring import urls as monitoring_urls
-from signalbox.web.monitoring.feature import MONITORING
+from signalbox.web.monitoring.fragments import live_parts
 from signalbox.web.security import urls as security_urls
 from tests.support.estate import Estate
 from tests.web.house import CANARY, HIDDEN, NOBODY, ONE, OPEN, ROOT, SHARED, House, house, two_connections
@@ -39,10 +39,9 @@ async def live(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[
 
 def fragments() -> list[tuple[str, str]]:
     """Return every watchable (key prefix, fragment)."""
-    registry = Registry()
-    MONITORING.register(registry)
-    points = [(prefix, "points") for prefix in registry._points]
-    return [*registry._fragments, *points]
+    live = live_parts(cast("Monitor", None))
+    points = [(source.key_prefix, "points") for source in live.points]
+    return [*((fragment.key_prefix, fragment.name) for fragment in live.fragments), *points]
 
 
 def key_of(prefix: str, connection: str, name: str) -> str:
@@ -118,7 +117,7 @@ async def test_a_socket_closes_when_its_users_rights_change(live: tuple[House, R
     made, _ = live
     name = f"leaver-{change.replace(' ', '-')}"
     person = await made.add(name, VIEWER_EVERYWHERE)
-    users, act = made.security.accounts.users, made.security.door.act
+    users, act = made.core.accounts.users, made.core.door.act
     user = await users.get_by_name(name)
     async with socket(live, name) as client, socket(live, "viewer") as other:
         for one in (client, other):
@@ -132,7 +131,7 @@ async def test_a_socket_closes_when_its_users_rights_change(live: tuple[House, R
             async with made.client(name) as browser:
                 assert (await browser.post(security_urls.sign_out())).status_code == 303
         elif change == "sessions ended":
-            sessions = made.security.accounts.sessions
+            sessions = made.core.accounts.sessions
             await act(ROOT, actions.end_sessions(name), lambda permit: sessions.end_all(permit, person.id))
         else:
             await act(ROOT, actions.remove_user(name, ""), lambda permit: users.remove(permit, user))
@@ -146,14 +145,14 @@ async def test_a_socket_closes_when_its_users_rights_change(live: tuple[House, R
 async def test_a_socket_closes_when_its_token_is_revoked(live: tuple[House, Running]) -> None:
     made, _ = live
     person = await made.add("program", VIEWER_EVERYWHERE)
-    tokens = made.security.accounts.tokens
+    tokens = made.core.accounts.tokens
     async with socket(live, "program", by="token") as client:
         await client.recv()
         await watch(client, (keys.OVERVIEW, "overview/head", "0.0"))
         await drawn(client)
         [token] = await tokens.list_all(person.id)
         action = actions.revoke_token(token)
-        await made.security.door.act(ROOT, action, lambda permit: tokens.revoke(permit, token))
+        await made.core.door.act(ROOT, action, lambda permit: tokens.revoke(permit, token))
         assert (await closed(client))[0] == SIGNED_OUT
 
 

@@ -1,15 +1,18 @@
 """Every write route goes through the door, checks permissions, and cannot be used from another site."""
 
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 
 import pytest
 from litestar import Response, post
 from litestar.di import NamedDependency
 
+from signalbox.features.feature import Feature
 from signalbox.security.accounts.service import Accounts
 from signalbox.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE
 from signalbox.web import urls
-from signalbox.web.feature import Feature
+from signalbox.web.app import UndeclaredWrite
+from signalbox.web.feature import FeatureParts, Write
 from signalbox.web.security import urls as security_urls
 from signalbox.web.settings import ServerSettings
 from tests.support.estate import Estate
@@ -148,7 +151,7 @@ async def test_extra_form_fields_grant_nothing(made: House, route: Route, sample
     edited = Call(call.path, {**more, **call.body})
     async with made.client(who) as client:
         await send(client, route, edited)
-    assert (await made.security.accounts.users.get_by_name(who)).rights == VIEWER_EVERYWHERE
+    assert (await made.core.accounts.users.get_by_name(who)).rights == VIEWER_EVERYWHERE
 
 
 async def test_reads_change_nothing(made: House) -> None:
@@ -168,8 +171,18 @@ async def planted(accounts: NamedDependency[Accounts]) -> Response[str]:
         return Response("done")
 
 
+def planting(*writes: Write) -> Feature:
+    return Feature(name="planted", build=lambda _: FeatureParts(routes=[planted], writes=writes))
+
+
+async def test_an_undeclared_write_fails_at_start(tmp_path: Path) -> None:
+    async with two_connections(Estate(tmp_path)) as estate:
+        with pytest.raises(UndeclaredWrite, match="/planted"):
+            estate.built(features=[planting()])
+
+
 async def test_a_route_that_bypasses_the_door_is_found(tmp_path_factory: pytest.TempPathFactory) -> None:
-    feature = Feature(routes=[planted], register=lambda _: None)
+    feature = planting(Write("POST", "/planted", "plant"))
     estate = Estate(tmp_path_factory.mktemp("planted"))
     async with two_connections(estate) as held, house(held, features=[feature]) as bad:
         assert writes(bad.app) - set(SAMPLES) - set(TRIALS) - set(ALIASES) == {PLANTED}
@@ -190,7 +203,7 @@ async def test_read_only_mode_keeps_only_sign_in_and_own_sessions(
         async with house(held, people={"admin": ADMIN_EVERYWHERE, "viewer": RIGHTS["viewer"]}) as before:
             person = before.people["admin"]
             link = await before.link("viewer")
-        async with house(held, settings=ServerSettings(read_only=True), people={}) as made:
+        async with house(held, tables=[ServerSettings(read_only=True)], people={}) as made:
             made.people["admin"] = person
             assert writes(made.app) == WRITES_THAT_STAY | set(TRIALS)
             kept = await made.held()

@@ -106,7 +106,7 @@ async def test_a_trial_returns_the_masked_sample(ada: Browser) -> None:
         ("POST", f"{RULES}/try", {**TRIAL, "source": "a/" + "b" * 500}, (400, "source: Expected")),
         ("POST", f"{RULES}/try", {**TRIAL, "type": "b" * 501}, (400, "kind: Expected a type of at most 500")),
         ("POST", f"{RULES}/try", {**TRIAL, "sample": "x" * (SAMPLE_BYTES_MAX + 1)}, (400, "65,537 bytes")),
-        ("POST", f"{RULES}/try", {**TRIAL, "sample": "x" * REQUEST_BYTES_MAX}, (413, "This is too large.")),
+        ("POST", f"{RULES}/try", {**TRIAL, "sample": "x" * REQUEST_BYTES_MAX}, (413, "The request is too large.")),
         ("POST", f"{RULES}/try", {**TRIAL, "only_new_rule": True}, (400, "what: Expected a field to mask")),
     ],
 )

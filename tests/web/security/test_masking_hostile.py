@@ -113,7 +113,7 @@ async def test_a_sample_over_64_kib_is_refused_at_its_field(ada: Browser) -> Non
     assert largest in page
     too_large = await ada.client.post(TRIAL, data={**ASKED, "sample": "x" * REQUEST_BYTES_MAX})
     assert too_large.status_code == 413
-    assert "This is too large. Send less at once." in visible_text(too_large.text).replace("once.S", "once. S")
+    assert "The request is too large. Send less at once." in visible_text(too_large.text).replace("once.S", "once. S")
 
 
 @pytest.mark.parametrize(

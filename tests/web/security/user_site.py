@@ -13,13 +13,13 @@ from litestar import Litestar
 from signalbox.brokers.model import BrokerKind
 from signalbox.security.accounts import actions
 from signalbox.security.accounts.service import Accounts
-from signalbox.security.masking.model import Rule
+from signalbox.security.masking.settings import MaskingRuleSettings
 from signalbox.security.model import ADMIN_EVERYWHERE, Actor, Via
 from signalbox.web import urls
 from signalbox.web.security import urls as security_urls
 from signalbox.web.settings import ServerSettings
 from tests.support.estate import Estate, Site
-from tests.support.security import secured
+from tests.support.security import core_over
 from tests.web.sites import application_over, estate_in
 
 PASSWORD = "correct horse battery"
@@ -78,7 +78,7 @@ class UserSite:
         return Browser(await self._stack.enter_async_context(client))
 
     async def first_admin(self) -> Browser:
-        door = secured(self.estate.database, self.estate.clock).door
+        door = core_over(self.estate.database, self.estate.clock).door
         secret = await door.act(STARTER, actions.create_first_admin_link(), self.accounts.users.create_first_admin_link)
         ada = await self.browser()
         await ada.submit(urls.join(secret), name="ada", password=PASSWORD, again=PASSWORD)
@@ -101,7 +101,7 @@ class UserSite:
 
 @asynccontextmanager
 async def user_site_in(
-    folder: Path, settings: ServerSettings | None = None, rules: Sequence[Rule] = ()
+    folder: Path, settings: ServerSettings | None = None, rules: Sequence[MaskingRuleSettings] = ()
 ) -> AsyncIterator[UserSite]:
     async with estate_in(folder) as estate, AsyncExitStack() as stack:
         estate.connect(Site("kafka-prod", BrokerKind.KAFKA, []))

@@ -59,10 +59,7 @@ def test_a_wrong_parameter_is_named(client: TestClient[Litestar]) -> None:
     assert "limit" in answer.json()["detail"]
 
 
-def test_not_ready_is_503() -> None:
-    async def not_ready() -> bool:
-        return False
-
-    with TestClient(application(ready=not_ready), base_url="http://127.0.0.1") as client:
+def test_without_a_database_it_is_not_ready() -> None:
+    with TestClient(application(), base_url="http://127.0.0.1") as client:
         assert client.get("/health/ready").status_code == 503
         assert client.get("/health/live").status_code == 200

@@ -27,7 +27,7 @@ ADDRESSES = [
     ("/api/v1/nowhere", 404),
     ("/api/v1/openapi.json", 200),
     ("/health/live", 200),
-    ("/health/ready", 200),
+    ("/health/ready", 503),
     ("/static/x/css/base.css", 200),
     ("/static/x/css/none.css", 404),
 ]
@@ -105,6 +105,6 @@ def test_beyond_loopback_addresses_are_ours_but_foreign_names_are_not() -> None:
     with TestClient(application(settings=settings), base_url="http://192.168.7.9:8080") as client:
         page = client.get("/probe/c/orders")
         assert page.status_code == 200
-        assert "Signalbox is reached by plain http" in page.text
-        assert "Nobody has to sign in to look" in page.text
+        assert "Signalbox is served over plain HTTP" in page.text
+        assert "Sign-in is off" in page.text
         assert client.get("/health/live", headers={"host": "rebound.example"}).status_code == 421

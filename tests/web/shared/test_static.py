@@ -11,7 +11,8 @@ from litestar.testing import TestClient
 from signalbox.resources import STATIC
 from signalbox.web import urls
 from signalbox.web.assets import VENDORED, Asset, Assets, AssetsMissing, build, load
-from tests.web.application import application, whole_assets
+from tests.support.assets import whole_assets
+from tests.web.application import application
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from operator import lt, sub
 
 from signalbox.brokers.kafka.errors import why_unknown
-from signalbox.brokers.kafka.partition_table import PartitionTable, Topic
+from signalbox.brokers.kafka.offset_table import OffsetTable, Topic
 from signalbox.brokers.kafka.protocol.groups import (
     CLASSIC,
     CONSUMER,
@@ -57,7 +57,8 @@ class GroupRows:
     reported_lag: "array[int] | None" = None
 
 
-TopicRows = tuple[str, Sequence[int], Sequence[int], Mapping[int, Why]]  # name, partitions, offsets, row -> why unknown
+# name, partitions, offsets, row -> why its offset is unknown
+TopicRows = tuple[str, Sequence[int], Sequence[int], Mapping[int, Why]]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -139,14 +140,14 @@ class CachedGroup:
         if not self.members_denied:
             self.members, self.members_at, self.members_denied, self.changed = None, None, True, True
 
-    def prepare_rows(self, table: PartitionTable, is_shown: NameFilter) -> GroupRows:
+    def prepare_rows(self, table: OffsetTable, is_shown: NameFilter) -> GroupRows:
         """Return the group's rows. Needs no end offsets, so it can run while these are being read."""
         if self._rows is None or self._rows_generation != table.generation:
             self._rows, self._rows_generation = _build_rows(self, table, is_shown), table.generation
             self.changed = True
         return self._rows
 
-    def build(self, table: PartitionTable, is_shown: NameFilter) -> Group:
+    def build(self, table: OffsetTable, is_shown: NameFilter) -> Group:
         """Return the group as it is now; the same object if nothing changed."""
         versions = (table.generation, *table.versions)
         if versions == self._versions and not self.changed and self.group is not None:
@@ -190,7 +191,7 @@ def _assigned_partitions(members: Iterable[MemberDescription]) -> Mapping[str, f
     return {topic: frozenset(partitions) for topic, partitions in assigned.items()}
 
 
-def _build_rows(cached: CachedGroup, table: PartitionTable, is_shown: NameFilter) -> GroupRows:
+def _build_rows(cached: CachedGroup, table: OffsetTable, is_shown: NameFilter) -> GroupRows:
     """Join committed partitions with assigned ones that were never committed; leave out topics that the filter excludes."""
     if cached.share is not None:
         return _share_rows(cached.share, table, is_shown)
@@ -215,7 +216,7 @@ def _build_rows(cached: CachedGroup, table: PartitionTable, is_shown: NameFilter
     return _join_rows([topic for topic in topics if is_shown(topic[0])], table)
 
 
-def _join_rows(topics: Iterable[TopicRows], table: PartitionTable) -> GroupRows:
+def _join_rows(topics: Iterable[TopicRows], table: OffsetTable) -> GroupRows:
     rows, index = GroupRows(), dict[str, int]()
     for name, partitions, offsets, unknown in topics:
         first = len(rows.partition)
@@ -232,7 +233,7 @@ def _join_rows(topics: Iterable[TopicRows], table: PartitionTable) -> GroupRows:
     return rows
 
 
-def _share_rows(share: ShareOffsets, table: PartitionTable, is_shown: NameFilter) -> GroupRows:
+def _share_rows(share: ShareOffsets, table: OffsetTable, is_shown: NameFilter) -> GroupRows:
     topics: dict[str, tuple[list[int], list[int], dict[int, Why]]] = {}
     lags: dict[str, list[int]] = {}
     for row in share.partitions:
@@ -254,7 +255,7 @@ def _share_rows(share: ShareOffsets, table: PartitionTable, is_shown: NameFilter
     return rows
 
 
-def _build_positions(rows: GroupRows, arrived: "array[int]", table: PartitionTable) -> Positions:
+def _build_positions(rows: GroupRows, arrived: "array[int]", table: OffsetTable) -> Positions:
     starts = table.starts
     start = array("q", [starts[slot] for slot in rows.slots])
     lag = array("q", map(sub, arrived, rows.settled))
@@ -279,7 +280,7 @@ def _build_positions(rows: GroupRows, arrived: "array[int]", table: PartitionTab
 
 
 def _lag_by_row(
-    rows: GroupRows, arrived: "array[int]", start: "array[int]", table: PartitionTable
+    rows: GroupRows, arrived: "array[int]", start: "array[int]", table: OffsetTable
 ) -> tuple["array[int]", tuple[Why, ...] | None]:
     lags, whys = array("q"), []
     for row, (end, settled, log_start) in enumerate(zip(arrived, rows.settled, start, strict=True)):
@@ -299,14 +300,14 @@ def _lag_by_row(
     return lags, tuple(whys) if any(why is not Why.KNOWN for why in whys) else None
 
 
-def _subtract_markers(lag: "array[int]", rows: GroupRows, table: PartitionTable) -> None:
+def _subtract_markers(lag: "array[int]", rows: GroupRows, table: OffsetTable) -> None:
     """Set the lag to 0 where only transaction markers follow: a consumer commits the offset after its last message."""
     for row, slot in enumerate(rows.slots):
         if lag[row] > 0 and rows.settled[row] >= table.markers.get(slot, rows.settled[row] + 1):
             lag[row] = 0
 
 
-def _build_group(cached: CachedGroup, rows: GroupRows, positions: Positions, table: PartitionTable) -> Group:
+def _build_group(cached: CachedGroup, rows: GroupRows, positions: Positions, table: OffsetTable) -> Group:
     known = [lag for lag in positions.lag if lag >= 0] if positions.why else positions.lag
     is_old_share = cached.share is not None and not cached.share.has_lag
     notes = []

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.kafka.cached_group import CachedGroup
 from signalbox.brokers.kafka.cluster_client import ClusterClient
-from signalbox.brokers.kafka.partition_table import PartitionTable
+from signalbox.brokers.kafka.offset_table import OffsetTable
 from signalbox.brokers.kafka.protocol.cluster import ClusterDescription, Quorum
-from signalbox.brokers.kafka.protocol.groups import GroupList, GroupListing
+from signalbox.brokers.kafka.protocol.groups import GroupListing, ListedGroups
 from signalbox.brokers.kafka.settings import KafkaSettings
 from signalbox.brokers.model import BrokerCall, Fault, Why
 from signalbox.kernel.clock import Clock
@@ -40,10 +40,12 @@ class ClusterCache:
     client: ClusterClient
     clock: Clock
     intervals: Intervals = field(default_factory=Intervals)
-    partitions: PartitionTable = field(default_factory=PartitionTable)
+    partitions: OffsetTable = field(default_factory=OffsetTable)
     groups: dict[str, CachedGroup] = field(default_factory=dict)
-    group_lists: dict[int, GroupList] = field(default_factory=dict)  # by node
-    listed_groups: dict[int, tuple[GroupList, dict[str, GroupListing]]] = field(default_factory=dict)  # filtered rows
+    group_lists: dict[int, ListedGroups] = field(default_factory=dict)  # by node
+    listed_groups: dict[int, tuple[ListedGroups, dict[str, GroupListing]]] = field(
+        default_factory=dict
+    )  # filtered rows
     description: ClusterDescription | None = None
     quorum: Quorum | None = None
     controller: int = -1

@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from signalbox.brokers.kafka.partition_table import PartitionTable, Topic
+from signalbox.brokers.kafka.offset_table import OffsetTable, Topic
 from signalbox.brokers.model import UNKNOWN, Destination, Partitions, RetentionLimits, Why
 
 
@@ -15,7 +15,7 @@ class DestinationCache:
 
     _built: dict[str, tuple[tuple[int, int], Destination]] = field(default_factory=dict)
 
-    def build(self, table: PartitionTable, name: str) -> Destination:
+    def build(self, table: OffsetTable, name: str) -> Destination:
         """Return the destination of this topic as it is now."""
         topic = table.topics[name]
         version = (topic.version, topic.first_slot)
@@ -26,13 +26,13 @@ class DestinationCache:
         self._built[name] = (version, destination)
         return destination
 
-    def drop_missing(self, table: PartitionTable) -> None:
+    def drop_missing(self, table: OffsetTable) -> None:
         """Remove topics that the table no longer contains."""
         for name in self._built.keys() - table.topics.keys():
             del self._built[name]
 
 
-def _build_destination(table: PartitionTable, topic: Topic) -> Destination:
+def _build_destination(table: OffsetTable, topic: Topic) -> Destination:
     meta, config = topic.meta, topic.config
     partitions = _build_partitions(table, topic)
     state = _state(topic)
@@ -56,7 +56,7 @@ def _build_destination(table: PartitionTable, topic: Topic) -> Destination:
     )
 
 
-def _build_partitions(table: PartitionTable, topic: Topic) -> Partitions:
+def _build_partitions(table: OffsetTable, topic: Topic) -> Partitions:
     first, end = topic.first_slot, topic.first_slot + topic.partition_count
     reasons = (Why.KNOWN,) * topic.partition_count
     whys = table.whys

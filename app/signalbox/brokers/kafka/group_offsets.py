@@ -13,8 +13,8 @@ from signalbox.brokers.kafka.errors import translate
 from signalbox.brokers.kafka.protocol.connection import Request, UnsupportedVersion
 from signalbox.brokers.kafka.protocol.groups import (
     SHARE,
-    GroupList,
     GroupListing,
+    ListedGroups,
     ShareOffsets,
     list_groups_request,
     share_offsets_request,
@@ -42,7 +42,7 @@ class NodeAnswers:
     """What one broker returned in one reading. `offsets`: group -> (requested at, offsets; None = unchanged)."""
 
     node: int
-    group_list: GroupList | None = None
+    group_list: ListedGroups | None = None
     offsets: dict[str, tuple[float, GroupOffsets | None]] = field(default_factory=dict)
     failure: BrokerError | None = None
 
@@ -59,7 +59,7 @@ async def read_group_offsets(cache: ClusterCache) -> list[NodeAnswers]:
     return all_answers
 
 
-def select_groups(cache: ClusterCache, node: int, group_list: GroupList) -> dict[str, GroupListing]:
+def select_groups(cache: ClusterCache, node: int, group_list: ListedGroups) -> dict[str, GroupListing]:
     """Return the consumer groups of the list that pass the name filter, by name; computed once per list."""
     selected = cache.listed_groups.get(node)
     if selected is None or selected[0] is not group_list:

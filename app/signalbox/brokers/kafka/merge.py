@@ -16,7 +16,7 @@ from signalbox.brokers.kafka.errors import DENIED, NONE, error_name, why_unknown
 from signalbox.brokers.kafka.group_offsets import GroupOffsets, NodeAnswers, NodeReader, select_groups
 from signalbox.brokers.kafka.protocol.cluster import find_coordinators_request
 from signalbox.brokers.kafka.protocol.connection import UnsupportedVersion
-from signalbox.brokers.kafka.protocol.groups import GroupList, GroupListing
+from signalbox.brokers.kafka.protocol.groups import GroupListing, ListedGroups
 from signalbox.brokers.kafka.protocol.offsets import CommittedOffsets
 from signalbox.brokers.model import Fault, Why
 
@@ -90,7 +90,7 @@ def _index_by_group(cache: ClusterCache, all_answers: list[NodeAnswers], result:
 
 
 def _index_list(
-    cache: ClusterCache, node: int, group_list: GroupList, by_group: _AnswersByGroup, result: MergeResult
+    cache: ClusterCache, node: int, group_list: ListedGroups, by_group: _AnswersByGroup, result: MergeResult
 ) -> None:
     if group_list.error:
         # Before the first group, the offsets topic does not exist, and every broker returns an error.

@@ -8,7 +8,7 @@ from enum import Enum
 from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.kafka.cluster_cache import ClusterCache, broker_fault
 from signalbox.brokers.kafka.cluster_client import Purpose
-from signalbox.brokers.kafka.partition_table import OffsetRows
+from signalbox.brokers.kafka.offset_table import OffsetRows
 from signalbox.brokers.kafka.protocol.connection import Request, UnsupportedVersion
 from signalbox.brokers.kafka.protocol.offsets import (
     EARLIEST,
@@ -21,7 +21,7 @@ from signalbox.brokers.model import Fault
 
 TOPICS_PER_SLICE = 100
 
-Response = list[tuple[str, bytes, str]]  # topic, undecoded rows, row format
+OffsetResponse = list[tuple[str, bytes, str]]  # topic, undecoded rows, row format
 ByLeader = Mapping[int, Mapping[str, Sequence[int]]]  # node -> topic -> partitions
 
 
@@ -40,9 +40,9 @@ class LeaderRequests:
     leader: int
     purpose: Purpose
     topics: Mapping[str, Sequence[int]]
-    requests: dict[OffsetKind, Request[Response]] = field(default_factory=dict)
+    requests: dict[OffsetKind, Request[OffsetResponse]] = field(default_factory=dict)
 
-    def request(self, kind: OffsetKind) -> Request[Response]:
+    def request(self, kind: OffsetKind) -> Request[OffsetResponse]:
         if kind not in self.requests:
             timestamp, isolation = kind.value
             self.requests[kind] = list_offsets_request(self.topics, timestamp=timestamp, isolation=isolation)
@@ -101,7 +101,9 @@ async def _read_kind(cache: ClusterCache, leader: LeaderRequests, kind: OffsetKi
     return failure
 
 
-async def _store(cache: ClusterCache, node: int, kind: OffsetKind, response: Response, requested_at: float) -> None:
+async def _store(
+    cache: ClusterCache, node: int, kind: OffsetKind, response: OffsetResponse, requested_at: float
+) -> None:
     table = cache.partitions
     updates = (table.update_ends, table.update_stables, table.update_starts)
     update = dict(zip(OffsetKind, updates, strict=True))[kind]

@@ -49,13 +49,13 @@ class JetStreamInspector:
         account_info = await self._account(sweep)
         await self._read_streams(sweep)
         requested_at = self._clock()
-        shown = [name for name in sweep.streams if self._shows(name)]
+        included = [name for name in sweep.streams if self._includes(name)]
         await sweep.timed(
             "CONSUMER.LIST",
-            for_each(shown, LISTS_AT_ONCE, lambda stream: self._read_consumers(sweep, stream)),
+            for_each(included, LISTS_AT_ONCE, lambda stream: self._read_consumers(sweep, stream)),
             lambda: len(sweep.consumers),
         )
-        await self._confirm_gone(sweep, shown)
+        await self._confirm_gone(sweep, included)
         if not sweep.answers and sweep.errors:
             raise self._connection.broker_error(sweep.errors[0])
         cluster = self._cluster(sweep, account_info)
@@ -118,13 +118,13 @@ class JetStreamInspector:
             known = [name for name in self.consumers if name.startswith(f"{stream}/")]
             await for_each(known, READS_AT_ONCE, lambda name: sweep.read_consumer(*name.split("/", 1)))
 
-    async def _confirm_gone(self, sweep: Sweep, shown: list[str]) -> None:
+    async def _confirm_gone(self, sweep: Sweep, included: list[str]) -> None:
         """Read each name that the lists no longer contain: a list without a name does not prove that it is gone."""
         faulty = {fault.destination for fault in sweep.faults} | {fault.group for fault in sweep.faults}
         streams = [n for n in self._streams if n not in sweep.streams and n not in faulty | sweep.gone_streams]
         groups = [n for n in self.consumers if n not in sweep.consumers and n not in faulty | sweep.gone_groups]
         await for_each(streams, READS_AT_ONCE, sweep.read_stream)
-        pairs = [name.split("/", 1) for name in groups if name.split("/", 1)[0] in {*shown, *streams}]
+        pairs = [name.split("/", 1) for name in groups if name.split("/", 1)[0] in {*included, *streams}]
         await for_each(pairs, READS_AT_ONCE, lambda pair: sweep.read_consumer(*pair))
 
     def _forget(self, sweep: Sweep) -> None:
@@ -141,7 +141,7 @@ class JetStreamInspector:
         self.consumers |= sweep.consumers
         destinations, groups = {}, {}
         async for name, answer in in_slices(sweep.streams):
-            if self._shows(name):
+            if self._includes(name):
                 destinations[name] = to_destination(answer)
         async for name, answer in in_slices(sweep.consumers):
             if not self._excludes(name):
@@ -181,7 +181,7 @@ class JetStreamInspector:
         self._progress[name] = progress
         return to_group(answer, stream, progress, first=integer(self._streams.get(stream), "state", "first_seq"))
 
-    def _shows(self, stream: str) -> bool:
+    def _includes(self, stream: str) -> bool:
         return self._settings.includes(stream) and (self._settings.show_internal or not is_internal(stream))
 
     def _excludes(self, name: str) -> bool:

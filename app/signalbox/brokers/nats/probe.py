@@ -5,7 +5,9 @@ It detects what the library cannot: no server, no answer, another protocol, and 
 """
 
 import asyncio
+import errno
 import json
+import os
 import socket
 from typing import Any
 from urllib.parse import urlsplit
@@ -57,8 +59,15 @@ async def _open(settings: NatsSettings, url: str) -> tuple[asyncio.StreamReader,
         problem = f"Cannot resolve the host name {parts.hostname}: {error.strerror}."
         raise BrokerUnavailable(settings.name, problem, "Check the host in urls.") from None
     except OSError as error:
-        problem = f"Cannot reach {parts.hostname}:{parts.port}: {error.strerror or error}."
+        problem = f"Cannot reach {parts.hostname}:{parts.port}: {_reason(error)}."
         raise BrokerUnavailable(settings.name, problem, "Is the server running, and is the port right?") from None
+
+
+def _reason(error: OSError) -> str:
+    """Return the system's words: asyncio's contain tuples, and one error for several addresses has no number."""
+    if error.errno is not None:
+        return os.strerror(error.errno).lower()
+    return "connection refused" if f"[Errno {errno.ECONNREFUSED}]" in str(error) else "every address failed"
 
 
 def _parse_info(line: bytes) -> dict[str, Any] | None:

@@ -55,7 +55,7 @@ class SqsInspector:
 
     @property
     def sweep_interval_s(self) -> float:
-        return self._connection.settings.interval_for(len(self._shown())) * self.throttle.interval_factor
+        return self._connection.settings.interval_for(len(self._included())) * self.throttle.interval_factor
 
     @property
     def watch_interval_s(self) -> float:
@@ -89,7 +89,7 @@ class SqsInspector:
     async def sweep(self) -> Snapshot:
         requested_at = self._clock()
         await self._list_if_due()
-        names = self._shown()
+        names = self._included()
         sweep, call = await self._read(names, self.sweep_interval_s)
         if not sweep.throttled:
             self.throttle.speed_up()
@@ -107,12 +107,12 @@ class SqsInspector:
             gone_destinations=gone,
             faults=(*self.queues.faults, *sweep.faults),
             calls=tuple(filter(None, (self._list_call, call))),
-            excluded=len(self.queues.names) - len(self._shown()),
+            excluded=len(self.queues.names) - len(self._included()),
         )
 
     async def watch(self, groups: Collection[str]) -> Snapshot:
         requested_at = self._clock()
-        sweep, call = await self._read(sorted(set(groups) & set(self._shown())), self.watch_interval_s)
+        sweep, call = await self._read(sorted(set(groups) & set(self._included())), self.watch_interval_s)
         return Snapshot(
             scope=Scope.WATCHED,
             requested_at=requested_at,
@@ -128,7 +128,7 @@ class SqsInspector:
         del groups
         return {}
 
-    def _shown(self) -> list[str]:
+    def _included(self) -> list[str]:
         return sorted(filter(self._connection.settings.includes, self.queues.names))
 
     async def _read(self, names: Sequence[str], every_s: float) -> tuple[_Sweep, BrokerCall]:

@@ -4,14 +4,15 @@ import asyncio
 import logging
 import secrets
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from signalbox.kernel.feed import Feed, Version
 from signalbox.web import urls
-from signalbox.web.live.registry import CHANGED, POINTS, Registry, Sight, parts_of
+from signalbox.web.live.registry import CHANGED, POINTS, Registry, parts_of
 from signalbox.web.rendering import Part, Renderer
+from signalbox.web.visibility import Visibility
 
 log = logging.getLogger(__name__)
 
@@ -50,58 +51,61 @@ class Drawings:
         async with self._turns:
             await asyncio.sleep(0)
 
-    async def of(self, sight: Sight, key: str, name: str, *, since: float | None = None) -> Drawing:
+    async def of(self, visibility: Visibility, key: str, name: str, *, since: float | None = None) -> Drawing:
         """Return the newest drawing of what a socket watches, as it may see it. `since` is where that socket's chart ends."""
+        resource = self._registry.resource(key, name)
+        place = (visibility.resources if resource is None else None, key, name)
         if name == POINTS:
             async with self._drawing_points:
-                return await self._points(sight, key, since)
+                return await self._points(visibility, place, since)
         version = self._feed.version(key)
-        place = (sight.of(key), key, name)
         kept = self._kept.get(place)
         if kept is None or kept.version != version:
-            kept = self._draw(sight, key, name, version)
+            kept = self._draw(visibility, key, name, version)
             self._keep(place, kept)
         return kept
 
-    def _draw(self, sight: Sight, key: str, name: str, version: Version) -> Drawing:
+    def _draw(self, visibility: Visibility, key: str, name: str, version: Version) -> Drawing:
         if name == CHANGED:
-            return Drawing(version, msgspec.json.encode([urls.live_key(key), name, str(version), ""]))
-        fragment = self._registry.fragment(key, name)
-        if fragment is None:
+            return _encoded(version, key, name, "")
+        found = self._registry.fragment(key, name)
+        if found is None:
             raise KeyError(name)
+        fragment, live = found
         self.drawn += 1
         try:
-            value = fragment.context(sight.monitor, parts_of(key))
+            read_model, parts = live.read_model(visibility), parts_of(key)
+            value = fragment.context(read_model, parts)
             if value is None:
-                return _missing(sight, key, name, version)
+                why = live.why_missing(read_model, parts)
+                return _encoded(version, key, name, None, *([why] if why else []))
             html = self._renderer.fragment(Part(fragment.template, fragment.variable, value), version)
         except Exception:
             fault = secrets.token_hex(3)
             log.exception("fault %s: fragment %s of %r could not be drawn", fault, name, key)
-            return _broken(key, name, version, fault)
-        return Drawing(version, msgspec.json.encode([urls.live_key(key), name, str(version), html]))
+            return _encoded(version, key, name, "", fault)
+        return _encoded(version, key, name, html)
 
-    async def _points(self, sight: Sight, key: str, since: float | None) -> Drawing:
+    async def _points(self, visibility: Visibility, place: Place, since: float | None) -> Drawing:
+        key = place[1]
         version = self._feed.version(key)
-        place = (sight.of(key), key, POINTS)
         kept = self._kept.get(place)
         if kept is not None and kept.version == version:
             return kept
-        source = self._registry.points(key)
-        if source is None:
+        found = self._registry.points(key)
+        if found is None:
             raise KeyError(POINTS)
+        source, live = found
         after = kept.until if kept is not None and kept.until is not None else self._bounded(since)
         self.drawn += 1
         try:
-            points = await asyncio.wait_for(source(sight.monitor, parts_of(key), after), POINTS_WAIT_S)
+            reading = source.read(live.read_model(visibility), parts_of(key), after)
+            points = await asyncio.wait_for(reading, POINTS_WAIT_S)
         except Exception:
             fault = secrets.token_hex(3)
             log.exception("fault %s: the points of %r could not be read", fault, key)
-            return _broken(key, POINTS, version, fault)
-        until = points.at[-1] if points.at else after
-        drawing = Drawing(
-            version, msgspec.json.encode([urls.live_key(key), POINTS, str(version), after, points]), until
-        )
+            return _encoded(version, key, POINTS, "", fault)
+        drawing = replace(_encoded(version, key, POINTS, after, points), until=points.at[-1] if points.at else after)
         self._keep(place, drawing)
         return drawing
 
@@ -116,13 +120,5 @@ class Drawings:
             self._kept.popitem(last=False)
 
 
-def _missing(sight: Sight, key: str, name: str, version: Version) -> Drawing:
-    """Say that what was watched is not there; it is not gone where its connection has not been read since we started."""
-    parts = parts_of(key)
-    view = sight.monitor.connection(parts[0]) if parts else None
-    why = [f"{view.name} has not been read since Signalbox started."] if view is not None and view.never_read else []
-    return Drawing(version, msgspec.json.encode([urls.live_key(key), name, str(version), None, *why]))
-
-
-def _broken(key: str, name: str, version: Version, fault: str) -> Drawing:
-    return Drawing(version, msgspec.json.encode([urls.live_key(key), name, str(version), "", fault]))
+def _encoded(version: Version, key: str, name: str, *content: object) -> Drawing:
+    return Drawing(version, msgspec.json.encode([urls.live_key(key), name, str(version), *content]))

@@ -1,103 +1,119 @@
-"""What may be watched, and how each of it is drawn. Features register here; a socket may watch nothing else."""
+"""What a page may watch, and how each fragment is drawn. Features declare `LiveParts`; a socket may watch nothing else."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
 
-from signalbox.monitoring.model import Points
-from signalbox.monitoring.service import Monitor
-from signalbox.security.model import Rights
+from signalbox.web.visibility import Visibility
 
-Parts = tuple[str, ...]  # of a key: ("kafka-prod", "payments") of "group/kafka-prod/payments"
+KeyParts = tuple[str, ...]  # ("kafka-prod", "payments") of the key "group/kafka-prod/payments"
+ReadModel = TypeVar("ReadModel")
 
-CHANGED = "changed"  # the fragment name by which a page is told that a list changed: nothing is drawn
+CHANGED = "changed"  # the fragment name by which a page learns that a list changed: nothing is drawn
 POINTS = "points"  # the fragment name by which a chart gets its newest points
 
 
+class Points(Protocol):
+    """Points of a chart as the browser gets them; `at` are epoch seconds, in order."""
+
+    @property
+    def at(self) -> Sequence[float]: ...
+
+
+ResourceOf = Callable[[KeyParts], str | None]
+"""Returns the resource that a viewer must be allowed to see; None: anyone who is signed in may watch the key."""
+
+
+def no_resource(_: KeyParts) -> None:
+    """For keys of everything together: what they show depends on what the viewer may see."""
+
+
+def first_part(parts: KeyParts) -> str | None:
+    """For keys whose first part is a connection."""
+    return parts[0] if parts else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fragment:
+class Fragment(Generic[ReadModel]):
     """A partial that stays live: drawn once per key and version, for all sockets. It holds no hx-* attributes."""
 
     name: str
-    key_prefix: str  # the key's first part: "group"
+    key_prefix: str  # the first part of the key: "group"
+    resource: ResourceOf
     template: str
-    variable: str = "it"  # the partial's one variable
-    context: Callable[[Monitor, Parts], object | None]  # its value; None: what it showed is gone
+    variable: str  # the one variable of the partial
+    context: Callable[[ReadModel, KeyParts], object | None]  # its value; None: the key names nothing that exists
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What a page may see: some of the connections, by name, or all of them (None); and the monitor that knows no others."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointSource(Generic[ReadModel]):
+    """Where the points after a time (epoch seconds) come from, for the charts of one kind of key."""
 
-    connections: frozenset[str] | None
-    monitor: Monitor
-
-    def sees(self, key: str) -> bool:
-        """Say whether a key may be watched. Whatever has parts is of a connection, which is the first of them."""
-        parts = parts_of(key)
-        return self.connections is None or not parts or parts[0] in self.connections
-
-    def of(self, key: str) -> frozenset[str] | None:
-        """Return what changes the drawing of a key: nothing where it is of one connection alone."""
-        return None if parts_of(key) else self.connections
+    key_prefix: str
+    resource: ResourceOf
+    read: Callable[[ReadModel, KeyParts, float | None], Awaitable[Points]]
 
 
-def sight_of(rights: Rights, monitor: Monitor) -> Sight:
-    """Return what these rights let one see."""
-    names = [view.name for view in monitor.connections()]
-    visible = rights.visible(names)
-    return Sight(None, monitor) if len(visible) == len(names) else Sight(visible, monitor.visible_to(visible))
+def not_known(_: Any, __: KeyParts) -> None:  # noqa: ANN401 - any read model
+    return None
 
 
-PointsSource = Callable[[Monitor, Parts, float | None], Awaitable[Points]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveParts(Generic[ReadModel]):
+    """What of a feature stays live, and the read model that its fragments are drawn from."""
+
+    read_model: Callable[[Visibility], ReadModel]
+    fragments: Sequence[Fragment[ReadModel]]
+    lists: Sequence[str] = ()  # keys of lists: pages learn that order or membership changed
+    points: Sequence[PointSource[ReadModel]] = ()
+    why_missing: Callable[[ReadModel, KeyParts], str | None] = not_known  # a sentence; None: it is gone
 
 
 @dataclass(slots=True)
 class Registry:
-    """Fragments by name and key prefix."""
+    """Fragments and point sources by name and key prefix."""
 
-    _fragments: dict[tuple[str, str], Fragment] = field(default_factory=dict)
+    _fragments: dict[tuple[str, str], tuple[Fragment[Any], LiveParts[Any]]] = field(default_factory=dict)
+    _points: dict[str, tuple[PointSource[Any], LiveParts[Any]]] = field(default_factory=dict)
     _lists: set[str] = field(default_factory=set)
-    _points: dict[str, PointsSource] = field(default_factory=dict)
 
-    def add(self, fragment: Fragment) -> None:
-        """Register a fragment.
+    def add(self, live: LiveParts[Any]) -> None:
+        """Register what one feature keeps live.
 
         Raises:
-            ValueError: the name is taken for this prefix, or is one of ours.
+            ValueError: a name is taken for its prefix, or is one of ours.
         """
-        place = (fragment.key_prefix, fragment.name)
-        if fragment.name in {CHANGED, POINTS} or place in self._fragments:
-            raise ValueError(f"fragment {fragment.name} of {fragment.key_prefix} is registered already")
-        self._fragments[place] = fragment
+        for fragment in live.fragments:
+            place = (fragment.key_prefix, fragment.name)
+            if fragment.name in {CHANGED, POINTS} or place in self._fragments:
+                raise ValueError(f"fragment {fragment.name} of {fragment.key_prefix} is registered already")
+            self._fragments[place] = (fragment, live)
+        self._points |= {source.key_prefix: (source, live) for source in live.points}
+        self._lists |= {*live.lists}
 
-    def add_list(self, key: str) -> None:
-        """Register the key of a list; pages that show it are told when its order or membership changed."""
-        self._lists.add(key)
-
-    def add_points(self, *, key_prefix: str, points: PointsSource) -> None:
-        """Register where the points after a time (epoch seconds) come from, for charts of these keys."""
-        self._points[key_prefix] = points
-
-    def fragment(self, key: str, name: str) -> Fragment | None:
+    def fragment(self, key: str, name: str) -> tuple[Fragment[Any], LiveParts[Any]] | None:
         return self._fragments.get((prefix_of(key), name))
 
-    def points(self, key: str) -> PointsSource | None:
+    def points(self, key: str) -> tuple[PointSource[Any], LiveParts[Any]] | None:
         return self._points.get(prefix_of(key))
 
     def knows(self, key: str, name: str) -> bool:
-        """Say whether a socket may watch this."""
+        """Say whether a socket may ask for this."""
         if name == CHANGED:
             return key in self._lists
-        if name == POINTS:
-            return prefix_of(key) in self._points
-        return (prefix_of(key), name) in self._fragments
+        return (self.points(key) if name == POINTS else self.fragment(key, name)) is not None
+
+    def resource(self, key: str, name: str) -> str | None:
+        """Return the resource that a viewer of this must be allowed to see."""
+        found = self.points(key) if name == POINTS else self.fragment(key, name)
+        return found[0].resource(parts_of(key)) if found else None
 
 
 def prefix_of(key: str) -> str:
     return key.partition("/")[0]
 
 
-def parts_of(key: str) -> Parts:
-    """Split a key as `signalbox.monitoring.keys` made it: a connection's name has no slash, what follows it may have any."""
+def parts_of(key: str) -> KeyParts:
+    """Split a key: the name of a connection has no slash, what follows it may have any."""
     _, found, rest = key.partition("/")
     return tuple(rest.split("/", 1)) if found else ()

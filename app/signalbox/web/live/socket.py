@@ -5,7 +5,7 @@ import contextlib
 import logging
 import socket as socket_module
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from litestar import WebSocket, websocket
@@ -14,15 +14,15 @@ from litestar.handlers import WebsocketRouteHandler
 
 from signalbox.kernel.clock import Clock
 from signalbox.kernel.feed import Feed
-from signalbox.monitoring.service import Monitor
 from signalbox.security.accounts import keys
 from signalbox.security.model import Actor
 from signalbox.web import urls
 from signalbox.web.access import OPEN, actor_of
 from signalbox.web.live.drawings import Drawings
-from signalbox.web.live.registry import Registry, sight_of
+from signalbox.web.live.registry import Registry
 from signalbox.web.live.viewer import DRAIN_MAX_S, SIGNED_OUT, Refused, Stalled, Viewer
 from signalbox.web.rendering import Renderer
+from signalbox.web.visibility import Visibility
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Sockets:
 def live_route(
     *,
     registry: Registry,
-    monitor: Monitor,
+    visibility: Callable[[Actor], Visibility],
     renderer: Renderer,
     feed: Feed,
     clock: Clock,
@@ -98,7 +98,7 @@ def live_route(
                 return
             viewer = Viewer(
                 socket,
-                sight=lambda: sight_of(actor.rights, monitor),
+                visibility=lambda: visibility(actor),
                 ended=_told_by(actor),
                 registry=registry,
                 drawings=drawings,

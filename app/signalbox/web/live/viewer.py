@@ -19,7 +19,8 @@ from signalbox.kernel.clock import Clock
 from signalbox.kernel.feed import KEYS_PER_SUBSCRIBER_MAX, Feed, Version
 from signalbox.web import urls
 from signalbox.web.live.drawings import Drawings
-from signalbox.web.live.registry import POINTS, Registry, Sight
+from signalbox.web.live.registry import POINTS, Registry
+from signalbox.web.visibility import Visibility
 
 FRAME_BYTES_MAX = 256 * 1024  # 200 keys of the longest names, each character four bytes, fit
 DRAIN_MAX_S = 30.0  # who takes nothing for this long is cut off
@@ -66,7 +67,7 @@ class Viewer:
         self,
         socket: WebSocket[Any, Any, Any],
         *,
-        sight: Callable[[], Sight],
+        visibility: Callable[[], Visibility],
         ended: Sequence[str],
         registry: Registry,
         drawings: Drawings,
@@ -75,7 +76,7 @@ class Viewer:
         drain_max_s: float = DRAIN_MAX_S,
     ) -> None:
         self._socket = socket
-        self._sight = sight
+        self._visibility = visibility
         self._ended = ended  # feed keys: when one of them is told, the rights of this page are not what they were
         self._registry = registry
         self._drawings = drawings
@@ -123,8 +124,8 @@ class Viewer:
             ) from None
         if unknown := [name for key, name, _ in asked if not self._registry.knows(key, name)]:
             raise Refused(REFUSED, f"nothing can be watched as {unknown[0]!r:.60}")
-        sight = self._sight()
-        if any(not sight.sees(key) for key, _, _ in asked):
+        visibility = self._visibility()
+        if any(not visibility.sees(self._registry.resource(key, name)) for key, name, _ in asked):
             raise Refused(NOT_PERMITTED, "part of this page may not be seen any more")
         return asked
 
@@ -165,9 +166,9 @@ class Viewer:
 
     async def _send_drawn(self, wanted: Sequence[tuple[str, str, float | None]]) -> None:
         drawn: list[bytes] = []
-        sight = self._sight()
+        visibility = self._visibility()
         for index, (key, name, since) in enumerate(wanted, start=1):
-            drawn.append((await self._drawings.of(sight, key, name, since=since)).encoded)
+            drawn.append((await self._drawings.of(visibility, key, name, since=since)).encoded)
             if index % DRAWN_PER_SLICE == 0:
                 await asyncio.sleep(0)
         await self._send(b'{"now":%.3f,"drawn":[%s]}' % (self._clock(), b",".join(drawn)))

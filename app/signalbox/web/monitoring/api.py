@@ -22,7 +22,7 @@ from signalbox.web.monitoring.parameters import (
     rows_parameters,
     window_parameter,
 )
-from signalbox.web.monitoring.search import found
+from signalbox.web.monitoring.search import search_by_name
 
 CHANGES_MAX = 200
 TAGS = ["monitoring"]
@@ -210,7 +210,7 @@ def search(
     monitor: NamedDependency[Monitor],
     q: Annotated[str, QueryParameter(description="part of the name, case-insensitive", max_length=300)] = "",
 ) -> list[schemas.SearchResultOut]:
-    return serializers.search_results(found(monitoring_context(monitor), q))
+    return serializers.search_results(search_by_name(monitor, q.strip().casefold()))
 
 
 API = (

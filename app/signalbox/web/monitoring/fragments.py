@@ -1,12 +1,19 @@
 """What of these pages stays live: each fragment is the partial that the page includes, with the same context."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from signalbox.monitoring import keys
 from signalbox.monitoring.model import ConnectionView, DestinationView, GroupView, Points
 from signalbox.monitoring.service import Monitor
-from signalbox.web.live.registry import Fragment, Parts, Registry
+from signalbox.web.live.registry import (
+    Fragment,
+    KeyParts,
+    LiveParts,
+    PointSource,
+    first_part,
+    no_resource,
+)
 from signalbox.web.monitoring.attention import attention
 from signalbox.web.monitoring.connection_list import connection_row
 from signalbox.web.monitoring.connection_page import connection_head, connection_health
@@ -17,6 +24,7 @@ from signalbox.web.monitoring.group_page import group_head, message_flow
 from signalbox.web.monitoring.group_rows import group_row
 from signalbox.web.monitoring.headlines import connections_headline, destinations_headline, groups_headline
 from signalbox.web.monitoring.members import members
+from signalbox.web.monitoring.navigation import visible_monitor
 from signalbox.web.monitoring.overview import connection_totals, overview_head, summary_rows
 from signalbox.web.monitoring.partition_rows import partition_table
 
@@ -62,65 +70,75 @@ OF_DESTINATION: dict[str, tuple[str, str, Callable[[MonitoringContext, Destinati
 }
 
 
-def register(registry: Registry) -> None:
-    """Register every fragment, every list that announces its changes, and the points of groups' charts."""
-    for name, (template, variable, draw) in OF_EVERYTHING.items():
-        registry.add(
-            Fragment(
-                name=name,
-                key_prefix=keys.OVERVIEW,
-                template=f"monitoring/{template}",
-                variable=variable,
-                context=_everything(draw),
-            )
-        )
-    _add(registry, "connection", OF_CONNECTION, _named_by(1, Monitor.connection))
-    _add(registry, "group", OF_GROUP, _named_by(2, Monitor.group))
-    _add(registry, "destination", OF_DESTINATION, _named_by(2, Monitor.destination))
-    for key in (keys.GROUPS, keys.DESTINATIONS, keys.CONNECTIONS):
-        registry.add_list(key)
+def live_parts(monitor: Monitor) -> LiveParts[Monitor]:
+    """Return every fragment, every list that announces its changes, and the points of the groups' charts."""
+    return LiveParts(
+        read_model=lambda visibility: visible_monitor(monitor, visibility),
+        fragments=(
+            *(
+                Fragment(
+                    name=name,
+                    key_prefix=keys.OVERVIEW,
+                    resource=no_resource,
+                    template=f"monitoring/{template}",
+                    variable=variable,
+                    context=_everything(draw),
+                )
+                for name, (template, variable, draw) in OF_EVERYTHING.items()
+            ),
+            *_fragments("connection", OF_CONNECTION, _named_by(1, Monitor.connection)),
+            *_fragments("group", OF_GROUP, _named_by(2, Monitor.group)),
+            *_fragments("destination", OF_DESTINATION, _named_by(2, Monitor.destination)),
+        ),
+        lists=(keys.GROUPS, keys.DESTINATIONS, keys.CONNECTIONS),
+        points=(PointSource(key_prefix="group", resource=first_part, read=_points),),
+        why_missing=_why_missing,
+    )
 
-    async def points(monitor: Monitor, parts: Parts, since: float | None) -> Points:
-        if len(parts) != 2:
-            return Points(at=[], lag=[], rate_in=[], rate_out=[], step_s=0.0)
-        connection, name = parts
-        return await monitor.points(connection, name, POINTS_WINDOW_S, since=since)
 
-    registry.add_points(key_prefix="group", points=points)
+async def _points(monitor: Monitor, parts: KeyParts, since: float | None) -> Points:
+    if len(parts) != 2:
+        return Points(at=[], lag=[], rate_in=[], rate_out=[], step_s=0.0)
+    connection, name = parts
+    return await monitor.points(connection, name, POINTS_WINDOW_S, since=since)
 
 
-def _everything(draw: Callable[[MonitoringContext], object]) -> Callable[[Monitor, Parts], object | None]:
+def _why_missing(monitor: Monitor, parts: KeyParts) -> str | None:
+    """Nothing is known to be deleted while its connection was never read since the start."""
+    view = monitor.connection(parts[0]) if parts else None
+    return f"{view.name} has not been read since Signalbox started." if view is not None and view.never_read else None
+
+
+def _everything(draw: Callable[[MonitoringContext], object]) -> Callable[[Monitor, KeyParts], object | None]:
     """Draw what is of all connections. A key with a connection in it names nothing: its drawing would be kept for everybody."""
     return lambda monitor, parts: None if parts else draw(monitoring_context(monitor))
 
 
-def _add(
-    registry: Registry,
+def _fragments(
     prefix: str,
-    fragments: dict[str, tuple[str, str, Callable[[MonitoringContext, View], object]]],
-    find: Callable[[Monitor, Parts], View | None],
-) -> None:
-    for name, (template, variable, draw) in fragments.items():
-        registry.add(
-            Fragment(
-                name=name,
-                key_prefix=prefix,
-                template=f"monitoring/{template}",
-                variable=variable,
-                context=_of_one(find, draw),
-            )
+    table: Mapping[str, tuple[str, str, Callable[[MonitoringContext, View], object]]],
+    find: Callable[[Monitor, KeyParts], View | None],
+) -> Iterator[Fragment[Monitor]]:
+    for name, (template, variable, draw) in table.items():
+        yield Fragment(
+            name=name,
+            key_prefix=prefix,
+            resource=first_part,
+            template=f"monitoring/{template}",
+            variable=variable,
+            context=_of_one(find, draw),
         )
 
 
-def _named_by(count: int, find: Callable[..., View | None]) -> Callable[[Monitor, Parts], View | None]:
+def _named_by(count: int, find: Callable[..., View | None]) -> Callable[[Monitor, KeyParts], View | None]:
     """Find what so many parts of a key name. A page may send a key of any other length: that names nothing."""
     return lambda monitor, parts: find(monitor, *parts) if len(parts) == count else None
 
 
 def _of_one(
-    find: Callable[[Monitor, Parts], View | None], draw: Callable[[MonitoringContext, View], object]
-) -> Callable[[Monitor, Parts], object | None]:
-    def context(monitor: Monitor, parts: Parts) -> object | None:
+    find: Callable[[Monitor, KeyParts], View | None], draw: Callable[[MonitoringContext, View], object]
+) -> Callable[[Monitor, KeyParts], object | None]:
+    def context(monitor: Monitor, parts: KeyParts) -> object | None:
         view = find(monitor, parts)
         return None if view is None else draw(monitoring_context(monitor), view)
 

@@ -7,7 +7,6 @@ from typing import Any
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from litestar.response import Redirect
 
 from signalbox.brokers.settings import ConnectionSettings
 from signalbox.monitoring.service import Monitor
@@ -33,13 +32,12 @@ from signalbox.web.monitoring.list_query import (
     parse_list_query,
     parse_window,
 )
+from signalbox.web.monitoring.navigation import CONNECTIONS, DESTINATIONS, GROUPS, OVERVIEW
 from signalbox.web.monitoring.not_found import connection_not_found, destination_not_found, group_not_found
 from signalbox.web.monitoring.overview import overview
-from signalbox.web.monitoring.search import Found, found
-from signalbox.web.rendering import Crumb, Part, Section, page, part_alone, partial_asked
+from signalbox.web.rendering import Crumb, Part, page
 
 AnyRequest = Request[Any, Any, Any]
-SEARCH_TEXT_MAX = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,22 +56,20 @@ class DestinationsPage:
 def overview_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Response[bytes]:
     context = monitoring_context(monitor)
     if not context.connections:
-        return _first_run(request, Section.OVERVIEW)
-    return page(
-        request, "monitoring/overview/index.html", overview(context), title="Overview", section=Section.OVERVIEW
-    )
+        return _first_run(request, OVERVIEW)
+    return page(request, "monitoring/overview/index.html", overview(context), title="Overview", section=OVERVIEW)
 
 
 @get("/groups", include_in_schema=False, sync_to_thread=False)
 def groups_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Response[bytes]:
     context = monitoring_context(monitor)
     if not context.connections:
-        return _first_run(request, Section.GROUPS)
+        return _first_run(request, GROUPS)
     query = _list_query(request, GROUP_SORTS)
     listed = group_list(context, query)
     content = GroupsPage(headline=groups_headline(context), list=listed)
     part = Part("monitoring/groups/_list.html", "group_list", listed)
-    answer = page(request, "monitoring/groups/index.html", content, title="Groups", section=Section.GROUPS, part=part)
+    answer = page(request, "monitoring/groups/index.html", content, title="Groups", section=GROUPS, part=part)
     answer.headers["HX-Push-Url"] = monitoring_urls.groups(**url_parameters(query))  # without empty parameters
     return answer
 
@@ -92,14 +88,14 @@ def one_group_page(
         Crumb(connection, monitoring_urls.connection(connection)),
         Crumb(name),
     )
-    return page(request, "monitoring/groups/group.html", content, title=name, section=Section.GROUPS, crumbs=crumbs)
+    return page(request, "monitoring/groups/group.html", content, title=name, section=GROUPS, crumbs=crumbs)
 
 
 @get("/destinations", include_in_schema=False, sync_to_thread=False)
 def destinations_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Response[bytes]:
     context = monitoring_context(monitor)
     if not context.connections:
-        return _first_run(request, Section.DESTINATIONS)
+        return _first_run(request, DESTINATIONS)
     query = _list_query(request, DESTINATION_SORTS)
     listed = destination_list(context, query)
     content = DestinationsPage(headline=destinations_headline(context), list=listed)
@@ -109,7 +105,7 @@ def destinations_page(request: AnyRequest, monitor: NamedDependency[Monitor]) ->
         "monitoring/destinations/index.html",
         content,
         title="Destinations",
-        section=Section.DESTINATIONS,
+        section=DESTINATIONS,
         part=part,
     )
     answer.headers["HX-Push-Url"] = monitoring_urls.destinations(**url_parameters(query))
@@ -135,7 +131,7 @@ def one_destination_page(
         "monitoring/destinations/destination.html",
         content,
         title=name,
-        section=Section.DESTINATIONS,
+        section=DESTINATIONS,
         crumbs=crumbs,
     )
 
@@ -144,9 +140,9 @@ def one_destination_page(
 def all_connections_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Response[bytes]:
     context = monitoring_context(monitor)
     if not context.connections:
-        return _first_run(request, Section.CONNECTIONS)
+        return _first_run(request, CONNECTIONS)
     content = connections_page(context)
-    return page(request, "monitoring/connections/index.html", content, title="Connections", section=Section.CONNECTIONS)
+    return page(request, "monitoring/connections/index.html", content, title="Connections", section=CONNECTIONS)
 
 
 @get("/connections/{name:str}", include_in_schema=False, sync_to_thread=False)
@@ -168,19 +164,9 @@ def one_connection_page(
         "monitoring/connections/connection.html",
         content,
         title=name,
-        section=Section.CONNECTIONS,
+        section=CONNECTIONS,
         crumbs=crumbs,
     )
-
-
-@get("/search", include_in_schema=False, sync_to_thread=False)
-def search_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Response[Any]:
-    """Return the results of the command palette. Opened as a page, the URL redirects to the list of groups."""
-    text = request.query_params.get("q", "")[:SEARCH_TEXT_MAX]
-    if not partial_asked(request):
-        return Redirect(monitoring_urls.groups(q=text))
-    content = Found(groups=found(monitoring_context(monitor), text), text=text)
-    return part_alone(request, Part("monitoring/_search_results.html", "results", content))
 
 
 PAGES = (
@@ -191,13 +177,12 @@ PAGES = (
     one_destination_page,
     all_connections_page,
     one_connection_page,
-    search_page,
 )
 
 
-def _first_run(request: AnyRequest, section: Section) -> Response[bytes]:
+def _first_run(request: AnyRequest, section: str) -> Response[bytes]:
     """Return the page of every list without any configured connection: how to set one up."""
-    return page(request, "monitoring/overview/first_run.html", first_run_page(), title=section.value, section=section)
+    return page(request, "monitoring/overview/first_run.html", first_run_page(), title=section, section=section)
 
 
 def _list_query(request: AnyRequest, sorts: Mapping[str, bool]) -> ListQuery:

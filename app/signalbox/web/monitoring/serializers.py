@@ -1,6 +1,6 @@
 """Build the JSON of /api/v1 from the monitor's views. Pure; unknown stays null."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from signalbox.brokers.model import UNKNOWN, BrokerKind, Node, Partitions, RetentionLimits, Why
@@ -17,7 +17,7 @@ from signalbox.monitoring.model import (
 )
 from signalbox.web.monitoring import schemas
 from signalbox.web.monitoring.context import MonitoringContext
-from signalbox.web.monitoring.search import Hits
+from signalbox.web.palette import Hits
 
 
 def group(context: MonitoringContext, view: GroupView) -> schemas.GroupOut:
@@ -163,7 +163,7 @@ def change(change: Change) -> schemas.ChangeOut:
     )
 
 
-def search_results(found: tuple[Hits, ...]) -> list[schemas.SearchResultOut]:
+def search_results(found: Iterable[Hits]) -> list[schemas.SearchResultOut]:
     return [
         schemas.SearchResultOut(kind=hits.kind, name=hit.name, location=hit.place, href=hit.href, status=hit.status)
         for hits in found

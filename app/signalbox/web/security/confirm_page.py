@@ -9,7 +9,7 @@ from signalbox.monitoring.words.spans import quantity
 from signalbox.security.accounts.model import SignInMethod, Token, User
 from signalbox.security.door import Door
 from signalbox.security.errors import ReadOnly
-from signalbox.web.rendering import Crumb, Section, page
+from signalbox.web.rendering import Crumb, page
 from signalbox.web.security import urls
 from signalbox.web.security.words import role_and_scope, token_permissions
 
@@ -35,7 +35,7 @@ def confirm(
     door: Door,
     context: ConfirmPage,
     *,
-    section: Section | None,
+    section: str | None,
     crumbs: tuple[Crumb, ...],
     status: int = 200,
 ) -> Response[bytes]:

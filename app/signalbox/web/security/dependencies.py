@@ -61,13 +61,13 @@ def user_admin(
     accounts: NamedDependency[Accounts],
     door: NamedDependency[Door],
     connections: NamedDependency[Sequence[ConnectionSettings]],
-    place: NamedDependency[str],
+    public_url: NamedDependency[str],
     company: NamedDependency[CompanyAccounts | None],
 ) -> UserAdmin:
     """Return the admin who is signed in. Raises as `require_admin` does."""
     require_admin(actor, accounts, "users")
     names = tuple(settings.name for settings in connections)
-    return UserAdmin(actor=actor, accounts=accounts, door=door, resources=names, public_url=place, company=company)
+    return UserAdmin(actor=actor, accounts=accounts, door=door, resources=names, public_url=public_url, company=company)
 
 
 def require_admin(actor: Actor, accounts: Accounts, subject: str) -> None:

@@ -13,11 +13,12 @@ from signalbox.security.accounts.model import SignInMethod, Token, User
 from signalbox.security.errors import RequestRejected
 from signalbox.security.model import REASON_LENGTH_MAX
 from signalbox.web.errors import NotThere
-from signalbox.web.rendering import Crumb, Part, Section, page, renderer_of
+from signalbox.web.rendering import Crumb, Part, page, renderer_of
 from signalbox.web.security import audit_actions, confirm_page, urls
 from signalbox.web.security.confirm_page import ConfirmPage
 from signalbox.web.security.dependencies import USER_ADMIN, UserAdmin
 from signalbox.web.security.forms import InviteForm, RemoveForm, parse_form
+from signalbox.web.security.navigation import USERS
 from signalbox.web.security.role_table import resource_names, rights_from_form
 from signalbox.web.security.users_list import parse_query
 from signalbox.web.security.users_page import CreatedLink, UsersData, UsersFeedback, users_page
@@ -172,7 +173,7 @@ async def _session_count(admin: UserAdmin, user: User) -> int:
 
 def _confirm(request: AnyRequest, admin: UserAdmin, context: ConfirmPage, *, status: int = 200) -> Response[bytes]:
     crumbs = (Crumb("Users", urls.users()),)
-    return confirm_page.confirm(request, admin.door, context, section=Section.USERS, crumbs=crumbs, status=status)
+    return confirm_page.confirm(request, admin.door, context, section=USERS, crumbs=crumbs, status=status)
 
 
 async def _respond(
@@ -185,7 +186,7 @@ async def _respond(
         "security/users/index.html",
         context,
         title=name or "Users",
-        section=Section.USERS,
+        section=USERS,
         crumbs=(Crumb("Users", urls.users()), Crumb(name)) if name else (),
         part=Part("security/users/_list.html", "users_list", context.list),
         status=status,
@@ -209,7 +210,7 @@ async def _data(admin: UserAdmin, name: str | None) -> UsersData:
     )
 
 
-USERS = (
+PAGES = (
     users,
     user,
     redirect_to_user,

@@ -24,7 +24,7 @@ class FetchPosition:
     offset: int
 
 
-Positions = Mapping[str, Sequence[FetchPosition]]  # by topic
+FetchPositions = Mapping[str, Sequence[FetchPosition]]  # by topic
 Offsets = Mapping[tuple[str, int], int]  # (topic, partition) -> offset
 
 
@@ -49,7 +49,7 @@ class FetchedPartition:
     only_markers: bool  # only transaction markers, no messages, from the requested offset to the end
 
 
-def fetch_batches_request(positions: Positions, *, partition_bytes: int) -> Request[list[FetchedPartition]]:
+def fetch_batches_request(positions: FetchPositions, *, partition_bytes: int) -> Request[list[FetchedPartition]]:
     """Ask the leader of these partitions (topic -> positions), without waiting for new messages.
 
     Kafka returns a batch larger than `partition_bytes` only for the first partition; the others then come back empty.
@@ -58,7 +58,7 @@ def fetch_batches_request(positions: Positions, *, partition_bytes: int) -> Requ
     return Request(FETCH, lambda v: _encode(v, positions, partition_bytes), lambda d, v: _decode(d, v, offsets))
 
 
-def _encode(version: int, positions: Positions, partition_bytes: int) -> bytes:
+def _encode(version: int, positions: FetchPositions, partition_bytes: int) -> bytes:
     body = RequestBody(flexible=FETCH.is_flexible(version))
     body.i32(-1)  # not a replica
     body.i32(0)  # do not wait for new messages

@@ -72,7 +72,7 @@ class ShareOffsets:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupList:
+class ListedGroups:
     """The groups that one broker coordinates. With an error there are no rows, even if only one offsets partition is loading."""
 
     error: int
@@ -80,7 +80,7 @@ class GroupList:
     raw: bytes
 
 
-def list_groups_request(previous: GroupList | None = None) -> Request[GroupList]:
+def list_groups_request(previous: ListedGroups | None = None) -> Request[ListedGroups]:
     """Ask one broker for the groups that it coordinates; returns `previous` itself if the bytes are the same."""
     return Request(LIST_GROUPS, _encode_list, lambda data, version: _decode_list(data, version, previous))
 
@@ -94,7 +94,7 @@ def _encode_list(version: int) -> bytes:
     return body.to_bytes()
 
 
-def _decode_list(data: bytes, version: int, previous: GroupList | None) -> GroupList:
+def _decode_list(data: bytes, version: int, previous: ListedGroups | None) -> ListedGroups:
     if previous is not None and previous.raw == data:
         return previous
     cursor = Cursor(data, flexible=LIST_GROUPS.is_flexible(version), position=4)
@@ -106,7 +106,7 @@ def _decode_list(data: bytes, version: int, previous: GroupList | None) -> Group
         group_type = cursor.text().lower() if version >= 5 else CLASSIC
         cursor.skip_tags()
         rows.append(GroupListing(group, protocol, state, group_type))
-    return GroupList(error, tuple(rows), data)
+    return ListedGroups(error, tuple(rows), data)
 
 
 def describe_groups_request(group_type: str, groups: Sequence[str]) -> Request[list[GroupDescription]]:

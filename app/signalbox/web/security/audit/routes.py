@@ -20,7 +20,7 @@ from signalbox.security.model import Action, Actor
 from signalbox.web.access import OWN
 from signalbox.web.errors import NotUnderstood
 from signalbox.web.lists import InvalidParameter
-from signalbox.web.rendering import Part, Section, page, renderer_of
+from signalbox.web.rendering import Part, page, renderer_of
 from signalbox.web.security import urls
 from signalbox.web.security.audit.action_list import PAGE_ROWS, ActionList, action_list
 from signalbox.web.security.audit.export import Export
@@ -28,6 +28,7 @@ from signalbox.web.security.audit.list_query import AuditQuery, parse_query, url
 from signalbox.web.security.audit.summary import AuditSummary, BrokenChain, audit_summary, broken_chain
 from signalbox.web.security.dependencies import admin_guard
 from signalbox.web.security.forms import parse_form
+from signalbox.web.security.navigation import AUDIT
 
 AnyRequest = Request[Any, Any, Any]
 ADMINS = [admin_guard("the audit log")]
@@ -52,7 +53,7 @@ async def audit_page(request: AnyRequest, audit: NamedDependency[AuditLog]) -> R
         summary=audit_summary(await audit.state(), checked), broken_chain=broken_chain(checked), list=listed
     )
     part = Part("security/audit/_list.html", "action_list", listed)
-    response = page(request, "security/audit/index.html", context, title="Audit", section=Section.AUDIT, part=part)
+    response = page(request, "security/audit/index.html", context, title="Audit", section=AUDIT, part=part)
     if query.row is None and query.older is None:
         response.headers["HX-Push-Url"] = urls.audit(**url_parameters(query))  # without empty parameters
     return response

@@ -15,7 +15,7 @@ from signalbox.security.errors import RequestRejected
 from signalbox.security.masking.actions import VIEW_PAYLOAD
 from signalbox.security.masking.service import ListedRule
 from signalbox.web.access import OWN
-from signalbox.web.rendering import Crumb, Section, page, renderer_of
+from signalbox.web.rendering import Crumb, page, renderer_of
 from signalbox.web.security import urls
 from signalbox.web.security.confirm_page import ConfirmPage, confirm
 from signalbox.web.security.forms import RemoveForm, parse_form
@@ -33,6 +33,7 @@ from signalbox.web.security.masking.rule_draft import (
     run_trial,
     valid_reason,
 )
+from signalbox.web.security.navigation import MASKING
 
 AnyRequest = Request[Any, Any, Any]
 VIEWS_MAX: Final = 5
@@ -206,7 +207,7 @@ def _confirm_remove(
         reason=reason,
     )
     crumbs = (Crumb("Masking", urls.masking()), Crumb(name, urls.masking("rules", name)))
-    return confirm(request, admin.door, context, section=Section.MASKING, crumbs=crumbs, status=status)
+    return confirm(request, admin.door, context, section=MASKING, crumbs=crumbs, status=status)
 
 
 async def _respond(
@@ -224,7 +225,7 @@ async def _respond(
         "security/masking/index.html",
         context,
         title=name or "Masking",
-        section=Section.MASKING,
+        section=MASKING,
         crumbs=(Crumb("Masking", urls.masking()), Crumb(name)) if name else (),
         status=status,
     )
@@ -246,7 +247,7 @@ async def _data(admin: MaskingAdmin, selected: ListedRule | None, now: float) ->
     )
 
 
-MASKING = (
+PAGES = (
     masking_rules,
     masking_rule,
     redirect_to_rules,

@@ -1,4 +1,4 @@
-"""PartitionTable and CachedGroup: which offsets are accepted, and how lag is computed."""
+"""OffsetTable and CachedGroup: which offsets are accepted, and how lag is computed."""
 
 from array import array
 
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from signalbox.brokers.kafka.cached_group import CachedGroup
 from signalbox.brokers.kafka.destination_cache import DestinationCache
-from signalbox.brokers.kafka.partition_table import OffsetRows, PartitionTable
+from signalbox.brokers.kafka.offset_table import OffsetRows, OffsetTable
 from signalbox.brokers.kafka.protocol.cluster import TopicConfig
 from signalbox.brokers.kafka.protocol.groups import (
     GroupDescription,
@@ -46,8 +46,8 @@ def offset_rows(name: str, rows: list[tuple[int, int, int]], at: float = 0.0, le
     return OffsetRows(leader, name, block, ROW_FORMAT, at)
 
 
-def create_table(topics: list[TopicMetadata]) -> PartitionTable:
-    table = PartitionTable()
+def create_table(topics: list[TopicMetadata]) -> OffsetTable:
+    table = OffsetTable()
     table.update_metadata(topics)
     return table
 
@@ -57,14 +57,12 @@ def cached_group(name: str = "g", group_type: str = "classic") -> CachedGroup:
     return CachedGroup(listing=GroupListing(name, protocol, "Stable", group_type), node=1, state="Stable")
 
 
-def ends(table: PartitionTable, name: str) -> list[int]:
+def ends(table: OffsetTable, name: str) -> list[int]:
     first, count = table.topics[name].first_slot, table.topics[name].partition_count
     return list(table.ends[first : first + count])
 
 
-def build_group(
-    table: PartitionTable, rows: dict[str, list[tuple[int, int]]], cached: CachedGroup | None = None
-) -> Group:
+def build_group(table: OffsetTable, rows: dict[str, list[tuple[int, int]]], cached: CachedGroup | None = None) -> Group:
     cached = cached or cached_group()
     flat = [row for topic_rows in rows.values() for row in topic_rows]
     offsets = CommittedOffsets(

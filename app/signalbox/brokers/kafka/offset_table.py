@@ -14,7 +14,7 @@ from signalbox.brokers.kafka.protocol.offsets import decode_offset_rows
 from signalbox.brokers.model import UNKNOWN, Why
 
 UNKNOWN_SLOT = 0
-STARTS, STABLES, WHYS, ENDS = range(4)  # indexes of `PartitionTable.versions`
+STARTS, STABLES, WHYS, ENDS = range(4)  # indexes of `OffsetTable.versions`
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ def _count_leadership(topics: Iterable[Topic]) -> Leadership:
     return Leadership(led, frozenset(replica_nodes), under_replicated)
 
 
-class PartitionTable:
+class OffsetTable:
     """The topics, and per partition: end, start and last stable offset, and why the end is unknown."""
 
     def __init__(self) -> None:

@@ -1,0 +1,40 @@
+"""Every route of security that changes something, and the action that the audit log records."""
+
+from signalbox.web.feature import Write
+
+WRITES = (
+    Write("POST", "/sign-in", "sign in"),
+    Write("POST", "/join/{secret:str}", "use one-time link"),
+    Write("POST", "/sign-out", "sign out"),
+    Write("POST", "/profile/sessions", "revoke session"),
+    Write("POST", "/profile/sessions/{session:int}/end", "revoke session"),
+    Write("POST", "/profile/password", "change password"),
+    Write("POST", "/profile/tokens", "make token"),
+    Write("POST", "/profile/tokens/{token:int}/revoke", "revoke token"),
+    Write("DELETE", "/api/v1/sessions/{session:int}", "revoke session"),
+    Write("POST", "/api/v1/tokens", "make token"),
+    Write("DELETE", "/api/v1/tokens/{token:int}", "revoke token"),
+    Write("POST", "/users", "invite user"),
+    Write("POST", "/users/{name:str}/link", "make one-time link"),
+    Write("POST", "/users/{name:str}/remove", "remove user"),
+    Write("POST", "/users/{name:str}/roles", "change role"),
+    Write("POST", "/users/{name:str}/sessions", "end sessions"),
+    Write("POST", "/users/{name:str}/unlock", "unlock user"),
+    Write("POST", "/users/{name:str}/withdraw", "withdraw one-time link"),
+    Write("POST", "/users/{name:str}/tokens/{token:int}/revoke", "revoke token"),
+    Write("POST", "/audit/verify", "verify audit log"),
+    Write("POST", "/audit/export", "export audit log"),
+    Write("POST", "/masking/rules", "add masking rule"),
+    Write("POST", "/masking/rules/{name:str}/move", "move masking rule"),
+    Write("POST", "/masking/rules/{name:str}/remove", "remove masking rule"),
+    Write("POST", "/masking/trial", None),
+    Write("POST", "/api/v1/masking-rules", "add masking rule"),
+    Write("POST", "/api/v1/masking-rules/try", None),
+    Write("PATCH", "/api/v1/masking-rules/{name:str}", "move masking rule"),
+    Write("DELETE", "/api/v1/masking-rules/{name:str}", "remove masking rule"),
+    Write("PATCH", "/api/v1/masking-rules/try", "move masking rule"),  # for a rule that is called "try"
+    Write("DELETE", "/api/v1/masking-rules/try", "remove masking rule"),
+    Write("POST", "/api/v1/users", "invite user"),
+    Write("PATCH", "/api/v1/users/{name:str}", "change role"),
+    Write("DELETE", "/api/v1/users/{name:str}", "remove user"),
+)

@@ -1,0 +1,30 @@
+"""What an actor may see: pages, the API, the palette, metrics and live fragments are all drawn within it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from signalbox.security.model import Actor, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """What an actor may see. Resources are connections, by name; None: all of them."""
+
+    actor: Actor
+    resources: frozenset[str] | None
+
+    def sees(self, resource: str | None) -> bool:
+        """Say whether the actor may see a resource; None: what belongs to no resource."""
+        return resource is None or self.resources is None or resource in self.resources
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether the actor may see all resources, and those that are added later."""
+        return self.resources is None and self.actor.rights.role() >= Role.VIEWER
+
+
+def visibility_of(actor: Actor, resources: Iterable[str]) -> Visibility:
+    """Return what the actor may see of these resources."""
+    every = frozenset(resources)
+    visible = actor.rights.visible(every)
+    return Visibility(actor, None if visible == every else visible)

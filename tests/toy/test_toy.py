@@ -1,0 +1,140 @@
+"""A feature is one value: the toy is added to the lists that bootstrap, the command line and the configuration take."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from signalbox.bootstrap import build
+from signalbox.cli import command_line
+from signalbox.config import ConfigurationError, load
+from signalbox.features import FEATURES
+from signalbox.features.monitoring import MONITORING
+from signalbox.features.security import SECURITY
+from signalbox.resources import TEMPLATES
+from signalbox.storage.engine import Database
+from signalbox.web.app import WebOptions
+from signalbox.web.live.viewer import NOT_PERMITTED
+from tests.support.assets import whole_assets
+from tests.support.database import settings
+from tests.support.estate import Estate
+from tests.support.security import core_over
+from tests.toy.feature import TOY, ToySettings
+from tests.web.house import HIDDEN, House, house, two_connections
+from tests.web.server import closed, drawn, running, watch
+from tests.web.sockets import socket
+
+PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
+OPTIONS = WebOptions(
+    assets=whole_assets(), templates=(Path(__file__).parent / "templates", TEMPLATES), requests_per_s=1e9
+)
+
+
+@pytest.fixture
+async def made(tmp_path: Path) -> AsyncIterator[House]:
+    async with two_connections(Estate(tmp_path)) as estate, house(estate, features=[TOY], options=OPTIONS) as found:
+        yield found
+
+
+async def test_its_page_is_in_the_navigation_with_a_badge(made: House) -> None:
+    async with made.client("operator") as client:
+        assert (await client.post("/toy/ring")).status_code == 303
+        html = (await client.get("/groups")).text
+        assert '<a href="/toy">Bells<span class="count" data-tone="danger">1</span></a>' in html
+        html = (await client.get("/toy")).text
+        assert '<a href="/toy" aria-current="page">Bells' in html
+        assert "1 rings</p>" in html
+
+
+async def test_the_palette_finds_its_things_and_its_page(made: House) -> None:
+    async with made.client("viewer") as client:
+        assert 'href="/toy"' in (await client.get("/search?q=DIN", headers=PARTIAL)).text
+        pages = (await client.get("/search?q=bel", headers=PARTIAL)).text
+        assert "Pages" in pages
+        assert 'href="/toy"' in pages
+        assert 'href="/toy"' not in (await client.get("/search?q=payments", headers=PARTIAL)).text
+
+
+async def test_its_metrics_follow_those_of_the_other_features(made: House) -> None:
+    async with made.client("operator") as client:
+        await client.post("/toy/ring")
+        await client.post("/toy/ring")
+    async with made.client("viewer", by="token") as client:
+        text = (await client.get("/metrics")).text
+    assert "toy_rings_total 2\n" in text
+    assert "signalbox_group_lag_messages{" in text
+
+
+async def test_its_write_goes_by_roles_and_is_in_the_audit_log(made: House) -> None:
+    async with made.client("viewer") as client:
+        assert (await client.post("/toy/ring")).status_code == 403
+    async with made.client("operator") as client:
+        await client.post("/toy/ring")
+    assert (await made.intents())[-1] == ("ring bell", "operator")
+
+
+async def test_an_error_that_it_expects_is_answered_as_it_says(tmp_path: Path) -> None:
+    async with two_connections(Estate(tmp_path)) as estate:
+        cracked = [ToySettings(sound="crack")]
+        async with (
+            house(estate, features=[TOY], options=OPTIONS, tables=cracked) as made,
+            made.client("admin") as client,
+        ):
+            answer = await client.post("/toy/ring")
+    assert answer.status_code == 418
+    assert "The bell is cracked." in answer.text
+    assert "Buy a new bell." in answer.text
+
+
+async def test_its_fragment_stays_live_for_those_who_may_see_its_resource(made: House) -> None:
+    async with running(made.app) as server:
+        live = (made, server)
+        async with socket(live, "one") as client:
+            await client.recv()  # the greeting
+            await watch(client, ("bell/kafka-open", "toy/bell", "7.0"))
+            async with made.client("operator") as operator:
+                await operator.post("/toy/ring")
+            assert "1 rings" in (await drawn(client))[0][3]
+        async with socket(live, "one") as client:
+            await client.recv()  # the greeting
+            await watch(client, (f"bell/{HIDDEN}", "toy/bell", "7.0"))
+            assert (await closed(client))[0] == NOT_PERMITTED
+
+
+async def test_its_service_runs_with_the_others_and_is_asked_whether_it_is_ready(tmp_path: Path) -> None:
+    core = core_over(Database(settings(f"sqlite+aiosqlite:///{tmp_path}/signalbox.db")))
+    built = build(core, (MONITORING, SECURITY, TOY), options=OPTIONS)
+    [bell] = [service for service in built.services if service.name == "the bell"]
+    async with running(built.app) as server, httpx.AsyncClient(base_url=f"http://{server.host}") as client:
+        assert bell.healthy()
+        assert (await client.get("/health/ready")).status_code == 200
+        await bell.stop()
+        assert (await client.get("/health/ready")).status_code == 503
+    assert not bell.healthy()
+
+
+def test_its_command_is_one_of_signalbox(tmp_path: Path) -> None:
+    config = tmp_path / "signalbox.toml"
+    config.write_text('[toy]\nsound = "dong"\n', encoding="utf-8")
+    line = command_line([*FEATURES, TOY])
+    assert "bell     Say how the bell sounds" in CliRunner().invoke(line, ["--help"]).stdout
+    assert CliRunner().invoke(line, ["bell", "--config", str(config)]).stdout == "dong\n"
+    assert "bell" not in CliRunner().invoke(command_line(FEATURES), ["--help"]).stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[toy]\nsond = "ding"', "did you mean sound?"),
+        ('[toy]\nsound = ""', "toy.sound: expected a sound such as ding"),
+        ('[tyo]\nsound = "ding"', "did you mean toy?"),
+    ],
+)
+def test_its_table_has_diagnostics(tmp_path: Path, text: str, expected: str) -> None:
+    config = tmp_path / "signalbox.toml"
+    config.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError) as raised:
+        load(config, {}, features=[*FEATURES, TOY])
+    assert expected in str(raised.value)
