@@ -1,4 +1,4 @@
-// Ages tick and the clock runs by the server's clock; written as app/signalbox/kernel/figures.py writes them.
+// Updates ages and the clock each second by the server's clock. Formats match app/signalbox/kernel/figures.py.
 const NBSP = "\u00a0";
 let offset = Number(document.documentElement.dataset.now) - Date.now() / 1000;
 
@@ -27,26 +27,26 @@ function showClock(clock, now) {
   const then = new Date(now * 1000);
   const day = then.toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" });
   clock.textContent = `${day.replace(",", "")} ${then.toISOString().slice(11, 19)} UTC`;
-  clock.title = `${then.toLocaleString()} here`;
+  clock.title = `${then.toLocaleString()} local time`;
 }
 
-// The local time stands beside the UTC time in every tooltip.
-function tellLocal(element) {
-  if (element.dataset.told === element.dateTime) return;
-  element.dataset.told = element.dateTime;
-  element.title = `${element.title.split(" (")[0]} (${new Date(element.dateTime).toLocaleString()} here)`;
+// Adds the local time to the UTC time in every tooltip.
+function addLocalTime(element) {
+  if (element.dataset.localTimeOf === element.dateTime) return;
+  element.dataset.localTimeOf = element.dateTime;
+  element.title = `${element.title.split(" (")[0]} (${new Date(element.dateTime).toLocaleString()} local time)`;
 }
 
 function tick() {
   if (document.hidden) return;
   const now = serverNow();
   for (const element of document.querySelectorAll("time[data-age]")) showAge(element, now);
-  for (const element of document.querySelectorAll("time[data-age], time[data-moment]")) tellLocal(element);
+  for (const element of document.querySelectorAll("time[data-age], time[data-moment]")) addLocalTime(element);
   const clock = document.getElementById("clock");
   if (clock) showClock(clock, now);
 }
 
-export function keepAges() {
+export function startAges() {
   setInterval(tick, 1000);
   document.addEventListener("visibilitychange", tick);
   document.addEventListener("signalbox:swapped", tick);

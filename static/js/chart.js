@@ -1,10 +1,9 @@
-// Charts: history by fetch, then the newest points by the live socket as long as they continue what is drawn. What is
-// missing stays a gap.
+// Charts: fetch the history, then append the newest points from the live socket. Missing points stay a gap.
 import { serverNow } from "./ages.js";
-import { chartOptions } from "./chartlook.js";
+import { chartOptions } from "./chartstyle.js";
 import { readHistory } from "./history.js";
 
-const APPENDED_WINDOW_S = 3600; // longer windows have coarser steps: they are fetched anew once a step
+const APPENDED_WINDOW_S = 3600; // longer windows have coarser steps and are fetched again each step
 const COLUMNS = ["at", "lag", "rate_in", "rate_out"];
 let library = null;
 
@@ -19,27 +18,27 @@ function loadLibrary() {
   return library;
 }
 
-const sizeOf = (place) => ({ width: place.clientWidth, height: place.clientHeight });
+const sizeOf = (element) => ({ width: element.clientWidth, height: element.clientHeight });
 
 class Chart {
-  constructor(place) {
-    this.place = place;
-    this.window = Number(place.dataset.window);
-    this.series = place.dataset.series.split(" ").map((one) => one.split(":"));
-    new ResizeObserver(() => this.plot?.setSize(sizeOf(place))).observe(place);
-    place.addEventListener("signalbox:points", ({ detail }) => this.append(detail));
+  constructor(element) {
+    this.element = element;
+    this.window = Number(element.dataset.window);
+    this.series = element.dataset.series.split(" ").map((curve) => curve.split(":"));
+    new ResizeObserver(() => this.plot?.setSize(sizeOf(element))).observe(element);
+    element.addEventListener("signalbox:points", ({ detail }) => this.append(detail));
     document.addEventListener("signalbox:theme", () => this.draw());
   }
 
   async fetch() {
     try {
-      const [, points] = await Promise.all([loadLibrary(), readHistory(this.place.dataset.history)]);
+      const [, points] = await Promise.all([loadLibrary(), readHistory(this.element.dataset.history)]);
       this.points = { ...points };
-    } catch (fault) {
-      this.place.textContent = `The history could not be read (${fault.message}).`;
+    } catch (error) {
+      this.element.textContent = `Cannot load the history: ${error.message}. Reload the page to try again.`;
       return;
     }
-    this.place.dataset.version = this.points.at.at(-1) ?? "";
+    this.element.dataset.version = this.points.at.at(-1) ?? "";
     this.draw();
     if (this.window > APPENDED_WINDOW_S) setTimeout(() => this.fetch(), 1000 * Math.max(30, this.points.step_s));
   }
@@ -50,9 +49,9 @@ class Chart {
     if (after > last) return void this.fetch();
     const from = points.at.findIndex((at) => at > last);
     if (from < 0) return;
-    const gone = this.points.at.findIndex((at) => at >= serverNow() - this.window);
-    for (const name of COLUMNS) this.points[name] = [...this.points[name].slice(Math.max(0, gone)), ...points[name].slice(from)];
-    this.place.dataset.version = this.points.at.at(-1);
+    const firstKept = this.points.at.findIndex((at) => at >= serverNow() - this.window);
+    for (const name of COLUMNS) this.points[name] = [...this.points[name].slice(Math.max(0, firstKept)), ...points[name].slice(from)];
+    this.element.dataset.version = this.points.at.at(-1);
     this.plot.setData(this.data());
   }
 
@@ -63,17 +62,17 @@ class Chart {
   draw() {
     if (!this.points) return;
     this.plot?.destroy();
-    this.place.replaceChildren();
+    this.element.replaceChildren();
     const range = () => [serverNow() - this.window, serverNow()];
     const options = chartOptions(this.series, range, this.points.step_s);
-    this.plot = new window.uPlot({ ...options, ...sizeOf(this.place) }, this.data(), this.place);
+    this.plot = new window.uPlot({ ...options, ...sizeOf(this.element) }, this.data(), this.element);
   }
 }
 
 export function drawCharts() {
-  for (const place of document.querySelectorAll("[data-chart]:not([data-drawn])")) {
-    place.dataset.drawn = "";
-    new Chart(place).fetch();
+  for (const element of document.querySelectorAll("[data-chart]:not([data-drawn])")) {
+    element.dataset.drawn = "";
+    new Chart(element).fetch();
   }
 }
 

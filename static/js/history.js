@@ -1,14 +1,14 @@
-// The history that the charts of a page draw: they ask for it together, and each keeps its own copy of the answer.
-const asked = new Map();
+// Fetches the history of charts. Charts that request the same URL at the same time share one request.
+const pending = new Map();
 
-export function readHistory(address) {
-  if (!asked.has(address)) {
-    const reading = (async () => {
-      const answer = await fetch(address, { headers: { Accept: "application/json" } });
-      if (!answer.ok) throw new Error(`status ${answer.status}`);
-      return answer.json();
+export function readHistory(url) {
+  if (!pending.has(url)) {
+    const request = (async () => {
+      const response = await fetch(url, { headers: { Accept: "application/json" } });
+      if (!response.ok) throw new Error(`status ${response.status}`);
+      return response.json();
     })();
-    asked.set(address, reading.finally(() => asked.delete(address)));
+    pending.set(url, request.finally(() => pending.delete(url)));
   }
-  return asked.get(address);
+  return pending.get(url);
 }

@@ -1,7 +1,7 @@
-// Keys: / search, j k move, Enter open, g then a letter go, ? help, Ctrl K jump, Esc out. Never while somebody types.
-const PLACES = { o: "Overview", g: "Groups", d: "Destinations", c: "Connections" };
-const THEN_MS = 1500;
-let going = 0;
+// Keyboard shortcuts; the help dialog lists them. Inactive while the user types.
+const PAGES = { o: "Overview", g: "Groups", d: "Destinations", c: "Connections" };
+const SEQUENCE_MS = 1500; // between g and the letter
+let goPressedAt = 0;
 
 function typing(target) {
   return target.closest("input, textarea, select, [contenteditable], dialog[open]") !== null;
@@ -23,26 +23,26 @@ function move(step) {
 }
 
 function go(letter) {
-  const link = [...document.querySelectorAll(".side a[href]")].find((one) => one.textContent.trim().startsWith(PLACES[letter]));
-  if (link) location.assign(link.href);
+  const target = [...document.querySelectorAll(".side a[href]")].find((link) => link.textContent.trim().startsWith(PAGES[letter]));
+  if (target) location.assign(target.href);
 }
 
 function search() {
   document.querySelector("[data-search-field]")?.focus();
 }
 
-function leave() {
+function clearCursor() {
   for (const row of document.querySelectorAll("[data-cursor]")) delete row.dataset.cursor;
   document.activeElement?.blur();
 }
 
-const DEEDS = {
+const SHORTCUTS = {
   "/": search,
   j: () => move(1),
   k: () => move(-1),
   "?": () => document.getElementById("help").showModal(),
-  g: () => (going = performance.now()),
-  Escape: leave,
+  g: () => (goPressedAt = performance.now()),
+  Escape: clearCursor,
 };
 
 export function listenToKeys(openPalette) {
@@ -57,13 +57,13 @@ export function listenToKeys(openPalette) {
       if (event.key === "Escape" && !event.target.closest("dialog")) event.target.blur();
       return;
     }
-    if (performance.now() - going < THEN_MS && going && event.key in PLACES) {
-      going = 0;
+    if (performance.now() - goPressedAt < SEQUENCE_MS && goPressedAt && event.key in PAGES) {
+      goPressedAt = 0;
       event.preventDefault();
       go(event.key);
-    } else if (event.key in DEEDS) {
+    } else if (event.key in SHORTCUTS) {
       event.preventDefault();
-      DEEDS[event.key]();
+      SHORTCUTS[event.key]();
     }
   });
 }

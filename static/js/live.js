@@ -1,25 +1,25 @@
-// One websocket keeps the page live. It watches every [data-live] element that stands on the page, and hands what comes back
-// to the element; charts and lists listen by events. See app/signalbox/web/live/viewer.py for the messages.
+// Keeps the page live over one websocket: watches every [data-live] element and updates it; charts and lists listen to events.
+// app/signalbox/web/live/viewer.py documents the messages.
 import { setServerNow } from "./ages.js";
-import { connect } from "./connection.js";
+import { connect } from "./livesocket.js";
 import { morph, parse } from "./morph.js";
 
 const WATCHED_MAX = 200;
 const ENDS = {
-  4401: ["You are signed out, or what you may see has changed.", "Sign in again"],
-  4403: ["Part of this page may not be seen any more.", "Load it again"],
+  4401: ["You were signed out, or your permissions changed.", "Sign in"],
+  4403: ["You are no longer permitted to view part of this page.", "Reload"],
 };
 const page = document.documentElement;
-let connection = null;
+let socket = null;
 
 function watched() {
-  const wanted = new Map();
+  const watches = new Map();
   for (const { dataset } of document.querySelectorAll("[data-live]")) {
-    if (wanted.size === WATCHED_MAX) break;
+    if (watches.size === WATCHED_MAX) break;
     const { live, fragment } = dataset;
-    wanted.set(`${fragment} ${live}`, [live, fragment, dataset.version ?? ""]);
+    watches.set(`${fragment} ${live}`, [live, fragment, dataset.version ?? ""]);
   }
-  return [...wanted.values()];
+  return [...watches.values()];
 }
 
 function show([key, fragment, version, html, more]) {
@@ -30,10 +30,10 @@ function show([key, fragment, version, html, more]) {
       element.hidden = false;
     } else if (html === null) {
       element.classList.add("is-stale");
-      element.title = `${more ?? "It is gone at the broker."} What you see was so before.`;
+      element.title = `${more ?? "The broker deleted it."} This is the last known state.`;
     } else if (html === "") {
       element.classList.add("is-stale");
-      element.title = `This part could not be drawn. Fault ${more} is in the log.`;
+      element.title = `This section failed to load. Error ${more} is in the log.`;
     } else {
       morph(element, parse(html));
     }
@@ -50,28 +50,28 @@ function receive(message) {
 }
 
 function rewatch() {
-  connection?.send({ watch: watched() });
+  socket?.send({ watch: watched() });
 }
 
-function tell(state) {
-  const sign = document.getElementById("live");
+function showState(state) {
+  const indicator = document.getElementById("live");
   const notice = document.getElementById("not-live");
   const link = notice.querySelector("a");
-  const [words, way] = ENDS[state.ended] ?? [];
-  if (!words && !document.querySelector("[data-live]")) return; // nothing on this page stands still
+  const [text, action] = ENDS[state.ended] ?? [];
+  if (!text && !document.querySelector("[data-live]")) return; // nothing on this page is live
   notice.hidden = state.live;
-  sign.textContent = state.live ? "live" : "not live";
-  if (state.live) delete sign.dataset.tone;
-  else sign.dataset.tone = "danger";
-  notice.querySelector("p").textContent = words
-    ?? `Not live since ${state.since}. Numbers stand still until the connection is back; ${state.next}.`;
-  link.hidden = !words;
-  link.textContent = way ?? "";
+  indicator.textContent = state.live ? "live" : "not live";
+  if (state.live) delete indicator.dataset.tone;
+  else indicator.dataset.tone = "danger";
+  notice.querySelector("p").textContent = text
+    ?? `Live updates stopped at ${state.since}. Figures do not change until the connection is back. ${state.retry}`;
+  link.hidden = !text;
+  link.textContent = action ?? "";
 }
 
-// A page with nothing live on it is connected all the same: it is told when its sign-in ends.
+// A page without live elements connects too, to learn when its session ends.
 export function goLive() {
-  if (!document.querySelector("[data-live]")) document.getElementById("live").textContent = "shown once";
-  connection = connect({ receive, tell, greeted: rewatch });
+  if (!document.querySelector("[data-live]")) document.getElementById("live").textContent = "static";
+  socket = connect({ onMessage: receive, onState: showState, onGreeting: rewatch });
   document.addEventListener("htmx:after:swap", rewatch);
 }

@@ -1,17 +1,16 @@
-// Turns one element into another with as little change as can be, so that focus, a click half done, a selection and the row
-// under the keyboard stay where they are.
-const KEPT = new Set(["data-cursor", "open", "data-told"]);
+// Changes one element into another with minimal changes, so that focus, selection and the keyboard cursor stay.
+const KEPT_ATTRIBUTES = new Set(["data-cursor", "open", "data-local-time-of"]);
 
 function morphAttributes(from, to) {
-  for (const { name } of [...from.attributes]) if (!to.hasAttribute(name) && !KEPT.has(name)) from.removeAttribute(name);
+  for (const { name } of [...from.attributes]) if (!to.hasAttribute(name) && !KEPT_ATTRIBUTES.has(name)) from.removeAttribute(name);
   for (const { name, value } of to.attributes) if (from.getAttribute(name) !== value) from.setAttribute(name, value);
 }
 
 function morphChildren(from, to) {
-  const wanted = [...to.childNodes];
+  const target = [...to.childNodes];
   const present = [...from.childNodes];
-  for (let i = wanted.length; i < present.length; i++) present[i].remove();
-  wanted.forEach((node, i) => (i < present.length ? morph(present[i], node) : from.append(node)));
+  for (let i = target.length; i < present.length; i++) present[i].remove();
+  target.forEach((node, i) => (i < present.length ? morph(present[i], node) : from.append(node)));
 }
 
 export function morph(from, to) {

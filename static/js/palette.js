@@ -1,42 +1,42 @@
-// Ctrl K: jump anywhere. What is found comes from one bounded search on the server, as a drawn list; arrows choose, Enter goes.
-const WAIT_MS = 120;
+// The command palette (Ctrl K): one bounded search on the server returns a rendered list; arrows select, Enter opens.
+const DEBOUNCE_MS = 120;
 const palette = document.getElementById("palette");
 const field = palette.querySelector("input");
-const found = document.getElementById("palette-found");
-let waiting = 0;
-let asking = null;
+const results = document.getElementById("palette-found");
+let timer = 0;
+let request = null;
 
 export function openPalette() {
   if (palette.open) return;
   palette.showModal();
   field.select();
-  ask();
+  search();
 }
 
-async function ask() {
-  asking?.abort();
-  asking = new AbortController();
-  const address = new URL(palette.dataset.search, location.href);
-  address.searchParams.set("q", field.value);
+async function search() {
+  request?.abort();
+  request = new AbortController();
+  const url = new URL(palette.dataset.search, location.href);
+  url.searchParams.set("q", field.value);
   try {
-    const answer = await fetch(address, { signal: asking.signal, headers: { "HX-Request": "true", "HX-Request-Type": "partial" } });
-    const html = await answer.text();
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
-    found.innerHTML = html; // drawn and escaped by our own templates
-    choose(0);
-  } catch (fault) {
-    if (fault.name !== "AbortError") found.textContent = `The search failed (${fault.message}).`;
+    const response = await fetch(url, { signal: request.signal, headers: { "HX-Request": "true", "HX-Request-Type": "partial" } });
+    const html = await response.text();
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    results.innerHTML = html; // rendered and escaped by our own templates
+    select(0);
+  } catch (error) {
+    if (error.name !== "AbortError") results.textContent = `Search failed: ${error.message}.`;
   }
 }
 
 function options() {
-  return [...found.querySelectorAll("[role='option']")];
+  return [...results.querySelectorAll("[role='option']")];
 }
 
-function choose(index) {
+function select(index) {
   const all = options();
   all.forEach((option, i) => {
-    option.id ||= `found-${i}`;
+    option.id ||= `result-${i}`;
     option.setAttribute("aria-selected", i === index ? "true" : "false");
   });
   all[index]?.scrollIntoView({ block: "nearest" });
@@ -47,12 +47,12 @@ function choose(index) {
 function step(by) {
   const all = options();
   const at = all.findIndex((option) => option.getAttribute("aria-selected") === "true");
-  if (all.length) choose((at + by + all.length) % all.length);
+  if (all.length) select((at + by + all.length) % all.length);
 }
 
 field.addEventListener("input", () => {
-  clearTimeout(waiting);
-  waiting = setTimeout(ask, WAIT_MS);
+  clearTimeout(timer);
+  timer = setTimeout(search, DEBOUNCE_MS);
 });
 
 field.addEventListener("keydown", (event) => {
@@ -61,7 +61,7 @@ field.addEventListener("keydown", (event) => {
     step(event.key === "ArrowDown" ? 1 : -1);
   } else if (event.key === "Enter") {
     event.preventDefault();
-    found.querySelector("[aria-selected='true'] a[href]")?.click();
+    results.querySelector("[aria-selected='true'] a[href]")?.click();
   }
 });
 

@@ -1,29 +1,29 @@
-// The one module that every page loads: starts the others. No module knows the page's subject.
-import { keepAges } from "./ages.js";
+// The entry module of every page: starts the others. No module depends on a feature.
+import { startAges } from "./ages.js";
 import { drawCharts } from "./chart.js";
 import { listenToKeys } from "./keyboard.js";
 import { goLive } from "./live.js";
 import { openPalette } from "./palette.js";
-import { offerThemes } from "./theme.js";
+import { initThemes } from "./theme.js";
 
-keepAges();
-offerThemes();
+startAges();
+initThemes();
 listenToKeys(openPalette);
 goLive();
 drawCharts();
 
-// Folds stand open above the phone by CSS; what is told to a screen reader must match.
+// CSS opens folds on wide screens; the open attribute must match for screen readers.
 const phone = matchMedia("(width < 56.25rem)");
-function matchFolds() {
+function syncFolds() {
   for (const fold of document.querySelectorAll("details.fold")) fold.open = !phone.matches;
 }
-phone.addEventListener("change", matchFolds);
-matchFolds();
+phone.addEventListener("change", syncFolds);
+syncFolds();
 
 for (const button of document.querySelectorAll("[data-opens='palette']")) button.addEventListener("click", openPalette);
 document.addEventListener("click", copy);
 
-// A button with data-copies="id" copies the text of that element and says so.
+// A button with data-copies="id" copies the text of that element.
 async function copy(event) {
   const button = event.target.closest("[data-copies]");
   const source = button && document.getElementById(button.dataset.copies);

@@ -1,5 +1,4 @@
-// Light or dark: the browser's preference until a person chooses. The choice is a cookie, which the server writes into the
-// page, so that no page flashes in the other theme.
+// The theme: the browser's preference unless the user selects one. The server reads the cookie, so that pages do not flash.
 const root = document.documentElement;
 
 function current() {
@@ -13,11 +12,11 @@ function choose(theme) {
   document.dispatchEvent(new CustomEvent("signalbox:theme"));
 }
 
-function press(choices) {
-  for (const one of choices) one.setAttribute("aria-pressed", one.dataset.themeChoice === (root.dataset.theme ?? ""));
+function markPressed(choices) {
+  for (const button of choices) button.setAttribute("aria-pressed", button.dataset.themeChoice === (root.dataset.theme ?? ""));
 }
 
-export function offerThemes() {
+export function initThemes() {
   for (const button of document.querySelectorAll("[data-theme-switch]")) {
     button.addEventListener("click", () => choose(current() === "dark" ? "light" : "dark"));
   }
@@ -25,10 +24,10 @@ export function offerThemes() {
   for (const button of choices) {
     button.addEventListener("click", () => {
       choose(button.dataset.themeChoice);
-      press(choices);
+      markPressed(choices);
     });
   }
-  press(choices);
+  markPressed(choices);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     document.dispatchEvent(new CustomEvent("signalbox:theme"));
   });

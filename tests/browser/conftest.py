@@ -1,4 +1,4 @@
-"""Real Chromium, one for the whole run; every page is watched for what must never happen on it."""
+"""One real Chromium for the whole run. Every page is watched for what a clean page never does."""
 
 import os
 from collections.abc import AsyncIterator
@@ -27,13 +27,13 @@ document.addEventListener('securitypolicyviolation', (e) => window.signalboxViol
 
 @dataclass
 class Watched:
-    """A page, and everything on it that a clean page does not have."""
+    """A page, with everything that a clean page does not have."""
 
     page: Page
     origin: str = ""
     errors: list[str] = field(default_factory=list)  # console errors and uncaught exceptions
-    strangers: list[str] = field(default_factory=list)  # requests to any other host
-    expected: tuple[str, ...] = ()  # parts of console errors that a story provokes: a server that is away
+    third_party_requests: list[str] = field(default_factory=list)  # requests to any other host
+    expected: tuple[str, ...] = ()  # parts of console errors that a test provokes, such as a stopped server
 
     def watch(self) -> None:
         self.page.on("console", self._console)
@@ -47,14 +47,14 @@ class Watched:
     def _request(self, request: Request) -> None:
         host = urlsplit(request.url).hostname
         if host not in {"127.0.0.1", None}:
-            self.strangers.append(request.url)
+            self.third_party_requests.append(request.url)
 
     async def violations(self) -> list[str]:
         return list(await self.page.evaluate("window.signalboxViolations"))
 
     async def assert_clean(self) -> None:
         assert self.errors == []
-        assert self.strangers == []
+        assert self.third_party_requests == []
         assert await self.violations() == []
 
 

@@ -1,4 +1,4 @@
-"""Live sockets of people in a house that listens on a port."""
+"""Open live sockets as a user, against a server that listens on a port."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ from tests.web.server import Running
 async def socket(
     live: tuple[House, Running], who: str | None, *, by: str = "cookie", origin: str | None = None
 ) -> AsyncIterator[ClientConnection]:
-    """Open a live socket as this person; a cookie is sent under the name that this port has."""
+    """Open a live socket as this user. The name of the session cookie contains the port."""
     made, server = live
     headers = {k: v for k, v in made.headers(who, by=by).items() if k != "Origin"}
     if "Cookie" in headers:

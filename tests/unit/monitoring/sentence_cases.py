@@ -198,6 +198,7 @@ def _partitions() -> Iterator[Case]:
     cases: list[tuple[str, Verdict]] = [(f"{status}", verdict(status)) for status in Status]
     cases += [
         ("stopped, because paused", verdict(Status.STOPPED, **paused)),
+        ("unknown, no answer", verdict(Status.UNKNOWN, why=Why.NO_ANSWER, detail="timed out after 2 s")),
         ("stalled before the first reading", verdict(Status.STALLED, **first)),
         ("loses data now", verdict(Status.WILL_LOSE_DATA, **lost)),
         ("loses data now, one message so far", verdict(Status.WILL_LOSE_DATA, **(lost | {"lost": 1}))),

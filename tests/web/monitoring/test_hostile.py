@@ -10,7 +10,7 @@ from signalbox.brokers.model import Why
 from signalbox.web import markup, urls
 from signalbox.web.monitoring import urls as monitoring_urls
 from tests.support.hostile_estate import hostile_site
-from tests.web.names import HOSTILE
+from tests.web.hostile_names import HOSTILE
 from tests.web.sites import Asked, Elements, asking, estate_in
 
 HIDDEN = re.compile("[\x00-\x08\x0e-\x1f\u200b\u202a-\u202e\u2066-\u2069]")

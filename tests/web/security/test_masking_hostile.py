@@ -11,7 +11,7 @@ from signalbox.security.masking.trial import SAMPLE_BYTES_MAX
 from signalbox.web.security import urls
 from signalbox.web.security.masking.forms import REQUEST_BYTES_MAX
 from signalbox.web.security.masking.masked_sample import LINES_MAX, NESTED_MAX
-from tests.web.names import HOSTILE
+from tests.web.hostile_names import HOSTILE
 from tests.web.security.masking_site import CARDS
 from tests.web.security.user_site import Browser, user_site_in, visible_text
 from tests.web.sites import Elements

@@ -1,4 +1,4 @@
-"""Every error is a designed answer: a status, a sentence, and for faults an id that the log has too."""
+"""Every error has a status and a sentence; an unexpected one has an id that the log has too."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def client() -> Iterator[TestClient[Litestar]]:
 
 
 @pytest.mark.parametrize(("address", "status"), [("/nowhere", 404), ("/probe/c", 404), ("/fault", 500)])
-def test_people_get_a_page(client: TestClient[Litestar], address: str, status: int) -> None:
+def test_browsers_get_a_page(client: TestClient[Litestar], address: str, status: int) -> None:
     answer = client.get(address)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -26,12 +26,12 @@ def test_people_get_a_page(client: TestClient[Litestar], address: str, status: i
 
 
 @pytest.mark.parametrize("address", ["/fault", "/api/v1/fault"])
-def test_a_fault_tells_its_id_and_nothing_else(
+def test_an_unexpected_error_shows_its_id_and_nothing_else(
     client: TestClient[Litestar], caplog: pytest.LogCaptureFixture, address: str
 ) -> None:
     answer = client.get(address)
     found = re.search(
-        r"\b([0-9a-f]{6})\b", answer.json()["fault"] if "api" in address else answer.text.split("fault <b>")[1]
+        r"\b([0-9a-f]{6})\b", answer.json()["fault"] if "api" in address else answer.text.split("error <b>")[1]
     )
     assert found
     assert "secret" not in answer.text
@@ -41,7 +41,7 @@ def test_a_fault_tells_its_id_and_nothing_else(
     assert logged[0].exc_info
 
 
-def test_programs_get_a_problem(client: TestClient[Litestar]) -> None:
+def test_programs_get_a_problem_document(client: TestClient[Litestar]) -> None:
     answer = client.get("/api/v1/gone/a%2Fb")
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
@@ -53,7 +53,7 @@ def test_programs_get_a_problem(client: TestClient[Litestar]) -> None:
     }
 
 
-def test_a_wrong_parameter_is_named(client: TestClient[Litestar]) -> None:
+def test_an_invalid_parameter_is_named(client: TestClient[Litestar]) -> None:
     answer = client.get("/api/v1/counted?limit=many")
     assert answer.status_code == 400
     assert "limit" in answer.json()["detail"]

@@ -1,4 +1,4 @@
-"""The live socket on a real server: what is sent, to whom, how often, and what is refused."""
+"""The live socket on a real server: what it sends, to whom, how often, and what it refuses."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ from signalbox.web.live.socket import Sockets
 from signalbox.web.live.viewer import FRAME_BYTES_MAX
 from tests.support.waiting import eventually
 from tests.web.application import AT, Things, application
-from tests.web.names import HOSTILE
+from tests.web.hostile_names import HOSTILE
 from tests.web.server import Running, closed, drawn, running, watch
 
 
@@ -35,13 +35,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def parts_of(app: Litestar) -> tuple[Sockets, drawings.Drawings]:
-    """Return what the live route counts."""
+    """Return the socket counter and the fragment cache of the live route."""
     route = next(route for route in app.routes if route.path == "/live")
     assert isinstance(route, WebSocketRoute)
     return route.route_handler.opt["sockets"], route.route_handler.opt["drawings"]
 
 
-async def test_what_changed_since_the_page_is_sent_at_once_and_then_each_change() -> None:
+async def test_changes_since_the_page_are_sent_at_once_then_each_change() -> None:
     feed, things = Feed(epoch=7), Things({"a": "first", "b": "other"})
     feed.publish(["thing/a"])
     seen = str(feed.latest())
@@ -59,7 +59,7 @@ async def test_what_changed_since_the_page_is_sent_at_once_and_then_each_change(
         assert "<bdi>second</bdi>" in html
 
 
-async def test_a_page_of_another_epoch_gets_everything() -> None:
+async def test_a_page_from_another_epoch_gets_every_fragment() -> None:
     feed = Feed(epoch=8)
     async with running(application(feed=feed, things=Things({"a": "now"}))) as server, server.live() as client:
         await watch(client, ("thing/a", "row", "7.999"))
@@ -68,7 +68,7 @@ async def test_a_page_of_another_epoch_gets_everything() -> None:
         assert "now" in html
 
 
-async def test_many_changes_are_one_message_and_what_is_gone_is_told() -> None:
+async def test_many_changes_are_one_message_and_deletions_are_sent() -> None:
     feed, things = Feed(epoch=7), Things({"a": "0"})
     async with running(application(feed=feed, things=things)) as server, server.live() as client:
         await watch(client, ("thing/a", "row", "7.0"), ("things", "changed", "7.0"))
@@ -85,7 +85,7 @@ async def test_many_changes_are_one_message_and_what_is_gone_is_told() -> None:
         assert told == {"row": None, "changed": ""}
 
 
-async def test_a_fragment_is_drawn_once_for_all_sockets() -> None:
+async def test_a_fragment_is_rendered_once_for_all_sockets() -> None:
     feed, things = Feed(epoch=7), Things({"a": "first"})
     app = application(feed=feed, things=things)
     async with running(app) as server, asyncio.TaskGroup() as group:
@@ -109,7 +109,7 @@ async def test_a_fragment_is_drawn_once_for_all_sockets() -> None:
         assert parts_of(app)[1].drawn == 1
 
 
-async def test_hostile_names_pass_the_socket() -> None:
+async def test_hostile_names_are_sent_harmlessly() -> None:
     feed = Feed(epoch=7)
     things = Things({name: name for name in [*HOSTILE.values(), "half \ud800", "cr\r\nlf", "100%0041"]})
     async with running(application(feed=feed, things=things)) as server, server.live() as client:
@@ -126,7 +126,7 @@ async def test_hostile_names_pass_the_socket() -> None:
 
 
 class HTMLAttributes(HTMLParser):
-    """What a browser finds in data-live."""
+    """The values of data-live, as a browser parses them."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -138,7 +138,7 @@ class HTMLAttributes(HTMLParser):
         self.live += [value for name, value in attrs if name == "data-live"]
 
 
-async def test_one_that_cannot_be_drawn_has_a_fault_and_the_others_are_drawn(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failing_fragment_has_an_error_id_and_the_others_are_rendered(caplog: pytest.LogCaptureFixture) -> None:
     feed, things = Feed(epoch=7), Things({"a": "first"})
     async with running(application(feed=feed, things=things)) as server, server.live() as client:
         await watch(client, ("thing/a", "broken", "6.0"), ("thing/a", "row", "6.0"))
@@ -148,7 +148,7 @@ async def test_one_that_cannot_be_drawn_has_a_fault_and_the_others_are_drawn(cap
         assert "first" in row[3]
 
 
-async def test_charts_get_points_from_where_they_end_and_are_asked_for_once() -> None:
+async def test_charts_get_new_points_which_are_read_once_for_all() -> None:
     feed, things = Feed(epoch=7), Things({"a": "first"})
 
     def points(since: float | None) -> Points:
@@ -172,7 +172,7 @@ async def test_charts_get_points_from_where_they_end_and_are_asked_for_once() ->
         assert things.asked_since == [AT - 60, AT - 58]
 
 
-async def test_a_chart_cannot_ask_far_back(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_chart_cannot_request_old_points(monkeypatch: pytest.MonkeyPatch) -> None:
     feed, things = Feed(epoch=7), Things({"a": "first"})
     things.points = lambda _: Points(at=[], lag=[], rate_in=[], rate_out=[], step_s=1.0)
     async with running(application(feed=feed, things=things)) as server, server.live() as client:
@@ -202,7 +202,7 @@ async def test_a_chart_cannot_ask_far_back(monkeypatch: pytest.MonkeyPatch) -> N
     ],
     ids=lambda value: str(value)[:40] if not isinstance(value, bytes) else "binary",
 )
-async def test_garbage_is_answered_with_a_code_and_no_trace(
+async def test_garbage_closes_the_socket_with_a_code_and_no_traceback(
     caplog: pytest.LogCaptureFixture, frame: str | bytes, code: int
 ) -> None:
     async with running(application(things=Things({"a": "first"}))) as server, server.live() as client:
@@ -222,7 +222,7 @@ async def test_200_keys_are_allowed() -> None:
         assert len(things_in(feed)) == 200
 
 
-async def test_the_101st_page_of_one_address_is_refused_and_a_place_is_free_again() -> None:
+async def test_the_101st_page_of_one_address_is_refused_until_another_closes() -> None:
     app = application(things=Things({"a": "first"}), sockets_per_address=100)
     async with running(app) as server:
         opened = [await connect(f"ws://{server.host}/live") for _ in range(100)]
@@ -244,7 +244,7 @@ async def test_the_101st_page_of_one_address_is_refused_and_a_place_is_free_agai
             await asyncio.gather(*(client.close() for client in opened))
 
 
-async def test_only_pages_of_ours_may_open_one() -> None:
+async def test_only_our_own_pages_may_open_a_socket() -> None:
     async with running(application()) as server:
         for origin in (f"http://{server.host}", None):
             async with server.live(origin=origin):
@@ -257,7 +257,7 @@ async def test_only_pages_of_ours_may_open_one() -> None:
 
 
 async def stalling(server: Running, keys: list[str]) -> sockets.socket:
-    """Open a live socket that watches these keys and never reads again, with as small a buffer as can be."""
+    """Open a live socket that watches these keys and never reads, with a minimal buffer."""
     loop = asyncio.get_running_loop()
     stalled = sockets.socket()
     stalled.setblocking(False)
@@ -275,11 +275,11 @@ async def stalling(server: Running, keys: list[str]) -> sockets.socket:
 
 
 def things_in(feed: Feed) -> set[str]:
-    """Return what is watched, without the keys by which each socket hears of its rights."""
+    """Return the watched keys, without the permission keys of each socket."""
     return {key for key in feed.interest() if key.startswith("thing/")}
 
 
-async def test_one_that_takes_nothing_costs_the_others_nothing_and_is_cut_off() -> None:
+async def test_a_stalled_socket_does_not_delay_others_and_is_closed() -> None:
     feed, things = Feed(epoch=7), Things({"a": "x"})
     app = application(feed=feed, things=things, drain_max_s=1.0)
     counted, _ = parts_of(app)
@@ -304,8 +304,8 @@ async def test_one_that_takes_nothing_costs_the_others_nothing_and_is_cut_off() 
             await drawn(good)
             longest = max(longest, loop.time() - begun)
         assert counted.open == 1
-        assert await server.connections() == 2  # the peer still holds its end: the kernel has to end it
-        assert longest < 0.9  # it never waited for the other
+        assert await server.connections() == 2  # the peer keeps its end open: the kernel must close it
+        assert longest < 0.9  # it never waited for the stalled one
 
         async def ended() -> None:
             assert await server.connections() == 1
@@ -314,7 +314,7 @@ async def test_one_that_takes_nothing_costs_the_others_nothing_and_is_cut_off() 
         assert things_in(feed) == {"thing/a"}
 
 
-async def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_fragment_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawings, "DRAWINGS_MAX", 10)
     feed = Feed(epoch=7)
     things = Things({str(number): "text" for number in range(50)})
@@ -325,7 +325,7 @@ async def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(parts_of(app)[1]._kept) == 10
 
 
-async def test_what_ends_leaves_nothing_behind() -> None:
+async def test_a_closed_socket_leaves_no_subscription() -> None:
     feed = Feed(epoch=7)
     app = application(feed=feed, things=Things({"a": "first"}))
     async with running(app) as server:
@@ -341,7 +341,7 @@ async def test_what_ends_leaves_nothing_behind() -> None:
         await eventually(nothing)
 
 
-async def test_pages_that_wake_at_once_are_served_a_few_at_a_time() -> None:
+async def test_pages_that_wake_together_are_served_in_batches() -> None:
     shared = parts_of(application(feed=Feed(epoch=7)))[1]
     served: list[int] = []
 
@@ -357,5 +357,5 @@ async def test_pages_that_wake_at_once_are_served_a_few_at_a_time() -> None:
             before = len(served)
             await asyncio.sleep(0)
             at_once.append(len(served) - before)
-    assert served == list(range(100)), "the first to wake is served first"
+    assert served == list(range(100)), "first in, first out"
     assert max(at_once) == drawings.PAGES_AT_ONCE

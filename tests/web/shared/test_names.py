@@ -1,4 +1,4 @@
-"""Whatever name a broker gives: its page is found, and shows it harmlessly."""
+"""Whatever the name, its page exists and shows the name harmlessly."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from typing_extensions import override
 from signalbox.web import markup, urls
 from signalbox.web.monitoring import urls as monitoring_urls
 from tests.web.application import application
-from tests.web.names import HOSTILE
+from tests.web.hostile_names import HOSTILE
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def client() -> Iterator[TestClient[Litestar]]:
 
 
 class Elements(HTMLParser):
-    """Every tag and attribute name of a page, and the texts of its headline."""
+    """The tag and attribute names of a page, and the text of its headline."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Elements(HTMLParser):
 
 
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
-def test_a_page_bears_any_name(client: TestClient[Litestar], name: str) -> None:
+def test_a_page_shows_any_name_harmlessly(client: TestClient[Litestar], name: str) -> None:
     plain = Elements(client.get("/probe/c/orders").text)
     answer = client.get(urls.build("probe", "c", name))
     assert answer.status_code == 200
@@ -62,7 +62,7 @@ def test_a_page_bears_any_name(client: TestClient[Litestar], name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
-def test_a_part_bears_any_name(client: TestClient[Litestar], name: str) -> None:
+def test_a_partial_shows_any_name_harmlessly(client: TestClient[Litestar], name: str) -> None:
     answer = client.get(urls.build("probe", "c", name), headers={"HX-Request": "true", "HX-Request-Type": "partial"})
     assert answer.text.startswith("<tr data-live=")
     assert Elements(answer.text).names == {"tr", "td", "bdi"}
@@ -71,7 +71,7 @@ def test_a_part_bears_any_name(client: TestClient[Litestar], name: str) -> None:
 
 @settings(deadline=None)  # the machine may be busy
 @given(st.text(min_size=1, max_size=60))
-def test_an_address_gives_its_name_back(name: str) -> None:
+def test_a_url_round_trips_its_name(name: str) -> None:
     path = monitoring_urls.group("c", name)
     routed = urls.routed(path.encode())
     assert routed.count("/") == 3
@@ -82,29 +82,29 @@ def test_an_address_gives_its_name_back(name: str) -> None:
 
 @settings(deadline=None)  # the machine may be busy
 @given(st.text(max_size=400))
-def test_nothing_hidden_stays_hidden(text: str) -> None:
+def test_invisible_characters_become_visible(text: str) -> None:
     shown = markup.visible(text, 249)
     assert not re.search("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]", shown)
     shown.encode()
 
 
-def test_what_is_cut_is_whole_in_the_title() -> None:
+def test_a_cut_name_is_complete_in_the_title() -> None:
     html = str(markup.name("a" * 200 + "<end>" + "b" * 200))
     assert html.startswith('<bdi title="aaa')
     assert "&lt;end&gt;" in html
     assert "\u2026" in html
 
 
-def test_emoji_stay_whole_and_joiners_between_letters_show() -> None:
+def test_emoji_stay_intact_and_joiners_between_letters_become_visible() -> None:
     assert markup.visible("\U0001f469\u200d\U0001f680") == "\U0001f469\u200d\U0001f680"
     assert markup.visible("a\u200db") == "a\u27e8U+200D\u27e9b"
 
 
-def test_half_a_character_shows_and_can_be_sent() -> None:
+def test_a_lone_surrogate_becomes_visible_and_can_be_sent() -> None:
     assert markup.name("a\ud800b") == "<bdi>a\u27e8U+D800\u27e9b</bdi>"
     assert monitoring_urls.group("c", "a\ud800b") == "/groups/c/a%3Fb"
 
 
-def test_spaces_that_only_look_like_one_show_in_names_and_stay_in_our_figures() -> None:
+def test_unusual_spaces_become_visible_in_names_but_not_in_figures() -> None:
     assert markup.name("a\u00a0b") == "<bdi>a\u27e8U+00A0\u27e9b</bdi>"
     assert markup.visible("8\u00a0h") == "8\u00a0h"

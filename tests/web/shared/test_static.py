@@ -1,4 +1,4 @@
-"""Static files: kept for ever under a hash, never anything that is not one of them, and named when they are missing."""
+"""Static files are cached under a hash, nothing else is served, and missing files are named."""
 
 import gzip
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def client() -> Iterator[TestClient[Litestar]]:
         yield made
 
 
-def test_a_file_is_kept_for_ever_under_its_hash(client: TestClient[Litestar]) -> None:
+def test_a_file_under_its_hash_is_cached_forever(client: TestClient[Litestar]) -> None:
     address = urls.static(load().hashed("css/base.css"))
     answer = client.get(address, headers={"accept-encoding": "gzip"})
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
@@ -30,7 +30,7 @@ def test_a_file_is_kept_for_ever_under_its_hash(client: TestClient[Litestar]) ->
     assert answer.content == (STATIC / "css/base.css").read_bytes()
 
 
-def test_a_page_of_another_build_still_gets_the_file_but_does_not_keep_it(client: TestClient[Litestar]) -> None:
+def test_a_file_under_another_hash_is_served_but_not_cached(client: TestClient[Litestar]) -> None:
     answer = client.get("/static/000000000000/css/base.css")
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-cache"
@@ -54,7 +54,7 @@ def test_nothing_else_is_served(client: TestClient[Litestar], path: str) -> None
     assert client.get(f"/static/{load().build}/{path}").status_code == 404
 
 
-def test_the_hash_changes_with_any_file(tmp_path: Path) -> None:
+def test_the_hash_changes_when_a_file_changes(tmp_path: Path) -> None:
     (tmp_path / "a.css").write_text("a {}")
     first = load(tmp_path)
     (tmp_path / "a.css").write_text("b {}")
@@ -65,7 +65,7 @@ def test_the_hash_changes_with_any_file(tmp_path: Path) -> None:
     assert gzip.decompress(zipped) == b"b {}"
 
 
-def test_without_vendored_files_the_page_says_which_command_to_run() -> None:
+def test_without_vendored_files_the_page_names_the_build_command() -> None:
     own = {path: asset for path, asset in load().files.items() if not path.startswith("vendor/")}
     bare = Assets(files=own, build="0", missing=tuple(VENDORED))
     with TestClient(application(assets=bare), base_url="http://127.0.0.1") as client:
@@ -73,18 +73,18 @@ def test_without_vendored_files_the_page_says_which_command_to_run() -> None:
     assert "npm ci --ignore-scripts &amp;&amp; python -m signalbox.web.assets build" in text
 
 
-def test_with_them_it_does_not() -> None:
+def test_with_vendored_files_the_page_shows_no_build_command() -> None:
     with TestClient(application(assets=whole_assets()), base_url="http://127.0.0.1") as client:
         assert "npm ci" not in client.get("/probe/c/orders").text
 
 
-def test_building_says_what_is_missing_and_copies_nothing(tmp_path: Path) -> None:
+def test_build_names_missing_files_and_copies_nothing(tmp_path: Path) -> None:
     with pytest.raises(AssetsMissing, match=r"uplot/dist/uPlot\.min\.css.*npm ci"):
         build(tmp_path / "node_modules", tmp_path / "vendor")
     assert not (tmp_path / "vendor").exists()
 
 
-def test_building_copies_each_file(tmp_path: Path) -> None:
+def test_build_copies_each_file(tmp_path: Path) -> None:
     for source in VENDORED.values():
         file = tmp_path / "node_modules" / source
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ def test_building_copies_each_file(tmp_path: Path) -> None:
     assert not load(tmp_path / "static").missing
 
 
-def test_a_template_cannot_name_a_file_that_does_not_exist() -> None:
+def test_a_template_cannot_use_a_missing_file() -> None:
     assets = Assets(files={"css/a.css": Asset(content=b"", gzipped=None, type="text/css")}, build="0", missing=())
     with pytest.raises(AssetsMissing, match=r"css/b\.css"):
         assets.hashed("css/b.css")

@@ -43,7 +43,7 @@ def destination_reason(view: DestinationView, now: float) -> Spans:
 def _will_lose(view: DestinationView, now: float) -> Spans:
     status = view.verdict.status
     if view.loses_at is None or view.loses_at <= now:
-        when = (" can lose unread messages ", strong("now", status), ".")
+        when = (" may lose unread messages ", strong("now", status), ".")
     else:
         when = (
             " will lose unread messages ",

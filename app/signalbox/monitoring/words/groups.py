@@ -17,6 +17,17 @@ from signalbox.monitoring.words.spans import (
 from signalbox.monitoring.words.terms import TERMS, WHY_UNKNOWN, Terms
 
 _WITH_DURATION = frozenset((Status.STALLED, Status.STOPPED, Status.HELD_BACK, Status.REBALANCING))
+_ABOUT_A_PARTITION = frozenset(
+    (
+        Status.WILL_LOSE_DATA,
+        Status.STALLED,
+        Status.HELD_BACK,
+        Status.PAST_END,
+        Status.REWOUND,
+        Status.NEVER_COMMITTED,
+    )
+)
+"""Statuses whose headline names the worst partition."""
 _TIME_LAG_BOUND = {TimeLagMethod.AT_LEAST: "at least ", TimeLagMethod.AT_MOST: "at most "}
 _CAUSES = {
     Status.HELD_BACK: "Consumers that read only committed messages wait until the producer commits or aborts.",
@@ -56,7 +67,7 @@ def group_reason(view: GroupView, now: float) -> Spans:
     cause = _behind_cause(verdict, flow) if verdict.status is Status.BEHIND else _cause(verdict, flow, terms)
     partial = "Some partitions are unknown, so the lag is a minimum." if flow.lag_partial and flow.lag else ""
     deleted = _deleted(verdict) if _time_left(verdict, now) is not None else ()
-    affected = _affected(verdict) if several else ()
+    affected = _affected(verdict, now) if several else ()
     return paragraph((affected, cause, deleted, _advice(verdict, terms), spans(partial)))
 
 
@@ -70,6 +81,9 @@ def partition_reason(view: PartitionView, kind: BrokerKind, now: float) -> Spans
             cause = spans("Paused." if verdict.reason is Reason.PAUSED else f"No {terms.clients}.")
         case Status.STALLED:
             cause = spans(f"{terms.clients.capitalize()} are active, but {_no_progress(verdict, now)}.")
+        case Status.UNKNOWN:
+            why = _why_unknown(verdict)
+            cause = paragraph((spans(f"{why[:1].upper()}{why[1:]}."), _cause(verdict, view.flow, terms)))
         case _:
             cause = _cause(verdict, view.flow, terms)
     return paragraph((cause, _deleted(verdict)))
@@ -87,7 +101,7 @@ def _headline(verdict: Verdict, flow: Flow, subject: Spans, terms: Terms, now: f
             return spans(*subject, "is ", strong("stalled", status), f": {_no_progress(verdict, now)}.")
         case Status.HELD_BACK:
             how_long = f" for {_duration(verdict, now)}, since {figures.utc_time(verdict.since, now)}."
-            return spans(*subject, "is held back by an ", strong("open transaction", status), how_long)
+            return spans(*subject, "has been held back by an ", strong("open transaction", status), how_long)
         case Status.PAST_END:
             end = strong("past the end of the log", status)
             return spans(*subject, f"has a {terms.position} ", end, ", so its lag is unknown.")
@@ -99,9 +113,7 @@ def _headline(verdict: Verdict, flow: Flow, subject: Spans, terms: Terms, now: f
         case Status.NEVER_COMMITTED:
             return spans(*subject, "has ", strong(f"no {terms.position}", status), ".")
         case Status.UNKNOWN:
-            short = verdict.reason is Reason.HISTORY_TOO_SHORT
-            why = "not enough history yet" if short else WHY_UNKNOWN[verdict.why]
-            return spans("Status ", strong("unknown", status), f": {why}.")
+            return spans("Status ", strong("unknown", status), f": {_why_unknown(verdict)}.")
         case Status.NOT_PERMITTED:
             return spans("Signalbox is ", strong("not permitted", status), " to read this group.")
         case Status.REBALANCING:
@@ -126,7 +138,7 @@ def _will_lose(verdict: Verdict, subject: Spans, now: float) -> Spans:
     if verdict.lost:
         were = "message has" if verdict.lost == 1 else "messages have"
         return spans(strong("Losing data", status), f": {figures.count(verdict.lost)} unread {were} been deleted.")
-    return spans(*subject, "can lose data ", strong("now", status), ": retention has reached the first unread message.")
+    return spans(*subject, "may lose data ", strong("now", status), ": retention has reached the first unread message.")
 
 
 def _behind(verdict: Verdict, flow: Flow) -> Spans:
@@ -136,6 +148,8 @@ def _behind(verdict: Verdict, flow: Flow) -> Spans:
         return spans(strong(_waiting(flow), status), ", and none are in flight.")
     if verdict.reason is Reason.COUNT_ONLY:
         return spans("The backlog is ", strong("growing", status), f". {_waiting(flow)}.")
+    if flow.time_lag is None and flow.lag is None:
+        return spans(strong("Behind", status), ". Lag is unknown.")
     how_far = _amount(flow) if flow.time_lag is None else _time_lag(flow)
     distance = (strong(f"{how_far[:1].upper()}{how_far[1:]}", status), " behind")
     if flow.rate_in is None or flow.rate_out is None or flow.rate_in <= flow.rate_out:
@@ -161,9 +175,9 @@ def _cause(verdict: Verdict, flow: Flow, terms: Terms) -> Spans:
         case Status.NOT_PERMITTED:
             return spans("Missing permission: ", Span(verdict.detail), ".") if verdict.detail else ()
         case Status.UNKNOWN:
-            return spans("The broker reports: ", Span(verdict.detail), ".") if verdict.detail else ()
+            return spans("Details: ", Span(verdict.detail), ".") if verdict.detail else ()
         case Status.NO_MEMBERS:
-            batch = f"The configuration lists this group as a batch job: no {terms.clients} is normal."
+            batch = f"The configuration marks this group as a batch job, so having no {terms.clients} is normal."
             return spans(batch if verdict.reason is Reason.BATCH else "")
         case Status.CATCHING_UP | Status.BEHIND:
             return _trend(flow)
@@ -190,9 +204,14 @@ def _trend(flow: Flow) -> Spans:
     return spans(f"Lag {verb} by {message_rate(abs(net))} {in_and_out(flow.rate_in, flow.rate_out)}.")
 
 
-def _affected(verdict: Verdict) -> Spans:
+def _why_unknown(verdict: Verdict) -> str:
+    return "not enough history yet" if verdict.reason is Reason.HISTORY_TOO_SHORT else WHY_UNKNOWN[verdict.why]
+
+
+def _affected(verdict: Verdict, now: float) -> Spans:
     more = verdict.partitions_affected - 1
-    if verdict.status is Status.BEHIND:
+    losing = bool(verdict.lost) and _time_left(verdict, now) is None
+    if losing or verdict.status not in _ABOUT_A_PARTITION:
         return spans(f"Affected: partition {verdict.partition}{f' and {more:,} more' if more > 0 else ''}.")
     if more < 1:
         return ()
@@ -230,13 +249,11 @@ def _subject(verdict: Verdict, *, several: bool, rows: int) -> Spans:
 
 def _waiting(flow: Flow) -> str:
     if flow.lag is None:
-        return "An unknown number of messages is waiting"
+        return "Lag is unknown"
     return f"{'No messages' if flow.lag == 0 else _amount(flow)} {'is' if flow.lag == 1 else 'are'} waiting"
 
 
 def _amount(flow: Flow) -> str:
-    if flow.lag is None:
-        return "an unknown number of messages"
     return f"{figures.count(flow.lag, approximate=flow.approximate)} {'message' if flow.lag == 1 else 'messages'}"
 
 

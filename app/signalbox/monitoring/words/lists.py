@@ -48,6 +48,6 @@ def _losing(losing: Sequence[DestinationView], now: float) -> Spans:
     soonest = min((view.loses_at for view in losing if view.loses_at is not None), default=None)
     number, first = number_word(len(losing)), "" if len(losing) == 1 else ", the first"
     if soonest is None or soonest <= now:
-        return spans(strong(f"{number} can lose unread messages", Status.WILL_LOSE_DATA), f"{first} now.")
+        return spans(strong(f"{number} may lose unread messages", Status.WILL_LOSE_DATA), f"{first} now.")
     at = figures.utc_time(soonest, now, seconds=False)
     return spans(strong(f"{number} will lose unread messages", Status.WILL_LOSE_DATA), f"{first} from {at}.")

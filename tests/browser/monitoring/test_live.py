@@ -1,4 +1,4 @@
-"""As the engineer on call sees it: messages move the figures of an open page, through restarts of the broker and of Signalbox."""
+"""Live pages in a browser: messages change the figures of an open page, through restarts of the broker and of Signalbox."""
 
 import re
 from collections.abc import AsyncIterator
@@ -19,12 +19,12 @@ from tests.support.waiting import eventually
 
 SOON_MS = 15_000
 AFTER_A_RESTART_MS = 40_000
-AWAY = ("WebSocket connection", "ERR_CONNECTION_REFUSED")  # what Chromium itself writes while Signalbox is away
+WHILE_STOPPED = ("WebSocket connection", "ERR_CONNECTION_REFUSED")  # what Chromium logs while Signalbox is stopped
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """A broker, Signalbox watching it, and somebody who sends and reads."""
+class LiveSetup:
+    """A broker, Signalbox, and a client that publishes and reads."""
 
     server: NatsServer
     served: Serving
@@ -46,7 +46,7 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+async def setup(tmp_path: Path) -> AsyncIterator[LiveSetup]:
     async with nats_server(folder=tmp_path / "nats") as server, opened(nats_settings(server)) as broker:
         await broker.ensure([DestinationSpec(name="orders", groups=("invoices",))])
         connections = f"""
@@ -59,7 +59,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
             timeout_s = 2
         """
         async with serving(tmp_path / "signalbox", connections) as served:
-            yield Scene(server, served, broker)
+            yield LiveSetup(server, served, broker)
 
 
 def fact(page: Page, name: str) -> Locator:
@@ -67,88 +67,88 @@ def fact(page: Page, name: str) -> Locator:
     return box.locator("dd.figure").first
 
 
-async def test_messages_move_the_lag_of_an_open_page_without_a_reload(scene: Scene, watched: Watched) -> None:
+async def test_messages_change_the_lag_of_an_open_page_without_a_reload(setup: LiveSetup, watched: Watched) -> None:
     page = watched.page
-    await scene.publish(37)
-    await _open_group(scene, page)
+    await setup.publish(37)
+    await _open_group(setup, page)
     await page.evaluate("window.signalboxSamePage = true")
     await expect(fact(page, "Lag")).to_have_text("37", timeout=SOON_MS)
-    await scene.read(12)
+    await setup.read(12)
     await expect(fact(page, "Lag")).to_have_text("25", timeout=SOON_MS)
-    await scene.publish(1_204)
+    await setup.publish(1_204)
     await expect(fact(page, "Lag")).to_have_text("1,229", timeout=SOON_MS)
     assert await page.evaluate("window.signalboxSamePage") is True
     await watched.assert_clean()
 
 
-async def test_a_broker_that_dies_is_said_to_be_down_and_its_figures_are_marked_old_until_it_is_back(
-    scene: Scene, watched: Watched
+async def test_a_stopped_broker_is_down_and_its_figures_stay_until_it_is_back(
+    setup: LiveSetup, watched: Watched
 ) -> None:
     page = watched.page
-    await scene.publish(21)
-    await _open_group(scene, page)
+    await setup.publish(21)
+    await _open_group(setup, page)
     await expect(fact(page, "Lag")).to_have_text("21", timeout=SOON_MS)
     watcher = await page.context.new_page()
-    await watcher.goto(scene.served.url + urls.connection("shop"))
-    await scene.server.kill()
+    await watcher.goto(setup.served.url + urls.connection("shop"))
+    await setup.server.kill()
     await expect(watcher.get_by_role("main")).to_contain_text(
         re.compile("down", re.IGNORECASE), timeout=AFTER_A_RESTART_MS
     )
-    await expect(fact(page, "Lag")).to_have_text("21")  # what was known stays, it is not zeroed
-    await scene.server.start()
-    await eventually(lambda: scene.publish(1), within_s=20)
+    await expect(fact(page, "Lag")).to_have_text("21")  # the last known figure stays; it is not zeroed
+    await setup.server.start()
+    await eventually(lambda: setup.publish(1), within_s=20)
     await expect(fact(page, "Lag")).to_have_text(re.compile("^2[2-9]$"), timeout=AFTER_A_RESTART_MS)
     await watched.assert_clean()
 
 
-async def test_a_page_stays_open_through_a_restart_of_signalbox(scene: Scene, watched: Watched) -> None:
+async def test_a_page_stays_open_through_a_restart_of_signalbox(setup: LiveSetup, watched: Watched) -> None:
     page = watched.page
-    watched.expected = AWAY
-    await scene.publish(17)
-    await _open_group(scene, page)
+    watched.expected = WHILE_STOPPED
+    await setup.publish(17)
+    await _open_group(setup, page)
     await expect(fact(page, "Lag")).to_have_text("17", timeout=SOON_MS)
     await page.evaluate("window.signalboxSamePage = true")
-    await scene.served.process.kill()
-    await expect(page.get_by_text("Not live since")).to_be_visible(timeout=SOON_MS)
-    await scene.publish(6)
-    await scene.served.process.start()
+    await setup.served.process.kill()
+    await expect(page.get_by_text("Live updates stopped at")).to_be_visible(timeout=SOON_MS)
+    await setup.publish(6)
+    await setup.served.process.start()
     await expect(fact(page, "Lag")).to_have_text("23", timeout=AFTER_A_RESTART_MS)
-    await expect(page.get_by_text("Not live since")).to_be_hidden()
+    await expect(page.get_by_text("Live updates stopped at")).to_be_hidden()
     assert await page.evaluate("window.signalboxSamePage") is True
     await watched.assert_clean()
 
 
-async def test_signalbox_that_restarts_while_the_broker_is_down_calls_nothing_gone(
-    scene: Scene, watched: Watched
+async def test_signalbox_restarted_while_the_broker_is_down_calls_nothing_deleted(
+    setup: LiveSetup, watched: Watched
 ) -> None:
     page = watched.page
-    watched.expected = AWAY
-    await scene.publish(19)
-    await _open_group(scene, page)
+    watched.expected = WHILE_STOPPED
+    await setup.publish(19)
+    await _open_group(setup, page)
     await expect(fact(page, "Lag")).to_have_text("19", timeout=SOON_MS)
     head = page.locator("[data-fragment='groups/head']")
-    await scene.served.process.kill()
-    await scene.server.kill()
-    await scene.served.process.start()
+    await setup.served.process.kill()
+    await setup.server.kill()
+    await setup.served.process.start()
     await expect(head).to_have_attribute("title", re.compile("shop has not been read"), timeout=AFTER_A_RESTART_MS)
     await expect(fact(page, "Lag")).to_have_text("19")
     await expect(page.get_by_title("gone")).to_have_count(0)
     another = await page.context.new_page()
-    answer = await another.goto(scene.group())
+    answer = await another.goto(setup.group())
     assert answer is not None
     assert answer.status == 503
     await expect(another.locator("h1")).to_contain_text("no data from shop yet")
-    await expect(another.locator(".side a", has_text="Groups")).to_have_text("Groups")  # no number: it is not known
-    await scene.server.start()
+    await expect(another.locator(".side a", has_text="Groups")).to_have_text("Groups")  # no count: it is unknown
+    await setup.server.start()
     await expect(head).not_to_have_attribute("title", re.compile("not been read"), timeout=AFTER_A_RESTART_MS)
     await expect(fact(page, "Lag")).to_have_text("19")
     await watched.assert_clean()
 
 
-async def _open_group(scene: Scene, page: Page) -> None:
+async def _open_group(setup: LiveSetup, page: Page) -> None:
     async def known() -> None:
-        assert (await page.request.get(scene.group())).ok  # not by the page: its console would tell of each miss
+        assert (await page.request.get(setup.group())).ok  # not with the page: its console would log each 404
 
     await eventually(known, within_s=20)
-    await page.goto(scene.group())
+    await page.goto(setup.group())
     await expect(page.locator("#live")).to_have_text("live", timeout=SOON_MS)

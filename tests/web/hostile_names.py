@@ -1,4 +1,4 @@
-"""Names as hostile as a broker may give them. Every page, address and fragment has to bear them."""
+"""Hostile names as a broker may report them. Every page, URL and fragment must handle them."""
 
 HOSTILE = {
     "markup": "<script>alert(1)</script><img src=x onerror=alert(1)>",

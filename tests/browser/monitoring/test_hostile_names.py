@@ -1,4 +1,4 @@
-"""Names that try to be markup, script or layout stand in four real brokers: every page shows them and none does what they say."""
+"""Hostile names in four real brokers: every page shows them, and none of them runs or breaks the layout."""
 
 import re
 import time
@@ -33,7 +33,7 @@ LINKS = """() => [...document.querySelectorAll('main a[href]')]
 
 
 class Broker(Protocol):
-    """What each hostile broker can do."""
+    """The interface of each hostile broker."""
 
     def table(self) -> str: ...
     async def one_more(self) -> None: ...
@@ -42,7 +42,7 @@ class Broker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Signalbox on four brokers."""
+    """Signalbox with four brokers."""
 
     url: str
     brokers: Mapping[str, Broker]
@@ -69,7 +69,7 @@ async def site(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_the_api_gives_every_name_back_exactly_with_its_figure(site: Site, kind: str) -> None:
+async def test_the_api_returns_every_name_exactly_with_its_lag(site: Site, kind: str) -> None:
     expected = site.brokers[kind].expected()
     async with httpx.AsyncClient(base_url=site.url) as client:
 
@@ -88,7 +88,7 @@ async def test_the_api_gives_every_name_back_exactly_with_its_figure(site: Site,
             assert (await client.get(urls.api("destinations", kind, name))).json()["name"] == name
 
 
-async def test_metrics_parse_and_give_every_name_back_exactly(site: Site) -> None:
+async def test_metrics_parse_and_return_every_name_exactly(site: Site) -> None:
     async with httpx.AsyncClient(base_url=site.url) as client:
 
         async def all_there() -> None:
@@ -110,9 +110,7 @@ async def test_metrics_parse_and_give_every_name_back_exactly(site: Site) -> Non
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("what", ["groups", "destinations"])
-async def test_every_link_of_a_list_opens_the_page_that_it_names(
-    site: Site, watched: Watched, kind: str, what: str
-) -> None:
+async def test_every_link_of_a_list_opens_the_named_page(site: Site, watched: Watched, kind: str, what: str) -> None:
     opened_dialogs = dialogs(watched.page)
     expected = site.brokers[kind].expected()
     wanted = {_shown(name) for name in (expected.groups if what == "groups" else expected.destinations)}
@@ -127,7 +125,7 @@ async def test_every_link_of_a_list_opens_the_page_that_it_names(
 @pytest.mark.parametrize(
     "path", ["/", "/connections", *(f"/connections/{kind}" for kind in KINDS), "/groups/kafka/" + "%3Cb%3E"]
 )
-async def test_pages_about_everything_bear_the_names(site: Site, watched: Watched, path: str) -> None:
+async def test_overview_pages_show_hostile_names_harmlessly(site: Site, watched: Watched, path: str) -> None:
     opened_dialogs = dialogs(watched.page)
     watched.expected = ("404",)
     await visit(watched, site.url + path, status=404 if "%3C" in path else 200)
@@ -135,7 +133,7 @@ async def test_pages_about_everything_bear_the_names(site: Site, watched: Watche
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_the_socket_moves_every_row_whatever_its_name(site: Site, watched: Watched, kind: str) -> None:
+async def test_the_socket_updates_every_row_whatever_its_name(site: Site, watched: Watched, kind: str) -> None:
     opened_dialogs = dialogs(watched.page)
     broker = site.brokers[kind]
     await _listed(watched, site, f"/groups?connection={kind}", len(broker.expected().groups))
@@ -172,13 +170,13 @@ async def test_the_palette_finds_any_name_and_opens_it(site: Site, watched: Watc
     assert opened_dialogs == []
 
 
-async def test_a_name_of_thirty_thousand_characters_is_left_out_and_counted(site: Site) -> None:
+async def test_a_name_of_30000_characters_is_excluded_and_counted(site: Site) -> None:
     async with httpx.AsyncClient(base_url=site.url) as client:
         assert TOO_LONG not in (await client.get(urls.api("groups", connection="kafka", limit=500))).text
         assert (await client.get(urls.api("connections", "kafka"))).json()["excluded"] > 0
 
 
-async def test_a_page_that_is_refused_says_so_and_asks_ever_more_seldom(site: Site, watched: Watched) -> None:
+async def test_a_refused_page_says_so_and_backs_off(site: Site, watched: Watched) -> None:
     page = watched.page
     opened: list[float] = []
     await page.goto(f"{site.url}/groups")
@@ -188,7 +186,7 @@ async def test_a_page_that_is_refused_says_so_and_asks_ever_more_seldom(site: Si
         document.querySelector('[data-live]').dataset.fragment = 'nothing';
         document.dispatchEvent(new CustomEvent('htmx:after:swap'));
     }""")
-    await expect(page.get_by_text("it was refused: nothing can be watched as")).to_be_visible(timeout=SOON_MS)
+    await expect(page.get_by_text("The server refused it: nothing can be watched as")).to_be_visible(timeout=SOON_MS)
 
     async def four_times() -> None:
         assert len(opened) >= 4
@@ -199,7 +197,7 @@ async def test_a_page_that_is_refused_says_so_and_asks_ever_more_seldom(site: Si
     await expect(page.locator("#live")).to_have_text("not live")
 
 
-async def test_what_these_tests_look_for_is_found_when_it_happens(site: Site, watched: Watched) -> None:
+async def test_each_check_detects_a_planted_fault(site: Site, watched: Watched) -> None:
     await watched.page.goto(f"{site.url}/connections")
     await assert_harmless(watched)
     for planted in (
@@ -215,7 +213,7 @@ async def test_what_these_tests_look_for_is_found_when_it_happens(site: Site, wa
 
 
 async def _listed(watched: Watched, site: Site, path: str, count: int) -> list[tuple[str, str]]:
-    """Open a list until it has so many rows; return where each of its links leads and what it is called."""
+    """Open a list until it has `count` rows; return the URL and text of each link."""
 
     async def whole() -> list[tuple[str, str]]:
         await visit(watched, site.url + path)
@@ -231,5 +229,5 @@ def _shown(name: str) -> str:
 
 
 def _exactly(text: str) -> re.Pattern[str]:
-    """Match this text and no other; Playwright folds white space in what it compares."""
+    """Match exactly this text; Playwright collapses white space."""
     return re.compile("^" + r"\s+".join(re.escape(word) for word in text.split()) + r"\s*$")

@@ -51,7 +51,7 @@ PAGES = [
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Signalbox over the hostile estate, on a real server."""
+    """Signalbox with the hostile data, on a real server."""
 
     house: House
     server: Running
@@ -93,7 +93,7 @@ async def _token(made: House, name: str) -> None:
 
 @pytest.fixture
 async def admin(site: Site, watched: Watched) -> Watched:
-    """A browser in which the admin is signed in."""
+    """A browser with the admin signed in."""
     secret = site.house.people["admin"].cookie.partition("=")[2]
     name = f"signalbox-{site.server.port}"
     await watched.page.context.add_cookies([{"name": name, "value": secret, "domain": "127.0.0.1", "path": "/"}])
@@ -104,12 +104,12 @@ def some_of(texts: Sequence[str], count: int) -> Iterator[Sequence[str]]:
     return (texts[begin : begin + count] for begin in range(0, len(texts), count))
 
 
-def test_there_are_enough_of_them_and_each_is_another() -> None:
+def test_the_corpus_is_large_and_has_no_duplicates() -> None:
     assert len(set(TEXTS)) == len(TEXTS) >= 60
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_with_all_of_them_on_it_is_harmless(site: Site, admin: Watched, path: str) -> None:
+async def test_a_page_with_all_texts_is_harmless(site: Site, admin: Watched, path: str) -> None:
     opened = dialogs(admin.page)
     async with site.house.client("admin") as client:
         there = (await client.get(path)).status_code
@@ -133,7 +133,7 @@ async def test_every_page_of_a_list_is_harmless_and_shows_each_name(site: Site, 
     assert opened == []
 
 
-async def test_each_of_them_as_the_name_of_a_page(site: Site, admin: Watched) -> None:
+async def test_each_text_as_the_name_of_a_page(site: Site, admin: Watched) -> None:
     opened = dialogs(admin.page)
     for text in TEXTS:
         answer = await admin.page.goto(site.url + monitoring_urls.group(ALIVE, text))
@@ -158,7 +158,7 @@ async def test_each_of_them_as_the_name_of_a_page(site: Site, admin: Watched) ->
         "/sign-in?to={}",
     ],
 )
-async def test_each_of_them_in_an_address(site: Site, admin: Watched, address: str) -> None:
+async def test_each_text_in_a_url(site: Site, admin: Watched, address: str) -> None:
     opened = dialogs(admin.page)
     admin.expected = ("400", "404", "429")
     for some in some_of(TEXTS, 12):
@@ -168,7 +168,7 @@ async def test_each_of_them_in_an_address(site: Site, admin: Watched, address: s
     assert opened == []
 
 
-async def test_what_is_typed_into_a_form_and_refused_comes_back_harmless(site: Site, watched: Watched) -> None:
+async def test_a_refused_form_shows_its_input_harmlessly(site: Site, watched: Watched) -> None:
     opened, page = dialogs(watched.page), watched.page
     watched.expected = ("401", "429")
     for some in some_of([text for text in PRINTABLE if len(text) < 60], 8):
@@ -182,7 +182,7 @@ async def test_what_is_typed_into_a_form_and_refused_comes_back_harmless(site: S
     assert opened == []
 
 
-async def test_the_socket_draws_all_of_them_anew_harmlessly(site: Site, admin: Watched) -> None:
+async def test_the_socket_sends_all_texts_harmlessly(site: Site, admin: Watched) -> None:
     opened, page = dialogs(admin.page), admin.page
     await page.goto(site.url + monitoring_urls.group(ALIVE, EVERYTHING))
     await expect(page.locator("#live")).to_have_text("live")

@@ -1,12 +1,12 @@
-// How a chart looks: colours from the tokens at the time of drawing, three gridlines, one scale on the right, gaps as bands.
-const GAP_STEPS = 3; // a hole over this many steps is "no data", as app/signalbox/monitoring calls it
-// Counts have no halves: a scale of nothing or one message has two lines, not three.
+// The style of charts: colors from the CSS tokens, one scale on the right, gaps as bands.
+const GAP_STEPS = 3; // a longer gap is drawn as "no data"
+// Whole steps for counts: half a message does not exist.
 const WHOLE = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 const SHORT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const TOKENS = { ink: "--ink", quiet: "--ink-3", accent: "--accent", danger: "--danger-fill", caution: "--caution-fill", clear: "--clear-fill" };
 
-// A canvas does not know custom properties or light-dark(): an element of the page computes them.
-function colour(token, alpha = 1) {
+// A canvas cannot resolve custom properties or light-dark(), so a page element computes the color.
+function color(token, alpha = 1) {
   const probe = document.createElement("span");
   probe.style.color = alpha === 1 ? `var(${token})` : `color-mix(in oklch, var(${token}) ${alpha * 100}%, transparent)`;
   document.body.append(probe);
@@ -16,19 +16,19 @@ function colour(token, alpha = 1) {
 }
 
 function line([, tone, fill]) {
-  const stroke = colour(TOKENS[tone] ?? TOKENS.ink);
-  return { stroke, width: 1.75, spanGaps: false, points: { show: false }, fill: fill ? colour(TOKENS[tone], 0.12) : undefined };
+  const stroke = color(TOKENS[tone] ?? TOKENS.ink);
+  return { stroke, width: 1.75, spanGaps: false, points: { show: false }, fill: fill ? color(TOKENS[tone], 0.12) : undefined };
 }
 
 function gaps(at, series, step) {
-  const found = [];
-  let known = null;
+  const bands = [];
+  let lastKnown = null;
   for (let i = 0; i < at.length; i++) {
     if (series.every((column) => column[i] === null)) continue;
-    if (known !== null && at[i] - known > GAP_STEPS * step) found.push([known, at[i]]);
-    known = at[i];
+    if (lastKnown !== null && at[i] - lastKnown > GAP_STEPS * step) bands.push([lastKnown, at[i]]);
+    lastKnown = at[i];
   }
-  return found;
+  return bands;
 }
 
 function drawGaps(step) {
@@ -39,24 +39,24 @@ function drawGaps(step) {
       const left = Math.max(bbox.left, plot.valToPos(from, "x", true));
       const width = plot.valToPos(to, "x", true) - left;
       if (width <= 0) continue;
-      ctx.fillStyle = colour("--hover");
+      ctx.fillStyle = color("--hover");
       ctx.fillRect(left, bbox.top, width, bbox.height);
       if (to - from < 60) continue;
-      ctx.fillStyle = colour("--ink-3");
+      ctx.fillStyle = color("--ink-3");
       ctx.fillText(`no data ${Math.round((to - from) / 60)} min`, left + 4, bbox.top + 12 * devicePixelRatio);
     }
     ctx.restore();
   };
 }
 
-// 400 k, 1.2 M: as figures.short_count writes them.
+// 400 k, 1.2 M: the format of figures.short_count.
 const short = (value) => SHORT.format(value).replace(/([A-Z])$/, (unit) => `\u00a0${unit === "K" ? "k" : unit}`);
 
 export function chartOptions(series, range, step) {
   const font = "500 12px Overpass, system-ui, sans-serif";
-  const stroke = colour("--ink-3");
+  const stroke = color("--ink-3");
   const counts = series.every(([name]) => name === "lag") ? { incrs: WHOLE } : {};
-  const grid = { stroke: colour("--line"), width: 1 };
+  const grid = { stroke: color("--line"), width: 1 };
   return {
     legend: { show: false },
     padding: [10, 8, 0, 0],
