@@ -1,14 +1,19 @@
 """Fixtures that several suites share. A real server is started once for a whole run, by the module of its kind."""
 
+from hypothesis import HealthCheck, settings
+
 from tests.support.accounts import cheap_passwords, here, there, time  # noqa: F401 - fixtures
 from tests.support.company import company  # noqa: F401 - fixture
-from tests.support.database import database, database_settings  # noqa: F401 - fixtures
+from tests.support.database import database, database_settings, empty_database_settings  # noqa: F401 - fixtures
 from tests.support.kafka import kafka, kafka_broker, kafka_client, kafka_pair  # noqa: F401 - fixtures
 from tests.support.keycloak import keycloak  # noqa: F401 - fixture
 from tests.support.nats import nats_broker, oracle  # noqa: F401 - fixtures
 from tests.support.oidc_provider import provider  # noqa: F401 - fixture
-from tests.support.postgres import postgres, postgres_url  # noqa: F401 - fixtures
+from tests.support.postgres import migrated_postgres_url, postgres, postgres_template, postgres_url  # noqa: F401 - fixtures
 from tests.support.rabbitmq import rabbit, rabbitmq_3, rabbitmq_4  # noqa: F401 - fixtures
 from tests.support.sqs import elasticmq, moto  # noqa: F401 - fixtures
 
 pytest_plugins = ("tests.support.spreading", "tests.support.reporting", "tests.contracts.counting")
+
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")

@@ -1,8 +1,11 @@
 """Front-end files for tests that do not need npm."""
 
+import functools
+
 from signalbox.web.assets import Asset, Assets, load
 
 
+@functools.cache
 def whole_assets() -> Assets:
     """The assets of this checkout; where npm was not run, vendored files are there but empty."""
     found = load()

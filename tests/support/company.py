@@ -18,7 +18,7 @@ from signalbox.security.oidc.service import CompanyAccounts
 from signalbox.security.oidc.settings import OidcSettings
 from signalbox.security.settings import SecuritySettings
 from signalbox.storage.engine import Database
-from tests.support.database import settings as database_at
+from tests.support.database import migrated_sqlite, settings
 
 ADDRESS = "http://127.0.0.1:8080"
 NOBODY = Actor(name="nobody", rights=NO_RIGHTS, via=Via.PAGE, address="192.0.2.7", agent="a browser")
@@ -89,7 +89,6 @@ async def refused(
 @pytest.fixture
 async def company(tmp_path: Path) -> AsyncIterator[Company]:
     """An empty house."""
-    database = Database(database_at(f"sqlite+aiosqlite:///{tmp_path}/signalbox.db"))
-    await database.upgrade()
+    database = Database(settings(migrated_sqlite(tmp_path)))
     yield Company(database)
     await database.close()

@@ -31,7 +31,7 @@ from signalbox.storage.settings import DatabaseSettings
 from signalbox.web.app import WebOptions
 from signalbox.web.monitoring.feature import monitoring_parts
 from tests.support.assets import whole_assets
-from tests.support.database import settings
+from tests.support.database import migrated_sqlite, settings
 from tests.support.security import core_over
 from tests.support.snapshots import cluster, group, partitions, snapshot
 
@@ -105,9 +105,7 @@ class Estate:
         """`kept` is the folder of a new SQLite file, or another database that is there."""
         self.now = NOW
         self.feed = Feed(epoch=7)
-        self.database = Database(
-            settings(f"sqlite+aiosqlite:///{kept}/signalbox.db") if isinstance(kept, Path) else kept
-        )
+        self.database = Database(settings(migrated_sqlite(kept)) if isinstance(kept, Path) else kept)
         self.series = Series(self.database, self.clock, 64 * 1024**2)
         self.monitor = Monitor(feed=self.feed, clock=self.clock, series=self.series)
         self.sites: list[Site] = []

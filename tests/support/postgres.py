@@ -6,8 +6,11 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from signalbox.servers.postgres import PostgresServer, postgres_server
+from signalbox.storage.engine import Database
+from signalbox.storage.settings import DatabaseSettings
 from tests.support.servers import ran_against, wanted_here
 
 
@@ -20,20 +23,42 @@ async def postgres() -> AsyncIterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+async def postgres_template(postgres: PostgresServer) -> str:
+    """The name of a migrated database without connections: copying it is twice as fast as migrating an empty one."""
+    name = "migrated"
+    await _run(postgres.url, f"CREATE DATABASE {name}")
+    database = Database(DatabaseSettings(url=SecretStr(_url(postgres, name))))
+    await database.upgrade()
+    await database.close()
+    return name
+
+
 @pytest.fixture
 async def postgres_url(postgres: PostgresServer) -> AsyncIterator[str]:
     """The address of an empty database of this test's own."""
-    async with empty_database(postgres) as url:
+    async with new_database(postgres) as url:
+        yield url
+
+
+@pytest.fixture
+async def migrated_postgres_url(postgres: PostgresServer, postgres_template: str) -> AsyncIterator[str]:
+    """The address of a migrated database of this test's own."""
+    async with new_database(postgres, postgres_template) as url:
         yield url
 
 
 @asynccontextmanager
-async def empty_database(server: PostgresServer) -> AsyncIterator[str]:
-    """Give the address of a new database, dropped afterwards whoever is still connected."""
+async def new_database(server: PostgresServer, template: str = "template1") -> AsyncIterator[str]:
+    """Yield the address of a new database; drop it afterwards, even while clients are connected."""
     name = f"test_{secrets.token_hex(6)}"
-    await _run(server.url, f"CREATE DATABASE {name}")
-    yield server.url.rpartition("/")[0] + f"/{name}"
+    await _run(server.url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield _url(server, name)
     await _run(server.url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _url(server: PostgresServer, database: str) -> str:
+    return server.url.rpartition("/")[0] + f"/{database}"
 
 
 async def _run(url: str, statement: str) -> None:

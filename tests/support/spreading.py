@@ -3,6 +3,7 @@
 Each test also bears a mark for every server that it uses and every folder that it lies in: `pytest -m "kafka and not web"`.
 """
 
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,21 @@ def _leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if bool(item.get_closest_marker("soak")) is soak]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, object, object]:
+    """Spell lone surrogates out: a worker cannot send them, and log lines of some tests have them."""
+    return _sendable((yield))
+
+
+def _sendable(value: object) -> object:
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {key: _sendable(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_sendable(inner) for inner in value]
+        case _:
+            return value

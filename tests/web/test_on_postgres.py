@@ -22,7 +22,7 @@ from signalbox.web.live.viewer import SIGNED_OUT
 from signalbox.web.security import urls as security_urls
 from tests.support.database import settings
 from tests.support.estate import Estate
-from tests.support.postgres import empty_database
+from tests.support.postgres import new_database
 from tests.web.house import NOBODY, OPEN, PASSWORD, House, house, two_connections
 from tests.web.security.user_site import visible_text
 from tests.web.server import Running, closed, drawn, running, watch
@@ -42,7 +42,7 @@ ROUTES = pytest.mark.parametrize(("route", "sample"), SAMPLES.items(), ids=[f"{r
 @pytest.fixture(scope="module")
 async def live(postgres: PostgresServer) -> AsyncIterator[tuple[House, Running]]:
     async with (
-        empty_database(postgres) as url,
+        new_database(postgres) as url,
         two_connections(Estate(settings(url))) as estate,
         house(estate) as made,
         running(made.app) as server,

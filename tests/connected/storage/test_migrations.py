@@ -22,9 +22,9 @@ TABLES = {"series", "history", "history_journal", "user", "audit", "audit_head",
 
 
 async def test_upgrade_downgrade_and_upgrade_give_the_tables_of_the_code(
-    database_settings: DatabaseSettings,
+    empty_database_settings: DatabaseSettings,
 ) -> None:
-    database = Database(database_settings)
+    database = Database(empty_database_settings)
     assert not await database.at_head()
     await database.upgrade()
     assert await database.at_head()
@@ -49,8 +49,8 @@ async def test_a_schema_difference_is_detected(database: Database) -> None:
         assert "planted" in str(await connection.run_sync(_differences))
 
 
-async def test_a_wrong_schema_names_the_command_or_the_reason(database_settings: DatabaseSettings) -> None:
-    database = Database(database_settings)
+async def test_a_wrong_schema_names_the_command_or_the_reason(empty_database_settings: DatabaseSettings) -> None:
+    database = Database(empty_database_settings)
     with pytest.raises(errors.SchemaOutdated, match=r"no tables of Signalbox yet\. Run: signalbox migrate"):
         await database.require_head()
     with pytest.raises(errors.SchemaOutdated, match="signalbox migrate"):

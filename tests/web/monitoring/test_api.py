@@ -125,7 +125,7 @@ async def test_search_finds_groups_destinations_and_connections(asked: Asked) ->
 @pytest.mark.parametrize(
     ("address", "detail"),
     [
-        ("/api/v1/groups?sort=x", "sort: expected one of lag, time-lag, in, out, read, name, connection, got 'x'."),
+        ("/api/v1/groups?sort=x", "sort: expected one of lag, time-lag, in, out, updated, name, connection, got 'x'."),
         ("/api/v1/groups?limit=501", "limit: expected a whole number from 1 to 500, got '501'."),
         ("/api/v1/groups?after=zzz", "after: expected a cursor from this list, got 'zzz'."),
         ("/api/v1/destinations?status=x", "status: expected one of not-ok, will-lose-data"),

@@ -99,6 +99,7 @@ async def test_the_htmx_partial_equals_the_list_of_the_page(asked: Asked) -> Non
     part = await asked.part("/groups?q=slow")
     whole = await asked.page("/groups?q=slow")
     assert "<html" not in part
+    assert '>Kind: <select name="kind">' in part
     assert part.lstrip().startswith('<section class="section stack" id="lister"')
     without = re.compile(r'hx-nonce="[^"]*"|data-version="[^"]*"|\s+')
     assert without.sub("", part) in without.sub("", whole)
@@ -108,7 +109,7 @@ async def test_the_htmx_partial_equals_the_list_of_the_page(asked: Asked) -> Non
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("sort=colour", "sort: expected one of lag, time-lag, in, out, read, name, connection, got"),
+        ("sort=colour", "sort: expected one of lag, time-lag, in, out, updated, name, connection, got"),
         ("status=fine", "status: expected one of not-ok"),
         ("after=nonsense", "after: expected a cursor"),
         ("sort=name&after=WzAsMSwiYyIsIm4iXQ", "after: expected a cursor from the same sort order"),

@@ -69,9 +69,9 @@ async def test_an_invalid_name_is_refused_with_a_reason(ada: Browser, name: str)
 async def test_a_hostile_sample_is_shown_or_hidden(ada: Browser, name: str) -> None:
     sample = SAMPLES[name]
     assert len(sample.encode("utf-8", "replace")) <= SAMPLE_BYTES_MAX
-    started = time.perf_counter()
+    started = time.process_time()
     answer = await ada.client.post(TRIAL, data={**ASKED, "sample": sample})
-    took_s = time.perf_counter() - started
+    took_s = time.process_time() - started
     assert answer.status_code == 200, answer.text[:500]
     seen = answer.text[answer.text.index('id="masked"') : answer.text.index('id="views"')]
     elements = Elements(answer.text)

@@ -1,7 +1,7 @@
 """Conversion of JetStream's answers, including invalid and hostile ones."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signalbox.brokers.model import UNKNOWN, GroupState, Why
@@ -70,7 +70,7 @@ answers = st.dictionaries(st.sampled_from(KEYS), hostile, max_size=10)
 
 
 @given(answers)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 def test_no_answer_breaks_the_conversion(answer: Answer) -> None:
     to_destination(answer)
     to_group(answer, "s", NO_PROGRESS, first=None)
