@@ -24,7 +24,7 @@ from tests.support.database import settings
 from tests.support.estate import Estate
 from tests.support.postgres import new_database
 from tests.web.house import NOBODY, OPEN, PASSWORD, House, house, two_connections
-from tests.web.security.user_site import tidy
+from tests.web.security.user_site import visible_text
 from tests.web.server import Running, closed, drawn, running, watch
 from tests.web.sites import headline
 from tests.web.sockets import socket
@@ -113,7 +113,7 @@ async def test_a_token_says_when_it_was_used_and_ends_when_it_is_revoked(made: H
             assert [one["name"] for one in seen] == [OPEN]
             [_, used] = (await browser.get(urls.api("tokens"))).json()
             assert (used["name"], used["used_at"]) == ("grafana", made.estate.now)
-            assert "viewer on kafka-open" in tidy(await page(browser, urls.profile()))
+            assert "viewer on kafka-open" in visible_text(await page(browser, urls.profile()))
             await browser.post(urls.profile("tokens", str(used["id"]), "revoke"))
             assert (await program.get(urls.api("connections"))).status_code == 401
 
@@ -144,7 +144,7 @@ async def test_the_audit_log_is_searched_opened_verified_and_exported(made: Hous
         ({"who": "admin", "outcome": "refused"}, False),
     ):
         listed = await page(admin, security_urls.audit(**query))
-        assert (f"remove user {name}" in tidy(listed)) is found, query
+        assert (f"remove user {name}" in visible_text(listed)) is found, query
     [line] = (await admin.get(urls.api("audit", action="remove user", q=name))).json()["items"]
     assert (line["reason"], line["outcome"], line["outcome_row"]) == (f"100% {KEPT}", "done", line["row"] + 1)
     opened = await page(admin, security_urls.audit(row=line["row"]))
@@ -159,7 +159,7 @@ async def test_the_audit_log_is_searched_opened_verified_and_exported(made: Hous
 
 
 async def test_a_masking_rule_is_tried_added_moved_and_removed(admin: httpx.AsyncClient) -> None:
-    tried = tidy((await admin.post(security_urls.masking("trial"), data=RULE)).text)
+    tried = visible_text((await admin.post(security_urls.masking("trial"), data=RULE)).text)
     assert "1 of 2 fields masked" in tried
     for name in ("first of two", KEPT):
         sent = await admin.post(security_urls.masking("rules"), data={**RULE, "name": name, "reason": KEPT})

@@ -28,8 +28,8 @@ from signalbox.web import urls
 from signalbox.web.security import urls as security_urls
 from tests.support.estate import Estate
 from tests.web.payload_walk import askers, our_sources, past_masking, routes_to_payloads
-from tests.web.security.masking_site import beside, rule
-from tests.web.security.user_site import Browser, House, house_in, tidy
+from tests.web.security.masking_site import rule, second_process
+from tests.web.security.user_site import Browser, UserSite, user_site_in, visible_text
 
 CANARIES = {part: f"canary-{part}-5e81a7f0" for part in ("body", "header", "key", "error")}
 PLAIN = "plain-for-all-91c4b07e"
@@ -67,20 +67,20 @@ def sample(letter: Message) -> str:
     )
 
 
-async def trial_page(theirs: Browser, letter: Message) -> str:
+async def trial_page(browser: Browser, letter: Message) -> str:
     asked = {"source": letter.source, "what": "$.body.unheard_of", "how": "hide", "sample": sample(letter)}
-    return untyped((await theirs.client.post(security_urls.masking("trial"), data=asked)).text)
+    return untyped((await browser.client.post(security_urls.masking("trial"), data=asked)).text)
 
 
-async def refused_rule(theirs: Browser, letter: Message) -> str:
+async def refused_rule(browser: Browser, letter: Message) -> str:
     """Try to add a rule without a name: the page comes back with the trial."""
     asked = {"source": letter.source, "what": "$.body.unheard_of", "how": "hide", "sample": sample(letter)}
-    return untyped((await theirs.client.post(security_urls.masking("rules"), data=asked)).text)
+    return untyped((await browser.client.post(security_urls.masking("rules"), data=asked)).text)
 
 
-async def trial_for_programs(theirs: Browser, letter: Message) -> str:
+async def trial_for_programs(browser: Browser, letter: Message) -> str:
     asked = {"source": letter.source, "sample": sample(letter)}
-    return (await theirs.client.post(f"{urls.API}/masking-rules/try", json=asked)).text
+    return (await browser.client.post(f"{urls.API}/masking-rules/try", json=asked)).text
 
 
 def untyped(page: str) -> str:
@@ -113,19 +113,19 @@ def _forms(value: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    async with house_in(tmp_path_factory.mktemp("payloads"), rules=[EVERYTHING]) as made:
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[UserSite]:
+    async with user_site_in(tmp_path_factory.mktemp("payloads"), rules=[EVERYTHING]) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-async def ada(house: House) -> Browser:
-    return await house.first_admin()
+async def ada(site: UserSite) -> Browser:
+    return await site.first_admin()
 
 
 @pytest.fixture(scope="module")
-async def viv(house: House, ada: Browser) -> Browser:
-    return await house.joined(ada, "viv")
+async def viv(site: UserSite, ada: Browser) -> Browser:
+    return await site.invite(ada, "viv")
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -142,7 +142,7 @@ async def test_what_is_masked_leaves_by_no_place(
 
 @pytest.mark.parametrize("place", PLACES)
 async def test_without_the_rule_every_canary_is_seen(tmp_path_factory: pytest.TempPathFactory, place: str) -> None:
-    async with house_in(tmp_path_factory.mktemp("bare")) as bare:
+    async with user_site_in(tmp_path_factory.mktemp("bare")) as bare:
         left = await PLACES[place].fed(await bare.first_admin(), LETTER)
     assert leaks(left) == list(CANARIES)
 
@@ -155,8 +155,8 @@ def test_a_canary_in_another_dress_is_found(shift: int) -> None:
     assert leaks("canary") == []
 
 
-async def test_what_anybody_may_see_of_a_message_holds_no_canary(house: House) -> None:
-    view = (await beside(house, EVERYTHING)).masking.mask(LETTER)
+async def test_what_anybody_may_see_of_a_message_holds_no_canary(site: UserSite) -> None:
+    view = (await second_process(site, EVERYTHING)).masking.mask(LETTER)
     assert isinstance(view.body, JsonBody)
     assert view.key is not None
     parts = [view.body.encoded().decode(), view.key.text, *(one.text for one in view.texts)]
@@ -165,9 +165,9 @@ async def test_what_anybody_may_see_of_a_message_holds_no_canary(house: House) -
     assert sum(PLAIN in part for part in parts) == 3
 
 
-def test_every_route_to_a_payload_is_a_place(house: House) -> None:
+def test_every_route_to_a_payload_is_a_place(site: UserSite) -> None:
     listed = {route for place in PLACES.values() for route in place.routes}
-    assert routes_to_payloads(house.app) == listed
+    assert routes_to_payloads(site.app) == listed
 
 
 def test_every_function_that_asks_for_a_payload_is_known() -> None:
@@ -231,9 +231,9 @@ def test_a_planted_asker_is_found() -> None:
 
 
 async def test_each_look_beneath_is_one_line_of_the_audit_log_and_stands_on_the_page(
-    house: House, ada: Browser
+    site: UserSite, ada: Browser
 ) -> None:
-    security = await beside(house, EVERYTHING)
+    security = await second_process(site, EVERYTHING)
     sees = Actor(name="crm-lead", rights=Rights(Grant(Role.VIEWER, payloads=True)), via=Via.PAGE)
     blind = Actor(name="on-call", rights=Rights(Grant(Role.OPERATOR)), via=Via.PAGE)
     action = view_payload(LETTER, "customer asked")
@@ -244,7 +244,7 @@ async def test_each_look_beneath_is_one_line_of_the_audit_log_and_stands_on_the_
     assert await security.door.act(sees, action, look) == LETTER
     with pytest.raises(NotPermitted, match="needs the right to see payloads on kafka-prod"):
         await security.door.act(blind, action, look)
-    async with house.estate.database.read() as connection:
+    async with site.estate.database.read() as connection:
         rows = await connection.execute(text("SELECT * FROM audit WHERE action = 'see payload' ORDER BY row"))
         kept = [dict(row) for row in rows.mappings()]
     assert [(row["kind"], row["actor"], row["outcome"]) for row in kept] == [
@@ -253,7 +253,7 @@ async def test_each_look_beneath_is_one_line_of_the_audit_log_and_stands_on_the_
         ("refused", "on-call", "refused"),
     ]
     assert leaks(json.dumps(kept, default=repr)) == []
-    page = tidy(await ada.page(security_urls.masking()))
+    page = visible_text(await ada.page(security_urls.masking()))
     assert "Every unmasked view is in the audit log: 1 in the last 24 h." in page
     assert "crm-lead unmasked orders.placed: partition 0, offset 17, on kafka-prod" in page
     assert "\u201ccustomer asked\u201d, 6 masked, by everything" in page

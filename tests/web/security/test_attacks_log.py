@@ -1,4 +1,4 @@
-"""Whatever stands in a path, a header, a name or an error's text: the log's lines are those of Signalbox."""
+"""Hostile text in a path, header, name or error message cannot forge a log record."""
 
 import io
 import logging
@@ -41,7 +41,7 @@ HOSTILE = {
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
-    """What the log of this process gets, as `signalbox` writes it."""
+    """The log of this process in the format of `signalbox`."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(OneLine())
@@ -51,7 +51,7 @@ def written() -> Iterator[io.StringIO]:
 
 
 def records(text: str) -> list[str]:
-    """Return the first lines of the records, after a look at every character and every line."""
+    """Return the first line of each record, after checking every character and line."""
     assert not [char for char in text if char != "\n" and unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp", "Cs"}]
     lines = text.splitlines()
     assert text.count("\n") == len(lines)
@@ -61,7 +61,7 @@ def records(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_a_record_is_one_line_whatever_is_in_it(written: io.StringIO, text: str) -> None:
+def test_a_record_is_one_line(written: io.StringIO, text: str) -> None:
     log = logging.getLogger("signalbox.tests")
     log.warning("the group %s is gone", text)
     [first] = records(written.getvalue())
@@ -69,7 +69,7 @@ def test_a_record_is_one_line_whatever_is_in_it(written: io.StringIO, text: str)
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_lines_of_a_trace_are_set_in(written: io.StringIO, text: str) -> None:
+def test_traceback_lines_are_indented(written: io.StringIO, text: str) -> None:
     log = logging.getLogger("signalbox.tests")
     try:
         raise RuntimeError(text)
@@ -81,13 +81,11 @@ def test_lines_of_a_trace_are_set_in(written: io.StringIO, text: str) -> None:
 
 @get("/broken/{name:str}", include_in_schema=False, sync_to_thread=False)
 def broken(request: Request[Any, Any, Any], name: FromPath[str]) -> str:
-    """Fail with what was asked in the error's text."""
+    """Fail with the request in the error message."""
     raise RuntimeError(f"{name} {request.headers['user-agent']}")
 
 
-async def test_what_is_asked_and_who_asks_forge_no_record(
-    written: io.StringIO, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+async def test_a_request_forges_no_record(written: io.StringIO, tmp_path_factory: pytest.TempPathFactory) -> None:
     feature = Feature(name="broken", build=lambda _: FeatureParts(routes=[broken]))
     estate = Estate(tmp_path_factory.mktemp("log"))
     async with (
@@ -106,7 +104,7 @@ async def test_what_is_asked_and_who_asks_forge_no_record(
     assert not [line for line in found if line.startswith(FAKE)]
 
 
-def test_the_command_writes_its_log_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_uses_the_same_format(monkeypatch: pytest.MonkeyPatch) -> None:
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", [])
     monkeypatch.setattr(root, "level", root.level)
