@@ -224,7 +224,9 @@ async def test_a_row_without_outcome_says_why(site: AuditSite) -> None:
     assert "Signalbox stopped before the action ended" in text(await site.admin.page(security_urls.audit(row=mine + 1)))
     assert "The command may still be running" in text(await site.admin.page(security_urls.audit(row=mine + 2)))
     await site.log.record_outcome(mine, actor(), Action(name="rebuild"), "done", detail="", took_s=1)  # type: ignore[arg-type]
-    assert "running" not in str(rows(await site.admin.page(security_urls.audit(row=mine))))
+    ended = await site.admin.page(security_urls.audit(row=mine))
+    assert "running" not in str(rows(ended))
+    assert "Running in this process." not in text(ended)
 
 
 async def test_empty_list_names_the_filters_and_the_way_out(site: AuditSite) -> None:
