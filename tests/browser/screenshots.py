@@ -55,7 +55,7 @@ async def demo() -> AsyncIterator[str]:
 async def pages(url: str) -> dict[str, str]:
     """Return the address of every page: lists, and the first of each thing per connection."""
     found = {
-        "overview": urls.overview(),
+        "overview": urls.home(),
         "groups": monitoring_urls.groups(),
         "destinations": monitoring_urls.destinations(),
         "connections": monitoring_urls.connections(),

@@ -137,7 +137,7 @@ def _will_lose(verdict: Verdict, subject: Spans, now: float) -> Spans:
         return spans(*subject, "will lose data in ", strong(figures.duration(left), status), f", from {at}.")
     if verdict.lost:
         were = "message has" if verdict.lost == 1 else "messages have"
-        return spans(strong("Losing data", status), f": {figures.count(verdict.lost)} unread {were} been deleted.")
+        return spans(strong("Losing data", status), f": {figures.number(verdict.lost)} unread {were} been deleted.")
     return spans(*subject, "may lose data ", strong("now", status), ": retention has reached the first unread message.")
 
 
@@ -222,7 +222,7 @@ def _deleted(verdict: Verdict) -> Spans:
     if not verdict.lost:
         return ()
     were = "message has" if verdict.lost == 1 else "messages have"
-    return spans(f"{figures.count(verdict.lost)} unread {were} already been deleted.")
+    return spans(f"{figures.number(verdict.lost)} unread {were} already been deleted.")
 
 
 def _advice(verdict: Verdict, terms: Terms) -> Spans:
@@ -254,7 +254,7 @@ def _waiting(flow: Flow) -> str:
 
 
 def _amount(flow: Flow) -> str:
-    return f"{figures.count(flow.lag, approximate=flow.approximate)} {'message' if flow.lag == 1 else 'messages'}"
+    return f"{figures.number(flow.lag, approximate=flow.approximate)} {'message' if flow.lag == 1 else 'messages'}"
 
 
 def _time_lag(flow: Flow) -> str:

@@ -100,7 +100,7 @@ def _summary_row(context: MonitoringContext, listed: ListPage[GroupView], query:
     return GroupSummaryRow(
         text=f"{plural(len(rest), 'more group')}, all ok",
         href=urls.groups(**url_parameters(query) | {"after": page.next_cursor}),
-        lag=figures.count(total.lag, approximate=total.approximate),
+        lag=figures.number(total.lag, approximate=total.approximate),
         rate_in=figures.rate_number(total.rate_in),
         rate_out=figures.rate_number(total.rate_out),
         read_at=total.oldest_read_at,

@@ -11,7 +11,7 @@ from litestar.params import FromPath
 from signalbox.brokers.settings import ConnectionSettings
 from signalbox.monitoring.service import Monitor
 from signalbox.web import urls
-from signalbox.web.errors import NotUnderstood
+from signalbox.web.errors import BadRequest
 from signalbox.web.lists import InvalidParameter
 from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.monitoring.components import Headline
@@ -52,7 +52,7 @@ class DestinationsPage:
     list: DestinationList
 
 
-@get(urls.overview(), include_in_schema=False, sync_to_thread=False)
+@get(urls.home(), include_in_schema=False, sync_to_thread=False)
 def overview_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Response[bytes]:
     context = monitoring_context(monitor)
     if not context.connections:
@@ -189,11 +189,11 @@ def _list_query(request: AnyRequest, sorts: Mapping[str, bool]) -> ListQuery:
     try:
         return parse_list_query(request.query_params, sorts)
     except InvalidParameter as error:
-        raise NotUnderstood(f"{error}.") from error
+        raise BadRequest(f"{error}.") from error
 
 
 def _window(request: AnyRequest) -> str:
     try:
         return parse_window(request.query_params)
     except InvalidParameter as error:
-        raise NotUnderstood(f"{error}.") from error
+        raise BadRequest(f"{error}.") from error
