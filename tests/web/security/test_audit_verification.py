@@ -68,12 +68,14 @@ async def test_a_tampered_row_is_named_beside_the_intact_ones(site: AuditSite) -
     await site.admin.submit(urls.audit("verify"))
     html = await site.admin.page(urls.audit())
     told = text(html)
-    assert headline(html) == f"Row {row + 2} is not what was written, found at 03:12:40."
-    assert f"Rows 1 to {row + 1} are whole. Rows {row + 3} to {await site.last() - 1} after it are whole among" in told
+    assert headline(html) == f"Row {row + 2} was changed after it was written, found at 03:12:40."
+    assert (
+        f"Rows 1 to {row + 1} are intact. Rows {row + 3} to {await site.last() - 1} after that are consistent" in told
+    )
     assert "changed now says: note by <b>logistics</b>" in told
     assert line.hash.hex() in html
     assert f'href="{urls.audit(row=row + 2)}&amp;when=all"' in html
-    assert f"verify audit log done Row {row + 2} is not what was written." in rows(html)[0]
+    assert f"verify audit log done Row {row + 2} was changed after it was written." in rows(html)[0]
     opened = text(await site.admin.page(urls.audit(row=row + 2)))
     assert "Chain changed, found at 03:12:40" in opened
     assert "Chain consistent, but" in text(await site.admin.page(urls.audit(row=row + 4)))
