@@ -93,7 +93,7 @@ def _reason(state: LogState, checked: TimedVerification) -> str:
     since = f"{quantity(number, 'row was', 'rows were')} added since." if number else "No row was added since."
     if checked.verification.is_intact:
         return f"{RECORDED} {since} {CUT_OFF}"
-    return f"{RECORDED} This log was changed outside Signalbox. {since}"
+    return f"Signalbox never changes or deletes rows: this log was changed outside Signalbox. {since}"
 
 
 def _row(finding: Finding) -> FindingRow:
