@@ -16,6 +16,7 @@ from signalbox.monitoring.service import Monitor
 from signalbox.security.accounts import actions
 from signalbox.security.model import VIEWER_EVERYWHERE
 from signalbox.web import urls
+from signalbox.web.live import page as live_page
 from signalbox.web.live.page import BAD_MESSAGE, NOT_PERMITTED, SIGNED_OUT, Watch
 from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.monitoring.fragments import live_parts
