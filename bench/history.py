@@ -1,7 +1,6 @@
-"""History of 2,000 groups read every 5 s: what keeping, saving, reading and restoring cost. `python -m bench.history`
+"""The cost of history for 2,000 groups read every 5 s: add, save, read, restore. `python -m bench.history`
 
-Half an hour of readings is played as fast as it goes; a save happens at every tenth played second, as it does when served.
-About a minute on each database.
+Half an hour of readings is simulated as fast as possible, with a save every 10 simulated seconds. About a minute per database.
 """
 
 import asyncio
@@ -22,27 +21,27 @@ from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
 
 GROUPS = 2_000
-PLAYED_S = 1_800
+SIMULATED_S = 1_800
 EVERY_S = 5
 START = 1_790_000_000
 
 
-class Played:
-    """A clock, 2,000 groups that move, and the archive that saves them."""
+class Simulation:
+    """A clock, 2,000 active groups, and the archive that saves them."""
 
     def __init__(self, database: Database) -> None:
         self.now = float(START)
-        self.tracks: SeriesBuffers = {
+        self.buffers: SeriesBuffers = {
             SeriesKey("prod", f"group-{index:04d}"): SeriesBuffer() for index in range(GROUPS)
         }
         self.store = HistoryStore(database)
-        self.archive = Archive(self.store, self.tracks, lambda: self.now)
+        self.archive = Archive(self.store, self.buffers, lambda: self.now)
         self._chance = random.Random(7)  # noqa: S311 - the same run each time
-        self._arrived = [self._chance.randrange(10**9) for _ in self.tracks]
-        self._lag = [self._chance.randrange(1000) for _ in self.tracks]
+        self._arrived = [self._chance.randrange(10**9) for _ in self.buffers]
+        self._lag = [self._chance.randrange(1000) for _ in self.buffers]
 
     def read_all(self) -> float:
-        """One sweep; returns the seconds of CPU that keeping it took."""
+        """Simulate one sweep; return the CPU seconds of adding its samples."""
         self.now += EVERY_S
         moved = []
         for index in range(GROUPS):
@@ -50,8 +49,8 @@ class Played:
             self._lag[index] = max(0, self._lag[index] + self._chance.randrange(-120, 121))
             moved.append((self._lag[index], self._arrived[index], self._arrived[index] - self._lag[index]))
         at, begin = int(self.now * 1000), time.process_time()
-        for track, row in zip(self.tracks.values(), moved, strict=True):
-            track.add(at, *row, EVERY_S * 1000)
+        for buffer, row in zip(self.buffers.values(), moved, strict=True):
+            buffer.add(at, *row, EVERY_S * 1000)
         return time.process_time() - begin
 
 
@@ -59,33 +58,33 @@ async def measure(url: str) -> list[tuple[str, object]]:
     database = Database(DatabaseSettings(url=SecretStr(url)))
     await database.upgrade()
     before = memory_mib()
-    played = Played(database)
+    simulation = Simulation(database)
     adding, saving, cpu = 0.0, list[float](), list[float]()
     stalls = list[tuple[float, float]]()
-    for _ in range(0, PLAYED_S, int(FLUSH_S)):
-        adding += sum(played.read_all() for _ in range(int(FLUSH_S) // EVERY_S))
+    for _ in range(0, SIMULATED_S, int(FLUSH_S)):
+        adding += sum(simulation.read_all() for _ in range(int(FLUSH_S) // EVERY_S))
         async with stall() as stalled:
             begin, used = time.perf_counter(), time.process_time()
-            await played.archive.save(FLUSH_S / PACK_S)
+            await simulation.archive.save(FLUSH_S / PACK_S)
             saving.append(time.perf_counter() - begin)
             cpu.append(time.process_time() - used)
         stalls.append((stalled.longest_cpu_ms, stalled.longest_ms))
     memory = memory_mib() - before
-    samples = GROUPS * PLAYED_S // EVERY_S
-    totals = await played.store.byte_totals()
+    samples = GROUPS * SIMULATED_S // EVERY_S
+    totals = await simulation.store.byte_totals()
     restored: SeriesBuffers = {}
     begin = time.perf_counter()
     async with stall() as restoring:
-        await Archive(played.store, restored, lambda: played.now).restore()
+        await Archive(simulation.store, restored, lambda: simulation.now).restore()
     restore = time.perf_counter() - begin
     assert len(restored) == GROUPS
-    assert all(restored[subject].last_at == track.last_at for subject, track in played.tracks.items())
-    some = list(played.tracks)[::40]
-    sparks = [_timed_spark(played.tracks[subject]) for subject in some]
-    reads = [await _timed_read(played, subject) for subject in some]
+    assert all(restored[subject].last_at == buffer.last_at for subject, buffer in simulation.buffers.items())
+    some = list(simulation.buffers)[::40]
+    sparks = [_timed_spark(simulation.buffers[subject]) for subject in some]
+    reads = [await _timed_read(simulation, subject) for subject in some]
     await database.close()
     return [
-        ("keep one reading, us of CPU", adding / samples * 1e6),
+        ("add one sample, us of CPU", adding / samples * 1e6),
         ("save, every 10 s: ms, p50", percentile(saving, 0.5) * 1000),
         ("save: ms, p95", percentile(saving, 0.95) * 1000),
         ("save: ms of CPU, mean", sum(cpu) / len(cpu) * 1000),
@@ -95,29 +94,29 @@ async def measure(url: str) -> list[tuple[str, object]]:
         ("half an hour of one group for a chart, ms, p50", percentile(reads, 0.5) * 1000),
         ("the same, p95", percentile(reads, 0.95) * 1000),
         ("memory for 2,000 groups, MiB", memory),
-        ("packed, bytes a reading (as read, 30 s and minutes)", sum(totals.values()) / samples),
-        ("restart: read back, s", restore),
+        ("packed, bytes per sample (raw, 30 s and minutes)", sum(totals.values()) / samples),
+        ("restore after a restart, s", restore),
         ("longest step of it, ms of CPU", restoring.longest_cpu_ms),
     ]
 
 
-def _timed_spark(track: SeriesBuffer) -> float:
-    track.add((track.last_at or 0) + 1, 1, 1, 1)
+def _timed_spark(buffer: SeriesBuffer) -> float:
+    buffer.add((buffer.last_at or 0) + 1, 1, 1, 1)
     begin = time.perf_counter()
-    assert len(track.spark().at) > 50
+    assert len(buffer.spark().at) > 50
     return time.perf_counter() - begin
 
 
-async def _timed_read(played: Played, subject: SeriesKey) -> float:
+async def _timed_read(simulation: Simulation, subject: SeriesKey) -> float:
     begin = time.perf_counter()
-    fold = Downsampler(5_000)
-    await played.archive.read(subject, fold, START * 1000, int(played.now * 1000))
-    assert len(fold.rows) > 100
+    rows = Downsampler(5_000)
+    await simulation.archive.read(subject, rows, START * 1000, int(simulation.now * 1000))
+    assert len(rows.rows) > 100
     return time.perf_counter() - begin
 
 
 async def main() -> None:
-    print(f"{GROUPS:,} groups, {PLAYED_S // 60} min of readings every {EVERY_S} s. {machine()}")
+    print(f"{GROUPS:,} groups, {SIMULATED_S // 60} min of readings every {EVERY_S} s. {machine()}")
     with tempfile.TemporaryDirectory() as folder:
         sqlite = await measure(f"sqlite+aiosqlite:///{Path(folder) / 'history.db'}")
     async with postgres_server() as server:

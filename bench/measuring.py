@@ -1,4 +1,4 @@
-"""What every bench needs: percentiles, the longest stall of the event loop, memory, and a table that is read at a glance."""
+"""Tools of every bench: percentiles, the longest stall of the event loop, memory, and a table."""
 
 import asyncio
 import time
@@ -14,9 +14,9 @@ TICK_S = 0.001
 
 @dataclass
 class Stall:
-    """The longest time for which the event loop served nobody else, in ms: by the clock, and of its own CPU.
+    """The longest time in ms for which the event loop was blocked: by the clock and by its own CPU time.
 
-    On a machine that others use too, the first holds their turns as well.
+    On a busy machine the time by the clock includes other processes.
     """
 
     longest_ms: float = 0.0
@@ -26,25 +26,25 @@ class Stall:
 @asynccontextmanager
 async def stall() -> AsyncIterator[Stall]:
     """Watch the event loop while the block runs."""
-    found = Stall()
+    longest = Stall()
 
     async def watch() -> None:
         while True:
             before, used = time.perf_counter(), time.thread_time()
             await asyncio.sleep(TICK_S)
-            found.longest_cpu_ms = max(found.longest_cpu_ms, (time.thread_time() - used) * 1000)
-            found.longest_ms = max(found.longest_ms, (time.perf_counter() - before - TICK_S) * 1000)
+            longest.longest_cpu_ms = max(longest.longest_cpu_ms, (time.thread_time() - used) * 1000)
+            longest.longest_ms = max(longest.longest_ms, (time.perf_counter() - before - TICK_S) * 1000)
 
     task = asyncio.ensure_future(watch())
     try:
-        yield found
+        yield longest
         await asyncio.sleep(0)
     finally:
         task.cancel()
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value below which that share (0 to 1) of them lies."""
+    """Return the value below which that share (0 to 1) of the values lies."""
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
@@ -64,7 +64,7 @@ def table(title: str, rows: Iterable[Sequence[object]]) -> None:
 
 
 def machine() -> str:
-    """Return what it ran on, for the head of the results."""
+    """Describe the machine, for the head of the results."""
     model = [
         line.partition(":")[2].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()

@@ -1,6 +1,6 @@
-"""From `signalbox serve` to the first page, and what it takes when idle. `python -m bench.start`
+"""The time from `signalbox serve` to the first page, and the memory when idle. `python -m bench.start`
 
-On the embedded default (SQLite, no configuration but the port), then with a NATS server of 20 groups. Under a minute.
+With the defaults (SQLite), then with a NATS server of 20 groups. Under a minute.
 """
 
 import asyncio
@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import psutil
 
+from bench.environment import browser, environment, signalbox
 from bench.measuring import machine, percentile, table
-from bench.scene import browser, scene, signalbox
 from signalbox.servers.process import ServerProcess
 
 STARTS = 5
@@ -21,7 +21,7 @@ POLL_S = 0.01
 
 
 async def first_page(server: ServerProcess, base: str) -> float:
-    """Start it and return the seconds until the first page came whole."""
+    """Start Signalbox and return the seconds until the first complete page."""
     begin = time.perf_counter()
     starting = asyncio.ensure_future(server.start())
     async with browser(base) as client:
@@ -30,7 +30,7 @@ async def first_page(server: ServerProcess, base: str) -> float:
                 answer = await client.get("/")
             except httpx.TransportError:
                 if starting.done():
-                    await starting  # it ended: says why
+                    await starting  # raises why it ended
                 await asyncio.sleep(POLL_S)
                 continue
             taken = time.perf_counter() - begin
@@ -41,7 +41,7 @@ async def first_page(server: ServerProcess, base: str) -> float:
 
 
 async def idle(pid: int) -> tuple[float, float]:
-    """Return MiB of memory of its own (USS) and in all (RSS), and leave it alone for a while before."""
+    """Wait for a while, then return the USS and the RSS in MiB."""
     await asyncio.sleep(IDLE_S)
     memory = psutil.Process(pid).memory_full_info()
     return memory.uss / 1024**2, memory.rss / 1024**2
@@ -59,7 +59,7 @@ async def main() -> None:
                 if number == STARTS - 1 and name == "start again":
                     memory = await idle(server.pid)
                 await server.stop()
-    async with scene(groups=20, streams=2) as busy:
+    async with environment(groups=20, streams=2) as busy:
         with_groups = await idle(busy.server.pid)
     table(
         "Start to first page (target < 2 s)",
@@ -68,7 +68,7 @@ async def main() -> None:
     )
     table(
         f"Memory after {IDLE_S:.0f} s (target < 150 MiB)",
-        [("", "own MiB", "RSS MiB"), ("idle, nothing configured", *memory), ("following 20 groups", *with_groups)],
+        [("", "own MiB", "RSS MiB"), ("idle, nothing configured", *memory), ("monitoring 20 groups", *with_groups)],
     )
 
 

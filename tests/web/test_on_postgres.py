@@ -1,7 +1,6 @@
-"""The web on PostgreSQL: every write by the door, people and tokens in and out, and the pages of what is kept there.
+"""The web on PostgreSQL: every write, sign-in, tokens, and the pages of stored data.
 
-What pages and routes do in each case the other files here say, on SQLite; this one goes each way once where text, numbers,
-transactions and drivers are others. Last comes text that PostgreSQL does not keep.
+The other tests run on SQLite. These run each path once where text, numbers, transactions and drivers differ.
 """
 
 import json
@@ -24,7 +23,7 @@ from tests.support.database import settings
 from tests.support.estate import Estate
 from tests.support.postgres import new_database
 from tests.web.house import NOBODY, OPEN, PASSWORD, House, house, two_connections
-from tests.web.security.user_site import tidy
+from tests.web.security.user_site import visible_text
 from tests.web.server import Running, closed, drawn, running, watch
 from tests.web.sites import headline
 from tests.web.sockets import socket
@@ -32,9 +31,9 @@ from tests.web.walk import PARAMETER, Route, addresses
 from tests.web.writes import SAMPLES, Call, Sample, Who, changes_nothing, goes_by_the_door, send
 
 RULE = {"source": "kafka-open/orders", "what": "$.email", "how": "hide", "sample": '{"email": "a@b.example", "n": 1}'}
-KEPT = "\U0001f469\u200d\U0001f680 caf\u00e9 \u05e9\u05dc \u202eevil\u2066 '\\%_\" $1 :x"
-LOST = ("nul\0 escape\x1b", "half\ud800")  # what PostgreSQL's text refuses, and JSON half of
-BAD = (KEPT, *LOST)
+STORABLE = "\U0001f469\u200d\U0001f680 caf\u00e9 \u05e9\u05dc \u202eevil\u2066 '\\%_\" $1 :x"
+UNSTORABLE = ("nul\0 escape\x1b", "half\ud800")  # PostgreSQL text cannot store these
+HOSTILE = (STORABLE, *UNSTORABLE)
 NUMBERS = (2**31, 2**63, 10**30, -1)  # an id has 31 bits, a row of the log 63
 ROUTES = pytest.mark.parametrize(("route", "sample"), SAMPLES.items(), ids=[f"{r.method} {r.path}" for r in SAMPLES])
 
@@ -68,31 +67,29 @@ async def page(client: httpx.AsyncClient, address: str, status: int = 200) -> st
 
 
 @ROUTES
-async def test_a_write_goes_by_the_door(made: House, route: Route, sample: Sample) -> None:
+async def test_a_write_goes_through_the_door(made: House, route: Route, sample: Sample) -> None:
     await goes_by_the_door(made, route, sample)
 
 
 @ROUTES
-async def test_a_write_that_is_not_ones_own_is_refused_and_changes_nothing(
-    made: House, route: Route, sample: Sample
-) -> None:
+async def test_a_write_of_another_user_changes_nothing(made: House, route: Route, sample: Sample) -> None:
     if sample.who is Who.ANYBODY:
         return
     call = await sample.make(made, await made.another(ADMIN_EVERYWHERE))
     before = await made.held()
-    own = sample.who is Who.SELF and not call.path  # everybody may do that to themselves
+    own = sample.who is Who.SELF and not call.path  # every user may do that to their own account
     async with made.client(NOBODY if own else "viewer") as client:
         await changes_nothing(made, await send(client, route, call), before)
 
 
-async def test_signing_in_and_out(made: House) -> None:
+async def test_sign_in_and_sign_out(made: House) -> None:
     name = await made.another(VIEWER_EVERYWHERE)
     async with made.client() as browser:
         wrong = await browser.post(urls.sign_in(), data={"name": name, "password": "another one"})
-        assert (wrong.status_code, "do not belong together" in wrong.text) == (401, True)
+        assert (wrong.status_code, "Wrong name or password" in wrong.text) == (401, True)
     cookie = await made.sign_in(name)
     async with made.client(Cookie=cookie) as browser:
-        assert f"You are {name}, viewer everywhere." in headline(await page(browser, urls.profile()))
+        assert f"Signed in as {name}, viewer everywhere." in headline(await page(browser, urls.profile()))
         left = await browser.post(security_urls.sign_out())
         assert left.headers["location"] == urls.sign_in()
     async with made.client(Cookie=cookie) as browser:
@@ -100,25 +97,25 @@ async def test_signing_in_and_out(made: House) -> None:
     assert await made.sign_in(name) != cookie
 
 
-async def test_a_token_says_when_it_was_used_and_ends_when_it_is_revoked(made: House) -> None:
+async def test_a_token_records_its_last_use_and_is_refused_once_revoked(made: House) -> None:
     name = await made.another(VIEWER_EVERYWHERE)
     async with made.client(name) as browser:
         sent = await browser.post(
             urls.profile("tokens"), data={"name": "grafana", "days": 7, "role": "viewer", "on": OPEN}
         )
         [secret] = set(re.findall(r"sbx_[\w-]{40,}", sent.text))
-        assert [one["used_at"] for one in (await browser.get(urls.api("tokens"))).json()] == [None, None]
+        assert [token["last_used_at"] for token in (await browser.get(urls.api("tokens"))).json()] == [None, None]
         async with made.client(Authorization=f"Bearer {secret}") as program:
             seen = (await program.get(urls.api("connections"))).json()
             assert [one["name"] for one in seen] == [OPEN]
             [_, used] = (await browser.get(urls.api("tokens"))).json()
-            assert (used["name"], used["used_at"]) == ("grafana", made.estate.now)
-            assert "viewer on kafka-open" in tidy(await page(browser, urls.profile()))
+            assert (used["name"], used["last_used_at"]) == ("grafana", made.estate.now)
+            assert "viewer on kafka-open" in visible_text(await page(browser, urls.profile()))
             await browser.post(urls.profile("tokens", str(used["id"]), "revoke"))
             assert (await program.get(urls.api("connections"))).status_code == 401
 
 
-async def test_users_are_listed_searched_and_shown(made: House, admin: httpx.AsyncClient) -> None:
+async def test_users_are_listed_and_searched(made: House, admin: httpx.AsyncClient) -> None:
     name = await made.another(VIEWER_EVERYWHERE)
     for query, others in (({"q": name.upper()}, False), ({"show": "admin"}, True)):
         [lister] = re.findall(r'id="lister".*?</section>', await page(admin, security_urls.users(**query)), re.DOTALL)
@@ -131,26 +128,26 @@ async def test_users_are_listed_searched_and_shown(made: House, admin: httpx.Asy
     await page(admin, security_urls.users("is-not-there"), 404)
 
 
-async def test_the_audit_log_is_searched_opened_verified_and_exported(made: House, admin: httpx.AsyncClient) -> None:
+async def test_audit_log_is_searched_opened_verified_and_exported(made: House, admin: httpx.AsyncClient) -> None:
     name = await made.another(VIEWER_EVERYWHERE)
-    for text in (f"100% {KEPT}", "nothing"):
+    for text in (f"100% {STORABLE}", "nothing"):
         await admin.post(security_urls.users(name, "roles"), data={"role/*": "viewer", "reason": text})
-    removed = await admin.post(security_urls.users(name, "remove"), data={"reason": f"100% {KEPT}"})
+    removed = await admin.post(security_urls.users(name, "remove"), data={"reason": f"100% {STORABLE}"})
     assert removed.headers["location"] == security_urls.users(done="removed")
     for query, found in (
-        ({"q": f"100% {KEPT}"}, True),
+        ({"q": f"100% {STORABLE}"}, True),
         ({"q": "100_"}, False),
-        ({"q": name.upper(), "who": "admin", "action": "remove user"}, True),
-        ({"who": "admin", "outcome": "refused"}, False),
+        ({"q": name.upper(), "actor": "admin", "action": "remove user"}, True),
+        ({"actor": "admin", "outcome": "refused"}, False),
     ):
         listed = await page(admin, security_urls.audit(**query))
-        assert (f"remove user {name}" in tidy(listed)) is found, query
+        assert (f"remove user {name}" in visible_text(listed)) is found, query
     [line] = (await admin.get(urls.api("audit", action="remove user", q=name))).json()["items"]
-    assert (line["reason"], line["outcome"], line["outcome_row"]) == (f"100% {KEPT}", "done", line["row"] + 1)
+    assert (line["reason"], line["outcome"], line["outcome_row"]) == (f"100% {STORABLE}", "done", line["row"] + 1)
     opened = await page(admin, security_urls.audit(row=line["row"]))
     assert line["hash"] in opened
     assert (await admin.post(security_urls.audit("verify"))).status_code == 303
-    assert "is whole" in headline(await page(admin, security_urls.audit()))
+    assert "is intact" in headline(await page(admin, security_urls.audit()))
     sent = await admin.post(security_urls.audit("export"), data={"when": "all", "action": "remove user", "q": name})
     assert [row["kind"] for row in map(json.loads, sent.text.splitlines())] == ["intent", "outcome"]
     everything = await admin.post(security_urls.audit("export"), data={"when": "all"})
@@ -158,27 +155,27 @@ async def test_the_audit_log_is_searched_opened_verified_and_exported(made: Hous
     assert rows == list(range(1, len(rows) + 1))
 
 
-async def test_a_masking_rule_is_tried_added_moved_and_removed(admin: httpx.AsyncClient) -> None:
-    tried = tidy((await admin.post(security_urls.masking("trial"), data=RULE)).text)
-    assert "1 of 2 fields masked" in tried
-    for name in ("first of two", KEPT):
-        sent = await admin.post(security_urls.masking("rules"), data={**RULE, "name": name, "reason": KEPT})
+async def test_a_masking_rule_is_tested_added_moved_and_removed(admin: httpx.AsyncClient) -> None:
+    result = visible_text((await admin.post(security_urls.masking("trial"), data=RULE)).text)
+    assert "1 of 2 fields masked" in result
+    for name in ("first of two", STORABLE):
+        sent = await admin.post(security_urls.masking("rules"), data={**RULE, "name": name, "reason": STORABLE})
         assert sent.headers["location"] == security_urls.masking("rules", name, done="added")
 
     async def order() -> list[str]:
         rules = (await admin.get(urls.api("masking-rules"))).json()["items"]
-        return [rule["name"] for rule in rules if rule["name"] in {"first of two", KEPT}]
+        return [rule["name"] for rule in rules if rule["name"] in {"first of two", STORABLE}]
 
-    assert await order() == ["first of two", KEPT]
-    await admin.post(security_urls.masking("rules", KEPT, "move"), data={"number": 1, "reason": "it is wider"})
-    assert await order() == [KEPT, "first of two"]
-    assert "email" in await page(admin, security_urls.masking("rules", KEPT))
-    for name in ("first of two", KEPT):
+    assert await order() == ["first of two", STORABLE]
+    await admin.post(security_urls.masking("rules", STORABLE, "move"), data={"number": 1, "reason": "it is wider"})
+    assert await order() == [STORABLE, "first of two"]
+    assert "email" in await page(admin, security_urls.masking("rules", STORABLE))
+    for name in ("first of two", STORABLE):
         await admin.post(security_urls.masking("rules", name, "remove"), data={"reason": "not needed"})
     assert await order() == []
 
 
-async def test_a_session_that_is_revoked_closes_its_live_page(live: tuple[House, Running]) -> None:
+async def test_a_revoked_session_closes_its_live_page(live: tuple[House, Running]) -> None:
     made, _ = live
     name = await made.another(VIEWER_EVERYWHERE)
     async with socket(live, name) as client, made.client(Cookie=await made.sign_in(name)) as elsewhere:
@@ -189,8 +186,8 @@ async def test_a_session_that_is_revoked_closes_its_live_page(live: tuple[House,
         assert (await closed(client))[0] == SIGNED_OUT
 
 
-async def sent_raw(client: httpx.AsyncClient, route: Route, call: Call) -> httpx.Response:
-    """Call a route as `send` does, with halves of characters too: a form writes them as bytes, JSON escapes them."""
+async def send_raw(client: httpx.AsyncClient, route: Route, call: Call) -> httpx.Response:
+    """Call a route as `send` does, also with lone surrogates: a form encodes them as bytes, JSON escapes them."""
     path = PARAMETER.sub(lambda found: _segment(str(call.path[found[1]])), route.path)
     if path.startswith(urls.API):
         content, kind = json.dumps(dict(call.body)), "application/json"
@@ -204,8 +201,8 @@ def _segment(name: str) -> str:
     return quote_plus(name, safe="", errors="surrogatepass").replace("+", "%20")
 
 
-def spoiled(call: Call) -> Iterator[Call]:
-    """Yield a call once for each text and number in it, with one that is none there could be."""
+def with_hostile_values(call: Call) -> Iterator[Call]:
+    """Yield the call with each of its texts and numbers replaced by hostile ones."""
     for part in ("path", "body", "query"):
         for key, value in getattr(call, part).items():
             for bad in _bad(value):
@@ -216,47 +213,49 @@ def _bad(value: object) -> tuple[object, ...]:
     if isinstance(value, int):
         return NUMBERS
     if isinstance(value, Mapping):
-        return tuple({**value, text: value.get("role")} for text in BAD)
+        return tuple({**value, text: value.get("role")} for text in HOSTILE)
     if isinstance(value, list):
-        return tuple([text] for text in BAD)
-    return tuple(f"{value}{text}" for text in BAD)
+        return tuple([text] for text in HOSTILE)
+    return tuple(f"{value}{text}" for text in HOSTILE)
 
 
 @ROUTES
-async def test_hostile_text_in_a_write_is_kept_or_refused(made: House, route: Route, sample: Sample) -> None:
+async def test_hostile_text_in_a_write_is_stored_or_refused(made: House, route: Route, sample: Sample) -> None:
     who = await made.another(ADMIN_EVERYWHERE)
     at = 0
-    while at < len(calls := list(spoiled(await sample.make(made, who)))):  # what one did may be gone then
+    while at < len(
+        calls := list(with_hostile_values(await sample.make(made, who)))
+    ):  # an earlier call may have removed the target
         call, at = calls[at], at + 1
         async with made.client(who) as client:
-            answer = await sent_raw(client, route, call)
+            answer = await send_raw(client, route, call)
             assert answer.status_code < 500, f"{call}: {answer.status_code} {answer.text[:300]}"
 
 
-async def test_hostile_text_in_an_address_is_looked_for_or_refused(made: House, admin: httpx.AsyncClient) -> None:
-    asked = list(addresses(made.app, (OPEN, *BAD), BAD[:2]))
-    of_audit = ("q", "who", "action", "on", "older", "row", "when", "outcome", "limit")
+async def test_hostile_text_in_a_url_is_searched_or_refused(made: House, admin: httpx.AsyncClient) -> None:
+    asked = list(addresses(made.app, (OPEN, *HOSTILE), HOSTILE[:2]))
+    of_audit = ("q", "actor", "action", "resource", "older", "row", "when", "outcome", "limit")
     for path in (security_urls.audit(), urls.api("audit")):
-        asked += [f"{path}?{key}={quote_plus(text, errors='surrogatepass')}" for key in of_audit for text in BAD]
+        asked += [f"{path}?{key}={quote_plus(text, errors='surrogatepass')}" for key in of_audit for text in HOSTILE]
         asked += [f"{path}?{key}={number}" for key in ("row", "older") for number in NUMBERS]
         asked += [f"{path}?older={number}-{number}" for number in (0, 10**18 - 1, 10**18)]
-    asked += [f"{urls.api('tokens')}?user={quote_plus(text, errors='surrogatepass')}" for text in BAD]
+    asked += [f"{urls.api('tokens')}?user={quote_plus(text, errors='surrogatepass')}" for text in HOSTILE]
     for address in asked:
         answer = await admin.get(address)
         assert answer.status_code < 500, f"{address}: {answer.status_code} {answer.text[:300]}"
 
 
-async def test_hostile_text_before_signing_in_is_refused(made: House) -> None:
-    agent = KEPT.encode().decode("latin-1")
+async def test_hostile_text_before_sign_in_is_refused(made: House) -> None:
+    agent = STORABLE.encode().decode("latin-1")
     name = await made.another(VIEWER_EVERYWHERE)
     async with made.client(**{"User-Agent": agent}) as browser:
-        for text in BAD:
+        for text in HOSTILE:
             for form in ({"name": text, "password": PASSWORD}, {"name": name, "password": text}):
-                answer = await sent_raw(browser, Route("POST", urls.sign_in()), Call(body=form))
+                answer = await send_raw(browser, Route("POST", urls.sign_in()), Call(body=form))
                 assert answer.status_code == 401, answer.text[:300]
             assert (await browser.get(f"/join/{_segment(text)}")).status_code == 404
         assert (await browser.post(urls.sign_in(), data={"name": name, "password": PASSWORD})).status_code == 303
-    for secret in BAD:
+    for secret in HOSTILE:
         sent = secret.encode("utf-8", "surrogatepass").replace(b"\0", b"").decode("latin-1")
         async with made.client(Authorization=f"Bearer {sent}") as program:
             assert (await program.get(urls.api("connections"))).status_code == 401
@@ -264,7 +263,7 @@ async def test_hostile_text_before_signing_in_is_refused(made: House) -> None:
             assert (await browser.get(urls.profile())).status_code == 303
 
 
-async def test_whatever_was_written_down_reads_as_it_was_written(made: House) -> None:
-    """The last of these tests: the chain's hashes are those of what PostgreSQL gives back."""
+async def test_the_audit_log_is_intact_after_all_other_tests(made: House) -> None:
+    """Runs last: the hashes cover what PostgreSQL returns."""
     found: Verification = await made.core.audit.verify(None)
     assert found.is_intact

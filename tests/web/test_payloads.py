@@ -1,7 +1,6 @@
-"""Every place where a payload leaves the service: what is masked leaves none of them in clear.
+"""Masked values do not leave the service through any exit that shows a payload.
 
-A place that shows messages is a row of PLACES, with the routes that lead to it. One that is forgotten here is found by the walks
-over all routes and over all sources.
+Each exit is an entry of EXITS, with its routes. Walks over all routes and sources find an exit that is missing here.
 """
 
 import base64
@@ -28,12 +27,12 @@ from signalbox.web import urls
 from signalbox.web.security import urls as security_urls
 from tests.support.estate import Estate
 from tests.web.payload_walk import askers, our_sources, past_masking, routes_to_payloads
-from tests.web.security.masking_site import beside, rule
-from tests.web.security.user_site import Browser, House, house_in, tidy
+from tests.web.security.masking_site import rule, second_process
+from tests.web.security.user_site import Browser, UserSite, user_site_in, visible_text
 
 CANARIES = {part: f"canary-{part}-5e81a7f0" for part in ("body", "header", "key", "error")}
 PLAIN = "plain-for-all-91c4b07e"
-LETTER = Message(
+MESSAGE = Message(
     connection="kafka-prod",
     destination="orders.placed",
     name="partition 0, offset 17",
@@ -48,61 +47,61 @@ EVERYTHING = rule(
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a payload leaves: the routes, and how one of them is made to show a message."""
+class Exit:
+    """Where a payload leaves: the routes, and how to make one of them show a message."""
 
     routes: frozenset[tuple[str, str]]
-    fed: Callable[[Browser, Message], Awaitable[str]]  # all that leaves, but for what who asks has typed into a form
+    show: Callable[[Browser, Message], Awaitable[str]]  # the response without the typed form fields
 
 
-def sample(letter: Message) -> str:
-    """Write a message as somebody would paste it."""
+def sample(message: Message) -> str:
+    """Return a message as a user would paste it."""
     return json.dumps(
         {
-            "key": (letter.key or b"").decode(),
-            "headers": dict(letter.headers),
-            "body": json.loads(letter.body or b"null"),
-            "error": letter.texts[0],
+            "key": (message.key or b"").decode(),
+            "headers": dict(message.headers),
+            "body": json.loads(message.body or b"null"),
+            "error": message.texts[0],
         }
     )
 
 
-async def trial_page(theirs: Browser, letter: Message) -> str:
-    asked = {"source": letter.source, "what": "$.body.unheard_of", "how": "hide", "sample": sample(letter)}
-    return untyped((await theirs.client.post(security_urls.masking("trial"), data=asked)).text)
+async def trial_page(browser: Browser, message: Message) -> str:
+    asked = {"source": message.source, "what": "$.body.unheard_of", "how": "hide", "sample": sample(message)}
+    return without_typed_fields((await browser.client.post(security_urls.masking("trial"), data=asked)).text)
 
 
-async def refused_rule(theirs: Browser, letter: Message) -> str:
-    """Try to add a rule without a name: the page comes back with the trial."""
-    asked = {"source": letter.source, "what": "$.body.unheard_of", "how": "hide", "sample": sample(letter)}
-    return untyped((await theirs.client.post(security_urls.masking("rules"), data=asked)).text)
+async def refused_rule(browser: Browser, message: Message) -> str:
+    """Add a rule without a name: the page shows the trial again."""
+    asked = {"source": message.source, "what": "$.body.unheard_of", "how": "hide", "sample": sample(message)}
+    return without_typed_fields((await browser.client.post(security_urls.masking("rules"), data=asked)).text)
 
 
-async def trial_for_programs(theirs: Browser, letter: Message) -> str:
-    asked = {"source": letter.source, "sample": sample(letter)}
-    return (await theirs.client.post(f"{urls.API}/masking-rules/try", json=asked)).text
+async def trial_for_programs(browser: Browser, message: Message) -> str:
+    asked = {"source": message.source, "sample": sample(message)}
+    return (await browser.client.post(f"{urls.API}/masking-rules/try", json=asked)).text
 
 
-def untyped(page: str) -> str:
-    """Leave out what who asks typed themselves: fields and hidden fields of forms."""
+def without_typed_fields(page: str) -> str:
+    """Remove the typed fields of forms."""
     return re.sub(r"<textarea.*?</textarea>|<input[^>]*>", "", page, flags=re.DOTALL)
 
 
-PLACES = {
-    "the page's trial": Place(frozenset({("POST", "/masking/trial")}), trial_page),
-    "a rule that is refused": Place(frozenset({("POST", "/masking/rules")}), refused_rule),
-    "the API's trial": Place(frozenset({("POST", f"{urls.API}/masking-rules/try")}), trial_for_programs),
+EXITS = {
+    "the page's trial": Exit(frozenset({("POST", "/masking/trial")}), trial_page),
+    "a rule that is refused": Exit(frozenset({("POST", "/masking/rules")}), refused_rule),
+    "the API's trial": Exit(frozenset({("POST", f"{urls.API}/masking-rules/try")}), trial_for_programs),
 }
-ASKERS = {"app/signalbox/web/security/masking/rule_draft.py: run_trial"}
+CALLERS = {"app/signalbox/web/security/masking/rule_draft.py: run_trial"}
 BODIES = {
-    "app/signalbox/web/security/masking/masked_sample.py: reads trial.body",  # what masking made of a sample
+    "app/signalbox/web/security/masking/masked_sample.py: reads trial.body",  # a masked sample
     "app/signalbox/web/security/masking/api.py: reads trial.body",
     "app/signalbox/web/security/forms.py: reads request.body",  # a form
 }
 
 
 def leaks(left: str) -> list[str]:
-    """Return which canaries can be found in a text, also as base64 and hexadecimal digits."""
+    """Return the canaries in a text, also as base64 and hexadecimal."""
     return [part for part, value in CANARIES.items() if any(form in left for form in _forms(value))]
 
 
@@ -113,50 +112,50 @@ def _forms(value: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    async with house_in(tmp_path_factory.mktemp("payloads"), rules=[EVERYTHING]) as made:
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[UserSite]:
+    async with user_site_in(tmp_path_factory.mktemp("payloads"), rules=[EVERYTHING]) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-async def ada(house: House) -> Browser:
-    return await house.first_admin()
+async def ada(site: UserSite) -> Browser:
+    return await site.first_admin()
 
 
 @pytest.fixture(scope="module")
-async def viv(house: House, ada: Browser) -> Browser:
-    return await house.joined(ada, "viv")
+async def viv(site: UserSite, ada: Browser) -> Browser:
+    return await site.invite(ada, "viv")
 
 
-@pytest.mark.parametrize("place", PLACES)
-async def test_what_is_masked_leaves_by_no_place(
-    ada: Browser, viv: Browser, place: str, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("exit_name", EXITS)
+async def test_masked_values_leave_through_no_exit(
+    ada: Browser, viv: Browser, exit_name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    left = await PLACES[place].fed(ada, LETTER)
+    left = await EXITS[exit_name].show(ada, MESSAGE)
     assert leaks(left) == []
     assert PLAIN in left, "the message was shown at all"
-    assert leaks(await PLACES[place].fed(viv, LETTER)) == []
+    assert leaks(await EXITS[exit_name].show(viv, MESSAGE)) == []
     assert leaks(caplog.text) == []
 
 
-@pytest.mark.parametrize("place", PLACES)
-async def test_without_the_rule_every_canary_is_seen(tmp_path_factory: pytest.TempPathFactory, place: str) -> None:
-    async with house_in(tmp_path_factory.mktemp("bare")) as bare:
-        left = await PLACES[place].fed(await bare.first_admin(), LETTER)
+@pytest.mark.parametrize("exit_name", EXITS)
+async def test_without_the_rule_every_canary_leaves(tmp_path_factory: pytest.TempPathFactory, exit_name: str) -> None:
+    async with user_site_in(tmp_path_factory.mktemp("bare")) as bare:
+        left = await EXITS[exit_name].show(await bare.first_admin(), MESSAGE)
     assert leaks(left) == list(CANARIES)
 
 
 @pytest.mark.parametrize("shift", range(3))
-def test_a_canary_in_another_dress_is_found(shift: int) -> None:
-    dressed = base64.b64encode(b"x" * shift + CANARIES["key"].encode() + b"tail").decode()
-    assert leaks(dressed) == ["key"]
+def test_an_encoded_canary_is_found(shift: int) -> None:
+    encoded = base64.b64encode(b"x" * shift + CANARIES["key"].encode() + b"tail").decode()
+    assert leaks(encoded) == ["key"]
     assert leaks(CANARIES["error"].encode().hex()) == ["error"]
     assert leaks("canary") == []
 
 
-async def test_what_anybody_may_see_of_a_message_holds_no_canary(house: House) -> None:
-    view = (await beside(house, EVERYTHING)).masking.mask(LETTER)
+async def test_a_masked_message_has_no_canary(site: UserSite) -> None:
+    view = (await second_process(site, EVERYTHING)).masking.mask(MESSAGE)
     assert isinstance(view.body, JsonBody)
     assert view.key is not None
     parts = [view.body.encoded().decode(), view.key.text, *(one.text for one in view.texts)]
@@ -165,21 +164,21 @@ async def test_what_anybody_may_see_of_a_message_holds_no_canary(house: House) -
     assert sum(PLAIN in part for part in parts) == 3
 
 
-def test_every_route_to_a_payload_is_a_place(house: House) -> None:
-    listed = {route for place in PLACES.values() for route in place.routes}
-    assert routes_to_payloads(house.app) == listed
+def test_every_route_to_a_payload_is_an_exit(site: UserSite) -> None:
+    listed = {route for leave in EXITS.values() for route in leave.routes}
+    assert routes_to_payloads(site.app) == listed
 
 
-def test_every_function_that_asks_for_a_payload_is_known() -> None:
-    assert askers(our_sources()) == ASKERS
+def test_every_caller_of_masking_is_known() -> None:
+    assert askers(our_sources()) == CALLERS
 
 
-def test_pages_and_verbs_take_no_message_past_masking() -> None:
+def test_pages_and_commands_read_no_unmasked_message() -> None:
     assert past_masking(our_sources()) == BODIES
 
 
 def _of(held: NamedDependency[Masking]) -> str:
-    return str(held.mask(LETTER))
+    return str(held.mask(MESSAGE))
 
 
 def provided(masking: NamedDependency[Masking]) -> str:
@@ -201,7 +200,7 @@ def harmless() -> str:
     return security_urls.masking()
 
 
-def test_a_planted_route_is_found_through_what_it_calls_and_depends_on(tmp_path: Path) -> None:
+def test_a_planted_route_is_found_through_calls_and_dependencies(tmp_path: Path) -> None:
     estate = Estate(tmp_path)
     app = estate.built().app
     for route in (planted, planted_behind, harmless):
@@ -214,38 +213,36 @@ def test_a_planted_route_is_found_through_what_it_calls_and_depends_on(tmp_path:
     [
         ("from signalbox.brokers.model import BrokerKind, Message", {"imports Message"}),
         ("from signalbox.brokers.port import Delivery", {"imports Delivery"}),
-        ("def show(letter):\n    return letter.body.decode()", {"reads letter.body"}),
+        ("def show(message):\n    return message.body.decode()", {"reads message.body"}),
         ("from litestar.types import Message", set()),
     ],
 )
-def test_a_planted_way_past_masking_is_found(source: str, found: set[str]) -> None:
+def test_planted_code_past_masking_is_found(source: str, found: set[str]) -> None:
     assert past_masking([("app/signalbox/web/letters/page.py", source)]) == {
         f"app/signalbox/web/letters/page.py: {one}" for one in found
     }
     assert past_masking([("app/signalbox/brokers/nats/adapter.py", source)]) == set()
 
 
-def test_a_planted_asker_is_found() -> None:
+def test_a_planted_caller_is_found() -> None:
     source = "async def letter(masking):\n    return masking.mask(1)\n\ndef fine(page):\n    return page.masks(1)"
     assert askers([("app/letters/service.py", source)]) == {"app/letters/service.py: letter"}
 
 
-async def test_each_look_beneath_is_one_line_of_the_audit_log_and_stands_on_the_page(
-    house: House, ada: Browser
-) -> None:
-    security = await beside(house, EVERYTHING)
+async def test_each_unmasked_view_is_recorded_and_listed(site: UserSite, ada: Browser) -> None:
+    security = await second_process(site, EVERYTHING)
     sees = Actor(name="crm-lead", rights=Rights(Grant(Role.VIEWER, payloads=True)), via=Via.PAGE)
     blind = Actor(name="on-call", rights=Rights(Grant(Role.OPERATOR)), via=Via.PAGE)
-    action = view_payload(LETTER, "customer asked")
+    action = view_payload(MESSAGE, "customer asked")
 
-    async def look(permit: object) -> Message:
-        return security.masking.unmask(permit, LETTER)  # type: ignore[arg-type]  # the door's own
+    async def view(permit: object) -> Message:
+        return security.masking.unmask(permit, MESSAGE)  # type: ignore[arg-type]  # the door's own
 
-    assert await security.door.act(sees, action, look) == LETTER
-    with pytest.raises(NotPermitted, match="needs the right to see payloads on kafka-prod"):
-        await security.door.act(blind, action, look)
-    async with house.estate.database.read() as connection:
-        rows = await connection.execute(text("SELECT * FROM audit WHERE action = 'see payload' ORDER BY row"))
+    assert await security.door.act(sees, action, view) == MESSAGE
+    with pytest.raises(NotPermitted, match="requires the payloads permission on kafka-prod"):
+        await security.door.act(blind, action, view)
+    async with site.estate.database.read() as connection:
+        rows = await connection.execute(text("SELECT * FROM audit WHERE action = 'view payload' ORDER BY row"))
         kept = [dict(row) for row in rows.mappings()]
     assert [(row["kind"], row["actor"], row["outcome"]) for row in kept] == [
         ("intent", "crm-lead", ""),
@@ -253,9 +250,9 @@ async def test_each_look_beneath_is_one_line_of_the_audit_log_and_stands_on_the_
         ("refused", "on-call", "refused"),
     ]
     assert leaks(json.dumps(kept, default=repr)) == []
-    page = tidy(await ada.page(security_urls.masking()))
+    page = visible_text(await ada.page(security_urls.masking()))
     assert "Every unmasked view is in the audit log: 1 in the last 24 h." in page
     assert "crm-lead unmasked orders.placed: partition 0, offset 17, on kafka-prod" in page
-    assert "\u201ccustomer asked\u201d, 6 masked, by everything" in page
+    assert "\u201ccustomer asked\u201d, 6 values masked by everything" in page
     assert "on-call was denied an unmasked view of orders.placed: partition 0, offset 17, on kafka-prod" in page
-    assert "needs the right to see payloads on kafka-prod" in page
+    assert "requires the payloads permission on kafka-prod" in page

@@ -104,9 +104,9 @@ async def test_a_tampered_row_is_found_by_the_page_and_by_the_cli(site: Site, wa
     await behind(site.kept, "UPDATE audit SET actor = 'logistics-lead' WHERE action = 'purge' AND kind = 'intent'")
     [(row,)] = await behind(site.kept, "SELECT CAST(row AS TEXT) FROM audit WHERE actor = 'logistics-lead'")
     await verify.click()
-    await expect(page.locator("h1")).to_contain_text(f"Row {row} is not what was written, found at")
+    await expect(page.locator("h1")).to_contain_text(f"Row {row} was changed after it was written, found at")
     chain = page.get_by_role("region", name="Broken chain")
-    await expect(chain.get_by_role("alert")).to_contain_text("Rows 1 to 2 are whole.")
+    await expect(chain.get_by_role("alert")).to_contain_text("Rows 1 to 2 are intact.")
     await expect(chain.get_by_text("now says: purge by logistics-lead")).to_be_visible()
     await chain.get_by_role("link", name=str(row), exact=True).click()
     await expect(page.locator("tr.detail").get_by_text(re.compile("^changed, found at"))).to_be_visible()
@@ -117,7 +117,7 @@ async def test_a_tampered_row_is_found_by_the_page_and_by_the_cli(site: Site, wa
     words = ("--export", str(export), "--head", str(head), "--public-key", key)
     ran = await signalbox("audit", "verify", *words, folder=tmp_path)
     assert ran.code == 1, ran.all
-    assert f"Row {row} is not what was written." in ran.out
+    assert f"Row {row} was changed after it was written." in ran.out
     await watched.assert_clean()
 
 

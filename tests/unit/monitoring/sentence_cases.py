@@ -204,7 +204,8 @@ def _partitions() -> Iterator[Case]:
         ("loses data now, one message so far", verdict(Status.WILL_LOSE_DATA, **(lost | {"lost": 1}))),
     ]
     for case, judged in cases:
-        view = replace(base, verdict=judged)
+        flow = SHRINKING if judged.status is Status.CATCHING_UP else LOSING_GROUND
+        view = replace(base, verdict=judged, flow=flow)
         yield case, [("second line", text(words.partition_reason(view, BrokerKind.KAFKA, T0)))]
 
 

@@ -50,7 +50,7 @@ def test_what_is_written_is_read_again(rows: list[ChainRow]) -> None:
     ],
 )
 def test_a_line_that_is_no_row_is_named(line: bytes) -> None:
-    with pytest.raises(ExportUnreadable, match="Line 3 of the export is not a row of an audit log"):
+    with pytest.raises(ExportUnreadable, match="Line 3 of the export is not an audit row"):
         list(read(io.BytesIO(b"".join(map(to_line, chain(2))) + line)))
 
 

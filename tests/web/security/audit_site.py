@@ -1,4 +1,4 @@
-"""An audit log behind the pages: an admin and others in their browsers, and a door to write through."""
+"""An audit log behind the real routes: an admin's browser, and a door as another process has it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,16 +14,16 @@ from signalbox.web import urls
 from signalbox.web.settings import ServerSettings
 from tests.support.audit import Book, behind, disarm
 from tests.support.database import settings as database_at
-from tests.web.security.user_site import PASSWORD, STARTER, Browser, House, house_in
+from tests.web.security.user_site import PASSWORD, STARTER, Browser, UserSite, user_site_in
 
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Audited:
-    """Signalbox, its admin's browser, and a door that the test itself goes through, as another process would."""
+class AuditSite:
+    """Signalbox, its admin's browser, and a door as another process has it."""
 
-    house: House
+    users: UserSite
     admin: Browser
     book: Book
     settings: DatabaseSettings
@@ -31,25 +31,25 @@ class Audited:
     @property
     def log(self) -> AuditLog:
         """The log of the process that serves the pages."""
-        return cast("AuditLog", cast("Any", self.house.app.dependencies["audit"]).dependency())
+        return cast("AuditLog", cast("Any", self.users.app.dependencies["audit"]).dependency())
 
-    async def joined(self, name: str, rights: Rights = VIEWER_EVERYWHERE) -> Browser:
-        """Return the browser of somebody whom the admin did not make by hand."""
-        users = self.house.accounts.users
+    async def invite(self, name: str, rights: Rights = VIEWER_EVERYWHERE) -> Browser:
+        """Return the browser of a new user, invited through the door."""
+        users = self.users.accounts.users
         action = actions.invite_user(name, rights)
         secret = await self.book.door.act(STARTER, action, lambda permit: users.invite(permit, name, rights))
-        theirs = await self.house.browser()
-        await theirs.send(urls.join(secret), password=PASSWORD, again=PASSWORD)
-        return theirs
+        browser = await self.users.browser()
+        await browser.submit(urls.join(secret), password=PASSWORD, again=PASSWORD)
+        return browser
 
     async def part(self, address: str) -> str:
-        """Ask as htmx does when it replaces the list."""
+        """Return the list as htmx loads it."""
         answer = await self.admin.client.get(address, headers=PARTIAL)
         assert answer.status_code == 200
         return answer.text
 
     async def tamper(self, row: int, *statements: str) -> None:
-        """Change the log behind its back; ROW in a statement is this one."""
+        """Tamper with the log; ROW in a statement is replaced."""
         await disarm(self.settings)
         await behind(self.settings, *(statement.replace("ROW", str(row)) for statement in statements))
 
@@ -58,14 +58,14 @@ class Audited:
 
 
 @asynccontextmanager
-async def audited_in(folder: Path, settings: ServerSettings | None = None) -> AsyncIterator[Audited]:
-    async with house_in(folder, settings) as house:
-        admin = await house.first_admin()
-        yield over(house, admin, folder)
+async def audit_site_in(folder: Path, settings: ServerSettings | None = None) -> AsyncIterator[AuditSite]:
+    async with user_site_in(folder, settings) as users:
+        admin = await users.first_admin()
+        yield audit_site_over(users, admin, folder)
 
 
-def over(house: House, admin: Browser, folder: Path) -> Audited:
-    book = Book(house.estate.database, house.estate.clock)
-    return Audited(
-        house=house, admin=admin, book=book, settings=database_at(f"sqlite+aiosqlite:///{folder}/signalbox.db")
+def audit_site_over(users: UserSite, admin: Browser, folder: Path) -> AuditSite:
+    book = Book(users.estate.database, users.estate.clock)
+    return AuditSite(
+        users=users, admin=admin, book=book, settings=database_at(f"sqlite+aiosqlite:///{folder}/signalbox.db")
     )

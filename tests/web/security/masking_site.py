@@ -1,9 +1,9 @@
-"""Masking rules for the site of the tests, and what another part of the same service would work with."""
+"""Masking rules for tests, and the services of a second process."""
 
 from signalbox.core import Core
 from signalbox.security.masking.settings import MaskingRuleSettings
 from tests.support.security import core_over
-from tests.web.security.user_site import House
+from tests.web.security.user_site import UserSite
 
 
 def rule(name: str, *what: str, how: str = "hide") -> MaskingRuleSettings:
@@ -13,8 +13,8 @@ def rule(name: str, *what: str, how: str = "hide") -> MaskingRuleSettings:
 CARDS = rule("cards", "card numbers", how="keep last 4")
 
 
-async def beside(house: House, *rules: MaskingRuleSettings) -> Core:
-    """Return a second core over the same database."""
-    core = core_over(house.estate.database, house.estate.clock, rules)
+async def second_process(site: UserSite, *rules: MaskingRuleSettings) -> Core:
+    """Return the services of a second process on the same database."""
+    core = core_over(site.estate.database, site.estate.clock, rules)
     await core.masking.load()
     return core

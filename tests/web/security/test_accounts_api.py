@@ -1,4 +1,4 @@
-"""/api/v1 of accounts: the same rules as the pages, and refusals as problem documents that OpenAPI declares."""
+"""/api/v1 of accounts: the same rules as the pages; refusals are problem documents that OpenAPI declares."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from litestar.testing import TestClient
 from signalbox.security.accounts.model import LINK_LIFETIME_S
 from signalbox.web import urls
 from tests.web.application import application
-from tests.web.security.user_site import LINK, PASSWORD, Browser, House, house_in
+from tests.web.security.user_site import LINK, PASSWORD, Browser, UserSite, user_site_in
 
 TOKEN = {"name": "grafana", "days": 7, "role": "viewer", "resource": "kafka-prod"}
 RIGHTS = {
@@ -19,25 +19,25 @@ RIGHTS = {
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with house_in(tmp_path) as made:
+async def site(tmp_path: Path) -> AsyncIterator[UserSite]:
+    async with user_site_in(tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-async def ada(house: House) -> Browser:
-    return await house.first_admin()
+async def ada(site: UserSite) -> Browser:
+    return await site.first_admin()
 
 
-async def test_a_user_from_invitation_to_removal(house: House, ada: Browser) -> None:
+async def test_a_user_from_invitation_to_removal(site: UserSite, ada: Browser) -> None:
     made = await ada.api("POST", "users", 201, json={"name": "Bob", "role": "viewer", "resource": "kafka-prod"})
-    assert (made["name"], made["expires_at"]) == ("bob", house.estate.now + LINK_LIFETIME_S)
+    assert (made["name"], made["expires_at"]) == ("bob", site.estate.now + LINK_LIFETIME_S)
     join = LINK.fullmatch(made["link"])
     assert join
     invited = await ada.api("GET", "users/bob")
     assert (invited["sign_in_method"], invited["rights"], invited["last_seen_at"]) == ("one-time link", RIGHTS, None)
-    bob = await house.browser()
-    await bob.send(join[1], password=PASSWORD, again=PASSWORD)
+    bob = await site.browser()
+    await bob.submit(join[1], password=PASSWORD, again=PASSWORD)
     joined = await ada.api("GET", "users/bob")
     assert (joined["sign_in_method"], joined["sessions"], joined["link_expires_at"]) == ("password", 1, None)
     changed = await ada.api("PATCH", "users/bob", json={"everywhere": {"role": "operator"}, "reason": "on call"})
@@ -55,23 +55,25 @@ async def test_a_user_from_invitation_to_removal(house: House, ada: Browser) -> 
     await ada.api("GET", "users/bob", 404)
 
 
-async def test_tokens_are_made_used_and_revoked(house: House, ada: Browser) -> None:
+async def test_tokens_are_created_used_and_revoked(site: UserSite, ada: Browser) -> None:
     made = await ada.api("POST", "tokens", 201, json=TOKEN)
     assert made["token"]["hint"] == f"{made['secret'][:6]}\u2026{made['secret'][-2:]}"
     assert made["token"] in await ada.api("GET", "tokens")
-    program = await house.browser(token=made["secret"])
+    program = await site.browser(token=made["secret"])
     assert [one["name"] for one in await program.api("GET", "connections")] == ["kafka-prod"]
     assert len(await program.api("GET", "tokens")) == 1
     refused = await program.api("POST", "tokens", 409, json=TOKEN)
-    assert refused["detail"].startswith("A token makes no tokens")
+    assert refused["detail"].startswith("A token cannot create tokens")
     await program.api("GET", "users", 403)
     assert await program.api("DELETE", f"tokens/{made['token']['id']}", 204) is None
     await program.api("GET", "tokens", 401)
     assert await ada.api("GET", "tokens") == []
 
 
-async def test_tokens_and_sessions_of_others_are_for_admins_or_nobody(house: House, ada: Browser) -> None:
-    bob = await house.joined(ada, "bob")
+async def test_only_admins_see_tokens_of_other_users_and_only_owners_their_sessions(
+    site: UserSite, ada: Browser
+) -> None:
+    bob = await site.invite(ada, "bob")
     made = await bob.api("POST", "tokens", 201, json=TOKEN)
     hers = await ada.api("POST", "tokens", 201, json=TOKEN)
     await bob.api("DELETE", f"tokens/{hers['token']['id']}", 404)
@@ -90,7 +92,7 @@ async def test_tokens_and_sessions_of_others_are_for_admins_or_nobody(house: Hou
 @pytest.mark.parametrize(
     ("method", "path", "sent", "refusal"),
     [
-        ("POST", "users", {"name": "ada", "role": "viewer"}, (409, "There is a user ada already.")),
+        ("POST", "users", {"name": "ada", "role": "viewer"}, (409, "A user named ada already exists.")),
         ("POST", "users", {"name": "bob", "role": "none"}, (400, "Invalid enum value 'none'")),
         ("POST", "users", {"name": "bob", "role": "viewer", "rights": 1}, (400, "unknown field `rights`")),
         ("PATCH", "users/ada", {"everywhere": {"role": "viewer"}}, (409, "ada is the last admin")),
@@ -109,11 +111,11 @@ async def test_tokens_and_sessions_of_others_are_for_admins_or_nobody(house: Hou
             {**TOKEN, "resource": "kafka-x"},
             (409, "You have no access to a connection named kafka-x."),
         ),
-        ("DELETE", "tokens/999", None, (404, "There is no such token")),
+        ("DELETE", "tokens/999", None, (404, "No valid token has the ID 999")),
         ("DELETE", "sessions/999", None, (404, "You have no such session.")),
     ],
 )
-async def test_refusals_are_told_and_declared(
+async def test_refusals_have_a_reason_and_are_declared(
     ada: Browser, method: str, path: str, sent: dict[str, object] | None, refusal: tuple[int, str]
 ) -> None:
     status, told = refusal
@@ -146,14 +148,14 @@ async def test_every_route_declares_its_refusals_as_problems(ada: Browser) -> No
             assert "403" in refusals, (path, method)
 
 
-def test_too_many_requests_are_told_as_a_problem_too() -> None:
+def test_too_many_requests_is_a_problem_document() -> None:
     with TestClient(application(requests_per_s=0.001), base_url="http://127.0.0.1") as client:
         answer = client.get(f"{urls.API}/counted")
     assert (answer.status_code, answer.headers["content-type"]) == (429, "application/problem+json")
     assert answer.json()["title"] == "Too Many Requests"
 
 
-async def test_a_write_of_another_site_is_refused_before_anybody_is_asked(ada: Browser) -> None:
+async def test_a_write_from_another_site_is_refused(ada: Browser) -> None:
     headers = {"Sec-Fetch-Site": "cross-site", "Origin": "https://elsewhere.example"}
     problem = await ada.api("DELETE", "users/ada", 403, headers=headers)
     assert "did not come from a page of Signalbox" in problem["detail"]

@@ -1,6 +1,6 @@
-"""The whole OpenAPI, asked with made-up requests as each role: no fault, no answer that is not in it, no write as a viewer.
+"""Generated requests against every operation of the OpenAPI, as each role: no 5xx, no undeclared answer, no write as a viewer.
 
-The requests are made by Schemathesis, the same in each run, and sent to a real server from a thread of their own.
+Schemathesis generates them, the same in each run, and sends them to a real server from a thread.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from tests.support.estate import Estate
 from tests.web.house import HIDDEN, NOBODY, OPEN, RIGHTS, SHARED, House, house, two_connections
 from tests.web.server import Running, running
 
-EXAMPLES = 12  # of each operation as each role
+EXAMPLES = 12  # for each operation and role
 CHECKED: list[CheckFunction] = [
     not_a_server_error,
     status_code_conformance,
@@ -35,7 +35,7 @@ CHECKED: list[CheckFunction] = [
     response_schema_conformance,
 ]
 ROLES = (NOBODY, "one", "viewer", "operator", "admin")
-OWN = frozenset({"session", "token"})  # tables in which people have things of their own
+OWN = frozenset({"session", "token"})  # tables with rows of single users
 
 Operation = APIOperation[Any, Any, Any, Any]
 
@@ -50,7 +50,7 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tupl
         yield made, server
 
 
-async def described(house: House) -> dict[str, Any]:
+async def openapi_of(house: House) -> dict[str, Any]:
     async with house.client("admin") as client:
         return dict((await client.get(urls.OPENAPI)).json())
 
@@ -60,8 +60,8 @@ def operations(openapi: dict[str, Any]) -> list[Operation]:
     return [one.ok() for one in found if isinstance(one, Ok)]
 
 
-def real(operation: Operation, person: str) -> Iterator[Mapping[str, Any]]:
-    """Yield what there really is, for the names in this operation's path."""
+def existing(operation: Operation, person: str) -> Iterator[Mapping[str, Any]]:
+    """Yield existing values for the parameters in the operation's path."""
     for name in (SHARED[0], "orders.placed", "viewer", person):
         for connection in (OPEN, HIDDEN):
             values = {"connection": connection, "name": name, "token": 1, "session": 1}
@@ -70,11 +70,11 @@ def real(operation: Operation, person: str) -> Iterator[Mapping[str, Any]]:
             yield {key: value for key, value in values.items() if f"{{{key}}}" in operation.path}
 
 
-def ask(operation: Operation, person: str | None, base: str, headers: Mapping[str, str]) -> set[int]:
-    """Ask an operation in many ways, half of them with names that are there; return the statuses. Runs in a thread."""
+def request(operation: Operation, person: str | None, base: str, headers: Mapping[str, str]) -> set[int]:
+    """Send generated requests, half of them with existing names; return the statuses. Runs in a thread."""
     statuses: set[int] = set()
     made_up = [operation.as_strategy(mode) for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)]
-    there = [operation.as_strategy(path_parameters=dict(values)) for values in real(operation, person or "nobody")]
+    there = [operation.as_strategy(path_parameters=dict(values)) for values in existing(operation, person or "nobody")]
 
     @settings(
         max_examples=EXAMPLES,
@@ -92,8 +92,8 @@ def ask(operation: Operation, person: str | None, base: str, headers: Mapping[st
     return statuses
 
 
-async def others_things(house: House, name: str) -> Mapping[str, Any]:
-    """Return all that is in the database but what is this person's own."""
+async def foreign_rows(house: House, name: str) -> Mapping[str, Any]:
+    """Return the content of the database without the user's own rows."""
     held = dict(await house.held())
     person = house.people[name].id
     for table in OWN:
@@ -102,35 +102,32 @@ async def others_things(house: House, name: str) -> Mapping[str, Any]:
 
 
 @pytest.mark.parametrize("role", ROLES, ids=str)
-async def test_every_operation_answers_as_the_openapi_says(served: tuple[House, Running], role: str | None) -> None:
+async def test_every_operation_conforms_to_the_openapi(served: tuple[House, Running], role: str | None) -> None:
     made, server = served
     seen: dict[str, set[int]] = {}
-    for operation in operations(await described(made)):
+    for operation in operations(await openapi_of(made)):
         person = await made.another(RIGHTS[role]) if role is not None else None
         headers = made.headers(person, by="token") if person is not None else {}
-        before = await others_things(made, person) if person is not None else await made.held()
+        before = await foreign_rows(made, person) if person is not None else await made.held()
         label = f"{operation.method.upper()} {operation.path}"
-        seen[label] = await asyncio.to_thread(ask, operation, person, f"http://{server.host}", headers)
+        seen[label] = await asyncio.to_thread(request, operation, person, f"http://{server.host}", headers)
         if role not in {"admin", NOBODY} and person is not None:
-            assert await others_things(made, person) == before, f"{label} wrote something as {role}"
+            assert await foreign_rows(made, person) == before, f"{label} wrote as {role}"
         if role is NOBODY:
             assert await made.held() == before
-            refused_before = (
-                {401} if operation.method == "get" else {403}
-            )  # whoever writes comes from a page or has a token
+            refused_before = {401} if operation.method == "get" else {403}  # a write needs our own page or a token
             assert seen[label] <= refused_before | {400, 401, 405}, label
     if role == "admin":
         reached = {label for label, statuses in seen.items() if any(status < 300 for status in statuses)}
-        assert len(reached) >= len(seen) * 2 / 3, f"never answered well: {set(seen) - reached}"
+        assert len(reached) >= len(seen) * 2 / 3, f"never succeeded: {set(seen) - reached}"
 
 
-async def test_what_is_looked_for_is_found(served: tuple[House, Running]) -> None:
-    """An answer that the OpenAPI does not have fails."""
+async def test_an_undeclared_answer_is_found(served: tuple[House, Running]) -> None:
     made, server = served
-    openapi, path = await described(made), f"{urls.API}/connections"
+    openapi, path = await openapi_of(made), f"{urls.API}/connections"
     assert len(operations(openapi)) == sum(len(methods) for methods in openapi["paths"].values())
     openapi["paths"] = {path: openapi["paths"][path]}
     del openapi["paths"][path]["get"]["responses"]["401"]
     with pytest.raises(FailureGroup) as failed:
-        await asyncio.to_thread(ask, operations(openapi)[0], None, f"http://{server.host}", {})
+        await asyncio.to_thread(request, operations(openapi)[0], None, f"http://{server.host}", {})
     assert "Received: 401" in str(failed.value.exceptions)

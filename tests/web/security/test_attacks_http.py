@@ -1,4 +1,4 @@
-"""Hostile HTTP on a real server, byte by byte: hosts, header injection, paths, bodies; and https, cookies and proxies."""
+"""Hostile HTTP on a real server: hosts, header injection, paths, bodies; https, cookies, proxies."""
 
 import asyncio
 import contextlib
@@ -49,13 +49,13 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tupl
         yield made, server
 
 
-async def asked(server: Running, *lines: str, body: bytes = b"", host: str | None = "localhost") -> str:
-    """Send a request as it stands; return the whole answer."""
+async def request(server: Running, *lines: str, body: bytes = b"", host: str | None = "localhost") -> str:
+    """Send a raw request; return the whole response."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     head = [lines[0], *([f"Host: {host}"] if host is not None else []), *lines[1:], "Connection: close", "", ""]
     writer.write("\r\n".join(head).encode("latin-1") + body)
     answer = b""
-    with contextlib.suppress(ConnectionError):  # the server need not read all of what it refuses
+    with contextlib.suppress(ConnectionError):  # the server may close before it read everything
         async with asyncio.timeout(10):
             while read := await reader.read(2**16):
                 answer += read
@@ -69,8 +69,8 @@ def status(answer: str) -> int:
     return int(answer.split(" ", 2)[1])
 
 
-def signed_in(house: House, server: Running, who: str = "viewer") -> str:
-    """Return the header of a cookie that this server takes; the names differ by port, and Host says localhost without one."""
+def cookie_header(house: House, server: Running, who: str = "viewer") -> str:
+    """Return the Cookie header of a user. Its name has no port, as the Host header has none."""
     return f"Cookie: {house.people[who].cookie}"
 
 
@@ -87,21 +87,21 @@ def signed_in(house: House, server: Running, who: str = "viewer") -> str:
         None,
     ],
 )
-async def test_a_rebound_name_gets_nothing(served: tuple[House, Running], host: str | None) -> None:
+async def test_a_wrong_host_is_refused(served: tuple[House, Running], host: str | None) -> None:
     made, server = served
     for path in ("/", urls.api("groups"), urls.METRICS, urls.HEALTH_LIVE, urls.STATIC + "/x/css/base.css"):
-        answer = await asked(server, f"GET {path} HTTP/1.1", signed_in(made, server), host=host)
+        answer = await request(server, f"GET {path} HTTP/1.1", cookie_header(made, server), host=host)
         assert status(answer) in {400, 421}, answer[:200]
         assert "kafka" not in answer
 
 
-async def test_two_hosts_or_a_whole_address_as_the_path_get_nothing(served: tuple[House, Running]) -> None:
+async def test_two_hosts_or_an_absolute_path_are_refused(served: tuple[House, Running]) -> None:
     made, server = served
-    cookie = signed_in(made, server)
-    assert status(await asked(server, "GET / HTTP/1.1", "Host: evil.example", cookie)) == 400
-    answer = await asked(server, "GET http://evil.example/groups HTTP/1.1", cookie, host="evil.example")
+    cookie = cookie_header(made, server)
+    assert status(await request(server, "GET / HTTP/1.1", "Host: evil.example", cookie)) == 400
+    answer = await request(server, "GET http://evil.example/groups HTTP/1.1", cookie, host="evil.example")
     assert status(answer) in {400, 404, 421}
-    answer = await asked(server, "GET http://evil.example/groups HTTP/1.1", cookie)
+    answer = await request(server, "GET http://evil.example/groups HTTP/1.1", cookie)
     assert "evil.example" not in answer.partition("\r\n\r\n")[0]
 
 
@@ -121,11 +121,13 @@ async def test_two_hosts_or_a_whole_address_as_the_path_get_nothing(served: tupl
     ],
 )
 @pytest.mark.parametrize("who", ["admin", NOBODY])
-async def test_no_header_is_made_of_what_was_asked(served: tuple[House, Running], path: str, who: str | None) -> None:
+async def test_a_request_cannot_inject_a_response_header(
+    served: tuple[House, Running], path: str, who: str | None
+) -> None:
     made, server = served
-    headers = [signed_in(made, server, who)] if who else []
+    headers = [cookie_header(made, server, who)] if who else []
     for more in ([], ["HX-Request: true", "HX-Request-Type: partial"]):
-        answer = await asked(server, f"GET {path} HTTP/1.1", *headers, *more)
+        answer = await request(server, f"GET {path} HTTP/1.1", *headers, *more)
         head, _, body = answer.partition("\r\n\r\n")
         assert status(answer) < 500
         assert not [line for line in head.split("\r\n") if line.lower().startswith("x-injected")]
@@ -134,9 +136,9 @@ async def test_no_header_is_made_of_what_was_asked(served: tuple[House, Running]
 
 
 @pytest.mark.parametrize("path", TRAVERSALS)
-async def test_no_path_reaches_a_file(served: tuple[House, Running], path: str) -> None:
+async def test_no_path_escapes_static(served: tuple[House, Running], path: str) -> None:
     made, server = served
-    answer = await asked(server, f"GET {path} HTTP/1.1", signed_in(made, server))
+    answer = await request(server, f"GET {path} HTTP/1.1", cookie_header(made, server))
     assert status(answer) in {400, 404}
     assert "root:" not in answer
     assert "[project]" not in answer
@@ -145,15 +147,15 @@ async def test_no_path_reaches_a_file(served: tuple[House, Running], path: str) 
 @pytest.mark.parametrize(
     "path", ["/sign-in", "/users", "/profile/tokens", "/api/v1/users", "/api/v1/tokens", "/nowhere"]
 )
-async def test_a_body_that_is_too_large_is_refused_before_it_is_read(served: tuple[House, Running], path: str) -> None:
+async def test_a_body_over_the_limit_is_refused(served: tuple[House, Running], path: str) -> None:
     made, server = served
     before = await made.held()
     large = REQUEST_BYTES_MAX + 1
     kind = "application/json" if path.startswith(urls.API) else "application/x-www-form-urlencoded"
-    head = [f"POST {path} HTTP/1.1", f"Origin: {HERE}", f"Content-Type: {kind}", signed_in(made, server, "admin")]
-    whole = await asked(server, *head, f"Content-Length: {large}", body=b"x" * large)
+    head = [f"POST {path} HTTP/1.1", f"Origin: {HERE}", f"Content-Type: {kind}", cookie_header(made, server, "admin")]
+    whole = await request(server, *head, f"Content-Length: {large}", body=b"x" * large)
     chunk = b"%x\r\n%s\r\n" % (large, b"x" * large)
-    pieces = await asked(server, *head, "Transfer-Encoding: chunked", body=chunk + b"0\r\n\r\n")
+    pieces = await request(server, *head, "Transfer-Encoding: chunked", body=chunk + b"0\r\n\r\n")
     for answer in (whole, pieces):
         assert not answer or status(answer) in ({404, 405} if path == "/nowhere" else {413}), answer[:300]
     assert whole
@@ -174,13 +176,18 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read(served: tup
         b"name=%ff",
     ],
 )
-async def test_a_body_that_makes_no_sense_is_refused_with_a_reason(served: tuple[House, Running], body: bytes) -> None:
+async def test_a_malformed_body_is_refused(served: tuple[House, Running], body: bytes) -> None:
     made, server = served
     before = await made.held()
     for path in ("/sign-in", "/users", "/api/v1/users", "/api/v1/tokens", "/profile/password"):
         kind = "application/json" if path.startswith(urls.API) else "application/x-www-form-urlencoded"
-        head = [f"POST {path} HTTP/1.1", f"Origin: {HERE}", f"Content-Type: {kind}", signed_in(made, server, "admin")]
-        answer = await asked(server, *head, f"Content-Length: {len(body)}", body=body)
+        head = [
+            f"POST {path} HTTP/1.1",
+            f"Origin: {HERE}",
+            f"Content-Type: {kind}",
+            cookie_header(made, server, "admin"),
+        ]
+        answer = await request(server, *head, f"Content-Length: {len(body)}", body=body)
         assert 400 <= status(answer) < 500, (path, answer[:300])
         assert "Traceback" not in answer
     assert await made.held() == before
@@ -198,9 +205,9 @@ async def test_a_body_that_makes_no_sense_is_refused_with_a_reason(served: tuple
 )
 async def test_hostile_headers_break_nothing(served: tuple[House, Running], line: str) -> None:
     _, server = served
-    answer = await asked(server, "GET /groups HTTP/1.1", line)
+    answer = await request(server, "GET /groups HTTP/1.1", line)
     assert not answer or status(answer) in {303, 400, 401, 413, 431}
-    assert status(await asked(server, "GET /health/live HTTP/1.1")) == 200
+    assert status(await request(server, "GET /health/live HTTP/1.1")) == 200
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +219,7 @@ async def secure(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hous
             yield made
 
 
-async def test_beyond_this_machine_plain_http_is_refused_with_the_reason(secure: House) -> None:
+async def test_plain_http_from_another_machine_is_refused_with_a_reason(secure: House) -> None:
     async with secure.client(address="203.0.113.9", base="http://signalbox.example.org") as client:
         for path in ("/", urls.sign_in(), urls.api("groups"), urls.METRICS):
             answer = await client.get(path)
@@ -221,14 +228,14 @@ async def test_beyond_this_machine_plain_http_is_refused_with_the_reason(secure:
             assert "insecure_http" in answer.text
 
 
-async def test_a_proxy_is_believed_only_where_it_is_trusted(secure: House) -> None:
+async def test_only_a_trusted_proxy_sets_scheme_and_address(secure: House) -> None:
     says = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.4"}
     for address, status_code in (("10.0.0.7", 200), ("10.0.0.8", 403), ("203.0.113.9", 403)):
         async with secure.client(address=address, base="http://signalbox.example.org", **says) as client:
             assert (await client.get(urls.sign_in())).status_code == status_code
 
 
-async def test_by_https_the_cookie_is_bound_to_the_host_and_another_name_counts_for_nothing(secure: House) -> None:
+async def test_over_https_only_the_host_cookie_signs_in(secure: House) -> None:
     says = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.4", "Origin": OUTSIDE}
     async with secure.client(address="10.0.0.7", base="http://signalbox.example.org", **says) as client:
         answer = await client.post(urls.sign_in(), data={"name": "admin", "password": PASSWORD})
@@ -247,7 +254,7 @@ async def test_by_https_the_cookie_is_bound_to_the_host_and_another_name_counts_
     assert session == ("198.51.100.4",)
 
 
-async def test_by_plain_http_the_cookie_has_a_plain_name_of_its_port(served: tuple[House, Running]) -> None:
+async def test_over_plain_http_the_cookie_name_has_the_port(served: tuple[House, Running]) -> None:
     _, server = served
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as client:
         form = {"name": "viewer", "password": PASSWORD}
@@ -259,7 +266,7 @@ async def test_by_plain_http_the_cookie_has_a_plain_name_of_its_port(served: tup
     assert "secure" not in kept
 
 
-async def test_the_set_cookie_of_signing_out_takes_it_away(served: tuple[House, Running]) -> None:
+async def test_sign_out_deletes_the_cookie(served: tuple[House, Running]) -> None:
     made, _ = served
     async with made.client(Cookie=await made.sign_in("viewer")) as client:
         kept = (await client.post(security_urls.sign_out())).headers["set-cookie"].lower()

@@ -1,4 +1,4 @@
-"""Whatever stands in a path, a header, a name or an error's text: the log's lines are those of Signalbox."""
+"""Hostile text in a path, header, name or error message cannot forge a log record."""
 
 import io
 import logging
@@ -13,7 +13,7 @@ from litestar import Request, get
 from litestar.params import FromPath
 
 from signalbox.cli import main
-from signalbox.cli.logs import SET_IN, OneLine
+from signalbox.cli.logs import INDENT, OneLineFormatter
 from signalbox.commands.printing import safe
 from signalbox.features.feature import Feature
 from signalbox.security.model import ADMIN_EVERYWHERE
@@ -35,33 +35,33 @@ HOSTILE = {
     "bidi": "orders\u202e\u2066evil",
     "half a character": "orders\ud800",
     "format": "%s %d %(asctime)s {0} {asctime}",
-    "trace": f"orders\n{SET_IN}at evil\nTraceback (most recent call last):\n{FAKE}",
+    "trace": f"orders\n{INDENT}at evil\nTraceback (most recent call last):\n{FAKE}",
 }
 
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
-    """What the log of this process gets, as `signalbox` writes it."""
+    """The log of this process in the format of `signalbox`."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(OneLine())
+    handler.setFormatter(OneLineFormatter())
     logging.getLogger().addHandler(handler)
     yield stream
     logging.getLogger().removeHandler(handler)
 
 
 def records(text: str) -> list[str]:
-    """Return the first lines of the records, after a look at every character and every line."""
+    """Return the first line of each record, after checking every character and line."""
     assert not [char for char in text if char != "\n" and unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp", "Cs"}]
     lines = text.splitlines()
     assert text.count("\n") == len(lines)
     for line in lines:
-        assert RECORD.match(line) or line.startswith(SET_IN), line
+        assert RECORD.match(line) or line.startswith(INDENT), line
     return [line for line in lines if RECORD.match(line)]
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_a_record_is_one_line_whatever_is_in_it(written: io.StringIO, text: str) -> None:
+def test_a_record_is_one_line(written: io.StringIO, text: str) -> None:
     log = logging.getLogger("signalbox.tests")
     log.warning("the group %s is gone", text)
     [first] = records(written.getvalue())
@@ -69,25 +69,23 @@ def test_a_record_is_one_line_whatever_is_in_it(written: io.StringIO, text: str)
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_lines_of_a_trace_are_set_in(written: io.StringIO, text: str) -> None:
+def test_traceback_lines_are_indented(written: io.StringIO, text: str) -> None:
     log = logging.getLogger("signalbox.tests")
     try:
         raise RuntimeError(text)
     except RuntimeError:
         log.exception("the group %s broke", text, stack_info=True)
     assert len(records(written.getvalue())) == 1
-    assert f"\n{SET_IN}Traceback (most recent call last):\n" in written.getvalue()
+    assert f"\n{INDENT}Traceback (most recent call last):\n" in written.getvalue()
 
 
 @get("/broken/{name:str}", include_in_schema=False, sync_to_thread=False)
 def broken(request: Request[Any, Any, Any], name: FromPath[str]) -> str:
-    """Fail with what was asked in the error's text."""
+    """Fail with the request in the error message."""
     raise RuntimeError(f"{name} {request.headers['user-agent']}")
 
 
-async def test_what_is_asked_and_who_asks_forge_no_record(
-    written: io.StringIO, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+async def test_a_request_forges_no_record(written: io.StringIO, tmp_path_factory: pytest.TempPathFactory) -> None:
     feature = Feature(name="broken", build=lambda _: FeatureParts(routes=[broken]))
     estate = Estate(tmp_path_factory.mktemp("log"))
     async with (
@@ -106,10 +104,10 @@ async def test_what_is_asked_and_who_asks_forge_no_record(
     assert not [line for line in found if line.startswith(FAKE)]
 
 
-def test_the_command_writes_its_log_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_uses_the_same_format(monkeypatch: pytest.MonkeyPatch) -> None:
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", [])
     monkeypatch.setattr(root, "level", root.level)
     assert CliRunner().invoke(main, ["lag", "--help"]).exit_code == 0
     [handler] = root.handlers
-    assert isinstance(handler.formatter, OneLine)
+    assert isinstance(handler.formatter, OneLineFormatter)

@@ -1,4 +1,4 @@
-"""Signing in under attack: fixed and old sessions, other sites, where it leads then, who exists, and the time it takes."""
+"""Attacks on sign-in: session fixation, old cookies, open redirects, user enumeration, timing, guessing."""
 
 import re
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ from tests.web.house import HERE, NOBODY, PASSWORD, RIGHTS, House, cookie_of, ho
 from tests.web.walk import addresses, handlers
 
 PLACES, NAMES = ("kafka-open",), ("orders", "viewer")
-OPEN_ROUTES = {  # what nobody has to be signed in for
+OPEN_ROUTES = {  # reachable without signing in
     "/sign-in",
     "/sign-in/company",
     "/sign-in/company/back",
@@ -61,49 +61,49 @@ async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]
         yield found
 
 
-async def is_in(house: House, cookie: str) -> bool:
+async def is_signed_in(house: House, cookie: str) -> bool:
     async with house.client(Cookie=cookie) as client:
         page, api = await client.get(urls.overview()), await client.get(urls.api("groups"))
     assert {page.status_code, api.status_code} in ({200}, {303, 401})
     return page.status_code == 200
 
 
-async def test_a_session_that_an_attacker_chose_is_not_taken(made: House) -> None:
-    theirs = made.people[await made.another(RIGHTS["viewer"])].cookie
-    for fixed in ("signalbox=chosen", theirs):
+async def test_a_chosen_session_cookie_is_not_accepted(made: House) -> None:
+    other_users = made.people[await made.another(RIGHTS["viewer"])].cookie
+    for fixed in ("signalbox=chosen", other_users):
         cookie = await made.sign_in("admin", Cookie=fixed)
         assert cookie != fixed
-        assert (await is_in(made, cookie), await is_in(made, fixed)) == (True, False)
+        assert (await is_signed_in(made, cookie), await is_signed_in(made, fixed)) == (True, False)
     for _ in range(2):
-        async with made.client() as client:  # nobody gets a session by looking
+        async with made.client() as client:  # a page view creates no session
             assert "set-cookie" not in (await client.get(urls.sign_in())).headers
 
 
-async def test_signing_in_again_ends_the_session_that_asked(made: House) -> None:
+async def test_a_second_sign_in_ends_the_first_session(made: House) -> None:
     first = await made.sign_in("operator")
     second = await made.sign_in("operator", Cookie=first)
-    assert (await is_in(made, first), await is_in(made, second)) == (False, True)
+    assert (await is_signed_in(made, first), await is_signed_in(made, second)) == (False, True)
 
 
-async def test_a_cookie_is_worth_nothing_after_signing_out(made: House) -> None:
+async def test_a_cookie_is_invalid_after_sign_out(made: House) -> None:
     cookie, other = [await made.sign_in("viewer") for _ in range(2)]
     async with made.client(Cookie=cookie) as client:
         answer = await client.post(security_urls.sign_out())
     assert cookie_of(answer) in {"signalbox=", 'signalbox=""'}
-    assert (await is_in(made, cookie), await is_in(made, other)) == (False, True)
+    assert (await is_signed_in(made, cookie), await is_signed_in(made, other)) == (False, True)
 
 
 @pytest.mark.parametrize(
     "cookie", ["signalbox=", "signalbox=x" * 2000, "signalbox=%00", "signalbox=\xff", "; ;=;signalbox"]
 )
-async def test_what_is_no_session_is_nobody(made: House, cookie: str) -> None:
+async def test_a_malformed_cookie_is_not_a_session(made: House, cookie: str) -> None:
     async with made.client() as client:
         answer = await client.get(urls.overview(), headers=[(b"Cookie", cookie.encode("latin-1"))])
     assert answer.headers["location"].startswith(urls.sign_in())
 
 
 @pytest.mark.parametrize("to", ELSEWHERE)
-async def test_signing_in_leads_nowhere_else(made: House, to: str) -> None:
+async def test_sign_in_redirects_only_within_signalbox(made: House, to: str) -> None:
     async with made.client() as client:
         form = {"name": "viewer", "password": PASSWORD, "to": to}
         asked = await client.post(urls.sign_in(), data=form)
@@ -113,15 +113,15 @@ async def test_signing_in_leads_nowhere_else(made: House, to: str) -> None:
         there_already = await client.get(urls.sign_in(), params={"to": to[:2000]})
     [kept] = re.findall(r'name="to" value="([^"]*)"', page)
     for found in (asked.headers["location"], there_already.headers["location"], kept):
-        assert urlsplit(urljoin(HERE, _as_a_browser_reads(found))).netloc == "localhost"
-        assert "evil" not in found or found.startswith("/%0d%0aLocation")  # a path, escaped as it came
+        assert urlsplit(urljoin(HERE, _as_browsers_parse(found))).netloc == "localhost"
+        assert "evil" not in found or found.startswith("/%0d%0aLocation")  # an escaped path
 
 
-def _as_a_browser_reads(address: str) -> str:
+def _as_browsers_parse(address: str) -> str:
     return re.sub(r"[\t\r\n]", "", address.strip()).replace("\\", "/")
 
 
-async def test_signing_in_leads_back_to_the_page_that_was_wanted(made: House) -> None:
+async def test_sign_in_redirects_to_the_requested_page(made: House) -> None:
     async with made.client() as client:
         led = await client.get("/groups?q=a%20b&sort=name")
         to = httpx.URL(HERE + led.headers["location"]).params["to"]
@@ -129,21 +129,21 @@ async def test_signing_in_leads_back_to_the_page_that_was_wanted(made: House) ->
     assert answer.headers["location"] == "/groups?q=a%20b&sort=name"
 
 
-async def test_an_unknown_name_and_a_wrong_password_are_told_alike(made: House) -> None:
+async def test_unknown_name_and_wrong_password_get_the_same_answer(made: House) -> None:
     texts = set()
     for address, name in (("192.0.2.1", "viewer"), ("192.0.2.2", "nobody-such"), ("192.0.2.3", "NO NAME")):
         async with made.client(address=address) as client:
             answer = await client.post(urls.sign_in(), data={"name": name, "password": "wrong horse battery"})
         assert answer.status_code == 401
-        drawn_by_lot = r'nonce="[^"]*"|nonce-[\w-]+'
-        said_again = r'value="[^"]*"'
+        random_parts = r'nonce="[^"]*"|nonce-[\w-]+'
+        typed_text = r'value="[^"]*"'
         headers = {k: v for k, v in answer.headers.items() if k != "content-length"}
-        texts.add(re.sub(f"{drawn_by_lot}|{said_again}", "", f"{headers} {answer.text}"))
+        texts.add(re.sub(f"{random_parts}|{typed_text}", "", f"{headers} {answer.text}"))
     assert len(texts) == 1
 
 
-async def test_an_unknown_name_takes_as_long_as_a_wrong_password(made: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each is hashed once and at the same cost; seconds are not compared, since other things run here too."""
+async def test_unknown_name_costs_as_much_as_a_wrong_password(made: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is hashed once at the same cost. Seconds are not compared: other tests run at the same time."""
     costs: list[str] = []
 
     class Counting(PasswordHasher):
@@ -162,7 +162,7 @@ async def test_an_unknown_name_takes_as_long_as_a_wrong_password(made: House, mo
     assert len(set(costs)) == 1
 
 
-async def test_guessing_is_slowed_by_address_and_locks_nobody_else_out(made: House) -> None:
+async def test_guessing_locks_one_address_only(made: House) -> None:
     name = await made.another(RIGHTS["viewer"])
     statuses = []
     for _ in range(12):
@@ -173,7 +173,7 @@ async def test_guessing_is_slowed_by_address_and_locks_nobody_else_out(made: Hou
     assert await made.sign_in(name)
 
 
-async def test_only_these_pages_need_nobody_to_be_signed_in(made: House) -> None:
+async def test_every_other_page_requires_sign_in(made: House) -> None:
     assert {route.path for route, handler in handlers(made.app).items() if handler.opt.get("open")} == OPEN_ROUTES
     async with made.client(NOBODY) as client:
         for address in addresses(made.app, PLACES, NAMES):
@@ -184,7 +184,7 @@ async def test_only_these_pages_need_nobody_to_be_signed_in(made: House) -> None
                 assert answer.headers["location"].startswith(urls.sign_in()), address
 
 
-async def test_an_open_page_tells_nothing_of_what_is_behind_it(made: House) -> None:
+async def test_open_pages_reveal_nothing(made: House) -> None:
     told = re.compile("kafka-|canary|plain-|orders|admin|operator", re.IGNORECASE)
     async with made.client(NOBODY) as client:
         for path in (urls.sign_in(), urls.set_up(), urls.join("wrong"), urls.HEALTH_READY, "/nowhere"):
@@ -193,7 +193,7 @@ async def test_an_open_page_tells_nothing_of_what_is_behind_it(made: House) -> N
 
 
 @pytest.mark.parametrize(("local", "leads_to"), [(True, None), (False, urls.set_up())])
-async def test_while_there_are_no_users_this_machine_looks_and_others_see_the_set_up_alone(
+async def test_without_users_only_this_machine_can_view(
     tmp_path_factory: pytest.TempPathFactory, *, local: bool, leads_to: str | None
 ) -> None:
     settings = ServerSettings() if local else ServerSettings(host="0.0.0.0", insecure_http=True)  # noqa: S104
@@ -209,7 +209,7 @@ async def test_while_there_are_no_users_this_machine_looks_and_others_see_the_se
                 answer = await client.get(path)
                 assert answer.headers.get("location") in {
                     leads_to,
-                    monitoring_urls.groups(q="a") if local else leads_to,
+                    urls.overview() if local else leads_to,  # of the search
                 }, path
             assert (await client.get(urls.api("groups"))).status_code == (200 if local else 401)
             assert (await client.get(urls.METRICS)).status_code == (200 if local else 401)
@@ -221,20 +221,20 @@ async def test_while_there_are_no_users_this_machine_looks_and_others_see_the_se
                 403,
             }
             assert await empty.held() == before
-        async with empty.client(NOBODY, **{"X-Forwarded-For": "203.0.113.9"}) as client:  # handed on by a proxy
+        async with empty.client(NOBODY, **{"X-Forwarded-For": "203.0.113.9"}) as client:  # forwarded by a proxy
             assert (await client.get(urls.overview())).headers.get("location") == urls.set_up()
 
 
-async def test_who_is_let_in_unauthenticated_is_a_viewer_at_most(tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_unauthenticated_visitors_are_viewers_at_most(tmp_path_factory: pytest.TempPathFactory) -> None:
     settings = ServerSettings(host="0.0.0.0", insecure_http=True, allow_unauthenticated=True)  # noqa: S104
     estate = Estate(tmp_path_factory.mktemp("unauthenticated"))
-    async with two_connections(estate) as held, house(held, tables=[settings]) as open_house:
-        async with open_house.client(NOBODY) as client:
+    async with two_connections(estate) as held, house(held, tables=[settings]) as open_site:
+        async with open_site.client(NOBODY) as client:
             assert (await client.get(monitoring_urls.groups())).status_code == 200
             assert (await client.get(security_urls.users())).headers["location"].startswith(urls.sign_in())
             assert (await client.get(urls.profile())).headers["location"].startswith(urls.sign_in())
             assert (await client.get(urls.api("users"))).status_code == 401
-        async with open_house.client("one") as client:  # who is signed in sees no more by it
+        async with open_site.client("one") as client:  # a signed-in user sees no more
             assert "canary" not in (await client.get(monitoring_urls.groups())).text
-        async with open_house.client(NOBODY, Authorization="Bearer sbx_wrong") as client:
+        async with open_site.client(NOBODY, Authorization="Bearer sbx_wrong") as client:
             assert (await client.get(urls.api("groups"))).status_code == 401

@@ -1,4 +1,4 @@
-"""Live sockets on a real server: from another site, for what may not be seen, and after one's rights are others."""
+"""Attacks on live sockets: other sites, hidden connections, and rights that change while a socket is open."""
 
 import html
 import json
@@ -38,7 +38,7 @@ async def live(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[
 
 
 def fragments() -> list[tuple[str, str]]:
-    """Return (key prefix, fragment) of everything that can be watched."""
+    """Return every watchable (key prefix, fragment)."""
     live = live_parts(cast("Monitor", None))
     points = [(source.key_prefix, "points") for source in live.points]
     return [*((fragment.key_prefix, fragment.name) for fragment in live.fragments), *points]
@@ -63,13 +63,13 @@ async def test_another_site_opens_no_socket(live: tuple[House, Running], who: st
     assert refused.value.response.status_code == 403
 
 
-async def test_our_own_page_opens_one(live: tuple[House, Running]) -> None:
+async def test_our_own_page_opens_a_socket(live: tuple[House, Running]) -> None:
     async with socket(live, "one", origin=f"http://{live[1].host}") as client:
         assert set(json.loads(await client.recv())) == {"now", "build"}
 
 
 @pytest.mark.parametrize("by", ["cookie", "token"])
-async def test_each_key_of_another_connection_is_refused(live: tuple[House, Running], by: str) -> None:
+async def test_every_key_of_a_hidden_connection_is_refused(live: tuple[House, Running], by: str) -> None:
     asked = [(key_of(prefix, HIDDEN, SHARED[0]), name) for prefix, name in fragments()]
     of_hidden = [(key, name) for key, name in asked if HIDDEN in key]
     assert len(of_hidden) > 10
@@ -80,8 +80,8 @@ async def test_each_key_of_another_connection_is_refused(live: tuple[House, Runn
             assert (await closed(client))[0] == NOT_PERMITTED, (key, name)
 
 
-async def test_what_is_drawn_of_everything_tells_nothing_of_another_connection(live: tuple[House, Running]) -> None:
-    """Also when somebody who may see all had it drawn just before."""
+async def test_shared_fragments_reveal_nothing_of_a_hidden_connection(live: tuple[House, Running]) -> None:
+    """Also right after a user who may view everything had them rendered."""
     wanted = [(key_of(prefix, OPEN, SHARED[0]), name, "0.0") for prefix, name in fragments() if name != "points"]
     for who in ("viewer", "one", "viewer", "one"):
         async with socket(live, who) as client:
@@ -91,8 +91,8 @@ async def test_what_is_drawn_of_everything_tells_nothing_of_another_connection(l
             assert (CANARY in text) is (who == "viewer")
 
 
-async def test_a_key_of_everything_with_a_connection_behind_it_draws_nothing(live: tuple[House, Running]) -> None:
-    """Its drawing would be kept under that connection, for everybody who may see that."""
+async def test_a_shared_key_with_a_connection_suffix_renders_nothing(live: tuple[House, Running]) -> None:
+    """Its fragment would be cached for everyone who may view that connection."""
     key = f"{keys.OVERVIEW}/{OPEN}"
     for who in ("viewer", "one"):
         async with socket(live, who) as client:
@@ -101,19 +101,19 @@ async def test_a_key_of_everything_with_a_connection_behind_it_draws_nothing(liv
             assert [html for _, _, _, html in await drawn(client)] == [None]
 
 
-async def test_nobody_has_no_socket(live: tuple[House, Running]) -> None:
+async def test_a_visitor_has_no_socket(live: tuple[House, Running]) -> None:
     async with socket(live, NOBODY) as client:
         assert (await closed(client))[0] == SIGNED_OUT
 
 
-async def test_a_token_that_is_none_has_no_socket(live: tuple[House, Running]) -> None:
+async def test_an_invalid_token_has_no_socket(live: tuple[House, Running]) -> None:
     to = f"ws://{live[1].host}{urls.LIVE}"
     async with connect(to, additional_headers={"Authorization": "Bearer sbx_wrong"}) as client:
         assert (await closed(client))[0] == SIGNED_OUT
 
 
 @pytest.mark.parametrize("change", ["role", "sign out", "sessions ended", "removed"])
-async def test_a_socket_ends_when_ones_rights_change_and_others_stay(live: tuple[House, Running], change: str) -> None:
+async def test_a_socket_closes_when_its_users_rights_change(live: tuple[House, Running], change: str) -> None:
     made, _ = live
     name = f"leaver-{change.replace(' ', '-')}"
     person = await made.add(name, VIEWER_EVERYWHERE)
@@ -139,10 +139,10 @@ async def test_a_socket_ends_when_ones_rights_change_and_others_stay(live: tuple
         made.estate.feed.publish([keys.OVERVIEW])
         assert await drawn(other)
     async with socket(live, name) as client:
-        assert (await closed(client))[0] == SIGNED_OUT  # the cookie opens no other
+        assert (await closed(client))[0] == SIGNED_OUT  # the cookie opens no new socket
 
 
-async def test_a_socket_of_a_token_ends_when_it_is_revoked(live: tuple[House, Running]) -> None:
+async def test_a_socket_closes_when_its_token_is_revoked(live: tuple[House, Running]) -> None:
     made, _ = live
     person = await made.add("program", VIEWER_EVERYWHERE)
     tokens = made.core.accounts.tokens
@@ -159,7 +159,7 @@ async def test_a_socket_of_a_token_ends_when_it_is_revoked(live: tuple[House, Ru
 @pytest.mark.parametrize(
     "message", ['{"act": "purge"}', '{"watch": [], "act": "purge"}', '{"watch": {}}', "[]", "\x00"]
 )
-async def test_a_socket_takes_no_command_but_watch(live: tuple[House, Running], message: str) -> None:
+async def test_a_socket_accepts_only_watch(live: tuple[House, Running], message: str) -> None:
     made, _ = live
     before = await made.held()
     async with socket(live, "admin") as client:
@@ -169,14 +169,14 @@ async def test_a_socket_takes_no_command_but_watch(live: tuple[House, Running], 
     assert await made.held() == before
 
 
-async def test_there_is_one_socket_route_and_it_knows_one_message(live: tuple[House, Running]) -> None:
+async def test_one_socket_route_with_one_message(live: tuple[House, Running]) -> None:
     routes = [route.path for route in live[0].app.routes if isinstance(route, WebSocketRoute)]
     assert routes == [urls.LIVE]
     assert Watch.__struct_fields__ == ("watch",)
     assert viewer._decoder.type is Watch
 
 
-def test_everything_that_can_be_watched_is_of_a_kind_that_these_tests_know() -> None:
+def test_these_tests_know_every_kind_of_key() -> None:
     assert {prefix for prefix, _ in fragments()} == {"overview", "connection", "group", "destination"}
 
 
@@ -184,7 +184,7 @@ def pages_live_keys(text: str) -> set[str]:
     return {html.unescape(found) for found in re.findall(r'data-live="([^"]*)"', text)}
 
 
-async def test_no_page_asks_to_watch_what_its_reader_may_not_see(live: tuple[House, Running]) -> None:
+async def test_no_page_watches_a_hidden_connection(live: tuple[House, Running]) -> None:
     async with live[0].client("one") as browser:
         for path in (
             urls.overview(),

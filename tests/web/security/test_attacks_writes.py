@@ -1,4 +1,4 @@
-"""Every route that may change something goes by the door, is for whom it says, and cannot be used from another site."""
+"""Every write route goes through the door, checks permissions, and cannot be used from another site."""
 
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -52,7 +52,7 @@ WRITES_THAT_STAY = {  # in read-only mode
     Route("POST", "/profile/sessions"),
     Route("POST", "/profile/sessions/{session:int}/end"),
     Route("DELETE", "/api/v1/sessions/{session:int}"),
-    Route("POST", "/audit/verify"),  # these look, and the log says that somebody did
+    Route("POST", "/audit/verify"),  # only reads, recorded in the log
     Route("POST", "/audit/export"),
 }
 
@@ -68,14 +68,14 @@ def each(*of: Who) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("route", "sample"), chosen, ids=[f"{r.method} {r.path}" for r, _ in chosen])
 
 
-async def test_every_route_that_may_change_something_has_a_sample(made: House) -> None:
+async def test_every_write_route_has_a_sample(made: House) -> None:
     assert writes(made.app) == set(SAMPLES) | set(TRIALS) | set(ALIASES), "add it to tests/web/writes.py"
     known = handlers(made.app)
     assert all(known[alias] is known[route] for alias, route in ALIASES.items())
 
 
 @pytest.mark.parametrize("route", TRIALS, ids=str)
-async def test_a_trial_changes_nothing_and_is_for_admins(made: House, route: Route) -> None:
+async def test_a_trial_changes_nothing_and_requires_an_admin(made: House, route: Route) -> None:
     before, intents = await made.held(), await made.intents()
     async with made.client("admin") as client:
         assert (await send(client, route, TRIALS[route])).status_code == 200
@@ -86,13 +86,13 @@ async def test_a_trial_changes_nothing_and_is_for_admins(made: House, route: Rou
 
 
 @each()
-async def test_it_goes_by_the_door(made: House, route: Route, sample: Sample) -> None:
+async def test_a_write_goes_through_the_door(made: House, route: Route, sample: Sample) -> None:
     await goes_by_the_door(made, route, sample)
 
 
 @each(Who.ADMINS)
 @pytest.mark.parametrize("by", ["cookie", "token"])
-async def test_only_an_admin_everywhere_may(made: House, route: Route, sample: Sample, by: str) -> None:
+async def test_admin_writes_require_an_admin_everywhere(made: House, route: Route, sample: Sample, by: str) -> None:
     for who in ("viewer", "operator", "one", "gone", NOBODY):
         call = await sample.make(made, "admin")
         before = await made.held()
@@ -101,20 +101,22 @@ async def test_only_an_admin_everywhere_may(made: House, route: Route, sample: S
 
 
 @each(Who.SELF)
-async def test_nobody_may_not_and_nobody_may_for_another(made: House, route: Route, sample: Sample) -> None:
+async def test_own_writes_require_sign_in_and_change_nothing_of_others(
+    made: House, route: Route, sample: Sample
+) -> None:
     owner, attacker = [await made.another(OPERATOR_EVERYWHERE) for _ in range(2)]
     call = await sample.make(made, owner)
     before = await made.held()
     async with made.client(NOBODY) as client:
         await changes_nothing(made, await send(client, route, call), before)
-    if call.path:  # the id of what is another's
+    if call.path:  # the id of a row of the owner
         for by in ("cookie", "token"):
             async with made.client(attacker, by=by) as client:
                 await changes_nothing(made, await send(client, route, call), before)
 
 
 @each()
-async def test_another_site_cannot_use_it(made: House, route: Route, sample: Sample) -> None:
+async def test_another_site_cannot_write(made: House, route: Route, sample: Sample) -> None:
     who = await made.another(ADMIN_EVERYWHERE)
     call = await sample.make(made, who)
     before = await made.held()
@@ -129,8 +131,8 @@ async def test_another_site_cannot_use_it(made: House, route: Route, sample: Sam
 
 
 @each()
-async def test_a_cookie_beside_a_wrong_token_counts_for_nothing(made: House, route: Route, sample: Sample) -> None:
-    """A token lifts the rule of our own pages, so it must be the token that counts."""
+async def test_a_wrong_token_is_not_replaced_by_the_cookie(made: House, route: Route, sample: Sample) -> None:
+    """A token lifts the same-origin check, so the token must be the one that signs in."""
     who = await made.another(ADMIN_EVERYWHERE)
     call = await sample.make(made, who)
     if sample.who is Who.ANYBODY:
@@ -142,8 +144,7 @@ async def test_a_cookie_beside_a_wrong_token_counts_for_nothing(made: House, rou
 
 
 @each()
-async def test_fields_that_are_not_in_the_form_give_nothing(made: House, route: Route, sample: Sample) -> None:
-    """Whoever edits the form gets what it says, or nothing; never a right."""
+async def test_extra_form_fields_grant_nothing(made: House, route: Route, sample: Sample) -> None:
     who = await made.another(VIEWER_EVERYWHERE)
     call = await sample.make(made, who)
     more = {"role": "admin", "everywhere": "admin", "rights": "admin", "user": "1", "is_admin": "true", "id": "1"}
@@ -153,7 +154,7 @@ async def test_fields_that_are_not_in_the_form_give_nothing(made: House, route: 
     assert (await made.core.accounts.users.get_by_name(who)).rights == VIEWER_EVERYWHERE
 
 
-async def test_nothing_that_is_only_read_changes_anything(made: House) -> None:
+async def test_reads_change_nothing(made: House) -> None:
     before = await made.held()
     for who in ("admin", "one", NOBODY):
         async with made.client(who) as client:
@@ -165,7 +166,7 @@ async def test_nothing_that_is_only_read_changes_anything(made: House) -> None:
 
 @post("/planted", include_in_schema=False, status_code=200)
 async def planted(accounts: NamedDependency[Accounts]) -> Response[str]:
-    """Change something without asking the door."""
+    """Change something without the door."""
     async with accounts.changes.begin():
         return Response("done")
 
@@ -174,13 +175,13 @@ def planting(*writes: Write) -> Feature:
     return Feature(name="planted", build=lambda _: FeatureParts(routes=[planted], writes=writes))
 
 
-async def test_a_write_that_its_feature_does_not_declare_is_refused_at_start(tmp_path: Path) -> None:
+async def test_an_undeclared_write_fails_at_start(tmp_path: Path) -> None:
     async with two_connections(Estate(tmp_path)) as estate:
         with pytest.raises(UndeclaredWrite, match="/planted"):
             estate.built(features=[planting()])
 
 
-async def test_a_planted_route_that_bypasses_the_door_is_caught(tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_a_route_that_bypasses_the_door_is_found(tmp_path_factory: pytest.TempPathFactory) -> None:
     feature = planting(Write("POST", "/planted", "plant"))
     estate = Estate(tmp_path_factory.mktemp("planted"))
     async with two_connections(estate) as held, house(held, features=[feature]) as bad:
@@ -194,7 +195,7 @@ async def test_a_planted_route_that_bypasses_the_door_is_caught(tmp_path_factory
                 await changes_nothing(bad, await send(client, PLANTED, Call()), before)
 
 
-async def test_in_read_only_mode_no_write_is_there_but_signing_in_and_ones_own_session(
+async def test_read_only_mode_keeps_only_sign_in_and_own_sessions(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     estate = Estate(tmp_path_factory.mktemp("read-only"))

@@ -1,4 +1,4 @@
-"""/api/v1/masking-rules: the same rules, trials and refusals as on the page, for programs of admins."""
+"""/api/v1/masking-rules: the same rules, trials and refusals as on the page."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -10,7 +10,7 @@ from signalbox.security.masking.trial import SAMPLE_BYTES_MAX
 from signalbox.web import urls
 from signalbox.web.security.masking.forms import REQUEST_BYTES_MAX
 from tests.web.security.masking_site import CARDS
-from tests.web.security.user_site import Browser, House, house_in
+from tests.web.security.user_site import Browser, UserSite, user_site_in
 
 RULES = "masking-rules"
 RULE = {"name": "customers", "what": ["$.customer_id"], "how": "hash", "reason": "asked for"}
@@ -19,14 +19,14 @@ TRIAL = {"sample": SAMPLE, "source": "kafka-prod/orders"}
 
 
 @pytest.fixture(scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    async with house_in(tmp_path_factory.mktemp("rules"), rules=[CARDS]) as made:
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[UserSite]:
+    async with user_site_in(tmp_path_factory.mktemp("rules"), rules=[CARDS]) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-async def ada(house: House) -> Browser:
-    return await house.first_admin()
+async def ada(site: UserSite) -> Browser:
+    return await site.first_admin()
 
 
 async def names(ada: Browser) -> list[str]:
@@ -69,7 +69,7 @@ async def test_a_name_with_slashes_and_dots_is_one_segment(ada: Browser) -> None
     assert await names(ada) == ["cards"]
 
 
-async def test_a_trial_answers_with_what_others_would_see(ada: Browser) -> None:
+async def test_a_trial_returns_the_masked_sample(ada: Browser) -> None:
     found = await ada.api("POST", f"{RULES}/try", json={**TRIAL, "rule": {"what": ["$.customer_id"], "how": "hide"}})
     assert json.loads(found.pop("body")) == {"customer_id": "masked", "note": "card •••• 4242", "count": 1.0}
     assert found.pop("took_ms") > 0
@@ -78,7 +78,7 @@ async def test_a_trial_answers_with_what_others_would_see(ada: Browser) -> None:
     hidden = await ada.api(
         "POST", f"{RULES}/try", json={**TRIAL, "sample": "{", "rule": {"what": ["$.a"], "how": "hide"}}
     )
-    assert (hidden["body"], hidden["hidden_reason"], hidden["masked"]) == (None, "it cannot be read as JSON", None)
+    assert (hidden["body"], hidden["hidden_reason"], hidden["masked"]) == (None, "it is not valid JSON", None)
     assert hidden["masked_by"] == [{"number": None, "values": 1}]
     plain = await ada.api("POST", f"{RULES}/try", json={**TRIAL, "sample": "card 4242 4242 4242 4242"})
     assert (plain["body"], plain["masked_by"]) == ("card •••• 4242", [{"number": 1, "values": 1}])
@@ -96,11 +96,11 @@ async def test_a_trial_answers_with_what_others_would_see(ada: Browser) -> None:
         ("POST", RULES, {**RULE, "reason": " "}, (400, "reason: Expected a reason of 1 to 500 characters")),
         ("POST", RULES, {**RULE, "reason": ""}, (400, "Expected `str` of length >= 1")),
         ("POST", RULES, {**RULE, "number": 1}, (400, "unknown field `number`")),
-        ("PATCH", f"{RULES}/cards", {"number": 2, "reason": "x"}, (409, "is set in signalbox.toml")),
+        ("PATCH", f"{RULES}/cards", {"number": 2, "reason": "x"}, (409, "is defined in signalbox.toml")),
         ("PATCH", f"{RULES}/nobody", {"number": 2, "reason": "x"}, (404, "There is no masking rule named nobody.")),
         ("DELETE", f"{RULES}/nobody?reason=x", None, (404, "There is no masking rule named nobody.")),
         ("DELETE", f"{RULES}/try?reason=x", None, (404, "There is no masking rule named try.")),
-        ("DELETE", f"{RULES}/cards?reason=x", None, (409, "is set in signalbox.toml")),
+        ("DELETE", f"{RULES}/cards?reason=x", None, (409, "is defined in signalbox.toml")),
         ("DELETE", f"{RULES}/cards", None, (400, "reason")),
         ("POST", f"{RULES}/try", {**TRIAL, "source": "orders"}, (400, "source: Expected connection/destination")),
         ("POST", f"{RULES}/try", {**TRIAL, "source": "a/" + "b" * 500}, (400, "source: Expected")),
@@ -110,7 +110,7 @@ async def test_a_trial_answers_with_what_others_would_see(ada: Browser) -> None:
         ("POST", f"{RULES}/try", {**TRIAL, "only_new_rule": True}, (400, "what: Expected a field to mask")),
     ],
 )
-async def test_refusals_are_told_and_declared(
+async def test_refusals_have_a_reason_and_are_declared(
     ada: Browser, method: str, path: str, sent: Mapping[str, Any] | None, refusal: tuple[int, str]
 ) -> None:
     status, told = refusal
@@ -124,18 +124,18 @@ async def test_refusals_are_told_and_declared(
     assert await names(ada) == ["cards"]
 
 
-async def test_a_sample_of_64_kib_fits_however_json_writes_it(ada: Browser) -> None:
+async def test_a_sample_of_64_kib_fits_with_escapes(ada: Browser) -> None:
     sample = '"' + "\u0001" * (SAMPLE_BYTES_MAX - 2) + '"'
     answer = await ada.client.post(f"{urls.API}/{RULES}/try", json={**TRIAL, "sample": sample})
     assert answer.status_code == 200
 
 
-async def test_others_are_refused(house: House, ada: Browser) -> None:
+async def test_other_users_are_refused(site: UserSite, ada: Browser) -> None:
     others = [
-        (await house.browser(), 401),
-        (await house.joined(ada, "viv"), 403),
-        (await house.joined(ada, "oli", role="operator", payloads="true"), 403),
-        (await house.joined(ada, "one", role="admin", on="kafka-prod"), 403),
+        (await site.browser(), 401),
+        (await site.invite(ada, "viv"), 403),
+        (await site.invite(ada, "oli", role="operator", payloads="true"), 403),
+        (await site.invite(ada, "one", role="admin", on="kafka-prod"), 403),
     ]
     asked: list[tuple[str, str, Mapping[str, Any] | None]] = [
         ("GET", RULES, None),
@@ -144,15 +144,15 @@ async def test_others_are_refused(house: House, ada: Browser) -> None:
         ("DELETE", f"{RULES}/cards?reason=x", None),
         ("POST", f"{RULES}/try", TRIAL),
     ]
-    for theirs, status in others:
+    for browser, status in others:
         for method, path, sent in asked:
-            answer = await theirs.api(method, path, status, json=sent)
+            answer = await browser.api(method, path, status, json=sent)
             assert "4242" not in json.dumps(answer)
     assert await names(ada) == ["cards"]
 
 
-async def test_a_token_of_an_admin_may_and_one_for_viewing_may_not(house: House, ada: Browser) -> None:
+async def test_only_an_admin_token_can_list_rules(site: UserSite, ada: Browser) -> None:
     for role, status in (("admin", 200), ("viewer", 403)):
         made = await ada.api("POST", "tokens", 201, json={"name": role, "days": 1, "role": role})
-        program = await house.browser(token=made["secret"])
+        program = await site.browser(token=made["secret"])
         await program.api("GET", RULES, status)

@@ -1,4 +1,4 @@
-"""The page of users, through the real routes over a real database: who may look, what changes, what stays refused."""
+"""The users page, through the real routes over a real database."""
 
 import re
 from collections.abc import AsyncIterator
@@ -10,51 +10,51 @@ from signalbox.security.accounts.model import LINK_LIFETIME_S
 from signalbox.web import urls
 from signalbox.web.security import urls as security_urls
 from signalbox.web.settings import ServerSettings
-from tests.web.security.user_site import LINK, PASSWORD, Browser, House, house_in, tidy
+from tests.web.security.user_site import LINK, PASSWORD, Browser, UserSite, user_site_in, visible_text
 from tests.web.sites import headline, row_of
 
 VIEWER = {"role/kafka-prod": "viewer", "role/rabbit-eu": "viewer", "role/*": "viewer"}
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with house_in(tmp_path) as made:
+async def site(tmp_path: Path) -> AsyncIterator[UserSite]:
+    async with user_site_in(tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-async def ada(house: House) -> Browser:
-    return await house.first_admin()
+async def ada(site: UserSite) -> Browser:
+    return await site.first_admin()
 
 
-async def test_only_admins_everywhere_may_look(house: House, ada: Browser) -> None:
-    nobody = await house.browser()
-    assert await nobody.led(security_urls.users()) == urls.sign_in(to=security_urls.users())
+async def test_only_admins_everywhere_can_use_the_page(site: UserSite, ada: Browser) -> None:
+    nobody = await site.browser()
+    assert await nobody.redirect_of(security_urls.users()) == urls.sign_in(to=security_urls.users())
     for role in ("viewer", "operator"):
-        page = await (await house.joined(ada, role, role=role)).page(security_urls.users(), 403)
-        assert f"{role} cannot view users: that requires the role admin everywhere." in tidy(page)
+        page = await (await site.invite(ada, role, role=role)).page(security_urls.users(), 403)
+        assert f"{role} cannot view users: that requires the admin role everywhere." in visible_text(page)
         assert 'href="/users"' not in page
-    partly = await house.joined(ada, "partly", role="admin", on="kafka-prod")
+    partly = await site.invite(ada, "partly", role="admin", on="kafka-prod")
     for address in (security_urls.users("ada"), security_urls.users("ada", "remove")):
         await partly.page(address, 403)
-    await partly.send(security_urls.users("ada", "roles"), 403, **VIEWER)
-    await partly.send(security_urls.users(), 403, name="eve", role="admin")
+    await partly.submit(security_urls.users("ada", "roles"), 403, **VIEWER)
+    await partly.submit(security_urls.users(), 403, name="eve", role="admin")
     assert "ada" in await ada.page(security_urls.users("ada"))
 
 
-async def test_an_invitation_is_shown_once_lets_in_once_and_gives_what_was_asked(house: House, ada: Browser) -> None:
-    made = await ada.send(security_urls.users(), 200, name=" Bob ", role="operator", on="kafka-prod", payloads="true")
+async def test_an_invitation_is_shown_once_and_works_once(site: UserSite, ada: Browser) -> None:
+    made = await ada.submit(security_urls.users(), 200, name=" Bob ", role="operator", on="kafka-prod", payloads="true")
     [join] = set(LINK.findall(made))
     listed = await ada.page(security_urls.users("bob"))
     assert join not in listed
-    assert "invited, 1 d left" in tidy(row_of(listed, "bob"))
-    bob = await house.browser()
-    await bob.send(join, password=PASSWORD, again=PASSWORD)
+    assert "invited, 1 d left" in visible_text(row_of(listed, "bob"))
+    bob = await site.browser()
+    await bob.submit(join, password=PASSWORD, again=PASSWORD)
     assert headline(await bob.page(urls.profile())).startswith(
         "Signed in as bob, operator on kafka-prod; none elsewhere."
     )
-    await (await house.browser()).page(join, 404)
-    row = tidy(row_of(await ada.page(security_urls.users()), "bob"))
+    await (await site.browser()).page(join, 404)
+    row = visible_text(row_of(await ada.page(security_urls.users()), "bob"))
     assert "active" in row
     assert "unmasked" in row
 
@@ -62,64 +62,64 @@ async def test_an_invitation_is_shown_once_lets_in_once_and_gives_what_was_asked
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"name": "ada"}, "There is a user ada already."),
-        ({"name": "Bob the Builder"}, "A user's name is 1 to 63 of a-z"),
+        ({"name": "ada"}, "A user named ada already exists."),
+        ({"name": "Bob the Builder"}, "This is not a user name. Expected 1 to 63 characters of a-z"),
         ({"on": "kafka-none"}, "There is no connection kafka-none."),
     ],
 )
-async def test_a_refused_invitation_keeps_what_was_typed(ada: Browser, asked: dict[str, str], told: str) -> None:
-    page = await ada.send(security_urls.users(), 409, **{"name": "eve", "role": "operator", **asked})
+async def test_a_refused_invitation_keeps_typed_text(ada: Browser, asked: dict[str, str], told: str) -> None:
+    page = await ada.submit(security_urls.users(), 409, **{"name": "eve", "role": "operator", **asked})
     assert told in page
     assert f'value="{asked.get("name", "eve")}"' in page
     assert "<option selected>operator</option>" in page
     assert not LINK.search(page)
 
 
-async def test_a_new_link_makes_the_old_one_worthless_and_may_be_withdrawn(house: House, ada: Browser) -> None:
-    old = LINK.search(await ada.send(security_urls.users(), 200, name="bob", role="viewer"))
-    new = LINK.search(await ada.send(security_urls.users("bob", "link"), 200))
+async def test_a_new_link_replaces_the_old_one_and_can_be_revoked(site: UserSite, ada: Browser) -> None:
+    old = LINK.search(await ada.submit(security_urls.users(), 200, name="bob", role="viewer"))
+    new = LINK.search(await ada.submit(security_urls.users("bob", "link"), 200))
     assert old
     assert new
-    bob = await house.browser()
+    bob = await site.browser()
     await bob.page(old[1], 404)
     await bob.page(new[1])
     assert "bob has never signed in. The user is removed too." in await ada.page(security_urls.users("bob", "withdraw"))
-    assert await ada.send(security_urls.users("bob", "withdraw")) == security_urls.users(done="withdrawn")
+    assert await ada.submit(security_urls.users("bob", "withdraw")) == security_urls.users(done="withdrawn")
     await bob.page(new[1], 404)
     await ada.page(security_urls.users("bob"), 404)
 
 
-async def test_a_link_for_who_lost_the_password_ends_nothing_until_it_is_used(house: House, ada: Browser) -> None:
-    bob = await house.joined(ada, "bob")
-    link = LINK.search(await ada.send(security_urls.users("bob", "link"), 200))
+async def test_a_link_for_a_lost_password_ends_sessions_when_used(site: UserSite, ada: Browser) -> None:
+    bob = await site.invite(ada, "bob")
+    link = LINK.search(await ada.submit(security_urls.users("bob", "link"), 200))
     assert link
     await bob.page(urls.profile())
-    await (await house.browser()).send(link[1], password="another good sentence", again="another good sentence")
-    assert await bob.led(urls.profile()) == urls.sign_in(to=urls.profile())
-    await house.signed_in("bob", "another good sentence")
+    await (await site.browser()).submit(link[1], password="another good sentence", again="another good sentence")
+    assert await bob.redirect_of(urls.profile()) == urls.sign_in(to=urls.profile())
+    await site.sign_in("bob", "another good sentence")
 
 
-async def test_an_ended_invitation_says_so(house: House, ada: Browser) -> None:
-    await ada.send(security_urls.users(), 200, name="bob", role="viewer")
-    house.estate.now += LINK_LIFETIME_S + 1
-    late = await house.signed_in("ada")
+async def test_an_expired_invitation_is_marked(site: UserSite, ada: Browser) -> None:
+    await ada.submit(security_urls.users(), 200, name="bob", role="viewer")
+    site.estate.now += LINK_LIFETIME_S + 1
+    late = await site.sign_in("ada")
     page = await late.page(security_urls.users())
-    assert "link expired" in tidy(row_of(page, "bob"))
-    assert re.search(r"Invited 0\b", tidy(page))
-    assert "expired" in tidy(page.split('id="invitations"')[1])
+    assert "link expired" in visible_text(row_of(page, "bob"))
+    assert re.search(r"Invited 0\b", visible_text(page))
+    assert "expired" in visible_text(page.split('id="invitations"')[1])
 
 
-async def test_a_change_of_roles_ends_the_sessions_and_holds(house: House, ada: Browser) -> None:
-    bob = await house.joined(ada, "bob")
+async def test_a_change_of_roles_ends_sessions_and_applies(site: UserSite, ada: Browser) -> None:
+    bob = await site.invite(ada, "bob")
     page = await ada.page(security_urls.users("bob"))
     assert "A change ends 1 session of bob." in page
     assert 'name="role/kafka-prod" value="viewer" aria-label="kafka-prod: viewer" checked' in page
     changed = {**VIEWER, "role/kafka-prod": "operator", "payloads/kafka-prod": "true", "role/rabbit-eu": "none"}
-    to = await ada.send(security_urls.users("bob", "roles"), reason="on call", **changed)
+    to = await ada.submit(security_urls.users("bob", "roles"), reason="on call", **changed)
     assert to == security_urls.users("bob", done="roles")
     assert "Roles saved." in await ada.page(to)
-    assert await bob.led(urls.profile()) == urls.sign_in(to=urls.profile())
-    again = await house.signed_in("bob")
+    assert await bob.redirect_of(urls.profile()) == urls.sign_in(to=urls.profile())
+    again = await site.sign_in("bob")
     what = "operator on kafka-prod; none on rabbit-eu; viewer elsewhere"
     assert headline(await again.page(urls.profile())).startswith(f"Signed in as bob, {what}.")
     assert [one["name"] for one in await again.api("GET", "connections")] == ["kafka-prod"]
@@ -137,70 +137,70 @@ async def test_a_change_of_roles_ends_the_sessions_and_holds(house: House, ada: 
     ],
 )
 async def test_refused_roles_change_nothing_and_keep_the_reason(
-    house: House, ada: Browser, changed: dict[str, str], told: str
+    site: UserSite, ada: Browser, changed: dict[str, str], told: str
 ) -> None:
-    bob = await house.joined(ada, "bob")
-    page = await ada.send(security_urls.users("bob", "roles"), 409, **{**VIEWER, **changed, "reason": "trying <b>"})
+    bob = await site.invite(ada, "bob")
+    page = await ada.submit(security_urls.users("bob", "roles"), 409, **{**VIEWER, **changed, "reason": "trying <b>"})
     assert told in page
     assert 'value="trying <b>"' in page
     await bob.page(urls.profile())
 
 
-async def test_the_last_admin_stays_until_there_is_another(house: House, ada: Browser) -> None:
+async def test_the_last_admin_cannot_be_removed(site: UserSite, ada: Browser) -> None:
     page = await ada.page(security_urls.users("ada"))
     assert headline(page) == "1 user, 1 admin: the last admin cannot be removed."
-    assert "ada is the last admin and cannot be removed." in tidy(page)
+    assert "ada is the last admin and cannot be removed." in visible_text(page)
     assert 'href="/users/ada/remove"' not in page
     assert 'value="viewer" aria-label="everywhere else: viewer" disabled' in page
-    assert "ada is the last admin" in await ada.send(security_urls.users("ada", "roles"), 409, **VIEWER)
-    assert "ada is the last admin" in await ada.send(security_urls.users("ada", "remove"), 409, reason="off")
-    bob = await house.joined(ada, "bob", role="admin")
+    assert "ada is the last admin" in await ada.submit(security_urls.users("ada", "roles"), 409, **VIEWER)
+    assert "ada is the last admin" in await ada.submit(security_urls.users("ada", "remove"), 409, reason="off")
+    bob = await site.invite(ada, "bob", role="admin")
     assert headline(await bob.page(security_urls.users())) == "2 users, 2 admins."
     assert 'href="/users/ada/remove"' in await bob.page(security_urls.users("ada"))
-    assert await ada.send(security_urls.users("ada", "roles"), **VIEWER) == security_urls.users("ada", done="roles")
+    assert await ada.submit(security_urls.users("ada", "roles"), **VIEWER) == security_urls.users("ada", done="roles")
     assert headline(await bob.page(security_urls.users())).endswith(" 1 admin: the last admin cannot be removed.")
 
 
-async def test_who_is_removed_is_out_with_sessions_and_tokens(house: House, ada: Browser) -> None:
-    bob = await house.joined(ada, "bob")
-    made = await bob.send(urls.profile("tokens"), 200, name="mine", days="7", role="viewer")
+async def test_a_removed_user_loses_sessions_and_tokens(site: UserSite, ada: Browser) -> None:
+    bob = await site.invite(ada, "bob")
+    made = await bob.submit(urls.profile("tokens"), 200, name="mine", days="7", role="viewer")
     secret = re.search(r"sbx_[\w-]{40,}", made)
     assert secret
-    program = await house.browser(token=secret[0])
+    program = await site.browser(token=secret[0])
     await program.api("GET", "connections")
-    question = tidy(await ada.page(security_urls.users("bob", "remove")))
+    question = visible_text(await ada.page(security_urls.users("bob", "remove")))
     assert "Remove bob?" in question
     assert "1 session and 1 token end at once" in question
-    assert await ada.send(security_urls.users("bob", "remove"), reason="left") == security_urls.users(done="removed")
-    assert await bob.led(urls.profile()) == urls.sign_in(to=urls.profile())
+    assert await ada.submit(security_urls.users("bob", "remove"), reason="left") == security_urls.users(done="removed")
+    assert await bob.redirect_of(urls.profile()) == urls.sign_in(to=urls.profile())
     await program.api("GET", "connections", 401)
     assert "removed" in await ada.page(security_urls.users("bob"), 404)
 
 
-async def test_sessions_locks_and_tokens_of_others_are_ended(house: House, ada: Browser) -> None:
-    bob = await house.joined(ada, "bob")
-    await bob.send(urls.profile("tokens"), 200, name="mine", days="7", role="viewer")
-    assert await ada.send(security_urls.users("bob", "sessions")) == security_urls.users("bob", done="sessions")
-    assert await bob.led(urls.profile()) == urls.sign_in(to=urls.profile())
-    wrong = await house.browser()
+async def test_an_admin_ends_sessions_locks_and_tokens(site: UserSite, ada: Browser) -> None:
+    bob = await site.invite(ada, "bob")
+    await bob.submit(urls.profile("tokens"), 200, name="mine", days="7", role="viewer")
+    assert await ada.submit(security_urls.users("bob", "sessions")) == security_urls.users("bob", done="sessions")
+    assert await bob.redirect_of(urls.profile()) == urls.sign_in(to=urls.profile())
+    wrong = await site.browser()
     for _ in range(10):
-        await wrong.send(urls.sign_in(), 401, name="bob", password="wrong")
-    await wrong.send(urls.sign_in(), 429, name="bob", password=PASSWORD)
+        await wrong.submit(urls.sign_in(), 401, name="bob", password="wrong")
+    await wrong.submit(urls.sign_in(), 429, name="bob", password=PASSWORD)
     page = await ada.page(security_urls.users("bob"))
-    assert "locked, 15 min left" in tidy(row_of(page, "bob"))
-    assert "1 account is locked for one address after 10 wrong passwords" in tidy(page)
-    assert await ada.send(security_urls.users("bob", "unlock")) == security_urls.users("bob", done="unlocked")
-    await house.signed_in("bob")
+    assert "locked, 15 min left" in visible_text(row_of(page, "bob"))
+    assert "1 account is locked for one address after 10 wrong passwords" in visible_text(page)
+    assert await ada.submit(security_urls.users("bob", "unlock")) == security_urls.users("bob", done="unlocked")
+    await site.sign_in("bob")
     question = re.search(r'href="(/users/bob/tokens/\d+/revoke)"', page)
     assert question
     assert "Revoke the token mine?" in await ada.page(question[1])
-    assert await ada.send(question[1]) == security_urls.users("bob", done="token")
+    assert await ada.submit(question[1]) == security_urls.users("bob", done="token")
     await ada.page(question[1], 404)
 
 
-async def test_the_list_is_searched_and_narrowed_by_its_address(house: House, ada: Browser) -> None:
-    await ada.send(security_urls.users(), 200, name="bob", role="viewer")
-    await house.joined(ada, "bobby", role="operator", payloads="true")
+async def test_search_and_filters_are_in_the_url(site: UserSite, ada: Browser) -> None:
+    await ada.submit(security_urls.users(), 200, name="bob", role="viewer")
+    await site.invite(ada, "bobby", role="operator", payloads="true")
     for query, names in [
         ({"q": "BOB"}, {"bob", "bobby"}),
         ({"show": "admin"}, {"ada"}),
@@ -213,7 +213,7 @@ async def test_the_list_is_searched_and_narrowed_by_its_address(house: House, ad
         listed = page.split('id="lister"')[1].split("</section>")[0]
         assert set(re.findall(r"<bdi>([^<]+)</bdi></a>", listed)) == names
         assert ("Clear filter" in listed) is not bool(names)
-    assert "show: expected one of admin" in tidy(await ada.page(security_urls.users(show="everything"), 400))
+    assert "show: expected one of admin" in visible_text(await ada.page(security_urls.users(show="everything"), 400))
     part = await ada.client.get(
         security_urls.users("bob", q="bobby"), headers={"HX-Request": "true", "HX-Request-Type": "partial"}
     )
@@ -221,23 +221,23 @@ async def test_the_list_is_searched_and_narrowed_by_its_address(house: House, ad
     assert part.text.lstrip().startswith('<section class="section stack" id="lister"')
 
 
-async def test_the_side_line_counts_users_for_admins(house: House, ada: Browser) -> None:
-    bob = await house.joined(ada, "bob")
+async def test_navigation_counts_users_for_admins(site: UserSite, ada: Browser) -> None:
+    bob = await site.invite(ada, "bob")
     assert '<a href="/users">Users<span class="count">2</span></a>' in await ada.page(urls.overview())
     assert "/users" not in await bob.page(urls.overview())
 
 
-async def test_read_only_draws_nothing_that_would_be_refused(tmp_path: Path) -> None:
-    async with house_in(tmp_path) as writable:
+async def test_read_only_mode_hides_refused_actions(tmp_path: Path) -> None:
+    async with user_site_in(tmp_path) as writable:
         ada = await writable.first_admin()
-        await writable.joined(ada, "bob")
-    async with house_in(tmp_path, ServerSettings(read_only=True)) as house:
-        await house.accounts.changes.refresh()
-        ada = await house.signed_in("ada")
+        await writable.invite(ada, "bob")
+    async with user_site_in(tmp_path, ServerSettings(read_only=True)) as site:
+        await site.accounts.changes.refresh()
+        ada = await site.sign_in("ada")
         page = await ada.page(security_urls.users("bob"))
         drawn = page.split('<main class="page"')[1].split("</main>")[0]
         assert 'method="post"' not in drawn.replace('method="post" action="/users/bob/roles"', "")
         assert "<fieldset disabled>" in drawn
         assert "<button" not in drawn.replace("<noscript><button", "")
         await ada.page(security_urls.users("bob", "remove"), 403)
-        await ada.send(security_urls.users("bob", "roles"), 405, **VIEWER)
+        await ada.submit(security_urls.users("bob", "roles"), 405, **VIEWER)

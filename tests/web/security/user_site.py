@@ -1,4 +1,4 @@
-"""People in front of the pages: each a browser of their own, signed in through the real routes over a real database."""
+"""Signalbox with users who sign in through the real routes over a real database."""
 
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -29,7 +29,7 @@ LINK = re.compile(r"http://localhost(/join/[\w-]+)")
 
 
 class Browser:
-    """One person's browser."""
+    """The browser of one user."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self.client = client
@@ -39,26 +39,26 @@ class Browser:
         assert answer.status_code == status, f"{address}: {answer.status_code}\n{answer.text[:500]}"
         return answer.text
 
-    async def led(self, address: str) -> str:
-        """Return where an address leads."""
+    async def redirect_of(self, address: str) -> str:
+        """Return the redirect of an address."""
         answer = await self.client.get(address)
         assert answer.status_code in {302, 303}, answer.text[:500]
         return answer.headers["location"]
 
-    async def send(self, address: str, status: int = 303, /, **fields: str) -> str:
-        """Send a form; return where it leads, or the page that came instead."""
+    async def submit(self, address: str, status: int = 303, /, **fields: str) -> str:
+        """Submit a form; return the redirect, or the page."""
         answer = await self.client.post(address, data=fields)
         assert answer.status_code == status, f"{address}: {answer.status_code}\n{answer.text[:1500]}"
         return answer.headers["location"] if status == 303 else unescape(answer.text)
 
-    async def api(self, method: str, path: str, status: int = 200, **sent: Any) -> Any:  # noqa: ANN401 - JSON
-        answer = await self.client.request(method, f"{urls.API}/{path}", **sent)
+    async def api(self, method: str, path: str, status: int = 200, **options: Any) -> Any:  # noqa: ANN401 - JSON
+        answer = await self.client.request(method, f"{urls.API}/{path}", **options)
         assert answer.status_code == status, answer.text
         return answer.json() if answer.content else None
 
 
-class House:
-    """Signalbox with an admin called ada, and whoever she invites."""
+class UserSite:
+    """Signalbox with an admin named ada, who invites others."""
 
     def __init__(self, estate: Estate, app: Litestar, stack: AsyncExitStack) -> None:
         self.estate = estate
@@ -81,35 +81,35 @@ class House:
         door = core_over(self.estate.database, self.estate.clock).door
         secret = await door.act(STARTER, actions.create_first_admin_link(), self.accounts.users.create_first_admin_link)
         ada = await self.browser()
-        await ada.send(urls.join(secret), name="ada", password=PASSWORD, again=PASSWORD)
+        await ada.submit(urls.join(secret), name="ada", password=PASSWORD, again=PASSWORD)
         return ada
 
-    async def joined(self, admin: Browser, name: str, **invited: str) -> Browser:
-        """Invite somebody as the admin, and let them come in."""
-        made = await admin.send(security_urls.users(), 200, name=name, **{"role": "viewer", **invited})
-        found = LINK.search(made)
-        assert found, made[:3000]
-        theirs = await self.browser()
-        assert await theirs.send(found[1], password=PASSWORD, again=PASSWORD) == urls.overview()
-        return theirs
+    async def invite(self, admin: Browser, name: str, **invited: str) -> Browser:
+        """Invite a user, who sets a password; return the user's browser."""
+        page = await admin.submit(security_urls.users(), 200, name=name, **{"role": "viewer", **invited})
+        link = LINK.search(page)
+        assert link, page[:3000]
+        browser = await self.browser()
+        assert await browser.submit(link[1], password=PASSWORD, again=PASSWORD) == urls.overview()
+        return browser
 
-    async def signed_in(self, name: str, password: str = PASSWORD, **made: str) -> Browser:
-        theirs = await self.browser(**made)
-        await theirs.send(urls.sign_in(), name=name, password=password)
-        return theirs
+    async def sign_in(self, name: str, password: str = PASSWORD, **made: str) -> Browser:
+        browser = await self.browser(**made)
+        await browser.submit(urls.sign_in(), name=name, password=password)
+        return browser
 
 
 @asynccontextmanager
-async def house_in(
+async def user_site_in(
     folder: Path, settings: ServerSettings | None = None, rules: Sequence[MaskingRuleSettings] = ()
-) -> AsyncIterator[House]:
+) -> AsyncIterator[UserSite]:
     async with estate_in(folder) as estate, AsyncExitStack() as stack:
         estate.connect(Site("kafka-prod", BrokerKind.KAFKA, []))
         estate.connect(Site("rabbit-eu", BrokerKind.RABBITMQ, []))
-        yield House(estate, application_over(estate, settings, rules), stack)
+        yield UserSite(estate, application_over(estate, settings, rules), stack)
 
 
-def tidy(html: str) -> str:
+def visible_text(html: str) -> str:
     """Return the text that a person reads."""
     text = re.sub(r"<[^>]+>", "", unescape(html)).replace("\u00a0", " ")
     return re.sub(r"\s+", " ", text)

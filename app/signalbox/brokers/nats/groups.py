@@ -20,8 +20,8 @@ def to_group(consumer: Answer, stream: str, progress: Progress, *, first: int | 
     `first` is the first sequence in the stream, read before the consumer: settled below it = lost.
     """
     pending, in_flight = integer(consumer, "num_pending"), integer(consumer, "num_ack_pending")
-    known = has_leader(consumer) and pending is not None and in_flight is not None
-    lag = pending + in_flight if known and pending is not None and in_flight is not None else None
+    lag = pending + in_flight if has_leader(consumer) and pending is not None and in_flight is not None else None
+    known = lag is not None
     why = Why.KNOWN if known else Why.NO_LEADER
     filtered = bool(filter_subjects(consumer))
     start = UNKNOWN if filtered or first is None else max(first - 1, 0)

@@ -38,16 +38,18 @@ class JetStreamPublisher:
             raise Unroutable(self._name, f"There is no stream {stream[:300]!r}: {problem}.")
         await self._connection.connected_client()
         headers = self._headers(stream, message)
-        try:
-            await self._send(stream, message, headers, deadline)
-        except Unroutable:  # not stored; a stream that recovers has no subscriber for a moment
-            await self._send(stream, message, headers, deadline)
-
-    async def _send(self, stream: str, message: Message, headers: dict[str, str], deadline: float) -> None:
         subject = await self._find_subject(stream, deadline)
+        try:
+            await self._send(subject, message.body, headers, deadline)
+        except Unroutable:  # not stored; a stream that recovers has no subscriber for a moment
+            subject = await self._find_subject(stream, deadline)
+            await self._send(subject, message.body, headers, deadline)
+
+    async def _send(self, subject: str, body: bytes, headers: dict[str, str], deadline: float) -> None:
+        stream = headers[EXPECTED_STREAM]
         left_s = max(deadline - time.monotonic(), SEND_TIMEOUT_MIN_S)
         try:
-            answer = await self._connection.request(subject, message.body, timeout_s=left_s, headers=headers)
+            answer = await self._connection.request(subject, body, timeout_s=left_s, headers=headers)
             if not answer.data.startswith(_STORED):
                 decode(answer)
         except JetStreamError as error:

@@ -25,7 +25,7 @@ class Sweep:
 
     connection: NatsConnection
     clock: Clock
-    every_s: float  # the interval between two such sweeps
+    interval_s: float  # between two such sweeps
     answer_timeout_s: float
     total_timeout_s: float  # requests after it fail without being sent
     streams: dict[str, Answer] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class Sweep:
         result = await work
         duration_s, rows = time.monotonic() - started, None if count_rows is None else count_rows()
         self.calls.append(
-            BrokerCall(request=operation, interval_s=self.every_s, duration_s=duration_s, at=self.clock(), rows=rows)
+            BrokerCall(request=operation, interval_s=self.interval_s, duration_s=duration_s, at=self.clock(), rows=rows)
         )
         return result
 

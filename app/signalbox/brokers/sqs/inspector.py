@@ -131,7 +131,7 @@ class SqsInspector:
     def _included(self) -> list[str]:
         return sorted(filter(self._connection.settings.includes, self.queues.names))
 
-    async def _read(self, names: Sequence[str], every_s: float) -> tuple[_Sweep, BrokerCall]:
+    async def _read(self, names: Sequence[str], interval_s: float) -> tuple[_Sweep, BrokerCall]:
         sweep = _Sweep()
         requested_at, started_at = self._clock(), time.monotonic()
         skipped = 0
@@ -153,7 +153,7 @@ class SqsInspector:
         duration_s = time.monotonic() - started_at
         call = BrokerCall(
             request="GetQueueAttributes",
-            interval_s=every_s,
+            interval_s=interval_s,
             duration_s=duration_s,
             at=requested_at,
             rows=len(sweep.groups),

@@ -9,9 +9,10 @@ from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import SEVERITY, ConnectionView, DestinationView, LinkState, Status
 from signalbox.monitoring.words import Span
+from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.change_rows import ChangeRow, change_rows
-from signalbox.web.monitoring.components import Detail, Fact, Notice, StatusLabel, plural, status_label
+from signalbox.web.monitoring.components import Detail, Fact, Notice, plural, status_label
 from signalbox.web.monitoring.connection_facts import cluster_notices, connection_facts
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.destination_rows import DestinationRow, destination_row
@@ -215,7 +216,7 @@ def _limits(cluster: Cluster) -> tuple[Detail, ...]:
         percent = (
             "" if limit.maximum is None or limit.used is None else f", {figures.percent(limit.used, limit.maximum)}"
         )
-        unit = "" if limit.unit == "bytes" else f" {limit.unit}"
+        unit = "" if limit.unit in {"bytes", limit.name} else f" {limit.unit}"
         details.append(Detail(label=limit.name, text=f"{format_value(limit.used)}{unit}", note=f"{maximum}{percent}"))
     return tuple(details)
 
@@ -228,13 +229,13 @@ def _configuration(view: ConnectionView, settings: ConnectionSettings | None) ->
     """Return the settings that every kind of connection has: none of them can be a secret."""
     tls = Detail(
         label="TLS",
-        text="certificates are verified" if view.tls_verified else "not verified",
+        text="verified when TLS is used" if view.tls_verified else "not verified",
         note="" if view.tls_verified else "insecure_skip_verify = true",
     )
     if settings is None:
         return (tls,)
     return (
-        Detail(label="BrokerKind", text=settings.kind.value, mono=True),
+        Detail(label="Kind", text=settings.kind.value, mono=True),
         tls,
         Detail(label="Included", text=", ".join(settings.include), mono=True),
         Detail(label="Excluded", text=", ".join(settings.exclude) or "none", mono=bool(settings.exclude)),

@@ -1,5 +1,6 @@
 """The figures at the top of a group's page, with how each was found."""
 
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import words
 from signalbox.monitoring.model import GroupView, Status
@@ -12,10 +13,14 @@ def group_facts(context: MonitoringContext, view: GroupView) -> tuple[Fact, ...]
         _lag(view),
         _time_lag(view),
         rate_fact("In", view.flow.rate_in, "1 min average"),
-        rate_fact("Out", view.flow.rate_out, "acknowledged or committed, 1 min average"),
+        rate_fact("Out", view.flow.rate_out, _out_note(view)),
         _caught_up(context, view),
     )
     return (*facts, *_queue_facts(view), *_retention(context, view))
+
+
+def _out_note(view: GroupView) -> str:
+    return f"{'committed' if view.kind is BrokerKind.KAFKA else 'acknowledged'}, 1 min average"
 
 
 def _lag(view: GroupView) -> Fact:

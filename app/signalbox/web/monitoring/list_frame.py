@@ -6,11 +6,12 @@ from typing import Any, TypeAlias
 
 from signalbox.monitoring.model import Status
 from signalbox.web.lists import Dropdown, EmptyState, Filter, Option, Pager, Suggestion
+from signalbox.web.monitoring.components import plural
 from signalbox.web.monitoring.list_query import NOT_OK, STATUS_WORDS, TEXT_SORTS, ListQuery
 from signalbox.web.monitoring.paging import RowPage
 
 UrlBuilder: TypeAlias = Callable[..., str]
-SORTED_BY = {"time-lag": "time lag", "in": "rate in", "out": "rate out", "read": "age", "kept": "retention"}
+SORTED_BY = {"time-lag": "time lag", "in": "rate in", "out": "rate out", "updated": "last update"}
 NONE_YET = "They appear here when a connection has responded and has some."
 
 
@@ -112,7 +113,7 @@ def list_dropdowns(
         Dropdown("connection", "Connection", "all", tuple(Option(n, n, n == query.connection) for n in names)),
         Dropdown(
             "kind",
-            "BrokerKind",
+            "Kind",
             "any",
             tuple(Option(k, f"{k} ({kinds.get(k, 0):,})", k == query.kind) for k in kind_names),
         ),
@@ -120,7 +121,7 @@ def list_dropdowns(
 
 
 def _column_heads(columns: Sequence[ColumnSpec], query: ListQuery, url: UrlBuilder) -> tuple[ColumnHead, ...]:
-    """LinkState each sortable column to its default direction, and the column that sorts now to the opposite one."""
+    """Link each sortable column to its default direction, and the column that sorts now to the opposite one."""
     heads = []
     for column in columns:
         parameters = url_parameters(query) | {"dir": None}
@@ -142,7 +143,7 @@ def _pager(page: RowPage[Any], query: ListQuery, url: UrlBuilder, *, noun: str) 
     sorted_by = f"by {SORTED_BY.get(query.sort, query.sort)}"
     order = sorted_by if query.sort in TEXT_SORTS else f"not ok first, then {sorted_by}"
     return Pager(
-        text=f"{page.first:,} to {page.last:,} of {page.total:,} {noun}s, {order}" if page.rows else "",
+        text=f"{page.first:,} to {page.last:,} of {plural(page.total, noun)}, {order}" if page.rows else "",
         previous_href=url(**parameters | {"before": page.previous_cursor}) if page.previous_cursor else "",
         next_href=url(**parameters | {"after": page.next_cursor}) if page.next_cursor else "",
     )

@@ -17,7 +17,7 @@ GROUP_SORTS: Mapping[str, bool] = {  # sort key -> descending by default
     "time-lag": True,
     "in": True,
     "out": True,
-    "read": False,
+    "updated": False,
     "name": False,
     "connection": False,
 }
@@ -25,8 +25,8 @@ DESTINATION_SORTS: Mapping[str, bool] = {
     "in": True,
     "messages": True,
     "size": True,
-    "kept": True,
-    "read": False,
+    "retention": True,
+    "updated": False,
     "name": False,
     "connection": False,
 }

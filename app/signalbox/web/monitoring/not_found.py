@@ -17,7 +17,9 @@ class NoDataYet(AnswerError):
 def connection_not_found(context: MonitoringContext, name: str) -> NotThere:
     similar = closest_names(name, list(context.connections))
     listed = ", ".join(similar or list(context.connections)[:5]) or "none"
-    return NotThere(f"Connection {name} does not exist.", f"{'Similar names' if similar else 'Connections'}: {listed}.")
+    return NotThere(
+        f"Connection {name} does not exist.", f"{'Similar names' if similar else 'Configured connections'}: {listed}."
+    )
 
 
 def group_not_found(context: MonitoringContext, connection: str, name: str) -> NotThere:

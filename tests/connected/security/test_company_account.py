@@ -151,7 +151,7 @@ async def test_the_same_subject_of_another_provider_is_somebody_else(
         other.knows({"s2": known(["platform"], "ada")})
         begun = await at(company, other).begin("/")
         said = await refused(company, at(company, other), await sign_in(begun.url, "s2"), begun)
-    assert "Another user is called ada" in str(said)
+    assert "The name ada is taken" in str(said)
     assert sorted(await company.everybody()) == ["ada", "eve"]
 
 
@@ -258,7 +258,7 @@ async def test_a_provider_that_is_down_is_said_to_be_down_until_it_is_back(compa
         await provider.process.stop()
         assert isinstance(await refused(company, service, answer, begun), ProviderUnreachable)
         fresh = at(company, provider)
-        with pytest.raises(ProviderUnreachable, match="does not answer"):
+        with pytest.raises(ProviderUnreachable, match="does not respond"):
             await fresh.begin("/")
         await provider.start()
         company.clock.ahead_s = 31  # a failure is believed for as long as an answer may take

@@ -94,7 +94,7 @@ async def test_one_ends_one_the_others_or_another(here: Process) -> None:
     assert doomed is not None
     await here.did(lambda permit: here.accounts.sessions.end(permit, doomed), actor)
     assert await here.accounts.identities.by_session(second) is None
-    with pytest.raises(RequestRejected, match="not one of yours, or has ended already"):
+    with pytest.raises(RequestRejected, match="not yours, or has already ended"):
         await here.did(lambda permit: here.accounts.sessions.end(permit, doomed), actor)
 
     assert await here.did(here.accounts.sessions.end_others, actor) == 1
@@ -110,7 +110,7 @@ async def test_a_number_that_no_session_has_is_refused_though_no_database_takes_
     right = password()
     await here.user("ann", password=right)
     actor = await here.actor(await here.sign_in("ann", right))
-    with pytest.raises(RequestRejected, match="not one of yours"):
+    with pytest.raises(RequestRejected, match="not yours"):
         await here.did(lambda permit: here.accounts.sessions.end(permit, number), actor)
 
 
@@ -121,9 +121,9 @@ async def test_nobody_ends_the_session_of_another(here: Process) -> None:
     anns, bobs = await here.sign_in("ann", right), await here.sign_in("bob", right)
     session, bob = (await here.actor(anns)).session, await here.actor(bobs)
     assert session is not None
-    with pytest.raises(RequestRejected, match="not one of yours"):
+    with pytest.raises(RequestRejected, match="not yours"):
         await here.did(lambda permit: here.accounts.sessions.end(permit, session), bob)
-    with pytest.raises(RequestRejected, match="not one of yours"):  # the CLI is no user
+    with pytest.raises(RequestRejected, match="not yours"):  # the CLI is no user
         await here.did(lambda permit: here.accounts.sessions.end(permit, session))
     assert await here.did(here.accounts.sessions.end_others, bob) == 0
     assert await here.accounts.identities.by_session(anns) is not None
@@ -207,7 +207,7 @@ async def test_what_began_to_be_read_before_a_change_is_not_kept_after_it(
         await here.user(name, rights, right)
     secret = await here.sign_in("ann", right)
     time.now += 120  # so that its use is to be written too
-    with _held(monkeypatch, "signalbox.security.accounts.store.sessions.found") as (read, go_on):
+    with _held(monkeypatch, "signalbox.security.accounts.store.sessions.find") as (read, go_on):
         reading = asyncio.create_task(here.accounts.identities.by_session(secret))
         await read.wait()
     await _role_changed(here if changes == "here" else there, "ann", right)
@@ -225,10 +225,10 @@ async def test_a_refresh_that_comes_late_makes_nothing_old_look_new(
     ann = await here.user("ann", password=right)
     secret = await here.sign_in("ann", right)
     version = here.accounts.changes.version
-    with _held(monkeypatch, "signalbox.security.changes.store.version") as (answered, late):
+    with _held(monkeypatch, "signalbox.security.changes.store.read_version") as (answered, late):
         refreshing = asyncio.create_task(here.accounts.changes.refresh())
         await answered.wait()
-    with _held(monkeypatch, "signalbox.security.accounts.store.sessions.found") as (read, go_on):
+    with _held(monkeypatch, "signalbox.security.accounts.store.sessions.find") as (read, go_on):
         reading = asyncio.create_task(here.accounts.identities.by_session(secret))
         await read.wait()
     await there.did(lambda permit: there.accounts.sessions.end_all(permit, ann.id))

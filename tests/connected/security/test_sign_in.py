@@ -108,10 +108,10 @@ async def test_what_was_typed_as_a_name_and_cannot_be_one_is_not_in_the_audit_lo
     with pytest.raises(RequestRejected, match=WRONG_CREDENTIALS):
         await here.sign_in(slip, "")
     link = await here.did(here.accounts.users.create_first_admin_link)
-    with pytest.raises(RequestRejected, match="A user's name is"):
+    with pytest.raises(RequestRejected, match="This is not a user name"):
         await here.did(lambda permit: here.accounts.users.use_link(permit, link, slip, password()))
     assert await _where(here.database, slip) == []
-    assert ("as something that is no name",) in await here.rows("SELECT target FROM audit")
+    assert ("as a malformed name",) in await here.rows("SELECT target FROM audit")
 
 
 async def test_no_secret_is_in_any_table_nor_in_the_log(here: Process, caplog: pytest.LogCaptureFixture) -> None:
@@ -219,7 +219,7 @@ async def test_a_password_that_was_changed_while_it_was_judged_opens_nothing(
         return fitted
 
     with monkeypatch.context() as patched:
-        patched.setattr(passwords, "fits", slow)
+        patched.setattr(passwords, "verify", slow)
         if weak:
             patched.setattr(passwords, "_hasher", Counted(time_cost=2))
         thief = asyncio.create_task(here.sign_in("ann", stolen))
@@ -246,7 +246,7 @@ async def test_who_is_removed_while_they_are_judged_comes_not_in(
         await gate.pass_()
         return await fits(tried, kept)
 
-    monkeypatch.setattr(passwords, "fits", slow)
+    monkeypatch.setattr(passwords, "verify", slow)
     coming = asyncio.create_task(here.sign_in("ann", right))
     await gate.reached.wait()
     await there.did(lambda permit: there.accounts.users.remove(permit, ann))
@@ -271,14 +271,14 @@ async def test_a_thief_who_knows_the_old_password_does_not_change_it_back(
             await gate.pass_()
         return await hashed(chosen)
 
-    monkeypatch.setattr(passwords, "hashed", slow)
+    monkeypatch.setattr(passwords, "hash_password", slow)
     changing = asyncio.create_task(
         here.did(lambda permit: here.accounts.users.change_password(permit, stolen, theirs), thief)
     )
     await gate.reached.wait()
     await there.did(lambda permit: there.accounts.users.use_link(permit, link, "", new))
     gate.opened.set()
-    with pytest.raises(RequestRejected, match="changed in another way just now"):
+    with pytest.raises(RequestRejected, match="just changed with a one-time link"):
         await changing
     await here.sign_in("ann", new)
 

@@ -72,7 +72,7 @@ async def test_one_line_an_action_newest_first(book: Book) -> None:
     ]
     by_row = {line.row: line for line in page.entries}
     assert by_row[5].detail == "The queue is gone."
-    assert by_row[7].detail == "needs the role admin on rabbit_main"
+    assert by_row[7].detail == "requires the admin role on rabbit_main"
     assert by_row[8].detail == "29 settled, 17 came back"
     assert (by_row[7].actor, by_row[7].address, by_row[7].via, by_row[7].took_us) == (
         "nobody",

@@ -62,8 +62,8 @@ STRANGE = [
 ]
 
 
-async def verify(book: Book, **signed: object) -> Verification:
-    return await book.log.verify(PUBLIC, **signed)  # type: ignore[arg-type]
+async def verify(book: Book, **options: object) -> Verification:
+    return await book.log.verify(PUBLIC, **options)  # type: ignore[arg-type]
 
 
 def said(verdict: Verification) -> list[tuple[FindingKind, int, int]]:
@@ -134,7 +134,7 @@ async def test_a_cut_tail_with_the_head_set_back_is_seen_by_a_signed_head_only(
     await book.acts(4)
     kept = await book.log.head(KEY)
     await book.acts(2)
-    assert (await verify(book, signed=kept)).is_intact
+    assert (await verify(book, signed_head=kept)).is_intact
     await disarm(database_settings)
     await behind(
         database_settings,
@@ -142,7 +142,7 @@ async def test_a_cut_tail_with_the_head_set_back_is_seen_by_a_signed_head_only(
         "UPDATE audit_head SET row = 6, hash = (SELECT hash FROM audit WHERE row = 6)",
     )
     assert (await verify(book)).is_intact
-    verdict = await verify(book, signed=kept)
+    verdict = await verify(book, signed_head=kept)
     assert said(verdict) == [(FindingKind.TRUNCATED, 7, 8)]
     assert verdict.findings[0].expected == kept.position.hash
 
@@ -153,11 +153,11 @@ async def test_a_head_of_another_key_or_another_log_proves_nothing(
     book = Book(database)
     await book.acts(2)
     kept = await book.log.head(KEY)
-    with pytest.raises(DocumentNotTrusted, match="signed by the key"):
+    with pytest.raises(DocumentNotTrusted, match="signed with the key"):
         await book.log.verify(b"o" * 32, kept)
     other = sign(type(kept)(log="another", row=kept.row, hash=kept.hash, at=kept.at), KEY)
-    with pytest.raises(DocumentNotTrusted, match="of the log another"):
-        await verify(book, signed=other)
+    with pytest.raises(DocumentNotTrusted, match="belongs to the audit log another"):
+        await verify(book, signed_head=other)
 
 
 async def test_a_seal_that_was_made_up_is_seen(database_settings: DatabaseSettings, database: Database) -> None:
@@ -171,7 +171,7 @@ async def test_a_seal_that_was_made_up_is_seen(database_settings: DatabaseSettin
     )
     await behind(database_settings, "DELETE FROM audit")
     assert said(await verify(book)) == [(FindingKind.NOT_AS_SIGNED, 6, 6)]
-    assert said(await verify(book, signed=kept)) == [(FindingKind.NOT_AS_SIGNED, 6, 6)]
+    assert said(await verify(book, signed_head=kept)) == [(FindingKind.NOT_AS_SIGNED, 6, 6)]
     await book.acts(1)
     assert said(await verify(book)) == [(FindingKind.NOT_AS_SIGNED, 6, 6)]
 
@@ -187,5 +187,5 @@ async def test_a_head_of_before_the_seal_is_sent_to_the_file(
         database_settings,
         "INSERT INTO audit_seal (row, hash, document) SELECT row, hash, '{}' FROM audit WHERE row = 3",
     )
-    with pytest.raises(RequestRejected, match=r"The head is of row 2\. Rows to 3 are sealed"):
-        await verify(book, signed=kept)
+    with pytest.raises(RequestRejected, match=r"The head is of row 2, but rows up to 3 were sealed"):
+        await verify(book, signed_head=kept)

@@ -24,7 +24,7 @@ IDLE_S = 8 * 3600.0
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("signalbox.security.accounts.worker.EACH_S", 0.02)
+    monkeypatch.setattr("signalbox.security.accounts.worker.REFRESH_EACH_S", 0.02)
     monkeypatch.setattr("signalbox.security.accounts.worker.EXPIRY_EACH_S", 0.06)
 
 
@@ -121,10 +121,10 @@ async def test_what_could_not_be_read_is_told_when_it_can(
     async with watching(here, time) as feed:
         page = feed.subscribe([session])
         with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
-            patched.setattr("signalbox.security.accounts.store.sessions.there", _away)
+            patched.setattr("signalbox.security.accounts.store.sessions.still_valid_ids", _away)
             ann = await there.accounts.users.get_by_name("ann")
             await there.did(lambda permit: there.accounts.sessions.end_all(permit, ann.id))
-            await eventually(lambda: _said(caplog, "accounts cannot be read"))
+            await eventually(lambda: _said(caplog, "cannot read accounts"))
             assert page.take() == {}
         assert await heard(page)
 
@@ -154,9 +154,9 @@ async def test_a_change_that_is_made_stands_although_nobody_could_be_told(
     async with watching(here, time) as feed:
         page = feed.subscribe([keys.session(session)])
         with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
-            patched.setattr("signalbox.security.accounts.store.sessions.there", _away)
+            patched.setattr("signalbox.security.accounts.store.sessions.still_valid_ids", _away)
             assert await here.did(lambda permit: here.accounts.sessions.end_all(permit, ann.id)) == 1
-            assert "a change of accounts is made, and not everybody could be told yet" in caplog.text
+            assert "accounts changed, but not every cache could be refreshed yet" in caplog.text
             assert await here.accounts.identities.by_session(secret) is None
             assert page.take() == {}
         assert await heard(page)
@@ -178,7 +178,7 @@ async def test_a_server_that_is_away_for_a_while_is_asked_again(time: Time, capl
             page = feed.subscribe([session, token])
             with caplog.at_level(logging.WARNING):
                 await server.stop()
-                await eventually(lambda: _said(caplog, "accounts cannot be read"))
+                await eventually(lambda: _said(caplog, "cannot read accounts"))
             assert await here.accounts.identities.by_session(cookie) is not None  # what was known holds
             time.now += 30 * 3600
             assert page.take() == {}  # unknown is not ended

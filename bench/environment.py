@@ -1,4 +1,4 @@
-"""A real NATS server with 2,000 consumers on 20 streams, and a real `signalbox serve` that follows them."""
+"""A real NATS server with 2,000 consumers on 20 streams, and a real `signalbox serve` that monitors them."""
 
 import asyncio
 import sys
@@ -22,14 +22,14 @@ from signalbox.servers.process import ServerProcess, free_port, port_open
 GROUPS = 2_000
 STREAMS = 20
 CONNECTION = "bench"
-WATCHED_STREAM = "stream-00"  # what the viewers look at
-KNOWN_WAIT_S = 120.0
-SIGNALBOX = ("-c", "from signalbox.cli import main; main()")  # what Python runs
+WATCHED_STREAM = "stream-00"  # the stream of the live pages
+FIRST_SWEEP_TIMEOUT_S = 120.0
+SIGNALBOX = ("-c", "from signalbox.cli import main; main()")  # the arguments of Python
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scene:
-    """What stands: where the pages are, which process serves them, and the way to send messages."""
+class Environment:
+    """The running servers: the address and process of Signalbox, and a client of the broker."""
 
     base: str
     server: ServerProcess
@@ -38,10 +38,10 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(
+async def environment(
     *, groups: int = GROUPS, streams: int = STREAMS, program: Sequence[str] = SIGNALBOX
-) -> AsyncIterator[Scene]:
-    """Start everything, wait until Signalbox knows every group, and end it all afterwards."""
+) -> AsyncIterator[Environment]:
+    """Start everything, wait until Signalbox knows every group, and stop everything at the end."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="signalbox-bench-")))
         nats = await stack.enter_async_context(nats_server(folder=folder / "nats"))
@@ -50,9 +50,9 @@ async def scene(
         server, base = signalbox(folder / "signalbox", _table(nats), program)
         stack.push_async_callback(server.stop)
         await server.start()
-        await _known(base, groups)
+        await _wait_for_groups(base, groups)
         names = [f"{WATCHED_STREAM}/reader-{index:03d}" for index in range(groups // streams)]
-        yield Scene(base=base, server=server, broker=broker, watched=names)
+        yield Environment(base=base, server=server, broker=broker, watched=names)
 
 
 def signalbox(folder: Path, connections: str = "", program: Sequence[str] = SIGNALBOX) -> tuple[ServerProcess, str]:
@@ -66,22 +66,22 @@ def signalbox(folder: Path, connections: str = "", program: Sequence[str] = SIGN
     base = f"http://127.0.0.1:{port}"
 
     async def ready() -> bool:
-        return await port_open(port)  # whether it works is what a bench asks for
+        return await port_open(port)  # the bench itself checks whether it works
 
     command = [sys.executable, *program, "serve", "--config", str(config)]
-    here = str(Path(__file__).parents[1] / "app")
+    app = str(Path(__file__).parents[1] / "app")
     return ServerProcess(
-        name="signalbox", argv=command, folder=folder, ready=ready, env={"PYTHONPATH": here}, start_timeout_s=60
+        name="signalbox", argv=command, folder=folder, ready=ready, env={"PYTHONPATH": app}, start_timeout_s=60
     ), base
 
 
 def browser(base: str) -> httpx.AsyncClient:
-    """Return a client for its pages: past any proxy."""
+    """Return a client that ignores proxies."""
     return httpx.AsyncClient(base_url=base, trust_env=False, timeout=30)
 
 
-async def publish_for_ever(broker: Broker, streams: Sequence[str], every_s: float) -> None:
-    """Send one message to each stream in turn, each stream once in `every_s`: every group behind it moves."""
+async def publish_forever(broker: Broker, streams: Sequence[str], every_s: float) -> None:
+    """Send one message to each stream every `every_s` seconds, so that every group changes."""
     number = 0
     while True:
         for stream in streams:
@@ -90,7 +90,7 @@ async def publish_for_ever(broker: Broker, streams: Sequence[str], every_s: floa
             await asyncio.sleep(every_s / len(streams))
 
 
-def streams_but_the_watched() -> list[str]:
+def unwatched_streams() -> list[str]:
     return [f"stream-{index:02d}" for index in range(1, STREAMS)]
 
 
@@ -101,7 +101,7 @@ async def _provisioned(nats: NatsServer, groups: int, streams: int) -> Broker:
     readers = tuple(f"reader-{index:03d}" for index in range(groups))
     await broker.ensure([DestinationSpec(name=f"stream-{index:02d}", groups=readers) for index in range(streams)])
     for index in range(streams):
-        for number in range(1 + index):  # lags that are not zero and not equal
+        for number in range(1 + index):  # different lags, none of them 0
             await broker.publish(f"stream-{index:02d}", Message(body=b"%d" % number))
     return broker
 
@@ -111,13 +111,13 @@ def _table(nats: NatsServer) -> str:
     return f'[[connections]]\nname = "{CONNECTION}"\nkind = "nats"\nurls = ["{nats.url}"]\n{login}'
 
 
-async def _known(base: str, groups: int) -> None:
-    deadline = time.monotonic() + KNOWN_WAIT_S
+async def _wait_for_groups(base: str, groups: int) -> None:
+    deadline = time.monotonic() + FIRST_SWEEP_TIMEOUT_S
     async with browser(base) as client:
         while True:
             text = (await client.get("/metrics")).text
             if text.count("\nsignalbox_group_lag_messages{") == groups:
                 return
             if time.monotonic() > deadline:
-                raise TimeoutError(f"Signalbox does not know all {groups} groups after {KNOWN_WAIT_S:.0f} s")
+                raise TimeoutError(f"Signalbox does not know all {groups} groups after {FIRST_SWEEP_TIMEOUT_S:.0f} s")
             await asyncio.sleep(0.5)

@@ -31,8 +31,8 @@ async def _wrong(process: Process, name: str, times: int, address: str = HERE) -
 async def _locked(process: Process, name: str, tried: str, address: str = HERE) -> float:
     with pytest.raises(TooManyAttempts) as refused:
         await process.sign_in(name, tried, address)
-    assert "Too many attempts failed from this address. Try again in " in str(refused.value)
-    assert "others are not locked out" in str(refused.value)
+    assert "Too many failed attempts from this address. Try again in " in str(refused.value)
+    assert "Other addresses are not affected" in str(refused.value)
     return refused.value.wait_s
 
 
@@ -237,7 +237,7 @@ async def test_the_password_that_one_has_is_guessed_no_more_often_from_within(he
     await here.user("ann", password=right)
     actor = await here.actor(await here.sign_in("ann", right, HERE))
     for _ in range(PER_NAME_AND_ADDRESS):
-        with pytest.raises(RequestRejected, match="The password that you have now is another"):
+        with pytest.raises(RequestRejected, match="The current password is wrong"):
             await here.did(lambda permit: here.accounts.users.change_password(permit, "wrong", new), actor)
     with pytest.raises(TooManyAttempts):
         await here.did(lambda permit: here.accounts.users.change_password(permit, right, new), actor)

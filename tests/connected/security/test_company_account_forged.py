@@ -147,7 +147,7 @@ async def test_a_token_that_the_provider_did_not_sign_is_not_believed(
         ({"azp": "another-app"}, "another application"),
         ({"nonce": "of-another-sign-in"}, "another sign-in"),
         ({"nonce": None}, "another sign-in"),
-        ({"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}, "belong together"),
+        ({"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}, "do not match"),
         ({"at_hash": [1]}, "trusted"),
         ({"iss": None}, "another server"),
         ({"aud": None}, "another application"),
@@ -156,9 +156,9 @@ async def test_a_token_that_the_provider_did_not_sign_is_not_believed(
         ({"exp": "tomorrow"}, "missing"),
         ({"exp": True}, "trusted"),
         ({"sub": None}, "missing"),
-        ({"sub": ""}, "who signed in"),
-        ({"sub": "a\x00b"}, "who signed in"),
-        ({"sub": "x" * 256}, "who signed in"),
+        ({"sub": ""}, "name the user"),
+        ({"sub": "a\x00b"}, "name the user"),
+        ({"sub": "x" * 256}, "name the user"),
         ({"sub": 7}, "trusted"),
     ],
     ids=str,
@@ -257,7 +257,7 @@ async def test_userinfo_of_somebody_else_is_not_believed(company: Company, forge
     begun = await service.begin("/")
     forged.id_token = signed(forged.claims(begun.url, groups=None), forged.key)
     forged.instead["/userinfo"] = {"sub": "the-boss", "groups": ["platform"]}
-    assert "two people" in str(await refused(company, service, forged, begun))
+    assert "two different users" in str(await refused(company, service, forged, begun))
     forged.instead["/userinfo"] = {"sub": "somebody", "groups": ["platform"], "preferred_username": "the-boss"}
     assert await came_in(company, service, forged, begun)
     assert list(await company.everybody()) == ["ada"]  # the signed name goes before the other
@@ -337,7 +337,7 @@ async def test_neither_code_nor_token_goes_anywhere_without_tls(company: Company
         service = company.at(forged.issuer)
         begun = await service.begin("/")
         forged.id_token = signed(forged.claims(begun.url, groups=None), forged.key)
-        assert "without TLS" in str(await refused(company, service, forged, begun))
+        assert "URL without TLS" in str(await refused(company, service, forged, begun))
 
 
 async def test_what_a_provider_says_of_itself_is_asked_for_once_an_hour_however_many_begin(

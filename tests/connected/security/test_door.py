@@ -21,10 +21,10 @@ async def nothing(_: Permit) -> None:
 
 
 async def test_what_is_refused_is_one_row_and_nothing_is_done(here: Process) -> None:
-    with pytest.raises(NotPermitted, match="ann may not purge: that needs the role admin on kafka-prod") as refused:
+    with pytest.raises(NotPermitted, match="ann cannot purge: that requires the admin role on kafka-prod") as refused:
         await here.door.act(VIEWER, PURGE, nothing)
-    assert refused.value.missing == "the role admin on kafka-prod"
-    assert await here.told() == [("refused", "purge", "refused", "needs the role admin on kafka-prod")]
+    assert refused.value.missing == "the admin role on kafka-prod"
+    assert await here.told() == [("refused", "purge", "refused", "requires the admin role on kafka-prod")]
     assert here.door.counts == {("purge", Outcome.REFUSED): 1}
     assert not here.door.seconds
 
@@ -95,7 +95,7 @@ async def test_what_is_done_stays_done_when_its_outcome_cannot_be_written(
         return 29
 
     assert await here.door.act(ROOT, PURGE, run) == 29
-    assert "the outcome done of row 1 of the audit log could not be written" in caplog.text
+    assert "cannot write outcome 'done' of audit row 1" in caplog.text
     assert await here.told() == [("intent", "purge", "", "")]
 
 
@@ -111,9 +111,9 @@ async def test_read_only_refuses_all_but_ones_own_session(here: Process, time: T
         (VIEWER, actions.change_password()),
         (VIEWER, actions.use_link("ann")),
     ):
-        with pytest.raises(ReadOnly, match="Signalbox runs read-only"):
+        with pytest.raises(ReadOnly, match="Signalbox is in read-only mode"):
             await still.door.act(actor, action, nothing)
-        assert (await here.told())[-1] == ("refused", action.name, "refused", "Signalbox runs read-only")
+        assert (await here.told())[-1] == ("refused", action.name, "refused", "read-only mode")
     assert await here.rows('SELECT version, (SELECT count(*) FROM "user") FROM security_state') == before
 
     secret = await still.sign_in("ann", right)
@@ -147,6 +147,6 @@ async def test_who_is_not_signed_in_may_nothing_that_needs_a_role(here: Process)
         actions.reset_admin("bob"),
     ):
         for actor in (visitor("192.0.2.1"), VIEWER):
-            with pytest.raises(NotPermitted, match="that needs the role admin everywhere"):
+            with pytest.raises(NotPermitted, match="that requires the admin role everywhere"):
                 await here.door.act(actor, action, nothing)
     assert {row[0] for row in await here.told()} == {"refused"}
