@@ -20,14 +20,14 @@ from signalbox.security.keys import Keys
 from signalbox.security.retention import Retention, SealedRows, SealNotWritten
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
-from tests.support.audit import Book, behind, disarm
+from tests.support.audit import AuditedDoor, drop_triggers, run_sql
 
 KEY = Keys(b"k" * 32).signing()
 PUBLIC = KEY.public_key().public_bytes_raw()
 START_S = 1_795_000_000.0
 
 
-class Archive(Book):
+class Archive(AuditedDoor):
     """A book whose clock stands still until it is told, and the sealing of its log."""
 
     def __init__(self, database: Database, settings: DatabaseSettings) -> None:
@@ -52,7 +52,7 @@ class Archive(Book):
         return found[0]
 
     async def rows(self) -> list[tuple[object, object]]:
-        found = await behind(self.settings, "SELECT row, hash FROM audit ORDER BY row")
+        found = await run_sql(self.settings, "SELECT row, hash FROM audit ORDER BY row")
         return [(row, hash_) for row, hash_ in found]
 
     async def verify_whole(self) -> ChainPosition:
@@ -196,11 +196,11 @@ def _in_files(folder: Path) -> list[tuple[object, object]]:
 
 
 async def test_a_log_that_is_not_whole_is_not_sealed(archive: Archive, tmp_path: Path) -> None:
-    await disarm(archive.settings)
-    await behind(archive.settings, "UPDATE audit SET actor = 'nobody' WHERE row = 5")
+    await drop_triggers(archive.settings)
+    await run_sql(archive.settings, "UPDATE audit SET actor = 'nobody' WHERE row = 5")
     with pytest.raises(RequestRejected, match=r"Cannot seal the audit log: it is not intact: row 5 was changed"):
         await archive.seal(4, tmp_path)
-    await behind(archive.settings, "DELETE FROM audit WHERE row > 6 AND row < 9", "DELETE FROM audit WHERE row = 5")
+    await run_sql(archive.settings, "DELETE FROM audit WHERE row > 6 AND row < 9", "DELETE FROM audit WHERE row = 5")
     with pytest.raises(RequestRejected, match="row 5 was removed"):
         await archive.seal(4, tmp_path)
     assert _audit_files(tmp_path) == set()
@@ -208,8 +208,8 @@ async def test_a_log_that_is_not_whole_is_not_sealed(archive: Archive, tmp_path:
 
 
 async def test_a_row_cut_right_at_the_seal_is_not_sealed(archive: Archive, tmp_path: Path) -> None:
-    await disarm(archive.settings)
-    await behind(archive.settings, "DELETE FROM audit WHERE row > 5 AND row < 9")
+    await drop_triggers(archive.settings)
+    await run_sql(archive.settings, "DELETE FROM audit WHERE row > 5 AND row < 9")
     with pytest.raises(RequestRejected, match="rows are missing"):
         await archive.seal(4, tmp_path)
 

@@ -144,7 +144,7 @@ async def test_time_range_is_the_last_day_by_default(site: AuditSite) -> None:
 
 
 async def test_paging_goes_to_older_rows_and_back_to_the_newest(site: AuditSite) -> None:
-    await site.book.acts(2 * PAGE_ROWS + 5)
+    await site.book.act_times(2 * PAGE_ROWS + 5)
     address, seen, html = security_urls.audit(action="note"), [], ""
     while address:
         html = await site.admin.page(address)
@@ -239,7 +239,7 @@ async def test_a_partial_search_says_how_far_it_went(site: AuditSite, monkeypatc
     monkeypatch.setattr("signalbox.security.audit.entries.store.WINDOW", 4)
     await site.book.act("note", target="needle")
     site.users.estate.now += 60
-    await site.book.acts(6)
+    await site.book.act_times(6)
     html = await site.admin.page(security_urls.audit(q="needle"))
     assert rows(html) == []
     assert "The search went back to 03:13:40. Choose Older to search further." in text(html)
