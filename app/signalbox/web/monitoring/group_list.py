@@ -1,18 +1,15 @@
 """The list of consumer groups."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from signalbox.kernel import figures
 from signalbox.monitoring import keys
-from signalbox.monitoring.model import GroupView, Status
+from signalbox.monitoring.model import GroupView
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.components import plural
-from signalbox.web.monitoring.context import MonitoringContext
-from signalbox.web.monitoring.group_rows import GroupRow, group_row
-from signalbox.web.monitoring.list_frame import ColumnSpec, ListFrame, url_parameters
-from signalbox.web.monitoring.list_page import ListPage, ListType, UnreachableRow, list_page
-from signalbox.web.monitoring.list_query import TEXT_SORTS, ListQuery
+from signalbox.web.monitoring.group_rows import GroupRow, SummaryRow, group_row
+from signalbox.web.monitoring.list_frame import ColumnSpec
+from signalbox.web.monitoring.list_page import ListType
 from signalbox.web.monitoring.totals import totals_of
 
 
@@ -23,7 +20,19 @@ def _searched_names(view: GroupView) -> Iterator[str]:
         yield member.client
 
 
-GROUPS: ListType[GroupView] = ListType(
+def _summarize(views: Sequence[GroupView], href: str) -> SummaryRow:
+    total = totals_of(views)
+    return SummaryRow(
+        text=f"{plural(len(views), 'more group')}, all ok",
+        href=href,
+        lag=figures.count(total.lag, approximate=total.approximate),
+        rate_in=figures.rate_number(total.rate_in),
+        rate_out=figures.rate_number(total.rate_out),
+        read_at=total.oldest_read_at,
+    )
+
+
+GROUP_LIST: ListType[GroupView, GroupRow] = ListType(
     noun="group",
     key=keys.GROUPS,
     url=urls.groups,
@@ -50,7 +59,10 @@ GROUPS: ListType[GroupView] = ListType(
     },
     kind_of=lambda g: g.group.kind,
     searched_names=_searched_names,
+    row=group_row,
+    summarize=_summarize,
 )
+<<<<<<< HEAD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,3 +117,5 @@ def _summary_row(context: MonitoringContext, listed: ListPage[GroupView], query:
         rate_out=figures.rate_number(total.rate_out),
         read_at=total.oldest_read_at,
     )
+=======
+>>>>>>> main
