@@ -11,8 +11,8 @@ from signalbox.web import urls
 from signalbox.web.errors import problems
 from signalbox.web.monitoring import schemas, serializers
 from signalbox.web.monitoring.context import monitoring_context
-from signalbox.web.monitoring.destination_list import DESTINATIONS
-from signalbox.web.monitoring.group_list import GROUPS
+from signalbox.web.monitoring.destination_list import DESTINATION_LIST
+from signalbox.web.monitoring.group_list import GROUP_LIST
 from signalbox.web.monitoring.list_page import filtered, page_of
 from signalbox.web.monitoring.list_query import WINDOWS, ListQuery
 from signalbox.web.monitoring.not_found import connection_not_found, destination_not_found, group_not_found
@@ -67,7 +67,7 @@ def groups(
     monitor: NamedDependency[Monitor], list_query: NamedDependency[ListQuery]
 ) -> schemas.Listing[schemas.GroupOut]:
     context = monitoring_context(monitor)
-    page = page_of(GROUPS, context, filtered(GROUPS, context, monitor.groups(), list_query), list_query)
+    page = page_of(GROUP_LIST, context, filtered(GROUP_LIST, context, monitor.groups(), list_query), list_query)
     items = [serializers.group(context, view) for view in page.rows]
     return schemas.Listing(items=items, total=page.total, next=page.next_cursor, previous=page.previous_cursor)
 
@@ -141,8 +141,8 @@ def destinations(
     monitor: NamedDependency[Monitor], list_query: NamedDependency[ListQuery]
 ) -> schemas.Listing[schemas.DestinationOut]:
     context = monitoring_context(monitor)
-    views = filtered(DESTINATIONS, context, monitor.destinations(), list_query)
-    page = page_of(DESTINATIONS, context, views, list_query)
+    views = filtered(DESTINATION_LIST, context, monitor.destinations(), list_query)
+    page = page_of(DESTINATION_LIST, context, views, list_query)
     items = [serializers.destination(context, view) for view in page.rows]
     return schemas.Listing(items=items, total=page.total, next=page.next_cursor, previous=page.previous_cursor)
 

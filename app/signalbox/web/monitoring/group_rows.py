@@ -40,6 +40,19 @@ class GroupRow:
     interval_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryRow:
+    """One row for several groups of the same status."""
+
+    text: str
+    detail: str = ""
+    href: str
+    lag: str
+    rate_in: str
+    rate_out: str
+    read_at: float | None
+
+
 def group_row(context: MonitoringContext, view: GroupView) -> GroupRow:
     unreachable = context.is_unreachable(view.connection)
     stale = not unreachable and context.is_stale_group(view)

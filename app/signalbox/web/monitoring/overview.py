@@ -15,7 +15,7 @@ from signalbox.web.monitoring.change_rows import ChangeRow, change_rows
 from signalbox.web.monitoring.components import plural, status_label
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.flow_diagram import FlowDiagram, flow_diagrams
-from signalbox.web.monitoring.group_rows import GroupRow, group_row
+from signalbox.web.monitoring.group_rows import GroupRow, SummaryRow, group_row
 from signalbox.web.monitoring.totals import Totals, most_severe_first, totals_of
 
 ROWS_MAX = 5  # of groups that are not ok, per connection; one row sums up the others
@@ -62,19 +62,6 @@ class ConnectionTotals:
     rate_out: str
     read_at: float | None
     interval_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SummaryRow:
-    """One row for several groups of the same status."""
-
-    text: str
-    detail: str
-    href: str
-    lag: str
-    rate_in: str
-    rate_out: str
-    read_at: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

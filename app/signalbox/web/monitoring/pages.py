@@ -18,13 +18,16 @@ from signalbox.web.monitoring.components import Headline
 from signalbox.web.monitoring.connection_list import connections_page
 from signalbox.web.monitoring.connection_page import connection_page
 from signalbox.web.monitoring.context import monitoring_context
-from signalbox.web.monitoring.destination_list import DestinationList, destination_list
+from signalbox.web.monitoring.destination_list import DESTINATION_LIST
 from signalbox.web.monitoring.destination_page import destination_page
+from signalbox.web.monitoring.destination_rows import DestinationRow
 from signalbox.web.monitoring.first_run import first_run_page
-from signalbox.web.monitoring.group_list import GroupList, group_list
+from signalbox.web.monitoring.group_list import GROUP_LIST
 from signalbox.web.monitoring.group_page import group_page
+from signalbox.web.monitoring.group_rows import GroupRow
 from signalbox.web.monitoring.headlines import destinations_headline, groups_headline
 from signalbox.web.monitoring.list_frame import url_parameters
+from signalbox.web.monitoring.list_page import ListPage, list_page
 from signalbox.web.monitoring.list_query import (
     DESTINATION_SORTS,
     GROUP_SORTS,
@@ -43,13 +46,13 @@ AnyRequest = Request[Any, Any, Any]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupsPage:
     headline: Headline
-    list: GroupList
+    list: ListPage[GroupRow]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationsPage:
     headline: Headline
-    list: DestinationList
+    list: ListPage[DestinationRow]
 
 
 @get(urls.overview(), include_in_schema=False, sync_to_thread=False)
@@ -66,7 +69,7 @@ def groups_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Respo
     if not context.connections:
         return _first_run(request, GROUPS)
     query = _list_query(request, GROUP_SORTS)
-    listed = group_list(context, query)
+    listed = list_page(GROUP_LIST, context, monitor.groups(), query)
     content = GroupsPage(headline=groups_headline(context), list=listed)
     part = Part("monitoring/groups/_list.html", "group_list", listed)
     answer = page(request, "monitoring/groups/index.html", content, title="Groups", section=GROUPS, part=part)
@@ -97,7 +100,7 @@ def destinations_page(request: AnyRequest, monitor: NamedDependency[Monitor]) ->
     if not context.connections:
         return _first_run(request, DESTINATIONS)
     query = _list_query(request, DESTINATION_SORTS)
-    listed = destination_list(context, query)
+    listed = list_page(DESTINATION_LIST, context, monitor.destinations(), query)
     content = DestinationsPage(headline=destinations_headline(context), list=listed)
     part = Part("monitoring/destinations/_list.html", "destination_list", listed)
     answer = page(
