@@ -59,7 +59,7 @@ async def pages(url: str) -> dict[str, str]:
 =======
     """Return the URL of every page: the lists, and each thing."""
     addresses = {
-        "overview": urls.overview(),
+        "overview": urls.home(),
 >>>>>>> main
         "groups": monitoring_urls.groups(),
         "destinations": monitoring_urls.destinations(),
