@@ -52,15 +52,9 @@ async def demo() -> AsyncIterator[str]:
 
 
 async def pages(url: str) -> dict[str, str]:
-<<<<<<< HEAD
-    """Return the address of every page: lists, and the first of each thing per connection."""
-    found = {
-        "overview": urls.home(),
-=======
     """Return the URL of every page: the lists, and each thing."""
     addresses = {
-        "overview": urls.home(),
->>>>>>> main
+        "overview": urls.overview(),
         "groups": monitoring_urls.groups(),
         "destinations": monitoring_urls.destinations(),
         "connections": monitoring_urls.connections(),

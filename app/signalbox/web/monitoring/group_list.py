@@ -25,7 +25,7 @@ def _summarize(views: Sequence[GroupView], href: str) -> SummaryRow:
     return SummaryRow(
         text=f"{plural(len(views), 'more group')}, all ok",
         href=href,
-        lag=figures.number(total.lag, approximate=total.approximate),
+        lag=figures.count(total.lag, approximate=total.approximate),
         rate_in=figures.rate_number(total.rate_in),
         rate_out=figures.rate_number(total.rate_out),
         read_at=total.oldest_read_at,
@@ -62,60 +62,3 @@ GROUP_LIST: ListType[GroupView, GroupRow] = ListType(
     row=group_row,
     summarize=_summarize,
 )
-<<<<<<< HEAD
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupSummaryRow:
-    """One row for the groups of all later pages, if all of them are ok."""
-
-    text: str
-    href: str
-    lag: str
-    rate_in: str
-    rate_out: str
-    read_at: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupList:
-    """The part of the page that a filter change replaces. Order: rows, unreachable, ok_rows, summary_row."""
-
-    frame: ListFrame
-    rows: tuple[GroupRow, ...]
-    unreachable: tuple[UnreachableRow, ...]
-    ok_rows: tuple[GroupRow, ...]
-    summary_row: GroupSummaryRow | None
-
-
-def group_list(context: MonitoringContext, query: ListQuery) -> GroupList:
-    listed = list_page(GROUPS, context, context.monitor.groups(), query)
-    return GroupList(
-        frame=listed.frame,
-        rows=tuple(group_row(context, view) for view in listed.rows),
-        unreachable=listed.unreachable,
-        ok_rows=tuple(group_row(context, view) for view in listed.ok_rows),
-        summary_row=_summary_row(context, listed, query),
-    )
-
-
-def _summary_row(context: MonitoringContext, listed: ListPage[GroupView], query: ListQuery) -> GroupSummaryRow | None:
-    """Sum the groups of later pages if this is the first page and all of them are ok."""
-    page = listed.page
-    if page.next_cursor is None or page.first != 1 or query.sort in TEXT_SORTS:
-        return None
-    shown = {(view.connection, view.name) for view in page.rows}
-    rest = [view for view in listed.reachable if (view.connection, view.name) not in shown]
-    if any(context.status_of(view) is not Status.OK for view in rest):
-        return None
-    total = totals_of(rest)
-    return GroupSummaryRow(
-        text=f"{plural(len(rest), 'more group')}, all ok",
-        href=urls.groups(**url_parameters(query) | {"after": page.next_cursor}),
-        lag=figures.number(total.lag, approximate=total.approximate),
-        rate_in=figures.rate_number(total.rate_in),
-        rate_out=figures.rate_number(total.rate_out),
-        read_at=total.oldest_read_at,
-    )
-=======
->>>>>>> main
