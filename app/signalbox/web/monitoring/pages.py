@@ -78,7 +78,7 @@ def groups_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Respo
 
 
 @get("/groups/{connection:str}/{name:str}", include_in_schema=False, sync_to_thread=False)
-def one_group_page(
+def group_detail_page(
     request: AnyRequest, monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]
 ) -> Response[bytes]:
     window = _window(request)
@@ -116,7 +116,7 @@ def destinations_page(request: AnyRequest, monitor: NamedDependency[Monitor]) ->
 
 
 @get("/destinations/{connection:str}/{name:str}", include_in_schema=False, sync_to_thread=False)
-def one_destination_page(
+def destination_detail_page(
     request: AnyRequest, monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]
 ) -> Response[bytes]:
     context = monitoring_context(monitor)
@@ -140,7 +140,7 @@ def one_destination_page(
 
 
 @get("/connections", include_in_schema=False, sync_to_thread=False)
-def all_connections_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Response[bytes]:
+def connections_list_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Response[bytes]:
     context = monitoring_context(monitor)
     if not context.connections:
         return _first_run(request, CONNECTIONS)
@@ -149,7 +149,7 @@ def all_connections_page(request: AnyRequest, monitor: NamedDependency[Monitor])
 
 
 @get("/connections/{name:str}", include_in_schema=False, sync_to_thread=False)
-def one_connection_page(
+def connection_detail_page(
     request: AnyRequest,
     monitor: NamedDependency[Monitor],
     connections: NamedDependency[Sequence[ConnectionSettings]],
@@ -175,11 +175,11 @@ def one_connection_page(
 PAGES = (
     overview_page,
     groups_page,
-    one_group_page,
+    group_detail_page,
     destinations_page,
-    one_destination_page,
-    all_connections_page,
-    one_connection_page,
+    destination_detail_page,
+    connections_list_page,
+    connection_detail_page,
 )
 
 
