@@ -31,7 +31,7 @@ from signalbox.security.model import (
 from signalbox.storage.schema import Table
 from signalbox.web import urls
 from signalbox.web.app import WebOptions
-from tests.support.accounts import hashed_cheaply
+from tests.support.accounts import cheap_hasher
 from tests.support.assets import whole_assets
 from tests.support.estate import Estate, Reader, Site
 from tests.support.snapshots import cluster
@@ -175,7 +175,7 @@ async def house(
 ) -> AsyncIterator[House]:
     """Build the application over an estate, with these tables of signalbox.toml; all people have signed in."""
     built = estate.built(tables, features, options or WebOptions(assets=whole_assets(), requests_per_s=1e9))
-    with hashed_cheaply():
+    with cheap_hasher():
         await built.core.accounts.changes.refresh()
         made = House(estate, built.app, built.core)
         for name, rights in people.items():

@@ -23,8 +23,8 @@ VOID = {"meta", "link", "input", "path", "rect", "circle", "use", "br", "img"}
 
 
 @dataclass
-class Asked:
-    """An estate and a client of its pages."""
+class WebClient:
+    """An HTTP client of the pages over an estate."""
 
     estate: Estate
     app: Litestar
@@ -35,8 +35,8 @@ class Asked:
         assert answer.status_code == status, f"{address}: {answer.status_code}\n{answer.text[:500]}"
         return answer.text
 
-    async def part(self, address: str) -> str:
-        """Ask as htmx does when it replaces a part of the page."""
+    async def partial(self, address: str) -> str:
+        """Request a partial as htmx does."""
         answer = await self.client.get(address, headers={"HX-Request": "true", "HX-Request-Type": "partial"})
         assert answer.status_code == 200
         return answer.text
@@ -49,16 +49,16 @@ def application_over(
 
 
 @asynccontextmanager
-async def asking(estate: Estate) -> AsyncIterator[Asked]:
+async def web_client(estate: Estate) -> AsyncIterator[WebClient]:
     app = application_over(estate)
     transport = httpx.ASGITransport(cast("Any", app))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        yield Asked(estate, app, client)
+        yield WebClient(estate, app, client)
 
 
 @asynccontextmanager
 async def estate_in(folder: Path) -> AsyncIterator[Estate]:
-    """An estate whose history is kept in a database of its own."""
+    """Build an estate with its own history database."""
     made = Estate(folder)
     await made.database.upgrade()
     await made.series.start()
@@ -70,7 +70,7 @@ async def estate_in(folder: Path) -> AsyncIterator[Estate]:
 
 
 async def night(estate: Estate) -> None:
-    """Let ten minutes pass in which everything goes wrong that can."""
+    """Simulate ten minutes with every kind of failure."""
     prod = estate.connect(
         Site(
             "kafka-prod",

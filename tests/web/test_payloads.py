@@ -239,10 +239,10 @@ async def test_each_unmasked_view_is_recorded_and_listed(site: UserSite, ada: Br
         return security.masking.unmask(permit, MESSAGE)  # type: ignore[arg-type]  # the door's own
 
     assert await security.door.act(sees, action, view) == MESSAGE
-    with pytest.raises(NotPermitted, match="needs the right to see payloads on kafka-prod"):
+    with pytest.raises(NotPermitted, match="requires the payloads permission on kafka-prod"):
         await security.door.act(blind, action, view)
     async with site.estate.database.read() as connection:
-        rows = await connection.execute(text("SELECT * FROM audit WHERE action = 'see payload' ORDER BY row"))
+        rows = await connection.execute(text("SELECT * FROM audit WHERE action = 'view payload' ORDER BY row"))
         kept = [dict(row) for row in rows.mappings()]
     assert [(row["kind"], row["actor"], row["outcome"]) for row in kept] == [
         ("intent", "crm-lead", ""),
@@ -253,6 +253,6 @@ async def test_each_unmasked_view_is_recorded_and_listed(site: UserSite, ada: Br
     page = visible_text(await ada.page(security_urls.masking()))
     assert "Every unmasked view is in the audit log: 1 in the last 24 h." in page
     assert "crm-lead unmasked orders.placed: partition 0, offset 17, on kafka-prod" in page
-    assert "\u201ccustomer asked\u201d, 6 masked, by everything" in page
+    assert "\u201ccustomer asked\u201d, 6 values masked by everything" in page
     assert "on-call was denied an unmasked view of orders.placed: partition 0, offset 17, on kafka-prod" in page
-    assert "needs the right to see payloads on kafka-prod" in page
+    assert "requires the payloads permission on kafka-prod" in page

@@ -1,4 +1,4 @@
-"""`signalbox check`: the configuration, then every connection: what answers, what may be seen, what asking costs."""
+"""`signalbox check`: check the configuration and test every connection, its permissions and the cost of a sweep."""
 
 import asyncio
 import sys
@@ -17,8 +17,8 @@ from signalbox.storage.settings import DatabaseSettings
 CHECKED_AT_ONCE = 8
 
 
-class Checked(msgspec.Struct, kw_only=True):
-    """What one connection answered."""
+class ConnectionCheck(msgspec.Struct, kw_only=True):
+    """The result of checking one connection."""
 
     connection: str
     kind: str
@@ -40,71 +40,71 @@ class Checked(msgspec.Struct, kw_only=True):
 @config_option
 @json_option
 def command(*, load: LoadConfiguration, as_json: bool) -> None:
-    """Check the configuration and every connection."""
+    """Check the configuration and test every connection."""
     configuration = load()
-    checked = asyncio.run(_check_all(configuration.many(ConnectionSettings)))
+    checks = asyncio.run(_check_all(configuration.many(ConnectionSettings)))
     if as_json:
-        click.echo(msgspec.json.encode(checked))
+        click.echo(msgspec.json.encode(checks))
     else:
-        place = configuration.path or "no file: all defaults"
-        click.echo(f"Configuration is right ({place}). Database {configuration.one(DatabaseSettings).redacted_url}.")
-        if not checked:
-            click.echo("No connection is configured: add [[connections]] to signalbox.toml.")
-        for one in checked:
-            _print(one)
-    if not all(one.ok for one in checked):
+        source = configuration.path or "no file, defaults only"
+        click.echo(f"Configuration is valid ({source}). Database: {configuration.one(DatabaseSettings).redacted_url}.")
+        if not checks:
+            click.echo("No connections are configured. Add [[connections]] to signalbox.toml.")
+        for check in checks:
+            _print(check)
+    if not all(check.ok for check in checks):
         sys.exit(1)
 
 
-async def _check_all(connections: Sequence[ConnectionSettings]) -> list[Checked]:
-    places = asyncio.Semaphore(CHECKED_AT_ONCE)
+async def _check_all(connections: Sequence[ConnectionSettings]) -> list[ConnectionCheck]:
+    slots = asyncio.Semaphore(CHECKED_AT_ONCE)
 
-    async def one(settings: ConnectionSettings) -> Checked:
-        async with places:
+    async def check(settings: ConnectionSettings) -> ConnectionCheck:
+        async with slots:
             return await _check(settings)
 
-    return list(await asyncio.gather(*(one(settings) for settings in connections)))
+    return list(await asyncio.gather(*(check(settings) for settings in connections)))
 
 
-async def _check(settings: ConnectionSettings) -> Checked:
-    found = Checked(connection=settings.name, kind=settings.kind, ok=False)
+async def _check(settings: ConnectionSettings) -> ConnectionCheck:
+    check = ConnectionCheck(connection=settings.name, kind=settings.kind, ok=False)
     try:
         broker = open_broker(settings)
     except BrokerError as error:
-        found.problem, found.hint = error.problem, error.hint
-        return found
+        check.problem, check.hint = error.problem, error.hint
+        return check
     try:
         await broker.connect(timeout_s=settings.timeout_s)
         snapshot = await broker.sweep()
     except BrokerError as error:
-        found.problem, found.hint = error.problem, error.hint
-        return found
+        check.problem, check.hint = error.problem, error.hint
+        return check
     finally:
         await broker.close()
-    found.ok = True
-    found.destinations, found.groups, found.excluded = (
+    check.ok = True
+    check.destinations, check.groups, check.excluded = (
         len(snapshot.destinations),
         len(snapshot.groups),
         snapshot.excluded,
     )
-    found.not_read = [f"{fault.resource}: {fault.why}, {fault.detail}" for fault in snapshot.faults]
-    found.cost = broker.cost_note(len(snapshot.destinations))
+    check.not_read = [f"{fault.resource} was not read: {fault.why}, {fault.detail}" for fault in snapshot.faults]
+    check.cost = broker.cost_note(len(snapshot.destinations))
     if snapshot.cluster is not None:
-        found.product, found.version = snapshot.cluster.product, snapshot.cluster.version
-        found.missing_permissions, found.notes = snapshot.cluster.missing_permissions, snapshot.cluster.notes
-    return found
+        check.product, check.version = snapshot.cluster.product, snapshot.cluster.version
+        check.missing_permissions, check.notes = snapshot.cluster.missing_permissions, snapshot.cluster.notes
+    return check
 
 
-def _print(one: Checked) -> None:
-    if not one.ok:
-        click.echo(f"{one.connection} ({one.kind}): {safe(one.problem or '')} {safe(one.hint or '')}".rstrip())
+def _print(check: ConnectionCheck) -> None:
+    if not check.ok:
+        click.echo(f"{check.connection} ({check.kind}): {safe(check.problem or '')} {safe(check.hint or '')}".rstrip())
         return
-    product = " ".join(part for part in (one.product or one.kind, one.version) if part)
-    line = f"{one.connection} ({safe(product)}): answers; {one.destinations} destinations, {one.groups} groups"
-    click.echo(line + (f", {one.excluded} excluded" if one.excluded else ""))
-    for right in one.missing_permissions:
-        click.echo(f"  missing right: {safe(right)}")
-    for text in (*one.not_read, *one.notes):
+    product = " ".join(part for part in (check.product or check.kind, check.version) if part)
+    line = f"{check.connection} ({safe(product)}): connected, {check.destinations} destinations, {check.groups} groups"
+    click.echo(line + (f", {check.excluded} excluded" if check.excluded else ""))
+    for right in check.missing_permissions:
+        click.echo(f"  missing permission: {safe(right)}")
+    for text in (*check.not_read, *check.notes):
         click.echo(f"  {safe(text)}")
-    if one.cost:
-        click.echo(f"  {one.cost}")
+    if check.cost:
+        click.echo(f"  {check.cost}")

@@ -1,4 +1,4 @@
-"""`signalbox demo`: a broker of our own with an order-processing system on it, and the dashboard."""
+"""`signalbox demo`: start brokers with a simulated order-processing system, and serve the dashboard."""
 
 import asyncio
 import sys
@@ -9,11 +9,11 @@ from typing_extensions import override
 from signalbox.brokers.model import BrokerKind
 from signalbox.demo.run import run
 
-ALWAYS = BrokerKind.NATS  # its server comes with the wheel: nothing to install
+DEFAULT_KIND = BrokerKind.NATS  # its server comes as a wheel: nothing to install
 
 
-class Kinds(click.ParamType[tuple[BrokerKind, ...]]):
-    """Names of brokers, separated by commas."""
+class BrokerKinds(click.ParamType[tuple[BrokerKind, ...]]):
+    """Broker kinds, separated by commas."""
 
     name = "kafka,rabbitmq,sqs"
 
@@ -31,12 +31,12 @@ class Kinds(click.ParamType[tuple[BrokerKind, ...]]):
 
 
 @click.command("demo")
-@click.option("--with", "kinds", type=Kinds(), default=(), help="Further brokers to start and use.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Where to serve.")
+@click.option("--with", "kinds", type=BrokerKinds(), default=(), help="Also start these brokers.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port of the dashboard.")
 def command(*, kinds: tuple[BrokerKind, ...], port: int) -> None:
-    """Start a broker of our own and an order-processing system on it, and serve the dashboard."""
-    wanted = list(dict.fromkeys((ALWAYS, *kinds)))
+    """Start brokers with a simulated order-processing system, and serve the dashboard."""
+    started = list(dict.fromkeys((DEFAULT_KIND, *kinds)))
     try:
-        asyncio.run(run(wanted, port))
-    except asyncio.CancelledError:  # SIGTERM while the servers were starting: they are stopped again
+        asyncio.run(run(started, port))
+    except asyncio.CancelledError:  # SIGTERM during start: the servers were stopped
         sys.exit(143)

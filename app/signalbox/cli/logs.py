@@ -1,4 +1,4 @@
-"""How the log is written: nothing that somebody else gave, a name or an error's text, can end a line or look like a record."""
+"""Logging to stderr. Foreign text in a record, such as names and errors, cannot break a line or forge a record."""
 
 import logging
 import sys
@@ -10,24 +10,24 @@ from typing_extensions import override
 from signalbox.commands.printing import safe
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-SET_IN = "    "  # before each line of a trace: no record begins so
+INDENT = "    "  # of traceback lines: no record starts with it
 
 Caught: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
-class OneLine(logging.Formatter):
-    """Writes a record as one line with control and bidi characters made visible; the lines of a trace follow, set in."""
+class OneLineFormatter(logging.Formatter):
+    """Formats a record as one line, with control and bidi characters made visible and tracebacks indented."""
 
     def __init__(self) -> None:
         super().__init__(FORMAT)
 
     @override
     def format(self, record: logging.LogRecord) -> str:
-        kept, record.exc_text = record.exc_text, None  # another handler may have left the trace as it writes it
+        cached, record.exc_text = record.exc_text, None  # another handler may have cached its own format
         try:
             return super().format(record)
         finally:
-            record.exc_text = kept
+            record.exc_text = cached
 
     @override
     def formatMessage(self, record: logging.LogRecord) -> str:
@@ -35,20 +35,20 @@ class OneLine(logging.Formatter):
 
     @override
     def formatException(self, ei: Caught) -> str:
-        return _set_in(super().formatException(ei))
+        return _indent(super().formatException(ei))
 
     @override
     def formatStack(self, stack_info: str) -> str:
-        return _set_in(stack_info)
+        return _indent(stack_info)
 
 
 def log_to_stderr(level: int) -> None:
-    """Send the log of this process to where an operator reads it."""
+    """Log to stderr."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(OneLine())
+    handler.setFormatter(OneLineFormatter())
     logging.basicConfig(level=level, handlers=[handler])
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of itself at each look at the schema
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs each schema check
 
 
-def _set_in(text: str) -> str:
-    return "\n".join(SET_IN + safe(line) for line in text.split("\n"))
+def _indent(text: str) -> str:
+    return "\n".join(INDENT + safe(line) for line in text.split("\n"))

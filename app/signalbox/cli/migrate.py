@@ -1,4 +1,4 @@
-"""`signalbox migrate`: bring the database to this version's schema. `serve` does it by itself on SQLite."""
+"""`signalbox migrate`: upgrade the database schema. On SQLite `serve` does this itself."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ from signalbox.storage.settings import DatabaseSettings
 @click.command("migrate")
 @config_option
 def command(*, load: LoadConfiguration) -> None:
-    """Bring the database to this version's schema."""
+    """Upgrade the database schema to this version."""
     configuration = load()
     changed = asyncio.run(migrate(configuration))
     place = configuration.one(DatabaseSettings).redacted_url

@@ -1,4 +1,4 @@
-"""`signalbox serve`: the dashboard, its collectors and its history, in one process."""
+"""`signalbox serve`: run the dashboard, the collectors and the history in one process."""
 
 import asyncio
 

@@ -11,7 +11,7 @@ import msgspec
 
 from signalbox.commands.acting import acting
 from signalbox.commands.options import LoadConfiguration, config_option, json_option
-from signalbox.commands.verdict import as_data, sentences
+from signalbox.commands.verification_output import as_data, as_lines
 from signalbox.kernel.clock import system_clock
 from signalbox.kernel.configuration import Configuration
 from signalbox.security import keys
@@ -39,49 +39,49 @@ def command() -> None:
 @command.command("verify")
 @config_option
 @json_option
-@click.option("--export", "exported", type=FILE, help="Check this export or sealed segment instead of the database.")
-@click.option("--head", "head_file", type=FILE, help="Compare with this signed head, or with the seal of a segment.")
-@click.option("--public-key", metavar="HEX", help="The installation's, instead of [security] key_file.")
+@click.option("--export", "exported", type=FILE, help="Verify this export or sealed file instead of the database.")
+@click.option("--head", "head_file", type=FILE, help="Compare with this signed head or seal.")
+@click.option("--public-key", metavar="HEX", help="Public key of the installation; default: from [security] key_file.")
 def verify(
     *, load: LoadConfiguration, as_json: bool, exported: Path | None, head_file: Path | None, public_key: str | None
 ) -> None:
-    """Check that the log is whole. Exit code 1 when it is not."""
+    """Verify that no row was changed, removed or inserted. Exit code 1 if one was."""
     key = _public_key(public_key)
     head = documents.read_file(head_file) if head_file else None
     if exported is not None:
-        verdict = _verify_export(exported, head, lambda: key or _own_public_key(load()))
+        verification = _verify_export(exported, head, lambda: key or _own_public_key(load()))
     else:
         configuration = load()
-        verdict = asyncio.run(_verify(configuration, head, key or _own_public_key(configuration)))
+        verification = asyncio.run(_verify(configuration, head, key or _own_public_key(configuration)))
     if as_json:
-        click.echo(msgspec.json.encode(as_data(verdict)))
+        click.echo(msgspec.json.encode(as_data(verification)))
     else:
-        for sentence in sentences(verdict):
+        for sentence in as_lines(verification):
             click.echo(sentence)
-    sys.exit(0 if verdict.is_intact else 1)
+    sys.exit(0 if verification.is_intact else 1)
 
 
 @command.command("head")
 @config_option
 def head(*, load: LoadConfiguration) -> None:
-    """Print how far the log goes now, signed. Keep it where whoever may change the database cannot reach."""
+    """Print the signed end of the log. Store it outside the database host, to detect removed rows later."""
     configuration = load()
     click.echo(documents.to_json(asyncio.run(_head(configuration))), nl=False)
 
 
 @command.command("export")
 @config_option
-@click.option("--since", type=MOMENT, help="Asked for at this time (UTC) or later.")
-@click.option("--until", type=MOMENT, help="Asked for before this time (UTC).")
-@click.option("--actor", help="By this one.")
-@click.option("--action", help="This action.")
+@click.option("--since", type=MOMENT, help="Requested at this time (UTC) or later.")
+@click.option("--until", type=MOMENT, help="Requested before this time (UTC).")
+@click.option("--actor", help="By this user.")
+@click.option("--action", help="With this action.")
 @click.option("--resource", help="On this connection or event store.")
 @click.option(
     "--outcome",
     type=click.Choice([*(outcome.value for outcome in Outcome), NO_OUTCOME]),
-    help="Ended so; none: without an outcome.",
+    help="With this outcome; none: no outcome yet.",
 )
-@click.option("--search", default="", help="In who, what, target and reason.")
+@click.option("--search", default="", help="Text in user, action, target or reason.")
 def export_rows(
     *,
     load: LoadConfiguration,
@@ -92,7 +92,7 @@ def export_rows(
     **equal: str | None,
 ) -> None:
     """Print rows as NDJSON."""
-    wanted = AuditFilter(
+    entries = AuditFilter(
         search=sanitized(search),
         since_us=_microseconds(since),
         until_us=_microseconds(until),
@@ -100,57 +100,57 @@ def export_rows(
         no_outcome=outcome == NO_OUTCOME,
         **{column: None if value is None else sanitized(value) for column, value in equal.items()},
     )
-    asyncio.run(_export(load(), wanted))
+    asyncio.run(_export(load(), entries))
 
 
 @command.command("seal")
 @config_option
 @json_option
 @click.option(
-    "--older-than", "days", type=click.IntRange(min=0), required=True, metavar="DAYS", help="Rows older than so."
+    "--older-than", "days", type=click.IntRange(min=0), required=True, metavar="DAYS", help="Seal rows older than this."
 )
-@click.option("--to", "folder", type=FOLDER, required=True, help="Where the file and its seal are written.")
+@click.option("--to", "folder", type=FOLDER, required=True, help="Folder for the file and its seal.")
 def seal(*, load: LoadConfiguration, as_json: bool, days: int, folder: Path) -> None:
-    """Move old rows to a signed file, and out of the database."""
+    """Move old rows from the database to a signed file."""
     sealed = asyncio.run(_seal(load(), days, folder))
     if as_json:
-        found = sealed and {
+        data = sealed and {
             "first": sealed.first,
             "last": sealed.last,
             "file": str(sealed.file),
             "seal": str(sealed.seal_file),
         }
-        click.echo(msgspec.json.encode(found))
+        click.echo(msgspec.json.encode(data))
     elif sealed is None:
-        click.echo(f"No row is older than {days} days.")
+        click.echo(f"No rows are older than {days} days.")
     else:
         click.echo(
-            f"Rows {sealed.first} to {sealed.last} are sealed: {sealed.file}, signed in {sealed.seal_file.name}."
+            f"Sealed rows {sealed.first} to {sealed.last} in {sealed.file}. The seal is {sealed.seal_file.name}."
         )
 
 
 def _verify_export(file: Path, head: SignedHead | None, public_key: Callable[[], bytes | None]) -> Verification:
     if head is not None:
         if (key := public_key()) is None:
-            raise click.UsageError("there is no key file here: give the installation's --public-key")
+            raise click.UsageError("No key file found. Give --public-key with the installation's public key.")
         documents.verify_signature(head, key)
-    with file.open("rb") as opened:
-        return export.verify(opened, head)
+    with file.open("rb") as stream:
+        return export.verify(stream, head)
 
 
 async def _verify(configuration: Configuration, head: SignedHead | None, public_key: bytes | None) -> Verification:
-    async with acting(configuration) as here:
-        return await here.log.verify(public_key, head)
+    async with acting(configuration) as context:
+        return await context.log.verify(public_key, head)
 
 
 async def _head(configuration: Configuration) -> SignedHead:
-    async with acting(configuration) as here:
-        return await here.log.head(keys.load(configuration.one(SecuritySettings).key_file).signing())
+    async with acting(configuration) as context:
+        return await context.log.head(keys.load(configuration.one(SecuritySettings).key_file).signing())
 
 
-async def _export(configuration: Configuration, wanted: AuditFilter) -> None:
-    async with acting(configuration) as here:
-        async for rows in here.log.rows(wanted):
+async def _export(configuration: Configuration, entries: AuditFilter) -> None:
+    async with acting(configuration) as context:
+        async for rows in context.log.rows(entries):
             click.echo(b"".join(map(ndjson.to_line, rows)), nl=False)
 
 
@@ -158,13 +158,13 @@ async def _seal(configuration: Configuration, days: int, folder: Path) -> Sealed
     before = system_clock() - days * DAY_S
     key = keys.load(configuration.one(SecuritySettings).key_file).signing()
     action = Action(name="seal audit log", target=str(folder), parameters={"older_than_days": days})
-    async with acting(configuration) as here:
-        retention = Retention(here.database, key, system_clock)
+    async with acting(configuration) as context:
+        retention = Retention(context.database, key, system_clock)
 
         async def run(permit: Permit) -> SealedRows | None:
             return await retention.seal(permit, before, folder)
 
-        return await here.act(action, run)
+        return await context.act(action, run)
 
 
 def _public_key(text: str | None) -> bytes | None:
@@ -175,12 +175,12 @@ def _public_key(text: str | None) -> bytes | None:
     except ValueError:
         key = b""
     if len(key) != keys.BYTES:
-        raise click.UsageError(f"--public-key: expected {2 * keys.BYTES} hexadecimal digits, as a signed head has them")
+        raise click.UsageError(f"--public-key: Expected {2 * keys.BYTES} hexadecimal digits, as in a signed head.")
     return key
 
 
 def _own_public_key(configuration: Configuration) -> bytes | None:
-    """Return the public key of the key file; None where there is none: a check is no reason to make one."""
+    """Return the public key of the key file, or None: verifying does not create one."""
     file = configuration.one(SecuritySettings).key_file
     return keys.load(file).signing().public_key().public_bytes_raw() if file.exists() else None
 

@@ -1,4 +1,4 @@
-"""Text for a terminal: what a broker named is hostile there too, so control and bidi characters are made visible."""
+"""Text for a terminal. Names from brokers are hostile: control and bidi characters are made visible."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn"}
 
 
 def safe(text: str) -> str:
-    """Return the text with every control, format and bidi character written as its code point."""
+    """Return the text with control, format and bidi characters written as code points."""
     return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in INVISIBLE else c for c in text)
 
 
@@ -20,7 +20,7 @@ def shortened(text: str) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
-    """Return rows in columns, two spaces apart; `right` names the columns of figures."""
+    """Return rows as aligned columns; `right` lists right-aligned columns."""
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
 
     def line(row: Sequence[str]) -> str:

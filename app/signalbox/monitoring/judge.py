@@ -215,8 +215,10 @@ def _without_progress(row: PartitionFacts, group: GroupFacts, limits: Thresholds
     if row.lag <= 0 or _young(row, limits):
         return None
     if row.hidden_since is not None and row.settled >= row.stable > UNKNOWN:
-        late = now - row.hidden_since >= limits.ok_below_s
-        return Verdict(status=Status.HELD_BACK, since=row.hidden_since) if late else None
+        if now - row.hidden_since < limits.ok_below_s:
+            return None
+        exact = row.hidden_since > group.first_read_at
+        return Verdict(status=Status.HELD_BACK, since=row.hidden_since, since_exact=exact)
     return _stopped(row, group, limits, now) if group.has_consumers is False else _stalled(row, group, limits, now)
 
 

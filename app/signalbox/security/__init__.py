@@ -1,1 +1,1 @@
-"""Who may do what, and the record of it. Everything that changes something goes through `door.py`: read that first."""
+"""Accounts, permissions, masking and the audit log. Every change goes through `door.py`: read that first."""

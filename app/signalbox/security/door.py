@@ -1,7 +1,6 @@
-"""The only way to change anything, from page, API, CLI and websocket alike: authorise, write it down, measure, run.
+"""The only way to change anything, from page, API, CLI and websocket: authorize, audit, measure, run.
 
-Whatever changes something takes a `Permit`, and nothing but this door makes one: a write that bypasses it has no permit to
-show, which the type checker sees, and the walk over all routes and verbs in the tests sees again.
+Every function that changes something takes a `Permit`, which only the door makes; type checker and tests check it.
 """
 
 import asyncio
@@ -26,21 +25,21 @@ _DOOR_KEY = object()
 
 
 class Permit:
-    """What the door hands to what it lets in: who, what, and the row of the audit log that says so."""
+    """Proof that the door authorized an action and wrote it to the audit log."""
 
     __slots__ = ("action", "actor", "detail", "row")
 
-    def __init__(self, seal: object, actor: Actor, action: Action, row: int) -> None:
-        if seal is not _DOOR_KEY:
+    def __init__(self, key: object, actor: Actor, action: Action, row: int) -> None:
+        if key is not _DOOR_KEY:
             raise TypeError("only the door makes permits: call door.act")
         self.actor = actor
         self.action = action
         self.row = row
-        self.detail = ""  # what the outcome's row is to say: "29 settled, 17 came back"
+        self.detail = ""  # written to the outcome's row: "29 settled, 17 came back"
 
 
 class Door:
-    """One per process."""
+    """Authorizes and audits actions. One per process."""
 
     def __init__(self, log: AuditLog, *, read_only: bool = False) -> None:
         self._log = log
@@ -49,13 +48,13 @@ class Door:
         self.seconds: defaultdict[str, float] = defaultdict(float)  # by action
 
     async def act(self, actor: Actor, action: Action, run: Callable[[Permit], Awaitable[T]]) -> T:
-        """Do `run` if this actor may; the intent is in the audit log before it begins, and its outcome after.
+        """Run `run` if the actor has the rights. The audit log gets the intent before and the outcome after.
 
         Raises:
-            NotPermitted: the actor lacks a right; the attempt is in the audit log.
-            ReadOnly: Signalbox runs read-only; the attempt is in the audit log.
-            StorageError: it could not be written down, so nothing was done.
-            Exception: what `run` raised; it is in the audit log as failed.
+            NotPermitted: the actor lacks a permission; the attempt is in the audit log.
+            ReadOnly: Signalbox is in read-only mode; the attempt is in the audit log.
+            StorageError: the intent could not be written, so `run` was not started.
+            Exception: whatever `run` raised; the audit log says "failed".
         """
         await self._authorize(actor, action)
         permit = Permit(_DOOR_KEY, actor, action, await self._log.record_intent(actor, action))
@@ -71,11 +70,13 @@ class Door:
 
     async def _authorize(self, actor: Actor, action: Action) -> None:
         if self.read_only and not action.allowed_in_read_only:
-            await self._record_refusal(actor, action, "Signalbox runs read-only")
-            raise ReadOnly("Signalbox runs read-only ([server] read_only in signalbox.toml): nothing can be changed.")
+            await self._record_refusal(actor, action, "read-only mode")
+            raise ReadOnly(
+                "Signalbox is in read-only mode ([server] read_only in signalbox.toml). Nothing was changed."
+            )
         if missing := missing_permission(actor.rights, action):
-            await self._record_refusal(actor, action, f"needs {missing}")
-            raise NotPermitted(f"{actor.name} may not {action.name}: that needs {missing}.", missing)
+            await self._record_refusal(actor, action, f"requires {missing}")
+            raise NotPermitted(f"{actor.name} cannot {action.name}: that requires {missing}.", missing)
 
     async def _record_refusal(self, actor: Actor, action: Action, detail: str) -> None:
         self.counts[action.name, Outcome.REFUSED] += 1
@@ -89,10 +90,10 @@ class Door:
             await self._log.record_outcome(
                 permit.row, permit.actor, permit.action, outcome, detail=detail, took_s=took_s
             )
-        except StorageError:  # it is done all the same; the intent stands without an outcome, which the page shows
-            log.exception("the outcome %s of row %d of the audit log could not be written", outcome, permit.row)
+        except StorageError:  # the action has run; the page shows its intent without an outcome
+            log.exception("cannot write outcome %r of audit row %d", outcome.value, permit.row)
 
 
 def _loggable(error: BaseException) -> str:
-    """Return what of an error may stand in the log: our own sentences hold no secret, others are named only."""
+    """Return an error as the audit log may show it: our own messages hold no secrets; of others only the class."""
     return str(error) if isinstance(error, SignalboxError) else type(error).__name__

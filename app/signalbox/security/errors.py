@@ -1,23 +1,23 @@
-"""What security refuses, each in a sentence fit for a page: it names the thing, what was expected and what to do."""
+"""The errors of security. Each message is shown to the user: what happened, to what, why, and what to do."""
 
 from signalbox.kernel.errors import SignalboxError
 
 
 class SecurityError(SignalboxError):
-    """Something was refused, and nothing was done."""
+    """A request was refused and nothing was changed."""
 
 
 class NotPermitted(SecurityError):
-    """This actor may not do this. `needs` is the right that is missing."""
+    """The actor lacks a permission; `missing` names it."""
 
-    def __init__(self, sentence: str, needs: str) -> None:
-        super().__init__(sentence)
-        self.missing = needs
+    def __init__(self, message: str, missing: str) -> None:
+        super().__init__(message)
+        self.missing = missing
 
 
 class ReadOnly(SecurityError):
-    """Signalbox changes nothing just now."""
+    """Signalbox is in read-only mode."""
 
 
 class RequestRejected(SecurityError):
-    """What was asked cannot be done as things stand: the last admin, a name that is taken, a link that is used up."""
+    """The current state does not allow the request: the last admin, a name that is taken, a link that was used."""

@@ -1,4 +1,4 @@
-"""The one secret of an installation: 32 bytes in a file, from which each use derives a key of its own."""
+"""The installation's secret: 32 bytes in a file. Each use derives its own key from it."""
 
 import contextlib
 import os
@@ -18,25 +18,25 @@ BYTES: Final = 32
 
 
 class KeyFileError(SecurityError):
-    """The key file cannot be read or made, or is not one."""
+    """The key file cannot be read or created, or holds no key."""
 
 
 class Keys:
-    """Derives keys from the secret; the secret itself leaves this object nowhere."""
+    """Derives keys from the secret. The secret itself is never returned."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
     def signing(self) -> Ed25519PrivateKey:
-        """Return the key that signs heads of the audit log."""
+        """Return the key that signs the audit log's heads and seals."""
         return Ed25519PrivateKey.from_private_bytes(self._derived(b"signalbox audit"))
 
     def masking(self) -> bytes:
-        """Return the key of masked values' hashes: without it a short value could be found by trying all."""
+        """Return the key for hashes of masked values: without a key a short value could be found by trying all."""
         return self._derived(b"signalbox masking")
 
     def sign_in(self) -> bytes:
-        """Return the key that seals what a browser keeps while somebody is at the company account's server."""
+        """Return the key that encrypts the cookie of a pending company sign-in."""
         return self._derived(b"signalbox sign-in")
 
     def _derived(self, use: bytes) -> bytes:
@@ -44,10 +44,10 @@ class Keys:
 
 
 def load(file: Path) -> Keys:
-    """Read the key, or make it, readable by its owner alone, where there is no file yet.
+    """Read the key file. Create it with mode 0600 if it does not exist.
 
     Raises:
-        KeyUnusable: it cannot be read or made, others may read it, or it holds something else.
+        KeyFileError: the file cannot be read or created, is readable by others, or holds no key.
     """
     try:
         with contextlib.suppress(FileNotFoundError):
@@ -56,14 +56,14 @@ def load(file: Path) -> Keys:
         return Keys(_read(file))
     except OSError as error:
         raise KeyFileError(
-            f"The key file {file} cannot be read: {error.strerror}. Name another: [security] key_file."
+            f"Cannot read the key file {file}: {error.strerror}. Set another path in [security] key_file."
         ) from None
 
 
 def _read(file: Path) -> bytes:
     with file.open("rb") as opened:
         if os.fstat(opened.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise KeyFileError(f"The key file {file} can be read by others. Run: chmod 600 {file}")
+            raise KeyFileError(f"The key file {file} is readable by other users. Run: chmod 600 {file}")
         text = opened.read(2 * BYTES + 2).strip()
     try:
         secret = bytes.fromhex(text.decode("ascii"))
@@ -71,14 +71,14 @@ def _read(file: Path) -> bytes:
         secret = b""
     if len(secret) != BYTES:
         raise KeyFileError(
-            f"The key file {file} holds no key of Signalbox: expected {2 * BYTES} hexadecimal digits. Restore it from a copy, or "
-            "move it away: a new one is made then, and heads that were signed before are verified with the old one's public key."
+            f"The key file {file} is not a Signalbox key: expected {2 * BYTES} hexadecimal digits. Restore it from a backup, or "
+            "move it away: Signalbox then creates a new key. Verify heads signed with the old key with its public key."
         )
     return secret
 
 
 def _make(file: Path) -> None:
-    """Write a new key beside its place and link it there: nobody ever reads half of one, and the first of two makers wins."""
+    """Write a new key to a temporary file and link it: no reader gets half a key, and the first of two writers wins."""
     try:
         with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.") as unnamed:  # mode 0600
             unnamed.write(secrets.token_hex(BYTES).encode() + b"\n")
@@ -89,5 +89,5 @@ def _make(file: Path) -> None:
         return
     except OSError as error:
         raise KeyFileError(
-            f"The key file {file} cannot be made: {error.strerror}. Name a place that can be written: [security] key_file."
+            f"Cannot create the key file {file}: {error.strerror}. Set a writable path in [security] key_file."
         ) from None

@@ -1,4 +1,4 @@
-"""Roles, rights, actors and actions: the words in which the door judges. Pure."""
+"""Roles, grants, rights, actors and actions. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -7,53 +7,53 @@ from types import MappingProxyType
 from typing import Final
 
 REASON_LENGTH_MAX: Final = 500
-PARAMETERS_BYTES_MAX: Final = 8 * 1024  # of one row of the audit log; what is longer is cut, and says so
+PARAMETERS_BYTES_MAX: Final = 8 * 1024  # of one audit row; longer ones are replaced by a note
 
 JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
-"""What a parameter in the audit log may be. Never a payload, never a secret."""
+"""A parameter in the audit log. Never a payload, never a secret."""
 
 
 class Role(IntEnum):
-    """What one may do on a connection or an event store; each may what those before it may."""
+    """What a user may do on a connection or an event store; each role includes the ones before it."""
 
     NONE = 0
     VIEWER = 1  # reads
-    OPERATOR = 2  # also retries, purges, rebuilds, seeks
-    ADMIN = 3  # everywhere: also users, masking rules, the audit log
+    OPERATOR = 2  # also retries, purges, rebuilds and seeks
+    ADMIN = 3  # also manages users, masking rules and the audit log, if admin everywhere
 
     @property
     def label(self) -> str:
         return self.name.lower()
 
 
-def parse_role(word: str) -> Role | None:
-    """Return the role of this word, or None."""
-    return next((role for role in Role if role.label == word), None)
+def parse_role(label: str) -> Role | None:
+    """Return the role with this label, or None."""
+    return next((role for role in Role if role.label == label), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A role, and whether payloads may be seen: a right of its own, whatever the role."""
+    """A role, and the payloads permission, which does not depend on the role."""
 
     role: Role = Role.NONE
     payloads: bool = False
 
-    def capped(self, most: "Grant") -> "Grant":
-        return Grant(min(self.role, most.role), self.payloads and most.payloads)
+    def capped(self, limit: "Grant") -> "Grant":
+        return Grant(min(self.role, limit.role), self.payloads and limit.payloads)
 
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What one may everywhere, and on which connections or event stores it differs.
+    """The grant that holds everywhere, and the grants that differ by resource.
 
-    A connection goes by its name; an event store will by "store/NAME": names hold no slash.
+    A resource is a connection's name, or "store/NAME" for an event store: names contain no slash.
     """
 
     everywhere: Grant = Grant()
     on: Mapping[str, Grant] = field(default_factory=lambda: MappingProxyType({}))
 
     def grant(self, resource: str | None = None) -> Grant:
-        """Return what holds on one resource; without one, what holds for Signalbox as a whole."""
+        """Return the grant on a resource; without one, the grant for Signalbox as a whole."""
         return self.everywhere if resource is None else self.on.get(resource, self.everywhere)
 
     def role(self, resource: str | None = None) -> Role:
@@ -64,19 +64,19 @@ class Rights:
 
     @property
     def allows_anything(self) -> bool:
-        """Whether there is anything at all that may be seen."""
+        """Whether the user can view at least one resource."""
         return self.everywhere.role > Role.NONE or any(grant.role > Role.NONE for grant in self.on.values())
 
     def visible(self, resources: Iterable[str]) -> frozenset[str]:
         return frozenset(resource for resource in resources if self.can_view(resource))
 
-    def capped(self, most: "Rights") -> "Rights":
-        """Return what both allow: a token may never more than its owner."""
-        on = {name: self.grant(name).capped(most.grant(name)) for name in {*self.on, *most.on}}
-        return Rights(self.everywhere.capped(most.everywhere), on)
+    def capped(self, limit: "Rights") -> "Rights":
+        """Return the rights that both allow: a token never has more rights than its user."""
+        on = {name: self.grant(name).capped(limit.grant(name)) for name in {*self.on, *limit.on}}
+        return Rights(self.everywhere.capped(limit.everywhere), on)
 
     def describe(self) -> str:
-        """Return them in a line: "operator everywhere", "operator on kafka-prod; viewer elsewhere"."""
+        """Return the roles in one line: "operator everywhere", "operator on kafka-prod; viewer elsewhere"."""
         by_role: dict[str, list[str]] = {}
         for resource, grant in sorted(self.on.items()):
             by_role.setdefault(grant.role.label, []).append(resource)
@@ -93,7 +93,7 @@ ADMIN_EVERYWHERE: Final = Rights(Grant(Role.ADMIN, payloads=True))
 
 
 class Via(StrEnum):
-    """By which way somebody asks."""
+    """How a request reached Signalbox."""
 
     PAGE = "page"
     API = "api"
@@ -103,15 +103,15 @@ class Via(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who asks, from where, and what they may."""
+    """The user or program behind a request, with its rights."""
 
-    name: str  # as the audit log has it: "on-call", "cli:root", "nobody"
+    name: str  # as in the audit log: "on-call", "cli:root", "nobody"
     rights: Rights
     via: Via
-    address: str = ""  # of the client; of the machine itself for the CLI
+    address: str = ""  # of the client; for the CLI the host name
     agent: str = ""
-    request: str = ""  # the request's id, which the log of Signalbox has too
-    user: int | None = None  # the user's id, when there is one
+    request: str = ""  # the request ID, also in Signalbox's own log
+    user: int | None = None  # user ID
     session: int | None = None
     token: int | None = None
 
@@ -126,24 +126,24 @@ class Actor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """What is about to be done, as the door judges it and the audit log keeps it."""
+    """What an actor wants to do, as the door authorizes it and the audit log records it."""
 
-    name: str  # "invite user": what a person would call it, the same for each of its kind
-    required_role: Role = Role.ADMIN  # the least role, on `resource`, else everywhere
+    name: str  # "invite user"
+    required_role: Role = Role.ADMIN  # on `resource`, or everywhere if there is none
     resource: str | None = None
-    payloads: bool = False  # needs the right to see payloads too
-    allowed_in_read_only: bool = False  # is there in read-only mode too: one's own session, one's sign-in, a look
+    payloads: bool = False  # also requires the payloads permission
+    allowed_in_read_only: bool = False  # signing in and out, viewing
     target: str = ""  # "billing-lead"
     parameters: Mapping[str, JsonValue] = field(default_factory=dict)
     reason: str = ""
 
 
 def missing_permission(rights: Rights, action: Action) -> str | None:
-    """Return the right that is missing for an action, in words, or None when it is allowed."""
+    """Return the role or permission that is missing, in words; None if the action is permitted."""
     grant = rights.grant(action.resource)
     where = f"on {action.resource}" if action.resource is not None else "everywhere"
     if grant.role < action.required_role:
-        return f"the role {action.required_role.label} {where}"
+        return f"the {action.required_role.label} role {where}"
     if action.payloads and not grant.payloads:
-        return f"the right to see payloads {where}"
+        return f"the payloads permission {where}"
     return None

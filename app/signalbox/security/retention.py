@@ -1,6 +1,6 @@
-"""Keeps the audit log from growing for ever: what is old goes to a signed file, and only then out of the database.
+"""Moves old audit rows to a signed file.
 
-File, seal beside it, record in the database, deletion, in this order: wherever it stops, nothing is lost, and the next time goes on.
+The order is file, seal file, seal row, deletion: an interruption loses nothing, and the next run continues.
 """
 
 import asyncio
@@ -27,12 +27,12 @@ ROWS_AT_ONCE: Final = 500  # written, or deleted in one short transaction
 
 
 class SealNotWritten(SecurityError):
-    """The file could not be written; nothing was sealed and nothing deleted."""
+    """The file could not be written; nothing was sealed or deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedRows:
-    """What was taken out of the log."""
+    """Rows that were moved out of the log."""
 
     first: int
     last: int
@@ -49,42 +49,42 @@ class Retention:
         self._clock = clock
 
     async def seal(self, permit: Permit, before: float, folder: Path) -> SealedRows | None:
-        """Move all rows of before this time (seconds since the epoch) into a file in this folder; None when there are none.
+        """Move all rows older than `before` (seconds since the epoch) to a file in `folder`. None if there are none.
 
         Raises:
-            RequestRejected: the rows are not whole, which has to be looked into while they are there; or somebody seals just now.
+            RequestRejected: the rows are not intact, so they stay for an investigation; or another seal runs.
             SealNotWritten: the folder cannot be written.
-            StorageError: the database did not do it. Do it again.
+            StorageError: the database failed; run it again.
         """
-        await self._delete()  # what was left the last time
-        standing = await self._store.state()
-        last = await self._last(before, standing)
-        if last <= standing.sealed.row:
-            permit.detail = "nothing is that old"
+        await self._delete()  # rows that an interrupted run left
+        state = await self._store.state()
+        last = await self._last(before, state)
+        if last <= state.sealed.row:
+            permit.detail = "no rows are that old"
             return None
-        name = f"audit-{standing.log_id}-{standing.sealed.row + 1}-{last}"
-        file, beside = folder / f"{name}.ndjson", folder / f"{name}.seal.json"
+        name = f"audit-{state.log_id}-{state.sealed.row + 1}-{last}"
+        file, seal_file = folder / f"{name}.ndjson", folder / f"{name}.seal.json"
         try:
-            end, sha256 = await self._export(standing.sealed, last, file)
-            document = documents.to_json(self._signed(standing, end, file.name, sha256))
-            await asyncio.to_thread(_write, beside, document)
+            end, sha256 = await self._export(state.sealed, last, file)
+            document = documents.to_json(self._signed(state, end, file.name, sha256))
+            await asyncio.to_thread(_write, seal_file, document)
         except OSError as error:
             raise SealNotWritten(
-                f"The audit log cannot be sealed: {error.filename or folder} cannot be written: {error.strerror}. "
-                "Name a folder that is there and can be written."
+                f"Cannot seal the audit log: cannot write {error.filename or folder}: {error.strerror}. "
+                "Choose an existing folder that Signalbox can write."
             ) from None
-        await self._store.record_seal(end, document.decode(), after=standing.sealed)
-        permit.detail = f"rows {standing.sealed.row + 1} to {last} in {file.name}"
+        await self._store.record_seal(end, document.decode(), after=state.sealed)
+        permit.detail = f"rows {state.sealed.row + 1} to {last} in {file.name}"
         await self._delete()
-        return SealedRows(first=standing.sealed.row + 1, last=last, file=file, seal_file=beside)
+        return SealedRows(first=state.sealed.row + 1, last=last, file=file, seal_file=seal_file)
 
-    async def _last(self, before: float, standing: LogState) -> int:
-        """Return the row up to which all were asked for before this time."""
+    async def _last(self, before: float, state: LogState) -> int:
+        """Return the last row of the actions requested before this time."""
         later = await self._store.first_at(round(before * 1e6))
-        return standing.head.row if later is None else later - 1
+        return state.head.row if later is None else later - 1
 
     async def _export(self, start: ChainPosition, last: int, file: Path) -> tuple[ChainPosition, str]:
-        """Write the rows after `start` to a file, checking them; return the place of the last and the file's SHA-256."""
+        """Verify the rows after `start` and write them to a file; return the last position and the file's SHA-256."""
         verifier, digest, after = Verifier(start), hashlib.sha256(), start
         part = file.with_suffix(".part")
         with await asyncio.to_thread(part.open, "wb") as opened:
@@ -96,27 +96,27 @@ class Retention:
                 await asyncio.to_thread(opened.write, lines)
                 after = ChainPosition(rows[-1].number, rows[-1].hash)
             await asyncio.to_thread(_to_disk, opened)
-        if (verdict := verifier.finish(after)).findings or after.row != last:
-            named = (
-                f"row {verdict.findings[0].first} was {verdict.findings[0].kind}"
-                if verdict.findings
+        if (verification := verifier.finish(after)).findings or after.row != last:
+            problem = (
+                f"row {verification.findings[0].first} was {verification.findings[0].kind}"
+                if verification.findings
                 else "rows are missing"
             )
             part.unlink()
             raise RequestRejected(
-                f"The audit log is not sealed, since it is not whole: {named}. See: signalbox audit verify"
+                f"Cannot seal the audit log: it is not intact: {problem}. Run: signalbox audit verify"
             )
         await asyncio.to_thread(_rename, part, file)
         return after, digest.hexdigest()
 
-    def _signed(self, standing: LogState, end: ChainPosition, file: str, sha256: str) -> SignedSeal:
+    def _signed(self, state: LogState, end: ChainPosition, file: str, sha256: str) -> SignedSeal:
         seal = SignedSeal(
-            log=standing.log_id,
+            log=state.log_id,
             row=end.row,
             hash=end.hash.hex(),
             at=datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds"),
-            first=standing.sealed.row + 1,
-            previous=standing.sealed.hash.hex(),
+            first=state.sealed.row + 1,
+            previous=state.sealed.hash.hex(),
             file=file,
             sha256=sha256,
         )
@@ -141,7 +141,7 @@ def _to_disk(opened: BinaryIO) -> None:
 
 
 def _rename(part: Path, file: Path) -> None:
-    """Give the file its name, for good: the folder too has to reach the disk."""
+    """Rename the file durably: the folder has to reach the disk too."""
     part.replace(file)
     folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:

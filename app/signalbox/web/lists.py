@@ -1,4 +1,4 @@
-"""Shared parts of every list page: URL parameters, filters, paging and the empty state. Pure."""
+"""Shared parts of every list: URL parameters, filters, paging, status labels and the empty state. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -59,6 +59,15 @@ def parse_exact(parameters: Mapping[str, str], key: str) -> str:
 def parse_text(parameters: Mapping[str, str], key: str) -> str:
     """Return a text without surrounding spaces. Raises InvalidParameter as `parse_exact` does."""
     return parse_exact(parameters, key).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class StatusLabel:
+    """A status as a row or a page shows it."""
+
+    tone: str
+    mark: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,7 @@ async def test_new_password_replaces_the_old_one(served: Serving, watched: Watch
     await _become_admin(served, page)
     await page.goto(served.url + urls.profile())
     for old, told in (
-        ("not this one at all", "The password that you have now is another."),
+        ("not this one at all", "The current password is wrong."),
         (PASSWORD, "Password changed."),
     ):
         await page.get_by_label("Current password").fill(old)
@@ -139,7 +139,7 @@ async def test_new_password_replaces_the_old_one(served: Serving, watched: Watch
         await expect(page.get_by_text(told)).to_be_visible()
     await page.get_by_role("button", name="Sign out", exact=True).first.click()
     await _sign_in(page, "ada", PASSWORD)
-    await expect(page.get_by_text("do not belong together")).to_be_visible()
+    await expect(page.get_by_text("Wrong name or password")).to_be_visible()
     await _sign_in(page, "ada", BETTER)
     await expect(page.locator(".who")).to_have_text("ada, admin everywhere")
     await watched.assert_clean()

@@ -137,7 +137,7 @@ async def test_hostile_samples_are_shown_as_text(watched: Watched, page: Page) -
     await run_trial(page, largest)
     await expect(page.get_by_text("more values, counted but not shown.")).to_be_visible()
     await run_trial(page, "\ufffd\u0001\u0002 no text")
-    await expect(page.get_by_text("The whole sample is hidden: it cannot be read as JSON.")).to_be_visible()
+    await expect(page.get_by_text("The whole sample is hidden: it is not valid JSON.")).to_be_visible()
     await watched.assert_clean()
 
 

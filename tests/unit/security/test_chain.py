@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from signalbox.security.audit.chain import FINDINGS_MAX, Finding, FindingKind, Verification, Verifier
 from signalbox.security.audit.model import CHAIN_START, FIELDS, AuditRecord, ChainPosition, ChainRow, row_hash
-from tests.support.audit import chain, entry
+from tests.support.audit import make_chain, make_record
 
 LENGTH_MAX = 12
 Said = list[tuple[FindingKind, int, int]]
@@ -61,7 +61,7 @@ def remade(row: ChainRow, **changes: object) -> ChainRow:
 @st.composite
 def chains(draw: st.DrawFn, least: int = 1) -> tuple[list[ChainRow], int]:
     """A chain, and which of its rows is tampered with: the place in the list, from 0."""
-    rows = chain(draw(st.integers(least, LENGTH_MAX)))
+    rows = make_chain(draw(st.integers(least, LENGTH_MAX)))
     return rows, draw(st.integers(0, len(rows) - 1))
 
 
@@ -138,7 +138,7 @@ def test_two_swapped_rows(
 def test_inserted_rows(made: tuple[list[ChainRow], int], fits: bool, count: int) -> None:
     rows, at = made
     previous = rows[at].previous
-    extra = chain(count, first=at + 1, previous=previous)
+    extra = make_chain(count, first=at + 1, previous=previous)
     extra = [remade(extra[0], actor="nobody"), *extra[1:]]
     if not fits:
         extra = [replace(row, hash=b"x" * 32) for row in extra]
@@ -193,7 +193,7 @@ def test_a_whole_chain_is_whole_from_any_seal_on(made: tuple[list[ChainRow], int
 
 
 def test_rows_that_hang_on_another_seal() -> None:
-    rows = chain(4)
+    rows = make_chain(4)
     verdict = verify(rows[2:], head(rows), start=ChainPosition(2, b"x" * 32))
     assert said(verdict) == one(FindingKind.CHANGED, 3)
     assert verdict.findings[0].expected == b"x" * 32
@@ -211,18 +211,18 @@ def test_lines_of_a_file_in_another_order(made: tuple[list[ChainRow], int], othe
 
 
 def test_lines_that_are_missing_in_a_file_however_many() -> None:
-    rows = chain(400)
+    rows = make_chain(400)
     assert said(counted(rows[:100] + rows[300:])) == one(FindingKind.REMOVED, 101, 300)
 
 
 def test_a_line_that_is_there_twice() -> None:
-    rows = chain(9)
+    rows = make_chain(9)
     assert said(counted([*rows[:5], rows[2], *rows[5:]])) == one(FindingKind.INSERTED, 6)
 
 
 def test_of_many_findings_the_first_are_listed_and_the_others_counted() -> None:
-    rows = chain(200)
-    other = [replace(row, record=entry(row.number, actor="nobody")) for row in rows]
+    rows = make_chain(200)
+    other = [replace(row, record=make_record(row.number, actor="nobody")) for row in rows]
     verdict = verify(other, head(rows))
     assert [finding.first for finding in verdict.findings[:3]] == [1, 2, 3]
     assert len(verdict.findings) <= FINDINGS_MAX
@@ -232,7 +232,7 @@ def test_of_many_findings_the_first_are_listed_and_the_others_counted() -> None:
 
 @pytest.mark.parametrize("strange", [b"\xff", 1.5, None, -1, 2**63 - 1])
 def test_what_no_database_of_ours_would_hold_is_a_changed_row(strange: object) -> None:
-    rows = chain(3)
+    rows = make_chain(3)
     written: AuditRecord = replace(rows[1].record, target=strange)  # type: ignore[arg-type]
     assert said(verify([rows[0], replace(rows[1], record=written), rows[2]], head(rows))) == one(FindingKind.CHANGED, 2)
 
@@ -242,6 +242,6 @@ def test_a_finding_counts_its_rows() -> None:
 
 
 def test_a_head_that_does_not_fit_the_seal_on_which_nothing_hangs_yet() -> None:
-    rows = chain(4)
+    rows = make_chain(4)
     assert verify([], head(rows), start=head(rows)).is_intact
     assert said(verify([], ChainPosition(4, b"x" * 32), start=head(rows))) == one(FindingKind.CHANGED, 4)

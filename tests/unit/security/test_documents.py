@@ -50,25 +50,25 @@ def test_any_changed_field_is_seen(document: SignedHead) -> None:
     assert set(fields) >= {"log", "row", "hash", "at", "public_key", "signature"}
     for name, value in fields.items():
         other = value + 1 if isinstance(value, int) else value[:-1] + ("1" if value[-1] == "0" else "0")
-        with pytest.raises(DocumentNotTrusted, match=r"not what was signed|signed by the key"):
+        with pytest.raises(DocumentNotTrusted, match=r"changed after it was signed|signed with the key"):
             verify_signature(msgspec.structs.replace(signed, **{name: other}), PUBLIC)
 
 
 def test_a_head_is_no_seal_and_a_seal_no_head() -> None:
     signed = sign(SEAL, KEY)
     same = {name: getattr(signed, name) for name in SignedHead.__struct_fields__}
-    with pytest.raises(DocumentNotTrusted, match="not what was signed"):
+    with pytest.raises(DocumentNotTrusted, match="changed after it was signed"):
         verify_signature(SignedHead(**same), PUBLIC)
 
 
 def test_another_key_is_named() -> None:
     other = Keys(b"o" * 32).signing().public_key().public_bytes_raw()
     with pytest.raises(
-        DocumentNotTrusted, match=f"signed by the key {PUBLIC.hex()[:16]}…, expected was {other.hex()[:16]}…"
+        DocumentNotTrusted, match=f"signed with the key {PUBLIC.hex()[:16]}…, not with {other.hex()[:16]}…"
     ):
         verify_signature(sign(HEAD, KEY), other)
     forged = msgspec.structs.replace(sign(HEAD, KEY), public_key=other.hex())
-    with pytest.raises(DocumentNotTrusted, match="not what was signed"):
+    with pytest.raises(DocumentNotTrusted, match="changed after it was signed"):
         verify_signature(forged, other)
 
 
@@ -77,12 +77,12 @@ def test_another_key_is_named() -> None:
     [b"", b"{}", b"\xff", b'{"format":"signalbox-audit-head-2"}', to_json(HEAD).replace(b'"row"', b'"more":1,"row"')],
 )
 def test_what_is_no_document_of_ours_is_refused(text: bytes) -> None:
-    with pytest.raises(DocumentNotTrusted, match=r"head\.json holds no signed head and no seal"):
+    with pytest.raises(DocumentNotTrusted, match=r"head\.json is not a signed head or seal"):
         parse(text, "head.json")
 
 
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
-    with pytest.raises(DocumentNotTrusted, match=r"head\.json cannot be read: No such file"):
+    with pytest.raises(DocumentNotTrusted, match=r"Cannot read .*head\.json: No such file"):
         read_file(tmp_path / "head.json")
 
 

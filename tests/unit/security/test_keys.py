@@ -40,7 +40,7 @@ def test_what_is_no_key_is_refused_and_left_alone(tmp_path: Path, text: str) -> 
     file = tmp_path / "signalbox.key"
     file.write_text(text)
     file.chmod(0o600)
-    with pytest.raises(KeyFileError, match="holds no key of Signalbox: expected 64 hexadecimal digits"):
+    with pytest.raises(KeyFileError, match="is not a Signalbox key: expected 64 hexadecimal digits"):
         load(file)
     assert file.read_text() == text
 
@@ -55,10 +55,10 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> Non
 
 
 def test_a_place_that_cannot_be_written_and_one_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    with pytest.raises(KeyFileError, match=r"cannot be made: No such file or directory\. .*key_file"):
+    with pytest.raises(KeyFileError, match=r"Cannot create the key file .*: No such file or directory\. .*key_file"):
         load(tmp_path / "missing" / "signalbox.key")
-    with pytest.raises(KeyFileError, match=r"cannot be read: Is a directory\. .*key_file"):
+    with pytest.raises(KeyFileError, match=r"Cannot read the key file .*: Is a directory\. .*key_file"):
         load(tmp_path)
     (tmp_path / "to nowhere").symlink_to(tmp_path / "missing")
-    with pytest.raises(KeyFileError, match=r"cannot be read: No such file"):
+    with pytest.raises(KeyFileError, match=r"Cannot read the key file .*: No such file"):
         load(tmp_path / "to nowhere")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from signalbox.security.audit.model import AuditRecord, ChainRow, RowKind
 from signalbox.security.audit.ndjson import LINE_BYTES_MAX, ExportUnreadable, read, to_line
-from tests.support.audit import chain
+from tests.support.audit import make_chain
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 WHOLE = st.integers(-(2**63), 2**63 - 1)
@@ -41,20 +41,20 @@ def test_what_is_written_is_read_again(rows: list[ChainRow]) -> None:
         b"[1]\n",
         b"\xff\xfe\n",
         b'{"row":1\n',
-        to_line(chain(1)[0]).replace(b'"row":1', b'"row":"1"'),
-        to_line(chain(1)[0]).replace(b'"row":1', b'"row":1.5'),
-        to_line(chain(1)[0]).replace(b'"row":1', b'"row":1,"more":2'),
-        to_line(chain(1)[0]).replace(b'"hash":"', b'"hash":"zz'),
-        to_line(chain(1)[0]).replace(b'"hash":"', b'"hash":7,"x":"'),
-        b" " * LINE_BYTES_MAX + to_line(chain(1)[0]),
+        to_line(make_chain(1)[0]).replace(b'"row":1', b'"row":"1"'),
+        to_line(make_chain(1)[0]).replace(b'"row":1', b'"row":1.5'),
+        to_line(make_chain(1)[0]).replace(b'"row":1', b'"row":1,"more":2'),
+        to_line(make_chain(1)[0]).replace(b'"hash":"', b'"hash":"zz'),
+        to_line(make_chain(1)[0]).replace(b'"hash":"', b'"hash":7,"x":"'),
+        b" " * LINE_BYTES_MAX + to_line(make_chain(1)[0]),
     ],
 )
 def test_a_line_that_is_no_row_is_named(line: bytes) -> None:
-    with pytest.raises(ExportUnreadable, match="Line 3 of the export is not a row of an audit log"):
-        list(read(io.BytesIO(b"".join(map(to_line, chain(2))) + line)))
+    with pytest.raises(ExportUnreadable, match="Line 3 of the export is not an audit row"):
+        list(read(io.BytesIO(b"".join(map(to_line, make_chain(2))) + line)))
 
 
 @pytest.mark.parametrize("strange", [b"null", b"1.5", b"[1]", b"123456789012345678901234567890", b'{"a":1}'])
 def test_a_field_of_another_kind_is_read_for_the_check_to_name_it(strange: bytes) -> None:
-    [row] = read(io.BytesIO(to_line(chain(1)[0]).replace(b'"actor":"on-call"', b'"actor":' + strange)))
+    [row] = read(io.BytesIO(to_line(make_chain(1)[0]).replace(b'"actor":"on-call"', b'"actor":' + strange)))
     assert row.record.actor != "on-call"

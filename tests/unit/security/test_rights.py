@@ -56,18 +56,18 @@ def test_a_refusal_is_for_the_role_or_for_payloads_and_for_nothing_else(rights: 
     grant, missing = rights.grant(action.resource), missing_permission(rights, action)
     where = "everywhere" if action.resource is None else f"on {action.resource}"
     if grant.role < action.required_role:
-        assert missing == f"the role {action.required_role.label} {where}"
+        assert missing == f"the {action.required_role.label} role {where}"
     elif action.payloads and not grant.payloads:
-        assert missing == f"the right to see payloads {where}"
+        assert missing == f"the payloads permission {where}"
     else:
         assert missing is None
 
 
 def test_an_admin_of_one_connection_is_no_admin() -> None:
     rights = Rights(Grant(Role.VIEWER), {"kafka-prod": Grant(Role.ADMIN)})
-    assert missing_permission(rights, Action(name="invite user")) == "the role admin everywhere"
+    assert missing_permission(rights, Action(name="invite user")) == "the admin role everywhere"
     assert missing_permission(rights, Action(name="seek", resource="kafka-prod")) is None
-    assert missing_permission(rights, Action(name="seek", resource="rabbit")) == "the role admin on rabbit"
+    assert missing_permission(rights, Action(name="seek", resource="rabbit")) == "the admin role on rabbit"
 
 
 def test_rights_in_words() -> None:

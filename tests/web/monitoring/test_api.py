@@ -5,29 +5,29 @@ from typing import Any
 
 import pytest
 
-from tests.web.sites import OK_GROUPS, Asked, asking, estate_in, night
+from tests.web.sites import OK_GROUPS, WebClient, estate_in, night, web_client
 
 GROUP = "/api/v1/groups/kafka-prod/settlement"
 
 
 @pytest.fixture(scope="module")
-async def asked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asked]:
+async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebClient]:
     async with estate_in(tmp_path_factory.mktemp("night")) as estate:
         await night(estate)
-        async with asking(estate) as made:
-            yield made
+        async with web_client(estate) as client:
+            yield client
 
 
-async def get(asked: Asked, address: str, status: int = 200) -> Any:  # noqa: ANN401 - JSON
-    answer = await asked.client.get(address)
+async def get(web: WebClient, address: str, status: int = 200) -> Any:  # noqa: ANN401 - JSON
+    answer = await web.client.get(address)
     assert answer.status_code == status, answer.text
     kind = "application/problem+json" if status >= 400 else "application/json"
     assert answer.headers["content-type"].startswith(kind)
     return answer.json()
 
 
-async def test_a_group_has_figures_and_their_age(asked: Asked) -> None:
-    group = await get(asked, GROUP)
+async def test_a_group_has_figures_and_their_age(web: WebClient) -> None:
+    group = await get(web, GROUP)
     assert group["flow"]["lag"] > 5000
     assert group["flow"]["rate_in"] == pytest.approx(240, abs=1)
     assert group["flow"]["rate_out"] == pytest.approx(130, abs=1)
@@ -38,38 +38,38 @@ async def test_a_group_has_figures_and_their_age(asked: Asked) -> None:
     assert group["members"][1]["assigned"] == {"payments": [1, 3]}
 
 
-async def test_unknown_is_null_not_zero(asked: Asked) -> None:
-    secret = await get(asked, "/api/v1/groups/kafka-prod/secret")
+async def test_unknown_is_null_not_zero(web: WebClient) -> None:
+    secret = await get(web, "/api/v1/groups/kafka-prod/secret")
     assert secret["flow"]["lag"] is None
     assert secret["verdict"]["status"] == "not permitted"
-    new = await get(asked, "/api/v1/connections/kafka-new")
+    new = await get(web, "/api/v1/connections/kafka-new")
     assert (new["status"], new["read_at"], new["age_s"], new["nodes"]) == ("connecting", None, None, None)
 
 
-async def test_old_data_is_marked_stale(asked: Asked) -> None:
+async def test_old_data_is_marked_stale(web: WebClient) -> None:
     for address in (
         "/api/v1/groups/rabbit-old/old-1",
         "/api/v1/groups/nats-edge/SHIP%2Fprinter",
         "/api/v1/connections/rabbit-old",
     ):
-        resource = await get(asked, address)
+        resource = await get(web, address)
         assert resource["stale"] is True
         assert resource["age_s"] >= 60
 
 
-async def test_partitions_are_sorted_most_severe_first(asked: Asked) -> None:
-    rows = await get(asked, f"{GROUP}/partitions")
+async def test_partitions_are_sorted_most_severe_first(web: WebClient) -> None:
+    rows = await get(web, f"{GROUP}/partitions")
     assert (rows["total"], rows["first"]) == (4, 0)
     assert [row["partition"] for row in rows["items"]][:2] == [2, 1]
     stalled = rows["items"][1]
     assert stalled["verdict"]["status"] == "stalled"
     assert stalled["end_offset"] - stalled["committed_offset"] == stalled["flow"]["lag"] > 5000
-    part = await get(asked, f"{GROUP}/partitions?first=1&limit=2")
+    part = await get(web, f"{GROUP}/partitions?first=1&limit=2")
     assert part["items"] == rows["items"][1:3]
 
 
-async def test_history_columns_share_one_time_axis(asked: Asked) -> None:
-    history = await get(asked, f"{GROUP}/history?window=1h")
+async def test_history_columns_share_one_time_axis(web: WebClient) -> None:
+    history = await get(web, f"{GROUP}/history?window=1h")
     assert history["window"] == "1h"
     assert len(history["at"]) == len(history["lag"]) == len(history["rate_in"]) == len(history["rate_out"]) > 50
     assert history["at"] == sorted(history["at"])
@@ -77,49 +77,49 @@ async def test_history_columns_share_one_time_axis(asked: Asked) -> None:
     assert lags[-1] > lags[0] > 0
 
 
-async def test_groups_are_filtered_sorted_and_paged_as_on_the_page(asked: Asked) -> None:
-    first = await get(asked, "/api/v1/groups?limit=10")
+async def test_groups_are_filtered_sorted_and_paged_as_on_the_page(web: WebClient) -> None:
+    first = await get(web, "/api/v1/groups?limit=10")
     assert first["total"] == 18
-    rest = await get(asked, f"/api/v1/groups?limit=10&after={first['next']}")
+    rest = await get(web, f"/api/v1/groups?limit=10&after={first['next']}")
     names = [(g["connection"], g["name"]) for g in first["items"] + rest["items"]]
     assert len(set(names)) == 18
     assert rest["next"] is None
-    back = await get(asked, f"/api/v1/groups?limit=10&before={rest['previous']}")
+    back = await get(web, f"/api/v1/groups?limit=10&before={rest['previous']}")
     assert back["items"] == first["items"]
-    ok = await get(asked, "/api/v1/groups?status=ok&connection=kafka-prod&sort=name&dir=down")
+    ok = await get(web, "/api/v1/groups?status=ok&connection=kafka-prod&sort=name&dir=down")
     assert [g["name"] for g in ok["items"]] == [f"writer-{i}" for i in reversed(range(OK_GROUPS))]
-    unknown = await get(asked, "/api/v1/groups?status=unknown")
+    unknown = await get(web, "/api/v1/groups?status=unknown")
     assert {g["connection"] for g in unknown["items"]} == {"rabbit-old"}
 
 
-async def test_a_destination_lists_its_groups_and_retention(asked: Asked) -> None:
-    payments = await get(asked, "/api/v1/destinations/kafka-prod/payments")
+async def test_a_destination_lists_its_groups_and_retention(web: WebClient) -> None:
+    payments = await get(web, "/api/v1/destinations/kafka-prod/payments")
     assert sorted(payments["consumer_groups"]) == ["scoring", "secret", "settlement"]
     assert payments["retention"]["age_s"] == 12 * 3600
-    rows = await get(asked, "/api/v1/destinations/kafka-prod/payments/partitions?first=1&limit=1")
+    rows = await get(web, "/api/v1/destinations/kafka-prod/payments/partitions?first=1&limit=1")
     assert (rows["total"], rows["items"][0]["partition"]) == (4, 1)
     assert rows["items"][0]["replicas"] == [1, 2]
     assert rows["items"][0]["rate_in"] == pytest.approx(60, abs=1)
 
 
-async def test_a_connection_describes_its_cluster(asked: Asked) -> None:
-    prod = await get(asked, "/api/v1/connections/kafka-prod")
+async def test_a_connection_describes_its_cluster(web: WebClient) -> None:
+    prod = await get(web, "/api/v1/connections/kafka-prod")
     assert (prod["under_replicated"], prod["groups"], prod["groups_ok"]) == (3, 13, OK_GROUPS)
     assert [node["running"] for node in prod["nodes"]] == [True, False]
     assert prod["faults"][0]["detail"] == "DESCRIBE on the group is missing"
-    assert [c["name"] for c in await get(asked, "/api/v1/connections")][:2] == ["kafka-prod", "rabbit-eu"]
+    assert [c["name"] for c in await get(web, "/api/v1/connections")][:2] == ["kafka-prod", "rabbit-eu"]
 
 
-async def test_changes_come_newest_first(asked: Asked) -> None:
-    changes = await get(asked, "/api/v1/changes")
+async def test_changes_come_newest_first(web: WebClient) -> None:
+    changes = await get(web, "/api/v1/changes")
     assert [c["at"] for c in changes] == sorted((c["at"] for c in changes), reverse=True)
     assert ("rabbit-old", None, "down") in [(c["connection"], c["group"], c["after"]) for c in changes]
 
 
-async def test_search_finds_groups_destinations_and_connections(asked: Asked) -> None:
-    found = await get(asked, "/api/v1/search?q=old")
-    assert {hit["kind"] for hit in found} == {"group", "destination", "connection"}
-    assert "/groups/rabbit-old/old-1" in [hit["href"] for hit in found]
+async def test_search_finds_groups_destinations_and_connections(web: WebClient) -> None:
+    results = await get(web, "/api/v1/search?q=old")
+    assert {hit["kind"] for hit in results} == {"group", "destination", "connection"}
+    assert "/groups/rabbit-old/old-1" in [hit["href"] for hit in results]
 
 
 @pytest.mark.parametrize(
@@ -133,23 +133,23 @@ async def test_search_finds_groups_destinations_and_connections(asked: Asked) ->
         (f"{GROUP}/partitions?first=-1", "first: expected a whole number from 0 to 1,000,000, got '-1'."),
     ],
 )
-async def test_an_error_names_the_parameter_and_what_was_expected(asked: Asked, address: str, detail: str) -> None:
-    problem = await get(asked, address, 400)
+async def test_an_error_names_the_parameter_and_what_was_expected(web: WebClient, address: str, detail: str) -> None:
+    problem = await get(web, address, 400)
     assert problem["detail"].startswith(detail)
     assert problem["status"] == 400
 
 
-async def test_a_missing_thing_suggests_similar_names(asked: Asked) -> None:
+async def test_a_missing_thing_suggests_similar_names(web: WebClient) -> None:
     for address in ("/api/v1/groups/kafka-prod/settlemen", "/api/v1/groups/kafka-prod/settlemen/history"):
-        problem = await get(asked, address, 404)
+        problem = await get(web, address, 404)
         assert problem["detail"].startswith("Group settlemen was not found on kafka-prod. Similar names: settlement.")
-    assert "kafka-prod" in (await get(asked, "/api/v1/connections/kafka-prd", 404))["detail"]
-    assert (await get(asked, "/api/v1/destinations/kafka-prod/x/partitions", 404))["title"] == "Not Found"
+    assert "kafka-prod" in (await get(web, "/api/v1/connections/kafka-prd", 404))["detail"]
+    assert (await get(web, "/api/v1/destinations/kafka-prod/x/partitions", 404))["title"] == "Not Found"
 
 
-async def test_openapi_describes_every_parameter_and_unit(asked: Asked) -> None:
-    document = (await asked.client.get("/api/v1/openapi.json")).json()
-    paths = [path for path, found in document["paths"].items() if found.get("get", {}).get("tags") == ["monitoring"]]
+async def test_openapi_describes_every_parameter_and_unit(web: WebClient) -> None:
+    document = (await web.client.get("/api/v1/openapi.json")).json()
+    paths = [path for path, item in document["paths"].items() if item.get("get", {}).get("tags") == ["monitoring"]]
     assert len(paths) == 11
     for path in paths:
         operation = document["paths"][path]["get"]

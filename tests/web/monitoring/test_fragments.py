@@ -13,17 +13,17 @@ from signalbox.web.monitoring.fragments import live_parts
 from signalbox.web.rendering import Part
 from tests.support.estate import Estate
 from tests.web.monitoring.test_pages import PAGES
-from tests.web.sites import Asked, Elements, asking, estate_in, night
+from tests.web.sites import Elements, WebClient, estate_in, night, web_client
 
 WATCHED_MAX = 200
 
 
 @pytest.fixture(scope="module")
-async def asked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asked]:
+async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebClient]:
     async with estate_in(tmp_path_factory.mktemp("night")) as estate:
         await night(estate)
-        async with asking(estate) as made:
-            yield made
+        async with web_client(estate) as client:
+            yield client
 
 
 def registry_over(estate: Estate) -> Registry:
@@ -38,9 +38,9 @@ def normalized(html: str) -> str:
 
 
 @pytest.mark.parametrize("address", PAGES)
-async def test_a_fragment_equals_the_part_of_the_page(asked: Asked, address: str) -> None:
-    registry = registry_over(asked.estate)
-    html = await asked.page(address)
+async def test_a_fragment_equals_the_part_of_the_page(web: WebClient, address: str) -> None:
+    registry = registry_over(web.estate)
+    html = await web.page(address)
     live = Elements(html).live
     assert live
     assert len(set(live)) <= WATCHED_MAX
@@ -49,47 +49,47 @@ async def test_a_fragment_equals_the_part_of_the_page(asked: Asked, address: str
         assert registry.knows(key, name), (key, name)
         if name in {CHANGED, POINTS}:
             continue
-        found = registry.fragment(key, name)
-        assert found is not None
-        fragment = found[0]
-        it = fragment.context(asked.estate.monitor, parts_of(key))
+        registered = registry.fragment(key, name)
+        assert registered is not None
+        fragment = registered[0]
+        it = fragment.context(web.estate.monitor, parts_of(key))
         assert it is not None
-        drawn = asked.app.state.renderer.fragment(Part(fragment.template, fragment.variable, it), Version(7, 1))
-        assert "hx-" not in drawn
-        assert normalized(drawn) in page, (key, name)
-        assert len(re.findall(r"data-live=", drawn)) == 1, "a fragment is one element"
+        rendered = web.app.state.renderer.fragment(Part(fragment.template, fragment.variable, it), Version(7, 1))
+        assert "hx-" not in rendered
+        assert normalized(rendered) in page, (key, name)
+        assert len(re.findall(r"data-live=", rendered)) == 1, "a fragment is one element"
 
 
-async def test_a_deleted_thing_has_no_fragment(asked: Asked) -> None:
-    registry = registry_over(asked.estate)
+async def test_a_deleted_thing_has_no_fragment(web: WebClient) -> None:
+    registry = registry_over(web.estate)
     for key, name in (("group/kafka-prod/gone", "groups/row"), ("destination/kafka-prod/gone", "destinations/row")):
-        found = registry.fragment(key, name)
-        assert found is not None
-        fragment = found[0]
-        assert fragment.context(asked.estate.monitor, parts_of(key)) is None
+        registered = registry.fragment(key, name)
+        assert registered is not None
+        fragment = registered[0]
+        assert fragment.context(web.estate.monitor, parts_of(key)) is None
 
 
-async def test_every_list_page_watches_for_list_changes(asked: Asked) -> None:
+async def test_every_list_page_watches_for_list_changes(web: WebClient) -> None:
     for address, key in (("/groups", "groups"), ("/destinations", "destinations"), ("/connections", "connections")):
-        assert (key, CHANGED) in Elements(await asked.page(address)).live
+        assert (key, CHANGED) in Elements(await web.page(address)).live
 
 
-async def test_a_lost_connection_publishes_every_key_on_it(asked: Asked) -> None:
+async def test_a_lost_connection_publishes_every_key_on_it(web: WebClient) -> None:
     keys = ("group/kafka-idle/none", "group/rabbit-eu/mails", "destination/rabbit-eu/mails", "connection/rabbit-eu")
-    watching = asked.estate.feed.subscribe(keys)
-    site = next(site for site in asked.estate.sites if site.name == "rabbit-eu")
-    asked.estate.fail(site)
-    told = await watching.changes()
-    asked.estate.feed.unsubscribe(watching)
-    assert set(told) == set(keys) - {"group/kafka-idle/none"}
+    watching = web.estate.feed.subscribe(keys)
+    site = next(site for site in web.estate.sites if site.name == "rabbit-eu")
+    web.estate.fail(site)
+    changed = await watching.changes()
+    web.estate.feed.unsubscribe(watching)
+    assert set(changed) == set(keys) - {"group/kafka-idle/none"}
 
 
-async def test_chart_points_continue_from_a_time(asked: Asked) -> None:
-    registry = registry_over(asked.estate)
-    found = registry.points("group/kafka-prod/indexer")
-    assert found is not None
-    source = cast("Callable[..., Awaitable[Points]]", found[0].read)
-    whole = await source(asked.estate.monitor, ("kafka-prod", "indexer"), None)
-    rest = await source(asked.estate.monitor, ("kafka-prod", "indexer"), whole.at[-3])
+async def test_chart_points_continue_from_a_time(web: WebClient) -> None:
+    registry = registry_over(web.estate)
+    registered = registry.points("group/kafka-prod/indexer")
+    assert registered is not None
+    source = cast("Callable[..., Awaitable[Points]]", registered[0].read)
+    whole = await source(web.estate.monitor, ("kafka-prod", "indexer"), None)
+    rest = await source(web.estate.monitor, ("kafka-prod", "indexer"), whole.at[-3])
     assert rest.at == whole.at[-2:]
     assert rest.lag == whole.lag[-2:]

@@ -8,22 +8,22 @@ import pytest
 
 from signalbox.brokers.model import BrokerKind
 from tests.support.estate import Reader, Site
-from tests.web.sites import Asked, Elements, asking, estate_in, headline
+from tests.web.sites import Elements, WebClient, estate_in, headline, web_client
 
 OK_COUNT = 117
 SLOW = ("slow-a", "slow-b", "slow-c")
 
 
 @pytest.fixture(scope="module")
-async def asked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asked]:
+async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebClient]:
     async with estate_in(tmp_path_factory.mktemp("lists")) as estate:
         ok = [Reader(f"up-{i:03}", f"topic-{i % 9}", [10.0], [10.0], [float(i)], (f"m-{i}",)) for i in range(OK_COUNT)]
         slow = [Reader(name, "slow.topic", [50.0], [10.0], [4000.0 * (n + 1)]) for n, name in enumerate(SLOW)]
         estate.connect(Site("kafka-a", BrokerKind.KAFKA, [*ok[:100], *slow]))
         estate.connect(Site("kafka-b", BrokerKind.KAFKA, ok[100:]))
         await estate.run(150)
-        async with asking(estate) as made:
-            yield made
+        async with web_client(estate) as client:
+            yield client
 
 
 def names(html: str) -> list[str]:
@@ -32,36 +32,36 @@ def names(html: str) -> list[str]:
 
 
 def button(html: str, words: str) -> str | None:
-    found = re.search(rf'href="([^"]*)">{words}</a>', html)
-    return None if found is None else unescape(found[1])
+    match = re.search(rf'href="([^"]*)">{words}</a>', html)
+    return None if match is None else unescape(match[1])
 
 
-async def test_groups_that_are_not_ok_come_first_then_the_highest_lag(asked: Asked) -> None:
-    html = await asked.page("/groups")
+async def test_groups_that_are_not_ok_come_first_then_the_highest_lag(web: WebClient) -> None:
+    html = await web.page("/groups")
     assert names(html)[:5] == ["slow-c", "slow-b", "slow-a", "up-116", "up-115"]
     assert "70 more groups, all ok" in Elements(html).text
     assert "1 to 50 of 120 groups, not ok first, then by lag" in Elements(html).text
 
 
-async def test_paging_shows_every_group_once_and_back(asked: Asked) -> None:
-    html = await asked.page("/groups")
+async def test_paging_shows_every_group_once_and_back(web: WebClient) -> None:
+    html = await web.page("/groups")
     pages = [names(html)]
     while following := button(html, "Next"):
-        html = await asked.page(following)
+        html = await web.page(following)
         pages.append(names(html))
     assert [len(page) for page in pages] == [50, 50, 20]
     assert len({name for page in pages for name in page}) == OK_COUNT + len(SLOW)
     back = button(html, "Previous")
     assert back is not None
-    assert names(await asked.page(back)) == pages[1]
+    assert names(await web.page(back)) == pages[1]
 
 
-async def test_a_column_head_sorts_and_reverses(asked: Asked) -> None:
-    html = await asked.page("/groups?sort=name")
+async def test_a_column_head_sorts_and_reverses(web: WebClient) -> None:
+    html = await web.page("/groups?sort=name")
     assert names(html)[:2] == ["slow-a", "slow-b"]
     turned = unescape(re.findall(r'href="([^"]*)" data-dir="up"', html)[0])
-    assert names(await asked.page(turned))[:2] == ["up-116", "up-115"]
-    assert names(await asked.page("/groups?sort=lag&dir=up"))[:4] == ["slow-a", "slow-b", "slow-c", "up-000"]
+    assert names(await web.page(turned))[:2] == ["up-116", "up-115"]
+    assert names(await web.page("/groups?sort=lag&dir=up"))[:4] == ["slow-a", "slow-b", "slow-c", "up-000"]
     assert "aria-sort" in html
 
 
@@ -78,26 +78,26 @@ async def test_a_column_head_sorts_and_reverses(asked: Asked) -> None:
         ("kind=classic&q=slow", 3),
     ],
 )
-async def test_filters_apply_and_are_shown_as_selected(asked: Asked, query: str, count: int) -> None:
-    html = await asked.page(f"/groups?{query}")
+async def test_filters_apply_and_are_shown_as_selected(web: WebClient, query: str, count: int) -> None:
+    html = await web.page(f"/groups?{query}")
     assert len(names(html)) == count
     for key, value in (pair.split("=") for pair in query.split("&")):
-        shown = f'name="q" value="{value}"' if key == "q" else f'<option value="{value}" selected>'
-        assert shown in html
+        expected = f'name="q" value="{value}"' if key == "q" else f'<option value="{value}" selected>'
+        assert expected in html
     assert ("Clear filters" in html) == (count == 0)
 
 
-async def test_an_empty_search_suggests_similar_names(asked: Asked) -> None:
-    html = await asked.page("/groups?q=slowb&connection=kafka-a")
-    told = Elements(html).text
-    assert "None of 120 groups matches \u201c slowb \u201d on kafka-a." in told
+async def test_an_empty_search_suggests_similar_names(web: WebClient) -> None:
+    html = await web.page("/groups?q=slowb&connection=kafka-a")
+    text = Elements(html).text
+    assert "None of 120 groups matches \u201c slowb \u201d on kafka-a." in text
     near = next(link for link in Elements(html).links if "q=slow-b" in link)
-    assert names(await asked.page(near)) == ["slow-b"]
+    assert names(await web.page(near)) == ["slow-b"]
 
 
-async def test_the_htmx_partial_equals_the_list_of_the_page(asked: Asked) -> None:
-    part = await asked.part("/groups?q=slow")
-    whole = await asked.page("/groups?q=slow")
+async def test_the_htmx_partial_equals_the_list_of_the_page(web: WebClient) -> None:
+    part = await web.partial("/groups?q=slow")
+    whole = await web.page("/groups?q=slow")
     assert "<html" not in part
     assert '>Kind: <select name="kind">' in part
     assert part.lstrip().startswith('<section class="section stack" id="lister"')
@@ -109,7 +109,7 @@ async def test_the_htmx_partial_equals_the_list_of_the_page(asked: Asked) -> Non
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("sort=colour", "sort: expected one of lag, time-lag, in, out, updated, name, connection, got"),
+        ("sort=color", "sort: expected one of lag, time-lag, in, out, updated, name, connection, got"),
         ("status=fine", "status: expected one of not-ok"),
         ("after=nonsense", "after: expected a cursor"),
         ("sort=name&after=WzAsMSwiYyIsIm4iXQ", "after: expected a cursor from the same sort order"),
@@ -117,23 +117,23 @@ async def test_the_htmx_partial_equals_the_list_of_the_page(asked: Asked) -> Non
         ("q=" + "x" * 400, "q: expected at most 300 characters"),
     ],
 )
-async def test_an_invalid_parameter_is_named(asked: Asked, query: str, words: str) -> None:
+async def test_an_invalid_parameter_is_named(web: WebClient, query: str, words: str) -> None:
     for path in ("/groups", "/destinations"):
         if "lag" in words and path == "/destinations":
             continue
-        assert words in unescape(headline(await asked.page(f"{path}?{query}", status=400)))
+        assert words in unescape(headline(await web.page(f"{path}?{query}", status=400)))
 
 
-async def test_destinations_are_listed_as_groups_are(asked: Asked) -> None:
-    html = await asked.page("/destinations")
+async def test_destinations_are_listed_as_groups_are(web: WebClient) -> None:
+    html = await web.page("/destinations")
     assert headline(html).startswith("19 destinations, all ok.")
     assert names(html)[0] == "slow.topic"
-    assert names(await asked.page("/destinations?q=topic-3&connection=kafka-a")) == ["topic-3"]
-    assert names(await asked.page("/destinations?sort=name&dir=down"))[0] == "topic-8"
-    assert "Did you mean" in await asked.page("/destinations?q=slowtopic")
+    assert names(await web.page("/destinations?q=topic-3&connection=kafka-a")) == ["topic-3"]
+    assert names(await web.page("/destinations?sort=name&dir=down"))[0] == "topic-8"
+    assert "Did you mean" in await web.page("/destinations?q=slowtopic")
 
 
-async def test_a_list_is_limited_to_its_page(asked: Asked) -> None:
-    html = await asked.page("/groups?limit=7")
+async def test_a_list_is_limited_to_its_page(web: WebClient) -> None:
+    html = await web.page("/groups?limit=7")
     assert len(names(html)) == 7
-    assert await asked.page("/groups?limit=100000", status=400)
+    assert await web.page("/groups?limit=100000", status=400)

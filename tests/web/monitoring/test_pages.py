@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.sites import OK_GROUPS, Asked, Elements, asking, estate_in, headline, night, row_of
+from tests.web.sites import OK_GROUPS, Elements, WebClient, estate_in, headline, night, row_of, web_client
 
 PAGES = (
     "/",
@@ -30,43 +30,43 @@ PAGES = (
 
 
 @pytest.fixture(scope="module")
-async def asked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asked]:
+async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebClient]:
     async with estate_in(tmp_path_factory.mktemp("night")) as estate:
         await night(estate)
-        async with asking(estate) as made:
-            yield made
+        async with web_client(estate) as client:
+            yield client
 
 
 @pytest.mark.parametrize("address", PAGES)
-async def test_a_page_is_complete(asked: Asked, address: str) -> None:
-    html = await asked.page(address)
+async def test_a_page_is_complete(web: WebClient, address: str) -> None:
+    html = await web.page(address)
     assert headline(html)
-    told = Elements(html).text
+    text = Elements(html).text
     for placeholder in ("None", "nan", "N/A", "\u2014", "inf", "Undefined", "<", "{"):
-        assert placeholder not in told, placeholder
+        assert placeholder not in text, placeholder
     assert not re.search(r"<td[^>]*class=\"[^\"]*\bnum\b[^\"]*\"[^>]*>\s*</td>", html), "a figure's cell is empty"
 
 
-async def test_every_link_works(asked: Asked) -> None:
-    seen: set[str] = set()
-    ahead = ["/"]
-    while ahead:
-        address = ahead.pop()
-        if address in seen:
+async def test_every_link_works(web: WebClient) -> None:
+    visited: set[str] = set()
+    pending = ["/"]
+    while pending:
+        address = pending.pop()
+        if address in visited:
             continue
-        seen.add(address)
-        html = await asked.page(address)
+        visited.add(address)
+        html = await web.page(address)
         if address.startswith("/api/"):
             continue
-        ahead += [link for link in Elements(html).links if link.startswith("/") and "?sort=" not in link]
-    assert len(seen) > 40
-    assert {"/groups/kafka-prod/settlement", "/destinations/kafka-prod/payments", "/connections/rabbit-old"} <= seen
+        pending += [link for link in Elements(html).links if link.startswith("/") and "?sort=" not in link]
+    assert len(visited) > 40
+    assert {"/groups/kafka-prod/settlement", "/destinations/kafka-prod/payments", "/connections/rabbit-old"} <= visited
 
 
-async def test_pages_show_no_feature_that_does_not_exist(asked: Asked) -> None:
+async def test_pages_show_no_feature_that_does_not_exist(web: WebClient) -> None:
     for address in PAGES:
-        html = await asked.page(address)
-        told = Elements(html).text
+        html = await web.page(address)
+        text = Elements(html).text
         for feature in (
             "Alert",
             "Dead letters 0",
@@ -78,7 +78,7 @@ async def test_pages_show_no_feature_that_does_not_exist(asked: Asked) -> None:
             "Event store",
             "Mute",
         ):
-            assert feature not in told
+            assert feature not in text
         assert not re.search(r'<form[^>]*method="(?!get|dialog)', html)
 
 
@@ -93,53 +93,53 @@ async def test_pages_show_no_feature_that_does_not_exist(asked: Asked) -> None:
         ("writer-3", "ok", "Keeping up, "),
     ],
 )
-async def test_a_group_page_states_its_status(asked: Asked, name: str, status: str, words: str) -> None:
-    html = await asked.page(f"/groups/kafka-prod/{name}")
+async def test_a_group_page_states_its_status(web: WebClient, name: str, status: str, words: str) -> None:
+    html = await web.page(f"/groups/kafka-prod/{name}")
     assert words in headline(html).replace("\u00a0", " ")
     assert f"</svg>{status}" in html
 
 
-async def test_the_overview_lists_what_needs_attention(asked: Asked) -> None:
-    html = await asked.page("/")
+async def test_the_overview_lists_what_needs_attention(web: WebClient) -> None:
+    html = await web.page("/")
     assert headline(html).startswith(f"{OK_GROUPS + 1} of 18 consumer groups are ok. One will lose data")
-    told = Elements(html).text
+    text = Elements(html).text
     for name in ("exporter", "settlement", "rabbit-old", "nats-edge", "indexer"):
-        assert name in told.split("Connections and groups")[0].split("Needs attention")[1]
+        assert name in text.split("Connections and groups")[0].split("Needs attention")[1]
     order = [
-        told.index(word)
+        text.index(word)
         for word in ("will lose data settlement", "stopped exporter", "down rabbit-old", "behind indexer")
     ]
     assert order == sorted(order)
-    assert f"{OK_GROUPS} more groups, all ok" in told
-    assert "3 queues, all unknown" in told
-    assert "They held 18 messages at the last update, 03:19:20." in told
-    assert told.count("kafka-new") >= 2
+    assert f"{OK_GROUPS} more groups, all ok" in text
+    assert "3 queues, all unknown" in text
+    assert "They held 18 messages at the last update, 03:19:20." in text
+    assert text.count("kafka-new") >= 2
 
 
-async def test_data_on_an_unreachable_connection_is_unknown_not_zero(asked: Asked) -> None:
+async def test_data_on_an_unreachable_connection_is_unknown_not_zero(web: WebClient) -> None:
     for address in ("/groups?connection=rabbit-old", "/destinations?connection=rabbit-old", "/connections/rabbit-old"):
-        row = row_of(await asked.page(address), "old-1")
+        row = row_of(await web.page(address), "old-1")
         assert "</svg>unknown" in row
         assert row.count("unknown") >= 2
         assert not re.search(r">\s*0\s*<", row)
-    html = await asked.page("/groups/rabbit-old/old-1")
+    html = await web.page("/groups/rabbit-old/old-1")
     assert headline(html).startswith("Unknown since 03:19:20. At the last update:")
     assert "Data from 03:19:20." in html
     assert "Connection refused by broker-1:9092." in html
 
 
-async def test_stale_data_is_marked_and_dated(asked: Asked) -> None:
-    row = row_of(await asked.page("/groups"), "SHIP/printer")
+async def test_stale_data_is_marked_and_dated(web: WebClient) -> None:
+    row = row_of(await web.page("/groups"), "SHIP/printer")
     assert 'class="is-stale"' in row
     assert "</svg>behind (stale)" in row
     assert '<span class="stale">' in row
     assert 'data-tone="caution"' in row
-    html = await asked.page("/groups/nats-edge/SHIP%2Fprinter")
+    html = await web.page("/groups/nats-edge/SHIP%2Fprinter")
     assert headline(html).startswith("As of 03:21:00: 3 min 43 s behind and losing ground")
 
 
-async def test_partitions_are_sorted_by_severity(asked: Asked) -> None:
-    html = await asked.page("/groups/kafka-prod/settlement")
+async def test_partitions_are_sorted_by_severity(web: WebClient) -> None:
+    html = await web.page("/groups/kafka-prod/settlement")
     table = html[html.index('id="partitions"') : html.index('id="members"')]
     numbers = re.findall(r'lead">(\d+)</td>', table)
     assert numbers == ["2", "1", "0", "3"]  # will lose data, stalled, then what is ok by number
@@ -147,65 +147,65 @@ async def test_partitions_are_sorted_by_severity(asked: Asked) -> None:
     assert "No progress on payments 1." in html
 
 
-async def test_a_connection_page_states_problems_and_missing_permissions(asked: Asked) -> None:
-    html = await asked.page("/connections/kafka-prod")
-    told = Elements(html).text
-    assert "DESCRIBE on the cluster: groups may be hidden" in told
-    assert "DESCRIBE on the group is missing" in told
-    assert "4 internal or excluded names not shown" in told
-    assert "OffsetFetch" in told
-    assert "not running" in told
-    assert "active controller" in told
-    assert "_*" in told
-    assert "TLS is not verified." in Elements(await asked.page("/connections/rabbit-eu")).text
-    assert headline(await asked.page("/connections/rabbit-eu")).startswith("Memory alarm on a")
-    assert headline(await asked.page("/connections/kafka-new")) == "Connecting. No response yet."
+async def test_a_connection_page_states_problems_and_missing_permissions(web: WebClient) -> None:
+    html = await web.page("/connections/kafka-prod")
+    text = Elements(html).text
+    assert "DESCRIBE on the cluster: groups may be hidden" in text
+    assert "DESCRIBE on the group is missing" in text
+    assert "4 internal or excluded names not shown" in text
+    assert "OffsetFetch" in text
+    assert "not running" in text
+    assert "active controller" in text
+    assert "_*" in text
+    assert "TLS is not verified." in Elements(await web.page("/connections/rabbit-eu")).text
+    assert headline(await web.page("/connections/rabbit-eu")).startswith("Memory alarm on a")
+    assert headline(await web.page("/connections/kafka-new")) == "Connecting. No response yet."
 
 
-async def test_an_unknown_name_suggests_similar_names(asked: Asked) -> None:
-    html = await asked.page("/groups/kafka-prod/settlemnt", status=404)
+async def test_an_unknown_name_suggests_similar_names(web: WebClient) -> None:
+    html = await web.page("/groups/kafka-prod/settlemnt", status=404)
     assert headline(html) == "Group settlemnt was not found on kafka-prod."
     assert "Similar names: settlement." in html
-    assert "Similar names: kafka-prod" in await asked.page("/connections/kafka-pro", status=404)
-    assert "Similar names: payments." in await asked.page("/destinations/kafka-prod/payment", status=404)
-    assert "Connection nowhere does not exist." in await asked.page("/groups/nowhere/settlement", status=404)
+    assert "Similar names: kafka-prod" in await web.page("/connections/kafka-pro", status=404)
+    assert "Similar names: payments." in await web.page("/destinations/kafka-prod/payment", status=404)
+    assert "Connection nowhere does not exist." in await web.page("/groups/nowhere/settlement", status=404)
 
 
-async def test_a_never_read_connection_does_not_call_anything_deleted(asked: Asked) -> None:
+async def test_a_never_read_connection_does_not_call_anything_deleted(web: WebClient) -> None:
     """After a restart while the broker is down, an open page must not call its group deleted."""
-    html = await asked.page("/groups/kafka-new/orders", status=503)
+    html = await web.page("/groups/kafka-new/orders", status=503)
     assert headline(html) == "Cannot tell whether group orders exists: no data from kafka-new yet."
     assert "Connecting. No response yet. Reload this page when the connection is up." in html
-    html = await asked.page("/destinations/kafka-new/orders", status=503)
+    html = await web.page("/destinations/kafka-new/orders", status=503)
     assert headline(html).startswith("Cannot tell whether destination orders exists")
-    assert "No data from kafka-new yet." in Elements(await asked.page("/destinations")).text
-    assert "no data yet" in Elements(await asked.page("/connections/kafka-new")).text
-    problem = (await asked.client.get("/api/v1/groups/kafka-new/orders/history")).json()
+    assert "No data from kafka-new yet." in Elements(await web.page("/destinations")).text
+    assert "no data yet" in Elements(await web.page("/connections/kafka-new")).text
+    problem = (await web.client.get("/api/v1/groups/kafka-new/orders/history")).json()
     assert problem["status"] == 503
     assert problem["detail"].startswith("Cannot tell whether group orders exists")
 
 
-async def test_the_window_is_in_the_url(asked: Asked) -> None:
-    html = await asked.page("/groups/kafka-prod/settlement?window=24h")
+async def test_the_window_is_in_the_url(web: WebClient) -> None:
+    html = await web.page("/groups/kafka-prod/settlement?window=24h")
     assert 'aria-current="true">24 h</a>' in html
     assert 'data-window="86400"' in html
-    refused = await asked.page("/groups/kafka-prod/settlement?window=2h", status=400)
+    refused = await web.page("/groups/kafka-prod/settlement?window=2h", status=400)
     assert headline(refused) == "window: expected one of 1h, 6h, 24h, 7d, got &#39;2h&#39;."
 
 
-async def test_the_palette_finds_by_part_of_a_name(asked: Asked) -> None:
-    html = await asked.part("/search?q=SETTLE")
+async def test_the_palette_finds_by_part_of_a_name(web: WebClient) -> None:
+    html = await web.partial("/search?q=SETTLE")
     assert "<html" not in html
     assert Elements(html).links == ["/groups/kafka-prod/settlement"]
-    nothing = await asked.part("/search?q=zzz")
+    nothing = await web.partial("/search?q=zzz")
     assert "Nothing matches" in nothing
-    answer = await asked.client.get("/search?q=settle")
+    answer = await web.client.get("/search?q=settle")
     assert answer.headers["location"] == "/"
 
 
 async def test_without_connections_every_page_says_how_to_add_one(tmp_path: Path) -> None:
-    async with estate_in(tmp_path) as estate, asking(estate) as asked:
+    async with estate_in(tmp_path) as estate, web_client(estate) as web:
         for address in ("/", "/groups", "/destinations", "/connections"):
-            html = await asked.page(address)
+            html = await web.page(address)
             assert headline(html).startswith("Nothing is connected yet.")
             assert "signalbox check" in html

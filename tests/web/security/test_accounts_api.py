@@ -63,7 +63,7 @@ async def test_tokens_are_created_used_and_revoked(site: UserSite, ada: Browser)
     assert [item["name"] for item in await program.api("GET", "connections")] == ["kafka-prod"]
     assert len(await program.api("GET", "tokens")) == 1
     refused = await program.api("POST", "tokens", 409, json=TOKEN)
-    assert refused["detail"].startswith("A token makes no tokens")
+    assert refused["detail"].startswith("A token cannot create tokens")
     await program.api("GET", "users", 403)
     assert await program.api("DELETE", f"tokens/{created['token']['id']}", 204) is None
     await program.api("GET", "tokens", 401)
@@ -92,7 +92,7 @@ async def test_only_admins_see_tokens_of_other_users_and_only_owners_their_sessi
 @pytest.mark.parametrize(
     ("method", "path", "body", "refusal"),
     [
-        ("POST", "users", {"name": "ada", "role": "viewer"}, (409, "There is a user ada already.")),
+        ("POST", "users", {"name": "ada", "role": "viewer"}, (409, "A user named ada already exists.")),
         ("POST", "users", {"name": "bob", "role": "none"}, (400, "Invalid enum value 'none'")),
         ("POST", "users", {"name": "bob", "role": "viewer", "rights": 1}, (400, "unknown field `rights`")),
         ("PATCH", "users/ada", {"everywhere": {"role": "viewer"}}, (409, "ada is the last admin")),
@@ -111,7 +111,7 @@ async def test_only_admins_see_tokens_of_other_users_and_only_owners_their_sessi
             {**TOKEN, "resource": "kafka-x"},
             (409, "You have no access to a connection named kafka-x."),
         ),
-        ("DELETE", "tokens/999", None, (404, "There is no such token")),
+        ("DELETE", "tokens/999", None, (404, "No valid token has the ID 999")),
         ("DELETE", "sessions/999", None, (404, "You have no such session.")),
     ],
 )

@@ -13,7 +13,7 @@ from litestar import Request, get
 from litestar.params import FromPath
 
 from signalbox.cli import main
-from signalbox.cli.logs import SET_IN, OneLine
+from signalbox.cli.logs import INDENT, OneLineFormatter
 from signalbox.commands.printing import safe
 from signalbox.features.feature import Feature
 from signalbox.security.model import ADMIN_EVERYWHERE
@@ -35,7 +35,7 @@ HOSTILE = {
     "bidi": "orders\u202e\u2066evil",
     "half a character": "orders\ud800",
     "format": "%s %d %(asctime)s {0} {asctime}",
-    "trace": f"orders\n{SET_IN}at evil\nTraceback (most recent call last):\n{FAKE}",
+    "trace": f"orders\n{INDENT}at evil\nTraceback (most recent call last):\n{FAKE}",
 }
 
 
@@ -44,7 +44,7 @@ def written() -> Iterator[io.StringIO]:
     """The log of this process in the format of `signalbox`."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(OneLine())
+    handler.setFormatter(OneLineFormatter())
     logging.getLogger().addHandler(handler)
     yield stream
     logging.getLogger().removeHandler(handler)
@@ -56,7 +56,7 @@ def records(text: str) -> list[str]:
     lines = text.splitlines()
     assert text.count("\n") == len(lines)
     for line in lines:
-        assert RECORD.match(line) or line.startswith(SET_IN), line
+        assert RECORD.match(line) or line.startswith(INDENT), line
     return [line for line in lines if RECORD.match(line)]
 
 
@@ -76,7 +76,7 @@ def test_traceback_lines_are_indented(written: io.StringIO, text: str) -> None:
     except RuntimeError:
         log.exception("the group %s broke", text, stack_info=True)
     assert len(records(written.getvalue())) == 1
-    assert f"\n{SET_IN}Traceback (most recent call last):\n" in written.getvalue()
+    assert f"\n{INDENT}Traceback (most recent call last):\n" in written.getvalue()
 
 
 @get("/broken/{name:str}", include_in_schema=False, sync_to_thread=False)
@@ -110,4 +110,4 @@ def test_the_command_uses_the_same_format(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(root, "level", root.level)
     assert CliRunner().invoke(main, ["lag", "--help"]).exit_code == 0
     [handler] = root.handlers
-    assert isinstance(handler.formatter, OneLine)
+    assert isinstance(handler.formatter, OneLineFormatter)

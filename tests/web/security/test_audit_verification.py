@@ -47,7 +47,7 @@ async def site(tmp_path: Path) -> AsyncIterator[AuditSite]:
 
 
 async def test_an_intact_log_is_verified_up_to_its_last_row(site: AuditSite) -> None:
-    await site.book.acts(3)
+    await site.book.act_times(3)
     verified_row = await site.last() + 1
     assert await site.admin.submit(urls.audit("verify")) == urls.audit()
     html = await site.admin.page(urls.audit())
@@ -64,21 +64,21 @@ async def test_an_intact_log_is_verified_up_to_its_last_row(site: AuditSite) -> 
 
 async def test_a_tampered_row_is_named_beside_the_intact_ones(site: AuditSite) -> None:
     row = await site.last() + 1
-    await site.book.acts(4)
+    await site.book.act_times(4)
     [line] = [line for line in (await site.log.page(AuditFilter())).entries if line.row == row + 2]
     await site.tamper(row + 2, "UPDATE audit SET actor = '<b>logistics</b>' WHERE row = ROW")
     await site.admin.submit(urls.audit("verify"))
     html = await site.admin.page(urls.audit())
     page_text = text(html)
-    assert headline(html) == f"Row {row + 2} is not what was written, found at 03:12:40."
+    assert headline(html) == f"Row {row + 2} was changed after it was written, found at 03:12:40."
     assert (
-        f"Rows 1 to {row + 1} are whole. Rows {row + 3} to {await site.last() - 1} after it are whole among"
+        f"Rows 1 to {row + 1} are intact. Rows {row + 3} to {await site.last() - 1} after that are consistent"
         in page_text
     )
     assert "changed now says: note by <b>logistics</b>" in page_text
     assert line.hash.hex() in html
     assert f'href="{urls.audit(row=row + 2)}&amp;when=all"' in html
-    assert f"verify audit log done Row {row + 2} is not what was written." in rows(html)[0]
+    assert f"verify audit log done Row {row + 2} was changed after it was written." in rows(html)[0]
     opened = text(await site.admin.page(urls.audit(row=row + 2)))
     assert "Chain changed, found at 03:12:40" in opened
     assert "Chain consistent, but" in text(await site.admin.page(urls.audit(row=row + 4)))
@@ -86,7 +86,7 @@ async def test_a_tampered_row_is_named_beside_the_intact_ones(site: AuditSite) -
 
 
 async def test_every_finding_has_a_row(site: AuditSite) -> None:
-    await site.book.acts(5)
+    await site.book.act_times(5)
     last = await site.last()
     await site.tamper(last, "DELETE FROM audit WHERE row = ROW - 6", "UPDATE audit SET hash = 'x' WHERE row = ROW - 2")
     await site.admin.submit(urls.audit("verify"))
@@ -109,7 +109,7 @@ async def test_a_long_log_is_verified_on_the_command_line(site: AuditSite, monke
 
 
 async def test_one_verification_at_a_time(site: AuditSite) -> None:
-    await site.book.acts(2)
+    await site.book.act_times(2)
     results = await asyncio.gather(
         site.log.verify_and_record(PUBLIC), site.log.verify_and_record(PUBLIC), return_exceptions=True
     )
@@ -121,7 +121,7 @@ async def test_an_export_of_everything_can_be_verified_elsewhere(
     site: AuditSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("signalbox.security.audit.service.ROWS_AT_ONCE", 3)
-    await site.book.acts(6)
+    await site.book.act_times(6)
     begun = await site.last() + 1
     answer = await site.admin.client.post(urls.audit("export"), data={"when": "all"})
     assert answer.status_code == 200
@@ -160,7 +160,7 @@ async def test_a_client_that_disconnects_during_export_is_recorded(
     site: AuditSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("signalbox.security.audit.service.ROWS_AT_ONCE", 2)
-    await site.book.acts(5)
+    await site.book.act_times(5)
     begun = await site.last() + 1
     sent: list[dict[str, Any]] = []
 
@@ -270,7 +270,7 @@ async def test_a_tampered_value_of_another_type_is_shown(site: AuditSite, change
 
 async def test_the_api_pages_through_the_same_actions(site: AuditSite) -> None:
     await site.book.act("retry", target="7", parameters={"waves": [1, 5]}, reason="why", resource="kafka-prod")
-    await site.book.acts(4)
+    await site.book.act_times(4)
     seen: list[dict[str, Any]] = []
     cursor: str | None = ""
     while cursor is not None:
@@ -304,7 +304,7 @@ async def test_the_api_returns_a_signed_head(site: AuditSite) -> None:
     head = documents.parse(answer.content, "the head")
     documents.verify_signature(head, PUBLIC)
     assert head.row == await site.last()
-    await site.book.acts(2)
+    await site.book.act_times(2)
     assert (await site.log.verify(PUBLIC, head)).is_intact
 
 

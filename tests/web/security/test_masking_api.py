@@ -78,7 +78,7 @@ async def test_a_trial_returns_the_masked_sample(ada: Browser) -> None:
     hidden = await ada.api(
         "POST", f"{RULES}/try", json={**TRIAL, "sample": "{", "rule": {"what": ["$.a"], "how": "hide"}}
     )
-    assert (hidden["body"], hidden["hidden_reason"], hidden["masked"]) == (None, "it cannot be read as JSON", None)
+    assert (hidden["body"], hidden["hidden_reason"], hidden["masked"]) == (None, "it is not valid JSON", None)
     assert hidden["masked_by"] == [{"number": None, "values": 1}]
     plain = await ada.api("POST", f"{RULES}/try", json={**TRIAL, "sample": "card 4242 4242 4242 4242"})
     assert (plain["body"], plain["masked_by"]) == ("card •••• 4242", [{"number": 1, "values": 1}])
@@ -96,11 +96,11 @@ async def test_a_trial_returns_the_masked_sample(ada: Browser) -> None:
         ("POST", RULES, {**RULE, "reason": " "}, (400, "reason: Expected a reason of 1 to 500 characters")),
         ("POST", RULES, {**RULE, "reason": ""}, (400, "Expected `str` of length >= 1")),
         ("POST", RULES, {**RULE, "number": 1}, (400, "unknown field `number`")),
-        ("PATCH", f"{RULES}/cards", {"number": 2, "reason": "x"}, (409, "is set in signalbox.toml")),
+        ("PATCH", f"{RULES}/cards", {"number": 2, "reason": "x"}, (409, "is defined in signalbox.toml")),
         ("PATCH", f"{RULES}/nobody", {"number": 2, "reason": "x"}, (404, "There is no masking rule named nobody.")),
         ("DELETE", f"{RULES}/nobody?reason=x", None, (404, "There is no masking rule named nobody.")),
         ("DELETE", f"{RULES}/try?reason=x", None, (404, "There is no masking rule named try.")),
-        ("DELETE", f"{RULES}/cards?reason=x", None, (409, "is set in signalbox.toml")),
+        ("DELETE", f"{RULES}/cards?reason=x", None, (409, "is defined in signalbox.toml")),
         ("DELETE", f"{RULES}/cards", None, (400, "reason")),
         ("POST", f"{RULES}/try", {**TRIAL, "source": "orders"}, (400, "source: Expected connection/destination")),
         ("POST", f"{RULES}/try", {**TRIAL, "source": "a/" + "b" * 500}, (400, "source: Expected")),

@@ -77,7 +77,7 @@ async def test_only_admins_everywhere_can_use_the_page(site: UserSite, ada: Brow
         browser = await site.invite(ada, name, **invited)
         for address in reads:
             content = visible_text(await browser.page(address, 403))
-            assert f"{name} cannot view masking rules: that requires the role admin everywhere." in content
+            assert f"{name} cannot view masking rules: that requires the admin role everywhere." in content
         for address in writes:
             content = await browser.submit(address, 403, **TRY, name="x", reason="y", number="1")
             assert CANARY not in content
@@ -147,8 +147,8 @@ async def test_type_and_destination_select_the_rules(ada: Browser) -> None:
 @pytest.mark.parametrize(
     ("sample", "expected"),
     [
-        ("{no json", "The whole sample is hidden: it cannot be read as JSON. new rule would have to read it."),
-        ("[" * 600 + "]" * 600, "The whole sample is hidden: it is nested deeper than 512."),
+        ("{no json", "The whole sample is hidden: it is not valid JSON. new rule would have to read it."),
+        ("[" * 600 + "]" * 600, "The whole sample is hidden: it is nested deeper than 512 levels."),
         ("", "Masked resultno sample given"),
     ],
 )
@@ -256,7 +256,7 @@ async def test_adding_a_rule_requires_a_name_and_a_reason(site: UserSite, ada: B
 async def test_a_taken_name_is_refused_and_typed_text_is_kept(ada: Browser) -> None:
     await add(ada, "customers")
     for name, expected in (
-        ("customers", "There is a masking rule named customers already."),
+        ("customers", "A masking rule named customers already exists."),
         ("cards", "in signalbox.toml"),
     ):
         page = await ada.submit(RULES, 409, **TRY, name=name, reason="once more")
@@ -284,7 +284,7 @@ async def test_moving_a_rule_requires_a_reason(ada: Browser) -> None:
         await ada.submit(move, 400, number="4", reason=" ")
     )
     refused = visible_text(await ada.submit(move, 409, number="1", reason="x"))
-    assert "The rule b cannot be number 1: expected 2 to 4" in refused
+    assert "The masking rule b cannot be number 1: choose 2 to 4" in refused
     await ada.submit(move, 400, number="two", reason="x")
     await ada.submit(move, 400, number="2", reason="x", more="y")
     assert await numbers(ada) == [(1, "cards"), (2, "b"), (3, "a"), (4, "c")]
@@ -309,7 +309,7 @@ async def test_rules_of_the_configuration_cannot_be_changed(ada: Browser) -> Non
     page = visible_text(await ada.page(security_urls.masking("rules", "cards")))
     assert "This rule is set in signalbox.toml and comes before rules of admins." in page
     assert "Remove rule" not in page
-    expected = "The masking rule cards is set in signalbox.toml. Change it there and start Signalbox again."
+    expected = "The masking rule cards is defined in signalbox.toml. Change it there and restart Signalbox."
     assert expected in visible_text(
         await ada.submit(security_urls.masking("rules", "cards", "remove"), 409, reason="x")
     )

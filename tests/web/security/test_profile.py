@@ -53,7 +53,7 @@ async def test_a_revoked_session_is_signed_out(site: UserSite) -> None:
     assert "Session ended." in await ada.page(urls.profile(done="session"))
     assert await phone.redirect_of(urls.profile()) == urls.sign_in(to=urls.profile())
     await desk.page(urls.profile())
-    assert "not one of yours" in await ada.submit(end[1], 409)
+    assert "not yours" in await ada.submit(end[1], 409)
     assert await ada.submit(urls.profile("sessions")) == urls.profile(done="others")
     assert await desk.redirect_of(urls.profile()) == urls.sign_in(to=urls.profile())
     assert headline(await ada.page(urls.profile())).endswith(" 1 active session.")
@@ -63,7 +63,7 @@ async def test_a_session_of_another_user_cannot_be_ended(site: UserSite) -> None
     ada = await site.first_admin()
     bob = await site.invite(ada, "bob")
     [session] = await ada.api("GET", "sessions")
-    assert "not one of yours" in await bob.submit(urls.profile("sessions", str(session["id"]), "end"), 409)
+    assert "not yours" in await bob.submit(urls.profile("sessions", str(session["id"]), "end"), 409)
     await ada.page(urls.profile())
 
 
@@ -87,7 +87,7 @@ async def test_a_new_password_ends_other_sessions_and_renews_this_one(site: User
 @pytest.mark.parametrize(
     ("old", "new", "again", "expected"),
     [
-        ("wrong", BETTER, BETTER, "The password that you have now is another."),
+        ("wrong", BETTER, BETTER, "The current password is wrong."),
         (PASSWORD, BETTER, "otherwise", "The new passwords do not match."),
         (PASSWORD, "short", "short", "at least 12 characters"),
     ],
@@ -105,7 +105,7 @@ async def test_wrong_current_passwords_are_limited(site: UserSite) -> None:
     ada = await site.first_admin()
     for _ in range(10):
         await ada.submit(urls.profile("password"), 409, old="wrong", new=BETTER, again=BETTER)
-    assert "Too many attempts" in await ada.submit(
+    assert "Too many failed attempts" in await ada.submit(
         urls.profile("password"), 429, old=PASSWORD, new=BETTER, again=BETTER
     )
 
@@ -176,7 +176,7 @@ async def test_a_token_of_another_user_cannot_be_revoked(site: UserSite) -> None
     [token] = await ada.api("GET", "tokens")
     address = urls.profile("tokens", str(token["id"]), "revoke")
     await bob.page(address, 404)
-    assert "no such token of yours" in await bob.submit(address, 409)
+    assert "You have no such token" in await bob.submit(address, 409)
     assert len(await ada.api("GET", "tokens")) == 1
 
 

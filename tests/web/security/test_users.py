@@ -32,7 +32,7 @@ async def test_only_admins_everywhere_can_use_the_page(site: UserSite, ada: Brow
     assert await nobody.redirect_of(security_urls.users()) == urls.sign_in(to=security_urls.users())
     for role in ("viewer", "operator"):
         page = await (await site.invite(ada, role, role=role)).page(security_urls.users(), 403)
-        assert f"{role} cannot view users: that requires the role admin everywhere." in visible_text(page)
+        assert f"{role} cannot view users: that requires the admin role everywhere." in visible_text(page)
         assert 'href="/users"' not in page
     partly = await site.invite(ada, "partly", role="admin", on="kafka-prod")
     for address in (security_urls.users("ada"), security_urls.users("ada", "remove")):
@@ -64,8 +64,8 @@ async def test_an_invitation_is_shown_once_and_works_once(site: UserSite, ada: B
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ({"name": "ada"}, "There is a user ada already."),
-        ({"name": "Bob the Builder"}, "A user's name is 1 to 63 of a-z"),
+        ({"name": "ada"}, "A user named ada already exists."),
+        ({"name": "Bob the Builder"}, "This is not a user name. Expected 1 to 63 characters of a-z"),
         ({"on": "kafka-none"}, "There is no connection kafka-none."),
     ],
 )

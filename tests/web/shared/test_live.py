@@ -44,10 +44,10 @@ def parts_of(app: Litestar) -> tuple[Sockets, drawings.Drawings]:
 async def test_changes_since_the_page_are_sent_at_once_then_each_change() -> None:
     feed, things = Feed(epoch=7), Things({"a": "first", "b": "other"})
     feed.publish(["thing/a"])
-    seen = str(feed.latest())
+    version_shown = str(feed.latest())
     feed.publish(["thing/b"])
     async with running(application(feed=feed, things=things)) as server, server.live() as client:
-        await watch(client, ("thing/a", "row", seen), ("thing/b", "row", seen))
+        await watch(client, ("thing/a", "row", version_shown), ("thing/b", "row", version_shown))
         [[key, name, version, html]] = await drawn(client)
         assert (key, name, version) == ("thing/b", "row", "7.2")
         assert "<bdi>other</bdi>" in html
@@ -81,8 +81,8 @@ async def test_many_changes_are_one_message_and_deletions_are_sent() -> None:
         assert "<bdi>49</bdi>" in html
         del things.texts["a"]
         feed.publish(["thing/a", "things"])
-        told = {name: html for _, name, _, html in await drawn(client)}
-        assert told == {"row": None, "changed": ""}
+        changes = {name: html for _, name, _, html in await drawn(client)}
+        assert changes == {"row": None, "changed": ""}
 
 
 async def test_a_fragment_is_rendered_once_for_all_sockets() -> None:
@@ -115,14 +115,14 @@ async def test_hostile_names_are_sent_harmlessly() -> None:
     async with running(application(feed=feed, things=things)) as server, server.live() as client:
         keys = {urls.live_key(f"thing/{name}") for name in things.texts}
         await watch(client, *((key, "row", "6.0") for key in keys))
-        told = await drawn(client)
-        assert {key for key, *_ in told} == keys
-        for key, _, _, html in told:
+        changes = await drawn(client)
+        assert {key for key, *_ in changes} == keys
+        for key, _, _, html in changes:
             assert html.startswith("<tr data-live=")
             assert html.count("<") == 6
             assert not re.search("[\x00-\x1f]", html)
-            [found] = HTMLAttributes(html).live
-            assert found == key
+            [parsed_key] = HTMLAttributes(html).live
+            assert parsed_key == key
 
 
 class HTMLAttributes(HTMLParser):
@@ -156,18 +156,22 @@ async def test_charts_get_new_points_which_are_read_once_for_all() -> None:
         return Points(at=[since + 1, since + 2], lag=[3.0, None], rate_in=[1.5, None], rate_out=[2.5, None], step_s=1.0)
 
     things.points = points
-    async with running(application(feed=feed, things=things)) as server, server.live() as one, server.live() as two:
-        for client in (one, two):
+    async with (
+        running(application(feed=feed, things=things)) as server,
+        server.live() as first_client,
+        server.live() as second_client,
+    ):
+        for client in (first_client, second_client):
             await watch(client, ("thing/a", "points", str(AT - 60)))
             await client.recv()
         feed.publish(["thing/a"])
-        [first], [second] = await drawn(one), await drawn(two)
+        [first], [second] = await drawn(first_client), await drawn(second_client)
         assert first == second
         assert first[3] == AT - 60
         assert first[4]["at"] == [AT - 59, AT - 58]
         assert first[4]["lag"] == [3.0, None]
         feed.publish(["thing/a"])
-        [[*_, after, _]] = await drawn(one)
+        [[*_, after, _]] = await drawn(first_client)
         assert after == AT - 58
         assert things.asked_since == [AT - 60, AT - 58]
 
@@ -207,8 +211,8 @@ async def test_garbage_closes_the_socket_with_a_code_and_no_traceback(
 ) -> None:
     async with running(application(things=Things({"a": "first"}))) as server, server.live() as client:
         await client.send(frame)
-        found, reason = await closed(client)
-        assert found == code
+        actual_code, reason = await closed(client)
+        assert actual_code == code
         assert "Traceback" not in reason
         assert not [record for record in caplog.records if record.exc_info]
 

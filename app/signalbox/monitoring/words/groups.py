@@ -17,17 +17,6 @@ from signalbox.monitoring.words.spans import (
 from signalbox.monitoring.words.terms import TERMS, WHY_UNKNOWN, Terms
 
 _WITH_DURATION = frozenset((Status.STALLED, Status.STOPPED, Status.HELD_BACK, Status.REBALANCING))
-_ABOUT_A_PARTITION = frozenset(
-    (
-        Status.WILL_LOSE_DATA,
-        Status.STALLED,
-        Status.HELD_BACK,
-        Status.PAST_END,
-        Status.REWOUND,
-        Status.NEVER_COMMITTED,
-    )
-)
-"""Statuses whose headline names the worst partition."""
 _TIME_LAG_BOUND = {TimeLagMethod.AT_LEAST: "at least ", TimeLagMethod.AT_MOST: "at most "}
 _CAUSES = {
     Status.HELD_BACK: "Consumers that read only committed messages wait until the producer commits or aborts.",
@@ -35,6 +24,7 @@ _CAUSES = {
     Status.REWOUND: "Messages may be processed again.",
     Status.NEVER_COMMITTED: "The client setting auto.offset.reset decides where it starts; it may skip existing messages.",
 }
+_ABOUT_A_PARTITION = frozenset((Status.WILL_LOSE_DATA, Status.STALLED, *_CAUSES))  # the headline names the partition
 _WHY_LOST: dict[Reason | None, str] = {
     Reason.BY_AGE: "Messages reach the retention limit before the group reads them.",
     Reason.BY_COUNT: "At the size limit, new messages push out unread ones.",
@@ -78,7 +68,7 @@ def partition_reason(view: PartitionView, kind: BrokerKind, now: float) -> Spans
         case Status.OK:
             return ()
         case Status.STOPPED:
-            cause = spans("Paused." if verdict.reason is Reason.PAUSED else f"No {terms.clients}.")
+            cause = spans(f"{_absence(verdict, terms)}.")
         case Status.STALLED:
             cause = spans(f"{terms.clients.capitalize()} are active, but {_no_progress(verdict, now)}.")
         case Status.UNKNOWN:
@@ -95,12 +85,13 @@ def _headline(verdict: Verdict, flow: Flow, subject: Spans, terms: Terms, now: f
         case Status.WILL_LOSE_DATA:
             return _will_lose(verdict, subject, now)
         case Status.STOPPED:
-            what = "Paused" if verdict.reason is Reason.PAUSED else f"No {terms.clients}"
-            return spans(f"{what}, ", strong(_no_progress(verdict, now), status), f". {_waiting(flow)}.")
+            return spans(
+                f"{_absence(verdict, terms)}, ", strong(_no_progress(verdict, now), status), f". {_waiting(flow)}."
+            )
         case Status.STALLED:
             return spans(*subject, "is ", strong("stalled", status), f": {_no_progress(verdict, now)}.")
         case Status.HELD_BACK:
-            how_long = f" for {_duration(verdict, now)}, since {figures.utc_time(verdict.since, now)}."
+            how_long = f" for {_duration(verdict, now)}{_since(verdict, now)}."
             return spans(*subject, "has been held back by an ", strong("open transaction", status), how_long)
         case Status.PAST_END:
             end = strong("past the end of the log", status)
@@ -117,15 +108,13 @@ def _headline(verdict: Verdict, flow: Flow, subject: Spans, terms: Terms, now: f
         case Status.NOT_PERMITTED:
             return spans("Signalbox is ", strong("not permitted", status), " to read this group.")
         case Status.REBALANCING:
-            since = f", since {figures.utc_time(verdict.since, now)}" if verdict.since_exact else ""
-            return spans("Rebalancing for ", strong(_duration(verdict, now), status), f"{since}.")
+            return spans("Rebalancing for ", strong(_duration(verdict, now), status), f"{_since(verdict, now)}.")
         case Status.CATCHING_UP:
             left = _time_left(verdict, now)
             about = () if left is None else (", about ", strong(figures.duration(left), status), " to go")
             return spans("Catching up", *about, ".")
         case Status.NO_MEMBERS:
-            what = "Paused" if verdict.reason is Reason.PAUSED else f"No {terms.clients}"
-            return spans(f"{what}." if flow.lag is None else f"{what}. {_waiting(flow)}.")
+            return spans(f"{_absence(verdict, terms)}.", "" if flow.lag is None else f" {_waiting(flow)}.")
         case Status.OK:
             return _ok(verdict, flow)
 
@@ -136,8 +125,7 @@ def _will_lose(verdict: Verdict, subject: Spans, now: float) -> Spans:
         at = figures.utc_time(verdict.until, now, seconds=False)
         return spans(*subject, "will lose data in ", strong(figures.duration(left), status), f", from {at}.")
     if verdict.lost:
-        were = "message has" if verdict.lost == 1 else "messages have"
-        return spans(strong("Losing data", status), f": {figures.count(verdict.lost)} unread {were} been deleted.")
+        return spans(strong("Losing data", status), f": {_unread_have(verdict.lost)} been deleted.")
     return spans(*subject, "may lose data ", strong("now", status), ": retention has reached the first unread message.")
 
 
@@ -221,8 +209,15 @@ def _affected(verdict: Verdict, now: float) -> Spans:
 def _deleted(verdict: Verdict) -> Spans:
     if not verdict.lost:
         return ()
-    were = "message has" if verdict.lost == 1 else "messages have"
-    return spans(f"{figures.count(verdict.lost)} unread {were} already been deleted.")
+    return spans(f"{_unread_have(verdict.lost)} already been deleted.")
+
+
+def _unread_have(number: int) -> str:
+    return quantity(number, "unread message has", "unread messages have")
+
+
+def _absence(verdict: Verdict, terms: Terms) -> str:
+    return "Paused" if verdict.reason is Reason.PAUSED else f"No {terms.clients}"
 
 
 def _advice(verdict: Verdict, terms: Terms) -> Spans:
@@ -263,8 +258,11 @@ def _time_lag(flow: Flow) -> str:
 
 
 def _no_progress(verdict: Verdict, now: float) -> str:
-    since = f", since {figures.utc_time(verdict.since, now)}" if verdict.since_exact else ""
-    return f"no progress for {_duration(verdict, now)}{since}"
+    return f"no progress for {_duration(verdict, now)}{_since(verdict, now)}"
+
+
+def _since(verdict: Verdict, now: float) -> str:
+    return f", since {figures.utc_time(verdict.since, now)}" if verdict.since_exact else ""
 
 
 def _duration(verdict: Verdict, now: float) -> str:

@@ -1,1 +1,1 @@
-"""Users, their sessions, tokens and one-time links."""
+"""Users, sessions, API tokens and one-time links."""

@@ -1,13 +1,13 @@
-"""What can be done with accounts, as the door judges it and the audit log names it."""
+"""The actions on accounts, as the door authorizes them and the audit log names them."""
 
 from signalbox.security.accounts.model import EVERYWHERE, NAME_PATTERN, Token
 from signalbox.security.model import Action, Grant, JsonValue, Rights, Role
 
 
 def sign_in(name: str) -> Action:
-    """Somebody who may be anybody. What cannot be a name is not kept: people type passwords there."""
-    shown = f"as {name}" if NAME_PATTERN.fullmatch(name) else "as something that is no name"
-    return Action(name="sign in", required_role=Role.NONE, allowed_in_read_only=True, target=shown)
+    """A malformed name is not recorded: people type passwords there."""
+    target = f"as {name}" if NAME_PATTERN.fullmatch(name) else "as a malformed name"
+    return Action(name="sign in", required_role=Role.NONE, allowed_in_read_only=True, target=target)
 
 
 def sign_in_by_company_account(name: str, issuer: str) -> Action:
@@ -24,8 +24,8 @@ def sign_out() -> Action:
     return Action(name="sign out", required_role=Role.NONE, allowed_in_read_only=True)
 
 
-def revoke_session(what: str) -> Action:
-    return Action(name="revoke session", required_role=Role.NONE, allowed_in_read_only=True, target=what)
+def revoke_session(target: str) -> Action:
+    return Action(name="revoke session", required_role=Role.NONE, allowed_in_read_only=True, target=target)
 
 
 def change_password() -> Action:
@@ -38,7 +38,7 @@ def use_link(user: str | None) -> Action:
 
 def create_token(name: str, grant: Grant, resource: str, days: int) -> Action:
     parameters: dict[str, JsonValue] = {"on": _scope(resource), "days": days, **_grant(grant)}
-    return Action(name="make token", required_role=Role.NONE, target=name, parameters=parameters)
+    return Action(name="create token", required_role=Role.NONE, target=name, parameters=parameters)
 
 
 def revoke_token(token: Token) -> Action:
@@ -46,7 +46,7 @@ def revoke_token(token: Token) -> Action:
 
 
 def create_first_admin_link() -> Action:
-    return Action(name="make set-up link", target="the first admin")
+    return Action(name="create set-up link", target="the first admin")
 
 
 def invite_user(name: str, rights: Rights) -> Action:
@@ -58,11 +58,11 @@ def add_user(name: str, rights: Rights) -> Action:
 
 
 def create_link(name: str) -> Action:
-    return Action(name="make one-time link", target=name)
+    return Action(name="create one-time link", target=name)
 
 
 def revoke_link(name: str) -> Action:
-    return Action(name="withdraw one-time link", target=name)
+    return Action(name="revoke one-time link", target=name)
 
 
 def change_rights(name: str, before: Rights, after: Rights, reason: str) -> Action:

@@ -1,4 +1,4 @@
-"""Who a cookie or a token stands for. Kept in memory until anything about accounts changes."""
+"""The identity behind a session cookie or an API token, cached until anything about accounts changes."""
 
 import logging
 from dataclasses import replace
@@ -16,10 +16,10 @@ CACHED_MAX: Final = 10_000
 
 
 class Identities:
-    """Answers for every request, so mostly from memory.
+    """Looks up identities, for every request, so mostly from memory.
 
-    All that is kept was read at one version of accounts, and is looked at only while that is the version: what began to be
-    read before a change is not kept after it, and nothing has to be told for what was revoked to be gone.
+    The cache belongs to one version of accounts. An identity whose read began before a change is not cached after it,
+    so a revoked session or token is gone without an invalidation message.
     """
 
     def __init__(self, changes: Changes, clock: Clock, *, idle_s: float) -> None:
@@ -32,25 +32,25 @@ class Identities:
         changes.subscribe(self._check_for_users)
 
     async def by_session(self, secret: str) -> Identity | None:
-        """Return who signed in with what became this cookie, if that session still lives."""
+        """Return the identity of a session cookie, if the session is still active."""
         hashed, version = secret_hash(secret), self._changes.version
-        known = self._cached(hashed)
-        if known is None or not self._is_alive(known):  # another process may know that it was used since
-            known = await self._load_session(hashed)
-        if known is None or not self._is_alive(known):
+        identity = self._cached(hashed)
+        if identity is None or not self._is_alive(identity):  # another process may have recorded a later use
+            identity = await self._load_session(hashed)
+        if identity is None or not self._is_alive(identity):
             return None
-        return await self._touch_session(version, hashed, known)
+        return await self._touch_session(version, hashed, identity)
 
     async def by_token(self, secret: str) -> Identity | None:
-        """Return whom this token stands for, with no more than both it and its user may."""
+        """Return the identity of a token, with the rights that both the token and its user have."""
         hashed, version = secret_hash(secret), self._changes.version
-        known = self._cached(hashed) or await self._load_token(hashed)
-        if known is None or known.token is None or known.token.expires_at <= self._clock():
+        identity = self._cached(hashed) or await self._load_token(hashed)
+        if identity is None or identity.token is None or identity.token.expires_at <= self._clock():
             return None
-        return await self._touch_token(version, hashed, known)
+        return await self._touch_token(version, hashed, identity)
 
-    def _is_alive(self, known: Identity) -> bool:
-        return known.session is not None and known.session.is_alive(self._clock(), self._idle_s)
+    def _is_alive(self, identity: Identity) -> bool:
+        return identity.session is not None and identity.session.is_alive(self._clock(), self._idle_s)
 
     async def _load_session(self, hashed: bytes) -> Identity | None:
         async with self._changes.read() as connection:
@@ -76,37 +76,37 @@ class Identities:
         return self._cache.get(hashed)
 
     def _store(self, version: int, hashed: bytes, identity: Identity) -> Identity:
-        """Keep what was read at this version, unless there was a change since."""
+        """Cache an identity that was read at this version, unless accounts changed since."""
         if version == self._cache_version == self._changes.version:
             self._cache[hashed] = identity
         return identity
 
-    async def _touch_session(self, version: int, hashed: bytes, known: Identity) -> Identity:
-        session, now = known.session, self._clock()
+    async def _touch_session(self, version: int, hashed: bytes, identity: Identity) -> Identity:
+        session, now = identity.session, self._clock()
         if session is None or now - session.last_used_at < LAST_USED_RESOLUTION_S:
-            return self._store(version, hashed, known)
-        used = self._store(version, hashed, replace(known, session=replace(session, last_used_at=now)))
+            return self._store(version, hashed, identity)
+        touched = self._store(version, hashed, replace(identity, session=replace(session, last_used_at=now)))
         try:
             async with self._changes.write_unversioned() as connection:
                 await sessions.set_last_used(connection, session.id, now)
                 await users.set_last_seen(connection, session.user, now)
         except StorageError as error:
-            log.warning("when a session was last used is not written: %s", error)
-        return used
+            log.warning("cannot write the last use of a session: %s", error)
+        return touched
 
-    async def _touch_token(self, version: int, hashed: bytes, known: Identity) -> Identity:
-        token, now = known.token, self._clock()
+    async def _touch_token(self, version: int, hashed: bytes, identity: Identity) -> Identity:
+        token, now = identity.token, self._clock()
         if token is None or (token.last_used_at is not None and now - token.last_used_at < LAST_USED_RESOLUTION_S):
-            return self._store(version, hashed, known)
-        used = self._store(version, hashed, replace(known, token=replace(token, last_used_at=now)))
+            return self._store(version, hashed, identity)
+        touched = self._store(version, hashed, replace(identity, token=replace(token, last_used_at=now)))
         try:
             async with self._changes.write_unversioned() as connection:
                 await tokens.set_last_used(connection, token.id, now)
         except StorageError as error:
-            log.warning("when a token was last used is not written: %s", error)
-        return used
+            log.warning("cannot write the last use of a token: %s", error)
+        return touched
 
     async def _check_for_users(self) -> None:
-        if not self.has_users:  # what was closed stays closed, whoever is removed
+        if not self.has_users:  # once closed, Signalbox stays closed, even if all users are removed
             async with self._changes.read() as connection:
                 self.has_users = await users.any_exist(connection)

@@ -1,8 +1,8 @@
-"""Feed keys by which a live page hears that its rights are no longer what they were."""
+"""Feed keys that tell a live page that its rights may have changed."""
 
 from collections.abc import Iterable
 
-ANONYMOUS = "rights/anybody"  # of pages without a sign-in: the first user may be there now
+ANONYMOUS = "rights/anybody"  # for pages without a sign-in: the first user may exist now
 
 
 def session(id_: int) -> str:

@@ -1,4 +1,4 @@
-"""Users, sessions, tokens and links as facts, and the rules of names, passwords and secrets. Pure."""
+"""Users, sessions, tokens and links, and the rules for names, passwords and secrets. Pure."""
 
 import hashlib
 import ipaddress
@@ -12,30 +12,30 @@ from typing import Final
 from signalbox.security.errors import RequestRejected
 from signalbox.security.model import Grant, Rights, Role
 
-EVERYWHERE: Final = "*"  # the resource of a grant that holds wherever no other does
+EVERYWHERE: Final = "*"  # the resource of the grant for everything without a grant of its own
 NAME_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,62}")
-NAME_RULE: Final = "1 to 63 of a-z, 0-9 and . _ @ + -, beginning with a letter or digit"
+NAME_RULE: Final = "1 to 63 characters of a-z, 0-9 and . _ @ + -, starting with a letter or digit"
 PASSWORD_LENGTH_MIN: Final = 12
-PASSWORD_BYTES_MAX: Final = 1024  # hashing costs by length too
+PASSWORD_BYTES_MAX: Final = 1024  # long inputs cost hashing time
 TOKEN_PREFIX: Final = "sbx_"
 TOKEN_DAYS_MAX: Final = 90
 TOKEN_NAME_LENGTH_MAX: Final = 63
 LINK_LIFETIME_S: Final = 24 * 3600.0
-LAST_USED_RESOLUTION_S: Final = 60.0  # how exact "last used" is
+LAST_USED_RESOLUTION_S: Final = 60.0  # last use is written at most this often
 
 
 class SignInMethod(StrEnum):
-    """How a user comes in."""
+    """How a user signs in."""
 
     PASSWORD = "password"
     COMPANY_ACCOUNT = "company account"
-    LINK = "one-time link"  # invited, has no password yet
+    LINK = "one-time link"  # invited, no password yet
     TOKEN = "token only"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """Somebody who may come in."""
+    """A user."""
 
     id: int
     name: str
@@ -48,7 +48,7 @@ class User:
     sessions: int = 0
     tokens: int = 0
     link_expires_at: float | None = None  # of the open one-time link
-    locked_until: float | None = None  # for one address at least; others may sign in by this name
+    locked_until: float | None = None  # for at least one address; sign-in from others still works
 
     @property
     def is_admin(self) -> bool:
@@ -57,13 +57,13 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One browser that is signed in."""
+    """A signed-in browser."""
 
     id: int
     user: int
     created_at: float
     last_used_at: float
-    expires_at: float  # at the latest
+    expires_at: float  # however much it is used
     address: str
     agent: str
 
@@ -73,7 +73,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """A key for a program; `most` caps what its user may."""
+    """An API token; `max_rights` caps the rights of its user."""
 
     id: int
     user: int
@@ -89,7 +89,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneTimeLink:
-    """A one-time link that is still good. Without a user it makes the first admin."""
+    """A valid one-time link. Without a user it creates the first admin."""
 
     id: int
     user: int | None
@@ -100,7 +100,7 @@ class OneTimeLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who a session or a token stands for, with what it may just now."""
+    """The user of a session or token, with its current rights."""
 
     user: int
     name: str
@@ -110,48 +110,48 @@ class Identity:
 
 
 def normalized_user_name(text: str) -> str:
-    """Return the name in its one form.
+    """Return the name in lower case, without spaces around it.
 
     Raises:
-        RequestRejected: it cannot be one. What was given is not repeated: people type passwords there, and the audit log forgets nothing.
+        RequestRejected: malformed. The message does not repeat the input: people type passwords there.
     """
     name = text.strip().lower()
     if not NAME_PATTERN.fullmatch(name):
-        raise RequestRejected(f"A user's name is {NAME_RULE}; this is another.")
+        raise RequestRejected(f"This is not a user name. Expected {NAME_RULE}.")
     return name
 
 
 def validated_password(password: str, name: str) -> str:
-    """Return a password that may be set.
+    """Return the password if it may be set.
 
     Raises:
-        RequestRejected: it is too short, too long, or the user's name.
+        RequestRejected: too short, too long, or too close to the user's name.
     """
     if len(password) < PASSWORD_LENGTH_MIN:
         raise RequestRejected(
-            f"A password has at least {PASSWORD_LENGTH_MIN} characters; this one has {len(password)}."
+            f"The password is too short: use at least {PASSWORD_LENGTH_MIN} characters, not {len(password)}."
         )
     if len(password_bytes(password)) > PASSWORD_BYTES_MAX:
-        raise RequestRejected(f"A password has at most {PASSWORD_BYTES_MAX} bytes.")
+        raise RequestRejected(f"The password is too long: use at most {PASSWORD_BYTES_MAX} bytes.")
     if name in password.lower() and len(password) < len(name) + PASSWORD_LENGTH_MIN // 2:
-        raise RequestRejected("A password is not the user's name with a little added.")
+        raise RequestRejected("The password is too similar to the user name. Choose another one.")
     return password
 
 
 def password_bytes(password: str) -> bytes:
-    """Return what is hashed of a password: any text that a form or a program can send has bytes, half characters too."""
+    """Return the bytes to hash. A lone surrogate, which a form or program can send, has bytes too."""
     return password.encode("utf-8", "surrogatepass")
 
 
 def rights_from_grants(grants: Iterable[tuple[str, int, bool]]) -> Rights:
-    """Return the rights that (resource, role, payloads) rows give."""
+    """Return rights from (resource, role, payloads) rows."""
     found = {resource: Grant(Role(role), bool(payloads)) for resource, role, payloads in grants}
     everywhere = found.pop(EVERYWHERE, Grant())
     return Rights(everywhere, found)
 
 
 def grant_rows(rights: Rights) -> list[tuple[str, int, bool]]:
-    """Return rights as rows; what does not differ from everywhere is none."""
+    """Return rights as rows, without those that equal the grant for everywhere."""
     on = {name: grant for name, grant in rights.on.items() if grant != rights.everywhere}
     return [(name, int(g.role), g.payloads) for name, g in sorted({**on, EVERYWHERE: rights.everywhere}.items())]
 
@@ -162,24 +162,24 @@ def new_secret(prefix: str = "") -> str:
 
 
 def secret_hash(secret: str) -> bytes:
-    """Return what is kept of a secret. It is random and long, so no slow hash is needed."""
+    """Return the stored hash of a secret. It is random and long, so no slow hash is needed."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 
 def token_hint(token: str) -> str:
-    """Return what tells a token apart from others without giving it away: sbx_4d…e1."""
+    """Return a short form that identifies a token without revealing it: sbx_4d…e1."""
     return f"{token[: len(TOKEN_PREFIX) + 2]}\u2026{token[-2:]}"
 
 
 def attempt_bucket(kind: str, *parts: str) -> bytes:
-    """Return what attempts of a kind are counted under."""
+    """Return the key under which attempts of a kind are counted."""
     return hashlib.sha256("\0".join((kind, *parts)).encode("utf-8", "replace")).digest()
 
 
 def network_of(address: str) -> str:
-    """Return the address as attempts are counted: of IPv6 the network, since one machine has all of it.
+    """Return the address that attempts are counted by: for IPv6 the /64, since one machine has all of it.
 
-    An IPv4 address that a socket for both kinds writes as ::ffff:192.0.2.1 is that one: all of them are in one network of IPv6.
+    ::ffff:192.0.2.1 counts as 192.0.2.1: a dual-stack socket writes all IPv4 addresses in one /64.
     """
     try:
         found = ipaddress.ip_address(address)

@@ -1,4 +1,4 @@
-"""Accounts, put together once for `serve` and for each verb of the CLI."""
+"""The services of accounts, wired once for `serve` and for each CLI command."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from signalbox.storage.engine import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
-    """Everything about who may come in."""
+    """All services of accounts."""
 
     changes: Changes
     users: Users
@@ -27,7 +27,7 @@ class Accounts:
 
 
 def create_accounts(database: Database, door: Door, settings: SecuritySettings, clock: Clock) -> Accounts:
-    """Wire accounts; nothing is read yet: await `changes.refresh()` first."""
+    """Wire the services. Await `changes.refresh()` before the first use."""
     changes = Changes(database)
     limits = Limits(changes, clock)
     users = Users(changes, limits, clock)

@@ -1,4 +1,4 @@
-"""Signing in and out. A session's secret is new at each sign-in and leaves here once, for the cookie."""
+"""Signing in and out. Each sign-in makes a new session secret, which is returned once, for the cookie."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from signalbox.security.settings import SecuritySettings
 from signalbox.storage.engine import Transaction
 
 AGENT_LENGTH_MAX = 200
-WRONG_CREDENTIALS = "This name and password do not belong together."
+WRONG_CREDENTIALS = "Wrong name or password."
 
 
 class Sessions:
@@ -34,95 +34,92 @@ class Sessions:
         """Return the secret of a new session.
 
         Raises:
-            TooManyAttempts: from this address it was wrong too often.
-            RequestRejected: name and password do not belong together; which of them is wrong is not said, and takes no longer.
+            TooManyAttempts: too many failed attempts from this address.
+            RequestRejected: wrong name or password; neither the message nor the time says which.
         """
-        tidy = name.strip().lower()
-        begun = await self._limits.count_sign_in(tidy, actor.address)
+        user_name = name.strip().lower()
+        attempt_ids = await self._limits.count_sign_in(user_name, actor.address)
         secret = await self._door.act(
-            actor, actions.sign_in(tidy), lambda permit: self._sign_in(permit, tidy, password)
+            actor, actions.sign_in(user_name), lambda permit: self._sign_in(permit, user_name, password)
         )
-        await self._limits.uncount(begun)
+        await self._limits.uncount(attempt_ids)
         return secret
 
-    async def open(self, permit: Permit, user: int) -> str:
-        """Return the secret of a new session of a user who was found to be who they say; the one that asked ends.
+    async def open(self, permit: Permit, user_id: int) -> str:
+        """Return the secret of a new session of an authenticated user. Ends the actor's current session.
 
         Raises:
-            RequestRejected: that user was removed meanwhile.
+            RequestRejected: the user was removed meanwhile.
         """
         async with self._changes.begin() as connection:
-            if await users.find(connection, user=user) is None:
+            if await users.find(connection, user_id=user_id) is None:
                 raise RequestRejected("This user was removed.")
-            return await self._open(connection, permit.actor, user)
+            return await self._open(connection, permit.actor, user_id)
 
     async def open_by_link(self, permit: Permit, link: str, name: str, password: str) -> str:
-        """Set the password that a one-time link is for, and return the secret of a session of that user. Raises RequestRejected."""
+        """Set the password with a one-time link and return the secret of a session. Raises RequestRejected."""
         return await self.open(permit, await self._users.use_link(permit, link, name, password))
 
-    async def list_for(self, user: int) -> Sequence[Session]:
-        """Return a user's living sessions, newest first."""
+    async def list_for(self, user_id: int) -> Sequence[Session]:
+        """Return a user's active sessions, newest first."""
         now = self._clock()
         async with self._changes.read() as connection:
-            return [one for one in await sessions.list_for_user(connection, user) if one.is_alive(now, self.idle_s)]
+            rows = await sessions.list_for_user(connection, user_id)
+        return [session for session in rows if session.is_alive(now, self.idle_s)]
 
-    async def end(self, permit: Permit, session: int) -> None:
-        """End one of the actor's own sessions.
-
-        Raises:
-            RequestRejected: the actor has no such session.
-        """
+    async def end(self, permit: Permit, session_id: int) -> None:
+        """End one of the actor's own sessions. Raises RequestRejected if the actor has no such session."""
         async with self._changes.begin() as connection:
-            user = permit.actor.user or 0
-            own = {one.id for one in await sessions.list_for_user(connection, user)}
-            if session not in own:  # looked at here: an address may name a number that no database takes
-                raise RequestRejected("This session is not one of yours, or has ended already.")
-            await sessions.remove(connection, session, user)
+            user_id = permit.actor.user or 0
+            own = {session.id for session in await sessions.list_for_user(connection, user_id)}
+            if session_id not in own:  # checked in Python: the ID in a URL may be too large for the database
+                raise RequestRejected("This session is not yours, or has already ended.")
+            await sessions.remove(connection, session_id, user_id)
 
     async def end_others(self, permit: Permit) -> int:
-        """End all of the actor's sessions but the one that asks; return how many."""
+        """End all of the actor's sessions except the current one; return how many."""
         async with self._changes.begin() as connection:
-            ended = await sessions.remove_for_user(connection, permit.actor.user or 0, but=permit.actor.session)
+            ended = await sessions.remove_for_user(connection, permit.actor.user or 0, keep=permit.actor.session)
         permit.detail = f"{ended} ended"
         return ended
 
-    async def end_all(self, permit: Permit, user: int) -> int:
+    async def end_all(self, permit: Permit, user_id: int) -> int:
         async with self._changes.begin() as connection:
-            ended = await sessions.remove_for_user(connection, user)
+            ended = await sessions.remove_for_user(connection, user_id)
         permit.detail = f"{ended} ended"
         return ended
 
     async def _sign_in(self, permit: Permit, name: str, password: str) -> str:
-        found = None
+        credentials = None
         if NAME_PATTERN.fullmatch(name):
             async with self._changes.read() as connection:
-                found = await users.find_credentials(connection, name)
-        kept = found.password_hash if found is not None else None
-        if not await passwords.verify(password, kept) or found is None or kept is None:
+                credentials = await users.find_credentials(connection, name)
+        password_hash = credentials.password_hash if credentials is not None else None
+        if not await passwords.verify(password, password_hash) or credentials is None or password_hash is None:
             raise RequestRejected(WRONG_CREDENTIALS)
-        better = await passwords.hash_password(password) if passwords.needs_rehash(kept) else None
+        rehashed = await passwords.hash_password(password) if passwords.needs_rehash(password_hash) else None
         async with self._changes.begin() as connection:
-            if await users.find_credentials(connection, name) == found:
-                if better is not None:
-                    await users.rehash(connection, found.user, better)
-                return await self._open(connection, permit.actor, found.user)
-        return await self._sign_in(permit, name, password)  # the password was changed while it was judged
+            if await users.find_credentials(connection, name) == credentials:
+                if rehashed is not None:
+                    await users.rehash(connection, credentials.user_id, rehashed)
+                return await self._open(connection, permit.actor, credentials.user_id)
+        return await self._sign_in(permit, name, password)  # the password was changed while it was verified
 
-    async def _open(self, connection: Transaction, actor: Actor, user: int) -> str:
+    async def _open(self, connection: Transaction, actor: Actor, user_id: int) -> str:
         now, secret = self._clock(), new_secret()
-        if actor.session is not None:  # who signs in again leaves no session behind
+        if actor.session is not None:
             await sessions.remove(connection, actor.session, actor.user or 0)
         await sessions.remove_expired(connection, now=now, idle_s=self.idle_s)
         await sessions.add(
             connection,
             secret_hash(secret),
-            user,
+            user_id,
             at=now,
             ends_at=now + self.max_age_s,
             address=actor.address,
             agent=_printable(actor.agent),
         )
-        await users.set_last_seen(connection, user, now)
+        await users.set_last_seen(connection, user_id, now)
         return secret
 
 

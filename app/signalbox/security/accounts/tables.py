@@ -1,13 +1,11 @@
-"""The rows of users and of what they hold. Of every secret there is a hash only. Times are seconds since the epoch."""
+"""The tables of accounts. Secrets are stored as hashes only. Times are seconds since the epoch."""
 
 from sqlalchemy import Column, Double, ForeignKey, Index, Integer, LargeBinary, SmallInteger, Text
 from sqlmodel import Field
 
 from signalbox.storage.schema import Table
 
-NEVER_REUSE_IDS = {
-    "sqlite_autoincrement": True
-}  # a page or socket may hold an id that was removed: no other is to get it
+NEVER_REUSE_IDS = {"sqlite_autoincrement": True}  # an open page or socket may still use the ID of a removed row
 
 
 def _user_id(*, primary_key: bool = False) -> Column[int]:
@@ -15,7 +13,7 @@ def _user_id(*, primary_key: bool = False) -> Column[int]:
 
 
 class UserRow(Table, table=True):
-    """Somebody who may come in. Without password and subject: invited, or only by token."""
+    """A user. Without password and subject: invited, or token only."""
 
     __tablename__ = "user"  # type: ignore[mutable-override]  # SQLModel declares a wider type
     __table_args__ = NEVER_REUSE_IDS
@@ -31,7 +29,7 @@ class UserRow(Table, table=True):
 
 
 class GrantRow(Table, table=True):
-    """What a user may on one resource; "*" is everywhere else."""
+    """A user's role on one resource; "*" is everywhere else."""
 
     __tablename__ = "user_grant"  # type: ignore[mutable-override]  # SQLModel declares a wider type
 
@@ -42,7 +40,7 @@ class GrantRow(Table, table=True):
 
 
 class SessionRow(Table, table=True):
-    """One browser that is signed in. Revoking deletes the row."""
+    """A signed-in browser. Revoking deletes the row."""
 
     __tablename__ = "session"  # type: ignore[mutable-override]  # SQLModel declares a wider type
     __table_args__ = NEVER_REUSE_IDS
@@ -52,32 +50,32 @@ class SessionRow(Table, table=True):
     user_id: int = Field(sa_column=_user_id())
     made_at: float = Field(sa_column=Column(Double, nullable=False))
     used_at: float = Field(sa_column=Column(Double, nullable=False))
-    ends_at: float = Field(sa_column=Column(Double, nullable=False))  # at the latest
+    ends_at: float = Field(sa_column=Column(Double, nullable=False))  # however much it is used
     address: str = Field(sa_column=Column(Text, nullable=False))
     agent: str = Field(sa_column=Column(Text, nullable=False))
 
 
 class TokenRow(Table, table=True):
-    """One key for a program. May never more than its user may at that moment."""
+    """An API token. It never has more rights than its user."""
 
     __tablename__ = "token"  # type: ignore[mutable-override]  # SQLModel declares a wider type
     __table_args__ = NEVER_REUSE_IDS
 
     id: int | None = Field(default=None, primary_key=True)
     hash: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False, unique=True))
-    hint: str = Field(sa_column=Column(Text, nullable=False))  # "sbx_4d…e1", to tell them apart
+    hint: str = Field(sa_column=Column(Text, nullable=False))  # "sbx_4d…e1"
     user_id: int = Field(sa_column=_user_id())
     name: str = Field(sa_column=Column(Text, nullable=False))
     role: int = Field(sa_column=Column(SmallInteger, nullable=False))
     payloads: bool
-    resource: str = Field(sa_column=Column(Text, nullable=False))  # "*": wherever its user may
+    resource: str = Field(sa_column=Column(Text, nullable=False))  # "*": everywhere
     made_at: float = Field(sa_column=Column(Double, nullable=False))
     ends_at: float = Field(sa_column=Column(Double, nullable=False))
     used_at: float | None = Field(default=None, sa_column=Column(Double, nullable=True))
 
 
 class LinkRow(Table, table=True):
-    """A one-time link that sets a password: of the first admin (without a user yet), of an invitation, of a reset."""
+    """A one-time link that sets a password: for an invitation, a reset, or (without a user) the first admin."""
 
     __tablename__ = "link"  # type: ignore[mutable-override]  # SQLModel declares a wider type
     __table_args__ = NEVER_REUSE_IDS
@@ -93,12 +91,12 @@ class LinkRow(Table, table=True):
 
 
 class AttemptRow(Table, table=True):
-    """One sign-in or token that was wrong, so that all replicas count together."""
+    """A failed attempt, in SQL so that all replicas count together."""
 
     __tablename__ = "attempt"  # type: ignore[mutable-override]  # SQLModel declares a wider type
     __table_args__ = (Index(None, "bucket", "at"), Index(None, "at"), NEVER_REUSE_IDS)
 
     id: int | None = Field(default=None, primary_key=True)
-    bucket: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False))  # a hash of what is counted
-    name: str | None = Field(default=None, sa_column=Column(Text, nullable=True))  # whom it was tried for
+    bucket: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False))  # a hash, see model.attempt_bucket
+    name: str | None = Field(default=None, sa_column=Column(Text, nullable=True))  # the user name that was tried
     at: float = Field(sa_column=Column(Double, nullable=False))

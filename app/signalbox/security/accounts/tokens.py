@@ -1,4 +1,4 @@
-"""API tokens: shown once, kept as a hash, ending by themselves, never worth more than who made them."""
+"""API tokens: shown once, stored as a hash, expiring, and never with more rights than their user."""
 
 from collections.abc import Sequence
 
@@ -23,41 +23,41 @@ TOKENS_PER_USER_MAX = 100
 
 
 class Tokens:
-    """Makes, lists and revokes tokens."""
+    """Creates, lists and revokes tokens."""
 
     def __init__(self, changes: Changes, clock: Clock) -> None:
         self._changes = changes
         self._clock = clock
 
-    async def create(self, permit: Permit, user: int, *, name: str, grant: Grant, resource: str, days: int) -> str:
-        """Return a new token of a user, which is shown nowhere again; `resource` is a connection's name, or EVERYWHERE.
+    async def create(self, permit: Permit, user_id: int, *, name: str, grant: Grant, resource: str, days: int) -> str:
+        """Return the secret of a new token, which is shown only now. `resource` is a connection's name or EVERYWHERE.
 
         Raises:
-            RequestRejected: the name, the role or the days until it ends cannot be; it is a token that asks, or not an admin for
-                another user; or the user was removed.
+            RequestRejected: the name, role or lifetime is not allowed; the actor is a token, or neither this user nor
+                an admin; or the user was removed.
         """
         if permit.actor.token is not None:
-            raise RequestRejected("A token makes no tokens: sign in, or use the command line.")
-        _own_or_admin(permit, user)
-        tidy = name.strip()
-        if not tidy or len(tidy) > TOKEN_NAME_LENGTH_MAX or not tidy.isprintable():
+            raise RequestRejected("A token cannot create tokens. Sign in, or run signalbox token create on the server.")
+        _require_owner_or_admin(permit, user_id)
+        token_name = name.strip()
+        if not token_name or len(token_name) > TOKEN_NAME_LENGTH_MAX or not token_name.isprintable():
             raise RequestRejected(f"A token's name has 1 to {TOKEN_NAME_LENGTH_MAX} printable characters.")
         if not 1 <= days <= TOKEN_DAYS_MAX:
-            raise RequestRejected(f"A token ends after 1 to {TOKEN_DAYS_MAX} days; got {days}.")
+            raise RequestRejected(f"A token expires after 1 to {TOKEN_DAYS_MAX} days, not {days}.")
         if grant.role is Role.NONE:
-            raise RequestRejected("A token without a role may nothing: choose viewer, operator or admin.")
+            raise RequestRejected("A token needs a role: viewer, operator or admin.")
         secret, now = new_secret(TOKEN_PREFIX), self._clock()
         async with self._changes.begin() as connection:
-            if await users.find(connection, user=user) is None:
+            if await users.find(connection, user_id=user_id) is None:
                 raise RequestRejected("This user was removed.")
             await tokens.remove_expired(connection, now)
-            if len(await tokens.list_all(connection, user)) >= TOKENS_PER_USER_MAX:
-                raise RequestRejected(f"A user has at most {TOKENS_PER_USER_MAX} tokens: revoke one first.")
+            if len(await tokens.list_all(connection, user_id)) >= TOKENS_PER_USER_MAX:
+                raise RequestRejected(f"A user can have {TOKENS_PER_USER_MAX} tokens. Revoke one first.")
             await tokens.add(
                 connection,
                 secret_hash(secret),
-                user,
-                name=tidy,
+                user_id,
+                name=token_name,
                 hint=token_hint(secret),
                 grant=grant,
                 resource=resource,
@@ -67,28 +67,28 @@ class Tokens:
         permit.detail = token_hint(secret)
         return secret
 
-    async def list_all(self, user: int | None = None) -> Sequence[Token]:
-        """Return the tokens of one user, or of all, that have not ended."""
+    async def list_all(self, user_id: int | None = None) -> Sequence[Token]:
+        """Return the valid tokens of one user or of all."""
         now = self._clock()
         async with self._changes.read() as connection:
-            return [token for token in await tokens.list_all(connection, user) if token.expires_at > now]
+            return [token for token in await tokens.list_all(connection, user_id) if token.expires_at > now]
 
-    async def get(self, token: int, user: int | None = None) -> Token:
-        """Return a token, of this user only where one is given. Raises RequestRejected when there is none."""
-        for found in await self.list_all(user):
-            if found.id == token:
-                return found
+    async def get(self, token_id: int, user_id: int | None = None) -> Token:
+        """Return a valid token, with `user_id` only of that user. Raises RequestRejected if it does not exist."""
+        for token in await self.list_all(user_id):
+            if token.id == token_id:
+                return token
         raise RequestRejected(
-            "There is no such token of yours; it may have ended." if user else "There is no such token."
+            "You have no such token. It may have expired." if user_id else f"No valid token has the ID {token_id}."
         )
 
     async def revoke(self, permit: Permit, token: Token) -> None:
-        """End a token. Raises RequestRejected when it is another user's, unless an admin asks."""
-        _own_or_admin(permit, token.user)
+        """Revoke a token. Raises RequestRejected if it belongs to another user and the actor is no admin."""
+        _require_owner_or_admin(permit, token.user)
         async with self._changes.begin() as connection:
             await tokens.remove(connection, token.id, token.user)
 
 
-def _own_or_admin(permit: Permit, user: int) -> None:
-    if permit.actor.user != user and not permit.actor.is_admin:
-        raise RequestRejected("This is another user's token, or would be: only an admin makes and revokes those.")
+def _require_owner_or_admin(permit: Permit, user_id: int) -> None:
+    if permit.actor.user != user_id and not permit.actor.is_admin:
+        raise RequestRejected("Only an admin can create or revoke the tokens of another user.")

@@ -1,4 +1,4 @@
-"""Sees once a second what other processes changed, and tells live pages whose session or token has ended."""
+"""Picks up account changes of other processes once a second, and tells live pages when their session or token ended."""
 
 import asyncio
 import logging
@@ -19,9 +19,9 @@ EXPIRY_EACH_S: Final = 10.0
 
 
 class AccountWatcher:
-    """Runs in `serve`. A database that does not answer is asked again; what was known holds so long."""
+    """Runs in `serve`. While the database does not answer it retries, and the caches stay in force."""
 
-    name = "the watch over accounts"
+    name = "account watcher"
 
     def __init__(self, changes: Changes, feed: Feed, clock: Clock, *, idle_s: float) -> None:
         self._changes = changes
@@ -45,11 +45,11 @@ class AccountWatcher:
         while True:
             try:
                 await self._changes.refresh()
-                if rounds * REFRESH_EACH_S >= EXPIRY_EACH_S:  # to end by itself is no change
+                if rounds * REFRESH_EACH_S >= EXPIRY_EACH_S:  # expiry does not raise the version
                     await self._publish_ended()
                     rounds = 0
             except StorageError as error:
-                log.warning("accounts cannot be read: %s", error)
+                log.warning("cannot read accounts: %s", error)
             rounds += 1
             await asyncio.sleep(REFRESH_EACH_S)
 
@@ -58,14 +58,14 @@ class AccountWatcher:
         await self._publish_ended()
 
     async def _publish_ended(self) -> None:
-        """Publish the keys of watched sessions and tokens that are no more: their sockets close."""
+        """Publish the keys of watched sessions and tokens that ended: their sockets close."""
         watched = self._feed.interest()
-        of_sessions, of_tokens = keys.session_ids(watched), keys.token_ids(watched)
-        if not of_sessions and not of_tokens:
+        session_ids, token_ids = keys.session_ids(watched), keys.token_ids(watched)
+        if not session_ids and not token_ids:
             return
         now = self._clock()
         async with self._changes.read() as connection:
-            live = await sessions.still_valid_ids(connection, of_sessions, now=now, idle_s=self._idle_s)
-            held = await tokens.still_valid_ids(connection, of_tokens, now=now)
-        gone = [keys.session(one) for one in of_sessions - live] + [keys.token(one) for one in of_tokens - held]
-        self._feed.publish(gone)
+            valid_sessions = await sessions.still_valid_ids(connection, session_ids, now=now, idle_s=self._idle_s)
+            valid_tokens = await tokens.still_valid_ids(connection, token_ids, now=now)
+        ended = [keys.session(id_) for id_ in session_ids - valid_sessions]
+        self._feed.publish([*ended, *(keys.token(id_) for id_ in token_ids - valid_tokens)])

@@ -1,1 +1,1 @@
-"""The audit log: who did what, written before it is done and again when it has ended; a chain that cannot be changed unseen."""
+"""The audit log: every action, written before it starts and again when it ends, in a hash chain that shows tampering."""

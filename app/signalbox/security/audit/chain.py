@@ -1,8 +1,7 @@
-"""Whether a chain of rows is whole, and if not, which row is what. Pure, and row by row: only what is wrong is kept.
+"""Verifies a chain of rows and says what happened to each row that is wrong. Pure; memory is bounded by the findings.
 
-A row fits a place when its hash is that of its fields, of the hash that it names as the one before, and of the place's number.
-So a row that was changed fits nowhere; one that was moved still fits where it was written; and one that was made up, hash and
-all, fits but is not the one that the row after it names.
+A row fits a place if its hash covers its record, the previous hash that it names, and the place's number. So a changed row
+fits nowhere, a moved row fits its old place, and a forged row fits but is not the one that the next row names.
 """
 
 from collections import deque
@@ -13,32 +12,32 @@ from typing import Final
 
 from signalbox.security.audit.model import CHAIN_START, ChainPosition, ChainRow, row_hash
 
-FINDINGS_MAX: Final = 50  # what is beyond is only counted
-MOVED_MAX: Final = 64  # places by which all further rows may be moved, and it is still seen as one thing
+FINDINGS_MAX: Final = 50  # further ones are only counted
+MOVED_MAX: Final = 64  # a shift of all further rows by up to so many places is one finding
 SEARCHES_MAX: Final = 100
 
 
 class FindingKind(StrEnum):
-    """What is wrong with rows."""
+    """What happened to rows."""
 
     CHANGED = "changed"
     REMOVED = "removed"
-    REORDERED = "reordered"  # stands where another was written
+    REORDERED = "reordered"  # it is at the place of another row
     INSERTED = "inserted"
-    TRUNCATED = "truncated"  # removed at the end
-    NOT_AS_SIGNED = "not as signed"  # this row or one before it was written anew, and all hashes since
+    TRUNCATED = "truncated"  # removed at the end of the log
+    NOT_AS_SIGNED = "not as signed"  # this row or an earlier one was rewritten, with all hashes after it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What is wrong with the rows `first` to `last`, by the numbers under which they were written."""
+    """What happened to the rows `first` to `last`, by their original numbers."""
 
     kind: FindingKind
     first: int
     last: int
-    expected: bytes | None = None  # the hash that it should have
-    found: bytes | None = None
-    row: ChainRow | None = None  # as it stands now
+    expected: bytes | None = None  # hash
+    found: bytes | None = None  # hash
+    row: ChainRow | None = None  # as it is now
 
     @property
     def count(self) -> int:
@@ -47,14 +46,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What a check found."""
+    """The result of verifying a chain."""
 
-    start: ChainPosition  # what the first row should hang on: a seal, or the beginning
-    end: ChainPosition  # the last row that fits; `start` when there is none
-    rows: int  # that were looked at
+    start: ChainPosition  # a seal, or the start of the log
+    end: ChainPosition  # the last row that fits, or `start`
+    rows: int  # read
     findings: tuple[Finding, ...]
-    omitted: int  # findings beyond those
-    signed_head: ChainPosition | None = None  # a signed head that it was compared with
+    omitted: int  # further findings
+    signed_head: ChainPosition | None = None  # the signed head that the chain was compared with
 
     @property
     def is_intact(self) -> bool:
@@ -62,12 +61,12 @@ class Verification:
 
     @property
     def intact_to(self) -> int:
-        """The last row up to which all are as they were written."""
+        """The last row before the first finding."""
         return min((finding.first - 1 for finding in self.findings), default=self.end.row)
 
     @property
     def consistent_after(self) -> int:
-        """How many rows after the last finding are whole among themselves; 0 when there is none, or not all is listed."""
+        """How many rows after the last finding are consistent; 0 if there is no finding or some were omitted."""
         if self.is_intact or self.omitted:
             return 0
         return max(self.end.row - max(finding.last for finding in self.findings), 0)
@@ -75,19 +74,17 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class _Misfit:
-    place: int  # where it stands
+    place: int  # where it was read
     row: ChainRow
 
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """Places for which no row fits."""
+    """Places that no row fits."""
 
     first: int
     last: int
-    attested: (
-        bytes | None
-    )  # the hash of the row at `last`, as the row after it says, or the head; None where nothing says
+    attested: bytes | None  # the hash of the row at `last`, as the next row or the head names it
     at_end: bool = False
 
     def __contains__(self, place: int) -> bool:
@@ -96,51 +93,49 @@ class _Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedVerification:
-    """A check, and when it was made."""
+    """A verification and its time."""
 
     verification: Verification
-    at: float  # when it began, seconds since the epoch: what came later it has not seen
+    at: float  # when it started, seconds since the epoch: later rows are not covered
     took_s: float
 
 
 class Verifier:
-    """Is given the rows in the order in which they stand, and then the head."""
+    """Takes the rows in order, then the head."""
 
     def __init__(self, start: ChainPosition = CHAIN_START, signed: ChainPosition | None = None) -> None:
         self._start = self._last = start
         self._signed_head = signed
         self._rows = 0
-        self._offset = 0  # by how much the places of the rows now read differ from where they stand
+        self._offset = 0  # original place minus current place of the rows being read
         self._searches = SEARCHES_MAX
-        self._pending: _Misfit | None = None  # the last row, when it fits nowhere yet
-        self._doubt: tuple[ChainPosition, bytes] | None = (
-            None  # the row before the last, and the hash that the last says it had
-        )
+        self._pending: _Misfit | None = None  # the last row, while it fits nowhere
+        self._doubt: tuple[ChainPosition, bytes] | None = None  # the row before the last, and the hash the last names
         self._recent = deque([start], maxlen=MOVED_MAX + 2)
         self._misfits: list[_Misfit] = []
         self._gaps: list[_Gap] = []
         self._findings: list[Finding] = []
         self._omitted = 0
 
-    def add(self, row: ChainRow, stands: int | None = None) -> None:
-        """Take the next row. `stands` is its place by counting, where rows come without a database that orders them."""
+    def add(self, row: ChainRow, position: int | None = None) -> None:
+        """Take the next row. `position` is its place by counting, if no database orders the rows."""
         self._rows += 1
-        if type(row.number) is not int:  # SQLite takes 5.5 and "five" for a number too
+        if type(row.number) is not int:  # SQLite also stores 5.5 and "five" in an integer column
             place = self._last.row + 1
             self._report(Finding(kind=FindingKind.INSERTED, first=place, last=place, row=row))
             return
-        found = _Misfit(row.number if stands is None else stands, row)
-        if _matches(row, found.place + self._offset):
+        misfit = _Misfit(row.number if position is None else position, row)
+        if _matches(row, misfit.place + self._offset):
             self._flush_pending()
-            self._accept(row, found.place + self._offset)
-        elif self._pending is not None and (moved := self._find_offset(self._pending, found)) is not None:
-            self._shift(self._pending, found, moved)
+            self._accept(row, misfit.place + self._offset)
+        elif self._pending is not None and (moved := self._find_offset(self._pending, misfit)) is not None:
+            self._shift(self._pending, misfit, moved)
         else:
             self._flush_pending()
-            self._pending = found
+            self._pending = misfit
 
     def finish(self, head: ChainPosition | None = None) -> Verification:
-        """Say what was found. `head` is the last row by the database's own record; None where there is none."""
+        """Return the result. `head` is the last row as the database records it; None for an export."""
         self._flush_pending()
         self._compare_end(head)
         self._explain()
@@ -178,10 +173,9 @@ class Verifier:
             )
 
     def _confirm_last(self, hash_: bytes) -> None:
-        """Hear what stands after the last row say which hash that had: it clears the last row, or puts it in doubt.
+        """Compare the last row's hash with the hash that its successor names.
 
-        In doubt is first the row whose hash is another one; but if the row that says so is itself said to be another, it is that
-        one that was made up.
+        If they differ, the last row is in doubt; but if the successor is contradicted too, the successor was forged.
         """
         agrees = hash_ == self._last.hash
         if self._doubt is not None and not agrees:
@@ -198,33 +192,34 @@ class Verifier:
             self._report_changed(place.row, attested, place.hash)
             self._doubt = None
 
-    def _find_offset(self, one: _Misfit, two: _Misfit) -> int | None:
-        """Return by how much two rows that follow each other were moved alike, if they were."""
-        if self._searches == 0 or two.place != one.place + 1:
+    def _find_offset(self, first: _Misfit, second: _Misfit) -> int | None:
+        """Return the offset by which two consecutive rows were both moved, if there is one."""
+        if self._searches == 0 or second.place != first.place + 1:
             return None
         self._searches -= 1
-        tries = [one.row.number - one.place]
+        tries = [first.row.number - first.place]
         for distance in range(1, MOVED_MAX + 1):
             tries += self._offset - distance, self._offset + distance
         return next(
-            (by for by in tries if _matches(one.row, one.place + by) and _matches(two.row, two.place + by)), None
+            (by for by in tries if _matches(first.row, first.place + by) and _matches(second.row, second.place + by)),
+            None,
         )
 
-    def _shift(self, one: _Misfit, two: _Misfit, moved: int) -> None:
-        """Go on where all further rows stand elsewhere: after rows that were put in, or where some were taken out."""
+    def _shift(self, first: _Misfit, second: _Misfit, moved: int) -> None:
+        """Continue with a new offset: rows were inserted or removed before these."""
         self._pending = None
         inserted = self._offset - moved
         if inserted > 0:
-            among = range(one.place - inserted, one.place)
+            among = range(first.place - inserted, first.place)
             self._misfits = [misfit for misfit in self._misfits if misfit.place not in among]
             self._findings = [finding for finding in self._findings if finding.first not in among]
             self._report(Finding(kind=FindingKind.INSERTED, first=among[0], last=among[-1]))
-            while len(self._recent) > 1 and self._recent[-1].row >= one.place + moved:
+            while len(self._recent) > 1 and self._recent[-1].row >= first.place + moved:
                 self._recent.pop()
             self._last, self._doubt = self._recent[-1], None
         self._offset = moved
-        for found in (one, two):
-            self._accept(found.row, found.place + moved)
+        for misfit in (first, second):
+            self._accept(misfit.row, misfit.place + moved)
 
     def _flush_pending(self) -> None:
         if self._pending is not None:
@@ -232,9 +227,9 @@ class Verifier:
             self._pending = None
 
     def _compare_end(self, head: ChainPosition | None) -> None:
-        stood = max((misfit.place for misfit in self._misfits), default=0) if head is None else 0
+        last_misfit = max((misfit.place for misfit in self._misfits), default=0) if head is None else 0
         ends: list[tuple[int, bytes | None]] = [(place.row, place.hash) for place in (self._signed_head, head) if place]
-        furthest, attested = max([*ends, (stood, None)], key=lambda end: end[0])
+        furthest, attested = max([*ends, (last_misfit, None)], key=lambda end: end[0])
         if furthest > self._last.row:
             self._resolve_doubt()
             self._gap(_Gap(self._last.row + 1, furthest, attested, at_end=True))
@@ -245,17 +240,17 @@ class Verifier:
         self._resolve_doubt()
 
     def _explain(self) -> None:
-        """Say of each row that fits nowhere, and of each place without one, what happened there."""
+        """Report what happened to each row that fits nowhere and to each place without a row."""
         places = {misfit.place for misfit in self._misfits} | {
             end for gap in self._gaps for end in (gap.first, gap.last)
         }
-        holds = {place: one for one in self._misfits for place in places if self._written_for(one, place)}
-        elsewhere = list(holds.values())
-        explained = set(holds)
+        found_at = {place: misfit for misfit in self._misfits for place in places if self._written_for(misfit, place)}
+        displaced = list(found_at.values())
+        explained = set(found_at)
         for misfit in self._misfits:
             gap = next((gap for gap in self._gaps if misfit.place in gap), None)
-            if misfit in elsewhere:
-                if misfit.place in holds:
+            if misfit in displaced:
+                if misfit.place in found_at:
                     self._report(_misfit_finding(misfit, FindingKind.REORDERED))
             elif gap is None:
                 self._report(_misfit_finding(misfit, FindingKind.INSERTED))
@@ -265,17 +260,17 @@ class Verifier:
         for gap in self._gaps:
             for first, last in _unexplained_parts(gap, explained):
                 fault = FindingKind.TRUNCATED if gap.at_end and last == gap.last else FindingKind.REMOVED
-                after = holds.get(last + 1)
+                after = found_at.get(last + 1)
                 attested = gap.attested if last == gap.last else after.row.previous if after else None
                 self._report(Finding(kind=fault, first=first, last=last, expected=attested))
 
-    def _written_for(self, one: _Misfit, place: int) -> bool:
-        """Say whether a misfit was written at another place, whole or only its fields."""
-        if place == one.place or not any(place in gap for gap in self._gaps):
+    def _written_for(self, misfit: _Misfit, place: int) -> bool:
+        """Return whether a misfit, or only its record, was written at another place."""
+        if place == misfit.place or not any(place in gap for gap in self._gaps):
             return False
-        there = [misfit.row for misfit in self._misfits if misfit.place == place]
-        hashes = {row.hash for row in (one.row, *there)}
-        return any(row_hash(place, row.previous, one.row.record) in hashes for row in (one.row, *there))
+        rows = [misfit.row, *(other.row for other in self._misfits if other.place == place)]
+        hashes = {row.hash for row in rows}
+        return any(row_hash(place, row.previous, misfit.row.record) in hashes for row in rows)
 
     def _misfit(self, misfit: _Misfit) -> None:
         if len(self._misfits) < FINDINGS_MAX:
@@ -289,10 +284,10 @@ class Verifier:
         else:
             self._omitted += 1
 
-    def _report_changed(self, row: int, expected: bytes, found: bytes, as_it_stands: ChainRow | None = None) -> None:
+    def _report_changed(self, row: int, expected: bytes, found: bytes, current: ChainRow | None = None) -> None:
         if not any(finding.kind is FindingKind.CHANGED and finding.first == row for finding in self._findings):
             changed = FindingKind.CHANGED
-            self._report(Finding(kind=changed, first=row, last=row, expected=expected, found=found, row=as_it_stands))
+            self._report(Finding(kind=changed, first=row, last=row, expected=expected, found=found, row=current))
 
     def _report(self, finding: Finding) -> None:
         if len(self._findings) < FINDINGS_MAX:
@@ -317,7 +312,7 @@ def _changed_finding(misfit: _Misfit, gap: _Gap) -> Finding:
 
 
 def _unexplained_parts(gap: _Gap, explained: set[int]) -> Iterator[tuple[int, int]]:
-    """Yield the parts of a gap between the places of which something is known."""
+    """Yield the parts of a gap between explained places."""
     first = gap.first
     for place in sorted(place for place in explained if place in gap):
         if place > first:

@@ -1,4 +1,4 @@
-"""Signed heads and seals: small JSON documents that say how far the log went, kept where whoever may change the log cannot reach."""
+"""Signed heads and seals: JSON documents that state how far the log went, to be stored outside the database."""
 
 from pathlib import Path
 from typing import Final, TypeVar
@@ -14,7 +14,7 @@ BYTES_MAX: Final = 16 * 1024
 
 
 class DocumentNotTrusted(SecurityError):
-    """A document is not one of ours, or its signature is not of the key that it was compared with."""
+    """The document is not a head or seal, or its signature does not match the key."""
 
 
 class SignedHead(
@@ -25,9 +25,9 @@ class SignedHead(
     tag_field="format",
     tag="signalbox-audit-head-1",
 ):
-    """That at this time the log went to this row. Hashes, key and signature are hexadecimal, the time is UTC."""
+    """States that at this time the log went to this row. Hashes, key and signature are hexadecimal, the time is UTC."""
 
-    log: str  # which log
+    log: str  # log ID
     row: int
     hash: str
     at: str
@@ -40,7 +40,7 @@ class SignedHead(
 
 
 class SignedSeal(SignedHead, frozen=True, kw_only=True, tag="signalbox-audit-seal-1"):
-    """That the rows `first` to `row` lie in a file with this SHA-256, and hang on the row with the hash `previous`."""
+    """States that the rows `first` to `row` are in a file with this SHA-256 and follow the row with hash `previous`."""
 
     first: int
     previous: str
@@ -56,62 +56,58 @@ Document = TypeVar("Document", bound=SignedHead)
 
 
 def sign(document: Document, key: Ed25519PrivateKey) -> Document:
-    """Return the document with the signature of this key, and with the public key, which tells keys apart and proves nothing."""
+    """Return the document with this key's signature and its public key, which only identifies the key."""
     named = msgspec.structs.replace(document, public_key=key.public_key().public_bytes_raw().hex(), signature="")
     return msgspec.structs.replace(named, signature=key.sign(_signed_bytes(named)).hex())
 
 
 def verify_signature(document: SignedHead, public_key: bytes) -> None:
-    """Return if this key signed the document.
+    """Verify that this key signed the document.
 
     Raises:
-        DocumentNotTrusted: another key did, or it was changed.
+        DocumentNotTrusted: another key signed it, or it was changed.
     """
     if document.public_key != public_key.hex():
         raise DocumentNotTrusted(
-            f"The document for row {document.row} is signed by the key {document.public_key[:16]}…, expected was "
-            f"{public_key.hex()[:16]}…. Give the public key of the installation that wrote the log."
+            f"The document for row {document.row} is signed with the key {document.public_key[:16]}…, not with "
+            f"{public_key.hex()[:16]}…. Use the public key of the installation that wrote the log."
         )
     try:
         signature = bytes.fromhex(document.signature)
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, _signed_bytes(document))
     except (InvalidSignature, ValueError):
         raise DocumentNotTrusted(
-            f"The document for row {document.row} is not what was signed: it was changed. Take another copy of it."
+            f"The document for row {document.row} was changed after it was signed. Use another copy."
         ) from None
 
 
 def to_json(document: SignedHead) -> bytes:
-    """Return the document as it is kept: JSON, a line a field."""
+    """Return the document as JSON, one field a line."""
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
 def parse(text: str | bytes, name: str) -> SignedHead | SignedSeal:
-    """Return the document that this text is; `name` is what an error calls it. Nothing is proved yet.
+    """Parse a document without verifying it; `name` is used in the error.
 
     Raises:
-        DocumentNotTrusted: it is none.
+        DocumentNotTrusted: the text is not a document.
     """
     try:
         return msgspec.json.decode(text, type=SignedHead | SignedSeal)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise DocumentNotTrusted(f"{name} holds no signed head and no seal of an audit log: {error}.") from None
+        raise DocumentNotTrusted(f"{name} is not a signed head or seal of an audit log: {error}.") from None
 
 
 def read_file(file: Path) -> SignedHead | SignedSeal:
-    """Return the document in a file.
-
-    Raises:
-        DocumentNotTrusted: it cannot be read, or holds none.
-    """
+    """Parse the document in a file. Raises DocumentNotTrusted if the file cannot be read or is not a document."""
     try:
         with file.open("rb") as opened:
             text = opened.read(BYTES_MAX + 1)
     except OSError as error:
-        raise DocumentNotTrusted(f"{file} cannot be read: {error.strerror}.") from None
+        raise DocumentNotTrusted(f"Cannot read {file}: {error.strerror}.") from None
     return parse(text, str(file))
 
 
 def _signed_bytes(document: SignedHead) -> bytes:
-    """Return what is signed: every field, in the order in which they are declared."""
+    """Return the bytes to sign: all fields, in the order of declaration."""
     return msgspec.json.encode(msgspec.structs.replace(document, signature=""))

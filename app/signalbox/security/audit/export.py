@@ -1,4 +1,4 @@
-"""Checks an export away from the database that it came from."""
+"""Verifies an export without its database."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -10,41 +10,39 @@ from signalbox.security.audit.documents import SignedHead, SignedSeal
 from signalbox.security.audit.model import CHAIN_START, ChainPosition, ChainRow
 from signalbox.security.errors import RequestRejected
 
-LOOKAHEAD_ROWS: Final = (
-    500  # rows, to see with which number an export begins though its lines were put in another order
-)
+LOOKAHEAD_ROWS: Final = 500  # rows, to find the lowest number although lines may be reordered
 
 
 def verify(file: BinaryIO, document: SignedHead | None = None) -> Verification:
-    """Check the rows of an export, which have no gap when it was made of times only.
+    """Verify an export. It has no gaps if it was filtered by time only.
 
     Args:
-        file: Its lines.
-        document: A head or a seal that has been proved, to compare with. A seal also says where the export begins.
+        file: The export.
+        document: A verified head or seal to compare with. A seal also states where the export starts.
 
     Raises:
-        ExportUnreadable: it is none.
-        RequestRejected: it holds no row, or the head is of a row before it.
+        ExportUnreadable: the file is not an export.
+        RequestRejected: the export has no rows, or starts after the head.
     """
     rows = ndjson.read(file)
-    ahead = list(itertools.islice(rows, LOOKAHEAD_ROWS))
-    if not ahead:
-        raise RequestRejected("The export holds no row: there is nothing to verify. Make another one.")
-    start = document.start if isinstance(document, SignedSeal) else _start(ahead)
+    first_rows = list(itertools.islice(rows, LOOKAHEAD_ROWS))
+    if not first_rows:
+        raise RequestRejected("The export has no rows, so there is nothing to verify. Export again.")
+    start = document.start if isinstance(document, SignedSeal) else _start(first_rows)
     signed = document.position if document is not None else None
     if signed is not None and signed.row <= start.row:
-        begins = f"and the export begins at row {start.row + 1}"
-        raise RequestRejected(f"The head is of row {signed.row}, {begins}: they cannot be compared. Take a later head.")
-    return _verify(itertools.chain(ahead, rows), start, signed)
+        begins = f"but the export starts at row {start.row + 1}"
+        raise RequestRejected(f"The head is of row {signed.row}, {begins}. Use a later head.")
+    return _verify(itertools.chain(first_rows, rows), start, signed)
 
 
-def _start(ahead: Sequence[ChainRow]) -> ChainPosition:
-    first = min(ahead, key=lambda row: row.number)
+def _start(first_rows: Sequence[ChainRow]) -> ChainPosition:
+    first = min(first_rows, key=lambda row: row.number)
     return CHAIN_START if first.number == CHAIN_START.row + 1 else ChainPosition(first.number - 1, first.previous)
 
 
 def _verify(rows: Iterable[ChainRow], start: ChainPosition, signed: ChainPosition | None) -> Verification:
     verifier = Verifier(start, signed)
-    for stands, row in enumerate(rows, start=start.row + 1):
-        verifier.add(row, stands)
+    for position, row in enumerate(rows, start=start.row + 1):
+        verifier.add(row, position)
     return verifier.finish()

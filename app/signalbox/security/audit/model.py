@@ -1,4 +1,4 @@
-"""One row of the audit log, and the chain of hashes that holds the rows together. Pure."""
+"""Rows of the audit log, their hash chain, and the list of entries made from them. Pure."""
 
 import hashlib
 from dataclasses import dataclass, fields
@@ -9,15 +9,15 @@ from typing import Final
 import msgspec
 
 FORMAT: Final = "signalbox-audit-1"
-ZERO_HASH: Final = bytes(32)  # what the first row hangs on
+ZERO_HASH: Final = bytes(32)  # the previous hash of the first row
 
 
 class RowKind(StrEnum):
-    """What a row says."""
+    """The kind of a row."""
 
-    INTENT = "intent"  # about to be done
-    OUTCOME = "outcome"  # of the intent in row `about`
-    REFUSED = "refused"  # was not allowed, so was not begun
+    INTENT = "intent"  # an action is about to start
+    OUTCOME = "outcome"  # how the action in row `about` ended
+    REFUSED = "refused"  # not permitted, so never started
 
 
 class Outcome(StrEnum):
@@ -26,16 +26,16 @@ class Outcome(StrEnum):
     DONE = "done"
     FAILED = "failed"
     REFUSED = "refused"
-    INTERRUPTED = "interrupted"  # Signalbox was stopped, or who asked left, before it ended
+    INTERRUPTED = "interrupted"  # Signalbox stopped, or the client left, before it ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
-    """What one row says, without its place in the chain. Times are whole microseconds, so that every database gives them back."""
+    """The content of a row, without its place in the chain. Times are microseconds, which every database stores exactly."""
 
     at_us: int  # since the epoch
     kind: RowKind
-    about: int | None  # the row of the intent that an outcome belongs to
+    about: int | None  # of an outcome: the row of its intent
     actor: str
     via: str
     address: str
@@ -56,18 +56,18 @@ _values = attrgetter(*FIELDS)
 
 
 def sanitized(text: str) -> str:
-    """Return a text as the log keeps it, and every database gives it back: without NUL and halves of characters."""
+    """Return a text that every database stores unchanged: without NUL and lone surrogates."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def row_hash(row: int, previous: bytes, entry: AuditRecord) -> bytes:
-    """Return the SHA-256 of a row: of its number, of the hash of the row before it, and of every field."""
+    """Return the SHA-256 of a row's number, the previous row's hash, and every field."""
     return hashlib.sha256(msgspec.json.encode([FORMAT, row, previous.hex(), *_values(entry)])).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class ChainRow:
-    """A row as it is found, which may not be as it was written. It names the row before it by hash, so it can be judged alone."""
+    """A row as stored now, perhaps tampered with. It names the previous row's hash, so it can be verified alone."""
 
     number: int
     previous: bytes
@@ -77,7 +77,7 @@ class ChainRow:
 
 @dataclass(frozen=True, slots=True)
 class ChainPosition:
-    """A place in the chain: a row's number and its hash."""
+    """A row's number and hash."""
 
     row: int
     hash: bytes
@@ -88,27 +88,27 @@ CHAIN_START: Final = ChainPosition(0, ZERO_HASH)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogState:
-    """Where the log stands."""
+    """The end of the log and its last seal."""
 
     log_id: str
     head: ChainPosition
-    sealed: ChainPosition  # the last seal's row; START where nothing was sealed
-    seal_document: str  # its signed document, as it is kept
-    last_row: int  # the last row that is there, which is the head's unless somebody went around us
+    sealed: ChainPosition  # the last sealed row; CHAIN_START if nothing was sealed
+    seal_document: str  # JSON of the last seal; "" if there is none
+    last_row: int  # the last stored row: the head's, unless the table was tampered with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilter:
-    """Which lines of the log are wanted. What is None or empty is not asked for."""
+    """Conditions on entries. None and empty strings do not filter."""
 
-    search: str = ""  # in who, what, target and reason, whatever the case (on SQLite of ASCII letters only)
-    since_us: int | None = None  # asked at this time or later
-    until_us: int | None = None  # asked before
+    search: str = ""  # in actor, action, target and reason, ignoring case (on SQLite of ASCII letters only)
+    since_us: int | None = None  # requested at this time or later
+    until_us: int | None = None  # requested before this time
     actor: str | None = None
     action: str | None = None
     resource: str | None = None
     outcome: Outcome | None = None
-    no_outcome: bool = False  # only what has none: it runs, or was broken off with the process
+    no_outcome: bool = False  # still running, or interrupted with the process
 
     @property
     def is_time_range_only(self) -> bool:
@@ -117,7 +117,7 @@ class AuditFilter:
 
 @dataclass(frozen=True, slots=True)
 class AuditCursor:
-    """The place in the list after which a page goes on."""
+    """The entry after which the next page starts."""
 
     at_us: int
     row: int
@@ -125,7 +125,7 @@ class AuditCursor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One action: the row that says that it was asked for, and what the row of its outcome adds when there is one."""
+    """One action: its intent or refusal, with the outcome if there is one."""
 
     row: int
     hash: bytes
@@ -141,10 +141,10 @@ class AuditEntry:
     target: str
     parameters: str  # JSON
     reason: str
-    outcome: str  # an Outcome; "" for none yet
+    outcome: str  # an Outcome; "": none yet
     detail: str
     took_us: int | None
-    outcome_row: int | None  # None: none yet, or refused, which is one row
+    outcome_row: int | None  # None: none yet, or refused, which has one row only
     ended_us: int | None
 
     @property
@@ -154,16 +154,16 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditPage:
-    """Some lines, newest first."""
+    """A page of entries, newest first."""
 
     entries: tuple[AuditEntry, ...]
-    older: AuditCursor | None  # where the next page begins; None: there is nothing older
-    searched_to_us: int | None = None  # the search went back to here only: going on at `older` goes further back
+    older: AuditCursor | None  # where the next page starts; None: nothing is older
+    searched_to_us: int | None = None  # the search stopped here; the next page continues further back
 
 
 @dataclass(frozen=True, slots=True)
 class EntryCount:
-    """How many lines a filter has."""
+    """The number of entries that match a filter."""
 
     number: int
-    at_least: bool = False  # it was not counted further
+    at_least: bool = False  # counting stopped there

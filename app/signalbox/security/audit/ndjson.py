@@ -1,4 +1,4 @@
-"""Rows of the audit log as lines of JSON, with all that is needed to check them away from the database."""
+"""Audit rows as lines of JSON, complete enough to verify them without the database."""
 
 from collections.abc import Iterator
 from typing import BinaryIO, Final
@@ -8,16 +8,16 @@ import msgspec
 from signalbox.security.audit.model import FIELDS, AuditRecord, ChainRow
 from signalbox.security.errors import SecurityError
 
-LINE_BYTES_MAX: Final = 256 * 1024  # a row of ours is some kilobytes
+LINE_BYTES_MAX: Final = 256 * 1024  # our rows have a few KiB
 KEYS: Final = {"row", "previous", "hash", *FIELDS}
 
 
 class ExportUnreadable(SecurityError):
-    """A line of an export is not one that Signalbox wrote."""
+    """A line of an export is not an audit row."""
 
 
 def to_line(row: ChainRow) -> bytes:
-    """Return a row as a line, its end included. Hashes are hexadecimal, times are microseconds since the epoch, UTC."""
+    """Return a row as a line with its newline. Hashes are hexadecimal, times are microseconds since the epoch."""
     fields = {name: getattr(row.record, name) for name in FIELDS}
     return (
         msgspec.json.encode({"row": row.number, "previous": row.previous.hex(), "hash": row.hash.hex(), **fields})
@@ -26,19 +26,19 @@ def to_line(row: ChainRow) -> bytes:
 
 
 def read(file: BinaryIO) -> Iterator[ChainRow]:
-    """Yield the rows of an export, in the order in which they stand, whatever they hold: the check is to say what was changed.
+    """Yield the rows of an export in file order, without verifying them.
 
     Raises:
-        ExportUnreadable: a line has not the form of a row; names the line.
+        ExportUnreadable: a line does not have the fields of a row.
     """
     for number, text in enumerate(iter(lambda: file.readline(LINE_BYTES_MAX + 1), b""), start=1):
         try:
             line = msgspec.json.decode(text)
             if not isinstance(line, dict) or line.keys() != KEYS or type(line["row"]) is not int:
-                raise ValueError("other fields")
+                raise ValueError("wrong fields")
             previous, hash_ = bytes.fromhex(line["previous"]), bytes.fromhex(line["hash"])
         except (msgspec.DecodeError, ValueError, TypeError) as error:
             raise ExportUnreadable(
-                f"Line {number} of the export is not a row of an audit log: {error}. It was changed, or is of another file."
+                f"Line {number} of the export is not an audit row: {error}. The line was changed, or the file is no export."
             ) from None
         yield ChainRow(line["row"], previous, hash_, AuditRecord(**{name: line[name] for name in FIELDS}))

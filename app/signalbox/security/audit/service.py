@@ -1,4 +1,4 @@
-"""What the door writes down, and what pages and verbs read of it."""
+"""The audit log: written by the door, read by pages and commands."""
 
 import asyncio
 import time
@@ -34,30 +34,30 @@ from signalbox.security.model import PARAMETERS_BYTES_MAX, REASON_LENGTH_MAX, Ac
 from signalbox.storage.engine import Database
 
 TEXT_LENGTH_MAX: Final = 1000
-NAME_LENGTH_MAX: Final = 200  # of what has an index, which takes 2,700 bytes at PostgreSQL
-ROWS_AT_ONCE: Final = 500  # read, checked or exported before others have their turn: some milliseconds
+NAME_LENGTH_MAX: Final = 200  # of indexed columns: PostgreSQL indexes at most 2,700 bytes
+ROWS_AT_ONCE: Final = 500  # takes a few milliseconds, then other tasks run
 ENTRIES_PER_PAGE: Final = 50
 
 
 class AuditLog:
-    """Every method that writes has written before it returns, or raises StorageError and has written nothing."""
+    """Methods that write have committed when they return, or raise StorageError and have written nothing."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._store = AuditStore(database)
         self._entries = EntryStore(database)
         self._clock = clock
-        self._running: set[int] = set()  # rows of this process's intents that have not ended
+        self._running: set[int] = set()  # rows of actions that run in this process
         self._verifying = asyncio.Lock()
-        self.last_verification: TimedVerification | None = None  # the last check, since the start of this process
+        self.last_verification: TimedVerification | None = None  # since this process started
 
     async def record_intent(self, actor: Actor, action: Action) -> int:
-        """Write that this is about to be done; return the row's number."""
+        """Write that an action is about to start; return the row's number."""
         row = await self._store.append([self._record(RowKind.INTENT, actor, action)])
         self._running.add(row)
         return row
 
     async def record_refusal(self, actor: Actor, action: Action, detail: str) -> int:
-        """Write that this was asked for and not allowed."""
+        """Write that an action was not permitted."""
         return await self._store.append(
             [self._record(RowKind.REFUSED, actor, action, outcome=Outcome.REFUSED, detail=detail)]
         )
@@ -65,7 +65,7 @@ class AuditLog:
     async def record_outcome(
         self, about: int, actor: Actor, action: Action, outcome: Outcome, *, detail: str, took_s: float
     ) -> int:
-        """Write how the intent in row `about` ended."""
+        """Write how the action in row `about` ended."""
         self._running.discard(about)
         took_us = round(took_s * 1e6)
         entry = self._record(
@@ -74,20 +74,20 @@ class AuditLog:
         return await self._store.append([entry])
 
     def is_running(self, row: int) -> bool:
-        """Say whether what was asked for in this row runs in this process now. What others run cannot be known."""
+        """Return whether the action in this row runs in this process. Other processes are not visible."""
         return row in self._running
 
     async def page(
-        self, wanted: AuditFilter, older: AuditCursor | None = None, limit: int = ENTRIES_PER_PAGE
+        self, query: AuditFilter, older: AuditCursor | None = None, limit: int = ENTRIES_PER_PAGE
     ) -> AuditPage:
-        """Return the newest lines of a filter, or those that follow on the last of a page."""
-        return await self._entries.page(wanted, older, limit)
+        """Return the newest entries that match, or those older than the cursor."""
+        return await self._entries.page(query, older, limit)
 
-    async def count(self, wanted: AuditFilter) -> EntryCount:
-        return await self._entries.count(wanted)
+    async def count(self, query: AuditFilter) -> EntryCount:
+        return await self._entries.count(query)
 
     async def entry(self, row: int) -> AuditEntry | None:
-        """Return the line of a row, be it what was asked for or the outcome; None where there is none, or it is sealed."""
+        """Return the entry of a row, which may be its intent or its outcome; None if it does not exist or is sealed."""
         return await self._entries.entry(row)
 
     async def actors(self) -> list[str]:
@@ -99,76 +99,72 @@ class AuditLog:
     async def resources(self) -> list[str]:
         return await self._entries.choices("resource")
 
-    async def rows(self, wanted: AuditFilter) -> AsyncIterator[Sequence[ChainRow]]:
-        """Yield the rows of a filter's lines by number, some at a time; of times alone they are a chain without a gap."""
-        standing = await self._store.state()
-        first, last = standing.sealed.row, standing.head.row
-        if wanted.since_us is not None:
-            since = await self._store.first_at(wanted.since_us)
+    async def rows(self, query: AuditFilter) -> AsyncIterator[Sequence[ChainRow]]:
+        """Yield the rows of matching entries by number, in batches. A filter by time only yields a chain without gaps."""
+        state = await self._store.state()
+        first, last = state.sealed.row, state.head.row
+        if query.since_us is not None:
+            since = await self._store.first_at(query.since_us)
             first = last if since is None else max(first, since - 1)
-        if wanted.until_us is not None and (until := await self._store.first_at(wanted.until_us)) is not None:
+        if query.until_us is not None and (until := await self._store.first_at(query.until_us)) is not None:
             last = until - 1
         for after in range(first, last, ROWS_AT_ONCE):
-            yield await self._entries.rows(wanted, after, min(after + ROWS_AT_ONCE, last))
+            yield await self._entries.rows(query, after, min(after + ROWS_AT_ONCE, last))
 
     async def state(self) -> LogState:
-        """Return how far the log goes, and from where on it is here."""
+        """Return the end of the log and its last seal."""
         return await self._store.state()
 
     async def verify_and_record(self, public_key: bytes) -> TimedVerification:
-        """Verify as `verify` does, and keep what was found as `checked`.
-
-        Raises:
-            RequestRejected: another check runs.
-        """
+        """Verify the log and keep the result as `last_verification`. Raises RequestRejected if a verification runs."""
         if self._verifying.locked():
-            raise RequestRejected("The log is being verified already. Wait for what that check finds.")
+            raise RequestRejected("A verification of the audit log is already running. Wait for its result.")
         async with self._verifying:
             at, started = self._clock(), time.perf_counter()
-            verdict = await self.verify(public_key)
+            verification = await self.verify(public_key)
             self.last_verification = TimedVerification(
-                verification=verdict, at=at, took_s=time.perf_counter() - started
+                verification=verification, at=at, took_s=time.perf_counter() - started
             )
             return self.last_verification
 
     async def head(self, key: Ed25519PrivateKey) -> SignedHead:
-        """Return how far the log goes now, signed. Kept elsewhere it shows later that the end was cut off, or all written anew."""
-        standing = await self._store.state()
+        """Return the signed end of the log. Stored elsewhere it later proves that rows were removed or rewritten."""
+        state = await self._store.state()
         at = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds")
-        head = standing.head
-        return documents.sign(SignedHead(log=standing.log_id, row=head.row, hash=head.hash.hex(), at=at), key)
+        head = state.head
+        return documents.sign(SignedHead(log=state.log_id, row=head.row, hash=head.hash.hex(), at=at), key)
 
-    async def verify(self, public_key: bytes | None, signed: SignedHead | None = None) -> Verification:
-        """Check every row that is not sealed, its place, and how far the log should go.
+    async def verify(self, public_key: bytes | None, signed_head: SignedHead | None = None) -> Verification:
+        """Verify every row that is not sealed, its place, and the end of the log.
 
         Args:
-            public_key: Of the installation that wrote it; needed once there is a seal, which must be signed by it.
-            signed: A head that was kept elsewhere, to compare with.
+            public_key: Of the installation; required once there is a seal.
+            signed_head: A head that was stored elsewhere, to compare with.
 
         Raises:
-            DocumentNotTrusted: `signed` is not signed by that key, or of another log; or the key is needed and not given.
-            RequestRejected: `signed` is of a row that is sealed: its file has it.
+            DocumentNotTrusted: the head is not signed by this key or is of another log, or the key is missing.
+            RequestRejected: the head's row is sealed: its file has it.
         """
-        standing = await self._store.state()
-        if public_key is None and (signed is not None or standing.seal_document):
+        state = await self._store.state()
+        if public_key is None and (signed_head is not None or state.seal_document):
             raise DocumentNotTrusted(
-                "A seal or a signed head can be proved with the public key only. Give it, or the key file."
+                "Verifying a seal or signed head requires the public key. Give --public-key or set [security] key_file."
             )
-        if public_key is not None and signed is not None:
-            documents.verify_signature(signed, public_key)
-            _require_comparable(signed, standing)
-        verifier = Verifier(standing.sealed, signed.position if signed else None)
-        async for rows in self._read_rows(standing):
+        if public_key is not None and signed_head is not None:
+            documents.verify_signature(signed_head, public_key)
+            _require_comparable(signed_head, state)
+        verifier = Verifier(state.sealed, signed_head.position if signed_head else None)
+        async for rows in self._read_rows(state):
             for row in rows:
                 verifier.add(row)
-        verdict = verifier.finish(standing.head)
-        if not verdict.is_intact and (await self._store.state()).sealed != standing.sealed:
-            return await self.verify(public_key, signed)  # rows were sealed and deleted while they were read
-        return _check_seal(verdict, standing, public_key)
+        verification = verifier.finish(state.head)
+        if not verification.is_intact and (await self._store.state()).sealed != state.sealed:
+            return await self.verify(public_key, signed_head)  # rows were sealed and deleted while they were read
+        return _check_seal(verification, state, public_key)
 
-    async def _read_rows(self, standing: LogState) -> AsyncIterator[Sequence[ChainRow]]:
-        after = standing.sealed.row
-        while rows := await self._store.rows(after, standing.last_row, ROWS_AT_ONCE):
+    async def _read_rows(self, state: LogState) -> AsyncIterator[Sequence[ChainRow]]:
+        after = state.sealed.row
+        while rows := await self._store.rows(after, state.last_row, ROWS_AT_ONCE):
             yield rows
             after = rows[-1].number
 
@@ -214,30 +210,30 @@ def _parameters(parameters: Mapping[str, JsonValue]) -> str:
     return _bounded(encoded.decode("utf-8", "replace"), PARAMETERS_BYTES_MAX)
 
 
-def _require_comparable(signed: SignedHead, standing: LogState) -> None:
-    if signed.log != standing.log_id:
+def _require_comparable(signed_head: SignedHead, state: LogState) -> None:
+    if signed_head.log != state.log_id:
         raise DocumentNotTrusted(
-            f"The head is of the log {signed.log}, and this is {standing.log_id}: it proves nothing here."
+            f"The head belongs to the audit log {signed_head.log}, but this is {state.log_id}. Use a head of this log."
         )
-    if signed.row < standing.sealed.row:
-        sealed = f"Rows to {standing.sealed.row} are sealed and lie in a file of their own"
+    if signed_head.row < state.sealed.row:
         raise RequestRejected(
-            f"The head is of row {signed.row}. {sealed}: verify that one with --export, or take a later head."
+            f"The head is of row {signed_head.row}, but rows up to {state.sealed.row} were sealed to a file. "
+            "Verify that file with --export, or use a later head."
         )
 
 
-def _check_seal(verdict: Verification, standing: LogState, public_key: bytes | None) -> Verification:
-    """Return the verdict, with a finding where the seal on which all hangs was not signed, or a signed head is not it."""
-    if not standing.seal_document or public_key is None:
-        return verdict
-    sealed, signed = standing.sealed, verdict.signed_head
+def _check_seal(verification: Verification, state: LogState, public_key: bytes | None) -> Verification:
+    """Add a finding if the last seal is not signed by this key, or contradicts the signed head."""
+    if not state.seal_document or public_key is None:
+        return verification
+    sealed, signed_head = state.sealed, verification.signed_head
     try:
-        document = documents.parse(standing.seal_document, f"The seal of row {sealed.row}")
+        document = documents.parse(state.seal_document, f"The seal of row {sealed.row}")
         documents.verify_signature(document, public_key)
-        proved = document.position == sealed and document.log == standing.log_id
+        proved = document.position == sealed and document.log == state.log_id
     except DocumentNotTrusted:
         proved = False
-    if proved and (signed is None or signed.row != sealed.row or signed == sealed):
-        return verdict
+    if proved and (signed_head is None or signed_head.row != sealed.row or signed_head == sealed):
+        return verification
     finding = Finding(kind=FindingKind.NOT_AS_SIGNED, first=sealed.row, last=sealed.row, found=sealed.hash)
-    return replace(verdict, findings=(finding, *verdict.findings))
+    return replace(verification, findings=(finding, *verification.findings))

@@ -1,4 +1,4 @@
-"""The SQL of the chain: appending, reading row by row, seals. Every method raises StorageError when it is not done."""
+"""The SQL of the chain: appending, reading, sealing. Every method raises StorageError if it fails."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -16,7 +16,7 @@ from signalbox.storage.engine import Database
 HEAD: Final = 1
 COLUMNS: Final = [
     col(AuditRow.row),
-    # SQLite gives back what somebody put there, of any type: the check is to see it, not the driver
+    # SQLite returns values of any type: verification has to see them, the driver must not fail on them
     *(cast(column, LargeBinary) for column in (col(AuditRow.previous), col(AuditRow.hash))),
     *(getattr(AuditRow, name) for name in FIELDS),
 ]
@@ -29,7 +29,7 @@ class AuditStore:
         self._database = database
 
     async def append(self, entries: Sequence[AuditRecord]) -> int:
-        """Write these rows, all or none; return the number of the first."""
+        """Append rows in one transaction; return the number of the first."""
         async with self._database.begin() as connection:
             head = select(col(AuditHeadRow.row), col(AuditHeadRow.hash)).where(col(AuditHeadRow.id) == HEAD)
             number, last = (await connection.execute(head.with_for_update())).one()
@@ -49,49 +49,47 @@ class AuditStore:
             return await _read_state(connection)
 
     async def rows(self, after: int, to: int, limit: int) -> list[ChainRow]:
-        """Return rows by number, from the one after `after` to `to`, at most `limit`."""
+        """Return at most `limit` rows after `after` up to `to`, by number."""
         number = col(AuditRow.row)
-        asked = select(*COLUMNS).where(number > after, number <= to).order_by(number).limit(limit)
+        query = select(*COLUMNS).where(number > after, number <= to).order_by(number).limit(limit)
         async with self._database.read() as connection:
-            found = await connection.execute(asked)
-        return [as_row(row) for row in found]
+            rows = await connection.execute(query)
+        return [as_row(row) for row in rows]
 
     async def first_at(self, at_us: int) -> int | None:
-        """Return the first row that was asked for at this time or later."""
-        asked = (
+        """Return the first intent or refusal at this time or later."""
+        query = (
             select(col(AuditRow.row))
             .where(IS_ENTRY, col(AuditRow.at_us) >= at_us)
             .order_by(col(AuditRow.at_us), col(AuditRow.row))
             .limit(1)
         )
         async with self._database.read() as connection:
-            return (await connection.execute(asked)).scalar_one_or_none()
+            return (await connection.execute(query)).scalar_one_or_none()
 
     async def record_seal(self, seal: ChainPosition, document: str, after: ChainPosition) -> None:
-        """Write down that all rows to this one lie in a file; from then on they may be deleted, and are read no more.
+        """Write that all rows up to `seal` are in a file; from then on they are not read and may be deleted.
 
         Raises:
-            RequestRejected: the last seal is not the one that this follows: somebody else sealed meanwhile.
+            RequestRejected: `after` is not the last seal: another process sealed meanwhile.
         """
         async with self._database.begin() as connection:
             await connection.execute(select(col(AuditHeadRow.row)).with_for_update())  # one at a time
             if (await _read_state(connection)).sealed != after:
-                raise RequestRejected(
-                    "The audit log was sealed by somebody else at the same time. Look at that seal first."
-                )
+                raise RequestRejected("Another process sealed the audit log at the same time. Check that seal first.")
             await connection.execute(insert(AuditSealRow).values(row=seal.row, hash=seal.hash, document=document))
 
     async def delete_sealed(self, limit: int) -> int:
-        """Delete the oldest of the rows that are sealed; return how many there were."""
+        """Delete the oldest sealed rows, at most `limit`; return how many."""
         number, sealed = col(AuditRow.row), select(func.max(col(AuditSealRow.row))).scalar_subquery()
         oldest = select(number).where(number <= sealed).order_by(number).limit(limit)
         async with self._database.begin() as connection:
             return (await connection.execute(delete(AuditRow).where(number.in_(oldest)))).rowcount
 
 
-def as_row(found: Iterable[Any]) -> ChainRow:
+def as_row(rows: Iterable[Any]) -> ChainRow:
     """Return a row of COLUMNS."""
-    number, previous, hash_, *fields = found
+    number, previous, hash_, *fields = rows
     return ChainRow(number, previous, hash_, AuditRecord(**dict(zip(FIELDS, fields, strict=True))))
 
 
@@ -101,17 +99,17 @@ async def _read_state(connection: AsyncConnection) -> LogState:
     last = select(func.max(col(AuditRow.row))).scalar_subquery()
     head, of_seal = AuditHeadRow, (AuditSealRow.row, AuditSealRow.hash, AuditSealRow.document)
     columns: list[Any] = [head.log, head.row, head.hash, *of_seal, last]
-    asked = (
+    query = (
         select(*columns)
         .select_from(head)
         .outerjoin(AuditSealRow, col(AuditSealRow.row) == seal)
         .where(col(head.id) == HEAD)
     )
-    log, row, hash_, sealed, sealed_hash, document, there = (await connection.execute(asked)).one()
+    log, row, hash_, sealed, sealed_hash, document, last_row = (await connection.execute(query)).one()
     return LogState(
         log_id=log,
         head=ChainPosition(row, hash_),
         sealed=CHAIN_START if sealed is None else ChainPosition(sealed, sealed_hash),
         seal_document=document or "",
-        last_row=row if there is None else there,
+        last_row=row if last_row is None else last_row,
     )

@@ -1,19 +1,17 @@
-"""The rows of the audit log. The database itself refuses to change one, or to delete one that is not sealed."""
+"""The tables of the audit log. Triggers refuse changes of rows, and deletion of rows that are not sealed."""
 
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, Text, text
 from sqlmodel import Field
 
 from signalbox.storage.schema import Table
 
-IS_ENTRY = text(
-    "kind <> 'outcome'"
-)  # the rows that begin a line of the list; as a literal, else no index of them is used
+IS_ENTRY = text("kind <> 'outcome'")  # a literal: with a parameter the partial indexes are not used
 REFUSED = text("kind = 'refused'")
 HAS_ABOUT = text("about IS NOT NULL")
 
 
 class AuditRow(Table, table=True):
-    """One row of the log: its number, the hash of the row before it, its own, and the fields of `model.Entry`."""
+    """One row of the log: its number, the previous row's hash, its own, and the fields of `model.AuditRecord`."""
 
     __tablename__ = "audit"  # type: ignore[mutable-override]  # SQLModel declares a wider type
     __table_args__ = (
@@ -47,21 +45,21 @@ class AuditRow(Table, table=True):
 
 
 class AuditHeadRow(Table, table=True):
-    """How far the log goes: one row, locked by each append, so that numbers have no gap and the chain no fork."""
+    """The end of the log: one row, locked by each append, so that numbers have no gaps and the chain no forks."""
 
     __tablename__ = "audit_head"  # type: ignore[mutable-override]  # SQLModel declares a wider type
 
     id: int = Field(primary_key=True)
-    log: str = Field(sa_column=Column(Text, nullable=False))  # which log it is: a head of another one proves nothing
+    log: str = Field(sa_column=Column(Text, nullable=False))  # log ID
     row: int = Field(sa_column=Column(BigInteger, nullable=False))
     hash: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False))
 
 
 class AuditSealRow(Table, table=True):
-    """Up to which row the log was exported: the rest hangs on this row's hash, and what is below may be deleted."""
+    """The last row of a sealed file: the next row follows this hash, and rows up to it may be deleted."""
 
     __tablename__ = "audit_seal"  # type: ignore[mutable-override]  # SQLModel declares a wider type
 
     row: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False, nullable=False))
     hash: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False))
-    document: str = Field(sa_column=Column(Text, nullable=False))  # `documents.Seal`, word for word as it was signed
+    document: str = Field(sa_column=Column(Text, nullable=False))  # `documents.SignedSeal`, exactly as signed

@@ -1,1 +1,1 @@
-"""One version for all that is kept in memory of users, rights, sessions, tokens and masking rules."""
+"""One version number for users, rights, sessions, tokens and masking rules, so that caches can follow."""

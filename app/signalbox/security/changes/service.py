@@ -1,4 +1,4 @@
-"""Changes to accounts and masking rules: one at a time over all replicas, and everybody who keeps something of them is told."""
+"""Transactions on accounts and masking rules. Changes never overlap across replicas; caches subscribe to them."""
 
 import asyncio
 import logging
@@ -15,22 +15,22 @@ Listener = Callable[[], Awaitable[None]]
 
 
 class Changes:
-    """The way to read and change them. Another process's changes are seen when `refresh` is called."""
+    """Opens transactions and notifies subscribers. `refresh` picks up changes of other processes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._listeners: list[Listener] = []
         self._notifying = asyncio.Lock()
         self._notified_version = -1
-        self.version = -1  # nothing read yet; only rises, so that an answer that comes late makes nothing look new
+        self.version = -1  # not read yet; only rises, so a late read cannot revive a stale cache
 
     def subscribe(self, listener: Listener) -> None:
-        """Call this after each change, here or elsewhere; once more when it, or another, fails with StorageError."""
+        """Call `listener` after each change of any process, and again if any listener fails with StorageError."""
         self._listeners.append(listener)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:
-        """A transaction that changes something; two of them never overlap.
+        """Open a transaction that raises the version; two of them never overlap.
 
         Raises:
             StorageError: nothing was changed.
@@ -40,12 +40,12 @@ class Changes:
             yield connection
         try:
             await self._notify(version)
-        except StorageError as error:  # it is changed all the same; the next refresh tells it again
-            log.warning("a change of accounts is made, and not everybody could be told yet: %s", error)
+        except StorageError as error:  # the change is committed; the next refresh notifies again
+            log.warning("accounts changed, but not every cache could be refreshed yet: %s", error)
 
     @asynccontextmanager
     async def write_unversioned(self) -> AsyncIterator[Transaction]:
-        """A transaction that writes what nobody keeps: when something was used, what was tried."""
+        """Open a transaction for data that no cache holds: last use, sign-in attempts."""
         async with self._database.begin() as connection:
             yield connection
 
@@ -55,10 +55,10 @@ class Changes:
             yield connection
 
     async def refresh(self) -> None:
-        """Tell everybody if anything changed since the last time.
+        """Notify subscribers if the version rose since the last call.
 
         Raises:
-            StorageError: that could not be read, or not everybody could be told: call it again.
+            StorageError: the version could not be read, or a subscriber failed: call it again.
         """
         async with self._database.read() as connection:
             version = await state.read_version(connection)
@@ -67,7 +67,7 @@ class Changes:
     async def _notify(self, version: int) -> None:
         self.version = max(self.version, version)
         async with self._notifying:
-            if self._notified_version < (telling := self.version):
+            if self._notified_version < (current := self.version):
                 for listener in self._listeners:
                     await listener()
-                self._notified_version = telling
+                self._notified_version = current

@@ -1,4 +1,4 @@
-"""The one row that tells whether anything about users, rights, sessions, tokens or masking rules changed."""
+"""The SQL of the security state's version."""
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,14 +10,14 @@ STATE_ID = 1
 
 
 async def read_version(connection: AsyncConnection) -> int:
-    """Return how often anything was changed."""
+    """Return the version."""
     return (
         await connection.execute(select(col(SecurityStateRow.version)).where(col(SecurityStateRow.id) == STATE_ID))
     ).scalar_one()
 
 
 async def raise_version(connection: AsyncConnection) -> int:
-    """Raise the version and return it, and wait by that for every other change: to be called first in its transaction."""
+    """Raise the version and return it. Call it first in a transaction: it locks the row, so changes never overlap."""
     raised = (
         update(SecurityStateRow)
         .where(col(SecurityStateRow.id) == STATE_ID)

@@ -1,4 +1,4 @@
-"""The row that all changes to accounts and masking rules share."""
+"""The table of the security state's version."""
 
 from sqlmodel import Field
 
@@ -6,9 +6,9 @@ from signalbox.storage.schema import Table
 
 
 class SecurityStateRow(Table, table=True):
-    """One row, raised by whatever changes users, rights, sessions, tokens or masking rules: what was kept of them is old then.
+    """One row. Every change of users, rights, sessions, tokens or masking rules locks it and raises the version.
 
-    Each such change locks it first, so that two of them never overlap: the last admin cannot be removed twice at once.
+    Because of the lock two admins cannot remove each other at the same time.
     """
 
     __tablename__ = "security_state"  # type: ignore[mutable-override]  # SQLModel declares a wider type

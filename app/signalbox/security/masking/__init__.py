@@ -1,1 +1,1 @@
-"""Masking: what of a payload is hidden before it leaves the service."""
+"""Masking of payloads before they leave the service."""

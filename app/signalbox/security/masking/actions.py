@@ -1,4 +1,4 @@
-"""What the door judges before rules are changed or a payload is seen as it is."""
+"""The actions on masking rules, and viewing an unmasked payload."""
 
 from signalbox.security.errors import RequestRejected
 from signalbox.security.masking.model import Message, Rule, target_text
@@ -7,7 +7,7 @@ from signalbox.security.model import Action, Role
 ADD = "add masking rule"
 MOVE = "move masking rule"
 REMOVE = "remove masking rule"
-VIEW_PAYLOAD = "see payload"
+VIEW_PAYLOAD = "view payload"
 
 
 def add_rule(rule: Rule, reason: str) -> Action:
@@ -33,13 +33,13 @@ def remove_rule(name: str, reason: str) -> Action:
 
 
 def view_payload(message: Message, reason: str) -> Action:
-    """Return the look at one message as it is.
+    """Return the action of viewing one unmasked message.
 
     Raises:
         RequestRejected: no reason was given.
     """
     if not reason.strip():
-        raise RequestRejected("Say why this payload must be seen as it is: the reason is kept in the audit log.")
+        raise RequestRejected("Give a reason to view this unmasked payload. It is recorded in the audit log.")
     return Action(
         name=VIEW_PAYLOAD,
         required_role=Role.VIEWER,
@@ -52,5 +52,5 @@ def view_payload(message: Message, reason: str) -> Action:
 
 
 def audit_target(message: Message) -> str:
-    """Return how the audit log calls a message: "orders.placed: partition 0, offset 17"."""
+    """Return a message's name in the audit log: "orders.placed: partition 0, offset 17"."""
     return f"{message.destination}: {message.name}"

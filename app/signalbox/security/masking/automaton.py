@@ -1,7 +1,7 @@
-"""All paths of a set of rules at once: one look-up for each value of a body, however many rules there are.
+"""Matches all paths of a set of rules at once: one lookup for each value of a body, however many rules there are.
 
-A state is the set of steps that may come next. States and the edges between them are made when a body first leads there. Only
-names that stand in a rule have edges of their own; every other name shares one, so that hostile names cost no memory.
+States and edges are built when a body first reaches them. Names that no rule contains share one edge, so hostile names
+cost no memory.
 """
 
 from collections.abc import Sequence
@@ -9,19 +9,19 @@ from typing import Final
 
 from signalbox.security.masking.path import JsonPath, Step
 
-STATES_MAX: Final = 4096  # then they are forgotten and made anew
+STATES_MAX: Final = 4096  # then all are dropped and rebuilt on demand
 
 PathPosition = tuple[int, int]
-"""Which path, and which of its steps comes next."""
+"""The index of a path, and of its next step."""
 
 Edge = tuple["State | None", int | None]
-"""Where it leads (None: no rule reaches further down) and the number of the first rule whose path ends there."""
+"""The next state (None: no rule goes deeper), and the number of the first rule whose path ends here."""
 
 NOWHERE: Final[Edge] = (None, None)
 
 
 class State:
-    """A set of positions, and the edges that have been asked for."""
+    """A set of positions, and the edges built so far."""
 
     __slots__ = ("edges", "positions")
 
@@ -31,22 +31,22 @@ class State:
 
 
 class Automaton:
-    """Follows a body from its root down."""
+    """Follows a body down from its root."""
 
     def __init__(self, paths: Sequence[tuple[int, JsonPath]]) -> None:
-        """Take (number of the rule, path) of every rule; of those that fit one value the lowest number wins."""
+        """Take (rule number, path) pairs; if several paths match a value, the lowest number wins."""
         self._numbers = [number for number, _ in paths]
         self._steps: list[tuple[Step, ...]] = [path.steps for _, path in paths]
         self._literals = frozenset(step.at for steps in self._steps for step in steps)
         self._states: dict[frozenset[PathPosition], State] = {}
-        self.first = min(self._numbers, default=None)  # the first rule that has a path at all
+        self.first = min(self._numbers, default=None)  # the first rule with a path
         self.root: Edge = (
             self._state(frozenset((which, 0) for which, steps in enumerate(self._steps) if steps)),
             min((number for number, path in paths if not path.steps), default=None),
         )
 
     def child(self, state: State, at: str | int) -> Edge:
-        """Return the edge to the member of this name, or to the element at this index."""
+        """Return the edge to a member name or an element index."""
         known = at if at in self._literals else None
         edge = state.edges.get(known)
         if edge is None:

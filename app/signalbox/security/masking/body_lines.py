@@ -1,4 +1,4 @@
-"""A masked body line by line, for a page: depth is a number, so that no depth is too much for a template."""
+"""A masked body as flat lines with a depth, so that templates need no recursion."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,35 +9,35 @@ from signalbox.security.masking.tree import JsonObject, Node, Number, scalar
 
 
 class LineKind(StrEnum):
-    """What a line shows."""
+    """The kind of a line's value."""
 
     OBJECT = "object"
     ARRAY = "array"
-    STRING = "string"  # also one of which a part is masked; without its quotes
+    STRING = "string"  # without quotes; possibly masked in part
     NUMBER = "number"
     LITERAL = "word"  # true, false, null
-    MASKED = "masked"  # whole: its mark
+    MASKED = "masked"  # the whole value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyLine:
     """One value of the body."""
 
-    depth: int  # 0: the body itself
-    name: MaskedText | None  # of a member; None: the body itself, or an element
+    depth: int  # 0: the root
+    name: MaskedText | None  # of a member; None: the root or an element
     index: int | None  # of an element
     kind: LineKind
-    value: MaskedText | None  # None: an object or an array, whose values follow one deeper
-    items: int  # how many those are
+    value: MaskedText | None  # None: an object or array; its values follow, one level deeper
+    items: int  # their number
 
     @property
     def rule(self) -> int | None:
-        """The number of the rule that changed the value, from 1."""
+        """The number of the rule that masked the value, from 1."""
         return None if self.value is None else self.value.rule
 
 
 def body_lines(root: Node) -> Iterator[BodyLine]:
-    """Yield every value of a body, each before what it holds."""
+    """Yield every value of a body, parents first."""
     todo: list[tuple[int, str | MaskedText | int | None, Node]] = [(0, None, root)]
     while todo:
         depth, at, node = todo.pop()

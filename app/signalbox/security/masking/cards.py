@@ -1,7 +1,7 @@
-"""Card numbers in any text: 13 to 19 digits that pass the Luhn check sum, with spaces or hyphens between them or not.
+"""Finds card numbers in text: 13 to 19 digits with a valid Luhn checksum, optionally separated by spaces or hyphens.
 
-A number starts and ends where a group of digits does, so a longer run of digits holds none. Networks give out no number that
-begins with 0, nor with 1 but for 15 digits of air travel: so times in milliseconds, microseconds and nanoseconds are none.
+A number starts and ends with a group of digits. No issued number starts with 0, or with 1 except for 15 digits (air travel):
+so timestamps in milliseconds, microseconds and nanoseconds do not match.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Final
 DIGITS_MIN: Final = 13
 DIGITS_MAX: Final = 19
 
-# Also what looks like nothing or like a space, and the zero bytes between the letters of UTF-16.
+# Includes invisible characters, all kinds of spaces and hyphens, and the zero bytes of UTF-16.
 _BETWEEN: Final = "[ \\t\\0\\xa0\\xad\\u2000-\\u200d\\u2010-\\u2015\\u202f\\u2060\\u2212\\ufeff-]{0,3}+"
 _RUN: Final = re.compile(rf"\d(?:{_BETWEEN}\d){{{DIGITS_MIN - 1},}}+")
 _EXPONENT: Final = re.compile(r"(?:^|[\s:,\[])-?\d[\d.]*+[eE]")
@@ -22,22 +22,22 @@ Span = tuple[int, int]
 
 
 def find(text: str) -> list[Span]:
-    """Return from where to where card numbers stand, in order. Those that overlap are one."""
+    """Return the spans of card numbers in order. Overlapping spans are merged."""
     return merge_spans(_each(text)) if len(text) >= DIGITS_MIN else []
 
 
 def may_hold(text: str) -> bool:
-    """Say whether some text or number in this JSON may hold one, before each is looked at: escapes and exponents may."""
+    """Return whether this JSON may contain a card number, as a cheap first test. Escapes and exponents may hide one."""
     return "\\" in text or _EXPONENT.search(text) is not None or any(_each(text))
 
 
 def digits(text: str) -> str:
-    """Return the digits alone: what a card number's hash is of, however it was written."""
+    """Return only the digits: the hash of a card number does not depend on its separators."""
     return "".join(str(int(letter)) for letter in text if letter.isdecimal())
 
 
 def merge_spans(spans: Iterator[Span]) -> list[Span]:
-    """Return the same stretches in order, with those that overlap made one."""
+    """Return the spans in order, with overlapping ones merged."""
     found: list[Span] = []
     for start, end in sorted(spans):
         if found and start < found[-1][1]:
@@ -70,7 +70,7 @@ def _issued(first: int, count: int) -> bool:
 
 
 def _sums(figures: list[int]) -> tuple[list[int], list[int]]:
-    """Return the check sums up to each place, for numbers that end at an even place and at an odd one."""
+    """Return the running checksums, for numbers that end at an even and at an odd place."""
     doubled = [2 * figure - 9 if figure > 4 else 2 * figure for figure in figures]
     even = (doubled[at] if at % 2 == 0 else figure for at, figure in enumerate(figures))
     odd = (doubled[at] if at % 2 == 1 else figure for at, figure in enumerate(figures))

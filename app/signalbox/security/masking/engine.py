@@ -1,8 +1,7 @@
-"""Masking a message: pure, and for any bytes at all. What cannot be looked into is hidden whole where a rule would have to.
+"""Masks a message. Pure, and safe for any bytes: a body that a rule would have to parse and cannot is hidden whole.
 
-Of the rules that fit a value the first wins, but a rule for card numbers takes only the digits: of a text that a later rule
-masks whole nothing else stays to be seen. Within a body a value is masked where a path leads to it; headers, the key and texts
-are also rid of every value that was masked elsewhere in the message. A path does not look into text that holds JSON again.
+The first matching rule wins, except that a card rule masks only the digits: a later rule can still mask the whole text.
+Values masked in the body are also masked in headers, key and texts. Paths do not look into JSON inside strings.
 """
 
 from collections import Counter
@@ -22,7 +21,7 @@ _WHITE: Final = b" \t\r\n"
 
 @dataclass(frozen=True, slots=True)
 class HiddenBody:
-    """A body of which nothing may be seen, since it cannot be looked into."""
+    """A body that is hidden whole, because it cannot be parsed."""
 
     why: UnreadableReason
     rule: int
@@ -30,19 +29,19 @@ class HiddenBody:
 
 @dataclass(frozen=True, slots=True)
 class JsonBody:
-    """A body that is JSON, masked."""
+    """A masked JSON body."""
 
     root: Node
-    original: bytes | None  # as it came, when nothing in it was masked
+    original: bytes | None  # as received, if nothing was masked
 
     def encoded(self) -> bytes:
-        """Return it as JSON; what was masked stands there as a string."""
+        """Return the body as JSON. Masked values are strings."""
         return tree.encode(self.root) if self.original is None else self.original
 
 
 @dataclass(frozen=True, slots=True)
 class BinaryBody:
-    """A body that is no text, of a destination where no rule has to look into it."""
+    """A body that is not text, if no rule has to parse it."""
 
     data: bytes
 
@@ -52,7 +51,7 @@ Body = HiddenBody | JsonBody | MaskedText | BinaryBody
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskedMessage:
-    """What may be seen of a message by those who may not see what is masked."""
+    """A message as users without the payloads permission see it."""
 
     body: Body | None
     key: MaskedText | None
@@ -62,12 +61,12 @@ class MaskedMessage:
 
 
 def mask(message: Message, rules: Ruleset, key: bytes) -> MaskedMessage:
-    """Mask a message with the installation's key of hashes. Raises nothing, whatever the message holds."""
+    """Mask a message; `key` is the installation's key for hashes. Never raises."""
     work = _MessageMasker(rules.for_message(message), key)
     body = None if message.body is None else work.body(message.body)
     masked_key = None if message.key is None else work.whole_key(message.key)
     named = [work.whole_header(name, value) for name, value in message.headers]
-    # From here on all that was masked is known, so that what quotes it is found.
+    # From here on all masked values are known, so quotes of them are found.
     return MaskedMessage(
         body=body,
         key=work.text_key(message.key) if masked_key is None and message.key is not None else masked_key,
@@ -81,7 +80,7 @@ def mask(message: Message, rules: Ruleset, key: bytes) -> MaskedMessage:
 
 
 class _MessageMasker:
-    """One message."""
+    """Masks one message."""
 
     def __init__(self, covering: ApplicableRules, key: bytes) -> None:
         self._rules = covering
@@ -106,7 +105,7 @@ class _MessageMasker:
         return JsonBody(root, data if self.hits.total() == before else None)
 
     def whole_key(self, data: bytes) -> MaskedText | None:
-        """Return the mark of the key where a rule names it, or None."""
+        """Return the masked key if a rule names the key, or None."""
         number = self._rules.key
         if number is None:
             return None
@@ -118,7 +117,7 @@ class _MessageMasker:
             return MaskedText((TextPart(mark(self._rules.methods[number], data, self._key), number),))
 
     def text_key(self, data: bytes) -> MaskedText:
-        """Return a key that no rule names: JSON that paths look into, or text."""
+        """Mask a key that no rule names, as JSON or text."""
         within = self._rules.first_body_rule
         try:
             text = data.decode()
@@ -135,12 +134,12 @@ class _MessageMasker:
         return self._replace(name, self._card_marks(name))
 
     def whole_header(self, name: str, value: str) -> MaskedText | None:
-        """Return the mark of a header's value where a rule names the header, or None."""
+        """Return the masked value if a rule names the header, or None."""
         number = self._rules.headers.get(name.lower())
         return None if number is None else self._whole(value, number)
 
     def text(self, text: str) -> MaskedText:
-        """Return a text without card numbers and without what was masked elsewhere in the message."""
+        """Mask card numbers, and values that were masked elsewhere in the message."""
         return self._replace(text, [*self._values.find(text), *self._card_marks(text)])
 
     def _json_key(self, data: bytes, within: int) -> MaskedText:
@@ -153,7 +152,7 @@ class _MessageMasker:
         return body if isinstance(body, MaskedText) else MaskedText((TextPart(MASKED, within),))
 
     def _hiding_rule(self, why: UnreadableReason) -> int | None:
-        """Return the rule that hides a body for this reason; card numbers alone are found in any text of a fair size."""
+        """Return the rule that hides an unreadable body. Card rules work on any text, so they hide no text that is not JSON."""
         return self._rules.paths.first if why is UnreadableReason.NO_JSON else self._rules.first_body_rule
 
     def _hidden(self, data: bytes, why: UnreadableReason, number: int) -> HiddenBody:
@@ -169,7 +168,7 @@ class _MessageMasker:
         return self._replace(text, self._card_marks(text))
 
     def _masked(self, root: Node, *, has_cards: bool) -> Node:
-        """Mask the tree where it stands; no recursion, so that no depth matters."""
+        """Mask the tree in place, without recursion, so that depth does not matter."""
         child = self._rules.paths.child
         state, number = self._rules.paths.root
         root = self._value(root, number, has_cards=has_cards)
@@ -189,11 +188,11 @@ class _MessageMasker:
         return root
 
     def _members(self, node: JsonObject, state: State | None, *, has_cards: bool) -> list[tuple[Node, State | None]]:
-        """Mask an object's members; return those that hold more, each with the state in which to go on."""
+        """Mask an object's members; return nested objects and arrays with their states."""
         child = self._rules.paths.child
         deeper: list[tuple[Node, State | None]] = []
         for at, (name, value) in enumerate(node.pairs):
-            if isinstance(name, MaskedText):  # never: names are changed here alone, and each once
+            if isinstance(name, MaskedText):  # never: names are masked only here, once each
                 continue
             after, number = NOWHERE if state is None else child(state, name)
             shown = self._value(value, number, has_cards=has_cards)
@@ -205,7 +204,7 @@ class _MessageMasker:
         return deeper
 
     def _value(self, value: Node, number: int | None, *, has_cards: bool) -> Node:
-        """Return a value as it may be seen: the same object where no rule fits it."""
+        """Return the masked value, or the same object if no rule matches."""
         by_cards = self._rules.cards
         if has_cards and isinstance(value, str) and (number is None or (by_cards or 0) < number):
             shown = self._card_value(value, alone=number is not None)
@@ -234,10 +233,7 @@ class _MessageMasker:
             self._values.add(value.plain, marked, number)
 
     def _card_value(self, value: str, *, alone: bool = False) -> MaskedText | None:
-        """Return a text without its card numbers, or None when it holds none, or with `alone` when it holds more than one.
-
-        A number that is one is masked whole.
-        """
+        """Mask card numbers in a text or number. None if there are none, or with `alone` if there is more than a card number."""
         if isinstance(value, Number):
             return self._card_number(value)
         marks = self._card_marks(value) if len(value) >= cards.DIGITS_MIN else []
@@ -272,7 +268,7 @@ class _MessageMasker:
 
 
 def _replace_spans(text: str, marks: list[MarkedSpan]) -> MaskedText:
-    """Put each mark in the place of its stretch; where some overlap and none covers the others, one plain mark hides all."""
+    """Replace each span with its mark. Overlapping spans, none of which covers the others, get one plain mark."""
     merged: list[MarkedSpan] = []
     for (start, end), words, rule in sorted(marks, key=lambda one: (one[0][0], -one[0][1], one[2])):
         if merged and start < merged[-1][0][1]:

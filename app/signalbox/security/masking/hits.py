@@ -1,4 +1,4 @@
-"""How often each rule masked something in the last 24 hours: in memory, of this process alone."""
+"""How often each rule masked something in the last 24 hours: in memory, of this process only."""
 
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ HOUR_S: Final = 3600
 
 
 class HitCounter:
-    """Counts in buckets of an hour each, of which the last 24 count: so between 23 and 24 hours."""
+    """Counts in hourly buckets and sums the last 24: between 23 and 24 hours."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._hours: deque[tuple[int, Counter[str]]] = deque(maxlen=HOURS)
-        self.since = clock()  # seconds since the epoch; what was masked before is not known
+        self.since = clock()  # epoch seconds; nothing is known from before
 
     def add(self, hits: Mapping[str, int]) -> None:
         hour = int(self._clock() // HOUR_S)
@@ -25,7 +25,7 @@ class HitCounter:
         self._hours[-1][1].update(hits)
 
     def counts(self) -> Counter[str]:
-        """Return how often, by the rule's name."""
+        """Return the counts by rule name."""
         oldest = int(self._clock() // HOUR_S) - HOURS
         total: Counter[str] = Counter()
         for hour, counted in self._hours:

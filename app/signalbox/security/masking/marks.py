@@ -1,4 +1,4 @@
-"""What stands in place of a masked value. None of them tells how long the value was."""
+"""The marks that replace masked values. No mark reveals the value's length."""
 
 import hmac
 from typing import Final
@@ -8,11 +8,11 @@ from signalbox.security.masking.model import Method, MethodKind
 MASKED: Final = "masked"
 KEPT_PREFIX: Final = "•••• "
 HASH_DIGITS: Final = 8
-KEEP_SHARE: Final = 4  # at most one character in so many stays
+KEEP_SHARE: Final = 4  # at most a quarter of the characters stays visible
 
 
 def mark(how: Method, value: str | bytes, key: bytes) -> str:
-    """Return the mark of a text, of a number as text, or of bytes that are no text."""
+    """Return the mark of a text, a number as text, or bytes that are not text."""
     if how.kind is MethodKind.HASH:
         data = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
         return "h:" + hmac.digest(key, data, "sha256").hex()[:HASH_DIGITS]

@@ -1,4 +1,4 @@
-"""Rules, what they are asked to mask, and what is left to see. Pure."""
+"""Masking rules, messages, and masked text. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,15 +20,15 @@ _KEEP: Final = re.compile(r"keep last ([1-9][0-9]?)")
 
 
 class SpecialTarget(Enum):
-    """What a rule may name besides paths and headers, as it is written."""
+    """Targets of a rule besides paths and headers, as written in the configuration."""
 
     KEY = "key"  # of the message
-    CARDS = "card numbers"  # 13 to 19 digits that pass the Luhn check sum, in any text
+    CARDS = "card numbers"  # 13 to 19 digits with a valid Luhn checksum, in any text
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderTarget:
-    """The header of this name. Names of headers are the same in capitals and small letters."""
+    """A header. Names ignore case."""
 
     name: str
 
@@ -40,13 +40,13 @@ class MethodKind(StrEnum):
     """How a value is masked."""
 
     HIDE = "hide"
-    HASH = "hash"  # with the installation's key: the same value has the same hash everywhere
+    HASH = "hash"  # with the installation's key: equal values have equal hashes everywhere
     KEEP = "keep last"
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """The way, and with KEEP how many characters stay: at most a quarter of the value's, else it is hidden."""
+    """How values are masked; `keep` characters stay with KEEP, unless that is more than a quarter of the value."""
 
     kind: MethodKind
     keep: int = 0
@@ -58,20 +58,20 @@ class Method:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What is masked where, and how."""
+    """A masking rule."""
 
     name: str
     destinations: tuple[str, ...] = ALL  # shell patterns over "connection/destination"
-    types: tuple[str, ...] = ALL  # shell patterns over the message's type; one whose type is unknown fits all of them
+    types: tuple[str, ...] = ALL  # shell patterns over the message type; an unknown type matches all of them
     what: tuple[Target, ...]
     how: Method
 
 
 def parse_rule(*, name: str, destinations: Sequence[str], types: Sequence[str], what: Sequence[str], how: str) -> Rule:
-    """Read a rule from its texts.
+    """Parse a rule.
 
     Raises:
-        InvalidRule: the first part that cannot be read.
+        InvalidRule: names the first malformed part.
     """
     if not 1 <= len(what) <= PATTERNS_MAX:
         raise InvalidRule("what", f"1 to {PATTERNS_MAX} things to mask", "$..email", f"{len(what)} of them")
@@ -94,7 +94,7 @@ def validated_name(text: str) -> str:
 
 
 def validated_destination(text: str) -> str:
-    """Return a pattern that can fit: without a slash none does but the one for everything."""
+    """Return the pattern if it can match: "*", or a pattern with a slash."""
     if text != "*" and ("/" not in text or len(text) > PATTERN_LENGTH_MAX or UNPRINTABLE.search(text)):
         raise InvalidRule("destinations", "* or a shell pattern over connection/destination", "*/orders.*", text)
     return text
@@ -119,7 +119,7 @@ def parse_target(text: str) -> Target:
 
 
 def target_text(what: Target) -> str:
-    """Return the text that `what_of` reads."""
+    """Return the text that `parse_target` parses."""
     if isinstance(what, JsonPath):
         return what.text
     return f"header {what.name}" if isinstance(what, HeaderTarget) else str(what.value)
@@ -136,16 +136,16 @@ def parse_method(text: str) -> Method:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What is about to be shown. Its clear values stand in no repr."""
+    """A message to be shown. Its repr contains no clear values."""
 
     connection: str
     destination: str
-    name: str = ""  # which of the destination's messages, for the audit log: "partition 0, offset 17"
+    name: str = ""  # for the audit log: "partition 0, offset 17"
     type: str | None = None  # None: unknown
     key: bytes | None = field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     body: bytes | None = field(default=None, repr=False)
-    texts: tuple[str, ...] = field(default=(), repr=False)  # such as errors, which may quote the body
+    texts: tuple[str, ...] = field(default=(), repr=False)  # such as error texts, which may quote the body
 
     @property
     def source(self) -> str:
@@ -153,17 +153,17 @@ class Message:
 
 
 class UnreadableReason(StrEnum):
-    """Why a body cannot be looked into."""
+    """Why a body cannot be parsed."""
 
     TOO_LARGE = "it is larger than 1 MiB"
-    NO_TEXT = "it is no UTF-8 text"
-    TOO_DEEP = "it is nested deeper than 512"
-    NO_JSON = "it cannot be read as JSON"
+    NO_TEXT = "it is not UTF-8 text"
+    TOO_DEEP = "it is nested deeper than 512 levels"
+    NO_JSON = "it is not valid JSON"
 
 
 @dataclass(frozen=True, slots=True)
 class TextPart:
-    """A stretch of text, and the number of the rule that put it there in place of the clear one; None: it is the clear one."""
+    """A piece of text, and the number of the rule that masked it; None: clear text."""
 
     text: str
     rule: int | None = None
@@ -171,7 +171,7 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True)
 class MaskedText:
-    """A text of which parts may be masked."""
+    """A text with masked parts."""
 
     parts: tuple[TextPart, ...]
 
@@ -181,9 +181,9 @@ class MaskedText:
 
     @property
     def rule(self) -> int | None:
-        """The number of the first rule that changed it."""
+        """The number of the first rule that masked a part."""
         return min((part.rule for part in self.parts if part.rule is not None), default=None)
 
 
 Hits = Mapping[int, int]
-"""How often each rule, by its number, masked something."""
+"""How often each rule masked something, by rule number."""

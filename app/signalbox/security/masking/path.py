@@ -1,6 +1,6 @@
-"""The JSON paths of masking rules: the part of RFC 9535 that names places, without filters, slices and functions.
+"""The JSON paths of masking rules: RFC 9535 without filters, slices and functions.
 
-`$.a.b`, `$['a b']`, `$[0]`, `$[*]`, `$.*`, and each of these after `..` for any depth: `$..email`. `$` alone is the whole body.
+`$.a.b`, `$['a b']`, `$[0]`, `$[*]`, `$.*`, and each of these after `..` for any depth: `$..email`. `$` is the whole body.
 """
 
 import re
@@ -11,9 +11,9 @@ from signalbox.security.masking.errors import InvalidRule
 
 LENGTH_MAX: Final = 256  # characters
 STEPS_MAX: Final = 32
-INDEX_DIGITS_MAX: Final = 7  # more elements than a body of 1 MiB can hold
+INDEX_DIGITS_MAX: Final = 7  # enough for a body of 1 MiB
 
-UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # also what a database would not keep
+UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # includes characters that databases do not store
 _STEP: Final = re.compile(
     r"(?P<dots>\.{0,2})"
     r"(?:(?P<name>[^\W\d]\w*)|(?P<star>\*)"
@@ -26,25 +26,25 @@ _FORMS: Final = "a JSON path of .name, ['any name'], [0], [*], .* and ..name"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """From a value to some of those that it holds. `at` is a name, an index, or None for every one of them."""
+    """A step from a value to its children. `at` is a name, an index, or None for all."""
 
     at: str | int | None
-    deep: bool  # also from everything beneath the value
+    deep: bool  # also from all descendants
 
 
 @dataclass(frozen=True, slots=True)
 class JsonPath:
-    """Where in a JSON body. `text` is as it was written."""
+    """A parsed path. `text` is the original."""
 
     text: str
     steps: tuple[Step, ...]
 
 
 def parse(text: str) -> JsonPath:
-    """Read a path.
+    """Parse a path.
 
     Raises:
-        InvalidRule: it is not one of ours, or too long.
+        InvalidRule: the path is malformed or too long.
     """
     if not text.startswith("$") or UNPRINTABLE.search(text):
         raise _fault(text, _FORMS, "$.address.name")
@@ -64,7 +64,7 @@ def parse(text: str) -> JsonPath:
 
 
 def _step(found: re.Match[str]) -> Step | None:
-    """Return the step that was found, or None where its dots do not fit: `.name` has one or two, `[0]` none or two."""
+    """Return the matched step, or None if its dots are wrong: `.name` has one or two, `[0]` none or two."""
     dots = len(found["dots"])
     bare = found["name"] is not None or found["star"] is not None
     if dots == (0 if bare else 1):

@@ -1,4 +1,4 @@
-"""Clear values that were masked, found again where something quotes them: in error texts, headers and keys."""
+"""Finds masked values where other text quotes them: in error texts, headers and keys."""
 
 import json
 import re
@@ -9,22 +9,22 @@ from urllib.parse import quote
 from signalbox.security.masking.cards import Span
 from signalbox.security.masking.marks import MASKED
 
-SHORT: Final = 4  # characters; a shorter value is one only where no letter or digit stands beside it
-WORK_MAX: Final = 32 * 1024**2  # characters looked at for one text; beyond that it is hidden whole
+SHORT: Final = 4  # characters; a shorter value only counts with no letter or digit beside it
+WORK_MAX: Final = 32 * 1024**2  # characters compared for one text; beyond that it is hidden whole
 
 _WORD: Final = re.compile(rf"\w{{{SHORT},}}")
 
 MarkedSpan = tuple[Span, str, int]
-"""A stretch of a text, what stands in its place, and the number of the rule."""
+"""A span of a text, the mark that replaces it, and the rule number."""
 
 
 class MaskedValues:
-    """Collects what was masked in one message, each value with its mark and the number of its rule."""
+    """Collects the values masked in one message, each with its mark and rule number."""
 
     def __init__(self) -> None:
         self._values: dict[str, tuple[str, int]] = {}
         self._unreadable: list[tuple[str, int]] = []
-        self._spelled: list[tuple[str, str, int]] | None = None  # as they may be written, once somebody looks for them
+        self._spelled: list[tuple[str, str, int]] | None = None  # built on the first search
 
     def add(self, value: str, mark: str, rule: int) -> None:
         if value and mark != value:
@@ -32,11 +32,11 @@ class MaskedValues:
             self._spelled = None
 
     def add_unreadable(self, data: bytes, rule: int) -> None:
-        """Take what was hidden whole since it could not be looked into: each of its words is a clear value then."""
+        """Add a body that was hidden whole: each of its words counts as a masked value."""
         self._unreadable.append((data.decode("utf-8", "replace"), rule))
 
     def find(self, text: str) -> list[MarkedSpan]:
-        """Return where values stand in a text, each with the mark for its place; where it is too much to look for, all of it."""
+        """Return the spans of masked values in a text; the whole text if searching would take too long."""
         words = set(_WORD.findall(text)) if self._unreadable else set()
         work = len(self._values) * len(text) + len(words) * sum(len(unread) for unread, _ in self._unreadable)
         if work > WORK_MAX:
@@ -57,7 +57,7 @@ class MaskedValues:
 
 
 def _spellings(value: str) -> set[str]:
-    """Return how a value may be written where it is quoted: as it is, in JSON, in an address."""
+    """Return how a quoted value may be written: plain, in JSON, percent-encoded."""
     if value.isalnum() and value.isascii():
         return {value}
     in_json = {json.dumps(value, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}

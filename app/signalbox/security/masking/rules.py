@@ -1,4 +1,4 @@
-"""Rules made ready: which of them cover a destination and a type, with the first that fits each thing already chosen."""
+"""Compiled rules: those that apply to a destination and type, with the first rule for each target."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ REMEMBERED_MAX: Final = 2000  # destinations and types
 
 @dataclass(frozen=True, slots=True)
 class ApplicableRules:
-    """What holds for one destination and type. Rules go by their numbers, from 1, in the order in which they win."""
+    """The rules for one destination and type, by number, from 1; the lowest number wins."""
 
     methods: dict[int, Method]
     paths: Automaton
@@ -24,13 +24,13 @@ class ApplicableRules:
 
     @property
     def first_body_rule(self) -> int | None:
-        """The first rule that must look into a body: where that cannot be done, the body is hidden whole."""
+        """The first rule that has to parse the body; it hides a body that cannot be parsed."""
         return min((number for number in (self.paths.first, self.cards) if number is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:
-    """All rules, in order. Whatever messages it has seen, it stays small."""
+    """All rules in order, with a bounded cache of compiled ones."""
 
     rules: tuple[Rule, ...]
     _compiled: dict[tuple[int, ...], ApplicableRules] = field(
@@ -41,7 +41,7 @@ class Ruleset:
     )
 
     def for_message(self, message: Message) -> ApplicableRules:
-        """Return what holds for a message."""
+        """Return the rules that apply to a message."""
         asked = (message.source, message.type)
         found = self._by_source.get(asked)
         if found is None:
@@ -56,7 +56,7 @@ class Ruleset:
 
 
 def _applies(rule: Rule, where: str, kind: str | None) -> bool:
-    """Say whether a rule holds. A type that is not known could be any, so it is taken to be one of the rule's."""
+    """Return whether a rule applies. An unknown type could be any, so it matches."""
     if not any(fnmatchcase(where, pattern) for pattern in rule.destinations):
         return False
     return kind is None or rule.types == ALL or any(fnmatchcase(kind, pattern) for pattern in rule.types)

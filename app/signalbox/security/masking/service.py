@@ -1,4 +1,4 @@
-"""The one way by which a payload leaves the service: masked, or beneath by permit, each look in the audit log."""
+"""The only way a payload leaves the service: masked, or unmasked with a permit and an audit entry."""
 
 import asyncio
 import logging
@@ -26,22 +26,22 @@ CONFIGURATION = "configuration"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedRule:
-    """A rule as the page lists it."""
+    """A rule with its place and hits."""
 
-    number: int  # from 1; the first that fits wins
+    number: int  # from 1; the first match wins
     rule: Rule
     created_by: str
-    created_at: float | None  # seconds since the epoch; None: it stands in the configuration
-    hits: int  # in the last 24 hours, or since `Masking.counting_since` where that is later
+    created_at: float | None  # epoch seconds; None: from the configuration
+    hits: int  # in the last 24 hours, or since `Masking.counting_since` if that is later
 
     @property
     def is_configured(self) -> bool:
-        """Whether it can be changed in signalbox.toml only."""
+        """Whether the rule can only be changed in signalbox.toml."""
         return self.created_at is None
 
 
 class Masking:
-    """One per process. Shows nothing before the rules have been read: call `load` at the start."""
+    """One per process. Shows nothing before the first `load`."""
 
     def __init__(self, configured: Sequence[Rule], database: Database, key: bytes, clock: Clock) -> None:
         self._configured = tuple(configured)
@@ -50,29 +50,23 @@ class Masking:
         self._clock = clock
         self._hits = HitCounter(clock)
         self._loading = asyncio.Lock()
-        self._state_version: int | None = None  # the version of the security state that was read last
+        self._state_version: int | None = None  # the version of the security state last read
         self._stored: tuple[StoredRule, ...] = ()
         self._rules: Ruleset | None = None
-        self.version = (
-            0  # another number whenever the rules are others: what was drawn with an older one is to be drawn again
-        )
+        self.version = 0  # changes with the rules: pages rendered with another version are outdated
 
     @property
     def counting_since(self) -> float:
-        """When hits began to be counted, in seconds since the epoch."""
+        """When counting hits started, in epoch seconds."""
         return self._hits.since
 
     @property
     def count(self) -> int | None:
-        """How many rules there are; None: they have not been read yet."""
+        """The number of rules; None: not loaded yet."""
         return None if self._rules is None else len(self._rules.rules)
 
     def rules(self) -> tuple[ListedRule, ...]:
-        """Return all rules in the order in which they win.
-
-        Raises:
-            RulesNotLoaded: they have not been read yet.
-        """
+        """Return all rules in order. Raises RulesNotLoaded."""
         self._ruleset()
         counts = self._hits.counts()
         made = [(rule, CONFIGURATION, None) for rule in self._configured]
@@ -83,11 +77,7 @@ class Masking:
         )
 
     def mask(self, message: Message) -> MaskedMessage:
-        """Return what anybody may see of a message.
-
-        Raises:
-            RulesNotLoaded: they have not been read yet.
-        """
+        """Return the masked message. Raises RulesNotLoaded."""
         rules = self._ruleset()
         view = mask(message, rules, self._key)
         if view.hits:
@@ -95,11 +85,11 @@ class Masking:
         return view
 
     def unmask(self, permit: Permit, message: Message) -> Message:
-        """Return a message as it is, and have the audit log say which rules it was seen beneath.
+        """Return the unmasked message, and name the bypassed rules in the audit log.
 
         Raises:
-            NotPermitted: the permit is for something else, or for another message.
-            RulesNotLoaded: they have not been read yet.
+            NotPermitted: the permit is for another action or message.
+            RulesNotLoaded: the rules are not loaded yet.
         """
         _require(permit, VIEW_PAYLOAD, audit_target(message))
         if permit.action.resource != message.connection:
@@ -107,7 +97,9 @@ class Masking:
         rules = self._ruleset()
         hits = mask(message, rules, self._key).hits
         names = ", ".join(rules.rules[number - 1].name for number in sorted(hits))
-        permit.detail = f"{sum(hits.values())} masked, by {names}" if hits else "nothing in it is masked"
+        number = sum(hits.values())
+        masked = f"{number} {'value' if number == 1 else 'values'} masked by {names}"
+        permit.detail = masked if hits else "no rule masks this message"
         return message
 
     def try_rule(
@@ -119,11 +111,11 @@ class Masking:
         only_candidate: bool = False,
         kind: str | None = None,
     ) -> Trial:
-        """Return what others would see of a sample, as if from a "connection/destination". It is not kept.
+        """Mask a sample as if it came from a "connection/destination". The sample is not stored.
 
         Raises:
             RequestRejected: the sample is over 64 KiB.
-            RulesNotLoaded: they have not been read yet.
+            RulesNotLoaded: the rules are not loaded yet.
         """
         rules = () if only_candidate else self._ruleset().rules
         return try_rules(sample, destination, rules, candidate, kind=kind, key=self._key)
@@ -132,22 +124,24 @@ class Masking:
         """Add a rule after all others.
 
         Raises:
-            NotPermitted: the permit is for something else.
-            RequestRejected: its name is taken, or there are too many rules.
+            NotPermitted: the permit is for another action.
+            RequestRejected: the name is taken, or there are too many rules.
             StorageError: nothing was written.
         """
         _require(permit, ADD, rule.name)
         if self._is_configured(rule.name):
-            raise RequestRejected(f"There is a masking rule named {rule.name} in signalbox.toml. Choose another name.")
+            raise RequestRejected(
+                f"A masking rule in signalbox.toml is already named {rule.name}. Choose another name."
+            )
         await self._store.add(StoredRule(rule, permit.actor.name, self._clock()))
         await self._reload()
 
     async def move(self, permit: Permit, name: str, number: int) -> None:
-        """Give a rule this number; those between move by one. Rules of the configuration stay first.
+        """Move a rule to this number; rules between move by one. Configured rules stay first.
 
         Raises:
-            NotPermitted: the permit is for something else.
-            RequestRejected: there is no such rule or number among those that admins made.
+            NotPermitted: the permit is for another action.
+            RequestRejected: no stored rule has this name, or the number is out of range.
             StorageError: nothing was written.
         """
         _require(permit, MOVE, name)
@@ -159,8 +153,8 @@ class Masking:
         """Delete a rule.
 
         Raises:
-            NotPermitted: the permit is for something else.
-            RequestRejected: there is none of this name among those that admins made.
+            NotPermitted: the permit is for another action.
+            RequestRejected: no stored rule has this name.
             StorageError: nothing was written.
         """
         _require(permit, REMOVE, name)
@@ -169,17 +163,17 @@ class Masking:
         await self._reload()
 
     async def refresh(self, version: int) -> None:
-        """Read the rules again if this is another version of the security state than the one last read.
+        """Reload the rules if the version of the security state changed. The old rules stay in force on error.
 
         Raises:
-            RulesNotLoaded: a row cannot be read; what was known stays in force.
-            StorageError: the database could not be asked; what was known stays in force.
+            RulesNotLoaded: a row is malformed.
+            StorageError: the database does not answer.
         """
         if version != self._state_version:
             await self.load()
 
     async def load(self) -> None:
-        """Read the rules. Raises what `refresh` does."""
+        """Load the rules. Raises the errors of `refresh`."""
         async with self._loading:
             version, stored = await self._store.read()
             if self._rules is None or stored != self._stored:
@@ -189,17 +183,15 @@ class Masking:
             self._state_version = version
 
     async def _reload(self) -> None:
-        """Let what was just written hold here at once; should it fail, `refresh` does it a second later."""
+        """Apply a change in this process at once; if that fails, `refresh` does it a second later."""
         try:
             await self.load()
         except (StorageError, RulesNotLoaded):
-            log.exception("the masking rules were changed and could not be read again")
+            log.exception("the masking rules were changed but could not be reloaded")
 
     def _ruleset(self) -> Ruleset:
         if self._rules is None:
-            raise RulesNotLoaded(
-                "The masking rules have not been read yet, so no payload is shown. Try again in a moment."
-            )
+            raise RulesNotLoaded("The masking rules are not loaded yet, so no payload is shown. Try again in a moment.")
         return self._rules
 
     def _is_configured(self, name: str) -> bool:
@@ -208,11 +200,11 @@ class Masking:
     def _require_stored(self, name: str) -> None:
         if self._is_configured(name) and not any(one.rule.name == name for one in self._stored):
             raise RequestRejected(
-                f"The masking rule {name} is set in signalbox.toml. Change it there and start Signalbox again."
+                f"The masking rule {name} is defined in signalbox.toml. Change it there and restart Signalbox."
             )
 
 
 def _require(permit: Permit, action: str, target: str) -> None:
-    """Refuse a permit for anything else than what is about to be done: the audit log would name the wrong thing."""
+    """Refuse a permit for another action: the audit log would name the wrong one."""
     if (permit.action.name, permit.action.target) != (action, target):
         raise NotPermitted(f"This permit is not for {action}: {target}.", f"a permit for {action}: {target}")

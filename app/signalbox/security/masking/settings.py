@@ -1,4 +1,4 @@
-"""What one `[[masking]]` table holds in the configuration."""
+"""A `[[masking]]` table of the configuration."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -34,7 +34,7 @@ _FEW = Field(min_length=1, max_length=PATTERNS_MAX)
 
 
 class MaskingRuleSettings(BaseModel):
-    """One rule, in its texts. Those of the configuration come first, in their order, and no page changes them."""
+    """One rule. Configured rules come first, in order, and cannot be changed from pages."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 

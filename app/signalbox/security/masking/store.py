@@ -1,4 +1,4 @@
-"""The SQL of masking rules. Every change raises the version of the security state, in its own transaction."""
+"""The SQL of masking rules. Every change raises the version of the security state in its transaction."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -21,25 +21,25 @@ ROWS_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class StoredRule:
-    """A rule that an admin made."""
+    """A rule created by an admin."""
 
     rule: Rule
     created_by: str
-    created_at: float  # seconds since the epoch
+    created_at: float  # epoch seconds
 
 
 class MaskingStore:
-    """Reads and changes the rules that admins made."""
+    """Reads and changes the rules created by admins."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def read(self) -> tuple[int, tuple[StoredRule, ...]]:
-        """Return the version of the security state and all rules, in order; they may be newer than it, never older.
+        """Return the version of the security state and all rules in order. The rules may be newer than the version.
 
         Raises:
-            RulesNotLoaded: a row cannot be read: what it was to mask is not known, so nothing may be shown by the others alone.
-            StorageError: the database could not be asked.
+            RulesNotLoaded: a row is malformed: the other rules alone could reveal what it masks.
+            StorageError: the database does not answer.
         """
         async with self._database.read() as connection:
             version = await state.read_version(connection)
@@ -50,23 +50,21 @@ class MaskingStore:
         """Add a rule after all others.
 
         Raises:
-            RequestRejected: its name is taken, or there are too many.
+            RequestRejected: the name is taken, or there are too many rules.
             StorageError: nothing was written.
         """
         async with self._changing() as (connection, names):
             if stored.rule.name in names:
-                raise RequestRejected(f"There is a masking rule named {stored.rule.name} already. Choose another name.")
+                raise RequestRejected(f"A masking rule named {stored.rule.name} already exists. Choose another name.")
             if len(names) >= ROWS_MAX:
-                raise RequestRejected(
-                    f"There are {ROWS_MAX} masking rules already, which is the most. Remove one first."
-                )
+                raise RequestRejected(f"The limit of {ROWS_MAX} masking rules is reached. Remove one first.")
             await connection.execute(insert(MaskingRuleRow).values(place=len(names) + 1, **_columns(stored)))
 
     async def move(self, name: str, number: int, *, after: int) -> None:
-        """Give a rule this number, counted with the `after` rules before all rows; those between move by one.
+        """Move a rule to this number; rules between move by one. `after` is the number of configured rules before all rows.
 
         Raises:
-            RequestRejected: there is no such rule or number.
+            RequestRejected: no such rule, or the number is out of range.
             StorageError: nothing was written.
         """
         async with self._changing() as (connection, names):
@@ -74,7 +72,7 @@ class MaskingStore:
             if not after < number <= after + len(names):
                 most = f"{after + 1} to {after + len(names)}"
                 raise RequestRejected(
-                    f"The rule {name} cannot be number {number}: expected {most}, those of rules made by admins."
+                    f"The masking rule {name} cannot be number {number}: choose {most}. Configured rules come first."
                 )
             names.remove(name)
             names.insert(number - after - 1, name)
@@ -84,7 +82,7 @@ class MaskingStore:
         """Delete a rule.
 
         Raises:
-            RequestRejected: there is none of this name.
+            RequestRejected: no rule has this name.
             StorageError: nothing was written.
         """
         async with self._changing() as (connection, names):
@@ -95,7 +93,7 @@ class MaskingStore:
 
     @asynccontextmanager
     async def _changing(self) -> AsyncIterator[tuple[AsyncConnection, list[str]]]:
-        """Lock the state, so that no two changes overlap, and give the names of the rules in order."""
+        """Open a transaction that locks the security state; yield it with the rule names in order."""
         async with self._database.begin() as connection:
             await state.raise_version(connection)
             found = await connection.execute(select(col(MaskingRuleRow.name)).order_by(col(MaskingRuleRow.place)))
@@ -104,9 +102,7 @@ class MaskingStore:
 
 def _require(name: str, names: Sequence[str]) -> None:
     if name not in names:
-        raise RequestRejected(
-            f"There is no masking rule named {name} any more. Load the page again to see those there are."
-        )
+        raise RequestRejected(f"No masking rule is named {name}. It may have been removed: reload the page.")
 
 
 async def _renumber(connection: AsyncConnection, names: Sequence[str]) -> None:
@@ -137,7 +133,7 @@ def _read_rule(row: RowMapping) -> StoredRule:
         rule = parse_rule(name=row["name"], how=row["how"], **lists)
     except (InvalidRule, msgspec.DecodeError) as fault:
         raise RulesNotLoaded(
-            f"The masking rule {row['name']!r} in the database cannot be read ({fault}). Run the version of Signalbox that made "
-            "it, or delete its row: no payload is shown until then."
+            f"Cannot read the masking rule {row['name']!r} in the database ({fault}). No payload is shown until you run the "
+            "version of Signalbox that created it, or delete its row."
         ) from None
     return StoredRule(rule, row["made_by"], row["made_at"])

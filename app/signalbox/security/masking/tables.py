@@ -1,4 +1,4 @@
-"""The rows of masking rules that admins made. Lists are JSON. Times are seconds since the epoch."""
+"""The table of masking rules created by admins. Lists are JSON. Times are seconds since the epoch."""
 
 from sqlalchemy import Column, Double, Text
 from sqlmodel import Field
@@ -7,7 +7,7 @@ from signalbox.storage.schema import Table
 
 
 class MaskingRuleRow(Table, table=True):
-    """One rule; `place` says in which order they win, after those of the configuration."""
+    """One rule; `place` is its order after the configured rules."""
 
     __tablename__ = "masking_rule"  # type: ignore[mutable-override]  # SQLModel declares a wider type
 

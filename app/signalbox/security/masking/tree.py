@@ -1,4 +1,4 @@
-"""JSON as it was written: members in order with their doubles, numbers as their text; to and fro without recursion."""
+"""Lossless JSON: members in order with duplicates, numbers as text; parsed and written without recursion."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from signalbox.security.masking.model import MaskedText, UnreadableReason
 
 BYTES_MAX: Final = 1024**2
 DEPTH_MAX: Final = 512
-NUMBER_LENGTH_MAX: Final = 64  # characters; longer ones stay as they were written
+NUMBER_LENGTH_MAX: Final = 64  # characters; longer ones are not normalized
 
 _STRING: Final = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKET: Final = re.compile(r"[\[\]{}]")
@@ -22,18 +22,18 @@ _quoted = json.encoder.encode_basestring
 
 
 class Number(str):
-    """A number as it was written: 1.0, 1e400 and 9007199254740993 stay what they are."""
+    """A number as text: 1.0, 1e400 and 9007199254740993 stay unchanged."""
 
     __slots__ = ()
 
     @property
     def plain(self) -> str:
-        """The number without exponent and without zeros at its end: what is equal has one text."""
+        """The number without exponent and trailing zeros: equal numbers have equal texts."""
         if self.isdigit() or len(self) > NUMBER_LENGTH_MAX:
             return str(self)
         try:
             value = Decimal(self)
-        except ArithmeticError:  # an exponent beyond all bounds
+        except ArithmeticError:  # the exponent is too large
             return str(self)
         if abs(value.adjusted()) > NUMBER_LENGTH_MAX:
             return str(self)
@@ -42,7 +42,7 @@ class Number(str):
 
 
 class JsonObject:
-    """An object: its members in order; a name may stand there twice."""
+    """A JSON object: members in order; a name may occur twice."""
 
     __slots__ = ("pairs",)
 
@@ -51,11 +51,11 @@ class JsonObject:
 
 
 Node = JsonObject | list["Node"] | str | MaskedText | bool | None
-"""A `str` that is a `Number` is a number; `Shown` is what a rule has changed."""
+"""A `Number` is a number, other `str` are strings; `MaskedText` was changed by a rule."""
 
 
 class UnreadableBody(Exception):
-    """These bytes are no JSON that can be looked into. Says why, and nothing of what is in them."""
+    """The bytes cannot be parsed as JSON. The message contains none of them."""
 
     def __init__(self, why: UnreadableReason) -> None:
         super().__init__(why)
@@ -63,11 +63,7 @@ class UnreadableBody(Exception):
 
 
 def decode(data: bytes) -> str:
-    """Return the text that is to be read as JSON.
-
-    Raises:
-        Unreadable: it is too large, or no UTF-8.
-    """
+    """Decode a body. Raises UnreadableBody if it is too large or not UTF-8."""
     if len(data) > BYTES_MAX:
         raise UnreadableBody(UnreadableReason.TOO_LARGE)
     try:
@@ -77,15 +73,11 @@ def decode(data: bytes) -> str:
 
 
 def parse(text: str) -> Node:
-    """Read JSON.
-
-    Raises:
-        Unreadable: it is too deep, or no JSON.
-    """
+    """Parse JSON. Raises UnreadableBody if it is too deep or not JSON."""
     if text.count("[") + text.count("{") > DEPTH_MAX and _depth(text) > DEPTH_MAX:
         raise UnreadableBody(UnreadableReason.TOO_DEEP)
     try:
-        return _DECODER.decode(text)  # type: ignore[no-any-return]  # it returns what its hooks make
+        return _DECODER.decode(text)  # type: ignore[no-any-return]  # it returns what the hooks build
     except ValueError:
         raise UnreadableBody(UnreadableReason.NO_JSON) from None
     except RecursionError:
@@ -105,12 +97,12 @@ _DECODER: Final = json.JSONDecoder(
     parse_int=Number,
     parse_float=Number,
     parse_constant=_reject_constant,
-    object_pairs_hook=JsonObject,  # type: ignore[arg-type]  # a list of str is put where Shown may come to stand too
+    object_pairs_hook=JsonObject,  # type: ignore[arg-type]  # the list of str may later hold MaskedText too
 )
 
 
 def encode(root: Node) -> bytes:
-    """Write JSON without spaces: what was masked does not show by them."""
+    """Write JSON without spaces, so that spacing does not reveal what was masked."""
     out: list[str] = []
     begun: list[tuple[Iterator[tuple[str, Node]], str]] = [(iter([("", root)]), "")]
     while begun:
@@ -128,12 +120,12 @@ def encode(root: Node) -> bytes:
     text = "".join(out)
     try:
         return text.encode()
-    except UnicodeEncodeError:  # half a character, which JSON can hold as an escape only
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can only escape
         return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
 
 
 def _members(node: JsonObject) -> Iterator[tuple[str, Node]]:
-    """Yield each value with what stands before it."""
+    """Yield each value with the text before it."""
     for at, (name, value) in enumerate(node.pairs):
         yield f"{',' if at else ''}{scalar(name)}:", value
 
@@ -144,7 +136,7 @@ def _elements(node: list[Node]) -> Iterator[tuple[str, Node]]:
 
 
 def scalar(node: "str | MaskedText | bool | None") -> str:
-    """Return the JSON of what holds nothing."""
+    """Return the JSON of a string, number, literal or masked text."""
     if isinstance(node, Number):
         return str(node)
     if isinstance(node, str):
@@ -156,7 +148,7 @@ _WORDS: Final = {True: "true", False: "false", None: "null"}
 
 
 def leaves(root: Node, *, names: bool = False) -> Iterator[Node]:
-    """Yield every value that holds nothing itself, and with `names` those of members too."""
+    """Yield every value that is not an object or array; with `names` also member names."""
     todo = [root]
     while todo:
         node = todo.pop()

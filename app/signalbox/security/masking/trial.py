@@ -1,4 +1,4 @@
-"""Trying rules on a sample: nothing of it is kept, logged or counted."""
+"""Tests rules on a sample, which is not stored, logged or counted."""
 
 import time
 from collections.abc import Sequence
@@ -17,20 +17,20 @@ SAMPLE_BYTES_MAX: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What others would see of a sample."""
+    """The result of testing rules on a sample."""
 
     body: Body | None
-    lines: tuple[BodyLine, ...]  # of JSON; empty for another body
-    fields: int | None  # values in the sample; None: it was hidden whole, so they were not counted
+    lines: tuple[BodyLine, ...]  # of JSON; otherwise empty
+    fields: int | None  # values in the sample; None: hidden whole, so not counted
     masked: int | None  # of these
-    candidate: int | None  # the number of the rule that is being written
+    candidate: int | None  # the number of the new rule
     took_ms: float
 
 
 def try_rules(
     sample: str, destination: str, rules: Sequence[Rule], candidate: Rule | None, *, kind: str | None, key: bytes
 ) -> Trial:
-    """Mask a sample as if it came from a "connection/destination", with these rules and the candidate after them.
+    """Mask a sample as if it came from a "connection/destination", with the rules and then the candidate.
 
     Raises:
         RequestRejected: the sample is too long.

@@ -1,4 +1,4 @@
-"""Questions to the provider over HTTP: an answer is bounded in time and size, and redirects are not followed."""
+"""HTTP requests to the provider. Responses are bounded in time and size, and redirects are not followed."""
 
 import asyncio
 import logging
@@ -16,62 +16,61 @@ from signalbox.security.oidc.settings import OidcSettings, is_safe_url
 log = logging.getLogger(__name__)
 
 RESPONSE_BYTES_MAX: Final = 256 * 1024
-REQUESTS_AT_ONCE: Final = (
-    8  # anybody may begin a sign-in: so many questions are open at most, others wait within their time
-)
+REQUESTS_AT_ONCE: Final = 8  # anyone can start a sign-in; further requests wait within their timeout
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderResponse:
-    """What came back, whatever its status."""
+    """A response of any status."""
 
     status: int
     body: bytes
 
     def parse(self, shape: type[T], what: str) -> T:
-        """Return it as this shape. Raises ProviderError when it is something else."""
+        """Parse the body as this type; `what` names it in the error. Raises ProviderError."""
         try:
             return msgspec.json.decode(self.body, type=shape)
         except (msgspec.MsgspecError, RecursionError) as error:
-            log.warning("the company account's server: %s is not what was expected: %s", what, _short(error))
-            raise ProviderError(f"{what} is not what was expected") from None
+            log.warning("sign-in server: %s is malformed: %s", what, _short(error))
+            raise ProviderError(f"{what} is malformed") from None
 
 
 class ProviderClient:
-    """Asks one server."""
+    """Sends requests to one provider."""
 
     def __init__(self, settings: OidcSettings) -> None:
         self._settings = settings
         self._slots = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._tls: ssl.SSLContext | None = None
 
-    async def get(self, address: str, headers: Mapping[str, str] | None = None) -> ProviderResponse:
+    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> ProviderResponse:
         """Raises ProviderUnreachable, ProviderError."""
-        return await self._send("GET", address, headers or {}, None)
+        return await self._send("GET", url, headers or {}, None)
 
-    async def post(self, address: str, headers: Mapping[str, str], form: str) -> ProviderResponse:
+    async def post(self, url: str, headers: Mapping[str, str], form: str) -> ProviderResponse:
         """Raises ProviderUnreachable, ProviderError."""
         return await self._send(
-            "POST", address, {**headers, "content-type": "application/x-www-form-urlencoded"}, form.encode()
+            "POST", url, {**headers, "content-type": "application/x-www-form-urlencoded"}, form.encode()
         )
 
-    async def _send(
-        self, method: str, address: str, headers: Mapping[str, str], content: bytes | None
-    ) -> ProviderResponse:
-        if not is_safe_url(address):
-            raise ProviderError("it names an address of itself without TLS")
-        identity = {"accept": "application/json", "accept-encoding": "identity"}  # packed, a size would say nothing
+    async def _send(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> ProviderResponse:
+        if not is_safe_url(url):
+            raise ProviderError("it contains a URL without TLS")
+        default_headers = {
+            "accept": "application/json",
+            "accept-encoding": "identity",
+        }  # compression would defeat the size limit
         try:
-            asked = httpx.Request(method, address, headers={**identity, **headers}, content=content)
+            request = httpx.Request(method, url, headers={**default_headers, **headers}, content=content)
             async with asyncio.timeout(self._settings.timeout_s), self._slots, await self._client() as client:
-                response = await client.send(asked, stream=True)
+                response = await client.send(request, stream=True)
                 return ProviderResponse(response.status_code, await _body(response))
         except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError, UnicodeError) as error:
-            log.warning("the company account's server %s does not answer: %s", self._settings.host, _short(error))
-            refused = "CERTIFICATE_VERIFY_FAILED" in str(error)  # httpx keeps no more of the cause than its text
-            raise (CertificateNotTrusted if refused else ProviderUnreachable)(self._settings.host) from None
+            log.warning("sign-in server %s does not respond: %s", self._settings.host, _short(error))
+            untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)  # httpx keeps only the text of the cause
+            raise (CertificateNotTrusted if untrusted else ProviderUnreachable)(self._settings.host) from None
 
     async def _client(self) -> httpx.AsyncClient:
         if self._tls is None:
@@ -84,7 +83,7 @@ async def _body(response: httpx.Response) -> bytes:
     async for part in response.aiter_raw():
         body += part
         if len(body) > RESPONSE_BYTES_MAX:
-            raise ProviderError(f"it is longer than {RESPONSE_BYTES_MAX // 1024} KiB")
+            raise ProviderError(f"it is larger than {RESPONSE_BYTES_MAX // 1024} KiB")
     return bytes(body)
 
 

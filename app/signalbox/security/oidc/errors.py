@@ -1,112 +1,109 @@
-"""Why nobody was signed in by a company account: each cause in a sentence for the page, with no word of the provider's."""
+"""Why a company sign-in failed. Messages are for the page and contain no text of the provider."""
 
 from signalbox.kernel.figures import duration
 from signalbox.security.errors import RequestRejected
 
-CLOCK_DIFFERENCE_MAX_S = 366 * 86_400  # a longer one is told as this: the provider may send any number
+CLOCK_DIFFERENCE_MAX_S = 366 * 86_400  # the provider may send any number: larger ones are shown as this
 
 
 class CompanyAccountError(RequestRejected):
-    """Nobody was signed in."""
+    """The company sign-in failed."""
 
 
 class SignInNotPending(CompanyAccountError):
-    """What came back does not belong to a sign-in that this browser began a short time ago."""
+    """The answer belongs to no pending sign-in of this browser."""
 
     def __init__(self) -> None:
         super().__init__(
-            "This sign-in was not begun in this browser, was finished already, or took too long. Begin again."
+            "This sign-in was not started in this browser, is already finished, or took too long. Sign in again."
         )
 
 
 class SignInCanceled(CompanyAccountError):
-    """The person, or the provider's rules, said no."""
+    """The user canceled, or the provider does not allow it."""
 
     def __init__(self) -> None:
-        super().__init__("The sign-in was cancelled at the company account, or is not allowed there. Nothing was done.")
+        super().__init__("The sign-in was canceled, or the company account does not allow it. You were not signed in.")
 
 
 class ProviderUnreachable(CompanyAccountError):
-    """No answer, or none in time."""
+    """The provider did not answer in time."""
 
     def __init__(self, host: str) -> None:
-        super().__init__(
-            f"The company account's server {host} does not answer. Try again in a while, or sign in with a password."
-        )
+        super().__init__(f"The sign-in server {host} does not respond. Try again later, or sign in with a password.")
 
 
 class CertificateNotTrusted(CompanyAccountError):
-    """Something answers there that we have no reason to believe."""
+    """The provider's TLS certificate is not trusted."""
 
     def __init__(self, host: str) -> None:
         super().__init__(
-            f"The certificate of the company account's server {host} is not trusted here. An admin has to name its "
-            "authority: [oidc] ca_file."
+            f"The certificate of the sign-in server {host} is not trusted. Ask an admin to set its certificate authority in "
+            "[oidc] ca_file."
         )
 
 
 class ProviderError(CompanyAccountError):
-    """An answer that is not what OpenID Connect asks for. `what` is ours, not the provider's."""
+    """The answer violates OpenID Connect. `what` is our text, not the provider's."""
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"The company account's server gave a wrong answer: {what}. An admin can find more in the log."
+            f"The sign-in server sent an invalid answer: {what}. Ask an admin to check the log of Signalbox."
         )
 
 
 class ClientRejected(CompanyAccountError):
-    """The provider does not know this installation, or its secret is another."""
+    """The provider does not accept our client ID or secret."""
 
     def __init__(self) -> None:
         super().__init__(
-            "The company account's server does not accept this Signalbox. An admin has to put right client_id and "
-            "client_secret of [oidc] in signalbox.toml."
+            "The sign-in server does not accept this Signalbox. Ask an admin to correct client_id and client_secret of [oidc] "
+            "in signalbox.toml."
         )
 
 
 class AnswerNotTrusted(CompanyAccountError):
-    """An ID token that may not be believed. `what` is wrong with it."""
+    """The answer cannot be trusted; `what` says why."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"What came from the company account cannot be trusted: {what}. You were not signed in.")
+        super().__init__(f"The answer of the sign-in server cannot be trusted: {what}. You were not signed in.")
 
 
 class ClocksDiffer(CompanyAccountError):
-    """A rightly signed ID token is over already, or of the future."""
+    """A validly signed ID token has expired or lies in the future."""
 
     def __init__(self, by_s: float) -> None:
-        told = duration(min(by_s, CLOCK_DIFFERENCE_MAX_S))
+        difference = duration(min(by_s, CLOCK_DIFFERENCE_MAX_S))
         super().__init__(
-            f"The clocks of this Signalbox and of the company account's server differ by at least {told}. "
-            "Try again; if it stays so, an admin has to set the clock right."
+            f"The clocks of Signalbox and of the sign-in server differ by at least {difference}. "
+            "Try again. If that does not help, ask an admin to correct the clock."
         )
 
 
 class UnusableName(CompanyAccountError):
-    """The claim that names the user is missing, or cannot be a name here."""
+    """The name claim is missing or not a valid user name."""
 
     def __init__(self, claim: str, expected: str) -> None:
         super().__init__(
-            f"The company account gives no name that can be used here: the claim {claim} ([oidc] name_claim) has to be "
-            f"{expected}."
+            f"The company account sends no valid user name: the claim {claim} ([oidc] name_claim) must be {expected}."
         )
 
 
 class NoRole(CompanyAccountError):
-    """The claim gives nothing."""
+    """No value of the claim matches a role."""
 
     def __init__(self, name: str, claim: str) -> None:
         super().__init__(
-            f"{name} has no role here: no value of the claim {claim} fits one of [[oidc.roles]]. Ask an admin for a way in."
+            f"{name} has no role: no value of the claim {claim} matches an entry of [[oidc.roles]]. Ask an admin for access."
         )
 
 
 class ClaimMissing(CompanyAccountError):
-    """The claim that gives roles is not there at all: never sent, or left out for who is in no group, as Keycloak does."""
+    """The role claim is missing: never sent, or omitted for users without groups, as Keycloak does."""
 
     def __init__(self, name: str, claim: str) -> None:
         super().__init__(
-            f"{name} has no role here: the company account does not send the claim {claim} ([oidc] claim). It may be left "
-            "out for who has no group there. If nobody gets in, an admin has to add it for this client there, or its scope "
-            "to [oidc] scopes."
+            f"{name} has no role: the company account does not send the claim {claim} ([oidc] claim). Some servers omit it for "
+            "users without groups. If no user can sign in, ask an admin to enable the claim for this client, or to add its "
+            "scope to [oidc] scopes."
         )

@@ -1,4 +1,4 @@
-"""What a sign-in by a company account keeps, is told and gives. Pure."""
+"""Company sign-ins: their state, the provider's answer, and the rights from claims. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,30 +26,30 @@ from signalbox.security.oidc.errors import (
 )
 from signalbox.security.oidc.settings import OidcSettings, RoleSettings
 
-SIGN_IN_TIMEOUT_S: Final = 600  # how long somebody may take at the provider
-NEXT_LENGTH_MAX: Final = 1000  # with the rest of `Kept` a cookie holds 4 KB
+SIGN_IN_TIMEOUT_S: Final = 600  # how long a user may take at the provider
+NEXT_LENGTH_MAX: Final = 1000  # the encrypted cookie must stay below 4 KiB
 CODE_LENGTH_MAX: Final = 4096
 
 ERRORS_BY_CODE: Final = MappingProxyType({"access_denied": SignInCanceled, "unauthorized_client": ClientRejected})
 
 Claims = Mapping[str, Any]
-"""What the provider says of somebody: checked to be from it and for us, its values not looked at."""
+"""Verified claims of a user; their values are not validated."""
 
 
 class PendingSignIn(Struct, frozen=True, kw_only=True):
-    """What is remembered of a sign-in from its beginning to its end; nothing of it may be guessed or chosen by others."""
+    """The state of a sign-in from start to finish. No one else may guess or choose it."""
 
     state: str
     nonce: str
     verifier: str  # of PKCE
-    next: str  # the page to show when signed in
+    next: str  # the page to show after sign-in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartedSignIn:
-    """A sign-in that was begun: send the browser to `address`, and have it keep `kept` as a cookie for BEGUN_LASTS_S.
+    """A started sign-in: send the browser to `url` and set `cookie` for SIGN_IN_TIMEOUT_S.
 
-    The cookie is HttpOnly and SameSite=Lax: it has to come along when the provider sends the browser back.
+    The cookie is HttpOnly and SameSite=Lax: the browser must send it when the provider redirects back.
     """
 
     url: str
@@ -58,7 +58,7 @@ class StartedSignIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletedSignIn:
-    """A sign-in that was finished."""
+    """A finished sign-in."""
 
     secret: str  # of the new session, for its cookie
     next: str
@@ -66,46 +66,50 @@ class CompletedSignIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompanyUser:
-    """Whom the provider vouches for."""
+    """A user authenticated by the provider."""
 
     subject: str
     name: str
     rights: Rights
-    rejection: CompanyAccountError | None  # why these rights are no way in
+    rejection: CompanyAccountError | None  # set if these rights do not permit to sign in
 
 
 def new_pending_sign_in(next_: str) -> PendingSignIn:
-    """Return what to keep of a sign-in that begins now; where `next_` is too long to keep, the first page follows."""
-    kept = next_ if len(next_.encode("utf-8", "replace")) <= NEXT_LENGTH_MAX else "/"
-    return PendingSignIn(state=token_urlsafe(32), nonce=token_urlsafe(32), verifier=token_urlsafe(32), next=kept)
+    """Return the state of a new sign-in. A `next_` that is too long is replaced by the first page."""
+    path = next_ if len(next_.encode("utf-8", "replace")) <= NEXT_LENGTH_MAX else "/"
+    return PendingSignIn(state=token_urlsafe(32), nonce=token_urlsafe(32), verifier=token_urlsafe(32), next=path)
 
 
-def authorization_code(answer: Mapping[str, str], kept: PendingSignIn, *, issuer: str, names_issuer: bool) -> str:
-    """Return the code that the browser brought back in the query.
+def authorization_code(answer: Mapping[str, str], pending: PendingSignIn, *, issuer: str, names_issuer: bool) -> str:
+    """Return the authorization code from the query of the redirect.
 
     Raises:
-        SignInNotPending: it belongs to no sign-in that this browser began.
-        AnswerNotTrusted: it came from another provider (RFC 9207); `names_issuer` says that ours never leaves its name out.
-        SignInCanceled, ClientRejected, ProviderError: the provider says why there is none.
+        SignInNotPending: this browser has no such pending sign-in.
+        AnswerNotTrusted: another provider sent it (RFC 9207); `names_issuer`: ours always sends its issuer.
+        SignInCanceled, ClientRejected, ProviderError: the provider sent an error.
     """
-    if not compare_digest(answer.get("state", "").encode("utf-8", "replace"), kept.state.encode()):
+    if not compare_digest(answer.get("state", "").encode("utf-8", "replace"), pending.state.encode()):
         raise SignInNotPending
     if answer.get("iss", None if names_issuer else issuer) != issuer:
-        raise AnswerNotTrusted("it was sent by another server than the one that was asked")
+        raise AnswerNotTrusted("another server sent it")
     if error := answer.get("error"):
-        raise ERRORS_BY_CODE[error] if error in ERRORS_BY_CODE else ProviderError("it refused to begin the sign-in")
+        raise (
+            ERRORS_BY_CODE[error]
+            if error in ERRORS_BY_CODE
+            else ProviderError("the server refused to start the sign-in")
+        )
     code = answer.get("code", "")
     if not code or len(code) > CODE_LENGTH_MAX:
-        raise ProviderError("it sent back no code")
+        raise ProviderError("it contains no authorization code")
     return code
 
 
 def company_user(claims: Claims, settings: OidcSettings) -> CompanyUser:
-    """Return whom the claims are of.
+    """Return the user of these claims.
 
     Raises:
-        AnswerNotTrusted: they say no usable subject.
-        UnusableName: the name is missing or cannot be one here.
+        AnswerNotTrusted: the subject is missing or malformed.
+        UnusableName: the name is missing or malformed.
     """
     subject, name = _subject(claims, settings.issuer), _name(claims, settings.name_claim)
     values = claim_values(claims.get(settings.claim))
@@ -115,18 +119,18 @@ def company_user(claims: Claims, settings: OidcSettings) -> CompanyUser:
 
 
 def claim_values(claim: object) -> frozenset[str] | None:
-    """Return the values of a claim that is a text or a list of them; None when it is neither."""
+    """Return the values of a claim that is a string or a list of strings; otherwise None."""
     if isinstance(claim, str):
         return frozenset({claim})
-    return frozenset(one for one in claim if isinstance(one, str)) if isinstance(claim, list) else None
+    return frozenset(value for value in claim if isinstance(value, str)) if isinstance(claim, list) else None
 
 
 def rights_from_claim(values: Iterable[str], roles: Iterable[RoleSettings]) -> Rights:
-    """Return what the values give together: of several that fit, the greater of each part."""
-    held = tuple(values)
+    """Return the union of the rights of all matching values."""
+    values = tuple(values)
     everywhere, on = Grant(), dict[str, Grant]()
     for table in roles:
-        if not any(fnmatchcase(value, table.value) for value in held):
+        if not any(fnmatchcase(value, table.value) for value in values):
             continue
         if not table.on:
             everywhere = _union(everywhere, table.grant)
@@ -136,12 +140,12 @@ def rights_from_claim(values: Iterable[str], roles: Iterable[RoleSettings]) -> R
     return Rights(everywhere, {name: grant for name, grant in united.items() if grant != everywhere})
 
 
-def _union(one: Grant, other: Grant) -> Grant:
-    return Grant(max(one.role, other.role), one.payloads or other.payloads)
+def _union(left: Grant, right: Grant) -> Grant:
+    return Grant(max(left.role, right.role), left.payloads or right.payloads)
 
 
 def _subject(claims: Claims, issuer: str) -> str:
-    """Return the subject as it is kept: with its issuer, since another provider may call somebody else the same."""
+    """Return the subject with its issuer, because another provider may use the same subject for another user."""
     subject = claims.get("sub")
     if (
         not isinstance(subject, str)
@@ -149,7 +153,7 @@ def _subject(claims: Claims, issuer: str) -> str:
         or not subject.isascii()
         or not subject.isprintable()
     ):
-        raise AnswerNotTrusted("it does not say who signed in")
+        raise AnswerNotTrusted("it does not name the user")
     return f"{issuer} {subject}"
 
 

@@ -1,4 +1,4 @@
-"""The provider of company accounts: where it is asked, which keys it signs with, and what it says of who signed in."""
+"""The OpenID Connect provider: its endpoints, its keys, and the claims of a user."""
 
 import asyncio
 import logging
@@ -33,7 +33,7 @@ ADDRESS_LENGTH_MAX: Final = 2048
 
 
 class Discovery(Struct, frozen=True):
-    """What of the discovery document matters here."""
+    """The fields of the discovery document that we use."""
 
     issuer: str
     authorization_endpoint: str
@@ -51,21 +51,21 @@ class PublishedKeys(Struct, frozen=True):
 
 
 class TokenResponse(Struct, frozen=True):
-    """What a code was exchanged for."""
+    """The tokens that a code was exchanged for."""
 
     id_token: str
     access_token: str | None = None
 
 
 class TokenError(Struct, frozen=True):
-    """Why a code was not exchanged."""
+    """The error that an exchange answered."""
 
     error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderInfo:
-    """What is remembered of the provider."""
+    """The provider's metadata and keys, and when they were fetched."""
 
     discovery: Discovery
     keys: KeySet
@@ -73,7 +73,7 @@ class ProviderInfo:
 
 
 class Provider:
-    """One per process. What it publishes is asked for at the first sign-in, and again each hour."""
+    """One per process. Fetches metadata and keys at the first sign-in, and again each hour."""
 
     def __init__(self, settings: OidcSettings, redirect: str, clock: Clock) -> None:
         self._settings = settings
@@ -84,52 +84,52 @@ class Provider:
         self._cached: ProviderInfo | None = None
         self._failed: tuple[float, CompanyAccountError] | None = None
 
-    async def authorization_url(self, kept: PendingSignIn) -> str:
-        """Return where to send the browser. Raises ProviderUnreachable, ProviderError."""
-        known = await self._info()
-        address: str = prepare_grant_uri(
-            known.discovery.authorization_endpoint,
+    async def authorization_url(self, pending: PendingSignIn) -> str:
+        """Return the URL to send the browser to. Raises ProviderUnreachable, ProviderError."""
+        info = await self._info()
+        url: str = prepare_grant_uri(
+            info.discovery.authorization_endpoint,
             self._settings.client_id,
             "code",
             self._redirect,
             self._settings.scopes,
-            kept.state,
-            nonce=kept.nonce,
-            code_challenge=create_s256_code_challenge(kept.verifier),
+            pending.state,
+            nonce=pending.nonce,
+            code_challenge=create_s256_code_challenge(pending.verifier),
             code_challenge_method="S256",
         )
-        return address
+        return url
 
     async def names_issuer(self) -> bool:
-        """Say whether it always tells who sends the browser back (RFC 9207). Raises ProviderUnreachable, ProviderError."""
+        """Return whether redirects always name the issuer (RFC 9207). Raises ProviderUnreachable, ProviderError."""
         return (await self._info()).discovery.authorization_response_iss_parameter_supported
 
-    async def claims(self, code: str, kept: PendingSignIn) -> Claims:
-        """Return what it says of who brought this code: of the ID token, and of userinfo what is missing there.
+    async def claims(self, code: str, pending: PendingSignIn) -> Claims:
+        """Exchange the code and return the claims of the ID token, completed from userinfo if some are missing.
 
         Raises:
-            CompanyAccountError: it does not answer, refuses, or what it says may not be believed.
+            CompanyAccountError: the provider does not answer, refuses, or cannot be trusted.
         """
-        known = await self._info()
-        given = await self._exchange(known.discovery, code, kept)
-        claims = await self._verify(known, given, kept.nonce)
-        wanted = {self._settings.claim, self._settings.name_claim}
-        if wanted <= claims.keys() or not known.discovery.userinfo_endpoint or not given.access_token:
+        info = await self._info()
+        tokens = await self._exchange(info.discovery, code, pending)
+        claims = await self._verify(info, tokens, pending.nonce)
+        needed = {self._settings.claim, self._settings.name_claim}
+        if needed <= claims.keys() or not info.discovery.userinfo_endpoint or not tokens.access_token:
             return claims
-        return {**await self._userinfo(known.discovery.userinfo_endpoint, given.access_token, claims), **claims}
+        return {**await self._userinfo(info.discovery.userinfo_endpoint, tokens.access_token, claims), **claims}
 
-    async def _exchange(self, discovery: Discovery, code: str, kept: PendingSignIn) -> TokenResponse:
+    async def _exchange(self, discovery: Discovery, code: str, pending: PendingSignIn) -> TokenResponse:
         form = prepare_token_request(
-            "authorization_code", redirect_uri=self._redirect, code=code, code_verifier=kept.verifier
+            "authorization_code", redirect_uri=self._redirect, code=code, code_verifier=pending.verifier
         )
-        address, headers, body = self._client_auth(discovery).prepare("POST", discovery.token_endpoint, {}, form)
-        answer = await self._http.post(address, headers, body)
-        if answer.status != 200:
-            raise _exchange_error(answer)
-        return answer.parse(TokenResponse, "its answer to the code")
+        url, headers, body = self._client_auth(discovery).prepare("POST", discovery.token_endpoint, {}, form)
+        response = await self._http.post(url, headers, body)
+        if response.status != 200:
+            raise _exchange_error(response)
+        return response.parse(TokenResponse, "the token response")
 
     def _client_auth(self, discovery: Discovery) -> ClientAuth:
-        """Return how we say who we are: in the header if that is known there, its parts encoded as RFC 6749 2.3.1 asks."""
+        """Return the client authentication: in the header if supported, encoded as in RFC 6749 2.3.1."""
         client, secret = self._settings.client_id, self._settings.client_secret
         if secret is None:
             return ClientAuth(client, None, "none")
@@ -137,36 +137,36 @@ class Provider:
             return ClientAuth(quote_plus(client), quote_plus(secret.get_secret_value()), "client_secret_basic")
         return ClientAuth(client, secret.get_secret_value(), "client_secret_post")
 
-    async def _verify(self, known: ProviderInfo, given: TokenResponse, nonce: str) -> Claims:
+    async def _verify(self, info: ProviderInfo, tokens: TokenResponse, nonce: str) -> Claims:
         expected = ExpectedClaims(
             issuer=self._settings.issuer,
             client_id=self._settings.client_id,
             nonce=nonce,
-            access_token=given.access_token,
+            access_token=tokens.access_token,
         )
         try:
-            return verified_claims(given.id_token, known.keys, expected, self._clock())
+            return verified_claims(tokens.id_token, info.keys, expected, self._clock())
         except UnknownKey:
-            fresh = await self._info(but=known)
-            return verified_claims(given.id_token, fresh.keys, expected, self._clock())
+            refreshed = await self._info(stale=info)
+            return verified_claims(tokens.id_token, refreshed.keys, expected, self._clock())
 
-    async def _userinfo(self, address: str, access_token: str, claims: Claims) -> Mapping[str, Any]:
-        answer = await self._http.get(address, {"authorization": f"Bearer {access_token}"})
-        if answer.status != 200:
-            raise ProviderError(f"userinfo was answered with status {answer.status}")
-        said = answer.parse(dict[str, Any], "userinfo")
-        if said.get("sub") != claims.get("sub"):
-            raise AnswerNotTrusted("its two answers are of two people")
-        return said
+    async def _userinfo(self, url: str, access_token: str, claims: Claims) -> Mapping[str, Any]:
+        response = await self._http.get(url, {"authorization": f"Bearer {access_token}"})
+        if response.status != 200:
+            raise ProviderError(f"userinfo returned status {response.status}")
+        userinfo = response.parse(dict[str, Any], "userinfo")
+        if userinfo.get("sub") != claims.get("sub"):
+            raise AnswerNotTrusted("ID token and userinfo name two different users")
+        return userinfo
 
-    async def _info(self, but: ProviderInfo | None = None) -> ProviderInfo:
-        """Return what it publishes; `but` this, which was seen to be old. One asks, the others wait for what it hears.
+    async def _info(self, stale: ProviderInfo | None = None) -> ProviderInfo:
+        """Return metadata and keys, other than `stale`. One task fetches, the others wait for it.
 
-        A failure is believed for as long as one answer may take: else those who wait would fail one after the other.
+        A failure is cached for one timeout: otherwise waiting tasks would fail one after the other.
         """
         async with self._fetching:
             now = self._clock()
-            if self._cached is not None and self._cached is not but and now - self._cached.at < INFO_LIFETIME_S:
+            if self._cached is not None and self._cached is not stale and now - self._cached.at < INFO_LIFETIME_S:
                 return self._cached
             if self._failed is not None and 0 <= now - self._failed[0] < self._settings.timeout_s:
                 raise self._failed[1]
@@ -178,37 +178,37 @@ class Provider:
             return self._cached
 
     async def _fetch_info(self, now: float) -> ProviderInfo:
-        place = self._settings.issuer.rstrip("/") + "/.well-known/openid-configuration"
-        discovery = _require_ok(await self._http.get(place), "its discovery document").parse(
+        url = self._settings.issuer.rstrip("/") + "/.well-known/openid-configuration"
+        discovery = _require_ok(await self._http.get(url), "its discovery document").parse(
             Discovery, "its discovery document"
         )
         if discovery.issuer != self._settings.issuer:
-            raise ProviderError("it calls itself otherwise than [oidc] issuer")
+            raise ProviderError("its issuer differs from [oidc] issuer")
         if not is_safe_url(discovery.authorization_endpoint) or (
             len(discovery.authorization_endpoint) > ADDRESS_LENGTH_MAX
         ):
-            raise ProviderError("it names an address of itself without TLS")
+            raise ProviderError("it contains a URL without TLS")
         published = _require_ok(await self._http.get(discovery.jwks_uri), "its list of keys").parse(
             PublishedKeys, "its list of keys"
         )
         return ProviderInfo(discovery, usable_keys(published.keys), now)
 
 
-def _require_ok(answer: ProviderResponse, what: str) -> ProviderResponse:
-    if answer.status != 200:
-        raise ProviderError(f"{what} was answered with status {answer.status}")
-    return answer
+def _require_ok(response: ProviderResponse, what: str) -> ProviderResponse:
+    if response.status != 200:
+        raise ProviderError(f"{what} returned status {response.status}")
+    return response
 
 
-def _exchange_error(answer: ProviderResponse) -> CompanyAccountError:
-    """Return why a code was not exchanged. What is no refusal of OAuth may come from a gateway in between."""
+def _exchange_error(response: ProviderResponse) -> CompanyAccountError:
+    """Return why a code was not exchanged. A response without an OAuth error may come from a gateway."""
     try:
-        error = answer.parse(TokenError, "its refusal of the code").error
+        error = response.parse(TokenError, "the token error").error
     except ProviderError:
         error = ""
-    log.warning("the company account's server did not take the code: status %d, %r", answer.status, error[:60])
-    if error in {"invalid_client", "unauthorized_client"} or answer.status == 401:
+    log.warning("sign-in server rejected the code: status %d, %r", response.status, error[:60])
+    if error in {"invalid_client", "unauthorized_client"} or response.status == 401:
         return ClientRejected()
     if error == "invalid_grant":
         return SignInNotPending()
-    return ProviderError(f"it answered the code with status {answer.status}")
+    return ProviderError(f"the token endpoint returned status {response.status}")

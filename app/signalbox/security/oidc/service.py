@@ -1,6 +1,6 @@
-"""Signing in by a company account: begin sends the browser away, finish opens the session of who came back.
+"""Company sign-in: `begin` sends the browser to the provider, `finish` opens the session.
 
-Imports no library of the extra before there is a `[oidc]` table.
+Imports no library of the `oidc` extra unless `[oidc]` is configured.
 """
 
 import logging
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CALLBACK_PATH: Final = "/sign-in/company/back"
-"""Where the provider sends the browser back to, below the address of Signalbox: as it has to be registered there."""
+"""The redirect URI below the address of Signalbox, to be registered at the provider."""
 
 
 class CompanyAccounts:
-    """One per process. `address` is how browsers reach Signalbox; `key` is 32 bytes that only this installation has."""
+    """One per process. `address` is the URL of Signalbox for browsers; `key` is 32 secret bytes."""
 
     def __init__(
         self, settings: OidcSettings, address: str, key: bytes, *, accounts: Accounts, door: Door, clock: Clock
@@ -52,61 +52,61 @@ class CompanyAccounts:
 
     @property
     def host(self) -> str:
-        """The provider, as the button names it."""
+        """The provider's host, for the button."""
         return self._settings.host
 
     @property
     def claim(self) -> str:
-        """The claim that roles come from."""
+        """The claim with roles."""
         return self._settings.claim
 
     @property
     def roles(self) -> tuple[RoleSettings, ...]:
-        """What values of the claim give."""
+        """The roles by claim value."""
         return self._settings.roles
 
     async def begin(self, next_: str) -> StartedSignIn:
-        """Begin a sign-in, after which the page `next_` is shown: a path here, which the caller has checked to be one.
+        """Start a sign-in that ends on the page `next_`, a path validated by the caller.
 
         Raises:
-            ProviderUnreachable, ProviderError: it is not known where to send the browser.
+            ProviderUnreachable, ProviderError: the provider's metadata cannot be read.
         """
-        kept = new_pending_sign_in(next_)
-        return StartedSignIn(url=await self._provider.authorization_url(kept), cookie=self._cookie.encrypt(kept))
+        pending = new_pending_sign_in(next_)
+        return StartedSignIn(url=await self._provider.authorization_url(pending), cookie=self._cookie.encrypt(pending))
 
-    async def finish(self, actor: Actor, answer: Mapping[str, str], sealed: str | None) -> CompletedSignIn:
-        """Return the secret of a new session for whoever came back with `answer`, the query, and the cookie `sealed`.
+    async def finish(self, actor: Actor, answer: Mapping[str, str], cookie: str | None) -> CompletedSignIn:
+        """Finish a sign-in with the redirect's query and the cookie; return the secret of a new session.
 
         Raises:
-            CompanyAccountError: nobody was signed in, and why.
-            Refused: another user has this name, or it would take the last admin.
+            CompanyAccountError: the sign-in failed.
+            RequestRejected: another user has this name, or the last admin would lose that role.
         """
-        kept = self._cookie.decrypt(sealed)
+        pending = self._cookie.decrypt(cookie)
         try:
-            found = await self._authenticate(answer, kept)
+            user = await self._authenticate(answer, pending)
         except CompanyAccountError as error:
-            said = answer.get("error", "")[:60]
-            log.warning("nobody from %s was signed in by company account: %s %r", actor.address, error, said)
+            error_code = answer.get("error", "")[:60]
+            log.warning("company sign-in from %s failed: %s %r", actor.address, error, error_code)
             raise
-        action = actions.sign_in_by_company_account(found.name, self._settings.issuer)
-        secret = await self._door.act(actor, action, lambda permit: self._sign_in(permit, found))
-        return CompletedSignIn(secret=secret, next=kept.next)
+        action = actions.sign_in_by_company_account(user.name, self._settings.issuer)
+        secret = await self._door.act(actor, action, lambda permit: self._sign_in(permit, user))
+        return CompletedSignIn(secret=secret, next=pending.next)
 
-    async def _authenticate(self, answer: Mapping[str, str], kept: PendingSignIn) -> CompanyUser:
+    async def _authenticate(self, answer: Mapping[str, str], pending: PendingSignIn) -> CompanyUser:
         names_issuer = await self._provider.names_issuer()
-        code = authorization_code(answer, kept, issuer=self._settings.issuer, names_issuer=names_issuer)
-        return company_user(await self._provider.claims(code, kept), self._settings)
+        code = authorization_code(answer, pending, issuer=self._settings.issuer, names_issuer=names_issuer)
+        return company_user(await self._provider.claims(code, pending), self._settings)
 
-    async def _sign_in(self, permit: Permit, found: CompanyUser) -> str:
-        if found.rejection is not None:
-            await self._revoke_access(permit, found)
-            raise found.rejection
-        user = await self._accounts.users.sync_company_user(permit, found.subject, found.name, found.rights)
-        return await self._accounts.sessions.open(permit, user)
+    async def _sign_in(self, permit: Permit, user: CompanyUser) -> str:
+        if user.rejection is not None:
+            await self._revoke_access(permit, user)
+            raise user.rejection
+        user_id = await self._accounts.users.sync_company_user(permit, user.subject, user.name, user.rights)
+        return await self._accounts.sessions.open(permit, user_id)
 
-    async def _revoke_access(self, permit: Permit, found: CompanyUser) -> None:
-        """Take what somebody had before the claim gave nothing any more: it would live on in sessions and tokens."""
+    async def _revoke_access(self, permit: Permit, user: CompanyUser) -> None:
+        """Remove the rights of a user whose claim no longer gives any: sessions and tokens would keep them."""
         async with self._accounts.changes.read() as connection:
-            known = await users.id_by_subject(connection, found.subject)
-        if known is not None:
-            await self._accounts.users.sync_company_user(permit, found.subject, found.name, found.rights)
+            user_id = await users.id_by_subject(connection, user.subject)
+        if user_id is not None:
+            await self._accounts.users.sync_company_user(permit, user.subject, user.name, user.rights)

@@ -1,4 +1,4 @@
-"""What `[oidc]` holds in the configuration. Imports no library of the extra."""
+"""The `[oidc]` table of the configuration. Imports no library of the `oidc` extra."""
 
 import ssl
 from importlib.util import find_spec
@@ -17,12 +17,12 @@ ShortText = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 def libraries_missing() -> bool:
-    """Say whether the extra is not installed."""
+    """Return whether the `oidc` extra is not installed."""
     return any(find_spec(name) is None for name in LIBRARIES)
 
 
 def is_safe_url(address: str) -> bool:
-    """Say whether a secret may be sent there: TLS, or this machine itself."""
+    """Return whether a secret may be sent to this URL: TLS or loopback."""
     try:
         parts = urlsplit(address)
         host = parts.hostname
@@ -34,35 +34,35 @@ def is_safe_url(address: str) -> bool:
 
 
 class RoleSettings(BaseModel):
-    """One `[[oidc.roles]]` table: what a value of the claim gives."""
+    """One `[[oidc.roles]]` table: the role for a claim value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     value: ShortText  # a shell pattern over the claim's values
     role: Literal["viewer", "operator", "admin"]
-    on: tuple[str, ...] = ()  # names of connections; none: everywhere
+    on: tuple[str, ...] = ()  # connections; empty: everywhere
     payloads: bool = False
 
     @property
     def grant(self) -> Grant:
         role = parse_role(self.role)
-        assert role is not None  # noqa: S101 - the words above are those of Role; a test reads each
+        assert role is not None  # noqa: S101 - the literals above are roles; a test parses each
         return Grant(role, self.payloads)
 
 
 class OidcSettings(BaseModel):
-    """The provider of company accounts, how it knows us, and what its claims give."""
+    """The provider, our client registration, and the roles from claims."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     issuer: ShortText
     client_id: ShortText
-    client_secret: SecretStr | None = None  # None: a public client, which PKCE alone protects
+    client_secret: SecretStr | None = None  # None: a public client, protected by PKCE only
     scopes: tuple[ShortText, ...] = ("openid", "profile")
     claim: ShortText = "groups"
     name_claim: ShortText = "preferred_username"
     roles: Annotated[tuple[RoleSettings, ...], Field(min_length=1)]
-    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0  # for one answer, from connecting to its last byte
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0  # for one response, from connecting to the last byte
     ca_file: FilePath | None = None  # of a private certificate authority
 
     @field_validator("issuer")
@@ -85,10 +85,10 @@ class OidcSettings(BaseModel):
     @classmethod
     def _asks_for_an_id_token(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if "openid" not in value:
-            raise ValueError('a list with "openid" in it: without that there is no ID token')
+            raise ValueError('a list with "openid": without it there is no ID token')
         return value
 
     @property
     def host(self) -> str:
-        """The provider as people know it."""
+        """The provider's host."""
         return urlsplit(self.issuer).netloc

@@ -6,8 +6,9 @@ from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import ConnectionView, GroupView, LinkState, Status
 from signalbox.monitoring.words import Span
+from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls
-from signalbox.web.monitoring.components import StatusLabel, plural, status_label
+from signalbox.web.monitoring.components import plural, status_label
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.totals import severity_key
 

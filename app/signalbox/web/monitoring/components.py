@@ -7,16 +7,8 @@ from signalbox.kernel import figures
 from signalbox.monitoring import words
 from signalbox.monitoring.model import ConnectionView, LinkState, Status
 from signalbox.monitoring.words import Span
+from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring.context import MonitoringContext
-
-
-@dataclass(frozen=True, slots=True)
-class StatusLabel:
-    """A status as a page shows it."""
-
-    mark: str
-    tone: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +55,7 @@ class Detail:
 def status_label(status: Status | LinkState, text: str = "", *, stale: bool = False) -> StatusLabel:
     """Return the label; `text` replaces the name of the status."""
     text = text or status.value
-    return StatusLabel(words.mark(status), words.tone(status), f"{text} (stale)" if stale else text)
+    return StatusLabel(words.tone(status), words.mark(status), f"{text} (stale)" if stale else text)
 
 
 def plural(number: int, noun: str) -> str:

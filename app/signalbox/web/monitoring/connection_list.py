@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import ConnectionView, LinkState
+from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls
-from signalbox.web.monitoring.components import Headline, StatusLabel, status_label
+from signalbox.web.monitoring.components import Headline, status_label
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.headlines import connections_headline
 from signalbox.web.monitoring.overview import product

@@ -9,9 +9,10 @@ from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import SEVERITY, ConnectionView, DestinationView, LinkState, Status
 from signalbox.monitoring.words import Span
+from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.change_rows import ChangeRow, change_rows
-from signalbox.web.monitoring.components import Detail, Fact, Notice, StatusLabel, plural, status_label
+from signalbox.web.monitoring.components import Detail, Fact, Notice, plural, status_label
 from signalbox.web.monitoring.connection_facts import cluster_notices, connection_facts
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.destination_rows import DestinationRow, destination_row

@@ -9,12 +9,12 @@ from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import DestinationView, Status
 from signalbox.monitoring.words import Span
 from signalbox.web import urls
+from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.monitoring.components import (
     Detail,
     Fact,
     Notice,
-    StatusLabel,
     connection_notices,
     rate_fact,
     size_fact,

@@ -6,8 +6,9 @@ from signalbox.brokers.model import Destination, RetentionLimits
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import DestinationView, Reason, Status
+from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls
-from signalbox.web.monitoring.components import StatusLabel, plural, status_label
+from signalbox.web.monitoring.components import plural, status_label
 from signalbox.web.monitoring.context import MonitoringContext
 
 UNTIL_ACKNOWLEDGED = "until acknowledged"

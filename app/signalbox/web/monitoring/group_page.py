@@ -8,9 +8,10 @@ from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import GroupView, PartitionView
 from signalbox.monitoring.words import Span
+from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.charts import GroupCharts, group_charts
-from signalbox.web.monitoring.components import Detail, Fact, Notice, StatusLabel, connection_notices, status_label
+from signalbox.web.monitoring.components import Detail, Fact, Notice, connection_notices, status_label
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.group_facts import group_facts
 from signalbox.web.monitoring.members import Members, members

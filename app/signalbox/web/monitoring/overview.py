@@ -8,10 +8,11 @@ from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import ConnectionView, GroupView, LinkState, Status
 from signalbox.monitoring.words import Span
+from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.attention import Attention, attention
 from signalbox.web.monitoring.change_rows import ChangeRow, change_rows
-from signalbox.web.monitoring.components import StatusLabel, plural, status_label
+from signalbox.web.monitoring.components import plural, status_label
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.flow_diagram import FlowDiagram, flow_diagrams
 from signalbox.web.monitoring.group_rows import GroupRow, group_row

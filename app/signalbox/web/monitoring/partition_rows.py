@@ -9,7 +9,8 @@ from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import SEVERITY, GroupView, PartitionView, Status
 from signalbox.monitoring.words import Span
 from signalbox.web import urls
-from signalbox.web.monitoring.components import StatusLabel, plural, status_label
+from signalbox.web.lists import StatusLabel
+from signalbox.web.monitoring.components import plural, status_label
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.group_rows import time_lag_method
 

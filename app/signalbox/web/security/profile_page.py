@@ -15,14 +15,13 @@ from signalbox.security.accounts.model import (
 )
 from signalbox.security.model import Rights, Role
 from signalbox.web import urls
-from signalbox.web.lists import Option
+from signalbox.web.lists import Option, StatusLabel
 from signalbox.web.security import urls as security_urls
 from signalbox.web.security import words
 from signalbox.web.security.audit_actions import highest_grant
 from signalbox.web.security.dependencies import CurrentUser
 from signalbox.web.security.forms import NewTokenForm
 from signalbox.web.security.user_agents import browser_name
-from signalbox.web.security.words import StatusLabel
 
 TOKEN_DAYS = (30, 7, 90)  # the first is the default
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from signalbox.kernel import figures
 from signalbox.security.accounts.model import User
 from signalbox.web.errors import NotUnderstood
-from signalbox.web.lists import TEXT_LENGTH_MAX, Filter
+from signalbox.web.lists import TEXT_LENGTH_MAX, Filter, StatusLabel
 from signalbox.web.security import urls, words
-from signalbox.web.security.words import StatusLabel
 
 PAGE_ROWS = 50
 

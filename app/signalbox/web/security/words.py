@@ -1,13 +1,13 @@
 """Sentences of the profile and users pages. Pure; times are epoch seconds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from signalbox.kernel import figures
 from signalbox.monitoring.words.spans import Spans, quantity, spans, strong
 from signalbox.security.accounts.limits import PER_NAME_AND_ADDRESS
 from signalbox.security.accounts.model import EVERYWHERE, Session, SignInMethod, Token, User
 from signalbox.security.model import Grant, Rights, Role
+from signalbox.web.lists import StatusLabel
 from signalbox.web.security.user_agents import is_phone
 
 IN_USE_S = 120.0  # last use is stored once a minute
@@ -24,15 +24,6 @@ CONFIRMATIONS: Mapping[str, str] = {
     "unlocked": "User unlocked. Sign-in works from every address again.",
     "sessions": "All sessions ended. Their open pages show this within a second.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class StatusLabel:
-    """The status of a table row: tone and mark of its icon, and its text."""
-
-    tone: str
-    mark: str
-    words: str
 
 
 def confirmation(code: str) -> str:

@@ -1,1 +1,1 @@
-"""The SQL of accounts: functions over a transaction, so that a service can do several in one."""
+"""The SQL of accounts: functions that take a transaction, so that a service can combine them."""

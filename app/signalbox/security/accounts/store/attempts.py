@@ -1,4 +1,4 @@
-"""What was tried and was wrong, counted over all replicas."""
+"""Failed attempts, counted over all replicas."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,14 +10,14 @@ from signalbox.security.accounts.tables import AttemptRow
 
 
 async def add(connection: AsyncConnection, buckets: Sequence[bytes], name: str | None, at: float) -> list[int]:
-    """Insert one attempt in each bucket; return their ids."""
+    """Insert one attempt in each bucket; return the IDs."""
     rows = [{"bucket": bucket, "name": name, "at": at} for bucket in buckets]
-    made = await connection.execute(insert(AttemptRow).returning(col(AttemptRow.id)), rows)
-    return [one for one in made.scalars() if one is not None]
+    result = await connection.execute(insert(AttemptRow).returning(col(AttemptRow.id)), rows)
+    return [id_ for id_ in result.scalars() if id_ is not None]
 
 
 async def count(connection: AsyncConnection, bucket: bytes, since: float) -> tuple[int, float]:
-    """Return how many attempts of a bucket there were since a time, and when the first of them was; without one, that time."""
+    """Return the number of attempts in a bucket since a time, and the time of the first (or `since` if there is none)."""
     at = col(AttemptRow.at)
     query = select(func.count(), func.coalesce(func.min(at), since)).where(col(AttemptRow.bucket) == bucket, at > since)
     number, first = (await connection.execute(query)).one()
@@ -37,9 +37,9 @@ async def remove_by_name(connection: AsyncConnection, name: str) -> None:
 
 
 async def locked_names(connection: AsyncConnection, since: float, most: int) -> Mapping[str, float]:
-    """Return the names that are locked for one address at least, with the time of the first attempt that counts there.
+    """Return the names locked for at least one address, with the time of the first attempt that still counts.
 
-    Where a name is locked for several addresses, of the one that was locked last.
+    For a name locked for several addresses, that of the latest lock.
     """
     name, at = col(AttemptRow.name), col(AttemptRow.at)
     query = (
@@ -49,4 +49,4 @@ async def locked_names(connection: AsyncConnection, since: float, most: int) -> 
         .having(func.count() >= most)
         .order_by(func.min(at))
     )
-    return {found: first for found, first in (await connection.execute(query)) if found is not None}
+    return {name_: first_at for name_, first_at in (await connection.execute(query)) if name_ is not None}

@@ -12,17 +12,17 @@ from signalbox.security.accounts.tables import SessionRow, UserRow
 
 
 async def add(
-    connection: AsyncConnection, hashed: bytes, user: int, *, at: float, ends_at: float, address: str, agent: str
+    connection: AsyncConnection, hashed: bytes, user_id: int, *, at: float, ends_at: float, address: str, agent: str
 ) -> int:
-    values = {"hash": hashed, "user_id": user, "made_at": at, "used_at": at, "ends_at": ends_at}
+    values = {"hash": hashed, "user_id": user_id, "made_at": at, "used_at": at, "ends_at": ends_at}
     query = insert(SessionRow).values(**values, address=address, agent=agent).returning(col(SessionRow.id))
-    session = (await connection.execute(query)).scalar_one()
-    assert session is not None  # noqa: S101 - a primary key
-    return session
+    session_id = (await connection.execute(query)).scalar_one()
+    assert session_id is not None  # noqa: S101 - a primary key
+    return session_id
 
 
 async def find(connection: AsyncConnection, hashed: bytes) -> tuple[Session, str] | None:
-    """Return the session of this secret with its user's name."""
+    """Return the session with this hashed secret, and its user's name."""
     query = _SESSIONS.add_columns(col(UserRow.name).label("user_name")).join(
         UserRow, col(UserRow.id) == col(SessionRow.user_id)
     )
@@ -30,36 +30,38 @@ async def find(connection: AsyncConnection, hashed: bytes) -> tuple[Session, str
     return (_session(row), row.user_name) if row is not None else None
 
 
-async def list_for_user(connection: AsyncConnection, user: int) -> list[Session]:
+async def list_for_user(connection: AsyncConnection, user_id: int) -> list[Session]:
     """Return a user's sessions, newest first."""
-    query = _SESSIONS.where(col(SessionRow.user_id) == user).order_by(col(SessionRow.made_at).desc())
+    query = _SESSIONS.where(col(SessionRow.user_id) == user_id).order_by(col(SessionRow.made_at).desc())
     return [_session(row) for row in await connection.execute(query)]
 
 
 async def still_valid_ids(
     connection: AsyncConnection, ids: Collection[int], *, now: float, idle_s: float
 ) -> frozenset[int]:
-    """Return which of these sessions still live."""
+    """Return which of these sessions are still active."""
     alive = col(SessionRow.ends_at) > now, col(SessionRow.used_at) > now - idle_s
     query = select(col(SessionRow.id)).where(col(SessionRow.id).in_(ids), *alive)
-    return frozenset(one for one in (await connection.execute(query)).scalars() if one is not None)
+    return frozenset(id_ for id_ in (await connection.execute(query)).scalars() if id_ is not None)
 
 
-async def set_last_used(connection: AsyncConnection, session: int, at: float) -> None:
-    await connection.execute(update(SessionRow).where(col(SessionRow.id) == session).values(used_at=at))
+async def set_last_used(connection: AsyncConnection, session_id: int, at: float) -> None:
+    await connection.execute(update(SessionRow).where(col(SessionRow.id) == session_id).values(used_at=at))
 
 
-async def remove(connection: AsyncConnection, session: int, user: int) -> None:
-    """Delete one session of this user, if there is one."""
-    await connection.execute(delete(SessionRow).where(col(SessionRow.id) == session, col(SessionRow.user_id) == user))
+async def remove(connection: AsyncConnection, session_id: int, user_id: int) -> None:
+    """Delete a session if it belongs to this user."""
+    await connection.execute(
+        delete(SessionRow).where(col(SessionRow.id) == session_id, col(SessionRow.user_id) == user_id)
+    )
 
 
-async def remove_for_user(connection: AsyncConnection, user: int, *, but: int | None = None) -> int:
-    """Delete all sessions of a user but one; return how many."""
-    doomed = delete(SessionRow).where(col(SessionRow.user_id) == user)
-    if but is not None:
-        doomed = doomed.where(col(SessionRow.id) != but)
-    return (await connection.execute(doomed)).rowcount
+async def remove_for_user(connection: AsyncConnection, user_id: int, *, keep: int | None = None) -> int:
+    """Delete a user's sessions except `keep`; return how many."""
+    query = delete(SessionRow).where(col(SessionRow.user_id) == user_id)
+    if keep is not None:
+        query = query.where(col(SessionRow.id) != keep)
+    return (await connection.execute(query)).rowcount
 
 
 async def remove_expired(connection: AsyncConnection, *, now: float, idle_s: float) -> None:

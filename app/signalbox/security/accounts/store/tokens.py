@@ -15,7 +15,7 @@ from signalbox.security.model import Grant, Rights, Role
 async def add(
     connection: AsyncConnection,
     hashed: bytes,
-    user: int,
+    user_id: int,
     *,
     name: str,
     hint: str,
@@ -24,12 +24,12 @@ async def add(
     at: float,
     ends_at: float,
 ) -> int:
-    values = {"hash": hashed, "hint": hint, "user_id": user, "name": name, "resource": resource}
+    values = {"hash": hashed, "hint": hint, "user_id": user_id, "name": name, "resource": resource}
     most = {"role": int(grant.role), "payloads": grant.payloads, "made_at": at, "ends_at": ends_at}
-    made = insert(TokenRow).values(**values, **most).returning(col(TokenRow.id))
-    token = (await connection.execute(made)).scalar_one()
-    assert token is not None  # noqa: S101 - a primary key
-    return token
+    query = insert(TokenRow).values(**values, **most).returning(col(TokenRow.id))
+    token_id = (await connection.execute(query)).scalar_one()
+    assert token_id is not None  # noqa: S101 - a primary key
+    return token_id
 
 
 async def find(connection: AsyncConnection, hashed: bytes) -> Token | None:
@@ -37,30 +37,30 @@ async def find(connection: AsyncConnection, hashed: bytes) -> Token | None:
     return _token(row) if row is not None else None
 
 
-async def list_all(connection: AsyncConnection, user: int | None = None) -> list[Token]:
-    """Return the tokens of one user or of all, in the order in which they were made."""
+async def list_all(connection: AsyncConnection, user_id: int | None = None) -> list[Token]:
+    """Return the tokens of one user or of all, oldest first."""
     query = _TOKENS.order_by(col(TokenRow.id))
-    if user is not None:
-        query = query.where(col(TokenRow.user_id) == user)
+    if user_id is not None:
+        query = query.where(col(TokenRow.user_id) == user_id)
     return [_token(row) for row in await connection.execute(query)]
 
 
 async def still_valid_ids(connection: AsyncConnection, ids: Collection[int], *, now: float) -> frozenset[int]:
-    """Return which of these tokens still hold."""
+    """Return which of these tokens are still valid."""
     query = select(col(TokenRow.id)).where(col(TokenRow.id).in_(ids), col(TokenRow.ends_at) > now)
-    return frozenset(one for one in (await connection.execute(query)).scalars() if one is not None)
+    return frozenset(id_ for id_ in (await connection.execute(query)).scalars() if id_ is not None)
 
 
-async def set_last_used(connection: AsyncConnection, token: int, at: float) -> None:
-    await connection.execute(update(TokenRow).where(col(TokenRow.id) == token).values(used_at=at))
+async def set_last_used(connection: AsyncConnection, token_id: int, at: float) -> None:
+    await connection.execute(update(TokenRow).where(col(TokenRow.id) == token_id).values(used_at=at))
 
 
-async def remove(connection: AsyncConnection, token: int, user: int | None = None) -> bool:
-    """Delete a token, of this user only where one is given; say whether there was one."""
-    doomed = delete(TokenRow).where(col(TokenRow.id) == token)
-    if user is not None:
-        doomed = doomed.where(col(TokenRow.user_id) == user)
-    return bool((await connection.execute(doomed)).rowcount)
+async def remove(connection: AsyncConnection, token_id: int, user_id: int | None = None) -> bool:
+    """Delete a token, with `user_id` only if it belongs to that user; return whether it existed."""
+    query = delete(TokenRow).where(col(TokenRow.id) == token_id)
+    if user_id is not None:
+        query = query.where(col(TokenRow.user_id) == user_id)
+    return bool((await connection.execute(query)).rowcount)
 
 
 async def remove_expired(connection: AsyncConnection, now: float) -> None:

@@ -17,9 +17,9 @@ USERS_MAX = 10_000  # listed at once
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a sign-in is checked against."""
+    """What a sign-in is verified against."""
 
-    user: int
+    user_id: int
     password_hash: str | None
     subject: str | None
 
@@ -38,7 +38,7 @@ async def add(
     password_hash: str | None = None,
     subject: str | None = None,
 ) -> int:
-    """Insert a user with what they may; return the id."""
+    """Insert a user with grants; return the ID."""
     values = {
         "name": name,
         "password_hash": password_hash,
@@ -47,34 +47,34 @@ async def add(
         "made_at": at,
         "made_by": made_by,
     }
-    user = (await connection.execute(insert(UserRow).values(**values).returning(col(UserRow.id)))).scalar_one()
-    assert user is not None  # noqa: S101 - a primary key
-    await set_rights(connection, user, rights)
-    return user
+    user_id = (await connection.execute(insert(UserRow).values(**values).returning(col(UserRow.id)))).scalar_one()
+    assert user_id is not None  # noqa: S101 - a primary key
+    await set_rights(connection, user_id, rights)
+    return user_id
 
 
-async def set_rights(connection: AsyncConnection, user: int, rights: Rights) -> None:
-    await connection.execute(delete(GrantRow).where(col(GrantRow.user_id) == user))
-    rows = [{"user_id": user, "resource": r, "role": role, "payloads": p} for r, role, p in grant_rows(rights)]
+async def set_rights(connection: AsyncConnection, user_id: int, rights: Rights) -> None:
+    await connection.execute(delete(GrantRow).where(col(GrantRow.user_id) == user_id))
+    rows = [{"user_id": user_id, "resource": r, "role": role, "payloads": p} for r, role, p in grant_rows(rights)]
     await connection.execute(insert(GrantRow), rows)
 
 
-async def set_password(connection: AsyncConnection, user: int, password_hash: str, at: float) -> None:
+async def set_password(connection: AsyncConnection, user_id: int, password_hash: str, at: float) -> None:
     changed = {"password_hash": password_hash, "password_at": at}
-    await connection.execute(update(UserRow).where(col(UserRow.id) == user).values(**changed))
+    await connection.execute(update(UserRow).where(col(UserRow.id) == user_id).values(**changed))
 
 
-async def rehash(connection: AsyncConnection, user: int, password_hash: str) -> None:
-    await connection.execute(update(UserRow).where(col(UserRow.id) == user).values(password_hash=password_hash))
+async def rehash(connection: AsyncConnection, user_id: int, password_hash: str) -> None:
+    await connection.execute(update(UserRow).where(col(UserRow.id) == user_id).values(password_hash=password_hash))
 
 
-async def set_last_seen(connection: AsyncConnection, user: int, at: float) -> None:
-    await connection.execute(update(UserRow).where(col(UserRow.id) == user).values(seen_at=at))
+async def set_last_seen(connection: AsyncConnection, user_id: int, at: float) -> None:
+    await connection.execute(update(UserRow).where(col(UserRow.id) == user_id).values(seen_at=at))
 
 
-async def remove(connection: AsyncConnection, user: int) -> None:
-    """Delete a user; sessions, tokens, links and grants go with it."""
-    await connection.execute(delete(UserRow).where(col(UserRow.id) == user))
+async def remove(connection: AsyncConnection, user_id: int) -> None:
+    """Delete a user with sessions, tokens, links and grants."""
+    await connection.execute(delete(UserRow).where(col(UserRow.id) == user_id))
 
 
 async def find_credentials(connection: AsyncConnection, name: str) -> Credentials | None:
@@ -89,39 +89,39 @@ async def id_by_subject(connection: AsyncConnection, subject: str) -> int | None
 
 
 async def admin_ids(connection: AsyncConnection) -> frozenset[int]:
-    """Return who is admin everywhere and could sign in: with a password or a company account."""
+    """Return the users who are admin everywhere and can sign in, with a password or the company account."""
     query = (
         select(col(UserRow.id))
         .join(GrantRow, col(GrantRow.user_id) == col(UserRow.id))
         .where(col(GrantRow.resource) == EVERYWHERE, col(GrantRow.role) == int(Role.ADMIN))
         .where(col(UserRow.password_hash).is_not(None) | col(UserRow.subject).is_not(None))
     )
-    return frozenset(one for one in (await connection.execute(query)).scalars() if one is not None)
+    return frozenset(id_ for id_ in (await connection.execute(query)).scalars() if id_ is not None)
 
 
-async def find(connection: AsyncConnection, *, user: int | None = None, name: str | None = None) -> User | None:
-    """Return one user, by id or by name."""
-    where = col(UserRow.id) == user if user is not None else col(UserRow.name) == name
+async def find(connection: AsyncConnection, *, user_id: int | None = None, name: str | None = None) -> User | None:
+    """Return a user by ID or by name."""
+    where = col(UserRow.id) == user_id if user_id is not None else col(UserRow.name) == name
     rows = await _read(connection, where)
     return rows[0] if rows else None
 
 
 async def list_all(connection: AsyncConnection) -> list[User]:
-    """Return all users by name."""
+    """Return all users, ordered by name."""
     return await _read(connection, col(UserRow.id) > 0)
 
 
-async def read_rights(connection: AsyncConnection, user: int) -> Rights:
+async def read_rights(connection: AsyncConnection, user_id: int) -> Rights:
     query = select(col(GrantRow.resource), col(GrantRow.role), col(GrantRow.payloads))
-    return rights_from_grants(await connection.execute(query.where(col(GrantRow.user_id) == user)))
+    return rights_from_grants(await connection.execute(query.where(col(GrantRow.user_id) == user_id)))
 
 
 async def _read(connection: AsyncConnection, where: ColumnElement[bool]) -> list[User]:
     ids = select(col(UserRow.id)).where(where)
     grants: dict[int, list[tuple[str, int, bool]]] = {}
     query = select(col(GrantRow.user_id), col(GrantRow.resource), col(GrantRow.role), col(GrantRow.payloads))
-    for user, resource, role, payloads in await connection.execute(query.where(col(GrantRow.user_id).in_(ids))):
-        grants.setdefault(user, []).append((resource, role, payloads))
+    for user_id, resource, role, payloads in await connection.execute(query.where(col(GrantRow.user_id).in_(ids))):
+        grants.setdefault(user_id, []).append((resource, role, payloads))
     sessions = await _count(connection, SessionRow, ids)
     tokens = await _count(connection, TokenRow, ids)
     links = await _links(connection, ids)
@@ -131,7 +131,7 @@ async def _read(connection: AsyncConnection, where: ColumnElement[bool]) -> list
             id=row.id,
             name=row.name,
             rights=rights_from_grants(grants.get(row.id, ())),
-            sign_in_method=_signs_in_by(row.password_hash, row.subject, links.get(row.id)),
+            sign_in_method=_sign_in_method(row.password_hash, row.subject, links.get(row.id)),
             password_set_at=row.password_at,
             created_at=row.made_at,
             created_by=row.made_by,
@@ -144,12 +144,12 @@ async def _read(connection: AsyncConnection, where: ColumnElement[bool]) -> list
     ]
 
 
-def _signs_in_by(password_hash: str | None, subject: str | None, link: float | None) -> SignInMethod:
+def _sign_in_method(password_hash: str | None, subject: str | None, link_expires_at: float | None) -> SignInMethod:
     if subject is not None:
         return SignInMethod.COMPANY_ACCOUNT
     if password_hash is not None:
         return SignInMethod.PASSWORD
-    return SignInMethod.LINK if link is not None else SignInMethod.TOKEN
+    return SignInMethod.LINK if link_expires_at is not None else SignInMethod.TOKEN
 
 
 async def _count(
@@ -161,8 +161,8 @@ async def _count(
 
 async def _links(connection: AsyncConnection, ids: Select[Any]) -> Mapping[int, float]:
     query = select(col(LinkRow.user_id), func.max(col(LinkRow.ends_at))).where(col(LinkRow.user_id).in_(ids))
-    found = await connection.execute(query.group_by(col(LinkRow.user_id)))
-    return {user: ends for user, ends in found if user is not None}
+    expiry = await connection.execute(query.group_by(col(LinkRow.user_id)))
+    return {user_id: ends for user_id, ends in expiry if user_id is not None}
 
 
 _USERS = select(

@@ -1,1 +1,1 @@
-"""The log as a list: one line an action, found, filtered and counted."""
+"""The log as a list of entries, one for each action: filtered, searched and counted."""

@@ -1,7 +1,5 @@
-"""The SQL of the list. What no index answers is looked for among a bounded number of rows, so that a page is always quick.
-
-A filter's one condition that an index answers best, with the times, says which rows are looked at, newest first; all others
-are asked of those rows only, `WINDOW` of them at a time.
+"""The SQL of the list of entries. The best indexed condition and the times select rows, newest first; all other
+conditions are tested on at most `WINDOW` of these rows, so that every page is fast.
 """
 
 from collections.abc import Sequence
@@ -32,7 +30,7 @@ CHOICES_MAX: Final = 200
 Request = aliased(AuditRow, name="asked")
 OutcomeRow = aliased(AuditRow, name="ended")
 OutcomeLookup = aliased(AuditRow, name="told")
-IS_ENTRY: Final = col(Request.kind) != literal_column("'outcome'")  # a literal, else the indexes of lines are not used
+IS_ENTRY: Final = col(Request.kind) != literal_column("'outcome'")  # a literal: the partial indexes need one
 IS_REFUSED: Final = col(Request.kind) == literal_column("'refused'")
 BY_TIME: Final = (col(Request.at_us).desc(), col(Request.row).desc())
 POSITION: Final = tuple_(col(Request.at_us), col(Request.row))
@@ -51,7 +49,7 @@ REQUEST_COLUMNS: Final = (
     "resource",
 )
 REQUEST_DETAIL_COLUMNS: Final = ("target", "parameters", "reason")
-OUTCOME_COLUMNS: Final = ("outcome", "detail", "took_us")  # an intent has none of them, its outcome has
+OUTCOME_COLUMNS: Final = ("outcome", "detail", "took_us")  # empty in the intent, set in its outcome
 ENTRY_COLUMNS: Final = [
     *(getattr(Request, name) for name in (*REQUEST_COLUMNS, *REQUEST_DETAIL_COLUMNS)),
     *(func.coalesce(getattr(OutcomeRow, name), getattr(Request, name)).label(name) for name in OUTCOME_COLUMNS),
@@ -63,46 +61,51 @@ Condition = ColumnElement[bool]
 
 
 class EntryStore:
-    """Reads what is not sealed yet."""
+    """Reads entries that are not sealed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def page(self, wanted: AuditFilter, older: AuditCursor | None, limit: int) -> AuditPage:
-        """Return the newest lines, or those that follow on `older`."""
+    async def page(self, query: AuditFilter, older: AuditCursor | None, limit: int) -> AuditPage:
+        """Return the newest entries, or those older than `older`."""
         async with self._database.read() as connection:
-            among, asked = [*await _indexed(connection, wanted), *_older_than(older)], _unindexed(wanted)
-            reaches = await _window(connection, among) if asked else None
-            conditions = [*among, *asked, *_not_before(reaches)]
+            indexed, unindexed = [*await _indexed(connection, query), *_older_than(older)], _unindexed(query)
+            window_end = await _window(connection, indexed) if unindexed else None
+            conditions = [*indexed, *unindexed, *_not_before(window_end)]
             statement = _with_outcome(select(*ENTRY_COLUMNS)).where(*conditions).order_by(*BY_TIME).limit(limit + 1)
-            found = [AuditEntry(**line) for line in (await connection.execute(statement)).mappings()]
-        lines = tuple(found[:limit])
-        if len(found) > limit:
+            rows = [AuditEntry(**line) for line in (await connection.execute(statement)).mappings()]
+        lines = tuple(rows[:limit])
+        if len(rows) > limit:
             return AuditPage(entries=lines, older=lines[-1].cursor)
-        return AuditPage(entries=lines, older=reaches, searched_to_us=reaches.at_us if reaches else None)
+        return AuditPage(entries=lines, older=window_end, searched_to_us=window_end.at_us if window_end else None)
 
     async def entry(self, row: int) -> AuditEntry | None:
-        """Return the line of this row, be it what was asked for or the outcome."""
-        told_by = select(func.coalesce(AuditRow.about, AuditRow.row)).where(col(AuditRow.row) == row).scalar_subquery()
+        """Return the entry of this row, which may be its intent or its outcome."""
+        request_row = (
+            select(func.coalesce(AuditRow.about, AuditRow.row)).where(col(AuditRow.row) == row).scalar_subquery()
+        )
         async with self._database.read() as connection:
-            among = await _indexed(connection, AuditFilter())
-            statement = _with_outcome(select(*ENTRY_COLUMNS)).where(col(Request.row) == told_by, *among)
-            found = (await connection.execute(statement)).mappings().one_or_none()
-        return AuditEntry(**found) if found else None
+            indexed = await _indexed(connection, AuditFilter())
+            statement = _with_outcome(select(*ENTRY_COLUMNS)).where(col(Request.row) == request_row, *indexed)
+            rows = (await connection.execute(statement)).mappings().one_or_none()
+        return AuditEntry(**rows) if rows else None
 
-    async def count(self, wanted: AuditFilter) -> EntryCount:
-        """Count the lines, up to COUNTED_MAX; of a search, those among the WINDOW newest."""
+    async def count(self, query: AuditFilter) -> EntryCount:
+        """Count entries up to COUNTED_MAX; with unindexed conditions, those among the WINDOW newest rows."""
         async with self._database.read() as connection:
-            among, asked = await _indexed(connection, wanted), _unindexed(wanted)
-            reaches = await _window(connection, among) if asked else None
-            some = (
-                select(col(Request.row)).where(*among, *asked, *_not_before(reaches)).limit(COUNTED_MAX + 1).subquery()
+            indexed, unindexed = await _indexed(connection, query), _unindexed(query)
+            window_end = await _window(connection, indexed) if unindexed else None
+            matching = (
+                select(col(Request.row))
+                .where(*indexed, *unindexed, *_not_before(window_end))
+                .limit(COUNTED_MAX + 1)
+                .subquery()
             )
-            number = (await connection.execute(select(func.count()).select_from(some))).scalar_one()
-        return EntryCount(min(number, COUNTED_MAX), at_least=reaches is not None or number > COUNTED_MAX)
+            number = (await connection.execute(select(func.count()).select_from(matching))).scalar_one()
+        return EntryCount(min(number, COUNTED_MAX), at_least=window_end is not None or number > COUNTED_MAX)
 
     async def choices(self, name: str) -> list[str]:
-        """Return what there is in a column that has an index, in order, at most CHOICES_MAX: a step of the index each."""
+        """Return the distinct values of an indexed column in order, at most CHOICES_MAX, one index step for each."""
         column = col(getattr(Request, name))
         least = select(func.min(column).label("value")).where(IS_ENTRY).cte("choices", recursive=True)
         more = select(func.min(column)).where(IS_ENTRY, column > least.c.value).scalar_subquery()
@@ -111,61 +114,61 @@ class EntryStore:
         async with self._database.read() as connection:
             return list((await connection.execute(statement)).scalars())
 
-    async def rows(self, wanted: AuditFilter, after: int, to: int) -> Sequence[ChainRow]:
-        """Return the rows after `after` up to `to` that belong to a line of the filter; its times are not asked for."""
+    async def rows(self, query: AuditFilter, after: int, to: int) -> Sequence[ChainRow]:
+        """Return the rows after `after` up to `to` of matching entries; the filter's times are not applied."""
         number = col(AuditRow.row)
         statement = select(*COLUMNS).where(number > after, number <= to).order_by(number)
-        if not wanted.is_time_range_only:
+        if not query.is_time_range_only:
             line = col(Request.row) == func.coalesce(AuditRow.about, AuditRow.row)
-            statement = statement.join(Request, line).where(*_best_index(wanted), *_unindexed(wanted))
+            statement = statement.join(Request, line).where(*_best_index(query), *_unindexed(query))
         async with self._database.read() as connection:
-            return [as_row(found) for found in await connection.execute(statement)]
+            return [as_row(rows) for rows in await connection.execute(statement)]
 
 
 def _with_outcome(lines: Select[Any]) -> Select[Any]:
     return lines.select_from(Request).outerjoin(OutcomeRow, col(OutcomeRow.about) == col(Request.row))
 
 
-async def _indexed(connection: AsyncConnection, wanted: AuditFilter) -> list[Condition]:
-    """Return which lines are looked at: what one index answers."""
-    conditions: list[Condition] = [IS_ENTRY, *_best_index(wanted)]
-    if wanted.since_us is not None:
-        conditions.append(col(Request.at_us) >= wanted.since_us)
-    if wanted.until_us is not None:
-        conditions.append(col(Request.at_us) < wanted.until_us)
+async def _indexed(connection: AsyncConnection, query: AuditFilter) -> list[Condition]:
+    """Return the conditions that one index answers."""
+    conditions: list[Condition] = [IS_ENTRY, *_best_index(query)]
+    if query.since_us is not None:
+        conditions.append(col(Request.at_us) >= query.since_us)
+    if query.until_us is not None:
+        conditions.append(col(Request.at_us) < query.until_us)
     sealed = (await connection.execute(select(func.max(col(AuditSealRow.row))))).scalar_one()
     if sealed is not None:
         conditions.append(
             col(Request.row) + 0 > sealed
-        )  # as a sum, else SQLite reads in the order of rows and sorts them all
+        )  # the sum keeps SQLite from reading by row and sorting everything
     return conditions
 
 
-def _equal_conditions(wanted: AuditFilter) -> list[Condition]:
-    """Return the conditions that have an index, that which leaves fewest lines first."""
-    refused = [IS_REFUSED] if wanted.outcome is Outcome.REFUSED else []
-    columns = ((Request.actor, wanted.actor), (Request.resource, wanted.resource), (Request.action, wanted.action))
+def _equal_conditions(query: AuditFilter) -> list[Condition]:
+    """Return the conditions that have an index, most selective first."""
+    refused = [IS_REFUSED] if query.outcome is Outcome.REFUSED else []
+    columns = ((Request.actor, query.actor), (Request.resource, query.resource), (Request.action, query.action))
     return [*refused, *(col(column) == value for column, value in columns if value is not None)]
 
 
-def _best_index(wanted: AuditFilter) -> list[Condition]:
-    return _equal_conditions(wanted)[:1]
+def _best_index(query: AuditFilter) -> list[Condition]:
+    return _equal_conditions(query)[:1]
 
 
-def _unindexed(wanted: AuditFilter) -> list[Condition]:
-    """Return what has to be asked of each line."""
-    conditions = _equal_conditions(wanted)[1:]
-    if wanted.search:
-        conditions.append(or_(*(column.icontains(wanted.search, autoescape=True) for column in SEARCHED_COLUMNS)))
-    if wanted.outcome not in (None, Outcome.REFUSED):
-        conditions.append(_outcome() == wanted.outcome)
-    if wanted.no_outcome:
+def _unindexed(query: AuditFilter) -> list[Condition]:
+    """Return the conditions that are tested row by row."""
+    conditions = _equal_conditions(query)[1:]
+    if query.search:
+        conditions.append(or_(*(column.icontains(query.search, autoescape=True) for column in SEARCHED_COLUMNS)))
+    if query.outcome not in (None, Outcome.REFUSED):
+        conditions.append(_outcome() == query.outcome)
+    if query.no_outcome:
         conditions += [col(Request.kind) == "intent", _outcome().is_(None)]
     return conditions
 
 
 def _outcome() -> ScalarSelect[str]:
-    """Return a line's outcome, looked up for each: a join over the window PostgreSQL would plan as one over the whole log."""
+    """Return an entry's outcome as a subquery: PostgreSQL would plan a join over the window as one over the whole log."""
     return (
         select(col(OutcomeLookup.outcome))
         .where(col(OutcomeLookup.about) == col(Request.row))
@@ -174,18 +177,18 @@ def _outcome() -> ScalarSelect[str]:
     )
 
 
-async def _window(connection: AsyncConnection, among: Sequence[Condition]) -> AuditCursor | None:
-    """Return the last line of the window; None when it takes in all there is."""
+async def _window(connection: AsyncConnection, indexed: Sequence[Condition]) -> AuditCursor | None:
+    """Return the last entry of the window; None if the window covers everything."""
     statement = (
-        select(col(Request.at_us), col(Request.row)).where(*among).order_by(*BY_TIME).offset(WINDOW - 1).limit(1)
+        select(col(Request.at_us), col(Request.row)).where(*indexed).order_by(*BY_TIME).offset(WINDOW - 1).limit(1)
     )
-    found = (await connection.execute(statement)).one_or_none()
-    return AuditCursor(*found) if found else None
+    rows = (await connection.execute(statement)).one_or_none()
+    return AuditCursor(*rows) if rows else None
 
 
 def _older_than(older: AuditCursor | None) -> list[Condition]:
     return [(older.at_us, older.row) > POSITION] if older else []
 
 
-def _not_before(reaches: AuditCursor | None) -> list[Condition]:
-    return [(reaches.at_us, reaches.row) <= POSITION] if reaches else []
+def _not_before(window_end: AuditCursor | None) -> list[Condition]:
+    return [(window_end.at_us, window_end.row) <= POSITION] if window_end else []

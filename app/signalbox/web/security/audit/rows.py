@@ -8,9 +8,9 @@ from signalbox.kernel import figures
 from signalbox.security.audit.chain import TimedVerification
 from signalbox.security.audit.model import AuditEntry, Outcome
 from signalbox.security.model import Via
+from signalbox.web.lists import StatusLabel
 from signalbox.web.security.audit.parameter_tree import ParameterNode, parameter_tree
 from signalbox.web.security.user_agents import browser_name
-from signalbox.web.security.words import StatusLabel
 
 TIME_MAX_S: Final = 253_402_300_799  # the end of year 9999, the last date that Python knows
 HASH_ENDS: Final = 4  # hexadecimal digits shown at each end

@@ -8,9 +8,9 @@ from signalbox.monitoring.words.spans import Span, quantity
 from signalbox.security.audit import words
 from signalbox.security.audit.chain import Finding, FindingKind, TimedVerification, Verification
 from signalbox.security.audit.model import LogState
+from signalbox.web.lists import StatusLabel
 from signalbox.web.security import urls
 from signalbox.web.security.audit.rows import Hash, seconds, shortened
-from signalbox.web.security.words import StatusLabel
 
 ROWS_MAX: Final = 200_000  # more take too long for a page
 RECORDED: Final = "Every action is recorded before it starts and again when it ends. Rows cannot be changed or deleted."

@@ -150,13 +150,13 @@ async def test_what_cannot_be_done_says_so_and_changes_nothing(database: Databas
     await add(database, service, rule("one"))
     before, held = await state(database), service.rules()
     for attempt, says in (
-        (add(database, service, rule("one")), "named one already"),
+        (add(database, service, rule("one")), "named one already exists"),
         (add(database, service, rule("fixed")), r"in signalbox\.toml"),
-        (move(database, service, "fixed", 2), r"is set in signalbox\.toml"),
-        (remove(database, service, "fixed"), r"is set in signalbox\.toml"),
-        (move(database, service, "gone", 2), "no masking rule named gone any more"),
-        (remove(database, service, "gone"), "no masking rule named gone any more"),
-        (move(database, service, "one", 1), "cannot be number 1: expected 2 to 2"),
+        (move(database, service, "fixed", 2), r"is defined in signalbox\.toml"),
+        (remove(database, service, "fixed"), r"is defined in signalbox\.toml"),
+        (move(database, service, "gone", 2), "No masking rule is named gone"),
+        (remove(database, service, "gone"), "No masking rule is named gone"),
+        (move(database, service, "one", 1), "cannot be number 1: choose 2 to 2"),
         (move(database, service, "one", 3), "cannot be number 3"),
     ):
         with pytest.raises(RequestRejected, match=says):
@@ -170,7 +170,7 @@ async def test_there_is_a_most_number_of_rules(database: Database, monkeypatch: 
     service = masking(database)
     await add(database, service, rule("one"))
     await add(database, service, rule("two"))
-    with pytest.raises(RequestRejected, match="2 masking rules already"):
+    with pytest.raises(RequestRejected, match="limit of 2 masking rules"):
         await add(database, service, rule("three"))
 
 
@@ -210,7 +210,7 @@ async def test_a_permit_is_for_one_thing_only(database: Database) -> None:
         await do(database, actions.add_rule(rule("one"), ""), lambda permit: service.add(permit, other))
     with pytest.raises(NotPermitted, match="not for remove masking rule"):
         await do(database, actions.move_rule("one", 2, ""), lambda permit: service.remove(permit, "one"))
-    with pytest.raises(NotPermitted, match="needs the role admin"):
+    with pytest.raises(NotPermitted, match="requires the admin role"):
         await do(database, actions.add_rule(other, ""), lambda permit: service.add(permit, other), VIEWER)
     assert names(service) == ["fixed"]
 
@@ -226,27 +226,27 @@ async def test_a_look_beneath_needs_the_right_on_that_connection_and_is_in_the_a
     service = masking(database)
     await add(database, service, rule("e-mail", "$.email"))
     assert await look(database, service, SEES_PROD, LETTER, LETTER) is LETTER
-    with pytest.raises(NotPermitted, match="needs the right to see payloads on prod"):
+    with pytest.raises(NotPermitted, match="requires the payloads permission on prod"):
         await look(database, service, VIEWER, LETTER, LETTER)
     elsewhere = Message(connection="test", destination=LETTER.destination, name=LETTER.name, body=b"x")
-    with pytest.raises(NotPermitted, match="needs the right to see payloads on test"):
+    with pytest.raises(NotPermitted, match="requires the payloads permission on test"):
         await look(database, service, SEES_PROD, elsewhere, elsewhere)
     with pytest.raises(NotPermitted, match="for another connection"):
         await look(database, service, SEES_PROD, LETTER, elsewhere)
     next_one = Message(connection="prod", destination=LETTER.destination, name="partition 0, offset 18", body=b"x")
-    with pytest.raises(NotPermitted, match=r"not for see payload: orders\.placed: partition 0, offset 18"):
+    with pytest.raises(NotPermitted, match=r"not for view payload: orders\.placed: partition 0, offset 18"):
         await look(database, service, SEES_PROD, LETTER, next_one)
-    with pytest.raises(RequestRejected, match="Say why this payload"):
+    with pytest.raises(RequestRejected, match="Give a reason to view"):
         actions.view_payload(LETTER, " ")
     async with database.read() as connection:
         rows = (
             await connection.execute(
-                text("SELECT kind, actor, target, reason, outcome, detail FROM audit WHERE action = 'see payload'")
+                text("SELECT kind, actor, target, reason, outcome, detail FROM audit WHERE action = 'view payload'")
             )
         ).all()
     assert [tuple(row) for row in rows[:2]] == [
         ("intent", "crm-lead", "orders.placed: partition 0, offset 17", "customer asked", "", ""),
-        ("outcome", *rows[0][1:4], "done", "1 masked, by e-mail"),
+        ("outcome", *rows[0][1:4], "done", "1 value masked by e-mail"),
     ]
     assert "someone" not in str(rows)
 
@@ -266,17 +266,17 @@ async def test_hits_are_counted_by_rule_and_trials_are_not(database: Database) -
 
 async def test_nothing_is_shown_while_the_rules_are_not_known(database: Database) -> None:
     service = masking(database)
-    with pytest.raises(RulesNotLoaded, match="not been read yet"):
+    with pytest.raises(RulesNotLoaded, match="not loaded yet"):
         service.mask(LETTER)
-    with pytest.raises(RulesNotLoaded, match="not been read yet"):
+    with pytest.raises(RulesNotLoaded, match="not loaded yet"):
         service.rules()
-    with pytest.raises(RulesNotLoaded, match="not been read yet"):
+    with pytest.raises(RulesNotLoaded, match="not loaded yet"):
         service.try_rule("{}", "a/b", None)
     await add(database, service, rule("e-mail", "$.email"))
     async with database.begin() as connection:
         await connection.execute(text("UPDATE masking_rule SET how = 'blur'"))
         await connection.execute(text("UPDATE security_state SET version = version + 1"))
-    with pytest.raises(RulesNotLoaded, match="'e-mail' in the database cannot be read"):
+    with pytest.raises(RulesNotLoaded, match="Cannot read the masking rule 'e-mail'"):
         await service.refresh(await state(database))
     assert encoded(service) == b'{"email":"masked"}'  # what was known stays in force
     with pytest.raises(RulesNotLoaded):

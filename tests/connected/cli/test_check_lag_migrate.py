@@ -66,7 +66,7 @@ async def test_check_says_what_answers(tmp_path: Path, nats_broker: NatsServer) 
     configured(tmp_path, table(nats_broker))
     ran = await signalbox("check", folder=tmp_path)
     assert ran.code == 0, ran.all
-    assert "Configuration is right" in ran.out
+    assert "Configuration is valid" in ran.out
     assert "shop (NATS" in ran.out
     as_json = json.loads((await signalbox("check", "--json", folder=tmp_path)).out)
     assert as_json[0]["ok"] is True

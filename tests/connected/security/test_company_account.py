@@ -18,7 +18,7 @@ from signalbox.security.oidc.errors import (
 )
 from signalbox.security.oidc.model import SIGN_IN_TIMEOUT_S, StartedSignIn
 from signalbox.security.oidc.service import CompanyAccounts
-from tests.support.company import Company, refused
+from tests.support.company import Company, finish_refused
 from tests.support.oidc_provider import SECRET, OidcProvider, cancel, oidc_provider, sign_in
 
 ADMIN = Rights(Grant(Role.ADMIN, payloads=True))
@@ -31,7 +31,7 @@ def known(groups: list[str] | None, name: str = "ada") -> dict[str, Any]:
 
 
 def at(company: Company, provider: OidcProvider, **keys: object) -> CompanyAccounts:
-    return company.at(provider.issuer, **{"client_secret": SECRET, "scopes": SCOPES, **keys})
+    return company.service_for(provider.issuer, **{"client_secret": SECRET, "scopes": SCOPES, **keys})
 
 
 async def entered(company: Company, service: CompanyAccounts, subject: str) -> str:
@@ -49,7 +49,7 @@ async def test_who_signs_in_there_has_a_session_here(
 ) -> None:
     provider.knows({"subject-1": known(["platform", "all"], "Ada.L@shop.example")})
     secret = await entered(company, at(company, provider, **keys), "subject-1")
-    identity = await company.who(secret)
+    identity = await company.identity_of(secret)
     assert identity is not None
     assert (identity.name, identity.rights) == ("ada.l@shop.example", ADMIN)
     assert await company.audit() == [("as ada.l@shop.example", "done", "")]
@@ -58,14 +58,14 @@ async def test_who_signs_in_there_has_a_session_here(
 async def test_claims_are_read_from_the_id_token_where_they_are_there(company: Company, tmp_path: Path) -> None:
     async with oidc_provider(tmp_path / "p", claims_from_userinfo=False) as provider:
         provider.knows({"s": known(["support"])})
-        identity = await company.who(await entered(company, at(company, provider), "s"))
+        identity = await company.identity_of(await entered(company, at(company, provider), "s"))
     assert identity is not None
     assert identity.rights == Rights(Grant(Role.VIEWER))
 
 
 async def test_several_values_that_fit_are_united(company: Company, provider: OidcProvider) -> None:
     provider.knows({"s": known(["support", "billing-leads", "nothing"])})
-    identity = await company.who(await entered(company, at(company, provider), "s"))
+    identity = await company.identity_of(await entered(company, at(company, provider), "s"))
     assert identity is not None
     on = {"kafka-prod": Grant(Role.OPERATOR, payloads=True)}
     assert identity.rights == Rights(Grant(Role.VIEWER), on)
@@ -78,9 +78,9 @@ async def test_a_second_sign_in_with_the_same_groups_leaves_the_first_session(
     service = at(company, provider)
     first, second = await entered(company, service, "s"), await entered(company, service, "s")
     assert first != second
-    assert await company.who(first) is not None
-    assert await company.who(second) is not None
-    assert len(await company.everybody()) == 1
+    assert await company.identity_of(first) is not None
+    assert await company.identity_of(second) is not None
+    assert len(await company.users_by_name()) == 1
 
 
 async def test_changed_groups_change_the_role_and_end_what_was_open(company: Company, provider: OidcProvider) -> None:
@@ -90,8 +90,8 @@ async def test_changed_groups_change_the_role_and_end_what_was_open(company: Com
     before = await entered(company, service, "s")
     provider.knows({"s": known(["support"], "another-name")})
     after = await entered(company, service, "s")
-    assert await company.who(before) is None
-    identity = await company.who(after)
+    assert await company.identity_of(before) is None
+    identity = await company.identity_of(after)
     assert identity is not None
     assert (identity.name, identity.rights) == ("ada", Rights(Grant(Role.VIEWER)))
 
@@ -105,14 +105,14 @@ async def test_groups_taken_away_are_no_way_in_and_end_what_was_open(
     before = await entered(company, service, "s")
     provider.knows({"s": known(groups)})
     begun = await service.begin("/")
-    said = await refused(company, service, await sign_in(begun.url, "s"), begun)
+    said = await finish_refused(company, service, await sign_in(begun.url, "s"), begun)
     assert isinstance(said, error)
     assert "groups" in str(said)
-    assert await company.who(before) is None
-    assert (await company.everybody())["ada"].rights == Rights()
+    assert await company.identity_of(before) is None
+    assert (await company.users_by_name())["ada"].rights == Rights()
     assert [outcome for _, outcome, _ in await company.audit()] == ["done", "failed"]
     provider.knows({"s": known(["support"])})
-    assert await company.who(await entered(company, service, "s")) is not None
+    assert await company.identity_of(await entered(company, service, "s")) is not None
 
 
 async def test_a_stranger_without_a_role_leaves_nothing_but_a_row_in_the_audit_log(
@@ -121,9 +121,9 @@ async def test_a_stranger_without_a_role_leaves_nothing_but_a_row_in_the_audit_l
     provider.knows({"s": known(["other"])})
     service = at(company, provider)
     begun = await service.begin("/")
-    said = await refused(company, service, await sign_in(begun.url, "s"), begun)
+    said = await finish_refused(company, service, await sign_in(begun.url, "s"), begun)
     assert isinstance(said, NoRole)
-    assert await company.everybody() == {}
+    assert await company.users_by_name() == {}
     assert await company.audit() == [("as ada", "failed", str(said))]
 
 
@@ -134,8 +134,8 @@ async def test_the_last_admin_stays_one(company: Company, provider: OidcProvider
     for groups in (["support"], []):
         provider.knows({"s": known(groups)})
         begun = await service.begin("/")
-        assert "last admin" in str(await refused(company, service, await sign_in(begun.url, "s"), begun))
-    identity = await company.who(before)
+        assert "last admin" in str(await finish_refused(company, service, await sign_in(begun.url, "s"), begun))
+    identity = await company.identity_of(before)
     assert identity is not None
     assert identity.rights == ADMIN
 
@@ -150,9 +150,9 @@ async def test_the_same_subject_of_another_provider_is_somebody_else(
         await entered(company, at(company, other), "s")
         other.knows({"s2": known(["platform"], "ada")})
         begun = await at(company, other).begin("/")
-        said = await refused(company, at(company, other), await sign_in(begun.url, "s2"), begun)
-    assert "Another user is called ada" in str(said)
-    assert sorted(await company.everybody()) == ["ada", "eve"]
+        said = await finish_refused(company, at(company, other), await sign_in(begun.url, "s2"), begun)
+    assert "The name ada is taken" in str(said)
+    assert sorted(await company.users_by_name()) == ["ada", "eve"]
 
 
 @pytest.mark.parametrize("name", ["", "two words", "<b>ada</b>", "a" * 64, "../ada", "a\x00b"])
@@ -160,10 +160,10 @@ async def test_a_name_that_cannot_be_one_is_no_way_in(company: Company, provider
     provider.knows({"s": known(["platform"], name)})
     service = at(company, provider)
     begun = await service.begin("/")
-    said = await refused(company, service, await sign_in(begun.url, "s"), begun)
+    said = await finish_refused(company, service, await sign_in(begun.url, "s"), begun)
     assert isinstance(said, UnusableName)
     assert not name or name not in str(said)
-    assert await company.everybody() == {}
+    assert await company.users_by_name() == {}
 
 
 @pytest.mark.parametrize("keys", [{"client_secret": "wrong-one"}, {"client_secret": None}], ids=str)
@@ -173,7 +173,7 @@ async def test_a_wrong_client_secret_is_said_to_be_wrong_and_is_not_shown(
     provider.knows({"s": known(["platform"])})
     service = at(company, provider, **keys)
     begun = await service.begin("/")
-    said = await refused(company, service, await sign_in(begun.url, "s"), begun)
+    said = await finish_refused(company, service, await sign_in(begun.url, "s"), begun)
     assert isinstance(said, ClientRejected)
     assert "client_secret" in str(said)
     assert "wrong-one" not in str(said) + caplog.text
@@ -183,7 +183,7 @@ async def test_a_wrong_client_secret_is_said_to_be_wrong_and_is_not_shown(
 async def test_cancelled_there_is_told_as_cancelled(company: Company, provider: OidcProvider) -> None:
     service = at(company, provider)
     begun = await service.begin("/")
-    assert isinstance(await refused(company, service, await cancel(begun.url), begun), SignInCanceled)
+    assert isinstance(await finish_refused(company, service, await cancel(begun.url), begun), SignInCanceled)
     assert await company.audit() == []
 
 
@@ -193,7 +193,7 @@ async def test_a_code_works_once(company: Company, provider: OidcProvider) -> No
     begun = await service.begin("/")
     answer = await sign_in(begun.url, "s")
     await company.finish(service, answer, begun)
-    assert isinstance(await refused(company, service, answer, begun), SignInNotPending)
+    assert isinstance(await finish_refused(company, service, answer, begun), SignInNotPending)
 
 
 async def test_what_comes_back_belongs_to_the_browser_that_began(company: Company, provider: OidcProvider) -> None:
@@ -213,8 +213,8 @@ async def test_what_comes_back_belongs_to_the_browser_that_began(company: Compan
         (StartedSignIn(url="", cookie=""), answer),
         (StartedSignIn(url="", cookie="x" * 10_000), answer),
     ):
-        assert isinstance(await refused(company, service, back, begun), SignInNotPending)
-    assert await company.everybody() == {}
+        assert isinstance(await finish_refused(company, service, back, begun), SignInNotPending)
+    assert await company.users_by_name() == {}
     await company.finish(service, answer, mine)  # none of these used it up
 
 
@@ -226,8 +226,8 @@ async def test_a_code_of_another_browser_fits_neither_verifier_nor_nonce(
     mine, theirs = await service.begin("/"), await service.begin("/")
     stolen, own = await sign_in(theirs.url, "s"), await sign_in(mine.url, "s")
     mixed = {**own, "code": stolen["code"]}
-    assert isinstance(await refused(company, service, mixed, mine), SignInNotPending)
-    assert await company.everybody() == {}
+    assert isinstance(await finish_refused(company, service, mixed, mine), SignInNotPending)
+    assert await company.users_by_name() == {}
 
 
 async def test_too_long_a_while_at_the_provider_is_over(company: Company, provider: OidcProvider) -> None:
@@ -236,7 +236,7 @@ async def test_too_long_a_while_at_the_provider_is_over(company: Company, provid
     begun = await service.begin("/")
     answer = await sign_in(begun.url, "s")
     company.clock.ahead_s = SIGN_IN_TIMEOUT_S + 5
-    assert isinstance(await refused(company, service, answer, begun), SignInNotPending)
+    assert isinstance(await finish_refused(company, service, answer, begun), SignInNotPending)
 
 
 async def test_new_keys_of_the_provider_are_asked_for(company: Company, tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ async def test_new_keys_of_the_provider_are_asked_for(company: Company, tmp_path
         await entered(company, service, "s")
         await provider.process.stop()
         await provider.start()
-        assert await company.who(await entered(company, service, "s")) is not None
+        assert await company.identity_of(await entered(company, service, "s")) is not None
 
 
 async def test_a_provider_that_is_down_is_said_to_be_down_until_it_is_back(company: Company, tmp_path: Path) -> None:
@@ -256,13 +256,13 @@ async def test_a_provider_that_is_down_is_said_to_be_down_until_it_is_back(compa
         begun = await service.begin("/")
         answer = await sign_in(begun.url, "s")
         await provider.process.stop()
-        assert isinstance(await refused(company, service, answer, begun), ProviderUnreachable)
+        assert isinstance(await finish_refused(company, service, answer, begun), ProviderUnreachable)
         fresh = at(company, provider)
-        with pytest.raises(ProviderUnreachable, match="does not answer"):
+        with pytest.raises(ProviderUnreachable, match="does not respond"):
             await fresh.begin("/")
         await provider.start()
         company.clock.ahead_s = 31  # a failure is believed for as long as an answer may take
-        assert await company.who(await entered(company, fresh, "s")) is not None
+        assert await company.identity_of(await entered(company, fresh, "s")) is not None
 
 
 async def test_a_provider_that_hangs_is_given_up(company: Company, tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ async def test_any_other_error_is_a_fault_that_echoes_nothing(company: Company, 
     begun = await service.begin("/")
     state = dict(part.split("=") for part in begun.url.partition("?")[2].split("&"))["state"]
     back = {"state": state, "iss": provider.issuer, "error": "<script>", "error_description": "<img src=x>" * 999}
-    said = await refused(company, service, back, begun)
+    said = await finish_refused(company, service, back, begun)
     assert isinstance(said, ProviderError)
     assert "<" not in str(said)
     assert len(str(said)) < 300

@@ -12,7 +12,7 @@ import pytest
 from signalbox.security.audit.model import AuditFilter
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
-from tests.support.audit import Book, actor, behind, disarm
+from tests.support.audit import AuditedDoor, actor, drop_triggers, run_sql
 from tests.support.commands import Ran, configured, signalbox
 
 on_sqlite = pytest.mark.parametrize("database_settings", ["sqlite"], indirect=True)  # a process takes a second
@@ -21,12 +21,12 @@ HOSTILE = "\x1b[2J\u202eevil"
 
 
 @pytest.fixture
-async def book(database: Database, database_settings: DatabaseSettings, tmp_path: Path) -> Book:
+async def book(database: Database, database_settings: DatabaseSettings, tmp_path: Path) -> AuditedDoor:
     """Rows 1 to 6 in a database that the command is configured for."""
     configured(tmp_path, f'[database]\nurl = "{database_settings.url.get_secret_value()}"\n')
-    book = Book(database)
+    book = AuditedDoor(database)
     await book.act("retry", resource="kafka-prod", by=actor(HOSTILE))
-    await book.acts(2)
+    await book.act_times(2)
     return book
 
 
@@ -44,21 +44,21 @@ def kept(folder: Path, name: str, ran: Ran) -> Path:
 
 
 async def test_a_whole_log_a_signed_head_and_a_cut_tail(
-    book: Book, database_settings: DatabaseSettings, tmp_path: Path
+    book: AuditedDoor, database_settings: DatabaseSettings, tmp_path: Path
 ) -> None:
     ran = await audit(tmp_path, "verify")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("The log is whole: rows 1 to 6.\nIt was compared with no signed head")
+    assert ran.out.startswith("The audit log is intact: rows 1 to 6.\nWithout a signed head")
     assert not (tmp_path / "signalbox.key").exists()  # a check makes no key
 
     head = kept(tmp_path, "head.json", await audit(tmp_path, "head"))
     assert stat.S_IMODE((tmp_path / "signalbox.key").stat().st_mode) == 0o600
     told = await audit(tmp_path, "verify", "--head", str(head))
     assert told.code == 0
-    assert "It goes on from the signed head of row 6" in told.out
+    assert "It matches the signed head of row 6" in told.out
 
-    await disarm(database_settings)
-    await behind(
+    await drop_triggers(database_settings)
+    await run_sql(
         database_settings,
         "DELETE FROM audit WHERE row > 4",
         "UPDATE audit_head SET row = 4, hash = (SELECT hash FROM audit WHERE row = 4)",
@@ -66,21 +66,23 @@ async def test_a_whole_log_a_signed_head_and_a_cut_tail(
     assert (await audit(tmp_path, "verify")).code == 0
     cut = await audit(tmp_path, "verify", "--head", str(head))
     assert cut.code == 1
-    assert cut.out.startswith("The log is not whole.\nRows 5 to 6 were cut off at the end.\n  expected ")
-    assert cut.out.endswith("Rows 1 to 4 are whole.\n")
+    assert cut.out.startswith(
+        "The audit log is not intact.\nRows 5 to 6 were removed at the end of the log.\n  expected hash "
+    )
+    assert cut.out.endswith("Rows 1 to 4 are intact.\n")
 
 
 @on_sqlite
 async def test_a_changed_row_is_named_and_what_it_holds_is_shown_harmless(
-    book: Book, database_settings: DatabaseSettings, tmp_path: Path
+    book: AuditedDoor, database_settings: DatabaseSettings, tmp_path: Path
 ) -> None:
-    await disarm(database_settings)
-    await behind(database_settings, "UPDATE audit SET action = 'purge' WHERE row = 1")
+    await drop_triggers(database_settings)
+    await run_sql(database_settings, "UPDATE audit SET action = 'purge' WHERE row = 1")
     ran = await audit(tmp_path, "verify")
     assert ran.code == 1
-    assert "Row 1 is not what was written.\n" in ran.out
-    assert "as it stands: purge , by \\u001b[2J\\u202eevil" in ran.out
-    assert "No row before that is whole. Rows 2 to 6 after it are whole among themselves.\n" in ran.out
+    assert "Row 1 was changed after it was written.\n" in ran.out
+    assert "row now: purge , by \\u001b[2J\\u202eevil" in ran.out
+    assert "No earlier row is intact. Rows 2 to 6 after that are consistent.\n" in ran.out
     found = json.loads((await audit(tmp_path, "verify", "--json")).out)
     assert (found["whole"], found["first"], found["last"], found["whole_before"]) == (False, 1, 6, 0)
     [finding] = found["findings"]
@@ -90,7 +92,7 @@ async def test_a_changed_row_is_named_and_what_it_holds_is_shown_harmless(
 
 
 @on_sqlite
-async def test_an_export_is_checked_elsewhere_with_the_public_key_alone(book: Book, tmp_path: Path) -> None:
+async def test_an_export_is_checked_elsewhere_with_the_public_key_alone(book: AuditedDoor, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     head = kept(elsewhere, "head.json", await audit(tmp_path, "head"))
@@ -101,19 +103,19 @@ async def test_an_export_is_checked_elsewhere_with_the_public_key_alone(book: Bo
     assert (await audit(elsewhere, *words, "--public-key", key)).code == 0
     without = await audit(elsewhere, *words)
     assert without.code == 2
-    assert "give the installation's --public-key" in without.err
+    assert "Give --public-key" in without.err
     assert not (elsewhere / "signalbox.key").exists()
     other = await audit(elsewhere, *words, "--public-key", "00" * 32)
     assert other.code == 2
-    assert "signed by the key" in other.err
+    assert "signed with the key" in other.err
     assert (await audit(elsewhere, *words, "--public-key", "abc")).code == 2
 
     lines = export.read_text().splitlines(keepends=True)
     for tampered, says in (
         (lines[:2] + lines[3:], "Row 3 was removed."),
-        ([lines[0], lines[2], lines[1], *lines[3:]], "Row 3 stands where another was written."),
-        (lines[:4], "Rows 5 to 6 were cut off at the end."),
-        ([lines[0].replace("retry", "purge"), *lines[1:]], "Row 1 is not what was written."),
+        ([lines[0], lines[2], lines[1], *lines[3:]], "Row 3 was moved to the place of another row."),
+        (lines[:4], "Rows 5 to 6 were removed at the end of the log."),
+        ([lines[0].replace("retry", "purge"), *lines[1:]], "Row 1 was changed after it was written."),
         (lines[2:], ""),  # a later part of the log is whole in itself
     ):
         export.write_text("".join(tampered))
@@ -121,11 +123,11 @@ async def test_an_export_is_checked_elsewhere_with_the_public_key_alone(book: Bo
         assert ran.code == (1 if says else 0), ran.all
         assert says in ran.out
     export.write_text("no line of ours\n")
-    assert "Line 1 of the export is not a row" in (await audit(elsewhere, "verify", "--export", str(export))).err
+    assert "Line 1 of the export is not an audit row" in (await audit(elsewhere, "verify", "--export", str(export))).err
 
 
 @on_sqlite
-async def test_export_filters(book: Book, tmp_path: Path) -> None:
+async def test_export_filters(book: AuditedDoor, tmp_path: Path) -> None:
     async def numbers(*words: str) -> list[int]:
         ran = await audit(tmp_path, "export", *words)
         assert ran.code == 0, ran.all
@@ -143,7 +145,7 @@ async def test_export_filters(book: Book, tmp_path: Path) -> None:
 
 
 @on_sqlite
-async def test_sealing_goes_through_the_door_as_the_user_of_the_system(book: Book, tmp_path: Path) -> None:
+async def test_sealing_goes_through_the_door_as_the_user_of_the_system(book: AuditedDoor, tmp_path: Path) -> None:
     folder = tmp_path / "archive"
     refused = await audit(tmp_path, "seal", "--older-than", "0", "--to", str(folder))
     assert refused.code == 2
@@ -174,8 +176,8 @@ async def test_a_database_without_tables_names_the_command(tmp_path: Path) -> No
 
 
 @on_sqlite
-async def test_a_head_that_is_none_says_so(book: Book, tmp_path: Path) -> None:
+async def test_a_head_that_is_none_says_so(book: AuditedDoor, tmp_path: Path) -> None:
     (tmp_path / "head.json").write_text("{}")
     ran = await audit(tmp_path, "verify", "--head", "head.json")
     assert ran.code == 2
-    assert "head.json holds no signed head and no seal" in ran.err
+    assert "head.json is not a signed head or seal" in ran.err

@@ -10,7 +10,7 @@ from signalbox.security.door import Door, Permit
 from signalbox.security.errors import NotPermitted, ReadOnly, RequestRejected
 from signalbox.security.model import OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Action, Actor, Via
 from signalbox.storage.errors import DatabaseUnreachable, StorageError
-from tests.support.accounts import ROOT, Process, Time, password, process, visitor
+from tests.support.accounts import ROOT, ManualClock, Process, open_process, password, visitor
 
 VIEWER = Actor(name="ann", rights=VIEWER_EVERYWHERE, via=Via.API, user=1)
 PURGE = Action(name="purge", resource="kafka-prod", target="payments")
@@ -20,30 +20,30 @@ async def nothing(_: Permit) -> None:
     pytest.fail("it was begun")
 
 
-async def test_what_is_refused_is_one_row_and_nothing_is_done(here: Process) -> None:
-    with pytest.raises(NotPermitted, match="ann may not purge: that needs the role admin on kafka-prod") as refused:
-        await here.door.act(VIEWER, PURGE, nothing)
-    assert refused.value.missing == "the role admin on kafka-prod"
-    assert await here.told() == [("refused", "purge", "refused", "needs the role admin on kafka-prod")]
-    assert here.door.counts == {("purge", Outcome.REFUSED): 1}
-    assert not here.door.seconds
+async def test_what_is_refused_is_one_row_and_nothing_is_done(process: Process) -> None:
+    with pytest.raises(NotPermitted, match="ann cannot purge: that requires the admin role on kafka-prod") as refused:
+        await process.door.act(VIEWER, PURGE, nothing)
+    assert refused.value.missing == "the admin role on kafka-prod"
+    assert await process.audit_rows() == [("refused", "purge", "refused", "requires the admin role on kafka-prod")]
+    assert process.door.counts == {("purge", Outcome.REFUSED): 1}
+    assert not process.door.seconds
 
 
-async def test_what_is_done_is_written_before_it_begins_and_after_it_ended(here: Process) -> None:
+async def test_what_is_done_is_written_before_it_begins_and_after_it_ended(process: Process) -> None:
     async def run(permit: Permit) -> int:
-        assert await here.told() == [("intent", "purge", "", "")]
+        assert await process.audit_rows() == [("intent", "purge", "", "")]
         assert (permit.actor, permit.action) == (ROOT, PURGE)
         permit.detail = "29 gone"
         return 29
 
-    assert await here.door.act(ROOT, PURGE, run) == 29
-    assert await here.told() == [("intent", "purge", "", ""), ("outcome", "purge", "done", "29 gone")]
-    assert await here.rows("SELECT about FROM audit ORDER BY row") == [(None,), (1,)]
-    assert here.door.counts == {("purge", Outcome.DONE): 1}
-    assert here.door.seconds["purge"] > 0
+    assert await process.door.act(ROOT, PURGE, run) == 29
+    assert await process.audit_rows() == [("intent", "purge", "", ""), ("outcome", "purge", "done", "29 gone")]
+    assert await process.rows("SELECT about FROM audit ORDER BY row") == [(None,), (1,)]
+    assert process.door.counts == {("purge", Outcome.DONE): 1}
+    assert process.door.seconds["purge"] > 0
 
 
-async def test_what_fails_says_so_in_our_own_words_only(here: Process) -> None:
+async def test_what_fails_says_so_in_our_own_words_only(process: Process) -> None:
     for error, told in (
         (RequestRejected("The name is taken."), "The name is taken."),
         (ValueError("the password is hunter2"), "ValueError"),
@@ -53,39 +53,42 @@ async def test_what_fails_says_so_in_our_own_words_only(here: Process) -> None:
             raise error
 
         with pytest.raises(type(error)):
-            await here.door.act(ROOT, PURGE, run)
-        assert (await here.told())[-1] == ("outcome", "purge", "failed", told)
-    assert here.door.counts == {("purge", Outcome.FAILED): 2}
+            await process.door.act(ROOT, PURGE, run)
+        assert (await process.audit_rows())[-1] == ("outcome", "purge", "failed", told)
+    assert process.door.counts == {("purge", Outcome.FAILED): 2}
 
 
-async def test_what_is_broken_off_says_so(here: Process) -> None:
+async def test_what_is_broken_off_says_so(process: Process) -> None:
     begun = asyncio.Event()
 
     async def run(_: Permit) -> None:
         begun.set()
         await asyncio.Event().wait()
 
-    task = asyncio.create_task(here.door.act(ROOT, PURGE, run))
+    task = asyncio.create_task(process.door.act(ROOT, PURGE, run))
     await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await here.told() == [("intent", "purge", "", ""), ("outcome", "purge", "interrupted", "CancelledError")]
-    assert here.door.counts == {("purge", Outcome.INTERRUPTED): 1}
+    assert await process.audit_rows() == [
+        ("intent", "purge", "", ""),
+        ("outcome", "purge", "interrupted", "CancelledError"),
+    ]
+    assert process.door.counts == {("purge", Outcome.INTERRUPTED): 1}
 
 
-async def test_what_cannot_be_written_down_is_not_done(here: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_cannot_be_written_down_is_not_done(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     async def away(*_: object) -> int:
         raise DatabaseUnreachable("x", "cannot be reached", "Wait.")
 
     monkeypatch.setattr("signalbox.security.audit.store.AuditStore.append", away)
     for actor, action in ((ROOT, PURGE), (VIEWER, PURGE)):
         with pytest.raises(StorageError):
-            await here.door.act(actor, action, nothing)
+            await process.door.act(actor, action, nothing)
 
 
 async def test_what_is_done_stays_done_when_its_outcome_cannot_be_written(
-    here: Process, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    process: Process, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def away(*_: object) -> int:
         raise DatabaseUnreachable("x", "cannot be reached", "Wait.")
@@ -94,16 +97,16 @@ async def test_what_is_done_stays_done_when_its_outcome_cannot_be_written(
         monkeypatch.setattr("signalbox.security.audit.store.AuditStore.append", away)
         return 29
 
-    assert await here.door.act(ROOT, PURGE, run) == 29
-    assert "the outcome done of row 1 of the audit log could not be written" in caplog.text
-    assert await here.told() == [("intent", "purge", "", "")]
+    assert await process.door.act(ROOT, PURGE, run) == 29
+    assert "cannot write outcome 'done' of audit row 1" in caplog.text
+    assert await process.audit_rows() == [("intent", "purge", "", "")]
 
 
-async def test_read_only_refuses_all_but_ones_own_session(here: Process, time: Time) -> None:
+async def test_read_only_refuses_all_but_ones_own_session(process: Process, clock: ManualClock) -> None:
     right = password()
-    ann = await here.user("ann", OPERATOR_EVERYWHERE, right)
-    still = process(here.database, time, read_only=True)
-    before = await here.rows('SELECT version, (SELECT count(*) FROM "user") FROM security_state')
+    ann = await process.user("ann", OPERATOR_EVERYWHERE, right)
+    still = open_process(process.database, clock, read_only=True)
+    before = await process.rows('SELECT version, (SELECT count(*) FROM "user") FROM security_state')
     for actor, action in (
         (ROOT, PURGE),
         (ROOT, actions.invite_user("bob", OPERATOR_EVERYWHERE)),
@@ -111,10 +114,10 @@ async def test_read_only_refuses_all_but_ones_own_session(here: Process, time: T
         (VIEWER, actions.change_password()),
         (VIEWER, actions.use_link("ann")),
     ):
-        with pytest.raises(ReadOnly, match="Signalbox runs read-only"):
+        with pytest.raises(ReadOnly, match="Signalbox is in read-only mode"):
             await still.door.act(actor, action, nothing)
-        assert (await here.told())[-1] == ("refused", action.name, "refused", "Signalbox runs read-only")
-    assert await here.rows('SELECT version, (SELECT count(*) FROM "user") FROM security_state') == before
+        assert (await process.audit_rows())[-1] == ("refused", action.name, "refused", "read-only mode")
+    assert await process.rows('SELECT version, (SELECT count(*) FROM "user") FROM security_state') == before
 
     secret = await still.sign_in("ann", right)
     actor = await still.actor(secret)
@@ -134,7 +137,7 @@ def test_nobody_else_makes_a_permit() -> None:
             Permit(seal, ROOT, PURGE, 1)
 
 
-async def test_who_is_not_signed_in_may_nothing_that_needs_a_role(here: Process) -> None:
+async def test_who_is_not_signed_in_may_nothing_that_needs_a_role(process: Process) -> None:
     for action in (
         actions.create_first_admin_link(),
         actions.invite_user("bob", OPERATOR_EVERYWHERE),
@@ -147,6 +150,6 @@ async def test_who_is_not_signed_in_may_nothing_that_needs_a_role(here: Process)
         actions.reset_admin("bob"),
     ):
         for actor in (visitor("192.0.2.1"), VIEWER):
-            with pytest.raises(NotPermitted, match="that needs the role admin everywhere"):
-                await here.door.act(actor, action, nothing)
-    assert {row[0] for row in await here.told()} == {"refused"}
+            with pytest.raises(NotPermitted, match="that requires the admin role everywhere"):
+                await process.door.act(actor, action, nothing)
+    assert {row[0] for row in await process.audit_rows()} == {"refused"}

@@ -13,7 +13,7 @@ import pytest
 from argon2 import PasswordHasher
 from websockets.asyncio.client import connect
 
-from signalbox.commands.people import may
+from signalbox.commands.user_output import describe_rights
 from signalbox.kernel.clock import system_clock
 from signalbox.kernel.figures import NBSP
 from signalbox.security.audit.model import AuditFilter
@@ -21,7 +21,7 @@ from signalbox.security.audit.service import AuditLog
 from signalbox.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Grant, Rights, Role
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
-from tests.support.accounts import IT, Process, password, process
+from tests.support.accounts import TEST_ACTION, Process, open_process, password
 from tests.support.commands import Ran, configured, run_here
 from tests.support.serving import serving
 from tests.support.waiting import eventually
@@ -38,9 +38,9 @@ Signalbox = Callable[..., Awaitable[Ran]]
 
 
 @pytest.fixture
-async def here(database: Database, cheap_passwords: PasswordHasher) -> Process:
+async def process(database: Database, cheap_passwords: PasswordHasher) -> Process:
     """Accounts by the clock that the command goes by."""
-    return process(database, system_clock)
+    return open_process(database, system_clock)
 
 
 @pytest.fixture
@@ -64,115 +64,115 @@ def secret_of(ran: Ran) -> str:
     return found[1]
 
 
-async def sign_in_by(here: Process, ran: Ran, name: str) -> None:
+async def sign_in_by(process: Process, ran: Ran, name: str) -> None:
     """Set a password by the link that was printed, and sign in."""
     right = password()
-    await here.did(lambda permit: here.accounts.users.use_link(permit, secret_of(ran), "", right))
-    await here.sign_in(name, right)
+    await process.act(lambda permit: process.accounts.users.use_link(permit, secret_of(ran), "", right))
+    await process.sign_in(name, right)
 
 
-async def rights(here: Process, name: str) -> Rights:
-    return (await here.accounts.users.get_by_name(name)).rights
+async def rights(process: Process, name: str) -> Rights:
+    return (await process.accounts.users.get_by_name(name)).rights
 
 
-async def test_a_user_from_the_invitation_to_the_removal(here: Process, signalbox: Signalbox) -> None:
-    assert (await signalbox("user", "list")).out == "There are no users.\n"
+async def test_a_user_from_the_invitation_to_the_removal(process: Process, signalbox: Signalbox) -> None:
+    assert (await signalbox("user", "list")).out == "No users.\n"
     invited = await signalbox("user", "invite", " Ann ", "--role", "operator", "--on", "prod", "--payloads")
-    assert "ann is invited: operator on prod; none elsewhere; payloads.\n" in invited.err
-    assert await rights(here, "ann") == Rights(Grant(), {"prod": Grant(Role.OPERATOR, payloads=True)})
+    assert "ann was invited: operator on prod; none elsewhere; payloads.\n" in invited.err
+    assert await rights(process, "ann") == Rights(Grant(), {"prod": Grant(Role.OPERATOR, payloads=True)})
     listed = (await signalbox("user", "list")).out.replace(NBSP, " ")
     assert re.search(r"^ann .* one-time link, (1 d|23 h) left .* never$", listed, re.MULTILINE)
-    await sign_in_by(here, invited, "ann")
+    await sign_in_by(process, invited, "ann")
 
     words = ("--role", "viewer", "--on", "test=none", "--on", "prod=admin", "--reason", "on call")
     changed = await signalbox("user", "role", "ann", *words)
-    assert changed.out == "ann is admin on prod; none on test; viewer elsewhere. Their sessions ended.\n"
-    assert await rights(here, "ann") == Rights(
+    assert changed.out == "ann is now admin on prod; none on test; viewer elsewhere. Their sessions ended.\n"
+    assert await rights(process, "ann") == Rights(
         Grant(Role.VIEWER), {"prod": Grant(Role.ADMIN), "test": Grant(Role.NONE)}
     )
 
     older, newer = await signalbox("user", "link", "ann"), await signalbox("user", "link", "ann")
     assert secret_of(older) != secret_of(newer)
-    await sign_in_by(here, newer, "ann")
+    await sign_in_by(process, newer, "ann")
     [one] = json.loads((await signalbox("user", "list", "--json")).out)
-    assert (one["name"], one["signs_in_by"], one["sessions"], one["made_by"]) == ("ann", "password", 1, OURSELVES)
-    assert one["rights"]["on"]["prod"] == {"role": "admin", "payloads": False}
-    assert (await signalbox("user", "end-sessions", "ann")).out == "Sessions of ann that ended: 1.\n"
-    assert (await signalbox("user", "remove", "ann", "--reason", "left")).out == "ann is removed.\n"
-    assert await here.accounts.users.list_all() == []
+    assert (one["name"], one["sign_in_method"], one["sessions"], one["created_by"]) == ("ann", "password", 1, OURSELVES)
+    assert one["rights"]["resources"]["prod"] == {"role": "admin", "payloads": False}
+    assert (await signalbox("user", "end-sessions", "ann")).out == "ann was signed out. Sessions ended: 1.\n"
+    assert (await signalbox("user", "remove", "ann", "--reason", "left")).out == "ann was removed.\n"
+    assert await process.accounts.users.list_all() == []
 
-    page = await AuditLog(here.database, system_clock).page(AuditFilter(actor=OURSELVES))
-    lines = [line for line in reversed(page.entries) if line.action != IT.name]
+    page = await AuditLog(process.database, system_clock).page(AuditFilter(actor=OURSELVES))
+    lines = [line for line in reversed(page.entries) if line.action != TEST_ACTION.name]
     assert [(line.action, line.target, line.outcome, line.reason) for line in lines] == [
         ("invite user", "ann", "done", ""),
         ("change role", "ann", "done", "on call"),
-        ("make one-time link", "ann", "done", ""),
-        ("make one-time link", "ann", "done", ""),
+        ("create one-time link", "ann", "done", ""),
+        ("create one-time link", "ann", "done", ""),
         ("end sessions", "ann", "done", ""),
         ("remove user", "ann", "done", "left"),
     ]
-    kept = str(await here.rows("SELECT * FROM audit"))
+    kept = str(await process.rows("SELECT * FROM audit"))
     assert not [ran for ran in (invited, older, newer) if secret_of(ran) in kept]
 
 
-async def test_a_token_from_the_creation_to_the_revocation(here: Process, signalbox: Signalbox) -> None:
-    assert (await signalbox("token", "list")).out == "There are no tokens.\n"
+async def test_a_token_from_the_creation_to_the_revocation(process: Process, signalbox: Signalbox) -> None:
+    assert (await signalbox("token", "list")).out == "No tokens.\n"
     added = await signalbox("user", "add", "robot", "--role", "viewer")
-    assert added.out == "robot is added: viewer everywhere. Make a token: signalbox token create.\n"
+    assert added.out == "robot was added: viewer everywhere. Create a token: signalbox token create.\n"
     words = ("--user", "robot", "--role", "operator", "--on", "prod", "--payloads", "--days", "7")
     made = await signalbox("token", "create", "deploy", *words)
     assert re.fullmatch(r"sbx_[\w-]{43}\n", made.out)
-    assert "ends after 7 days. As robot is now, it may: viewer on prod; none elsewhere.\n" in made.err
-    known = await here.accounts.identities.by_token(made.out.strip())
+    assert "expires in 7 days. With the current roles of robot it is viewer on prod; none elsewhere.\n" in made.err
+    known = await process.accounts.identities.by_token(made.out.strip())
     assert known is not None
     assert (known.name, known.rights.role("prod"), known.rights.role("test")) == ("robot", Role.VIEWER, Role.NONE)
 
     assert "operator on prod; none elsewhere; payloads" in (await signalbox("token", "list")).out
     [one] = json.loads((await signalbox("token", "list", "--user", "robot", "--json")).out)
-    assert (one["user"], one["name"], one["on"], one["role"], one["payloads"]) == (
+    assert (one["user"], one["name"], one["resource"], one["role"], one["payloads"]) == (
         "robot",
         "deploy",
         "prod",
         "operator",
         True,
     )
-    assert round((one["ends_at"] - one["made_at"]) / 86_400) == 7
+    assert round((one["expires_at"] - one["created_at"]) / 86_400) == 7
     revoked = await signalbox("token", "revoke", str(one["id"]))
-    assert revoked.out == f"deploy of robot ({one['hint']}) is revoked.\n"
-    assert await process(here.database, system_clock).accounts.identities.by_token(made.out.strip()) is None
-    assert (await signalbox("token", "revoke", str(one["id"]), code=1)).err == "There is no such token.\n"
+    assert revoked.out == f"deploy of robot ({one['hint']}) was revoked.\n"
+    assert await open_process(process.database, system_clock).accounts.identities.by_token(made.out.strip()) is None
+    assert (await signalbox("token", "revoke", str(one["id"]), code=1)).err.startswith("No valid token has the ID ")
 
 
-async def test_an_admin_is_let_in_again(here: Process, signalbox: Signalbox) -> None:
+async def test_an_admin_is_let_in_again(process: Process, signalbox: Signalbox) -> None:
     first = await signalbox("user", "reset-admin", "root")  # nobody is there yet
-    await sign_in_by(here, first, "root")
-    assert await rights(here, "root") == ADMIN_EVERYWHERE
+    await sign_in_by(process, first, "root")
+    assert await rights(process, "root") == ADMIN_EVERYWHERE
     last = await signalbox("user", "role", "root", "--role", "viewer", "--reason", "tidy", code=1)
-    assert last.err.startswith("root is the last admin and stays one.")
+    assert last.err.startswith("root is the last admin and cannot be removed or demoted.")
     assert (await signalbox("user", "remove", "root", "--reason", "tidy", code=1)).err == last.err
-    await sign_in_by(here, await signalbox("user", "reset-admin", "root"), "root")
-    assert (await here.accounts.users.get_by_name("root")).sessions == 1
+    await sign_in_by(process, await signalbox("user", "reset-admin", "root"), "root")
+    assert (await process.accounts.users.get_by_name("root")).sessions == 1
 
 
 @on_sqlite
-async def test_a_locked_name_is_unlocked(here: Process, signalbox: Signalbox) -> None:
-    await here.user("ann", OPERATOR_EVERYWHERE)
-    while not await here.accounts.limits.locked_names():
-        await here.accounts.limits.count_sign_in("ann", "192.0.2.9")
+async def test_a_locked_name_is_unlocked(process: Process, signalbox: Signalbox) -> None:
+    await process.user("ann", OPERATOR_EVERYWHERE)
+    while not await process.accounts.limits.locked_names():
+        await process.accounts.limits.count_sign_in("ann", "192.0.2.9")
     assert "15 min left" in (await signalbox("user", "list")).out.replace(NBSP, " ")
-    assert (await signalbox("user", "unlock", "ann")).out == "ann is locked nowhere.\n"
-    assert not await here.accounts.limits.locked_names()
+    assert (await signalbox("user", "unlock", "ann")).out == "ann is unlocked for every address.\n"
+    assert not await process.accounts.limits.locked_names()
 
 
 @on_sqlite
-async def test_what_is_refused_ends_with_1_and_a_sentence(here: Process, signalbox: Signalbox) -> None:
-    await here.user("ann", VIEWER_EVERYWHERE)
+async def test_what_is_refused_ends_with_1_and_a_sentence(process: Process, signalbox: Signalbox) -> None:
+    await process.user("ann", VIEWER_EVERYWHERE)
     cases: Mapping[tuple[str, ...], str] = {
-        ("user", "invite", "ann", "--role", "viewer"): "There is a user ann already.\n",
-        ("user", "link", "bob"): "There is no user bob.\n",
-        ("user", "link", "\x1b[2J"): "A user's name is 1 to 63 of",
-        ("user", "role", "ann", "--role", "none", "--reason", "gone"): "ann would see nothing",
-        ("token", "create", "ci", "--user", "bob", "--role", "viewer"): "There is no user bob.\n",
+        ("user", "invite", "ann", "--role", "viewer"): "A user named ann already exists.\n",
+        ("user", "link", "bob"): "No user is named bob.\n",
+        ("user", "link", "\x1b[2J"): "This is not a user name. Expected 1 to 63",
+        ("user", "role", "ann", "--role", "none", "--reason", "gone"): "ann would have no access",
+        ("token", "create", "ci", "--user", "bob", "--role", "viewer"): "No user is named bob.\n",
         ("token", "create", "\x1b[2J", "--user", "ann", "--role", "viewer"): "A token's name has 1 to 63 printable",
     }
     for words, sentence in cases.items():
@@ -183,32 +183,32 @@ async def test_what_is_refused_ends_with_1_and_a_sentence(here: Process, signalb
 
 
 @on_sqlite
-async def test_what_is_used_wrongly_ends_with_2_and_changes_nothing(here: Process, signalbox: Signalbox) -> None:
-    await here.user("ann", VIEWER_EVERYWHERE)
-    before = await here.rows("SELECT * FROM audit")
+async def test_what_is_used_wrongly_ends_with_2_and_changes_nothing(process: Process, signalbox: Signalbox) -> None:
+    await process.user("ann", VIEWER_EVERYWHERE)
+    before = await process.rows("SELECT * FROM audit")
     cases: Mapping[tuple[str, ...], str] = {
-        ("user", "invite", "bob", "--role", "viewer", "--on", "prd"): "did you mean prod?); configured: prod, test",
-        ("token", "create", "ci", "--user", "ann", "--role", "viewer", "--on", "x"): "configured: prod, test",
+        ("user", "invite", "bob", "--role", "viewer", "--on", "prd"): "did you mean prod?). Configured: prod, test",
+        ("token", "create", "ci", "--user", "ann", "--role", "viewer", "--on", "x"): "Configured: prod, test",
         ("token", "create", "ci", "--user", "ann", "--role", "viewer", "--days", "91"): "1<=x<=90",
-        ("lag", "--connection", "tst"): "did you mean test?); configured: prod, test",
+        ("lag", "--connection", "tst"): "did you mean test?). Configured: prod, test",
         ("user", "invite", "bob"): "--role",
-        ("user", "role", "ann", "--role", "viewer", "--on", "prod", "--reason", "r"): "expected CONNECTION=ROLE",
+        ("user", "role", "ann", "--role", "viewer", "--on", "prod", "--reason", "r"): "Expected CONNECTION=ROLE",
         ("user", "role", "ann", "--role", "viewer", "--on", "tst=viewer", "--reason", "r"): "did you mean test?",
         ("user", "role", "ann", "--role", "none", *(2 * ("--on", "prod=viewer")), "--reason", "r"): "given twice",
         ("user", "remove", "ann"): "--reason",
-        ("user", "remove", "ann", "--reason", " "): "expected 1 to 500 characters, got 0",
+        ("user", "remove", "ann", "--reason", " "): "Expected 1 to 500 characters, got 0",
     }
     for words, sentence in cases.items():
         assert sentence in (await signalbox(*words, code=2)).err
-    assert await here.rows("SELECT * FROM audit") == before
+    assert await process.rows("SELECT * FROM audit") == before
 
 
 def test_where_payloads_may_be_seen_is_said() -> None:
     viewer, sees, none = Grant(Role.VIEWER), Grant(Role.VIEWER, payloads=True), Grant()
-    assert may(Rights(viewer, {"prod": sees})) == "viewer on prod; viewer elsewhere; payloads on prod"
-    assert may(Rights(sees, {"prod": viewer})) == "viewer on prod; viewer elsewhere; payloads on all others"
-    assert may(Rights(sees, {"prod": none})) == "none on prod; viewer elsewhere; payloads"
-    assert may(Rights(none, {"prod": Grant(Role.NONE, payloads=True)})) == "none on prod; none elsewhere"
+    assert describe_rights(Rights(viewer, {"prod": sees})) == "viewer on prod; viewer elsewhere; payloads on prod"
+    assert describe_rights(Rights(sees, {"prod": viewer})) == "viewer on prod; viewer elsewhere; payloads on all others"
+    assert describe_rights(Rights(sees, {"prod": none})) == "none on prod; viewer elsewhere; payloads"
+    assert describe_rights(Rights(none, {"prod": Grant(Role.NONE, payloads=True)})) == "none on prod; none elsewhere"
 
 
 async def test_a_server_that_runs_sees_each_change(tmp_path: Path) -> None:

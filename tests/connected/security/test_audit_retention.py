@@ -20,14 +20,14 @@ from signalbox.security.keys import Keys
 from signalbox.security.retention import Retention, SealedRows, SealNotWritten
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
-from tests.support.audit import Book, behind, disarm
+from tests.support.audit import AuditedDoor, drop_triggers, run_sql
 
 KEY = Keys(b"k" * 32).signing()
 PUBLIC = KEY.public_key().public_bytes_raw()
 START_S = 1_795_000_000.0
 
 
-class Archive(Book):
+class Archive(AuditedDoor):
     """A book whose clock stands still until it is told, and the sealing of its log."""
 
     def __init__(self, database: Database, settings: DatabaseSettings) -> None:
@@ -52,7 +52,7 @@ class Archive(Book):
         return found[0]
 
     async def rows(self) -> list[tuple[object, object]]:
-        found = await behind(self.settings, "SELECT row, hash FROM audit ORDER BY row")
+        found = await run_sql(self.settings, "SELECT row, hash FROM audit ORDER BY row")
         return [(row, hash_) for row, hash_ in found]
 
     async def verify_whole(self) -> ChainPosition:
@@ -121,12 +121,12 @@ class Crash(Exception):
 
 
 CRASHES: list[tuple[object, str]] = [
-    (ndjson, "written"),
+    (ndjson, "to_line"),
     (retention, "_to_disk"),
     (retention, "_rename"),
     (documents, "sign"),
     (retention, "_write"),
-    (AuditStore, "record"),
+    (AuditStore, "record_seal"),
     (AuditStore, "delete_sealed"),
 ]
 
@@ -196,11 +196,11 @@ def _in_files(folder: Path) -> list[tuple[object, object]]:
 
 
 async def test_a_log_that_is_not_whole_is_not_sealed(archive: Archive, tmp_path: Path) -> None:
-    await disarm(archive.settings)
-    await behind(archive.settings, "UPDATE audit SET actor = 'nobody' WHERE row = 5")
-    with pytest.raises(RequestRejected, match=r"not sealed, since it is not whole: row 5 was changed"):
+    await drop_triggers(archive.settings)
+    await run_sql(archive.settings, "UPDATE audit SET actor = 'nobody' WHERE row = 5")
+    with pytest.raises(RequestRejected, match=r"Cannot seal the audit log: it is not intact: row 5 was changed"):
         await archive.seal(4, tmp_path)
-    await behind(archive.settings, "DELETE FROM audit WHERE row > 6 AND row < 9", "DELETE FROM audit WHERE row = 5")
+    await run_sql(archive.settings, "DELETE FROM audit WHERE row > 6 AND row < 9", "DELETE FROM audit WHERE row = 5")
     with pytest.raises(RequestRejected, match="row 5 was removed"):
         await archive.seal(4, tmp_path)
     assert _audit_files(tmp_path) == set()
@@ -208,8 +208,8 @@ async def test_a_log_that_is_not_whole_is_not_sealed(archive: Archive, tmp_path:
 
 
 async def test_a_row_cut_right_at_the_seal_is_not_sealed(archive: Archive, tmp_path: Path) -> None:
-    await disarm(archive.settings)
-    await behind(archive.settings, "DELETE FROM audit WHERE row > 5 AND row < 9")
+    await drop_triggers(archive.settings)
+    await run_sql(archive.settings, "DELETE FROM audit WHERE row > 5 AND row < 9")
     with pytest.raises(RequestRejected, match="rows are missing"):
         await archive.seal(4, tmp_path)
 
@@ -220,17 +220,17 @@ async def test_of_two_who_seal_at_once_one_is_refused(
     record = AuditStore.record_seal
 
     async def after_another(store: AuditStore, seal: ChainPosition, document: str, after: ChainPosition) -> None:
-        monkeypatch.setattr(AuditStore, "record", record)
+        monkeypatch.setattr(AuditStore, "record_seal", record)
         await archive.seal(3, tmp_path)
         await record(store, seal, document, after)
 
-    monkeypatch.setattr(AuditStore, "record", after_another)
-    with pytest.raises(RequestRejected, match="sealed by somebody else"):
+    monkeypatch.setattr(AuditStore, "record_seal", after_another)
+    with pytest.raises(RequestRejected, match="Another process sealed the audit log"):
         await archive.seal(4, tmp_path)
     assert (await archive.verify_whole()).row == 6
 
 
 async def test_a_folder_that_is_not_there_says_so(archive: Archive, tmp_path: Path) -> None:
-    with pytest.raises(SealNotWritten, match=r"nowhere/audit-\w+-1-8\.part cannot be written: No such file"):
+    with pytest.raises(SealNotWritten, match=r"cannot write .*nowhere/audit-\w+-1-8\.part: No such file"):
         await archive.seal(4, tmp_path / "nowhere")
     assert (await archive.verify_whole()).row == 0

@@ -9,7 +9,7 @@ from signalbox.security.errors import RequestRejected
 from signalbox.security.keys import Keys
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
-from tests.support.audit import Book, behind, disarm
+from tests.support.audit import AuditedDoor, drop_triggers, run_sql
 
 KEY = Keys(b"k" * 32).signing()
 PUBLIC = KEY.public_key().public_bytes_raw()
@@ -62,8 +62,8 @@ STRANGE = [
 ]
 
 
-async def verify(book: Book, **signed: object) -> Verification:
-    return await book.log.verify(PUBLIC, **signed)  # type: ignore[arg-type]
+async def verify(book: AuditedDoor, **options: object) -> Verification:
+    return await book.log.verify(PUBLIC, **options)  # type: ignore[arg-type]
 
 
 def said(verdict: Verification) -> list[tuple[FindingKind, int, int]]:
@@ -72,10 +72,10 @@ def said(verdict: Verification) -> list[tuple[FindingKind, int, int]]:
 
 async def test_an_untouched_log_is_whole(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signalbox.security.audit.service.ROWS_AT_ONCE", 5)
-    book = Book(database)
+    book = AuditedDoor(database)
     empty = await verify(book)
     assert (empty.is_intact, empty.rows, empty.end.row) == (True, 0, 0)
-    await book.acts(ROWS // 2)
+    await book.act_times(ROWS // 2)
     verdict = await verify(book)
     assert (verdict.is_intact, verdict.rows, verdict.end.row, verdict.intact_to) == (True, ROWS, ROWS, ROWS)
 
@@ -87,10 +87,10 @@ async def test_what_was_tampered_with_is_named(
     statements: list[str],
     expected: list[tuple[FindingKind, int, int]],
 ) -> None:
-    book = Book(database)
-    await book.acts(ROWS // 2)
-    await disarm(database_settings)
-    await behind(database_settings, *statements)
+    book = AuditedDoor(database)
+    await book.act_times(ROWS // 2)
+    await drop_triggers(database_settings)
+    await run_sql(database_settings, *statements)
     verdict = await verify(book)
     assert said(verdict) == expected
     assert verdict.intact_to == expected[0][1] - 1
@@ -101,10 +101,10 @@ async def test_what_was_tampered_with_is_named(
 async def test_what_is_of_no_type_of_ours_is_named_too(
     database_settings: DatabaseSettings, database: Database, statement: str, fault: FindingKind
 ) -> None:
-    book = Book(database)
-    await book.acts(ROWS // 2)
-    await disarm(database_settings)
-    await behind(database_settings, statement)
+    book = AuditedDoor(database)
+    await book.act_times(ROWS // 2)
+    await drop_triggers(database_settings)
+    await run_sql(database_settings, statement)
     verdict = await verify(book)
     assert said(verdict) == [(fault, row := 13 if "five" in statement else 5, row)]
     assert len((await book.log.page(AuditFilter())).entries) >= ROWS // 2  # and the list goes on
@@ -113,11 +113,11 @@ async def test_what_is_of_no_type_of_ours_is_named_too(
 async def test_a_finding_says_what_should_be_there_and_what_stands_there(
     database_settings: DatabaseSettings, database: Database
 ) -> None:
-    book = Book(database)
-    await book.acts(ROWS // 2)
-    [(written,)] = await behind(database_settings, "SELECT hash FROM audit WHERE row = 5")
-    await disarm(database_settings)
-    await behind(database_settings, "UPDATE audit SET actor = 'logistics-lead', target = 'x' WHERE row = 5")
+    book = AuditedDoor(database)
+    await book.act_times(ROWS // 2)
+    [(written,)] = await run_sql(database_settings, "SELECT hash FROM audit WHERE row = 5")
+    await drop_triggers(database_settings)
+    await run_sql(database_settings, "UPDATE audit SET actor = 'logistics-lead', target = 'x' WHERE row = 5")
     verdict = await verify(book)
     [finding] = verdict.findings
     assert finding.expected == written
@@ -130,19 +130,19 @@ async def test_a_finding_says_what_should_be_there_and_what_stands_there(
 async def test_a_cut_tail_with_the_head_set_back_is_seen_by_a_signed_head_only(
     database_settings: DatabaseSettings, database: Database
 ) -> None:
-    book = Book(database)
-    await book.acts(4)
+    book = AuditedDoor(database)
+    await book.act_times(4)
     kept = await book.log.head(KEY)
-    await book.acts(2)
-    assert (await verify(book, signed=kept)).is_intact
-    await disarm(database_settings)
-    await behind(
+    await book.act_times(2)
+    assert (await verify(book, signed_head=kept)).is_intact
+    await drop_triggers(database_settings)
+    await run_sql(
         database_settings,
         "DELETE FROM audit WHERE row > 6",
         "UPDATE audit_head SET row = 6, hash = (SELECT hash FROM audit WHERE row = 6)",
     )
     assert (await verify(book)).is_intact
-    verdict = await verify(book, signed=kept)
+    verdict = await verify(book, signed_head=kept)
     assert said(verdict) == [(FindingKind.TRUNCATED, 7, 8)]
     assert verdict.findings[0].expected == kept.position.hash
 
@@ -150,42 +150,42 @@ async def test_a_cut_tail_with_the_head_set_back_is_seen_by_a_signed_head_only(
 async def test_a_head_of_another_key_or_another_log_proves_nothing(
     database_settings: DatabaseSettings, database: Database
 ) -> None:
-    book = Book(database)
-    await book.acts(2)
+    book = AuditedDoor(database)
+    await book.act_times(2)
     kept = await book.log.head(KEY)
-    with pytest.raises(DocumentNotTrusted, match="signed by the key"):
+    with pytest.raises(DocumentNotTrusted, match="signed with the key"):
         await book.log.verify(b"o" * 32, kept)
     other = sign(type(kept)(log="another", row=kept.row, hash=kept.hash, at=kept.at), KEY)
-    with pytest.raises(DocumentNotTrusted, match="of the log another"):
-        await verify(book, signed=other)
+    with pytest.raises(DocumentNotTrusted, match="belongs to the audit log another"):
+        await verify(book, signed_head=other)
 
 
 async def test_a_seal_that_was_made_up_is_seen(database_settings: DatabaseSettings, database: Database) -> None:
     """With it somebody could delete rows through the triggers."""
-    book = Book(database)
-    await book.acts(3)
+    book = AuditedDoor(database)
+    await book.act_times(3)
     kept = await book.log.head(KEY)
-    await behind(
+    await run_sql(
         database_settings,
         "INSERT INTO audit_seal (row, hash, document) SELECT row, hash, '{}' FROM audit WHERE row = 6",
     )
-    await behind(database_settings, "DELETE FROM audit")
+    await run_sql(database_settings, "DELETE FROM audit")
     assert said(await verify(book)) == [(FindingKind.NOT_AS_SIGNED, 6, 6)]
-    assert said(await verify(book, signed=kept)) == [(FindingKind.NOT_AS_SIGNED, 6, 6)]
-    await book.acts(1)
+    assert said(await verify(book, signed_head=kept)) == [(FindingKind.NOT_AS_SIGNED, 6, 6)]
+    await book.act_times(1)
     assert said(await verify(book)) == [(FindingKind.NOT_AS_SIGNED, 6, 6)]
 
 
 async def test_a_head_of_before_the_seal_is_sent_to_the_file(
     database_settings: DatabaseSettings, database: Database
 ) -> None:
-    book = Book(database)
-    await book.acts(1)
+    book = AuditedDoor(database)
+    await book.act_times(1)
     kept = await book.log.head(KEY)
-    await book.acts(2)
-    await behind(
+    await book.act_times(2)
+    await run_sql(
         database_settings,
         "INSERT INTO audit_seal (row, hash, document) SELECT row, hash, '{}' FROM audit WHERE row = 3",
     )
-    with pytest.raises(RequestRejected, match=r"The head is of row 2\. Rows to 3 are sealed"):
-        await verify(book, signed=kept)
+    with pytest.raises(RequestRejected, match=r"The head is of row 2, but rows up to 3 were sealed"):
+        await verify(book, signed_head=kept)

@@ -34,12 +34,12 @@ WRITING: Mapping[str, tuple[Sequence[str], str]] = {  # with its action, as the 
     "user add": (("robot", "--role", "viewer"), "add user"),
     "user invite": (("bea", "--role", "viewer"), "invite user"),
     "user role": (("bot", "--role", "operator", "--reason", "deploys"), "change role"),
-    "user link": (("ada",), "make one-time link"),
+    "user link": (("ada",), "create one-time link"),
     "user unlock": (("ada",), "unlock user"),
     "user end-sessions": (("ada",), "end sessions"),
     "user remove": (("bot", "--reason", "gone"), "remove user"),
     "user reset-admin": (("ada",), "reset admin"),
-    "token create": (("ci", "--user", "bot", "--role", "viewer"), "make token"),
+    "token create": (("ci", "--user", "bot", "--role", "viewer"), "create token"),
     "token revoke": (("1",), "revoke token"),
 }
 THERE: Sequence[Sequence[str]] = (  # before each of them
@@ -112,4 +112,4 @@ async def test_a_verb_that_writes_is_in_the_audit_log(folder: Path, verb: str) -
 async def test_the_link_of_the_first_admin_is_in_the_audit_log(tmp_path: Path) -> None:
     async with serving(tmp_path, ""):
         pass
-    assert ("signalbox", "cli", "make set-up link") in await intents(tmp_path)
+    assert ("signalbox", "cli", "create set-up link") in await intents(tmp_path)
