@@ -61,7 +61,7 @@ def pages(env: Environment) -> dict[str, tuple[str, dict[str, str]]]:
     group = env.watched[7]
     filtered = monitoring_urls.groups(q="reader-04", sort="lag")
     return {
-        "overview": (urls.overview(), {}),
+        "overview": (urls.home(), {}),
         "groups": (monitoring_urls.groups(), {}),
         "groups, filtered and sorted": (filtered, {}),
         "groups, the list alone": (filtered, PART),

@@ -54,7 +54,7 @@ async def demo() -> AsyncIterator[str]:
 async def pages(url: str) -> dict[str, str]:
     """Return the URL of every page: the lists, and each thing."""
     addresses = {
-        "overview": urls.overview(),
+        "overview": urls.home(),
         "groups": monitoring_urls.groups(),
         "destinations": monitoring_urls.destinations(),
         "connections": monitoring_urls.connections(),

@@ -17,7 +17,7 @@ from signalbox.security.audit.chain import Verification
 from signalbox.security.model import ADMIN_EVERYWHERE, VIEWER_EVERYWHERE
 from signalbox.servers.postgres import PostgresServer
 from signalbox.web import urls
-from signalbox.web.live.viewer import SIGNED_OUT
+from signalbox.web.live.page import SIGNED_OUT
 from signalbox.web.security import urls as security_urls
 from tests.support.database import settings
 from tests.support.estate import Estate

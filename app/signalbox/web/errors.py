@@ -22,7 +22,7 @@ from signalbox.security.errors import NotPermitted, ReadOnly, SecurityError
 from signalbox.web import urls
 from signalbox.web.access import NotSignedIn
 from signalbox.web.problem import PROBLEM, Problem, problem
-from signalbox.web.rendering import Crumb, page, partial_asked
+from signalbox.web.rendering import Crumb, is_partial_request, page
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ EXPECTED_ERRORS: dict[type[Exception], ExpectedError] = {  # the first class tha
 }
 
 
-class AnswerError(SignalboxError):
+class RequestError(SignalboxError):
     """An expected refusal of a page or of the API: a status and a sentence, free of secrets."""
 
     status = 400
@@ -72,13 +72,13 @@ class AnswerError(SignalboxError):
         self.advice = advice
 
 
-class NotThere(AnswerError):
+class NotFound(RequestError):
     """What the address names does not exist, or not any more."""
 
     status = 404
 
 
-class NotUnderstood(AnswerError):
+class BadRequest(RequestError):
     """A parameter is not what was expected."""
 
     status = 400
@@ -133,7 +133,7 @@ def _to_sign_in(request: Request[Any, Any, Any], error: NotSignedIn) -> Response
     query = request.scope["query_string"].decode("latin-1")
     wanted = f"{path}?{query}" if query else path
     to = urls.set_up() if error.set_up else urls.sign_in(to=wanted if request.method == "GET" and path != "/" else None)
-    if partial_asked(request):
+    if is_partial_request(request):
         return Response(b"", status_code=401, headers={"HX-Redirect": to})
     return Redirect(to, status_code=303)
 
@@ -149,7 +149,7 @@ def _headers(error: Exception) -> dict[str, str]:
 
 
 def _error_page(error: Exception, expected_errors: Mapping[type[Exception], ExpectedError]) -> ErrorPage:
-    if isinstance(error, AnswerError):
+    if isinstance(error, RequestError):
         return ErrorPage(status=error.status, sentence=error.sentence, advice=error.advice, fault=None)
     expected = next(
         (found for cls, found in (*expected_errors.items(), *EXPECTED_ERRORS.items()) if isinstance(error, cls)), None

@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect
 
 from signalbox.web import urls
-from signalbox.web.rendering import Part, part_alone, partial_asked
+from signalbox.web.rendering import Part, is_partial_request, part_response
 from signalbox.web.shell import NavigationEntry
 from signalbox.web.visibility import Visibility
 
@@ -54,14 +54,14 @@ def search_route(searches: Sequence[Search], navigation: Sequence[NavigationEntr
 
     @get("/search", include_in_schema=False, sync_to_thread=False)
     def search(request: Request[Any, Any, Any], visibility: NamedDependency[Visibility]) -> Response[Any]:
-        if not partial_asked(request):
-            return Redirect(urls.overview())
+        if not is_partial_request(request):
+            return Redirect(urls.home())
         text = request.query_params.get("q", "")[:SEARCH_TEXT_MAX].strip()
         sought = text.casefold()
         found = [kind for one in searches for kind in one(visibility, sought)]
         found.append(Hits("page", "Pages", _pages(navigation, visibility, sought)))
         results = PaletteResults([kind for kind in found if kind.hits], text)
-        return part_alone(request, Part("lists/_palette_results.html", "results", results))
+        return part_response(request, Part("lists/_palette_results.html", "results", results))
 
     return search
 

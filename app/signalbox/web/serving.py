@@ -13,7 +13,7 @@ from litestar.response import Stream
 from signalbox.kernel.exposition import CONTENT_TYPE
 from signalbox.security.model import Actor
 from signalbox.web import urls
-from signalbox.web.access import OPEN
+from signalbox.web.access import NO_SIGN_IN
 from signalbox.web.assets import Assets
 from signalbox.web.visibility import Visibility
 
@@ -24,7 +24,7 @@ JUST_NOW = "no-cache"
 def static_route(assets: Assets) -> HTTPRouteHandler:
     """Return the route of static files. Only names read at start are served, so no path reaches the disk."""
 
-    @get(f"{urls.STATIC}/{{build:str}}/{{path:path}}", include_in_schema=False, sync_to_thread=False, opt=OPEN)
+    @get(f"{urls.STATIC}/{{build:str}}/{{path:path}}", include_in_schema=False, sync_to_thread=False, opt=NO_SIGN_IN)
     def static(request: Request[Any, Any, Any], build: FromPath[str], path: FromPath[str]) -> Response[bytes]:
         asset = assets.files.get(path.removeprefix("/"))
         if asset is None:
@@ -44,11 +44,11 @@ def static_route(assets: Assets) -> HTTPRouteHandler:
 def health_routes(ready: Callable[[], Awaitable[bool]]) -> list[HTTPRouteHandler]:
     """Return the routes that an orchestrator asks: does the process answer; is it of use."""
 
-    @get(urls.HEALTH_LIVE, media_type=MediaType.TEXT, include_in_schema=False, sync_to_thread=False, opt=OPEN)
+    @get(urls.HEALTH_LIVE, media_type=MediaType.TEXT, include_in_schema=False, sync_to_thread=False, opt=NO_SIGN_IN)
     def live() -> str:
         return "live\n"
 
-    @get(urls.HEALTH_READY, media_type=MediaType.TEXT, include_in_schema=False, opt=OPEN)
+    @get(urls.HEALTH_READY, media_type=MediaType.TEXT, include_in_schema=False, opt=NO_SIGN_IN)
     async def is_ready() -> Response[str]:
         """A broker that is down changes nothing here: Signalbox is of most use then."""
         if await ready():
@@ -75,7 +75,7 @@ def metrics_route(
             async for piece in metrics(visibility):
                 yield piece
 
-    @get(urls.METRICS, include_in_schema=False, sync_to_thread=False, opt={"open": is_open})
+    @get(urls.METRICS, include_in_schema=False, sync_to_thread=False, opt={"no_sign_in": is_open})
     def metrics(actor: NamedDependency[Actor]) -> Stream:
         return Stream(chained(visibility_for_metrics(actor)), headers={"Content-Type": CONTENT_TYPE})
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from signalbox import __version__
 from signalbox.web import urls
-from signalbox.web.access import DEMO
+from signalbox.web.access import DEMO_ACTOR
 from signalbox.web.assets import BUILD_COMMAND, Assets
 from signalbox.web.settings import ServerSettings
 from signalbox.web.visibility import Visibility
@@ -160,7 +160,7 @@ def _user(context: ShellContext) -> str:
     actor = context.visibility.actor
     if actor.is_signed_in:
         return f"{actor.name}, {actor.rights.describe()}"
-    if actor.name == DEMO:
+    if actor.name == DEMO_ACTOR:
         return "demo, operator"
     return "no sign-in, this machine only" if context.settings.only_local else "not signed in"
 

@@ -25,38 +25,38 @@ _WRITTEN = re.compile("%([0-9A-F]{4})")
 Query = str | int | float | None
 
 
-def segment(name: str) -> str:
+def encode_segment(name: str) -> str:
     """Write a name as one segment of a path."""
     marked = f"~{name}" if _ONLY_DOTS.match(name) else name
     return quote(marked, safe="", errors="replace")
 
 
-def routed(raw_path: bytes) -> str:
+def decode_path(raw_path: bytes) -> str:
     """Turn a path as it came over the wire into what routes match: decoded, but with slashes inside names still encoded."""
     segments = raw_path.partition(b"?")[0].split(b"/")
     texts = (unquote_to_bytes(part).decode("utf-8", "replace") for part in segments)
     return "/".join(text.replace("%", "%25").replace("/", "%2F") for text in texts)
 
 
-def name_of(routed_segment: str) -> str:
-    """Return the name that `segment` wrote, from a segment of a path that `routed` made."""
+def decode_segment(routed_segment: str) -> str:
+    """Return the name that `encode_segment` wrote, from a segment of a path that `decode_path` made."""
     name = unquote(routed_segment)
     return name[1:] if name.startswith("~") and _ONLY_DOTS.match(name) else name
 
 
-def live_key(key: str) -> str:
+def encode_key(key: str) -> str:
     """Write a feed key as pages hold and send it: any character survives HTML and JSON."""
     return _NOT_AS_IT_IS.sub(lambda match: f"%{ord(match.group()):04X}", key)
 
 
-def key_of(written: str) -> str:
-    """Return the feed key that `live_key` wrote."""
+def decode_key(written: str) -> str:
+    """Return the feed key that `encode_key` wrote."""
     return _WRITTEN.sub(lambda match: chr(int(match.group(1), 16)), written)
 
 
 def build(*names: str, **query: Query) -> str:
     """Return "/a/b?x=1"; parameters that are None or empty are left out, and a trailing underscore of a key is dropped."""
-    path = "/" + "/".join(segment(name) for name in names)
+    path = "/" + "/".join(encode_segment(name) for name in names)
     asked = {key.rstrip("_"): str(value) for key, value in query.items() if value not in (None, "")}
     return path + ("?" + urlencode(asked, errors="replace") if asked else "")
 
@@ -67,7 +67,7 @@ def with_query(path: str, query: Mapping[str, Query]) -> str:
     return path + ("?" + urlencode(asked, errors="replace") if asked else "")
 
 
-def overview() -> str:
+def home() -> str:
     return "/"
 
 

@@ -189,7 +189,7 @@ async def test_a_phone_reaches_users_and_profile(served: Serving, watched: Watch
     page = watched.page
     await _become_admin(served, page)
     await page.set_viewport_size({"width": 360, "height": 780})
-    await page.goto(served.url + urls.overview())
+    await page.goto(served.url + urls.home())
     bar = page.get_by_role("navigation", name="Sections")
     for way, address in (("Users", security_urls.users()), ("ada, admin everywhere", urls.profile())):
         await bar.get_by_text("More").click()

@@ -63,7 +63,7 @@ async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]
 
 async def is_signed_in(house: House, cookie: str) -> bool:
     async with house.client(Cookie=cookie) as client:
-        page, api = await client.get(urls.overview()), await client.get(urls.api("groups"))
+        page, api = await client.get(urls.home()), await client.get(urls.api("groups"))
     assert {page.status_code, api.status_code} in ({200}, {303, 401})
     return page.status_code == 200
 
@@ -98,7 +98,7 @@ async def test_a_cookie_is_invalid_after_sign_out(made: House) -> None:
 )
 async def test_a_malformed_cookie_is_not_a_session(made: House, cookie: str) -> None:
     async with made.client() as client:
-        answer = await client.get(urls.overview(), headers=[(b"Cookie", cookie.encode("latin-1"))])
+        answer = await client.get(urls.home(), headers=[(b"Cookie", cookie.encode("latin-1"))])
     assert answer.headers["location"].startswith(urls.sign_in())
 
 
@@ -174,7 +174,7 @@ async def test_guessing_locks_one_address_only(made: House) -> None:
 
 
 async def test_every_other_page_requires_sign_in(made: House) -> None:
-    assert {route.path for route, handler in handlers(made.app).items() if handler.opt.get("open")} == OPEN_ROUTES
+    assert {route.path for route, handler in handlers(made.app).items() if handler.opt.get("no_sign_in")} == OPEN_ROUTES
     async with made.client(NOBODY) as client:
         for address in addresses(made.app, PLACES, NAMES):
             answer = await client.get(address)
@@ -201,7 +201,7 @@ async def test_without_users_only_this_machine_can_view(
     async with two_connections(estate) as held, house(held, tables=[settings], people={}) as empty:
         async with empty.client(NOBODY) as client:
             for path in (
-                urls.overview(),
+                urls.home(),
                 monitoring_urls.groups(),
                 monitoring_urls.connection("kafka-open"),
                 urls.search(q="a"),
@@ -209,7 +209,7 @@ async def test_without_users_only_this_machine_can_view(
                 answer = await client.get(path)
                 assert answer.headers.get("location") in {
                     leads_to,
-                    urls.overview() if local else leads_to,  # of the search
+                    urls.home() if local else leads_to,  # of the search
                 }, path
             assert (await client.get(urls.api("groups"))).status_code == (200 if local else 401)
             assert (await client.get(urls.METRICS)).status_code == (200 if local else 401)
@@ -222,7 +222,7 @@ async def test_without_users_only_this_machine_can_view(
             }
             assert await empty.held() == before
         async with empty.client(NOBODY, **{"X-Forwarded-For": "203.0.113.9"}) as client:  # forwarded by a proxy
-            assert (await client.get(urls.overview())).headers.get("location") == urls.set_up()
+            assert (await client.get(urls.home())).headers.get("location") == urls.set_up()
 
 
 async def test_unauthenticated_visitors_are_viewers_at_most(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -16,8 +16,8 @@ from signalbox.monitoring.service import Monitor
 from signalbox.security.accounts import actions
 from signalbox.security.model import VIEWER_EVERYWHERE
 from signalbox.web import urls
-from signalbox.web.live import viewer
-from signalbox.web.live.viewer import NOT_PERMITTED, REFUSED, SIGNED_OUT, Watch
+from signalbox.web.live import page as live_page
+from signalbox.web.live.page import BAD_MESSAGE, NOT_PERMITTED, SIGNED_OUT, Watch
 from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.monitoring.fragments import live_parts
 from signalbox.web.security import urls as security_urls
@@ -165,7 +165,7 @@ async def test_a_socket_accepts_only_watch(live: tuple[House, Running], message:
     async with socket(live, "admin") as client:
         await client.recv()
         await client.send(message)
-        assert (await closed(client))[0] == REFUSED
+        assert (await closed(client))[0] == BAD_MESSAGE
     assert await made.held() == before
 
 
@@ -173,7 +173,7 @@ async def test_one_socket_route_with_one_message(live: tuple[House, Running]) ->
     routes = [route.path for route in live[0].app.routes if isinstance(route, WebSocketRoute)]
     assert routes == [urls.LIVE]
     assert Watch.__struct_fields__ == ("watch",)
-    assert viewer._decoder.type is Watch
+    assert live_page._decoder.type is Watch
 
 
 def test_these_tests_know_every_kind_of_key() -> None:
@@ -187,7 +187,7 @@ def pages_live_keys(text: str) -> set[str]:
 async def test_no_page_watches_a_hidden_connection(live: tuple[House, Running]) -> None:
     async with live[0].client("one") as browser:
         for path in (
-            urls.overview(),
+            urls.home(),
             monitoring_urls.groups(),
             monitoring_urls.destinations(),
             monitoring_urls.connections(),

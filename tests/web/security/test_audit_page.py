@@ -84,7 +84,7 @@ async def test_only_admins_everywhere_can_use_the_page(site: AuditSite, name: st
     last = await site.last()
     words = text(await browser.page(security_urls.audit(), 403))
     assert f"{name} cannot view the audit log: that requires the admin role everywhere." in words
-    assert f'href="{security_urls.audit()}"' not in await browser.page(urls.overview())
+    assert f'href="{security_urls.audit()}"' not in await browser.page(urls.home())
     await browser.page(security_urls.audit("head"), 403)
     await browser.submit(security_urls.audit("verify"), 403)
     refused = await browser.submit(security_urls.audit("export"), 403, when="all")

@@ -65,7 +65,7 @@ async def test_rules_are_added_moved_and_removed(ada: Browser) -> None:
 async def test_a_name_with_slashes_and_dots_is_one_segment(ada: Browser) -> None:
     for name in ("a/b c", "..", "~"):
         await ada.api("POST", RULES, 201, json={**RULE, "name": name})
-        await ada.api("DELETE", f"{RULES}/{urls.segment(name)}", 204, params={"reason": "done"})
+        await ada.api("DELETE", f"{RULES}/{urls.encode_segment(name)}", 204, params={"reason": "done"})
     assert await names(ada) == ["cards"]
 
 

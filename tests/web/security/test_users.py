@@ -223,8 +223,8 @@ async def test_search_and_filters_are_in_the_url(site: UserSite, ada: Browser) -
 
 async def test_navigation_counts_users_for_admins(site: UserSite, ada: Browser) -> None:
     bob = await site.invite(ada, "bob")
-    assert '<a href="/users">Users<span class="count">2</span></a>' in await ada.page(urls.overview())
-    assert "/users" not in await bob.page(urls.overview())
+    assert '<a href="/users">Users<span class="count">2</span></a>' in await ada.page(urls.home())
+    assert "/users" not in await bob.page(urls.home())
 
 
 async def test_read_only_mode_hides_refused_actions(tmp_path: Path) -> None:

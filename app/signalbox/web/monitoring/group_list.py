@@ -25,7 +25,7 @@ def _summarize(views: Sequence[GroupView], href: str) -> SummaryRow:
     return SummaryRow(
         text=f"{plural(len(views), 'more group')}, all ok",
         href=href,
-        lag=figures.count(total.lag, approximate=total.approximate),
+        lag=figures.number(total.lag, approximate=total.approximate),
         rate_in=figures.rate_number(total.rate_in),
         rate_out=figures.rate_number(total.rate_out),
         read_at=total.oldest_read_at,

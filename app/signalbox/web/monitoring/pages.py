@@ -11,7 +11,7 @@ from litestar.params import FromPath
 from signalbox.brokers.settings import ConnectionSettings
 from signalbox.monitoring.service import Monitor
 from signalbox.web import urls
-from signalbox.web.errors import NotUnderstood
+from signalbox.web.errors import BadRequest
 from signalbox.web.lists import InvalidParameter
 from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.monitoring.components import Headline
@@ -55,7 +55,7 @@ class DestinationsPage:
     list: ListPage[DestinationRow]
 
 
-@get(urls.overview(), include_in_schema=False, sync_to_thread=False)
+@get(urls.home(), include_in_schema=False, sync_to_thread=False)
 def overview_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Response[bytes]:
     context = monitoring_context(monitor)
     if not context.connections:
@@ -78,7 +78,7 @@ def groups_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Respo
 
 
 @get("/groups/{connection:str}/{name:str}", include_in_schema=False, sync_to_thread=False)
-def one_group_page(
+def group_detail_page(
     request: AnyRequest, monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]
 ) -> Response[bytes]:
     window = _window(request)
@@ -116,7 +116,7 @@ def destinations_page(request: AnyRequest, monitor: NamedDependency[Monitor]) ->
 
 
 @get("/destinations/{connection:str}/{name:str}", include_in_schema=False, sync_to_thread=False)
-def one_destination_page(
+def destination_detail_page(
     request: AnyRequest, monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]
 ) -> Response[bytes]:
     context = monitoring_context(monitor)
@@ -140,7 +140,7 @@ def one_destination_page(
 
 
 @get("/connections", include_in_schema=False, sync_to_thread=False)
-def all_connections_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Response[bytes]:
+def connections_list_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Response[bytes]:
     context = monitoring_context(monitor)
     if not context.connections:
         return _first_run(request, CONNECTIONS)
@@ -149,7 +149,7 @@ def all_connections_page(request: AnyRequest, monitor: NamedDependency[Monitor])
 
 
 @get("/connections/{name:str}", include_in_schema=False, sync_to_thread=False)
-def one_connection_page(
+def connection_detail_page(
     request: AnyRequest,
     monitor: NamedDependency[Monitor],
     connections: NamedDependency[Sequence[ConnectionSettings]],
@@ -175,11 +175,11 @@ def one_connection_page(
 PAGES = (
     overview_page,
     groups_page,
-    one_group_page,
+    group_detail_page,
     destinations_page,
-    one_destination_page,
-    all_connections_page,
-    one_connection_page,
+    destination_detail_page,
+    connections_list_page,
+    connection_detail_page,
 )
 
 
@@ -192,11 +192,11 @@ def _list_query(request: AnyRequest, sorts: Mapping[str, bool]) -> ListQuery:
     try:
         return parse_list_query(request.query_params, sorts)
     except InvalidParameter as error:
-        raise NotUnderstood(f"{error}.") from error
+        raise BadRequest(f"{error}.") from error
 
 
 def _window(request: AnyRequest) -> str:
     try:
         return parse_window(request.query_params)
     except InvalidParameter as error:
-        raise NotUnderstood(f"{error}.") from error
+        raise BadRequest(f"{error}.") from error
