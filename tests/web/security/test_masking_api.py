@@ -92,7 +92,7 @@ async def test_a_trial_returns_the_masked_sample(ada: Browser) -> None:
         ("POST", RULES, {**RULE, "name": "cards"}, (409, "in signalbox.toml")),
         ("POST", RULES, {**RULE, "how": "burn"}, (400, "how: Expected hide, hash, or keep last N")),
         ("POST", RULES, {**RULE, "what": ["$..", "x"], "types": []}, (400, "types: Expected 1 to 50 shell patterns")),
-        ("POST", RULES, {**RULE, "what": []}, (400, "what: Expected 1 to 50 things to mask, such as $..email.")),
+        ("POST", RULES, {**RULE, "what": []}, (400, "what: Expected 1 to 50 targets, such as $..email.")),
         ("POST", RULES, {**RULE, "reason": " "}, (400, "reason: Expected a reason of 1 to 500 characters")),
         ("POST", RULES, {**RULE, "reason": ""}, (400, "Expected `str` of length >= 1")),
         ("POST", RULES, {**RULE, "number": 1}, (400, "unknown field `number`")),

@@ -62,7 +62,7 @@ async def test_a_rule_can_have_a_hostile_name(ada: Browser, name: str) -> None:
 @pytest.mark.parametrize("name", INVALID_NAMES)
 async def test_an_invalid_name_is_refused_with_a_reason(ada: Browser, name: str) -> None:
     page = await ada.submit(urls.masking("rules"), 400, **ASKED, name=INVALID_NAMES[name], reason="x")
-    assert "Expected a name of 1 to 60 letters" in page
+    assert "Expected a name of 1 to 60 characters" in page
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -222,7 +222,7 @@ async def test_faults_are_shown_at_their_fields_and_typed_text_is_kept(ada: Brow
 async def test_adding_a_rule_requires_a_name_and_a_reason(site: UserSite, ada: Browser) -> None:
     page = await ada.submit(RULES, 400, **TRY)
     assert "2 fields have errors." in visible_text(page)
-    assert "Expected a name of 1 to 60 letters, such as names in addresses. Got ''." in visible_text(page)
+    assert "Expected a name of 1 to 60 characters, such as names in addresses. Got ''." in visible_text(page)
     assert "Expected a reason of 1 to 500 characters, such as customers asked for it. Got nothing." in visible_text(
         page
     )

@@ -151,7 +151,7 @@ async def test_a_token_that_expires_soon_is_marked(site: UserSite) -> None:
         ({"role": "operator"}, "Your role there is viewer: your token cannot be operator."),
         ({"on": "rabbit-eu"}, "You have no access to a connection named rabbit-eu."),
         ({"payloads": "true"}, "You cannot view unmasked payloads there"),
-        ({"name": " "}, "A token's name has 1 to 63 printable characters."),
+        ({"name": " "}, "A token name needs 1 to 63 printable characters."),
     ],
 )
 async def test_a_token_never_exceeds_its_owners_permissions(
