@@ -173,7 +173,7 @@ async def test_rejected_request_exits_with_1_and_a_message(process: Process, sig
         ("user", "link", "\x1b[2J"): "This is not a user name. Expected 1 to 63",
         ("user", "role", "ann", "--role", "none", "--reason", "gone"): "ann would have no access",
         ("token", "create", "ci", "--user", "bob", "--role", "viewer"): "No user is named bob.\n",
-        ("token", "create", "\x1b[2J", "--user", "ann", "--role", "viewer"): "A token's name has 1 to 63 printable",
+        ("token", "create", "\x1b[2J", "--user", "ann", "--role", "viewer"): "A token name needs 1 to 63 printable",
     }
     for words, sentence in cases.items():
         ran = await signalbox(*words, code=1)

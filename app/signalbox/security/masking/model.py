@@ -74,7 +74,7 @@ def parse_rule(*, name: str, destinations: Sequence[str], types: Sequence[str], 
         InvalidRule: names the first malformed part.
     """
     if not 1 <= len(what) <= PATTERNS_MAX:
-        raise InvalidRule("what", f"1 to {PATTERNS_MAX} things to mask", "$..email", f"{len(what)} of them")
+        raise InvalidRule("what", f"1 to {PATTERNS_MAX} targets", "$..email", f"{len(what)} of them")
     for part, patterns in (("destinations", destinations), ("types", types)):
         if not 1 <= len(patterns) <= PATTERNS_MAX:
             raise InvalidRule(part, f"1 to {PATTERNS_MAX} shell patterns", "*", f"{len(patterns)} of them")
@@ -89,7 +89,7 @@ def parse_rule(*, name: str, destinations: Sequence[str], types: Sequence[str], 
 
 def validated_name(text: str) -> str:
     if not text.strip() or len(text) > NAME_LENGTH_MAX or UNPRINTABLE.search(text):
-        raise InvalidRule("name", f"a name of 1 to {NAME_LENGTH_MAX} letters", "names in addresses", text)
+        raise InvalidRule("name", f"a name of 1 to {NAME_LENGTH_MAX} characters", "names in addresses", text)
     return text
 
 
