@@ -13,9 +13,9 @@ from signalbox.security.audit.model import AuditFilter
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
 from tests.support.audit import AuditedDoor, actor, drop_triggers, run_sql
-from tests.support.commands import Ran, configured, signalbox
+from tests.support.commands import Ran, configured, run_here
 
-on_sqlite = pytest.mark.parametrize("database_settings", ["sqlite"], indirect=True)  # a process takes a second
+on_sqlite = pytest.mark.parametrize("database_settings", ["sqlite"], indirect=True)
 
 HOSTILE = "\x1b[2J\u202eevil"
 
@@ -31,7 +31,7 @@ async def book(database: Database, database_settings: DatabaseSettings, tmp_path
 
 
 async def audit(folder: Path, *words: str) -> Ran:
-    ran = await signalbox("audit", *words, folder=folder)
+    ran = await run_here("audit", *words, folder=folder)
     assert "Traceback" not in ran.all
     assert "\x1b" not in ran.all
     return ran
@@ -169,6 +169,7 @@ async def test_sealing_goes_through_the_door_as_the_user_of_the_system(book: Aud
 
 
 async def test_a_database_without_tables_names_the_command(tmp_path: Path) -> None:
+    configured(tmp_path, "")
     for verb in ("verify", "head", "export"):
         ran = await audit(tmp_path, verb)
         assert ran.code == 2
