@@ -36,8 +36,8 @@ from signalbox.storage.errors import StorageError
 from signalbox.storage.settings import DatabaseSettings
 from signalbox.web import urls
 from signalbox.web.app import WebOptions, create_app
+from signalbox.web.live.page import FRAME_BYTES_MAX
 from signalbox.web.live.socket import end_stalled_connections
-from signalbox.web.live.viewer import FRAME_BYTES_MAX
 from signalbox.web.settings import ServerSettings
 
 log = logging.getLogger(__name__)

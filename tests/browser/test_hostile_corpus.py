@@ -33,7 +33,7 @@ PRINTABLE = [text for text in TEXTS if text.isprintable()]
 ALIVE, BROKEN = "kafka-hostile", "kafka-broken"
 ADDRESS_MAX = 1500  # characters of texts in one address
 PAGES = [
-    urls.overview(),
+    urls.home(),
     monitoring_urls.connections(),
     monitoring_urls.connection(ALIVE),
     monitoring_urls.connection(BROKEN),

@@ -16,7 +16,7 @@ from signalbox.features.security import SECURITY
 from signalbox.resources import TEMPLATES
 from signalbox.storage.engine import Database
 from signalbox.web.app import WebOptions
-from signalbox.web.live.viewer import NOT_PERMITTED
+from signalbox.web.live.page import NOT_PERMITTED
 from tests.support.assets import whole_assets
 from tests.support.database import settings
 from tests.support.estate import Estate

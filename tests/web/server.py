@@ -17,8 +17,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
+from signalbox.web.live.page import FRAME_BYTES_MAX
 from signalbox.web.live.socket import end_stalled_connections
-from signalbox.web.live.viewer import FRAME_BYTES_MAX
 from tests.support.waiting import eventually
 
 
@@ -93,8 +93,8 @@ async def drawn(client: ClientConnection, within_s: float = 5.0) -> list[list[An
     async with asyncio.timeout(within_s):
         while True:
             message = json.loads(await client.recv())
-            if message["drawn"]:
-                return list(message["drawn"])
+            if message["fragments"]:
+                return list(message["fragments"])
 
 
 async def closed(client: ClientConnection) -> tuple[int, str]:

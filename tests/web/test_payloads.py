@@ -67,19 +67,19 @@ def sample(message: Message) -> str:
 
 
 async def trial_page(browser: Browser, message: Message) -> str:
-    asked = {"source": message.source, "what": "$.body.unheard_of", "how": "hide", "sample": sample(message)}
-    return without_typed_fields((await browser.client.post(security_urls.masking("trial"), data=asked)).text)
+    form = {"source": message.source, "what": "$.body.unheard_of", "how": "hide", "sample": sample(message)}
+    return without_typed_fields((await browser.client.post(security_urls.masking("trial"), data=form)).text)
 
 
 async def refused_rule(browser: Browser, message: Message) -> str:
     """Add a rule without a name: the page shows the trial again."""
-    asked = {"source": message.source, "what": "$.body.unheard_of", "how": "hide", "sample": sample(message)}
-    return without_typed_fields((await browser.client.post(security_urls.masking("rules"), data=asked)).text)
+    form = {"source": message.source, "what": "$.body.unheard_of", "how": "hide", "sample": sample(message)}
+    return without_typed_fields((await browser.client.post(security_urls.masking("rules"), data=form)).text)
 
 
 async def trial_for_programs(browser: Browser, message: Message) -> str:
-    asked = {"source": message.source, "sample": sample(message)}
-    return (await browser.client.post(f"{urls.API}/masking-rules/try", json=asked)).text
+    body = {"source": message.source, "sample": sample(message)}
+    return (await browser.client.post(f"{urls.API}/masking-rules/try", json=body)).text
 
 
 def without_typed_fields(page: str) -> str:
@@ -113,8 +113,8 @@ def _forms(value: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[UserSite]:
-    async with user_site_in(tmp_path_factory.mktemp("payloads"), rules=[EVERYTHING]) as made:
-        yield made
+    async with user_site_in(tmp_path_factory.mktemp("payloads"), rules=[EVERYTHING]) as opened_site:
+        yield opened_site
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ async def test_a_masked_message_has_no_canary(site: UserSite) -> None:
     view = (await second_process(site, EVERYTHING)).masking.mask(MESSAGE)
     assert isinstance(view.body, JsonBody)
     assert view.key is not None
-    parts = [view.body.encoded().decode(), view.key.text, *(one.text for one in view.texts)]
+    parts = [view.body.encoded().decode(), view.key.text, *(item.text for item in view.texts)]
     parts += [shown.text for pair in view.headers for shown in pair]
     assert leaks("\n".join(parts)) == []
     assert sum(PLAIN in part for part in parts) == 3
@@ -177,8 +177,8 @@ def test_pages_and_commands_read_no_unmasked_message() -> None:
     assert past_masking(our_sources()) == BODIES
 
 
-def _of(held: NamedDependency[Masking]) -> str:
-    return str(held.mask(MESSAGE))
+def _of(masking: NamedDependency[Masking]) -> str:
+    return str(masking.mask(MESSAGE))
 
 
 def provided(masking: NamedDependency[Masking]) -> str:
@@ -219,7 +219,7 @@ def test_a_planted_route_is_found_through_calls_and_dependencies(tmp_path: Path)
 )
 def test_planted_code_past_masking_is_found(source: str, found: set[str]) -> None:
     assert past_masking([("app/signalbox/web/letters/page.py", source)]) == {
-        f"app/signalbox/web/letters/page.py: {one}" for one in found
+        f"app/signalbox/web/letters/page.py: {item}" for item in found
     }
     assert past_masking([("app/signalbox/brokers/nats/adapter.py", source)]) == set()
 

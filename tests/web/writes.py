@@ -51,7 +51,7 @@ class Sample:
 
 async def send(client: httpx.AsyncClient, route: Route, call: Call) -> httpx.Response:
     """Call a route: the API in JSON, pages with forms."""
-    path = PARAMETER.sub(lambda found: urls.segment(str(call.path[found[1]])), route.path)
+    path = PARAMETER.sub(lambda found: urls.encode_segment(str(call.path[found[1]])), route.path)
     if not call.body:
         return await client.request(route.method, path, params=call.query)
     if path.startswith(urls.API):

@@ -64,7 +64,7 @@ async def test_an_admin_searches_the_log_and_opens_a_row(site: Site, watched: Wa
         await site.book.act("own", target=f"letter {letter}", by=actor("billing-lead"))
     await _purge(site)
     await _become_admin(site, page)
-    await page.get_by_role("navigation", name="Main").get_by_role("link", name="Audit").click()
+    await page.get_by_role("navigation", name="Main").get_by_role("link", name="Audit log").click()
     await expect(page.locator("h1")).to_contain_text("not verified since Signalbox started.")
     rows = page.locator("#lister tbody tr[id]")
     await expect(rows).to_have_count(50)

@@ -1,4 +1,4 @@
-"""`signalbox audit`, as an operator types it, and as somebody does who has the files alone."""
+"""`signalbox audit`, with the database and with exported files only."""
 
 import json
 import os
@@ -22,7 +22,7 @@ HOSTILE = "\x1b[2J\u202eevil"
 
 @pytest.fixture
 async def book(database: Database, database_settings: DatabaseSettings, tmp_path: Path) -> AuditedDoor:
-    """Rows 1 to 6 in a database that the command is configured for."""
+    """Rows 1 to 6 in a configured database."""
     configured(tmp_path, f'[database]\nurl = "{database_settings.url.get_secret_value()}"\n')
     book = AuditedDoor(database)
     await book.act("retry", resource="kafka-prod", by=actor(HOSTILE))
@@ -43,7 +43,7 @@ def kept(folder: Path, name: str, ran: Ran) -> Path:
     return folder / name
 
 
-async def test_a_whole_log_a_signed_head_and_a_cut_tail(
+async def test_intact_log_signed_head_and_truncation(
     book: AuditedDoor, database_settings: DatabaseSettings, tmp_path: Path
 ) -> None:
     ran = await audit(tmp_path, "verify")
@@ -73,7 +73,7 @@ async def test_a_whole_log_a_signed_head_and_a_cut_tail(
 
 
 @on_sqlite
-async def test_a_changed_row_is_named_and_what_it_holds_is_shown_harmless(
+async def test_changed_row_is_named_and_its_content_is_escaped(
     book: AuditedDoor, database_settings: DatabaseSettings, tmp_path: Path
 ) -> None:
     await drop_triggers(database_settings)
@@ -92,7 +92,7 @@ async def test_a_changed_row_is_named_and_what_it_holds_is_shown_harmless(
 
 
 @on_sqlite
-async def test_an_export_is_checked_elsewhere_with_the_public_key_alone(book: AuditedDoor, tmp_path: Path) -> None:
+async def test_export_is_verified_elsewhere_with_the_public_key(book: AuditedDoor, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     head = kept(elsewhere, "head.json", await audit(tmp_path, "head"))
@@ -168,8 +168,7 @@ async def test_sealing_goes_through_the_door_as_the_user_of_the_system(book: Aud
     assert json.loads(line.parameters) == {"older_than_days": 0}
 
 
-async def test_a_database_without_tables_names_the_command(tmp_path: Path) -> None:
-    configured(tmp_path, "")
+async def test_database_without_tables_names_the_migrate_command(tmp_path: Path) -> None:
     for verb in ("verify", "head", "export"):
         ran = await audit(tmp_path, verb)
         assert ran.code == 2
@@ -177,7 +176,7 @@ async def test_a_database_without_tables_names_the_command(tmp_path: Path) -> No
 
 
 @on_sqlite
-async def test_a_head_that_is_none_says_so(book: AuditedDoor, tmp_path: Path) -> None:
+async def test_malformed_head_is_reported(book: AuditedDoor, tmp_path: Path) -> None:
     (tmp_path / "head.json").write_text("{}")
     ran = await audit(tmp_path, "verify", "--head", "head.json")
     assert ran.code == 2

@@ -1,4 +1,4 @@
-"""`signalbox user` and `signalbox token`: on both databases, and as a `signalbox serve` that runs sees them."""
+"""`signalbox user` and `signalbox token` on both databases, and seen by a running `signalbox serve`."""
 
 import asyncio
 import json
@@ -39,13 +39,13 @@ Signalbox = Callable[..., Awaitable[Ran]]
 
 @pytest.fixture
 async def process(database: Database, cheap_passwords: PasswordHasher) -> Process:
-    """Accounts by the clock that the command goes by."""
+    """Accounts with the system clock, as the command uses."""
     return open_process(database, system_clock)
 
 
 @pytest.fixture
 def signalbox(database: Database, database_settings: DatabaseSettings, tmp_path: Path) -> Signalbox:
-    """The command, configured for this database."""
+    """The command configured for this database."""
     url = database_settings.url.get_secret_value()
     config = configured(tmp_path, f'[server]\nport = 8123\n[database]\nurl = "{url}"\n{CONNECTIONS}')
 
@@ -58,14 +58,14 @@ def signalbox(database: Database, database_settings: DatabaseSettings, tmp_path:
 
 
 def secret_of(ran: Ran) -> str:
-    """Return the secret of the link that stands alone on stdout."""
+    """Return the secret of the link on stdout."""
     found = re.fullmatch(r"http://127\.0\.0\.1:8123/join/([\w-]{43})\n", ran.out)
     assert found, ran.all
     return found[1]
 
 
 async def sign_in_by(process: Process, ran: Ran, name: str) -> None:
-    """Set a password by the link that was printed, and sign in."""
+    """Set a password with the printed link, and sign in."""
     right = password()
     await process.act(lambda permit: process.accounts.users.use_link(permit, secret_of(ran), "", right))
     await process.sign_in(name, right)
@@ -75,7 +75,7 @@ async def rights(process: Process, name: str) -> Rights:
     return (await process.accounts.users.get_by_name(name)).rights
 
 
-async def test_a_user_from_the_invitation_to_the_removal(process: Process, signalbox: Signalbox) -> None:
+async def test_user_from_invitation_to_removal(process: Process, signalbox: Signalbox) -> None:
     assert (await signalbox("user", "list")).out == "No users.\n"
     invited = await signalbox("user", "invite", " Ann ", "--role", "operator", "--on", "prod", "--payloads")
     assert "ann was invited: operator on prod; none elsewhere; payloads.\n" in invited.err
@@ -115,7 +115,7 @@ async def test_a_user_from_the_invitation_to_the_removal(process: Process, signa
     assert not [ran for ran in (invited, older, newer) if secret_of(ran) in kept]
 
 
-async def test_a_token_from_the_creation_to_the_revocation(process: Process, signalbox: Signalbox) -> None:
+async def test_token_from_creation_to_revocation(process: Process, signalbox: Signalbox) -> None:
     assert (await signalbox("token", "list")).out == "No tokens.\n"
     added = await signalbox("user", "add", "robot", "--role", "viewer")
     assert added.out == "robot was added: viewer everywhere. Create a token: signalbox token create.\n"
@@ -143,7 +143,7 @@ async def test_a_token_from_the_creation_to_the_revocation(process: Process, sig
     assert (await signalbox("token", "revoke", str(one["id"]), code=1)).err.startswith("No valid token has the ID ")
 
 
-async def test_an_admin_is_let_in_again(process: Process, signalbox: Signalbox) -> None:
+async def test_reset_admin_restores_access(process: Process, signalbox: Signalbox) -> None:
     first = await signalbox("user", "reset-admin", "root")  # nobody is there yet
     await sign_in_by(process, first, "root")
     assert await rights(process, "root") == ADMIN_EVERYWHERE
@@ -155,7 +155,7 @@ async def test_an_admin_is_let_in_again(process: Process, signalbox: Signalbox) 
 
 
 @on_sqlite
-async def test_a_locked_name_is_unlocked(process: Process, signalbox: Signalbox) -> None:
+async def test_locked_name_is_unlocked(process: Process, signalbox: Signalbox) -> None:
     await process.user("ann", OPERATOR_EVERYWHERE)
     while not await process.accounts.limits.locked_names():
         await process.accounts.limits.count_sign_in("ann", "192.0.2.9")
@@ -165,7 +165,7 @@ async def test_a_locked_name_is_unlocked(process: Process, signalbox: Signalbox)
 
 
 @on_sqlite
-async def test_what_is_refused_ends_with_1_and_a_sentence(process: Process, signalbox: Signalbox) -> None:
+async def test_rejected_request_exits_with_1_and_a_message(process: Process, signalbox: Signalbox) -> None:
     await process.user("ann", VIEWER_EVERYWHERE)
     cases: Mapping[tuple[str, ...], str] = {
         ("user", "invite", "ann", "--role", "viewer"): "A user named ann already exists.\n",
@@ -173,7 +173,7 @@ async def test_what_is_refused_ends_with_1_and_a_sentence(process: Process, sign
         ("user", "link", "\x1b[2J"): "This is not a user name. Expected 1 to 63",
         ("user", "role", "ann", "--role", "none", "--reason", "gone"): "ann would have no access",
         ("token", "create", "ci", "--user", "bob", "--role", "viewer"): "No user is named bob.\n",
-        ("token", "create", "\x1b[2J", "--user", "ann", "--role", "viewer"): "A token's name has 1 to 63 printable",
+        ("token", "create", "\x1b[2J", "--user", "ann", "--role", "viewer"): "A token name needs 1 to 63 printable",
     }
     for words, sentence in cases.items():
         ran = await signalbox(*words, code=1)
@@ -183,7 +183,7 @@ async def test_what_is_refused_ends_with_1_and_a_sentence(process: Process, sign
 
 
 @on_sqlite
-async def test_what_is_used_wrongly_ends_with_2_and_changes_nothing(process: Process, signalbox: Signalbox) -> None:
+async def test_usage_error_exits_with_2_and_changes_nothing(process: Process, signalbox: Signalbox) -> None:
     await process.user("ann", VIEWER_EVERYWHERE)
     before = await process.rows("SELECT * FROM audit")
     cases: Mapping[tuple[str, ...], str] = {
@@ -203,7 +203,7 @@ async def test_what_is_used_wrongly_ends_with_2_and_changes_nothing(process: Pro
     assert await process.rows("SELECT * FROM audit") == before
 
 
-def test_where_payloads_may_be_seen_is_said() -> None:
+def test_payloads_permission_is_described() -> None:
     viewer, sees, none = Grant(Role.VIEWER), Grant(Role.VIEWER, payloads=True), Grant()
     assert describe_rights(Rights(viewer, {"prod": sees})) == "viewer on prod; viewer elsewhere; payloads on prod"
     assert describe_rights(Rights(sees, {"prod": viewer})) == "viewer on prod; viewer elsewhere; payloads on all others"
@@ -211,7 +211,7 @@ def test_where_payloads_may_be_seen_is_said() -> None:
     assert describe_rights(Rights(none, {"prod": Grant(Role.NONE, payloads=True)})) == "none on prod; none elsewhere"
 
 
-async def test_a_server_that_runs_sees_each_change(tmp_path: Path) -> None:
+async def test_running_server_picks_up_each_change(tmp_path: Path) -> None:
     async with serving(tmp_path, "") as served, httpx.AsyncClient(base_url=served.url) as client:
 
         async def signalbox(*words: str) -> str:

@@ -1,4 +1,4 @@
-"""The watch: live pages hear that their session or token ended, whoever ended it; a database that is away for a while costs nothing."""
+"""Live pages are told when their session or token ends; an unreachable database is retried."""
 
 import asyncio
 import logging
@@ -46,7 +46,7 @@ def heard(subscription: Subscription) -> Awaitable[object]:
 
 
 async def made(process: Process, name: str) -> tuple[str, str]:
-    """Return the keys of a session and of a token of a new user."""
+    """Return the feed keys of a session and a token of a new user."""
     right = password()
     user = await process.user(name, OPERATOR_EVERYWHERE, right)
     session = (await process.actor(await process.sign_in(name, right))).session
@@ -62,7 +62,7 @@ async def made(process: Process, name: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("changes", ["here", "there"])
-async def test_a_page_whose_user_is_removed_hears_of_it_and_others_do_not(
+async def test_page_of_a_removed_user_is_told_and_others_are_not(
     process: Process, other_process: Process, clock: ManualClock, changes: str
 ) -> None:
     anns, bobs = await made(process, "ann"), await made(process, "bob")
@@ -77,10 +77,10 @@ async def test_a_page_whose_user_is_removed_hears_of_it_and_others_do_not(
         assert [page.take() for page in others] == [{}, {}]
 
 
-async def test_a_page_hears_of_a_session_that_was_revoked_although_another_began_at_once(
+async def test_page_is_told_of_a_revoked_session_despite_a_new_one(
     process: Process, other_process: Process, clock: ManualClock
 ) -> None:
-    """The new one must not be taken for the old one: its number is its own."""
+    """IDs are never reused, so the new session is not taken for the old one."""
     right = password()
     ann = await process.user("ann", password=right)
     session = (await process.actor(await process.sign_in("ann", right))).session
@@ -95,7 +95,7 @@ async def test_a_page_hears_of_a_session_that_was_revoked_although_another_began
     await watch.stop()
 
 
-async def test_what_ends_by_itself_is_told_too(process: Process, clock: ManualClock) -> None:
+async def test_expiry_is_published(process: Process, clock: ManualClock) -> None:
     session, token = await made(process, "ann")
     async with watching(process, clock) as feed:
         first, second = feed.subscribe([session]), feed.subscribe([token])
@@ -106,7 +106,7 @@ async def test_what_ends_by_itself_is_told_too(process: Process, clock: ManualCl
         assert await heard(second)
 
 
-async def test_pages_without_a_sign_in_hear_of_every_change(
+async def test_anonymous_pages_are_told_of_every_change(
     process: Process, other_process: Process, clock: ManualClock
 ) -> None:
     async with watching(process, clock) as feed:
@@ -116,7 +116,7 @@ async def test_pages_without_a_sign_in_hear_of_every_change(
         assert await heard(page) == {keys.ANONYMOUS: feed.version(keys.ANONYMOUS)}
 
 
-async def test_what_could_not_be_read_is_told_when_it_can(
+async def test_change_is_published_after_a_failed_read(
     process: Process,
     other_process: Process,
     clock: ManualClock,
@@ -135,10 +135,10 @@ async def test_what_could_not_be_read_is_told_when_it_can(
         assert await heard(page)
 
 
-async def test_that_there_are_users_now_is_not_missed_when_it_cannot_be_read(
+async def test_first_user_is_noticed_after_a_failed_read(
     process: Process, other_process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until it is known Signalbox asks nobody to sign in."""
+    """Until then Signalbox asks nobody to sign in."""
     await other_process.user("ann")
     with monkeypatch.context() as patched:
         patched.setattr("signalbox.security.accounts.store.users.any_exist", _away)
@@ -149,7 +149,7 @@ async def test_that_there_are_users_now_is_not_missed_when_it_cannot_be_read(
     assert process.accounts.identities.has_users
 
 
-async def test_a_change_that_is_made_stands_although_nobody_could_be_told(
+async def test_change_is_kept_when_listeners_fail(
     process: Process, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     right = password()
@@ -168,9 +168,7 @@ async def test_a_change_that_is_made_stands_although_nobody_could_be_told(
         assert await heard(page)
 
 
-async def test_a_server_that_is_away_for_a_while_is_asked_again(
-    clock: ManualClock, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_unreachable_database_is_retried(clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
     async with postgres_server({"fsync": "off"}) as server:
         if server.process is None:
             pytest.fail("this test stops PostgreSQL: unset SIGNALBOX_POSTGRES_URL to have one started")

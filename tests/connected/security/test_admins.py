@@ -1,4 +1,4 @@
-"""There is always an admin who can come in: whoever asks, and also when two ask at once."""
+"""An admin who can sign in always remains, also under concurrent changes."""
 
 import asyncio
 import re
@@ -40,7 +40,7 @@ LAST = "ann is the last admin and cannot be removed or demoted. Create another a
 
 
 @TAKINGS
-async def test_the_last_admin_stays_one(process: Process, take: Taking) -> None:
+async def test_last_admin_cannot_be_removed_or_demoted(process: Process, take: Taking) -> None:
     ann = await process.user("ann", password=password())
     await process.user("bob", OPERATOR_EVERYWHERE, password())
     with pytest.raises(RequestRejected, match=LAST):
@@ -55,7 +55,7 @@ async def test_the_last_admin_stays_one(process: Process, take: Taking) -> None:
 
 
 @TAKINGS
-async def test_an_admin_who_could_not_come_in_does_not_count(process: Process, take: Taking) -> None:
+async def test_admin_who_cannot_sign_in_does_not_count(process: Process, take: Taking) -> None:
     ann = await process.user("ann", password=password())
     await process.user("invited")
     await process.act(lambda permit: process.accounts.users.add_token_only(permit, "robot", ADMIN_EVERYWHERE))
@@ -66,7 +66,7 @@ async def test_an_admin_who_could_not_come_in_does_not_count(process: Process, t
 
 
 @TAKINGS
-async def test_two_admins_at_once_do_not_take_each_other(
+async def test_two_admins_cannot_remove_each_other_concurrently(
     process: Process, other_process: Process, take: Taking
 ) -> None:
     left: list[User] = []
@@ -82,7 +82,7 @@ async def test_two_admins_at_once_do_not_take_each_other(
         assert [user.id for user in left] == [admins[0 if isinstance(outcomes[0], RequestRejected) else 1].id]
 
 
-async def test_a_claim_that_would_take_the_last_admin_is_refused(process: Process) -> None:
+async def test_claim_that_would_demote_the_last_admin_is_rejected(process: Process) -> None:
     def enter(rights: Rights) -> Awaitable[int]:
         return process.act(lambda permit: process.accounts.users.sync_company_user(permit, "sub-1", "sso", rights))
 
@@ -98,7 +98,7 @@ async def test_a_claim_that_would_take_the_last_admin_is_refused(process: Proces
         )
 
 
-async def test_a_claim_that_says_the_same_ends_no_session(process: Process) -> None:
+async def test_unchanged_claim_ends_no_session(process: Process) -> None:
     claimed = Rights(Grant(Role.VIEWER), {"kafka-prod": Grant(Role.VIEWER), "rabbit": Grant(Role.OPERATOR)})
 
     async def enter(rights: Rights) -> str:
@@ -114,7 +114,7 @@ async def test_a_claim_that_says_the_same_ends_no_session(process: Process) -> N
     assert await process.accounts.identities.by_session(first) is None
 
 
-async def test_rights_on_something_that_is_called_like_everywhere_make_no_admin(process: Process) -> None:
+async def test_admin_on_a_resource_named_like_everywhere_is_no_admin(process: Process) -> None:
     ann = await process.user("ann", password=password())
     sly = Rights(Grant(Role.VIEWER), {EVERYWHERE: Grant(Role.ADMIN, payloads=True)})
     bob = await process.user("bob", sly, password())
@@ -124,7 +124,7 @@ async def test_rights_on_something_that_is_called_like_everywhere_make_no_admin(
         await _remove(process, ann)
 
 
-async def test_reset_admin_makes_one_of_whoever_is_named(process: Process) -> None:
+async def test_reset_admin_makes_any_named_user_admin(process: Process) -> None:
     async def reset(name: str) -> str:
         return await process.act(lambda permit: process.accounts.users.reset_admin(permit, name))
 
@@ -152,7 +152,7 @@ async def test_reset_admin_makes_one_of_whoever_is_named(process: Process) -> No
     assert (await process.accounts.users.get_by_name("sso")).rights == VIEWER_EVERYWHERE
 
 
-async def test_a_user_who_would_see_nothing_or_whose_name_is_taken_is_not_added(process: Process) -> None:
+async def test_user_without_access_or_with_a_taken_name_is_rejected(process: Process) -> None:
     users = process.accounts.users
     await process.user("ann", password=password())
     for name, rights, said in (
@@ -171,10 +171,8 @@ async def test_a_user_who_would_see_nothing_or_whose_name_is_taken_is_not_added(
     assert [user.name for user in await users.list_all()] == ["ann"]
 
 
-async def test_users_come_by_name_in_whatever_order_the_database_has_them(
-    process: Process, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Most PostgreSQL pass over signs, as dictionaries do; a list that turns its pages by name would leave some out."""
+async def test_users_are_sorted_by_name_with_any_collation(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most PostgreSQL collations ignore punctuation; a list paged by name would skip users."""
     for name in ("ab", "a-c", "a.d"):
         await process.user(name)
     read = stored.list_all
@@ -186,7 +184,7 @@ async def test_users_come_by_name_in_whatever_order_the_database_has_them(
     assert [one.name for one in await process.accounts.users.list_all()] == ["a-c", "a.d", "ab"]
 
 
-async def test_who_was_removed_meanwhile_is_named_in_a_sentence(process: Process, other_process: Process) -> None:
+async def test_concurrently_removed_user_is_named(process: Process, other_process: Process) -> None:
     users = process.accounts.users
     await process.user("ann", password=password())
     bob = await process.user("bob", OPERATOR_EVERYWHERE, password())
@@ -206,9 +204,7 @@ async def test_who_was_removed_meanwhile_is_named_in_a_sentence(process: Process
     assert carl.id != bob.id
 
 
-async def test_that_there_are_users_is_seen_in_every_process_and_not_forgotten(
-    process: Process, other_process: Process
-) -> None:
+async def test_first_user_is_noticed_in_every_process_for_good(process: Process, other_process: Process) -> None:
     def seen() -> list[bool]:
         return [either.accounts.identities.has_users for either in (process, other_process)]
 

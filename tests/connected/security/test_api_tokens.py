@@ -1,4 +1,4 @@
-"""API tokens: no more than their owner may at the moment, for as long as was said, gone with their owner."""
+"""API tokens: capped by their owner's current rights, expiring, removed with their owner."""
 
 from collections.abc import Awaitable
 from dataclasses import replace
@@ -51,7 +51,7 @@ async def rights(process: Process, token: str) -> Rights:
     return known.rights
 
 
-async def test_a_token_may_what_it_was_made_for_and_its_owner_may(process: Process) -> None:
+async def test_token_rights_are_capped_by_its_owner(process: Process) -> None:
     both = Rights(Grant(Role.OPERATOR, payloads=True), {"kafka-prod": Grant(Role.VIEWER)})
     ann = await process.user("ann", both)
     assert await rights(process, await make(process, ann, VIEWER)) == Rights(VIEWER, {"kafka-prod": VIEWER})
@@ -64,9 +64,7 @@ async def test_a_token_may_what_it_was_made_for_and_its_owner_may(process: Proce
     assert less.grant("kafka-prod") == VIEWER
 
 
-async def test_a_token_loses_at_once_what_its_owner_loses_in_every_process(
-    process: Process, other_process: Process
-) -> None:
+async def test_token_loses_its_owners_rights_at_once_in_every_process(process: Process, other_process: Process) -> None:
     ann = await process.user("ann", OPERATOR_EVERYWHERE)
     token = await make(process, ann, Grant(Role.ADMIN, payloads=True))
     await other_process.accounts.changes.refresh()
@@ -82,7 +80,7 @@ async def test_a_token_loses_at_once_what_its_owner_loses_in_every_process(
     assert await process.rows("SELECT count(*) FROM token") == [(0,)]
 
 
-async def test_a_token_ends_when_it_was_said_to(process: Process, clock: ManualClock) -> None:
+async def test_token_expires_on_time(process: Process, clock: ManualClock) -> None:
     ann = await process.user("ann", OPERATOR_EVERYWHERE)
     token = await make(process, ann, days=1)
     clock.now += DAY_S - 0.5
@@ -96,7 +94,7 @@ async def test_a_token_ends_when_it_was_said_to(process: Process, clock: ManualC
         await process.accounts.tokens.get(listed.id, ann.id)
 
 
-async def test_that_it_was_used_is_written_once_a_minute(process: Process, clock: ManualClock) -> None:
+async def test_last_use_is_written_once_a_minute(process: Process, clock: ManualClock) -> None:
     ann = await process.user("ann", OPERATOR_EVERYWHERE)
     token, begun = await make(process, ann), clock.now
     assert (await process.accounts.tokens.list_all())[0].last_used_at is None
@@ -119,14 +117,14 @@ async def test_that_it_was_used_is_written_once_a_minute(process: Process, clock
         ({"grant": Grant(Role.NONE, payloads=True)}, "A token needs a role"),
     ],
 )
-async def test_a_token_that_cannot_be_is_refused(process: Process, asked: dict[str, object], said: str) -> None:
+async def test_invalid_token_request_is_rejected(process: Process, asked: dict[str, object], said: str) -> None:
     ann = await process.user("ann", OPERATOR_EVERYWHERE)
     with pytest.raises(RequestRejected, match=said):
         await make(process, ann, **asked)  # type: ignore[arg-type]
     assert await process.accounts.tokens.list_all() == []
 
 
-async def test_a_token_makes_no_tokens(process: Process) -> None:
+async def test_token_cannot_create_tokens(process: Process) -> None:
     ann = await process.user("ann", ADMIN_EVERYWHERE)
     known = await process.accounts.identities.by_token(await make(process, ann, ADMIN))
     assert known is not None
@@ -136,7 +134,7 @@ async def test_a_token_makes_no_tokens(process: Process) -> None:
     assert len(await process.accounts.tokens.list_all()) == 1
 
 
-async def test_nobody_makes_or_ends_tokens_of_another_but_an_admin(process: Process) -> None:
+async def test_only_admins_manage_tokens_of_others(process: Process) -> None:
     ann, bob = [await process.user(name, OPERATOR_EVERYWHERE) for name in ("ann", "bob")]
     token = await make(process, ann)
     [kept] = await process.accounts.tokens.list_all()
@@ -156,9 +154,7 @@ async def test_nobody_makes_or_ends_tokens_of_another_but_an_admin(process: Proc
     assert await process.accounts.identities.by_token(second) is None
 
 
-async def test_a_user_has_a_hundred_tokens_and_what_ended_is_not_among_them(
-    process: Process, clock: ManualClock
-) -> None:
+async def test_user_has_at_most_100_valid_tokens(process: Process, clock: ManualClock) -> None:
     ann, bob = [await process.user(name, OPERATOR_EVERYWHERE) for name in ("ann", "bob")]
     for number in range(TOKENS_PER_USER_MAX):
         await make(process, ann, days=1, name=str(number))
@@ -173,7 +169,7 @@ async def test_a_user_has_a_hundred_tokens_and_what_ended_is_not_among_them(
     assert await process.rows("SELECT count(*) FROM token") == [(2,)]
 
 
-async def test_who_was_removed_gets_no_token(process: Process, other_process: Process) -> None:
+async def test_removed_user_gets_no_token(process: Process, other_process: Process) -> None:
     ann = await process.user("ann", OPERATOR_EVERYWHERE)
     await other_process.act(lambda permit: other_process.accounts.users.remove(permit, ann))
     with pytest.raises(RequestRejected, match="This user was removed"):
@@ -181,7 +177,7 @@ async def test_who_was_removed_gets_no_token(process: Process, other_process: Pr
 
 
 @pytest.mark.parametrize("secret", ["", "sbx_", "half \ud800", "nul \0", "x" * 100_000])
-async def test_what_is_no_token_stands_for_nobody(process: Process, secret: str) -> None:
+async def test_malformed_token_has_no_identity(process: Process, secret: str) -> None:
     right = password()
     await process.user("ann", OPERATOR_EVERYWHERE, right)
     session = await process.sign_in("ann", right)

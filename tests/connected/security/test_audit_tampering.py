@@ -1,4 +1,4 @@
-"""Rows that somebody changed behind Signalbox's back, in both databases, are found and named; signed heads see the rest."""
+"""Rows changed by direct SQL are detected in both databases; signed heads detect the rest."""
 
 import pytest
 
@@ -70,7 +70,7 @@ def said(verdict: Verification) -> list[tuple[FindingKind, int, int]]:
     return [(finding.kind, finding.first, finding.last) for finding in verdict.findings]
 
 
-async def test_an_untouched_log_is_whole(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_untouched_log_is_intact(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signalbox.security.audit.service.ROWS_AT_ONCE", 5)
     book = AuditedDoor(database)
     empty = await verify(book)
@@ -81,7 +81,7 @@ async def test_an_untouched_log_is_whole(database: Database, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(("statements", "expected"), TAMPERED, ids=[statements[0] for statements, _ in TAMPERED])
-async def test_what_was_tampered_with_is_named(
+async def test_tampering_is_named(
     database_settings: DatabaseSettings,
     database: Database,
     statements: list[str],
@@ -98,7 +98,7 @@ async def test_what_was_tampered_with_is_named(
 
 @pytest.mark.parametrize("database_settings", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("statement", "fault"), STRANGE, ids=[statement for statement, _ in STRANGE])
-async def test_what_is_of_no_type_of_ours_is_named_too(
+async def test_values_of_foreign_types_are_reported(
     database_settings: DatabaseSettings, database: Database, statement: str, fault: FindingKind
 ) -> None:
     book = AuditedDoor(database)
@@ -110,7 +110,7 @@ async def test_what_is_of_no_type_of_ours_is_named_too(
     assert len((await book.log.page(AuditFilter())).entries) >= ROWS // 2  # and the list goes on
 
 
-async def test_a_finding_says_what_should_be_there_and_what_stands_there(
+async def test_finding_has_the_expected_and_the_found_hash(
     database_settings: DatabaseSettings, database: Database
 ) -> None:
     book = AuditedDoor(database)
@@ -127,7 +127,7 @@ async def test_a_finding_says_what_should_be_there_and_what_stands_there(
     assert (verdict.intact_to, verdict.consistent_after) == (4, 7)
 
 
-async def test_a_cut_tail_with_the_head_set_back_is_seen_by_a_signed_head_only(
+async def test_truncation_with_a_reset_head_is_detected_only_by_a_signed_head(
     database_settings: DatabaseSettings, database: Database
 ) -> None:
     book = AuditedDoor(database)
@@ -147,9 +147,7 @@ async def test_a_cut_tail_with_the_head_set_back_is_seen_by_a_signed_head_only(
     assert verdict.findings[0].expected == kept.position.hash
 
 
-async def test_a_head_of_another_key_or_another_log_proves_nothing(
-    database_settings: DatabaseSettings, database: Database
-) -> None:
+async def test_head_of_another_key_or_log_is_rejected(database_settings: DatabaseSettings, database: Database) -> None:
     book = AuditedDoor(database)
     await book.act_times(2)
     kept = await book.log.head(KEY)
@@ -160,8 +158,8 @@ async def test_a_head_of_another_key_or_another_log_proves_nothing(
         await verify(book, signed_head=other)
 
 
-async def test_a_seal_that_was_made_up_is_seen(database_settings: DatabaseSettings, database: Database) -> None:
-    """With it somebody could delete rows through the triggers."""
+async def test_forged_seal_is_detected(database_settings: DatabaseSettings, database: Database) -> None:
+    """A forged seal would allow to delete rows despite the triggers."""
     book = AuditedDoor(database)
     await book.act_times(3)
     kept = await book.log.head(KEY)
@@ -176,7 +174,7 @@ async def test_a_seal_that_was_made_up_is_seen(database_settings: DatabaseSettin
     assert said(await verify(book)) == [(FindingKind.NOT_AS_SIGNED, 6, 6)]
 
 
-async def test_a_head_of_before_the_seal_is_sent_to_the_file(
+async def test_head_before_the_seal_refers_to_the_sealed_file(
     database_settings: DatabaseSettings, database: Database
 ) -> None:
     book = AuditedDoor(database)

@@ -1,4 +1,4 @@
-"""What the database itself refuses, and what many writers at once leave behind."""
+"""The database refuses changes of rows, and concurrent writers keep the chain intact."""
 
 import asyncio
 import sys
@@ -41,7 +41,7 @@ ON_POSTGRESQL = [
 ]
 
 
-async def test_the_database_refuses_every_change_and_says_why(
+async def test_database_refuses_every_change_with_a_reason(
     database_settings: DatabaseSettings, database: Database
 ) -> None:
     await AuditedDoor(database).act_times(3)
@@ -54,9 +54,7 @@ async def test_the_database_refuses_every_change_and_says_why(
     assert len(before) == 6
 
 
-async def test_below_the_last_seal_rows_may_go_and_no_further(
-    database_settings: DatabaseSettings, database: Database
-) -> None:
+async def test_only_sealed_rows_can_be_deleted(database_settings: DatabaseSettings, database: Database) -> None:
     await AuditedDoor(database).act_times(3)
     await run_sql(database_settings, SEAL.format(row=2))
     await run_sql(database_settings, SEAL.format(row=4))
@@ -70,9 +68,7 @@ async def test_below_the_last_seal_rows_may_go_and_no_further(
         await run_sql(database_settings, f"INSERT INTO audit {A_ROW.replace('row = 2', 'row = 5').format(more=-3)}")
 
 
-async def test_without_the_triggers_the_same_statements_would_pass(
-    database_settings: DatabaseSettings, database: Database
-) -> None:
+async def test_statements_pass_without_the_triggers(database_settings: DatabaseSettings, database: Database) -> None:
     await AuditedDoor(database).act_times(3)
     await drop_triggers(database_settings)
     await run_sql(database_settings, "UPDATE audit SET actor = 'nobody' WHERE row = 3")
@@ -85,7 +81,7 @@ PROCESSES = 4
 EACH = 40
 
 
-async def test_many_writers_in_many_processes_leave_no_gap_and_no_fork(
+async def test_concurrent_writers_leave_no_gap_and_no_fork(
     database_settings: DatabaseSettings, database: Database
 ) -> None:
     url = database_settings.url.get_secret_value()

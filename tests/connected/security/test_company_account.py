@@ -1,4 +1,4 @@
-"""Signing in by a company account at a real provider, from the first redirect to the session."""
+"""Company sign-in at a real provider, from the first redirect to the session."""
 
 from pathlib import Path
 from typing import Any
@@ -44,9 +44,7 @@ async def entered(company: Company, service: CompanyAccounts, subject: str) -> s
 @pytest.mark.parametrize(
     "keys", [{}, {"client_id": "by-form"}, {"client_id": "public", "client_secret": None}], ids=str
 )
-async def test_who_signs_in_there_has_a_session_here(
-    company: Company, provider: OidcProvider, keys: dict[str, Any]
-) -> None:
+async def test_company_sign_in_opens_a_session(company: Company, provider: OidcProvider, keys: dict[str, Any]) -> None:
     provider.knows({"subject-1": known(["platform", "all"], "Ada.L@shop.example")})
     secret = await entered(company, at(company, provider, **keys), "subject-1")
     identity = await company.identity_of(secret)
@@ -55,7 +53,7 @@ async def test_who_signs_in_there_has_a_session_here(
     assert await company.audit() == [("as ada.l@shop.example", "done", "")]
 
 
-async def test_claims_are_read_from_the_id_token_where_they_are_there(company: Company, tmp_path: Path) -> None:
+async def test_claims_of_the_id_token_come_first(company: Company, tmp_path: Path) -> None:
     async with oidc_provider(tmp_path / "p", claims_from_userinfo=False) as provider:
         provider.knows({"s": known(["support"])})
         identity = await company.identity_of(await entered(company, at(company, provider), "s"))
@@ -63,7 +61,7 @@ async def test_claims_are_read_from_the_id_token_where_they_are_there(company: C
     assert identity.rights == Rights(Grant(Role.VIEWER))
 
 
-async def test_several_values_that_fit_are_united(company: Company, provider: OidcProvider) -> None:
+async def test_matching_values_are_united(company: Company, provider: OidcProvider) -> None:
     provider.knows({"s": known(["support", "billing-leads", "nothing"])})
     identity = await company.identity_of(await entered(company, at(company, provider), "s"))
     assert identity is not None
@@ -71,7 +69,7 @@ async def test_several_values_that_fit_are_united(company: Company, provider: Oi
     assert identity.rights == Rights(Grant(Role.VIEWER), on)
 
 
-async def test_a_second_sign_in_with_the_same_groups_leaves_the_first_session(
+async def test_second_sign_in_with_the_same_groups_keeps_the_first_session(
     company: Company, provider: OidcProvider
 ) -> None:
     provider.knows({"s": known(["support", "billing-leads"])})
@@ -83,7 +81,7 @@ async def test_a_second_sign_in_with_the_same_groups_leaves_the_first_session(
     assert len(await company.users_by_name()) == 1
 
 
-async def test_changed_groups_change_the_role_and_end_what_was_open(company: Company, provider: OidcProvider) -> None:
+async def test_changed_groups_change_the_role_and_end_sessions(company: Company, provider: OidcProvider) -> None:
     provider.knows({"boss": known(["platform"], "boss"), "s": known(["platform"])})
     service = at(company, provider)
     await entered(company, service, "boss")
@@ -97,7 +95,7 @@ async def test_changed_groups_change_the_role_and_end_what_was_open(company: Com
 
 
 @pytest.mark.parametrize(("groups", "error"), [(["other"], NoRole), ([], NoRole), (None, ClaimMissing)], ids=str)
-async def test_groups_taken_away_are_no_way_in_and_end_what_was_open(
+async def test_removed_groups_deny_sign_in_and_end_sessions(
     company: Company, provider: OidcProvider, groups: list[str] | None, error: type[Exception]
 ) -> None:
     provider.knows({"s": known(["support"])})
@@ -115,9 +113,7 @@ async def test_groups_taken_away_are_no_way_in_and_end_what_was_open(
     assert await company.identity_of(await entered(company, service, "s")) is not None
 
 
-async def test_a_stranger_without_a_role_leaves_nothing_but_a_row_in_the_audit_log(
-    company: Company, provider: OidcProvider
-) -> None:
+async def test_user_without_a_role_leaves_only_an_audit_row(company: Company, provider: OidcProvider) -> None:
     provider.knows({"s": known(["other"])})
     service = at(company, provider)
     begun = await service.begin("/")
@@ -127,7 +123,7 @@ async def test_a_stranger_without_a_role_leaves_nothing_but_a_row_in_the_audit_l
     assert await company.audit() == [("as ada", "failed", str(said))]
 
 
-async def test_the_last_admin_stays_one(company: Company, provider: OidcProvider) -> None:
+async def test_last_admin_cannot_be_removed_or_demoted(company: Company, provider: OidcProvider) -> None:
     provider.knows({"s": known(["platform"])})
     service = at(company, provider)
     before = await entered(company, service, "s")
@@ -140,7 +136,7 @@ async def test_the_last_admin_stays_one(company: Company, provider: OidcProvider
     assert identity.rights == ADMIN
 
 
-async def test_the_same_subject_of_another_provider_is_somebody_else(
+async def test_same_subject_of_another_provider_is_another_user(
     company: Company, provider: OidcProvider, tmp_path: Path
 ) -> None:
     provider.knows({"s": known(["platform"])})
@@ -156,7 +152,7 @@ async def test_the_same_subject_of_another_provider_is_somebody_else(
 
 
 @pytest.mark.parametrize("name", ["", "two words", "<b>ada</b>", "a" * 64, "../ada", "a\x00b"])
-async def test_a_name_that_cannot_be_one_is_no_way_in(company: Company, provider: OidcProvider, name: str) -> None:
+async def test_unusable_name_cannot_sign_in(company: Company, provider: OidcProvider, name: str) -> None:
     provider.knows({"s": known(["platform"], name)})
     service = at(company, provider)
     begun = await service.begin("/")
@@ -167,7 +163,7 @@ async def test_a_name_that_cannot_be_one_is_no_way_in(company: Company, provider
 
 
 @pytest.mark.parametrize("keys", [{"client_secret": "wrong-one"}, {"client_secret": None}], ids=str)
-async def test_a_wrong_client_secret_is_said_to_be_wrong_and_is_not_shown(
+async def test_wrong_client_secret_is_reported_and_not_shown(
     company: Company, provider: OidcProvider, keys: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     provider.knows({"s": known(["platform"])})
@@ -180,14 +176,14 @@ async def test_a_wrong_client_secret_is_said_to_be_wrong_and_is_not_shown(
     assert SECRET not in str(said) + caplog.text
 
 
-async def test_cancelled_there_is_told_as_cancelled(company: Company, provider: OidcProvider) -> None:
+async def test_canceled_sign_in_is_reported(company: Company, provider: OidcProvider) -> None:
     service = at(company, provider)
     begun = await service.begin("/")
     assert isinstance(await finish_refused(company, service, await cancel(begun.url), begun), SignInCanceled)
     assert await company.audit() == []
 
 
-async def test_a_code_works_once(company: Company, provider: OidcProvider) -> None:
+async def test_code_works_once(company: Company, provider: OidcProvider) -> None:
     provider.knows({"s": known(["platform"])})
     service = at(company, provider)
     begun = await service.begin("/")
@@ -196,7 +192,7 @@ async def test_a_code_works_once(company: Company, provider: OidcProvider) -> No
     assert isinstance(await finish_refused(company, service, answer, begun), SignInNotPending)
 
 
-async def test_what_comes_back_belongs_to_the_browser_that_began(company: Company, provider: OidcProvider) -> None:
+async def test_sign_in_finishes_only_in_the_browser_that_started_it(company: Company, provider: OidcProvider) -> None:
     provider.knows({"s": known(["platform"])})
     service = at(company, provider)
     mine, theirs = await service.begin("/"), await service.begin("/")
@@ -218,9 +214,7 @@ async def test_what_comes_back_belongs_to_the_browser_that_began(company: Compan
     await company.finish(service, answer, mine)  # none of these used it up
 
 
-async def test_a_code_of_another_browser_fits_neither_verifier_nor_nonce(
-    company: Company, provider: OidcProvider
-) -> None:
+async def test_code_of_another_browser_is_rejected(company: Company, provider: OidcProvider) -> None:
     provider.knows({"s": known(["platform"])})
     service = at(company, provider)
     mine, theirs = await service.begin("/"), await service.begin("/")
@@ -230,7 +224,7 @@ async def test_a_code_of_another_browser_fits_neither_verifier_nor_nonce(
     assert await company.users_by_name() == {}
 
 
-async def test_too_long_a_while_at_the_provider_is_over(company: Company, provider: OidcProvider) -> None:
+async def test_sign_in_at_the_provider_times_out(company: Company, provider: OidcProvider) -> None:
     provider.knows({"s": known(["platform"])})
     service = at(company, provider)
     begun = await service.begin("/")
@@ -239,7 +233,7 @@ async def test_too_long_a_while_at_the_provider_is_over(company: Company, provid
     assert isinstance(await finish_refused(company, service, answer, begun), SignInNotPending)
 
 
-async def test_new_keys_of_the_provider_are_asked_for(company: Company, tmp_path: Path) -> None:
+async def test_new_provider_keys_are_fetched(company: Company, tmp_path: Path) -> None:
     async with oidc_provider(tmp_path / "p") as provider:
         provider.knows({"s": known(["platform"])})
         service = at(company, provider)
@@ -249,7 +243,7 @@ async def test_new_keys_of_the_provider_are_asked_for(company: Company, tmp_path
         assert await company.identity_of(await entered(company, service, "s")) is not None
 
 
-async def test_a_provider_that_is_down_is_said_to_be_down_until_it_is_back(company: Company, tmp_path: Path) -> None:
+async def test_unreachable_provider_is_reported_until_it_is_back(company: Company, tmp_path: Path) -> None:
     async with oidc_provider(tmp_path / "p") as provider:
         provider.knows({"s": known(["platform"])})
         service = at(company, provider)
@@ -265,7 +259,7 @@ async def test_a_provider_that_is_down_is_said_to_be_down_until_it_is_back(compa
         assert await company.identity_of(await entered(company, fresh, "s")) is not None
 
 
-async def test_a_provider_that_hangs_is_given_up(company: Company, tmp_path: Path) -> None:
+async def test_hanging_provider_times_out(company: Company, tmp_path: Path) -> None:
     async with oidc_provider(tmp_path / "p") as provider:
         provider.process.pause()
         try:

@@ -1,4 +1,4 @@
-"""The door: what is refused leaves one row and does nothing, what is begun leaves two, and nobody else makes permits."""
+"""The door: a refused action leaves one audit row, a started one leaves two, and only the door makes permits."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ async def nothing(_: Permit) -> None:
     pytest.fail("it was begun")
 
 
-async def test_what_is_refused_is_one_row_and_nothing_is_done(process: Process) -> None:
+async def test_refused_action_is_one_row_and_not_run(process: Process) -> None:
     with pytest.raises(NotPermitted, match="ann cannot purge: that requires the admin role on kafka-prod") as refused:
         await process.door.act(VIEWER, PURGE, nothing)
     assert refused.value.missing == "the admin role on kafka-prod"
@@ -29,7 +29,7 @@ async def test_what_is_refused_is_one_row_and_nothing_is_done(process: Process) 
     assert not process.door.seconds
 
 
-async def test_what_is_done_is_written_before_it_begins_and_after_it_ended(process: Process) -> None:
+async def test_action_is_audited_before_and_after(process: Process) -> None:
     async def run(permit: Permit) -> int:
         assert await process.audit_rows() == [("intent", "purge", "", "")]
         assert (permit.actor, permit.action) == (ROOT, PURGE)
@@ -43,7 +43,7 @@ async def test_what_is_done_is_written_before_it_begins_and_after_it_ended(proce
     assert process.door.seconds["purge"] > 0
 
 
-async def test_what_fails_says_so_in_our_own_words_only(process: Process) -> None:
+async def test_failure_detail_contains_only_our_own_messages(process: Process) -> None:
     for error, told in (
         (RequestRejected("The name is taken."), "The name is taken."),
         (ValueError("the password is hunter2"), "ValueError"),
@@ -58,7 +58,7 @@ async def test_what_fails_says_so_in_our_own_words_only(process: Process) -> Non
     assert process.door.counts == {("purge", Outcome.FAILED): 2}
 
 
-async def test_what_is_broken_off_says_so(process: Process) -> None:
+async def test_interrupted_action_is_recorded(process: Process) -> None:
     begun = asyncio.Event()
 
     async def run(_: Permit) -> None:
@@ -77,7 +77,7 @@ async def test_what_is_broken_off_says_so(process: Process) -> None:
     assert process.door.counts == {("purge", Outcome.INTERRUPTED): 1}
 
 
-async def test_what_cannot_be_written_down_is_not_done(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_action_that_cannot_be_audited_is_not_run(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     async def away(*_: object) -> int:
         raise DatabaseUnreachable("x", "cannot be reached", "Wait.")
 
@@ -87,7 +87,7 @@ async def test_what_cannot_be_written_down_is_not_done(process: Process, monkeyp
             await process.door.act(actor, action, nothing)
 
 
-async def test_what_is_done_stays_done_when_its_outcome_cannot_be_written(
+async def test_action_stands_when_its_outcome_cannot_be_written(
     process: Process, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def away(*_: object) -> int:
@@ -102,7 +102,7 @@ async def test_what_is_done_stays_done_when_its_outcome_cannot_be_written(
     assert await process.audit_rows() == [("intent", "purge", "", "")]
 
 
-async def test_read_only_refuses_all_but_ones_own_session(process: Process, clock: ManualClock) -> None:
+async def test_read_only_mode_refuses_everything_but_own_sessions(process: Process, clock: ManualClock) -> None:
     right = password()
     ann = await process.user("ann", OPERATOR_EVERYWHERE, right)
     still = open_process(process.database, clock, read_only=True)
@@ -131,13 +131,13 @@ async def test_read_only_refuses_all_but_ones_own_session(process: Process, cloc
     assert [one.id for one in await still.accounts.sessions.list_for(ann.id)] == [other.session]
 
 
-def test_nobody_else_makes_a_permit() -> None:
+def test_only_the_door_makes_permits() -> None:
     for seal in (None, object(), Door, Permit):
         with pytest.raises(TypeError, match=r"only the door makes permits: call door\.act"):
             Permit(seal, ROOT, PURGE, 1)
 
 
-async def test_who_is_not_signed_in_may_nothing_that_needs_a_role(process: Process) -> None:
+async def test_anonymous_actor_has_no_role(process: Process) -> None:
     for action in (
         actions.create_first_admin_link(),
         actions.invite_user("bob", OPERATOR_EVERYWHERE),

@@ -1,4 +1,4 @@
-"""Masking rules in the database: changed by permit alone, written down, in force at once here and after a second elsewhere."""
+"""Masking rules in the database: changed with permits, audited, and applied at once here and soon elsewhere."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -107,7 +107,7 @@ async def test_rules_are_added_moved_and_removed_and_each_change_raises_the_stat
     ]
 
 
-async def test_a_rule_comes_back_as_it_was_written(database: Database) -> None:
+async def test_rule_round_trips(database: Database) -> None:
     service = masking(database)
     odd = parse_rule(
         name="naïve “name”",
@@ -120,7 +120,7 @@ async def test_a_rule_comes_back_as_it_was_written(database: Database) -> None:
     assert service.rules()[1].rule == odd
 
 
-async def test_another_process_has_the_rules_once_it_is_told_of_the_version(database: Database) -> None:
+async def test_other_process_loads_rules_with_the_new_version(database: Database) -> None:
     here, there = masking(database), masking(database)
     await here.load()
     await there.load()
@@ -144,7 +144,7 @@ def encoded(service: Masking) -> bytes:
     return body.encoded()
 
 
-async def test_what_cannot_be_done_says_so_and_changes_nothing(database: Database) -> None:
+async def test_invalid_rule_changes_are_rejected_with_a_reason(database: Database) -> None:
     service = masking(database)
     await service.load()
     await add(database, service, rule("one"))
@@ -165,7 +165,7 @@ async def test_what_cannot_be_done_says_so_and_changes_nothing(database: Databas
     assert service.rules() == held
 
 
-async def test_there_is_a_most_number_of_rules(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_number_of_rules_is_limited(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signalbox.security.masking.store.ROWS_MAX", 2)
     service = masking(database)
     await add(database, service, rule("one"))
@@ -174,7 +174,7 @@ async def test_there_is_a_most_number_of_rules(database: Database, monkeypatch: 
         await add(database, service, rule("three"))
 
 
-async def test_changes_at_the_same_time_wait_for_each_other(database: Database) -> None:
+async def test_concurrent_changes_wait_for_each_other(database: Database) -> None:
     services = [masking(database) for _ in range(4)]
     await asyncio.gather(*(add(database, one, rule(f"rule {at}")) for at, one in enumerate(services)))
     async with database.read() as connection:
@@ -183,9 +183,7 @@ async def test_changes_at_the_same_time_wait_for_each_other(database: Database) 
     assert await state(database) == 4
 
 
-async def test_a_change_stands_though_it_could_not_be_read_again_at_once(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_change_is_kept_when_the_reload_fails(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     service = masking(database)
     await service.load()
 
@@ -202,7 +200,7 @@ async def test_a_change_stands_though_it_could_not_be_read_again_at_once(
     assert names(service) == ["fixed", "one"]
 
 
-async def test_a_permit_is_for_one_thing_only(database: Database) -> None:
+async def test_permit_is_for_one_action_only(database: Database) -> None:
     service = masking(database)
     await service.load()
     other = rule("other")
@@ -222,7 +220,7 @@ async def look(database: Database, service: Masking, actor: Actor, asked: Messag
     return await do(database, actions.view_payload(asked, "customer asked"), run, actor)
 
 
-async def test_a_look_beneath_needs_the_right_on_that_connection_and_is_in_the_audit_log(database: Database) -> None:
+async def test_unmasked_view_needs_the_permission_and_is_audited(database: Database) -> None:
     service = masking(database)
     await add(database, service, rule("e-mail", "$.email"))
     assert await look(database, service, SEES_PROD, LETTER, LETTER) is LETTER
@@ -264,7 +262,7 @@ async def test_hits_are_counted_by_rule_and_trials_are_not(database: Database) -
     assert service.counting_since == NOW
 
 
-async def test_nothing_is_shown_while_the_rules_are_not_known(database: Database) -> None:
+async def test_nothing_is_shown_until_rules_are_loaded(database: Database) -> None:
     service = masking(database)
     with pytest.raises(RulesNotLoaded, match="not loaded yet"):
         service.mask(LETTER)

@@ -1,4 +1,4 @@
-"""One-time links: good once, for a day, until a newer one or a word of an admin; the first admin's while there are no users."""
+"""One-time links: valid once, for a day, until a newer one or a revocation; the first admin's only without users."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -20,7 +20,7 @@ async def invited(process: Process, name: str = "bob") -> str:
     return await process.act(lambda permit: process.accounts.users.invite(permit, name, OPERATOR_EVERYWHERE))
 
 
-async def test_a_link_sets_a_password_once(process: Process, clock: ManualClock) -> None:
+async def test_link_sets_a_password_once(process: Process, clock: ManualClock) -> None:
     right = password()
     link = await invited(process)
     before = await process.accounts.users.get_by_name("bob")
@@ -48,14 +48,14 @@ async def test_a_link_sets_a_password_once(process: Process, clock: ManualClock)
     await process.sign_in("bob", right)
 
 
-async def test_a_link_that_sets_no_password_is_still_good(process: Process) -> None:
+async def test_rejected_password_does_not_use_up_the_link(process: Process) -> None:
     link = await invited(process)
     with pytest.raises(RequestRejected, match="at least 12 characters"):
         await use(process, link, chosen="short")
     await use(process, link)
 
 
-async def test_at_the_same_moment_one_of_two_wins(process: Process, other_process: Process) -> None:
+async def test_one_of_two_concurrent_uses_wins(process: Process, other_process: Process) -> None:
     link, ones, others = await invited(process), password(), password()
     outcomes = await asyncio.gather(
         use(process, link, chosen=ones), use(other_process, link, chosen=others), return_exceptions=True
@@ -67,7 +67,7 @@ async def test_at_the_same_moment_one_of_two_wins(process: Process, other_proces
         await process.sign_in("bob", lost)
 
 
-async def test_a_link_ends_after_a_day_and_when_there_is_a_newer_one(process: Process, clock: ManualClock) -> None:
+async def test_link_expires_after_a_day_or_with_a_newer_one(process: Process, clock: ManualClock) -> None:
     link = await invited(process)
     bob = await process.accounts.users.get_by_name("bob")
     newer = await process.act(lambda permit: process.accounts.users.create_link(permit, bob))
@@ -82,7 +82,7 @@ async def test_a_link_ends_after_a_day_and_when_there_is_a_newer_one(process: Pr
         await use(process, newer)
 
 
-async def test_a_link_that_was_withdrawn_is_worth_nothing_and_takes_who_never_came_in(process: Process) -> None:
+async def test_revoked_link_is_invalid_and_removes_an_invited_user(process: Process) -> None:
     right = password()
     link = await invited(process)
     bob = await process.accounts.users.get_by_name("bob")
@@ -101,8 +101,8 @@ async def test_a_link_that_was_withdrawn_is_worth_nothing_and_takes_who_never_ca
     await process.sign_in("carl", right)
 
 
-async def test_who_came_in_just_before_the_link_was_withdrawn_stays(process: Process, other_process: Process) -> None:
-    """The page on which the admin withdraws it was drawn a moment before."""
+async def test_user_who_used_the_link_before_it_was_revoked_stays(process: Process, other_process: Process) -> None:
+    """The admin's page was loaded before the link was used."""
     link, right = await invited(process), password()
     as_drawn = await process.accounts.users.get_by_name("bob")
     await use(other_process, link, chosen=right)
@@ -110,7 +110,7 @@ async def test_who_came_in_just_before_the_link_was_withdrawn_stays(process: Pro
     await process.sign_in("bob", right)
 
 
-async def test_who_comes_in_by_tokens_stays_when_their_link_is_withdrawn(process: Process) -> None:
+async def test_token_user_stays_when_the_link_is_revoked(process: Process) -> None:
     users = process.accounts.users
     await process.act(lambda permit: users.add_token_only(permit, "robot", VIEWER_EVERYWHERE))
     robot = await users.get_by_name("robot")
@@ -127,7 +127,7 @@ async def test_who_comes_in_by_tokens_stays_when_their_link_is_withdrawn(process
     assert await process.accounts.identities.by_token(token) is not None
 
 
-async def test_a_link_is_not_made_for_who_signs_in_elsewhere(process: Process) -> None:
+async def test_company_user_gets_no_link(process: Process) -> None:
     await process.act(
         lambda permit: process.accounts.users.sync_company_user(permit, "sub-1", "sso", VIEWER_EVERYWHERE)
     )
@@ -137,7 +137,7 @@ async def test_a_link_is_not_made_for_who_signs_in_elsewhere(process: Process) -
 
 
 @pytest.mark.parametrize("secret", ["", "x" * 43, "half \ud800", "nul \0", "x" * 100_000])
-async def test_what_is_no_link_is_refused(process: Process, secret: str) -> None:
+async def test_malformed_link_is_rejected(process: Process, secret: str) -> None:
     await process.act(process.accounts.users.create_first_admin_link)
     with pytest.raises(RequestRejected, match=LINK_NO_LONGER_VALID):
         await process.accounts.users.find_link(secret)
@@ -145,7 +145,7 @@ async def test_what_is_no_link_is_refused(process: Process, secret: str) -> None
         await use(process, secret, "ann")
 
 
-async def test_the_first_link_makes_the_first_admin(process: Process) -> None:
+async def test_first_admin_link_creates_the_first_admin(process: Process) -> None:
     link = await process.act(process.accounts.users.create_first_admin_link)
     opened = await process.accounts.users.find_link(link)
     assert (opened.user, opened.user_name) == (None, None)
@@ -160,7 +160,7 @@ async def test_the_first_link_makes_the_first_admin(process: Process) -> None:
         await process.act(process.accounts.users.create_first_admin_link)
 
 
-async def test_a_newer_first_link_makes_the_older_worth_nothing(process: Process, other_process: Process) -> None:
+async def test_newer_first_admin_link_revokes_the_older(process: Process, other_process: Process) -> None:
     older = await process.act(process.accounts.users.create_first_admin_link)
     newer = await other_process.act(other_process.accounts.users.create_first_admin_link)
     with pytest.raises(RequestRejected, match=LINK_NO_LONGER_VALID):
@@ -168,7 +168,7 @@ async def test_a_newer_first_link_makes_the_older_worth_nothing(process: Process
     await use(process, newer, "ann")
 
 
-async def test_the_first_link_is_worth_nothing_once_there_are_users(process: Process) -> None:
+async def test_first_admin_link_is_invalid_once_users_exist(process: Process) -> None:
     link = await process.act(process.accounts.users.create_first_admin_link)
     await invited(process)
     with pytest.raises(RequestRejected, match=LINK_NO_LONGER_VALID):
@@ -176,7 +176,9 @@ async def test_the_first_link_is_worth_nothing_once_there_are_users(process: Pro
     assert [user.name for user in await process.accounts.users.list_all()] == ["bob"]
 
 
-async def test_two_that_use_the_first_link_at_once_make_one_admin(process: Process, other_process: Process) -> None:
+async def test_concurrent_uses_of_the_first_admin_link_create_one_admin(
+    process: Process, other_process: Process
+) -> None:
     link = await process.act(process.accounts.users.create_first_admin_link)
     outcomes = await asyncio.gather(use(process, link, "ann"), use(other_process, link, "bob"), return_exceptions=True)
     assert sorted(type(one).__name__ for one in outcomes) == ["RequestRejected", "int"]

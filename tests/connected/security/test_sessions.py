@@ -1,4 +1,4 @@
-"""How sessions end: by themselves, by their owner, by an admin, and by whatever changes their user; in every process."""
+"""Sessions end by timeout, by their user, by an admin, and by changes of the user, in every process."""
 
 import asyncio
 import pkgutil
@@ -18,7 +18,7 @@ from tests.support.accounts import ManualClock, Process, password
 IDLE_H, LONGEST_H = 8, 12  # as SecuritySettings has them
 
 
-async def test_a_session_that_nobody_uses_ends(process: Process, clock: ManualClock) -> None:
+async def test_idle_session_ends(process: Process, clock: ManualClock) -> None:
     right = password()
     ann = await process.user("ann", password=right)
     secret = await process.sign_in("ann", right)
@@ -29,7 +29,7 @@ async def test_a_session_that_nobody_uses_ends(process: Process, clock: ManualCl
     assert await process.accounts.sessions.list_for(ann.id) == []
 
 
-async def test_a_session_ends_at_the_latest_however_much_it_is_used(process: Process, clock: ManualClock) -> None:
+async def test_session_ends_at_its_maximum_age(process: Process, clock: ManualClock) -> None:
     right = password()
     await process.user("ann", password=right)
     secret, begun = await process.sign_in("ann", right), clock.now
@@ -49,16 +49,14 @@ TIMES = st.floats(0, 1e6)
 
 
 @given(made=TIMES, used=TIMES, ends=TIMES, now=TIMES, idle=st.floats(1, 1e6))
-def test_a_session_lives_while_both_its_ends_are_ahead(
+def test_session_is_alive_until_idle_timeout_or_expiry(
     made: float, used: float, ends: float, now: float, idle: float
 ) -> None:
     session = Session(id=1, user=1, created_at=made, last_used_at=used, expires_at=ends, address="", agent="")
     assert session.is_alive(now, idle) == (now < ends and now < used + idle)
 
 
-async def test_that_it_was_used_is_written_once_a_minute(
-    process: Process, other_process: Process, clock: ManualClock
-) -> None:
+async def test_last_use_is_written_once_a_minute(process: Process, other_process: Process, clock: ManualClock) -> None:
     right = password()
     ann = await process.user("ann", password=right)
     secret, begun = await process.sign_in("ann", right), clock.now
@@ -76,10 +74,10 @@ async def test_that_it_was_used_is_written_once_a_minute(
     assert (await process.accounts.sessions.list_for(ann.id))[0].last_used_at == begun + 300
 
 
-async def test_what_is_used_in_one_process_does_not_end_in_another(
+async def test_session_used_in_one_process_stays_alive_in_another(
     process: Process, other_process: Process, clock: ManualClock
 ) -> None:
-    """The other one has it in memory as it was hours ago."""
+    """The other process has an hours-old copy in memory."""
     right = password()
     await process.user("ann", password=right)
     secret = await process.sign_in("ann", right)
@@ -91,7 +89,7 @@ async def test_what_is_used_in_one_process_does_not_end_in_another(
     assert await other_process.accounts.identities.by_session(secret) is not None
 
 
-async def test_one_ends_one_the_others_or_another(process: Process) -> None:
+async def test_users_end_one_the_others_or_a_single_session(process: Process) -> None:
     right = password()
     ann = await process.user("ann", password=right)
     first, second, third = [await process.sign_in("ann", right) for _ in range(3)]
@@ -112,9 +110,7 @@ async def test_one_ends_one_the_others_or_another(process: Process) -> None:
 
 
 @pytest.mark.parametrize("number", [-1, 2**31, 2**63, 10**30])
-async def test_a_number_that_no_session_has_is_refused_though_no_database_takes_it(
-    process: Process, number: int
-) -> None:
+async def test_unknown_session_id_is_rejected_even_if_too_large(process: Process, number: int) -> None:
     right = password()
     await process.user("ann", password=right)
     actor = await process.actor(await process.sign_in("ann", right))
@@ -122,7 +118,7 @@ async def test_a_number_that_no_session_has_is_refused_though_no_database_takes_
         await process.act(lambda permit: process.accounts.sessions.end(permit, number), actor)
 
 
-async def test_nobody_ends_the_session_of_another(process: Process) -> None:
+async def test_session_of_another_user_cannot_be_ended(process: Process) -> None:
     right = password()
     for name in ("ann", "bob"):
         await process.user(name, password=right)
@@ -137,8 +133,8 @@ async def test_nobody_ends_the_session_of_another(process: Process) -> None:
     assert await process.accounts.identities.by_session(anns) is not None
 
 
-async def test_the_number_of_a_session_that_ended_is_not_given_again(process: Process) -> None:
-    """A page may still show it, or a socket be watched by it."""
+async def test_session_ids_are_not_reused(process: Process) -> None:
+    """An open page or socket may still use it."""
     right = password()
     ann = await process.user("ann", password=right)
     numbers = []
@@ -208,10 +204,10 @@ async def test_all_sessions_of_a_user_end_and_no_others(
 
 
 @pytest.mark.parametrize("changes", ["here", "there"])
-async def test_what_began_to_be_read_before_a_change_is_not_kept_after_it(
+async def test_identity_read_before_a_change_is_not_cached_after_it(
     process: Process, other_process: Process, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, changes: str
 ) -> None:
-    """The read has its rows, then all of the change happens, then the read goes on."""
+    """The read has its rows, then the change commits, then the read continues."""
     right = password()
     for name, rights in (("root", ADMIN_EVERYWHERE), ("ann", OPERATOR_EVERYWHERE)):
         await process.user(name, rights, right)
@@ -228,7 +224,7 @@ async def test_what_began_to_be_read_before_a_change_is_not_kept_after_it(
     assert await process.accounts.identities.by_session(secret) is None
 
 
-async def test_a_refresh_that_comes_late_makes_nothing_old_look_new(
+async def test_late_refresh_does_not_revive_stale_identities(
     process: Process, other_process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = password()
@@ -254,7 +250,7 @@ async def test_a_refresh_that_comes_late_makes_nothing_old_look_new(
 
 @contextmanager
 def _held(monkeypatch: pytest.MonkeyPatch, function: str) -> Iterator[tuple[asyncio.Event, asyncio.Event]]:
-    """Hold what calls this function in the block when it has its answer; yield the events "it has it" and "let it go on"."""
+    """Pause callers of this function once it has its result; yield the events "paused" and "continue"."""
     real = pkgutil.resolve_name(function)
     has_it, go_on = asyncio.Event(), asyncio.Event()
 

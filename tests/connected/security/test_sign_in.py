@@ -1,4 +1,4 @@
-"""Signing in: what fits and what does not, what it costs, and that no secret is kept anywhere."""
+"""Signing in: right and wrong credentials, their cost, and that no secret is stored."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ from tests.support.accounts import ROOT, ManualClock, Process, password, visitor
 
 
 class Counted(PasswordHasher):
-    """Counts how often argon2 ran."""
+    """Counts argon2 runs."""
 
     def __init__(self, *, time_cost: int = 1) -> None:
         super().__init__(time_cost=time_cost, memory_cost=8, parallelism=1)
@@ -39,13 +39,13 @@ class Counted(PasswordHasher):
 
 @pytest.fixture
 def argon2(monkeypatch: pytest.MonkeyPatch) -> Counted:
-    """The hasher from here on: asked for after `here`, which sets the cheap one."""
+    """A counting hasher; request it after `process`, which installs the cheap one."""
     counted = Counted()
     monkeypatch.setattr(passwords, "_hasher", counted)
     return counted
 
 
-async def test_the_right_password_opens_a_session_each_time_a_new_one(process: Process, clock: ManualClock) -> None:
+async def test_right_password_opens_a_new_session_each_time(process: Process, clock: ManualClock) -> None:
     right = password()
     ann = await process.user("ann", OPERATOR_EVERYWHERE, right)
     first = await process.sign_in("ann", right)
@@ -73,9 +73,7 @@ async def test_the_right_password_opens_a_session_each_time_a_new_one(process: P
     assert await process.accounts.identities.by_token(first) is None
 
 
-async def test_whatever_is_wrong_is_told_in_the_same_words_and_costs_argon2_once(
-    process: Process, argon2: Counted
-) -> None:
+async def test_every_wrong_sign_in_has_the_same_message_and_cost(process: Process, argon2: Counted) -> None:
     right = password()
     await process.user("ann", password=right)
     await process.user("invited")
@@ -105,7 +103,7 @@ async def test_whatever_is_wrong_is_told_in_the_same_words_and_costs_argon2_once
     assert (await process.rows("SELECT count(*) FROM session")) == [(1,)]
 
 
-async def test_what_was_typed_as_a_name_and_cannot_be_one_is_not_in_the_audit_log(process: Process) -> None:
+async def test_malformed_name_is_not_in_the_audit_log(process: Process) -> None:
     slip = "My Password Is " + password()
     with pytest.raises(RequestRejected, match=WRONG_CREDENTIALS):
         await process.sign_in(slip, "")
@@ -116,7 +114,7 @@ async def test_what_was_typed_as_a_name_and_cannot_be_one_is_not_in_the_audit_lo
     assert ("as a malformed name",) in await process.rows("SELECT target FROM audit")
 
 
-async def test_no_secret_is_in_any_table_nor_in_the_log(process: Process, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_secret_is_stored_or_logged(process: Process, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     users, sessions = process.accounts.users, process.accounts.sessions
     first, second, wrong = password(), password(), password()
@@ -163,7 +161,7 @@ async def test_no_secret_is_in_any_table_nor_in_the_log(process: Process, caplog
 
 
 async def _where(database: Database, secret: str | bytes) -> list[str]:
-    """Return the columns, of every table that the database has, in which this stands, as text or as bytes."""
+    """Return the columns of all tables that contain this value, as text or bytes."""
     sought = secret.encode() if isinstance(secret, str) else secret
     found = set()
     async with database.read() as connection:
@@ -177,9 +175,7 @@ async def _where(database: Database, secret: str | bytes) -> list[str]:
     return sorted(found)
 
 
-async def test_weaker_parameters_are_made_up_for_at_the_next_sign_in(
-    process: Process, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_weak_hash_is_upgraded_at_the_next_sign_in(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     right = password()
     await process.user("ann", password=right)
     before = await process.rows('SELECT password_hash, password_at FROM "user"')
@@ -197,7 +193,7 @@ async def test_weaker_parameters_are_made_up_for_at_the_next_sign_in(
 
 @dataclass
 class Gate:
-    """Holds what passes until it is opened."""
+    """Pauses callers until it is opened."""
 
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     opened: asyncio.Event = field(default_factory=asyncio.Event)
@@ -208,10 +204,10 @@ class Gate:
 
 
 @pytest.mark.parametrize("weak", [False, True], ids=["", "made with weaker parameters"])
-async def test_a_password_that_was_changed_while_it_was_judged_opens_nothing(
+async def test_password_changed_during_sign_in_opens_no_session(
     process: Process, other_process: Process, monkeypatch: pytest.MonkeyPatch, weak: bool
 ) -> None:
-    """A stolen password is reset at the very moment at which the thief signs in: the reset holds."""
+    """A stolen password is reset while the thief signs in: the reset wins."""
     stolen, new = password(), password()
     ann = await process.user("ann", password=stolen)
     link = await process.act(lambda permit: process.accounts.users.create_link(permit, ann))
@@ -238,7 +234,7 @@ async def test_a_password_that_was_changed_while_it_was_judged_opens_nothing(
         await process.sign_in("ann", stolen)
 
 
-async def test_who_is_removed_while_they_are_judged_comes_not_in(
+async def test_user_removed_during_sign_in_gets_no_session(
     process: Process, other_process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = password()
@@ -261,7 +257,7 @@ async def test_who_is_removed_while_they_are_judged_comes_not_in(
         await process.act(lambda permit: process.accounts.sessions.open(permit, ann.id))
 
 
-async def test_a_thief_who_knows_the_old_password_does_not_change_it_back(
+async def test_old_password_cannot_undo_a_concurrent_change(
     process: Process, other_process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stolen, new, theirs = password(), password(), password()
@@ -287,7 +283,7 @@ async def test_a_thief_who_knows_the_old_password_does_not_change_it_back(
     await process.sign_in("ann", new)
 
 
-async def test_at_most_two_passwords_are_hashed_at_once_also_when_who_asked_has_left(
+async def test_at_most_two_passwords_are_hashed_at_once_even_after_cancellation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     loop, working, most, begun, go = asyncio.get_running_loop(), 0, 0, asyncio.Event(), asyncio.Event()
@@ -319,7 +315,7 @@ async def test_at_most_two_passwords_are_hashed_at_once_also_when_who_asked_has_
     assert most == passwords.THREADS
 
 
-async def test_who_signs_in_shows_an_agent_that_can_be_printed(process: Process) -> None:
+async def test_session_keeps_only_printable_agent_characters(process: Process) -> None:
     right = password()
     ann = await process.user("ann", password=right)
     hostile = replace(visitor("192.0.2.1"), agent="a\0b\u202e\n" + "c" * 500)

@@ -1,4 +1,4 @@
-"""How often somebody may be wrong, in one process and over two, one after the other and at once."""
+"""Limits of failed attempts, in one process and in two, serial and parallel."""
 
 import asyncio
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ async def _locked(process: Process, name: str, tried: str, address: str = HERE) 
     return refused.value.wait_s
 
 
-async def test_who_was_wrong_ten_times_is_locked_out_from_there_and_nobody_else_is(process: Process) -> None:
+async def test_ten_wrong_passwords_lock_one_name_for_one_address(process: Process) -> None:
     right = password()
     for name in ("ann", "bob"):
         await process.user(name, OPERATOR_EVERYWHERE, right)
@@ -48,7 +48,7 @@ async def test_who_was_wrong_ten_times_is_locked_out_from_there_and_nobody_else_
     assert len(await process.rows("SELECT 1 FROM audit WHERE outcome = 'failed'")) == PER_NAME_AND_ADDRESS
 
 
-async def test_nine_times_is_not_too_often_and_the_tenth_may_be_right(process: Process) -> None:
+async def test_tenth_attempt_can_still_succeed(process: Process) -> None:
     right = password()
     await process.user("ann", password=right)
     for _ in range(3):
@@ -60,7 +60,7 @@ async def test_nine_times_is_not_too_often_and_the_tenth_may_be_right(process: P
     await _locked(process, "ann", right)
 
 
-async def test_an_address_is_locked_out_after_fifty_whatever_the_names(process: Process) -> None:
+async def test_address_is_locked_after_50_attempts_with_any_names(process: Process) -> None:
     right = password()
     await process.user("ann", password=right)
     for number in range(PER_ADDRESS // PER_NAME_AND_ADDRESS):
@@ -72,9 +72,7 @@ async def test_an_address_is_locked_out_after_fifty_whatever_the_names(process: 
     assert await process.rows("SELECT DISTINCT name FROM attempt WHERE name = 'ann'") == []
 
 
-async def test_to_go_on_asking_prolongs_nothing_and_the_wait_ends_by_itself(
-    process: Process, clock: ManualClock
-) -> None:
+async def test_retries_do_not_prolong_the_wait(process: Process, clock: ManualClock) -> None:
     right = password()
     await process.user("ann", password=right)
     begun = clock.now
@@ -93,7 +91,7 @@ async def test_to_go_on_asking_prolongs_nothing_and_the_wait_ends_by_itself(
     assert await process.rows("SELECT count(*) FROM attempt") == [(0,)]
 
 
-async def test_many_guesses_at_once_over_two_processes_get_no_further_than_ten(
+async def test_parallel_guesses_in_two_processes_get_no_further_than_ten(
     process: Process, other_process: Process, cheap_passwords: PasswordHasher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = password()
@@ -119,7 +117,7 @@ async def test_many_guesses_at_once_over_two_processes_get_no_further_than_ten(
 
 
 @pytest.mark.parametrize("database_settings", ["postgresql"], indirect=True)  # SQLite has one writer at a time anyway
-async def test_an_attempt_that_is_not_committed_yet_is_counted_by_those_that_come_after_it(
+async def test_concurrent_uncommitted_attempt_is_counted(
     process: Process, other_process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inserted, commit, add = asyncio.Event(), asyncio.Event(), attempts.add
@@ -167,7 +165,7 @@ async def test_two_processes_count_together(process: Process, other_process: Pro
         ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
     ],
 )
-async def test_an_address_of_ipv6_is_its_network(process: Process, one: str, other: str, same: bool) -> None:
+async def test_ipv6_address_counts_as_its_network(process: Process, one: str, other: str, same: bool) -> None:
     right = password()
     await process.user("ann", password=right)
     await _wrong(process, "ann", PER_NAME_AND_ADDRESS, one)
@@ -177,9 +175,7 @@ async def test_an_address_of_ipv6_is_its_network(process: Process, one: str, oth
         await process.sign_in("ann", right, other)
 
 
-async def test_an_admin_unlocks_a_name_wherever_from_and_sees_until_when_it_is_locked(
-    process: Process, clock: ManualClock
-) -> None:
+async def test_admin_sees_the_lock_and_unlocks_the_name_everywhere(process: Process, clock: ManualClock) -> None:
     right = password()
     begun = clock.now
     for name in ("ann", "bob"):
@@ -200,7 +196,7 @@ async def test_an_admin_unlocks_a_name_wherever_from_and_sees_until_when_it_is_l
     await _locked(process, "bob", right)
 
 
-async def test_to_unlock_a_name_takes_back_what_it_counted_for_the_whole_address(process: Process) -> None:
+async def test_unlocking_a_name_uncounts_its_attempts_for_the_address(process: Process) -> None:
     right = password()
     for number in range(5):
         await process.user(f"user{number}", password=right)
@@ -211,7 +207,9 @@ async def test_to_unlock_a_name_takes_back_what_it_counted_for_the_whole_address
     await _locked(process, "user1", right)
 
 
-async def test_links_are_counted_by_address_and_taken_back_when_right(process: Process, other_process: Process) -> None:
+async def test_link_attempts_are_counted_by_address_and_uncounted_on_success(
+    process: Process, other_process: Process
+) -> None:
     for _ in range(3):
         await process.accounts.limits.uncount(await process.accounts.limits.count_link_use(HERE))
     for number in range(PER_ADDRESS):
@@ -238,7 +236,7 @@ async def test_wrong_tokens_are_counted_by_address(
     await process.accounts.limits.count_wrong_token(HERE)
 
 
-async def test_the_password_that_one_has_is_guessed_no_more_often_from_within(process: Process) -> None:
+async def test_changing_the_password_counts_wrong_guesses(process: Process) -> None:
     right, new = password(), password()
     await process.user("ann", password=right)
     actor = await process.actor(await process.sign_in("ann", right, HERE))

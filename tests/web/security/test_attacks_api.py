@@ -44,10 +44,10 @@ Operation = APIOperation[Any, Any, Any, Any]
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[House, Running]]:
     async with (
         two_connections(Estate(tmp_path_factory.mktemp("api"))) as estate,
-        house(estate) as made,
-        running(made.app) as server,
+        house(estate) as site,
+        running(site.app) as server,
     ):
-        yield made, server
+        yield site, server
 
 
 async def openapi_of(house: House) -> dict[str, Any]:
@@ -56,8 +56,8 @@ async def openapi_of(house: House) -> dict[str, Any]:
 
 
 def operations(openapi: dict[str, Any]) -> list[Operation]:
-    found = schemathesis.openapi.from_dict(openapi).get_all_operations()
-    return [one.ok() for one in found if isinstance(one, Ok)]
+    results = schemathesis.openapi.from_dict(openapi).get_all_operations()
+    return [result.ok() for result in results if isinstance(result, Ok)]
 
 
 def existing(operation: Operation, person: str) -> Iterator[Mapping[str, Any]]:
@@ -94,27 +94,27 @@ def request(operation: Operation, person: str | None, base: str, headers: Mappin
 
 async def foreign_rows(house: House, name: str) -> Mapping[str, Any]:
     """Return the content of the database without the user's own rows."""
-    held = dict(await house.held())
+    content = dict(await house.held())
     person = house.people[name].id
     for table in OWN:
-        held[table] = await house.rows(f"SELECT id, user_id FROM {table} WHERE user_id != {person} ORDER BY id")  # noqa: S608
-    return held
+        content[table] = await house.rows(f"SELECT id, user_id FROM {table} WHERE user_id != {person} ORDER BY id")  # noqa: S608
+    return content
 
 
 @pytest.mark.parametrize("role", ROLES, ids=str)
 async def test_every_operation_conforms_to_the_openapi(served: tuple[House, Running], role: str | None) -> None:
-    made, server = served
+    site, server = served
     seen: dict[str, set[int]] = {}
-    for operation in operations(await openapi_of(made)):
-        person = await made.another(RIGHTS[role]) if role is not None else None
-        headers = made.headers(person, by="token") if person is not None else {}
-        before = await foreign_rows(made, person) if person is not None else await made.held()
+    for operation in operations(await openapi_of(site)):
+        person = await site.another(RIGHTS[role]) if role is not None else None
+        headers = site.headers(person, by="token") if person is not None else {}
+        before = await foreign_rows(site, person) if person is not None else await site.held()
         label = f"{operation.method.upper()} {operation.path}"
         seen[label] = await asyncio.to_thread(request, operation, person, f"http://{server.host}", headers)
         if role not in {"admin", NOBODY} and person is not None:
-            assert await foreign_rows(made, person) == before, f"{label} wrote as {role}"
+            assert await foreign_rows(site, person) == before, f"{label} wrote as {role}"
         if role is NOBODY:
-            assert await made.held() == before
+            assert await site.held() == before
             refused_before = {401} if operation.method == "get" else {403}  # a write needs our own page or a token
             assert seen[label] <= refused_before | {400, 401, 405}, label
     if role == "admin":
@@ -123,8 +123,8 @@ async def test_every_operation_conforms_to_the_openapi(served: tuple[House, Runn
 
 
 async def test_an_undeclared_answer_is_found(served: tuple[House, Running]) -> None:
-    made, server = served
-    openapi, path = await openapi_of(made), f"{urls.API}/connections"
+    site, server = served
+    openapi, path = await openapi_of(site), f"{urls.API}/connections"
     assert len(operations(openapi)) == sum(len(methods) for methods in openapi["paths"].values())
     openapi["paths"] = {path: openapi["paths"][path]}
     del openapi["paths"][path]["get"]["responses"]["401"]

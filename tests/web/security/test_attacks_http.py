@@ -43,10 +43,10 @@ TRAVERSALS = [
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[House, Running]]:
     async with (
         two_connections(Estate(tmp_path_factory.mktemp("http"))) as estate,
-        house(estate) as made,
-        running(made.app) as server,
+        house(estate) as site,
+        running(site.app) as server,
     ):
-        yield made, server
+        yield site, server
 
 
 async def request(server: Running, *lines: str, body: bytes = b"", host: str | None = "localhost") -> str:
@@ -88,16 +88,16 @@ def cookie_header(house: House, server: Running, who: str = "viewer") -> str:
     ],
 )
 async def test_a_wrong_host_is_refused(served: tuple[House, Running], host: str | None) -> None:
-    made, server = served
+    site, server = served
     for path in ("/", urls.api("groups"), urls.METRICS, urls.HEALTH_LIVE, urls.STATIC + "/x/css/base.css"):
-        answer = await request(server, f"GET {path} HTTP/1.1", cookie_header(made, server), host=host)
+        answer = await request(server, f"GET {path} HTTP/1.1", cookie_header(site, server), host=host)
         assert status(answer) in {400, 421}, answer[:200]
         assert "kafka" not in answer
 
 
 async def test_two_hosts_or_an_absolute_path_are_refused(served: tuple[House, Running]) -> None:
-    made, server = served
-    cookie = cookie_header(made, server)
+    site, server = served
+    cookie = cookie_header(site, server)
     assert status(await request(server, "GET / HTTP/1.1", "Host: evil.example", cookie)) == 400
     answer = await request(server, "GET http://evil.example/groups HTTP/1.1", cookie, host="evil.example")
     assert status(answer) in {400, 404, 421}
@@ -124,8 +124,8 @@ async def test_two_hosts_or_an_absolute_path_are_refused(served: tuple[House, Ru
 async def test_a_request_cannot_inject_a_response_header(
     served: tuple[House, Running], path: str, who: str | None
 ) -> None:
-    made, server = served
-    headers = [cookie_header(made, server, who)] if who else []
+    site, server = served
+    headers = [cookie_header(site, server, who)] if who else []
     for more in ([], ["HX-Request: true", "HX-Request-Type: partial"]):
         answer = await request(server, f"GET {path} HTTP/1.1", *headers, *more)
         head, _, body = answer.partition("\r\n\r\n")
@@ -137,8 +137,8 @@ async def test_a_request_cannot_inject_a_response_header(
 
 @pytest.mark.parametrize("path", TRAVERSALS)
 async def test_no_path_escapes_static(served: tuple[House, Running], path: str) -> None:
-    made, server = served
-    answer = await request(server, f"GET {path} HTTP/1.1", cookie_header(made, server))
+    site, server = served
+    answer = await request(server, f"GET {path} HTTP/1.1", cookie_header(site, server))
     assert status(answer) in {400, 404}
     assert "root:" not in answer
     assert "[project]" not in answer
@@ -148,18 +148,18 @@ async def test_no_path_escapes_static(served: tuple[House, Running], path: str) 
     "path", ["/sign-in", "/users", "/profile/tokens", "/api/v1/users", "/api/v1/tokens", "/nowhere"]
 )
 async def test_a_body_over_the_limit_is_refused(served: tuple[House, Running], path: str) -> None:
-    made, server = served
-    before = await made.held()
+    site, server = served
+    before = await site.held()
     large = REQUEST_BYTES_MAX + 1
     kind = "application/json" if path.startswith(urls.API) else "application/x-www-form-urlencoded"
-    head = [f"POST {path} HTTP/1.1", f"Origin: {HERE}", f"Content-Type: {kind}", cookie_header(made, server, "admin")]
+    head = [f"POST {path} HTTP/1.1", f"Origin: {HERE}", f"Content-Type: {kind}", cookie_header(site, server, "admin")]
     whole = await request(server, *head, f"Content-Length: {large}", body=b"x" * large)
     chunk = b"%x\r\n%s\r\n" % (large, b"x" * large)
     pieces = await request(server, *head, "Transfer-Encoding: chunked", body=chunk + b"0\r\n\r\n")
     for answer in (whole, pieces):
         assert not answer or status(answer) in ({404, 405} if path == "/nowhere" else {413}), answer[:300]
     assert whole
-    assert await made.held() == before
+    assert await site.held() == before
 
 
 @pytest.mark.parametrize(
@@ -177,20 +177,20 @@ async def test_a_body_over_the_limit_is_refused(served: tuple[House, Running], p
     ],
 )
 async def test_a_malformed_body_is_refused(served: tuple[House, Running], body: bytes) -> None:
-    made, server = served
-    before = await made.held()
+    site, server = served
+    before = await site.held()
     for path in ("/sign-in", "/users", "/api/v1/users", "/api/v1/tokens", "/profile/password"):
         kind = "application/json" if path.startswith(urls.API) else "application/x-www-form-urlencoded"
         head = [
             f"POST {path} HTTP/1.1",
             f"Origin: {HERE}",
             f"Content-Type: {kind}",
-            cookie_header(made, server, "admin"),
+            cookie_header(site, server, "admin"),
         ]
         answer = await request(server, *head, f"Content-Length: {len(body)}", body=body)
         assert 400 <= status(answer) < 500, (path, answer[:300])
         assert "Traceback" not in answer
-    assert await made.held() == before
+    assert await site.held() == before
 
 
 @pytest.mark.parametrize(
@@ -214,9 +214,9 @@ async def test_hostile_headers_break_nothing(served: tuple[House, Running], line
 async def secure(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     async with two_connections(Estate(tmp_path_factory.mktemp("https"))) as estate, house(estate, people={}) as first:
         await first.add("admin", ADMIN_EVERYWHERE)
-        async with house(estate, tables=[SECURE], people={}) as made:
-            made.people.update(first.people)
-            yield made
+        async with house(estate, tables=[SECURE], people={}) as site:
+            site.people.update(first.people)
+            yield site
 
 
 async def test_plain_http_from_another_machine_is_refused_with_a_reason(secure: House) -> None:
@@ -267,7 +267,7 @@ async def test_over_plain_http_the_cookie_name_has_the_port(served: tuple[House,
 
 
 async def test_sign_out_deletes_the_cookie(served: tuple[House, Running]) -> None:
-    made, _ = served
-    async with made.client(Cookie=await made.sign_in("viewer")) as client:
+    site, _ = served
+    async with site.client(Cookie=await site.sign_in("viewer")) as client:
         kept = (await client.post(security_urls.sign_out())).headers["set-cookie"].lower()
     assert "max-age=0" in kept

@@ -16,8 +16,8 @@ from signalbox.monitoring.service import Monitor
 from signalbox.security.accounts import actions
 from signalbox.security.model import VIEWER_EVERYWHERE
 from signalbox.web import urls
-from signalbox.web.live import viewer
-from signalbox.web.live.viewer import NOT_PERMITTED, REFUSED, SIGNED_OUT, Watch
+from signalbox.web.live import page as live_page
+from signalbox.web.live.page import BAD_MESSAGE, NOT_PERMITTED, SIGNED_OUT, Watch
 from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.monitoring.fragments import live_parts
 from signalbox.web.security import urls as security_urls
@@ -31,10 +31,10 @@ from tests.web.sockets import socket
 async def live(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[House, Running]]:
     async with (
         two_connections(Estate(tmp_path_factory.mktemp("sockets"))) as estate,
-        house(estate) as made,
-        running(made.app) as server,
+        house(estate) as site,
+        running(site.app) as server,
     ):
-        yield made, server
+        yield site, server
 
 
 def fragments() -> list[tuple[str, str]]:
@@ -70,8 +70,8 @@ async def test_our_own_page_opens_a_socket(live: tuple[House, Running]) -> None:
 
 @pytest.mark.parametrize("by", ["cookie", "token"])
 async def test_every_key_of_a_hidden_connection_is_refused(live: tuple[House, Running], by: str) -> None:
-    asked = [(key_of(prefix, HIDDEN, SHARED[0]), name) for prefix, name in fragments()]
-    of_hidden = [(key, name) for key, name in asked if HIDDEN in key]
+    keys_of_fragments = [(key_of(prefix, HIDDEN, SHARED[0]), name) for prefix, name in fragments()]
+    of_hidden = [(key, name) for key, name in keys_of_fragments if HIDDEN in key]
     assert len(of_hidden) > 10
     for key, name in of_hidden:
         async with socket(live, "one", by=by) as client:
@@ -114,45 +114,45 @@ async def test_an_invalid_token_has_no_socket(live: tuple[House, Running]) -> No
 
 @pytest.mark.parametrize("change", ["role", "sign out", "sessions ended", "removed"])
 async def test_a_socket_closes_when_its_users_rights_change(live: tuple[House, Running], change: str) -> None:
-    made, _ = live
+    site, _ = live
     name = f"leaver-{change.replace(' ', '-')}"
-    person = await made.add(name, VIEWER_EVERYWHERE)
-    users, act = made.core.accounts.users, made.core.door.act
+    person = await site.add(name, VIEWER_EVERYWHERE)
+    users, act = site.core.accounts.users, site.core.door.act
     user = await users.get_by_name(name)
     async with socket(live, name) as client, socket(live, "viewer") as other:
-        for one in (client, other):
-            await one.recv()
-            await watch(one, (keys.OVERVIEW, "overview/head", "0.0"))
-            assert await drawn(one)
+        for connection in (client, other):
+            await connection.recv()
+            await watch(connection, (keys.OVERVIEW, "overview/head", "0.0"))
+            assert await drawn(connection)
         if change == "role":
             action = actions.change_rights(name, user.rights, ONE, "")
             await act(ROOT, action, lambda permit: users.set_rights(permit, user, ONE))
         elif change == "sign out":
-            async with made.client(name) as browser:
+            async with site.client(name) as browser:
                 assert (await browser.post(security_urls.sign_out())).status_code == 303
         elif change == "sessions ended":
-            sessions = made.core.accounts.sessions
+            sessions = site.core.accounts.sessions
             await act(ROOT, actions.end_sessions(name), lambda permit: sessions.end_all(permit, person.id))
         else:
             await act(ROOT, actions.remove_user(name, ""), lambda permit: users.remove(permit, user))
         assert (await closed(client))[0] == SIGNED_OUT
-        made.estate.feed.publish([keys.OVERVIEW])
+        site.estate.feed.publish([keys.OVERVIEW])
         assert await drawn(other)
     async with socket(live, name) as client:
         assert (await closed(client))[0] == SIGNED_OUT  # the cookie opens no new socket
 
 
 async def test_a_socket_closes_when_its_token_is_revoked(live: tuple[House, Running]) -> None:
-    made, _ = live
-    person = await made.add("program", VIEWER_EVERYWHERE)
-    tokens = made.core.accounts.tokens
+    site, _ = live
+    person = await site.add("program", VIEWER_EVERYWHERE)
+    tokens = site.core.accounts.tokens
     async with socket(live, "program", by="token") as client:
         await client.recv()
         await watch(client, (keys.OVERVIEW, "overview/head", "0.0"))
         await drawn(client)
         [token] = await tokens.list_all(person.id)
         action = actions.revoke_token(token)
-        await made.core.door.act(ROOT, action, lambda permit: tokens.revoke(permit, token))
+        await site.core.door.act(ROOT, action, lambda permit: tokens.revoke(permit, token))
         assert (await closed(client))[0] == SIGNED_OUT
 
 
@@ -160,20 +160,20 @@ async def test_a_socket_closes_when_its_token_is_revoked(live: tuple[House, Runn
     "message", ['{"act": "purge"}', '{"watch": [], "act": "purge"}', '{"watch": {}}', "[]", "\x00"]
 )
 async def test_a_socket_accepts_only_watch(live: tuple[House, Running], message: str) -> None:
-    made, _ = live
-    before = await made.held()
+    site, _ = live
+    before = await site.held()
     async with socket(live, "admin") as client:
         await client.recv()
         await client.send(message)
-        assert (await closed(client))[0] == REFUSED
-    assert await made.held() == before
+        assert (await closed(client))[0] == BAD_MESSAGE
+    assert await site.held() == before
 
 
 async def test_one_socket_route_with_one_message(live: tuple[House, Running]) -> None:
     routes = [route.path for route in live[0].app.routes if isinstance(route, WebSocketRoute)]
     assert routes == [urls.LIVE]
     assert Watch.__struct_fields__ == ("watch",)
-    assert viewer._decoder.type is Watch
+    assert live_page._decoder.type is Watch
 
 
 def test_these_tests_know_every_kind_of_key() -> None:
@@ -181,13 +181,13 @@ def test_these_tests_know_every_kind_of_key() -> None:
 
 
 def pages_live_keys(text: str) -> set[str]:
-    return {html.unescape(found) for found in re.findall(r'data-live="([^"]*)"', text)}
+    return {html.unescape(key) for key in re.findall(r'data-live="([^"]*)"', text)}
 
 
 async def test_no_page_watches_a_hidden_connection(live: tuple[House, Running]) -> None:
     async with live[0].client("one") as browser:
         for path in (
-            urls.overview(),
+            urls.home(),
             monitoring_urls.groups(),
             monitoring_urls.destinations(),
             monitoring_urls.connections(),

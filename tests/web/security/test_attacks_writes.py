@@ -58,9 +58,9 @@ WRITES_THAT_STAY = {  # in read-only mode
 
 
 @pytest.fixture(scope="module")
-async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    async with two_connections(Estate(tmp_path_factory.mktemp("writes"))) as estate, house(estate) as found:
-        yield found
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    async with two_connections(Estate(tmp_path_factory.mktemp("writes"))) as estate, house(estate) as opened:
+        yield opened
 
 
 def each(*of: Who) -> pytest.MarkDecorator:
@@ -68,100 +68,100 @@ def each(*of: Who) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("route", "sample"), chosen, ids=[f"{r.method} {r.path}" for r, _ in chosen])
 
 
-async def test_every_write_route_has_a_sample(made: House) -> None:
-    assert writes(made.app) == set(SAMPLES) | set(TRIALS) | set(ALIASES), "add it to tests/web/writes.py"
-    known = handlers(made.app)
+async def test_every_write_route_has_a_sample(site: House) -> None:
+    assert writes(site.app) == set(SAMPLES) | set(TRIALS) | set(ALIASES), "add it to tests/web/writes.py"
+    known = handlers(site.app)
     assert all(known[alias] is known[route] for alias, route in ALIASES.items())
 
 
 @pytest.mark.parametrize("route", TRIALS, ids=str)
-async def test_a_trial_changes_nothing_and_requires_an_admin(made: House, route: Route) -> None:
-    before, intents = await made.held(), await made.intents()
-    async with made.client("admin") as client:
+async def test_a_trial_changes_nothing_and_requires_an_admin(site: House, route: Route) -> None:
+    before, intents = await site.held(), await site.intents()
+    async with site.client("admin") as client:
         assert (await send(client, route, TRIALS[route])).status_code == 200
-    assert await made.intents() == intents
+    assert await site.intents() == intents
     for who in ("viewer", "operator", NOBODY):
-        async with made.client(who) as client:
-            await changes_nothing(made, await send(client, route, TRIALS[route]), before)
+        async with site.client(who) as client:
+            await changes_nothing(site, await send(client, route, TRIALS[route]), before)
 
 
 @each()
-async def test_a_write_goes_through_the_door(made: House, route: Route, sample: Sample) -> None:
-    await goes_by_the_door(made, route, sample)
+async def test_a_write_goes_through_the_door(site: House, route: Route, sample: Sample) -> None:
+    await goes_by_the_door(site, route, sample)
 
 
 @each(Who.ADMINS)
 @pytest.mark.parametrize("by", ["cookie", "token"])
-async def test_admin_writes_require_an_admin_everywhere(made: House, route: Route, sample: Sample, by: str) -> None:
+async def test_admin_writes_require_an_admin_everywhere(site: House, route: Route, sample: Sample, by: str) -> None:
     for who in ("viewer", "operator", "one", "gone", NOBODY):
-        call = await sample.make(made, "admin")
-        before = await made.held()
-        async with made.client(who, by=by) as client:
-            await changes_nothing(made, await send(client, route, call), before)
+        call = await sample.make(site, "admin")
+        before = await site.held()
+        async with site.client(who, by=by) as client:
+            await changes_nothing(site, await send(client, route, call), before)
 
 
 @each(Who.SELF)
 async def test_own_writes_require_sign_in_and_change_nothing_of_others(
-    made: House, route: Route, sample: Sample
+    site: House, route: Route, sample: Sample
 ) -> None:
-    owner, attacker = [await made.another(OPERATOR_EVERYWHERE) for _ in range(2)]
-    call = await sample.make(made, owner)
-    before = await made.held()
-    async with made.client(NOBODY) as client:
-        await changes_nothing(made, await send(client, route, call), before)
+    owner, attacker = [await site.another(OPERATOR_EVERYWHERE) for _ in range(2)]
+    call = await sample.make(site, owner)
+    before = await site.held()
+    async with site.client(NOBODY) as client:
+        await changes_nothing(site, await send(client, route, call), before)
     if call.path:  # the id of a row of the owner
         for by in ("cookie", "token"):
-            async with made.client(attacker, by=by) as client:
-                await changes_nothing(made, await send(client, route, call), before)
+            async with site.client(attacker, by=by) as client:
+                await changes_nothing(site, await send(client, route, call), before)
 
 
 @each()
-async def test_another_site_cannot_write(made: House, route: Route, sample: Sample) -> None:
-    who = await made.another(ADMIN_EVERYWHERE)
-    call = await sample.make(made, who)
-    before = await made.held()
+async def test_another_site_cannot_write(site: House, route: Route, sample: Sample) -> None:
+    who = await site.another(ADMIN_EVERYWHERE)
+    call = await sample.make(site, who)
+    before = await site.held()
     for headers in FOREIGN:
-        async with made.client(who) as client:
+        async with site.client(who) as client:
             client.headers.pop("Origin")
             client.headers.update(headers)
             answer = await send(client, route, call)
             assert answer.status_code == 403, headers
             assert "set-cookie" not in answer.headers
-            assert await made.held() == before
+            assert await site.held() == before
 
 
 @each()
-async def test_a_wrong_token_is_not_replaced_by_the_cookie(made: House, route: Route, sample: Sample) -> None:
+async def test_a_wrong_token_is_not_replaced_by_the_cookie(site: House, route: Route, sample: Sample) -> None:
     """A token lifts the same-origin check, so the token must be the one that signs in."""
-    who = await made.another(ADMIN_EVERYWHERE)
-    call = await sample.make(made, who)
+    who = await site.another(ADMIN_EVERYWHERE)
+    call = await sample.make(site, who)
     if sample.who is Who.ANYBODY:
         return
-    before = await made.held()
+    before = await site.held()
     for token in ("sbx_wrong", "", "x" * 5000):
-        async with made.client(who, Authorization=f"Bearer {token}") as client:
-            await changes_nothing(made, await send(client, route, call), before)
+        async with site.client(who, Authorization=f"Bearer {token}") as client:
+            await changes_nothing(site, await send(client, route, call), before)
 
 
 @each()
-async def test_extra_form_fields_grant_nothing(made: House, route: Route, sample: Sample) -> None:
-    who = await made.another(VIEWER_EVERYWHERE)
-    call = await sample.make(made, who)
+async def test_extra_form_fields_grant_nothing(site: House, route: Route, sample: Sample) -> None:
+    who = await site.another(VIEWER_EVERYWHERE)
+    call = await sample.make(site, who)
     more = {"role": "admin", "everywhere": "admin", "rights": "admin", "user": "1", "is_admin": "true", "id": "1"}
     edited = Call(call.path, {**more, **call.body})
-    async with made.client(who) as client:
+    async with site.client(who) as client:
         await send(client, route, edited)
-    assert (await made.core.accounts.users.get_by_name(who)).rights == VIEWER_EVERYWHERE
+    assert (await site.core.accounts.users.get_by_name(who)).rights == VIEWER_EVERYWHERE
 
 
-async def test_reads_change_nothing(made: House) -> None:
-    before = await made.held()
+async def test_reads_change_nothing(site: House) -> None:
+    before = await site.held()
     for who in ("admin", "one", NOBODY):
-        async with made.client(who) as client:
-            for address in addresses(made.app, ("kafka-open",), ("orders", "viewer", "1")):
+        async with site.client(who) as client:
+            for address in addresses(site.app, ("kafka-open",), ("orders", "viewer", "1")):
                 answer = await client.get(address)
                 assert answer.status_code < 500, address
-    assert await made.held() == before
+    assert await site.held() == before
 
 
 @post("/planted", include_in_schema=False, status_code=200)
@@ -184,7 +184,7 @@ async def test_an_undeclared_write_fails_at_start(tmp_path: Path) -> None:
 async def test_a_route_that_bypasses_the_door_is_found(tmp_path_factory: pytest.TempPathFactory) -> None:
     feature = planting(Write("POST", "/planted", "plant"))
     estate = Estate(tmp_path_factory.mktemp("planted"))
-    async with two_connections(estate) as held, house(held, features=[feature]) as bad:
+    async with two_connections(estate) as connected, house(connected, features=[feature]) as bad:
         assert writes(bad.app) - set(SAMPLES) - set(TRIALS) - set(ALIASES) == {PLANTED}
         sample = Sample("plant", only())
         with pytest.raises(AssertionError, match="bypasses the door"):
@@ -199,21 +199,21 @@ async def test_read_only_mode_keeps_only_sign_in_and_own_sessions(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     estate = Estate(tmp_path_factory.mktemp("read-only"))
-    async with two_connections(estate) as held:
-        async with house(held, people={"admin": ADMIN_EVERYWHERE, "viewer": RIGHTS["viewer"]}) as before:
+    async with two_connections(estate) as connected:
+        async with house(connected, people={"admin": ADMIN_EVERYWHERE, "viewer": RIGHTS["viewer"]}) as before:
             person = before.people["admin"]
             link = await before.link("viewer")
-        async with house(held, tables=[ServerSettings(read_only=True)], people={}) as made:
-            made.people["admin"] = person
-            assert writes(made.app) == WRITES_THAT_STAY | set(TRIALS)
-            kept = await made.held()
-            async with made.client("admin") as client:
+        async with house(connected, tables=[ServerSettings(read_only=True)], people={}) as site:
+            site.people["admin"] = person
+            assert writes(site.app) == WRITES_THAT_STAY | set(TRIALS)
+            kept = await site.held()
+            async with site.client("admin") as client:
                 for route in set(SAMPLES) - WRITES_THAT_STAY:
                     call = Call({"name": "viewer", "token": 1, "secret": link}, {"x": "y"})
                     assert (await send(client, route, call)).status_code in {404, 405}, route
                 form = {"password": "another horse entirely", "again": "another horse entirely"}
                 answer = await client.post(urls.join(link), data=form)
                 assert (answer.status_code, "read-only" in answer.text) == (403, True)
-                assert await made.held() == kept
+                assert await site.held() == kept
                 assert (await client.post(security_urls.sign_out())).status_code == 303
-            assert await made.sign_in("admin")
+            assert await site.sign_in("admin")

@@ -18,9 +18,10 @@ from websockets.exceptions import InvalidStatus
 from signalbox.kernel.feed import Feed
 from signalbox.monitoring.model import Points
 from signalbox.web import urls
-from signalbox.web.live import drawings, viewer
+from signalbox.web.live import fragment_cache
+from signalbox.web.live import page as live_page
+from signalbox.web.live.page import FRAME_BYTES_MAX
 from signalbox.web.live.socket import Sockets
-from signalbox.web.live.viewer import FRAME_BYTES_MAX
 from tests.support.waiting import eventually
 from tests.web.application import AT, Things, application
 from tests.web.hostile_names import HOSTILE
@@ -29,16 +30,16 @@ from tests.web.server import Running, closed, drawn, running, watch
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(viewer, "TICK_S", 0.05)
-    monkeypatch.setattr(viewer, "GATHER_S", 0.01)
-    monkeypatch.setattr(viewer, "MESSAGE_PAUSE_S", 0.01)
+    monkeypatch.setattr(live_page, "TICK_S", 0.05)
+    monkeypatch.setattr(live_page, "GATHER_S", 0.01)
+    monkeypatch.setattr(live_page, "MESSAGE_PAUSE_S", 0.01)
 
 
-def parts_of(app: Litestar) -> tuple[Sockets, drawings.Drawings]:
+def parts_of(app: Litestar) -> tuple[Sockets, fragment_cache.FragmentCache]:
     """Return the socket counter and the fragment cache of the live route."""
     route = next(route for route in app.routes if route.path == "/live")
     assert isinstance(route, WebSocketRoute)
-    return route.route_handler.opt["sockets"], route.route_handler.opt["drawings"]
+    return route.route_handler.opt["sockets"], route.route_handler.opt["fragments"]
 
 
 async def test_changes_since_the_page_are_sent_at_once_then_each_change() -> None:
@@ -106,14 +107,14 @@ async def test_a_fragment_is_rendered_once_for_all_sockets() -> None:
         answers = await asyncio.gather(*pages)
         assert len(answers) == 30
         assert {"<bdi>second</bdi>" in html for html in answers} == {True}
-        assert parts_of(app)[1].drawn == 1
+        assert parts_of(app)[1].rendered == 1
 
 
 async def test_hostile_names_are_sent_harmlessly() -> None:
     feed = Feed(epoch=7)
     things = Things({name: name for name in [*HOSTILE.values(), "half \ud800", "cr\r\nlf", "100%0041"]})
     async with running(application(feed=feed, things=things)) as server, server.live() as client:
-        keys = {urls.live_key(f"thing/{name}") for name in things.texts}
+        keys = {urls.encode_key(f"thing/{name}") for name in things.texts}
         await watch(client, *((key, "row", "6.0") for key in keys))
         changes = await drawn(client)
         assert {key for key, *_ in changes} == keys
@@ -319,14 +320,14 @@ async def test_a_stalled_socket_does_not_delay_others_and_is_closed() -> None:
 
 
 async def test_the_fragment_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drawings, "DRAWINGS_MAX", 10)
+    monkeypatch.setattr(fragment_cache, "FRAGMENTS_MAX", 10)
     feed = Feed(epoch=7)
     things = Things({str(number): "text" for number in range(50)})
     app = application(feed=feed, things=things)
     async with running(app) as server, server.live() as client:
         await watch(client, *((f"thing/{number}", "row", "6.0") for number in range(50)))
         assert len(await drawn(client)) == 50
-        assert len(parts_of(app)[1]._kept) == 10
+        assert len(parts_of(app)[1]._fragments) == 10
 
 
 async def test_a_closed_socket_leaves_no_subscription() -> None:
@@ -362,4 +363,4 @@ async def test_pages_that_wake_together_are_served_in_batches() -> None:
             await asyncio.sleep(0)
             at_once.append(len(served) - before)
     assert served == list(range(100)), "first in, first out"
-    assert max(at_once) == drawings.PAGES_AT_ONCE
+    assert max(at_once) == fragment_cache.PAGES_AT_ONCE

@@ -249,7 +249,7 @@ def _waiting(flow: Flow) -> str:
 
 
 def _amount(flow: Flow) -> str:
-    return f"{figures.count(flow.lag, approximate=flow.approximate)} {'message' if flow.lag == 1 else 'messages'}"
+    return f"{figures.number(flow.lag, approximate=flow.approximate)} {'message' if flow.lag == 1 else 'messages'}"
 
 
 def _time_lag(flow: Flow) -> str:
