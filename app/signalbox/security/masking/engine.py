@@ -11,7 +11,7 @@ from typing import Final
 from signalbox.security.masking import cards, tree
 from signalbox.security.masking.automaton import NOWHERE, State
 from signalbox.security.masking.marks import MASKED, mark
-from signalbox.security.masking.model import Hits, MaskedText, Message, TextPart, UnreadableReason
+from signalbox.security.masking.model import ClearMessage, Hits, MaskedText, TextPart, UnreadableReason
 from signalbox.security.masking.quotes import MarkedSpan, MaskedValues
 from signalbox.security.masking.rules import ApplicableRules, Ruleset
 from signalbox.security.masking.tree import JsonObject, Node, Number, UnreadableBody
@@ -60,7 +60,7 @@ class MaskedMessage:
     hits: Hits
 
 
-def mask(message: Message, rules: Ruleset, key: bytes) -> MaskedMessage:
+def mask(message: ClearMessage, rules: Ruleset, key: bytes) -> MaskedMessage:
     """Mask a message; `key` is the installation's key for hashes. Never raises."""
     work = _MessageMasker(rules.for_message(message), key)
     body = None if message.body is None else work.body(message.body)

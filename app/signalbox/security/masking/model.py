@@ -135,7 +135,7 @@ def parse_method(text: str) -> Method:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class ClearMessage:
     """A message to be shown. Its repr contains no clear values."""
 
     connection: str

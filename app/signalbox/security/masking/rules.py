@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from signalbox.security.masking.automaton import Automaton
-from signalbox.security.masking.model import ALL, HeaderTarget, Message, Method, Rule, SpecialTarget
+from signalbox.security.masking.model import ALL, ClearMessage, HeaderTarget, Method, Rule, SpecialTarget
 from signalbox.security.masking.path import JsonPath
 
 REMEMBERED_MAX: Final = 2000  # destinations and types
@@ -40,7 +40,7 @@ class Ruleset:
         default_factory=dict, init=False, repr=False, compare=False
     )
 
-    def for_message(self, message: Message) -> ApplicableRules:
+    def for_message(self, message: ClearMessage) -> ApplicableRules:
         """Return the rules that apply to a message."""
         key = (message.source, message.type)
         applicable = self._by_source.get(key)

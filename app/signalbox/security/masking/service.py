@@ -12,7 +12,7 @@ from signalbox.security.masking.actions import ADD, MOVE, REMOVE, VIEW_PAYLOAD, 
 from signalbox.security.masking.engine import MaskedMessage, mask
 from signalbox.security.masking.errors import RulesNotLoaded
 from signalbox.security.masking.hits import HitCounter
-from signalbox.security.masking.model import Message, Rule
+from signalbox.security.masking.model import ClearMessage, Rule
 from signalbox.security.masking.rules import Ruleset
 from signalbox.security.masking.store import MaskingStore, StoredRule
 from signalbox.security.masking.trial import Trial, try_rules
@@ -76,7 +76,7 @@ class Masking:
             for number, (rule, by, at) in enumerate([*configured, *stored_rules], start=1)
         )
 
-    def mask(self, message: Message) -> MaskedMessage:
+    def mask(self, message: ClearMessage) -> MaskedMessage:
         """Return the masked message. Raises RulesNotLoaded."""
         rules = self._ruleset()
         view = mask(message, rules, self._key)
@@ -84,7 +84,7 @@ class Masking:
             self._hits.add({rules.rules[number - 1].name: hits for number, hits in view.hits.items()})
         return view
 
-    def unmask(self, permit: Permit, message: Message) -> Message:
+    def unmask(self, permit: Permit, message: ClearMessage) -> ClearMessage:
         """Return the unmasked message, and name the bypassed rules in the audit log.
 
         Raises:
