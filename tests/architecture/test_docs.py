@@ -10,7 +10,7 @@ from signalbox.brokers.registry import settings_class
 from signalbox.cli import verbs_of
 from signalbox.config import SECTIONS
 from signalbox.features import FEATURES
-from tests.architecture.house import ROOT
+from tests.architecture.sources import ROOT
 
 METRIC = re.compile(r"\bsignalbox_[a-z0-9_]+\b")
 CODE = re.compile(r"`([^`\n]+)`|^```.*?^```", re.MULTILINE | re.DOTALL)
