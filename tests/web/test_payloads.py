@@ -20,7 +20,7 @@ from sqlalchemy import text
 from signalbox.security.errors import NotPermitted
 from signalbox.security.masking.actions import view_payload
 from signalbox.security.masking.engine import JsonBody
-from signalbox.security.masking.model import Message
+from signalbox.security.masking.model import ClearMessage
 from signalbox.security.masking.service import Masking
 from signalbox.security.model import Actor, Grant, Rights, Role, Via
 from signalbox.web import urls
@@ -32,7 +32,7 @@ from tests.web.security.user_site import Browser, UserSite, user_site_in, visibl
 
 CANARIES = {part: f"canary-{part}-5e81a7f0" for part in ("body", "header", "key", "error")}
 PLAIN = "plain-for-all-91c4b07e"
-MESSAGE = Message(
+MESSAGE = ClearMessage(
     connection="kafka-prod",
     destination="orders.placed",
     name="partition 0, offset 17",
@@ -51,10 +51,10 @@ class Exit:
     """Where a payload leaves: the routes, and how to make one of them show a message."""
 
     routes: frozenset[tuple[str, str]]
-    show: Callable[[Browser, Message], Awaitable[str]]  # the response without the typed form fields
+    show: Callable[[Browser, ClearMessage], Awaitable[str]]  # the response without the typed form fields
 
 
-def sample(message: Message) -> str:
+def sample(message: ClearMessage) -> str:
     """Return a message as a user would paste it."""
     return json.dumps(
         {
@@ -66,18 +66,18 @@ def sample(message: Message) -> str:
     )
 
 
-async def trial_page(browser: Browser, message: Message) -> str:
+async def trial_page(browser: Browser, message: ClearMessage) -> str:
     form = {"source": message.source, "what": "$.body.unheard_of", "how": "hide", "sample": sample(message)}
     return without_typed_fields((await browser.client.post(security_urls.masking("trial"), data=form)).text)
 
 
-async def refused_rule(browser: Browser, message: Message) -> str:
+async def refused_rule(browser: Browser, message: ClearMessage) -> str:
     """Add a rule without a name: the page shows the trial again."""
     form = {"source": message.source, "what": "$.body.unheard_of", "how": "hide", "sample": sample(message)}
     return without_typed_fields((await browser.client.post(security_urls.masking("rules"), data=form)).text)
 
 
-async def trial_for_programs(browser: Browser, message: Message) -> str:
+async def trial_for_programs(browser: Browser, message: ClearMessage) -> str:
     body = {"source": message.source, "sample": sample(message)}
     return (await browser.client.post(f"{urls.API}/masking-rules/try", json=body)).text
 
@@ -235,7 +235,7 @@ async def test_each_unmasked_view_is_recorded_and_listed(site: UserSite, ada: Br
     blind = Actor(name="on-call", rights=Rights(Grant(Role.OPERATOR)), via=Via.PAGE)
     action = view_payload(MESSAGE, "customer asked")
 
-    async def view(permit: object) -> Message:
+    async def view(permit: object) -> ClearMessage:
         return security.masking.unmask(permit, MESSAGE)  # type: ignore[arg-type]  # the door's own
 
     assert await security.door.act(sees, action, view) == MESSAGE
