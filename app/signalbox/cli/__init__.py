@@ -44,7 +44,9 @@ def _check() -> click.Command:
 
 OWN_VERBS = (
     Verb(name="serve", help="Serve the dashboard", load=_serve),
-    Verb(name="demo", help="Start brokers with a simulated order-processing system, and serve the dashboard", load=_demo),
+    Verb(
+        name="demo", help="Start brokers with a simulated order-processing system, and serve the dashboard", load=_demo
+    ),
     Verb(name="migrate", help="Upgrade the database schema to this version", load=_migrate),
     Verb(name="check", help="Check the configuration and test every connection", load=_check),
 )
