@@ -11,7 +11,7 @@ import pytest
 from jinja2 import meta, nodes
 
 from signalbox.web.rendering import FILTERS
-from tests.architecture.house import APP, TEMPLATES, files
+from tests.architecture.sources import APP, TEMPLATES, files
 
 GIVEN = {"urls", "static", "sprite", "live", "hx", "age", "moment", "range", "render"}
 ENVIRONMENT = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)

@@ -7,7 +7,7 @@ import pytest
 from jinja2.filters import FILTERS as JINJA_FILTERS
 
 from signalbox.web.rendering import FILTERS
-from tests.architecture.house import APP, STATIC, TEMPLATES, files
+from tests.architecture.sources import APP, STATIC, TEMPLATES, files
 
 IN_TEMPLATES: Mapping[str, str] = {
     "a style attribute": r"\sstyle\s*=",

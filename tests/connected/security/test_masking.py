@@ -13,7 +13,7 @@ from signalbox.security.errors import NotPermitted, RequestRejected
 from signalbox.security.masking import actions
 from signalbox.security.masking.engine import JsonBody
 from signalbox.security.masking.errors import RulesNotLoaded
-from signalbox.security.masking.model import Message, Rule, parse_rule
+from signalbox.security.masking.model import ClearMessage, Rule, parse_rule
 from signalbox.security.masking.service import Masking
 from signalbox.security.masking.store import MaskingStore
 from signalbox.security.model import ADMIN_EVERYWHERE, VIEWER_EVERYWHERE, Action, Actor, Grant, Rights, Role, Via
@@ -38,7 +38,7 @@ def rule(name: str, *what: str, how: str = "hide") -> Rule:
 
 
 FIXED = rule("fixed", "card numbers")
-LETTER = Message(
+LETTER = ClearMessage(
     connection="prod",
     destination="orders.placed",
     name="partition 0, offset 17",
@@ -213,8 +213,10 @@ async def test_permit_is_for_one_action_only(database: Database) -> None:
     assert names(service) == ["fixed"]
 
 
-async def look(database: Database, service: Masking, actor: Actor, asked: Message, given: Message) -> Message:
-    async def run(permit: Permit) -> Message:
+async def look(
+    database: Database, service: Masking, actor: Actor, asked: ClearMessage, given: ClearMessage
+) -> ClearMessage:
+    async def run(permit: Permit) -> ClearMessage:
         return service.unmask(permit, given)
 
     return await do(database, actions.view_payload(asked, "customer asked"), run, actor)
@@ -226,12 +228,12 @@ async def test_unmasked_view_needs_the_permission_and_is_audited(database: Datab
     assert await look(database, service, SEES_PROD, LETTER, LETTER) is LETTER
     with pytest.raises(NotPermitted, match="requires the payloads permission on prod"):
         await look(database, service, VIEWER, LETTER, LETTER)
-    elsewhere = Message(connection="test", destination=LETTER.destination, name=LETTER.name, body=b"x")
+    elsewhere = ClearMessage(connection="test", destination=LETTER.destination, name=LETTER.name, body=b"x")
     with pytest.raises(NotPermitted, match="requires the payloads permission on test"):
         await look(database, service, SEES_PROD, elsewhere, elsewhere)
     with pytest.raises(NotPermitted, match="for another connection"):
         await look(database, service, SEES_PROD, LETTER, elsewhere)
-    next_one = Message(connection="prod", destination=LETTER.destination, name="partition 0, offset 18", body=b"x")
+    next_one = ClearMessage(connection="prod", destination=LETTER.destination, name="partition 0, offset 18", body=b"x")
     with pytest.raises(NotPermitted, match=r"not for view payload: orders\.placed: partition 0, offset 18"):
         await look(database, service, SEES_PROD, LETTER, next_one)
     with pytest.raises(RequestRejected, match="Give a reason to view"):

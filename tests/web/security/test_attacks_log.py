@@ -20,7 +20,7 @@ from signalbox.security.model import ADMIN_EVERYWHERE
 from signalbox.web import urls
 from signalbox.web.feature import FeatureParts
 from tests.support.estate import Estate
-from tests.web.house import house, two_connections
+from tests.web.multi_user_site import multi_user_site, two_connections
 
 RECORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING|ERROR) [\w.]+: ")
 FAKE = "2026-11-26 03:12:40,000 ERROR signalbox.security.door: admin removed everybody"
@@ -90,7 +90,7 @@ async def test_a_request_forges_no_record(written: io.StringIO, tmp_path_factory
     estate = Estate(tmp_path_factory.mktemp("log"))
     async with (
         two_connections(estate) as connected,
-        house(connected, people={"admin": ADMIN_EVERYWHERE}, features=[feature]) as site,
+        multi_user_site(connected, users={"admin": ADMIN_EVERYWHERE}, features=[feature]) as site,
     ):
         for text in HOSTILE.values():
             agent = text.encode("utf-8", "replace").replace(b"\0", b"?")

@@ -100,7 +100,7 @@ async def api_remove_user(
 async def api_tokens(
     current: NamedDependency[CurrentUser],
     user: Annotated[
-        str | None, QueryParameter(description="A user's name. Requires the role admin everywhere.", max_length=100)
+        str | None, QueryParameter(description="A user's name. Requires the admin role everywhere.", max_length=100)
     ] = None,
 ) -> list[schemas.TokenOut]:
     owner = current.user if user is None else await _other_user(current, user)
@@ -170,7 +170,7 @@ async def _user(admin: UserAdmin, name: str) -> User:
 
 async def _other_user(current: CurrentUser, name: str) -> User:
     if not current.actor.is_admin:
-        missing = "the role admin everywhere"
+        missing = "the admin role everywhere"
         raise NotPermitted(f"{current.actor.name} cannot list tokens of other users: that requires {missing}.", missing)
     try:
         return await current.accounts.users.get_by_name(name)

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from signalbox.security.masking.engine import JsonBody, MaskedMessage, mask
-from signalbox.security.masking.model import Message, Rule, parse_rule
+from signalbox.security.masking.model import ClearMessage, Rule, parse_rule
 from signalbox.security.masking.path import JsonPath, Step
 from signalbox.security.masking.rules import Ruleset
 
@@ -125,10 +125,10 @@ def message(
     headers: Sequence[tuple[str, str]] = (),
     texts: Sequence[str] = (),
     kind: str | None = None,
-) -> Message:
+) -> ClearMessage:
     connection, _, destination = where.partition("/")
     data = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
-    return Message(
+    return ClearMessage(
         connection=connection,
         destination=destination,
         type=kind,
@@ -139,7 +139,7 @@ def message(
     )
 
 
-def view(shown: Message, *rules: Rule) -> MaskedMessage:
+def view(shown: ClearMessage, *rules: Rule) -> MaskedMessage:
     return mask(shown, Ruleset(rules), KEY)
 
 
