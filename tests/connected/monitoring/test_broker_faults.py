@@ -26,9 +26,9 @@ from signalbox.web.monitoring import urls as monitoring_urls
 from tests.support import nats
 from tests.support.faulty import HEALTHY, Brokers, faulty
 from tests.support.kafka import KafkaUnderTest
+from tests.support.pages import addresses
 from tests.support.serving import Serving, serving
 from tests.support.tables import connection
-from tests.support.visits import addresses
 from tests.support.waiting import eventually
 
 PAGE_S_MAX = 1.0  # a page that waits for a broker would take at least its timeout of 2 s
