@@ -36,9 +36,7 @@ class DebianRoot:
 async def debian_root(release: str, package: str) -> DebianRoot:
     """Return the root with this package. The first call on a machine takes about a minute.
 
-    Raises:
-        ServerNotInstalled: this machine cannot build it.
-        ServerFailed: debootstrap failed; carries its output.
+    Raises ServerNotInstalled if this machine cannot build it, ServerFailed with debootstrap's output.
     """
     server = f"{package} of Debian {release}"
     if os.geteuid() != 0:

@@ -90,9 +90,7 @@ class KafkaServer:
     async def start(self) -> None:
         """Download missing jars, write the configuration once, and start every process that is not running.
 
-        Raises:
-            ServerNotInstalled: Java or Maven is not installed.
-            ServerFailed: Maven failed, or a process exited or did not respond.
+        Raises ServerNotInstalled without Java or Maven, ServerFailed if Maven or a process failed.
         """
         if not self.nodes:
             await self._prepare()

@@ -24,20 +24,14 @@ _DEPENDENCY = "<dependency><groupId>{0}</groupId><artifactId>{1}</artifactId><ve
 
 
 def java(server: str) -> str:
-    """Return the path of Java.
-
-    Raises:
-        ServerNotInstalled: Java is not installed; the error names the command that installs it.
-    """
+    """Return the path of Java. Raises ServerNotInstalled, which names the command that installs it."""
     return find_program("java", server=server, install=INSTALL)
 
 
 async def jars(server: str, coordinates: Sequence[str]) -> Path:
     """Return a folder with the jars of these artifacts ("group:artifact:version") and of their run-time dependencies.
 
-    Raises:
-        ServerNotInstalled: Java or Maven is not installed.
-        ServerFailed: Maven failed; carries its output.
+    Raises ServerNotInstalled without Java or Maven, ServerFailed with Maven's output.
     """
     dependencies = "".join(_DEPENDENCY.format(*map(escape, c.split(":"))) for c in coordinates)
     goal = ["dependency:copy-dependencies", "-DincludeScope=runtime"]
@@ -45,12 +39,7 @@ async def jars(server: str, coordinates: Sequence[str]) -> Path:
 
 
 async def archive(server: str, coordinate: str) -> Path:
-    """Return the file of one artifact ("group:artifact:version:zip"), without dependencies.
-
-    Raises:
-        ServerNotInstalled: Java or Maven is not installed.
-        ServerFailed: Maven failed; carries its output.
-    """
+    """Return the file of one artifact ("group:artifact:version:zip"), without dependencies. Raises as `jars`."""
     goal = ["dependency:copy", f"-Dartifact={coordinate}"]
     folder = await _cached_folder(server, [coordinate], _POM.format(dependencies=""), goal)
     _, artifact, version, extension = coordinate.split(":")

@@ -81,15 +81,10 @@ class NatsServer:
 
 @contextlib.asynccontextmanager
 async def nats_server(options: NatsOptions | None = None, *, folder: Path | None = None) -> AsyncIterator[NatsServer]:
-    """Find or start a server, and stop a started one afterwards. Takes 30 ms.
+    """Find or start a server, and stop a started one afterwards. Takes 30 ms. Raises ServerNotInstalled or ServerFailed.
 
-    Args:
-        options: with options, a server is always started, even if the environment names one.
-        folder: for configuration, log and store, kept afterwards; None = a new folder, removed afterwards.
-
-    Raises:
-        ServerNotInstalled: nats-server is not installed; names the command that installs it.
-        ServerFailed: the server did not start; carries the end of its log.
+    With `options`, a server is always started, even if the environment names one. `folder` (configuration, log, store) is kept
+    afterwards; None = a new folder, removed afterwards.
     """
     address = os.environ.get(ADDRESS)
     if address and options is None:

@@ -80,14 +80,9 @@ class PostgresServer:
 
 @contextlib.asynccontextmanager
 async def postgres_server(settings: Mapping[str, str] | None = None) -> AsyncIterator[PostgresServer]:
-    """Find or start a server, and stop a started one afterwards. Takes 0.5-1 s.
+    """Find or start a server, and stop a started one afterwards. Takes 0.5-1 s. Raises ServerNotInstalled or ServerFailed.
 
-    Args:
-        settings: parameters of postgresql.conf, such as {"fsync": "off"} for tests; ignored for an external server.
-
-    Raises:
-        ServerNotInstalled: no server can be started here; names what installs one.
-        ServerFailed: the server did not start; carries the end of its log.
+    `settings` are parameters of postgresql.conf, such as {"fsync": "off"} for tests; ignored for an external server.
     """
     if address := os.environ.get(ADDRESS):
         _, _, rest = address.partition("://")

@@ -37,8 +37,7 @@ class ServerFailed(SignalboxError):
 def free_port() -> int:
     """Return a free loopback port. Ephemeral ports are avoided, because the server binds the port only later.
 
-    Raises:
-        ServerFailed: no port is free.
+    Raises ServerFailed if no port is free.
     """
     for _ in PORTS:
         port = random.choice(PORTS)  # noqa: S311 - no secret
@@ -54,11 +53,7 @@ def cache_folder() -> Path:
 
 
 def find_program(name: str, *, server: str, install: str) -> str:
-    """Return the path of an installed program.
-
-    Raises:
-        ServerNotInstalled: the program is not installed.
-    """
+    """Return the path of an installed program. Raises ServerNotInstalled."""
     path = shutil.which(name) or shutil.which(name, path="/usr/sbin")
     if path is None:
         raise ServerNotInstalled(server, f"the program {name} is not installed", install)
@@ -94,11 +89,7 @@ class ServerProcess:
         return self.folder / f"{self.name}.log"
 
     async def start(self) -> None:
-        """Start the process and wait until it is ready.
-
-        Raises:
-            ServerFailed: the process exited, or was not ready within `start_timeout_s`.
-        """
+        """Start the process and wait until it is ready. Raises ServerFailed if it exits, or after `start_timeout_s`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: ASYNC220 - returns at once; the demo and tests only

@@ -137,12 +137,7 @@ class RabbitServer:
         )
 
     async def start(self) -> None:
-        """Start the nodes that do not run, concurrently. Takes 4 to 9 s.
-
-        Raises:
-            ServerNotInstalled: RabbitMQ, or a program that its version needs, is not installed.
-            ServerFailed: a node did not start; carries the end of its log.
-        """
+        """Start the nodes that do not run, concurrently. Takes 4 to 9 s. Raises ServerNotInstalled or ServerFailed."""
         if not self.nodes:
             await self._prepare()
         if self._epmd is not None and not self._epmd.running():
@@ -168,11 +163,7 @@ class RabbitServer:
             await self._epmd.kill()
 
     async def ctl(self, *arguments: str, node: int = 0, program_name: str = "rabbitmqctl") -> str:
-        """Run RabbitMQ's own tool against a node and return its output. Takes 1 to 3 s.
-
-        Raises:
-            ServerFailed: the tool failed; carries its output.
-        """
+        """Run RabbitMQ's own tool against a node and return its output, or raise it as ServerFailed. Takes 1 to 3 s."""
         home = self.folder / f"node{node + 1}"
         argv = self._inside(home, [f"{BIN}/{program_name}", "-n", self._names[node], *arguments])
         environment = {**os.environ, **self._erlang(home), "RABBITMQ_CTL_ERL_ARGS": LOOPBACK}

@@ -37,9 +37,7 @@ class SqsServer:
 async def sqs_server() -> AsyncIterator[SqsServer]:
     """Yield the server at $SIGNALBOX_SQS_ENDPOINT, or start ElasticMQ (2 s) and stop it afterwards.
 
-    Raises:
-        ServerNotInstalled: Java or Maven is not installed.
-        ServerFailed: ElasticMQ did not start, or its jars could not be downloaded.
+    Raises ServerNotInstalled without Java or Maven, ServerFailed if ElasticMQ did not start or be downloaded.
     """
     if address := os.environ.get(ADDRESS):
         yield SqsServer(endpoint=address, origin=f"${ADDRESS}", version=None, process=None)
@@ -60,9 +58,7 @@ async def sqs_server() -> AsyncIterator[SqsServer]:
 async def moto_server() -> AsyncIterator[SqsServer]:
     """Start moto, which pages ListQueues like Amazon (ElasticMQ does not), and stop it afterwards.
 
-    Raises:
-        ServerNotInstalled: moto is not installed; only the development requirements contain it.
-        ServerFailed: moto did not start.
+    Raises ServerNotInstalled: only the development requirements contain moto.
     """
     try:
         moto_version = version("moto")

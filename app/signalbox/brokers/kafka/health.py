@@ -38,9 +38,7 @@ async def refresh_metadata(cache: ClusterCache) -> tuple[frozenset[str], list[Fa
     """Read the metadata, and cluster health when due; return deleted topics and faults.
 
     A topic is deleted if the complete metadata lacks it and another broker, asked for it by name, does not know it.
-
-    Raises:
-        BrokerError: no broker responded.
+    Raises BrokerError if no broker responded.
     """
     started_at = cache.clock()
     cache.rotation += 1

@@ -51,7 +51,7 @@ def _requests(cache: ClusterCache, names: set[str]) -> dict[tuple[int, str], lis
 
 def _clear_members(cached: CachedGroup, now: float) -> None:
     if cached.members != ():
-        empty = GroupDescription(group=cached.listing.group, error=0, message="", state="", members=())
+        empty = GroupDescription(group=cached.listing.group, error=0, state="", members=())
         cached.update_members(empty, now)
 
 

@@ -39,11 +39,7 @@ class ClusterReader:
     _starts_generation: int = -1  # the generation of the partition table at the last reading of start offsets
 
     async def sweep(self) -> Snapshot:
-        """Read everything once.
-
-        Raises:
-            BrokerError: nothing could be read.
-        """
+        """Read everything once. Raises BrokerError if nothing could be read."""
         cache = self.cache
         requested_at = cache.clock()
         try:
@@ -136,11 +132,7 @@ class ClusterReader:
         return faults
 
     async def watch(self, names: Collection[str]) -> Snapshot:
-        """Read these groups and their destinations over separate connections.
-
-        Raises:
-            BrokerError: nothing could be read.
-        """
+        """Read these groups and their destinations over separate connections. Raises as `sweep`."""
         cache, table = self.cache, self.cache.partitions
         requested_at = cache.clock()
         watched = {name: cached for name in names if (cached := cache.groups.get(name)) is not None}

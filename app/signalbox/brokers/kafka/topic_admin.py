@@ -34,13 +34,7 @@ class TopicAdmin:
         self._client = client
 
     async def check_exists(self, name: str) -> None:
-        """Return if the topic exists.
-
-        Raises:
-            DestinationMissing: the topic does not exist.
-            InvalidName: Kafka does not allow this name.
-            PermissionMissing: our user may not see the topic.
-        """
+        """Raise DestinationMissing, InvalidName, or PermissionMissing if our user may not see the topic."""
         self._check_name(name)
         (topic,) = await self._metadata([name])
         if topic.error == UNKNOWN_TOPIC:

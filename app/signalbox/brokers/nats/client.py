@@ -89,9 +89,7 @@ class NatsClient(Client):
     ) -> Msg:
         """Send a request and return its answer.
 
-        Raises:
-            JetStreamError: no answer in time, no subscriber, or not permitted.
-            ConnectionLost: the connection broke; the server may have executed the request.
+        Raises JetStreamError without an answer, subscriber or permission; ConnectionLost if the server may have executed it.
         """
         if not self.is_connected:
             raise ConnectionLost("the connection is closed")
@@ -165,11 +163,7 @@ def _unquote(match: re.Match[str]) -> str:
 
 
 def decode(message: Msg) -> dict[str, Any]:
-    """Return the JSON object that JetStream answered.
-
-    Raises:
-        JetStreamError: the answer is an error, or not JetStream's.
-    """
+    """Return the JSON object that JetStream answered. Raises JetStreamError if it is an error, or not JetStream's."""
     try:
         answer = json.loads(message.data)
     except ValueError:

@@ -44,8 +44,7 @@ class NatsConnection:
     async def connect(self, timeout_s: float) -> None:
         """Connect and sign in at the first address that works, then check that JetStream is available.
 
-        Raises:
-            BrokerError: the subclass says which step failed.
+        The subclass of the BrokerError says which step failed.
         """
         self._is_open = True
         await self._dial(timeout_s)
@@ -57,8 +56,7 @@ class NatsConnection:
     async def connected_client(self) -> NatsClient:
         """Return the client; reconnect within the connection's timeout if the connection was lost.
 
-        Raises:
-            BrokerError: the reconnect failed, or `close` was called.
+        Raises BrokerError if the reconnect failed, or `close` was called.
         """
         if not self._is_open:
             raise BrokerUnavailable(self.settings.name, "The connection is not open.", "Connect first.")
@@ -71,9 +69,7 @@ class NatsConnection:
     async def request_api(self, operation: str, *, timeout_s: float, **body: object) -> dict[str, Any]:
         """Send a request to JetStream's API ("STREAM.INFO.orders"). Does not reconnect.
 
-        Raises:
-            JetStreamError: an error, no answer in time, or not permitted.
-            BrokerUnavailable: the connection is lost.
+        Raises JetStreamError if JetStream did not execute it, BrokerUnavailable if the connection is lost.
         """
         payload = json.dumps(body).encode() if body else b""
         return decode(await self.request(self.api_subject(operation), payload, timeout_s=timeout_s))
@@ -97,11 +93,7 @@ class NatsConnection:
             ) from None
 
     async def is_jetstream_ready(self) -> bool:
-        """Return whether JetStream answers, so that its "not found" counts. A refusal is an answer.
-
-        Raises:
-            BrokerError: the connection is lost and the reconnect failed.
-        """
+        """Return whether JetStream answers, so that its "not found" counts. Raises BrokerError if the reconnect failed."""
         await self.connected_client()
         try:
             await self.request_api("INFO", timeout_s=self.settings.timeout_s)

@@ -38,11 +38,7 @@ class JetStreamInspector:
         self.consumers: dict[str, Answer] = {}  # by group name, from the last sweep or watch
 
     async def sweep(self) -> Snapshot:
-        """Read everything within three times the connection's timeout.
-
-        Raises:
-            BrokerError: nothing at all could be read.
-        """
+        """Read everything within three times the connection's timeout. Raises BrokerError if nothing could be read."""
         await self._connection.connected_client()
         timeout_s = self._settings.timeout_s
         sweep = Sweep(self._connection, self._clock, SWEEP_EVERY_S, timeout_s, 3 * timeout_s)
@@ -65,8 +61,7 @@ class JetStreamInspector:
     async def watch(self, groups: Collection[str]) -> Snapshot:
         """Read these consumers and their streams by name, each request within 2 s.
 
-        Raises:
-            BrokerError: nothing at all could be read.
+        Raises BrokerError if nothing at all could be read.
         """
         await self._connection.connected_client()
         sweep = Sweep(self._connection, self._clock, WATCH_EVERY_S, WATCH_TIMEOUT_S, 2 * WATCH_TIMEOUT_S)

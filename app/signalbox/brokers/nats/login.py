@@ -33,9 +33,7 @@ class Login:
 def read_login(settings: NatsSettings) -> Login:
     """Return the options for these settings. Reads files: call it in a thread.
 
-    Raises:
-        LoginRefused: a file cannot be read or has the wrong content.
-        CertificateRefused: a certificate or key cannot be loaded.
+    Raises LoginRefused or CertificateRefused if a file cannot be read or has the wrong content.
     """
     options: dict[str, Any] = {}
     expires_at = None

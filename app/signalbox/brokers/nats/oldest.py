@@ -32,11 +32,7 @@ class OldestUnreadMessages:
         self._cache: dict[str, _OldestMessage] = {}
 
     async def read(self, groups: Collection[str]) -> Mapping[str, Sequence[OldestUnread]]:
-        """Return what can be read within 2 s, for groups with lag.
-
-        Raises:
-            BrokerError: the connection is lost and the reconnect failed.
-        """
+        """Return what can be read within 2 s, for groups with lag. Raises BrokerError if the reconnect failed."""
         await self._connection.connected_client()
         consumers = self._inspector.consumers
         self._cache = {name: message for name, message in self._cache.items() if name in consumers}

@@ -21,9 +21,7 @@ INFO_BYTES_MAX = 256 * 1024  # of one line, which names every server of the clus
 async def read_server_info(settings: NatsSettings, url: str) -> dict[str, Any]:
     """Return the server's INFO; {} if the server expects TLS first. The caller bounds the time.
 
-    Raises:
-        BrokerUnavailable: nothing listens, or the host name is unknown.
-        WrongProtocol: not a NATS server, or no TLS although TLS is required.
+    Raises BrokerUnavailable, or WrongProtocol also if a server has no TLS although TLS is required.
     """
     parts = urlsplit(url)
     reader, writer = await _open(settings, url)

@@ -37,9 +37,7 @@ class JetStreamProvisioner:
     async def ensure_consumer(self, stream: str, name: str) -> None:
         """Create a durable pull consumer that starts with the oldest message; leave an existing one as it is.
 
-        Raises:
-            DestinationMissing: there is no such stream.
-            InvalidName: no consumer can have this name.
+        Raises DestinationMissing if there is no such stream, InvalidName if no consumer can have this name.
         """
         self._check_name(name)
         config = {"durable_name": name, "name": name, "ack_policy": "explicit", "deliver_policy": "all"}

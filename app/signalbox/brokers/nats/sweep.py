@@ -41,12 +41,7 @@ class Sweep:
         self._deadline = time.monotonic() + self.total_timeout_s
 
     async def request(self, operation: str, **body: object) -> Answer:
-        """Send a request within the remaining time.
-
-        Raises:
-            JetStreamError: also when no time is left.
-            BrokerUnavailable: the connection is lost.
-        """
+        """Send a request within the remaining time. Raises JetStreamError also when no time is left."""
         left_s = self._deadline - time.monotonic()
         if left_s <= 0:
             raise JetStreamError(Why.NO_ANSWER, f"not read: earlier requests took {self.total_timeout_s:.3g} s")
@@ -123,11 +118,7 @@ class Sweep:
 
 
 async def for_each(items: Iterable[T], at_once: int, work: Callable[[T], Awaitable[object]]) -> None:
-    """Run the work for every item with bounded concurrency. The first BrokerError stops the rest.
-
-    Raises:
-        BrokerError: the first one.
-    """
+    """Run the work for every item with bounded concurrency. The first BrokerError stops the rest and is raised."""
     remaining = iter(items)
     failures: list[BrokerError] = []
 

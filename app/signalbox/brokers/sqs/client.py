@@ -35,11 +35,7 @@ class Client:
         self._secrets = settings.secrets()
 
     async def open(self, *, timeout_s: float) -> None:
-        """Create the clients and get credentials; sends no request to SQS.
-
-        Raises:
-            BrokerError: no region, no credentials, or the credential chain did not answer in time.
-        """
+        """Create the clients and get credentials; sends no request to SQS. Raises BrokerError."""
         session = AioSession(profile=self._settings.profile)
         session.register_component("data_loader", MODELS)
         try:
@@ -65,8 +61,7 @@ class Client:
     ) -> dict[str, Any]:
         """Call an operation and return its answer. `once`: never repeat a request that SQS may have received.
 
-        Raises:
-            BrokerError: see errors.py; BrokerTimeout after `timeout_s`.
+        Raises BrokerTimeout after `timeout_s`, and the errors of errors.py.
         """
         method = getattr(self._single if once else self._retrying, operation)
         try:

@@ -108,11 +108,7 @@ class SqsTransport:
             await self._release(unsettled)
 
     async def _poll(self, destination: str) -> tuple[str, list[dict[str, Any]]]:
-        """Wait for messages and return them with the queue's URL. Retry after connection errors.
-
-        Raises:
-            DestinationMissing: SQS answered that the queue does not exist.
-        """
+        """Wait for messages and return them with the queue's URL. Retry after connection errors, not a missing queue."""
         intervals = pauses(RETRY_FIRST_S, RETRY_MAX_S)
         url = await self._connection.queue_url(destination)
         while True:

@@ -25,14 +25,12 @@ ROW_FORMAT = ">ihqqib"
 
 
 def topic(name: str, leaders: list[int], topic_id: str = "id") -> TopicMetadata:
-    count = len(leaders)
     replicas = tuple((max(leader, 1),) for leader in leaders)
     return TopicMetadata(
         error=0,
         name=name,
         topic_id=topic_id,
         internal=False,
-        errors=array("h", [0] * count),
         leader=array("i", leaders),
         replicas=replicas,
         in_sync=replicas,
@@ -166,7 +164,7 @@ def test_an_assigned_partition_without_a_committed_offset_has_a_row_and_no_lag()
     table.update_ends(offset_rows("t", [(0, 0, 5), (1, 0, 9)]))
     cached = cached_group()
     member = MemberDescription(id="m", client="c", host="/h", assigned={"t": (0, 1), "hidden": (3,)})
-    cached.update_members(GroupDescription(group="g", error=0, message="", state="Stable", members=(member,)), 1.0)
+    cached.update_members(GroupDescription(group="g", error=0, state="Stable", members=(member,)), 1.0)
     group = build_group(table, {"t": [(0, 2)]}, cached)
     assert group.positions.names == ("t", "hidden")
     assert list(group.positions.settled) == [2, UNKNOWN, UNKNOWN]
