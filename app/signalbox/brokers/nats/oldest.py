@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from signalbox.brokers.model import OldestUnread
@@ -44,11 +45,9 @@ class OldestUnreadMessages:
                 exact = not integer(consumers[name], "num_ack_pending")
                 answers[name] = [OldestUnread(destination=stream, partition=0, at=message.at, exact=exact)]
 
-        try:
+        with suppress(TimeoutError):  # groups without an answer are left out
             async with asyncio.timeout(TIMEOUT_S):
                 await for_each([name for name in groups if name in consumers], AT_ONCE, find)
-        except TimeoutError:
-            pass  # groups without an answer are left out
         return answers
 
     async def _find(self, name: str, consumer: Answer) -> _OldestMessage | None:
