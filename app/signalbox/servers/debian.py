@@ -6,12 +6,11 @@ Its programs run with chroot in their own mount namespace, so that no mount rema
 import asyncio
 import os
 import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from signalbox.servers.process import ServerFailed, ServerNotInstalled, cache_folder, find_program
+from signalbox.servers.process import ServerFailed, ServerNotInstalled, cache_folder, find_program, run_or_fail
 
 INSTALL = "apt-get install -y debootstrap, then run this as root"
 BUILD_WAIT_S = 900.0
@@ -53,8 +52,9 @@ def _build(argv: Sequence[str], folder: Path) -> None:
     """Build under a temporary name and rename, so that the final directory is always complete."""
     partial = folder.with_name(f"{folder.name}.{os.getpid()}")
     partial.parent.mkdir(parents=True, exist_ok=True)
-    run = subprocess.run([*argv, str(partial)], capture_output=True, text=True, timeout=BUILD_WAIT_S, check=False)
-    if run.returncode:
+    try:
+        run_or_fail([*argv, str(partial)], f"debootstrap could not build {folder.name}", timeout_s=BUILD_WAIT_S)
+    except ServerFailed:
         shutil.rmtree(partial, ignore_errors=True)
-        raise ServerFailed(f"debootstrap could not build {folder.name}: {(run.stdout + run.stderr)[-1500:]}")
+        raise
     partial.rename(folder)

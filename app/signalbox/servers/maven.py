@@ -3,12 +3,11 @@
 import asyncio
 import hashlib
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from signalbox.servers.process import ServerFailed, cache_folder, find_program
+from signalbox.servers.process import cache_folder, find_program, run_or_fail
 
 INSTALL = "apt-get install -y default-jre-headless maven"
 COMPLETE_MARKER = "complete"  # this file exists once every jar of the folder is downloaded
@@ -68,7 +67,5 @@ def _download(maven: str, server: str, folder: Path, pom: str, goal: Sequence[st
     file = folder / "pom.xml"
     file.write_text(pom)
     argv = [maven, "-B", "-q", "-f", str(file), *goal, f"-DoutputDirectory={folder}"]
-    run = subprocess.run(argv, capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_S, check=False)
-    if run.returncode:
-        raise ServerFailed(f"Maven cannot download {server}: {(run.stdout + run.stderr)[-1500:]}")
+    run_or_fail(argv, f"Maven cannot download {server}", timeout_s=DOWNLOAD_TIMEOUT_S)
     (folder / COMPLETE_MARKER).touch()

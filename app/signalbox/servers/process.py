@@ -60,6 +60,15 @@ def find_program(name: str, *, server: str, install: str) -> str:
     return path
 
 
+def run_or_fail(
+    argv: Sequence[str], problem: str, *, timeout_s: float, user: str | None = None, cwd: Path | None = None
+) -> None:
+    """Run a program that prepares a server. Raises ServerFailed with the end of its output."""
+    run = subprocess.run(argv, user=user, cwd=cwd, capture_output=True, text=True, timeout=timeout_s, check=False)
+    if run.returncode:
+        raise ServerFailed(f"{problem}: {(run.stdout + run.stderr)[-1500:]}")
+
+
 def _die_with_parent() -> list[str]:
     """Return a command prefix that lets the kernel kill the server when Signalbox is killed; empty without util-linux."""
     setpriv = shutil.which("setpriv")
@@ -106,15 +115,13 @@ class ServerProcess:
             async with asyncio.timeout(self.start_timeout_s):
                 while not await self.ready():
                     if self._process.poll() is not None:
-                        raise ServerFailed(
-                            f"{self.name} exited with code {self._process.returncode}: {self.log_tail()}"
-                        )
+                        code = self._process.returncode
+                        raise ServerFailed(f"{self.name} exited with code {code}: {self.log_tail()}")
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
             await self.stop()
-            raise ServerFailed(
-                f"{self.name} was not ready within {self.start_timeout_s:.0f} s: {self.log_tail()}"
-            ) from None
+            problem = f"{self.name} was not ready within {self.start_timeout_s:.0f} s"
+            raise ServerFailed(f"{problem}: {self.log_tail()}") from None
         except BaseException:
             await self.stop()
             raise

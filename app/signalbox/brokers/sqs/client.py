@@ -45,11 +45,11 @@ class Client:
                 if self._settings.access_key_id is None:
                     await self._load_credentials(session)
         except TimeoutError:
-            failure: BrokerError = BrokerTimeout(
-                self._settings.name,
-                f"Cannot get AWS credentials within {timeout_s:g} s: STS, SSO or the metadata service did not answer.",
-                "Check the network, or set access_key_id and secret_access_key.",
+            problem = (
+                f"Cannot get AWS credentials within {timeout_s:g} s: STS, SSO or the metadata service did not answer."
             )
+            hint = "Check the network, or set access_key_id and secret_access_key."
+            failure: BrokerError = BrokerTimeout(self._settings.name, problem, hint)
         except (BotoCoreError, ClientError) as error:
             failure = translate(self._settings.name, error, self._redact)
         else:
@@ -106,11 +106,8 @@ class Client:
         """Get the default chain's credentials now, so that a failing role or sign-in fails the connect."""
         credentials = await session.get_credentials()
         if credentials is None:
-            raise LoginRefused(
-                self._settings.name,
-                "No AWS credentials were found.",
-                "Set access_key_id and secret_access_key, or profile, or AWS_ACCESS_KEY_ID, ~/.aws, or the machine's role.",
-            )
+            hint = "Set access_key_id and secret_access_key, or profile, or AWS_ACCESS_KEY_ID, ~/.aws, or the machine's role."
+            raise LoginRefused(self._settings.name, "No AWS credentials were found.", hint)
         frozen = await credentials.get_frozen_credentials()
         self._secrets = tuple(filter(None, (frozen.access_key, frozen.secret_key, frozen.token)))
 

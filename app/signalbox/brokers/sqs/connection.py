@@ -56,11 +56,8 @@ class SqsConnection:
         """
         if queue not in self._urls:
             if not QUEUE_NAME.fullmatch(queue):
-                raise InvalidName(
-                    self.settings.name,
-                    f"SQS does not allow the queue name {queue!r}.",
-                    "Use at most 80 letters, digits, - and _; the name of a FIFO queue ends with .fifo.",
-                )
+                hint = "Use at most 80 letters, digits, - and _; the name of a FIFO queue ends with .fifo."
+                raise InvalidName(self.settings.name, f"SQS does not allow the queue name {queue!r}.", hint)
             try:
                 answer = await self.call("get_queue_url", timeout_s=timeout_s, QueueName=queue)
             except DestinationMissing:
