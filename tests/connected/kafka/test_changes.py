@@ -19,9 +19,7 @@ async def create_topic_and_group(client: KafkaClient, name: str, partitions: int
     await client.commit(f"{name}-readers", {(name, p): 3 + p for p in range(partitions)})
 
 
-async def test_a_deleted_topic_is_gone_and_so_are_its_positions(
-    kafka_broker: KafkaBroker, kafka_client: KafkaClient
-) -> None:
+async def test_a_deleted_topic_is_gone_with_its_positions(kafka_broker: KafkaBroker, kafka_client: KafkaClient) -> None:
     await create_topic_and_group(kafka_client, "change-deleted")
     await create_topic_and_group(kafka_client, "change-kept")
     await kafka_client.commit("change-both", {("change-deleted", 0): 1, ("change-kept", 0): 2})

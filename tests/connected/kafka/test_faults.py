@@ -97,9 +97,7 @@ def _assert_loss_reported(snapshot: Snapshot) -> None:
 
 
 @pytest.mark.parametrize("fault", ["killed", "paused"])
-async def test_when_one_node_is_lost_only_its_figures_are_unknown(
-    pair: KafkaServer, broker: KafkaBroker, fault: str
-) -> None:
+async def test_only_the_figures_of_a_lost_node_are_unknown(pair: KafkaServer, broker: KafkaBroker, fault: str) -> None:
     before = await broker.sweep()
     groups_of_first, groups_of_second = groups_of_coordinator(before, "1"), groups_of_coordinator(before, "2")
     assert groups_of_first

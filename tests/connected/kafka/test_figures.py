@@ -138,9 +138,7 @@ async def test_a_share_group_equals_the_share_groups_tool(
 # Cases in which kafka-consumer-groups 4.3.1 is wrong or incomplete
 
 
-async def test_a_committed_offset_past_the_end_is_not_negative_lag(
-    kafka_broker: KafkaBroker, kafka_client: KafkaClient
-) -> None:
+async def test_an_offset_past_the_end_is_not_negative_lag(kafka_broker: KafkaBroker, kafka_client: KafkaClient) -> None:
     await kafka_client.create("edge-beyond", 2)
     await kafka_client.produce("edge-beyond", 1, 9)
     await kafka_client.commit("edge-beyond-readers", {("edge-beyond", 0): 100, ("edge-beyond", 1): 4})
@@ -153,9 +151,7 @@ async def test_a_committed_offset_past_the_end_is_not_negative_lag(
     assert await kafka_client.lag("edge-beyond-readers") == {("edge-beyond", 0): -100, ("edge-beyond", 1): 5}
 
 
-async def test_messages_deleted_before_they_were_read_are_not_lag(
-    kafka_broker: KafkaBroker, kafka_client: KafkaClient
-) -> None:
+async def test_messages_deleted_unread_are_not_lag(kafka_broker: KafkaBroker, kafka_client: KafkaClient) -> None:
     await kafka_client.create("edge-start")
     await kafka_client.produce("edge-start", 0, 100)
     await kafka_client.commit("edge-start-readers", {("edge-start", 0): 10})
@@ -169,9 +165,7 @@ async def test_messages_deleted_before_they_were_read_are_not_lag(
     assert await kafka_client.lag("edge-start-readers") == {("edge-start", 0): 90}
 
 
-async def test_the_lag_on_a_compacted_topic_is_at_most_the_figure(
-    kafka_broker: KafkaBroker, kafka_client: KafkaClient
-) -> None:
+async def test_the_lag_on_a_compacted_topic_is_a_maximum(kafka_broker: KafkaBroker, kafka_client: KafkaClient) -> None:
     await kafka_client.create("edge-compacted", cleanup_policy="compact")
     await kafka_client.produce("edge-compacted", 0, 30)
     await kafka_client.commit("edge-compacted-readers", {("edge-compacted", 0): 7})

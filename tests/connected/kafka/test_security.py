@@ -64,9 +64,7 @@ def settings_of(kafka: KafkaUnderTest, parts: tuple[str, ...]) -> dict[str, obje
 
 
 @pytest.mark.parametrize("name", LOGINS)
-async def test_each_login_can_sweep_publish_and_consume(
-    kafka: KafkaUnderTest, kafka_client: KafkaClient, name: str
-) -> None:
+async def test_each_login_can_use_every_role(kafka: KafkaUnderTest, kafka_client: KafkaClient, name: str) -> None:
     listener, parts = LOGINS[name]
     topic = f"login-{name.replace(' ', '-')}"
     await kafka_client.create(topic)
@@ -131,9 +129,7 @@ async def test_a_wrong_password_and_an_unknown_user_are_refused(kafka: KafkaUnde
         assert "wrong-Pa55" not in str(error)
 
 
-async def test_a_user_with_few_permissions_sees_which_are_missing(
-    kafka: KafkaUnderTest, kafka_client: KafkaClient
-) -> None:
+async def test_a_limited_user_sees_missing_permissions(kafka: KafkaUnderTest, kafka_client: KafkaClient) -> None:
     for topic in ("acl-visible", "acl-hidden"):
         await kafka_client.create(topic, 2)
         await kafka_client.produce(topic, 0, 9)

@@ -304,9 +304,7 @@ async def test_a_profile_without_credentials_is_an_error_in_time(
     assert error.hint
 
 
-async def test_a_silent_role_service_is_an_error_within_the_timeout(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_silent_role_service_is_an_error_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with silent_port() as port:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{port}")
         (tmp_path / "credentials").write_text("[base]\naws_access_key_id = a\naws_secret_access_key = b\n")
@@ -328,9 +326,7 @@ async def test_a_silent_role_service_is_an_error_within_the_timeout(
         (refusal("InvalidMessageContents", "bad"), PublishRefused),
     ],
 )
-async def test_a_failed_publish_is_sent_once_and_says_whether_it_may_be_stored(
-    answer: Answer, expected: type[BrokerError]
-) -> None:
+async def test_a_failed_publish_is_sent_once_with_its_outcome(answer: Answer, expected: type[BrokerError]) -> None:
     async with connected_to_stub(with_queues(lambda *_: answer)) as (broker, stub):
         with pytest.raises(expected) as caught:
             await broker.publish("orders-1", Message(body=b"x"))

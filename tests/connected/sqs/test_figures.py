@@ -179,9 +179,7 @@ async def test_a_receiver_of_a_deleted_queue_raises_destination_missing(server: 
                 await asyncio.wait_for(anext(deliveries), 30)
 
 
-async def test_watch_reads_only_the_watched_queues_and_sees_dead_letters(
-    server: SqsServer,
-) -> None:
+async def test_watch_reads_only_the_watched_queues_and_sees_dead_letters(server: SqsServer) -> None:
     plain = await asyncio.to_thread(plain_client, server.endpoint)
     dead, queue, other = unique("dead"), unique("orders"), unique("other")
     async with connected(server, include=(dead, queue, other)) as broker:
