@@ -1,32 +1,26 @@
 # The image of `signalbox serve`. Build: docker build -t signalbox .   Run: see compose.yaml, or
 #   docker run --read-only --tmpfs /tmp -v data:/var/lib/signalbox -v ./signalbox.toml:/etc/signalbox/signalbox.toml:ro \
 #     -p 127.0.0.1:8080:8080 signalbox
-# There is no sign-in: publish the port on loopback or behind a proxy that keeps others out. In the container the server must
-# listen on host = "0.0.0.0", which takes an https base_url and trusted_proxies (or insecure_http = true) beside it.
-ARG NODE_IMAGE=docker.io/library/node:22-bookworm-slim
+# The log of the first start has a one-time link for the first admin. In the container the server must listen on
+# host = "0.0.0.0", which takes an https base_url and trusted_proxies (or insecure_http = true) beside it.
+# Never built by an engine in our tests: tests/connected/packaging runs both stages' RUN lines that need no root in a folder,
+# tests/architecture/test_containers.py checks the rest.
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
 
-# Front-end files, as the lock file has them.
-FROM ${NODE_IMAGE} AS modules
-WORKDIR /build
-COPY package.json package-lock.json ./
-RUN npm ci --ignore-scripts --omit=dev --no-audit --no-fund --loglevel=error
-
-# The virtual environment and static/vendor. Both stages have their files at the same place: the install is editable.
+# The wheel, with the front-end files in it. npm comes from a wheel too.
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-WORKDIR /opt/signalbox
-COPY requirements.txt ./
-RUN python3 -m venv venv && venv/bin/pip install --quiet --require-hashes --requirement requirements.txt
+WORKDIR /build
+COPY requirements-build.txt requirements-node.txt ./
+RUN python3 -m venv tools && tools/bin/pip install --quiet --require-hashes -r requirements-build.txt -r requirements-node.txt
+COPY package.json package-lock.json ./
+RUN PATH="$PWD/tools/bin:$PATH" npm ci --ignore-scripts --omit=dev --no-audit --no-fund --loglevel=error
 COPY pyproject.toml README.md LICENSE ./
 COPY app app
 COPY migrations migrations
 COPY templates templates
 COPY static static
-COPY --from=modules /build/node_modules /tmp/node_modules
-RUN venv/bin/pip install --quiet --no-build-isolation --no-deps --editable . \
- && ln -s /tmp/node_modules node_modules && venv/bin/python -m signalbox.web.assets build && rm node_modules \
- && venv/bin/python -m compileall -q app migrations
+RUN PYTHONPATH=app tools/bin/python -m signalbox.web.assets build && tools/bin/python -m hatchling build -t wheel -d dist
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="Signalbox" \
@@ -36,8 +30,13 @@ LABEL org.opencontainers.image.title="Signalbox" \
 RUN groupadd --gid 10001 signalbox \
  && useradd --uid 10001 --gid 10001 --home-dir /var/lib/signalbox --create-home --skel /dev/null \
             --shell /usr/sbin/nologin signalbox
-COPY --from=build /opt/signalbox /opt/signalbox
-ENV PATH=/opt/signalbox/venv/bin:$PATH \
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /opt/signalbox
+COPY requirements.txt ./
+COPY --from=build /build/dist dist
+RUN python3 -m venv . && bin/pip install --quiet --require-hashes -r requirements.txt \
+ && bin/pip install --quiet --no-deps dist/*.whl && rm -r dist
+ENV PATH=/opt/signalbox/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     SIGNALBOX_CONFIG=/etc/signalbox/signalbox.toml

@@ -49,7 +49,9 @@ lock: .venv/.dev ## Pin the dependencies again, core, extras and development res
 	$(BIN)/uv pip compile -q --upgrade $(LOCK) --all-extras --group dev -o requirements-dev.txt
 	$(BIN)/uv pip compile -q $(LOCK) --extra sqs --extra oidc -c requirements-dev.txt -o requirements.txt
 	$(BIN)/uv pip compile -q $(LOCK) --extra sqs --extra oidc --extra demo --group build -c requirements-dev.txt -o requirements-demo.txt
-LOCK := --generate-hashes --no-header --no-annotate --universal --python-version 3.11 pyproject.toml
+	$(BIN)/uv pip compile -q $(LOCK_OPTIONS) --group build -c requirements-dev.txt -o requirements-build.txt
+LOCK_OPTIONS := --generate-hashes --no-header --no-annotate --universal --python-version 3.11
+LOCK := $(LOCK_OPTIONS) pyproject.toml
 
 packages: ## The Debian packages that the tests need: installed when we may, else named
 	@tests/packages

@@ -80,7 +80,7 @@ async def follow(order: PageOrder, page: Page) -> None:
         now = time.time()
         page.received += 1
         page.bytes += len(message)
-        for key, _, _, drawn in (item[:4] for item in msgspec.json.decode(message).get("drawn", ())):
+        for key, _, _, drawn in (item[:4] for item in msgspec.json.decode(message).get("fragments", ())):
             name = key.split("/", 2)[2]
             if name not in page.groups or not drawn or html.escape(name.rpartition("/")[2]) not in drawn:
                 page.errors.append(f"{key}: {str(drawn)[:80]}")

@@ -23,7 +23,7 @@ from bench.environment import (
     unwatched_streams,
 )
 from bench.measuring import machine, memory_mib, percentile, table
-from bench.serving import SENT_AT, Served
+from bench.serving import SENT_AT, RequestTiming
 from bench.viewers import BACKGROUND_EVERY_S, ROWS, SETTLE_S, VIEWERS, open_pages
 from signalbox.servers.process import ServerProcess
 from signalbox.web import urls
@@ -43,7 +43,7 @@ class Taken:
 
     page: str
     outside_ms: float
-    served: Served
+    served: RequestTiming
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ def pages(env: Environment) -> dict[str, tuple[str, dict[str, str]]]:
     group = env.watched[7]
     filtered = monitoring_urls.groups(q="reader-04", sort="lag")
     return {
-        "overview": (urls.overview(), {}),
+        "overview": (urls.home(), {}),
         "groups": (monitoring_urls.groups(), {}),
         "groups, filtered and sorted": (filtered, {}),
         "groups, the list alone": (filtered, PART),
@@ -102,17 +102,17 @@ async def measure(env: Environment) -> Measured:
     )
 
 
-def served_requests(server: ServerProcess) -> Iterator[Served]:
+def served_requests(server: ServerProcess) -> Iterator[RequestTiming]:
     """Read the requests that the server printed."""
     for line in server.log.read_text().splitlines():
         if line.startswith("{"):
-            yield msgspec.json.decode(line, type=Served)
+            yield msgspec.json.decode(line, type=RequestTiming)
 
 
 WAYS: dict[str, Callable[[Taken], float]] = {
     "outside": lambda taken: taken.outside_ms,
-    "inside": lambda taken: taken.served.inside_ms,
-    "own CPU": lambda taken: taken.served.own_ms,
+    "inside": lambda taken: taken.served.application_ms,
+    "own CPU": lambda taken: taken.served.cpu_ms,
 }
 
 

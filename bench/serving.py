@@ -1,7 +1,7 @@
-"""`signalbox serve` with a watch on its requests: `python -m bench.serving serve --config ...`, as `bench.pages` starts it.
+"""`signalbox serve` that measures its requests: `bench.pages` starts `python -m bench.serving serve --config ...`.
 
-Of each request that bears SENT_AT it prints one line of JSON, `Served`. On cores that others use too, what is seen from
-outside holds their turns; `own_ms` does not.
+It prints `RequestTiming` as JSON for each request with the header SENT_AT. On shared cores the times measured from outside include
+other processes; `cpu_ms` does not.
 """
 
 import asyncio
@@ -20,24 +20,24 @@ from signalbox.web.app import create_app
 
 SENT_AT = "x-sent-at"  # time.perf_counter() of the client: one clock for all processes of a machine
 TICK_S = 0.002
-TICKS_KEPT = 10_000  # 20 s: no request takes longer
+TICKS_MAX = 10_000  # 20 s: no request takes longer
 
 
-class Served(msgspec.Struct):
-    """How long one request took, in ms."""
+class RequestTiming(msgspec.Struct):
+    """The duration of one request, in ms."""
 
     sent_at: str  # as the client wrote it
-    inside_ms: float  # from the call of the application to the last byte handed on: without the wait for the event loop
-    own_ms: float  # what the event loop's thread computed from the sending to the last byte, others' requests included
-    stall_ms: float  # the longest that it computed without a look at its sockets, since the request before
+    application_ms: float  # from the call of the application to its last byte: without the wait for the event loop
+    cpu_ms: float  # CPU time of the event loop's thread from the sending to the last byte, other requests included
+    stall_ms: float  # the longest stall of the event loop since the previous request, in CPU time
 
 
-class Watched:
-    """The application, and a task that notes how much its thread has computed by when."""
+class MeasuredApplication:
+    """The application, and a task that samples the CPU time of its thread."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._ticks: deque[tuple[float, float]] = deque(maxlen=TICKS_KEPT)
+        self._ticks: deque[tuple[float, float]] = deque(maxlen=TICKS_MAX)
         self._stall_s = 0.0
         self._ticking: asyncio.Task[None] | None = None
 
@@ -46,40 +46,40 @@ class Watched:
             self._ticking = asyncio.create_task(self._tick())
         headers = dict(scope["headers"]) if scope["type"] == ScopeType.HTTP else {}
         sent_at = headers.get(SENT_AT.encode(), b"").decode()
-        begun = time.perf_counter()
+        started = time.perf_counter()
 
-        async def watched(message: Message) -> None:
+        async def measured_send(message: Message) -> None:
             await send(message)
             if sent_at and message["type"] == "http.response.body" and not message["more_body"]:
-                self._tell(sent_at, begun)
+                self._report(sent_at, started)
 
-        await self._app(scope, receive, watched)
+        await self._app(scope, receive, measured_send)
 
     async def _tick(self) -> None:
         while True:
-            self._note()
+            self._sample()
             await asyncio.sleep(TICK_S)
 
-    def _note(self) -> tuple[float, float]:
-        now = time.perf_counter(), time.thread_time()
+    def _sample(self) -> tuple[float, float]:
+        sample = time.perf_counter(), time.thread_time()
         if self._ticks:
-            self._stall_s = max(self._stall_s, now[1] - self._ticks[-1][1])
-        self._ticks.append(now)
-        return now
+            self._stall_s = max(self._stall_s, sample[1] - self._ticks[-1][1])
+        self._ticks.append(sample)
+        return sample
 
-    def _tell(self, sent_at: str, begun: float) -> None:
-        at, computed = self._note()
-        served = Served(
+    def _report(self, sent_at: str, started: float) -> None:
+        at, cpu_s = self._sample()
+        timing = RequestTiming(
             sent_at,
-            inside_ms=(at - begun) * 1000,
-            own_ms=(computed - self._computed_by(float(sent_at))) * 1000,
+            application_ms=(at - started) * 1000,
+            cpu_ms=(cpu_s - self._cpu_at(float(sent_at))) * 1000,
             stall_ms=self._stall_s * 1000,
         )
         self._stall_s = 0.0
-        print(msgspec.json.encode(served).decode(), flush=True)
+        print(msgspec.json.encode(timing).decode(), flush=True)
 
-    def _computed_by(self, at: float) -> float:
-        """Return the CPU seconds of this thread at that time: evenly between the ticks around it."""
+    def _cpu_at(self, at: float) -> float:
+        """Return the CPU seconds of this thread at that time, interpolated between two ticks."""
         later = self._ticks[-1]
         for earlier in reversed(self._ticks):
             if earlier[0] <= at:
@@ -89,10 +89,10 @@ class Watched:
         return later[1]
 
 
-def watched_app(*arguments: Any, **options: Any) -> Litestar:  # noqa: ANN401 - those of create_app
-    return cast("Litestar", Watched(create_app(*arguments, **options)))  # the server only calls it
+def measured_app(*arguments: Any, **options: Any) -> Litestar:  # noqa: ANN401 - those of create_app
+    return cast("Litestar", MeasuredApplication(create_app(*arguments, **options)))  # the server only calls it
 
 
 if __name__ == "__main__":
-    bootstrap.create_app = watched_app  # type: ignore[attr-defined]  # imported there, called there
+    bootstrap.create_app = measured_app  # type: ignore[attr-defined]  # imported there, called there
     main()

@@ -2,7 +2,7 @@
 
 from hypothesis import HealthCheck, settings
 
-from tests.support.accounts import cheap_passwords, here, there, time  # noqa: F401 - fixtures
+from tests.support.accounts import cheap_passwords, clock, other_process, process  # noqa: F401 - fixtures
 from tests.support.company import company  # noqa: F401 - fixture
 from tests.support.database import database, database_settings, empty_database_settings  # noqa: F401 - fixtures
 from tests.support.kafka import kafka, kafka_broker, kafka_client, kafka_pair  # noqa: F401 - fixtures

@@ -1,4 +1,4 @@
-"""The ASGI entry for another server: `uvicorn signalbox.main:app`. `signalbox serve` does not need it."""
+"""The ASGI application for other servers: `uvicorn signalbox.main:app`. `signalbox serve` does not use it."""
 
 from signalbox.bootstrap import build, build_core
 from signalbox.config import load

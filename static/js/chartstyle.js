@@ -49,7 +49,7 @@ function drawGaps(step) {
   };
 }
 
-// 400 k, 1.2 M: the format of figures.short_count.
+// 400 k, 1.2 M: the format of figures.short_number.
 const short = (value) => SHORT.format(value).replace(/([A-Z])$/, (unit) => `\u00a0${unit === "K" ? "k" : unit}`);
 
 export function chartOptions(series, range, step) {

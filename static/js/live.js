@@ -1,5 +1,5 @@
 // Keeps the page live over one websocket: watches every [data-live] element and updates it; charts and lists listen to events.
-// app/signalbox/web/live/viewer.py documents the messages.
+// app/signalbox/web/live/page.py documents the messages.
 import { setServerNow } from "./ages.js";
 import { connect } from "./livesocket.js";
 import { morph, parse } from "./morph.js";
@@ -44,8 +44,8 @@ function show([key, fragment, version, html, more]) {
 function receive(message) {
   setServerNow(message.now);
   if (message.build && message.build !== page.dataset.build) document.getElementById("new-build").hidden = false;
-  if (!message.drawn?.length) return;
-  message.drawn.forEach(show);
+  if (!message.fragments?.length) return;
+  message.fragments.forEach(show);
   document.dispatchEvent(new CustomEvent("signalbox:swapped"));
 }
 

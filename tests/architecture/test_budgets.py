@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.architecture.house import ROOT, STATIC, files
+from tests.architecture.sources import ROOT, STATIC, files
 
 BUDGETS = [
     ("app", (".py",), 400),

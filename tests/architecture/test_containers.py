@@ -1,4 +1,4 @@
-"""Dockerfile and compose.yaml, as far as they can be checked without an engine."""
+"""Dockerfile and compose.yaml, as far as they can be checked without an engine; their commands: tests/connected/packaging."""
 
 import json
 import re
@@ -62,6 +62,12 @@ def test_nothing_is_fetched_but_by_the_locked_package_managers() -> None:
     assert all("--require-hashes" in one or "--no-deps" in one for one in installs)
     assert "npm ci" in commands
     assert "npm install" not in commands
+
+
+def test_the_image_is_one_stage_with_the_wheel_and_without_what_built_it() -> None:
+    assert len(arguments("FROM")) == 2
+    assert {text.split()[0] for word, text in last_stage() if word == "COPY"} == {"requirements.txt", "--from=build"}
+    assert "npm" not in " ".join(text for _, text in last_stage())
 
 
 def test_base_images_are_pinned_to_a_version() -> None:

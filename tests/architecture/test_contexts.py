@@ -10,12 +10,12 @@ import jinja2
 import pytest
 from jinja2 import meta, nodes
 
-from signalbox.kernel import figures
-from tests.architecture.house import APP, TEMPLATES, files
+from signalbox.web.rendering import FILTERS
+from tests.architecture.sources import APP, TEMPLATES, files
 
-GIVEN = {"urls", "static", "sprite", "live", "hx", "age", "moment", "range", "drawing"}
+GIVEN = {"urls", "static", "sprite", "live", "hx", "age", "moment", "range", "render"}
 ENVIRONMENT = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
-ENVIRONMENT.filters.update(dict.fromkeys([*vars(figures), "name", "visible"], str))
+ENVIRONMENT.filters.update(FILTERS)
 
 
 def free(source: str) -> set[str]:

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterable, Iterator
 
-from tests.architecture.house import APP, files
+from tests.architecture.sources import APP, files
 
 DOOR = "app/signalbox/security/door.py"
 CHANGING = {"begin", "write_unversioned"}  # the ways of app/signalbox/security/changes/service.py to write

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterable, Mapping
 
 import pytest
+from jinja2.filters import FILTERS as JINJA_FILTERS
 
-from tests.architecture.house import APP, STATIC, TEMPLATES, files
+from signalbox.web.rendering import FILTERS
+from tests.architecture.sources import APP, STATIC, TEMPLATES, files
 
 IN_TEMPLATES: Mapping[str, str] = {
     "a style attribute": r"\sstyle\s*=",
@@ -55,7 +57,11 @@ def test_only_one_module_makes_trusted_html() -> None:
     assert makers == ["app/signalbox/web/markup.py"]
 
 
-def test_no_page_asks_anybody_else() -> None:
+def test_no_filter_of_ours_replaces_one_of_jinja() -> None:
+    assert FILTERS.keys() & JINJA_FILTERS.keys() == set()
+
+
+def test_no_page_loads_anything_from_another_host() -> None:
     assert strangers([*files(TEMPLATES, ".html"), *files(STATIC, ".js", ".css", ".svg")]) == []
 
 

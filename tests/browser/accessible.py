@@ -1,4 +1,4 @@
-"""axe, in the page that is open."""
+"""Run axe in the open page."""
 
 import json
 from pathlib import Path
@@ -9,11 +9,11 @@ AXE = Path("node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
 
 
 async def serious(page: Page) -> list[str]:
-    """Return the serious accessibility faults of a page, each with the first element that has it."""
-    await page.evaluate(AXE)  # by the debugger: the policy does not let a page do it
-    found = await page.evaluate("axe.run().then(r => JSON.stringify(r.violations))")
+    """Return the serious accessibility issues of a page, each with its first element."""
+    await page.evaluate(AXE)  # over the debugger, because the CSP blocks it in the page
+    violations = await page.evaluate("axe.run().then(r => JSON.stringify(r.violations))")
     return [
-        f"{fault['id']}: {fault['nodes'][0]['target']}"
-        for fault in json.loads(found)
-        if fault["impact"] in {"serious", "critical"}
+        f"{issue['id']}: {issue['nodes'][0]['target']}"
+        for issue in json.loads(violations)
+        if issue["impact"] in {"serious", "critical"}
     ]

@@ -1,4 +1,4 @@
-"""A page on which nothing ran, nothing broke out and nothing pushed the layout, whatever stands on it."""
+"""Check that a page is harmless: no injected script ran, no element broke out, nothing widened the layout."""
 
 from playwright.async_api import Page
 
@@ -17,7 +17,7 @@ WIDTH = """(width) => [document.documentElement.scrollWidth, [...document.queryS
 
 
 async def visit(watched: Watched, address: str, *, status: int = 200) -> None:
-    """Open a page at both widths; nothing on it may run, break out, or push the layout."""
+    """Open a page at both widths and check that it is harmless."""
     page = watched.page
     await page.set_viewport_size({"width": WIDE, "height": 900})
     answer = await page.goto(address)
@@ -38,16 +38,16 @@ async def assert_harmless(watched: Watched, *, width: int = WIDE) -> None:
         wide, outside = await watched.page.evaluate(WIDTH, width)
         assert wide <= width, f"{watched.page.url} is {wide} px wide on a screen of {width}: {outside}"
 
-    await eventually(fits, within_s=3)  # a chart follows the width of its window a moment later
+    await eventually(fits, within_s=3)  # a chart resizes a moment after the window
     await watched.assert_clean()
 
 
 def dialogs(page: Page) -> list[str]:
-    """Note every dialog that the page opens, and close it."""
-    seen: list[str] = []
+    """Record every dialog that the page opens, and close it."""
+    opened: list[str] = []
 
     async def close(dialog: object) -> None:
-        seen.append(str(dialog))
+        opened.append(str(dialog))
 
     page.on("dialog", close)
-    return seen
+    return opened

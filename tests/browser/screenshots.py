@@ -1,7 +1,6 @@
-"""Every page at 1440 and 390 px, light and dark, from the running demo and a house with people in it: `make screenshots`,
-then look at screenshots/.
+"""Take screenshots of every page at 1440 and 390 px, light and dark: `make screenshots`, then look at screenshots/.
 
-SCREENSHOTS_WITH=kafka,rabbitmq,sqs adds brokers; SCREENSHOTS_AFTER_S is how long the shop trades first.
+SCREENSHOTS_WITH=kafka,rabbitmq,sqs adds brokers; SCREENSHOTS_AFTER_S is how long the demo runs first.
 """
 
 import asyncio
@@ -25,7 +24,7 @@ from tests.support.serving import COMMAND
 
 FOLDER = Path("screenshots")
 WIDTHS = {1440: 900, 390: 844}
-AFTER_S = float(os.environ.get("SCREENSHOTS_AFTER_S", "128"))  # a wave rose, and one reader has stopped
+AFTER_S = float(os.environ.get("SCREENSHOTS_AFTER_S", "128"))  # then one group is behind and one is stopped
 WITH = os.environ.get("SCREENSHOTS_WITH", "")
 
 
@@ -53,41 +52,41 @@ async def demo() -> AsyncIterator[str]:
 
 
 async def pages(url: str) -> dict[str, str]:
-    """Return the address of every page: lists, and the first of each thing per connection."""
-    found = {
-        "overview": urls.overview(),
+    """Return the URL of every page: the lists, and each thing."""
+    addresses = {
+        "overview": urls.home(),
         "groups": monitoring_urls.groups(),
         "destinations": monitoring_urls.destinations(),
         "connections": monitoring_urls.connections(),
-        "not-found": monitoring_urls.group("nobody", "none"),
+        "not-addresses": monitoring_urls.group("nobody", "none"),
     }
     async with httpx.AsyncClient(base_url=url) as client:
         groups = (await client.get("/api/v1/groups")).json()["items"]
         destinations = (await client.get("/api/v1/destinations")).json()["items"]
     for row in groups:
-        found[f"group-{row['connection']}-{row['name'].replace('/', '-')}"] = monitoring_urls.group(
+        addresses[f"group-{row['connection']}-{row['name'].replace('/', '-')}"] = monitoring_urls.group(
             row["connection"], row["name"]
         )
     for row in destinations:
-        found[f"destination-{row['connection']}-{row['name']}"] = monitoring_urls.destination(
+        addresses[f"destination-{row['connection']}-{row['name']}"] = monitoring_urls.destination(
             row["connection"], row["name"]
         )
-        found[f"connection-{row['connection']}"] = monitoring_urls.connection(row["connection"])
-    return found
+        addresses[f"connection-{row['connection']}"] = monitoring_urls.connection(row["connection"])
+    return addresses
 
 
-async def nothing_more(_: Page) -> None:
-    """A page is shown as it is at its address."""
+async def no_action(_: Page) -> None:
+    """Take the screenshot without further action."""
 
 
-async def shoot(
+async def take_screenshots(
     browser: Browser,
     url: str,
     address: str,
     name: str,
     cookies: Mapping[str, str],
     *,
-    then: Callable[[Page], Awaitable[None]] = nothing_more,
+    then: Callable[[Page], Awaitable[None]] = no_action,
 ) -> None:
     for width, height in WIDTHS.items():
         for scheme in ("light", "dark"):
@@ -109,31 +108,31 @@ async def shoot(
 async def main() -> None:
     await asyncio.to_thread(FOLDER.mkdir, exist_ok=True)
     async with demo() as url, async_playwright() as playwright:
-        print(f"the shop trades for {AFTER_S:.0f} s first")
+        print(f"the demo runs for {AFTER_S:.0f} s first")
         await asyncio.sleep(AFTER_S)
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for name, address in (await pages(url)).items():
-            await shoot(browser, url, address, name, {})
+            await take_screenshots(browser, url, address, name, {})
             print(f"{name}: {address}")
-        async with accounts() as (place, cookies):
+        async with accounts() as (site_url, cookies):
             for name, address in ACCOUNT_PAGES.items():
-                await shoot(browser, place, address, name, cookies)
+                await take_screenshots(browser, site_url, address, name, cookies)
                 print(f"{name}: {address}")
-        async for place, cookies, drawn in audit_pages():
-            for name, address in drawn.items():
-                await shoot(browser, place, address, name, cookies)
+        async for site_url, cookies, addresses in audit_pages():
+            for name, address in addresses.items():
+                await take_screenshots(browser, site_url, address, name, cookies)
                 print(f"{name}: {address}")
-        await shoot_masking(browser)
+        await take_masking_screenshots(browser)
         await browser.close()
 
 
-async def shoot_masking(browser: Browser) -> None:
-    async with masking() as (place, cookies):
+async def take_masking_screenshots(browser: Browser) -> None:
+    async with masking() as (site_url, cookies):
         for name, address in MASKING_PAGES.items():
-            await shoot(browser, place, address, name, cookies)
+            await take_screenshots(browser, site_url, address, name, cookies)
             print(f"{name}: {address}")
         for name, then in TRIALS.items():
-            await shoot(browser, place, security_urls.masking(), name, cookies, then=then)
+            await take_screenshots(browser, site_url, security_urls.masking(), name, cookies, then=then)
             print(f"{name}: {security_urls.masking()}")
 
 

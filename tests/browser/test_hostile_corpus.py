@@ -25,15 +25,15 @@ from tests.support.estate import Estate
 from tests.support.hostile import CORPUS
 from tests.support.hostile_estate import EVERYTHING, hostile_site, reads_everything
 from tests.support.waiting import eventually
-from tests.web.house import MAKE, ROOT, House, house
-from tests.web.server import Running, running
+from tests.web.multi_user_site import ROOT_ACTOR, SETUP, MultiUserSite, multi_user_site
+from tests.web.server import RunningServer, run_server
 
 TEXTS = tuple(CORPUS.values())
 PRINTABLE = [text for text in TEXTS if text.isprintable()]
 ALIVE, BROKEN = "kafka-hostile", "kafka-broken"
 ADDRESS_MAX = 1500  # characters of texts in one address
 PAGES = [
-    urls.overview(),
+    urls.home(),
     monitoring_urls.connections(),
     monitoring_urls.connection(ALIVE),
     monitoring_urls.connection(BROKEN),
@@ -53,8 +53,8 @@ PAGES = [
 class Site:
     """Signalbox with the hostile data, on a real server."""
 
-    house: House
-    server: Running
+    site: MultiUserSite
+    server: RunningServer
 
     @property
     def url(self) -> str:
@@ -74,19 +74,19 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
         await estate.run(60)
         estate.fail(estate.sites[1], " ".join(TEXTS))
         people = {"admin": ADMIN_EVERYWHERE, "viewer": VIEWER_EVERYWHERE}
-        made = await stack.enter_async_context(house(estate, people=people))
+        made = await stack.enter_async_context(multi_user_site(estate, users=people))
         for text in PRINTABLE:
             await _token(made, text)
             await made.sign_in("admin", **{"User-Agent": text.encode("utf-8").decode("latin-1")})
-        yield Site(made, await stack.enter_async_context(running(made.app)))
+        yield Site(made, await stack.enter_async_context(run_server(made.app)))
 
 
-async def _token(made: House, name: str) -> None:
-    tokens, user = made.core.accounts.tokens, made.people["admin"].id
+async def _token(made: MultiUserSite, name: str) -> None:
+    tokens, user = made.core.accounts.tokens, made.users["admin"].id
     shown, grant = name.strip()[:TOKEN_NAME_LENGTH_MAX], Grant(Role.VIEWER)
     await made.core.door.act(
-        ROOT,
-        MAKE,
+        ROOT_ACTOR,
+        SETUP,
         lambda permit: tokens.create(permit, user, name=shown, grant=grant, resource=EVERYWHERE, days=30),
     )
 
@@ -94,7 +94,7 @@ async def _token(made: House, name: str) -> None:
 @pytest.fixture
 async def admin(site: Site, watched: Watched) -> Watched:
     """A browser with the admin signed in."""
-    secret = site.house.people["admin"].cookie.partition("=")[2]
+    secret = site.site.users["admin"].cookie.partition("=")[2]
     name = f"signalbox-{site.server.port}"
     await watched.page.context.add_cookies([{"name": name, "value": secret, "domain": "127.0.0.1", "path": "/"}])
     return watched
@@ -111,7 +111,7 @@ def test_the_corpus_is_large_and_has_no_duplicates() -> None:
 @pytest.mark.parametrize("path", PAGES)
 async def test_a_page_with_all_texts_is_harmless(site: Site, admin: Watched, path: str) -> None:
     opened = dialogs(admin.page)
-    async with site.house.client("admin") as client:
+    async with site.site.client("admin") as client:
         there = (await client.get(path)).status_code
     assert there in ({200, 404} if path in {security_urls.audit(), security_urls.masking()} else {200})
     admin.expected = ("404",) if there == 404 else ()
@@ -187,8 +187,8 @@ async def test_the_socket_sends_all_texts_harmlessly(site: Site, admin: Watched)
     await page.goto(site.url + monitoring_urls.group(ALIVE, EVERYTHING))
     await expect(page.locator("#live")).to_have_text("live")
     before = await _versions(admin)
-    site.house.estate.sites[1].answers = False
-    await site.house.estate.run(5)
+    site.site.estate.sites[1].answers = False
+    await site.site.estate.run(5)
 
     async def drawn_anew() -> None:
         now = await _versions(admin)

@@ -1,4 +1,4 @@
-"""Accounts over a real database, door and audit log, with a clock that is set by hand. A second one is another process."""
+"""Accounts over a real database, door and audit log, with a manual clock; also as a second process."""
 
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -24,11 +24,11 @@ T = TypeVar("T")
 
 NOW = 1_790_000_000.0
 ROOT = Actor(name="cli:root", rights=ADMIN_EVERYWHERE, via=Via.CLI)
-IT = Action(name="do it", required_role=Role.NONE, allowed_in_read_only=True)
+TEST_ACTION = Action(name="do it", required_role=Role.NONE, allowed_in_read_only=True)
 
 
-class Time:
-    """A clock that is set by hand."""
+class ManualClock:
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -36,83 +36,87 @@ class Time:
     def __call__(self) -> float:
         return self.now
 
-    def pass_h(self, hours: float) -> None:
+    def advance_hours(self, hours: float) -> None:
         self.now += hours * 3600
 
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """What one process has of accounts."""
+    """The accounts services of one process."""
 
     database: Database
     door: Door
     accounts: Accounts
 
-    async def did(self, run: Callable[[Permit], Awaitable[T]], actor: Actor = ROOT) -> T:
-        """Do something through the door."""
-        return await self.door.act(actor, IT, run)
+    async def act(self, run: Callable[[Permit], Awaitable[T]], actor: Actor = ROOT) -> T:
+        """Run an action through the door."""
+        return await self.door.act(actor, TEST_ACTION, run)
 
     async def user(self, name: str, rights: Rights = ADMIN_EVERYWHERE, password: str | None = None) -> User:
-        """Return a new user; one without a password was invited only."""
-        link = await self.did(lambda permit: self.accounts.users.invite(permit, name, rights))
+        """Return a new user; without a password only invited."""
+        link = await self.act(lambda permit: self.accounts.users.invite(permit, name, rights))
         if password is not None:
-            await self.did(lambda permit: self.accounts.users.use_link(permit, link, name, password))
+            await self.act(lambda permit: self.accounts.users.use_link(permit, link, name, password))
         return await self.accounts.users.get_by_name(name)
 
     async def sign_in(self, name: str, password: str, address: str = "192.0.2.1") -> str:
         return await self.accounts.sessions.sign_in(visitor(address), name, password)
 
     async def actor(self, secret: str) -> Actor:
-        """Return who has this session, as a page would."""
-        known = await self.accounts.identities.by_session(secret)
-        assert known is not None
-        assert known.session is not None
-        asks = visitor("192.0.2.1")
-        return replace(asks, name=known.name, rights=known.rights, user=known.user, session=known.session.id)
+        """Return the actor of this session, as the web does."""
+        identity = await self.accounts.identities.by_session(secret)
+        assert identity is not None
+        assert identity.session is not None
+        actor = visitor("192.0.2.1")
+        return replace(
+            actor, name=identity.name, rights=identity.rights, user=identity.user, session=identity.session.id
+        )
 
     async def rows(self, query: str, **values: object) -> list[tuple[object, ...]]:
         async with self.database.read() as connection:
             return [tuple(row) for row in await connection.execute(text(query), values)]
 
-    async def told(self) -> list[tuple[object, ...]]:
-        """Return (kind, action, outcome, detail) of each row of the audit log, but of what `did` did."""
-        query = "SELECT kind, action, outcome, detail FROM audit WHERE action != :it ORDER BY row"
-        return await self.rows(query, it=IT.name)
+    async def audit_rows(self) -> list[tuple[object, ...]]:
+        """Return (kind, action, outcome, detail) of each audit row, except those of `act`."""
+        query = "SELECT kind, action, outcome, detail FROM audit WHERE action != :action ORDER BY row"
+        return await self.rows(query, action=TEST_ACTION.name)
 
 
 def visitor(address: str) -> Actor:
     return Actor(name="nobody", rights=NO_RIGHTS, via=Via.PAGE, address=address, agent="Firefox 140")
 
 
-def process(database: Database, clock: Clock, *, read_only: bool = False) -> Process:
+def open_process(database: Database, clock: Clock, *, read_only: bool = False) -> Process:
     door = Door(AuditLog(database, clock), read_only=read_only)
     return Process(database=database, door=door, accounts=create_accounts(database, door, SecuritySettings(), clock))
 
 
 @pytest.fixture
-def time() -> Time:
-    return Time()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-async def here(database: Database, time: Time, cheap_passwords: PasswordHasher) -> Process:
-    made = process(database, time)
+async def process(database: Database, clock: ManualClock, cheap_passwords: PasswordHasher) -> Process:
+    made = open_process(database, clock)
     await made.accounts.changes.refresh()
     return made
 
 
 @pytest.fixture
-async def there(here: Process, database_settings: DatabaseSettings, time: Time) -> AsyncIterator[Process]:
-    """A second process on the same database: it shares nothing with the first but that."""
-    async with opened(database_settings, time) as made:
+async def other_process(
+    process: Process, database_settings: DatabaseSettings, clock: ManualClock
+) -> AsyncIterator[Process]:
+    """A second process that shares only the database with the first."""
+    async with second_process(database_settings, clock) as made:
         yield made
 
 
 @asynccontextmanager
-async def opened(settings: DatabaseSettings, clock: Clock) -> AsyncIterator[Process]:
+async def second_process(settings: DatabaseSettings, clock: Clock) -> AsyncIterator[Process]:
     database = Database(settings)
     try:
-        made = process(database, clock)
+        made = open_process(database, clock)
         await made.accounts.changes.refresh()
         yield made
     finally:
@@ -120,8 +124,8 @@ async def opened(settings: DatabaseSettings, clock: Clock) -> AsyncIterator[Proc
 
 
 @contextmanager
-def hashed_cheaply() -> Iterator[PasswordHasher]:
-    """Passwords that cost next to nothing."""
+def cheap_hasher() -> Iterator[PasswordHasher]:
+    """Hash passwords with minimal cost."""
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("signalbox.security.accounts.passwords._hasher", hasher)
@@ -130,10 +134,10 @@ def hashed_cheaply() -> Iterator[PasswordHasher]:
 
 @pytest.fixture
 def cheap_passwords() -> Iterator[PasswordHasher]:
-    with hashed_cheaply() as hasher:
+    with cheap_hasher() as hasher:
         yield hasher
 
 
 def password() -> str:
-    """Return a password that can be found again wherever it should not be."""
+    """Return a unique password, to search for leaks of it."""
     return f"canary-{secrets.token_hex(12)}"

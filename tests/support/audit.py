@@ -1,4 +1,4 @@
-"""An audit log for tests: actions asked for through the door, rows made up, and the database's own client behind its back."""
+"""An audit log for tests: actions through the door, constructed rows, and SQL that bypasses Signalbox."""
 
 import contextlib
 import sqlite3
@@ -22,8 +22,8 @@ def actor(name: str = "on-call") -> Actor:
     )
 
 
-class Book:
-    """A door over a database, for tests that only want something to be written down."""
+class AuditedDoor:
+    """A door over a database, for tests that need audit rows."""
 
     def __init__(self, database: Database, clock: Clock = system_clock) -> None:
         self.database = database
@@ -42,18 +42,18 @@ class Book:
         parameters: dict[str, JsonValue] | None = None,
     ) -> None:
         action = Action(name=name, target=target, resource=resource, reason=reason, parameters=parameters or {})
-        await self.door.act(by or actor(), action, run or nothing)
+        await self.door.act(by or actor(), action, run or do_nothing)
 
-    async def acts(self, count: int) -> None:
+    async def act_times(self, count: int) -> None:
         for number in range(count):
             await self.act(target=f"letter {number}")
 
 
-async def nothing(_: Permit) -> None:
+async def do_nothing(_: Permit) -> None:
     """Do nothing."""
 
 
-def entry(
+def make_record(
     number: int, *, actor: str = "on-call", kind: RowKind = RowKind.INTENT, at_us: int | None = None
 ) -> AuditRecord:
     return AuditRecord(
@@ -76,47 +76,47 @@ def entry(
     )
 
 
-def chain(count: int, *, first: int = 1, previous: bytes = ZERO_HASH) -> list[ChainRow]:
-    """Return rows as they would be written."""
+def make_chain(count: int, *, first: int = 1, previous: bytes = ZERO_HASH) -> list[ChainRow]:
+    """Return a valid chain of rows."""
     rows = []
     for number in range(first, first + count):
-        written = entry(number)
+        written = make_record(number)
         rows.append(ChainRow(number, previous, row_hash(number, previous, written), written))
         previous = rows[-1].hash
     return rows
 
 
-class Refused(Exception):
-    """What the database itself said to a statement."""
+class DatabaseRefused(Exception):
+    """The database refused a statement."""
 
 
-async def behind(settings: DatabaseSettings, *statements: str) -> Sequence[Sequence[object]]:
-    """Run statements by the database's own client, as somebody would who goes around Signalbox; return the last one's rows.
+async def run_sql(settings: DatabaseSettings, *statements: str) -> Sequence[Sequence[object]]:
+    """Run statements with the database's own client, bypassing Signalbox; return the rows of the last one.
 
     Raises:
-        Refused: the database did not do it; nothing was changed.
+        DatabaseRefused: nothing was changed.
     """
     url = settings.url.get_secret_value()
     if settings.is_sqlite:
-        return _behind_sqlite(url.removeprefix("sqlite+aiosqlite:///"), statements)
+        return _run_sqlite(url.removeprefix("sqlite+aiosqlite:///"), statements)
     connection = await asyncpg.connect(plain(url))
     try:
         async with connection.transaction():
             found = [await connection.fetch(statement) for statement in statements]
     except asyncpg.PostgresError as error:
-        raise Refused(str(error)) from None
+        raise DatabaseRefused(str(error)) from None
     finally:
         await connection.close()
     return [tuple(row) for row in found[-1]]
 
 
-def _behind_sqlite(file: str, statements: Sequence[str]) -> Sequence[Sequence[object]]:
+def _run_sqlite(file: str, statements: Sequence[str]) -> Sequence[Sequence[object]]:
     with contextlib.closing(sqlite3.connect(file)) as connection:
         try:
             with connection:
                 return [connection.execute(statement).fetchall() for statement in statements][-1]
         except sqlite3.Error as error:
-            raise Refused(str(error)) from None
+            raise DatabaseRefused(str(error)) from None
 
 
 TRIGGERS = [
@@ -124,7 +124,7 @@ TRIGGERS = [
 ]
 
 
-async def disarm(settings: DatabaseSettings) -> None:
-    """Drop every trigger, as somebody may who owns the database."""
+async def drop_triggers(settings: DatabaseSettings) -> None:
+    """Drop all triggers, as the owner of the database can."""
     for table, name in TRIGGERS:
-        await behind(settings, f"DROP TRIGGER {name}" + ("" if settings.is_sqlite else f" ON {table}"))
+        await run_sql(settings, f"DROP TRIGGER {name}" + ("" if settings.is_sqlite else f" ON {table}"))

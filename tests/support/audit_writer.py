@@ -1,10 +1,10 @@
-"""A process that acts through a door of its own: `python -m tests.support.audit_writer URL NAME COUNT`, eight at a time."""
+"""A process that writes audit rows: `python -m tests.support.audit_writer URL NAME COUNT`, eight at a time."""
 
 import asyncio
 import sys
 
 from signalbox.storage.engine import Database
-from tests.support.audit import Book, actor
+from tests.support.audit import AuditedDoor, actor
 from tests.support.database import settings
 
 AT_ONCE = 8
@@ -12,7 +12,7 @@ AT_ONCE = 8
 
 async def write(url: str, name: str, count: int) -> None:
     database = Database(settings(url))
-    book, places = Book(database), asyncio.Semaphore(AT_ONCE)
+    book, places = AuditedDoor(database), asyncio.Semaphore(AT_ONCE)
 
     async def one(number: int) -> None:
         async with places:

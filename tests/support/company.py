@@ -1,4 +1,4 @@
-"""Company accounts over a database of a test's own: what the web does with them, without the web."""
+"""Company sign-in over a database of its own, used as the web does, but without it."""
 
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -29,8 +29,8 @@ ROLES = (
 )
 
 
-class Ticking:
-    """The system's clock, which a test may put forward or back."""
+class OffsetClock:
+    """The system clock with an offset."""
 
     def __init__(self) -> None:
         self.ahead_s = 0.0
@@ -40,16 +40,16 @@ class Ticking:
 
 
 class Company:
-    """The house as far as company accounts need it, and what became of it."""
+    """The services that company sign-in needs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.clock = Ticking()
+        self.clock = OffsetClock()
         self.door = Door(AuditLog(database, self.clock))
         self.accounts: Accounts = create_accounts(database, self.door, SecuritySettings(), self.clock)
 
-    def at(self, issuer: str, **keys: object) -> CompanyAccounts:
-        """Return the service for a provider, with its own idea of the provider still empty."""
+    def service_for(self, issuer: str, **keys: object) -> CompanyAccounts:
+        """Return a service for this provider that has not fetched its metadata."""
         given = {"issuer": issuer, "client_id": "signalbox", "roles": ROLES, "timeout_s": 30.0, **keys}
         settings = OidcSettings.model_validate(given)
         return CompanyAccounts(settings, ADDRESS, b"k" * 32, accounts=self.accounts, door=self.door, clock=self.clock)
@@ -60,16 +60,16 @@ class Company:
         await self.accounts.changes.refresh()
         return await service.finish(NOBODY, answer, begun.cookie)
 
-    async def who(self, secret: str) -> Identity | None:
-        """Return for whom a session's cookie stands."""
+    async def identity_of(self, secret: str) -> Identity | None:
+        """Return the identity of a session cookie."""
         await self.accounts.changes.refresh()
         return await self.accounts.identities.by_session(secret)
 
-    async def everybody(self) -> dict[str, User]:
+    async def users_by_name(self) -> dict[str, User]:
         return {user.name: user for user in await self.accounts.users.list_all()}
 
     async def audit(self) -> list[tuple[str, str, str]]:
-        """Return (target, outcome, detail) of every outcome in the audit log."""
+        """Return (target, outcome, detail) of every outcome row."""
         async with self._database.read() as connection:
             rows = await connection.execute(
                 text("SELECT target, outcome, detail FROM audit WHERE kind = 'outcome' ORDER BY row")
@@ -77,10 +77,10 @@ class Company:
             return [(row.target, row.outcome, row.detail) for row in rows]
 
 
-async def refused(
+async def finish_refused(
     company: Company, service: CompanyAccounts, answer: Mapping[str, str], begun: StartedSignIn
 ) -> Exception:
-    """Finish a sign-in that has to be refused; return why it was."""
+    """Finish a sign-in that must fail; return the error."""
     with pytest.raises(RequestRejected) as raised:
         await company.finish(service, answer, begun)
     return raised.value
@@ -88,7 +88,7 @@ async def refused(
 
 @pytest.fixture
 async def company(tmp_path: Path) -> AsyncIterator[Company]:
-    """An empty house."""
+    """Company sign-in without users."""
     database = Database(settings(migrated_sqlite(tmp_path)))
     yield Company(database)
     await database.close()

@@ -1,4 +1,4 @@
-"""A provider that lies: on loopback, right in everything but what a test changes in its answers."""
+"""A malicious provider on loopback: valid except for the answers that a test overrides."""
 
 import asyncio
 import contextlib
@@ -26,33 +26,33 @@ def rsa(kid: str) -> RSAKey:
 
 
 @cache
-def first_key() -> RSAKey:
-    """The key that every one begins with: to make one takes longer than a test."""
+def shared_key() -> RSAKey:
+    """The initial key of every provider: generating one takes longer than a test."""
     return rsa("first")
 
 
 def signed(claims: Mapping[str, Any], key: RSAKey, header: Mapping[str, Any] | None = None) -> str:
-    """Return an ID token as an honest provider makes it, but for the header that is given."""
+    """Return a valid ID token, except for the given header."""
     whole = {"alg": "RS256", "kid": key.kid, **(header or {})}
     return jws.serialize_compact(whole, json.dumps(claims), key, algorithms=[whole["alg"]])
 
 
 class ForgedProvider:
-    """Answers each path with JSON; what stands in `instead` is answered in its place: a JSON value, (status, bytes), or raw."""
+    """Answers each path with JSON. `overrides` replaces answers: a JSON value, (status, bytes), or a raw writer."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
         self.port = free_port()
         self.issuer = f"{'https' if tls else 'http'}://localhost:{self.port}"
-        self.key = first_key()
+        self.key = shared_key()
         self.published: list[Any] = [self.key.as_dict(private=False)]
         self.id_token = ""
         self.access_token: str | None = "an-access-token"
-        self.instead: dict[str, Any] = {}
-        self.asked: list[str] = []
+        self.overrides: dict[str, Any] = {}
+        self.requests: list[str] = []
 
     def claims(self, begun: str, **changed: object) -> dict[str, Any]:
-        """Return the right claims for a sign-in that was sent to this address; what is changed to None is left out."""
+        """Return valid claims for a sign-in at this URL, with changes; None removes a claim."""
         now = int(system_clock())
         right = {
             "iss": self.issuer,
@@ -84,7 +84,7 @@ class ForgedProvider:
         }
 
     def discovery(self, **changed: object) -> None:
-        self.instead["/.well-known/openid-configuration"] = {
+        self.overrides["/.well-known/openid-configuration"] = {
             **self.answers()["/.well-known/openid-configuration"],
             **changed,
         }
@@ -93,8 +93,8 @@ class ForgedProvider:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             path = head.split(" ", 2)[1]
-            self.asked.append(path)
-            answer = self.instead.get(path, self.answers().get(path, (404, b"")))
+            self.requests.append(path)
+            answer = self.overrides.get(path, self.answers().get(path, (404, b"")))
             if callable(answer):
                 await answer(writer)
             else:
@@ -105,7 +105,7 @@ class ForgedProvider:
         writer.close()
 
     @contextlib.asynccontextmanager
-    async def there(self) -> AsyncIterator["ForgedProvider"]:
+    async def running(self) -> AsyncIterator["ForgedProvider"]:
         server = await asyncio.start_server(
             self._answer, "localhost", self.port, ssl=self._tls, limit=HEADERS_MAX, family=2
         )
@@ -116,7 +116,7 @@ class ForgedProvider:
 
 
 async def endless(writer: asyncio.StreamWriter) -> None:
-    """Answer without an end, quickly."""
+    """Answer endlessly, fast."""
     writer.write(b"HTTP/1.1 200 X\r\n\r\n")
     while True:
         writer.write(b" " * 65_536)
@@ -124,7 +124,7 @@ async def endless(writer: asyncio.StreamWriter) -> None:
 
 
 async def dripping(writer: asyncio.StreamWriter) -> None:
-    """Answer without an end, a byte at a time: no single read takes long."""
+    """Answer endlessly, byte by byte: no single read times out."""
     writer.write(b"HTTP/1.1 200 X\r\n\r\n")
     while True:
         writer.write(b" ")

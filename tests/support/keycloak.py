@@ -42,7 +42,7 @@ asked_for = pytest.mark.skipif(
 
 
 class Keycloak:
-    """One process on loopback with the realm of a company."""
+    """One Keycloak process on loopback with one realm."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -65,7 +65,7 @@ class Keycloak:
         )
 
     async def start(self) -> None:
-        """Unpack it, since it writes into its own folder; name the realm; start it."""
+        """Unpack Keycloak, which writes to its own folder, add the realm, and start."""
         packed = await archive("Keycloak", f"org.keycloak:keycloak-quarkus-dist:{VERSION}:zip")
         await asyncio.to_thread(shutil.unpack_archive, packed, self._folder)
         realms = self._home / "data" / "import"
@@ -74,12 +74,12 @@ class Keycloak:
         await self.process.start()
 
     async def stop(self) -> None:
-        """End it and leave its log: its folder holds 200 MB."""
+        """Stop it and remove its 200 MB folder, but not its log."""
         await self.process.stop()
         await asyncio.to_thread(shutil.rmtree, self._home, ignore_errors=True)
 
-    async def takes_out_of(self, group: str, name: str) -> None:
-        """Take somebody out of a group, as an administrator there does."""
+    async def remove_from_group(self, group: str, name: str) -> None:
+        """Remove a user from a group, as an administrator."""
         async with httpx.AsyncClient(base_url=self.address, timeout=30.0, trust_env=False) as client:
             form = {"grant_type": "password", "client_id": "admin-cli", "username": ADMIN, "password": PASSWORD}
             said = await client.post("/realms/master/protocol/openid-connect/token", data=form)
@@ -123,7 +123,7 @@ def _user(name: str, groups: Sequence[str]) -> dict[str, Any]:
 
 
 def _client(name: str, *, in_id_token: bool = True, **keys: object) -> dict[str, Any]:
-    """Return a client that has to use PKCE, with the groups in its ID token or in userinfo alone."""
+    """Return a client with PKCE, and with groups in the ID token or only in userinfo."""
     config = {
         "claim.name": "groups",
         "full.path": "false",
@@ -143,12 +143,12 @@ def _client(name: str, *, in_id_token: bool = True, **keys: object) -> dict[str,
 
 
 class Form(HTMLParser):
-    """The form of a page: where it goes and what it holds already."""
+    """The form of a page: its action and hidden fields."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.action = ""
-        self.held: dict[str, str] = {}
+        self.hidden_fields: dict[str, str] = {}
         self.feed(html)
 
     @override
@@ -157,13 +157,13 @@ class Form(HTMLParser):
         if tag == "form":
             self.action = found["action"]
         elif tag == "input" and found.get("type") == "hidden":
-            self.held[found["name"]] = found.get("value", "")
+            self.hidden_fields[found["name"]] = found.get("value", "")
 
 
 async def visit(address: str, *forms: Mapping[str, str]) -> dict[str, str] | None:
-    """Open the address and fill in one form after the other.
+    """Open the URL and submit one form after the other.
 
-    Returns the query with which the browser is sent back; None when Keycloak shows one form more instead.
+    Returns the query of the redirect back; None if Keycloak shows another form.
     """
     async with httpx.AsyncClient(timeout=30.0, trust_env=False) as browser:
         answer = await _page(browser, await browser.get(address))
@@ -171,7 +171,7 @@ async def visit(address: str, *forms: Mapping[str, str]) -> dict[str, str] | Non
             form = Form(answer.text)
             assert form.action, f"no form to fill in: {answer.status_code} {answer.text[:500]}"
             action = answer.url.join(form.action)
-            answer = await _page(browser, await browser.post(action, data={**form.held, **filled}))
+            answer = await _page(browser, await browser.post(action, data={**form.hidden_fields, **filled}))
     if answer.next_request is not None:
         return dict(parse_qsl(answer.next_request.url.query.decode()))
     assert Form(answer.text).action, f"neither a form nor the way back: {answer.status_code} {answer.text[:500]}"
@@ -179,7 +179,7 @@ async def visit(address: str, *forms: Mapping[str, str]) -> dict[str, str] | Non
 
 
 async def _page(browser: httpx.AsyncClient, answer: httpx.Response) -> httpx.Response:
-    """Follow redirects to a page, or to the answer that sends the browser back."""
+    """Follow redirects to a page, or to the redirect back to Signalbox."""
     for _ in range(STEPS_MAX):
         for cookie in browser.cookies.jar:
             cookie.secure = False  # a browser sends them to this machine itself without TLS too, httpx does not
@@ -191,7 +191,7 @@ async def _page(browser: httpx.AsyncClient, answer: httpx.Response) -> httpx.Res
 
 
 async def sign_in(address: str, name: str) -> dict[str, str]:
-    """Open the address and sign in; return the query with which the browser is sent back."""
+    """Open the URL and sign in; return the query of the redirect back."""
     back = await visit(address, {"username": name, "password": PASSWORD})
     assert back is not None
     return back
@@ -199,7 +199,7 @@ async def sign_in(address: str, name: str) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 async def keycloak(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Keycloak]:
-    """The Keycloak of this run. Who loses a group is nobody else's in the tests."""
+    """The Keycloak of this run. Tests that remove a user from a group have that user to themselves."""
     server = Keycloak(tmp_path_factory.mktemp("keycloak"))
     try:
         await server.start()

@@ -57,7 +57,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         servers = _servers(item)
         for mark in {*_folders(item), *(SERVERS[server] for server in servers)}:
             item.add_marker(mark)
-        groups[item] = (ranks[servers[0]], servers[0]) if servers else (len(ranks), item.path.stem)
+        groups[item] = (
+            (ranks[servers[0]], servers[0])
+            if servers
+            else (len(ranks), item.path.relative_to(ROOT).with_suffix("").as_posix())
+        )
         item.add_marker(pytest.mark.xdist_group(groups[item][1]))
     _leave_out(config, items)
     if hasattr(config, "workerinput"):

@@ -27,7 +27,7 @@ ASIDE = (
 def addresses(connections: Sequence[str]) -> list[str]:
     """Return every page and every answer of the API about these connections, and what is wrong on purpose."""
     pages = [
-        urls.overview(),
+        urls.home(),
         monitoring_urls.groups(),
         monitoring_urls.destinations(),
         monitoring_urls.connections(),

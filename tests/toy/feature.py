@@ -93,7 +93,9 @@ def build(core: Core) -> FeatureParts:
     bell = Bell(core)
 
     def search(_: Visibility, text: str) -> Iterable[Hits]:
-        yield Hits("bell", "Bells", [Hit(name=bell.sound, href=urls.toy(), place="toy")] if text in bell.sound else [])
+        yield Hits(
+            "bell", "Bells", [Hit(name=bell.sound, href=urls.toy(), location="toy")] if text in bell.sound else []
+        )
 
     async def metrics(_: Visibility) -> AsyncIterator[bytes]:
         yield encode(metric("toy_rings_total", "counter", "How often the bell rang", [({}, bell.rings)]))

@@ -16,14 +16,14 @@ from signalbox.features.security import SECURITY
 from signalbox.resources import TEMPLATES
 from signalbox.storage.engine import Database
 from signalbox.web.app import WebOptions
-from signalbox.web.live.viewer import NOT_PERMITTED
+from signalbox.web.live.page import NOT_PERMITTED
 from tests.support.assets import whole_assets
 from tests.support.database import settings
 from tests.support.estate import Estate
 from tests.support.security import core_over
 from tests.toy.feature import TOY, ToySettings
-from tests.web.house import HIDDEN, House, house, two_connections
-from tests.web.server import closed, drawn, running, watch
+from tests.web.multi_user_site import HIDDEN, MultiUserSite, multi_user_site, two_connections
+from tests.web.server import close_reason, next_fragments, run_server, watch
 from tests.web.sockets import socket
 
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -33,12 +33,15 @@ OPTIONS = WebOptions(
 
 
 @pytest.fixture
-async def made(tmp_path: Path) -> AsyncIterator[House]:
-    async with two_connections(Estate(tmp_path)) as estate, house(estate, features=[TOY], options=OPTIONS) as found:
+async def made(tmp_path: Path) -> AsyncIterator[MultiUserSite]:
+    async with (
+        two_connections(Estate(tmp_path)) as estate,
+        multi_user_site(estate, features=[TOY], options=OPTIONS) as found,
+    ):
         yield found
 
 
-async def test_its_page_is_in_the_navigation_with_a_badge(made: House) -> None:
+async def test_its_page_is_in_the_navigation_with_a_badge(made: MultiUserSite) -> None:
     async with made.client("operator") as client:
         assert (await client.post("/toy/ring")).status_code == 303
         html = (await client.get("/groups")).text
@@ -48,7 +51,7 @@ async def test_its_page_is_in_the_navigation_with_a_badge(made: House) -> None:
         assert "1 rings</p>" in html
 
 
-async def test_the_palette_finds_its_things_and_its_page(made: House) -> None:
+async def test_the_palette_finds_its_things_and_its_page(made: MultiUserSite) -> None:
     async with made.client("viewer") as client:
         assert 'href="/toy"' in (await client.get("/search?q=DIN", headers=PARTIAL)).text
         pages = (await client.get("/search?q=bel", headers=PARTIAL)).text
@@ -57,7 +60,7 @@ async def test_the_palette_finds_its_things_and_its_page(made: House) -> None:
         assert 'href="/toy"' not in (await client.get("/search?q=payments", headers=PARTIAL)).text
 
 
-async def test_its_metrics_follow_those_of_the_other_features(made: House) -> None:
+async def test_its_metrics_follow_those_of_the_other_features(made: MultiUserSite) -> None:
     async with made.client("operator") as client:
         await client.post("/toy/ring")
         await client.post("/toy/ring")
@@ -67,7 +70,7 @@ async def test_its_metrics_follow_those_of_the_other_features(made: House) -> No
     assert "signalbox_group_lag_messages{" in text
 
 
-async def test_its_write_goes_by_roles_and_is_in_the_audit_log(made: House) -> None:
+async def test_its_write_goes_by_roles_and_is_in_the_audit_log(made: MultiUserSite) -> None:
     async with made.client("viewer") as client:
         assert (await client.post("/toy/ring")).status_code == 403
     async with made.client("operator") as client:
@@ -79,7 +82,7 @@ async def test_an_error_that_it_expects_is_answered_as_it_says(tmp_path: Path) -
     async with two_connections(Estate(tmp_path)) as estate:
         cracked = [ToySettings(sound="crack")]
         async with (
-            house(estate, features=[TOY], options=OPTIONS, tables=cracked) as made,
+            multi_user_site(estate, features=[TOY], options=OPTIONS, tables=cracked) as made,
             made.client("admin") as client,
         ):
             answer = await client.post("/toy/ring")
@@ -88,26 +91,26 @@ async def test_an_error_that_it_expects_is_answered_as_it_says(tmp_path: Path) -
     assert "Buy a new bell." in answer.text
 
 
-async def test_its_fragment_stays_live_for_those_who_may_see_its_resource(made: House) -> None:
-    async with running(made.app) as server:
+async def test_its_fragment_stays_live_for_those_who_may_see_its_resource(made: MultiUserSite) -> None:
+    async with run_server(made.app) as server:
         live = (made, server)
         async with socket(live, "one") as client:
             await client.recv()  # the greeting
             await watch(client, ("bell/kafka-open", "toy/bell", "7.0"))
             async with made.client("operator") as operator:
                 await operator.post("/toy/ring")
-            assert "1 rings" in (await drawn(client))[0][3]
+            assert "1 rings" in (await next_fragments(client))[0][3]
         async with socket(live, "one") as client:
             await client.recv()  # the greeting
             await watch(client, (f"bell/{HIDDEN}", "toy/bell", "7.0"))
-            assert (await closed(client))[0] == NOT_PERMITTED
+            assert (await close_reason(client))[0] == NOT_PERMITTED
 
 
 async def test_its_service_runs_with_the_others_and_is_asked_whether_it_is_ready(tmp_path: Path) -> None:
     core = core_over(Database(settings(f"sqlite+aiosqlite:///{tmp_path}/signalbox.db")))
     built = build(core, (MONITORING, SECURITY, TOY), options=OPTIONS)
     [bell] = [service for service in built.services if service.name == "the bell"]
-    async with running(built.app) as server, httpx.AsyncClient(base_url=f"http://{server.host}") as client:
+    async with run_server(built.app) as server, httpx.AsyncClient(base_url=f"http://{server.host}") as client:
         assert bell.healthy()
         assert (await client.get("/health/ready")).status_code == 200
         await bell.stop()

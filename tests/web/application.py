@@ -15,7 +15,7 @@ from signalbox.kernel.feed import Feed
 from signalbox.monitoring.model import Points
 from signalbox.resources import TEMPLATES
 from signalbox.web.app import WebOptions
-from signalbox.web.errors import NotThere
+from signalbox.web.errors import NotFound
 from signalbox.web.feature import FeatureParts
 from signalbox.web.live.registry import Fragment, KeyParts, LiveParts, PointSource, no_resource
 from signalbox.web.monitoring import urls as monitoring_urls
@@ -63,7 +63,7 @@ def api_fault() -> str:
 
 @get("/api/v1/gone/{name:str}", sync_to_thread=False, include_in_schema=False)
 def api_gone(name: FromPath[str]) -> str:
-    raise NotThere(f"There is no group {name} on kafka-prod.", "It may have been deleted.")
+    raise NotFound(f"There is no group {name} on kafka-prod.", "It may have been deleted.")
 
 
 @get("/api/v1/counted", sync_to_thread=False)

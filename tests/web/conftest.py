@@ -7,7 +7,7 @@ import pytest
 from jinja2.bccache import Bucket
 from typing_extensions import override
 
-from tests.support.accounts import hashed_cheaply
+from tests.support.accounts import cheap_hasher
 
 
 class _CompiledTemplates(jinja2.BytecodeCache):
@@ -28,7 +28,7 @@ class _CompiledTemplates(jinja2.BytecodeCache):
 
 @pytest.fixture(scope="session", autouse=True)
 def _hash_cheaply() -> Iterator[None]:
-    with hashed_cheaply():
+    with cheap_hasher():
         yield
 
 

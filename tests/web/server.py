@@ -17,8 +17,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
+from signalbox.web.live.page import FRAME_BYTES_MAX
 from signalbox.web.live.socket import end_stalled_connections
-from signalbox.web.live.viewer import FRAME_BYTES_MAX
 from tests.support.waiting import eventually
 
 
@@ -33,7 +33,7 @@ class _Server(uvicorn.Server):
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningServer:
     """Where it listens."""
 
     port: int
@@ -56,7 +56,7 @@ class Running:
 
 
 @asynccontextmanager
-async def running(app: Litestar, *, stalled_s: float = 60.0) -> AsyncIterator[Running]:
+async def run_server(app: Litestar, *, stalled_s: float = 60.0) -> AsyncIterator[RunningServer]:
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     listener.setsockopt(
         socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536
@@ -77,7 +77,7 @@ async def running(app: Litestar, *, stalled_s: float = 60.0) -> AsyncIterator[Ru
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:
         await eventually(server.has_started, every_s=0.01)
-        yield Running(listener.getsockname()[1], server)
+        yield RunningServer(listener.getsockname()[1], server)
     finally:
         server.should_exit = True
         await serving
@@ -88,16 +88,16 @@ async def watch(client: ClientConnection, *watched: tuple[str, str, str]) -> Non
     await client.send(json.dumps({"watch": watched}))
 
 
-async def drawn(client: ClientConnection, within_s: float = 5.0) -> list[list[Any]]:
+async def next_fragments(client: ClientConnection, within_s: float = 5.0) -> list[list[Any]]:
     """Return the fragments of the next message that has any."""
     async with asyncio.timeout(within_s):
         while True:
             message = json.loads(await client.recv())
-            if message["drawn"]:
-                return list(message["drawn"])
+            if message["fragments"]:
+                return list(message["fragments"])
 
 
-async def closed(client: ClientConnection) -> tuple[int, str]:
+async def close_reason(client: ClientConnection) -> tuple[int, str]:
     """Return the code and reason with which the server ends a socket."""
 
     async def to_the_end() -> None:

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 from websockets.asyncio.client import ClientConnection, connect
 
 from signalbox.web import urls
-from tests.web.house import House
-from tests.web.server import Running
+from tests.web.multi_user_site import MultiUserSite
+from tests.web.server import RunningServer
 
 
 @asynccontextmanager
 async def socket(
-    live: tuple[House, Running], who: str | None, *, by: str = "cookie", origin: str | None = None
+    live: tuple[MultiUserSite, RunningServer], who: str | None, *, by: str = "cookie", origin: str | None = None
 ) -> AsyncIterator[ClientConnection]:
     """Open a live socket as this user. The name of the session cookie contains the port."""
     made, server = live

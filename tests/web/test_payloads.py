@@ -20,19 +20,19 @@ from sqlalchemy import text
 from signalbox.security.errors import NotPermitted
 from signalbox.security.masking.actions import view_payload
 from signalbox.security.masking.engine import JsonBody
-from signalbox.security.masking.model import Message
+from signalbox.security.masking.model import ClearMessage
 from signalbox.security.masking.service import Masking
 from signalbox.security.model import Actor, Grant, Rights, Role, Via
 from signalbox.web import urls
 from signalbox.web.security import urls as security_urls
 from tests.support.estate import Estate
-from tests.web.payload_walk import askers, our_sources, past_masking, routes_to_payloads
+from tests.web.payload_walk import masking_bypasses, masking_callers, product_sources, routes_to_payloads
 from tests.web.security.masking_site import rule, second_process
 from tests.web.security.user_site import Browser, UserSite, user_site_in, visible_text
 
 CANARIES = {part: f"canary-{part}-5e81a7f0" for part in ("body", "header", "key", "error")}
 PLAIN = "plain-for-all-91c4b07e"
-MESSAGE = Message(
+MESSAGE = ClearMessage(
     connection="kafka-prod",
     destination="orders.placed",
     name="partition 0, offset 17",
@@ -51,10 +51,10 @@ class Exit:
     """Where a payload leaves: the routes, and how to make one of them show a message."""
 
     routes: frozenset[tuple[str, str]]
-    show: Callable[[Browser, Message], Awaitable[str]]  # the response without the typed form fields
+    show: Callable[[Browser, ClearMessage], Awaitable[str]]  # the response without the typed form fields
 
 
-def sample(message: Message) -> str:
+def sample(message: ClearMessage) -> str:
     """Return a message as a user would paste it."""
     return json.dumps(
         {
@@ -66,20 +66,20 @@ def sample(message: Message) -> str:
     )
 
 
-async def trial_page(browser: Browser, message: Message) -> str:
-    asked = {"source": message.source, "what": "$.body.unheard_of", "how": "hide", "sample": sample(message)}
-    return without_typed_fields((await browser.client.post(security_urls.masking("trial"), data=asked)).text)
+async def trial_page(browser: Browser, message: ClearMessage) -> str:
+    form = {"source": message.source, "what": "$.body.unheard_of", "how": "hide", "sample": sample(message)}
+    return without_typed_fields((await browser.client.post(security_urls.masking("trial"), data=form)).text)
 
 
-async def refused_rule(browser: Browser, message: Message) -> str:
+async def refused_rule(browser: Browser, message: ClearMessage) -> str:
     """Add a rule without a name: the page shows the trial again."""
-    asked = {"source": message.source, "what": "$.body.unheard_of", "how": "hide", "sample": sample(message)}
-    return without_typed_fields((await browser.client.post(security_urls.masking("rules"), data=asked)).text)
+    form = {"source": message.source, "what": "$.body.unheard_of", "how": "hide", "sample": sample(message)}
+    return without_typed_fields((await browser.client.post(security_urls.masking("rules"), data=form)).text)
 
 
-async def trial_for_programs(browser: Browser, message: Message) -> str:
-    asked = {"source": message.source, "sample": sample(message)}
-    return (await browser.client.post(f"{urls.API}/masking-rules/try", json=asked)).text
+async def trial_for_programs(browser: Browser, message: ClearMessage) -> str:
+    body = {"source": message.source, "sample": sample(message)}
+    return (await browser.client.post(f"{urls.API}/masking-rules/try", json=body)).text
 
 
 def without_typed_fields(page: str) -> str:
@@ -113,8 +113,8 @@ def _forms(value: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[UserSite]:
-    async with user_site_in(tmp_path_factory.mktemp("payloads"), rules=[EVERYTHING]) as made:
-        yield made
+    async with user_site_in(tmp_path_factory.mktemp("payloads"), rules=[EVERYTHING]) as opened_site:
+        yield opened_site
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ async def test_a_masked_message_has_no_canary(site: UserSite) -> None:
     view = (await second_process(site, EVERYTHING)).masking.mask(MESSAGE)
     assert isinstance(view.body, JsonBody)
     assert view.key is not None
-    parts = [view.body.encoded().decode(), view.key.text, *(one.text for one in view.texts)]
+    parts = [view.body.encoded().decode(), view.key.text, *(item.text for item in view.texts)]
     parts += [shown.text for pair in view.headers for shown in pair]
     assert leaks("\n".join(parts)) == []
     assert sum(PLAIN in part for part in parts) == 3
@@ -170,15 +170,15 @@ def test_every_route_to_a_payload_is_an_exit(site: UserSite) -> None:
 
 
 def test_every_caller_of_masking_is_known() -> None:
-    assert askers(our_sources()) == CALLERS
+    assert masking_callers(product_sources()) == CALLERS
 
 
 def test_pages_and_commands_read_no_unmasked_message() -> None:
-    assert past_masking(our_sources()) == BODIES
+    assert masking_bypasses(product_sources()) == BODIES
 
 
-def _of(held: NamedDependency[Masking]) -> str:
-    return str(held.mask(MESSAGE))
+def _of(masking: NamedDependency[Masking]) -> str:
+    return str(masking.mask(MESSAGE))
 
 
 def provided(masking: NamedDependency[Masking]) -> str:
@@ -218,15 +218,15 @@ def test_a_planted_route_is_found_through_calls_and_dependencies(tmp_path: Path)
     ],
 )
 def test_planted_code_past_masking_is_found(source: str, found: set[str]) -> None:
-    assert past_masking([("app/signalbox/web/letters/page.py", source)]) == {
-        f"app/signalbox/web/letters/page.py: {one}" for one in found
+    assert masking_bypasses([("app/signalbox/web/letters/page.py", source)]) == {
+        f"app/signalbox/web/letters/page.py: {item}" for item in found
     }
-    assert past_masking([("app/signalbox/brokers/nats/adapter.py", source)]) == set()
+    assert masking_bypasses([("app/signalbox/brokers/nats/adapter.py", source)]) == set()
 
 
 def test_a_planted_caller_is_found() -> None:
     source = "async def letter(masking):\n    return masking.mask(1)\n\ndef fine(page):\n    return page.masks(1)"
-    assert askers([("app/letters/service.py", source)]) == {"app/letters/service.py: letter"}
+    assert masking_callers([("app/letters/service.py", source)]) == {"app/letters/service.py: letter"}
 
 
 async def test_each_unmasked_view_is_recorded_and_listed(site: UserSite, ada: Browser) -> None:
@@ -235,7 +235,7 @@ async def test_each_unmasked_view_is_recorded_and_listed(site: UserSite, ada: Br
     blind = Actor(name="on-call", rights=Rights(Grant(Role.OPERATOR)), via=Via.PAGE)
     action = view_payload(MESSAGE, "customer asked")
 
-    async def view(permit: object) -> Message:
+    async def view(permit: object) -> ClearMessage:
         return security.masking.unmask(permit, MESSAGE)  # type: ignore[arg-type]  # the door's own
 
     assert await security.door.act(sees, action, view) == MESSAGE

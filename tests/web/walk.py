@@ -75,12 +75,12 @@ def _from_behind(kinds: Sequence[str]) -> Iterator[tuple[int, str]]:
 
 
 def _values(kind: str, names: Sequence[str]) -> Sequence[str]:
-    return ("1", "2", "3") if kind == "int" else [urls.segment(name) for name in names]
+    return ("1", "2", "3") if kind == "int" else [urls.encode_segment(name) for name in names]
 
 
 async def crawled(client: httpx.AsyncClient) -> AsyncIterator[tuple[str, httpx.Response]]:
     """Yield each page that can be reached by links from the overview, with its answer."""
-    waiting, known = [urls.overview()], {urls.overview()}
+    waiting, known = [urls.home()], {urls.home()}
     while waiting and len(known) < PAGES_MAX:
         address = waiting.pop(0)
         answer = await client.get(address)

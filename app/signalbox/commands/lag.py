@@ -17,7 +17,7 @@ from signalbox.brokers.settings import ConnectionSettings
 from signalbox.commands.names import configured_connection
 from signalbox.commands.options import LoadConfiguration, config_option, json_option
 from signalbox.commands.printing import safe, shortened, table
-from signalbox.kernel.figures import count, rate_number
+from signalbox.kernel.figures import number, rate_number
 
 HEADER = ("Connection", "Group", "Kind", "State", "Lag", "Members", "In /s", "Out /s")
 NUMBERS = frozenset({4, 5, 6, 7})
@@ -168,14 +168,14 @@ def _print(report: LagReport, *, as_json: bool) -> None:
 
 
 def _cells(row: GroupLag) -> tuple[str, ...]:
-    lag = count(row.lag, approximate=row.approximate)
+    lag = number(row.lag, approximate=row.approximate)
     return (
         row.connection,
         shortened(row.group),
         row.kind,
         shortened(row.state),
         f"at least {lag}" if row.lag_partial and row.lag is not None else lag,
-        count(row.members),
+        number(row.members),
         rate_number(row.rate_in),
         rate_number(row.rate_out),
     )

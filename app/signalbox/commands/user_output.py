@@ -39,8 +39,8 @@ def _user_cells(user: User, now: float) -> tuple[str, ...]:
         safe(user.name),
         safe(describe_rights(user.rights)),
         _sign_in(user, now),
-        figures.count(user.sessions),
-        figures.count(user.tokens),
+        figures.number(user.sessions),
+        figures.number(user.tokens),
         _age(user.last_seen_at, now),
         "" if user.locked_until is None else f"{figures.short_duration(user.locked_until - now)} left",
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from signalbox.commands.printing import shortened
-from signalbox.kernel.figures import count
+from signalbox.kernel.figures import number
 from signalbox.security.audit.chain import Finding, FindingKind, Verification
 from signalbox.security.audit.words import SIGNATURE_HINT, finding_sentence, intact_rows, result_sentences
 
@@ -71,7 +71,7 @@ def as_lines(verification: Verification) -> Iterator[str]:
     for finding in verification.findings:
         yield from _finding_lines(finding)
     if verification.omitted:
-        yield f"{count(verification.omitted)} more findings are not listed."
+        yield f"{number(verification.omitted)} more findings are not listed."
     yield intact_rows(verification)
 
 

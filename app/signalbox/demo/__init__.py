@@ -1,1 +1,1 @@
-"""An order-processing system on real brokers: it sends real messages and really reads them, so every figure shown is true."""
+"""An order-processing system on real brokers. It publishes and consumes real messages, so every figure on the pages is real."""

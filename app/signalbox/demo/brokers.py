@@ -1,4 +1,4 @@
-"""The real servers that the demo runs on, each turned into the settings of a connection."""
+"""Start the real brokers of the demo and return the settings of the connections to them."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -16,10 +16,10 @@ PARTNER_REGION = "eu-central-1"
 
 
 async def start_brokers(stack: AsyncExitStack, kinds: Sequence[BrokerKind], folder: Path) -> list[ConnectionSettings]:
-    """Start a server of each kind, to be stopped by `stack`, and return the connections to them.
+    """Start a server of each kind and return the connections; `stack` stops the servers.
 
     Raises:
-        ServerNotInstalled: a program is not installed; carries the line that installs it.
+        ServerNotInstalled: a program is missing; the error has the command that installs it.
         ServerFailed: a server did not start.
     """
     return [await STARTERS[kind](stack, folder / kind) for kind in kinds]

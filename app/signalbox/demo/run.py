@@ -1,4 +1,4 @@
-"""Run the demo: servers, scenes and dashboard start and stop together."""
+"""Run the demo: the brokers, the scenes and the dashboard."""
 
 import asyncio
 import fcntl
@@ -19,16 +19,16 @@ from signalbox.web.app import WebOptions
 from signalbox.web.shell import Banner
 
 LOCK = "lock"
-FOLDER = Path(".demo")  # emptied at each start: streams and history belong together
+FOLDER = Path(".demo")  # emptied at each start: streams and history must match
 BANNER = Banner(
     tone="motion",
     mark="m-running",
     strong="Demo, signed in as demo operator, on this machine only:",
-    text="the shop is made up; its messages and the lag are real.",
+    text="the shop is fictional; its messages and the lag are real.",
 )
 
 
-class DemoRuns(SignalboxError):
+class DemoAlreadyRunning(SignalboxError):
     """Another demo runs in this folder."""
 
 
@@ -36,12 +36,12 @@ async def run(kinds: Sequence[BrokerKind], port: int) -> None:
     """Serve the demo until interrupted.
 
     Raises:
-        DemoRuns: another demo runs in this folder.
-        ServerNotInstalled: a broker that was asked for cannot be started here; carries the line that installs it.
+        DemoAlreadyRunning: another demo runs in this folder.
+        ServerNotInstalled: a program is missing; the error has the command that installs it.
     """
-    _end_in_order_on_sigterm()
+    _stop_servers_on_sigterm()
     async with AsyncExitStack() as stack:
-        folder = stack.enter_context(_folder(FOLDER))
+        folder = stack.enter_context(_locked(FOLDER))
         connections = await start_brokers(stack, kinds, folder)
         document = {
             "server": {"port": port},
@@ -53,22 +53,24 @@ async def run(kinds: Sequence[BrokerKind], port: int) -> None:
         await serve(configuration, extra=[scene(connections) for scene in SCENES], options=options)
 
 
-def _end_in_order_on_sigterm() -> None:
-    """Stop the servers on SIGTERM too, until the dashboard serves and does so itself."""
+def _stop_servers_on_sigterm() -> None:
+    """Cancel this task on SIGTERM, so that the servers stop, until `serve` handles the signal itself."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - called from a coroutine
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 @contextmanager
-def _folder(folder: Path) -> Iterator[Path]:
-    """Empty the folder and lock it against a second demo."""
+def _locked(folder: Path) -> Iterator[Path]:
+    """Lock the folder against a second demo, and empty it."""
     folder.mkdir(exist_ok=True)
     with (folder / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DemoRuns(f"A demo already runs in {folder.resolve().parent}. Stop it first, with Ctrl-C.") from None
+            raise DemoAlreadyRunning(
+                f"A demo already runs in {folder.resolve().parent}. Stop it first, with Ctrl-C."
+            ) from None
         for child in folder.iterdir():
             if child.is_dir():
                 shutil.rmtree(child)

@@ -1,4 +1,4 @@
-"""What runs in the demo. A feature that wants something true to show adds its scene here."""
+"""The services of the demo. A feature that needs real data on its pages adds a scene here."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""What the shop consists of: its destinations, who reads them, and how each reader behaves."""
+"""The destinations of the shop, their consumer groups, and how each group behaves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,59 +7,59 @@ from enum import StrEnum
 from signalbox.brokers.model import BrokerKind, DestinationSpec
 
 
-class Habit(StrEnum):
-    """How a reader of the demo behaves."""
+class Behavior(StrEnum):
+    """How a consumer group of the demo behaves."""
 
     HEALTHY = "keeps up"
     SLOW = "falls behind at every peak and catches up in between"
-    PAUSING = "stops reading now and then"
+    PAUSING = "pauses now and then"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
+class ShopConsumer:
     """One consumer group of the shop."""
 
     group: str
-    habit: Habit
+    behavior: Behavior
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One destination, what is written to it, and who reads it."""
+class ShopDestination:
+    """One destination, the type of its events, and its consumer groups."""
 
-    destination: str
+    name: str
     event: str
-    readers: tuple[Reader, ...]
+    consumers: tuple[ShopConsumer, ...]
     partitions: int = 1
     settings: Mapping[str, str] = field(default_factory=dict)
 
-    def wanted(self) -> DestinationSpec:
-        groups = tuple(reader.group for reader in self.readers)
-        return DestinationSpec(name=self.destination, partitions=self.partitions, groups=groups, settings=self.settings)
+    def spec(self) -> DestinationSpec:
+        groups = tuple(consumer.group for consumer in self.consumers)
+        return DestinationSpec(name=self.name, partitions=self.partitions, groups=groups, settings=self.settings)
 
 
-INVOICES = Reader(group="invoice-writer", habit=Habit.HEALTHY)
-SEARCH = Reader(group="search-indexer", habit=Habit.SLOW)
-LABELS = Reader(group="label-printer", habit=Habit.PAUSING)
+INVOICES = ShopConsumer(group="invoice-writer", behavior=Behavior.HEALTHY)
+SEARCH = ShopConsumer(group="search-indexer", behavior=Behavior.SLOW)
+LABELS = ShopConsumer(group="label-printer", behavior=Behavior.PAUSING)
 
-# Where a broker has groups, three of them read the same orders; where it has queues, each reader has a queue of its own.
-LINES: Mapping[BrokerKind, tuple[Line, ...]] = {
-    BrokerKind.NATS: (Line(destination="orders", event="order placed", readers=(INVOICES, SEARCH, LABELS)),),
+# On brokers with consumer groups three of them read the same orders; on brokers with queues each consumer has its own queue.
+DESTINATIONS: Mapping[BrokerKind, tuple[ShopDestination, ...]] = {
+    BrokerKind.NATS: (ShopDestination(name="orders", event="order placed", consumers=(INVOICES, SEARCH, LABELS)),),
     BrokerKind.KAFKA: (
-        Line(destination="shop.orders", event="order placed", readers=(INVOICES, SEARCH, LABELS), partitions=6),
+        ShopDestination(name="shop.orders", event="order placed", consumers=(INVOICES, SEARCH, LABELS), partitions=6),
     ),
     BrokerKind.RABBITMQ: (
-        Line(
-            destination="payments.capture",
-            event="payment asked",
-            readers=(INVOICES,),
+        ShopDestination(
+            name="payments.capture",
+            event="payment requested",
+            consumers=(INVOICES,),
             settings={"x-queue-type": "quorum"},
         ),
-        Line(destination="emails.order-confirmed", event="order confirmed", readers=(SEARCH,)),
-        Line(destination="labels.print", event="label asked", readers=(LABELS,)),
+        ShopDestination(name="emails.order-confirmed", event="order confirmed", consumers=(SEARCH,)),
+        ShopDestination(name="labels.print", event="label requested", consumers=(LABELS,)),
     ),
     BrokerKind.SQS: (
-        Line(destination="partner-stock", event="stock changed", readers=(SEARCH,)),
-        Line(destination="partner-returns", event="return announced", readers=(LABELS,)),
+        ShopDestination(name="partner-stock", event="stock changed", consumers=(SEARCH,)),
+        ShopDestination(name="partner-returns", event="return announced", consumers=(LABELS,)),
     ),
 }

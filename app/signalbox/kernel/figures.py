@@ -15,22 +15,22 @@ _SHORT = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _BYTES = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
-def count(number: float | None, *, approximate: bool = False) -> str:
+def number(value: float | None, *, approximate: bool = False) -> str:
     """Format a whole number: 1,204,113; if the broker only approximates the number: ≈ 212."""
-    if number is None or not math.isfinite(number):
+    if value is None or not math.isfinite(value):
         return UNKNOWN_WORD
-    text = f"{round(number):,}".replace("-", "\u2212")
+    text = f"{round(value):,}".replace("-", "\u2212")
     return f"\u2248{NBSP}{text}" if approximate else text
 
 
-def short_count(number: float | None) -> str:
+def short_number(value: float | None) -> str:
     """Format a number for an axis or a tab: 1.2 M, 400 k. Do not use it in a row or a dialog."""
-    if number is None or not math.isfinite(number):
+    if value is None or not math.isfinite(value):
         return UNKNOWN_WORD
     for divisor, unit in _SHORT:
-        if abs(number) >= divisor * 0.9995:
-            return f"{_three_digits(number / divisor)}{NBSP}{unit}"
-    return _three_digits(number)
+        if abs(value) >= divisor * 0.9995:
+            return f"{_three_digits(value / divisor)}{NBSP}{unit}"
+    return _three_digits(value)
 
 
 def rate_number(per_s: float | None, *, decimal: bool = False) -> str:

@@ -255,7 +255,7 @@ class GroupTracker:
             moved_at=window.moved_at(row),
             still_since=window.still_since(row),
             rewound_at=window.rewound.get(row),
-            hidden_since=hidden[1] if hidden is not None else None,
+            behind_open_transaction_since=hidden[1] if hidden is not None else None,
             retention=self._retention.get(name),
         )
 

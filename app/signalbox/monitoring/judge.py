@@ -70,7 +70,7 @@ class PartitionFacts(NamedTuple):
     moved_at: float | None = None  # when `settled` last moved
     still_since: float | None = None  # since when `settled` has not moved while messages wait
     rewound_at: float | None = None
-    hidden_since: float | None = None  # since when an open transaction holds the stable end below the end
+    behind_open_transaction_since: float | None = None  # since when the stable end is below the end
     retention: RetentionLimits | None = None  # None: retention loses no message
 
 
@@ -214,9 +214,11 @@ def _without_progress(row: PartitionFacts, group: GroupFacts, limits: Thresholds
     """Return why a partition makes no progress: held back, stopped or stalled."""
     if row.lag <= 0 or _young(row, limits):
         return None
-    if row.hidden_since is not None and row.settled >= row.stable > UNKNOWN:
-        late = now - row.hidden_since >= limits.ok_below_s
-        return Verdict(status=Status.HELD_BACK, since=row.hidden_since) if late else None
+    if row.behind_open_transaction_since is not None and row.settled >= row.stable > UNKNOWN:
+        if now - row.behind_open_transaction_since < limits.ok_below_s:
+            return None
+        exact = row.behind_open_transaction_since > group.first_read_at
+        return Verdict(status=Status.HELD_BACK, since=row.behind_open_transaction_since, since_exact=exact)
     return _stopped(row, group, limits, now) if group.has_consumers is False else _stalled(row, group, limits, now)
 
 

@@ -10,7 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from signalbox.servers.process import ServerFailed, ServerNotInstalled, cache_folder, find_program, run_or_fail
+from signalbox.servers.process import (
+    ServerFailed,
+    ServerNotInstalled,
+    cache_folder,
+    cache_lock,
+    find_program,
+    run_or_fail,
+)
 
 INSTALL = "apt-get install -y debootstrap, then run this as root"
 BUILD_WAIT_S = 900.0
@@ -44,8 +51,16 @@ async def debian_root(release: str, package: str) -> DebianRoot:
     find_program("unshare", server=server, install="apt-get install -y util-linux")
     folder = cache_folder() / "debian" / f"{release}-{package}"
     if not folder.exists():
-        await asyncio.to_thread(_build, [debootstrap, "--variant=minbase", f"--include={package}", release], folder)
+        await asyncio.to_thread(
+            _build_once, [debootstrap, "--variant=minbase", f"--include={package}", release], folder
+        )
     return DebianRoot(folder)
+
+
+def _build_once(argv: Sequence[str], folder: Path) -> None:
+    with cache_lock(folder.name):
+        if not folder.exists():
+            _build(argv, folder)
 
 
 def _build(argv: Sequence[str], folder: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from signalbox.servers.process import cache_folder, find_program, run_or_fail
+from signalbox.servers.process import cache_folder, cache_lock, find_program, run_or_fail
 
 INSTALL = "apt-get install -y default-jre-headless maven"
 COMPLETE_MARKER = "complete"  # this file exists once every jar of the folder is downloaded
@@ -57,8 +57,14 @@ async def _cached_folder(server: str, coordinates: Sequence[str], pom: str, goal
     folder = cache_folder() / "maven" / f"{server.replace(' ', '-').lower()}-{digest}"
     if not (folder / COMPLETE_MARKER).exists():
         maven = find_program("mvn", server=server, install=INSTALL)
-        await asyncio.to_thread(_download, maven, server, folder, pom, goal)
+        await asyncio.to_thread(_download_once, maven, server, folder, pom, goal)
     return folder
+
+
+def _download_once(maven: str, server: str, folder: Path, pom: str, goal: Sequence[str]) -> None:
+    with cache_lock(folder.name):
+        if not (folder / COMPLETE_MARKER).exists():
+            _download(maven, server, folder, pom, goal)
 
 
 def _download(maven: str, server: str, folder: Path, pom: str, goal: Sequence[str]) -> None:

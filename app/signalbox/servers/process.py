@@ -5,13 +5,14 @@ The process logs to a file in its folder.
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import random
 import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,6 +51,15 @@ def free_port() -> int:
 def cache_folder() -> Path:
     """Return the folder that keeps downloads between runs: $SIGNALBOX_CACHE or ~/.cache/signalbox."""
     return Path(os.environ.get("SIGNALBOX_CACHE") or Path.home() / ".cache" / "signalbox")
+
+
+@contextlib.contextmanager
+def cache_lock(name: str) -> Iterator[None]:
+    """Hold the lock of one download: one process downloads, the others wait and find it done. Blocks the thread."""
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with (cache_folder() / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # closing the file releases it
+        yield
 
 
 def find_program(name: str, *, server: str, install: str) -> str:

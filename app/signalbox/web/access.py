@@ -1,4 +1,4 @@
-"""Who asks: the actor behind every request and every live connection, by cookie, by token, or by what nobody may."""
+"""Authentication: the actor behind every request and every live socket, by cookie, by token, or anonymous."""
 
 import secrets
 from typing import Any, Final, cast
@@ -16,24 +16,24 @@ from signalbox.security.model import NO_RIGHTS, OPERATOR_EVERYWHERE, VIEWER_EVER
 from signalbox.web import incoming, urls
 from signalbox.web.settings import ServerSettings
 
-COOKIE: Final = "signalbox"
-NOBODY: Final = "nobody"
-DEMO: Final = "demo"  # who acts in the demo without having signed in
-OPEN: Final = {"open": True}  # `opt` of a route that needs nobody to be signed in
-OWN: Final = {"own": True}  # `opt` of a write that is there in read-only mode too
-UNKNOWN_TO: Final = (urls.STATIC, urls.HEALTH)  # nobody is asked who they are there
+COOKIE_NAME: Final = "signalbox"
+ANONYMOUS: Final = "nobody"  # the name of an actor who is not signed in
+DEMO_ACTOR: Final = "demo"  # acts in the demo without signing in
+NO_SIGN_IN: Final = {"no_sign_in": True}  # `opt` of a route that anyone may use without signing in
+WRITABLE_IN_READ_ONLY: Final = {"writable_in_read_only": True}  # `opt` of a write that read-only mode keeps
+PATHS_WITHOUT_ACTOR: Final = (urls.STATIC, urls.HEALTH)
 
 
 class NotSignedIn(SignalboxError):
-    """Nobody is signed in, or no longer, and this needs somebody."""
+    """The request has no valid session or token, and needs one."""
 
     def __init__(self, sentence: str = "Sign in first.", *, set_up: bool = False) -> None:
         super().__init__(sentence)
-        self.set_up = set_up  # there is nobody yet who could sign in
+        self.set_up = set_up  # no user exists yet
 
 
-class Access:
-    """Finds out who asks. One per application."""
+class ActorMiddleware:
+    """Sets `state["actor"]` of every request and socket."""
 
     def __init__(self, app: ASGIApp, accounts: Accounts, settings: ServerSettings, *, demo: bool) -> None:
         self._app = app
@@ -43,12 +43,12 @@ class Access:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope["state"]
-        state["actor"] = _made(scope, NOBODY, NO_RIGHTS)
-        if not scope["path"].startswith(UNKNOWN_TO):
+        state["actor"] = _build_actor(scope, ANONYMOUS, NO_RIGHTS)
+        if not scope["path"].startswith(PATHS_WITHOUT_ACTOR):
             try:
                 state["actor"] = await self._actor(scope)
             except Unavailable as error:
-                state["unknown"] = error
+                state["identity_error"] = error
         await self._app(scope, receive, send)
 
     async def _actor(self, scope: Scope) -> Actor:
@@ -60,12 +60,12 @@ class Access:
             cookie = _cookie(scope)
             identity = await self._accounts.identities.by_session(cookie) if cookie else None
         if identity is None:
-            nobody = NO_RIGHTS if bearer is not None else self._nobodys_rights(scope)
-            return _made(scope, DEMO if nobody is OPERATOR_EVERYWHERE else NOBODY, nobody)
-        return _made(scope, identity.name, identity.rights, identity)
+            rights = NO_RIGHTS if bearer is not None else self._anonymous_rights(scope)
+            return _build_actor(scope, DEMO_ACTOR if rights is OPERATOR_EVERYWHERE else ANONYMOUS, rights)
+        return _build_actor(scope, identity.name, identity.rights, identity)
 
-    def _nobodys_rights(self, scope: Scope) -> Rights:
-        """Return what somebody may who has not signed in."""
+    def _anonymous_rights(self, scope: Scope) -> Rights:
+        """Return the rights of an actor who has not signed in."""
         local = self._settings.only_local and (not scope["state"]["proxied"] or bool(self._settings.trusted_proxies))
         if self._demo and local:
             return OPERATOR_EVERYWHERE
@@ -75,38 +75,38 @@ class Access:
 
 
 def actor_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Actor:
-    """Return who asks."""
+    """Return the actor of a request or a live socket."""
     return cast("Actor", connection.scope["state"]["actor"])
 
 
-def actor_at(request: Request[Any, Any, Any]) -> Actor:
-    """Return who asks: the dependency `actor` of handlers."""
+def provide_actor(request: Request[Any, Any, Any]) -> Actor:
+    """Return the actor of a request: the dependency `actor` of handlers."""
     return actor_of(request)
 
 
-async def may_enter(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Let through who may see anything at all. What they see is up to each page, what they may do up to the door.
+async def require_sign_in(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Refuse an actor without any right. Pages check what the actor may see; the door checks what the actor may do.
 
     Raises:
-        NotSignedIn: nobody is signed in.
-        TooManyAttempts: wrong tokens came too often from this address.
-        Unavailable: who it is could not be looked up.
+        NotSignedIn: the actor is not signed in.
+        TooManyAttempts: too many wrong tokens came from this address.
+        Unavailable: the session or token could not be looked up.
     """
     state = connection.scope["state"]
-    if handler.opt.get("open"):
+    if handler.opt.get("no_sign_in"):
         return
-    if (error := state.get("unknown")) is not None:
+    if (error := state.get("identity_error")) is not None:
         raise cast("Unavailable", error)
     accounts = cast("Accounts", connection.app.state.accounts)
     if state.get("wrong_token"):
         await accounts.limits.count_wrong_token(actor_of(connection).address)
-        raise NotSignedIn("This token is not known, or has ended.")
+        raise NotSignedIn("This token is unknown, or has expired.")
     if not actor_of(connection).rights.allows_anything:
         raise NotSignedIn(set_up=not accounts.identities.has_users)
 
 
 def session_cookie(request: Request[Any, Any, Any], secret: str, lasts_s: float) -> Cookie:
-    """Return the cookie that makes a browser signed in; an empty secret takes it away."""
+    """Return the cookie of a session; an empty secret deletes the cookie."""
     return Cookie(
         key=_cookie_name(request.scope),
         value=secret,
@@ -118,7 +118,7 @@ def session_cookie(request: Request[Any, Any, Any], secret: str, lasts_s: float)
     )
 
 
-def _made(scope: Scope, name: str, rights: Rights, identity: Identity | None = None) -> Actor:
+def _build_actor(scope: Scope, name: str, rights: Rights, identity: Identity | None = None) -> Actor:
     return Actor(
         name=name,
         rights=rights,
@@ -139,18 +139,18 @@ def _via(scope: Scope) -> Via:
 
 
 def _cookie(scope: Scope) -> str | None:
-    wanted = _cookie_name(scope)
+    cookie_name = _cookie_name(scope)
     for header in incoming.headers(scope, b"cookie"):
         for part in header.split(";"):
             name, _, value = part.strip().partition("=")
-            if name == wanted and value:
+            if name == cookie_name and value:
                 return value
     return None
 
 
 def _cookie_name(scope: Scope) -> str:
-    """Return the cookie's name: browsers keep __Host- only by https; elsewhere all ports of a host share their cookies."""
+    """Return the cookie's name: browsers keep __Host- only over https; over http all ports of a host share their cookies."""
     if incoming.is_secure(scope):
-        return f"__Host-{COOKIE}"
+        return f"__Host-{COOKIE_NAME}"
     port = incoming.headers(scope, b"host")[0].rpartition(":")[2]
-    return f"{COOKIE}-{port}" if port.isdigit() else COOKIE
+    return f"{COOKIE_NAME}-{port}" if port.isdigit() else COOKIE_NAME

@@ -1,4 +1,4 @@
-"""Wire the web application: the core and the built features in, one ASGI application out. `bootstrap` calls `create_app`."""
+"""Build the web application from the core and the built features."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -23,14 +23,14 @@ from signalbox.resources import TEMPLATES
 from signalbox.security.model import VIEWER_EVERYWHERE, Actor
 from signalbox.security.settings import SecuritySettings
 from signalbox.web import incoming, urls
-from signalbox.web.access import Access, actor_at, actor_of, may_enter
+from signalbox.web.access import ActorMiddleware, actor_of, provide_actor, require_sign_in
 from signalbox.web.assets import Assets, load
-from signalbox.web.errors import NotUnderstood, handle
+from signalbox.web.errors import BadRequest, handle
 from signalbox.web.feature import FeatureParts
 from signalbox.web.guards import SAFE_METHODS, Guard
+from signalbox.web.live.page import DRAIN_MAX_S
 from signalbox.web.live.registry import Registry
 from signalbox.web.live.socket import SOCKETS_PER_ADDRESS_MAX, live_route
-from signalbox.web.live.viewer import DRAIN_MAX_S
 from signalbox.web.palette import search_route
 from signalbox.web.rate_limit import PER_SECOND, RateLimiter
 from signalbox.web.rendering import Renderer
@@ -44,9 +44,9 @@ REQUEST_BYTES_MAX = 64 * 1024  # forms and small JSON documents
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebOptions:
-    """What tests and the demo vary."""
+    """The options that tests and the demo vary."""
 
-    demo: bool = False  # visitors of this machine act as operator without signing in
+    demo: bool = False  # visitors from this machine are operators without signing in
     banners: Sequence[Banner] = ()
     sockets_per_address: int = SOCKETS_PER_ADDRESS_MAX
     requests_per_s: float = PER_SECOND
@@ -56,11 +56,11 @@ class WebOptions:
 
 
 class UndeclaredWrite(Exception):
-    """A feature has a route that changes something and is not in its list of writes."""
+    """A write route of a feature is missing from its list of writes."""
 
 
 class Signalbox(Litestar):
-    """Litestar behind the guard. Names that contain slashes reach their route whole."""
+    """Litestar behind the guard. A name that contains slashes stays one segment of its path."""
 
     guard: Guard
     feed: Feed
@@ -70,35 +70,35 @@ class Signalbox(Litestar):
         if cast("str", scope["type"]) == "lifespan":
             await super().__call__(scope, receive, send)
             return
-        scope["path"] = urls.routed(scope["raw_path"])
-        scope.setdefault("state", {})["seen"] = self.feed.latest()
+        scope["path"] = urls.decode_path(scope["raw_path"])
+        scope.setdefault("state", {})["feed_version"] = self.feed.latest()
         await self.guard(scope, receive, send)
 
-    async def behind_guard(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def route_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         await super().__call__(scope, receive, send)
 
 
 class DecodeNames(ASGIMiddleware):
-    """Hands names in an address to their handler as the broker wrote them."""
+    """Decodes the names in a URL, so that handlers get them as the broker wrote them."""
 
     @override
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        routed = cast(
+        encoded = cast(
             "dict[str, Any]", scope["path_params"]
-        )  # shared by Litestar's route cache: never changed in place
-        scope["path_params"] = {k: urls.name_of(v) if isinstance(v, str) else v for k, v in routed.items()}
+        )  # in Litestar's route cache: must not be changed in place
+        scope["path_params"] = {k: urls.decode_segment(v) if isinstance(v, str) else v for k, v in encoded.items()}
         await next_app(scope, receive, send)
 
 
 class SafeRequest(Request[Any, Any, Any]):
-    """A request whose body may be nested too deep to read."""
+    """Answers a JSON body that is nested too deep with status 400 instead of 500."""
 
     @override
     async def json(self) -> Any:
         try:
             return await super().json()
         except RecursionError:
-            raise NotUnderstood("The body is nested too deep.") from None
+            raise BadRequest("The body is nested too deep.") from None
 
 
 def create_app(
@@ -109,10 +109,11 @@ def create_app(
     lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]],
     options: WebOptions,
 ) -> Litestar:
-    """Wire the web application; nothing runs before its lifespan begins.
+    """Build the web application; nothing runs before its lifespan begins.
 
     Raises:
-        UndeclaredWrite: a route that changes something is missing from its feature's list of writes.
+        UndeclaredWrite: a write route is missing from its feature's list of writes.
+        ValueError: two features provide a dependency of the same name.
     """
     settings = core.configuration.one(ServerSettings)
     names = [connection.name for connection in core.connections]
@@ -145,7 +146,7 @@ def create_app(
         ],
         dependencies=_dependencies(core, features, settings, visibility),
         exception_handlers={Exception: handle},
-        guards=[may_enter],
+        guards=[require_sign_in],
         middleware=[DecodeNames()],
         lifespan=[lifespan],
         openapi_config=OpenAPIConfig(
@@ -167,7 +168,7 @@ def create_app(
         debug=False,
     )
     app.feed = core.feed
-    access = Access(app.behind_guard, core.accounts, settings, demo=options.demo)
+    access = ActorMiddleware(app.route_request, core.accounts, settings, demo=options.demo)
     app.guard = Guard(access, settings, RateLimiter(options.requests_per_s))
     return app
 
@@ -232,7 +233,7 @@ def _dependencies(
     settings: ServerSettings,
     visibility: Callable[[Actor], Visibility],
 ) -> dict[str, Provide]:
-    """Return what handlers may ask for by name; a name of two features is an error of the program."""
+    """Return the dependencies of handlers, by parameter name."""
 
     def visibility_at(request: Request[Any, Any, Any]) -> Visibility:
         return visibility(actor_of(request))
@@ -240,29 +241,28 @@ def _dependencies(
     def public_url(request: Request[Any, Any, Any]) -> str:
         return incoming.public_url(request.scope, settings.base_url)
 
-    found = {
-        "actor": Provide(actor_at, sync_to_thread=False),
+    dependencies = {
+        "actor": Provide(provide_actor, sync_to_thread=False),
         "visibility": Provide(visibility_at, sync_to_thread=False),
         "public_url": Provide(public_url, sync_to_thread=False),
         "connections": Provide(lambda: core.connections, sync_to_thread=False),
     }
     for parts in features:
         for name, provide in parts.dependencies.items():
-            if name in found:
+            if name in dependencies:
                 raise ValueError(f"two features provide {name} to handlers")
-            found[name] = provide
-    return found
+            dependencies[name] = provide
+    return dependencies
 
 
 def _feature_routes(features: Sequence[FeatureParts], *, read_only: bool) -> Iterator[HTTPRouteHandler]:
-    """Yield the routes of all features; in read-only mode no write but those of one's own session."""
+    """Yield the routes of all features; in read-only mode only the writes that it keeps."""
     for parts in features:
         declared = {(write.method, write.path) for write in parts.writes}
         for route in parts.routes:
-            undeclared = _writes(route) - declared
-            if undeclared:
-                raise UndeclaredWrite(f"not in the list of writes: {sorted(undeclared)}")
-            if not read_only or route.opt.get("own") or route.http_methods <= SAFE_METHODS:
+            if undeclared := _writes(route) - declared:
+                raise UndeclaredWrite(f"missing from the list of writes of the feature: {sorted(undeclared)}")
+            if not read_only or route.opt.get("writable_in_read_only") or route.http_methods <= SAFE_METHODS:
                 yield route
 
 

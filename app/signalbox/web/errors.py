@@ -1,6 +1,6 @@
-"""Answer an error: a page for people, a problem document for programs.
+"""Answer an error: a page for browsers, a problem document for programs.
 
-Expected errors carry their own sentence. Anything else is a fault: the answer shows its id, only the log has its trace.
+Expected errors have their own sentence. Any other error is a fault: the response shows its id, only the log has the trace.
 """
 
 import logging
@@ -22,34 +22,36 @@ from signalbox.security.errors import NotPermitted, ReadOnly, SecurityError
 from signalbox.web import urls
 from signalbox.web.access import NotSignedIn
 from signalbox.web.problem import PROBLEM, Problem, problem
-from signalbox.web.rendering import Crumb, page, partial_asked
+from signalbox.web.rendering import Crumb, is_partial_request, page
 
 log = logging.getLogger(__name__)
 
 SENTENCES: dict[int, tuple[str, str]] = {
     400: (
-        "Signalbox does not understand this address.",
+        "Signalbox does not understand this URL.",
         "Check the part after the question mark, or start again from the overview.",
     ),
-    404: ("Page not found.", "The address is wrong, or the thing it names was deleted."),
+    404: ("Page not found.", "The URL is wrong, or the item was deleted."),
     405: ("This method is not allowed here.", ""),
     413: ("The request is too large.", "Send less at once."),
 }
 FAULT = (
-    "Signalbox failed to draw this page.",
-    "Nothing was changed. Signalbox's log has the cause under this number.",
+    "Signalbox cannot show this page because of an internal error.",
+    "Search Signalbox's log for this error ID.",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedError:
-    """How an expected error is answered; its own text is the sentence."""
+    """How to answer an expected error; its own text is the sentence."""
 
     status: int
     advice: str = ""
 
 
-EXPECTED_ERRORS: dict[type[Exception], ExpectedError] = {  # the first class that matches; those of features come before
+EXPECTED_ERRORS: dict[
+    type[Exception], ExpectedError
+] = {  # the first class that matches; classes of features come first
     NotSignedIn: ExpectedError(
         401, "Send a token: Authorization: Bearer sbx_..., created on your profile or by signalbox token."
     ),
@@ -61,8 +63,8 @@ EXPECTED_ERRORS: dict[type[Exception], ExpectedError] = {  # the first class tha
 }
 
 
-class AnswerError(SignalboxError):
-    """An expected refusal of a page or of the API: a status and a sentence, free of secrets."""
+class RequestError(SignalboxError):
+    """An expected error of a page or of the API: a status and a sentence without secrets."""
 
     status = 400
 
@@ -72,21 +74,21 @@ class AnswerError(SignalboxError):
         self.advice = advice
 
 
-class NotThere(AnswerError):
-    """What the address names does not exist, or not any more."""
+class NotFound(RequestError):
+    """The entity in the URL does not exist, or was deleted."""
 
     status = 404
 
 
-class NotUnderstood(AnswerError):
-    """A parameter is not what was expected."""
+class BadRequest(RequestError):
+    """A parameter or the body is invalid."""
 
     status = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorPage:
-    """What `errors/error.html` shows."""
+    """The variables of `errors/error.html`."""
 
     status: int
     sentence: str
@@ -94,22 +96,24 @@ class ErrorPage:
     fault: str | None
 
 
-REFUSED_BECAUSE = {
-    400: "the request is not what was expected; the detail names what",
-    401: "nobody is signed in, or the token is not known or has ended",
-    403: "a role or right is missing, or this write came neither from a page of ours nor with a token; the detail says which",
-    404: "there is no such thing, or it may not be seen",
-    409: "as things stand this cannot be done; nothing was changed",
-    413: "what was sent is too large",
+STATUS_DESCRIPTIONS = {
+    400: "the request is invalid; the detail names the parameter",
+    401: "not signed in, or the token is unknown, revoked or expired",
+    403: "a role or permission is missing, or the write came neither from a page of Signalbox nor with a token; the detail says which",
+    404: "the item does not exist, or you may not see it",
+    409: "the current state does not allow this; nothing was changed",
+    413: "the request is too large",
     429: "too many attempts or requests from this address; Retry-After says how many seconds to wait",
-    503: "the database does not answer, or the broker that this is of has not been read since Signalbox started",
+    503: "the database does not respond, or Signalbox has not read this broker since it started",
 }
 
 
 def problems(*statuses: int) -> dict[int, ResponseSpec]:
-    """Return for OpenAPI what a route of /api/v1 refuses with: these, and what every one of them does."""
+    """Return the error responses of a route of /api/v1 for OpenAPI: these statuses, and those of every route."""
     return {
-        status: ResponseSpec(Problem, generate_examples=False, description=REFUSED_BECAUSE[status], media_type=PROBLEM)
+        status: ResponseSpec(
+            Problem, generate_examples=False, description=STATUS_DESCRIPTIONS[status], media_type=PROBLEM
+        )
         for status in sorted({*statuses, 400, 401, 429, 503})
     }
 
@@ -119,21 +123,21 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     for_programs = request.url.path.startswith((f"{urls.API}/", urls.METRICS))
     if isinstance(error, NotSignedIn) and not for_programs:
         return _to_sign_in(request, error)
-    shown = _error_page(error, request.app.state.expected_errors)
-    if shown.fault is not None:
-        log.error("fault %s in %s %r", shown.fault, request.method, request.url.path, exc_info=error)
-    response = _problem(shown) if for_programs else _page(request, shown)
+    content = _error_page(error, request.app.state.expected_errors)
+    if content.fault is not None:
+        log.error("fault %s in %s %r", content.fault, request.method, request.url.path, exc_info=error)
+    response = _problem(content) if for_programs else _page(request, content)
     response.headers.update(_headers(error))
     return response
 
 
 def _to_sign_in(request: Request[Any, Any, Any], error: NotSignedIn) -> Response[Any]:
-    """Lead a person to where they sign in, and after that back to where they wanted to be."""
+    """Redirect to the sign-in page, which leads back to this URL."""
     path = request.scope["raw_path"].decode("latin-1")
     query = request.scope["query_string"].decode("latin-1")
-    wanted = f"{path}?{query}" if query else path
-    to = urls.set_up() if error.set_up else urls.sign_in(to=wanted if request.method == "GET" and path != "/" else None)
-    if partial_asked(request):
+    url = f"{path}?{query}" if query else path
+    to = urls.set_up() if error.set_up else urls.sign_in(to=url if request.method == "GET" and path != "/" else None)
+    if is_partial_request(request):
         return Response(b"", status_code=401, headers={"HX-Redirect": to})
     return Redirect(to, status_code=303)
 
@@ -149,10 +153,10 @@ def _headers(error: Exception) -> dict[str, str]:
 
 
 def _error_page(error: Exception, expected_errors: Mapping[type[Exception], ExpectedError]) -> ErrorPage:
-    if isinstance(error, AnswerError):
+    if isinstance(error, RequestError):
         return ErrorPage(status=error.status, sentence=error.sentence, advice=error.advice, fault=None)
     expected = next(
-        (found for cls, found in (*expected_errors.items(), *EXPECTED_ERRORS.items()) if isinstance(error, cls)), None
+        (how for cls, how in (*expected_errors.items(), *EXPECTED_ERRORS.items()) if isinstance(error, cls)), None
     )
     if expected is not None:
         return ErrorPage(status=expected.status, sentence=str(error), advice=expected.advice, fault=None)
@@ -165,25 +169,25 @@ def _error_page(error: Exception, expected_errors: Mapping[type[Exception], Expe
 
 
 def _invalid_parameters(error: ValidationException) -> str:
-    """Return which parameters were refused and why, from Litestar's own list."""
+    """Return which parameters are invalid and why, from Litestar's own list."""
     listed = error.extra if isinstance(error.extra, list) else []
     return " ".join(
         f"{fault['key']}: {fault['message']}." for fault in listed if isinstance(fault, dict) and fault.get("key")
     )
 
 
-def _page(request: Request[Any, Any, Any], shown: ErrorPage) -> Response[Any]:
+def _page(request: Request[Any, Any, Any], content: ErrorPage) -> Response[Any]:
     return page(
         request,
         "errors/error.html",
-        shown,
-        title=shown.sentence,
+        content,
+        title=content.sentence,
         section=None,
-        crumbs=(Crumb(HTTPStatus(shown.status).phrase),),
-        status=shown.status,
+        crumbs=(Crumb(HTTPStatus(content.status).phrase),),
+        status=content.status,
     )
 
 
-def _problem(shown: ErrorPage) -> Response[Any]:
-    body = problem(shown.status, f"{shown.sentence} {shown.advice}".strip(), shown.fault)
-    return Response(body, status_code=shown.status, media_type=PROBLEM)
+def _problem(content: ErrorPage) -> Response[Any]:
+    body = problem(content.status, f"{content.sentence} {content.advice}".strip(), content.fault)
+    return Response(body, status_code=content.status, media_type=PROBLEM)

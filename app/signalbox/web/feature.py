@@ -1,4 +1,4 @@
-"""What a feature adds to a running Signalbox. `signalbox.web.app` mounts it, `signalbox.bootstrap` runs its services."""
+"""The parts of a built feature. `signalbox.web.app` mounts them; `signalbox.bootstrap` runs the services."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,14 +16,14 @@ from signalbox.web.shell import Banner, NavigationEntry
 from signalbox.web.visibility import Visibility
 
 Metrics = Callable[[Visibility], AsyncIterator[bytes]]
-"""Writes what Prometheus reads, in pieces of about a millisecond, of what the viewer may see."""
+"""Yields the Prometheus metrics that the viewer may see, in pieces that take about a millisecond each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A route with a method that may change something, and the action that the audit log records.
+    """A route with a method other than GET, and the action that the audit log records.
 
-    Without an action it changes nothing: a trial that is too large for an address.
+    action None: the route changes nothing; it is a POST because its input is too large for a URL.
     """
 
     method: str
@@ -37,11 +37,11 @@ def no_banners(_: Visibility) -> Iterable[Banner]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureParts:
-    """One feature, built. Whatever it does not have stays empty."""
+    """The parts of one feature; a part that the feature does not have stays empty."""
 
-    services: Sequence[Service] = ()  # started in this order, stopped in reverse; /health/ready asks each
+    services: Sequence[Service] = ()  # started in this order, stopped in reverse; /health/ready checks each
     routes: Sequence[HTTPRouteHandler] = ()
-    writes: Sequence[Write] = ()  # each route that changes something; one that is not listed is refused at start
+    writes: Sequence[Write] = ()  # every write route; Signalbox does not start if one is missing
     dependencies: Mapping[str, Provide] = field(default_factory=dict)  # of handlers, by parameter name
     urls: ModuleType | None = None  # its functions are `urls` in templates
     navigation: Sequence[NavigationEntry] = ()
@@ -49,4 +49,4 @@ class FeatureParts:
     searches: Sequence[Search] = ()  # for the command palette
     live: LiveParts[Any] | None = None
     metrics: Metrics | None = None
-    expected_errors: Mapping[type[Exception], ExpectedError] = field(default_factory=dict)  # and how they are answered
+    expected_errors: Mapping[type[Exception], ExpectedError] = field(default_factory=dict)  # and how to answer them

@@ -81,7 +81,7 @@ def moment(at: float, now: float) -> Markup:
 def live(key: str, fragment: str, version: Version) -> Markup:
     """Write the attributes that live.js reads: the key, the fragment and the version of an element."""
     return Markup('data-live="{}" data-fragment="{}" data-version="{}"').format(
-        urls.live_key(key), fragment, str(version)
+        urls.encode_key(key), fragment, str(version)
     )
 
 

@@ -1,4 +1,4 @@
-"""The command palette: one bounded search over what each feature finds, and over the pages of the navigation."""
+"""The command palette: one bounded search over all features and over the pages of the navigation."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect
 
 from signalbox.web import urls
-from signalbox.web.rendering import Part, part_alone, partial_asked
+from signalbox.web.rendering import Part, is_partial_request, part_response
 from signalbox.web.shell import NavigationEntry
 from signalbox.web.visibility import Visibility
 
@@ -24,7 +24,7 @@ class Hit:
 
     name: str
     href: str
-    place: str  # where it is: "kafka-prod"
+    location: str  # "kafka-prod"
     status: str = ""
     mark: str = ""
     tone: str = "quiet"
@@ -32,7 +32,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """What was found of one kind, under its heading."""
+    """The results of one kind, under its heading."""
 
     kind: str  # "group"
     heading: str
@@ -40,7 +40,7 @@ class Hits:
 
 
 Search = Callable[[Visibility, str], Iterable[Hits]]
-"""Finds what a feature has whose name contains the text, which is stripped and case-folded."""
+"""Finds the entities of a feature whose name contains the text, which is stripped and case-folded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +50,25 @@ class PaletteResults:
 
 
 def search_route(searches: Sequence[Search], navigation: Sequence[NavigationEntry]) -> HTTPRouteHandler:
-    """Return the route that the palette asks."""
+    """Return the route of the palette's results."""
 
     @get("/search", include_in_schema=False, sync_to_thread=False)
     def search(request: Request[Any, Any, Any], visibility: NamedDependency[Visibility]) -> Response[Any]:
-        if not partial_asked(request):
-            return Redirect(urls.overview())
+        if not is_partial_request(request):
+            return Redirect(urls.home())
         text = request.query_params.get("q", "")[:SEARCH_TEXT_MAX].strip()
-        sought = text.casefold()
-        found = [kind for one in searches for kind in one(visibility, sought)]
-        found.append(Hits("page", "Pages", _pages(navigation, visibility, sought)))
-        results = PaletteResults([kind for kind in found if kind.hits], text)
-        return part_alone(request, Part("lists/_palette_results.html", "results", results))
+        term = text.casefold()
+        kinds = [kind for find in searches for kind in find(visibility, term)]
+        kinds.append(Hits("page", "Pages", _pages(navigation, visibility, term)))
+        results = PaletteResults([kind for kind in kinds if kind.hits], text)
+        return part_response(request, Part("lists/_palette_results.html", "results", results))
 
     return search
 
 
-def _pages(navigation: Sequence[NavigationEntry], visibility: Visibility, sought: str) -> list[Hit]:
+def _pages(navigation: Sequence[NavigationEntry], visibility: Visibility, term: str) -> list[Hit]:
     return [
-        Hit(name=entry.label, href=entry.href, place=entry.group)
+        Hit(name=entry.label, href=entry.href, location=entry.group)
         for entry in navigation
-        if entry.is_for(visibility) and sought in entry.label.casefold()
+        if entry.is_for(visibility) and term in entry.label.casefold()
     ][:HITS_MAX]

@@ -1,11 +1,11 @@
-"""Pages and partials: one escaping template environment, one frozen context per template, whole or part as htmx asks.
+"""Render pages and partials in one escaping environment.
 
-A page template gets `page` (its own dataclass) and `shell` (what stands around it); a partial gets one variable, named by its `Part`.
+A page template gets `page` (its dataclass) and `shell` (navigation, top bar, banners); a partial gets the variable of its `Part`.
 """
 
 import inspect
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -25,23 +25,28 @@ from signalbox.web.access import actor_of
 from signalbox.web.assets import Assets
 from signalbox.web.shell import Crumb, Part, Shell, ShellContext, shell_of
 
-__all__ = ["Crumb", "Part", "Renderer", "page", "part_alone", "partial_asked"]
+__all__ = ["Crumb", "Part", "Renderer", "is_partial_request", "page", "part_response"]
 
 HTML = "text/html"
+FILTERS: Mapping[str, Callable[..., object]] = {
+    **{name: f for name, f in inspect.getmembers(figures, inspect.isfunction) if not name.startswith("_")},
+    "name": markup.name,
+    "visible": markup.visible,
+}
 VARY = "HX-Request, HX-Request-Type, Cookie"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Drawing:
-    """What one drawing knows besides its template's variables: the time, how new it is, and the page's nonce."""
+class _RenderContext:
+    """What a template gets besides its own variables: the time, the feed version, and the page's nonce."""
 
     now: float
-    seen: Version
-    nonce: str = ""  # empty in fragments that all sockets share: they hold no hx-* attributes
+    version: Version
+    nonce: str = ""  # empty in live fragments, which all sockets share: they have no hx-* attributes
 
 
 class Renderer:
-    """Draws templates. One per application."""
+    """Renders templates. One per application."""
 
     def __init__(
         self,
@@ -59,17 +64,17 @@ class Renderer:
         self._shell_context = shell_context
         self._environment = _environment(templates, assets, url_modules)
 
-    def fragment(self, part: Part, seen: Version) -> str:
-        """Draw a partial for every socket that shows it; the partial says that it is of version `seen`."""
-        return self.partial(part, seen, nonce="").strip()
+    def fragment(self, part: Part, version: Version) -> str:
+        """Render a partial for every socket; the partial carries this version."""
+        return self.partial(part, version, nonce="").strip()
 
-    def partial(self, part: Part, seen: Version, nonce: str) -> str:
-        drawing = _Drawing(now=self.clock(), seen=seen, nonce=nonce)
-        return self._environment.get_template(part.template).render({part.variable: part.value, "drawing": drawing})
+    def partial(self, part: Part, version: Version, nonce: str) -> str:
+        render = _RenderContext(now=self.clock(), version=version, nonce=nonce)
+        return self._environment.get_template(part.template).render({part.variable: part.value, "render": render})
 
-    def whole(self, template: str, context: object, shell: Shell, seen: Version) -> str:
-        drawing = _Drawing(now=shell.now, seen=seen, nonce=shell.nonce)
-        return self._environment.get_template(template).render(page=context, shell=shell, drawing=drawing)
+    def whole(self, template: str, context: object, shell: Shell, version: Version) -> str:
+        render = _RenderContext(now=shell.now, version=version, nonce=shell.nonce)
+        return self._environment.get_template(template).render(page=context, shell=shell, render=render)
 
     def shell(
         self, actor: Actor, *, title: str, section: str | None, crumbs: tuple[Crumb, ...], theme: str, nonce: str
@@ -90,8 +95,8 @@ def renderer_of(request: Request[Any, Any, Any]) -> Renderer:
     return cast("Renderer", request.app.state.renderer)
 
 
-def partial_asked(request: Request[Any, Any, Any]) -> bool:
-    """Say whether htmx asks for a part of the page only."""
+def is_partial_request(request: Request[Any, Any, Any]) -> bool:
+    """Say whether htmx requests only a part of the page."""
     return request.headers.get("HX-Request-Type") == "partial"
 
 
@@ -106,30 +111,30 @@ def page(
     part: Part | None = None,
     status: int = 200,
 ) -> Response[bytes]:
-    """Answer with the whole page, or with `part` of it alone when htmx asks for a part.
+    """Return the whole page, or only `part` when htmx requests a part.
 
-    `context` is the template's frozen dataclass. It is drawn at least as new as the moment the request came in.
+    `context` is the template's frozen dataclass, read after the request came in: so the page carries the version of that moment.
     """
     renderer = renderer_of(request)
-    seen = request.scope["state"].get("seen") or renderer.feed.latest()
+    version = request.scope["state"].get("feed_version") or renderer.feed.latest()
     nonce = secrets.token_urlsafe(16)
-    if part is not None and partial_asked(request):
-        text = renderer.partial(part, seen, nonce)
+    if part is not None and is_partial_request(request):
+        text = renderer.partial(part, version, nonce)
     else:
         theme = request.cookies.get("theme", "")
         shell = renderer.shell(actor_of(request), title=title, section=section, crumbs=crumbs, theme=theme, nonce=nonce)
-        text = renderer.whole(template, context, shell, seen)
-    return _answer(text, nonce, status)
+        text = renderer.whole(template, context, shell, version)
+    return _response(text, nonce, status)
 
 
-def part_alone(request: Request[Any, Any, Any], part: Part) -> Response[bytes]:
-    """Answer with a part that belongs to every page, such as what the palette found."""
+def part_response(request: Request[Any, Any, Any], part: Part) -> Response[bytes]:
+    """Return a partial that belongs to no single page, such as the results of the palette."""
     renderer = renderer_of(request)
     nonce = secrets.token_urlsafe(16)
-    return _answer(renderer.partial(part, renderer.feed.latest(), nonce), nonce, 200)
+    return _response(renderer.partial(part, renderer.feed.latest(), nonce), nonce, 200)
 
 
-def _answer(text: str, nonce: str, status: int) -> Response[bytes]:
+def _response(text: str, nonce: str, status: int) -> Response[bytes]:
     return Response(
         text.encode("utf-8", "replace"),
         media_type=HTML,
@@ -148,8 +153,7 @@ def _environment(templates: Sequence[Path], assets: Assets, url_modules: Sequenc
         auto_reload=False,
         cache_size=-1,
     )
-    environment.filters.update(_public_functions(figures))
-    environment.filters.update(name=markup.name, visible=markup.visible)
+    environment.filters.update(FILTERS)
     environment.globals.update(
         urls=_all_urls(url_modules),
         static=lambda path: urls.static(assets.hashed(path)),
@@ -163,38 +167,32 @@ def _environment(templates: Sequence[Path], assets: Assets, url_modules: Sequenc
 
 
 def _all_urls(modules: Sequence[ModuleType]) -> SimpleNamespace:
-    """Return the addresses of all features under the one name `urls`."""
+    """Return the URL functions of all features under the one name `urls`."""
     return SimpleNamespace(**{name: value for module in (urls, *modules) for name, value in vars(module).items()})
-
-
-def _public_functions(module: object) -> dict[str, Callable[..., Any]]:
-    """Return every public function that a module defines, by name."""
-    found = inspect.getmembers(module, inspect.isfunction)
-    return {name: f for name, f in found if not name.startswith("_") and f.__module__ == figures.__name__}
 
 
 @jinja2.pass_context
 def _live(context: Context, key: str, fragment: str) -> Markup:
-    return markup.live(key, fragment, _drawing(context).seen)
+    return markup.live(key, fragment, _render_context(context).version)
 
 
 @jinja2.pass_context
 def _hx(context: Context, **attributes: Any) -> Markup:  # noqa: ANN401 - handed on to markup.hx, which names them
-    nonce = _drawing(context).nonce
+    nonce = _render_context(context).nonce
     if not nonce:
-        raise jinja2.TemplateRuntimeError("a live fragment holds no htmx attributes: every socket shares it")
+        raise jinja2.TemplateRuntimeError("a live fragment cannot have htmx attributes: all sockets share it")
     return markup.hx(nonce, **attributes)
 
 
 @jinja2.pass_context
 def _age(context: Context, at: float | None, interval_s: float | None = None) -> Markup:
-    return markup.age(at, _drawing(context).now, interval_s)
+    return markup.age(at, _render_context(context).now, interval_s)
 
 
 @jinja2.pass_context
 def _moment(context: Context, at: float) -> Markup:
-    return markup.moment(at, _drawing(context).now)
+    return markup.moment(at, _render_context(context).now)
 
 
-def _drawing(context: Context) -> _Drawing:
-    return cast("_Drawing", context["drawing"])
+def _render_context(context: Context) -> _RenderContext:
+    return cast("_RenderContext", context["render"])

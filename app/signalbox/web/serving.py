@@ -1,4 +1,4 @@
-"""What is not a page: static files from memory, health, and where Prometheus reads."""
+"""The routes that are not pages: static files from memory, health checks, and metrics."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
@@ -13,24 +13,24 @@ from litestar.response import Stream
 from signalbox.kernel.exposition import CONTENT_TYPE
 from signalbox.security.model import Actor
 from signalbox.web import urls
-from signalbox.web.access import OPEN
+from signalbox.web.access import NO_SIGN_IN
 from signalbox.web.assets import Assets
 from signalbox.web.visibility import Visibility
 
 IMMUTABLE = "public, max-age=31536000, immutable"
-JUST_NOW = "no-cache"
+REVALIDATE = "no-cache"
 
 
 def static_route(assets: Assets) -> HTTPRouteHandler:
-    """Return the route of static files. Only names read at start are served, so no path reaches the disk."""
+    """Return the route of static files. It serves only files that were read at start, so no request reads the disk."""
 
-    @get(f"{urls.STATIC}/{{build:str}}/{{path:path}}", include_in_schema=False, sync_to_thread=False, opt=OPEN)
+    @get(f"{urls.STATIC}/{{build:str}}/{{path:path}}", include_in_schema=False, sync_to_thread=False, opt=NO_SIGN_IN)
     def static(request: Request[Any, Any, Any], build: FromPath[str], path: FromPath[str]) -> Response[bytes]:
         asset = assets.files.get(path.removeprefix("/"))
         if asset is None:
             raise NotFoundException
         zipped = asset.gzipped is not None and "gzip" in request.headers.get("accept-encoding", "")
-        headers = {"Cache-Control": IMMUTABLE if build == assets.build else JUST_NOW}
+        headers = {"Cache-Control": IMMUTABLE if build == assets.build else REVALIDATE}
         if asset.gzipped is not None:
             headers["Vary"] = "Accept-Encoding"
         if zipped:
@@ -42,41 +42,41 @@ def static_route(assets: Assets) -> HTTPRouteHandler:
 
 
 def health_routes(ready: Callable[[], Awaitable[bool]]) -> list[HTTPRouteHandler]:
-    """Return the routes that an orchestrator asks: does the process answer; is it of use."""
+    """Return the routes of the liveness and readiness checks."""
 
-    @get(urls.HEALTH_LIVE, media_type=MediaType.TEXT, include_in_schema=False, sync_to_thread=False, opt=OPEN)
+    @get(urls.HEALTH_LIVE, media_type=MediaType.TEXT, include_in_schema=False, sync_to_thread=False, opt=NO_SIGN_IN)
     def live() -> str:
         return "live\n"
 
-    @get(urls.HEALTH_READY, media_type=MediaType.TEXT, include_in_schema=False, opt=OPEN)
+    @get(urls.HEALTH_READY, media_type=MediaType.TEXT, include_in_schema=False, opt=NO_SIGN_IN)
     async def is_ready() -> Response[str]:
-        """A broker that is down changes nothing here: Signalbox is of most use then."""
+        """A broker that is down does not make Signalbox unready: it is most useful then."""
         if await ready():
             return Response("ready\n", media_type=MediaType.TEXT)
-        reason = "not ready: the database is not at head or a service does not run; the log says which\n"
+        reason = "not ready: the database needs migration or a service is not running; see the log\n"
         return Response(reason, media_type=MediaType.TEXT, status_code=503)
 
     return [live, is_ready]
 
 
 def metrics_route(
-    written: Sequence[Callable[[Visibility], AsyncIterator[bytes]]],
+    writers: Sequence[Callable[[Visibility], AsyncIterator[bytes]]],
     visibility_for_metrics: Callable[[Actor], Visibility],
     *,
     is_open: bool,
 ) -> HTTPRouteHandler:
-    """Return the route that Prometheus reads: a megabyte for 2,000 groups, sent while it is written.
+    """Return the route that Prometheus scrapes: a megabyte for 2,000 groups, streamed.
 
-    It wants a token unless it is configured to be open. A token for some connections gets the figures of these only.
+    It requires a token unless `is_open`. A token for some connections gets the metrics of these only.
     """
 
-    async def chained(visibility: Visibility) -> AsyncIterator[bytes]:
-        for metrics in written:
-            async for piece in metrics(visibility):
+    async def write_all(visibility: Visibility) -> AsyncIterator[bytes]:
+        for write in writers:
+            async for piece in write(visibility):
                 yield piece
 
-    @get(urls.METRICS, include_in_schema=False, sync_to_thread=False, opt={"open": is_open})
+    @get(urls.METRICS, include_in_schema=False, sync_to_thread=False, opt={"no_sign_in": is_open})
     def metrics(actor: NamedDependency[Actor]) -> Stream:
-        return Stream(chained(visibility_for_metrics(actor)), headers={"Content-Type": CONTENT_TYPE})
+        return Stream(write_all(visibility_for_metrics(actor)), headers={"Content-Type": CONTENT_TYPE})
 
     return metrics

@@ -1,21 +1,21 @@
-"""The shell around every page: navigation, top bar and banners. Facts only; the template marks them up."""
+"""The shell around every page: navigation, top bar and banners."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from signalbox import __version__
 from signalbox.web import urls
-from signalbox.web.access import DEMO
+from signalbox.web.access import DEMO_ACTOR
 from signalbox.web.assets import BUILD_COMMAND, Assets
 from signalbox.web.settings import ServerSettings
 from signalbox.web.visibility import Visibility
 
-BANNERS_MAX = 2  # more would push the answer off a phone
+BANNERS_MAX = 2  # more would push the page's answer off a phone screen
 
 
 @dataclass(frozen=True, slots=True)
 class Crumb:
-    """One step of the way to this page; its text is shown as a broker's name is."""
+    """One step of the breadcrumb; its text is rendered like a name from a broker."""
 
     text: str
     href: str | None = None
@@ -23,7 +23,7 @@ class Crumb:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a page that htmx may ask for alone: its template, and the one variable of it by name and value."""
+    """A part of a page that htmx may request alone: its template, and the name and value of its one variable."""
 
     template: str
     variable: str
@@ -60,7 +60,7 @@ class NavigationEntry:
     group: str
     href: str
     icon: str  # of the sprite: "i-home"
-    badge: Callable[[Visibility], Badge] = no_badge  # drawn with every page: must not wait
+    badge: Callable[[Visibility], Badge] = no_badge  # rendered with every page: must not wait
     admins_only: bool = False
 
     def is_for(self, visibility: Visibility) -> bool:
@@ -69,14 +69,14 @@ class NavigationEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShellContext:
-    """What the shell of every page is drawn from."""
+    """The facts from which the shell of a page is built."""
 
     visibility: Visibility
     navigation: Sequence[NavigationEntry]
     banners: Sequence[Banner]  # of the features and of the demo
     settings: ServerSettings
     has_users: bool
-    has_connections: bool  # that this actor may see
+    has_connections: bool  # at least one that this actor may see
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,23 +96,23 @@ class NavigationGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shell:
-    """Everything `_layout/base.html` shows besides the page itself."""
+    """The variables of `_layout/base.html`, apart from the page itself."""
 
     title: str
     section: str | None  # the label of the navigation entry that this page belongs to
     crumbs: tuple[Crumb, ...]
     navigation: tuple[NavigationGroup, ...]
-    more: tuple[NavigationLink, ...]  # what a phone shows behind "More": the tab bar has no room for it
+    more: tuple[NavigationLink, ...]  # the menu "More" on a phone: entries without room in the tab bar
     banners: tuple[Banner, ...]
     user: str
-    user_href: str  # the profile, or where to sign in
+    user_href: str  # the profile, or the sign-in page
     has_connections: bool
     now: float
     theme: str  # "light", "dark" or "" for the browser's preference
     version: str
     build: str
     nonce: str
-    build_command: str  # makes the front-end files that are missing; empty: none is
+    build_command: str  # builds the missing front-end files; empty: none is missing
 
 
 def shell_of(
@@ -160,7 +160,7 @@ def _user(context: ShellContext) -> str:
     actor = context.visibility.actor
     if actor.is_signed_in:
         return f"{actor.name}, {actor.rights.describe()}"
-    if actor.name == DEMO:
+    if actor.name == DEMO_ACTOR:
         return "demo, operator"
     return "no sign-in, this machine only" if context.settings.only_local else "not signed in"
 

@@ -1,7 +1,6 @@
-"""Every address of Signalbox is built here, and every name taken out of an address is read here. Pure.
+"""Build every URL and decode every name in a URL. A name is any UTF-8 from a broker: one percent-encoded segment.
 
-A name is whatever UTF-8 a broker gave. In an address it is one percent-encoded segment, slashes included. Browsers resolve
-the segments "." and ".." even when encoded, so a name that is only dots bears a tilde, and one that looks so gets another.
+Browsers resolve the segments "." and ".." even when encoded. So such a name gets a tilde, and one with a tilde gets another.
 """
 
 import re
@@ -19,55 +18,55 @@ OPENAPI = "/api/v1/openapi.json"
 
 _ONLY_DOTS = re.compile(r"~*\.{1,2}\Z")
 
-_NOT_AS_IT_IS = re.compile("[\\x00-\\x1f\\x7f%\\ud800-\\udfff]")  # what HTML or JSON would change or refuse
-_WRITTEN = re.compile("%([0-9A-F]{4})")
+_UNSAFE_IN_KEY = re.compile("[\\x00-\\x1f\\x7f%\\ud800-\\udfff]")  # HTML or JSON would change or refuse these
+_ENCODED_IN_KEY = re.compile("%([0-9A-F]{4})")
 
 Query = str | int | float | None
 
 
-def segment(name: str) -> str:
-    """Write a name as one segment of a path."""
+def encode_segment(name: str) -> str:
+    """Return a name as one segment of a path."""
     marked = f"~{name}" if _ONLY_DOTS.match(name) else name
     return quote(marked, safe="", errors="replace")
 
 
-def routed(raw_path: bytes) -> str:
-    """Turn a path as it came over the wire into what routes match: decoded, but with slashes inside names still encoded."""
+def decode_path(raw_path: bytes) -> str:
+    """Decode the path of a request for routing; slashes inside names stay encoded."""
     segments = raw_path.partition(b"?")[0].split(b"/")
     texts = (unquote_to_bytes(part).decode("utf-8", "replace") for part in segments)
     return "/".join(text.replace("%", "%25").replace("/", "%2F") for text in texts)
 
 
-def name_of(routed_segment: str) -> str:
-    """Return the name that `segment` wrote, from a segment of a path that `routed` made."""
-    name = unquote(routed_segment)
+def decode_segment(segment: str) -> str:
+    """Return the name that `encode_segment` encoded, from a segment of the result of `decode_path`."""
+    name = unquote(segment)
     return name[1:] if name.startswith("~") and _ONLY_DOTS.match(name) else name
 
 
-def live_key(key: str) -> str:
-    """Write a feed key as pages hold and send it: any character survives HTML and JSON."""
-    return _NOT_AS_IT_IS.sub(lambda match: f"%{ord(match.group()):04X}", key)
+def encode_key(key: str) -> str:
+    """Encode a feed key for pages and live messages, so that every character survives HTML and JSON."""
+    return _UNSAFE_IN_KEY.sub(lambda match: f"%{ord(match.group()):04X}", key)
 
 
-def key_of(written: str) -> str:
-    """Return the feed key that `live_key` wrote."""
-    return _WRITTEN.sub(lambda match: chr(int(match.group(1), 16)), written)
+def decode_key(encoded: str) -> str:
+    """Return the feed key that `encode_key` encoded."""
+    return _ENCODED_IN_KEY.sub(lambda match: chr(int(match.group(1), 16)), encoded)
 
 
 def build(*names: str, **query: Query) -> str:
-    """Return "/a/b?x=1"; parameters that are None or empty are left out, and a trailing underscore of a key is dropped."""
-    path = "/" + "/".join(segment(name) for name in names)
-    asked = {key.rstrip("_"): str(value) for key, value in query.items() if value not in (None, "")}
-    return path + ("?" + urlencode(asked, errors="replace") if asked else "")
+    """Return "/a/b?x=1" without parameters that are None or empty. A trailing underscore of a parameter name is removed."""
+    path = "/" + "/".join(encode_segment(name) for name in names)
+    parameters = {key.rstrip("_"): str(value) for key, value in query.items() if value not in (None, "")}
+    return path + ("?" + urlencode(parameters, errors="replace") if parameters else "")
 
 
 def with_query(path: str, query: Mapping[str, Query]) -> str:
-    """Return a path that was built here with these parameters."""
-    asked = {key: str(value) for key, value in query.items() if value not in (None, "")}
-    return path + ("?" + urlencode(asked, errors="replace") if asked else "")
+    """Return a path with these parameters; those that are None or empty are left out."""
+    parameters = {key: str(value) for key, value in query.items() if value not in (None, "")}
+    return path + ("?" + urlencode(parameters, errors="replace") if parameters else "")
 
 
-def overview() -> str:
+def home() -> str:
     return "/"
 
 
@@ -80,7 +79,7 @@ def set_up() -> str:
 
 
 def join(secret: str) -> str:
-    """Return the address of a one-time link."""
+    """Return the URL of a one-time link."""
     return build("join", secret)
 
 
@@ -97,5 +96,5 @@ def api(*names: str, **query: Query) -> str:
 
 
 def static(hashed: str) -> str:
-    """Return the address of a static file by the name that the manifest gave it."""
+    """Return the URL of a static file, by its name in the manifest."""
     return f"{STATIC}/{quote(hashed)}"

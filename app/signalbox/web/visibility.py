@@ -1,4 +1,4 @@
-"""What an actor may see: pages, the API, the palette, metrics and live fragments are all drawn within it."""
+"""What an actor may see. Pages, the API, the palette, metrics and live fragments contain nothing else."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ class Visibility:
     resources: frozenset[str] | None
 
     def sees(self, resource: str | None) -> bool:
-        """Say whether the actor may see a resource; None: what belongs to no resource."""
+        """Say whether the actor may see a resource; None: an item that belongs to no resource."""
         return resource is None or self.resources is None or resource in self.resources
 
     @property
     def is_everything(self) -> bool:
-        """Whether the actor may see all resources, and those that are added later."""
+        """Whether the actor may see all resources, including those added later."""
         return self.resources is None and self.actor.rights.role() >= Role.VIEWER
 
 
 def visibility_of(actor: Actor, resources: Iterable[str]) -> Visibility:
     """Return what the actor may see of these resources."""
-    every = frozenset(resources)
-    visible = actor.rights.visible(every)
-    return Visibility(actor, None if visible == every else visible)
+    all_resources = frozenset(resources)
+    visible = actor.rights.visible(all_resources)
+    return Visibility(actor, None if visible == all_resources else visible)

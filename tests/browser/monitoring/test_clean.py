@@ -48,7 +48,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory, nats_broker: NatsServer
 
 
 PAGES = {
-    "overview": urls.overview(),
+    "overview": urls.home(),
     "groups": monitoring_urls.groups(),
     "group": monitoring_urls.group("shop", "clean-<script/reader'\"<img"),
     "destinations": monitoring_urls.destinations(),

@@ -13,7 +13,7 @@ from signalbox.security.errors import NotPermitted, RequestRejected
 from signalbox.security.model import VIEWER_EVERYWHERE, Action, Actor, JsonValue, Via
 from signalbox.storage.engine import Database
 from signalbox.web.security import urls
-from tests.support.audit import Book, actor, behind, disarm
+from tests.support.audit import AuditedDoor, actor, drop_triggers, run_sql
 from tests.support.database import settings
 from tests.support.joining import PASSWORD, first_link
 from tests.support.serving import serving
@@ -41,20 +41,20 @@ async def audit_pages() -> AsyncIterator[tuple[str, Mapping[str, str], Mapping[s
             asked = {"name": "platform-admin", "password": PASSWORD, "again": PASSWORD}
             assert (await admin.post(first_link(served), data=asked)).status_code == 303
             database = Database(database_settings)
-            book = Book(database)
+            book = AuditedDoor(database)
             await _night(book)
             retry = (await book.log.page(AuditFilter(action="retry"))).entries[-1].row
             await admin.post(urls.audit("verify"))
             yield served.url, dict(admin.cookies), {"audit": urls.audit(), "audit-row": urls.audit(row=retry)}
             await database.close()
-            await disarm(database_settings)
-            await behind(database_settings, "UPDATE audit SET actor = 'logistics-lead' WHERE action = 'annotate'")
-            await behind(database_settings, "DELETE FROM audit WHERE action = 'note'")
+            await drop_triggers(database_settings)
+            await run_sql(database_settings, "UPDATE audit SET actor = 'logistics-lead' WHERE action = 'annotate'")
+            await run_sql(database_settings, "DELETE FROM audit WHERE action = 'note'")
             await admin.post(urls.audit("verify"))
             yield served.url, dict(admin.cookies), {"audit-broken": urls.audit(row=retry)}
 
 
-async def _night(book: Book) -> None:
+async def _night(book: AuditedDoor) -> None:
     for group in (2288, 2291, 2294):
         await book.act("own", target=f"dead-letter group {group}", resource="rabbit-eu")
     await book.act("annotate", by=CI, target="deploy invoice-writer 52", resource="kafka-prod")

@@ -14,7 +14,7 @@ from signalbox.core import Core
 from signalbox.security.door import Permit
 from signalbox.security.errors import NotPermitted
 from signalbox.security.masking.actions import view_payload
-from signalbox.security.masking.model import Message
+from signalbox.security.masking.model import ClearMessage
 from signalbox.security.model import VIEWER_EVERYWHERE, Actor, Grant, Rights, Role, Via
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
@@ -60,7 +60,7 @@ SAMPLE = {
     "note": "card 4242 4242 4242 4242",
     "lines": [{"sku": "b<i>x</i>", "count": 2}],
 }
-MESSAGE = Message(
+MESSAGE = ClearMessage(
     connection="kafka-prod",
     destination="orders.placed",
     name="partition 0, offset 17",
@@ -108,8 +108,8 @@ async def record_views(file: Path) -> None:
     await database.close()
 
 
-def _view_with(security: Core) -> Callable[[Permit], Awaitable[Message]]:
-    async def view(permit: Permit) -> Message:
+def _view_with(security: Core) -> Callable[[Permit], Awaitable[ClearMessage]]:
+    async def view(permit: Permit) -> ClearMessage:
         return security.masking.unmask(permit, MESSAGE)
 
     return view

@@ -66,10 +66,10 @@ async def test_an_open_page_of_an_invited_user_reports_a_change_of_roles(
     await ada.get_by_label("Reason").fill("on call this week")
     await ada.get_by_role("button", name="Save roles of bob").click()
     await expect(ada.get_by_text("Roles saved.")).to_be_visible()
-    notice = bob.get_by_role("alert").filter(has_text="You are signed out, or what you may see has changed.")
+    notice = bob.get_by_role("alert").filter(has_text="You were signed out, or your permissions changed.")
     await expect(notice).to_be_visible(timeout=SOON_MS)
     await expect(bob.locator("#live")).to_have_text("not live")
-    await notice.get_by_role("link", name="Sign in again").click()
+    await notice.get_by_role("link", name="Sign in").click()
     await _sign_in(bob, "bob", PASSWORD)
     await expect(bob.locator(".who")).to_have_text("bob, operator on shop; viewer elsewhere")
     await watched.assert_clean()
@@ -94,7 +94,7 @@ async def test_a_static_page_of_a_removed_user_reports_the_sign_out(
     await ada.get_by_label("Reason").fill("left")
     await ada.get_by_role("button", name="Remove bob").click()
     await expect(ada.get_by_text("User removed")).to_be_visible()
-    await expect(bob.get_by_text("You are signed out, or what you may see has changed.")).to_be_visible(timeout=SOON_MS)
+    await expect(bob.get_by_text("You were signed out, or your permissions changed.")).to_be_visible(timeout=SOON_MS)
     await watched.assert_clean()
 
 
@@ -189,7 +189,7 @@ async def test_a_phone_reaches_users_and_profile(served: Serving, watched: Watch
     page = watched.page
     await _become_admin(served, page)
     await page.set_viewport_size({"width": 360, "height": 780})
-    await page.goto(served.url + urls.overview())
+    await page.goto(served.url + urls.home())
     bar = page.get_by_role("navigation", name="Sections")
     for way, address in (("Users", security_urls.users()), ("ada, admin everywhere", urls.profile())):
         await bar.get_by_text("More").click()

@@ -16,7 +16,7 @@ from signalbox.storage.settings import DatabaseSettings
 from signalbox.web.security import urls
 from tests.browser.accessible import serious
 from tests.browser.conftest import Watched
-from tests.support.audit import Book, actor, behind, disarm
+from tests.support.audit import AuditedDoor, actor, drop_triggers, run_sql
 from tests.support.commands import signalbox
 from tests.support.database import settings
 from tests.support.hostile import NAMES
@@ -33,7 +33,7 @@ class Site:
     served: Serving
     folder: Path
     kept: DatabaseSettings
-    book: Book
+    book: AuditedDoor
 
     def at(self, address: str) -> str:
         return self.served.url + address
@@ -45,7 +45,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     kept = settings(f"sqlite+aiosqlite:///{folder}/signalbox.db")
     async with serving(folder, "") as served:
         database = Database(kept)
-        yield Site(served, folder, kept, Book(database))
+        yield Site(served, folder, kept, AuditedDoor(database))
         await database.close()
 
 
@@ -64,7 +64,7 @@ async def test_an_admin_searches_the_log_and_opens_a_row(site: Site, watched: Wa
         await site.book.act("own", target=f"letter {letter}", by=actor("billing-lead"))
     await _purge(site)
     await _become_admin(site, page)
-    await page.get_by_role("navigation", name="Main").get_by_role("link", name="Audit").click()
+    await page.get_by_role("navigation", name="Main").get_by_role("link", name="Audit log").click()
     await expect(page.locator("h1")).to_contain_text("not verified since Signalbox started.")
     rows = page.locator("#lister tbody tr[id]")
     await expect(rows).to_have_count(50)
@@ -100,9 +100,9 @@ async def test_a_tampered_row_is_found_by_the_page_and_by_the_cli(site: Site, wa
     await expect(page.locator("h1")).to_contain_text("The audit log is intact up to row")
     head = await _saved(page, page.get_by_role("link", name="Download signed head"), tmp_path / "head.json")
 
-    await disarm(site.kept)
-    await behind(site.kept, "UPDATE audit SET actor = 'logistics-lead' WHERE action = 'purge' AND kind = 'intent'")
-    [(row,)] = await behind(site.kept, "SELECT CAST(row AS TEXT) FROM audit WHERE actor = 'logistics-lead'")
+    await drop_triggers(site.kept)
+    await run_sql(site.kept, "UPDATE audit SET actor = 'logistics-lead' WHERE action = 'purge' AND kind = 'intent'")
+    [(row,)] = await run_sql(site.kept, "SELECT CAST(row AS TEXT) FROM audit WHERE actor = 'logistics-lead'")
     await verify.click()
     await expect(page.locator("h1")).to_contain_text(f"Row {row} was changed after it was written, found at")
     chain = page.get_by_role("region", name="Broken chain")
@@ -141,9 +141,9 @@ async def test_hostile_rows_keep_the_page_accessible_and_within_a_phone(site: Si
             await site.book.act(
                 name, by=by, target=name, resource=name, reason=name, parameters={name: [name, {name: 1}]}, run=_fails
             )
-    [(row,)] = await behind(site.kept, "SELECT MAX(row) FROM audit WHERE kind = 'intent'")
-    await disarm(site.kept)
-    await behind(site.kept, "UPDATE audit SET detail = detail || target, agent = target, request = target")
+    [(row,)] = await run_sql(site.kept, "SELECT MAX(row) FROM audit WHERE kind = 'intent'")
+    await drop_triggers(site.kept)
+    await run_sql(site.kept, "UPDATE audit SET detail = detail || target, agent = target, request = target")
     await page.goto(site.at(urls.audit()))
     await page.get_by_role("button", name="Verify now").click()
     for address in (urls.audit(), urls.audit(row=int(str(row))), urls.audit(q="there is none of these")):

@@ -1,4 +1,4 @@
-"""`signalbox audit`, as an operator types it, and as somebody does who has the files alone."""
+"""`signalbox audit`, with the database and with exported files only."""
 
 import json
 import os
@@ -12,26 +12,26 @@ import pytest
 from signalbox.security.audit.model import AuditFilter
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
-from tests.support.audit import Book, actor, behind, disarm
-from tests.support.commands import Ran, configured, signalbox
+from tests.support.audit import AuditedDoor, actor, drop_triggers, run_sql
+from tests.support.commands import Ran, configured, run_here
 
-on_sqlite = pytest.mark.parametrize("database_settings", ["sqlite"], indirect=True)  # a process takes a second
+on_sqlite = pytest.mark.parametrize("database_settings", ["sqlite"], indirect=True)
 
 HOSTILE = "\x1b[2J\u202eevil"
 
 
 @pytest.fixture
-async def book(database: Database, database_settings: DatabaseSettings, tmp_path: Path) -> Book:
-    """Rows 1 to 6 in a database that the command is configured for."""
+async def book(database: Database, database_settings: DatabaseSettings, tmp_path: Path) -> AuditedDoor:
+    """Rows 1 to 6 in a configured database."""
     configured(tmp_path, f'[database]\nurl = "{database_settings.url.get_secret_value()}"\n')
-    book = Book(database)
+    book = AuditedDoor(database)
     await book.act("retry", resource="kafka-prod", by=actor(HOSTILE))
-    await book.acts(2)
+    await book.act_times(2)
     return book
 
 
 async def audit(folder: Path, *words: str) -> Ran:
-    ran = await signalbox("audit", *words, folder=folder)
+    ran = await run_here("audit", *words, folder=folder)
     assert "Traceback" not in ran.all
     assert "\x1b" not in ran.all
     return ran
@@ -43,8 +43,8 @@ def kept(folder: Path, name: str, ran: Ran) -> Path:
     return folder / name
 
 
-async def test_a_whole_log_a_signed_head_and_a_cut_tail(
-    book: Book, database_settings: DatabaseSettings, tmp_path: Path
+async def test_intact_log_signed_head_and_truncation(
+    book: AuditedDoor, database_settings: DatabaseSettings, tmp_path: Path
 ) -> None:
     ran = await audit(tmp_path, "verify")
     assert (ran.code, ran.err) == (0, "")
@@ -57,8 +57,8 @@ async def test_a_whole_log_a_signed_head_and_a_cut_tail(
     assert told.code == 0
     assert "It matches the signed head of row 6" in told.out
 
-    await disarm(database_settings)
-    await behind(
+    await drop_triggers(database_settings)
+    await run_sql(
         database_settings,
         "DELETE FROM audit WHERE row > 4",
         "UPDATE audit_head SET row = 4, hash = (SELECT hash FROM audit WHERE row = 4)",
@@ -73,11 +73,11 @@ async def test_a_whole_log_a_signed_head_and_a_cut_tail(
 
 
 @on_sqlite
-async def test_a_changed_row_is_named_and_what_it_holds_is_shown_harmless(
-    book: Book, database_settings: DatabaseSettings, tmp_path: Path
+async def test_changed_row_is_named_and_its_content_is_escaped(
+    book: AuditedDoor, database_settings: DatabaseSettings, tmp_path: Path
 ) -> None:
-    await disarm(database_settings)
-    await behind(database_settings, "UPDATE audit SET action = 'purge' WHERE row = 1")
+    await drop_triggers(database_settings)
+    await run_sql(database_settings, "UPDATE audit SET action = 'purge' WHERE row = 1")
     ran = await audit(tmp_path, "verify")
     assert ran.code == 1
     assert "Row 1 was changed after it was written.\n" in ran.out
@@ -92,7 +92,7 @@ async def test_a_changed_row_is_named_and_what_it_holds_is_shown_harmless(
 
 
 @on_sqlite
-async def test_an_export_is_checked_elsewhere_with_the_public_key_alone(book: Book, tmp_path: Path) -> None:
+async def test_export_is_verified_elsewhere_with_the_public_key(book: AuditedDoor, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     head = kept(elsewhere, "head.json", await audit(tmp_path, "head"))
@@ -127,7 +127,7 @@ async def test_an_export_is_checked_elsewhere_with_the_public_key_alone(book: Bo
 
 
 @on_sqlite
-async def test_export_filters(book: Book, tmp_path: Path) -> None:
+async def test_export_filters(book: AuditedDoor, tmp_path: Path) -> None:
     async def numbers(*words: str) -> list[int]:
         ran = await audit(tmp_path, "export", *words)
         assert ran.code == 0, ran.all
@@ -145,7 +145,7 @@ async def test_export_filters(book: Book, tmp_path: Path) -> None:
 
 
 @on_sqlite
-async def test_sealing_goes_through_the_door_as_the_user_of_the_system(book: Book, tmp_path: Path) -> None:
+async def test_sealing_goes_through_the_door_as_the_user_of_the_system(book: AuditedDoor, tmp_path: Path) -> None:
     folder = tmp_path / "archive"
     refused = await audit(tmp_path, "seal", "--older-than", "0", "--to", str(folder))
     assert refused.code == 2
@@ -168,7 +168,7 @@ async def test_sealing_goes_through_the_door_as_the_user_of_the_system(book: Boo
     assert json.loads(line.parameters) == {"older_than_days": 0}
 
 
-async def test_a_database_without_tables_names_the_command(tmp_path: Path) -> None:
+async def test_database_without_tables_names_the_migrate_command(tmp_path: Path) -> None:
     for verb in ("verify", "head", "export"):
         ran = await audit(tmp_path, verb)
         assert ran.code == 2
@@ -176,7 +176,7 @@ async def test_a_database_without_tables_names_the_command(tmp_path: Path) -> No
 
 
 @on_sqlite
-async def test_a_head_that_is_none_says_so(book: Book, tmp_path: Path) -> None:
+async def test_malformed_head_is_reported(book: AuditedDoor, tmp_path: Path) -> None:
     (tmp_path / "head.json").write_text("{}")
     ran = await audit(tmp_path, "verify", "--head", "head.json")
     assert ran.code == 2

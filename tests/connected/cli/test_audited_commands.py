@@ -1,4 +1,4 @@
-"""Every verb of the command: what changes something goes by the door and is in the audit log, what reads changes nothing."""
+"""Every command that writes goes through the door and is audited; commands that read change nothing."""
 
 import os
 import pwd
@@ -50,7 +50,7 @@ THERE: Sequence[Sequence[str]] = (  # before each of them
 
 
 def verbs(command: click.Command, words: str) -> Iterator[str]:
-    """Yield each verb: "lag", "audit seal"."""
+    """Yield each command: "lag", "audit seal"."""
     if isinstance(command, click.Group):
         for name, part in command.commands.items():
             yield from verbs(part, f"{words} {name}")
@@ -71,7 +71,7 @@ async def rows(folder: Path) -> Mapping[str, Sequence[tuple[Any, ...]]]:
 
 
 async def intents(folder: Path) -> list[tuple[str, str, str]]:
-    """Return (actor, via, action) of each intent in the audit log."""
+    """Return (actor, via, action) of each intent row."""
     names = [column.name for column in Table.metadata.tables["audit"].columns]
     found = [dict(zip(names, row, strict=True)) for row in (await rows(folder))["audit"]]
     return [(row["actor"], row["via"], row["action"]) for row in found if row["kind"] == "intent"]
@@ -80,36 +80,34 @@ async def intents(folder: Path) -> list[tuple[str, str, str]]:
 @pytest.fixture
 async def folder(tmp_path: Path) -> Path:
     database = f'[database]\nurl = "sqlite+aiosqlite:///{tmp_path}/signalbox.db"\n'
-    config = configured(tmp_path, f'{database}[security]\nkey_file = "{tmp_path}/signalbox.key"\n')
+    configured(tmp_path, f'{database}[security]\nkey_file = "{tmp_path}/signalbox.key"\n')
     for words in (("migrate",), *THERE):
-        ran = await run_here(*words, config=config)
+        ran = await run_here(*words, folder=tmp_path)
         assert ran.code == 0, ran.all
     return tmp_path
 
 
-def test_every_verb_stands_in_one_of_the_tables() -> None:
+def test_every_command_is_in_one_of_the_tables() -> None:
     found = {words for verb in verbs_of(FEATURES) for words in verbs(verb.load(), verb.name)}
     assert found == OUTSIDE | SERVING | set(READING) | set(WRITING)
 
 
 @pytest.mark.parametrize("verb", READING)
-async def test_a_verb_that_reads_changes_nothing(folder: Path, verb: str) -> None:
+async def test_reading_command_changes_nothing(folder: Path, verb: str) -> None:
     before = await rows(folder)
-    await run_here(*verb.split(), *READING[verb], config=folder / "signalbox.toml")
+    await run_here(*verb.split(), *READING[verb], folder=folder)
     assert await rows(folder) == before
 
 
 @pytest.mark.parametrize("verb", WRITING)
-async def test_a_verb_that_writes_is_in_the_audit_log(folder: Path, verb: str) -> None:
+async def test_writing_command_is_audited(folder: Path, verb: str) -> None:
     words, action = WRITING[verb]
-    ran = await run_here(
-        *verb.split(), *(str(folder) if word == "." else word for word in words), config=folder / "signalbox.toml"
-    )
+    ran = await run_here(*verb.split(), *(str(folder) if word == "." else word for word in words), folder=folder)
     assert ran.code == 0, ran.all
     assert (await intents(folder))[-1:] == [(f"cli:{pwd.getpwuid(os.getuid()).pw_name}", "cli", action)]
 
 
-async def test_the_link_of_the_first_admin_is_in_the_audit_log(tmp_path: Path) -> None:
+async def test_first_admin_link_is_audited(tmp_path: Path) -> None:
     async with serving(tmp_path, ""):
         pass
     assert ("signalbox", "cli", "create set-up link") in await intents(tmp_path)

@@ -1,4 +1,4 @@
-"""`signalbox user` and `signalbox token`: on both databases, and as a `signalbox serve` that runs sees them."""
+"""`signalbox user` and `signalbox token` on both databases, and seen by a running `signalbox serve`."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from signalbox.security.audit.service import AuditLog
 from signalbox.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Grant, Rights, Role
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
-from tests.support.accounts import IT, Process, password, process
+from tests.support.accounts import TEST_ACTION, Process, open_process, password
 from tests.support.commands import Ran, configured, run_here
 from tests.support.serving import serving
 from tests.support.waiting import eventually
@@ -38,19 +38,19 @@ Signalbox = Callable[..., Awaitable[Ran]]
 
 
 @pytest.fixture
-async def here(database: Database, cheap_passwords: PasswordHasher) -> Process:
-    """Accounts by the clock that the command goes by."""
-    return process(database, system_clock)
+async def process(database: Database, cheap_passwords: PasswordHasher) -> Process:
+    """Accounts with the system clock, as the command uses."""
+    return open_process(database, system_clock)
 
 
 @pytest.fixture
 def signalbox(database: Database, database_settings: DatabaseSettings, tmp_path: Path) -> Signalbox:
-    """The command, configured for this database."""
+    """The command configured for this database."""
     url = database_settings.url.get_secret_value()
     config = configured(tmp_path, f'[server]\nport = 8123\n[database]\nurl = "{url}"\n{CONNECTIONS}')
 
     async def run(*words: str, code: int = 0) -> Ran:
-        ran = await run_here(*words, config=config)
+        ran = await run_here(*words, folder=config.parent)
         assert ran.code == code, ran.all
         return ran
 
@@ -58,51 +58,51 @@ def signalbox(database: Database, database_settings: DatabaseSettings, tmp_path:
 
 
 def secret_of(ran: Ran) -> str:
-    """Return the secret of the link that stands alone on stdout."""
+    """Return the secret of the link on stdout."""
     found = re.fullmatch(r"http://127\.0\.0\.1:8123/join/([\w-]{43})\n", ran.out)
     assert found, ran.all
     return found[1]
 
 
-async def sign_in_by(here: Process, ran: Ran, name: str) -> None:
-    """Set a password by the link that was printed, and sign in."""
+async def sign_in_by(process: Process, ran: Ran, name: str) -> None:
+    """Set a password with the printed link, and sign in."""
     right = password()
-    await here.did(lambda permit: here.accounts.users.use_link(permit, secret_of(ran), "", right))
-    await here.sign_in(name, right)
+    await process.act(lambda permit: process.accounts.users.use_link(permit, secret_of(ran), "", right))
+    await process.sign_in(name, right)
 
 
-async def rights(here: Process, name: str) -> Rights:
-    return (await here.accounts.users.get_by_name(name)).rights
+async def rights(process: Process, name: str) -> Rights:
+    return (await process.accounts.users.get_by_name(name)).rights
 
 
-async def test_a_user_from_the_invitation_to_the_removal(here: Process, signalbox: Signalbox) -> None:
+async def test_user_from_invitation_to_removal(process: Process, signalbox: Signalbox) -> None:
     assert (await signalbox("user", "list")).out == "No users.\n"
     invited = await signalbox("user", "invite", " Ann ", "--role", "operator", "--on", "prod", "--payloads")
     assert "ann was invited: operator on prod; none elsewhere; payloads.\n" in invited.err
-    assert await rights(here, "ann") == Rights(Grant(), {"prod": Grant(Role.OPERATOR, payloads=True)})
+    assert await rights(process, "ann") == Rights(Grant(), {"prod": Grant(Role.OPERATOR, payloads=True)})
     listed = (await signalbox("user", "list")).out.replace(NBSP, " ")
     assert re.search(r"^ann .* one-time link, (1 d|23 h) left .* never$", listed, re.MULTILINE)
-    await sign_in_by(here, invited, "ann")
+    await sign_in_by(process, invited, "ann")
 
     words = ("--role", "viewer", "--on", "test=none", "--on", "prod=admin", "--reason", "on call")
     changed = await signalbox("user", "role", "ann", *words)
     assert changed.out == "ann is now admin on prod; none on test; viewer elsewhere. Their sessions ended.\n"
-    assert await rights(here, "ann") == Rights(
+    assert await rights(process, "ann") == Rights(
         Grant(Role.VIEWER), {"prod": Grant(Role.ADMIN), "test": Grant(Role.NONE)}
     )
 
     older, newer = await signalbox("user", "link", "ann"), await signalbox("user", "link", "ann")
     assert secret_of(older) != secret_of(newer)
-    await sign_in_by(here, newer, "ann")
+    await sign_in_by(process, newer, "ann")
     [one] = json.loads((await signalbox("user", "list", "--json")).out)
     assert (one["name"], one["sign_in_method"], one["sessions"], one["created_by"]) == ("ann", "password", 1, OURSELVES)
     assert one["rights"]["resources"]["prod"] == {"role": "admin", "payloads": False}
     assert (await signalbox("user", "end-sessions", "ann")).out == "ann was signed out. Sessions ended: 1.\n"
     assert (await signalbox("user", "remove", "ann", "--reason", "left")).out == "ann was removed.\n"
-    assert await here.accounts.users.list_all() == []
+    assert await process.accounts.users.list_all() == []
 
-    page = await AuditLog(here.database, system_clock).page(AuditFilter(actor=OURSELVES))
-    lines = [line for line in reversed(page.entries) if line.action != IT.name]
+    page = await AuditLog(process.database, system_clock).page(AuditFilter(actor=OURSELVES))
+    lines = [line for line in reversed(page.entries) if line.action != TEST_ACTION.name]
     assert [(line.action, line.target, line.outcome, line.reason) for line in lines] == [
         ("invite user", "ann", "done", ""),
         ("change role", "ann", "done", "on call"),
@@ -111,11 +111,11 @@ async def test_a_user_from_the_invitation_to_the_removal(here: Process, signalbo
         ("end sessions", "ann", "done", ""),
         ("remove user", "ann", "done", "left"),
     ]
-    kept = str(await here.rows("SELECT * FROM audit"))
+    kept = str(await process.rows("SELECT * FROM audit"))
     assert not [ran for ran in (invited, older, newer) if secret_of(ran) in kept]
 
 
-async def test_a_token_from_the_creation_to_the_revocation(here: Process, signalbox: Signalbox) -> None:
+async def test_token_from_creation_to_revocation(process: Process, signalbox: Signalbox) -> None:
     assert (await signalbox("token", "list")).out == "No tokens.\n"
     added = await signalbox("user", "add", "robot", "--role", "viewer")
     assert added.out == "robot was added: viewer everywhere. Create a token: signalbox token create.\n"
@@ -123,7 +123,7 @@ async def test_a_token_from_the_creation_to_the_revocation(here: Process, signal
     made = await signalbox("token", "create", "deploy", *words)
     assert re.fullmatch(r"sbx_[\w-]{43}\n", made.out)
     assert "expires in 7 days. With the current roles of robot it is viewer on prod; none elsewhere.\n" in made.err
-    known = await here.accounts.identities.by_token(made.out.strip())
+    known = await process.accounts.identities.by_token(made.out.strip())
     assert known is not None
     assert (known.name, known.rights.role("prod"), known.rights.role("test")) == ("robot", Role.VIEWER, Role.NONE)
 
@@ -139,41 +139,41 @@ async def test_a_token_from_the_creation_to_the_revocation(here: Process, signal
     assert round((one["expires_at"] - one["created_at"]) / 86_400) == 7
     revoked = await signalbox("token", "revoke", str(one["id"]))
     assert revoked.out == f"deploy of robot ({one['hint']}) was revoked.\n"
-    assert await process(here.database, system_clock).accounts.identities.by_token(made.out.strip()) is None
+    assert await open_process(process.database, system_clock).accounts.identities.by_token(made.out.strip()) is None
     assert (await signalbox("token", "revoke", str(one["id"]), code=1)).err.startswith("No valid token has the ID ")
 
 
-async def test_an_admin_is_let_in_again(here: Process, signalbox: Signalbox) -> None:
+async def test_reset_admin_restores_access(process: Process, signalbox: Signalbox) -> None:
     first = await signalbox("user", "reset-admin", "root")  # nobody is there yet
-    await sign_in_by(here, first, "root")
-    assert await rights(here, "root") == ADMIN_EVERYWHERE
+    await sign_in_by(process, first, "root")
+    assert await rights(process, "root") == ADMIN_EVERYWHERE
     last = await signalbox("user", "role", "root", "--role", "viewer", "--reason", "tidy", code=1)
     assert last.err.startswith("root is the last admin and cannot be removed or demoted.")
     assert (await signalbox("user", "remove", "root", "--reason", "tidy", code=1)).err == last.err
-    await sign_in_by(here, await signalbox("user", "reset-admin", "root"), "root")
-    assert (await here.accounts.users.get_by_name("root")).sessions == 1
+    await sign_in_by(process, await signalbox("user", "reset-admin", "root"), "root")
+    assert (await process.accounts.users.get_by_name("root")).sessions == 1
 
 
 @on_sqlite
-async def test_a_locked_name_is_unlocked(here: Process, signalbox: Signalbox) -> None:
-    await here.user("ann", OPERATOR_EVERYWHERE)
-    while not await here.accounts.limits.locked_names():
-        await here.accounts.limits.count_sign_in("ann", "192.0.2.9")
+async def test_locked_name_is_unlocked(process: Process, signalbox: Signalbox) -> None:
+    await process.user("ann", OPERATOR_EVERYWHERE)
+    while not await process.accounts.limits.locked_names():
+        await process.accounts.limits.count_sign_in("ann", "192.0.2.9")
     assert "15 min left" in (await signalbox("user", "list")).out.replace(NBSP, " ")
     assert (await signalbox("user", "unlock", "ann")).out == "ann is unlocked for every address.\n"
-    assert not await here.accounts.limits.locked_names()
+    assert not await process.accounts.limits.locked_names()
 
 
 @on_sqlite
-async def test_what_is_refused_ends_with_1_and_a_sentence(here: Process, signalbox: Signalbox) -> None:
-    await here.user("ann", VIEWER_EVERYWHERE)
+async def test_rejected_request_exits_with_1_and_a_message(process: Process, signalbox: Signalbox) -> None:
+    await process.user("ann", VIEWER_EVERYWHERE)
     cases: Mapping[tuple[str, ...], str] = {
         ("user", "invite", "ann", "--role", "viewer"): "A user named ann already exists.\n",
         ("user", "link", "bob"): "No user is named bob.\n",
         ("user", "link", "\x1b[2J"): "This is not a user name. Expected 1 to 63",
         ("user", "role", "ann", "--role", "none", "--reason", "gone"): "ann would have no access",
         ("token", "create", "ci", "--user", "bob", "--role", "viewer"): "No user is named bob.\n",
-        ("token", "create", "\x1b[2J", "--user", "ann", "--role", "viewer"): "A token's name has 1 to 63 printable",
+        ("token", "create", "\x1b[2J", "--user", "ann", "--role", "viewer"): "A token name needs 1 to 63 printable",
     }
     for words, sentence in cases.items():
         ran = await signalbox(*words, code=1)
@@ -183,9 +183,9 @@ async def test_what_is_refused_ends_with_1_and_a_sentence(here: Process, signalb
 
 
 @on_sqlite
-async def test_what_is_used_wrongly_ends_with_2_and_changes_nothing(here: Process, signalbox: Signalbox) -> None:
-    await here.user("ann", VIEWER_EVERYWHERE)
-    before = await here.rows("SELECT * FROM audit")
+async def test_usage_error_exits_with_2_and_changes_nothing(process: Process, signalbox: Signalbox) -> None:
+    await process.user("ann", VIEWER_EVERYWHERE)
+    before = await process.rows("SELECT * FROM audit")
     cases: Mapping[tuple[str, ...], str] = {
         ("user", "invite", "bob", "--role", "viewer", "--on", "prd"): "did you mean prod?). Configured: prod, test",
         ("token", "create", "ci", "--user", "ann", "--role", "viewer", "--on", "x"): "Configured: prod, test",
@@ -200,10 +200,10 @@ async def test_what_is_used_wrongly_ends_with_2_and_changes_nothing(here: Proces
     }
     for words, sentence in cases.items():
         assert sentence in (await signalbox(*words, code=2)).err
-    assert await here.rows("SELECT * FROM audit") == before
+    assert await process.rows("SELECT * FROM audit") == before
 
 
-def test_where_payloads_may_be_seen_is_said() -> None:
+def test_payloads_permission_is_described() -> None:
     viewer, sees, none = Grant(Role.VIEWER), Grant(Role.VIEWER, payloads=True), Grant()
     assert describe_rights(Rights(viewer, {"prod": sees})) == "viewer on prod; viewer elsewhere; payloads on prod"
     assert describe_rights(Rights(sees, {"prod": viewer})) == "viewer on prod; viewer elsewhere; payloads on all others"
@@ -211,11 +211,11 @@ def test_where_payloads_may_be_seen_is_said() -> None:
     assert describe_rights(Rights(none, {"prod": Grant(Role.NONE, payloads=True)})) == "none on prod; none elsewhere"
 
 
-async def test_a_server_that_runs_sees_each_change(tmp_path: Path) -> None:
+async def test_running_server_picks_up_each_change(tmp_path: Path) -> None:
     async with serving(tmp_path, "") as served, httpx.AsyncClient(base_url=served.url) as client:
 
         async def signalbox(*words: str) -> str:
-            ran = await run_here(*words, config=tmp_path / "signalbox.toml")
+            ran = await run_here(*words, folder=tmp_path)
             assert ran.code == 0, ran.all
             return ran.out.strip()
 

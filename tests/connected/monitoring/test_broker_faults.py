@@ -18,8 +18,8 @@ from signalbox.servers.nats import NatsServer, nats_server
 from signalbox.servers.rabbitmq import RabbitServer
 from signalbox.servers.sqs import SqsServer
 from signalbox.web import urls
+from signalbox.web.live.page import BAD_MESSAGE, FRAME_BYTES_MAX, TOO_LARGE
 from signalbox.web.live.socket import SOCKETS_PER_ADDRESS_MAX, TOO_MANY
-from signalbox.web.live.viewer import FRAME_BYTES_MAX, REFUSED, TOO_LARGE
 from signalbox.web.monitoring import urls as monitoring_urls
 from tests.support import nats
 from tests.support.faulty import HEALTHY, Brokers, faulty
@@ -198,7 +198,7 @@ async def test_a_thousand_sockets_from_one_address_do_not_slow_down_pages(site: 
         codes = [code for code in await asyncio.gather(*map(_close_code, opened)) if code is not None]
         assert codes == [TOO_MANY] * (1000 - SOCKETS_PER_ADDRESS_MAX)
         async with site.http_client() as client:
-            assert (await client.get(urls.overview())).status_code == 200
+            assert (await client.get(urls.home())).status_code == 200
             assert (await client.get(urls.HEALTH_READY)).text.strip() == "ready"
     finally:
         await asyncio.gather(*(socket.close() for socket in opened))
@@ -215,14 +215,14 @@ async def test_a_thousand_sockets_from_one_address_do_not_slow_down_pages(site: 
     [
         ("x" * (FRAME_BYTES_MAX + 1), TOO_LARGE),
         ("\u00fc" * (FRAME_BYTES_MAX // 2 + 1), TOO_LARGE),
-        ("[" * 100_000, REFUSED),
-        ('{"watch": [["overview", "nothing", "0.0"]]}', REFUSED),
+        ("[" * 100_000, BAD_MESSAGE),
+        ('{"watch": [["overview", "nothing", "0.0"]]}', BAD_MESSAGE),
         ('{"watch": [["group/nats-healthy", "groups/head", "0.0"]]}', None),
         (
             '{"watch": [["group", "points", "1"], ["connection/a/b", "connections/head", ""], ["destination/a", "destinations/head", ""]]}',
             None,
         ),
-        (b"\x00\xff\xfe", REFUSED),
+        (b"\x00\xff\xfe", BAD_MESSAGE),
     ],
     ids=["too large", "too large in bytes", "nested", "unknown", "half a key", "keys of any length", "binary"],
 )

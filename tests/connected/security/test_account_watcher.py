@@ -1,4 +1,4 @@
-"""The watch: live pages hear that their session or token ended, whoever ended it; a database that is away for a while costs nothing."""
+"""Live pages are told when their session or token ends; an unreachable database is retried."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from signalbox.security.model import OPERATOR_EVERYWHERE, Grant, Role
 from signalbox.servers.postgres import postgres_server
 from signalbox.storage.engine import Database
 from signalbox.storage.errors import DatabaseUnreachable
-from tests.support.accounts import ROOT, Process, Time, password, process
+from tests.support.accounts import ROOT, ManualClock, Process, open_process, password
 from tests.support.database import settings
 from tests.support.waiting import eventually
 
@@ -29,9 +29,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def watching(here: Process, time: Time) -> AsyncIterator[Feed]:
+async def watching(process: Process, clock: ManualClock) -> AsyncIterator[Feed]:
     feed = Feed(epoch=1)
-    watch = AccountWatcher(here.accounts.changes, feed, time, idle_s=IDLE_S)
+    watch = AccountWatcher(process.accounts.changes, feed, clock, idle_s=IDLE_S)
     assert not watch.healthy()
     await watch.start()
     try:
@@ -45,142 +45,148 @@ def heard(subscription: Subscription) -> Awaitable[object]:
     return asyncio.wait_for(subscription.changes(), 20)
 
 
-async def made(here: Process, name: str) -> tuple[str, str]:
-    """Return the keys of a session and of a token of a new user."""
+async def made(process: Process, name: str) -> tuple[str, str]:
+    """Return the feed keys of a session and a token of a new user."""
     right = password()
-    user = await here.user(name, OPERATOR_EVERYWHERE, right)
-    session = (await here.actor(await here.sign_in(name, right))).session
+    user = await process.user(name, OPERATOR_EVERYWHERE, right)
+    session = (await process.actor(await process.sign_in(name, right))).session
     assert session is not None
-    await here.did(
-        lambda permit: here.accounts.tokens.create(
+    await process.act(
+        lambda permit: process.accounts.tokens.create(
             permit, user.id, name="deploy", grant=Grant(Role.VIEWER), resource=EVERYWHERE, days=1
         ),
         ROOT,
     )
-    [token] = await here.accounts.tokens.list_all(user.id)
+    [token] = await process.accounts.tokens.list_all(user.id)
     return keys.session(session), keys.token(token.id)
 
 
 @pytest.mark.parametrize("changes", ["here", "there"])
-async def test_a_page_whose_user_is_removed_hears_of_it_and_others_do_not(
-    here: Process, there: Process, time: Time, changes: str
+async def test_page_of_a_removed_user_is_told_and_others_are_not(
+    process: Process, other_process: Process, clock: ManualClock, changes: str
 ) -> None:
-    anns, bobs = await made(here, "ann"), await made(here, "bob")
-    async with watching(here, time) as feed:
+    anns, bobs = await made(process, "ann"), await made(process, "bob")
+    async with watching(process, clock) as feed:
         pages = [feed.subscribe([key]) for key in anns]
         others = [feed.subscribe([key]) for key in bobs]
-        by = here if changes == "here" else there
+        by = process if changes == "here" else other_process
         ann = await by.accounts.users.get_by_name("ann")
-        await by.did(lambda permit: by.accounts.users.remove(permit, ann))
+        await by.act(lambda permit: by.accounts.users.remove(permit, ann))
         for page, key in zip(pages, anns, strict=True):
             assert await heard(page) == {key: feed.version(key)}
         assert [page.take() for page in others] == [{}, {}]
 
 
-async def test_a_page_hears_of_a_session_that_was_revoked_although_another_began_at_once(
-    here: Process, there: Process, time: Time
+async def test_page_is_told_of_a_revoked_session_despite_a_new_one(
+    process: Process, other_process: Process, clock: ManualClock
 ) -> None:
-    """The new one must not be taken for the old one: its number is its own."""
+    """IDs are never reused, so the new session is not taken for the old one."""
     right = password()
-    ann = await here.user("ann", password=right)
-    session = (await here.actor(await here.sign_in("ann", right))).session
+    ann = await process.user("ann", password=right)
+    session = (await process.actor(await process.sign_in("ann", right))).session
     assert session is not None
     feed = Feed(epoch=1)
-    watch = AccountWatcher(here.accounts.changes, feed, time, idle_s=IDLE_S)
+    watch = AccountWatcher(process.accounts.changes, feed, clock, idle_s=IDLE_S)
     page = feed.subscribe([keys.session(session)])
-    await there.did(lambda permit: there.accounts.sessions.end_all(permit, ann.id))
-    await there.sign_in("ann", right)
+    await other_process.act(lambda permit: other_process.accounts.sessions.end_all(permit, ann.id))
+    await other_process.sign_in("ann", right)
     await watch.start()
     assert await heard(page)
     await watch.stop()
 
 
-async def test_what_ends_by_itself_is_told_too(here: Process, time: Time) -> None:
-    session, token = await made(here, "ann")
-    async with watching(here, time) as feed:
+async def test_expiry_is_published(process: Process, clock: ManualClock) -> None:
+    session, token = await made(process, "ann")
+    async with watching(process, clock) as feed:
         first, second = feed.subscribe([session]), feed.subscribe([token])
-        time.now += IDLE_S
+        clock.now += IDLE_S
         assert await heard(first)
         assert second.take() == {}
-        time.now += 24 * 3600 - IDLE_S
+        clock.now += 24 * 3600 - IDLE_S
         assert await heard(second)
 
 
-async def test_pages_without_a_sign_in_hear_of_every_change(here: Process, there: Process, time: Time) -> None:
-    async with watching(here, time) as feed:
+async def test_anonymous_pages_are_told_of_every_change(
+    process: Process, other_process: Process, clock: ManualClock
+) -> None:
+    async with watching(process, clock) as feed:
         page = feed.subscribe([keys.ANONYMOUS])
         page.take()
-        await there.user("ann")
+        await other_process.user("ann")
         assert await heard(page) == {keys.ANONYMOUS: feed.version(keys.ANONYMOUS)}
 
 
-async def test_what_could_not_be_read_is_told_when_it_can(
-    here: Process, there: Process, time: Time, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def test_change_is_published_after_a_failed_read(
+    process: Process,
+    other_process: Process,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    session, _ = await made(here, "ann")
-    async with watching(here, time) as feed:
+    session, _ = await made(process, "ann")
+    async with watching(process, clock) as feed:
         page = feed.subscribe([session])
         with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
             patched.setattr("signalbox.security.accounts.store.sessions.still_valid_ids", _away)
-            ann = await there.accounts.users.get_by_name("ann")
-            await there.did(lambda permit: there.accounts.sessions.end_all(permit, ann.id))
+            ann = await other_process.accounts.users.get_by_name("ann")
+            await other_process.act(lambda permit: other_process.accounts.sessions.end_all(permit, ann.id))
             await eventually(lambda: _said(caplog, "cannot read accounts"))
             assert page.take() == {}
         assert await heard(page)
 
 
-async def test_that_there_are_users_now_is_not_missed_when_it_cannot_be_read(
-    here: Process, there: Process, monkeypatch: pytest.MonkeyPatch
+async def test_first_user_is_noticed_after_a_failed_read(
+    process: Process, other_process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until it is known Signalbox asks nobody to sign in."""
-    await there.user("ann")
+    """Until then Signalbox asks nobody to sign in."""
+    await other_process.user("ann")
     with monkeypatch.context() as patched:
         patched.setattr("signalbox.security.accounts.store.users.any_exist", _away)
         with pytest.raises(DatabaseUnreachable):
-            await here.accounts.changes.refresh()
-    assert not here.accounts.identities.has_users
-    await here.accounts.changes.refresh()
-    assert here.accounts.identities.has_users
+            await process.accounts.changes.refresh()
+    assert not process.accounts.identities.has_users
+    await process.accounts.changes.refresh()
+    assert process.accounts.identities.has_users
 
 
-async def test_a_change_that_is_made_stands_although_nobody_could_be_told(
-    here: Process, time: Time, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def test_change_is_kept_when_listeners_fail(
+    process: Process, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     right = password()
-    ann = await here.user("ann", password=right)
-    secret = await here.sign_in("ann", right)
-    session = (await here.actor(secret)).session
+    ann = await process.user("ann", password=right)
+    secret = await process.sign_in("ann", right)
+    session = (await process.actor(secret)).session
     assert session is not None
-    async with watching(here, time) as feed:
+    async with watching(process, clock) as feed:
         page = feed.subscribe([keys.session(session)])
         with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
             patched.setattr("signalbox.security.accounts.store.sessions.still_valid_ids", _away)
-            assert await here.did(lambda permit: here.accounts.sessions.end_all(permit, ann.id)) == 1
+            assert await process.act(lambda permit: process.accounts.sessions.end_all(permit, ann.id)) == 1
             assert "accounts changed, but not every cache could be refreshed yet" in caplog.text
-            assert await here.accounts.identities.by_session(secret) is None
+            assert await process.accounts.identities.by_session(secret) is None
             assert page.take() == {}
         assert await heard(page)
 
 
-async def test_a_server_that_is_away_for_a_while_is_asked_again(time: Time, caplog: pytest.LogCaptureFixture) -> None:
+async def test_unreachable_database_is_retried(clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
     async with postgres_server({"fsync": "off"}) as server:
         if server.process is None:
             pytest.fail("this test stops PostgreSQL: unset SIGNALBOX_POSTGRES_URL to have one started")
         database = Database(settings(server.url))
         await database.upgrade()
-        here = process(database, time)
-        session, token = await made(here, "ann")
+        process = open_process(database, clock)
+        session, token = await made(process, "ann")
         right = password()
-        await here.user("bob", password=right)
-        cookie = await here.sign_in("bob", right)
-        assert await here.accounts.identities.by_session(cookie) is not None
-        async with watching(here, time) as feed:
+        await process.user("bob", password=right)
+        cookie = await process.sign_in("bob", right)
+        assert await process.accounts.identities.by_session(cookie) is not None
+        async with watching(process, clock) as feed:
             page = feed.subscribe([session, token])
             with caplog.at_level(logging.WARNING):
                 await server.stop()
                 await eventually(lambda: _said(caplog, "cannot read accounts"))
-            assert await here.accounts.identities.by_session(cookie) is not None  # what was known holds
-            time.now += 30 * 3600
+            assert await process.accounts.identities.by_session(cookie) is not None  # what was known holds
+            clock.now += 30 * 3600
             assert page.take() == {}  # unknown is not ended
             await server.start()
             assert await heard(page) == {session: feed.version(session), token: feed.version(token)}

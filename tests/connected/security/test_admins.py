@@ -1,4 +1,4 @@
-"""There is always an admin who can come in: whoever asks, and also when two ask at once."""
+"""An admin who can sign in always remains, also under concurrent changes."""
 
 import asyncio
 import re
@@ -27,12 +27,12 @@ Adding = Callable[[Permit, str, Rights], Awaitable[object]]
 
 
 async def _remove(process: Process, user: User) -> None:
-    await process.did(lambda permit: process.accounts.users.remove(permit, user))
+    await process.act(lambda permit: process.accounts.users.remove(permit, user))
 
 
 async def _demote(process: Process, user: User) -> None:
     on = Rights(Grant(Role.OPERATOR), {"kafka-prod": Grant(Role.ADMIN)})  # admin somewhere is not admin
-    await process.did(lambda permit: process.accounts.users.set_rights(permit, user, on))
+    await process.act(lambda permit: process.accounts.users.set_rights(permit, user, on))
 
 
 TAKINGS = pytest.mark.parametrize("take", [_remove, _demote])
@@ -40,111 +40,121 @@ LAST = "ann is the last admin and cannot be removed or demoted. Create another a
 
 
 @TAKINGS
-async def test_the_last_admin_stays_one(here: Process, take: Taking) -> None:
-    ann = await here.user("ann", password=password())
-    await here.user("bob", OPERATOR_EVERYWHERE, password())
+async def test_last_admin_cannot_be_removed_or_demoted(process: Process, take: Taking) -> None:
+    ann = await process.user("ann", password=password())
+    await process.user("bob", OPERATOR_EVERYWHERE, password())
     with pytest.raises(RequestRejected, match=LAST):
-        await take(here, ann)
-    assert (await here.accounts.users.get_by_name("ann")).rights == ADMIN_EVERYWHERE
-    carl = await here.user("carl", password=password())
-    await take(here, carl)
+        await take(process, ann)
+    assert (await process.accounts.users.get_by_name("ann")).rights == ADMIN_EVERYWHERE
+    carl = await process.user("carl", password=password())
+    await take(process, carl)
     with pytest.raises(RequestRejected, match=LAST):
-        await take(here, ann)
-    await here.user("dora", password=password())
-    await take(here, ann)
+        await take(process, ann)
+    await process.user("dora", password=password())
+    await take(process, ann)
 
 
 @TAKINGS
-async def test_an_admin_who_could_not_come_in_does_not_count(here: Process, take: Taking) -> None:
-    ann = await here.user("ann", password=password())
-    await here.user("invited")
-    await here.did(lambda permit: here.accounts.users.add_token_only(permit, "robot", ADMIN_EVERYWHERE))
+async def test_admin_who_cannot_sign_in_does_not_count(process: Process, take: Taking) -> None:
+    ann = await process.user("ann", password=password())
+    await process.user("invited")
+    await process.act(lambda permit: process.accounts.users.add_token_only(permit, "robot", ADMIN_EVERYWHERE))
     with pytest.raises(RequestRejected, match=LAST):
-        await take(here, ann)
-    await here.did(lambda permit: here.accounts.users.sync_company_user(permit, "sub-1", "sso", ADMIN_EVERYWHERE))
-    await take(here, ann)
+        await take(process, ann)
+    await process.act(lambda permit: process.accounts.users.sync_company_user(permit, "sub-1", "sso", ADMIN_EVERYWHERE))
+    await take(process, ann)
 
 
 @TAKINGS
-async def test_two_admins_at_once_do_not_take_each_other(here: Process, there: Process, take: Taking) -> None:
+async def test_two_admins_cannot_remove_each_other_concurrently(
+    process: Process, other_process: Process, take: Taking
+) -> None:
     left: list[User] = []
     for number in range(5):
-        admins = [await here.user(f"{name}{number}", password=password()) for name in ("ann", "bob")]
+        admins = [await process.user(f"{name}{number}", password=password()) for name in ("ann", "bob")]
         for former in left:
-            await _remove(here, former)
-        outcomes = await asyncio.gather(take(here, admins[0]), take(there, admins[1]), return_exceptions=True)
+            await _remove(process, former)
+        outcomes = await asyncio.gather(
+            take(process, admins[0]), take(other_process, admins[1]), return_exceptions=True
+        )
         assert sorted(type(one).__name__ for one in outcomes) == ["NoneType", "RequestRejected"]
-        left = [user for user in await here.accounts.users.list_all() if user.is_admin]
+        left = [user for user in await process.accounts.users.list_all() if user.is_admin]
         assert [user.id for user in left] == [admins[0 if isinstance(outcomes[0], RequestRejected) else 1].id]
 
 
-async def test_a_claim_that_would_take_the_last_admin_is_refused(here: Process) -> None:
+async def test_claim_that_would_demote_the_last_admin_is_rejected(process: Process) -> None:
     def enter(rights: Rights) -> Awaitable[int]:
-        return here.did(lambda permit: here.accounts.users.sync_company_user(permit, "sub-1", "sso", rights))
+        return process.act(lambda permit: process.accounts.users.sync_company_user(permit, "sub-1", "sso", rights))
 
     user = await enter(ADMIN_EVERYWHERE)
     with pytest.raises(RequestRejected, match="sso is the last admin"):
         await enter(VIEWER_EVERYWHERE)
-    await here.user("ann", password=password())
+    await process.user("ann", password=password())
     assert await enter(VIEWER_EVERYWHERE) == user
-    assert (await here.accounts.users.get_by_name("sso")).rights == VIEWER_EVERYWHERE
+    assert (await process.accounts.users.get_by_name("sso")).rights == VIEWER_EVERYWHERE
     with pytest.raises(RequestRejected, match="The name ann is taken"):
-        await here.did(lambda permit: here.accounts.users.sync_company_user(permit, "sub-2", "Ann", VIEWER_EVERYWHERE))
+        await process.act(
+            lambda permit: process.accounts.users.sync_company_user(permit, "sub-2", "Ann", VIEWER_EVERYWHERE)
+        )
 
 
-async def test_a_claim_that_says_the_same_ends_no_session(here: Process) -> None:
+async def test_unchanged_claim_ends_no_session(process: Process) -> None:
     claimed = Rights(Grant(Role.VIEWER), {"kafka-prod": Grant(Role.VIEWER), "rabbit": Grant(Role.OPERATOR)})
 
     async def enter(rights: Rights) -> str:
-        user = await here.did(lambda permit: here.accounts.users.sync_company_user(permit, "sub-1", "sso", rights))
-        return await here.did(lambda permit: here.accounts.sessions.open(permit, user))
+        user = await process.act(
+            lambda permit: process.accounts.users.sync_company_user(permit, "sub-1", "sso", rights)
+        )
+        return await process.act(lambda permit: process.accounts.sessions.open(permit, user))
 
     first = await enter(claimed)
     await enter(claimed)
-    assert await here.accounts.identities.by_session(first) is not None
+    assert await process.accounts.identities.by_session(first) is not None
     await enter(VIEWER_EVERYWHERE)
-    assert await here.accounts.identities.by_session(first) is None
+    assert await process.accounts.identities.by_session(first) is None
 
 
-async def test_rights_on_something_that_is_called_like_everywhere_make_no_admin(here: Process) -> None:
-    ann = await here.user("ann", password=password())
+async def test_admin_on_a_resource_named_like_everywhere_is_no_admin(process: Process) -> None:
+    ann = await process.user("ann", password=password())
     sly = Rights(Grant(Role.VIEWER), {EVERYWHERE: Grant(Role.ADMIN, payloads=True)})
-    bob = await here.user("bob", sly, password())
+    bob = await process.user("bob", sly, password())
     assert not bob.is_admin
     assert bob.rights == VIEWER_EVERYWHERE
     with pytest.raises(RequestRejected, match=LAST):
-        await _remove(here, ann)
+        await _remove(process, ann)
 
 
-async def test_reset_admin_makes_one_of_whoever_is_named(here: Process) -> None:
+async def test_reset_admin_makes_any_named_user_admin(process: Process) -> None:
     async def reset(name: str) -> str:
-        return await here.did(lambda permit: here.accounts.users.reset_admin(permit, name))
+        return await process.act(lambda permit: process.accounts.users.reset_admin(permit, name))
 
     new, right = await reset("ann"), password()
-    assert (await here.accounts.users.get_by_name("ann")).sign_in_method is SignInMethod.LINK
-    await here.did(lambda permit: here.accounts.users.use_link(permit, new, "", right))
-    await here.sign_in("ann", right)
+    assert (await process.accounts.users.get_by_name("ann")).sign_in_method is SignInMethod.LINK
+    await process.act(lambda permit: process.accounts.users.use_link(permit, new, "", right))
+    await process.sign_in("ann", right)
 
     old, other = password(), password()
-    await here.user("bob", VIEWER_EVERYWHERE, old)
-    signed_in = await here.sign_in("bob", old)
+    await process.user("bob", VIEWER_EVERYWHERE, old)
+    signed_in = await process.sign_in("bob", old)
     link = await reset(" BOB ")
-    assert (await here.accounts.users.get_by_name("bob")).rights == ADMIN_EVERYWHERE
-    assert await here.accounts.identities.by_session(signed_in) is None
-    await here.did(lambda permit: here.accounts.users.use_link(permit, link, "", other))
-    await here.sign_in("bob", other)
+    assert (await process.accounts.users.get_by_name("bob")).rights == ADMIN_EVERYWHERE
+    assert await process.accounts.identities.by_session(signed_in) is None
+    await process.act(lambda permit: process.accounts.users.use_link(permit, link, "", other))
+    await process.sign_in("bob", other)
     with pytest.raises(RequestRejected):
-        await here.sign_in("bob", old)
+        await process.sign_in("bob", old)
 
-    await here.did(lambda permit: here.accounts.users.sync_company_user(permit, "sub-1", "sso", VIEWER_EVERYWHERE))
+    await process.act(
+        lambda permit: process.accounts.users.sync_company_user(permit, "sub-1", "sso", VIEWER_EVERYWHERE)
+    )
     with pytest.raises(RequestRejected, match="sso signs in with the company account"):
         await reset("sso")
-    assert (await here.accounts.users.get_by_name("sso")).rights == VIEWER_EVERYWHERE
+    assert (await process.accounts.users.get_by_name("sso")).rights == VIEWER_EVERYWHERE
 
 
-async def test_a_user_who_would_see_nothing_or_whose_name_is_taken_is_not_added(here: Process) -> None:
-    users = here.accounts.users
-    await here.user("ann", password=password())
+async def test_user_without_access_or_with_a_taken_name_is_rejected(process: Process) -> None:
+    users = process.accounts.users
+    await process.user("ann", password=password())
     for name, rights, said in (
         ("bob", NO_RIGHTS, "bob would have no access"),
         ("Ann", VIEWER_EVERYWHERE, "A user named ann already exists"),
@@ -157,54 +167,52 @@ async def test_a_user_who_would_see_nothing_or_whose_name_is_taken_is_not_added(
                 return add(permit, name, rights)
 
             with pytest.raises(RequestRejected, match=said):
-                await here.did(added)
+                await process.act(added)
     assert [user.name for user in await users.list_all()] == ["ann"]
 
 
-async def test_users_come_by_name_in_whatever_order_the_database_has_them(
-    here: Process, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Most PostgreSQL pass over signs, as dictionaries do; a list that turns its pages by name would leave some out."""
+async def test_users_are_sorted_by_name_with_any_collation(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most PostgreSQL collations ignore punctuation; a list paged by name would skip users."""
     for name in ("ab", "a-c", "a.d"):
-        await here.user(name)
+        await process.user(name)
     read = stored.list_all
 
     async def as_a_dictionary(connection: Transaction) -> list[User]:
         return sorted(await read(connection), key=lambda one: re.sub(r"\W", "", one.name))
 
     monkeypatch.setattr(stored, "list_all", as_a_dictionary)
-    assert [one.name for one in await here.accounts.users.list_all()] == ["a-c", "a.d", "ab"]
+    assert [one.name for one in await process.accounts.users.list_all()] == ["a-c", "a.d", "ab"]
 
 
-async def test_who_was_removed_meanwhile_is_named_in_a_sentence(here: Process, there: Process) -> None:
-    users = here.accounts.users
-    await here.user("ann", password=password())
-    bob = await here.user("bob", OPERATOR_EVERYWHERE, password())
-    await _remove(there, bob)
+async def test_concurrently_removed_user_is_named(process: Process, other_process: Process) -> None:
+    users = process.accounts.users
+    await process.user("ann", password=password())
+    bob = await process.user("bob", OPERATOR_EVERYWHERE, password())
+    await _remove(other_process, bob)
     with pytest.raises(RequestRejected, match="No user is named bob"):
         await users.get_by_name("bob")
     assert await users.find(bob.id) is None
     for again in (
-        here.did(lambda permit: users.remove(permit, bob)),
-        here.did(lambda permit: users.set_rights(permit, bob, VIEWER_EVERYWHERE)),
-        here.did(lambda permit: users.create_link(permit, bob)),
-        here.did(lambda permit: users.revoke_link(permit, bob)),
+        process.act(lambda permit: users.remove(permit, bob)),
+        process.act(lambda permit: users.set_rights(permit, bob, VIEWER_EVERYWHERE)),
+        process.act(lambda permit: users.create_link(permit, bob)),
+        process.act(lambda permit: users.revoke_link(permit, bob)),
     ):
         with pytest.raises(RequestRejected, match="bob was removed"):
             await again
-    carl = await here.user("carl", VIEWER_EVERYWHERE, password())
+    carl = await process.user("carl", VIEWER_EVERYWHERE, password())
     assert carl.id != bob.id
 
 
-async def test_that_there_are_users_is_seen_in_every_process_and_not_forgotten(here: Process, there: Process) -> None:
+async def test_first_user_is_noticed_in_every_process_for_good(process: Process, other_process: Process) -> None:
     def seen() -> list[bool]:
-        return [process.accounts.identities.has_users for process in (here, there)]
+        return [either.accounts.identities.has_users for either in (process, other_process)]
 
     assert seen() == [False, False]
-    await here.user("ann", OPERATOR_EVERYWHERE)
+    await process.user("ann", OPERATOR_EVERYWHERE)
     assert seen() == [True, False]
-    await there.accounts.changes.refresh()
+    await other_process.accounts.changes.refresh()
     assert seen() == [True, True]
-    await _remove(there, await there.accounts.users.get_by_name("ann"))
-    await here.accounts.changes.refresh()
+    await _remove(other_process, await other_process.accounts.users.get_by_name("ann"))
+    await process.accounts.changes.refresh()
     assert seen() == [True, True]

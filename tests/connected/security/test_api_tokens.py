@@ -1,4 +1,4 @@
-"""API tokens: no more than their owner may at the moment, for as long as was said, gone with their owner."""
+"""API tokens: capped by their owner's current rights, expiring, removed with their owner."""
 
 from collections.abc import Awaitable
 from dataclasses import replace
@@ -17,7 +17,7 @@ from signalbox.security.model import (
     Rights,
     Role,
 )
-from tests.support.accounts import ROOT, Process, Time, password, visitor
+from tests.support.accounts import ROOT, ManualClock, Process, password, visitor
 
 VIEWER, OPERATOR, ADMIN = (Grant(role) for role in (Role.VIEWER, Role.OPERATOR, Role.ADMIN))
 
@@ -36,7 +36,7 @@ def make(
     name: str = "deploy",
     actor: Actor | None = None,
 ) -> Awaitable[str]:
-    return process.did(
+    return process.act(
         lambda permit: process.accounts.tokens.create(
             permit, user.id, name=name, grant=grant, resource=resource, days=days
         ),
@@ -51,58 +51,58 @@ async def rights(process: Process, token: str) -> Rights:
     return known.rights
 
 
-async def test_a_token_may_what_it_was_made_for_and_its_owner_may(here: Process) -> None:
+async def test_token_rights_are_capped_by_its_owner(process: Process) -> None:
     both = Rights(Grant(Role.OPERATOR, payloads=True), {"kafka-prod": Grant(Role.VIEWER)})
-    ann = await here.user("ann", both)
-    assert await rights(here, await make(here, ann, VIEWER)) == Rights(VIEWER, {"kafka-prod": VIEWER})
-    admins = await rights(here, await make(here, ann, Grant(Role.ADMIN, payloads=True)))
+    ann = await process.user("ann", both)
+    assert await rights(process, await make(process, ann, VIEWER)) == Rights(VIEWER, {"kafka-prod": VIEWER})
+    admins = await rights(process, await make(process, ann, Grant(Role.ADMIN, payloads=True)))
     assert admins == both
-    one = await rights(here, await make(here, ann, OPERATOR, resource="rabbit"))
+    one = await rights(process, await make(process, ann, OPERATOR, resource="rabbit"))
     assert one.grant("rabbit") == OPERATOR
     assert one.grant("kafka-prod") == one.grant() == Grant()
-    less = await rights(here, await make(here, ann, OPERATOR, resource="kafka-prod"))
+    less = await rights(process, await make(process, ann, OPERATOR, resource="kafka-prod"))
     assert less.grant("kafka-prod") == VIEWER
 
 
-async def test_a_token_loses_at_once_what_its_owner_loses_in_every_process(here: Process, there: Process) -> None:
-    ann = await here.user("ann", OPERATOR_EVERYWHERE)
-    token = await make(here, ann, Grant(Role.ADMIN, payloads=True))
-    await there.accounts.changes.refresh()
-    assert await rights(here, token) == await rights(there, token) == OPERATOR_EVERYWHERE
-    await here.did(lambda permit: here.accounts.users.set_rights(permit, ann, VIEWER_EVERYWHERE))
-    assert await rights(here, token) == VIEWER_EVERYWHERE
-    await there.accounts.changes.refresh()
-    assert await rights(there, token) == VIEWER_EVERYWHERE
-    await there.did(lambda permit: there.accounts.users.remove(permit, ann))
-    assert await there.accounts.identities.by_token(token) is None
-    await here.accounts.changes.refresh()
-    assert await here.accounts.identities.by_token(token) is None
-    assert await here.rows("SELECT count(*) FROM token") == [(0,)]
+async def test_token_loses_its_owners_rights_at_once_in_every_process(process: Process, other_process: Process) -> None:
+    ann = await process.user("ann", OPERATOR_EVERYWHERE)
+    token = await make(process, ann, Grant(Role.ADMIN, payloads=True))
+    await other_process.accounts.changes.refresh()
+    assert await rights(process, token) == await rights(other_process, token) == OPERATOR_EVERYWHERE
+    await process.act(lambda permit: process.accounts.users.set_rights(permit, ann, VIEWER_EVERYWHERE))
+    assert await rights(process, token) == VIEWER_EVERYWHERE
+    await other_process.accounts.changes.refresh()
+    assert await rights(other_process, token) == VIEWER_EVERYWHERE
+    await other_process.act(lambda permit: other_process.accounts.users.remove(permit, ann))
+    assert await other_process.accounts.identities.by_token(token) is None
+    await process.accounts.changes.refresh()
+    assert await process.accounts.identities.by_token(token) is None
+    assert await process.rows("SELECT count(*) FROM token") == [(0,)]
 
 
-async def test_a_token_ends_when_it_was_said_to(here: Process, time: Time) -> None:
-    ann = await here.user("ann", OPERATOR_EVERYWHERE)
-    token = await make(here, ann, days=1)
-    time.now += DAY_S - 0.5
-    await rights(here, token)
-    [listed] = await here.accounts.tokens.list_all(ann.id)
+async def test_token_expires_on_time(process: Process, clock: ManualClock) -> None:
+    ann = await process.user("ann", OPERATOR_EVERYWHERE)
+    token = await make(process, ann, days=1)
+    clock.now += DAY_S - 0.5
+    await rights(process, token)
+    [listed] = await process.accounts.tokens.list_all(ann.id)
     assert (listed.name, listed.user_name, listed.hint) == ("deploy", "ann", f"{token[:6]}…{token[-2:]}")
-    time.now += 0.5
-    assert await here.accounts.identities.by_token(token) is None
-    assert await here.accounts.tokens.list_all() == []
+    clock.now += 0.5
+    assert await process.accounts.identities.by_token(token) is None
+    assert await process.accounts.tokens.list_all() == []
     with pytest.raises(RequestRejected, match=r"You have no such token\. It may have expired"):
-        await here.accounts.tokens.get(listed.id, ann.id)
+        await process.accounts.tokens.get(listed.id, ann.id)
 
 
-async def test_that_it_was_used_is_written_once_a_minute(here: Process, time: Time) -> None:
-    ann = await here.user("ann", OPERATOR_EVERYWHERE)
-    token, begun = await make(here, ann), time.now
-    assert (await here.accounts.tokens.list_all())[0].last_used_at is None
+async def test_last_use_is_written_once_a_minute(process: Process, clock: ManualClock) -> None:
+    ann = await process.user("ann", OPERATOR_EVERYWHERE)
+    token, begun = await make(process, ann), clock.now
+    assert (await process.accounts.tokens.list_all())[0].last_used_at is None
     written = set()
     for second in range(0, 181, 20):
-        time.now = begun + second
-        await rights(here, token)
-        written.add((await here.accounts.tokens.list_all())[0].last_used_at)
+        clock.now = begun + second
+        await rights(process, token)
+        written.add((await process.accounts.tokens.list_all())[0].last_used_at)
     assert written == {begun, begun + 60, begun + 120, begun + 180}
 
 
@@ -117,70 +117,70 @@ async def test_that_it_was_used_is_written_once_a_minute(here: Process, time: Ti
         ({"grant": Grant(Role.NONE, payloads=True)}, "A token needs a role"),
     ],
 )
-async def test_a_token_that_cannot_be_is_refused(here: Process, asked: dict[str, object], said: str) -> None:
-    ann = await here.user("ann", OPERATOR_EVERYWHERE)
+async def test_invalid_token_request_is_rejected(process: Process, asked: dict[str, object], said: str) -> None:
+    ann = await process.user("ann", OPERATOR_EVERYWHERE)
     with pytest.raises(RequestRejected, match=said):
-        await make(here, ann, **asked)  # type: ignore[arg-type]
-    assert await here.accounts.tokens.list_all() == []
+        await make(process, ann, **asked)  # type: ignore[arg-type]
+    assert await process.accounts.tokens.list_all() == []
 
 
-async def test_a_token_makes_no_tokens(here: Process) -> None:
-    ann = await here.user("ann", ADMIN_EVERYWHERE)
-    known = await here.accounts.identities.by_token(await make(here, ann, ADMIN))
+async def test_token_cannot_create_tokens(process: Process) -> None:
+    ann = await process.user("ann", ADMIN_EVERYWHERE)
+    known = await process.accounts.identities.by_token(await make(process, ann, ADMIN))
     assert known is not None
     assert known.token is not None
     with pytest.raises(RequestRejected, match="A token cannot create tokens"):
-        await make(here, ann, VIEWER, actor=replace(owner(ann), session=None, token=known.token.id))
-    assert len(await here.accounts.tokens.list_all()) == 1
+        await make(process, ann, VIEWER, actor=replace(owner(ann), session=None, token=known.token.id))
+    assert len(await process.accounts.tokens.list_all()) == 1
 
 
-async def test_nobody_makes_or_ends_tokens_of_another_but_an_admin(here: Process) -> None:
-    ann, bob = [await here.user(name, OPERATOR_EVERYWHERE) for name in ("ann", "bob")]
-    token = await make(here, ann)
-    [kept] = await here.accounts.tokens.list_all()
+async def test_only_admins_manage_tokens_of_others(process: Process) -> None:
+    ann, bob = [await process.user(name, OPERATOR_EVERYWHERE) for name in ("ann", "bob")]
+    token = await make(process, ann)
+    [kept] = await process.accounts.tokens.list_all()
     for actor in (owner(bob), visitor("192.0.2.1")):
         with pytest.raises(RequestRejected, match="Only an admin can create or revoke the tokens of another user"):
-            await make(here, ann, actor=actor)
+            await make(process, ann, actor=actor)
         with pytest.raises(RequestRejected, match="Only an admin can create or revoke the tokens of another user"):
-            await here.did(lambda permit: here.accounts.tokens.revoke(permit, kept), actor)
+            await process.act(lambda permit: process.accounts.tokens.revoke(permit, kept), actor)
     with pytest.raises(RequestRejected, match="You have no such token"):
-        await here.accounts.tokens.get(kept.id, bob.id)
-    await rights(here, token)
-    second = await make(here, ann, actor=ROOT)
-    await here.did(lambda permit: here.accounts.tokens.revoke(permit, kept))
-    assert await here.accounts.identities.by_token(token) is None
-    [other] = await here.accounts.tokens.list_all()
-    await here.did(lambda permit: here.accounts.tokens.revoke(permit, other), owner(ann))
-    assert await here.accounts.identities.by_token(second) is None
+        await process.accounts.tokens.get(kept.id, bob.id)
+    await rights(process, token)
+    second = await make(process, ann, actor=ROOT)
+    await process.act(lambda permit: process.accounts.tokens.revoke(permit, kept))
+    assert await process.accounts.identities.by_token(token) is None
+    [other] = await process.accounts.tokens.list_all()
+    await process.act(lambda permit: process.accounts.tokens.revoke(permit, other), owner(ann))
+    assert await process.accounts.identities.by_token(second) is None
 
 
-async def test_a_user_has_a_hundred_tokens_and_what_ended_is_not_among_them(here: Process, time: Time) -> None:
-    ann, bob = [await here.user(name, OPERATOR_EVERYWHERE) for name in ("ann", "bob")]
+async def test_user_has_at_most_100_valid_tokens(process: Process, clock: ManualClock) -> None:
+    ann, bob = [await process.user(name, OPERATOR_EVERYWHERE) for name in ("ann", "bob")]
     for number in range(TOKENS_PER_USER_MAX):
-        await make(here, ann, days=1, name=str(number))
+        await make(process, ann, days=1, name=str(number))
     with pytest.raises(RequestRejected, match=r"100 tokens\. Revoke one first"):
-        await make(here, ann)
-    await make(here, bob)
-    first = (await here.accounts.tokens.list_all(ann.id))[0]
-    await here.did(lambda permit: here.accounts.tokens.revoke(permit, first), owner(ann))
-    await make(here, ann, days=1)
-    time.now += DAY_S
-    await make(here, ann)
-    assert await here.rows("SELECT count(*) FROM token") == [(2,)]
+        await make(process, ann)
+    await make(process, bob)
+    first = (await process.accounts.tokens.list_all(ann.id))[0]
+    await process.act(lambda permit: process.accounts.tokens.revoke(permit, first), owner(ann))
+    await make(process, ann, days=1)
+    clock.now += DAY_S
+    await make(process, ann)
+    assert await process.rows("SELECT count(*) FROM token") == [(2,)]
 
 
-async def test_who_was_removed_gets_no_token(here: Process, there: Process) -> None:
-    ann = await here.user("ann", OPERATOR_EVERYWHERE)
-    await there.did(lambda permit: there.accounts.users.remove(permit, ann))
+async def test_removed_user_gets_no_token(process: Process, other_process: Process) -> None:
+    ann = await process.user("ann", OPERATOR_EVERYWHERE)
+    await other_process.act(lambda permit: other_process.accounts.users.remove(permit, ann))
     with pytest.raises(RequestRejected, match="This user was removed"):
-        await make(here, ann)
+        await make(process, ann)
 
 
 @pytest.mark.parametrize("secret", ["", "sbx_", "half \ud800", "nul \0", "x" * 100_000])
-async def test_what_is_no_token_stands_for_nobody(here: Process, secret: str) -> None:
+async def test_malformed_token_has_no_identity(process: Process, secret: str) -> None:
     right = password()
-    await here.user("ann", OPERATOR_EVERYWHERE, right)
-    session = await here.sign_in("ann", right)
-    assert await here.accounts.identities.by_token(secret) is None
-    assert await here.accounts.identities.by_session(secret) is None
-    assert await here.accounts.identities.by_token(session) is None
+    await process.user("ann", OPERATOR_EVERYWHERE, right)
+    session = await process.sign_in("ann", right)
+    assert await process.accounts.identities.by_token(secret) is None
+    assert await process.accounts.identities.by_session(secret) is None
+    assert await process.accounts.identities.by_token(session) is None

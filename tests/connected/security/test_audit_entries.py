@@ -1,4 +1,4 @@
-"""The log as a list, on both databases: one line an action, search, filters, pages, counts, rows for an export."""
+"""The list of audit entries on both databases: search, filters, pages, counts, and rows for an export."""
 
 import pytest
 
@@ -7,13 +7,13 @@ from signalbox.security.door import Permit
 from signalbox.security.errors import NotPermitted, RequestRejected
 from signalbox.security.model import NO_RIGHTS, Action, Actor, Via
 from signalbox.storage.engine import Database
-from tests.support.audit import Book, actor
+from tests.support.audit import AuditedDoor, actor
 
 START_S = 1_795_000_000
 
 
 class Ticking:
-    """A clock that goes on by a second at each look."""
+    """A clock that advances by a second at each reading."""
 
     def __init__(self) -> None:
         self.now = float(START_S)
@@ -27,9 +27,9 @@ NOBODY = Actor(name="nobody", rights=NO_RIGHTS, via=Via.API, address="10.20.4.99
 
 
 @pytest.fixture
-async def book(database: Database) -> Book:
-    """Six actions: three of them done, one failed, one refused, one without outcome."""
-    book = Book(database, Ticking())
+async def book(database: Database) -> AuditedDoor:
+    """Six actions: three done, one failed, one refused, one without an outcome."""
+    book = AuditedDoor(database, Ticking())
     await book.act("own", target="dead-letter group 2291")  # rows 1, 2
     await book.act(
         "retry", resource="kafka-prod", target="Letter 100%", reason="Deploy 52", parameters={"waves": [1, 5]}
@@ -51,7 +51,7 @@ async def _told(permit: Permit) -> None:
     permit.detail = "29 settled, 17 came back"
 
 
-async def lines(book: Book, **wanted: object) -> list[int]:
+async def lines(book: AuditedDoor, **wanted: object) -> list[int]:
     page = await book.log.page(AuditFilter(**wanted))  # type: ignore[arg-type]
     count = await book.log.count(AuditFilter(**wanted))  # type: ignore[arg-type]
     assert count == EntryCount(len(page.entries))
@@ -59,7 +59,7 @@ async def lines(book: Book, **wanted: object) -> list[int]:
     return [line.row for line in page.entries]
 
 
-async def test_one_line_an_action_newest_first(book: Book) -> None:
+async def test_one_entry_for_each_action_newest_first(book: AuditedDoor) -> None:
     page = await book.log.page(AuditFilter())
     told = [(line.row, line.outcome_row, line.action, line.outcome) for line in page.entries]
     assert told == [
@@ -94,7 +94,7 @@ async def test_one_line_an_action_newest_first(book: Book) -> None:
     assert by_row[5].previous != by_row[5].hash
 
 
-async def test_filters(book: Book) -> None:
+async def test_filters(book: AuditedDoor) -> None:
     assert await lines(book, actor="on-call") == [3, 1]
     assert await lines(book, action="retry") == [5, 3]
     assert await lines(book, resource="kafka-prod") == [5, 3]
@@ -112,7 +112,7 @@ async def test_filters(book: Book) -> None:
     assert await lines(book, actor="on-call", outcome=Outcome.DONE, since_us=at[2]) == [3]
 
 
-async def test_search_in_who_what_target_and_reason(book: Book) -> None:
+async def test_search_in_actor_action_target_and_reason(book: AuditedDoor) -> None:
     assert await lines(book, search="billing") == [8, 5]
     assert await lines(book, search="RETRY") == [5, 3]
     assert await lines(book, search="letter group") == [1]
@@ -123,7 +123,7 @@ async def test_search_in_who_what_target_and_reason(book: Book) -> None:
         assert await lines(book, search=meant_as_it_is) == found
 
 
-async def test_pages_follow_each_other_also_while_rows_are_added(book: Book) -> None:
+async def test_paging_is_stable_while_rows_are_added(book: AuditedDoor) -> None:
     seen: list[int] = []
     older: AuditCursor | None = None
     while True:
@@ -137,16 +137,16 @@ async def test_pages_follow_each_other_also_while_rows_are_added(book: Book) -> 
     assert seen == [10, 8, 7, 5, 3, 1]
 
 
-async def test_lines_of_the_same_moment_are_each_on_one_page(database: Database) -> None:
-    book = Book(database, lambda: START_S)
-    await book.acts(5)
+async def test_entries_with_equal_times_are_each_on_one_page(database: Database) -> None:
+    book = AuditedDoor(database, lambda: START_S)
+    await book.act_times(5)
     first = await book.log.page(AuditFilter(), None, 3)
     rest = await book.log.page(AuditFilter(), first.older, 3)
     assert [line.row for line in (*first.entries, *rest.entries)] == [9, 7, 5, 3, 1]
 
 
-async def test_a_search_goes_back_a_window_at_a_time_and_says_how_far(
-    book: Book, monkeypatch: pytest.MonkeyPatch
+async def test_search_covers_one_window_at_a_time_and_says_how_far(
+    book: AuditedDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("signalbox.security.audit.entries.store.WINDOW", 2)
     seen: list[list[int]] = []
@@ -164,27 +164,27 @@ async def test_a_search_goes_back_a_window_at_a_time_and_says_how_far(
     assert await book.log.count(AuditFilter(actor="on-call")) == EntryCount(2)  # an index answers: no window
 
 
-async def test_a_long_list_is_not_counted_to_its_end(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_long_list_is_counted_up_to_a_limit(book: AuditedDoor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signalbox.security.audit.entries.store.COUNTED_MAX", 5)
     assert await book.log.count(AuditFilter()) == EntryCount(5, at_least=True)
 
 
-async def test_the_line_of_either_row(book: Book) -> None:
+async def test_entry_of_intent_and_outcome_row(book: AuditedDoor) -> None:
     found = [await book.log.entry(row) for row in (3, 4, 7, 10, 11, 0)]
     assert [line and line.row for line in found] == [3, 3, 7, 10, None, None]
 
 
-async def test_choices(book: Book) -> None:
+async def test_filter_choices(book: AuditedDoor) -> None:
     assert set(await book.log.actors()) == {"on-call", "billing-lead", "nobody", "Billing-Lead", "ci-deploys"}
     assert await book.log.actions() == ["note", "own", "purge", "rebuild", "retry"]
     assert await book.log.resources() == ["", "kafka-prod", "rabbit_main"]
 
 
-async def rows(book: Book, **wanted: object) -> list[int]:
+async def rows(book: AuditedDoor, **wanted: object) -> list[int]:
     return [row.number async for some in book.log.rows(AuditFilter(**wanted)) for row in some]  # type: ignore[arg-type]
 
 
-async def test_rows_for_an_export(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_export_rows(book: AuditedDoor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signalbox.security.audit.service.ROWS_AT_ONCE", 3)
     at = [(START_S + row) * 10**6 for row in range(11)]
     assert await rows(book) == list(range(1, 11))
@@ -198,8 +198,8 @@ async def test_rows_for_an_export(book: Book, monkeypatch: pytest.MonkeyPatch) -
     assert await rows(book, search="billing", until_us=at[8]) == [5, 6]
 
 
-async def test_hostile_names_come_back_as_they_were_and_bounded(database: Database) -> None:
-    book = Book(database)
+async def test_hostile_names_round_trip_and_are_bounded(database: Database) -> None:
+    book = AuditedDoor(database)
     hostile = "<script>\u202e\x1b[31m'; DROP TABLE audit; --\0\ud800"
     await book.act(
         hostile, target=hostile, by=actor(hostile * 50), reason="r" * 2_000, parameters={"body": "x" * 10_000}
@@ -213,8 +213,8 @@ async def test_hostile_names_come_back_as_they_were_and_bounded(database: Databa
     assert await book.log.actors() == [line.actor]
 
 
-async def test_names_as_long_as_may_be_fit_into_every_index(database: Database) -> None:
-    book = Book(database)
+async def test_longest_names_fit_into_every_index(database: Database) -> None:
+    book = AuditedDoor(database)
     longest = "".join(chr(0x20000 + 37 * number) for number in range(400))
     await book.act(longest, by=actor(longest), resource=longest)
     [line] = (await book.log.page(AuditFilter())).entries

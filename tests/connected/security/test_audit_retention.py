@@ -1,4 +1,4 @@
-"""Old rows go to a signed file and out of the database; wherever that stops nothing is lost, and the rest hangs on the seal."""
+"""Sealing moves old rows to a signed file; an interruption loses nothing, and the chain continues from the seal."""
 
 import contextlib
 import hashlib
@@ -20,15 +20,15 @@ from signalbox.security.keys import Keys
 from signalbox.security.retention import Retention, SealedRows, SealNotWritten
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
-from tests.support.audit import Book, behind, disarm
+from tests.support.audit import AuditedDoor, drop_triggers, run_sql
 
 KEY = Keys(b"k" * 32).signing()
 PUBLIC = KEY.public_key().public_bytes_raw()
 START_S = 1_795_000_000.0
 
 
-class Archive(Book):
-    """A book whose clock stands still until it is told, and the sealing of its log."""
+class Archive(AuditedDoor):
+    """An audit log with a manual clock, and its retention."""
 
     def __init__(self, database: Database, settings: DatabaseSettings) -> None:
         super().__init__(database, lambda: self.now)
@@ -37,7 +37,7 @@ class Archive(Book):
         self.retention = Retention(database, KEY, lambda: self.now)
 
     async def days(self, count: int) -> None:
-        """Act once a day; two rows each."""
+        """Act once a day, two rows each."""
         for _ in range(count):
             await self.act(target=f"day {self.now}")
             self.now += 86_400
@@ -52,7 +52,7 @@ class Archive(Book):
         return found[0]
 
     async def rows(self) -> list[tuple[object, object]]:
-        found = await behind(self.settings, "SELECT row, hash FROM audit ORDER BY row")
+        found = await run_sql(self.settings, "SELECT row, hash FROM audit ORDER BY row")
         return [(row, hash_) for row, hash_ in found]
 
     async def verify_whole(self) -> ChainPosition:
@@ -70,7 +70,7 @@ async def archive(database: Database, database_settings: DatabaseSettings, monke
 
 
 def checked(sealed: SealedRows) -> SignedSeal:
-    """Return the seal of a file after all that it says was compared with the file."""
+    """Return the seal of a file after comparing all its fields with the file."""
     seal = documents.read_file(sealed.seal_file)
     assert isinstance(seal, SignedSeal)
     documents.verify_signature(seal, PUBLIC)
@@ -85,7 +85,9 @@ def checked(sealed: SealedRows) -> SignedSeal:
     return seal
 
 
-async def test_old_rows_move_to_a_signed_file_and_the_rest_hangs_on_its_seal(archive: Archive, tmp_path: Path) -> None:
+async def test_old_rows_move_to_a_signed_file_and_the_rest_continues_from_its_seal(
+    archive: Archive, tmp_path: Path
+) -> None:
     sealed = await archive.seal(4, tmp_path)
     assert sealed is not None
     assert (sealed.first, sealed.last) == (1, 8)
@@ -106,7 +108,7 @@ async def test_old_rows_move_to_a_signed_file_and_the_rest_hangs_on_its_seal(arc
     await archive.verify_whole()
 
 
-async def test_everything_may_be_sealed_and_the_log_goes_on(archive: Archive, tmp_path: Path) -> None:
+async def test_log_continues_after_everything_was_sealed(archive: Archive, tmp_path: Path) -> None:
     sealed = await archive.seal(100, tmp_path)
     assert sealed is not None
     assert sealed.last == 21  # the sealing's own intent, which was written before it began
@@ -117,7 +119,7 @@ async def test_everything_may_be_sealed_and_the_log_goes_on(archive: Archive, tm
 
 
 class Crash(Exception):
-    """The process ends here."""
+    """The process crashes here."""
 
 
 CRASHES: list[tuple[object, str]] = [
@@ -136,7 +138,7 @@ CRASHES: list[tuple[object, str]] = [
     [(owner, name, calls) for owner, name in CRASHES for calls in range(3)],
     ids=[f"{name} {calls}" for _, name in CRASHES for calls in range(3)],
 )
-async def test_wherever_it_stops_nothing_is_lost_and_the_next_time_ends_it(
+async def test_interrupted_sealing_loses_nothing_and_can_be_resumed(
     archive: Archive, tmp_path: Path, *, owner: object, name: str, calls: int
 ) -> None:
     before = await archive.rows()
@@ -165,7 +167,7 @@ async def test_wherever_it_stops_nothing_is_lost_and_the_next_time_ends_it(
 
 
 class _Crashing:
-    """Calls through so many times, then ends the process."""
+    """Passes a number of calls through, then crashes."""
 
     def __init__(self, real: Callable[..., object], calls: int) -> None:
         self._real = real
@@ -195,26 +197,26 @@ def _in_files(folder: Path) -> list[tuple[object, object]]:
     return rows
 
 
-async def test_a_log_that_is_not_whole_is_not_sealed(archive: Archive, tmp_path: Path) -> None:
-    await disarm(archive.settings)
-    await behind(archive.settings, "UPDATE audit SET actor = 'nobody' WHERE row = 5")
+async def test_log_that_is_not_intact_is_not_sealed(archive: Archive, tmp_path: Path) -> None:
+    await drop_triggers(archive.settings)
+    await run_sql(archive.settings, "UPDATE audit SET actor = 'nobody' WHERE row = 5")
     with pytest.raises(RequestRejected, match=r"Cannot seal the audit log: it is not intact: row 5 was changed"):
         await archive.seal(4, tmp_path)
-    await behind(archive.settings, "DELETE FROM audit WHERE row > 6 AND row < 9", "DELETE FROM audit WHERE row = 5")
+    await run_sql(archive.settings, "DELETE FROM audit WHERE row > 6 AND row < 9", "DELETE FROM audit WHERE row = 5")
     with pytest.raises(RequestRejected, match="row 5 was removed"):
         await archive.seal(4, tmp_path)
     assert _audit_files(tmp_path) == set()
     assert len(await archive.rows()) == 20 - 3 + 4
 
 
-async def test_a_row_cut_right_at_the_seal_is_not_sealed(archive: Archive, tmp_path: Path) -> None:
-    await disarm(archive.settings)
-    await behind(archive.settings, "DELETE FROM audit WHERE row > 5 AND row < 9")
+async def test_row_removed_at_the_seal_is_not_sealed(archive: Archive, tmp_path: Path) -> None:
+    await drop_triggers(archive.settings)
+    await run_sql(archive.settings, "DELETE FROM audit WHERE row > 5 AND row < 9")
     with pytest.raises(RequestRejected, match="rows are missing"):
         await archive.seal(4, tmp_path)
 
 
-async def test_of_two_who_seal_at_once_one_is_refused(
+async def test_one_of_two_concurrent_seals_is_rejected(
     archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = AuditStore.record_seal
@@ -230,7 +232,7 @@ async def test_of_two_who_seal_at_once_one_is_refused(
     assert (await archive.verify_whole()).row == 6
 
 
-async def test_a_folder_that_is_not_there_says_so(archive: Archive, tmp_path: Path) -> None:
+async def test_missing_folder_is_reported(archive: Archive, tmp_path: Path) -> None:
     with pytest.raises(SealNotWritten, match=r"cannot write .*nowhere/audit-\w+-1-8\.part: No such file"):
         await archive.seal(4, tmp_path / "nowhere")
     assert (await archive.verify_whole()).row == 0

@@ -1,4 +1,4 @@
-"""Rows that somebody changed behind Signalbox's back, in both databases, are found and named; signed heads see the rest."""
+"""Rows changed by direct SQL are detected in both databases; signed heads detect the rest."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from signalbox.security.errors import RequestRejected
 from signalbox.security.keys import Keys
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
-from tests.support.audit import Book, behind, disarm
+from tests.support.audit import AuditedDoor, drop_triggers, run_sql
 
 KEY = Keys(b"k" * 32).signing()
 PUBLIC = KEY.public_key().public_bytes_raw()
@@ -62,7 +62,7 @@ STRANGE = [
 ]
 
 
-async def verify(book: Book, **options: object) -> Verification:
+async def verify(book: AuditedDoor, **options: object) -> Verification:
     return await book.log.verify(PUBLIC, **options)  # type: ignore[arg-type]
 
 
@@ -70,27 +70,27 @@ def said(verdict: Verification) -> list[tuple[FindingKind, int, int]]:
     return [(finding.kind, finding.first, finding.last) for finding in verdict.findings]
 
 
-async def test_an_untouched_log_is_whole(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_untouched_log_is_intact(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signalbox.security.audit.service.ROWS_AT_ONCE", 5)
-    book = Book(database)
+    book = AuditedDoor(database)
     empty = await verify(book)
     assert (empty.is_intact, empty.rows, empty.end.row) == (True, 0, 0)
-    await book.acts(ROWS // 2)
+    await book.act_times(ROWS // 2)
     verdict = await verify(book)
     assert (verdict.is_intact, verdict.rows, verdict.end.row, verdict.intact_to) == (True, ROWS, ROWS, ROWS)
 
 
 @pytest.mark.parametrize(("statements", "expected"), TAMPERED, ids=[statements[0] for statements, _ in TAMPERED])
-async def test_what_was_tampered_with_is_named(
+async def test_tampering_is_named(
     database_settings: DatabaseSettings,
     database: Database,
     statements: list[str],
     expected: list[tuple[FindingKind, int, int]],
 ) -> None:
-    book = Book(database)
-    await book.acts(ROWS // 2)
-    await disarm(database_settings)
-    await behind(database_settings, *statements)
+    book = AuditedDoor(database)
+    await book.act_times(ROWS // 2)
+    await drop_triggers(database_settings)
+    await run_sql(database_settings, *statements)
     verdict = await verify(book)
     assert said(verdict) == expected
     assert verdict.intact_to == expected[0][1] - 1
@@ -98,26 +98,26 @@ async def test_what_was_tampered_with_is_named(
 
 @pytest.mark.parametrize("database_settings", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("statement", "fault"), STRANGE, ids=[statement for statement, _ in STRANGE])
-async def test_what_is_of_no_type_of_ours_is_named_too(
+async def test_values_of_foreign_types_are_reported(
     database_settings: DatabaseSettings, database: Database, statement: str, fault: FindingKind
 ) -> None:
-    book = Book(database)
-    await book.acts(ROWS // 2)
-    await disarm(database_settings)
-    await behind(database_settings, statement)
+    book = AuditedDoor(database)
+    await book.act_times(ROWS // 2)
+    await drop_triggers(database_settings)
+    await run_sql(database_settings, statement)
     verdict = await verify(book)
     assert said(verdict) == [(fault, row := 13 if "five" in statement else 5, row)]
     assert len((await book.log.page(AuditFilter())).entries) >= ROWS // 2  # and the list goes on
 
 
-async def test_a_finding_says_what_should_be_there_and_what_stands_there(
+async def test_finding_has_the_expected_and_the_found_hash(
     database_settings: DatabaseSettings, database: Database
 ) -> None:
-    book = Book(database)
-    await book.acts(ROWS // 2)
-    [(written,)] = await behind(database_settings, "SELECT hash FROM audit WHERE row = 5")
-    await disarm(database_settings)
-    await behind(database_settings, "UPDATE audit SET actor = 'logistics-lead', target = 'x' WHERE row = 5")
+    book = AuditedDoor(database)
+    await book.act_times(ROWS // 2)
+    [(written,)] = await run_sql(database_settings, "SELECT hash FROM audit WHERE row = 5")
+    await drop_triggers(database_settings)
+    await run_sql(database_settings, "UPDATE audit SET actor = 'logistics-lead', target = 'x' WHERE row = 5")
     verdict = await verify(book)
     [finding] = verdict.findings
     assert finding.expected == written
@@ -127,16 +127,16 @@ async def test_a_finding_says_what_should_be_there_and_what_stands_there(
     assert (verdict.intact_to, verdict.consistent_after) == (4, 7)
 
 
-async def test_a_cut_tail_with_the_head_set_back_is_seen_by_a_signed_head_only(
+async def test_truncation_with_a_reset_head_is_detected_only_by_a_signed_head(
     database_settings: DatabaseSettings, database: Database
 ) -> None:
-    book = Book(database)
-    await book.acts(4)
+    book = AuditedDoor(database)
+    await book.act_times(4)
     kept = await book.log.head(KEY)
-    await book.acts(2)
+    await book.act_times(2)
     assert (await verify(book, signed_head=kept)).is_intact
-    await disarm(database_settings)
-    await behind(
+    await drop_triggers(database_settings)
+    await run_sql(
         database_settings,
         "DELETE FROM audit WHERE row > 6",
         "UPDATE audit_head SET row = 6, hash = (SELECT hash FROM audit WHERE row = 6)",
@@ -147,11 +147,9 @@ async def test_a_cut_tail_with_the_head_set_back_is_seen_by_a_signed_head_only(
     assert verdict.findings[0].expected == kept.position.hash
 
 
-async def test_a_head_of_another_key_or_another_log_proves_nothing(
-    database_settings: DatabaseSettings, database: Database
-) -> None:
-    book = Book(database)
-    await book.acts(2)
+async def test_head_of_another_key_or_log_is_rejected(database_settings: DatabaseSettings, database: Database) -> None:
+    book = AuditedDoor(database)
+    await book.act_times(2)
     kept = await book.log.head(KEY)
     with pytest.raises(DocumentNotTrusted, match="signed with the key"):
         await book.log.verify(b"o" * 32, kept)
@@ -160,30 +158,30 @@ async def test_a_head_of_another_key_or_another_log_proves_nothing(
         await verify(book, signed_head=other)
 
 
-async def test_a_seal_that_was_made_up_is_seen(database_settings: DatabaseSettings, database: Database) -> None:
-    """With it somebody could delete rows through the triggers."""
-    book = Book(database)
-    await book.acts(3)
+async def test_forged_seal_is_detected(database_settings: DatabaseSettings, database: Database) -> None:
+    """A forged seal would allow to delete rows despite the triggers."""
+    book = AuditedDoor(database)
+    await book.act_times(3)
     kept = await book.log.head(KEY)
-    await behind(
+    await run_sql(
         database_settings,
         "INSERT INTO audit_seal (row, hash, document) SELECT row, hash, '{}' FROM audit WHERE row = 6",
     )
-    await behind(database_settings, "DELETE FROM audit")
+    await run_sql(database_settings, "DELETE FROM audit")
     assert said(await verify(book)) == [(FindingKind.NOT_AS_SIGNED, 6, 6)]
     assert said(await verify(book, signed_head=kept)) == [(FindingKind.NOT_AS_SIGNED, 6, 6)]
-    await book.acts(1)
+    await book.act_times(1)
     assert said(await verify(book)) == [(FindingKind.NOT_AS_SIGNED, 6, 6)]
 
 
-async def test_a_head_of_before_the_seal_is_sent_to_the_file(
+async def test_head_before_the_seal_refers_to_the_sealed_file(
     database_settings: DatabaseSettings, database: Database
 ) -> None:
-    book = Book(database)
-    await book.acts(1)
+    book = AuditedDoor(database)
+    await book.act_times(1)
     kept = await book.log.head(KEY)
-    await book.acts(2)
-    await behind(
+    await book.act_times(2)
+    await run_sql(
         database_settings,
         "INSERT INTO audit_seal (row, hash, document) SELECT row, hash, '{}' FROM audit WHERE row = 3",
     )

@@ -1,4 +1,4 @@
-"""What the database itself refuses, and what many writers at once leave behind."""
+"""The database refuses changes of rows, and concurrent writers keep the chain intact."""
 
 import asyncio
 import sys
@@ -9,7 +9,7 @@ import pytest
 from signalbox.security.audit.model import ZERO_HASH
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
-from tests.support.audit import Book, Refused, behind, disarm
+from tests.support.audit import AuditedDoor, DatabaseRefused, drop_triggers, run_sql
 
 A_ROW = (
     "SELECT row + {more}, previous, hash, at_us, kind, NULL, actor, via, address, agent, request, action, resource, "
@@ -41,41 +41,39 @@ ON_POSTGRESQL = [
 ]
 
 
-async def test_the_database_refuses_every_change_and_says_why(
+async def test_database_refuses_every_change_with_a_reason(
     database_settings: DatabaseSettings, database: Database
 ) -> None:
-    await Book(database).acts(3)
-    await behind(database_settings, SEAL.format(row=2))
-    before = await behind(database_settings, "SELECT * FROM audit ORDER BY row")
+    await AuditedDoor(database).act_times(3)
+    await run_sql(database_settings, SEAL.format(row=2))
+    before = await run_sql(database_settings, "SELECT * FROM audit ORDER BY row")
     for statement, says in REFUSED + (ON_SQLITE if database_settings.is_sqlite else ON_POSTGRESQL):
-        with pytest.raises(Refused, match=f"signalbox audit: .*{says}"):
-            await behind(database_settings, statement)
-    assert await behind(database_settings, "SELECT * FROM audit ORDER BY row") == before
+        with pytest.raises(DatabaseRefused, match=f"signalbox audit: .*{says}"):
+            await run_sql(database_settings, statement)
+    assert await run_sql(database_settings, "SELECT * FROM audit ORDER BY row") == before
     assert len(before) == 6
 
 
-async def test_below_the_last_seal_rows_may_go_and_no_further(
-    database_settings: DatabaseSettings, database: Database
-) -> None:
-    await Book(database).acts(3)
-    await behind(database_settings, SEAL.format(row=2))
-    await behind(database_settings, SEAL.format(row=4))
-    with pytest.raises(Refused, match="above the last seal"):
-        await behind(database_settings, "DELETE FROM audit WHERE row <= 5")
-    await behind(database_settings, "DELETE FROM audit WHERE row <= 4")
-    assert await behind(database_settings, "SELECT row FROM audit ORDER BY row") == [(5,), (6,)]
-    with pytest.raises(Refused, match="can only be appended"):  # what was sealed does not come back as something else
-        await behind(database_settings, f"INSERT INTO audit {A_ROW.replace('row = 2', 'row = 5').format(more=-3)}")
+async def test_only_sealed_rows_can_be_deleted(database_settings: DatabaseSettings, database: Database) -> None:
+    await AuditedDoor(database).act_times(3)
+    await run_sql(database_settings, SEAL.format(row=2))
+    await run_sql(database_settings, SEAL.format(row=4))
+    with pytest.raises(DatabaseRefused, match="above the last seal"):
+        await run_sql(database_settings, "DELETE FROM audit WHERE row <= 5")
+    await run_sql(database_settings, "DELETE FROM audit WHERE row <= 4")
+    assert await run_sql(database_settings, "SELECT row FROM audit ORDER BY row") == [(5,), (6,)]
+    with pytest.raises(
+        DatabaseRefused, match="can only be appended"
+    ):  # what was sealed does not come back as something else
+        await run_sql(database_settings, f"INSERT INTO audit {A_ROW.replace('row = 2', 'row = 5').format(more=-3)}")
 
 
-async def test_without_the_triggers_the_same_statements_would_pass(
-    database_settings: DatabaseSettings, database: Database
-) -> None:
-    await Book(database).acts(3)
-    await disarm(database_settings)
-    await behind(database_settings, "UPDATE audit SET actor = 'nobody' WHERE row = 3")
-    await behind(database_settings, "DELETE FROM audit WHERE row = 4")
-    found = await behind(database_settings, "SELECT row, actor FROM audit ORDER BY row")
+async def test_statements_pass_without_the_triggers(database_settings: DatabaseSettings, database: Database) -> None:
+    await AuditedDoor(database).act_times(3)
+    await drop_triggers(database_settings)
+    await run_sql(database_settings, "UPDATE audit SET actor = 'nobody' WHERE row = 3")
+    await run_sql(database_settings, "DELETE FROM audit WHERE row = 4")
+    found = await run_sql(database_settings, "SELECT row, actor FROM audit ORDER BY row")
     assert [(row, name) for row, name in found if name == "nobody" or row == 4] == [(3, "nobody")]
 
 
@@ -83,7 +81,7 @@ PROCESSES = 4
 EACH = 40
 
 
-async def test_many_writers_in_many_processes_leave_no_gap_and_no_fork(
+async def test_concurrent_writers_leave_no_gap_and_no_fork(
     database_settings: DatabaseSettings, database: Database
 ) -> None:
     url = database_settings.url.get_secret_value()
@@ -95,7 +93,7 @@ async def test_many_writers_in_many_processes_leave_no_gap_and_no_fork(
     ]
     assert await asyncio.gather(*(writer.wait() for writer in writers)) == [0] * PROCESSES
 
-    found = await behind(database_settings, "SELECT row, previous, hash, actor, kind, about FROM audit ORDER BY row")
+    found = await run_sql(database_settings, "SELECT row, previous, hash, actor, kind, about FROM audit ORDER BY row")
     assert [row[0] for row in found] == list(range(1, 2 * PROCESSES * EACH + 1))
     assert found[0][1] == ZERO_HASH
     assert all(later[1] == earlier[2] for earlier, later in pairwise(found))
@@ -104,4 +102,4 @@ async def test_many_writers_in_many_processes_leave_no_gap_and_no_fork(
     assert outcomes == {row[0]: row[3] for row in found if row[4] == "intent"}
     changes = sum(earlier[3] != later[3] for earlier, later in pairwise(found))
     assert changes > PROCESSES  # they did write among each other
-    assert await behind(database_settings, "SELECT row, hash FROM audit_head") == [(found[-1][0], found[-1][2])]
+    assert await run_sql(database_settings, "SELECT row, hash FROM audit_head") == [(found[-1][0], found[-1][2])]

@@ -1,4 +1,4 @@
-"""Signing in by a company account at a real provider, from the first redirect to the session."""
+"""Company sign-in at a real provider, from the first redirect to the session."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from signalbox.security.oidc.errors import (
 )
 from signalbox.security.oidc.model import SIGN_IN_TIMEOUT_S, StartedSignIn
 from signalbox.security.oidc.service import CompanyAccounts
-from tests.support.company import Company, refused
+from tests.support.company import Company, finish_refused
 from tests.support.oidc_provider import SECRET, OidcProvider, cancel, oidc_provider, sign_in
 
 ADMIN = Rights(Grant(Role.ADMIN, payloads=True))
@@ -31,7 +31,7 @@ def known(groups: list[str] | None, name: str = "ada") -> dict[str, Any]:
 
 
 def at(company: Company, provider: OidcProvider, **keys: object) -> CompanyAccounts:
-    return company.at(provider.issuer, **{"client_secret": SECRET, "scopes": SCOPES, **keys})
+    return company.service_for(provider.issuer, **{"client_secret": SECRET, "scopes": SCOPES, **keys})
 
 
 async def entered(company: Company, service: CompanyAccounts, subject: str) -> str:
@@ -44,60 +44,58 @@ async def entered(company: Company, service: CompanyAccounts, subject: str) -> s
 @pytest.mark.parametrize(
     "keys", [{}, {"client_id": "by-form"}, {"client_id": "public", "client_secret": None}], ids=str
 )
-async def test_who_signs_in_there_has_a_session_here(
-    company: Company, provider: OidcProvider, keys: dict[str, Any]
-) -> None:
+async def test_company_sign_in_opens_a_session(company: Company, provider: OidcProvider, keys: dict[str, Any]) -> None:
     provider.knows({"subject-1": known(["platform", "all"], "Ada.L@shop.example")})
     secret = await entered(company, at(company, provider, **keys), "subject-1")
-    identity = await company.who(secret)
+    identity = await company.identity_of(secret)
     assert identity is not None
     assert (identity.name, identity.rights) == ("ada.l@shop.example", ADMIN)
     assert await company.audit() == [("as ada.l@shop.example", "done", "")]
 
 
-async def test_claims_are_read_from_the_id_token_where_they_are_there(company: Company, tmp_path: Path) -> None:
+async def test_claims_of_the_id_token_come_first(company: Company, tmp_path: Path) -> None:
     async with oidc_provider(tmp_path / "p", claims_from_userinfo=False) as provider:
         provider.knows({"s": known(["support"])})
-        identity = await company.who(await entered(company, at(company, provider), "s"))
+        identity = await company.identity_of(await entered(company, at(company, provider), "s"))
     assert identity is not None
     assert identity.rights == Rights(Grant(Role.VIEWER))
 
 
-async def test_several_values_that_fit_are_united(company: Company, provider: OidcProvider) -> None:
+async def test_matching_values_are_united(company: Company, provider: OidcProvider) -> None:
     provider.knows({"s": known(["support", "billing-leads", "nothing"])})
-    identity = await company.who(await entered(company, at(company, provider), "s"))
+    identity = await company.identity_of(await entered(company, at(company, provider), "s"))
     assert identity is not None
     on = {"kafka-prod": Grant(Role.OPERATOR, payloads=True)}
     assert identity.rights == Rights(Grant(Role.VIEWER), on)
 
 
-async def test_a_second_sign_in_with_the_same_groups_leaves_the_first_session(
+async def test_second_sign_in_with_the_same_groups_keeps_the_first_session(
     company: Company, provider: OidcProvider
 ) -> None:
     provider.knows({"s": known(["support", "billing-leads"])})
     service = at(company, provider)
     first, second = await entered(company, service, "s"), await entered(company, service, "s")
     assert first != second
-    assert await company.who(first) is not None
-    assert await company.who(second) is not None
-    assert len(await company.everybody()) == 1
+    assert await company.identity_of(first) is not None
+    assert await company.identity_of(second) is not None
+    assert len(await company.users_by_name()) == 1
 
 
-async def test_changed_groups_change_the_role_and_end_what_was_open(company: Company, provider: OidcProvider) -> None:
+async def test_changed_groups_change_the_role_and_end_sessions(company: Company, provider: OidcProvider) -> None:
     provider.knows({"boss": known(["platform"], "boss"), "s": known(["platform"])})
     service = at(company, provider)
     await entered(company, service, "boss")
     before = await entered(company, service, "s")
     provider.knows({"s": known(["support"], "another-name")})
     after = await entered(company, service, "s")
-    assert await company.who(before) is None
-    identity = await company.who(after)
+    assert await company.identity_of(before) is None
+    identity = await company.identity_of(after)
     assert identity is not None
     assert (identity.name, identity.rights) == ("ada", Rights(Grant(Role.VIEWER)))
 
 
 @pytest.mark.parametrize(("groups", "error"), [(["other"], NoRole), ([], NoRole), (None, ClaimMissing)], ids=str)
-async def test_groups_taken_away_are_no_way_in_and_end_what_was_open(
+async def test_removed_groups_deny_sign_in_and_end_sessions(
     company: Company, provider: OidcProvider, groups: list[str] | None, error: type[Exception]
 ) -> None:
     provider.knows({"s": known(["support"])})
@@ -105,42 +103,40 @@ async def test_groups_taken_away_are_no_way_in_and_end_what_was_open(
     before = await entered(company, service, "s")
     provider.knows({"s": known(groups)})
     begun = await service.begin("/")
-    said = await refused(company, service, await sign_in(begun.url, "s"), begun)
+    said = await finish_refused(company, service, await sign_in(begun.url, "s"), begun)
     assert isinstance(said, error)
     assert "groups" in str(said)
-    assert await company.who(before) is None
-    assert (await company.everybody())["ada"].rights == Rights()
+    assert await company.identity_of(before) is None
+    assert (await company.users_by_name())["ada"].rights == Rights()
     assert [outcome for _, outcome, _ in await company.audit()] == ["done", "failed"]
     provider.knows({"s": known(["support"])})
-    assert await company.who(await entered(company, service, "s")) is not None
+    assert await company.identity_of(await entered(company, service, "s")) is not None
 
 
-async def test_a_stranger_without_a_role_leaves_nothing_but_a_row_in_the_audit_log(
-    company: Company, provider: OidcProvider
-) -> None:
+async def test_user_without_a_role_leaves_only_an_audit_row(company: Company, provider: OidcProvider) -> None:
     provider.knows({"s": known(["other"])})
     service = at(company, provider)
     begun = await service.begin("/")
-    said = await refused(company, service, await sign_in(begun.url, "s"), begun)
+    said = await finish_refused(company, service, await sign_in(begun.url, "s"), begun)
     assert isinstance(said, NoRole)
-    assert await company.everybody() == {}
+    assert await company.users_by_name() == {}
     assert await company.audit() == [("as ada", "failed", str(said))]
 
 
-async def test_the_last_admin_stays_one(company: Company, provider: OidcProvider) -> None:
+async def test_last_admin_cannot_be_removed_or_demoted(company: Company, provider: OidcProvider) -> None:
     provider.knows({"s": known(["platform"])})
     service = at(company, provider)
     before = await entered(company, service, "s")
     for groups in (["support"], []):
         provider.knows({"s": known(groups)})
         begun = await service.begin("/")
-        assert "last admin" in str(await refused(company, service, await sign_in(begun.url, "s"), begun))
-    identity = await company.who(before)
+        assert "last admin" in str(await finish_refused(company, service, await sign_in(begun.url, "s"), begun))
+    identity = await company.identity_of(before)
     assert identity is not None
     assert identity.rights == ADMIN
 
 
-async def test_the_same_subject_of_another_provider_is_somebody_else(
+async def test_same_subject_of_another_provider_is_another_user(
     company: Company, provider: OidcProvider, tmp_path: Path
 ) -> None:
     provider.knows({"s": known(["platform"])})
@@ -150,53 +146,53 @@ async def test_the_same_subject_of_another_provider_is_somebody_else(
         await entered(company, at(company, other), "s")
         other.knows({"s2": known(["platform"], "ada")})
         begun = await at(company, other).begin("/")
-        said = await refused(company, at(company, other), await sign_in(begun.url, "s2"), begun)
+        said = await finish_refused(company, at(company, other), await sign_in(begun.url, "s2"), begun)
     assert "The name ada is taken" in str(said)
-    assert sorted(await company.everybody()) == ["ada", "eve"]
+    assert sorted(await company.users_by_name()) == ["ada", "eve"]
 
 
 @pytest.mark.parametrize("name", ["", "two words", "<b>ada</b>", "a" * 64, "../ada", "a\x00b"])
-async def test_a_name_that_cannot_be_one_is_no_way_in(company: Company, provider: OidcProvider, name: str) -> None:
+async def test_unusable_name_cannot_sign_in(company: Company, provider: OidcProvider, name: str) -> None:
     provider.knows({"s": known(["platform"], name)})
     service = at(company, provider)
     begun = await service.begin("/")
-    said = await refused(company, service, await sign_in(begun.url, "s"), begun)
+    said = await finish_refused(company, service, await sign_in(begun.url, "s"), begun)
     assert isinstance(said, UnusableName)
     assert not name or name not in str(said)
-    assert await company.everybody() == {}
+    assert await company.users_by_name() == {}
 
 
 @pytest.mark.parametrize("keys", [{"client_secret": "wrong-one"}, {"client_secret": None}], ids=str)
-async def test_a_wrong_client_secret_is_said_to_be_wrong_and_is_not_shown(
+async def test_wrong_client_secret_is_reported_and_not_shown(
     company: Company, provider: OidcProvider, keys: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     provider.knows({"s": known(["platform"])})
     service = at(company, provider, **keys)
     begun = await service.begin("/")
-    said = await refused(company, service, await sign_in(begun.url, "s"), begun)
+    said = await finish_refused(company, service, await sign_in(begun.url, "s"), begun)
     assert isinstance(said, ClientRejected)
     assert "client_secret" in str(said)
     assert "wrong-one" not in str(said) + caplog.text
     assert SECRET not in str(said) + caplog.text
 
 
-async def test_cancelled_there_is_told_as_cancelled(company: Company, provider: OidcProvider) -> None:
+async def test_canceled_sign_in_is_reported(company: Company, provider: OidcProvider) -> None:
     service = at(company, provider)
     begun = await service.begin("/")
-    assert isinstance(await refused(company, service, await cancel(begun.url), begun), SignInCanceled)
+    assert isinstance(await finish_refused(company, service, await cancel(begun.url), begun), SignInCanceled)
     assert await company.audit() == []
 
 
-async def test_a_code_works_once(company: Company, provider: OidcProvider) -> None:
+async def test_code_works_once(company: Company, provider: OidcProvider) -> None:
     provider.knows({"s": known(["platform"])})
     service = at(company, provider)
     begun = await service.begin("/")
     answer = await sign_in(begun.url, "s")
     await company.finish(service, answer, begun)
-    assert isinstance(await refused(company, service, answer, begun), SignInNotPending)
+    assert isinstance(await finish_refused(company, service, answer, begun), SignInNotPending)
 
 
-async def test_what_comes_back_belongs_to_the_browser_that_began(company: Company, provider: OidcProvider) -> None:
+async def test_sign_in_finishes_only_in_the_browser_that_started_it(company: Company, provider: OidcProvider) -> None:
     provider.knows({"s": known(["platform"])})
     service = at(company, provider)
     mine, theirs = await service.begin("/"), await service.begin("/")
@@ -213,59 +209,57 @@ async def test_what_comes_back_belongs_to_the_browser_that_began(company: Compan
         (StartedSignIn(url="", cookie=""), answer),
         (StartedSignIn(url="", cookie="x" * 10_000), answer),
     ):
-        assert isinstance(await refused(company, service, back, begun), SignInNotPending)
-    assert await company.everybody() == {}
+        assert isinstance(await finish_refused(company, service, back, begun), SignInNotPending)
+    assert await company.users_by_name() == {}
     await company.finish(service, answer, mine)  # none of these used it up
 
 
-async def test_a_code_of_another_browser_fits_neither_verifier_nor_nonce(
-    company: Company, provider: OidcProvider
-) -> None:
+async def test_code_of_another_browser_is_rejected(company: Company, provider: OidcProvider) -> None:
     provider.knows({"s": known(["platform"])})
     service = at(company, provider)
     mine, theirs = await service.begin("/"), await service.begin("/")
     stolen, own = await sign_in(theirs.url, "s"), await sign_in(mine.url, "s")
     mixed = {**own, "code": stolen["code"]}
-    assert isinstance(await refused(company, service, mixed, mine), SignInNotPending)
-    assert await company.everybody() == {}
+    assert isinstance(await finish_refused(company, service, mixed, mine), SignInNotPending)
+    assert await company.users_by_name() == {}
 
 
-async def test_too_long_a_while_at_the_provider_is_over(company: Company, provider: OidcProvider) -> None:
+async def test_sign_in_at_the_provider_times_out(company: Company, provider: OidcProvider) -> None:
     provider.knows({"s": known(["platform"])})
     service = at(company, provider)
     begun = await service.begin("/")
     answer = await sign_in(begun.url, "s")
     company.clock.ahead_s = SIGN_IN_TIMEOUT_S + 5
-    assert isinstance(await refused(company, service, answer, begun), SignInNotPending)
+    assert isinstance(await finish_refused(company, service, answer, begun), SignInNotPending)
 
 
-async def test_new_keys_of_the_provider_are_asked_for(company: Company, tmp_path: Path) -> None:
+async def test_new_provider_keys_are_fetched(company: Company, tmp_path: Path) -> None:
     async with oidc_provider(tmp_path / "p") as provider:
         provider.knows({"s": known(["platform"])})
         service = at(company, provider)
         await entered(company, service, "s")
         await provider.process.stop()
         await provider.start()
-        assert await company.who(await entered(company, service, "s")) is not None
+        assert await company.identity_of(await entered(company, service, "s")) is not None
 
 
-async def test_a_provider_that_is_down_is_said_to_be_down_until_it_is_back(company: Company, tmp_path: Path) -> None:
+async def test_unreachable_provider_is_reported_until_it_is_back(company: Company, tmp_path: Path) -> None:
     async with oidc_provider(tmp_path / "p") as provider:
         provider.knows({"s": known(["platform"])})
         service = at(company, provider)
         begun = await service.begin("/")
         answer = await sign_in(begun.url, "s")
         await provider.process.stop()
-        assert isinstance(await refused(company, service, answer, begun), ProviderUnreachable)
+        assert isinstance(await finish_refused(company, service, answer, begun), ProviderUnreachable)
         fresh = at(company, provider)
         with pytest.raises(ProviderUnreachable, match="does not respond"):
             await fresh.begin("/")
         await provider.start()
         company.clock.ahead_s = 31  # a failure is believed for as long as an answer may take
-        assert await company.who(await entered(company, fresh, "s")) is not None
+        assert await company.identity_of(await entered(company, fresh, "s")) is not None
 
 
-async def test_a_provider_that_hangs_is_given_up(company: Company, tmp_path: Path) -> None:
+async def test_hanging_provider_times_out(company: Company, tmp_path: Path) -> None:
     async with oidc_provider(tmp_path / "p") as provider:
         provider.process.pause()
         try:
@@ -280,7 +274,7 @@ async def test_any_other_error_is_a_fault_that_echoes_nothing(company: Company, 
     begun = await service.begin("/")
     state = dict(part.split("=") for part in begun.url.partition("?")[2].split("&"))["state"]
     back = {"state": state, "iss": provider.issuer, "error": "<script>", "error_description": "<img src=x>" * 999}
-    said = await refused(company, service, back, begun)
+    said = await finish_refused(company, service, back, begun)
     assert isinstance(said, ProviderError)
     assert "<" not in str(said)
     assert len(str(said)) < 300

@@ -1,4 +1,4 @@
-"""The door: what is refused leaves one row and does nothing, what is begun leaves two, and nobody else makes permits."""
+"""The door: a refused action leaves one audit row, a started one leaves two, and only the door makes permits."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from signalbox.security.door import Door, Permit
 from signalbox.security.errors import NotPermitted, ReadOnly, RequestRejected
 from signalbox.security.model import OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Action, Actor, Via
 from signalbox.storage.errors import DatabaseUnreachable, StorageError
-from tests.support.accounts import ROOT, Process, Time, password, process, visitor
+from tests.support.accounts import ROOT, ManualClock, Process, open_process, password, visitor
 
 VIEWER = Actor(name="ann", rights=VIEWER_EVERYWHERE, via=Via.API, user=1)
 PURGE = Action(name="purge", resource="kafka-prod", target="payments")
@@ -20,30 +20,30 @@ async def nothing(_: Permit) -> None:
     pytest.fail("it was begun")
 
 
-async def test_what_is_refused_is_one_row_and_nothing_is_done(here: Process) -> None:
+async def test_refused_action_is_one_row_and_not_run(process: Process) -> None:
     with pytest.raises(NotPermitted, match="ann cannot purge: that requires the admin role on kafka-prod") as refused:
-        await here.door.act(VIEWER, PURGE, nothing)
+        await process.door.act(VIEWER, PURGE, nothing)
     assert refused.value.missing == "the admin role on kafka-prod"
-    assert await here.told() == [("refused", "purge", "refused", "requires the admin role on kafka-prod")]
-    assert here.door.counts == {("purge", Outcome.REFUSED): 1}
-    assert not here.door.seconds
+    assert await process.audit_rows() == [("refused", "purge", "refused", "requires the admin role on kafka-prod")]
+    assert process.door.counts == {("purge", Outcome.REFUSED): 1}
+    assert not process.door.seconds
 
 
-async def test_what_is_done_is_written_before_it_begins_and_after_it_ended(here: Process) -> None:
+async def test_action_is_audited_before_and_after(process: Process) -> None:
     async def run(permit: Permit) -> int:
-        assert await here.told() == [("intent", "purge", "", "")]
+        assert await process.audit_rows() == [("intent", "purge", "", "")]
         assert (permit.actor, permit.action) == (ROOT, PURGE)
         permit.detail = "29 gone"
         return 29
 
-    assert await here.door.act(ROOT, PURGE, run) == 29
-    assert await here.told() == [("intent", "purge", "", ""), ("outcome", "purge", "done", "29 gone")]
-    assert await here.rows("SELECT about FROM audit ORDER BY row") == [(None,), (1,)]
-    assert here.door.counts == {("purge", Outcome.DONE): 1}
-    assert here.door.seconds["purge"] > 0
+    assert await process.door.act(ROOT, PURGE, run) == 29
+    assert await process.audit_rows() == [("intent", "purge", "", ""), ("outcome", "purge", "done", "29 gone")]
+    assert await process.rows("SELECT about FROM audit ORDER BY row") == [(None,), (1,)]
+    assert process.door.counts == {("purge", Outcome.DONE): 1}
+    assert process.door.seconds["purge"] > 0
 
 
-async def test_what_fails_says_so_in_our_own_words_only(here: Process) -> None:
+async def test_failure_detail_contains_only_our_own_messages(process: Process) -> None:
     for error, told in (
         (RequestRejected("The name is taken."), "The name is taken."),
         (ValueError("the password is hunter2"), "ValueError"),
@@ -53,39 +53,42 @@ async def test_what_fails_says_so_in_our_own_words_only(here: Process) -> None:
             raise error
 
         with pytest.raises(type(error)):
-            await here.door.act(ROOT, PURGE, run)
-        assert (await here.told())[-1] == ("outcome", "purge", "failed", told)
-    assert here.door.counts == {("purge", Outcome.FAILED): 2}
+            await process.door.act(ROOT, PURGE, run)
+        assert (await process.audit_rows())[-1] == ("outcome", "purge", "failed", told)
+    assert process.door.counts == {("purge", Outcome.FAILED): 2}
 
 
-async def test_what_is_broken_off_says_so(here: Process) -> None:
+async def test_interrupted_action_is_recorded(process: Process) -> None:
     begun = asyncio.Event()
 
     async def run(_: Permit) -> None:
         begun.set()
         await asyncio.Event().wait()
 
-    task = asyncio.create_task(here.door.act(ROOT, PURGE, run))
+    task = asyncio.create_task(process.door.act(ROOT, PURGE, run))
     await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await here.told() == [("intent", "purge", "", ""), ("outcome", "purge", "interrupted", "CancelledError")]
-    assert here.door.counts == {("purge", Outcome.INTERRUPTED): 1}
+    assert await process.audit_rows() == [
+        ("intent", "purge", "", ""),
+        ("outcome", "purge", "interrupted", "CancelledError"),
+    ]
+    assert process.door.counts == {("purge", Outcome.INTERRUPTED): 1}
 
 
-async def test_what_cannot_be_written_down_is_not_done(here: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_action_that_cannot_be_audited_is_not_run(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     async def away(*_: object) -> int:
         raise DatabaseUnreachable("x", "cannot be reached", "Wait.")
 
     monkeypatch.setattr("signalbox.security.audit.store.AuditStore.append", away)
     for actor, action in ((ROOT, PURGE), (VIEWER, PURGE)):
         with pytest.raises(StorageError):
-            await here.door.act(actor, action, nothing)
+            await process.door.act(actor, action, nothing)
 
 
-async def test_what_is_done_stays_done_when_its_outcome_cannot_be_written(
-    here: Process, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def test_action_stands_when_its_outcome_cannot_be_written(
+    process: Process, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def away(*_: object) -> int:
         raise DatabaseUnreachable("x", "cannot be reached", "Wait.")
@@ -94,16 +97,16 @@ async def test_what_is_done_stays_done_when_its_outcome_cannot_be_written(
         monkeypatch.setattr("signalbox.security.audit.store.AuditStore.append", away)
         return 29
 
-    assert await here.door.act(ROOT, PURGE, run) == 29
+    assert await process.door.act(ROOT, PURGE, run) == 29
     assert "cannot write outcome 'done' of audit row 1" in caplog.text
-    assert await here.told() == [("intent", "purge", "", "")]
+    assert await process.audit_rows() == [("intent", "purge", "", "")]
 
 
-async def test_read_only_refuses_all_but_ones_own_session(here: Process, time: Time) -> None:
+async def test_read_only_mode_refuses_everything_but_own_sessions(process: Process, clock: ManualClock) -> None:
     right = password()
-    ann = await here.user("ann", OPERATOR_EVERYWHERE, right)
-    still = process(here.database, time, read_only=True)
-    before = await here.rows('SELECT version, (SELECT count(*) FROM "user") FROM security_state')
+    ann = await process.user("ann", OPERATOR_EVERYWHERE, right)
+    still = open_process(process.database, clock, read_only=True)
+    before = await process.rows('SELECT version, (SELECT count(*) FROM "user") FROM security_state')
     for actor, action in (
         (ROOT, PURGE),
         (ROOT, actions.invite_user("bob", OPERATOR_EVERYWHERE)),
@@ -113,8 +116,8 @@ async def test_read_only_refuses_all_but_ones_own_session(here: Process, time: T
     ):
         with pytest.raises(ReadOnly, match="Signalbox is in read-only mode"):
             await still.door.act(actor, action, nothing)
-        assert (await here.told())[-1] == ("refused", action.name, "refused", "read-only mode")
-    assert await here.rows('SELECT version, (SELECT count(*) FROM "user") FROM security_state') == before
+        assert (await process.audit_rows())[-1] == ("refused", action.name, "refused", "read-only mode")
+    assert await process.rows('SELECT version, (SELECT count(*) FROM "user") FROM security_state') == before
 
     secret = await still.sign_in("ann", right)
     actor = await still.actor(secret)
@@ -128,13 +131,13 @@ async def test_read_only_refuses_all_but_ones_own_session(here: Process, time: T
     assert [one.id for one in await still.accounts.sessions.list_for(ann.id)] == [other.session]
 
 
-def test_nobody_else_makes_a_permit() -> None:
+def test_only_the_door_makes_permits() -> None:
     for seal in (None, object(), Door, Permit):
         with pytest.raises(TypeError, match=r"only the door makes permits: call door\.act"):
             Permit(seal, ROOT, PURGE, 1)
 
 
-async def test_who_is_not_signed_in_may_nothing_that_needs_a_role(here: Process) -> None:
+async def test_anonymous_actor_has_no_role(process: Process) -> None:
     for action in (
         actions.create_first_admin_link(),
         actions.invite_user("bob", OPERATOR_EVERYWHERE),
@@ -148,5 +151,5 @@ async def test_who_is_not_signed_in_may_nothing_that_needs_a_role(here: Process)
     ):
         for actor in (visitor("192.0.2.1"), VIEWER):
             with pytest.raises(NotPermitted, match="that requires the admin role everywhere"):
-                await here.door.act(actor, action, nothing)
-    assert {row[0] for row in await here.told()} == {"refused"}
+                await process.door.act(actor, action, nothing)
+    assert {row[0] for row in await process.audit_rows()} == {"refused"}

@@ -1,4 +1,4 @@
-"""Masking rules in the database: changed by permit alone, written down, in force at once here and after a second elsewhere."""
+"""Masking rules in the database: changed with permits, audited, and applied at once here and soon elsewhere."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,7 @@ from signalbox.security.errors import NotPermitted, RequestRejected
 from signalbox.security.masking import actions
 from signalbox.security.masking.engine import JsonBody
 from signalbox.security.masking.errors import RulesNotLoaded
-from signalbox.security.masking.model import Message, Rule, parse_rule
+from signalbox.security.masking.model import ClearMessage, Rule, parse_rule
 from signalbox.security.masking.service import Masking
 from signalbox.security.masking.store import MaskingStore
 from signalbox.security.model import ADMIN_EVERYWHERE, VIEWER_EVERYWHERE, Action, Actor, Grant, Rights, Role, Via
@@ -38,7 +38,7 @@ def rule(name: str, *what: str, how: str = "hide") -> Rule:
 
 
 FIXED = rule("fixed", "card numbers")
-LETTER = Message(
+LETTER = ClearMessage(
     connection="prod",
     destination="orders.placed",
     name="partition 0, offset 17",
@@ -107,7 +107,7 @@ async def test_rules_are_added_moved_and_removed_and_each_change_raises_the_stat
     ]
 
 
-async def test_a_rule_comes_back_as_it_was_written(database: Database) -> None:
+async def test_rule_round_trips(database: Database) -> None:
     service = masking(database)
     odd = parse_rule(
         name="naïve “name”",
@@ -120,7 +120,7 @@ async def test_a_rule_comes_back_as_it_was_written(database: Database) -> None:
     assert service.rules()[1].rule == odd
 
 
-async def test_another_process_has_the_rules_once_it_is_told_of_the_version(database: Database) -> None:
+async def test_other_process_loads_rules_with_the_new_version(database: Database) -> None:
     here, there = masking(database), masking(database)
     await here.load()
     await there.load()
@@ -144,7 +144,7 @@ def encoded(service: Masking) -> bytes:
     return body.encoded()
 
 
-async def test_what_cannot_be_done_says_so_and_changes_nothing(database: Database) -> None:
+async def test_invalid_rule_changes_are_rejected_with_a_reason(database: Database) -> None:
     service = masking(database)
     await service.load()
     await add(database, service, rule("one"))
@@ -165,7 +165,7 @@ async def test_what_cannot_be_done_says_so_and_changes_nothing(database: Databas
     assert service.rules() == held
 
 
-async def test_there_is_a_most_number_of_rules(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_number_of_rules_is_limited(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signalbox.security.masking.store.ROWS_MAX", 2)
     service = masking(database)
     await add(database, service, rule("one"))
@@ -174,7 +174,7 @@ async def test_there_is_a_most_number_of_rules(database: Database, monkeypatch: 
         await add(database, service, rule("three"))
 
 
-async def test_changes_at_the_same_time_wait_for_each_other(database: Database) -> None:
+async def test_concurrent_changes_wait_for_each_other(database: Database) -> None:
     services = [masking(database) for _ in range(4)]
     await asyncio.gather(*(add(database, one, rule(f"rule {at}")) for at, one in enumerate(services)))
     async with database.read() as connection:
@@ -183,9 +183,7 @@ async def test_changes_at_the_same_time_wait_for_each_other(database: Database) 
     assert await state(database) == 4
 
 
-async def test_a_change_stands_though_it_could_not_be_read_again_at_once(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_change_is_kept_when_the_reload_fails(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     service = masking(database)
     await service.load()
 
@@ -202,7 +200,7 @@ async def test_a_change_stands_though_it_could_not_be_read_again_at_once(
     assert names(service) == ["fixed", "one"]
 
 
-async def test_a_permit_is_for_one_thing_only(database: Database) -> None:
+async def test_permit_is_for_one_action_only(database: Database) -> None:
     service = masking(database)
     await service.load()
     other = rule("other")
@@ -215,25 +213,27 @@ async def test_a_permit_is_for_one_thing_only(database: Database) -> None:
     assert names(service) == ["fixed"]
 
 
-async def look(database: Database, service: Masking, actor: Actor, asked: Message, given: Message) -> Message:
-    async def run(permit: Permit) -> Message:
+async def look(
+    database: Database, service: Masking, actor: Actor, asked: ClearMessage, given: ClearMessage
+) -> ClearMessage:
+    async def run(permit: Permit) -> ClearMessage:
         return service.unmask(permit, given)
 
     return await do(database, actions.view_payload(asked, "customer asked"), run, actor)
 
 
-async def test_a_look_beneath_needs_the_right_on_that_connection_and_is_in_the_audit_log(database: Database) -> None:
+async def test_unmasked_view_needs_the_permission_and_is_audited(database: Database) -> None:
     service = masking(database)
     await add(database, service, rule("e-mail", "$.email"))
     assert await look(database, service, SEES_PROD, LETTER, LETTER) is LETTER
     with pytest.raises(NotPermitted, match="requires the payloads permission on prod"):
         await look(database, service, VIEWER, LETTER, LETTER)
-    elsewhere = Message(connection="test", destination=LETTER.destination, name=LETTER.name, body=b"x")
+    elsewhere = ClearMessage(connection="test", destination=LETTER.destination, name=LETTER.name, body=b"x")
     with pytest.raises(NotPermitted, match="requires the payloads permission on test"):
         await look(database, service, SEES_PROD, elsewhere, elsewhere)
     with pytest.raises(NotPermitted, match="for another connection"):
         await look(database, service, SEES_PROD, LETTER, elsewhere)
-    next_one = Message(connection="prod", destination=LETTER.destination, name="partition 0, offset 18", body=b"x")
+    next_one = ClearMessage(connection="prod", destination=LETTER.destination, name="partition 0, offset 18", body=b"x")
     with pytest.raises(NotPermitted, match=r"not for view payload: orders\.placed: partition 0, offset 18"):
         await look(database, service, SEES_PROD, LETTER, next_one)
     with pytest.raises(RequestRejected, match="Give a reason to view"):
@@ -264,7 +264,7 @@ async def test_hits_are_counted_by_rule_and_trials_are_not(database: Database) -
     assert service.counting_since == NOW
 
 
-async def test_nothing_is_shown_while_the_rules_are_not_known(database: Database) -> None:
+async def test_nothing_is_shown_until_rules_are_loaded(database: Database) -> None:
     service = masking(database)
     with pytest.raises(RulesNotLoaded, match="not loaded yet"):
         service.mask(LETTER)

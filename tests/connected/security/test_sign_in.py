@@ -1,4 +1,4 @@
-"""Signing in: what fits and what does not, what it costs, and that no secret is kept anywhere."""
+"""Signing in: right and wrong credentials, their cost, and that no secret is stored."""
 
 import asyncio
 import logging
@@ -16,11 +16,11 @@ from signalbox.security.accounts.sessions import WRONG_CREDENTIALS
 from signalbox.security.errors import RequestRejected
 from signalbox.security.model import OPERATOR_EVERYWHERE, Grant, Role
 from signalbox.storage.engine import Database
-from tests.support.accounts import ROOT, Process, Time, password, visitor
+from tests.support.accounts import ROOT, ManualClock, Process, password, visitor
 
 
 class Counted(PasswordHasher):
-    """Counts how often argon2 ran."""
+    """Counts argon2 runs."""
 
     def __init__(self, *, time_cost: int = 1) -> None:
         super().__init__(time_cost=time_cost, memory_cost=8, parallelism=1)
@@ -39,47 +39,47 @@ class Counted(PasswordHasher):
 
 @pytest.fixture
 def argon2(monkeypatch: pytest.MonkeyPatch) -> Counted:
-    """The hasher from here on: asked for after `here`, which sets the cheap one."""
+    """A counting hasher; request it after `process`, which installs the cheap one."""
     counted = Counted()
     monkeypatch.setattr(passwords, "_hasher", counted)
     return counted
 
 
-async def test_the_right_password_opens_a_session_each_time_a_new_one(here: Process, time: Time) -> None:
+async def test_right_password_opens_a_new_session_each_time(process: Process, clock: ManualClock) -> None:
     right = password()
-    ann = await here.user("ann", OPERATOR_EVERYWHERE, right)
-    first = await here.sign_in("ann", right)
-    time.now += 5
-    second = await here.sign_in(" ANN ", right)
+    ann = await process.user("ann", OPERATOR_EVERYWHERE, right)
+    first = await process.sign_in("ann", right)
+    clock.now += 5
+    second = await process.sign_in(" ANN ", right)
     assert first != second
     assert len(first) == 43
 
-    known = await here.accounts.identities.by_session(second)
+    known = await process.accounts.identities.by_session(second)
     assert known is not None
     assert (known.user, known.name, known.rights) == (ann.id, "ann", OPERATOR_EVERYWHERE)
     session = known.session
     assert session == Session(
         id=2,
         user=ann.id,
-        created_at=time.now,
-        last_used_at=time.now,
-        expires_at=time.now + 12 * 3600,
+        created_at=clock.now,
+        last_used_at=clock.now,
+        expires_at=clock.now + 12 * 3600,
         address="192.0.2.1",
         agent="Firefox 140",
     )
-    assert [one.id for one in await here.accounts.sessions.list_for(ann.id)] == [2, 1]
-    assert (await here.accounts.users.get_by_name("ann")).last_seen_at == time.now
-    assert await here.accounts.identities.by_session(first + "x") is None
-    assert await here.accounts.identities.by_token(first) is None
+    assert [one.id for one in await process.accounts.sessions.list_for(ann.id)] == [2, 1]
+    assert (await process.accounts.users.get_by_name("ann")).last_seen_at == clock.now
+    assert await process.accounts.identities.by_session(first + "x") is None
+    assert await process.accounts.identities.by_token(first) is None
 
 
-async def test_whatever_is_wrong_is_told_in_the_same_words_and_costs_argon2_once(
-    here: Process, argon2: Counted
-) -> None:
+async def test_every_wrong_sign_in_has_the_same_message_and_cost(process: Process, argon2: Counted) -> None:
     right = password()
-    await here.user("ann", password=right)
-    await here.user("invited")
-    await here.did(lambda permit: here.accounts.users.sync_company_user(permit, "sub-1", "sso", OPERATOR_EVERYWHERE))
+    await process.user("ann", password=right)
+    await process.user("invited")
+    await process.act(
+        lambda permit: process.accounts.users.sync_company_user(permit, "sub-1", "sso", OPERATOR_EVERYWHERE)
+    )
     for name, tried in [
         ("ann", right + " "),
         ("ann", ""),
@@ -93,73 +93,75 @@ async def test_whatever_is_wrong_is_told_in_the_same_words_and_costs_argon2_once
     ]:
         argon2.ran.clear()
         with pytest.raises(RequestRejected) as refused:
-            await here.sign_in(name, tried)
+            await process.sign_in(name, tried)
         assert str(refused.value) == WRONG_CREDENTIALS
         assert argon2.ran == ["verify"], name
     argon2.ran.clear()
-    await here.sign_in("ann", right)
+    await process.sign_in("ann", right)
     assert argon2.ran == ["verify"]
-    assert {row[2:] for row in await here.told()} == {("", ""), ("failed", WRONG_CREDENTIALS), ("done", "")}
-    assert (await here.rows("SELECT count(*) FROM session")) == [(1,)]
+    assert {row[2:] for row in await process.audit_rows()} == {("", ""), ("failed", WRONG_CREDENTIALS), ("done", "")}
+    assert (await process.rows("SELECT count(*) FROM session")) == [(1,)]
 
 
-async def test_what_was_typed_as_a_name_and_cannot_be_one_is_not_in_the_audit_log(here: Process) -> None:
+async def test_malformed_name_is_not_in_the_audit_log(process: Process) -> None:
     slip = "My Password Is " + password()
     with pytest.raises(RequestRejected, match=WRONG_CREDENTIALS):
-        await here.sign_in(slip, "")
-    link = await here.did(here.accounts.users.create_first_admin_link)
+        await process.sign_in(slip, "")
+    link = await process.act(process.accounts.users.create_first_admin_link)
     with pytest.raises(RequestRejected, match="This is not a user name"):
-        await here.did(lambda permit: here.accounts.users.use_link(permit, link, slip, password()))
-    assert await _where(here.database, slip) == []
-    assert ("as a malformed name",) in await here.rows("SELECT target FROM audit")
+        await process.act(lambda permit: process.accounts.users.use_link(permit, link, slip, password()))
+    assert await _where(process.database, slip) == []
+    assert ("as a malformed name",) in await process.rows("SELECT target FROM audit")
 
 
-async def test_no_secret_is_in_any_table_nor_in_the_log(here: Process, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_secret_is_stored_or_logged(process: Process, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    users, sessions = here.accounts.users, here.accounts.sessions
+    users, sessions = process.accounts.users, process.accounts.sessions
     first, second, wrong = password(), password(), password()
-    link = await here.did(users.create_first_admin_link)
-    ann = await here.did(lambda permit: users.use_link(permit, link, "ann", first))
-    cookie = await here.sign_in("ann", first)
+    link = await process.act(users.create_first_admin_link)
+    ann = await process.act(lambda permit: users.use_link(permit, link, "ann", first))
+    cookie = await process.sign_in("ann", first)
     with pytest.raises(RequestRejected):
-        await here.sign_in("ann", wrong)
-    actor = await here.actor(cookie)
+        await process.sign_in("ann", wrong)
+    actor = await process.actor(cookie)
     with pytest.raises(RequestRejected):
-        await here.door.act(
+        await process.door.act(
             actor, actions.change_password(), lambda permit: users.change_password(permit, wrong, second)
         )
-    await here.door.act(actor, actions.change_password(), lambda permit: users.change_password(permit, first, second))
-    opened = await here.did(lambda permit: sessions.open(permit, ann), actor)
+    await process.door.act(
+        actor, actions.change_password(), lambda permit: users.change_password(permit, first, second)
+    )
+    opened = await process.act(lambda permit: sessions.open(permit, ann), actor)
     making = actions.create_token("deploy", Grant(Role.VIEWER), EVERYWHERE, 30)
-    token = await here.door.act(
+    token = await process.door.act(
         actor,
         making,
-        lambda permit: here.accounts.tokens.create(
+        lambda permit: process.accounts.tokens.create(
             permit, ann, name="deploy", grant=Grant(Role.VIEWER), resource=EVERYWHERE, days=30
         ),
     )
-    invited = await here.door.act(
+    invited = await process.door.act(
         ROOT,
         actions.invite_user("bob", OPERATOR_EVERYWHERE),
         lambda permit: users.invite(permit, "bob", OPERATOR_EVERYWHERE),
     )
-    assert await here.accounts.identities.by_token(token) is not None
+    assert await process.accounts.identities.by_token(token) is not None
     for secret in (first, second, wrong, link, cookie, opened, token, invited):
-        assert await _where(here.database, secret) == []
+        assert await _where(process.database, secret) == []
         assert secret not in caplog.text
 
     # The walk itself finds what is there: names, hashes, and what is on the audit log's page.
-    assert await _where(here.database, secret_hash(opened)) == ["session.hash"]
-    assert await _where(here.database, secret_hash(token)) == ["token.hash"]
-    assert await _where(here.database, secret_hash(invited)) == ["link.hash"]
-    assert {"user.name", "attempt.name", "audit.target"} <= set(await _where(here.database, "ann"))
-    assert ("bob" in caplog.text) == here.database.redacted_url.startswith(
+    assert await _where(process.database, secret_hash(opened)) == ["session.hash"]
+    assert await _where(process.database, secret_hash(token)) == ["token.hash"]
+    assert await _where(process.database, secret_hash(invited)) == ["link.hash"]
+    assert {"user.name", "attempt.name", "audit.target"} <= set(await _where(process.database, "ann"))
+    assert ("bob" in caplog.text) == process.database.redacted_url.startswith(
         "sqlite"
     )  # the one driver that logs what it is told
 
 
 async def _where(database: Database, secret: str | bytes) -> list[str]:
-    """Return the columns, of every table that the database has, in which this stands, as text or as bytes."""
+    """Return the columns of all tables that contain this value, as text or bytes."""
     sought = secret.encode() if isinstance(secret, str) else secret
     found = set()
     async with database.read() as connection:
@@ -173,27 +175,25 @@ async def _where(database: Database, secret: str | bytes) -> list[str]:
     return sorted(found)
 
 
-async def test_weaker_parameters_are_made_up_for_at_the_next_sign_in(
-    here: Process, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_weak_hash_is_upgraded_at_the_next_sign_in(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     right = password()
-    await here.user("ann", password=right)
-    before = await here.rows('SELECT password_hash, password_at FROM "user"')
+    await process.user("ann", password=right)
+    before = await process.rows('SELECT password_hash, password_at FROM "user"')
     stronger = Counted(time_cost=2)
     monkeypatch.setattr(passwords, "_hasher", stronger)
-    await here.sign_in("ann", right)
+    await process.sign_in("ann", right)
     assert stronger.ran == ["verify", "hash"]
-    after = await here.rows('SELECT password_hash, password_at FROM "user"')
+    after = await process.rows('SELECT password_hash, password_at FROM "user"')
     assert "t=2" in str(after[0][0])
     assert "t=1" in str(before[0][0])
     assert after[0][1] == before[0][1]
-    await here.sign_in("ann", right)
+    await process.sign_in("ann", right)
     assert stronger.ran == ["verify", "hash", "verify"]
 
 
 @dataclass
 class Gate:
-    """Holds what passes until it is opened."""
+    """Pauses callers until it is opened."""
 
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     opened: asyncio.Event = field(default_factory=asyncio.Event)
@@ -204,13 +204,13 @@ class Gate:
 
 
 @pytest.mark.parametrize("weak", [False, True], ids=["", "made with weaker parameters"])
-async def test_a_password_that_was_changed_while_it_was_judged_opens_nothing(
-    here: Process, there: Process, monkeypatch: pytest.MonkeyPatch, weak: bool
+async def test_password_changed_during_sign_in_opens_no_session(
+    process: Process, other_process: Process, monkeypatch: pytest.MonkeyPatch, weak: bool
 ) -> None:
-    """A stolen password is reset at the very moment at which the thief signs in: the reset holds."""
+    """A stolen password is reset while the thief signs in: the reset wins."""
     stolen, new = password(), password()
-    ann = await here.user("ann", password=stolen)
-    link = await here.did(lambda permit: here.accounts.users.create_link(permit, ann))
+    ann = await process.user("ann", password=stolen)
+    link = await process.act(lambda permit: process.accounts.users.create_link(permit, ann))
     gate, fits = Gate(), passwords.verify
 
     async def slow(tried: str, kept: str | None) -> bool:
@@ -222,24 +222,24 @@ async def test_a_password_that_was_changed_while_it_was_judged_opens_nothing(
         patched.setattr(passwords, "verify", slow)
         if weak:
             patched.setattr(passwords, "_hasher", Counted(time_cost=2))
-        thief = asyncio.create_task(here.sign_in("ann", stolen))
+        thief = asyncio.create_task(process.sign_in("ann", stolen))
         await gate.reached.wait()
-        await there.did(lambda permit: there.accounts.users.use_link(permit, link, "", new))
+        await other_process.act(lambda permit: other_process.accounts.users.use_link(permit, link, "", new))
         gate.opened.set()
         with pytest.raises(RequestRejected, match=WRONG_CREDENTIALS):
             await thief
-    assert await here.accounts.sessions.list_for(ann.id) == []
-    await here.sign_in("ann", new)
+    assert await process.accounts.sessions.list_for(ann.id) == []
+    await process.sign_in("ann", new)
     with pytest.raises(RequestRejected, match=WRONG_CREDENTIALS):
-        await here.sign_in("ann", stolen)
+        await process.sign_in("ann", stolen)
 
 
-async def test_who_is_removed_while_they_are_judged_comes_not_in(
-    here: Process, there: Process, monkeypatch: pytest.MonkeyPatch
+async def test_user_removed_during_sign_in_gets_no_session(
+    process: Process, other_process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = password()
-    await here.user("root", password=password())
-    ann = await here.user("ann", password=right)
+    await process.user("root", password=password())
+    ann = await process.user("ann", password=right)
     gate, fits = Gate(), passwords.verify
 
     async def slow(tried: str, kept: str | None) -> bool:
@@ -247,23 +247,23 @@ async def test_who_is_removed_while_they_are_judged_comes_not_in(
         return await fits(tried, kept)
 
     monkeypatch.setattr(passwords, "verify", slow)
-    coming = asyncio.create_task(here.sign_in("ann", right))
+    coming = asyncio.create_task(process.sign_in("ann", right))
     await gate.reached.wait()
-    await there.did(lambda permit: there.accounts.users.remove(permit, ann))
+    await other_process.act(lambda permit: other_process.accounts.users.remove(permit, ann))
     gate.opened.set()
     with pytest.raises(RequestRejected, match=WRONG_CREDENTIALS):
         await coming
     with pytest.raises(RequestRejected, match="This user was removed"):
-        await here.did(lambda permit: here.accounts.sessions.open(permit, ann.id))
+        await process.act(lambda permit: process.accounts.sessions.open(permit, ann.id))
 
 
-async def test_a_thief_who_knows_the_old_password_does_not_change_it_back(
-    here: Process, there: Process, monkeypatch: pytest.MonkeyPatch
+async def test_old_password_cannot_undo_a_concurrent_change(
+    process: Process, other_process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stolen, new, theirs = password(), password(), password()
-    ann = await here.user("ann", password=stolen)
-    thief = await here.actor(await here.sign_in("ann", stolen))
-    link = await here.did(lambda permit: here.accounts.users.create_link(permit, ann))
+    ann = await process.user("ann", password=stolen)
+    thief = await process.actor(await process.sign_in("ann", stolen))
+    link = await process.act(lambda permit: process.accounts.users.create_link(permit, ann))
     gate, hashed = Gate(), passwords.hash_password
 
     async def slow(chosen: str) -> str:
@@ -273,17 +273,17 @@ async def test_a_thief_who_knows_the_old_password_does_not_change_it_back(
 
     monkeypatch.setattr(passwords, "hash_password", slow)
     changing = asyncio.create_task(
-        here.did(lambda permit: here.accounts.users.change_password(permit, stolen, theirs), thief)
+        process.act(lambda permit: process.accounts.users.change_password(permit, stolen, theirs), thief)
     )
     await gate.reached.wait()
-    await there.did(lambda permit: there.accounts.users.use_link(permit, link, "", new))
+    await other_process.act(lambda permit: other_process.accounts.users.use_link(permit, link, "", new))
     gate.opened.set()
     with pytest.raises(RequestRejected, match="just changed with a one-time link"):
         await changing
-    await here.sign_in("ann", new)
+    await process.sign_in("ann", new)
 
 
-async def test_at_most_two_passwords_are_hashed_at_once_also_when_who_asked_has_left(
+async def test_at_most_two_passwords_are_hashed_at_once_even_after_cancellation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     loop, working, most, begun, go = asyncio.get_running_loop(), 0, 0, asyncio.Event(), asyncio.Event()
@@ -315,10 +315,10 @@ async def test_at_most_two_passwords_are_hashed_at_once_also_when_who_asked_has_
     assert most == passwords.THREADS
 
 
-async def test_who_signs_in_shows_an_agent_that_can_be_printed(here: Process) -> None:
+async def test_session_keeps_only_printable_agent_characters(process: Process) -> None:
     right = password()
-    ann = await here.user("ann", password=right)
+    ann = await process.user("ann", password=right)
     hostile = replace(visitor("192.0.2.1"), agent="a\0b\u202e\n" + "c" * 500)
-    await here.accounts.sessions.sign_in(hostile, "ann", right)
-    [session] = await here.accounts.sessions.list_for(ann.id)
+    await process.accounts.sessions.sign_in(hostile, "ann", right)
+    [session] = await process.accounts.sessions.list_for(ann.id)
     assert session.agent == "ab" + "c" * 198

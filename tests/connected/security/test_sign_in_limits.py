@@ -1,4 +1,4 @@
-"""How often somebody may be wrong, in one process and over two, one after the other and at once."""
+"""Limits of failed attempts, in one process and in two, serial and parallel."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from signalbox.security.accounts.limits import (
 from signalbox.security.accounts.store import attempts
 from signalbox.security.errors import RequestRejected
 from signalbox.security.model import OPERATOR_EVERYWHERE
-from tests.support.accounts import Process, Time, password
+from tests.support.accounts import ManualClock, Process, password
 from tests.support.waiting import eventually
 
 HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
@@ -36,66 +36,66 @@ async def _locked(process: Process, name: str, tried: str, address: str = HERE) 
     return refused.value.wait_s
 
 
-async def test_who_was_wrong_ten_times_is_locked_out_from_there_and_nobody_else_is(here: Process) -> None:
+async def test_ten_wrong_passwords_lock_one_name_for_one_address(process: Process) -> None:
     right = password()
     for name in ("ann", "bob"):
-        await here.user(name, OPERATOR_EVERYWHERE, right)
-    await _wrong(here, "ann", PER_NAME_AND_ADDRESS)
-    assert await _locked(here, "ann", right) == 15 * 60
-    assert await _locked(here, " ANN ", right) == 15 * 60
-    await here.sign_in("ann", right, ELSEWHERE)
-    await here.sign_in("bob", right)
-    assert len(await here.rows("SELECT 1 FROM audit WHERE outcome = 'failed'")) == PER_NAME_AND_ADDRESS
+        await process.user(name, OPERATOR_EVERYWHERE, right)
+    await _wrong(process, "ann", PER_NAME_AND_ADDRESS)
+    assert await _locked(process, "ann", right) == 15 * 60
+    assert await _locked(process, " ANN ", right) == 15 * 60
+    await process.sign_in("ann", right, ELSEWHERE)
+    await process.sign_in("bob", right)
+    assert len(await process.rows("SELECT 1 FROM audit WHERE outcome = 'failed'")) == PER_NAME_AND_ADDRESS
 
 
-async def test_nine_times_is_not_too_often_and_the_tenth_may_be_right(here: Process) -> None:
+async def test_tenth_attempt_can_still_succeed(process: Process) -> None:
     right = password()
-    await here.user("ann", password=right)
+    await process.user("ann", password=right)
     for _ in range(3):
-        await here.sign_in("ann", right)
-    await _wrong(here, "ann", PER_NAME_AND_ADDRESS - 1)
+        await process.sign_in("ann", right)
+    await _wrong(process, "ann", PER_NAME_AND_ADDRESS - 1)
     for _ in range(3):
-        await here.sign_in("ann", right)  # what is right does not count
-    await _wrong(here, "ann", 1)
-    await _locked(here, "ann", right)
+        await process.sign_in("ann", right)  # what is right does not count
+    await _wrong(process, "ann", 1)
+    await _locked(process, "ann", right)
 
 
-async def test_an_address_is_locked_out_after_fifty_whatever_the_names(here: Process) -> None:
+async def test_address_is_locked_after_50_attempts_with_any_names(process: Process) -> None:
     right = password()
-    await here.user("ann", password=right)
+    await process.user("ann", password=right)
     for number in range(PER_ADDRESS // PER_NAME_AND_ADDRESS):
-        await here.sign_in("ann", right)
-        await _wrong(here, f"guess{number}", PER_NAME_AND_ADDRESS)
-    await _locked(here, "ann", right)
-    await _locked(here, "not a name", right)
-    await here.sign_in("ann", right, ELSEWHERE)
-    assert await here.rows("SELECT DISTINCT name FROM attempt WHERE name = 'ann'") == []
+        await process.sign_in("ann", right)
+        await _wrong(process, f"guess{number}", PER_NAME_AND_ADDRESS)
+    await _locked(process, "ann", right)
+    await _locked(process, "not a name", right)
+    await process.sign_in("ann", right, ELSEWHERE)
+    assert await process.rows("SELECT DISTINCT name FROM attempt WHERE name = 'ann'") == []
 
 
-async def test_to_go_on_asking_prolongs_nothing_and_the_wait_ends_by_itself(here: Process, time: Time) -> None:
+async def test_retries_do_not_prolong_the_wait(process: Process, clock: ManualClock) -> None:
     right = password()
-    await here.user("ann", password=right)
-    begun = time.now
+    await process.user("ann", password=right)
+    begun = clock.now
     for number in range(PER_NAME_AND_ADDRESS):
-        time.now = begun + number * 30
-        await _wrong(here, "ann", 1)
+        clock.now = begun + number * 30
+        await _wrong(process, "ann", 1)
     for second in (300, 600, 899):
-        time.now = begun + second
-        assert await _locked(here, "ann", right) == 900 - second
-    time.now = begun + 900  # the first of them counts no more
-    await here.sign_in("ann", right)
-    await _wrong(here, "ann", 1)
-    assert await _locked(here, "ann", right) == 30
-    time.now += 15 * 60
-    await here.sign_in("ann", right)
-    assert await here.rows("SELECT count(*) FROM attempt") == [(0,)]
+        clock.now = begun + second
+        assert await _locked(process, "ann", right) == 900 - second
+    clock.now = begun + 900  # the first of them counts no more
+    await process.sign_in("ann", right)
+    await _wrong(process, "ann", 1)
+    assert await _locked(process, "ann", right) == 30
+    clock.now += 15 * 60
+    await process.sign_in("ann", right)
+    assert await process.rows("SELECT count(*) FROM attempt") == [(0,)]
 
 
-async def test_many_guesses_at_once_over_two_processes_get_no_further_than_ten(
-    here: Process, there: Process, cheap_passwords: PasswordHasher, monkeypatch: pytest.MonkeyPatch
+async def test_parallel_guesses_in_two_processes_get_no_further_than_ten(
+    process: Process, other_process: Process, cheap_passwords: PasswordHasher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = password()
-    await here.user("ann", password=right)
+    await process.user("ann", password=right)
     judged: list[str | bytes] = []
     verify = type(cheap_passwords).verify
 
@@ -105,20 +105,20 @@ async def test_many_guesses_at_once_over_two_processes_get_no_further_than_ten(
 
     monkeypatch.setattr(PasswordHasher, "verify", counted)
     outcomes = await asyncio.gather(
-        *[process.sign_in("ann", f"guess {number}", HERE) for number in range(20) for process in (here, there)],
+        *[each.sign_in("ann", f"guess {number}", HERE) for number in range(20) for each in (process, other_process)],
         return_exceptions=True,
     )
     assert len(judged) == PER_NAME_AND_ADDRESS
     assert sum(type(one) is RequestRejected for one in outcomes) == PER_NAME_AND_ADDRESS
     assert sum(type(one) is TooManyAttempts for one in outcomes) == 40 - PER_NAME_AND_ADDRESS
-    await _locked(here, "ann", right)
-    await _locked(there, "ann", right)
+    await _locked(process, "ann", right)
+    await _locked(other_process, "ann", right)
     assert len(judged) == PER_NAME_AND_ADDRESS
 
 
 @pytest.mark.parametrize("database_settings", ["postgresql"], indirect=True)  # SQLite has one writer at a time anyway
-async def test_an_attempt_that_is_not_committed_yet_is_counted_by_those_that_come_after_it(
-    here: Process, there: Process, monkeypatch: pytest.MonkeyPatch
+async def test_concurrent_uncommitted_attempt_is_counted(
+    process: Process, other_process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inserted, commit, add = asyncio.Event(), asyncio.Event(), attempts.add
 
@@ -130,12 +130,14 @@ async def test_an_attempt_that_is_not_committed_yet_is_counted_by_those_that_com
 
     with monkeypatch.context() as patched:
         patched.setattr(attempts, "add", slow)
-        first = asyncio.create_task(there.accounts.limits.count_sign_in("ann", HERE))
+        first = asyncio.create_task(other_process.accounts.limits.count_sign_in("ann", HERE))
         await inserted.wait()
-    others = [asyncio.create_task(here.accounts.limits.count_sign_in("ann", HERE)) for _ in range(PER_NAME_AND_ADDRESS)]
+    others = [
+        asyncio.create_task(process.accounts.limits.count_sign_in("ann", HERE)) for _ in range(PER_NAME_AND_ADDRESS)
+    ]
 
     async def wait_for_their_turn() -> None:
-        assert await there.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        assert await other_process.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
 
     await eventually(wait_for_their_turn)
     assert not any(task.done() for task in others)
@@ -145,13 +147,13 @@ async def test_an_attempt_that_is_not_committed_yet_is_counted_by_those_that_com
     assert sum(isinstance(one, list) for one in outcomes) == PER_NAME_AND_ADDRESS
 
 
-async def test_two_processes_count_together(here: Process, there: Process) -> None:
+async def test_two_processes_count_together(process: Process, other_process: Process) -> None:
     right = password()
-    await here.user("ann", password=right)
-    await _wrong(here, "ann", 5)
-    await _wrong(there, "ann", 5)
-    await _locked(here, "ann", right)
-    await _locked(there, "ann", right)
+    await process.user("ann", password=right)
+    await _wrong(process, "ann", 5)
+    await _wrong(other_process, "ann", 5)
+    await _locked(process, "ann", right)
+    await _locked(other_process, "ann", right)
 
 
 @pytest.mark.parametrize(
@@ -163,83 +165,85 @@ async def test_two_processes_count_together(here: Process, there: Process) -> No
         ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
     ],
 )
-async def test_an_address_of_ipv6_is_its_network(here: Process, one: str, other: str, same: bool) -> None:
+async def test_ipv6_address_counts_as_its_network(process: Process, one: str, other: str, same: bool) -> None:
     right = password()
-    await here.user("ann", password=right)
-    await _wrong(here, "ann", PER_NAME_AND_ADDRESS, one)
+    await process.user("ann", password=right)
+    await _wrong(process, "ann", PER_NAME_AND_ADDRESS, one)
     if same:
-        await _locked(here, "ann", right, other)
+        await _locked(process, "ann", right, other)
     else:
-        await here.sign_in("ann", right, other)
+        await process.sign_in("ann", right, other)
 
 
-async def test_an_admin_unlocks_a_name_wherever_from_and_sees_until_when_it_is_locked(
-    here: Process, time: Time
-) -> None:
+async def test_admin_sees_the_lock_and_unlocks_the_name_everywhere(process: Process, clock: ManualClock) -> None:
     right = password()
-    begun = time.now
+    begun = clock.now
     for name in ("ann", "bob"):
-        await here.user(name, password=right)
-    await _wrong(here, "bob", PER_NAME_AND_ADDRESS - 1)
-    await _wrong(here, "ann", PER_NAME_AND_ADDRESS)
-    time.now += 60
-    await _wrong(here, "ann", PER_NAME_AND_ADDRESS, ELSEWHERE)
-    assert [(user.name, user.locked_until) for user in await here.accounts.users.list_all()] == [
+        await process.user(name, password=right)
+    await _wrong(process, "bob", PER_NAME_AND_ADDRESS - 1)
+    await _wrong(process, "ann", PER_NAME_AND_ADDRESS)
+    clock.now += 60
+    await _wrong(process, "ann", PER_NAME_AND_ADDRESS, ELSEWHERE)
+    assert [(user.name, user.locked_until) for user in await process.accounts.users.list_all()] == [
         ("ann", begun + 60 + 15 * 60),
         ("bob", None),
     ]
-    await here.did(lambda permit: here.accounts.limits.unlock(permit, "ann"))
-    assert [user.locked_until for user in await here.accounts.users.list_all()] == [None, None]
+    await process.act(lambda permit: process.accounts.limits.unlock(permit, "ann"))
+    assert [user.locked_until for user in await process.accounts.users.list_all()] == [None, None]
     for address in (HERE, ELSEWHERE):
-        await here.sign_in("ann", right, address)
-    await _wrong(here, "bob", 1)
-    await _locked(here, "bob", right)
+        await process.sign_in("ann", right, address)
+    await _wrong(process, "bob", 1)
+    await _locked(process, "bob", right)
 
 
-async def test_to_unlock_a_name_takes_back_what_it_counted_for_the_whole_address(here: Process) -> None:
+async def test_unlocking_a_name_uncounts_its_attempts_for_the_address(process: Process) -> None:
     right = password()
     for number in range(5):
-        await here.user(f"user{number}", password=right)
-        await _wrong(here, f"user{number}", PER_NAME_AND_ADDRESS)
-    await _locked(here, "user0", right)
-    await here.did(lambda permit: here.accounts.limits.unlock(permit, "user0"))
-    await here.sign_in("user0", right)
-    await _locked(here, "user1", right)
+        await process.user(f"user{number}", password=right)
+        await _wrong(process, f"user{number}", PER_NAME_AND_ADDRESS)
+    await _locked(process, "user0", right)
+    await process.act(lambda permit: process.accounts.limits.unlock(permit, "user0"))
+    await process.sign_in("user0", right)
+    await _locked(process, "user1", right)
 
 
-async def test_links_are_counted_by_address_and_taken_back_when_right(here: Process, there: Process) -> None:
+async def test_link_attempts_are_counted_by_address_and_uncounted_on_success(
+    process: Process, other_process: Process
+) -> None:
     for _ in range(3):
-        await here.accounts.limits.uncount(await here.accounts.limits.count_link_use(HERE))
+        await process.accounts.limits.uncount(await process.accounts.limits.count_link_use(HERE))
     for number in range(PER_ADDRESS):
-        await (here if number % 2 else there).accounts.limits.count_link_use(HERE)
-    for process in (here, there):
+        await (process if number % 2 else other_process).accounts.limits.count_link_use(HERE)
+    for each in (process, other_process):
         with pytest.raises(TooManyAttempts):
-            await process.accounts.limits.count_link_use(HERE)
-    await here.accounts.limits.count_link_use(ELSEWHERE)
-    await _wrong(here, "ann", 1)  # to sign in is counted by itself
+            await each.accounts.limits.count_link_use(HERE)
+    await process.accounts.limits.count_link_use(ELSEWHERE)
+    await _wrong(process, "ann", 1)  # to sign in is counted by itself
 
 
-async def test_wrong_tokens_are_counted_by_address(here: Process, there: Process, time: Time) -> None:
+async def test_wrong_tokens_are_counted_by_address(
+    process: Process, other_process: Process, clock: ManualClock
+) -> None:
     for number in range(WRONG_TOKENS_PER_ADDRESS):
-        await (here if number % 2 else there).accounts.limits.count_wrong_token(HERE)
-    time.now += 100
-    for process in (here, there):
+        await (process if number % 2 else other_process).accounts.limits.count_wrong_token(HERE)
+    clock.now += 100
+    for each in (process, other_process):
         with pytest.raises(TooManyAttempts) as refused:
-            await process.accounts.limits.count_wrong_token(HERE)
+            await each.accounts.limits.count_wrong_token(HERE)
         assert refused.value.wait_s == 800
-    await here.accounts.limits.count_wrong_token(ELSEWHERE)
-    time.now += 800
-    await here.accounts.limits.count_wrong_token(HERE)
+    await process.accounts.limits.count_wrong_token(ELSEWHERE)
+    clock.now += 800
+    await process.accounts.limits.count_wrong_token(HERE)
 
 
-async def test_the_password_that_one_has_is_guessed_no_more_often_from_within(here: Process) -> None:
+async def test_changing_the_password_counts_wrong_guesses(process: Process) -> None:
     right, new = password(), password()
-    await here.user("ann", password=right)
-    actor = await here.actor(await here.sign_in("ann", right, HERE))
+    await process.user("ann", password=right)
+    actor = await process.actor(await process.sign_in("ann", right, HERE))
     for _ in range(PER_NAME_AND_ADDRESS):
         with pytest.raises(RequestRejected, match="The current password is wrong"):
-            await here.did(lambda permit: here.accounts.users.change_password(permit, "wrong", new), actor)
+            await process.act(lambda permit: process.accounts.users.change_password(permit, "wrong", new), actor)
     with pytest.raises(TooManyAttempts):
-        await here.did(lambda permit: here.accounts.users.change_password(permit, right, new), actor)
-    await _locked(here, "ann", right)
-    await here.sign_in("ann", right, ELSEWHERE)
+        await process.act(lambda permit: process.accounts.users.change_password(permit, right, new), actor)
+    await _locked(process, "ann", right)
+    await process.sign_in("ann", right, ELSEWHERE)

@@ -18,12 +18,12 @@ def with_spaces(text: str) -> str:
     [(0, "0"), (999, "999"), (1_204_113, "1,204,113"), (-2, "\u22122"), (None, "unknown"), (float("nan"), "unknown")],
 )
 def test_count_is_exact(number: float | None, text: str) -> None:
-    assert figures.count(number) == text
+    assert figures.number(number) == text
 
 
 def test_approximate_count_is_marked() -> None:
-    assert with_spaces(figures.count(212, approximate=True)) == "\u2248 212"
-    assert figures.count(None, approximate=True) == "unknown"
+    assert with_spaces(figures.number(212, approximate=True)) == "\u2248 212"
+    assert figures.number(None, approximate=True) == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_approximate_count_is_marked() -> None:
     [(0, "0"), (7, "7"), (999, "999"), (1000, "1 k"), (400_000, "400 k"), (999_700, "1 M"), (1_204_113, "1.2 M")],
 )
 def test_short_count(number: float, text: str) -> None:
-    assert with_spaces(figures.short_count(number)) == text
+    assert with_spaces(figures.short_number(number)) == text
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ def test_percent_is_0_or_100_only_for_exactly_none_or_all(part: int, whole: int,
 @given(st.one_of(st.none(), st.floats(), st.integers(-(2**70), 2**70)))
 def test_no_format_fails_or_contains_a_breaking_space(number: float | None) -> None:
     for format_number in (
-        figures.count,
-        figures.short_count,
+        figures.number,
+        figures.short_number,
         figures.rate,
         figures.rate_number,
         figures.duration,

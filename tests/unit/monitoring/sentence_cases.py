@@ -115,7 +115,9 @@ def _standing_still() -> Iterator[tuple[str, GroupView]]:
         "stalled before the first reading, NATS",
         group_view(verdict(Status.STALLED, since_exact=False), kind=BrokerKind.NATS, rows=1),
     )
-    yield "held back", group_view(verdict(Status.HELD_BACK, since=T0 - 120, partition=1))
+    held_back = verdict(Status.HELD_BACK, since=T0 - 120, partition=1)
+    yield "held back", group_view(held_back)
+    yield "held back before the first reading", group_view(replace(held_back, since_exact=False))
 
 
 def _offsets() -> Iterator[tuple[str, GroupView]]:

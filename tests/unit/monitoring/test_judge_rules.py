@@ -52,7 +52,7 @@ def rows(draw: st.DrawFn, *, why: Why | None = None) -> PartitionFacts:
         moved_at=draw(st.one_of(st.none(), st.floats(T0 - 3600, T0))),
         still_since=draw(st.one_of(st.none(), st.floats(T0 - 3600, T0))),
         rewound_at=draw(st.one_of(st.none(), st.floats(T0 - 3600, T0))),
-        hidden_since=draw(st.one_of(st.none(), st.floats(T0 - 3600, T0))),
+        behind_open_transaction_since=draw(st.one_of(st.none(), st.floats(T0 - 3600, T0))),
         retention=draw(
             st.one_of(st.none(), st.builds(RetentionLimits, age_s=st.floats(60, 1e7), policy=st.just("delete")))
         ),

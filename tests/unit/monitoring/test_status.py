@@ -227,6 +227,7 @@ def test_an_open_transaction_holds_back_a_group_without_making_it_stalled() -> N
     view = watched.each(30, lambda step: group(positions([103], [105 + step], lag=[2 + step], stable=[103])))
     assert view.verdict.status is Status.HELD_BACK
     assert view.verdict.since == T0
+    assert not view.verdict.since_exact, "the transaction was open at the first reading"
 
 
 @pytest.mark.parametrize(

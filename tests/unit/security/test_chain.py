@@ -1,4 +1,4 @@
-"""Any one tampering with a chain of rows is found, and the row that was touched is named."""
+"""Any tampering with a chain is detected, and the row is named."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from signalbox.security.audit.chain import FINDINGS_MAX, Finding, FindingKind, Verification, Verifier
 from signalbox.security.audit.model import CHAIN_START, FIELDS, AuditRecord, ChainPosition, ChainRow, row_hash
-from tests.support.audit import chain, entry
+from tests.support.audit import make_chain, make_record
 
 LENGTH_MAX = 12
 Said = list[tuple[FindingKind, int, int]]
@@ -29,7 +29,7 @@ def verify(
 
 
 def counted(rows: Iterable[ChainRow], *, start: ChainPosition = CHAIN_START) -> Verification:
-    """Verify as lines of a file: in their order, whatever their numbers say, and without a head."""
+    """Verify as lines of a file: in file order, and without a head."""
     verifier = Verifier(start)
     for stands, row in enumerate(rows, start=start.row + 1):
         verifier.add(row, stands)
@@ -53,15 +53,15 @@ def renumbered(rows: Iterable[ChainRow]) -> list[ChainRow]:
 
 
 def remade(row: ChainRow, **changes: object) -> ChainRow:
-    """Return the row with other fields and a hash that fits them."""
+    """Return the row with other fields and a matching hash."""
     written = replace(row.record, **changes)  # type: ignore[arg-type]
     return replace(row, record=written, hash=row_hash(row.number, row.previous, written))
 
 
 @st.composite
 def chains(draw: st.DrawFn, least: int = 1) -> tuple[list[ChainRow], int]:
-    """A chain, and which of its rows is tampered with: the place in the list, from 0."""
-    rows = chain(draw(st.integers(least, LENGTH_MAX)))
+    """A chain, and the index of the row to tamper with."""
+    rows = make_chain(draw(st.integers(least, LENGTH_MAX)))
     return rows, draw(st.integers(0, len(rows) - 1))
 
 
@@ -69,7 +69,7 @@ OTHER: dict[type, object] = {int: 77, str: "other", type(None): 1}
 
 
 @given(chains(), st.sampled_from(FIELDS))
-def test_a_changed_field(made: tuple[list[ChainRow], int], field: str) -> None:
+def test_changed_field(made: tuple[list[ChainRow], int], field: str) -> None:
     rows, at = made
     value = OTHER[type(getattr(rows[at].record, field)) if field != "kind" else str]
     bad = replace(rows[at], record=replace(rows[at].record, **{field: value}))  # type: ignore[arg-type]
@@ -83,7 +83,7 @@ def test_a_changed_field(made: tuple[list[ChainRow], int], field: str) -> None:
 
 
 @given(chains(), st.sampled_from(["hash", "previous"]), st.binary(min_size=32, max_size=32))
-def test_a_changed_hash(made: tuple[list[ChainRow], int], column: str, other: bytes) -> None:
+def test_changed_hash(made: tuple[list[ChainRow], int], column: str, other: bytes) -> None:
     rows, at = made
     bad = replace(rows[at], **{column: other})  # type: ignore[arg-type]
     if bad == rows[at]:
@@ -95,7 +95,7 @@ def test_a_changed_hash(made: tuple[list[ChainRow], int], column: str, other: by
 
 
 @given(chains(), st.booleans())
-def test_a_row_that_was_made_up_with_a_hash_that_fits(made: tuple[list[ChainRow], int], other_before: bool) -> None:
+def test_forged_row_with_a_matching_hash(made: tuple[list[ChainRow], int], other_before: bool) -> None:
     rows, at = made
     bad = remade(replace(rows[at], previous=b"x" * 32) if other_before else rows[at], actor="nobody")
     verdict = verify([*rows[:at], bad, *rows[at + 1 :]], head(rows))
@@ -138,7 +138,7 @@ def test_two_swapped_rows(
 def test_inserted_rows(made: tuple[list[ChainRow], int], fits: bool, count: int) -> None:
     rows, at = made
     previous = rows[at].previous
-    extra = chain(count, first=at + 1, previous=previous)
+    extra = make_chain(count, first=at + 1, previous=previous)
     extra = [remade(extra[0], actor="nobody"), *extra[1:]]
     if not fits:
         extra = [replace(row, hash=b"x" * 32) for row in extra]
@@ -158,7 +158,7 @@ def test_rows_after_the_head(made: tuple[list[ChainRow], int]) -> None:
 
 
 @given(chains(least=2), st.booleans())
-def test_a_cut_tail_is_seen_by_a_signed_head_though_the_head_was_set_back(
+def test_truncation_with_a_reset_head_is_detected_by_a_signed_head(
     made: tuple[list[ChainRow], int],
     all_gone: bool,
 ) -> None:
@@ -172,7 +172,7 @@ def test_a_cut_tail_is_seen_by_a_signed_head_though_the_head_was_set_back(
 
 
 @given(chains(), st.integers(0, LENGTH_MAX - 1))
-def test_a_chain_that_was_written_anew_is_seen_by_a_signed_head(made: tuple[list[ChainRow], int], signed: int) -> None:
+def test_rewritten_chain_is_detected_by_a_signed_head(made: tuple[list[ChainRow], int], signed: int) -> None:
     rows, at = made
     signed %= len(rows)
     anew = [*rows[:at], remade(rows[at], actor="nobody")]
@@ -183,7 +183,7 @@ def test_a_chain_that_was_written_anew_is_seen_by_a_signed_head(made: tuple[list
 
 
 @given(chains(), st.integers(0, LENGTH_MAX))
-def test_a_whole_chain_is_whole_from_any_seal_on(made: tuple[list[ChainRow], int], sealed: int) -> None:
+def test_valid_chain_is_intact_from_any_seal(made: tuple[list[ChainRow], int], sealed: int) -> None:
     rows, _ = made
     sealed = min(sealed, len(rows))
     start = ChainPosition(sealed, rows[sealed - 1].hash) if sealed else CHAIN_START
@@ -192,8 +192,8 @@ def test_a_whole_chain_is_whole_from_any_seal_on(made: tuple[list[ChainRow], int
     assert (verdict.rows, verdict.end, verdict.intact_to) == (len(rows) - sealed, head(rows), len(rows))
 
 
-def test_rows_that_hang_on_another_seal() -> None:
-    rows = chain(4)
+def test_rows_that_follow_another_seal() -> None:
+    rows = make_chain(4)
     verdict = verify(rows[2:], head(rows), start=ChainPosition(2, b"x" * 32))
     assert said(verdict) == one(FindingKind.CHANGED, 3)
     assert verdict.findings[0].expected == b"x" * 32
@@ -201,7 +201,7 @@ def test_rows_that_hang_on_another_seal() -> None:
 
 
 @given(chains(least=4), st.integers(0, LENGTH_MAX - 1))
-def test_lines_of_a_file_in_another_order(made: tuple[list[ChainRow], int], other: int) -> None:
+def test_reordered_lines_of_a_file(made: tuple[list[ChainRow], int], other: int) -> None:
     rows, at = made
     other %= len(rows)
     swapped = list(rows)
@@ -210,19 +210,19 @@ def test_lines_of_a_file_in_another_order(made: tuple[list[ChainRow], int], othe
     assert said(counted(swapped)) == expected
 
 
-def test_lines_that_are_missing_in_a_file_however_many() -> None:
-    rows = chain(400)
+def test_missing_lines_of_a_file() -> None:
+    rows = make_chain(400)
     assert said(counted(rows[:100] + rows[300:])) == one(FindingKind.REMOVED, 101, 300)
 
 
-def test_a_line_that_is_there_twice() -> None:
-    rows = chain(9)
+def test_duplicate_line() -> None:
+    rows = make_chain(9)
     assert said(counted([*rows[:5], rows[2], *rows[5:]])) == one(FindingKind.INSERTED, 6)
 
 
-def test_of_many_findings_the_first_are_listed_and_the_others_counted() -> None:
-    rows = chain(200)
-    other = [replace(row, record=entry(row.number, actor="nobody")) for row in rows]
+def test_first_findings_are_listed_and_others_counted() -> None:
+    rows = make_chain(200)
+    other = [replace(row, record=make_record(row.number, actor="nobody")) for row in rows]
     verdict = verify(other, head(rows))
     assert [finding.first for finding in verdict.findings[:3]] == [1, 2, 3]
     assert len(verdict.findings) <= FINDINGS_MAX
@@ -231,17 +231,17 @@ def test_of_many_findings_the_first_are_listed_and_the_others_counted() -> None:
 
 
 @pytest.mark.parametrize("strange", [b"\xff", 1.5, None, -1, 2**63 - 1])
-def test_what_no_database_of_ours_would_hold_is_a_changed_row(strange: object) -> None:
-    rows = chain(3)
+def test_values_that_cannot_be_stored_are_a_changed_row(strange: object) -> None:
+    rows = make_chain(3)
     written: AuditRecord = replace(rows[1].record, target=strange)  # type: ignore[arg-type]
     assert said(verify([rows[0], replace(rows[1], record=written), rows[2]], head(rows))) == one(FindingKind.CHANGED, 2)
 
 
-def test_a_finding_counts_its_rows() -> None:
+def test_finding_counts_its_rows() -> None:
     assert Finding(kind=FindingKind.REMOVED, first=3, last=7).count == 5
 
 
-def test_a_head_that_does_not_fit_the_seal_on_which_nothing_hangs_yet() -> None:
-    rows = chain(4)
+def test_head_that_contradicts_the_last_seal() -> None:
+    rows = make_chain(4)
     assert verify([], head(rows), start=head(rows)).is_intact
     assert said(verify([], ChainPosition(4, b"x" * 32), start=head(rows))) == one(FindingKind.CHANGED, 4)

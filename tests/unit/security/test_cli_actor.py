@@ -1,4 +1,4 @@
-"""Who acts from the command line is known from the system, not from what the environment says."""
+"""The actor of the command line comes from the system, not from the environment."""
 
 import pwd
 
@@ -8,7 +8,7 @@ from signalbox.commands.acting import cli_actor
 from signalbox.security.model import Via
 
 
-def test_the_actor_is_the_user_of_the_system_and_admin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_actor_is_the_system_user_and_admin(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("USER", "LOGNAME", "SUDO_USER"):
         monkeypatch.setenv(name, "somebody-else")
     monkeypatch.setattr("os.getuid", lambda: 0)
@@ -17,7 +17,7 @@ def test_the_actor_is_the_user_of_the_system_and_admin(monkeypatch: pytest.Monke
     assert actor.address
 
 
-def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_system_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     def nobody(_: int) -> None:
         raise KeyError
 

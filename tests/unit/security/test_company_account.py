@@ -1,4 +1,4 @@
-"""What a company account's claims give, what comes back to whom, and what a browser may keep: without a provider."""
+"""Rights from claims, the redirect, and the cookie of company sign-in, without a provider."""
 
 import subprocess
 import sys
@@ -50,11 +50,11 @@ def table(value: str, role: str, *on: str, payloads: bool = False) -> RoleSettin
     return RoleSettings.model_validate({"value": value, "role": role, "on": on, "payloads": payloads})
 
 
-def test_every_role_word_is_one() -> None:
+def test_every_role_literal_is_a_role() -> None:
     assert [table("x", word).grant.role for word in ("viewer", "operator", "admin")] == [*Role][1:]
 
 
-def test_the_greater_of_each_part_holds_and_on_a_connection_what_holds_everywhere_too() -> None:
+def test_rights_are_united_by_part_and_everywhere_applies_to_connections() -> None:
     roles = (
         table("support", "viewer", payloads=True),
         table("*-leads", "operator", "kafka-prod", "nats-edge"),
@@ -76,9 +76,7 @@ TABLES = st.builds(
 
 
 @given(st.lists(TABLES, max_size=6), st.sets(NAMES))
-def test_rights_are_written_as_they_are_read_and_more_values_never_give_less(
-    roles: list[RoleSettings], values: set[str]
-) -> None:
+def test_rights_round_trip_and_more_values_never_reduce_rights(roles: list[RoleSettings], values: set[str]) -> None:
     rights = rights_from_claim(values, roles)
     assert rights_of_rows(grant_rows(rights)) == rights  # else each sign-in would end all sessions
     more = rights_from_claim({*values, "a"}, roles)
@@ -87,7 +85,7 @@ def test_rights_are_written_as_they_are_read_and_more_values_never_give_less(
         assert more.grant(name).payloads >= rights.grant(name).payloads
 
 
-def test_what_comes_back_is_judged_before_it_is_used() -> None:
+def test_redirect_is_validated_before_use() -> None:
     kept = new_pending_sign_in("/")
     right = {"state": kept.state, "code": "c", "iss": ISSUER}
 
@@ -113,7 +111,7 @@ def test_what_comes_back_is_judged_before_it_is_used() -> None:
             code(changed)
 
 
-def test_what_a_browser_keeps_is_closed_changed_by_nobody_and_not_good_for_long() -> None:
+def test_cookie_is_encrypted_authenticated_and_expires() -> None:
     now = 1_000_000.0
     seal = SignInCookie(b"k" * 32, lambda: now)
     kept = new_pending_sign_in("/groups?q=é")
@@ -151,11 +149,11 @@ def test_secrets_go_by_tls_or_to_this_machine(address: str, safe: bool) -> None:
     assert is_safe_url(address) is safe
 
 
-def test_without_the_table_nobody_signs_in_by_a_company_account(tmp_path: Path) -> None:
+def test_no_company_sign_in_without_the_table(tmp_path: Path) -> None:
     assert read(tmp_path, "").optional(OidcSettings) is None
 
 
-def test_the_table_is_read_and_its_secret_is_not_shown(tmp_path: Path) -> None:
+def test_settings_are_parsed_and_the_secret_is_hidden(tmp_path: Path) -> None:
     secret = 'client_secret = "${SECRET}"\n'
     on = '[[oidc.roles]]\nvalue = "*-leads"\nrole = "operator"\non = ["kafka-prod"]\npayloads = true\n'
     found = read(tmp_path, KAFKA + OIDC + secret + ADMINS + on, mode=0o644)
@@ -176,7 +174,7 @@ def test_the_table_is_read_and_its_secret_is_not_shown(tmp_path: Path) -> None:
     assert "canary-1" not in said
 
 
-def test_all_faults_of_the_table_are_said_at_once(tmp_path: Path) -> None:
+def test_all_faults_of_the_table_are_reported_at_once(tmp_path: Path) -> None:
     said = faults(
         tmp_path,
         '[oidc]\nissuer = "http://login.example.org"\nclient_idd = "x"\nscopes = ["profile"]\n'
@@ -197,7 +195,7 @@ def test_all_faults_of_the_table_are_said_at_once(tmp_path: Path) -> None:
     assert "oidc.roles: expected a value" in faults(tmp_path, OIDC)
 
 
-def test_a_role_on_a_connection_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
+def test_role_on_an_unknown_connection_suggests_the_nearest(tmp_path: Path) -> None:
     said = faults(tmp_path, KAFKA + OIDC + '[[oidc.roles]]\nvalue = "x"\nrole = "viewer"\non = ["kafka-prd"]\n')
     assert "oidc.roles[0].on: expected names of connections, got 'kafka-prd' (did you mean kafka-prod?)" in said
 
@@ -215,16 +213,14 @@ def test_a_role_on_a_connection_that_is_not_there_names_the_nearest(tmp_path: Pa
         ('[server]\nhost = "10.0.0.1"\ninsecure_http = true\n', None),
     ],
 )
-def test_the_provider_has_to_know_where_to_send_browsers_back_to(
-    tmp_path: Path, server: str, address: str | None
-) -> None:
+def test_unregistered_redirect_uri_is_rejected(tmp_path: Path, server: str, address: str | None) -> None:
     if address is None:
         assert "server.base_url: expected an address" in faults(tmp_path, server + OIDC + ADMINS)
     else:
         assert read(tmp_path, server + OIDC + ADMINS).one(ServerSettings).address == address
 
 
-def test_without_the_extra_the_fault_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_extra_names_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oidc_settings, "LIBRARIES", ("authlib_that_is_not_there",))
     said = faults(tmp_path, '[oidc]\nissuer = "x"\n')
     assert "pip install 'signalbox-events[oidc]'" in said
@@ -243,6 +239,6 @@ except ImportError:
 """
 
 
-def test_no_library_of_the_extra_is_loaded_before_it_is_needed() -> None:
+def test_extra_libraries_are_imported_lazily() -> None:
     ran: Any = subprocess.run([sys.executable, "-c", BLOCKED], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "only the provider needs them"

@@ -1,4 +1,4 @@
-"""Signed heads and seals: what was signed is proved, anything else is not."""
+"""Signed heads and seals: only the signed document verifies."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ SEAL = SignedSeal(
 
 
 @pytest.mark.parametrize("document", [HEAD, SEAL], ids=["head", "seal"])
-def test_what_was_signed_is_proved_after_it_was_kept_in_a_file(tmp_path: Path, document: SignedHead) -> None:
+def test_signed_document_round_trips_through_a_file(tmp_path: Path, document: SignedHead) -> None:
     file = tmp_path / "document.json"
     file.write_bytes(to_json(sign(document, KEY)))
     found = read_file(file)
@@ -44,7 +44,7 @@ def test_what_was_signed_is_proved_after_it_was_kept_in_a_file(tmp_path: Path, d
 
 
 @pytest.mark.parametrize("document", [HEAD, SEAL], ids=["head", "seal"])
-def test_any_changed_field_is_seen(document: SignedHead) -> None:
+def test_any_changed_field_is_detected(document: SignedHead) -> None:
     signed = sign(document, KEY)
     fields = msgspec.structs.asdict(signed)
     assert set(fields) >= {"log", "row", "hash", "at", "public_key", "signature"}
@@ -54,7 +54,7 @@ def test_any_changed_field_is_seen(document: SignedHead) -> None:
             verify_signature(msgspec.structs.replace(signed, **{name: other}), PUBLIC)
 
 
-def test_a_head_is_no_seal_and_a_seal_no_head() -> None:
+def test_head_and_seal_are_not_interchangeable() -> None:
     signed = sign(SEAL, KEY)
     same = {name: getattr(signed, name) for name in SignedHead.__struct_fields__}
     with pytest.raises(DocumentNotTrusted, match="changed after it was signed"):
@@ -76,17 +76,17 @@ def test_another_key_is_named() -> None:
     "text",
     [b"", b"{}", b"\xff", b'{"format":"signalbox-audit-head-2"}', to_json(HEAD).replace(b'"row"', b'"more":1,"row"')],
 )
-def test_what_is_no_document_of_ours_is_refused(text: bytes) -> None:
+def test_malformed_document_is_rejected(text: bytes) -> None:
     with pytest.raises(DocumentNotTrusted, match=r"head\.json is not a signed head or seal"):
         parse(text, "head.json")
 
 
-def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
+def test_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DocumentNotTrusted, match=r"Cannot read .*head\.json: No such file"):
         read_file(tmp_path / "head.json")
 
 
-def test_the_signing_key_depends_on_the_secret_and_is_not_it() -> None:
+def test_signing_key_is_derived_from_the_secret() -> None:
     assert Keys(b"k" * 32).signing().public_key().public_bytes_raw() == PUBLIC
     assert Keys(b"l" * 32).signing().public_key().public_bytes_raw() != PUBLIC
     assert KEY.private_bytes_raw() != b"k" * 32

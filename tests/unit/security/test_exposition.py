@@ -1,4 +1,4 @@
-"""What Prometheus is told of the door."""
+"""Prometheus metrics of the door."""
 
 from collections.abc import Mapping
 from typing import cast

@@ -1,4 +1,4 @@
-"""Names, passwords, secrets and places: what may be one, and what is never repeated."""
+"""Names, passwords, secrets and networks: what is allowed, and what is never repeated."""
 
 import string
 
@@ -23,19 +23,19 @@ ANY_TEXT = st.text(st.characters(codec=None, categories=None))  # halves of char
 
 
 @given(st.text(WELL_FORMED, min_size=1, max_size=63).filter(lambda name: name[0].isalnum()))
-def test_a_name_has_one_form(name: str) -> None:
+def test_name_is_normalized(name: str) -> None:
     assert normalized_user_name(f" {name.upper()}\n") == name
 
 
 @pytest.mark.parametrize(
     "name", ["", "-ann", ".ann", "a" * 64, "an n", "ann\0", "änn", "ann\u202e", "\uff41nn", "a/b", "*"]
 )
-def test_what_cannot_be_a_name_is_refused(name: str) -> None:
+def test_malformed_name_is_rejected(name: str) -> None:
     with pytest.raises(RequestRejected, match=r"This is not a user name\. Expected 1 to 63 characters of a-z"):
         normalized_user_name(name)
 
 
-def test_a_password_that_was_typed_as_a_name_is_not_repeated() -> None:
+def test_password_typed_as_name_is_not_repeated() -> None:
     with pytest.raises(RequestRejected) as refused:
         normalized_user_name("Correct Horse Battery")
     assert "Horse" not in str(refused.value)
@@ -51,19 +51,19 @@ def test_a_password_that_was_typed_as_a_name_is_not_repeated() -> None:
         ("Billing-Lead12345", "too similar to the user name"),
     ],
 )
-def test_a_password_that_may_not_be_set(password: str, said: str) -> None:
+def test_rejected_password(password: str, said: str) -> None:
     with pytest.raises(RequestRejected, match=said) as refused:
         validated_password(password, "billing-lead")
     assert password not in str(refused.value)
 
 
 @pytest.mark.parametrize("password", ["twelve chars", "x" * 1024, "billing-lead and six more", "billing-lead123456"])
-def test_a_password_that_may_be_set(password: str) -> None:
+def test_allowed_password(password: str) -> None:
     assert validated_password(password, "billing-lead") == password
 
 
 @pytest.mark.usefixtures("cheap_passwords")
-async def test_any_text_can_be_tried_and_only_the_right_one_fits() -> None:
+async def test_only_the_right_password_verifies() -> None:
     right = "half a character \ud800 and\0more"
     kept = await passwords.hash_password(right)
     assert await passwords.verify(right, kept)
@@ -72,7 +72,7 @@ async def test_any_text_can_be_tried_and_only_the_right_one_fits() -> None:
 
 
 @pytest.mark.usefixtures("cheap_passwords")
-async def test_the_longest_password_is_judged_to_its_last_byte() -> None:
+async def test_longest_password_is_verified_to_its_last_byte() -> None:
     kept = await passwords.hash_password("x" * 1024)
     assert await passwords.verify("x" * 1024, kept)
     assert not await passwords.verify("x" * 1023, kept)
@@ -81,13 +81,13 @@ async def test_the_longest_password_is_judged_to_its_last_byte() -> None:
 
 @pytest.mark.usefixtures("cheap_passwords")
 @pytest.mark.parametrize("kept", ["", "x", "$argon2id$v=19$m=8,t=1,p=1$$", "$argon2id$"])
-async def test_a_hash_that_is_none_fits_nothing(kept: str) -> None:
+async def test_invalid_hash_matches_nothing(kept: str) -> None:
     assert not await passwords.verify("", kept)
     assert not await passwords.verify(kept, kept)
 
 
-async def test_a_password_is_argon2id_with_the_parameters_of_rfc_9106() -> None:
-    """The one test with the real cost: 64 MiB, three passes, four lanes."""
+async def test_password_is_argon2id_with_the_parameters_of_rfc_9106() -> None:
+    """The only test with the real cost: 64 MiB, three passes, four lanes."""
     kept = await passwords.hash_password("the real thing")
     assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     assert await passwords.verify("the real thing", kept)
@@ -97,7 +97,7 @@ async def test_a_password_is_argon2id_with_the_parameters_of_rfc_9106() -> None:
 
 
 @pytest.mark.usefixtures("cheap_passwords")
-async def test_what_was_made_with_other_parameters_is_outdated() -> None:
+async def test_hash_with_other_parameters_needs_rehash() -> None:
     assert passwords.needs_rehash(
         "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
     )
@@ -119,7 +119,7 @@ def test_secrets_are_long_new_and_kept_nowhere_in_their_hint() -> None:
 
 
 @given(ANY_TEXT, ANY_TEXT)
-def test_a_name_cannot_be_counted_as_an_address(name: str, place: str) -> None:
+def test_name_and_address_have_separate_counters(name: str, place: str) -> None:
     assert attempt_bucket("sign-in", name, place) != attempt_bucket("sign-in", place)
 
 
@@ -138,17 +138,17 @@ def test_a_name_cannot_be_counted_as_an_address(name: str, place: str) -> None:
         ("", ""),
     ],
 )
-def test_where_attempts_are_counted(address: str, place: str) -> None:
+def test_attempt_networks(address: str, place: str) -> None:
     assert network_of(address) == place
 
 
 @given(st.ip_addresses(v=4), st.ip_addresses(v=4))
-def test_two_machines_of_ipv4_are_two_places_however_they_are_written(one: object, other: object) -> None:
+def test_ipv4_addresses_count_separately_in_any_notation(one: object, other: object) -> None:
     assert (network_of(str(one)) == network_of(f"::ffff:{other}")) == (one == other)
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
-def test_a_machine_that_has_a_network_of_ipv6_is_one_place(one: int, other: int) -> None:
+def test_ipv6_network_counts_as_one(one: int, other: int) -> None:
     def address(low: int) -> str:
         return f"2001:db8:1:2:{low >> 48:x}:{low >> 32 & 0xFFFF:x}:{low >> 16 & 0xFFFF:x}:{low & 0xFFFF:x}"
 

@@ -1,4 +1,4 @@
-"""What rights add up to: a token never may more than its owner, rows give back what was written, and a refusal names what is missing."""
+"""Rights: a token is capped by its owner, rows round-trip, and a refusal names what is missing."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,24 +16,20 @@ ACTIONS = st.builds(
 
 
 @given(RIGHTS, RIGHTS, RESOURCES)
-def test_what_is_capped_is_never_more_than_either_and_never_less_than_both(
-    owner: Rights, most: Rights, resource: str | None
-) -> None:
+def test_capped_rights_are_the_intersection(owner: Rights, most: Rights, resource: str | None) -> None:
     capped, mine, cap = owner.capped(most).grant(resource), owner.grant(resource), most.grant(resource)
     assert capped.role == min(mine.role, cap.role)
     assert capped.payloads == (mine.payloads and cap.payloads)
 
 
 @given(RIGHTS, RIGHTS, ACTIONS)
-def test_a_token_may_do_exactly_what_its_owner_and_its_cap_both_may(
-    owner: Rights, most: Rights, action: Action
-) -> None:
+def test_token_has_the_rights_of_both_its_owner_and_its_limit(owner: Rights, most: Rights, action: Action) -> None:
     both = missing_permission(owner, action) is None and missing_permission(most, action) is None
     assert (missing_permission(owner.capped(most), action) is None) == both
 
 
 @given(RIGHTS, RIGHTS)
-def test_what_is_capped_sees_nothing_that_its_owner_does_not(owner: Rights, most: Rights) -> None:
+def test_capped_rights_view_nothing_beyond_the_owner(owner: Rights, most: Rights) -> None:
     capped = owner.capped(most)
     assert capped.visible(["kafka-prod", "rabbit", "x"]) == (
         owner.visible(["kafka-prod", "rabbit", "x"]) & most.visible(["kafka-prod", "rabbit", "x"])
@@ -42,17 +38,17 @@ def test_what_is_capped_sees_nothing_that_its_owner_does_not(owner: Rights, most
 
 
 @given(RIGHTS, RESOURCES.filter(lambda resource: resource != EVERYWHERE))
-def test_rows_give_back_the_rights_that_were_written(rights: Rights, resource: str | None) -> None:
+def test_rights_round_trip_through_rows(rights: Rights, resource: str | None) -> None:
     assert rights_from_grants(grant_rows(rights)).grant(resource) == rights.grant(resource)
 
 
 @given(RIGHTS)
-def test_a_resource_that_is_called_like_everywhere_gives_nothing_everywhere(rights: Rights) -> None:
+def test_resource_named_like_everywhere_gives_no_rights_everywhere(rights: Rights) -> None:
     assert rights_from_grants(grant_rows(rights)).everywhere == rights.everywhere
 
 
 @given(RIGHTS, ACTIONS)
-def test_a_refusal_is_for_the_role_or_for_payloads_and_for_nothing_else(rights: Rights, action: Action) -> None:
+def test_refusal_names_the_role_or_the_payloads_permission(rights: Rights, action: Action) -> None:
     grant, missing = rights.grant(action.resource), missing_permission(rights, action)
     where = "everywhere" if action.resource is None else f"on {action.resource}"
     if grant.role < action.required_role:
@@ -70,7 +66,7 @@ def test_an_admin_of_one_connection_is_no_admin() -> None:
     assert missing_permission(rights, Action(name="seek", resource="rabbit")) == "the admin role on rabbit"
 
 
-def test_rights_in_words() -> None:
+def test_rights_description() -> None:
     assert Rights(Grant(Role.OPERATOR)).describe() == "operator everywhere"
     on = {"b": Grant(Role.ADMIN), "a": Grant(Role.ADMIN), "c": Grant()}
     assert Rights(Grant(Role.VIEWER), on).describe() == "admin on a, b; none on c; viewer elsewhere"

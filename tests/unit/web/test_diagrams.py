@@ -98,8 +98,8 @@ def test_one_partition_has_no_diagram() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [("settlemnt", ["settlement", "pre-settlement"]), ("Billing", ["billing"]), ("zzz", []), ("", [])],
 )
-def test_the_closest_names_share_the_most_letter_pairs(text: str, found: list[str]) -> None:
-    assert closest_names(text, ["settlement", "pre-settlement", "billing", "orders"])[:2] == found
+def test_the_closest_names_share_the_most_letter_pairs(text: str, expected: list[str]) -> None:
+    assert closest_names(text, ["settlement", "pre-settlement", "billing", "orders"])[:2] == expected

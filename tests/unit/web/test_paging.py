@@ -18,16 +18,16 @@ def same(key: RowKey) -> RowKey:
 @given(st.lists(KEYS, unique=True, max_size=30), st.booleans(), st.integers(1, 7))
 def test_paging_forward_returns_every_row_once_and_in_order(keys: list[RowKey], down: bool, size: int) -> None:
     all_rows = list(paginate(keys, same, descending=down, limit=100).rows)
-    seen: list[RowKey] = []
+    paged: list[RowKey] = []
     after = None
     while True:
         page = paginate(keys, same, descending=down, limit=size, after=after)
-        assert page.first == len(seen) + 1
-        seen += page.rows
+        assert page.first == len(paged) + 1
+        paged += page.rows
         if page.next_cursor is None:
             break
         after = decode_cursor(page.next_cursor, sorts_by_text=False)
-    assert seen == all_rows
+    assert paged == all_rows
     assert sorted(map(repr, all_rows)) == sorted(map(repr, keys))
 
 

@@ -117,9 +117,9 @@ async def test_changes_come_newest_first(web: WebClient) -> None:
 
 
 async def test_search_finds_groups_destinations_and_connections(web: WebClient) -> None:
-    found = await get(web, "/api/v1/search?q=old")
-    assert {hit["kind"] for hit in found} == {"group", "destination", "connection"}
-    assert "/groups/rabbit-old/old-1" in [hit["href"] for hit in found]
+    results = await get(web, "/api/v1/search?q=old")
+    assert {hit["kind"] for hit in results} == {"group", "destination", "connection"}
+    assert "/groups/rabbit-old/old-1" in [hit["href"] for hit in results]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ async def test_a_missing_thing_suggests_similar_names(web: WebClient) -> None:
 
 async def test_openapi_describes_every_parameter_and_unit(web: WebClient) -> None:
     document = (await web.client.get("/api/v1/openapi.json")).json()
-    paths = [path for path, found in document["paths"].items() if found.get("get", {}).get("tags") == ["monitoring"]]
+    paths = [path for path, item in document["paths"].items() if item.get("get", {}).get("tags") == ["monitoring"]]
     assert len(paths) == 11
     for path in paths:
         operation = document["paths"][path]["get"]

@@ -49,23 +49,23 @@ async def test_a_fragment_equals_the_part_of_the_page(web: WebClient, address: s
         assert registry.knows(key, name), (key, name)
         if name in {CHANGED, POINTS}:
             continue
-        found = registry.fragment(key, name)
-        assert found is not None
-        fragment = found[0]
+        registered = registry.fragment(key, name)
+        assert registered is not None
+        fragment = registered[0]
         it = fragment.context(web.estate.monitor, parts_of(key))
         assert it is not None
-        drawn = web.app.state.renderer.fragment(Part(fragment.template, fragment.variable, it), Version(7, 1))
-        assert "hx-" not in drawn
-        assert normalized(drawn) in page, (key, name)
-        assert len(re.findall(r"data-live=", drawn)) == 1, "a fragment is one element"
+        rendered = web.app.state.renderer.fragment(Part(fragment.template, fragment.variable, it), Version(7, 1))
+        assert "hx-" not in rendered
+        assert normalized(rendered) in page, (key, name)
+        assert len(re.findall(r"data-live=", rendered)) == 1, "a fragment is one element"
 
 
 async def test_a_deleted_thing_has_no_fragment(web: WebClient) -> None:
     registry = registry_over(web.estate)
     for key, name in (("group/kafka-prod/gone", "groups/row"), ("destination/kafka-prod/gone", "destinations/row")):
-        found = registry.fragment(key, name)
-        assert found is not None
-        fragment = found[0]
+        registered = registry.fragment(key, name)
+        assert registered is not None
+        fragment = registered[0]
         assert fragment.context(web.estate.monitor, parts_of(key)) is None
 
 
@@ -79,16 +79,16 @@ async def test_a_lost_connection_publishes_every_key_on_it(web: WebClient) -> No
     watching = web.estate.feed.subscribe(keys)
     site = next(site for site in web.estate.sites if site.name == "rabbit-eu")
     web.estate.fail(site)
-    told = await watching.changes()
+    changed = await watching.changes()
     web.estate.feed.unsubscribe(watching)
-    assert set(told) == set(keys) - {"group/kafka-idle/none"}
+    assert set(changed) == set(keys) - {"group/kafka-idle/none"}
 
 
 async def test_chart_points_continue_from_a_time(web: WebClient) -> None:
     registry = registry_over(web.estate)
-    found = registry.points("group/kafka-prod/indexer")
-    assert found is not None
-    source = cast("Callable[..., Awaitable[Points]]", found[0].read)
+    registered = registry.points("group/kafka-prod/indexer")
+    assert registered is not None
+    source = cast("Callable[..., Awaitable[Points]]", registered[0].read)
     whole = await source(web.estate.monitor, ("kafka-prod", "indexer"), None)
     rest = await source(web.estate.monitor, ("kafka-prod", "indexer"), whole.at[-3])
     assert rest.at == whole.at[-2:]

@@ -29,13 +29,13 @@ async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebClie
 
 async def harmless(web: WebClient, address: str, names: set[str]) -> str:
     html = await web.page(address)
-    shown = Elements(html)
-    assert not shown.names & {"img", "iframe", "object", "embed"}
-    assert not shown.handlers
+    page = Elements(html)
+    assert not page.names & {"img", "iframe", "object", "embed"}
+    assert not page.handlers
     assert html.count("<script") == html.count('nonce="') - html.count("hx-nonce") == 3
     assert not HIDDEN.search(VALUES.sub("", html))
-    assert all(link.startswith("/") or link in {"", "#content"} for link in shown.links)
-    assert "49" not in re.sub(r"\d{3,}|x{9,}", "", shown.text) or "7*7" not in str(names)
+    assert all(link.startswith("/") or link in {"", "#content"} for link in page.links)
+    assert "49" not in re.sub(r"\d{3,}|x{9,}", "", page.text) or "7*7" not in str(names)
     return html
 
 
@@ -57,9 +57,9 @@ async def test_the_pages_of_a_hostile_name_exist_and_are_harmless(web: WebClient
         assert not Elements(refused).handlers
     listed = (await web.client.get("/api/v1/groups", params={"q": name[:200]})).json()
     assert name in [item["name"] for item in listed["items"]]
-    one = await web.client.get(urls.api("groups", "kafka-a", name))
-    assert (one.status_code, one.json()["name"]) == (200, name)
-    assert one.json()["members"][0]["client"] in {name, "b"}
+    response = await web.client.get(urls.api("groups", "kafka-a", name))
+    assert (response.status_code, response.json()["name"]) == (200, name)
+    assert response.json()["members"][0]["client"] in {name, "b"}
 
 
 @pytest.mark.parametrize(
@@ -70,23 +70,23 @@ async def test_search_text_is_harmless(web: WebClient, text: str) -> None:
         html = (await web.client.get(path, params={"q": text})).text
         assert not Elements(html).handlers
         assert "<script>alert" not in html
-    found = (await web.client.get("/search", params={"q": text}, headers={"HX-Request-Type": "partial"})).text
-    assert not Elements(found).handlers
-    assert "script" not in Elements(found).names
+    results = (await web.client.get("/search", params={"q": text}, headers={"HX-Request-Type": "partial"})).text
+    assert not Elements(results).handlers
+    assert "script" not in Elements(results).names
 
 
 async def test_the_diagram_cuts_a_long_name(web: WebClient) -> None:
     longest = next(name for name in NAMES if name == "x" * 249)
     html = await web.page(monitoring_urls.group("kafka-a", longest))
-    drawn = html[html.index('class="tracks"') : html.index("</section>", html.index('class="tracks"'))]
-    shown = re.sub(r"<title>.*?</title>|aria-label=\"[^\"]*\"", "", drawn)
-    assert "x" * 61 not in shown
+    diagram = html[html.index('class="tracks"') : html.index("</section>", html.index('class="tracks"'))]
+    visible = re.sub(r"<title>.*?</title>|aria-label=\"[^\"]*\"", "", diagram)
+    assert "x" * 61 not in visible
 
 
 async def test_a_headline_quotes_the_broker_harmlessly(web: WebClient) -> None:
     site = web.estate.sites[0]
-    told = "<b onclick=x>\u202eno</b>"
-    site.readers = [replace(site.readers[0], facts={"why": Why.NO_ANSWER, "lag": None, "notes": (told,)})]
+    note = "<b onclick=x>\u202eno</b>"
+    site.readers = [replace(site.readers[0], facts={"why": Why.NO_ANSWER, "lag": None, "notes": (note,)})]
     await web.estate.run(10)
     html = await web.page(monitoring_urls.group("kafka-a", site.readers[0].name))
     assert "&lt;b onclick=x&gt;" in html

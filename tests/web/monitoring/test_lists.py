@@ -32,8 +32,8 @@ def names(html: str) -> list[str]:
 
 
 def button(html: str, words: str) -> str | None:
-    found = re.search(rf'href="([^"]*)">{words}</a>', html)
-    return None if found is None else unescape(found[1])
+    match = re.search(rf'href="([^"]*)">{words}</a>', html)
+    return None if match is None else unescape(match[1])
 
 
 async def test_groups_that_are_not_ok_come_first_then_the_highest_lag(web: WebClient) -> None:
@@ -82,15 +82,15 @@ async def test_filters_apply_and_are_shown_as_selected(web: WebClient, query: st
     html = await web.page(f"/groups?{query}")
     assert len(names(html)) == count
     for key, value in (pair.split("=") for pair in query.split("&")):
-        shown = f'name="q" value="{value}"' if key == "q" else f'<option value="{value}" selected>'
-        assert shown in html
+        expected = f'name="q" value="{value}"' if key == "q" else f'<option value="{value}" selected>'
+        assert expected in html
     assert ("Clear filters" in html) == (count == 0)
 
 
 async def test_an_empty_search_suggests_similar_names(web: WebClient) -> None:
     html = await web.page("/groups?q=slowb&connection=kafka-a")
-    told = Elements(html).text
-    assert "None of 120 groups matches \u201c slowb \u201d on kafka-a." in told
+    text = Elements(html).text
+    assert "None of 120 groups matches \u201c slowb \u201d on kafka-a." in text
     near = next(link for link in Elements(html).links if "q=slow-b" in link)
     assert names(await web.page(near)) == ["slow-b"]
 
@@ -109,7 +109,7 @@ async def test_the_htmx_partial_equals_the_list_of_the_page(web: WebClient) -> N
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("sort=colour", "sort: expected one of lag, time-lag, in, out, updated, name, connection, got"),
+        ("sort=color", "sort: expected one of lag, time-lag, in, out, updated, name, connection, got"),
         ("status=fine", "status: expected one of not-ok"),
         ("after=nonsense", "after: expected a cursor"),
         ("sort=name&after=WzAsMSwiYyIsIm4iXQ", "after: expected a cursor from the same sort order"),

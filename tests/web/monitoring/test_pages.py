@@ -41,32 +41,32 @@ async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebClie
 async def test_a_page_is_complete(web: WebClient, address: str) -> None:
     html = await web.page(address)
     assert headline(html)
-    told = Elements(html).text
+    text = Elements(html).text
     for placeholder in ("None", "nan", "N/A", "\u2014", "inf", "Undefined", "<", "{"):
-        assert placeholder not in told, placeholder
+        assert placeholder not in text, placeholder
     assert not re.search(r"<td[^>]*class=\"[^\"]*\bnum\b[^\"]*\"[^>]*>\s*</td>", html), "a figure's cell is empty"
 
 
 async def test_every_link_works(web: WebClient) -> None:
-    seen: set[str] = set()
-    ahead = ["/"]
-    while ahead:
-        address = ahead.pop()
-        if address in seen:
+    visited: set[str] = set()
+    pending = ["/"]
+    while pending:
+        address = pending.pop()
+        if address in visited:
             continue
-        seen.add(address)
+        visited.add(address)
         html = await web.page(address)
         if address.startswith("/api/"):
             continue
-        ahead += [link for link in Elements(html).links if link.startswith("/") and "?sort=" not in link]
-    assert len(seen) > 40
-    assert {"/groups/kafka-prod/settlement", "/destinations/kafka-prod/payments", "/connections/rabbit-old"} <= seen
+        pending += [link for link in Elements(html).links if link.startswith("/") and "?sort=" not in link]
+    assert len(visited) > 40
+    assert {"/groups/kafka-prod/settlement", "/destinations/kafka-prod/payments", "/connections/rabbit-old"} <= visited
 
 
 async def test_pages_show_no_feature_that_does_not_exist(web: WebClient) -> None:
     for address in PAGES:
         html = await web.page(address)
-        told = Elements(html).text
+        text = Elements(html).text
         for feature in (
             "Alert",
             "Dead letters 0",
@@ -78,7 +78,7 @@ async def test_pages_show_no_feature_that_does_not_exist(web: WebClient) -> None
             "Event store",
             "Mute",
         ):
-            assert feature not in told
+            assert feature not in text
         assert not re.search(r'<form[^>]*method="(?!get|dialog)', html)
 
 
@@ -102,18 +102,18 @@ async def test_a_group_page_states_its_status(web: WebClient, name: str, status:
 async def test_the_overview_lists_what_needs_attention(web: WebClient) -> None:
     html = await web.page("/")
     assert headline(html).startswith(f"{OK_GROUPS + 1} of 18 consumer groups are ok. One will lose data")
-    told = Elements(html).text
+    text = Elements(html).text
     for name in ("exporter", "settlement", "rabbit-old", "nats-edge", "indexer"):
-        assert name in told.split("Connections and groups")[0].split("Needs attention")[1]
+        assert name in text.split("Connections and groups")[0].split("Needs attention")[1]
     order = [
-        told.index(word)
+        text.index(word)
         for word in ("will lose data settlement", "stopped exporter", "down rabbit-old", "behind indexer")
     ]
     assert order == sorted(order)
-    assert f"{OK_GROUPS} more groups, all ok" in told
-    assert "3 queues, all unknown" in told
-    assert "They held 18 messages at the last update, 03:19:20." in told
-    assert told.count("kafka-new") >= 2
+    assert f"{OK_GROUPS} more groups, all ok" in text
+    assert "3 queues, all unknown" in text
+    assert "They held 18 messages at the last update, 03:19:20." in text
+    assert text.count("kafka-new") >= 2
 
 
 async def test_data_on_an_unreachable_connection_is_unknown_not_zero(web: WebClient) -> None:
@@ -149,14 +149,14 @@ async def test_partitions_are_sorted_by_severity(web: WebClient) -> None:
 
 async def test_a_connection_page_states_problems_and_missing_permissions(web: WebClient) -> None:
     html = await web.page("/connections/kafka-prod")
-    told = Elements(html).text
-    assert "DESCRIBE on the cluster: groups may be hidden" in told
-    assert "DESCRIBE on the group is missing" in told
-    assert "4 internal or excluded names not shown" in told
-    assert "OffsetFetch" in told
-    assert "not running" in told
-    assert "active controller" in told
-    assert "_*" in told
+    text = Elements(html).text
+    assert "DESCRIBE on the cluster: groups may be hidden" in text
+    assert "DESCRIBE on the group is missing" in text
+    assert "4 internal or excluded names not shown" in text
+    assert "OffsetFetch" in text
+    assert "not running" in text
+    assert "active controller" in text
+    assert "_*" in text
     assert "TLS is not verified." in Elements(await web.page("/connections/rabbit-eu")).text
     assert headline(await web.page("/connections/rabbit-eu")).startswith("Memory alarm on a")
     assert headline(await web.page("/connections/kafka-new")) == "Connecting. No response yet."

@@ -12,7 +12,7 @@ from signalbox.security.model import VIEWER_EVERYWHERE, Rights
 from signalbox.storage.settings import DatabaseSettings
 from signalbox.web import urls
 from signalbox.web.settings import ServerSettings
-from tests.support.audit import Book, behind, disarm
+from tests.support.audit import AuditedDoor, drop_triggers, run_sql
 from tests.support.database import settings as database_at
 from tests.web.security.user_site import PASSWORD, STARTER, Browser, UserSite, user_site_in
 
@@ -25,7 +25,7 @@ class AuditSite:
 
     users: UserSite
     admin: Browser
-    book: Book
+    book: AuditedDoor
     settings: DatabaseSettings
 
     @property
@@ -50,8 +50,8 @@ class AuditSite:
 
     async def tamper(self, row: int, *statements: str) -> None:
         """Tamper with the log; ROW in a statement is replaced."""
-        await disarm(self.settings)
-        await behind(self.settings, *(statement.replace("ROW", str(row)) for statement in statements))
+        await drop_triggers(self.settings)
+        await run_sql(self.settings, *(statement.replace("ROW", str(row)) for statement in statements))
 
     async def last(self) -> int:
         return (await self.log.state()).head.row
@@ -65,7 +65,7 @@ async def audit_site_in(folder: Path, settings: ServerSettings | None = None) ->
 
 
 def audit_site_over(users: UserSite, admin: Browser, folder: Path) -> AuditSite:
-    book = Book(users.estate.database, users.estate.clock)
+    book = AuditedDoor(users.estate.database, users.estate.clock)
     return AuditSite(
         users=users, admin=admin, book=book, settings=database_at(f"sqlite+aiosqlite:///{folder}/signalbox.db")
     )

@@ -20,8 +20,8 @@ RIGHTS = {
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[UserSite]:
-    async with user_site_in(tmp_path) as made:
-        yield made
+    async with user_site_in(tmp_path) as created:
+        yield created
 
 
 @pytest.fixture
@@ -30,9 +30,9 @@ async def ada(site: UserSite) -> Browser:
 
 
 async def test_a_user_from_invitation_to_removal(site: UserSite, ada: Browser) -> None:
-    made = await ada.api("POST", "users", 201, json={"name": "Bob", "role": "viewer", "resource": "kafka-prod"})
-    assert (made["name"], made["expires_at"]) == ("bob", site.estate.now + LINK_LIFETIME_S)
-    join = LINK.fullmatch(made["link"])
+    created = await ada.api("POST", "users", 201, json={"name": "Bob", "role": "viewer", "resource": "kafka-prod"})
+    assert (created["name"], created["expires_at"]) == ("bob", site.estate.now + LINK_LIFETIME_S)
+    join = LINK.fullmatch(created["link"])
     assert join
     invited = await ada.api("GET", "users/bob")
     assert (invited["sign_in_method"], invited["rights"], invited["last_seen_at"]) == ("one-time link", RIGHTS, None)
@@ -49,23 +49,23 @@ async def test_a_user_from_invitation_to_removal(site: UserSite, ada: Browser) -
         "PATCH", "users/bob", json={"resources": {"rabbit-eu": {"role": "admin", "payloads": True}}}
     )
     assert changed["rights"]["resources"] == {"rabbit-eu": {"role": "admin", "payloads": True}}
-    assert [one["name"] for one in await ada.api("GET", "users")] == ["ada", "bob"]
-    assert [one["name"] for one in await ada.api("GET", "users?q=BO")] == ["bob"]
+    assert [item["name"] for item in await ada.api("GET", "users")] == ["ada", "bob"]
+    assert [item["name"] for item in await ada.api("GET", "users?q=BO")] == ["bob"]
     assert await ada.api("DELETE", "users/bob?reason=left", 204) is None
     await ada.api("GET", "users/bob", 404)
 
 
 async def test_tokens_are_created_used_and_revoked(site: UserSite, ada: Browser) -> None:
-    made = await ada.api("POST", "tokens", 201, json=TOKEN)
-    assert made["token"]["hint"] == f"{made['secret'][:6]}\u2026{made['secret'][-2:]}"
-    assert made["token"] in await ada.api("GET", "tokens")
-    program = await site.browser(token=made["secret"])
-    assert [one["name"] for one in await program.api("GET", "connections")] == ["kafka-prod"]
+    created = await ada.api("POST", "tokens", 201, json=TOKEN)
+    assert created["token"]["hint"] == f"{created['secret'][:6]}\u2026{created['secret'][-2:]}"
+    assert created["token"] in await ada.api("GET", "tokens")
+    program = await site.browser(token=created["secret"])
+    assert [item["name"] for item in await program.api("GET", "connections")] == ["kafka-prod"]
     assert len(await program.api("GET", "tokens")) == 1
     refused = await program.api("POST", "tokens", 409, json=TOKEN)
     assert refused["detail"].startswith("A token cannot create tokens")
     await program.api("GET", "users", 403)
-    assert await program.api("DELETE", f"tokens/{made['token']['id']}", 204) is None
+    assert await program.api("DELETE", f"tokens/{created['token']['id']}", 204) is None
     await program.api("GET", "tokens", 401)
     assert await ada.api("GET", "tokens") == []
 
@@ -74,13 +74,13 @@ async def test_only_admins_see_tokens_of_other_users_and_only_owners_their_sessi
     site: UserSite, ada: Browser
 ) -> None:
     bob = await site.invite(ada, "bob")
-    made = await bob.api("POST", "tokens", 201, json=TOKEN)
+    created = await bob.api("POST", "tokens", 201, json=TOKEN)
     hers = await ada.api("POST", "tokens", 201, json=TOKEN)
     await bob.api("DELETE", f"tokens/{hers['token']['id']}", 404)
-    assert "admin everywhere" in (await bob.api("GET", "tokens?user=ada", 403))["detail"]
-    assert [one["user"] for one in await ada.api("GET", "tokens?user=bob")] == ["bob"]
+    assert "admin role everywhere" in (await bob.api("GET", "tokens?user=ada", 403))["detail"]
+    assert [item["user"] for item in await ada.api("GET", "tokens?user=bob")] == ["bob"]
     await ada.api("GET", "tokens?user=nobody", 404)
-    await ada.api("DELETE", f"tokens/{made['token']['id']}", 204)
+    await ada.api("DELETE", f"tokens/{created['token']['id']}", 204)
     assert await bob.api("GET", "tokens") == []
     [session] = await ada.api("GET", "sessions")
     await bob.api("DELETE", f"sessions/{session['id']}", 404)
@@ -90,7 +90,7 @@ async def test_only_admins_see_tokens_of_other_users_and_only_owners_their_sessi
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "sent", "refusal"),
+    ("method", "path", "body", "refusal"),
     [
         ("POST", "users", {"name": "ada", "role": "viewer"}, (409, "A user named ada already exists.")),
         ("POST", "users", {"name": "bob", "role": "none"}, (400, "Invalid enum value 'none'")),
@@ -116,11 +116,11 @@ async def test_only_admins_see_tokens_of_other_users_and_only_owners_their_sessi
     ],
 )
 async def test_refusals_have_a_reason_and_are_declared(
-    ada: Browser, method: str, path: str, sent: dict[str, object] | None, refusal: tuple[int, str]
+    ada: Browser, method: str, path: str, body: dict[str, object] | None, refusal: tuple[int, str]
 ) -> None:
-    status, told = refusal
-    problem = await ada.api(method, path, status, json=sent)
-    assert told in problem["detail"]
+    status, detail = refusal
+    problem = await ada.api(method, path, status, json=body)
+    assert detail in problem["detail"]
     document = (await ada.client.get(urls.OPENAPI)).json()
     kind, _, rest = path.partition("/")
     where = f"{urls.API}/{kind}" + {"": "", "999": f"/{{{kind[:-1]}}}"}.get(rest, "/{name}")
@@ -138,10 +138,10 @@ async def test_every_route_declares_its_refusals_as_problems(ada: Browser) -> No
     assert len(operations) == 30
     for path, method, operation in operations:
         assert operation["summary"], (path, method)
-        refusals = {status: told for status, told in operation["responses"].items() if status >= "400"}
+        refusals = {status: response for status, response in operation["responses"].items() if status >= "400"}
         assert {"400", "401", "429", "503"} <= set(refusals), (path, method)
-        for told in refusals.values():
-            assert list(told["content"]) == ["application/problem+json"], (path, method)
+        for response in refusals.values():
+            assert list(response["content"]) == ["application/problem+json"], (path, method)
         if "{" in path:
             assert "404" in refusals, (path, method)
         if "/users" in path:

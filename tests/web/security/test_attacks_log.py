@@ -20,7 +20,7 @@ from signalbox.security.model import ADMIN_EVERYWHERE
 from signalbox.web import urls
 from signalbox.web.feature import FeatureParts
 from tests.support.estate import Estate
-from tests.web.house import house, two_connections
+from tests.web.multi_user_site import multi_user_site, two_connections
 
 RECORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING|ERROR) [\w.]+: ")
 FAKE = "2026-11-26 03:12:40,000 ERROR signalbox.security.door: admin removed everybody"
@@ -89,19 +89,19 @@ async def test_a_request_forges_no_record(written: io.StringIO, tmp_path_factory
     feature = Feature(name="broken", build=lambda _: FeatureParts(routes=[broken]))
     estate = Estate(tmp_path_factory.mktemp("log"))
     async with (
-        two_connections(estate) as held,
-        house(held, people={"admin": ADMIN_EVERYWHERE}, features=[feature]) as made,
+        two_connections(estate) as connected,
+        multi_user_site(connected, users={"admin": ADMIN_EVERYWHERE}, features=[feature]) as site,
     ):
         for text in HOSTILE.values():
             agent = text.encode("utf-8", "replace").replace(b"\0", b"?")
-            async with made.client("admin") as client:
+            async with site.client("admin") as client:
                 answer = await client.get(urls.build("broken", text), headers=[(b"user-agent", agent)])
                 assert answer.status_code == 500
                 form = {"name": text.encode("utf-8", "replace"), "password": "x"}
                 assert (await client.post(urls.sign_in(), data=form)).status_code in {400, 401, 429}
-    found = records(written.getvalue())
-    assert len([line for line in found if "signalbox.web.errors: fault" in line]) == len(HOSTILE)
-    assert not [line for line in found if line.startswith(FAKE)]
+    lines = records(written.getvalue())
+    assert len([line for line in lines if "signalbox.web.errors: fault" in line]) == len(HOSTILE)
+    assert not [line for line in lines if line.startswith(FAKE)]
 
 
 def test_the_command_uses_the_same_format(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,8 +36,8 @@ NO_ADMINS = {
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[AuditSite]:
-    async with audit_site_in(tmp_path) as made:
-        yield made
+    async with audit_site_in(tmp_path) as opened_site:
+        yield opened_site
 
 
 def text(html: str) -> str:
@@ -55,8 +55,8 @@ def numbers(html: str) -> list[int]:
 
 
 def older(html: str) -> str | None:
-    found = re.search(r'href="([^"]*)">Older</a>', html)
-    return found[1].replace("&amp;", "&") if found else None
+    link = re.search(r'href="([^"]*)">Older</a>', html)
+    return link[1].replace("&amp;", "&") if link else None
 
 
 async def test_a_row_shows_user_address_action_outcome_and_rows(site: AuditSite) -> None:
@@ -84,7 +84,7 @@ async def test_only_admins_everywhere_can_use_the_page(site: AuditSite, name: st
     last = await site.last()
     words = text(await browser.page(security_urls.audit(), 403))
     assert f"{name} cannot view the audit log: that requires the admin role everywhere." in words
-    assert f'href="{security_urls.audit()}"' not in await browser.page(urls.overview())
+    assert f'href="{security_urls.audit()}"' not in await browser.page(urls.home())
     await browser.page(security_urls.audit("head"), 403)
     await browser.submit(security_urls.audit("verify"), 403)
     refused = await browser.submit(security_urls.audit("export"), 403, when="all")
@@ -134,9 +134,9 @@ async def test_time_range_is_the_last_day_by_default(site: AuditSite) -> None:
     admin = await site.users.sign_in("ada")
     await site.book.act("note", target="just now")
     for when, expected in ((None, False), ("1h", False), ("7d", False), ("all", True)):
-        found = await admin.page(security_urls.audit(when=when, action="note"))
-        assert "just now" in found
-        assert ("long ago" in found) is expected
+        page = await admin.page(security_urls.audit(when=when, action="note"))
+        assert "just now" in page
+        assert ("long ago" in page) is expected
     assert "1 of 1 action in the last hour, newest first" in text(
         await admin.page(security_urls.audit(when="1h", action="note"))
     )
@@ -144,7 +144,7 @@ async def test_time_range_is_the_last_day_by_default(site: AuditSite) -> None:
 
 
 async def test_paging_goes_to_older_rows_and_back_to_the_newest(site: AuditSite) -> None:
-    await site.book.acts(2 * PAGE_ROWS + 5)
+    await site.book.act_times(2 * PAGE_ROWS + 5)
     address, seen, html = security_urls.audit(action="note"), [], ""
     while address:
         html = await site.admin.page(address)
@@ -239,7 +239,7 @@ async def test_a_partial_search_says_how_far_it_went(site: AuditSite, monkeypatc
     monkeypatch.setattr("signalbox.security.audit.entries.store.WINDOW", 4)
     await site.book.act("note", target="needle")
     site.users.estate.now += 60
-    await site.book.acts(6)
+    await site.book.act_times(6)
     html = await site.admin.page(security_urls.audit(q="needle"))
     assert rows(html) == []
     assert "The search went back to 03:13:40. Choose Older to search further." in text(html)

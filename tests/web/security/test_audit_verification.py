@@ -42,37 +42,40 @@ MANY = json.dumps({str(number): {"deep": [{"er": number}]} for number in range(5
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[AuditSite]:
-    async with audit_site_in(tmp_path) as made:
-        yield made
+    async with audit_site_in(tmp_path) as opened_site:
+        yield opened_site
 
 
 async def test_an_intact_log_is_verified_up_to_its_last_row(site: AuditSite) -> None:
-    await site.book.acts(3)
-    asked = await site.last() + 1
+    await site.book.act_times(3)
+    verified_row = await site.last() + 1
     assert await site.admin.submit(urls.audit("verify")) == urls.audit()
     html = await site.admin.page(urls.audit())
-    assert headline(html) == f"The audit log is intact up to row {asked}, verified at 03:12:40."
+    assert headline(html) == f"The audit log is intact up to row {verified_row}, verified at 03:12:40."
     assert "1 row was added since." in text(html)
-    assert f"verify audit log done intact up to row {asked}" in rows(html)[0]
+    assert f"verify audit log done intact up to row {verified_row}" in rows(html)[0]
     assert "Broken chain" not in html
     assert "Chain intact, verified at 03:12:40" in text(await site.admin.page(urls.audit(row=2)))
     await site.book.act("note")
-    assert "Chain added after the verification at 03:12:40" in text(await site.admin.page(urls.audit(row=asked + 2)))
+    assert "Chain added after the verification at 03:12:40" in text(
+        await site.admin.page(urls.audit(row=verified_row + 2))
+    )
 
 
 async def test_a_tampered_row_is_named_beside_the_intact_ones(site: AuditSite) -> None:
     row = await site.last() + 1
-    await site.book.acts(4)
+    await site.book.act_times(4)
     [line] = [line for line in (await site.log.page(AuditFilter())).entries if line.row == row + 2]
     await site.tamper(row + 2, "UPDATE audit SET actor = '<b>logistics</b>' WHERE row = ROW")
     await site.admin.submit(urls.audit("verify"))
     html = await site.admin.page(urls.audit())
-    told = text(html)
+    page_text = text(html)
     assert headline(html) == f"Row {row + 2} was changed after it was written, found at 03:12:40."
     assert (
-        f"Rows 1 to {row + 1} are intact. Rows {row + 3} to {await site.last() - 1} after that are consistent" in told
+        f"Rows 1 to {row + 1} are intact. Rows {row + 3} to {await site.last() - 1} after that are consistent"
+        in page_text
     )
-    assert "changed now says: note by <b>logistics</b>" in told
+    assert "changed now says: note by <b>logistics</b>" in page_text
     assert line.hash.hex() in html
     assert f'href="{urls.audit(row=row + 2)}&amp;when=all"' in html
     assert f"verify audit log done Row {row + 2} was changed after it was written." in rows(html)[0]
@@ -83,14 +86,14 @@ async def test_a_tampered_row_is_named_beside_the_intact_ones(site: AuditSite) -
 
 
 async def test_every_finding_has_a_row(site: AuditSite) -> None:
-    await site.book.acts(5)
+    await site.book.act_times(5)
     last = await site.last()
     await site.tamper(last, "DELETE FROM audit WHERE row = ROW - 6", "UPDATE audit SET hash = 'x' WHERE row = ROW - 2")
     await site.admin.submit(urls.audit("verify"))
     html = await site.admin.page(urls.audit())
     assert headline(html) == f"Row {last - 6} was removed, found at 03:12:40, and 1 more finding."
-    found = [one for one in re.findall(r"<tr>.*?</tr>", html, re.DOTALL) if "m-failed" in one]
-    assert [text(one).split()[:2] for one in found] == [
+    findings = [row for row in re.findall(r"<tr>.*?</tr>", html, re.DOTALL) if "m-failed" in row]
+    assert [text(row).split()[:2] for row in findings] == [
         [str(last - 6), FindingKind.REMOVED],
         [str(last - 2), FindingKind.CHANGED],
     ]
@@ -106,19 +109,19 @@ async def test_a_long_log_is_verified_on_the_command_line(site: AuditSite, monke
 
 
 async def test_one_verification_at_a_time(site: AuditSite) -> None:
-    await site.book.acts(2)
-    found = await asyncio.gather(
+    await site.book.act_times(2)
+    results = await asyncio.gather(
         site.log.verify_and_record(PUBLIC), site.log.verify_and_record(PUBLIC), return_exceptions=True
     )
-    assert [type(one) for one in found if isinstance(one, Exception)] == [RequestRejected]
-    assert site.log.last_verification in found
+    assert [type(result) for result in results if isinstance(result, Exception)] == [RequestRejected]
+    assert site.log.last_verification in results
 
 
 async def test_an_export_of_everything_can_be_verified_elsewhere(
     site: AuditSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("signalbox.security.audit.service.ROWS_AT_ONCE", 3)
-    await site.book.acts(6)
+    await site.book.act_times(6)
     begun = await site.last() + 1
     answer = await site.admin.client.post(urls.audit("export"), data={"when": "all"})
     assert answer.status_code == 200
@@ -157,7 +160,7 @@ async def test_a_client_that_disconnects_during_export_is_recorded(
     site: AuditSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("signalbox.security.audit.service.ROWS_AT_ONCE", 2)
-    await site.book.acts(5)
+    await site.book.act_times(5)
     begun = await site.last() + 1
     sent: list[dict[str, Any]] = []
 
@@ -199,12 +202,12 @@ async def test_read_only_mode_keeps_verification_and_export(tmp_path: Path) -> N
 async def test_hostile_text_is_shown_as_text(site: AuditSite, hostile: str) -> None:
     bare = Elements(await site.admin.page(urls.audit(row=1)))
     by = actor(hostile)
-    made = type(by)(name=hostile, rights=by.rights, via=by.via, address=hostile, agent=hostile, request=hostile)
+    opened_site = type(by)(name=hostile, rights=by.rights, via=by.via, address=hostile, agent=hostile, request=hostile)
     row = await site.last() + 1
     with pytest.raises(RequestRejected):
         await site.book.act(
             hostile,
-            by=made,
+            by=opened_site,
             target=hostile,
             resource=hostile,
             reason=hostile,
@@ -219,11 +222,11 @@ async def test_hostile_text_is_shown_as_text(site: AuditSite, hostile: str) -> N
         urls.audit(actor=hostile, resource=hostile, action=hostile),
     ):
         html = await site.admin.page(address)
-        found = Elements(html)
-        assert found.names <= bare.names | {"option", "ul", "li", "pre", "h3"}
-        assert found.handlers == bare.handlers == set()
-        assert not {"\u202e", "\x1b", "\x07"} & set(found.text)
-        assert all(link.startswith(("/", "#")) or not link for link in found.links)
+        elements = Elements(html)
+        assert elements.names <= bare.names | {"option", "ul", "li", "pre", "h3"}
+        assert elements.handlers == bare.handlers == set()
+        assert not {"\u202e", "\x1b", "\x07"} & set(elements.text)
+        assert all(link.startswith(("/", "#")) or not link for link in elements.links)
     listed = await site.admin.api("GET", "audit", params={"actor": hostile.replace("\0", "\ufffd")})
     assert listed["items"][0]["target"] == hostile
 
@@ -267,7 +270,7 @@ async def test_a_tampered_value_of_another_type_is_shown(site: AuditSite, change
 
 async def test_the_api_pages_through_the_same_actions(site: AuditSite) -> None:
     await site.book.act("retry", target="7", parameters={"waves": [1, 5]}, reason="why", resource="kafka-prod")
-    await site.book.acts(4)
+    await site.book.act_times(4)
     seen: list[dict[str, Any]] = []
     cursor: str | None = ""
     while cursor is not None:
@@ -301,7 +304,7 @@ async def test_the_api_returns_a_signed_head(site: AuditSite) -> None:
     head = documents.parse(answer.content, "the head")
     documents.verify_signature(head, PUBLIC)
     assert head.row == await site.last()
-    await site.book.acts(2)
+    await site.book.act_times(2)
     assert (await site.log.verify(PUBLIC, head)).is_intact
 
 
@@ -311,6 +314,8 @@ async def test_openapi_declares_parameters_and_refusals(site: AuditSite) -> None
         answers = paths[path]["get"]["responses"]
         assert {"200", "400", "401", "403", "429", "503"} <= set(answers)
         assert "application/problem+json" in answers["403"]["content"]
-    asked = {one["name"]: one.get("description") for one in paths["/api/v1/audit"]["get"]["parameters"]}
-    assert set(asked) == {"q", "when", "actor", "action", "resource", "outcome", "older", "limit"}
-    assert all(asked.values())
+    described = {
+        parameter["name"]: parameter.get("description") for parameter in paths["/api/v1/audit"]["get"]["parameters"]
+    }
+    assert set(described) == {"q", "when", "actor", "action", "resource", "outcome", "older", "limit"}
+    assert all(described.values())

@@ -20,8 +20,8 @@ TRIAL = {"sample": SAMPLE, "source": "kafka-prod/orders"}
 
 @pytest.fixture(scope="module")
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[UserSite]:
-    async with user_site_in(tmp_path_factory.mktemp("rules"), rules=[CARDS]) as made:
-        yield made
+    async with user_site_in(tmp_path_factory.mktemp("rules"), rules=[CARDS]) as created:
+        yield created
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ async def ada(site: UserSite) -> Browser:
 
 
 async def names(ada: Browser) -> list[str]:
-    return [one["name"] for one in (await ada.api("GET", RULES))["items"]]
+    return [item["name"] for item in (await ada.api("GET", RULES))["items"]]
 
 
 async def test_rules_are_added_moved_and_removed(ada: Browser) -> None:
@@ -50,7 +50,7 @@ async def test_rules_are_added_moved_and_removed(ada: Browser) -> None:
     await ada.api("POST", RULES, 201, json=wide)
     assert (await ada.api("PATCH", f"{RULES}/try", json={"number": 2, "reason": "first"}))["number"] == 2
     listed = await ada.api("GET", RULES)
-    assert [(one["number"], one["name"], one["set_by"]) for one in listed["items"]] == [
+    assert [(item["number"], item["name"], item["set_by"]) for item in listed["items"]] == [
         (1, "cards", "configuration"),
         (2, "try", "ada"),
         (3, "customers", "ada"),
@@ -65,16 +65,16 @@ async def test_rules_are_added_moved_and_removed(ada: Browser) -> None:
 async def test_a_name_with_slashes_and_dots_is_one_segment(ada: Browser) -> None:
     for name in ("a/b c", "..", "~"):
         await ada.api("POST", RULES, 201, json={**RULE, "name": name})
-        await ada.api("DELETE", f"{RULES}/{urls.segment(name)}", 204, params={"reason": "done"})
+        await ada.api("DELETE", f"{RULES}/{urls.encode_segment(name)}", 204, params={"reason": "done"})
     assert await names(ada) == ["cards"]
 
 
 async def test_a_trial_returns_the_masked_sample(ada: Browser) -> None:
-    found = await ada.api("POST", f"{RULES}/try", json={**TRIAL, "rule": {"what": ["$.customer_id"], "how": "hide"}})
-    assert json.loads(found.pop("body")) == {"customer_id": "masked", "note": "card •••• 4242", "count": 1.0}
-    assert found.pop("took_ms") > 0
+    result = await ada.api("POST", f"{RULES}/try", json={**TRIAL, "rule": {"what": ["$.customer_id"], "how": "hide"}})
+    assert json.loads(result.pop("body")) == {"customer_id": "masked", "note": "card •••• 4242", "count": 1.0}
+    assert result.pop("took_ms") > 0
     masked_by = [{"number": 1, "values": 1}, {"number": None, "values": 1}]
-    assert found == {"hidden_reason": None, "masked_by": masked_by, "masked": 2, "fields": 3}
+    assert result == {"hidden_reason": None, "masked_by": masked_by, "masked": 2, "fields": 3}
     hidden = await ada.api(
         "POST", f"{RULES}/try", json={**TRIAL, "sample": "{", "rule": {"what": ["$.a"], "how": "hide"}}
     )
@@ -87,12 +87,12 @@ async def test_a_trial_returns_the_masked_sample(ada: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "sent", "refusal"),
+    ("method", "path", "body", "refusal"),
     [
         ("POST", RULES, {**RULE, "name": "cards"}, (409, "in signalbox.toml")),
         ("POST", RULES, {**RULE, "how": "burn"}, (400, "how: Expected hide, hash, or keep last N")),
         ("POST", RULES, {**RULE, "what": ["$..", "x"], "types": []}, (400, "types: Expected 1 to 50 shell patterns")),
-        ("POST", RULES, {**RULE, "what": []}, (400, "what: Expected 1 to 50 things to mask, such as $..email.")),
+        ("POST", RULES, {**RULE, "what": []}, (400, "what: Expected 1 to 50 targets, such as $..email.")),
         ("POST", RULES, {**RULE, "reason": " "}, (400, "reason: Expected a reason of 1 to 500 characters")),
         ("POST", RULES, {**RULE, "reason": ""}, (400, "Expected `str` of length >= 1")),
         ("POST", RULES, {**RULE, "number": 1}, (400, "unknown field `number`")),
@@ -111,11 +111,11 @@ async def test_a_trial_returns_the_masked_sample(ada: Browser) -> None:
     ],
 )
 async def test_refusals_have_a_reason_and_are_declared(
-    ada: Browser, method: str, path: str, sent: Mapping[str, Any] | None, refusal: tuple[int, str]
+    ada: Browser, method: str, path: str, body: Mapping[str, Any] | None, refusal: tuple[int, str]
 ) -> None:
-    status, told = refusal
-    problem = await ada.api(method, path, status, json=sent)
-    assert told in problem["detail"]
+    status, detail = refusal
+    problem = await ada.api(method, path, status, json=body)
+    assert detail in problem["detail"]
     assert "4242" not in problem["detail"]
     document = (await ada.client.get(urls.OPENAPI)).json()
     where = path.partition("?")[0].removeprefix(RULES)
@@ -137,7 +137,7 @@ async def test_other_users_are_refused(site: UserSite, ada: Browser) -> None:
         (await site.invite(ada, "oli", role="operator", payloads="true"), 403),
         (await site.invite(ada, "one", role="admin", on="kafka-prod"), 403),
     ]
-    asked: list[tuple[str, str, Mapping[str, Any] | None]] = [
+    requests: list[tuple[str, str, Mapping[str, Any] | None]] = [
         ("GET", RULES, None),
         ("POST", RULES, RULE),
         ("PATCH", f"{RULES}/cards", {"number": 1, "reason": "x"}),
@@ -145,14 +145,14 @@ async def test_other_users_are_refused(site: UserSite, ada: Browser) -> None:
         ("POST", f"{RULES}/try", TRIAL),
     ]
     for browser, status in others:
-        for method, path, sent in asked:
-            answer = await browser.api(method, path, status, json=sent)
+        for method, path, body in requests:
+            answer = await browser.api(method, path, status, json=body)
             assert "4242" not in json.dumps(answer)
     assert await names(ada) == ["cards"]
 
 
 async def test_only_an_admin_token_can_list_rules(site: UserSite, ada: Browser) -> None:
     for role, status in (("admin", 200), ("viewer", 403)):
-        made = await ada.api("POST", "tokens", 201, json={"name": role, "days": 1, "role": role})
-        program = await site.browser(token=made["secret"])
+        created = await ada.api("POST", "tokens", 201, json={"name": role, "days": 1, "role": role})
+        program = await site.browser(token=created["secret"])
         await program.api("GET", RULES, status)

@@ -46,23 +46,23 @@ async def ada(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser
 
 @pytest.mark.parametrize("name", VALID_NAMES)
 async def test_a_rule_can_have_a_hostile_name(ada: Browser, name: str) -> None:
-    called = VALID_NAMES[name]
-    leads = await ada.submit(urls.masking("rules"), 303, **ASKED, name=called, reason=HOSTILE["markup"])
-    for address in (leads, urls.masking(), urls.masking("rules", called, "remove")):
+    rule_name = VALID_NAMES[name]
+    leads = await ada.submit(urls.masking("rules"), 303, **ASKED, name=rule_name, reason=HOSTILE["markup"])
+    for address in (leads, urls.masking(), urls.masking("rules", rule_name, "remove")):
         answer = await ada.client.get(address)
         assert answer.status_code == 200
         assert "img" not in Elements(answer.text).names
         assert "<script>alert" not in answer.text
         assert "\u202e" not in answer.text
         assert Elements(answer.text).handlers == set()
-    await ada.submit(urls.masking("rules", called, "move"), 409, number="1", reason="x")
-    await ada.submit(urls.masking("rules", called, "remove"), 303, reason="done with it")
+    await ada.submit(urls.masking("rules", rule_name, "move"), 409, number="1", reason="x")
+    await ada.submit(urls.masking("rules", rule_name, "remove"), 303, reason="done with it")
 
 
 @pytest.mark.parametrize("name", INVALID_NAMES)
 async def test_an_invalid_name_is_refused_with_a_reason(ada: Browser, name: str) -> None:
     page = await ada.submit(urls.masking("rules"), 400, **ASKED, name=INVALID_NAMES[name], reason="x")
-    assert "Expected a name of 1 to 60 letters" in page
+    assert "Expected a name of 1 to 60 characters" in page
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -73,15 +73,15 @@ async def test_a_hostile_sample_is_shown_or_hidden(ada: Browser, name: str) -> N
     answer = await ada.client.post(TRIAL, data={**ASKED, "sample": sample})
     took_s = time.process_time() - started
     assert answer.status_code == 200, answer.text[:500]
-    seen = answer.text[answer.text.index('id="masked"') : answer.text.index('id="views"')]
+    section = answer.text[answer.text.index('id="masked"') : answer.text.index('id="views"')]
     elements = Elements(answer.text)
     assert elements.handlers == set()
     assert "img" not in elements.names
-    assert "\u202e" not in seen.partition('<input type="hidden"')[0]
-    assert "49" not in visible_text(seen.partition("<form")[0]) or name != "template"
-    assert seen.count("<li") == seen.count("</li>")
-    assert seen.count("<ul>") == seen.count("</ul>") <= LINES_MAX + 1
-    assert seen.count("<details") == seen.count("</details>")
+    assert "\u202e" not in section.partition('<input type="hidden"')[0]
+    assert "49" not in visible_text(section.partition("<form")[0]) or name != "template"
+    assert section.count("<li") == section.count("</li>")
+    assert section.count("<ul>") == section.count("</ul>") <= LINES_MAX + 1
+    assert section.count("<details") == section.count("</details>")
     assert len(answer.content) < 2_500_000
     assert took_s < 3
 

@@ -36,8 +36,8 @@ TRY = {
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[UserSite]:
-    async with user_site_in(tmp_path, rules=[CARDS]) as made:
-        yield made
+    async with user_site_in(tmp_path, rules=[CARDS]) as opened_site:
+        yield opened_site
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def files_with(folder: Path, words: str) -> list[str]:
 
 
 async def numbers(ada: Browser) -> list[tuple[int, str]]:
-    return [(one["number"], one["name"]) for one in (await ada.api("GET", "masking-rules"))["items"]]
+    return [(item["number"], item["name"]) for item in (await ada.api("GET", "masking-rules"))["items"]]
 
 
 async def test_only_admins_everywhere_can_use_the_page(site: UserSite, ada: Browser) -> None:
@@ -76,11 +76,11 @@ async def test_only_admins_everywhere_can_use_the_page(site: UserSite, ada: Brow
     for name, invited in {"viv": {}, "oli": {"role": "operator"}, "one": {"role": "admin", "on": "kafka-prod"}}.items():
         browser = await site.invite(ada, name, **invited)
         for address in reads:
-            told = visible_text(await browser.page(address, 403))
-            assert f"{name} cannot view masking rules: that requires the admin role everywhere." in told
+            content = visible_text(await browser.page(address, 403))
+            assert f"{name} cannot view masking rules: that requires the admin role everywhere." in content
         for address in writes:
-            told = await browser.submit(address, 403, **TRY, name="x", reason="y", number="1")
-            assert CANARY not in told
+            content = await browser.submit(address, 403, **TRY, name="x", reason="y", number="1")
+            assert CANARY not in content
     assert await numbers(ada) == [(1, "cards"), (2, "customers")]
 
 
@@ -112,15 +112,15 @@ async def test_after_a_day_hits_cover_24_hours(site: UserSite, ada: Browser) -> 
 async def test_a_trial_shows_the_masked_sample(ada: Browser) -> None:
     await add(ada, "names", what="$.address.name", how="hide")
     page = await ada.submit(TRIAL, 200, **TRY)
-    told = visible_text(page)
-    assert "Masked result3 of 8 fields masked, in " in told
-    assert "name: masked rule 2" in told
-    assert 'note: "card •••• 4242" rule 1' in told
-    assert "customer_id: h:" in told
-    assert " new rule " in told
-    assert f'order_id: "{CANARY}"' in told
-    assert "gift: null" in told
-    assert "Add rule 3: hash $.customer_id" in told
+    content = visible_text(page)
+    assert "Masked result3 of 8 fields masked, in " in content
+    assert "name: masked rule 2" in content
+    assert 'note: "card •••• 4242" rule 1' in content
+    assert "customer_id: h:" in content
+    assert " new rule " in content
+    assert f'order_id: "{CANARY}"' in content
+    assert "gift: null" in content
+    assert "Add rule 3: hash $.customer_id" in content
     assert "<i>x" not in (await ada.client.post(TRIAL, data=TRY)).text
 
 
@@ -145,15 +145,17 @@ async def test_type_and_destination_select_the_rules(ada: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sample", "told"),
+    ("sample", "expected"),
     [
         ("{no json", "The whole sample is hidden: it is not valid JSON. new rule would have to read it."),
         ("[" * 600 + "]" * 600, "The whole sample is hidden: it is nested deeper than 512 levels."),
         ("", "Masked resultno sample given"),
     ],
 )
-async def test_a_sample_that_cannot_be_parsed_is_hidden_with_the_reason(ada: Browser, sample: str, told: str) -> None:
-    assert told in visible_text(await ada.submit(TRIAL, 200, **{**TRY, "sample": sample}))
+async def test_a_sample_that_cannot_be_parsed_is_hidden_with_the_reason(
+    ada: Browser, sample: str, expected: str
+) -> None:
+    assert expected in visible_text(await ada.submit(TRIAL, 200, **{**TRY, "sample": sample}))
 
 
 async def test_card_numbers_are_masked_in_plain_text(ada: Browser) -> None:
@@ -209,8 +211,8 @@ async def test_faults_are_shown_at_their_fields_and_typed_text_is_kept(ada: Brow
         "destinations": "Expected * or a shell pattern over connection/destination, such as */orders.*. Got 'orders.*'.",
     }.items():
         assert f'aria-invalid="true" aria-describedby="{field}-fault"' in page, field
-        [told] = [part for part in page.split('<p class="fault" id="') if part.startswith(f"{field}-fault")]
-        assert fault in visible_text(told.partition("</p>")[0]), field
+        [fault_html] = [part for part in page.split('<p class="fault" id="') if part.startswith(f"{field}-fault")]
+        assert fault in visible_text(fault_html.partition("</p>")[0]), field
     for kept in ('value="orders.placed"', "$..email\nemail</textarea>", "orders.*</textarea>", typed["sample"]):
         assert kept in page
     raw = (await ada.client.post(TRIAL, data=typed)).text
@@ -220,7 +222,7 @@ async def test_faults_are_shown_at_their_fields_and_typed_text_is_kept(ada: Brow
 async def test_adding_a_rule_requires_a_name_and_a_reason(site: UserSite, ada: Browser) -> None:
     page = await ada.submit(RULES, 400, **TRY)
     assert "2 fields have errors." in visible_text(page)
-    assert "Expected a name of 1 to 60 letters, such as names in addresses. Got ''." in visible_text(page)
+    assert "Expected a name of 1 to 60 characters, such as names in addresses. Got ''." in visible_text(page)
     assert "Expected a reason of 1 to 500 characters, such as customers asked for it. Got nothing." in visible_text(
         page
     )
@@ -253,12 +255,12 @@ async def test_adding_a_rule_requires_a_name_and_a_reason(site: UserSite, ada: B
 
 async def test_a_taken_name_is_refused_and_typed_text_is_kept(ada: Browser) -> None:
     await add(ada, "customers")
-    for name, told in (
+    for name, expected in (
         ("customers", "A masking rule named customers already exists."),
         ("cards", "in signalbox.toml"),
     ):
         page = await ada.submit(RULES, 409, **TRY, name=name, reason="once more")
-        assert told in visible_text(page)
+        assert expected in visible_text(page)
         assert f'name="name" value="{name}"' in page
         assert 'value="once more"' in page
         assert "2 of 8 fields masked" in visible_text(page)
@@ -307,9 +309,11 @@ async def test_rules_of_the_configuration_cannot_be_changed(ada: Browser) -> Non
     page = visible_text(await ada.page(security_urls.masking("rules", "cards")))
     assert "This rule is set in signalbox.toml and comes before rules of admins." in page
     assert "Remove rule" not in page
-    told = "The masking rule cards is defined in signalbox.toml. Change it there and restart Signalbox."
-    assert told in visible_text(await ada.submit(security_urls.masking("rules", "cards", "remove"), 409, reason="x"))
-    assert told in visible_text(
+    expected = "The masking rule cards is defined in signalbox.toml. Change it there and restart Signalbox."
+    assert expected in visible_text(
+        await ada.submit(security_urls.masking("rules", "cards", "remove"), 409, reason="x")
+    )
+    assert expected in visible_text(
         await ada.submit(security_urls.masking("rules", "cards", "move"), 409, reason="x", number="2")
     )
 

@@ -19,8 +19,8 @@ SECRET = re.compile(r"sbx_[\w-]{40,}")
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[UserSite]:
-    async with user_site_in(tmp_path) as made:
-        yield made
+    async with user_site_in(tmp_path) as created:
+        yield created
 
 
 async def test_a_visitor_is_redirected_to_sign_in(site: UserSite) -> None:
@@ -85,17 +85,17 @@ async def test_a_new_password_ends_other_sessions_and_renews_this_one(site: User
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "again", "told"),
+    ("old", "new", "again", "expected"),
     [
         ("wrong", BETTER, BETTER, "The current password is wrong."),
         (PASSWORD, BETTER, "otherwise", "The new passwords do not match."),
         (PASSWORD, "short", "short", "at least 12 characters"),
     ],
 )
-async def test_a_refused_password_is_not_kept(site: UserSite, old: str, new: str, again: str, told: str) -> None:
+async def test_a_refused_password_is_not_kept(site: UserSite, old: str, new: str, again: str, expected: str) -> None:
     ada = await site.first_admin()
     page = await ada.submit(urls.profile("password"), 409, old=old, new=new, again=again)
-    assert told in page
+    assert expected in page
     assert BETTER not in page
     assert PASSWORD not in page
     await site.sign_in("ada")
@@ -112,14 +112,14 @@ async def test_wrong_current_passwords_are_limited(site: UserSite) -> None:
 
 async def test_a_token_is_shown_once_and_works_until_revoked(site: UserSite) -> None:
     ada = await site.first_admin()
-    made = await ada.submit(urls.profile("tokens"), 200, name="grafana", days="7", role="viewer", on="kafka-prod")
-    [secret] = set(SECRET.findall(made))
+    created = await ada.submit(urls.profile("tokens"), 200, name="grafana", days="7", role="viewer", on="kafka-prod")
+    [secret] = set(SECRET.findall(created))
     listed = await ada.page(urls.profile())
     assert secret not in listed
     assert f"{secret[:6]}\u2026{secret[-2:]}" in listed
     assert "viewer on kafka-prod" in visible_text(listed)
     program = await site.browser(token=secret)
-    assert [one["name"] for one in await program.api("GET", "connections")] == ["kafka-prod"]
+    assert [item["name"] for item in await program.api("GET", "connections")] == ["kafka-prod"]
     question = re.search(r'href="(/profile/tokens/\d+/revoke)"', listed)
     assert question
     assert "Revoke the token grafana?" in await ada.page(question[1])
@@ -146,21 +146,23 @@ async def test_a_token_that_expires_soon_is_marked(site: UserSite) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("changed", "expected"),
     [
         ({"role": "operator"}, "Your role there is viewer: your token cannot be operator."),
         ({"on": "rabbit-eu"}, "You have no access to a connection named rabbit-eu."),
         ({"payloads": "true"}, "You cannot view unmasked payloads there"),
-        ({"name": " "}, "A token's name has 1 to 63 printable characters."),
+        ({"name": " "}, "A token name needs 1 to 63 printable characters."),
     ],
 )
-async def test_a_token_never_exceeds_its_owners_permissions(site: UserSite, asked: dict[str, str], told: str) -> None:
+async def test_a_token_never_exceeds_its_owners_permissions(
+    site: UserSite, changed: dict[str, str], expected: str
+) -> None:
     ada = await site.first_admin()
     bob = await site.invite(ada, "bob", on="kafka-prod")
     page = await bob.submit(
-        urls.profile("tokens"), 409, **{"name": "mine", "days": "90", "role": "viewer", "on": "kafka-prod", **asked}
+        urls.profile("tokens"), 409, **{"name": "mine", "days": "90", "role": "viewer", "on": "kafka-prod", **changed}
     )
-    assert told in page
+    assert expected in page
     assert '<option value="90" selected>' in page
     assert not SECRET.search(page)
     assert await bob.api("GET", "tokens") == []

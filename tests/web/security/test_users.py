@@ -18,8 +18,8 @@ VIEWER = {"role/kafka-prod": "viewer", "role/rabbit-eu": "viewer", "role/*": "vi
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[UserSite]:
-    async with user_site_in(tmp_path) as made:
-        yield made
+    async with user_site_in(tmp_path) as created:
+        yield created
 
 
 @pytest.fixture
@@ -43,8 +43,10 @@ async def test_only_admins_everywhere_can_use_the_page(site: UserSite, ada: Brow
 
 
 async def test_an_invitation_is_shown_once_and_works_once(site: UserSite, ada: Browser) -> None:
-    made = await ada.submit(security_urls.users(), 200, name=" Bob ", role="operator", on="kafka-prod", payloads="true")
-    [join] = set(LINK.findall(made))
+    created = await ada.submit(
+        security_urls.users(), 200, name=" Bob ", role="operator", on="kafka-prod", payloads="true"
+    )
+    [join] = set(LINK.findall(created))
     listed = await ada.page(security_urls.users("bob"))
     assert join not in listed
     assert "invited, 1 d left" in visible_text(row_of(listed, "bob"))
@@ -60,17 +62,17 @@ async def test_an_invitation_is_shown_once_and_works_once(site: UserSite, ada: B
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("changed", "expected"),
     [
         ({"name": "ada"}, "A user named ada already exists."),
         ({"name": "Bob the Builder"}, "This is not a user name. Expected 1 to 63 characters of a-z"),
         ({"on": "kafka-none"}, "There is no connection kafka-none."),
     ],
 )
-async def test_a_refused_invitation_keeps_typed_text(ada: Browser, asked: dict[str, str], told: str) -> None:
-    page = await ada.submit(security_urls.users(), 409, **{"name": "eve", "role": "operator", **asked})
-    assert told in page
-    assert f'value="{asked.get("name", "eve")}"' in page
+async def test_a_refused_invitation_keeps_typed_text(ada: Browser, changed: dict[str, str], expected: str) -> None:
+    page = await ada.submit(security_urls.users(), 409, **{"name": "eve", "role": "operator", **changed})
+    assert expected in page
+    assert f'value="{changed.get("name", "eve")}"' in page
     assert "<option selected>operator</option>" in page
     assert not LINK.search(page)
 
@@ -122,14 +124,14 @@ async def test_a_change_of_roles_ends_sessions_and_applies(site: UserSite, ada: 
     again = await site.sign_in("bob")
     what = "operator on kafka-prod; none on rabbit-eu; viewer elsewhere"
     assert headline(await again.page(urls.profile())).startswith(f"Signed in as bob, {what}.")
-    assert [one["name"] for one in await again.api("GET", "connections")] == ["kafka-prod"]
+    assert [item["name"] for item in await again.api("GET", "connections")] == ["kafka-prod"]
     after = await ada.page(security_urls.users("bob"))
     assert 'aria-label="kafka-prod: payloads" checked' in after
     assert 'aria-label="rabbit-eu: none" checked' in after
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "expected"),
     [
         ({"role/*": "none", "role/kafka-prod": "none", "role/rabbit-eu": "none"}, "bob would have no access"),
         ({"role/kafka-prod": "emperor"}, "The connections changed after this page was loaded."),
@@ -137,11 +139,11 @@ async def test_a_change_of_roles_ends_sessions_and_applies(site: UserSite, ada: 
     ],
 )
 async def test_refused_roles_change_nothing_and_keep_the_reason(
-    site: UserSite, ada: Browser, changed: dict[str, str], told: str
+    site: UserSite, ada: Browser, changed: dict[str, str], expected: str
 ) -> None:
     bob = await site.invite(ada, "bob")
     page = await ada.submit(security_urls.users("bob", "roles"), 409, **{**VIEWER, **changed, "reason": "trying <b>"})
-    assert told in page
+    assert expected in page
     assert 'value="trying <b>"' in page
     await bob.page(urls.profile())
 
@@ -163,8 +165,8 @@ async def test_the_last_admin_cannot_be_removed(site: UserSite, ada: Browser) ->
 
 async def test_a_removed_user_loses_sessions_and_tokens(site: UserSite, ada: Browser) -> None:
     bob = await site.invite(ada, "bob")
-    made = await bob.submit(urls.profile("tokens"), 200, name="mine", days="7", role="viewer")
-    secret = re.search(r"sbx_[\w-]{40,}", made)
+    created = await bob.submit(urls.profile("tokens"), 200, name="mine", days="7", role="viewer")
+    secret = re.search(r"sbx_[\w-]{40,}", created)
     assert secret
     program = await site.browser(token=secret[0])
     await program.api("GET", "connections")
@@ -223,8 +225,8 @@ async def test_search_and_filters_are_in_the_url(site: UserSite, ada: Browser) -
 
 async def test_navigation_counts_users_for_admins(site: UserSite, ada: Browser) -> None:
     bob = await site.invite(ada, "bob")
-    assert '<a href="/users">Users<span class="count">2</span></a>' in await ada.page(urls.overview())
-    assert "/users" not in await bob.page(urls.overview())
+    assert '<a href="/users">Users<span class="count">2</span></a>' in await ada.page(urls.home())
+    assert "/users" not in await bob.page(urls.home())
 
 
 async def test_read_only_mode_hides_refused_actions(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ class UserSite:
         link = LINK.search(page)
         assert link, page[:3000]
         browser = await self.browser()
-        assert await browser.submit(link[1], password=PASSWORD, again=PASSWORD) == urls.overview()
+        assert await browser.submit(link[1], password=PASSWORD, again=PASSWORD) == urls.home()
         return browser
 
     async def sign_in(self, name: str, password: str = PASSWORD, **made: str) -> Browser:

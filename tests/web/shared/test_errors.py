@@ -12,8 +12,8 @@ from tests.web.application import application
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient[Litestar]]:
-    with TestClient(application(), base_url="http://127.0.0.1", raise_server_exceptions=False) as made:
-        yield made
+    with TestClient(application(), base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
+        yield client
 
 
 @pytest.mark.parametrize(("address", "status"), [("/nowhere", 404), ("/probe/c", 404), ("/fault", 500)])
@@ -30,15 +30,15 @@ def test_an_unexpected_error_shows_its_id_and_nothing_else(
     client: TestClient[Litestar], caplog: pytest.LogCaptureFixture, address: str
 ) -> None:
     answer = client.get(address)
-    found = re.search(
+    match = re.search(
         r"\b([0-9a-f]{6})\b", answer.json()["fault"] if "api" in address else answer.text.split("error <b>")[1]
     )
-    assert found
+    assert match
     assert "secret" not in answer.text
     assert "Traceback" not in answer.text
-    logged = [record for record in caplog.records if found.group(1) in record.getMessage()]
-    assert logged
-    assert logged[0].exc_info
+    records = [record for record in caplog.records if match.group(1) in record.getMessage()]
+    assert records
+    assert records[0].exc_info
 
 
 def test_programs_get_a_problem_document(client: TestClient[Litestar]) -> None:

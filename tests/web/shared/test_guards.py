@@ -35,8 +35,8 @@ ADDRESSES = [
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient[Litestar]]:
-    with TestClient(application(), base_url="http://127.0.0.1:8080", raise_server_exceptions=False) as made:
-        yield made
+    with TestClient(application(), base_url="http://127.0.0.1:8080", raise_server_exceptions=False) as client:
+        yield client
 
 
 @pytest.mark.parametrize(("address", "status"), ADDRESSES)

@@ -19,8 +19,8 @@ from tests.web.hostile_names import HOSTILE
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient[Litestar]]:
-    with TestClient(application(), base_url="http://127.0.0.1", raise_server_exceptions=False) as made:
-        yield made
+    with TestClient(application(), base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
+        yield client
 
 
 class Elements(HTMLParser):
@@ -54,10 +54,10 @@ def test_a_page_shows_any_name_harmlessly(client: TestClient[Litestar], name: st
     plain = Elements(client.get("/probe/c/orders").text)
     answer = client.get(urls.build("probe", "c", name))
     assert answer.status_code == 200
-    shown = Elements(answer.text)
-    assert shown.names == plain.names
-    assert shown.attributes - {"title"} == plain.attributes - {"title"}
-    assert shown.headline == markup.visible(name, markup.NAME_LENGTH_MAX, spaces=True)
+    page = Elements(answer.text)
+    assert page.names == plain.names
+    assert page.attributes - {"title"} == plain.attributes - {"title"}
+    assert page.headline == markup.visible(name, markup.NAME_LENGTH_MAX, spaces=True)
     assert not re.search("[\x00-\x08\x0e-\x1f\u202a-\u202e\u2066-\u2069]", answer.text)
 
 
@@ -73,9 +73,9 @@ def test_a_partial_shows_any_name_harmlessly(client: TestClient[Litestar], name:
 @given(st.text(min_size=1, max_size=60))
 def test_a_url_round_trips_its_name(name: str) -> None:
     path = monitoring_urls.group("c", name)
-    routed = urls.routed(path.encode())
+    routed = urls.decode_path(path.encode())
     assert routed.count("/") == 3
-    assert urls.name_of(routed.split("/")[3]) == name
+    assert urls.decode_segment(routed.split("/")[3]) == name
     assert routed.split("/")[3] not in {".", ".."}
     assert path.split("/")[3].replace("%2E", ".").replace("%2e", ".") not in {".", ".."}
 
@@ -83,9 +83,9 @@ def test_a_url_round_trips_its_name(name: str) -> None:
 @settings(deadline=None)  # the machine may be busy
 @given(st.text(max_size=400))
 def test_invisible_characters_become_visible(text: str) -> None:
-    shown = markup.visible(text, 249)
-    assert not re.search("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]", shown)
-    shown.encode()
+    visible = markup.visible(text, 249)
+    assert not re.search("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]", visible)
+    visible.encode()
 
 
 def test_a_cut_name_is_complete_in_the_title() -> None:

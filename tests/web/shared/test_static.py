@@ -17,8 +17,8 @@ from tests.web.application import application
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient[Litestar]]:
-    with TestClient(application(), base_url="http://127.0.0.1", raise_server_exceptions=False) as made:
-        yield made
+    with TestClient(application(), base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
+        yield client
 
 
 def test_a_file_under_its_hash_is_cached_forever(client: TestClient[Litestar]) -> None:

@@ -100,7 +100,7 @@ def _fill(view: DestinationView) -> str:
         return ""
     used = []
     if destination.messages is not None and limit.messages:
-        used.append(f"{figures.count(destination.messages)} of {figures.count(limit.messages)} messages")
+        used.append(f"{figures.number(destination.messages)} of {figures.number(limit.messages)} messages")
     if destination.size_bytes is not None and limit.size_bytes:
         used.append(f"{figures.size(destination.size_bytes)} of {figures.size(limit.size_bytes)}")
     return ", ".join(used)
@@ -115,7 +115,7 @@ def _retention(view: DestinationView) -> Spans:
     if retention.size_bytes is not None:
         return spans(f"Retention is {figures.size(retention.size_bytes)}.")
     if retention.messages is not None:
-        return spans(f"Retention is {figures.count(retention.messages)} messages.")
+        return spans(f"Retention is {figures.number(retention.messages)} messages.")
     return ()
 
 

@@ -91,7 +91,7 @@ def _headline(verdict: Verdict, flow: Flow, subject: Spans, terms: Terms, now: f
         case Status.STALLED:
             return spans(*subject, "is ", strong("stalled", status), f": {_no_progress(verdict, now)}.")
         case Status.HELD_BACK:
-            how_long = f" for {_duration(verdict, now)}, since {figures.utc_time(verdict.since, now)}."
+            how_long = f" for {_duration(verdict, now)}{_since(verdict, now)}."
             return spans(*subject, "has been held back by an ", strong("open transaction", status), how_long)
         case Status.PAST_END:
             end = strong("past the end of the log", status)
@@ -108,8 +108,7 @@ def _headline(verdict: Verdict, flow: Flow, subject: Spans, terms: Terms, now: f
         case Status.NOT_PERMITTED:
             return spans("Signalbox is ", strong("not permitted", status), " to read this group.")
         case Status.REBALANCING:
-            since = f", since {figures.utc_time(verdict.since, now)}" if verdict.since_exact else ""
-            return spans("Rebalancing for ", strong(_duration(verdict, now), status), f"{since}.")
+            return spans("Rebalancing for ", strong(_duration(verdict, now), status), f"{_since(verdict, now)}.")
         case Status.CATCHING_UP:
             left = _time_left(verdict, now)
             about = () if left is None else (", about ", strong(figures.duration(left), status), " to go")
@@ -250,7 +249,7 @@ def _waiting(flow: Flow) -> str:
 
 
 def _amount(flow: Flow) -> str:
-    return f"{figures.count(flow.lag, approximate=flow.approximate)} {'message' if flow.lag == 1 else 'messages'}"
+    return f"{figures.number(flow.lag, approximate=flow.approximate)} {'message' if flow.lag == 1 else 'messages'}"
 
 
 def _time_lag(flow: Flow) -> str:
@@ -259,8 +258,11 @@ def _time_lag(flow: Flow) -> str:
 
 
 def _no_progress(verdict: Verdict, now: float) -> str:
-    since = f", since {figures.utc_time(verdict.since, now)}" if verdict.since_exact else ""
-    return f"no progress for {_duration(verdict, now)}{since}"
+    return f"no progress for {_duration(verdict, now)}{_since(verdict, now)}"
+
+
+def _since(verdict: Verdict, now: float) -> str:
+    return f", since {figures.utc_time(verdict.since, now)}" if verdict.since_exact else ""
 
 
 def _duration(verdict: Verdict, now: float) -> str:

@@ -145,9 +145,9 @@ def password_bytes(password: str) -> bytes:
 
 def rights_from_grants(grants: Iterable[tuple[str, int, bool]]) -> Rights:
     """Return rights from (resource, role, payloads) rows."""
-    found = {resource: Grant(Role(role), bool(payloads)) for resource, role, payloads in grants}
-    everywhere = found.pop(EVERYWHERE, Grant())
-    return Rights(everywhere, found)
+    parsed = {resource: Grant(Role(role), bool(payloads)) for resource, role, payloads in grants}
+    everywhere = parsed.pop(EVERYWHERE, Grant())
+    return Rights(everywhere, parsed)
 
 
 def grant_rows(rights: Rights) -> list[tuple[str, int, bool]]:
@@ -182,9 +182,9 @@ def network_of(address: str) -> str:
     ::ffff:192.0.2.1 counts as 192.0.2.1: a dual-stack socket writes all IPv4 addresses in one /64.
     """
     try:
-        found = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return address
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))

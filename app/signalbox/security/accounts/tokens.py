@@ -41,7 +41,7 @@ class Tokens:
         _require_owner_or_admin(permit, user_id)
         token_name = name.strip()
         if not token_name or len(token_name) > TOKEN_NAME_LENGTH_MAX or not token_name.isprintable():
-            raise RequestRejected(f"A token's name has 1 to {TOKEN_NAME_LENGTH_MAX} printable characters.")
+            raise RequestRejected(f"A token name needs 1 to {TOKEN_NAME_LENGTH_MAX} printable characters.")
         if not 1 <= days <= TOKEN_DAYS_MAX:
             raise RequestRejected(f"A token expires after 1 to {TOKEN_DAYS_MAX} days, not {days}.")
         if grant.role is Role.NONE:

@@ -141,7 +141,7 @@ class Users:
         async with self._changes.read() as connection:
             credentials = await users.find_credentials(connection, name)
         if credentials is None or credentials.user_id != permit.actor.user or credentials.password_hash is None:
-            raise RequestRejected("You have no password in Signalbox that could be changed.")
+            raise RequestRejected("You have no password in Signalbox, so there is nothing to change.")
         if not await passwords.verify(old, credentials.password_hash):
             raise RequestRejected("The current password is wrong.")
         await self.limits.uncount(attempt_ids)

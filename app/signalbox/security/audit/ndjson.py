@@ -39,6 +39,6 @@ def read(file: BinaryIO) -> Iterator[ChainRow]:
             previous, hash_ = bytes.fromhex(line["previous"]), bytes.fromhex(line["hash"])
         except (msgspec.DecodeError, ValueError, TypeError) as error:
             raise ExportUnreadable(
-                f"Line {number} of the export is not an audit row: {error}. The line was changed, or the file is no export."
+                f"Line {number} of the export is not an audit row: {error}. The line was changed, or the file is not an export."
             ) from None
         yield ChainRow(line["row"], previous, hash_, AuditRecord(**{name: line[name] for name in FIELDS}))

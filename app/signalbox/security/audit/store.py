@@ -87,9 +87,9 @@ class AuditStore:
             return (await connection.execute(delete(AuditRow).where(number.in_(oldest)))).rowcount
 
 
-def as_row(rows: Iterable[Any]) -> ChainRow:
+def as_row(values: Iterable[Any]) -> ChainRow:
     """Return a row of COLUMNS."""
-    number, previous, hash_, *fields = rows
+    number, previous, hash_, *fields = values
     return ChainRow(number, previous, hash_, AuditRecord(**dict(zip(FIELDS, fields, strict=True))))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from signalbox.kernel.figures import count
+from signalbox.kernel.figures import number
 from signalbox.security.audit.chain import Finding, FindingKind, Verification
 
 PREDICATES: Final = {  # of one row, of several
@@ -18,7 +18,7 @@ SIGNATURE_HINT: Final = "This row or an earlier one was rewritten, or the seal w
 
 def row_range(first: int, last: int) -> str:
     """Return "row 5" or "rows 5 to 12"."""
-    return f"row {count(first)}" if first == last else f"rows {count(first)} to {count(last)}"
+    return f"row {number(first)}" if first == last else f"rows {number(first)} to {number(last)}"
 
 
 def finding_sentence(finding: Finding) -> str:
@@ -53,7 +53,7 @@ def result_sentences(verification: Verification) -> tuple[str, ...]:
         return intact, "Without a signed head (--head FILE), rows removed at the end of the log are not detected."
     return (
         intact,
-        f"It matches the signed head of row {count(verification.signed_head.row)}: no row up to there was removed.",
+        f"It matches the signed head of row {number(verification.signed_head.row)}: no row up to there was removed.",
     )
 
 

@@ -1,7 +1,7 @@
 """The actions on masking rules, and viewing an unmasked payload."""
 
 from signalbox.security.errors import RequestRejected
-from signalbox.security.masking.model import Message, Rule, target_text
+from signalbox.security.masking.model import ClearMessage, Rule, target_text
 from signalbox.security.model import Action, Role
 
 ADD = "add masking rule"
@@ -32,7 +32,7 @@ def remove_rule(name: str, reason: str) -> Action:
     return Action(name=REMOVE, target=name, reason=reason)
 
 
-def view_payload(message: Message, reason: str) -> Action:
+def view_payload(message: ClearMessage, reason: str) -> Action:
     """Return the action of viewing one unmasked message.
 
     Raises:
@@ -51,6 +51,6 @@ def view_payload(message: Message, reason: str) -> Action:
     )
 
 
-def audit_target(message: Message) -> str:
+def audit_target(message: ClearMessage) -> str:
     """Return a message's name in the audit log: "orders.placed: partition 0, offset 17"."""
     return f"{message.destination}: {message.name}"

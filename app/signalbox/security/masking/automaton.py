@@ -41,30 +41,30 @@ class Automaton:
         self._states: dict[frozenset[PathPosition], State] = {}
         self.first = min(self._numbers, default=None)  # the first rule with a path
         self.root: Edge = (
-            self._state(frozenset((which, 0) for which, steps in enumerate(self._steps) if steps)),
+            self._state(frozenset((path_index, 0) for path_index, steps in enumerate(self._steps) if steps)),
             min((number for number, path in paths if not path.steps), default=None),
         )
 
     def child(self, state: State, at: str | int) -> Edge:
         """Return the edge to a member name or an element index."""
-        known = at if at in self._literals else None
-        edge = state.edges.get(known)
+        key = at if at in self._literals else None
+        edge = state.edges.get(key)
         if edge is None:
-            edge = state.edges[known] = self._edge(state, known)
+            edge = state.edges[key] = self._edge(state, key)
         return edge
 
     def _edge(self, state: State, at: str | int | None) -> Edge:
         after: set[PathPosition] = set()
         ends: list[int] = []
-        for which, place in state.positions:
-            step = self._steps[which][place]
+        for path_index, step_index in state.positions:
+            step = self._steps[path_index][step_index]
             if step.deep:
-                after.add((which, place))
+                after.add((path_index, step_index))
             if step.at is None or step.at == at:
-                if place + 1 == len(self._steps[which]):
-                    ends.append(self._numbers[which])
+                if step_index + 1 == len(self._steps[path_index]):
+                    ends.append(self._numbers[path_index])
                 else:
-                    after.add((which, place + 1))
+                    after.add((path_index, step_index + 1))
         return self._state(frozenset(after)), min(ends, default=None)
 
     def _state(self, positions: frozenset[PathPosition]) -> State | None:

@@ -38,13 +38,13 @@ def digits(text: str) -> str:
 
 def merge_spans(spans: Iterator[Span]) -> list[Span]:
     """Return the spans in order, with overlapping ones merged."""
-    found: list[Span] = []
+    merged: list[Span] = []
     for start, end in sorted(spans):
-        if found and start < found[-1][1]:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
-            found.append((start, end))
-    return found
+            merged.append((start, end))
+    return merged
 
 
 def _each(text: str) -> Iterator[Span]:
@@ -52,7 +52,7 @@ def _each(text: str) -> Iterator[Span]:
 
 
 def _cards(run: re.Match[str]) -> Iterator[Span]:
-    groups = [found.span() for found in _GROUP.finditer(run.string, *run.span())]
+    groups = [match.span() for match in _GROUP.finditer(run.string, *run.span())]
     figures = [int(run.string[at]) for start, end in groups for at in range(start, end)]
     sums = _sums(figures)
     borders = [0, *accumulate(end - start for start, end in groups)]

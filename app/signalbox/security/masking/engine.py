@@ -11,7 +11,7 @@ from typing import Final
 from signalbox.security.masking import cards, tree
 from signalbox.security.masking.automaton import NOWHERE, State
 from signalbox.security.masking.marks import MASKED, mark
-from signalbox.security.masking.model import Hits, MaskedText, Message, TextPart, UnreadableReason
+from signalbox.security.masking.model import ClearMessage, Hits, MaskedText, TextPart, UnreadableReason
 from signalbox.security.masking.quotes import MarkedSpan, MaskedValues
 from signalbox.security.masking.rules import ApplicableRules, Ruleset
 from signalbox.security.masking.tree import JsonObject, Node, Number, UnreadableBody
@@ -60,19 +60,19 @@ class MaskedMessage:
     hits: Hits
 
 
-def mask(message: Message, rules: Ruleset, key: bytes) -> MaskedMessage:
+def mask(message: ClearMessage, rules: Ruleset, key: bytes) -> MaskedMessage:
     """Mask a message; `key` is the installation's key for hashes. Never raises."""
     work = _MessageMasker(rules.for_message(message), key)
     body = None if message.body is None else work.body(message.body)
     masked_key = None if message.key is None else work.whole_key(message.key)
-    named = [work.whole_header(name, value) for name, value in message.headers]
+    masked_headers = [work.whole_header(name, value) for name, value in message.headers]
     # From here on all masked values are known, so quotes of them are found.
     return MaskedMessage(
         body=body,
         key=work.text_key(message.key) if masked_key is None and message.key is not None else masked_key,
         headers=tuple(
             (work.name(name), masked or work.text(value))
-            for (name, value), masked in zip(message.headers, named, strict=True)
+            for (name, value), masked in zip(message.headers, masked_headers, strict=True)
         ),
         texts=tuple(map(work.text, message.texts)),
         hits=work.hits,
@@ -196,9 +196,9 @@ class _MessageMasker:
                 continue
             after, number = NOWHERE if state is None else child(state, name)
             shown = self._value(value, number, has_cards=has_cards)
-            kept = (has_cards and self._card_value(name)) or name
-            if shown is not value or kept is not name:
-                node.pairs[at] = (kept, shown)
+            new_name = (has_cards and self._card_value(name)) or name
+            if shown is not value or new_name is not name:
+                node.pairs[at] = (new_name, shown)
             if isinstance(shown, JsonObject | list):
                 deeper.append((shown, after))
         return deeper

@@ -74,7 +74,7 @@ def parse_rule(*, name: str, destinations: Sequence[str], types: Sequence[str], 
         InvalidRule: names the first malformed part.
     """
     if not 1 <= len(what) <= PATTERNS_MAX:
-        raise InvalidRule("what", f"1 to {PATTERNS_MAX} things to mask", "$..email", f"{len(what)} of them")
+        raise InvalidRule("what", f"1 to {PATTERNS_MAX} targets", "$..email", f"{len(what)} of them")
     for part, patterns in (("destinations", destinations), ("types", types)):
         if not 1 <= len(patterns) <= PATTERNS_MAX:
             raise InvalidRule(part, f"1 to {PATTERNS_MAX} shell patterns", "*", f"{len(patterns)} of them")
@@ -89,7 +89,7 @@ def parse_rule(*, name: str, destinations: Sequence[str], types: Sequence[str], 
 
 def validated_name(text: str) -> str:
     if not text.strip() or len(text) > NAME_LENGTH_MAX or UNPRINTABLE.search(text):
-        raise InvalidRule("name", f"a name of 1 to {NAME_LENGTH_MAX} letters", "names in addresses", text)
+        raise InvalidRule("name", f"a name of 1 to {NAME_LENGTH_MAX} characters", "names in addresses", text)
     return text
 
 
@@ -111,7 +111,7 @@ def parse_target(text: str) -> Target:
         return parse(text)
     if (header := _HEADER.fullmatch(text)) and not UNPRINTABLE.search(text):
         return HeaderTarget(header[1].lower())
-    special = next((one for one in SpecialTarget if one.value == text), None)
+    special = next((target for target in SpecialTarget if target.value == text), None)
     if special is None:
         expected = "a JSON path, a header's name after the word header, key, or card numbers"
         raise InvalidRule("what", expected, "$..email or header reply-to", text)
@@ -128,14 +128,14 @@ def target_text(what: Target) -> str:
 def parse_method(text: str) -> Method:
     if text in (MethodKind.HIDE, MethodKind.HASH):
         return Method(MethodKind(text))
-    kept = _KEEP.fullmatch(text)
-    if kept is None or int(kept[1]) > KEEP_MAX:
+    match = _KEEP.fullmatch(text)
+    if match is None or int(match[1]) > KEEP_MAX:
         raise InvalidRule("how", f"hide, hash, or keep last N with N from 1 to {KEEP_MAX}", "keep last 4", text)
-    return Method(MethodKind.KEEP, int(kept[1]))
+    return Method(MethodKind.KEEP, int(match[1]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class ClearMessage:
     """A message to be shown. Its repr contains no clear values."""
 
     connection: str

@@ -53,28 +53,28 @@ def parse(text: str) -> JsonPath:
     steps: list[Step] = []
     at = 1
     while at < len(text):
-        found = _STEP.match(text, at)
-        if found is None or (step := _step(found)) is None:
+        match = _STEP.match(text, at)
+        if match is None or (step := _step(match)) is None:
             raise _fault(text[at:], f"{_FORMS} from the character {at + 1} on", "$['reply-to'] or $.lines[*].sku")
         steps.append(step)
-        at = found.end()
+        at = match.end()
     if len(steps) > STEPS_MAX:
         raise _fault(text, f"a JSON path of at most {STEPS_MAX} steps", "$..email")
     return JsonPath(text, tuple(steps))
 
 
-def _step(found: re.Match[str]) -> Step | None:
+def _step(match: re.Match[str]) -> Step | None:
     """Return the matched step, or None if its dots are wrong: `.name` has one or two, `[0]` none or two."""
-    dots = len(found["dots"])
-    bare = found["name"] is not None or found["star"] is not None
+    dots = len(match["dots"])
+    bare = match["name"] is not None or match["star"] is not None
     if dots == (0 if bare else 1):
         return None
     deep = dots == 2
-    if found["name"] is not None:
-        return Step(found["name"], deep)
-    if found["index"] is not None:
-        return Step(int(found["index"]), deep) if len(found["index"]) <= INDEX_DIGITS_MAX else None
-    quoted = found["single"] if found["single"] is not None else found["double"]
+    if match["name"] is not None:
+        return Step(match["name"], deep)
+    if match["index"] is not None:
+        return Step(int(match["index"]), deep) if len(match["index"]) <= INDEX_DIGITS_MAX else None
+    quoted = match["single"] if match["single"] is not None else match["double"]
     return Step(None if quoted is None else _ESCAPED.sub(r"\1", quoted), deep)
 
 

@@ -43,8 +43,10 @@ class MaskedValues:
             first = min(rule for _, rule in (*self._values.values(), *self._unreadable))
             return [((0, len(text)), MASKED, first)]
         if self._spelled is None:
-            self._spelled = [(form, *told) for value, told in self._values.items() for form in _spellings(value)]
-        found = [
+            self._spelled = [
+                (form, *mark_and_rule) for value, mark_and_rule in self._values.items() for form in _spellings(value)
+            ]
+        spans = [
             (span, mark, rule)
             for form, mark, rule in self._spelled
             if form in text
@@ -52,8 +54,8 @@ class MaskedValues:
         ]
         for unread, rule in self._unreadable:
             quoted = {word for word in words if word in unread}
-            found += [(word.span(), MASKED, rule) for word in _WORD.finditer(text) if word[0] in quoted]
-        return found
+            spans += [(word.span(), MASKED, rule) for word in _WORD.finditer(text) if word[0] in quoted]
+        return spans
 
 
 def _spellings(value: str) -> set[str]:

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from signalbox.security.masking.automaton import Automaton
-from signalbox.security.masking.model import ALL, HeaderTarget, Message, Method, Rule, SpecialTarget
+from signalbox.security.masking.model import ALL, ClearMessage, HeaderTarget, Method, Rule, SpecialTarget
 from signalbox.security.masking.path import JsonPath
 
 REMEMBERED_MAX: Final = 2000  # destinations and types
@@ -40,19 +40,19 @@ class Ruleset:
         default_factory=dict, init=False, repr=False, compare=False
     )
 
-    def for_message(self, message: Message) -> ApplicableRules:
+    def for_message(self, message: ClearMessage) -> ApplicableRules:
         """Return the rules that apply to a message."""
-        asked = (message.source, message.type)
-        found = self._by_source.get(asked)
-        if found is None:
+        key = (message.source, message.type)
+        applicable = self._by_source.get(key)
+        if applicable is None:
             if len(self._by_source) >= REMEMBERED_MAX:
                 self._by_source.clear()
                 self._compiled.clear()
-            numbers = tuple(number for number, rule in enumerate(self.rules, start=1) if _applies(rule, *asked))
+            numbers = tuple(number for number, rule in enumerate(self.rules, start=1) if _applies(rule, *key))
             if numbers not in self._compiled:
                 self._compiled[numbers] = _compile([(number, self.rules[number - 1]) for number in numbers])
-            found = self._by_source[asked] = self._compiled[numbers]
-        return found
+            applicable = self._by_source[key] = self._compiled[numbers]
+        return applicable
 
 
 def _applies(rule: Rule, where: str, kind: str | None) -> bool:

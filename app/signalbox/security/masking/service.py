@@ -12,7 +12,7 @@ from signalbox.security.masking.actions import ADD, MOVE, REMOVE, VIEW_PAYLOAD, 
 from signalbox.security.masking.engine import MaskedMessage, mask
 from signalbox.security.masking.errors import RulesNotLoaded
 from signalbox.security.masking.hits import HitCounter
-from signalbox.security.masking.model import Message, Rule
+from signalbox.security.masking.model import ClearMessage, Rule
 from signalbox.security.masking.rules import Ruleset
 from signalbox.security.masking.store import MaskingStore, StoredRule
 from signalbox.security.masking.trial import Trial, try_rules
@@ -69,14 +69,14 @@ class Masking:
         """Return all rules in order. Raises RulesNotLoaded."""
         self._ruleset()
         counts = self._hits.counts()
-        made = [(rule, CONFIGURATION, None) for rule in self._configured]
-        rows = [(one.rule, one.created_by, one.created_at) for one in self._stored]
+        configured = [(rule, CONFIGURATION, None) for rule in self._configured]
+        stored_rules = [(stored.rule, stored.created_by, stored.created_at) for stored in self._stored]
         return tuple(
             ListedRule(number=number, rule=rule, created_by=by, created_at=at, hits=counts[rule.name])
-            for number, (rule, by, at) in enumerate([*made, *rows], start=1)
+            for number, (rule, by, at) in enumerate([*configured, *stored_rules], start=1)
         )
 
-    def mask(self, message: Message) -> MaskedMessage:
+    def mask(self, message: ClearMessage) -> MaskedMessage:
         """Return the masked message. Raises RulesNotLoaded."""
         rules = self._ruleset()
         view = mask(message, rules, self._key)
@@ -84,7 +84,7 @@ class Masking:
             self._hits.add({rules.rules[number - 1].name: hits for number, hits in view.hits.items()})
         return view
 
-    def unmask(self, permit: Permit, message: Message) -> Message:
+    def unmask(self, permit: Permit, message: ClearMessage) -> ClearMessage:
         """Return the unmasked message, and name the bypassed rules in the audit log.
 
         Raises:
@@ -178,7 +178,7 @@ class Masking:
             version, stored = await self._store.read()
             if self._rules is None or stored != self._stored:
                 self._stored = stored
-                self._rules = Ruleset((*self._configured, *(one.rule for one in stored)))
+                self._rules = Ruleset((*self._configured, *(row.rule for row in stored)))
                 self.version = version
             self._state_version = version
 
@@ -198,7 +198,7 @@ class Masking:
         return any(rule.name == name for rule in self._configured)
 
     def _require_stored(self, name: str) -> None:
-        if self._is_configured(name) and not any(one.rule.name == name for one in self._stored):
+        if self._is_configured(name) and not any(stored.rule.name == name for stored in self._stored):
             raise RequestRejected(
                 f"The masking rule {name} is defined in signalbox.toml. Change it there and restart Signalbox."
             )

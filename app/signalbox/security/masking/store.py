@@ -96,8 +96,8 @@ class MaskingStore:
         """Open a transaction that locks the security state; yield it with the rule names in order."""
         async with self._database.begin() as connection:
             await state.raise_version(connection)
-            found = await connection.execute(select(col(MaskingRuleRow.name)).order_by(col(MaskingRuleRow.place)))
-            yield connection, list(found.scalars())
+            rows = await connection.execute(select(col(MaskingRuleRow.name)).order_by(col(MaskingRuleRow.place)))
+            yield connection, list(rows.scalars())
 
 
 def _require(name: str, names: Sequence[str]) -> None:

@@ -103,21 +103,21 @@ _DECODER: Final = json.JSONDecoder(
 
 def encode(root: Node) -> bytes:
     """Write JSON without spaces, so that spacing does not reveal what was masked."""
-    out: list[str] = []
-    begun: list[tuple[Iterator[tuple[str, Node]], str]] = [(iter([("", root)]), "")]
-    while begun:
-        held, end = begun[-1]
-        for before, node in held:
-            out.append(before)
+    parts: list[str] = []
+    stack: list[tuple[Iterator[tuple[str, Node]], str]] = [(iter([("", root)]), "")]
+    while stack:
+        children, end = stack[-1]
+        for before, node in children:
+            parts.append(before)
             if isinstance(node, JsonObject | list):
-                out.append("{" if isinstance(node, JsonObject) else "[")
-                begun.append((_members(node), "}") if isinstance(node, JsonObject) else (_elements(node), "]"))
+                parts.append("{" if isinstance(node, JsonObject) else "[")
+                stack.append((_members(node), "}") if isinstance(node, JsonObject) else (_elements(node), "]"))
                 break
-            out.append(scalar(node))
+            parts.append(scalar(node))
         else:
-            out.append(end)
-            begun.pop()
-    text = "".join(out)
+            parts.append(end)
+            stack.pop()
+    text = "".join(parts)
     try:
         return text.encode()
     except UnicodeEncodeError:  # a lone surrogate, which JSON can only escape
@@ -149,14 +149,14 @@ _WORDS: Final = {True: "true", False: "false", None: "null"}
 
 def leaves(root: Node, *, names: bool = False) -> Iterator[Node]:
     """Yield every value that is not an object or array; with `names` also member names."""
-    todo = [root]
-    while todo:
-        node = todo.pop()
+    stack = [root]
+    while stack:
+        node = stack.pop()
         if isinstance(node, JsonObject):
             if names:
                 yield from (name for name, _ in node.pairs)
-            todo.extend(value for _, value in reversed(node.pairs))
+            stack.extend(value for _, value in reversed(node.pairs))
         elif isinstance(node, list):
-            todo.extend(reversed(node))
+            stack.extend(reversed(node))
         else:
             yield node

@@ -9,7 +9,7 @@ from signalbox.security.errors import RequestRejected
 from signalbox.security.masking import tree
 from signalbox.security.masking.body_lines import BodyLine, body_lines
 from signalbox.security.masking.engine import Body, JsonBody, mask
-from signalbox.security.masking.model import MaskedText, Message, Rule
+from signalbox.security.masking.model import ClearMessage, MaskedText, Rule
 from signalbox.security.masking.rules import Ruleset
 
 SAMPLE_BYTES_MAX: Final = 64 * 1024
@@ -39,7 +39,7 @@ def try_rules(
     if len(data) > SAMPLE_BYTES_MAX:
         raise RequestRejected(f"The sample has {len(data):,} bytes, over {SAMPLE_BYTES_MAX:,}. Paste a shorter one.")
     connection, _, name = destination.partition("/") if "/" in destination else ("", "", destination)
-    message = Message(connection=connection, destination=name, type=kind, body=data)
+    message = ClearMessage(connection=connection, destination=name, type=kind, body=data)
     ruleset = Ruleset((*rules, *([candidate] if candidate else [])))
     started = time.perf_counter()
     body = mask(message, ruleset, key).body

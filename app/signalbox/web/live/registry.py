@@ -1,4 +1,4 @@
-"""What a page may watch, and how each fragment is drawn. Features declare `LiveParts`; a socket may watch nothing else."""
+"""The fragments and charts that a page may watch. Each feature declares its own as `LiveParts`."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ from signalbox.web.visibility import Visibility
 KeyParts = tuple[str, ...]  # ("kafka-prod", "payments") of the key "group/kafka-prod/payments"
 ReadModel = TypeVar("ReadModel")
 
-CHANGED = "changed"  # the fragment name by which a page learns that a list changed: nothing is drawn
+CHANGED = "changed"  # the fragment name by which a page learns that a list changed: it has no HTML
 POINTS = "points"  # the fragment name by which a chart gets its newest points
 
 
 class Points(Protocol):
-    """Points of a chart as the browser gets them; `at` are epoch seconds, in order."""
+    """Points of a chart as the browser gets them; `at` are epoch seconds, ascending."""
 
     @property
     def at(self) -> Sequence[float]: ...
@@ -25,7 +25,7 @@ ResourceOf = Callable[[KeyParts], str | None]
 
 
 def no_resource(_: KeyParts) -> None:
-    """For keys of everything together: what they show depends on what the viewer may see."""
+    """For keys of lists and totals: their content depends on what the viewer may see."""
 
 
 def first_part(parts: KeyParts) -> str | None:
@@ -35,38 +35,38 @@ def first_part(parts: KeyParts) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fragment(Generic[ReadModel]):
-    """A partial that stays live: drawn once per key and version, for all sockets. It holds no hx-* attributes."""
+    """A partial that stays live, rendered once per key and version for all sockets. It has no hx-* attributes."""
 
     name: str
     key_prefix: str  # the first part of the key: "group"
     resource: ResourceOf
     template: str
     variable: str  # the one variable of the partial
-    context: Callable[[ReadModel, KeyParts], object | None]  # its value; None: the key names nothing that exists
+    context: Callable[[ReadModel, KeyParts], object | None]  # its value; None: the entity does not exist
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointSource(Generic[ReadModel]):
-    """Where the points after a time (epoch seconds) come from, for the charts of one kind of key."""
+    """Reads the points after a time (epoch seconds), for the charts of one kind of key."""
 
     key_prefix: str
     resource: ResourceOf
     read: Callable[[ReadModel, KeyParts, float | None], Awaitable[Points]]
 
 
-def not_known(_: Any, __: KeyParts) -> None:  # noqa: ANN401 - any read model
+def no_reason(_: Any, __: KeyParts) -> None:  # noqa: ANN401 - any read model
     return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveParts(Generic[ReadModel]):
-    """What of a feature stays live, and the read model that its fragments are drawn from."""
+    """The live parts of one feature, and the read model from which its fragments are rendered."""
 
     read_model: Callable[[Visibility], ReadModel]
     fragments: Sequence[Fragment[ReadModel]]
     lists: Sequence[str] = ()  # keys of lists: pages learn that order or membership changed
     points: Sequence[PointSource[ReadModel]] = ()
-    why_missing: Callable[[ReadModel, KeyParts], str | None] = not_known  # a sentence; None: it is gone
+    why_missing: Callable[[ReadModel, KeyParts], str | None] = no_reason  # why an entity is unknown; None: it is gone
 
 
 @dataclass(slots=True)
@@ -78,16 +78,16 @@ class Registry:
     _lists: set[str] = field(default_factory=set)
 
     def add(self, live: LiveParts[Any]) -> None:
-        """Register what one feature keeps live.
+        """Register the live parts of one feature.
 
         Raises:
-            ValueError: a name is taken for its prefix, or is one of ours.
+            ValueError: a fragment name is taken for its prefix, or reserved.
         """
         for fragment in live.fragments:
-            place = (fragment.key_prefix, fragment.name)
-            if fragment.name in {CHANGED, POINTS} or place in self._fragments:
+            address = (fragment.key_prefix, fragment.name)
+            if fragment.name in {CHANGED, POINTS} or address in self._fragments:
                 raise ValueError(f"fragment {fragment.name} of {fragment.key_prefix} is registered already")
-            self._fragments[place] = (fragment, live)
+            self._fragments[address] = (fragment, live)
         self._points |= {source.key_prefix: (source, live) for source in live.points}
         self._lists |= {*live.lists}
 
@@ -98,15 +98,15 @@ class Registry:
         return self._points.get(prefix_of(key))
 
     def knows(self, key: str, name: str) -> bool:
-        """Say whether a socket may ask for this."""
+        """Say whether a page may watch this fragment."""
         if name == CHANGED:
             return key in self._lists
         return (self.points(key) if name == POINTS else self.fragment(key, name)) is not None
 
     def resource(self, key: str, name: str) -> str | None:
-        """Return the resource that a viewer of this must be allowed to see."""
-        found = self.points(key) if name == POINTS else self.fragment(key, name)
-        return found[0].resource(parts_of(key)) if found else None
+        """Return the resource that a viewer of the fragment must be allowed to see."""
+        registered = self.points(key) if name == POINTS else self.fragment(key, name)
+        return registered[0].resource(parts_of(key)) if registered else None
 
 
 def prefix_of(key: str) -> str:
@@ -114,6 +114,6 @@ def prefix_of(key: str) -> str:
 
 
 def parts_of(key: str) -> KeyParts:
-    """Split a key: the name of a connection has no slash, what follows it may have any."""
-    _, found, rest = key.partition("/")
-    return tuple(rest.split("/", 1)) if found else ()
+    """Split a key: a connection's name has no slash, the name behind it may have any."""
+    _, slash, rest = key.partition("/")
+    return tuple(rest.split("/", 1)) if slash else ()

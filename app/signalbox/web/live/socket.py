@@ -1,4 +1,4 @@
-"""The websocket route: how many, from where, and how each ends."""
+"""The websocket route of live pages: the limit per address, and why a socket closes."""
 
 import asyncio
 import contextlib
@@ -17,10 +17,10 @@ from signalbox.kernel.feed import Feed
 from signalbox.security.accounts import keys
 from signalbox.security.model import Actor
 from signalbox.web import urls
-from signalbox.web.access import OPEN, actor_of
-from signalbox.web.live.drawings import Drawings
+from signalbox.web.access import NO_SIGN_IN, actor_of
+from signalbox.web.live.fragment_cache import FragmentCache
+from signalbox.web.live.page import DRAIN_MAX_S, SIGNED_OUT, LivePage, SocketRefusal, Stalled
 from signalbox.web.live.registry import Registry
-from signalbox.web.live.viewer import DRAIN_MAX_S, SIGNED_OUT, Refused, Stalled, Viewer
 from signalbox.web.rendering import Renderer
 from signalbox.web.visibility import Visibility
 
@@ -34,10 +34,10 @@ CLOSE_WAIT_S = 1.0
 
 
 def end_stalled_connections(listener: socket_module.socket, after_s: float = 2 * DRAIN_MAX_S) -> None:
-    """Have the kernel end accepted connections whose peer takes nothing for this long.
+    """Let the kernel end accepted connections whose peer reads nothing for this long.
 
-    The server can only close gracefully, which waits for the peer to take what was written: one that never reads would keep
-    its connection for ever. Linux alone knows the option; elsewhere the keepalive of the server is what remains.
+    The server can only close gracefully, and then waits for a peer that never reads. Only Linux has the option; elsewhere the
+    keepalive of the server ends such connections.
     """
     if hasattr(socket_module, "TCP_USER_TIMEOUT"):
         listener.setsockopt(socket_module.IPPROTO_TCP, socket_module.TCP_USER_TIMEOUT, int(after_s * 1000))
@@ -46,9 +46,9 @@ def end_stalled_connections(listener: socket_module.socket, after_s: float = 2 *
 class Sockets:
     """Counts open sockets per address."""
 
-    def __init__(self, per_address: int, most: int = SOCKETS_MAX) -> None:
+    def __init__(self, per_address: int, maximum: int = SOCKETS_MAX) -> None:
         self._per_address = per_address
-        self._most = most
+        self._maximum = maximum
         self._open: Counter[str] = Counter()
 
     @property
@@ -56,9 +56,9 @@ class Sockets:
         return self._open.total()
 
     @contextlib.contextmanager
-    def one_more(self, address: str) -> Iterator[bool]:
-        """Count one more socket of this address while inside; says whether it is allowed."""
-        allowed = self._open[address] < self._per_address and self.open < self._most
+    def reserve(self, address: str) -> Iterator[bool]:
+        """Count a socket of this address while inside; yield whether it is allowed."""
+        allowed = self._open[address] < self._per_address and self.open < self._maximum
         if not allowed:
             yield False
             return
@@ -82,52 +82,52 @@ def live_route(
     drain_max_s: float = DRAIN_MAX_S,
 ) -> WebsocketRouteHandler:
     """Return the route of live pages. The guard has checked Host and Origin before."""
-    drawings = Drawings(registry, renderer, feed)
+    fragments = FragmentCache(registry, renderer, feed)
     sockets = Sockets(per_address)
 
-    @websocket(urls.LIVE, opt={"sockets": sockets, "drawings": drawings, **OPEN})
+    @websocket(urls.LIVE, opt={"sockets": sockets, "fragments": fragments, **NO_SIGN_IN})
     async def live(socket: WebSocket[Any, Any, Any]) -> None:
         await socket.accept()
-        with sockets.one_more(socket.client.host if socket.client else "") as allowed:
+        with sockets.reserve(socket.client.host if socket.client else "") as allowed:
             if not allowed:
                 await _close(socket, TOO_MANY, "too many live pages are open from this address")
                 return
             actor = actor_of(socket)
             if not actor.rights.allows_anything:
-                await _close(socket, SIGNED_OUT, "nobody is signed in here")
+                await _close(socket, SIGNED_OUT, "you are not signed in")
                 return
-            viewer = Viewer(
+            page = LivePage(
                 socket,
                 visibility=lambda: visibility(actor),
-                ended=_told_by(actor),
+                ending_keys=_ending_keys(actor),
                 registry=registry,
-                drawings=drawings,
+                fragments=fragments,
                 feed=feed,
                 clock=clock,
                 drain_max_s=drain_max_s,
             )
-            await _serve(viewer, socket, renderer.assets.build)
+            await _serve(page, socket, renderer.assets.build)
 
     return live
 
 
-def _told_by(actor: Actor) -> list[str]:
-    """Return the feed keys that are told when this actor's rights end or change: those of users change by ending sessions."""
+def _ending_keys(actor: Actor) -> list[str]:
+    """Return the feed keys that change when this actor's rights do: a changed role ends the user's sessions."""
     if actor.session is not None:
         return [keys.session(actor.session)]
     return [keys.token(actor.token)] if actor.token is not None else [keys.ANONYMOUS]
 
 
-async def _serve(viewer: Viewer, socket: WebSocket[Any, Any, Any], build: str) -> None:
+async def _serve(page: LivePage, socket: WebSocket[Any, Any, Any], build: str) -> None:
     try:
-        await viewer.serve(build)
-    except Refused as refused:
-        await _close(socket, refused.code, refused.reason)
+        await page.serve(build)
+    except SocketRefusal as refusal:
+        await _close(socket, refusal.code, refusal.reason)
     except (Stalled, OSError, WebSocketDisconnect):
-        pass  # it takes nothing, or is gone: there is nobody to tell; the server ends the connection
+        pass  # no one reads a reason; the server ends the connection
     except Exception:
-        log.exception("a live page broke")
-        await _close(socket, FAULT, "a fault of Signalbox, told in its log")
+        log.exception("a live page failed")
+        await _close(socket, FAULT, "Signalbox failed; its log has the cause")
 
 
 async def _close(socket: WebSocket[Any, Any, Any], code: int, reason: str) -> None:

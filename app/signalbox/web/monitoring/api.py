@@ -11,8 +11,8 @@ from signalbox.web import urls
 from signalbox.web.errors import problems
 from signalbox.web.monitoring import schemas, serializers
 from signalbox.web.monitoring.context import monitoring_context
-from signalbox.web.monitoring.destination_list import DESTINATIONS
-from signalbox.web.monitoring.group_list import GROUPS
+from signalbox.web.monitoring.destination_list import DESTINATION_LIST
+from signalbox.web.monitoring.group_list import GROUP_LIST
 from signalbox.web.monitoring.list_page import filtered, page_of
 from signalbox.web.monitoring.list_query import WINDOWS, ListQuery
 from signalbox.web.monitoring.not_found import connection_not_found, destination_not_found, group_not_found
@@ -35,7 +35,7 @@ TAGS = ["monitoring"]
     sync_to_thread=False,
     summary="List connections in the order of the configuration",
 )
-def connections(monitor: NamedDependency[Monitor]) -> list[schemas.ConnectionOut]:
+def list_connections(monitor: NamedDependency[Monitor]) -> list[schemas.ConnectionOut]:
     context = monitoring_context(monitor)
     return [serializers.connection(context, view) for view in context.connections.values()]
 
@@ -47,7 +47,7 @@ def connections(monitor: NamedDependency[Monitor]) -> list[schemas.ConnectionOut
     sync_to_thread=False,
     summary="Get a connection with its cluster",
 )
-def one_connection(monitor: NamedDependency[Monitor], name: FromPath[str]) -> schemas.ConnectionDetail:
+def get_connection(monitor: NamedDependency[Monitor], name: FromPath[str]) -> schemas.ConnectionDetail:
     context = monitoring_context(monitor)
     view = monitor.connection(name)
     if view is None:
@@ -63,11 +63,11 @@ def one_connection(monitor: NamedDependency[Monitor], name: FromPath[str]) -> sc
     dependencies={"list_query": Provide(group_parameters, sync_to_thread=False)},
     summary="List consumer groups of all connections: not ok first, then by the sort column",
 )
-def groups(
+def list_groups(
     monitor: NamedDependency[Monitor], list_query: NamedDependency[ListQuery]
 ) -> schemas.Listing[schemas.GroupOut]:
     context = monitoring_context(monitor)
-    page = page_of(GROUPS, context, filtered(GROUPS, context, monitor.groups(), list_query), list_query)
+    page = page_of(GROUP_LIST, context, filtered(GROUP_LIST, context, monitor.groups(), list_query), list_query)
     items = [serializers.group(context, view) for view in page.rows]
     return schemas.Listing(items=items, total=page.total, next=page.next_cursor, previous=page.previous_cursor)
 
@@ -79,7 +79,7 @@ def groups(
     sync_to_thread=False,
     summary="Get a consumer group",
 )
-def one_group(monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]) -> schemas.GroupDetail:
+def get_group(monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]) -> schemas.GroupDetail:
     context = monitoring_context(monitor)
     view = monitor.group(connection, name)
     if view is None:
@@ -95,7 +95,7 @@ def one_group(monitor: NamedDependency[Monitor], connection: FromPath[str], name
     dependencies={"rows": Provide(rows_parameters, sync_to_thread=False)},
     summary="List the partitions of a consumer group, most severe first",
 )
-def group_partitions(
+def list_group_partitions(
     monitor: NamedDependency[Monitor],
     connection: FromPath[str],
     name: FromPath[str],
@@ -118,7 +118,7 @@ def group_partitions(
     dependencies={"history_window": Provide(window_parameter, sync_to_thread=False)},
     summary="Get the lag and rates of a consumer group over time",
 )
-async def group_history(
+async def get_group_history(
     monitor: NamedDependency[Monitor],
     connection: FromPath[str],
     name: FromPath[str],
@@ -137,12 +137,12 @@ async def group_history(
     dependencies={"list_query": Provide(destination_parameters, sync_to_thread=False)},
     summary="List topics, queues and streams of all connections",
 )
-def destinations(
+def list_destinations(
     monitor: NamedDependency[Monitor], list_query: NamedDependency[ListQuery]
 ) -> schemas.Listing[schemas.DestinationOut]:
     context = monitoring_context(monitor)
-    views = filtered(DESTINATIONS, context, monitor.destinations(), list_query)
-    page = page_of(DESTINATIONS, context, views, list_query)
+    views = filtered(DESTINATION_LIST, context, monitor.destinations(), list_query)
+    page = page_of(DESTINATION_LIST, context, views, list_query)
     items = [serializers.destination(context, view) for view in page.rows]
     return schemas.Listing(items=items, total=page.total, next=page.next_cursor, previous=page.previous_cursor)
 
@@ -154,7 +154,7 @@ def destinations(
     sync_to_thread=False,
     summary="Get a destination",
 )
-def one_destination(
+def get_destination(
     monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]
 ) -> schemas.DestinationOut:
     context = monitoring_context(monitor)
@@ -172,7 +172,7 @@ def one_destination(
     dependencies={"rows": Provide(rows_parameters, sync_to_thread=False)},
     summary="List the partitions of a destination, by number",
 )
-def destination_partitions(
+def list_destination_partitions(
     monitor: NamedDependency[Monitor],
     connection: FromPath[str],
     name: FromPath[str],
@@ -195,7 +195,7 @@ def destination_partitions(
     sync_to_thread=False,
     summary="List status changes since the start of Signalbox, newest first",
 )
-def changes(monitor: NamedDependency[Monitor]) -> list[schemas.ChangeOut]:
+def list_changes(monitor: NamedDependency[Monitor]) -> list[schemas.ChangeOut]:
     return [serializers.change(change) for change in monitor.changes(CHANGES_MAX)]
 
 
@@ -214,15 +214,15 @@ def search(
 
 
 API = (
-    connections,
-    one_connection,
-    groups,
-    one_group,
-    group_partitions,
-    group_history,
-    destinations,
-    one_destination,
-    destination_partitions,
-    changes,
+    list_connections,
+    get_connection,
+    list_groups,
+    get_group,
+    list_group_partitions,
+    get_group_history,
+    list_destinations,
+    get_destination,
+    list_destination_partitions,
+    list_changes,
     search,
 )

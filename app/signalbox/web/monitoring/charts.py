@@ -80,5 +80,5 @@ def _summary(label: str, values: Sequence[float | None] | None, window: str, uni
     known = [value for value in values if value is not None]
     if not known:
         return f"{subject}: no data"
-    first, last, top = (figures.count(v) for v in (known[0], known[-1], max(known)))
+    first, last, top = (figures.number(v) for v in (known[0], known[-1], max(known)))
     return f"{subject}: from {first} to {last}{unit}, at most {top}"

@@ -21,15 +21,15 @@ def connection_facts(context: MonitoringContext, view: ConnectionView) -> tuple[
         return ()
     total = totals_of(context.monitor.groups(view.name))
     return (
-        Fact(label="Groups", figure=figures.count(view.groups), note=_group_health(context, view)),
+        Fact(label="Groups", figure=figures.number(view.groups), note=_group_health(context, view)),
         Fact(
             label=DESTINATION_LABELS[view.kind],
-            figure=figures.count(view.destinations),
+            figure=figures.number(view.destinations),
             note=_partitions(context, view),
         ),
         Fact(
             label="Lag",
-            figure=figures.count(total.lag, approximate=total.approximate),
+            figure=figures.number(total.lag, approximate=total.approximate),
             note="messages, at least: some are unknown" if total.lag_partial else "messages",
         ),
         rate_fact("In", total.rate_in, f"sum over groups; {figures.rate(total.rate_out)} out"),
@@ -61,13 +61,13 @@ def _replicas(view: ConnectionView) -> tuple[Fact, ...]:
     return (
         Fact(
             label="Under-replicated",
-            figure=figures.count(under),
+            figure=figures.number(under),
             note=f"{noun} with a replica out of sync",
             tone="caution" if under else "",
         ),
         Fact(
             label="Offline",
-            figure=figures.count(offline),
+            figure=figures.number(offline),
             note=f"{noun} without a leader",
             tone="danger" if offline else "",
         ),

@@ -211,7 +211,7 @@ def _fault_status(why: str) -> StatusLabel:
 def _limits(cluster: Cluster) -> tuple[Detail, ...]:
     details = []
     for limit in cluster.limits:
-        format_value = figures.size if limit.unit == "bytes" else figures.count
+        format_value = figures.size if limit.unit == "bytes" else figures.number
         maximum = "no limit" if limit.maximum is None else f"of {format_value(limit.maximum)}"
         percent = (
             "" if limit.maximum is None or limit.used is None else f", {figures.percent(limit.used, limit.maximum)}"

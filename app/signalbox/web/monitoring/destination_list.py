@@ -1,17 +1,13 @@
 """The list of destinations."""
 
-from dataclasses import dataclass
-
 from signalbox.monitoring import keys
 from signalbox.monitoring.model import DestinationView
 from signalbox.web.monitoring import urls
-from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.destination_rows import DestinationRow, destination_row
-from signalbox.web.monitoring.list_frame import ColumnSpec, ListFrame
-from signalbox.web.monitoring.list_page import ListType, UnreachableRow, list_page
-from signalbox.web.monitoring.list_query import ListQuery
+from signalbox.web.monitoring.list_frame import ColumnSpec
+from signalbox.web.monitoring.list_page import ListType
 
-DESTINATIONS: ListType[DestinationView] = ListType(
+DESTINATION_LIST: ListType[DestinationView, DestinationRow] = ListType(
     noun="destination",
     key=keys.DESTINATIONS,
     url=urls.destinations,
@@ -37,24 +33,5 @@ DESTINATIONS: ListType[DestinationView] = ListType(
     },
     kind_of=lambda d: d.destination.kind,
     searched_names=lambda d: (d.name,),
+    row=destination_row,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DestinationList:
-    """The part of the page that a filter change replaces. Order: rows, unreachable, ok_rows."""
-
-    frame: ListFrame
-    rows: tuple[DestinationRow, ...]
-    unreachable: tuple[UnreachableRow, ...]
-    ok_rows: tuple[DestinationRow, ...]
-
-
-def destination_list(context: MonitoringContext, query: ListQuery) -> DestinationList:
-    listed = list_page(DESTINATIONS, context, context.monitor.destinations(), query)
-    return DestinationList(
-        frame=listed.frame,
-        rows=tuple(destination_row(context, view) for view in listed.rows),
-        unreachable=listed.unreachable,
-        ok_rows=tuple(destination_row(context, view) for view in listed.ok_rows),
-    )

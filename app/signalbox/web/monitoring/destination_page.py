@@ -148,7 +148,7 @@ def _facts(context: MonitoringContext, view: DestinationView) -> tuple[Fact, ...
         rate_fact("In", view.rate_in, "1 min average"),
         Fact(
             label="Messages",
-            figure=figures.count(destination.messages, approximate=destination.approximate),
+            figure=figures.number(destination.messages, approximate=destination.approximate),
             note="in the queue" if destination.partitions is None else "end minus start",
         ),
         size_fact("Size", destination.size_bytes, "1 replica"),
@@ -238,12 +238,12 @@ def _partition_row(
     return DestinationPartitionRow(
         partition=partitions.index[row],
         status=_partition_status(partitions.why[row], out_of_sync, skew),
-        leader="none" if no_leader else figures.count(_known(partitions.leader[row])),
+        leader="none" if no_leader else figures.number(_known(partitions.leader[row])),
         replicas=_node_ids(partitions.replicas, row),
         in_sync=_node_ids(partitions.in_sync, row),
         under_replicated=out_of_sync > 0,
-        start_offset=figures.count(_known(partitions.start[row])),
-        end_offset=figures.count(_known(partitions.end[row])),
+        start_offset=figures.number(_known(partitions.start[row])),
+        end_offset=figures.number(_known(partitions.end[row])),
         size=figures.size(None if partitions.size_bytes is None else _known(partitions.size_bytes[row])),
         rate_in=figures.rate_number(rate, decimal=True),
         skew=skew,
@@ -282,7 +282,7 @@ def _retention(context: MonitoringContext, view: DestinationView) -> tuple[Detai
     by_size = "no limit" if retention.size_bytes is None else figures.size(retention.size_bytes)
     details = [Detail(label="By time", text=by_time), Detail(label="By size", text=by_size)]
     if retention.messages is not None:
-        details.append(Detail(label="By count", text=f"{figures.count(retention.messages)} messages"))
+        details.append(Detail(label="By count", text=f"{figures.number(retention.messages)} messages"))
     if retention.policy:
         details.append(Detail(label="Policy", text=retention.policy, mono=True))
     if view.loses_at is not None:

@@ -56,7 +56,7 @@ def destination_row(context: MonitoringContext, view: DestinationView) -> Destin
         status=status_label(status, status_text, stale=stale),
         stale=stale,
         rate_in=figures.rate_number(None if unreachable else view.rate_in),
-        messages=figures.count(messages, approximate=destination.approximate),
+        messages=figures.number(messages, approximate=destination.approximate),
         size=figures.size(None if unreachable else destination.size_bytes),
         retention=retention_text(destination),
         retention_detail=retention_detail(destination.retention),
@@ -122,7 +122,7 @@ def retention_detail(retention: RetentionLimits | None) -> str:
         return ""
     if retention.size_bytes is not None:
         return f"of {figures.size(retention.size_bytes)}"
-    return f"of {figures.count(retention.messages)} messages" if retention.messages is not None else ""
+    return f"of {figures.number(retention.messages)} messages" if retention.messages is not None else ""
 
 
 def _groups_detail(context: MonitoringContext, view: DestinationView) -> str:

@@ -34,7 +34,7 @@ def _lag(view: GroupView) -> Fact:
     tone = words.tone(view.verdict.status)
     return Fact(
         label="Lag",
-        figure=figures.count(flow.lag, approximate=flow.approximate),
+        figure=figures.number(flow.lag, approximate=flow.approximate),
         note=note,
         tone=tone if tone == "danger" and flow.lag else "",
     )
@@ -45,7 +45,7 @@ def _lag_parts(view: GroupView) -> str:
     group = view.group
     counts = ((group.waiting, "waiting"), (group.in_flight, "in flight"))
     parts = [
-        f"{figures.count(number, approximate=group.approximate)} {word}"
+        f"{figures.number(number, approximate=group.approximate)} {word}"
         for number, word in counts
         if number is not None
     ]
@@ -91,7 +91,7 @@ def _queue_facts(view: GroupView) -> tuple[Fact, ...]:
         ),
     )
     return tuple(
-        Fact(label=label, figure=figures.count(number, approximate=group.approximate), note=note)
+        Fact(label=label, figure=figures.number(number, approximate=group.approximate), note=note)
         for label, number, note in counts
         if number
     )

@@ -40,6 +40,19 @@ class GroupRow:
     interval_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryRow:
+    """One row for several groups of the same status."""
+
+    text: str
+    detail: str = ""
+    href: str
+    lag: str
+    rate_in: str
+    rate_out: str
+    read_at: float | None
+
+
 def group_row(context: MonitoringContext, view: GroupView) -> GroupRow:
     unreachable = context.is_unreachable(view.connection)
     stale = not unreachable and context.is_stale_group(view)
@@ -59,7 +72,7 @@ def group_row(context: MonitoringContext, view: GroupView) -> GroupRow:
         tone="" if status is Status.OK or stale else words.tone(status),
         stale=stale,
         lag_history=sparkline(context.monitor.spark(view.connection, view.name).lag, label="lag"),
-        lag=figures.count(flow.lag, approximate=flow.approximate),
+        lag=figures.number(flow.lag, approximate=flow.approximate),
         at_least=flow.lag_partial and flow.lag is not None,
         severe=words.tone(status) == "danger",
         time_lag=figures.UNKNOWN_WORD if flow.time_lag is None else figures.duration(flow.time_lag.seconds),
@@ -91,5 +104,5 @@ def _detail(view: GroupView) -> str:
     elif group.member_count is not None:
         parts.append("no consumers" if group.member_count == 0 else plural(group.member_count, "consumer"))
     if group.in_flight:
-        parts.append(f"{figures.count(group.in_flight, approximate=group.approximate)} in flight")
+        parts.append(f"{figures.number(group.in_flight, approximate=group.approximate)} in flight")
     return ", ".join(parts)

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from signalbox.monitoring.model import DestinationView, GroupView, Status
 from signalbox.web.monitoring.components import plural
 from signalbox.web.monitoring.context import MonitoringContext
+from signalbox.web.monitoring.group_rows import SummaryRow
 from signalbox.web.monitoring.list_frame import (
     ColumnSpec,
     ListFrame,
@@ -20,10 +21,11 @@ from signalbox.web.monitoring.list_query import TEXT_SORTS, ListQuery, closest_n
 from signalbox.web.monitoring.paging import RowKey, RowPage, SortValue, paginate
 
 View = TypeVar("View", GroupView, DestinationView)
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListType(Generic[View]):
+class ListType(Generic[View, Row]):
     """What differs between the lists."""
 
     noun: str
@@ -34,6 +36,8 @@ class ListType(Generic[View]):
     sort_values: Mapping[str, Callable[[View], SortValue]]
     kind_of: Callable[[View], str]
     searched_names: Callable[[View], Iterable[str]]
+    row: Callable[[MonitoringContext, View], Row]
+    summarize: Callable[[Sequence[View], str], SummaryRow] | None = None  # of ok views, and the URL that lists them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,26 +51,24 @@ class UnreachableRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListPage(Generic[View]):
-    """One page of a list, in this order: rows, unreachable, ok_rows. `ok_rows` is empty without unreachable ones."""
+class ListPage(Generic[Row]):
+    """The part of the page that a filter change replaces. Order: rows, unreachable, ok_rows, summary_row."""
 
     frame: ListFrame
-    page: RowPage[View]
-    reachable: Sequence[View]  # all that match, on all pages
-    rows: Sequence[View]
+    rows: tuple[Row, ...]
     unreachable: tuple[UnreachableRow, ...]
-    ok_rows: Sequence[View]
+    ok_rows: tuple[Row, ...]  # empty unless there are unreachable rows
+    summary_row: SummaryRow | None  # all later pages, if everything on them is ok
 
 
 def list_page(
-    list_type: ListType[View], context: MonitoringContext, views: Sequence[View], query: ListQuery
-) -> ListPage[View]:
+    list_type: ListType[View, Row], context: MonitoringContext, views: Sequence[View], query: ListQuery
+) -> ListPage[Row]:
     reachable, unreachable = _split_unreachable(list_type, context, filtered(list_type, context, views, query), query)
     page = page_of(list_type, context, reachable, query)
     statuses = Counter(context.status_of(view) for view in views)
     not_ok_rows = sum(context.status_of(view) is not Status.OK for view in page.rows)
     split_at = not_ok_rows if unreachable else len(page.rows)
-    names = list({view.name for view in views})
     frame = list_frame(
         query,
         page,
@@ -83,20 +85,36 @@ def list_page(
             connections=context.connections,
             kinds=Counter(list_type.kind_of(view) for view in views),
         ),
-        suggestions=[] if page.rows else closest_names(query.text, names),
+        suggestions=[] if page.rows else closest_names(query.text, list({view.name for view in views})),
     )
     return ListPage(
         frame=frame,
-        page=page,
-        reachable=reachable,
-        rows=page.rows[:split_at],
+        rows=tuple(list_type.row(context, view) for view in page.rows[:split_at]),
         unreachable=unreachable if page.first == 1 else (),
-        ok_rows=page.rows[split_at:],
+        ok_rows=tuple(list_type.row(context, view) for view in page.rows[split_at:]),
+        summary_row=_summary_row(list_type, context, reachable, page, query),
     )
 
 
+def _summary_row(
+    list_type: ListType[View, Row],
+    context: MonitoringContext,
+    views: Sequence[View],
+    page: RowPage[View],
+    query: ListQuery,
+) -> SummaryRow | None:
+    """Sum up the later pages if this is the first page and everything on them is ok."""
+    if list_type.summarize is None or page.next_cursor is None or page.first != 1 or query.sort in TEXT_SORTS:
+        return None
+    on_page = {(view.connection, view.name) for view in page.rows}
+    rest = [view for view in views if (view.connection, view.name) not in on_page]
+    if any(context.status_of(view) is not Status.OK for view in rest):
+        return None
+    return list_type.summarize(rest, list_type.url(**url_parameters(query) | {"after": page.next_cursor}))
+
+
 def filtered(
-    list_type: ListType[View], context: MonitoringContext, views: Sequence[View], query: ListQuery
+    list_type: ListType[View, Row], context: MonitoringContext, views: Sequence[View], query: ListQuery
 ) -> list[View]:
     """Return the views that match the query's filters."""
     text = query.text.casefold()
@@ -111,7 +129,7 @@ def filtered(
 
 
 def page_of(
-    list_type: ListType[View], context: MonitoringContext, views: Sequence[View], query: ListQuery
+    list_type: ListType[View, Row], context: MonitoringContext, views: Sequence[View], query: ListQuery
 ) -> RowPage[View]:
     """Return one page: not ok first, then by the sort column; a text column sorts alone."""
     value_of = list_type.sort_values[query.sort]
@@ -126,7 +144,7 @@ def page_of(
 
 
 def _split_unreachable(
-    list_type: ListType[View], context: MonitoringContext, views: Sequence[View], query: ListQuery
+    list_type: ListType[View, Row], context: MonitoringContext, views: Sequence[View], query: ListQuery
 ) -> tuple[Sequence[View], tuple[UnreachableRow, ...]]:
     """Replace views on unreachable connections by one row each, unless the query asks for them in particular."""
     reachable = [view for view in views if not context.is_unreachable(view.connection)]

@@ -77,7 +77,7 @@ def _row(member: Member, owned: Sequence[PartitionView]) -> MemberRow:
         id=member.id,
         host=member.host,
         partitions=_assigned(member),
-        lag=figures.count(sum(known_lags) if known_lags and len(known_lags) == len(lags) else None),
+        lag=figures.number(sum(known_lags) if known_lags and len(known_lags) == len(lags) else None),
         rate_out=figures.rate_number(
             sum(known_rates) if known_rates and len(known_rates) == len(rates) else None, decimal=True
         ),

@@ -7,7 +7,7 @@ from signalbox.monitoring.model import ConnectionView, LinkState
 from signalbox.monitoring.service import Monitor
 from signalbox.web.monitoring import urls
 from signalbox.web.shell import Badge, Banner, NavigationEntry
-from signalbox.web.urls import overview
+from signalbox.web.urls import home
 from signalbox.web.visibility import Visibility
 
 OVERVIEW: Final = "Overview"
@@ -38,7 +38,7 @@ def navigation(monitor: Monitor) -> tuple[NavigationEntry, ...]:
         return Badge(_known(views(visibility), sum(view.destinations for view in views(visibility))))
 
     return (
-        NavigationEntry(label=OVERVIEW, group="Now", href=overview(), icon="i-home"),
+        NavigationEntry(label=OVERVIEW, group="Now", href=home(), icon="i-home"),
         NavigationEntry(label=CONNECTIONS, group="Flow", href=urls.connections(), icon="i-link", badge=connections),
         NavigationEntry(label=GROUPS, group="Flow", href=urls.groups(), icon="i-flow", badge=groups),
         NavigationEntry(

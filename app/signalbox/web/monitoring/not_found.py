@@ -3,41 +3,41 @@
 from collections.abc import Sequence
 
 from signalbox.monitoring import words
-from signalbox.web.errors import AnswerError, NotThere
+from signalbox.web.errors import NotFound, RequestError
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.list_query import closest_names
 
 
-class NoDataYet(AnswerError):
+class NoDataYet(RequestError):
     """The thing may exist: its connection has not been read since Signalbox started."""
 
     status = 503
 
 
-def connection_not_found(context: MonitoringContext, name: str) -> NotThere:
+def connection_not_found(context: MonitoringContext, name: str) -> NotFound:
     similar = closest_names(name, list(context.connections))
     listed = ", ".join(similar or list(context.connections)[:5]) or "none"
-    return NotThere(
+    return NotFound(
         f"Connection {name} does not exist.", f"{'Similar names' if similar else 'Configured connections'}: {listed}."
     )
 
 
-def group_not_found(context: MonitoringContext, connection: str, name: str) -> NotThere:
+def group_not_found(context: MonitoringContext, connection: str, name: str) -> NotFound:
     """Return the error, with similar group names on any connection. Raises NoDataYet."""
     if connection not in context.connections:
         return connection_not_found(context, connection)
     _ensure_read(context, connection, f"group {name}")
     similar = closest_names(name, list({group.name for group in context.monitor.groups()}))
-    return NotThere(f"Group {name} was not found on {connection}.", _advice("group", similar))
+    return NotFound(f"Group {name} was not found on {connection}.", _advice("group", similar))
 
 
-def destination_not_found(context: MonitoringContext, connection: str, name: str) -> NotThere:
+def destination_not_found(context: MonitoringContext, connection: str, name: str) -> NotFound:
     """Return the error, with similar destination names on any connection. Raises NoDataYet."""
     if connection not in context.connections:
         return connection_not_found(context, connection)
     _ensure_read(context, connection, f"destination {name}")
     similar = closest_names(name, list({destination.name for destination in context.monitor.destinations()}))
-    return NotThere(f"Destination {name} was not found on {connection}.", _advice("destination", similar))
+    return NotFound(f"Destination {name} was not found on {connection}.", _advice("destination", similar))
 
 
 def _ensure_read(context: MonitoringContext, connection: str, thing: str) -> None:

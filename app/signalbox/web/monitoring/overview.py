@@ -15,7 +15,7 @@ from signalbox.web.monitoring.change_rows import ChangeRow, change_rows
 from signalbox.web.monitoring.components import plural, status_label
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.flow_diagram import FlowDiagram, flow_diagrams
-from signalbox.web.monitoring.group_rows import GroupRow, group_row
+from signalbox.web.monitoring.group_rows import GroupRow, SummaryRow, group_row
 from signalbox.web.monitoring.totals import Totals, most_severe_first, totals_of
 
 ROWS_MAX = 5  # of groups that are not ok, per connection; one row sums up the others
@@ -62,19 +62,6 @@ class ConnectionTotals:
     rate_out: str
     read_at: float | None
     interval_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SummaryRow:
-    """One row for several groups of the same status."""
-
-    text: str
-    detail: str
-    href: str
-    lag: str
-    rate_in: str
-    rate_out: str
-    read_at: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +150,7 @@ def connection_totals(context: MonitoringContext, view: ConnectionView) -> Conne
         product=product(view),
         status=status_label(view.link, words.link_text(view, context.now)),
         stale=view.link is LinkState.STALE,
-        lag=figures.count(0 if no_groups else total.lag, approximate=total.approximate),
+        lag=figures.number(0 if no_groups else total.lag, approximate=total.approximate),
         at_least=total.lag_partial and total.lag is not None,
         rate_in=figures.rate_number(0.0 if no_groups else total.rate_in),
         rate_out=figures.rate_number(0.0 if no_groups else total.rate_out),
@@ -211,7 +198,7 @@ def _summary_row(
         text=text,
         detail=_last_known_lag(context, view, groups),
         href=href,
-        lag=figures.count(total.lag, approximate=total.approximate),
+        lag=figures.number(total.lag, approximate=total.approximate),
         rate_in=figures.rate_number(total.rate_in),
         rate_out=figures.rate_number(total.rate_out),
         read_at=total.oldest_read_at,
@@ -222,7 +209,7 @@ def _last_known_lag(context: MonitoringContext, view: ConnectionView, groups: Se
     total = totals_of(groups)
     if not context.is_unreachable(view.name) or total.lag is None or view.answered_at is None:
         return ""
-    messages = figures.count(total.lag, approximate=total.approximate)
+    messages = figures.number(total.lag, approximate=total.approximate)
     return f"They held {messages} messages at the last update, {figures.utc_time(view.answered_at, context.now)}."
 
 

@@ -11,20 +11,23 @@ from litestar.params import FromPath
 from signalbox.brokers.settings import ConnectionSettings
 from signalbox.monitoring.service import Monitor
 from signalbox.web import urls
-from signalbox.web.errors import NotUnderstood
+from signalbox.web.errors import BadRequest
 from signalbox.web.lists import InvalidParameter
 from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.monitoring.components import Headline
 from signalbox.web.monitoring.connection_list import connections_page
 from signalbox.web.monitoring.connection_page import connection_page
 from signalbox.web.monitoring.context import monitoring_context
-from signalbox.web.monitoring.destination_list import DestinationList, destination_list
+from signalbox.web.monitoring.destination_list import DESTINATION_LIST
 from signalbox.web.monitoring.destination_page import destination_page
+from signalbox.web.monitoring.destination_rows import DestinationRow
 from signalbox.web.monitoring.first_run import first_run_page
-from signalbox.web.monitoring.group_list import GroupList, group_list
+from signalbox.web.monitoring.group_list import GROUP_LIST
 from signalbox.web.monitoring.group_page import group_page
+from signalbox.web.monitoring.group_rows import GroupRow
 from signalbox.web.monitoring.headlines import destinations_headline, groups_headline
 from signalbox.web.monitoring.list_frame import url_parameters
+from signalbox.web.monitoring.list_page import ListPage, list_page
 from signalbox.web.monitoring.list_query import (
     DESTINATION_SORTS,
     GROUP_SORTS,
@@ -43,16 +46,16 @@ AnyRequest = Request[Any, Any, Any]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupsPage:
     headline: Headline
-    list: GroupList
+    list: ListPage[GroupRow]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationsPage:
     headline: Headline
-    list: DestinationList
+    list: ListPage[DestinationRow]
 
 
-@get(urls.overview(), include_in_schema=False, sync_to_thread=False)
+@get(urls.home(), include_in_schema=False, sync_to_thread=False)
 def overview_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Response[bytes]:
     context = monitoring_context(monitor)
     if not context.connections:
@@ -66,7 +69,7 @@ def groups_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Respo
     if not context.connections:
         return _first_run(request, GROUPS)
     query = _list_query(request, GROUP_SORTS)
-    listed = group_list(context, query)
+    listed = list_page(GROUP_LIST, context, monitor.groups(), query)
     content = GroupsPage(headline=groups_headline(context), list=listed)
     part = Part("monitoring/groups/_list.html", "group_list", listed)
     answer = page(request, "monitoring/groups/index.html", content, title="Groups", section=GROUPS, part=part)
@@ -75,7 +78,7 @@ def groups_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Respo
 
 
 @get("/groups/{connection:str}/{name:str}", include_in_schema=False, sync_to_thread=False)
-def one_group_page(
+def group_detail_page(
     request: AnyRequest, monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]
 ) -> Response[bytes]:
     window = _window(request)
@@ -97,7 +100,7 @@ def destinations_page(request: AnyRequest, monitor: NamedDependency[Monitor]) ->
     if not context.connections:
         return _first_run(request, DESTINATIONS)
     query = _list_query(request, DESTINATION_SORTS)
-    listed = destination_list(context, query)
+    listed = list_page(DESTINATION_LIST, context, monitor.destinations(), query)
     content = DestinationsPage(headline=destinations_headline(context), list=listed)
     part = Part("monitoring/destinations/_list.html", "destination_list", listed)
     answer = page(
@@ -113,7 +116,7 @@ def destinations_page(request: AnyRequest, monitor: NamedDependency[Monitor]) ->
 
 
 @get("/destinations/{connection:str}/{name:str}", include_in_schema=False, sync_to_thread=False)
-def one_destination_page(
+def destination_detail_page(
     request: AnyRequest, monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]
 ) -> Response[bytes]:
     context = monitoring_context(monitor)
@@ -137,7 +140,7 @@ def one_destination_page(
 
 
 @get("/connections", include_in_schema=False, sync_to_thread=False)
-def all_connections_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Response[bytes]:
+def connections_list_page(request: AnyRequest, monitor: NamedDependency[Monitor]) -> Response[bytes]:
     context = monitoring_context(monitor)
     if not context.connections:
         return _first_run(request, CONNECTIONS)
@@ -146,7 +149,7 @@ def all_connections_page(request: AnyRequest, monitor: NamedDependency[Monitor])
 
 
 @get("/connections/{name:str}", include_in_schema=False, sync_to_thread=False)
-def one_connection_page(
+def connection_detail_page(
     request: AnyRequest,
     monitor: NamedDependency[Monitor],
     connections: NamedDependency[Sequence[ConnectionSettings]],
@@ -172,11 +175,11 @@ def one_connection_page(
 PAGES = (
     overview_page,
     groups_page,
-    one_group_page,
+    group_detail_page,
     destinations_page,
-    one_destination_page,
-    all_connections_page,
-    one_connection_page,
+    destination_detail_page,
+    connections_list_page,
+    connection_detail_page,
 )
 
 
@@ -189,11 +192,11 @@ def _list_query(request: AnyRequest, sorts: Mapping[str, bool]) -> ListQuery:
     try:
         return parse_list_query(request.query_params, sorts)
     except InvalidParameter as error:
-        raise NotUnderstood(f"{error}.") from error
+        raise BadRequest(f"{error}.") from error
 
 
 def _window(request: AnyRequest) -> str:
     try:
         return parse_window(request.query_params)
     except InvalidParameter as error:
-        raise NotUnderstood(f"{error}.") from error
+        raise BadRequest(f"{error}.") from error

@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias, TypeVar
 
 from litestar.params import QueryParameter
 
-from signalbox.web.errors import NotUnderstood
+from signalbox.web.errors import BadRequest
 from signalbox.web.lists import InvalidParameter, parse_int
 from signalbox.web.monitoring.list_query import (
     DESTINATION_SORTS,
@@ -124,4 +124,4 @@ def _parse(parse: Callable[[], Result]) -> Result:
     try:
         return parse()
     except InvalidParameter as error:
-        raise NotUnderstood(f"{error}.") from error
+        raise BadRequest(f"{error}.") from error

@@ -82,14 +82,14 @@ def _row(
         partition=view.partition,
         status=status_label(status, words.status_text(view.verdict, now), stale=stale),
         reason=words.partition_reason(view, kind, now),
-        lag=figures.count(flow.lag, approximate=flow.approximate),
+        lag=figures.number(flow.lag, approximate=flow.approximate),
         not_ok=status is not Status.OK,
         time_lag=figures.UNKNOWN_WORD if flow.time_lag is None else figures.duration(flow.time_lag.seconds),
         method=time_lag_method(flow),
         rate_in=figures.rate_number(flow.rate_in, decimal=True),
         rate_out=figures.rate_number(flow.rate_out, decimal=True),
-        committed_offset="none" if status is Status.NEVER_COMMITTED else figures.count(view.settled),
-        end_offset=figures.count(view.end),
+        committed_offset="none" if status is Status.NEVER_COMMITTED else figures.number(view.settled),
+        end_offset=figures.number(view.end),
         moved_at=view.moved_at,
         member=view.member or no_member,
     )
@@ -108,4 +108,4 @@ def _rest(views: Sequence[PartitionView]) -> str:
 
 def _total_lag(views: Sequence[PartitionView]) -> str:
     lags = [view.flow.lag for view in views if view.flow.lag is not None]
-    return figures.count(sum(lags) if lags else None)
+    return figures.number(sum(lags) if lags else None)

@@ -29,7 +29,7 @@ def search_by_name(monitor: Monitor, text: str) -> Iterable[Hits]:
             Hit(
                 name=view.name,
                 href=urls.connection(view.name),
-                place=view.kind.value,
+                location=view.kind.value,
                 status=view.link.value,
                 mark=words.mark(view.link),
                 tone=words.tone(view.link),
@@ -50,7 +50,7 @@ def _hit(view: GroupView | DestinationView, href: str) -> Hit:
     return Hit(
         name=view.name,
         href=href,
-        place=view.connection,
+        location=view.connection,
         status=status.value,
         mark=words.mark(status),
         tone=words.tone(status),

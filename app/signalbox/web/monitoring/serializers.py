@@ -165,7 +165,7 @@ def change(change: Change) -> schemas.ChangeOut:
 
 def search_results(found: Iterable[Hits]) -> list[schemas.SearchResultOut]:
     return [
-        schemas.SearchResultOut(kind=hits.kind, name=hit.name, location=hit.place, href=hit.href, status=hit.status)
+        schemas.SearchResultOut(kind=hits.kind, name=hit.name, location=hit.location, href=hit.href, status=hit.status)
         for hits in found
         for hit in hits.hits
     ]

@@ -10,8 +10,8 @@ from signalbox.security.accounts.model import LINK_LIFETIME_S, Token, User, toke
 from signalbox.security.errors import NotPermitted, RequestRejected
 from signalbox.security.model import REASON_LENGTH_MAX
 from signalbox.web import urls
-from signalbox.web.access import OWN
-from signalbox.web.errors import NotThere, problems
+from signalbox.web.access import WRITABLE_IN_READ_ONLY
+from signalbox.web.errors import NotFound, problems
 from signalbox.web.rendering import renderer_of
 from signalbox.web.security import audit_actions, schemas, serializers
 from signalbox.web.security.dependencies import CURRENT_USER, USER_ADMIN, CurrentUser, UserAdmin
@@ -100,7 +100,7 @@ async def api_remove_user(
 async def api_tokens(
     current: NamedDependency[CurrentUser],
     user: Annotated[
-        str | None, QueryParameter(description="A user's name. Requires the role admin everywhere.", max_length=100)
+        str | None, QueryParameter(description="A user's name. Requires the admin role everywhere.", max_length=100)
     ] = None,
 ) -> list[schemas.TokenOut]:
     owner = current.user if user is None else await _other_user(current, user)
@@ -152,37 +152,37 @@ async def api_sessions(current: NamedDependency[CurrentUser]) -> list[schemas.Se
     tags=TAGS,
     dependencies=CURRENT_USER,
     responses=problems(403, 404),
-    opt=OWN,
+    opt=WRITABLE_IN_READ_ONLY,
     summary="End a session of your own",
 )
 async def api_end_session(current: NamedDependency[CurrentUser], session: FromPath[int]) -> None:
     if all(own.id != session for own in await current.accounts.sessions.list_for(current.user.id)):
-        raise NotThere("You have no such session.", "The session may have ended.")
+        raise NotFound("You have no such session.", "The session may have ended.")
     await audit_actions.end_own_session(current, session)
 
 
 async def _user(admin: UserAdmin, name: str) -> User:
     user = next((user for user in await admin.accounts.users.list_all() if user.name == name), None)
     if user is None:
-        raise NotThere(f"There is no user {name}.", "The user may have been removed.")
+        raise NotFound(f"There is no user {name}.", "The user may have been removed.")
     return user
 
 
 async def _other_user(current: CurrentUser, name: str) -> User:
     if not current.actor.is_admin:
-        missing = "the role admin everywhere"
+        missing = "the admin role everywhere"
         raise NotPermitted(f"{current.actor.name} cannot list tokens of other users: that requires {missing}.", missing)
     try:
         return await current.accounts.users.get_by_name(name)
     except RequestRejected as refused:
-        raise NotThere(str(refused)) from None
+        raise NotFound(str(refused)) from None
 
 
 async def _token(current: CurrentUser, token: int) -> Token:
     try:
         return await current.accounts.tokens.get(token, None if current.actor.is_admin else current.user.id)
     except RequestRejected as refused:
-        raise NotThere(str(refused)) from None
+        raise NotFound(str(refused)) from None
 
 
 API = (

@@ -14,8 +14,8 @@ from signalbox.security.model import Actor
 from signalbox.security.oidc.model import SIGN_IN_TIMEOUT_S
 from signalbox.security.oidc.service import CALLBACK_PATH, CompanyAccounts
 from signalbox.web import incoming
-from signalbox.web.access import OPEN
-from signalbox.web.errors import NotThere
+from signalbox.web.access import NO_SIGN_IN
+from signalbox.web.errors import NotFound
 from signalbox.web.security import urls
 from signalbox.web.security.forms import local_path
 from signalbox.web.security.sign_in import sign_in_refused, signed_in
@@ -25,7 +25,7 @@ COOKIE = "signalbox-company"  # the sealed state of a sign-in in progress
 AnyRequest = Request[Any, Any, Any]
 
 
-@get(urls.company(), include_in_schema=False, opt=OPEN)
+@get(urls.company(), include_in_schema=False, opt=NO_SIGN_IN)
 async def redirect_to_provider(
     request: AnyRequest, company: NamedDependency[CompanyAccounts | None], to: FromQuery[str] = ""
 ) -> Response[Any]:
@@ -41,7 +41,7 @@ async def redirect_to_provider(
     return response
 
 
-@get(CALLBACK_PATH, include_in_schema=False, opt=OPEN)
+@get(CALLBACK_PATH, include_in_schema=False, opt=NO_SIGN_IN)
 async def provider_callback(
     request: AnyRequest,
     actor: NamedDependency[Actor],
@@ -61,7 +61,7 @@ async def provider_callback(
     return response
 
 
-NOT_CONFIGURED = NotThere("Single sign-on is not configured.", "Set it up in the [oidc] section of signalbox.toml.")
+NOT_CONFIGURED = NotFound("Single sign-on is not configured.", "Set it up in the [oidc] section of signalbox.toml.")
 
 
 def _cookie(request: AnyRequest, value: str, lasts_s: int) -> Cookie:

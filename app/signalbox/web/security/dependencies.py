@@ -79,7 +79,7 @@ def require_admin(actor: Actor, accounts: Accounts, subject: str) -> None:
     """
     if not actor.is_signed_in:
         raise NotSignedIn(set_up=not accounts.identities.has_users)
-    if missing := missing_permission(actor.rights, Action(name="look", allowed_in_read_only=True)):
+    if missing := missing_permission(actor.rights, Action(name="view", allowed_in_read_only=True)):
         raise NotPermitted(f"{actor.name} cannot view {subject}: that requires {missing}.", missing)
 
 

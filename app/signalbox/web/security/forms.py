@@ -10,7 +10,7 @@ from litestar import Request
 from signalbox.security.accounts.model import TOKEN_DAYS_MAX
 from signalbox.security.model import REASON_LENGTH_MAX
 from signalbox.web import urls
-from signalbox.web.errors import NotUnderstood
+from signalbox.web.errors import BadRequest
 
 FIELDS_MAX: Final = 1000  # the role table has two for each connection
 
@@ -65,7 +65,7 @@ async def parse_form(request: Request[Any, Any, Any], form: type[T]) -> T:
     """Return the submitted form. Litestar would cache the last thousand forms in memory, passwords included.
 
     Raises:
-        NotUnderstood: the body is not this form.
+        BadRequest: the body is not this form.
     """
     body = await request.body()
     try:
@@ -73,9 +73,9 @@ async def parse_form(request: Request[Any, Any, Any], form: type[T]) -> T:
         fields = {name: text.replace("\r\n", "\n") for name, text in pairs}  # browsers send CRLF for a newline
         return msgspec.convert(fields, form, strict=False)
     except (ValueError, msgspec.ValidationError):
-        raise NotUnderstood("This form cannot be read.", "Reload the page and fill in the form again.") from None
+        raise BadRequest("This form cannot be read.", "Reload the page and fill in the form again.") from None
 
 
 def local_path(text: str) -> str:
     """Return a path within Signalbox as it is, and the overview's path for everything else: no open redirect."""
-    return text if _LOCAL_PATH.fullmatch(text) else urls.overview()
+    return text if _LOCAL_PATH.fullmatch(text) else urls.home()

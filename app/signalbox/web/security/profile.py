@@ -12,8 +12,8 @@ from signalbox.security.accounts.limits import TooManyAttempts
 from signalbox.security.door import Permit
 from signalbox.security.errors import RequestRejected
 from signalbox.web import urls
-from signalbox.web.access import OWN, session_cookie
-from signalbox.web.errors import NotThere
+from signalbox.web.access import WRITABLE_IN_READ_ONLY, session_cookie
+from signalbox.web.errors import NotFound
 from signalbox.web.rendering import Crumb, page, renderer_of
 from signalbox.web.security import audit_actions, confirm_page
 from signalbox.web.security.dependencies import CURRENT_USER, CurrentUser
@@ -42,7 +42,11 @@ def redirect_to_profile() -> Redirect:
 
 
 @post(
-    "/profile/sessions/{session:int}/end", include_in_schema=False, dependencies=CURRENT_USER, opt=OWN, status_code=303
+    "/profile/sessions/{session:int}/end",
+    include_in_schema=False,
+    dependencies=CURRENT_USER,
+    opt=WRITABLE_IN_READ_ONLY,
+    status_code=303,
 )
 async def end_session(
     request: AnyRequest, current: NamedDependency[CurrentUser], session: FromPath[int]
@@ -54,7 +58,9 @@ async def end_session(
     return Redirect(urls.profile(done="session"), status_code=303)
 
 
-@post("/profile/sessions", include_in_schema=False, dependencies=CURRENT_USER, opt=OWN, status_code=303)
+@post(
+    "/profile/sessions", include_in_schema=False, dependencies=CURRENT_USER, opt=WRITABLE_IN_READ_ONLY, status_code=303
+)
 async def end_other_sessions(current: NamedDependency[CurrentUser]) -> Redirect:
     action = actions.revoke_session("all others")
     await current.door.act(current.actor, action, current.accounts.sessions.end_others)
@@ -100,7 +106,7 @@ async def confirm_revoke_token(
     try:
         own = await current.accounts.tokens.get(token, current.user.id)
     except RequestRejected as refused:
-        raise NotThere(str(refused)) from None
+        raise NotFound(str(refused)) from None
     context = confirm_page.revoke_token(own, urls.profile("tokens", str(token), "revoke"), urls.profile())
     crumbs = (Crumb("Profile", urls.profile()),)
     return confirm_page.confirm(request, current.door, context, section=None, crumbs=crumbs)

@@ -17,7 +17,7 @@ from signalbox.security.errors import RequestRejected, SecurityError
 from signalbox.security.model import Actor
 from signalbox.security.oidc.service import CompanyAccounts
 from signalbox.web import urls
-from signalbox.web.access import OPEN, OWN, session_cookie
+from signalbox.web.access import NO_SIGN_IN, WRITABLE_IN_READ_ONLY, session_cookie
 from signalbox.web.rendering import page
 from signalbox.web.security import urls as security_urls
 from signalbox.web.security.forms import LinkForm, SignInForm, local_path, parse_form
@@ -57,7 +57,7 @@ class LinkPage:
     password_length_min: int
 
 
-@get(urls.sign_in(), include_in_schema=False, opt=OPEN)
+@get(urls.sign_in(), include_in_schema=False, opt=NO_SIGN_IN)
 async def sign_in_page(
     request: AnyRequest,
     actor: NamedDependency[Actor],
@@ -73,7 +73,7 @@ async def sign_in_page(
     return page(request, "security/sign_in/index.html", context, title="Sign in", section=None)
 
 
-@post(urls.sign_in(), include_in_schema=False, opt=OPEN | OWN, status_code=303)
+@post(urls.sign_in(), include_in_schema=False, opt=NO_SIGN_IN | WRITABLE_IN_READ_ONLY, status_code=303)
 async def sign_in(
     request: AnyRequest,
     actor: NamedDependency[Actor],
@@ -90,7 +90,7 @@ async def sign_in(
     return signed_in(request, accounts, secret, local_path(form.to))
 
 
-@post(security_urls.sign_out(), include_in_schema=False, opt=OPEN | OWN, status_code=303)
+@post(security_urls.sign_out(), include_in_schema=False, opt=NO_SIGN_IN | WRITABLE_IN_READ_ONLY, status_code=303)
 async def sign_out(
     request: AnyRequest, actor: NamedDependency[Actor], accounts: NamedDependency[Accounts], door: NamedDependency[Door]
 ) -> Response[Any]:
@@ -102,7 +102,7 @@ async def sign_out(
     return response
 
 
-@get(urls.set_up(), include_in_schema=False, opt=OPEN)
+@get(urls.set_up(), include_in_schema=False, opt=NO_SIGN_IN)
 async def set_up_page(
     request: AnyRequest,
     actor: NamedDependency[Actor],
@@ -115,7 +115,7 @@ async def set_up_page(
     return page(request, "security/sign_in/set_up.html", context, title="Set up", section=None)
 
 
-@get("/join/{secret:str}", include_in_schema=False, opt=OPEN)
+@get("/join/{secret:str}", include_in_schema=False, opt=NO_SIGN_IN)
 async def link_page(
     request: AnyRequest, actor: NamedDependency[Actor], accounts: NamedDependency[Accounts], secret: FromPath[str]
 ) -> Response[Any]:
@@ -128,7 +128,7 @@ async def link_page(
     return page(request, "security/sign_in/link.html", context, title="Choose a password", section=None)
 
 
-@post("/join/{secret:str}", include_in_schema=False, opt=OPEN | OWN, status_code=303)
+@post("/join/{secret:str}", include_in_schema=False, opt=NO_SIGN_IN | WRITABLE_IN_READ_ONLY, status_code=303)
 async def use_link(
     *,
     request: AnyRequest,
@@ -153,7 +153,7 @@ async def use_link(
     except RequestRejected as refused:
         context = _link_page(secret, link, fault=str(refused), name=form.name[:100])
         return page(request, "security/sign_in/link.html", context, title="Choose a password", section=None, status=409)
-    return signed_in(request, accounts, session, urls.overview())
+    return signed_in(request, accounts, session, urls.home())
 
 
 async def _valid_link(accounts: Accounts, actor: Actor, secret: str) -> OneTimeLink:

@@ -12,7 +12,7 @@ from signalbox.security.accounts import actions
 from signalbox.security.accounts.model import SignInMethod, Token, User
 from signalbox.security.errors import RequestRejected
 from signalbox.security.model import REASON_LENGTH_MAX
-from signalbox.web.errors import NotThere
+from signalbox.web.errors import NotFound
 from signalbox.web.rendering import Crumb, Part, page, renderer_of
 from signalbox.web.security import audit_actions, confirm_page, urls
 from signalbox.web.security.confirm_page import ConfirmPage
@@ -156,7 +156,7 @@ async def _user(admin: UserAdmin, name: str) -> User:
     try:
         return await admin.accounts.users.get_by_name(name)
     except RequestRejected as refused:
-        raise NotThere(str(refused), "The user may have been removed.") from None
+        raise NotFound(str(refused), "The user may have been removed.") from None
 
 
 async def _token(admin: UserAdmin, name: str, token: int) -> Token:
@@ -164,7 +164,7 @@ async def _token(admin: UserAdmin, name: str, token: int) -> Token:
     try:
         return await admin.accounts.tokens.get(token, user.id)
     except RequestRejected:
-        raise NotThere(f"{name} has no such token.", "The token may have expired or been revoked.") from None
+        raise NotFound(f"{name} has no such token.", "The token may have expired or been revoked.") from None
 
 
 async def _session_count(admin: UserAdmin, user: User) -> int:
@@ -201,7 +201,7 @@ async def _data(admin: UserAdmin, name: str | None) -> UsersData:
         return UsersData(users=users, selected=None)
     selected = next((user for user in users if user.name == name), None)
     if selected is None:
-        raise NotThere(f"There is no user {name}.", "The user may have been removed.")
+        raise NotFound(f"There is no user {name}.", "The user may have been removed.")
     return UsersData(
         users=users,
         selected=selected,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from signalbox.kernel import figures
 from signalbox.security.accounts.model import User
-from signalbox.web.errors import NotUnderstood
+from signalbox.web.errors import BadRequest
 from signalbox.web.lists import TEXT_LENGTH_MAX, Filter, StatusLabel
 from signalbox.web.security import urls, words
 
@@ -69,13 +69,13 @@ def parse_query(parameters: Mapping[str, str]) -> UsersQuery:
     """Parse the query string of the list.
 
     Raises:
-        NotUnderstood: a parameter is not valid.
+        BadRequest: a parameter is not valid.
     """
     text, show = parameters.get("q", "").strip(), parameters.get("show", "")
     if show not in FILTERS:
-        raise NotUnderstood(f"show: expected one of {', '.join(key for key in FILTERS if key)}, got {show[:80]!r}.")
+        raise BadRequest(f"show: expected one of {', '.join(key for key in FILTERS if key)}, got {show[:80]!r}.")
     if len(text) > TEXT_LENGTH_MAX:
-        raise NotUnderstood(f"q: expected at most {TEXT_LENGTH_MAX} characters.")
+        raise BadRequest(f"q: expected at most {TEXT_LENGTH_MAX} characters.")
     return UsersQuery(
         text=text, show=show, after=parameters.get("after", "")[:100], before=parameters.get("before", "")[:100]
     )
@@ -104,7 +104,7 @@ def users_list(users: Sequence[User], query: UsersQuery, now: float, *, selected
         dropdowns=(),
         hidden_fields=(("show", query.show),) if query.show else (),
         rows=tuple(_row(user, query, now, selected) for user in page),
-        words=f"{first + 1:,} to {last:,} of {figures.count(len(matching))}" if len(matching) > PAGE_ROWS else "",
+        words=f"{first + 1:,} to {last:,} of {figures.number(len(matching))}" if len(matching) > PAGE_ROWS else "",
         before=address(before=page[0].name) if first and page else "",
         after=address(after=page[-1].name) if last < len(matching) and page else "",
         clear=address(q="", show=""),

@@ -69,7 +69,7 @@ def users_reason(users: Sequence[User], now: float) -> str:
     unmask = sum(can_unmask(user.rights) is not False for user in users)
     locked = sum(user.locked_until is not None for user in users)
     invited = sum(is_invited(user, now) for user in users)
-    sentences = [f"{figures.count(unmask) if unmask else 'No user'} can view unmasked payloads."]
+    sentences = [f"{figures.number(unmask) if unmask else 'No user'} can view unmasked payloads."]
     if no_sign_in := sum(user.is_admin for user in users) - len(admins_who_can_sign_in(users)):
         sentences.append(f"{quantity(no_sign_in, 'more admin has', 'more admins have')} no password yet.")
     if locked:

@@ -1,4 +1,4 @@
-"""Rules from texts, and any JSON with its own writer and reader: nothing here knows how the engine does it."""
+"""Rules, and any JSON with an independent writer and reader, to compare the engine with."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from signalbox.security.masking.engine import JsonBody, MaskedMessage, mask
-from signalbox.security.masking.model import Message, Rule, parse_rule
+from signalbox.security.masking.model import ClearMessage, Rule, parse_rule
 from signalbox.security.masking.path import JsonPath, Step
 from signalbox.security.masking.rules import Ruleset
 
@@ -15,13 +15,13 @@ KEY = b"k" * 32
 
 
 class Literal(str):
-    """A number, true, false or null, as it is written."""
+    """A number, true, false or null as text."""
 
     __slots__ = ()
 
 
 class Object(list[tuple[str, Any]]):
-    """Members in order, doubles too."""
+    """Members in order, with duplicates."""
 
 
 Value = Any  # Object | list[Value] | str | Literal
@@ -61,7 +61,7 @@ PATHS = st.lists(STEPS, min_size=1, max_size=4).map(path_text)
 
 
 def written(value: Value) -> str:
-    """Write JSON by recursion."""
+    """Write JSON recursively."""
     if isinstance(value, Object):
         return "{ " + " , ".join(f"{json.dumps(name)} : {written(inner)}" for name, inner in value) + " }"
     if isinstance(value, list):
@@ -70,7 +70,7 @@ def written(value: Value) -> str:
 
 
 def read(data: bytes) -> Value:
-    """Read JSON by the library, numbers as they are written."""
+    """Parse JSON with the library, numbers as text."""
 
     def literal(found: Value) -> Value:
         if isinstance(found, Object):
@@ -84,7 +84,7 @@ def read(data: bytes) -> Value:
 
 
 def fits(steps: Sequence[Step], place: tuple[str | int, ...]) -> bool:
-    """Say whether a path leads to a place: the plainest way to ask."""
+    """Return whether a path matches a place, in the simplest way."""
     if not steps or not place:
         return not steps and not place
     first, *rest = steps
@@ -99,7 +99,7 @@ def first_fit(paths: Sequence[JsonPath], place: tuple[str | int, ...]) -> int | 
 def replaced(
     value: Value, rule: Callable[[tuple[str | int, ...]], int | None], by: Callable[[Value, int], str]
 ) -> Value:
-    """Return the value with a mark wherever a rule's path leads."""
+    """Return the value with a mark wherever a rule's path matches."""
 
     def at(inner: Value, place: tuple[str | int, ...]) -> Value:
         if (number := rule(place)) is not None:
@@ -125,10 +125,10 @@ def message(
     headers: Sequence[tuple[str, str]] = (),
     texts: Sequence[str] = (),
     kind: str | None = None,
-) -> Message:
+) -> ClearMessage:
     connection, _, destination = where.partition("/")
     data = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
-    return Message(
+    return ClearMessage(
         connection=connection,
         destination=destination,
         type=kind,
@@ -139,7 +139,7 @@ def message(
     )
 
 
-def view(shown: Message, *rules: Rule) -> MaskedMessage:
+def view(shown: ClearMessage, *rules: Rule) -> MaskedMessage:
     return mask(shown, Ruleset(rules), KEY)
 
 

@@ -1,4 +1,4 @@
-"""Card numbers: found however they are written, and nothing else of that length is one."""
+"""Card numbers are found in any notation, and other numbers of that length are not."""
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,7 @@ from signalbox.security.masking.cards import DIGITS_MAX, DIGITS_MIN, digits, fin
 
 
 def luhn(number: str) -> bool:
-    """The check sum as its standard tells it: from the right, every second figure doubled."""
+    """The checksum as in its standard: from the right, every second digit doubled."""
     total = 0
     for at, figure in enumerate(reversed(number)):
         value = int(figure) * (2 if at % 2 else 1)
@@ -29,9 +29,7 @@ BETWEEN = st.sampled_from(["", " ", "-", "\xa0", " - ", "\u2011", "\u200b", "\0"
 @given(
     NUMBERS, st.lists(BETWEEN, min_size=DIGITS_MAX, max_size=DIGITS_MAX), st.sampled_from(["", "card ", "x", "(", "9,"])
 )
-def test_a_card_number_is_found_whatever_stands_between_its_digits(
-    number: str, between: list[str], before: str
-) -> None:
+def test_card_number_is_found_with_any_separator(number: str, between: list[str], before: str) -> None:
     spaced = "".join(figure + space for figure, space in zip(number, between, strict=False)).rstrip("".join(between))
     text = f"{before}{spaced}. "
     (start, end) = (len(before), len(before) + len(spaced))
@@ -40,7 +38,7 @@ def test_a_card_number_is_found_whatever_stands_between_its_digits(
 
 
 @given(st.text("0123456789 -x", max_size=60))
-def test_what_is_found_is_made_of_numbers_that_pass_and_nothing_that_passes_is_left(text: str) -> None:
+def test_all_valid_numbers_and_only_those_are_found(text: str) -> None:
     covered = {at for start, end in find(text) for at in range(start, end)}
     places = [at for at, letter in enumerate(text) if letter.isdigit()]
     for first in places:
@@ -76,7 +74,7 @@ def test_what_is_found_is_made_of_numbers_that_pass_and_nothing_that_passes_is_l
         "",
     ],
 )
-def test_what_is_no_card_number(text: str) -> None:
+def test_not_a_card_number(text: str) -> None:
     assert find(text) == []
 
 
@@ -89,5 +87,5 @@ def test_what_is_no_card_number(text: str) -> None:
         ("paid by 122000000000003 today", "122000000000003"),
     ],
 )
-def test_figures_beside_a_card_number_do_not_hide_it(text: str, number: str) -> None:
+def test_adjacent_digit_groups_do_not_hide_a_card_number(text: str, number: str) -> None:
     assert any(digits(text[start:end]) == number for start, end in find(text))

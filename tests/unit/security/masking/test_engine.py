@@ -1,4 +1,4 @@
-"""What is left to see of a message, case by case."""
+"""Masked messages, case by case."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_how_values_are_masked(how: str, value: str, shown: str) -> None:
     assert masked(f'{{"a":{value}}}', rule("$.a", how=how)) == f'{{"a":{shown}}}'
 
 
-def test_the_same_value_has_the_same_hash_everywhere() -> None:
+def test_equal_values_have_equal_hashes_everywhere() -> None:
     by_hash = rule("$..id", "header id", "key", how="hash")
     shown = view(
         message('{"id":204417,"b":{"id":"204417"},"c":{"id":204417.0}}', key=b"204417", headers=[("ID", "204417")]),
@@ -47,17 +47,17 @@ def test_the_same_value_has_the_same_hash_everywhere() -> None:
     assert one not in other.encoded().decode()
 
 
-def test_what_no_rule_touches_stays_byte_for_byte() -> None:
+def test_unmasked_values_stay_byte_for_byte() -> None:
     body = '\ufeff { "a" : 1.00, "a" : 1e400, "b":"\\u00e9" }\r\n'
     assert masked(body, rule("$.c")) == body
     assert masked(body, rule("$.b")) == '{"a":1.00,"a":1e400,"b":"masked"}'
 
 
-def test_every_member_of_a_doubled_name_is_masked_however_it_is_escaped() -> None:
+def test_duplicate_members_are_masked_in_any_escaping() -> None:
     assert masked(r'{"a":1,"\u0061":2,"A":3}', rule("$.a")) == '{"a":"masked","a":"masked","A":3}'
 
 
-def test_half_a_character_stays_an_escape() -> None:
+def test_lone_surrogate_stays_an_escape() -> None:
     assert masked(r'{"a":1,"b":"x\ud800"}', rule("$.a")) == r'{"a":"masked","b":"x\ud800"}'
 
 
@@ -74,9 +74,7 @@ def test_half_a_character_stays_an_escape() -> None:
         (b'"' + b"a" * 1024**2 + b'"', UnreadableReason.TOO_LARGE),
     ],
 )
-def test_a_body_that_a_path_cannot_look_into_is_hidden_whole_with_the_reason(
-    body: bytes, why: UnreadableReason
-) -> None:
+def test_unreadable_body_is_hidden_whole_with_the_reason(body: bytes, why: UnreadableReason) -> None:
     shown = view(message(body), CARDS, rule("$..email"))
     number = 2 if why is UnreadableReason.NO_JSON else 1  # in text that is no JSON card numbers could still be found
     assert shown.body == HiddenBody(why, number)
@@ -84,7 +82,7 @@ def test_a_body_that_a_path_cannot_look_into_is_hidden_whole_with_the_reason(
     assert view(message(body), rule("$.email", where="other/*")).hits == {}
 
 
-def test_a_body_as_deep_as_allowed_is_looked_into() -> None:
+def test_body_at_the_depth_limit_is_masked() -> None:
     deep = '{"a":' * 511 + '{"email":"x"}' + "}" * 511
     assert "masked" in masked(deep, rule("$..email"))
     assert masked("[" * 512 + "]" * 512, rule("$..email")).startswith("[[[[")
@@ -92,28 +90,28 @@ def test_a_body_as_deep_as_allowed_is_looked_into() -> None:
     assert masked(brackets, rule("$.email")).endswith('"email":"masked"}')
 
 
-def test_text_that_is_no_json_loses_its_card_numbers_and_nothing_else() -> None:
+def test_only_card_numbers_are_masked_in_plain_text() -> None:
     shown = view(message(b"paid by 4242-4242-4242-4242, thanks\n"), CARDS).body
     assert isinstance(shown, MaskedText)
     assert shown.text == "paid by •••• 4242, thanks\n"
     assert [part.rule for part in shown.parts] == [None, 1, None]
 
 
-def test_bytes_that_are_no_text_are_hidden_where_a_rule_would_have_to_look_into_them() -> None:
+def test_binary_body_is_hidden_if_a_rule_has_to_parse_it() -> None:
     assert view(message(b"\x00\xff")).body == BinaryBody(b"\x00\xff")
     assert view(message(b"\x00\xff"), rule("key")).body == BinaryBody(b"\x00\xff")
     assert view(message(b"\x00\xff"), CARDS).body == HiddenBody(UnreadableReason.NO_TEXT, 1)
 
 
 @pytest.mark.parametrize("body", [b"", b" \n"])
-def test_an_empty_body_has_nothing_to_hide(body: bytes) -> None:
+def test_empty_body_is_not_hidden(body: bytes) -> None:
     shown = view(message(body), rule("$.a"))
     assert isinstance(shown.body, MaskedText)
     assert not shown.hits
     assert view(message(None), rule("$.a")).body is None
 
 
-def test_card_numbers_go_from_strings_numbers_names_keys_and_headers() -> None:
+def test_card_numbers_are_masked_in_strings_numbers_names_keys_and_headers() -> None:
     card = "4242424242424242"
     body = (
         f'{{"{card}":1,"b":{card},"c":{card}.0,"d":4.242424242424242E15,"e":"x {card} y","f":["\\u0034{card[1:]}"],'
@@ -134,13 +132,13 @@ def test_card_numbers_go_from_strings_numbers_names_keys_and_headers() -> None:
 @pytest.mark.parametrize(
     "value", ['"\\u0034242424242424242"', "4.242424242424242E15", "[4242424242424242]", '"a\\n4242-4242-4242-4242"']
 )
-def test_a_card_number_that_stands_alone_in_a_body_is_found_however_it_is_written(value: str) -> None:
+def test_card_number_alone_in_a_body_is_found_in_any_notation(value: str) -> None:
     shown = masked(f'{{"a":{value}}}', CARDS)
     assert "•••• 4242" in shown
     assert "242424" not in shown
 
 
-def test_a_masked_number_is_found_in_the_form_in_which_a_text_writes_it() -> None:
+def test_masked_number_is_found_in_the_notation_of_a_text() -> None:
     shown = view(
         message('{"a":1234.50,"b":1.2345678E4}', texts=["1234.5 > 12345.678, 1234.50"]), rule("$.*", how="hash")
     )
@@ -151,7 +149,7 @@ def test_a_masked_number_is_found_in_the_form_in_which_a_text_writes_it() -> Non
     assert first != third
 
 
-def test_error_texts_headers_and_the_key_lose_what_was_masked_elsewhere() -> None:
+def test_masked_values_are_masked_in_texts_headers_and_key_too() -> None:
     shown = view(
         message(
             '{"email":"someone@mail.example","name":"O\'Neil \\"x\\"","n":7,"hidden":{"street":"Long Lane"}}',
@@ -174,7 +172,7 @@ def test_error_texts_headers_and_the_key_lose_what_was_masked_elsewhere() -> Non
     assert shown.texts[0].rule == 1
 
 
-def test_a_text_that_quotes_a_body_that_could_not_be_read_loses_its_words() -> None:
+def test_text_that_quotes_an_unreadable_body_is_masked() -> None:
     shown = view(
         message(b'{"email": someone@mail.example}', texts=["unexpected 'someone@mail.ex' in line 1"]), rule("$.email")
     )
@@ -183,7 +181,7 @@ def test_a_text_that_quotes_a_body_that_could_not_be_read_loses_its_words() -> N
     assert avro.texts[0].text == "bad value masked"
 
 
-def test_a_key_that_is_json_is_looked_into_and_one_that_is_no_text_is_hidden() -> None:
+def test_json_key_is_parsed_and_binary_key_is_hidden() -> None:
     by_path = rule("$..email")
     for key, text in (
         (b'{"email": "x", "id": 1}', '{"email":"masked","id":1}'),
@@ -201,18 +199,18 @@ def test_a_key_that_is_json_is_looked_into_and_one_that_is_no_text_is_hidden() -
     assert uncovered.text == "\\xff\x01"
 
 
-def test_a_hashed_key_that_is_no_text_still_has_its_hash() -> None:
+def test_binary_key_is_hashed() -> None:
     keys = [view(message(key=key), rule("key", how="hash")).key for key in (b"\xff\x01", b"\xff\x01", b"\xff\x02")]
     assert keys[0] == keys[1] != keys[2]
 
 
-def test_the_clear_values_stand_in_no_repr() -> None:
+def test_repr_contains_no_clear_values() -> None:
     shown = message('{"email":"canary"}', key=b"canary", headers=[("a", "canary")], texts=["canary"])
     assert "canary" not in repr(shown)
     assert "canary" not in repr(view(shown, rule("$.email", "key", "header a")))
 
 
-def test_lines_name_the_rule_and_hold_no_recursion() -> None:
+def test_lines_name_the_rule_and_are_flat() -> None:
     body = '{"a":{"name":"x","n":[1,true]},"note":"card 4242 4242 4242 4242","e":{}}'
     shown = view(message(body), rule("$..name"), CARDS).body
     assert isinstance(shown, JsonBody)

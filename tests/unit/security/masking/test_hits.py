@@ -7,7 +7,7 @@ from signalbox.security.masking.hits import HOUR_S, HitCounter
 START = 1_800_000_000.0
 
 
-def test_hits_leave_after_24_hours_and_not_before() -> None:
+def test_hits_expire_after_24_hours() -> None:
     now = START
     counts = HitCounter(lambda: now)
     assert counts.since == START

@@ -1,4 +1,4 @@
-"""Bodies made to be slow or to break masking: a rule whose time is not linear takes too much CPU time here."""
+"""Bodies made to slow down or break masking: anything not linear takes too much CPU time here."""
 
 import time
 from collections.abc import Callable
@@ -42,7 +42,7 @@ BODIES: list[Callable[[int], str]] = [
 @pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
 @pytest.mark.parametrize("rules", [RULES, RULES[:1]], ids=["paths and cards", "cards alone"])
 @pytest.mark.parametrize("size", SIZES)
-def test_a_hostile_body_is_masked_in_fair_time(body: Callable[[int], str], rules: tuple[Rule, ...], size: int) -> None:
+def test_hostile_body_is_masked_fast_enough(body: Callable[[int], str], rules: tuple[Rule, ...], size: int) -> None:
     text = body(size)
     data = text.encode()
     assert len(data) <= tree.BYTES_MAX
@@ -54,8 +54,8 @@ def test_a_hostile_body_is_masked_in_fair_time(body: Callable[[int], str], rules
         assert len(shown.body.encoded()) < 3 * len(data)
 
 
-def test_a_body_of_which_everything_is_masked_does_not_make_its_texts_slow() -> None:
-    """100,000 clear values to look for in a long text are too many: it is hidden instead."""
+def test_fully_masked_body_does_not_slow_down_texts() -> None:
+    """Searching a long text for 100,000 values would take too long: it is hidden instead."""
     body = "[" + ",".join(f'"value {n:06}"' for n in range(60_000)) + "]"
     shown = view(message(body, texts=["short", "at value 000007 " * 4000]), rule("$[*]"))
     assert 60_000 * len("short") < WORK_MAX
@@ -63,14 +63,14 @@ def test_a_body_of_which_everything_is_masked_does_not_make_its_texts_slow() -> 
     assert shown.texts[1].rule == 1
 
 
-def test_a_large_hidden_body_does_not_make_its_texts_slow() -> None:
+def test_large_hidden_body_does_not_slow_down_texts() -> None:
     body = b'{"a": "\xff' + b"word " * 200_000
     shown = view(message(body, texts=[" ".join(f"word{n}" for n in range(2000)), "some word"]), rule("$.a"))
     assert isinstance(shown.body, HiddenBody)
     assert [text.text for text in shown.texts] == ["masked", "some masked"]
 
 
-def test_a_value_that_is_masked_late_is_looked_for_too() -> None:
+def test_values_masked_later_are_found_in_texts() -> None:
     quotes = MaskedValues()
     quotes.add("first", "masked", 1)
     assert quotes.find("first second") == [((0, 5), "masked", 1)]

@@ -1,4 +1,4 @@
-"""Paths: strict in what they read, and the automaton of many agrees with the plainest way to ask."""
+"""Paths are parsed strictly, and the automaton agrees with the simplest implementation."""
 
 import pytest
 from hypothesis import given
@@ -26,7 +26,7 @@ from tests.unit.security.masking.bodies import NAMES, PATHS, STEPS, first_fit, p
         ("$..[2]", (Step(2, True),)),
     ],
 )
-def test_what_can_be_written(text: str, steps: tuple[Step, ...]) -> None:
+def test_valid_paths(text: str, steps: tuple[Step, ...]) -> None:
     assert parse(text).steps == steps
 
 
@@ -66,21 +66,19 @@ def test_what_can_be_written(text: str, steps: tuple[Step, ...]) -> None:
         *("$" + ".a" * 33, "$." + "a" * 300),
     ],
 )
-def test_anything_else_is_refused_with_an_example(text: str) -> None:
+def test_other_paths_are_rejected_with_an_example(text: str) -> None:
     with pytest.raises(InvalidRule, match=r"^what: expected a JSON path .*, such as \$.*, got ") as refused:
         parse(text)
     assert len(str(refused.value)) < 300
 
 
 @given(st.lists(STEPS, max_size=5))
-def test_what_is_written_is_read_back(steps: list[Step]) -> None:
+def test_written_rows_are_read_back(steps: list[Step]) -> None:
     assert parse(path_text(steps)).steps == tuple(steps)
 
 
 @given(st.lists(PATHS, max_size=6), st.lists(st.lists(NAMES | st.integers(0, 5), max_size=6), max_size=6))
-def test_the_automaton_finds_the_first_path_that_leads_to_a_place(
-    texts: list[str], places: list[list[str | int]]
-) -> None:
+def test_automaton_finds_the_first_matching_path(texts: list[str], places: list[list[str | int]]) -> None:
     paths = [parse(text) for text in texts]
     automaton = Automaton(list(enumerate(paths, start=1)))
     for place in places:

@@ -1,4 +1,4 @@
-"""For any JSON and any rules: what is covered is gone, what is not stays as it was, and the first rule that fits wins."""
+"""For any JSON and rules: matching values are masked, others unchanged, and the first matching rule wins."""
 
 import json
 
@@ -37,14 +37,14 @@ def first_rule(rules: list[Rule], place: tuple[str | int, ...]) -> int | None:
 
 
 def marked(value: Value, one: Rule) -> str:
-    """What stands for a value, told another way than by the engine: containers, true, false and null are hidden."""
+    """The mark of a value, implemented independently: containers, true, false and null are hidden."""
     if isinstance(value, list) or (isinstance(value, Literal) and value in ("true", "false", "null")):
         return "masked"
     return mark(one.how, Number(value).plain if isinstance(value, Literal) else value, KEY)
 
 
 @given(VALUES, RULES)
-def test_covered_values_are_marks_and_all_others_are_as_they_were(body: Value, rules: list[Rule]) -> None:
+def test_matching_values_are_masked_and_others_unchanged(body: Value, rules: list[Rule]) -> None:
     text = written(body)
     expected = replaced(body, lambda place: first_rule(rules, place), lambda value, n: marked(value, rules[n - 1]))
     assert read(masked(text, *rules).encode()) == read(written(expected).encode())
@@ -59,7 +59,7 @@ def strings(value: Value) -> list[str]:
 
 
 def with_canaries(value: Value) -> Value:
-    """Give every string a word of its own, so that it can be told where one has come through."""
+    """Give every string a unique word, to find where one leaked."""
     count = iter(range(1_000_000))
 
     def told(inner: Value) -> Value:
@@ -74,7 +74,7 @@ def with_canaries(value: Value) -> Value:
 
 @given(VALUES.map(with_canaries), RULES, st.sampled_from([(" at ", "\n"), ("'", "'"), ("", "")]))
 def test_no_clear_value_survives_anywhere(body: Value, rules: list[Rule], around: tuple[str, str]) -> None:
-    """Not in the body, nor where the key, a header or an error text quotes it, as it is or as JSON or an address writes it."""
+    """Neither in the body nor in a key, header or error text that quotes it, plain, as JSON or percent-encoded."""
     gone: list[str] = []
 
     def take(value: Value, _: int) -> str:
@@ -104,13 +104,13 @@ def test_no_clear_value_survives_anywhere(body: Value, rules: list[Rule], around
 
 
 @given(VALUES, st.lists(PATHS.map(rule), max_size=4))
-def test_hiding_what_is_hidden_changes_nothing(body: Value, rules: list[Rule]) -> None:
+def test_masking_is_idempotent_for_hide(body: Value, rules: list[Rule]) -> None:
     once = masked(written(body), *rules)
     assert masked(once, *rules) == once
 
 
 @given(VALUES.map(with_canaries), RULES)
-def test_masking_again_brings_nothing_back(body: Value, rules: list[Rule]) -> None:
+def test_masking_twice_reveals_nothing(body: Value, rules: list[Rule]) -> None:
     once = masked(written(body), *rules)
     twice = masked(once, *rules)
     assert set(strings(read(twice.encode()))) <= {*strings(read(once.encode())), "masked"} | {
@@ -119,7 +119,7 @@ def test_masking_again_brings_nothing_back(body: Value, rules: list[Rule]) -> No
 
 
 @given(st.binary(max_size=300), RULES, st.booleans())
-def test_no_body_whatever_raises(body: bytes, rules: list[Rule], has_cards: bool) -> None:
+def test_no_body_raises(body: bytes, rules: list[Rule], has_cards: bool) -> None:
     every = [*rules, rule("card numbers")] if has_cards else rules
     shown = view(message(body, key=body, headers=[("a", "b")], texts=[body.decode("utf-8", "replace")]), *every)
     assert shown.body is not None

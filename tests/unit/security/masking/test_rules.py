@@ -1,4 +1,4 @@
-"""A rule's texts, and what it covers."""
+"""Parsing rules, and where they apply."""
 
 from typing import Any
 
@@ -21,11 +21,11 @@ from tests.unit.security.masking.bodies import masked, message, rule, view
 
 
 @pytest.mark.parametrize("text", ["$..email", "header reply-to", "header X Trace", "key", "card numbers"])
-def test_what_is_read_is_written_back(text: str) -> None:
+def test_json_round_trips(text: str) -> None:
     assert target_text(parse_target(text)) == (text.lower() if text.startswith("header") else text)
 
 
-def test_what_a_rule_may_name() -> None:
+def test_rule_targets() -> None:
     assert parse_target("header Authorization") == HeaderTarget("authorization")
     assert parse_target("key") is SpecialTarget.KEY
     assert parse_target("card numbers") is SpecialTarget.CARDS
@@ -46,14 +46,14 @@ def test_what_a_rule_may_name() -> None:
         ("how", "blur", "hide, hash, or keep last N with N from 1 to 16, such as keep last 4, got 'blur'"),
         ("how", "keep last 0", "got 'keep last 0'"),
         ("how", "keep last 17", "from 1 to 16"),
-        ("name", " ", "a name of 1 to 60 letters"),
-        ("name", "a\x1b[31m", "a name of 1 to 60 letters"),
-        ("name", "n" * 61, "a name of 1 to 60 letters"),
+        ("name", " ", "a name of 1 to 60 characters"),
+        ("name", "a\x1b[31m", "a name of 1 to 60 characters"),
+        ("name", "n" * 61, "a name of 1 to 60 characters"),
         ("destinations", "orders.*", r"\* or a shell pattern over connection/destination, such as \*/orders"),
         ("types", "", "a shell pattern over the type"),
     ],
 )
-def test_a_text_that_cannot_be_read_says_what_was_expected(part: str, text: str, says: str) -> None:
+def test_malformed_rule_names_what_was_expected(part: str, text: str, says: str) -> None:
     given: dict[str, Any] = {"name": "n", "destinations": ["*"], "types": ["*"], "what": ["key"], "how": "hide"}
     given[part] = [text] if isinstance(given[part], list) else text
     expected = says.replace("$", "[$]").replace("..", "[.][.]")
@@ -65,7 +65,7 @@ def test_a_text_that_cannot_be_read_says_what_was_expected(part: str, text: str,
 
 @pytest.mark.parametrize("part", ["destinations", "types", "what"])
 @pytest.mark.parametrize("count", [0, 51])
-def test_lists_are_neither_empty_nor_long(part: str, count: int) -> None:
+def test_lists_have_1_to_50_items(part: str, count: int) -> None:
     texts = {"destinations": ["*"], "types": ["*"], "what": ["key"], part: ["$.a" if part == "what" else "*"] * count}
     with pytest.raises(InvalidRule, match=f"{part}: expected 1 to 50 .*got '{count} of them'"):
         parse_rule(name="n", how="hide", **texts)
@@ -82,18 +82,18 @@ def test_lists_are_neither_empty_nor_long(part: str, count: int) -> None:
         ("prod/[ab]", "prod/b", True),
     ],
 )
-def test_a_rule_covers_the_destinations_that_its_patterns_name(pattern: str, where: str, covers: bool) -> None:
+def test_rule_applies_to_destinations_that_match(pattern: str, where: str, covers: bool) -> None:
     shown = view(message('{"a": 1}', where=where), rule("$.a", where=pattern))
     assert shown.hits == ({1: 1} if covers else {})
 
 
 @pytest.mark.parametrize(("kind", "covers"), [("OrderPlaced", True), ("Payment", False), (None, True)])
-def test_a_message_whose_type_is_unknown_is_covered_by_rules_of_every_type(kind: str | None, covers: bool) -> None:
+def test_unknown_message_type_matches_rules_of_every_type(kind: str | None, covers: bool) -> None:
     shown = view(message('{"a": 1}', kind=kind), rule("$.a", types=["Order*"]))
     assert bool(shown.hits) is covers
 
 
-def test_one_rule_may_name_several_things() -> None:
+def test_rule_can_have_several_targets() -> None:
     shown = view(
         message('{"a": {"email": "x@y.example"}}', headers=[("Reply-To", "p@q.example")], key=b"7"),
         rule("$..email", "header reply-to", "key"),
@@ -102,7 +102,7 @@ def test_one_rule_may_name_several_things() -> None:
     assert [value.text for _, value in shown.headers] == ["masked"]
 
 
-def test_a_rule_of_two_destinations_does_not_reach_a_third() -> None:
+def test_rule_of_two_destinations_does_not_apply_to_a_third() -> None:
     one = parse_rule(name="n", destinations=["a/x", "b/y"], types=["*"], what=["key"], how="hide")
     for where, gone in (("a/x", True), ("b/y", True), ("a/y", False)):
         shown = view(message(where=where, key=b"k"), one).key
@@ -110,7 +110,7 @@ def test_a_rule_of_two_destinations_does_not_reach_a_third() -> None:
         assert (shown.text == "masked") is gone
 
 
-def test_many_destinations_are_not_remembered_for_ever() -> None:
+def test_compiled_rules_cache_is_bounded() -> None:
     rules = Ruleset((rule("$.a"), rule("$.b", where="prod/1*")))
     for number in range(3 * REMEMBERED_MAX):
         rules.for_message(message(where=f"prod/{number}"))
@@ -118,7 +118,7 @@ def test_many_destinations_are_not_remembered_for_ever() -> None:
     assert len(rules._compiled) <= 2
 
 
-def test_the_first_rule_that_fits_wins() -> None:
+def test_first_matching_rule_wins() -> None:
     body = '{"a": "12345678"}'
     keep, hide = rule("$.a", how="keep last 2"), rule("$..a")
     assert masked(body, keep, hide) == '{"a":"•••• 78"}'

@@ -1,4 +1,4 @@
-"""Trying a rule: what others would see, which rule did it, and how much of the sample it is."""
+"""Testing a rule on a sample: the masked result, the rule of each value, and the counts."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def tried(
 
 
 @pytest.mark.parametrize("where", ["orders.placed", "kafka-prod/orders.placed"])
-def test_a_sample_shows_each_rule_and_the_one_being_written(where: str) -> None:
+def test_sample_shows_all_rules_and_the_new_one(where: str) -> None:
     found = tried(SAMPLE, where, *RULES)
     assert (found.masked, found.fields, found.candidate) == (4, 8, 4)
     by_name = {line.name.text: line.rule for line in found.lines if line.name}
@@ -50,17 +50,17 @@ def test_a_sample_shows_each_rule_and_the_one_being_written(where: str) -> None:
     assert found.took_ms > 0
 
 
-def test_without_a_candidate_the_rules_alone_are_tried() -> None:
+def test_trial_without_a_new_rule() -> None:
     found = tried(SAMPLE, "prod/other", *RULES, candidate=None)
     assert (found.masked, found.fields, found.candidate) == (2, 8, None)
 
 
-def test_an_object_that_is_hidden_counts_with_all_that_it_holds() -> None:
+def test_masked_object_counts_all_its_fields() -> None:
     found = tried(candidate=rule("$.lines", "$.address"))
     assert (found.masked, found.fields) == (4, 8)
 
 
-def test_a_sample_that_is_no_json_is_hidden_and_not_counted() -> None:
+def test_sample_that_is_not_json_is_hidden_and_not_counted() -> None:
     found = tried("email: x", candidate=rule("$.email"))
     assert isinstance(found.body, HiddenBody)
     assert (found.masked, found.fields, found.lines) == (None, None, ())
@@ -68,7 +68,7 @@ def test_a_sample_that_is_no_json_is_hidden_and_not_counted() -> None:
     assert (text.masked, text.fields) == (1, 1)
 
 
-def test_a_sample_has_64_kib_at_most() -> None:
+def test_sample_is_limited_to_64_kib() -> None:
     assert tried("é" * 32 * 1024).fields is None
     with pytest.raises(RequestRejected, match=r"65,538 bytes, over 65,536\. Paste a shorter one"):
         tried("é" * (32 * 1024 + 1))

@@ -27,9 +27,9 @@ WINDOW: Final = 10_000
 COUNTED_MAX: Final = 10_000
 CHOICES_MAX: Final = 200
 
-Request = aliased(AuditRow, name="asked")
-OutcomeRow = aliased(AuditRow, name="ended")
-OutcomeLookup = aliased(AuditRow, name="told")
+Request = aliased(AuditRow, name="request")
+OutcomeRow = aliased(AuditRow, name="result")
+OutcomeLookup = aliased(AuditRow, name="lookup")
 IS_ENTRY: Final = col(Request.kind) != literal_column("'outcome'")  # a literal: the partial indexes need one
 IS_REFUSED: Final = col(Request.kind) == literal_column("'refused'")
 BY_TIME: Final = (col(Request.at_us).desc(), col(Request.row).desc())
@@ -73,11 +73,11 @@ class EntryStore:
             window_end = await _window(connection, indexed) if unindexed else None
             conditions = [*indexed, *unindexed, *_not_before(window_end)]
             statement = _with_outcome(select(*ENTRY_COLUMNS)).where(*conditions).order_by(*BY_TIME).limit(limit + 1)
-            rows = [AuditEntry(**line) for line in (await connection.execute(statement)).mappings()]
-        lines = tuple(rows[:limit])
+            rows = [AuditEntry(**columns) for columns in (await connection.execute(statement)).mappings()]
+        entries = tuple(rows[:limit])
         if len(rows) > limit:
-            return AuditPage(entries=lines, older=lines[-1].cursor)
-        return AuditPage(entries=lines, older=window_end, searched_to_us=window_end.at_us if window_end else None)
+            return AuditPage(entries=entries, older=entries[-1].cursor)
+        return AuditPage(entries=entries, older=window_end, searched_to_us=window_end.at_us if window_end else None)
 
     async def entry(self, row: int) -> AuditEntry | None:
         """Return the entry of this row, which may be its intent or its outcome."""
@@ -87,8 +87,8 @@ class EntryStore:
         async with self._database.read() as connection:
             indexed = await _indexed(connection, AuditFilter())
             statement = _with_outcome(select(*ENTRY_COLUMNS)).where(col(Request.row) == request_row, *indexed)
-            rows = (await connection.execute(statement)).mappings().one_or_none()
-        return AuditEntry(**rows) if rows else None
+            columns = (await connection.execute(statement)).mappings().one_or_none()
+        return AuditEntry(**columns) if columns else None
 
     async def count(self, query: AuditFilter) -> EntryCount:
         """Count entries up to COUNTED_MAX; with unindexed conditions, those among the WINDOW newest rows."""
@@ -119,14 +119,14 @@ class EntryStore:
         number = col(AuditRow.row)
         statement = select(*COLUMNS).where(number > after, number <= to).order_by(number)
         if not query.is_time_range_only:
-            line = col(Request.row) == func.coalesce(AuditRow.about, AuditRow.row)
-            statement = statement.join(Request, line).where(*_best_index(query), *_unindexed(query))
+            same_action = col(Request.row) == func.coalesce(AuditRow.about, AuditRow.row)
+            statement = statement.join(Request, same_action).where(*_best_index(query), *_unindexed(query))
         async with self._database.read() as connection:
-            return [as_row(rows) for rows in await connection.execute(statement)]
+            return [as_row(row) for row in await connection.execute(statement)]
 
 
-def _with_outcome(lines: Select[Any]) -> Select[Any]:
-    return lines.select_from(Request).outerjoin(OutcomeRow, col(OutcomeRow.about) == col(Request.row))
+def _with_outcome(entries: Select[Any]) -> Select[Any]:
+    return entries.select_from(Request).outerjoin(OutcomeRow, col(OutcomeRow.about) == col(Request.row))
 
 
 async def _indexed(connection: AsyncConnection, query: AuditFilter) -> list[Condition]:
@@ -182,8 +182,8 @@ async def _window(connection: AsyncConnection, indexed: Sequence[Condition]) -> 
     statement = (
         select(col(Request.at_us), col(Request.row)).where(*indexed).order_by(*BY_TIME).offset(WINDOW - 1).limit(1)
     )
-    rows = (await connection.execute(statement)).one_or_none()
-    return AuditCursor(*rows) if rows else None
+    row = (await connection.execute(statement)).one_or_none()
+    return AuditCursor(*row) if row else None
 
 
 def _older_than(older: AuditCursor | None) -> list[Condition]:

@@ -8,7 +8,7 @@ from signalbox.kernel import figures
 from signalbox.monitoring.words.spans import quantity
 from signalbox.security.audit.model import AuditEntry, AuditFilter, AuditPage, EntryCount, Outcome
 from signalbox.security.audit.service import AuditLog
-from signalbox.web.errors import NotThere
+from signalbox.web.errors import NotFound
 from signalbox.web.lists import Dropdown, EmptyState, Filter, Option, Pager
 from signalbox.web.security import urls
 from signalbox.web.security.audit.list_query import (
@@ -66,7 +66,7 @@ async def action_list(audit: AuditLog, query: AuditQuery, now: float) -> ActionL
     """Read one page of the log.
 
     Raises:
-        NotThere: the row to open is not in the log, or sealed.
+        NotFound: the row to open is not in the log, or sealed.
         StorageError: the log cannot be read.
     """
     line_filter = query.line_filter(now)
@@ -97,8 +97,8 @@ async def _opened(audit: AuditLog, query: AuditQuery) -> AuditEntry | None:
         return None
     line = await audit.entry(query.row)
     if line is None:
-        row = figures.count(query.row)
-        raise NotThere(
+        row = figures.number(query.row)
+        raise NotFound(
             f"There is no row {row} in the audit log.", "The row is not written yet, or was moved to a sealed file."
         )
     return line
@@ -162,7 +162,7 @@ def _dropdown(name: str, label: str, any_: str, values: Sequence[str], chosen: s
 
 def _pager(query: AuditQuery, page: AuditPage, now: float, count: EntryCount) -> Pager:
     parameters = url_parameters(query)
-    text = f"{figures.count(len(page.entries))} of {count_text(count)} {_time_range(query)}, newest first"
+    text = f"{figures.number(len(page.entries))} of {count_text(count)} {_time_range(query)}, newest first"
     if page.searched_to_us is not None:
         text += f", searched back to {figures.utc_time(seconds(page.searched_to_us), now)}"
     return Pager(

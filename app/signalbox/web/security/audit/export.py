@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from litestar.types import Receive, Scope, Send
 
-from signalbox.kernel.figures import count
+from signalbox.kernel.figures import number
 from signalbox.security.audit import ndjson
 from signalbox.security.audit.model import AuditFilter
 from signalbox.security.audit.service import AuditLog
@@ -33,7 +33,7 @@ class Export:
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         async def run(permit: Permit) -> None:
-            permit.detail = f"{count(await self._send_rows(receive, send))} rows"
+            permit.detail = f"{number(await self._send_rows(receive, send))} rows"
 
         try:
             await self.door.act(self.actor, self.action, run)
@@ -42,18 +42,18 @@ class Export:
 
     async def _send_rows(self, receive: Receive, send: Send) -> int:
         """Send all rows; return how many."""
-        number = 0
+        rows_sent = 0
         disposition = f'attachment; filename="{self.filename}"'.encode()
         headers = [(b"content-type", NDJSON), (b"content-disposition", disposition)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         async for rows in self.audit.rows(self.line_filter):
             if await _is_disconnected(receive):
-                raise ClientDisconnected(f"The client disconnected after {count(number)} rows.")
+                raise ClientDisconnected(f"The client disconnected after {number(rows_sent)} rows.")
             body = b"".join(map(ndjson.to_line, rows))
             await send({"type": "http.response.body", "body": body, "more_body": True})
-            number += len(rows)
+            rows_sent += len(rows)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-        return number
+        return rows_sent
 
 
 async def _is_disconnected(receive: Receive) -> bool:

@@ -17,8 +17,8 @@ from signalbox.security.door import Door, Permit
 from signalbox.security.errors import RequestRejected
 from signalbox.security.keys import Keys
 from signalbox.security.model import Action, Actor
-from signalbox.web.access import OWN
-from signalbox.web.errors import NotUnderstood
+from signalbox.web.access import WRITABLE_IN_READ_ONLY
+from signalbox.web.errors import BadRequest
 from signalbox.web.lists import InvalidParameter
 from signalbox.web.rendering import Part, page, renderer_of
 from signalbox.web.security import urls
@@ -59,7 +59,7 @@ async def audit_page(request: AnyRequest, audit: NamedDependency[AuditLog]) -> R
     return response
 
 
-@post(urls.audit("verify"), include_in_schema=False, guards=ADMINS, opt=OWN, status_code=303)
+@post(urls.audit("verify"), include_in_schema=False, guards=ADMINS, opt=WRITABLE_IN_READ_ONLY, status_code=303)
 async def verify(
     actor: NamedDependency[Actor],
     audit: NamedDependency[AuditLog],
@@ -70,14 +70,14 @@ async def verify(
         if too_long := audit_summary(await audit.state(), audit.last_verification).too_long:
             raise RequestRejected(too_long)
         verification = (await audit.verify_and_record(keys.signing().public_key().public_bytes_raw())).verification
-        intact = f"intact up to row {figures.count(verification.end.row)}"
+        intact = f"intact up to row {figures.number(verification.end.row)}"
         permit.detail = intact if verification.is_intact else f"{words.finding_sentence(verification.findings[0])}."
 
     await door.act(actor, VERIFY, run)
     return Redirect(urls.audit(), status_code=303)
 
 
-@post(urls.audit("export"), include_in_schema=False, guards=ADMINS, opt=OWN, status_code=200)
+@post(urls.audit("export"), include_in_schema=False, guards=ADMINS, opt=WRITABLE_IN_READ_ONLY, status_code=200)
 async def export(
     *,
     request: AnyRequest,
@@ -109,11 +109,11 @@ async def signed_head(
 
 
 def valid_query(parameters: Mapping[str, str], *, rows: int) -> AuditQuery:
-    """Parse a query. Raises NotUnderstood."""
+    """Parse a query. Raises BadRequest."""
     try:
         return parse_query(parameters, rows=rows)
     except InvalidParameter as fault:
-        raise NotUnderstood(f"{fault}.") from fault
+        raise BadRequest(f"{fault}.") from fault
 
 
 def _timestamp(now: float) -> str:

@@ -96,7 +96,7 @@ def action_row(
         outcome_text=str(line.detail),
         duration=duration,
         duration_note=note,
-        number=figures.count(line.row),
+        number=figures.number(line.row),
         outcome_row=_outcome_row(line, running=running),
         detail=_detail(line, running=running, checked=checked) if is_open else None,
     )
@@ -156,7 +156,7 @@ def _duration(line: AuditEntry, now: float, *, running: bool) -> tuple[str, str]
 
 def _outcome_row(line: AuditEntry, *, running: bool) -> str:
     if line.outcome_row is not None:
-        return f"outcome {figures.count(line.outcome_row)}"
+        return f"outcome {figures.number(line.outcome_row)}"
     if line.outcome == Outcome.REFUSED:
         return "one row"
     return "none yet" if running else "no outcome"
@@ -182,7 +182,7 @@ def _detail(line: AuditEntry, *, running: bool, checked: TimedVerification | Non
 
 def _recorded_in(line: AuditEntry) -> str:
     if line.outcome_row is not None:
-        return f"row {figures.count(line.outcome_row)}"
+        return f"row {figures.number(line.outcome_row)}"
     return "same row" if line.outcome else "none"
 
 

@@ -51,9 +51,9 @@ def audit_summary(state: LogState, checked: TimedVerification | None) -> AuditSu
     rows = state.head.row - state.sealed.row
     too_long = ""
     if rows > ROWS_MAX:
-        too_long = f"{figures.count(rows)} rows take too long to verify here. Run: signalbox audit verify"
+        too_long = f"{figures.number(rows)} rows take too long to verify here. Run: signalbox audit verify"
     if checked is None:
-        to_row = Span(f"up to row {figures.count(state.head.row)}", strong=True)
+        to_row = Span(f"up to row {figures.number(state.head.row)}", strong=True)
         sentence = (Span("The audit log is recorded "), to_row, Span(", not verified since Signalbox started."))
         return AuditSummary(sentence=sentence, reason=(Span(f"{RECORDED} {CUT_OFF}"),), too_long=too_long)
     return AuditSummary(sentence=_sentence(checked), reason=(Span(_reason(state, checked)),), too_long=too_long)
@@ -77,7 +77,7 @@ def broken_chain(checked: TimedVerification | None) -> BrokenChain | None:
 def _sentence(checked: TimedVerification) -> tuple[Span, ...]:
     verification, at = checked.verification, figures.utc_time(checked.at, checked.at)
     if verification.is_intact:
-        intact = Span(f"intact up to row {figures.count(verification.end.row)}", strong=True, tone="clear")
+        intact = Span(f"intact up to row {figures.number(verification.end.row)}", strong=True, tone="clear")
         return (Span("The audit log is "), intact, Span(f", verified at {at}."))
     others = len(verification.findings) + verification.omitted - 1
     more = f", and {quantity(others, 'more finding', 'more findings')}" if others else ""

@@ -14,7 +14,7 @@ from signalbox.security.masking.service import ListedRule
 from signalbox.security.masking.trial import Trial
 from signalbox.security.model import REASON_LENGTH_MAX
 from signalbox.web import urls
-from signalbox.web.access import OWN
+from signalbox.web.access import WRITABLE_IN_READ_ONLY
 from signalbox.web.errors import problems
 from signalbox.web.security.masking import audit_actions, schemas
 from signalbox.web.security.masking.dependencies import MASKING_ADMIN, MaskingAdmin
@@ -86,7 +86,7 @@ async def api_remove_masking_rule(
     tags=TAGS,
     dependencies=MASKING_ADMIN,
     responses=problems(403, 413),
-    opt=OWN,
+    opt=WRITABLE_IN_READ_ONLY,
     status_code=200,
     request_max_body_size=REQUEST_BYTES_MAX,
     summary="Test the existing rules and a new one on a sample; nothing is stored",

@@ -9,7 +9,7 @@ from signalbox.security.audit.service import AuditLog
 from signalbox.security.door import Door
 from signalbox.security.masking.service import ListedRule, Masking
 from signalbox.security.model import Actor
-from signalbox.web.errors import NotThere
+from signalbox.web.errors import NotFound
 from signalbox.web.security.dependencies import require_admin
 
 
@@ -27,11 +27,11 @@ class MaskingAdmin:
         """Return a rule by name; prefer one that can be changed over one of the configuration.
 
         Raises:
-            NotThere: no rule has this name.
+            NotFound: no rule has this name.
         """
         named = [listed for listed in self.masking.rules() if listed.rule.name == name]
         if not named:
-            raise NotThere(f"There is no masking rule named {name}.", "The rule may have been removed.")
+            raise NotFound(f"There is no masking rule named {name}.", "The rule may have been removed.")
         return min(named, key=lambda listed: listed.is_configured)
 
 

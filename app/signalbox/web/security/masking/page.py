@@ -208,7 +208,7 @@ def _selected(
 
 def _trial_form(feedback: MaskingFeedback, rules: int) -> TrialForm:
     form = feedback.form
-    existing = "the existing rule" if rules == 1 else f"all {figures.count(rules)}"
+    existing = "the existing rule" if rules == 1 else f"all {figures.number(rules)}"
     every = f"{existing} and the new rule" if rules else "the new rule"
     only = (Option("yes", "only the new rule", form.only == "yes"),) if rules else ()
     return TrialForm(

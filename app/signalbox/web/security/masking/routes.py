@@ -14,7 +14,7 @@ from signalbox.security.audit.model import AuditFilter, Outcome
 from signalbox.security.errors import RequestRejected
 from signalbox.security.masking.actions import VIEW_PAYLOAD
 from signalbox.security.masking.service import ListedRule
-from signalbox.web.access import OWN
+from signalbox.web.access import WRITABLE_IN_READ_ONLY
 from signalbox.web.rendering import Crumb, page, renderer_of
 from signalbox.web.security import urls
 from signalbox.web.security.confirm_page import ConfirmPage, confirm
@@ -69,7 +69,7 @@ def redirect_to_rule(name: FromPath[str]) -> Redirect:
     "/masking/trial",
     include_in_schema=False,
     dependencies=MASKING_ADMIN,
-    opt=OWN,
+    opt=WRITABLE_IN_READ_ONLY,
     status_code=200,
     request_max_body_size=REQUEST_BYTES_MAX,
 )

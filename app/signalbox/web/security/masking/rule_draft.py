@@ -9,7 +9,7 @@ from signalbox.security.masking.errors import InvalidRule
 from signalbox.security.masking.model import ALL, Rule, parse_rule
 from signalbox.security.masking.trial import SAMPLE_BYTES_MAX, Trial
 from signalbox.security.model import REASON_LENGTH_MAX
-from signalbox.web.errors import NotUnderstood
+from signalbox.web.errors import BadRequest
 from signalbox.web.security.masking.dependencies import MaskingAdmin
 
 SOURCE_LENGTH_MAX: Final = 500  # characters of connection/destination, and of a message type
@@ -23,7 +23,7 @@ _VALID: Final[Mapping[str, Any]] = {
 }
 
 
-class InvalidFields(NotUnderstood):
+class InvalidFields(BadRequest):
     """Some fields are invalid: a sentence for each, by field."""
 
     def __init__(self, faults: Mapping[str, str]) -> None:

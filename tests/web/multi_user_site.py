@@ -1,6 +1,6 @@
-"""The application over a real database with people of every kind in it, signed in by the real routes.
+"""The application over a real database with a user of every role, signed in through the real routes.
 
-The estate has two connections with groups of the same names. Everything that only the second one has bears CANARY.
+The estate has two connections with groups of the same names. All names that only the second one has contain CANARY.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -31,104 +31,106 @@ from signalbox.security.model import (
 from signalbox.storage.schema import Table
 from signalbox.web import urls
 from signalbox.web.app import WebOptions
-from tests.support.accounts import hashed_cheaply
+from tests.support.accounts import cheap_hasher
 from tests.support.assets import whole_assets
 from tests.support.estate import Estate, Reader, Site
 from tests.support.snapshots import cluster
+from tests.web.walk import Route
 
-OPEN, HIDDEN = "kafka-open", "kafka-canary"
+VISIBLE, HIDDEN = "kafka-open", "kafka-canary"
 CANARY = "canary"
-SHARED = ("orders", "payments")  # groups of these names are on both connections
-HERE = "http://localhost"
+SHARED_GROUPS = ("orders", "payments")  # consumer groups with these names exist on both connections
+ORIGIN = "http://localhost"
 PASSWORD = "correct horse battery staple"
-ROOT = Actor(name="cli:root", rights=ADMIN_EVERYWHERE, via=Via.CLI)
-MAKE = Action(name="make it for a test", required_role=Role.NONE, allowed_in_read_only=True)
-NOBODY = None
-ONE = Rights(on={OPEN: Grant(Role.VIEWER)})
+ROOT_ACTOR = Actor(name="cli:root", rights=ADMIN_EVERYWHERE, via=Via.CLI)
+SETUP = Action(name="set up a test", required_role=Role.NONE, allowed_in_read_only=True)
+ANONYMOUS = None
+ONE_CONNECTION = Rights(on={VISIBLE: Grant(Role.VIEWER)})
 RIGHTS: Mapping[str, Rights] = {
     "admin": ADMIN_EVERYWHERE,
     "operator": OPERATOR_EVERYWHERE,
     "viewer": VIEWER_EVERYWHERE,
-    "one": ONE,  # sees one connection
-    "gone": Rights(on={"kafka-removed": Grant(Role.VIEWER)}),  # sees what is not there any more
+    "one": ONE_CONNECTION,
+    "gone": Rights(on={"kafka-removed": Grant(Role.VIEWER)}),  # may view only a connection that was removed
 }
-WRITTEN_ASIDE = {"used_at", "seen_at"}  # tells that somebody was there; no change
-NOT_COMPARED = {"audit", "audit_head", "attempt"}
+VOLATILE_COLUMNS = {"used_at", "seen_at"}  # every request updates them
+TABLES_NOT_COMPARED = {"audit", "audit_head", "attempt"}
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """A user, and the secrets by which they come in."""
+class SiteUser:
+    """A user with the secrets to sign in."""
 
     name: str
     id: int
-    cookie: str  # as the header has it: "signalbox=..."
+    cookie: str  # the header: "signalbox=..."
     token: str
 
 
 @dataclass
-class House:
-    """One application and everybody in it."""
+class MultiUserSite:
+    """One application and its users."""
 
     estate: Estate
     app: Litestar
     core: Core
-    people: dict[str, Person] = field(default_factory=dict)
-    added: int = 0
+    writes: Mapping[Route, str | None]  # the action of each declared write; None: a trial
+    users: dict[str, SiteUser] = field(default_factory=dict)
+    serial: int = 0
 
     def client(
         self,
-        who: str | None = NOBODY,
+        who: str | None = ANONYMOUS,
         *,
         by: str = "cookie",
         address: str = "127.0.0.1",
-        base: str = HERE,
+        base: str = ORIGIN,
         **headers: str,
     ) -> httpx.AsyncClient:
-        """Return a browser (or, by "token", a program) of this person; what it sends comes from a page of ours."""
+        """Return a browser (or, by "token", a program) of this user; its requests come from a page of Signalbox."""
         transport = httpx.ASGITransport(cast("Any", self.app), client=(address, 4711), raise_app_exceptions=False)
-        sent = httpx.Headers(self.headers(who, by=by) | headers, encoding="latin-1")
-        return httpx.AsyncClient(transport=transport, base_url=base, headers=sent)
+        all_headers = httpx.Headers(self.headers(who, by=by) | headers, encoding="latin-1")
+        return httpx.AsyncClient(transport=transport, base_url=base, headers=all_headers)
 
     def headers(self, who: str | None, *, by: str = "cookie") -> dict[str, str]:
-        if who is NOBODY:
-            return {"Origin": HERE}
-        person = self.people[who]
+        if who is ANONYMOUS:
+            return {"Origin": ORIGIN}
+        user = self.users[who]
         if by == "token":
-            return {"Authorization": f"Bearer {person.token}"}
-        return {"Cookie": person.cookie, "Origin": HERE}
+            return {"Authorization": f"Bearer {user.token}"}
+        return {"Cookie": user.cookie, "Origin": ORIGIN}
 
-    async def add(self, name: str, rights: Rights) -> Person:
-        """Invite somebody, who follows the link and chooses a password; and give them a token for all that they may."""
+    async def add(self, name: str, rights: Rights) -> SiteUser:
+        """Invite a user, set a password through the link, and create a token with all rights of the user."""
         users = self.core.accounts.users
         if self.core.accounts.identities.has_users:
-            link = await self.core.door.act(ROOT, MAKE, lambda permit: users.invite(permit, name, rights))
+            link = await self.core.door.act(ROOT_ACTOR, SETUP, lambda permit: users.invite(permit, name, rights))
         else:
-            link = await self.core.door.act(ROOT, MAKE, users.create_first_admin_link)
-        cookie = await self.join(link, name)
+            link = await self.core.door.act(ROOT_ACTOR, SETUP, users.create_first_admin_link)
+        cookie = await self.use_link(link, name)
         user = await users.get_by_name(name)
         token = await self.core.door.act(
-            ROOT,
-            MAKE,
+            ROOT_ACTOR,
+            SETUP,
             lambda permit: self.core.accounts.tokens.create(
                 permit, user.id, name="all", grant=Grant(Role.ADMIN, payloads=True), resource=EVERYWHERE, days=30
             ),
         )
-        self.people[name] = Person(name, user.id, cookie, token)
-        return self.people[name]
+        self.users[name] = SiteUser(name, user.id, cookie, token)
+        return self.users[name]
 
-    async def another(self, rights: Rights) -> str:
-        """Add somebody new; return the name."""
-        self.added += 1
-        return (await self.add(f"another-{self.added}", rights)).name
+    async def add_user(self, rights: Rights) -> str:
+        """Add a user with a new name; return the name."""
+        self.serial += 1
+        return (await self.add(f"user-{self.serial}", rights)).name
 
-    async def link(self, name: str) -> str:
-        """Return the secret of a one-time link of a user who is there."""
+    async def create_link(self, name: str) -> str:
+        """Return the secret of a new one-time link for an existing user."""
         users = self.core.accounts.users
         user = await users.get_by_name(name)
-        return await self.core.door.act(ROOT, MAKE, lambda permit: users.create_link(permit, user))
+        return await self.core.door.act(ROOT_ACTOR, SETUP, lambda permit: users.create_link(permit, user))
 
-    async def join(self, link: str, name: str) -> str:
+    async def use_link(self, link: str, name: str) -> str:
         """Use a one-time link; return the cookie."""
         first = not self.core.accounts.identities.has_users
         form = {"password": PASSWORD, "again": PASSWORD} | ({"name": name} if first else {})
@@ -138,7 +140,7 @@ class House:
         return cookie_of(answer)
 
     async def sign_in(self, name: str, password: str = PASSWORD, **headers: str) -> str:
-        """Sign in by the page; return the cookie."""
+        """Sign in through the page; return the cookie."""
         async with self.client(**cast("Any", headers)) as client:
             answer = await client.post(urls.sign_in(), data={"name": name, "password": password})
         assert answer.status_code == 303, answer.text
@@ -148,14 +150,14 @@ class House:
         async with self.estate.database.read() as connection:
             return [tuple(row) for row in await connection.execute(text(query))]
 
-    async def held(self) -> Mapping[str, Sequence[tuple[Any, ...]]]:
-        """Return all rows of all tables but those that note what was asked and tried."""
-        kept = {}
+    async def all_rows(self) -> Mapping[str, Sequence[tuple[Any, ...]]]:
+        """Return all rows of all tables, without the audit log, attempts and volatile columns."""
+        tables = {}
         for table in Table.metadata.sorted_tables:
-            if table.name not in NOT_COMPARED:
-                names = ", ".join(f'"{column.name}"' for column in table.columns if column.name not in WRITTEN_ASIDE)
-                kept[table.name] = sorted(await self.rows(f'SELECT {names} FROM "{table.name}"'), key=repr)  # noqa: S608
-        return kept
+            if table.name not in TABLES_NOT_COMPARED:
+                names = ", ".join(f'"{column.name}"' for column in table.columns if column.name not in VOLATILE_COLUMNS)
+                tables[table.name] = sorted(await self.rows(f'SELECT {names} FROM "{table.name}"'), key=repr)  # noqa: S608
+        return tables
 
     async def intents(self) -> list[tuple[str, str]]:
         """Return (action, actor) of each intent in the audit log."""
@@ -165,31 +167,32 @@ class House:
 
 
 @asynccontextmanager
-async def house(
+async def multi_user_site(
     estate: Estate,
     *,
-    people: Mapping[str, Rights] = RIGHTS,
+    users: Mapping[str, Rights] = RIGHTS,
     features: Sequence[Feature] = (),
     tables: Sequence[BaseModel] = (),
     options: WebOptions | None = None,
-) -> AsyncIterator[House]:
-    """Build the application over an estate, with these tables of signalbox.toml; all people have signed in."""
+) -> AsyncIterator[MultiUserSite]:
+    """Build the application over an estate, with these tables of signalbox.toml; all users are signed in."""
     built = estate.built(tables, features, options or WebOptions(assets=whole_assets(), requests_per_s=1e9))
-    with hashed_cheaply():
+    with cheap_hasher():
         await built.core.accounts.changes.refresh()
-        made = House(estate, built.app, built.core)
-        for name, rights in people.items():
-            await made.add(name, rights)
-        yield made
+        writes = {Route(write.method, write.path): write.action for parts in built.parts for write in parts.writes}
+        site = MultiUserSite(estate, built.app, built.core, writes)
+        for name, rights in users.items():
+            await site.add(name, rights)
+        yield site
 
 
 @asynccontextmanager
 async def two_connections(estate: Estate, *, hidden: bool = True) -> AsyncIterator[Estate]:
-    """Let five minutes pass on two connections, or on the open one alone; history is saved then, and nothing runs."""
+    """Simulate five minutes on two connections, or only on the visible one. History is saved; no service runs."""
     await estate.database.upgrade()
     await estate.series.start()
     try:
-        _connect(estate, OPEN, mark="plain")
+        _connect(estate, VISIBLE, mark="plain")
         if hidden:
             _connect(estate, HIDDEN, mark=CANARY)
         await estate.run(300)
@@ -206,8 +209,8 @@ async def two_connections(estate: Estate, *, hidden: bool = True) -> AsyncIterat
 def _connect(estate: Estate, name: str, *, mark: str) -> None:
     more = 1.0 if mark == CANARY else 0.0
     readers = [
-        Reader(SHARED[0], "orders.placed", [20.0, 20.0], [20.0, 5.0 + more], [30, 700], (f"{mark}-member",)),
-        Reader(SHARED[1], f"{mark}-topic", members=(f"{mark}-reader",)),
+        Reader(SHARED_GROUPS[0], "orders.placed", [20.0, 20.0], [20.0, 5.0 + more], [30, 700], (f"{mark}-member",)),
+        Reader(SHARED_GROUPS[1], f"{mark}-topic", members=(f"{mark}-reader",)),
         Reader(f"{mark}-group", "orders.placed", [50.0, 50.0], [10.0 + more, 50.0], [9000, 3]),
     ]
     site = estate.connect(Site(name, BrokerKind.KAFKA, readers))
@@ -222,5 +225,5 @@ def _connect(estate: Estate, name: str, *, mark: str) -> None:
 
 
 def cookie_of(answer: httpx.Response) -> str:
-    """Return the cookie that an answer sets, as a browser sends it back."""
+    """Return the cookie that a response sets, as a browser sends it back."""
     return answer.headers["set-cookie"].partition(";")[0]
