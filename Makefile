@@ -25,7 +25,7 @@ quick: .venv/.dev static/vendor/.built ## Unit, web and architecture tests: no s
 
 test-busy: packages .venv/.dev static/vendor/.built $(OIDC)/.made ## All tests while a busy loop takes each core
 	@loops=(); trap 'kill "$${loops[@]}"' EXIT; for core in $$(seq $$(nproc)); do (while :; do :; done) & loops+=($$!); done; \
-	$(PYTEST) -n $(WORKERS)
+	$(PYTEST) -n $(WORKERS) --timeout 600
 
 soak: packages .venv/.dev static/vendor/.built ## Large matrices and long repetitions, which `make test` leaves out
 	$(PYTEST) -n $(shell nproc) --soak --timeout 900
