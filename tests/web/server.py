@@ -29,12 +29,12 @@ class _Server(uvicorn.Server):
     @override
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        yield  # an interrupt is pytest's
+        yield  # pytest handles the interrupt
 
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """Where it listens."""
+    """The server and its port."""
 
     port: int
     server: uvicorn.Server
@@ -58,9 +58,7 @@ class RunningServer:
 @asynccontextmanager
 async def run_server(app: Litestar, *, stalled_s: float = 60.0) -> AsyncIterator[RunningServer]:
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    listener.setsockopt(
-        socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536
-    )  # little waits in the kernel: a stall shows at once
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)  # a small kernel buffer: a stall shows at once
     end_stalled_connections(listener, stalled_s)
     config = uvicorn.Config(
         app,
@@ -89,7 +87,7 @@ async def watch(client: ClientConnection, *watched: tuple[str, str, str]) -> Non
 
 
 async def next_fragments(client: ClientConnection, within_s: float = 5.0) -> list[list[Any]]:
-    """Return the fragments of the next message that has any."""
+    """Return the fragments of the next message that contains any."""
     async with asyncio.timeout(within_s):
         while True:
             message = json.loads(await client.recv())
@@ -98,13 +96,13 @@ async def next_fragments(client: ClientConnection, within_s: float = 5.0) -> lis
 
 
 async def close_reason(client: ClientConnection) -> tuple[int, str]:
-    """Return the code and reason with which the server ends a socket."""
+    """Return the code and reason with which the server closes a socket."""
 
-    async def to_the_end() -> None:
+    async def read_all() -> None:
         while True:
             await client.recv()
 
-    with pytest.raises(ConnectionClosed) as ended:
-        await asyncio.wait_for(to_the_end(), 5)
-    assert ended.value.rcvd is not None
-    return ended.value.rcvd.code, ended.value.rcvd.reason
+    with pytest.raises(ConnectionClosed) as raised:
+        await asyncio.wait_for(read_all(), 5)
+    assert raised.value.rcvd is not None
+    return raised.value.rcvd.code, raised.value.rcvd.reason

@@ -1,4 +1,4 @@
-"""The pages of monitoring over made-up estates: one night with every state in it, and a client that asks in process."""
+"""An in-process client of the pages of monitoring, and a simulated night with every kind of failure."""
 
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -19,7 +19,6 @@ from tests.support.estate import Estate, Reader, Site
 from tests.support.snapshots import cluster
 
 OK_GROUPS = 8
-VOID = {"meta", "link", "input", "path", "rect", "circle", "use", "br", "img"}
 
 
 @dataclass
@@ -30,16 +29,16 @@ class WebClient:
     app: Litestar
     client: httpx.AsyncClient
 
-    async def page(self, address: str, *, status: int = 200) -> str:
-        answer = await self.client.get(address)
-        assert answer.status_code == status, f"{address}: {answer.status_code}\n{answer.text[:500]}"
-        return answer.text
+    async def page(self, url: str, *, status: int = 200) -> str:
+        response = await self.client.get(url)
+        assert response.status_code == status, f"{url}: {response.status_code}\n{response.text[:500]}"
+        return response.text
 
-    async def partial(self, address: str) -> str:
+    async def partial(self, url: str) -> str:
         """Request a partial as htmx does."""
-        answer = await self.client.get(address, headers={"HX-Request": "true", "HX-Request-Type": "partial"})
-        assert answer.status_code == 200
-        return answer.text
+        response = await self.client.get(url, headers={"HX-Request": "true", "HX-Request-Type": "partial"})
+        assert response.status_code == 200
+        return response.text
 
 
 def application_over(
@@ -59,14 +58,14 @@ async def web_client(estate: Estate) -> AsyncIterator[WebClient]:
 @asynccontextmanager
 async def estate_in(folder: Path) -> AsyncIterator[Estate]:
     """Build an estate with its own history database."""
-    made = Estate(folder)
-    await made.database.upgrade()
-    await made.series.start()
+    estate = Estate(folder)
+    await estate.database.upgrade()
+    await estate.series.start()
     try:
-        yield made
+        yield estate
     finally:
-        await made.series.stop()
-        await made.database.close()
+        await estate.series.stop()
+        await estate.database.close()
 
 
 async def night(estate: Estate) -> None:
@@ -75,7 +74,7 @@ async def night(estate: Estate) -> None:
         Site(
             "kafka-prod",
             BrokerKind.KAFKA,
-            _troubled() + _well(),
+            _failing_groups() + _healthy_groups(),
             retention=RetentionLimits(age_s=12 * 3600, policy="delete"),
         )
     )
@@ -108,7 +107,7 @@ async def night(estate: Estate) -> None:
     await estate.run(60)
 
 
-def _troubled() -> list[Reader]:
+def _failing_groups() -> list[Reader]:
     return [
         Reader(
             "settlement", "payments", [60] * 4, [60, 0, 10, 60], [3, 5000, 4000, 3], members=("settle-a", "settle-b")
@@ -120,12 +119,12 @@ def _troubled() -> list[Reader]:
     ]
 
 
-def _well() -> list[Reader]:
+def _healthy_groups() -> list[Reader]:
     return [Reader(f"writer-{i}", "orders", [220] * 2, [220] * 2, [3, 3]) for i in range(OK_GROUPS)]
 
 
 class Elements(HTMLParser):
-    """What a page consists of: elements, links, the text a person reads, and what of it is live."""
+    """The parts of a page: elements, links, visible text, and live fragments."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -139,13 +138,13 @@ class Elements(HTMLParser):
 
     @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        held = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         self.names.add(tag)
-        self.handlers |= {name for name in held if name.startswith("on") or name == "style"}
-        if tag == "a" and held.get("href"):
-            self.links.append(held["href"])
-        if "data-live" in held:
-            self.live.append((held["data-live"], held["data-fragment"]))
+        self.handlers |= {name for name in attributes if name.startswith("on") or name == "style"}
+        if tag == "a" and attributes.get("href"):
+            self.links.append(attributes["href"])
+        if "data-live" in attributes:
+            self.live.append((attributes["data-live"], attributes["data-fragment"]))
         if tag in {"script", "style"}:
             self._quiet += 1
 
@@ -165,12 +164,12 @@ class Elements(HTMLParser):
 
 
 def headline(html: str) -> str:
-    found = re.search(r"<h1>(.*?)</h1>", html, re.DOTALL)
-    assert found, html[:300]
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", found[1])).strip()
+    match = re.search(r"<h1>(.*?)</h1>", html, re.DOTALL)
+    assert match, html[:300]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", match[1])).strip()
 
 
 def row_of(html: str, name: str) -> str:
-    """Return the table row that links to a thing of this name."""
+    """Return the table row with a link of this name."""
     rows: list[str] = re.findall(r"<tr.*?</tr>", html, re.DOTALL)
     return next(row for row in rows if f"<bdi>{name}</bdi></a>" in row)

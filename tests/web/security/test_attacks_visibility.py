@@ -23,7 +23,7 @@ from tests.web.multi_user_site import (
     multi_user_site,
     two_connections,
 )
-from tests.web.walk import addresses, crawled
+from tests.web.walk import addresses, crawl
 
 PLACES = (VISIBLE, HIDDEN)
 NAMES = (SHARED_GROUPS[0], f"{CANARY}-group", f"{CANARY}-topic", "orders.placed", "plain-group", "one")
@@ -113,11 +113,11 @@ async def test_every_address_hides_the_other_connection(both: Both) -> None:
 
 async def test_no_link_leads_to_the_other_connection(both: Both) -> None:
     async with both.whole.client("one") as whole, both.alone.client("one") as alone:
-        pages = {address: answer async for address, answer in crawled(whole)}
+        pages = {address: answer async for address, answer in crawl(whole)}
         for address, answer in pages.items():
             assert answer.status_code not in {401, 403, 500}, address
             assert CANARY not in str(answer.headers) + answer.text, address
-        assert set(pages) == {address async for address, _ in crawled(alone)}
+        assert set(pages) == {address async for address, _ in crawl(alone)}
     assert len(pages) > 20
 
 

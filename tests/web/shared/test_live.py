@@ -174,7 +174,7 @@ async def test_charts_get_new_points_which_are_read_once_for_all() -> None:
         feed.publish(["thing/a"])
         [[*_, after, _]] = await next_fragments(first_client)
         assert after == AT - 58
-        assert things.asked_since == [AT - 60, AT - 58]
+        assert things.requested_since == [AT - 60, AT - 58]
 
 
 async def test_a_chart_cannot_request_old_points(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +185,7 @@ async def test_a_chart_cannot_request_old_points(monkeypatch: pytest.MonkeyPatch
         await client.recv()
         feed.publish(["thing/a"])
         await next_fragments(client)
-        assert things.asked_since == [AT]
+        assert things.requested_since == [AT]
 
 
 @pytest.mark.parametrize(
