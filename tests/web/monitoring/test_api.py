@@ -40,7 +40,7 @@ async def test_a_group_has_figures_and_their_age(web: WebClient) -> None:
 
 async def test_unknown_is_null_not_zero(web: WebClient) -> None:
     secret = await get(web, "/api/v1/groups/kafka-prod/secret")
-    assert secret["flow"]["lag"] is None
+    assert (secret["flow"]["lag"], secret["flow"]["time_lag"]) == (None, None)
     assert secret["verdict"]["status"] == "not permitted"
     new = await get(web, "/api/v1/connections/kafka-new")
     assert (new["status"], new["read_at"], new["age_s"], new["nodes"]) == ("connecting", None, None, None)

@@ -99,6 +99,11 @@ async def test_a_group_page_states_its_status(web: WebClient, name: str, status:
     assert f"</svg>{status}" in html
 
 
+async def test_an_ok_group_with_equal_rates_keeps_up(web: WebClient) -> None:
+    text = Elements(await web.page("/groups/kafka-prod/writer-3")).text
+    assert "Caught up in keeping up unread messages are recent" in text
+
+
 async def test_the_overview_lists_what_needs_attention(web: WebClient) -> None:
     html = await web.page("/")
     assert headline(html).startswith(f"{OK_GROUPS + 1} of 18 consumer groups are ok. One will lose data")
