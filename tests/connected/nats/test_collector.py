@@ -155,9 +155,7 @@ async def test_a_killed_server_is_down_keeps_its_figures_and_recovers(server: Na
         ]
 
 
-async def test_a_hanging_network_makes_the_connection_stale_or_down_until_it_resumes(
-    server: NatsServer, client: Client
-) -> None:
+async def test_a_hanging_network_makes_the_connection_stale_or_down(server: NatsServer, client: Client) -> None:
     await produce(client, 4)
     async with Proxy(server.port) as proxy:
         settings = nats_settings(server, urls=(f"nats://127.0.0.1:{proxy.port}",), timeout_s=1.0)
