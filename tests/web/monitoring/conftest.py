@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.web.sites import WebClient, estate_in, night, web_client
+from tests.web.sites import WebClient, night, simulation_in, web_client
 
 
 @pytest.fixture(scope="module")
 async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebClient]:
-    async with estate_in(tmp_path_factory.mktemp("night")) as estate:
-        await night(estate)
-        async with web_client(estate) as client:
+    async with simulation_in(tmp_path_factory.mktemp("night")) as simulation:
+        await night(simulation)
+        async with web_client(simulation) as client:
             yield client
