@@ -206,7 +206,7 @@ async def test_faults_are_shown_at_their_fields_and_typed_text_is_kept(ada: Brow
     assert "4 fields have errors." in visible_text(page)
     for field, fault in {
         "source": "Expected connection/destination, such as kafka-prod/orders.placed. Got 'orders.placed'.",
-        "what": "Expected a JSON path, a header's name after the word header, key, or card numbers, such as $..email or header reply-to. Got 'email'.",
+        "what": "Expected one of: a JSON path ($.email), header NAME, key, card numbers, such as $..email or header reply-to. Got 'email'.",
         "how": "Expected hide, hash, or keep last N with N from 1 to 16, such as keep last 4. Got 'keep last 99'.",
         "destinations": "Expected * or a shell pattern over connection/destination, such as */orders.*. Got 'orders.*'.",
     }.items():
@@ -231,7 +231,7 @@ async def test_adding_a_rule_requires_a_name_and_a_reason(site: UserSite, ada: B
     leads = await ada.submit(RULES, 303, **TRY, name="customer key", reason="GDPR, ticket 12")
     assert leads == security_urls.masking("rules", "customer key", done="added")
     page = await ada.page(leads)
-    assert "Rule added. It applies from now on, also to stored messages." in page
+    assert "Rule added. It applies from now on, also to messages that are already on the broker." in page
     assert "Rule 2, customer keyset by ada" in visible_text(page)
     async with site.simulation.database.read() as connection:
         rows = await connection.execute(

@@ -122,7 +122,7 @@ async def test_a_token_is_shown_once_and_works_until_revoked(site: UserSite) -> 
     assert [item["name"] for item in await program.api("GET", "connections")] == ["kafka-prod"]
     question = re.search(r'href="(/profile/tokens/\d+/revoke)"', listed)
     assert question
-    assert "Revoke the token grafana?" in await ada.page(question[1])
+    assert "Revoke the token “grafana”?" in await ada.page(question[1])
     assert await ada.submit(question[1]) == urls.profile(done="token")
     await program.api("GET", "connections", 401)
     await ada.page(question[1], 404)

@@ -190,12 +190,12 @@ async def test_an_admin_ends_sessions_locks_and_tokens(site: UserSite, ada: Brow
     await wrong.submit(urls.sign_in(), 429, name="bob", password=PASSWORD)
     page = await ada.page(security_urls.users("bob"))
     assert "locked, 15 min left" in visible_text(row_of(page, "bob"))
-    assert "1 account is locked for one address after 10 wrong passwords" in visible_text(page)
+    assert "1 account is locked for one IP address after 10 wrong passwords" in visible_text(page)
     assert await ada.submit(security_urls.users("bob", "unlock")) == security_urls.users("bob", done="unlocked")
     await site.sign_in("bob")
     question = re.search(r'href="(/users/bob/tokens/\d+/revoke)"', page)
     assert question
-    assert "Revoke the token mine?" in await ada.page(question[1])
+    assert "Revoke the token “mine”?" in await ada.page(question[1])
     assert await ada.submit(question[1]) == security_urls.users("bob", done="token")
     await ada.page(question[1], 404)
 
