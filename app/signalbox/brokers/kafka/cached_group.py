@@ -103,10 +103,9 @@ class CachedGroup:
         old = self.committed
         if old is None or offsets.error or self.error:
             return False
-        if old.topics == offsets.topics and old.partition == offsets.partition:
-            if not any(map(lt, offsets.offset, old.offset)):
-                return False
-            return any(new < before for new, before in zip(offsets.offset, old.offset, strict=True) if new >= 0)
+        same_rows = old.topics == offsets.topics and old.partition == offsets.partition
+        if same_rows and not any(map(lt, offsets.offset, old.offset)):  # nearly always
+            return False
         before = dict(zip(_partition_keys(old), old.offset, strict=True))
         keys = _partition_keys(offsets)
         return any(0 <= new < before.get(key, 0) for key, new in zip(keys, offsets.offset, strict=True))
@@ -216,7 +215,7 @@ def _join_rows(topics: Iterable[TopicRows], table: OffsetTable) -> GroupRows:
         rows.settled.extend(
             [offset if i not in unknown else UNKNOWN for i, offset in enumerate(offsets)] if unknown else offsets
         )
-        rows.slots.extend(table.slots([(name, len(partitions))], partitions))
+        rows.slots.extend(table.slots(name, partitions))
         rows.unknown |= {first + i: why for i, why in unknown.items()}
     rows.names = tuple(index)
     rows.topics = [table.topics[name] for name in index if name in table.topics]

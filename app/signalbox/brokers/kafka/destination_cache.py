@@ -83,8 +83,7 @@ def _numbers(count: int) -> "array[int]":
 def _state(topic: Topic) -> str:
     if min(topic.meta.leader, default=0) < 0:
         return "no leader"
-    missing_copies = any(len(i) < len(r) for i, r in zip(topic.meta.in_sync, topic.meta.replicas, strict=True))
-    return "under-replicated" if missing_copies else "running"
+    return "under-replicated" if topic.meta.under_replicated else "running"
 
 
 def _retention(config: Mapping[str, str], partitions: int) -> RetentionLimits:

@@ -37,7 +37,7 @@ async def refresh_metadata(cache: ClusterCache) -> tuple[frozenset[str], list[Fa
     started_at = cache.clock()
     cache.rotation += 1
     metadata = await cache.client.call_any(metadata_request(), Purpose.SWEEP_PARALLEL, first=cache.rotation)
-    cache.client.set_brokers(metadata.brokers)
+    cache.client.addresses = metadata.brokers
     cache.controller = metadata.controller
     gone, faults = frozenset[str](), list[Fault]()
     if metadata.raw != cache.metadata_raw:
@@ -143,7 +143,9 @@ async def _read_node_sizes(cache: ClusterCache, node: int) -> int | None:
 def build_cluster(cache: ClusterCache, responding: set[int]) -> Cluster:
     """Return the cluster's health; `responding` are the brokers that responded in this sweep."""
     leadership = cache.partitions.leadership()
-    ids = sorted(_known_nodes(cache) | leadership.replica_nodes)
+    fenced = cache.description.fenced if cache.description else ()
+    quorum_leader = [cache.quorum.leader] if cache.quorum else []
+    ids = sorted({*cache.client.addresses, *fenced, *quorum_leader, *leadership.replica_nodes})
     return Cluster(
         read_at=cache.clock(),
         product="Apache Kafka",
@@ -153,11 +155,6 @@ def build_cluster(cache: ClusterCache, responding: set[int]) -> Cluster:
         offline=leadership.led.get(-1, 0),
         missing_permissions=tuple(cache.missing_permissions.values()),
     )
-
-
-def _known_nodes(cache: ClusterCache) -> set[int]:
-    fenced = cache.description.fenced if cache.description else ()
-    return {*cache.client.addresses, *fenced, *([cache.quorum.leader] if cache.quorum else [])}
 
 
 def _build_node(cache: ClusterCache, node: int, led: int, responding: set[int]) -> Node:

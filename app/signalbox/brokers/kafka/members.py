@@ -30,9 +30,7 @@ async def read_members(cache: ClusterCache, names: set[str]) -> None:
 
 def _requests(cache: ClusterCache, names: set[str]) -> dict[tuple[int, str], list[str]]:
     """Return (node, group type) -> names of the groups to describe now."""
-    now = cache.clock()
-    urgent: list[CachedGroup] = []
-    others: list[CachedGroup] = []
+    now, urgent, others = cache.clock(), list[CachedGroup](), list[CachedGroup]()
     for name in names:
         cached = cache.groups[name]
         if cached.error:

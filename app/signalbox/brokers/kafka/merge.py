@@ -165,9 +165,7 @@ def _has_no_offsets(cached: CachedGroup | None) -> bool:
     """Return whether the broker responded without an error and without any offset."""
     if cached is None or cached.error:
         return False
-    if cached.share is not None:
-        return not cached.share.partitions
-    return cached.committed is None or not cached.committed.topics
+    return not (cached.share.partitions if cached.share else cached.committed and cached.committed.topics)
 
 
 def _add_fault(cache: ClusterCache, name: str, result: MergeResult) -> None:

@@ -15,7 +15,7 @@ from signalbox.brokers.kafka.cluster_cache import ClusterCache
 from signalbox.brokers.kafka.cluster_client import Purpose
 from signalbox.brokers.kafka.errors import NONE
 from signalbox.brokers.kafka.protocol.connection import UnsupportedVersion
-from signalbox.brokers.kafka.protocol.fetch import FetchedPartition, FetchPosition, fetch_batches_request
+from signalbox.brokers.kafka.protocol.fetch import FetchedPartition, fetch_batches_request
 from signalbox.brokers.model import UNKNOWN, Group, OldestUnread
 
 TIMEOUT_S = 2.0
@@ -63,19 +63,17 @@ class OldestUnreadReader:
 
     async def _request(self, leader: int, positions: list[Position]) -> list[Position]:
         """Read these positions; return those whose batch was too large for this response."""
-        by_topic: dict[str, list[FetchPosition]] = {}
+        by_topic: dict[str, list[tuple[int, int]]] = {}
         for topic, partition, offset in positions:
-            by_topic.setdefault(topic, []).append(FetchPosition(partition, offset))
+            by_topic.setdefault(topic, []).append((partition, offset))
         request = fetch_batches_request(by_topic, partition_bytes=PARTITION_BYTES)
-        offsets = {(topic, partition): offset for topic, partition, offset in positions}
         too_large = []
         for fetched in await self.cache.client.call(leader, request, Purpose.SLOW):
-            offset = offsets[fetched.topic, fetched.partition]
-            position = (fetched.topic, fetched.partition, offset)
+            position = (fetched.topic, fetched.partition, fetched.offset)
             if fetched.batch is not None:
-                self._oldest[position] = _oldest_unread(fetched, offset)
+                self._oldest[position] = _oldest_unread(fetched)
             elif fetched.only_markers:
-                self.cache.partitions.add_markers(fetched.topic, fetched.partition, offset, fetched.end)
+                self.cache.partitions.add_markers(*position, fetched.end)
             elif fetched.error == NONE and len(positions) > 1:
                 too_large.append(position)
         return too_large
@@ -99,10 +97,10 @@ def _worst_positions(group: Group) -> list[Position]:
     return positions
 
 
-def _oldest_unread(fetched: FetchedPartition, offset: int) -> OldestUnread | None:
+def _oldest_unread(fetched: FetchedPartition) -> OldestUnread | None:
     batch = fetched.batch
     if batch is None or batch.first_ms < 0:
         return None
-    is_exact = offset <= batch.base_offset or batch.first_ms == batch.max_ms
+    is_exact = fetched.offset <= batch.base_offset or batch.first_ms == batch.max_ms
     at = batch.first_ms / 1000
     return OldestUnread(destination=fetched.topic, partition=fetched.partition, at=at, exact=is_exact)
