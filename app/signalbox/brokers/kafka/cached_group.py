@@ -150,7 +150,7 @@ class CachedGroup:
         self._versions, self._topic_versions, self.changed = versions, topic_versions, False
         if same_except_ends and self.group is not None and arrived == self.group.positions.arrived:
             return self.group
-        self.group = _build_group(self, rows, _build_positions(rows, arrived, table), table)
+        self.group = _build_group(self, rows, _build_positions(rows, arrived, table))
         return self.group
 
 
@@ -296,16 +296,14 @@ def _subtract_markers(lag: "array[int]", rows: GroupRows, table: OffsetTable) ->
             lag[row] = 0
 
 
-def _build_group(cached: CachedGroup, rows: GroupRows, positions: Positions, table: OffsetTable) -> Group:
+def _build_group(cached: CachedGroup, rows: GroupRows, positions: Positions) -> Group:
     known = [lag for lag in positions.lag if lag >= 0] if positions.why else positions.lag
     is_old_share = cached.share is not None and not cached.share.has_lag
-    notes = []
-    if cached.share is not None:
-        notes.append(NOTE_SHARE_OLD if is_old_share else NOTE_SHARE)
-    if cached.members_denied:
-        notes.append(NOTE_MEMBERS_DENIED)
-    if any(topic.is_compacted for name in rows.names if (topic := table.topics.get(name))):
-        notes.append(NOTE_COMPACTED)
+    notes = {
+        NOTE_SHARE_OLD if is_old_share else NOTE_SHARE: cached.share is not None,
+        NOTE_MEMBERS_DENIED: cached.members_denied,
+        NOTE_COMPACTED: any(topic.is_compacted for topic in rows.topics),
+    }
     return Group(
         name=cached.listing.group,
         kind=KINDS.get(cached.listing.type, cached.listing.type),
@@ -320,5 +318,5 @@ def _build_group(cached: CachedGroup, rows: GroupRows, positions: Positions, tab
         members_at=cached.members_at,
         coordinator=str(cached.node),
         why=why_unknown(cached.error) if cached.error else Why.KNOWN,
-        notes=tuple(notes),
+        notes=tuple(note for note, applies in notes.items() if applies),
     )

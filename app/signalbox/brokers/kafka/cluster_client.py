@@ -19,6 +19,7 @@ from signalbox.brokers.tls import tls_context
 
 T = TypeVar("T")
 
+NO_RESPONSE = (BrokerError, UnsupportedVersion, TimeoutError)  # what a request within a deadline may raise
 RETRY_FIRST_S = 0.5
 RETRY_MAX_S = 15.0
 ANY_BROKER_TIMEOUT_S = 3.0  # when another broker can answer instead

@@ -112,7 +112,6 @@ class OffsetTable:
                 topic.version += 1
 
     def drop(self, names: Iterable[str]) -> None:
-        """Remove deleted topics."""
         for name in names:
             if self.topics.pop(name, None) is not None:
                 self.generation += 1
@@ -271,13 +270,11 @@ class OffsetTable:
 
     @property
     def has_open_transactions(self) -> bool:
-        """Whether the last reading found an open transaction on any topic."""
         if self._open_transactions[0] != self.versions[STABLES]:
             self._open_transactions = (self.versions[STABLES], max(self.stables) >= 0)
         return self._open_transactions[1]
 
     def topics_with_open_transactions(self) -> list[str]:
-        """Return the topics on which the last reading found an open transaction."""
         if not self.has_open_transactions:
             return []
         return [
@@ -301,7 +298,6 @@ class OffsetTable:
         return denied
 
     def all_sizes_known(self) -> bool:
-        """Return whether the size of every topic has been read."""
         return all(topic.sizes is not None for topic in self.topics.values())
 
     def update_sizes(self, node: int, sizes: Iterable[tuple[str, Iterable[tuple[int, int]]]]) -> None:

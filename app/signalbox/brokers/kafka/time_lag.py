@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from heapq import nlargest
 from itertools import zip_longest
 
-from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.kafka.cluster_cache import ClusterCache
-from signalbox.brokers.kafka.cluster_client import Purpose
+from signalbox.brokers.kafka.cluster_client import NO_RESPONSE, Purpose
 from signalbox.brokers.kafka.errors import NONE
-from signalbox.brokers.kafka.protocol.connection import UnsupportedVersion
 from signalbox.brokers.kafka.protocol.fetch import FetchedPartition, fetch_batches_request
 from signalbox.brokers.model import UNKNOWN, Group, OldestUnread
 
@@ -56,7 +54,7 @@ class OldestUnreadReader:
         await asyncio.gather(*(self._fetch_from_leader(leader, rows) for leader, rows in by_leader.items()))
 
     async def _fetch_from_leader(self, leader: int, positions: list[Position]) -> None:
-        with suppress(BrokerError, UnsupportedVersion):  # the time lag is optional beside the lag
+        with suppress(*NO_RESPONSE):  # the time lag is optional beside the lag
             too_large = [p for batch in _distinct_partitions(positions) for p in await self._request(leader, batch)]
             for position in too_large[:SINGLE_REQUESTS_MAX]:
                 await self._request(leader, [position])

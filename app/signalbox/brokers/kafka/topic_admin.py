@@ -115,10 +115,10 @@ class TopicAdmin:
         return offsets
 
     async def _start_offsets(self, names: Sequence[str]) -> Mapping[str, list[int]]:
-        starts: dict[str, list[int]] = {}
+        topics = await self._metadata(names)
+        starts = {topic.name: [0] * len(topic.leader) for topic in topics}
         by_leader: dict[int, dict[str, list[int]]] = {}
-        for topic in await self._metadata(names):
-            starts[topic.name] = [0] * len(topic.leader)
+        for topic in topics:
             for partition, leader in enumerate(topic.leader):
                 by_leader.setdefault(leader, {}).setdefault(topic.name, []).append(partition)
         for leader, partitions in by_leader.items():

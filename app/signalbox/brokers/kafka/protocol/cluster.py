@@ -35,8 +35,6 @@ class Quorum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicConfig:
-    """The requested configuration values of one topic."""
-
     topic: str
     error: int
     values: Mapping[str, str]

@@ -12,9 +12,7 @@ METADATA = Api("Metadata", 3, (12, 11, 10, 9, 8, 7, 5, 4), flexible_from=9)
 
 @dataclass(frozen=True, slots=True)
 class BrokerAddress:
-    """The advertised address of a broker."""
-
-    host: str
+    host: str  # as advertised
     port: int
 
 
