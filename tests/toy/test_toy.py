@@ -19,8 +19,8 @@ from signalbox.web.app import WebOptions
 from signalbox.web.live.page import NOT_PERMITTED
 from tests.support.assets import whole_assets
 from tests.support.database import settings
-from tests.support.estate import Estate
 from tests.support.security import core_over
+from tests.support.simulation import Simulation
 from tests.toy.feature import TOY, ToySettings
 from tests.web.multi_user_site import HIDDEN, MultiUserSite, multi_user_site, two_connections
 from tests.web.server import close_reason, next_fragments, run_server, watch
@@ -35,8 +35,8 @@ OPTIONS = WebOptions(
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[MultiUserSite]:
     async with (
-        two_connections(Estate(tmp_path)) as estate,
-        multi_user_site(estate, features=[TOY], options=OPTIONS) as opened,
+        two_connections(Simulation(tmp_path)) as simulation,
+        multi_user_site(simulation, features=[TOY], options=OPTIONS) as opened,
     ):
         yield opened
 
@@ -79,10 +79,10 @@ async def test_its_write_checks_the_role_and_is_in_the_audit_log(site: MultiUser
 
 
 async def test_its_expected_error_gets_its_status_and_advice(tmp_path: Path) -> None:
-    async with two_connections(Estate(tmp_path)) as estate:
+    async with two_connections(Simulation(tmp_path)) as simulation:
         cracked = [ToySettings(sound="crack")]
         async with (
-            multi_user_site(estate, features=[TOY], options=OPTIONS, tables=cracked) as site,
+            multi_user_site(simulation, features=[TOY], options=OPTIONS, tables=cracked) as site,
             site.client("admin") as client,
         ):
             answer = await client.post("/toy/ring")

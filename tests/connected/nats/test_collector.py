@@ -22,7 +22,7 @@ from signalbox.storage.engine import Database
 from tests.support.database import settings as database_settings
 from tests.support.nats import durable, nats_settings, plain_client, stream
 from tests.support.proxy import Proxy
-from tests.support.servers import wanted_here
+from tests.support.servers import require_server
 from tests.support.waiting import eventually
 
 NAME = "nats-test"
@@ -74,7 +74,7 @@ async def collecting(settings: NatsSettings) -> AsyncIterator[CollectorBench]:
 
 @pytest.fixture
 async def server() -> AsyncIterator[NatsServer]:
-    wanted_here("nats")
+    require_server("nats")
     async with nats_server(NatsOptions()) as started:
         yield started
 
