@@ -116,7 +116,7 @@ MORE: Mapping[str, str] = {
     "rows of line ends": "\n" * 200,
     "overlong": "<i>" * 300,
 }
-"""These no broker of the tests is asked to hold: they stand in a made-up estate, in names and in every text beside."""
+"""These no broker of the tests is asked to hold: they stand in a made-up simulation, in names and in every text beside."""
 
 CORPUS: Mapping[str, str] = {**NAMES, **MORE}
 HELD_BACK: Mapping[str, frozenset[str]] = {

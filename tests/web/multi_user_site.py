@@ -1,6 +1,6 @@
 """The application over a real database with a user of every role, signed in through the real routes.
 
-The estate has two connections with groups of the same names. All names that only the second one has contain CANARY.
+The simulation has two connections with groups of the same names. All names that only the second one has contain CANARY.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -33,7 +33,7 @@ from signalbox.web import urls
 from signalbox.web.app import WebOptions
 from tests.support.accounts import cheap_hasher
 from tests.support.assets import whole_assets
-from tests.support.estate import Estate, Reader, Site
+from tests.support.simulation import SimulatedConnection, SimulatedGroup, Simulation
 from tests.support.snapshots import cluster
 from tests.web.walk import Route
 
@@ -71,7 +71,7 @@ class SiteUser:
 class MultiUserSite:
     """One application and its users."""
 
-    estate: Estate
+    simulation: Simulation
     app: Litestar
     core: Core
     writes: Mapping[Route, str | None]  # the action of each declared write; None: a trial
@@ -147,7 +147,7 @@ class MultiUserSite:
         return cookie_of(answer)
 
     async def rows(self, query: str) -> list[tuple[Any, ...]]:
-        async with self.estate.database.read() as connection:
+        async with self.simulation.database.read() as connection:
             return [tuple(row) for row in await connection.execute(text(query))]
 
     async def all_rows(self) -> Mapping[str, Sequence[tuple[Any, ...]]]:
@@ -168,55 +168,57 @@ class MultiUserSite:
 
 @asynccontextmanager
 async def multi_user_site(
-    estate: Estate,
+    simulation: Simulation,
     *,
     users: Mapping[str, Rights] = RIGHTS,
     features: Sequence[Feature] = (),
     tables: Sequence[BaseModel] = (),
     options: WebOptions | None = None,
 ) -> AsyncIterator[MultiUserSite]:
-    """Build the application over an estate, with these tables of signalbox.toml; all users are signed in."""
-    built = estate.built(tables, features, options or WebOptions(assets=whole_assets(), requests_per_s=1e9))
+    """Build the application over an simulation, with these tables of signalbox.toml; all users are signed in."""
+    built = simulation.built(tables, features, options or WebOptions(assets=whole_assets(), requests_per_s=1e9))
     with cheap_hasher():
         await built.core.accounts.changes.refresh()
         writes = {Route(write.method, write.path): write.action for parts in built.parts for write in parts.writes}
-        site = MultiUserSite(estate, built.app, built.core, writes)
+        site = MultiUserSite(simulation, built.app, built.core, writes)
         for name, rights in users.items():
             await site.add(name, rights)
         yield site
 
 
 @asynccontextmanager
-async def two_connections(estate: Estate, *, hidden: bool = True) -> AsyncIterator[Estate]:
+async def two_connections(simulation: Simulation, *, hidden: bool = True) -> AsyncIterator[Simulation]:
     """Simulate five minutes on two connections, or only on the visible one. History is saved; no service runs."""
-    await estate.database.upgrade()
-    await estate.series.start()
+    await simulation.database.upgrade()
+    await simulation.series.start()
     try:
-        _connect(estate, VISIBLE, mark="plain")
+        _connect(simulation, VISIBLE, mark="plain")
         if hidden:
-            _connect(estate, HIDDEN, mark=CANARY)
-        await estate.run(300)
+            _connect(simulation, HIDDEN, mark=CANARY)
+        await simulation.run(300)
         if hidden:
-            estate.fail(estate.sites[1], f"{CANARY} refused the connection.")
+            simulation.fail(simulation.simulated[1], f"{CANARY} refused the connection.")
     finally:
-        await estate.series.stop()
+        await simulation.series.stop()
     try:
-        yield estate
+        yield simulation
     finally:
-        await estate.database.close()
+        await simulation.database.close()
 
 
-def _connect(estate: Estate, name: str, *, mark: str) -> None:
+def _connect(simulation: Simulation, name: str, *, mark: str) -> None:
     more = 1.0 if mark == CANARY else 0.0
     readers = [
-        Reader(SHARED_GROUPS[0], "orders.placed", [20.0, 20.0], [20.0, 5.0 + more], [30, 700], (f"{mark}-member",)),
-        Reader(SHARED_GROUPS[1], f"{mark}-topic", members=(f"{mark}-reader",)),
-        Reader(f"{mark}-group", "orders.placed", [50.0, 50.0], [10.0 + more, 50.0], [9000, 3]),
+        SimulatedGroup(
+            SHARED_GROUPS[0], "orders.placed", [20.0, 20.0], [20.0, 5.0 + more], [30, 700], (f"{mark}-member",)
+        ),
+        SimulatedGroup(SHARED_GROUPS[1], f"{mark}-topic", members=(f"{mark}-reader",)),
+        SimulatedGroup(f"{mark}-group", "orders.placed", [50.0, 50.0], [10.0 + more, 50.0], [9000, 3]),
     ]
-    site = estate.connect(Site(name, BrokerKind.KAFKA, readers))
+    site = simulation.connect(SimulatedConnection(name, BrokerKind.KAFKA, readers))
     site.excluded = 3 if mark == CANARY else 1
     site.health = cluster(
-        estate.now,
+        simulation.now,
         nodes=(Node(id="1", address=f"{mark}-node:9092", running=True, controller=True),),
         alarms=(f"{mark} alarm",),
         missing_permissions=(f"DESCRIBE on {mark}",),

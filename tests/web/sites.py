@@ -15,7 +15,7 @@ from typing_extensions import override
 from signalbox.brokers.model import BrokerKind, Fault, GroupState, Node, RetentionLimits, Why
 from signalbox.security.masking.settings import MaskingRuleSettings
 from signalbox.web.settings import ServerSettings
-from tests.support.estate import Estate, Reader, Site
+from tests.support.simulation import SimulatedConnection, SimulatedGroup, Simulation
 from tests.support.snapshots import cluster
 
 OK_GROUPS = 8
@@ -23,9 +23,9 @@ OK_GROUPS = 8
 
 @dataclass
 class WebClient:
-    """An HTTP client of the pages over an estate."""
+    """An HTTP client of the pages over an simulation."""
 
-    estate: Estate
+    simulation: Simulation
     app: Litestar
     client: httpx.AsyncClient
 
@@ -42,36 +42,36 @@ class WebClient:
 
 
 def application_over(
-    estate: Estate, settings: ServerSettings | None = None, rules: Sequence[MaskingRuleSettings] = ()
+    simulation: Simulation, settings: ServerSettings | None = None, rules: Sequence[MaskingRuleSettings] = ()
 ) -> Litestar:
-    return estate.built([settings or ServerSettings(), *rules]).app
+    return simulation.built([settings or ServerSettings(), *rules]).app
 
 
 @asynccontextmanager
-async def web_client(estate: Estate) -> AsyncIterator[WebClient]:
-    app = application_over(estate)
+async def web_client(simulation: Simulation) -> AsyncIterator[WebClient]:
+    app = application_over(simulation)
     transport = httpx.ASGITransport(cast("Any", app))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        yield WebClient(estate, app, client)
+        yield WebClient(simulation, app, client)
 
 
 @asynccontextmanager
-async def estate_in(folder: Path) -> AsyncIterator[Estate]:
-    """Build an estate with its own history database."""
-    estate = Estate(folder)
-    await estate.database.upgrade()
-    await estate.series.start()
+async def simulation_in(folder: Path) -> AsyncIterator[Simulation]:
+    """Build an simulation with its own history database."""
+    simulation = Simulation(folder)
+    await simulation.database.upgrade()
+    await simulation.series.start()
     try:
-        yield estate
+        yield simulation
     finally:
-        await estate.series.stop()
-        await estate.database.close()
+        await simulation.series.stop()
+        await simulation.database.close()
 
 
-async def night(estate: Estate) -> None:
+async def night(simulation: Simulation) -> None:
     """Simulate ten minutes with every kind of failure."""
-    prod = estate.connect(
-        Site(
+    prod = simulation.connect(
+        SimulatedConnection(
             "kafka-prod",
             BrokerKind.KAFKA,
             _failing_groups() + _healthy_groups(),
@@ -85,7 +85,7 @@ async def night(estate: Estate) -> None:
         ),
     )
     prod.health = cluster(
-        estate.now,
+        simulation.now,
         under_replicated=3,
         missing_permissions=("DESCRIBE on the cluster: groups may be hidden",),
         nodes=(
@@ -93,34 +93,44 @@ async def night(estate: Estate) -> None:
             Node(id="2", address="", running=False),
         ),
     )
-    mails = Reader("mails", "mails", [4], [4], [0])
-    rabbit = estate.connect(Site("rabbit-eu", BrokerKind.RABBITMQ, [mails], tls_verified=False))
-    rabbit.health = cluster(estate.now, product="RabbitMQ", alarms=("memory alarm on a: publishers are blocked",))
-    edge = estate.connect(Site("nats-edge", BrokerKind.NATS, [Reader("SHIP/printer", "SHIP", [22], [13], [400])]))
-    old = estate.connect(Site("rabbit-old", BrokerKind.RABBITMQ, [Reader(f"old-{i}", f"old-{i}") for i in range(3)]))
-    estate.connect(Site("kafka-new", BrokerKind.KAFKA, [], answers=False))
-    estate.connect(Site("kafka-idle", BrokerKind.KAFKA, []))
-    await estate.run(400)
-    estate.fail(old)
-    await estate.run(100)
+    mails = SimulatedGroup("mails", "mails", [4], [4], [0])
+    rabbit = simulation.connect(SimulatedConnection("rabbit-eu", BrokerKind.RABBITMQ, [mails], tls_verified=False))
+    rabbit.health = cluster(simulation.now, product="RabbitMQ", alarms=("memory alarm on a: publishers are blocked",))
+    edge = simulation.connect(
+        SimulatedConnection("nats-edge", BrokerKind.NATS, [SimulatedGroup("SHIP/printer", "SHIP", [22], [13], [400])])
+    )
+    old = simulation.connect(
+        SimulatedConnection(
+            "rabbit-old", BrokerKind.RABBITMQ, [SimulatedGroup(f"old-{i}", f"old-{i}") for i in range(3)]
+        )
+    )
+    simulation.connect(SimulatedConnection("kafka-new", BrokerKind.KAFKA, [], answers=False))
+    simulation.connect(SimulatedConnection("kafka-idle", BrokerKind.KAFKA, []))
+    await simulation.run(400)
+    simulation.fail(old)
+    await simulation.run(100)
     edge.answers = False
-    await estate.run(60)
+    await simulation.run(60)
 
 
-def _failing_groups() -> list[Reader]:
+def _failing_groups() -> list[SimulatedGroup]:
     return [
-        Reader(
+        SimulatedGroup(
             "settlement", "payments", [60] * 4, [60, 0, 10, 60], [3, 5000, 4000, 3], members=("settle-a", "settle-b")
         ),
-        Reader("indexer", "orders", [220] * 2, [200] * 2, [9000, 9000]),
-        Reader("exporter", "ledger", [5] * 2, [0] * 2, [700, 700], (), {"state": GroupState.EMPTY, "member_count": 0}),
-        Reader("scoring", "payments", [60] * 4, [60] * 4, [3] * 4, facts={"state": GroupState.REBALANCING}),
-        Reader("secret", "payments", [60] * 4, [60] * 4, [3] * 4, facts={"why": Why.NOT_PERMITTED, "lag": None}),
+        SimulatedGroup("indexer", "orders", [220] * 2, [200] * 2, [9000, 9000]),
+        SimulatedGroup(
+            "exporter", "ledger", [5] * 2, [0] * 2, [700, 700], (), {"state": GroupState.EMPTY, "member_count": 0}
+        ),
+        SimulatedGroup("scoring", "payments", [60] * 4, [60] * 4, [3] * 4, facts={"state": GroupState.REBALANCING}),
+        SimulatedGroup(
+            "secret", "payments", [60] * 4, [60] * 4, [3] * 4, facts={"why": Why.NOT_PERMITTED, "lag": None}
+        ),
     ]
 
 
-def _healthy_groups() -> list[Reader]:
-    return [Reader(f"writer-{i}", "orders", [220] * 2, [220] * 2, [3, 3]) for i in range(OK_GROUPS)]
+def _healthy_groups() -> list[SimulatedGroup]:
+    return [SimulatedGroup(f"writer-{i}", "orders", [220] * 2, [220] * 2, [3, 3]) for i in range(OK_GROUPS)]
 
 
 class Elements(HTMLParser):

@@ -20,8 +20,8 @@ from signalbox.web import urls
 from signalbox.web.live.page import SIGNED_OUT
 from signalbox.web.security import urls as security_urls
 from tests.support.database import settings
-from tests.support.estate import Estate
 from tests.support.postgres import new_database
+from tests.support.simulation import Simulation
 from tests.web.multi_user_site import ANONYMOUS, PASSWORD, VISIBLE, MultiUserSite, multi_user_site, two_connections
 from tests.web.security.user_site import visible_text
 from tests.web.server import RunningServer, close_reason, next_fragments, run_server, watch
@@ -42,8 +42,8 @@ ROUTES = pytest.mark.parametrize(("route", "sample"), SAMPLES.items(), ids=[f"{r
 async def live(postgres: PostgresServer) -> AsyncIterator[tuple[MultiUserSite, RunningServer]]:
     async with (
         new_database(postgres) as url,
-        two_connections(Estate(settings(url))) as estate,
-        multi_user_site(estate) as site,
+        two_connections(Simulation(settings(url))) as simulation,
+        multi_user_site(simulation) as site,
         run_server(site.app) as server,
     ):
         yield site, server
@@ -109,7 +109,7 @@ async def test_a_token_records_its_last_use_and_is_refused_once_revoked(site: Mu
             seen = (await program.get(urls.api("connections"))).json()
             assert [item["name"] for item in seen] == [VISIBLE]
             [_, used] = (await browser.get(urls.api("tokens"))).json()
-            assert (used["name"], used["last_used_at"]) == ("grafana", site.estate.now)
+            assert (used["name"], used["last_used_at"]) == ("grafana", site.simulation.now)
             assert "viewer on kafka-open" in visible_text(await page(browser, urls.profile()))
             await browser.post(urls.profile("tokens", str(used["id"]), "revoke"))
             assert (await program.get(urls.api("connections"))).status_code == 401

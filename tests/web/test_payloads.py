@@ -25,7 +25,7 @@ from signalbox.security.masking.service import Masking
 from signalbox.security.model import Actor, Grant, Rights, Role, Via
 from signalbox.web import urls
 from signalbox.web.security import urls as security_urls
-from tests.support.estate import Estate
+from tests.support.simulation import Simulation
 from tests.web.payload_walk import masking_bypasses, masking_callers, product_sources, routes_to_payloads
 from tests.web.security.masking_site import rule, second_process
 from tests.web.security.user_site import Browser, UserSite, user_site_in, visible_text
@@ -201,8 +201,8 @@ def harmless() -> str:
 
 
 def test_a_planted_route_is_found_through_calls_and_dependencies(tmp_path: Path) -> None:
-    estate = Estate(tmp_path)
-    app = estate.built().app
+    simulation = Simulation(tmp_path)
+    app = simulation.built().app
     for route in (planted, planted_behind, harmless):
         app.register(route)
     assert routes_to_payloads(app, "tests.web") == {("GET", "/planted/{name}"), ("GET", "/planted-behind")}
@@ -241,7 +241,7 @@ async def test_each_unmasked_view_is_recorded_and_listed(site: UserSite, ada: Br
     assert await security.door.act(sees, action, view) == MESSAGE
     with pytest.raises(NotPermitted, match="requires the payloads permission on kafka-prod"):
         await security.door.act(blind, action, view)
-    async with site.estate.database.read() as connection:
+    async with site.simulation.database.read() as connection:
         rows = await connection.execute(text("SELECT * FROM audit WHERE action = 'view payload' ORDER BY row"))
         kept = [dict(row) for row in rows.mappings()]
     assert [(row["kind"], row["actor"], row["outcome"]) for row in kept] == [

@@ -18,6 +18,10 @@ else:
     Column = array  # not subscriptable before Python 3.12
 
 
+def known(value: int) -> int | None:
+    return None if value == UNKNOWN else value
+
+
 def rate_window_s(interval_s: float) -> float:
     """Return how far back a rate looks: a minute, or three intervals if those are longer."""
     return LATENESS * max(RATE_S, STALE_INTERVALS * interval_s)
@@ -59,7 +63,6 @@ def with_unknown(column: Column, rows: Sequence[int]) -> Column:
 
 
 def total_rate(first: Column, last: Column, seconds: float) -> float | None:
-    """Return the rate of the sum over the rows known in both columns."""
     growth = [now - before for now, before in zip(last, first, strict=True) if UNKNOWN not in (now, before)]
     return rate(sum(growth), seconds) if growth else None
 

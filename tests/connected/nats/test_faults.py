@@ -13,7 +13,7 @@ from signalbox.brokers.nats.settings import NatsSettings
 from signalbox.servers.nats import NatsOptions, NatsServer, nats_server
 from tests.support.nats import durable, nats_settings, opened, plain_client, stream
 from tests.support.proxy import Proxy
-from tests.support.servers import wanted_here
+from tests.support.servers import require_server
 from tests.support.waiting import elapsed, eventually
 
 ORDERS = DestinationSpec(name="orders", groups=("reader",))
@@ -21,7 +21,7 @@ ORDERS = DestinationSpec(name="orders", groups=("reader",))
 
 @pytest.fixture
 async def server() -> AsyncIterator[NatsServer]:
-    wanted_here("nats")
+    require_server("nats")
     async with nats_server(NatsOptions()) as server:
         yield server
 

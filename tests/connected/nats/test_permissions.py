@@ -11,7 +11,7 @@ from signalbox.brokers.errors import BrokerUnavailable, PermissionMissing, Publi
 from signalbox.brokers.model import Message, Why
 from signalbox.servers.nats import NatsOptions, NatsServer, nats_server
 from tests.support.nats import durable, nats_settings, opened, stream
-from tests.support.servers import wanted_here
+from tests.support.servers import require_server
 from tests.support.waiting import elapsed
 
 LEAST = [
@@ -50,7 +50,7 @@ def configuration() -> str:
 
 @pytest.fixture(scope="module")
 async def server() -> AsyncIterator[NatsServer]:
-    wanted_here("nats")
+    require_server("nats")
     async with nats_server(NatsOptions(login=False, config=configuration())) as server:
         async with admin(server) as client:
             for name, count in (("orders", 5), ("letters", 3)):
@@ -135,7 +135,7 @@ async def test_an_account_without_jetstream(server: NatsServer) -> None:
 
 
 async def test_a_server_without_jetstream() -> None:
-    wanted_here("nats")
+    require_server("nats")
     async with nats_server(NatsOptions(jetstream=False)) as server:
         with pytest.raises(BrokerUnavailable, match="JetStream does not"):
             async with opened(nats_settings(server)):

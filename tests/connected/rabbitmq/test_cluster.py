@@ -11,7 +11,7 @@ from signalbox.brokers.model import DestinationSpec, Message, Snapshot, Why
 from signalbox.brokers.rabbitmq.adapter import RabbitBroker
 from signalbox.servers.rabbitmq import INSTALLED, RabbitOptions, RabbitServer
 from tests.support.rabbitmq import FIGURES_WITHIN_S, QUICK, QUICK_ERLANG, listed, opened, rabbit_settings
-from tests.support.servers import wanted_here
+from tests.support.servers import require_server
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)
@@ -25,7 +25,7 @@ Backlog = Mapping[str, int]  # ready messages by queue
 @pytest.fixture(scope="module")
 async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitServer]:
     """Each test leaves all nodes running."""
-    wanted_here("rabbitmq")
+    require_server("rabbitmq")
     options = RabbitOptions(version=INSTALLED, nodes=3, settings=QUICK, erlang=QUICK_ERLANG)
     server = RabbitServer(tmp_path_factory.mktemp("rabbitmq-cluster"), options)
     try:

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from signalbox.web import urls
-from tests.support.estate import Estate
+from tests.support.simulation import Simulation
 from tests.web.multi_user_site import (
     ANONYMOUS,
     HIDDEN,
@@ -52,8 +52,8 @@ Operation = APIOperation[Any, Any, Any, Any]
 @pytest.fixture(scope="module")
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[MultiUserSite, RunningServer]]:
     async with (
-        two_connections(Estate(tmp_path_factory.mktemp("api"))) as estate,
-        multi_user_site(estate) as site,
+        two_connections(Simulation(tmp_path_factory.mktemp("api"))) as simulation,
+        multi_user_site(simulation) as site,
         run_server(site.app) as server,
     ):
         yield site, server

@@ -12,7 +12,7 @@ from signalbox.web import urls
 from signalbox.web.app import REQUEST_BYTES_MAX
 from signalbox.web.security import urls as security_urls
 from signalbox.web.settings import ServerSettings
-from tests.support.estate import Estate
+from tests.support.simulation import Simulation
 from tests.web.multi_user_site import (
     ANONYMOUS,
     ORIGIN,
@@ -50,8 +50,8 @@ TRAVERSALS = [
 @pytest.fixture(scope="module")
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[MultiUserSite, RunningServer]]:
     async with (
-        two_connections(Estate(tmp_path_factory.mktemp("http"))) as estate,
-        multi_user_site(estate) as site,
+        two_connections(Simulation(tmp_path_factory.mktemp("http"))) as simulation,
+        multi_user_site(simulation) as site,
         run_server(site.app) as server,
     ):
         yield site, server
@@ -221,11 +221,11 @@ async def test_hostile_headers_break_nothing(served: tuple[MultiUserSite, Runnin
 @pytest.fixture(scope="module")
 async def secure(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MultiUserSite]:
     async with (
-        two_connections(Estate(tmp_path_factory.mktemp("https"))) as estate,
-        multi_user_site(estate, users={}) as first,
+        two_connections(Simulation(tmp_path_factory.mktemp("https"))) as simulation,
+        multi_user_site(simulation, users={}) as first,
     ):
         await first.add("admin", ADMIN_EVERYWHERE)
-        async with multi_user_site(estate, tables=[SECURE], users={}) as site:
+        async with multi_user_site(simulation, tables=[SECURE], users={}) as site:
             site.users.update(first.users)
             yield site
 

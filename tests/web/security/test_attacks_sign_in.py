@@ -15,7 +15,7 @@ from signalbox.web import urls
 from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.security import urls as security_urls
 from signalbox.web.settings import ServerSettings
-from tests.support.estate import Estate
+from tests.support.simulation import Simulation
 from tests.web.multi_user_site import (
     ANONYMOUS,
     ORIGIN,
@@ -66,7 +66,10 @@ ELSEWHERE = [
 
 @pytest.fixture(scope="module")
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MultiUserSite]:
-    async with two_connections(Estate(tmp_path_factory.mktemp("sign-in"))) as estate, multi_user_site(estate) as opened:
+    async with (
+        two_connections(Simulation(tmp_path_factory.mktemp("sign-in"))) as simulation,
+        multi_user_site(simulation) as opened,
+    ):
         yield opened
 
 
@@ -208,8 +211,11 @@ async def test_without_users_only_this_machine_can_view(
     tmp_path_factory: pytest.TempPathFactory, *, local: bool, leads_to: str | None
 ) -> None:
     settings = ServerSettings() if local else ServerSettings(host="0.0.0.0", insecure_http=True)  # noqa: S104
-    estate = Estate(tmp_path_factory.mktemp("none-yet"))
-    async with two_connections(estate) as connected, multi_user_site(connected, tables=[settings], users={}) as empty:
+    simulation = Simulation(tmp_path_factory.mktemp("none-yet"))
+    async with (
+        two_connections(simulation) as connected,
+        multi_user_site(connected, tables=[settings], users={}) as empty,
+    ):
         async with empty.client(ANONYMOUS) as client:
             for path in (
                 urls.home(),
@@ -238,8 +244,8 @@ async def test_without_users_only_this_machine_can_view(
 
 async def test_unauthenticated_visitors_are_viewers_at_most(tmp_path_factory: pytest.TempPathFactory) -> None:
     settings = ServerSettings(host="0.0.0.0", insecure_http=True, allow_unauthenticated=True)  # noqa: S104
-    estate = Estate(tmp_path_factory.mktemp("unauthenticated"))
-    async with two_connections(estate) as connected, multi_user_site(connected, tables=[settings]) as open_site:
+    simulation = Simulation(tmp_path_factory.mktemp("unauthenticated"))
+    async with two_connections(simulation) as connected, multi_user_site(connected, tables=[settings]) as open_site:
         async with open_site.client(ANONYMOUS) as client:
             assert (await client.get(monitoring_urls.groups())).status_code == 200
             assert (await client.get(security_urls.users())).headers["location"].startswith(urls.sign_in())

@@ -21,7 +21,7 @@ from signalbox.web.live.page import BAD_MESSAGE, NOT_PERMITTED, SIGNED_OUT, Watc
 from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.monitoring.fragments import live_parts
 from signalbox.web.security import urls as security_urls
-from tests.support.estate import Estate
+from tests.support.simulation import Simulation
 from tests.web.multi_user_site import (
     ANONYMOUS,
     CANARY,
@@ -41,8 +41,8 @@ from tests.web.sockets import socket
 @pytest.fixture(scope="module")
 async def live(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[MultiUserSite, RunningServer]]:
     async with (
-        two_connections(Estate(tmp_path_factory.mktemp("sockets"))) as estate,
-        multi_user_site(estate) as site,
+        two_connections(Simulation(tmp_path_factory.mktemp("sockets"))) as simulation,
+        multi_user_site(simulation) as site,
         run_server(site.app) as server,
     ):
         yield site, server
@@ -155,7 +155,7 @@ async def test_a_socket_closes_when_its_users_rights_change(
         else:
             await act(ROOT_ACTOR, actions.remove_user(name, ""), lambda permit: users.remove(permit, user))
         assert (await close_reason(client))[0] == SIGNED_OUT
-        site.estate.feed.publish([keys.OVERVIEW])
+        site.simulation.feed.publish([keys.OVERVIEW])
         assert await next_fragments(other)
     async with socket(live, name) as client:
         assert (await close_reason(client))[0] == SIGNED_OUT  # the cookie opens no new socket

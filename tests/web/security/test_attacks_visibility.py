@@ -13,7 +13,7 @@ import pytest
 
 from signalbox.web import urls
 from signalbox.web.monitoring import urls as monitoring_urls
-from tests.support.estate import Estate
+from tests.support.simulation import Simulation
 from tests.web.multi_user_site import (
     CANARY,
     HIDDEN,
@@ -63,9 +63,9 @@ async def both(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Both]:
     async with AsyncExitStack() as stack:
         sites = []
         for hidden in (True, False):
-            estate = Estate(tmp_path_factory.mktemp("visibility"))
-            await stack.enter_async_context(two_connections(estate, hidden=hidden))
-            sites.append(await stack.enter_async_context(multi_user_site(estate)))
+            simulation = Simulation(tmp_path_factory.mktemp("visibility"))
+            await stack.enter_async_context(two_connections(simulation, hidden=hidden))
+            sites.append(await stack.enter_async_context(multi_user_site(simulation)))
         yield Both(*sites)
 
 

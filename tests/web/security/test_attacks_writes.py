@@ -15,7 +15,7 @@ from signalbox.web.app import UndeclaredWrite
 from signalbox.web.feature import FeatureParts, Write
 from signalbox.web.security import urls as security_urls
 from signalbox.web.settings import ServerSettings
-from tests.support.estate import Estate
+from tests.support.simulation import Simulation
 from tests.web.multi_user_site import ANONYMOUS, ORIGIN, RIGHTS, MultiUserSite, multi_user_site, two_connections
 from tests.web.walk import Route, addresses, handlers, writes
 from tests.web.writes import (
@@ -37,11 +37,11 @@ FOREIGN: tuple[Mapping[str, str], ...] = (
     {"Origin": "null"},
     {"Origin": "http://localhost:9999"},
     {"Origin": "http://localhost.evil.example"},
-    {"Sec-Fetch-Site": "cross-site"},
-    {"Sec-Fetch-Site": "same-site"},
-    {"Sec-Fetch-Site": "none"},
-    {"Origin": ORIGIN, "Sec-Fetch-Site": "cross-site"},
-    {"Origin": "https://evil.example", "Sec-Fetch-Site": "same-origin"},
+    {"Sec-Fetch-SimulatedConnection": "cross-site"},
+    {"Sec-Fetch-SimulatedConnection": "same-site"},
+    {"Sec-Fetch-SimulatedConnection": "none"},
+    {"Origin": ORIGIN, "Sec-Fetch-SimulatedConnection": "cross-site"},
+    {"Origin": "https://evil.example", "Sec-Fetch-SimulatedConnection": "same-origin"},
     {"Referer": f"{ORIGIN}/users"},
     {},
 )
@@ -59,7 +59,10 @@ WRITES_THAT_STAY = {  # in read-only mode
 
 @pytest.fixture(scope="module")
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MultiUserSite]:
-    async with two_connections(Estate(tmp_path_factory.mktemp("writes"))) as estate, multi_user_site(estate) as opened:
+    async with (
+        two_connections(Simulation(tmp_path_factory.mktemp("writes"))) as simulation,
+        multi_user_site(simulation) as opened,
+    ):
         yield opened
 
 
@@ -181,15 +184,15 @@ def planting(*writes: Write) -> Feature:
 
 
 async def test_an_undeclared_write_fails_at_start(tmp_path: Path) -> None:
-    async with two_connections(Estate(tmp_path)) as estate:
+    async with two_connections(Simulation(tmp_path)) as simulation:
         with pytest.raises(UndeclaredWrite, match="/planted"):
-            estate.built(features=[planting()])
+            simulation.built(features=[planting()])
 
 
 async def test_a_route_that_bypasses_the_door_is_found(tmp_path_factory: pytest.TempPathFactory) -> None:
     feature = planting(Write("POST", "/planted", "plant"))
-    estate = Estate(tmp_path_factory.mktemp("planted"))
-    async with two_connections(estate) as connected, multi_user_site(connected, features=[feature]) as bad:
+    simulation = Simulation(tmp_path_factory.mktemp("planted"))
+    async with two_connections(simulation) as connected, multi_user_site(connected, features=[feature]) as bad:
         assert writes(bad.app) - set(SAMPLES) - set(TRIALS) - set(ALIASES) == {PLANTED}
         sample = Sample(only())
         with pytest.raises(AssertionError, match="bypasses the door"):
@@ -203,8 +206,8 @@ async def test_a_route_that_bypasses_the_door_is_found(tmp_path_factory: pytest.
 async def test_read_only_mode_keeps_only_sign_in_and_own_sessions(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    estate = Estate(tmp_path_factory.mktemp("read-only"))
-    async with two_connections(estate) as connected:
+    simulation = Simulation(tmp_path_factory.mktemp("read-only"))
+    async with two_connections(simulation) as connected:
         async with multi_user_site(connected, users={"admin": ADMIN_EVERYWHERE, "viewer": RIGHTS["viewer"]}) as before:
             person = before.users["admin"]
             link = await before.create_link("viewer")

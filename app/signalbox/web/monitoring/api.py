@@ -1,5 +1,6 @@
 """/api/v1 of monitoring: the data of the pages, as JSON. Read only; no request waits for a broker."""
 
+from functools import partial
 from typing import Annotated
 
 from litestar import get
@@ -9,90 +10,57 @@ from litestar.params import FromPath, QueryParameter
 from signalbox.monitoring.service import Monitor
 from signalbox.web import urls
 from signalbox.web.errors import problems
-from signalbox.web.monitoring import schemas, serializers
+from signalbox.web.monitoring import parameters, schemas, serializers
 from signalbox.web.monitoring.context import monitoring_context
 from signalbox.web.monitoring.destination_list import DESTINATION_LIST
 from signalbox.web.monitoring.group_list import GROUP_LIST
-from signalbox.web.monitoring.list_page import filtered, page_of
+from signalbox.web.monitoring.list_page import filtered_page
 from signalbox.web.monitoring.list_query import WINDOWS, ListQuery
-from signalbox.web.monitoring.not_found import connection_not_found, destination_not_found, group_not_found
-from signalbox.web.monitoring.parameters import (
-    destination_parameters,
-    group_parameters,
-    rows_parameters,
-    window_parameter,
-)
+from signalbox.web.monitoring.lookup import find_connection, find_destination, find_group
 from signalbox.web.monitoring.search import search_by_name
 
 CHANGES_MAX = 200
-TAGS = ["monitoring"]
+_get = partial(get, tags=["monitoring"], sync_to_thread=False)
+LISTED = {"filters": Provide(parameters.list_filters, sync_to_thread=False)}
+ROWS = {"rows": Provide(parameters.rows_parameters, sync_to_thread=False)}
 
 
-@get(
-    f"{urls.API}/connections",
-    tags=TAGS,
-    responses=problems(),
-    sync_to_thread=False,
-    summary="List connections in the order of the configuration",
-)
+@_get(f"{urls.API}/connections", responses=problems(), summary="List connections in the order of the configuration")
 def list_connections(monitor: NamedDependency[Monitor]) -> list[schemas.ConnectionOut]:
     context = monitoring_context(monitor)
     return [serializers.connection(context, view) for view in context.connections.values()]
 
 
-@get(
-    f"{urls.API}/connections/{{name:str}}",
-    tags=TAGS,
-    responses=problems(404),
-    sync_to_thread=False,
-    summary="Get a connection with its cluster",
-)
+@_get(f"{urls.API}/connections/{{name:str}}", responses=problems(404), summary="Get a connection with its cluster")
 def get_connection(monitor: NamedDependency[Monitor], name: FromPath[str]) -> schemas.ConnectionDetail:
     context = monitoring_context(monitor)
-    view = monitor.connection(name)
-    if view is None:
-        raise connection_not_found(context, name)
-    return serializers.connection_detail(context, view)
+    return serializers.connection_detail(context, find_connection(context, name))
 
 
-@get(
+@_get(
     f"{urls.API}/groups",
-    tags=TAGS,
+    dependencies=LISTED | {"list_query": Provide(parameters.group_parameters, sync_to_thread=False)},
     responses=problems(),
-    sync_to_thread=False,
-    dependencies={"list_query": Provide(group_parameters, sync_to_thread=False)},
     summary="List consumer groups of all connections: not ok first, then by the sort column",
 )
 def list_groups(
     monitor: NamedDependency[Monitor], list_query: NamedDependency[ListQuery]
 ) -> schemas.Listing[schemas.GroupOut]:
     context = monitoring_context(monitor)
-    page = page_of(GROUP_LIST, context, filtered(GROUP_LIST, context, monitor.groups(), list_query), list_query)
-    items = [serializers.group(context, view) for view in page.rows]
-    return schemas.Listing(items=items, total=page.total, next=page.next_cursor, previous=page.previous_cursor)
+    page = filtered_page(GROUP_LIST, context, monitor.groups(), list_query)
+    return serializers.listing(page, [serializers.group(context, view) for view in page.rows])
 
 
-@get(
-    f"{urls.API}/groups/{{connection:str}}/{{name:str}}",
-    tags=TAGS,
-    responses=problems(404),
-    sync_to_thread=False,
-    summary="Get a consumer group",
-)
+@_get(f"{urls.API}/groups/{{connection:str}}/{{name:str}}", responses=problems(404), summary="Get a consumer group")
 def get_group(monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]) -> schemas.GroupDetail:
     context = monitoring_context(monitor)
-    view = monitor.group(connection, name)
-    if view is None:
-        raise group_not_found(context, connection, name)
-    return serializers.group_detail(context, view)
+    return serializers.group_detail(context, find_group(context, connection, name))
 
 
-@get(
+@_get(
     f"{urls.API}/groups/{{connection:str}}/{{name:str}}/partitions",
-    tags=TAGS,
+    dependencies=ROWS,
     responses=problems(404),
-    sync_to_thread=False,
-    dependencies={"rows": Provide(rows_parameters, sync_to_thread=False)},
     summary="List the partitions of a consumer group, most severe first",
 )
 def list_group_partitions(
@@ -102,20 +70,18 @@ def list_group_partitions(
     rows: NamedDependency[tuple[int, int]],
 ) -> schemas.Rows[schemas.PartitionOut]:
     context = monitoring_context(monitor)
-    group = monitor.group(connection, name)
-    if group is None:
-        raise group_not_found(context, connection, name)
+    group = find_group(context, connection, name)
     first, limit = rows
     partitions = monitor.partitions(connection, name)
     items = [serializers.partition(context, group.kind, view) for view in partitions[first : first + limit]]
     return schemas.Rows(items=items, total=len(partitions), first=first)
 
 
-@get(
+@_get(
     f"{urls.API}/groups/{{connection:str}}/{{name:str}}/history",
-    tags=TAGS,
+    dependencies={"history_window": Provide(parameters.window_parameter, sync_to_thread=False)},
+    sync_to_thread=None,
     responses=problems(404),
-    dependencies={"history_window": Provide(window_parameter, sync_to_thread=False)},
     summary="Get the lag and rates of a consumer group over time",
 )
 async def get_group_history(
@@ -124,52 +90,36 @@ async def get_group_history(
     name: FromPath[str],
     history_window: NamedDependency[str],
 ) -> schemas.HistoryOut:
-    if monitor.group(connection, name) is None:
-        raise group_not_found(monitoring_context(monitor), connection, name)
+    find_group(monitoring_context(monitor), connection, name)
     return serializers.history(history_window, await monitor.points(connection, name, WINDOWS[history_window]))
 
 
-@get(
+@_get(
     f"{urls.API}/destinations",
-    tags=TAGS,
+    dependencies=LISTED | {"list_query": Provide(parameters.destination_parameters, sync_to_thread=False)},
     responses=problems(),
-    sync_to_thread=False,
-    dependencies={"list_query": Provide(destination_parameters, sync_to_thread=False)},
     summary="List topics, queues and streams of all connections",
 )
 def list_destinations(
     monitor: NamedDependency[Monitor], list_query: NamedDependency[ListQuery]
 ) -> schemas.Listing[schemas.DestinationOut]:
     context = monitoring_context(monitor)
-    views = filtered(DESTINATION_LIST, context, monitor.destinations(), list_query)
-    page = page_of(DESTINATION_LIST, context, views, list_query)
-    items = [serializers.destination(context, view) for view in page.rows]
-    return schemas.Listing(items=items, total=page.total, next=page.next_cursor, previous=page.previous_cursor)
+    page = filtered_page(DESTINATION_LIST, context, monitor.destinations(), list_query)
+    return serializers.listing(page, [serializers.destination(context, view) for view in page.rows])
 
 
-@get(
-    f"{urls.API}/destinations/{{connection:str}}/{{name:str}}",
-    tags=TAGS,
-    responses=problems(404),
-    sync_to_thread=False,
-    summary="Get a destination",
-)
+@_get(f"{urls.API}/destinations/{{connection:str}}/{{name:str}}", responses=problems(404), summary="Get a destination")
 def get_destination(
     monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]
 ) -> schemas.DestinationOut:
     context = monitoring_context(monitor)
-    view = monitor.destination(connection, name)
-    if view is None:
-        raise destination_not_found(context, connection, name)
-    return serializers.destination(context, view)
+    return serializers.destination(context, find_destination(context, connection, name))
 
 
-@get(
+@_get(
     f"{urls.API}/destinations/{{connection:str}}/{{name:str}}/partitions",
-    tags=TAGS,
+    dependencies=ROWS,
     responses=problems(404),
-    sync_to_thread=False,
-    dependencies={"rows": Provide(rows_parameters, sync_to_thread=False)},
     summary="List the partitions of a destination, by number",
 )
 def list_destination_partitions(
@@ -178,34 +128,19 @@ def list_destination_partitions(
     name: FromPath[str],
     rows: NamedDependency[tuple[int, int]],
 ) -> schemas.Rows[schemas.DestinationPartitionOut]:
-    view = monitor.destination(connection, name)
-    if view is None:
-        raise destination_not_found(monitoring_context(monitor), connection, name)
-    partitions = view.destination.partitions
+    partitions = find_destination(monitoring_context(monitor), connection, name).destination.partitions
     if partitions is None:
         return schemas.Rows(items=[], total=0, first=rows[0])
     items = serializers.destination_partitions(partitions, monitor.partition_rates(connection, name), *rows)
     return schemas.Rows(items=items, total=len(partitions), first=rows[0])
 
 
-@get(
-    f"{urls.API}/changes",
-    tags=TAGS,
-    responses=problems(),
-    sync_to_thread=False,
-    summary="List status changes since the start of Signalbox, newest first",
-)
+@_get(f"{urls.API}/changes", responses=problems(), summary="List status changes since the start, newest first")
 def list_changes(monitor: NamedDependency[Monitor]) -> list[schemas.ChangeOut]:
     return [serializers.change(change) for change in monitor.changes(CHANGES_MAX)]
 
 
-@get(
-    f"{urls.API}/search",
-    tags=TAGS,
-    responses=problems(),
-    sync_to_thread=False,
-    summary="Search groups, destinations and connections by name",
-)
+@_get(f"{urls.API}/search", responses=problems(), summary="Search groups, destinations and connections by name")
 def search(
     monitor: NamedDependency[Monitor],
     q: Annotated[str, QueryParameter(description="part of the name, case-insensitive", max_length=300)] = "",

@@ -3,18 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from signalbox.brokers.model import UNKNOWN, Partitions, RetentionLimits, Why
+from signalbox.brokers.model import Partitions, RetentionLimits, Why
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
+from signalbox.monitoring.columns import known
 from signalbox.monitoring.model import DestinationView, Status
-from signalbox.monitoring.words import Span
 from signalbox.web import urls
 from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.monitoring.components import (
     Detail,
     Fact,
-    Notice,
+    Head,
     connection_notices,
     rate_fact,
     size_fact,
@@ -32,23 +32,11 @@ SKEW_BAR_MAX = 3.0  # times the mean: a full bar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DestinationHead:
-    """Name, headline, reason and facts: one live fragment."""
-
-    key: str
-    name: str
+class DestinationHead(Head):
     kind: str
     layout: str
-    status: StatusLabel
     connection: str
     connection_href: str
-    read_at: float
-    interval_s: float
-    sentence: Sequence[Span]
-    reason: Sequence[Span]
-    facts: tuple[Fact, ...]
-    stale: bool
-    notices: tuple[Notice, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,16 +71,11 @@ class DestinationPartitionTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DestinationGroups:
-    rows: tuple[GroupRow, ...]
-    total: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationPage:
     head: DestinationHead
     partitions: DestinationPartitionTable
-    groups: DestinationGroups
+    groups: tuple[GroupRow, ...]
+    groups_total: int
     retention: tuple[Detail, ...]
     settings: tuple[Detail, ...]
     dead_letters_to: str
@@ -107,12 +90,10 @@ def destination_page(context: MonitoringContext, view: DestinationView) -> Desti
     return DestinationPage(
         head=destination_head(context, view),
         partitions=destination_partition_table(context, view),
-        groups=DestinationGroups(
-            rows=tuple(group_row(context, group) for group in groups if group is not None),
-            total=len(view.consumer_groups),
-        ),
+        groups=tuple(group_row(context, group) for group in groups if group is not None),
+        groups_total=len(view.consumer_groups),
         retention=_retention(context, view),
-        settings=tuple(Detail(label=name, text=value, mono=True) for name, value in settings),
+        settings=tuple(Detail(name, value, mono=True) for name, value in settings),
         dead_letters_to=target or "",
         dead_letters_href=monitoring_urls.destination(view.connection, target) if target else "",
     )
@@ -147,12 +128,12 @@ def _facts(context: MonitoringContext, view: DestinationView) -> tuple[Fact, ...
     return (
         rate_fact("In", view.rate_in, "1 min average"),
         Fact(
-            label="Messages",
-            figure=figures.number(destination.messages, approximate=destination.approximate),
+            "Messages",
+            figures.number(destination.messages, approximate=destination.approximate),
             note="in the queue" if destination.partitions is None else "end minus start",
         ),
         size_fact("Size", destination.size_bytes, "1 replica"),
-        Fact(label="Retention", figure=retention_text(destination), note=_retention_note(destination.retention)),
+        Fact("Retention", retention_text(destination), note=_retention_note(destination.retention)),
         *_skew_fact(context.monitor.partition_rates(view.connection, view.name)),
         *_in_sync_fact(destination.partitions),
     )
@@ -167,7 +148,7 @@ def _skew_fact(rates: Mapping[int, float | None]) -> tuple[Fact, ...]:
     skew = known[hottest] / mean
     note = f"partition {hottest}, mean is {figures.rate(mean)}"
     tone = "caution" if skew >= HOT_FROM else ""
-    return (Fact(label="Skew", figure=f"{skew:.1f}", unit="times", note=note, tone=tone),)
+    return (Fact("Skew", f"{skew:.1f}", unit="times", note=note, tone=tone),)
 
 
 def _in_sync_fact(rows: Partitions | None) -> tuple[Fact, ...]:
@@ -177,8 +158,8 @@ def _in_sync_fact(rows: Partitions | None) -> tuple[Fact, ...]:
     missing = replicas - in_sync
     return (
         Fact(
-            label="In sync",
-            figure=f"{in_sync:,}",
+            "In sync",
+            f"{in_sync:,}",
             unit=f"of {replicas:,}",
             note=f"replicas; {missing:,} out of sync" if missing else "replicas",
             tone="caution" if missing else "",
@@ -224,7 +205,6 @@ def _partition_rows(
 
 
 def _out_of_sync(partitions: Partitions, row: int) -> int:
-    """Return how many replicas are out of sync."""
     return len(partitions.replicas[row]) - len(partitions.in_sync[row]) if partitions.replicas else 0
 
 
@@ -238,13 +218,13 @@ def _partition_row(
     return DestinationPartitionRow(
         partition=partitions.index[row],
         status=_partition_status(partitions.why[row], out_of_sync, skew),
-        leader="none" if no_leader else figures.number(_known(partitions.leader[row])),
+        leader="none" if no_leader else figures.number(known(partitions.leader[row])),
         replicas=_node_ids(partitions.replicas, row),
         in_sync=_node_ids(partitions.in_sync, row),
         under_replicated=out_of_sync > 0,
-        start_offset=figures.number(_known(partitions.start[row])),
-        end_offset=figures.number(_known(partitions.end[row])),
-        size=figures.size(None if partitions.size_bytes is None else _known(partitions.size_bytes[row])),
+        start_offset=figures.number(known(partitions.start[row])),
+        end_offset=figures.number(known(partitions.end[row])),
+        size=figures.size(None if partitions.size_bytes is None else known(partitions.size_bytes[row])),
         rate_in=figures.rate_number(rate, decimal=True),
         skew=skew,
         skew_width="0%" if skew is None else f"{min(100.0, skew / SKEW_BAR_MAX * 100):.1f}%",
@@ -270,22 +250,18 @@ def _node_ids(column: Sequence[Sequence[int]], row: int) -> str:
     return ", ".join(map(str, column[row])) if column else figures.UNKNOWN_WORD
 
 
-def _known(value: int) -> int | None:
-    return None if value == UNKNOWN else value
-
-
 def _retention(context: MonitoringContext, view: DestinationView) -> tuple[Detail, ...]:
     retention = view.destination.retention
     if retention is None:
         return ()
     by_time = "no limit" if retention.age_s is None else figures.duration(retention.age_s)
     by_size = "no limit" if retention.size_bytes is None else figures.size(retention.size_bytes)
-    details = [Detail(label="By time", text=by_time), Detail(label="By size", text=by_size)]
+    details = [Detail("By time", by_time), Detail("By size", by_size)]
     if retention.messages is not None:
-        details.append(Detail(label="By count", text=f"{figures.number(retention.messages)} messages"))
+        details.append(Detail("By count", f"{figures.number(retention.messages)} messages"))
     if retention.policy:
-        details.append(Detail(label="Policy", text=retention.policy, mono=True))
+        details.append(Detail("Policy", retention.policy, mono=True))
     if view.loses_at is not None:
         loss_at = figures.utc_time(view.loses_at, context.now)
-        details.append(Detail(label="Data loss", text=f"unread messages are deleted from {loss_at}", note="UTC"))
+        details.append(Detail("Data loss", f"unread messages are deleted from {loss_at}", note="UTC"))
     return tuple(details)

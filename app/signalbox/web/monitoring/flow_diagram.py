@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from signalbox.monitoring import words
 from signalbox.monitoring.model import ConnectionView, GroupView, LinkState, Status
+from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls
+from signalbox.web.monitoring.components import status_label
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.totals import most_severe_first
 
@@ -12,18 +13,14 @@ MARKS_MAX = 150  # over all connections
 NOT_OK_MARKS_MAX = 60  # per connection, if the ok groups share one mark
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class GroupMark:
     href: str
-    mark: str
-    tone: str
-    title: str
+    label: StatusLabel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowDiagram:
-    """The marks of one connection."""
-
     label: str
     stale: bool
     ok_count: int | None  # None: every ok group has its own mark
@@ -33,18 +30,13 @@ class FlowDiagram:
     more_href: str
 
 
-def flow_diagrams(context: MonitoringContext, groups: dict[str, list[GroupView]]) -> tuple[FlowDiagram, ...]:
-    """Return a diagram per connection; `groups` are by connection."""
-    count_ok = sum(len(views) for views in groups.values()) > MARKS_MAX
-    return tuple(
-        _diagram(context, connection, groups.get(connection.name, []), count_ok=count_ok)
-        for connection in context.connections.values()
-    )
+def flow_diagrams(context: MonitoringContext) -> tuple[FlowDiagram, ...]:
+    count_ok = len(context.monitor.groups()) > MARKS_MAX
+    return tuple(_diagram(context, connection, count_ok=count_ok) for connection in context.connections.values())
 
 
-def _diagram(
-    context: MonitoringContext, connection: ConnectionView, groups: list[GroupView], *, count_ok: bool
-) -> FlowDiagram:
+def _diagram(context: MonitoringContext, connection: ConnectionView, *, count_ok: bool) -> FlowDiagram:
+    groups = context.monitor.groups(connection.name)
     not_ok = [view for view in groups if context.status_of(view) is not Status.OK]
     ok = len(groups) - len(not_ok)
     marked = most_severe_first(not_ok)[:NOT_OK_MARKS_MAX] if count_ok else sorted(groups, key=lambda view: view.name)
@@ -61,12 +53,7 @@ def _diagram(
 
 def _mark(context: MonitoringContext, group: GroupView) -> GroupMark:
     status = context.status_of(group)
-    return GroupMark(
-        href=urls.group(group.connection, group.name),
-        mark=words.mark(status),
-        tone=words.tone(status),
-        title=f"{group.name}: {status}",
-    )
+    return GroupMark(urls.group(group.connection, group.name), status_label(status, f"{group.name}: {status}"))
 
 
 def _label(connection: ConnectionView, ok: int, total: int) -> str:

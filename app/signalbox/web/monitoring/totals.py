@@ -10,13 +10,18 @@ from signalbox.monitoring.model import SEVERITY, GroupView, Status
 class Totals:
     """Totals of some groups. None: every value is unknown; `lag_partial`: some values are."""
 
-    count: int
-    lag: int | None
-    lag_partial: bool
-    approximate: bool
-    rate_in: float | None
-    rate_out: float | None
+    lag: int | None = None
+    lag_partial: bool = False
+    approximate: bool = False
+    rate_in: float | None = None
+    rate_out: float | None = None
     oldest_read_at: float | None
+
+
+def sum_if_known(values: Sequence[float | None]) -> float | None:
+    """Return the sum; None if there are no values or one is unknown."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None
 
 
 def totals_of(groups: Sequence[GroupView]) -> Totals:
@@ -24,7 +29,6 @@ def totals_of(groups: Sequence[GroupView]) -> Totals:
     rates_in = [g.flow.rate_in for g in groups if g.flow.rate_in is not None]
     rates_out = [g.flow.rate_out for g in groups if g.flow.rate_out is not None]
     return Totals(
-        count=len(groups),
         lag=sum(lags) if lags else None,
         lag_partial=len(lags) < len(groups) or any(g.flow.lag_partial for g in groups),
         approximate=any(g.flow.approximate for g in groups),
