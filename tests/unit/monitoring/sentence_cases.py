@@ -124,6 +124,8 @@ def _behind() -> Iterator[tuple[str, GroupView]]:
     yield "behind on several partitions", group_view(replace(behind, partitions_affected=3))
     slow = replace(LOSING_GROUND, rate_in=0.5, rate_out=0.0)
     yield "behind, slow rates", group_view(verdict(Status.BEHIND), flow=slow, rows=1)
+    slower = replace(LOSING_GROUND, rate_in=0.01, rate_out=0.0)
+    yield "behind, very slow rates", group_view(verdict(Status.BEHIND), flow=slower, rows=1)
     yield "behind, total lag shrinks", group_view(behind, flow=SHRINKING)
     yield "behind, lag is stable", group_view(behind, flow=replace(LOSING_GROUND, rate_out=118.0), rows=1)
     yield "behind, rates unknown", group_view(behind, flow=NO_RATES)
@@ -158,7 +160,7 @@ def _calm() -> Iterator[tuple[str, GroupView]]:
     yield "no members", group_view(nobody, flow=IDLE)
     yield "no members, lag unknown", group_view(nobody, flow=Flow(lag=None))
     yield "no consumers, batch", group_view(replace(nobody, reason=Reason.BATCH), kind=BrokerKind.RABBITMQ)
-    yield "no clients, paused", group_view(replace(nobody, reason=Reason.PAUSED), flow=IDLE, kind=BrokerKind.NATS)
+    yield "no consumers, paused", group_view(replace(nobody, reason=Reason.PAUSED), flow=IDLE, kind=BrokerKind.NATS)
     yield "ok, nothing waits", group_view(verdict(Status.OK), flow=IDLE)
     young = replace(LOSING_GROUND, time_lag=TimeLag(seconds=3.0, method=TimeLagMethod.AT_MOST))
     yield "ok, a few seconds behind", group_view(verdict(Status.OK), flow=young)
@@ -279,6 +281,8 @@ def _queues() -> Iterator[tuple[str, DestinationView]]:
     rabbit = {"kind": BrokerKind.RABBITMQ, "consumer_groups": (), "rate_in": None}
     stopped = verdict(Status.BEHIND, reason=Reason.NOT_RUNNING, detail="minority")
     yield "not running", destination_view(stopped, destination=queue(), **rabbit)
+    crashed = replace(stopped, detail="crashed")
+    yield "not running, crashed", destination_view(crashed, destination=queue(), **rabbit)
     full = verdict(Status.BEHIND, reason=Reason.NEARLY_FULL)
     limits = RetentionLimits(messages=1000, size_bytes=10 * 1024**2)
     filled = queue(messages=920, size_bytes=5 * 1024**2, retention=limits)
@@ -319,7 +323,8 @@ def _overview() -> Iterator[Case]:
         ("all ok", [up], ok),
         ("one group, ok", [up], ok[:1]),
         ("one will lose data", [up], [*ok, losing]),
-        ("one loses data now", [up], [*ok, group_view(verdict(Status.WILL_LOSE_DATA))]),
+        ("one may be losing data", [up], [*ok, group_view(verdict(Status.WILL_LOSE_DATA))]),
+        ("one is losing data", [up], [*ok, group_view(verdict(Status.WILL_LOSE_DATA, lost=50))]),
         ("two will lose data, one more is not ok", [up], [*ok, later, losing, group_view(verdict(Status.STALLED))]),
         ("two are behind, two more are not ok", [up], [*ok, *[behind] * 2, *[catching_up] * 2]),
         ("a connection is down", [up, down], [*ok, on_rabbit]),
@@ -352,14 +357,20 @@ def _lists() -> Iterator[Case]:
         ("two not ok", [ok, late, late], 1),
         ("one will lose messages", [ok, losing], 0),
         ("two will lose messages", [ok, losing, losing], 0),
-        ("one loses messages now", [ok, now], 0),
-        ("two lose messages now", [ok, now, now], 0),
+        ("one may be losing messages", [ok, now], 0),
+        ("two may be losing messages", [ok, now, now], 0),
         ("one ok, one on a connection that is down", [ok], 1),
         ("some on a connection that is down", [ok] * 123, 8),
     ]
     for case, views, unknown in destinations:
         yield f"destinations: {case}", [("headline", text(words.destinations_sentence(views, unknown, T0)))]
-    for links in ([LinkState.CONNECTED], [LinkState.CONNECTED] * 4, list(LinkState), [LinkState.DOWN] * 13):
+    for links in (
+        [LinkState.CONNECTED],
+        [LinkState.CONNECTED] * 4,
+        list(LinkState),
+        [LinkState.STALE] * 13,
+        [LinkState.DOWN] * 13,
+    ):
         counts = ", ".join(f"{links.count(link)} {link}" for link in dict.fromkeys(links))
         sentence = words.connections_sentence([connection_view("a", link) for link in links])
         yield f"connections: {counts}", [("headline", text(sentence))]
