@@ -230,9 +230,7 @@ class Group:
     redelivered: int | None = None  # a counter or the current number: see the adapter
     removed_unacked: int | None = None  # RabbitMQ counter: rejected, expired, dropped, or acknowledged and not counted
     why: Why = Why.KNOWN
-    notes: tuple[
-        str, ...
-    ] = ()  # shown as they are: "compacted: at most this many", "the lag of AMQP readers is unknown"
+    notes: tuple[str, ...] = ()  # sentences, such as "compacted: at most this many"
 
     @property
     def destinations(self) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ class RabbitBroker:
             self._queues.note_failover(self._clock())  # the first depths after its return may be wrong
             raise
         self.sweep_interval_s = max(SWEEP_INTERVAL_S, source.interval_s)  # longer where the listing takes long
-        vhosts = {vhost for vhost, at in sampler.reported_at().items() if at >= min(began, source.requested_at)}
+        vhosts = {vhost for vhost, at in self._queues.reported_at.items() if at >= min(began, source.requested_at)}
         gone_groups, gone_destinations = self._gone(sampler)
         snapshot, queues = await self._snapshots.build(
             self._queues, vhosts, requested_at=source.requested_at, read_at=source.answered_at

@@ -92,9 +92,8 @@ class AmqpConnections:
             await close_quietly(await self.channel(vhost, ConnectionPurpose.CHECK, timeout_s=timeout_s))
         except (BrokerUnavailable, WrongProtocol) as error:
             if not self._settings.tls and not isinstance(error, BrokerTimeout) and await self._speaks_tls():
-                raise WrongProtocol(
-                    self.name, f"{self.address} speaks TLS.", "Set tls = true, or use the plain port."
-                ) from error
+                hint = "Set tls = true, or use the plain port."
+                raise WrongProtocol(self.name, f"{self.address} speaks TLS.", hint) from error
             raise
 
     async def close(self) -> None:

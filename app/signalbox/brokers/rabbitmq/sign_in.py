@@ -17,7 +17,7 @@ from signalbox.brokers.errors import (
 from signalbox.brokers.rabbitmq.amqp import AmqpConnections
 from signalbox.brokers.rabbitmq.client import ManagementClient
 from signalbox.brokers.rabbitmq.errors import ConnectionDropped
-from signalbox.brokers.rabbitmq.http import get_json, quote_segment
+from signalbox.brokers.rabbitmq.http import quote_segment
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
 
 
@@ -47,23 +47,20 @@ async def sign_in(
         raise amqp_error
     if http_error is not None and not _is_optional(settings, http_error):
         raise http_error
-    return UnavailableApis(
-        amqp=f"AMQP is unavailable: {amqp_error.problem} Messages cannot be published or consumed."
-        if amqp_error
-        else "",
-        management=f"The management API is unavailable: {http_error.problem} {_remaining_metrics(settings)}"
-        if http_error
-        else "",
-    )
+    amqp_note = management_note = ""
+    if amqp_error is not None:
+        amqp_note = f"AMQP is unavailable: {amqp_error.problem} Messages cannot be published or consumed."
+    if http_error is not None:
+        management_note = f"The management API is unavailable: {http_error.problem} {_remaining_metrics(settings)}"
+    return UnavailableApis(amqp_note, management_note)
 
 
 async def _management(settings: RabbitSettings, client: ManagementClient, timeout_s: float) -> None:
     try:
-        await get_json(client.api, "/api/whoami", limit_s=timeout_s)
+        await client.api.get_json("/api/whoami", limit_s=timeout_s)
     except DestinationMissing as error:  # another port of the broker answers so
-        raise WrongProtocol(
-            settings.name, f"{settings.management} is not RabbitMQ's management API.", "Check management_url."
-        ) from error
+        problem = f"{settings.management} is not RabbitMQ's management API."
+        raise WrongProtocol(settings.name, problem, "Check management_url.") from error
 
 
 async def _any_vhost(
@@ -76,9 +73,8 @@ async def _any_vhost(
     error = errors[0]
     assert error is not None  # noqa: S101 - the check above excludes None
     if isinstance(error, PermissionMissing) and await _is_missing(client, settings.vhosts[0], timeout_s):
-        raise DestinationMissing(
-            settings.name, f"Virtual host {settings.vhosts[0]} does not exist.", "Check vhosts."
-        ) from error
+        problem = f"Virtual host {settings.vhosts[0]} does not exist."
+        raise DestinationMissing(settings.name, problem, "Check vhosts.") from error
     raise error
 
 

@@ -1,12 +1,12 @@
 """Builds snapshots from the registry, in slices."""
 
-import asyncio
 from collections.abc import Collection, Iterable, Mapping
 
 from signalbox.brokers.model import Destination, Fault, Group, Scope, Snapshot, Why
 from signalbox.brokers.rabbitmq import facts
 from signalbox.brokers.rabbitmq.names import QueueNames
 from signalbox.brokers.rabbitmq.queues import Key, Queue, QueueRegistry
+from signalbox.brokers.rabbitmq.rows import in_slices
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
 
 QUEUES_PER_SLICE = 100  # about 3 ms when all changed
@@ -27,9 +27,7 @@ class SnapshotBuilder:
         destinations: dict[str, Destination] = {}
         included: list[Queue] = []
         excluded = 0
-        for number, queue in enumerate(queue for queue in queues if queue.vhost in vhosts):
-            if number % QUEUES_PER_SLICE == QUEUES_PER_SLICE - 1:
-                await asyncio.sleep(0)
+        async for queue in in_slices((queue for queue in queues if queue.vhost in vhosts), QUEUES_PER_SLICE):
             if not self._is_included(queue):
                 excluded += 1
                 continue
