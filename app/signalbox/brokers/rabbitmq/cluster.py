@@ -71,28 +71,21 @@ class ClusterHealth:
         total = count(mapping(mapping(self.overview).get("object_totals")).get("queues"))
         return 0 if total is None else max(total - listed, 0)
 
-
-def build_cluster(
-    health: ClusterHealth,
-    queues: Sequence[Queue],
-    *,
-    read_at: float,
-    missing_permissions: Iterable[str],
-    notes: Iterable[str],
-) -> Cluster:
-    overview = mapping(health.overview)
-    return Cluster(
-        read_at=read_at,
-        product="RabbitMQ",
-        version=text(overview.get("rabbitmq_version")) or None,
-        nodes=None if health.nodes is None else tuple(_node(row) for row in health.nodes[:NODES_MAX]),
-        under_replicated=sum(1 for queue in queues if len(queue.online) < len(queue.replicas)),
-        offline=sum(1 for queue in queues if queue.state in NO_LEADER_STATES),
-        alarms=health.alarms,
-        limits=tuple(limit for row in health.nodes or () for limit in _limits(row)),
-        missing_permissions=tuple(missing_permissions),
-        notes=tuple(notes),
-    )
+    def cluster(
+        self, queues: Sequence[Queue], *, read_at: float, missing_permissions: Iterable[str], notes: Iterable[str]
+    ) -> Cluster:
+        return Cluster(
+            read_at=read_at,
+            product="RabbitMQ",
+            version=text(mapping(self.overview).get("rabbitmq_version")) or None,
+            nodes=None if self.nodes is None else tuple(_node(row) for row in self.nodes[:NODES_MAX]),
+            under_replicated=sum(1 for queue in queues if len(queue.online) < len(queue.replicas)),
+            offline=sum(1 for queue in queues if queue.state in NO_LEADER_STATES),
+            alarms=self.alarms,
+            limits=tuple(limit for row in self.nodes or () for limit in _limits(row)),
+            missing_permissions=tuple(missing_permissions),
+            notes=tuple(notes),
+        )
 
 
 def _alarm_sentences(body: bytes) -> tuple[str, ...]:
