@@ -87,8 +87,6 @@ class _QueueSubscription:
 
 
 class RabbitConsumer:
-    """Receives from the queues of one broker."""
-
     def __init__(self, connection: str, connections: amqp.AmqpConnections) -> None:
         self._connection = connection
         self._amqp = connections

@@ -25,7 +25,7 @@ class DepthQueries:
         self._queues = queues
         self._clock = clock
         self._settings = client.settings
-        self._nodes = {url: HttpApi(self._settings, url, login=False) for url in self._settings.prometheus_urls}
+        self._nodes = {url: HttpApi(client.settings, url, login=False) for url in client.settings.prometheus_urls}
         self.queue_absent = False  # a known queue was left out: list all before its absence is believed
 
     async def totals(self) -> int:

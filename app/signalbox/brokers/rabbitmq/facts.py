@@ -19,7 +19,6 @@ SECONDS_PER_UNIT = {"Y": 31_536_000, "M": 2_592_000, "D": 86_400, "h": 3600, "m"
 
 
 def destination(queue: Queue, name: str) -> Destination:
-    """Return the queue or stream as a destination."""
     depth, counters = queue.depth, queue.counters
     definition = {**queue.policy, **{key.removeprefix("x-"): value for key, value in queue.arguments.items()}}
     return Destination(

@@ -13,8 +13,6 @@ RESERVED = "amq."  # reserved: the broker refuses to create such a queue
 
 
 class QueueNames:
-    """The names of the queues of one connection."""
-
     def __init__(self, vhosts: Sequence[str]) -> None:
         self._vhosts = tuple(vhosts)
 

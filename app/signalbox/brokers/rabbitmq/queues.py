@@ -4,6 +4,7 @@ A depth is believed at once, with one exception: right after a queue's leader or
 some seconds, whatever the queue holds. The last depth is then kept, and marked, until two answers agree.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -111,8 +112,6 @@ class Queue:
 
 
 class QueueRegistry:
-    """Every queue of one connection."""
-
     def __init__(self) -> None:
         self._queues: dict[Key, Queue] = {}
         self.reported_at: dict[str, float] = {}  # by virtual host: when a source last reported its queues
@@ -180,7 +179,6 @@ class QueueRegistry:
             _apply_consumer_rows(queue, sequence(row.consumer_details), at)
 
     def apply_passive(self, vhost: str, name: str, ready: int, consumers: int, at: float) -> None:
-        """Apply the answer of a passive declare."""
         queue = self.get_or_add(vhost, name)
         queue.report_depth(Depth(ready, None), at)
         _assign(queue, consumers=consumers)
@@ -201,7 +199,6 @@ class QueueRegistry:
         return len(stored)
 
     def apply_consumers(self, vhost: str, rows: Iterable[Mapping[str, Any]], at: float) -> None:
-        """Apply the complete list of consumers of a virtual host."""
         by_queue = _by_queue(rows)
         for queue in self._in_vhost(vhost):
             _apply_consumer_rows(queue, by_queue.get(queue.name, []), at)
@@ -218,9 +215,9 @@ def _report_absences(absent: Sequence[Queue], at: float) -> bool:
 
 
 def _by_queue(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    by_queue: dict[str, list[Mapping[str, Any]]] = {}
+    by_queue = defaultdict(list)
     for row in rows:
-        by_queue.setdefault(text(mapping(row.get("queue")).get("name")), []).append(row)
+        by_queue[text(mapping(row.get("queue")).get("name"))].append(row)
     return by_queue
 
 

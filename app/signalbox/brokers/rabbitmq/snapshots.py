@@ -25,13 +25,9 @@ class SnapshotBuilder:
     ) -> tuple[Snapshot, list[Queue]]:
         """Return a full snapshot of these virtual hosts, and its queues."""
         destinations: dict[str, Destination] = {}
-        included: list[Queue] = []
-        excluded = 0
-        async for queue in in_slices((queue for queue in queues if queue.vhost in vhosts), QUEUES_PER_SLICE):
-            if not self._is_included(queue):
-                excluded += 1
-                continue
-            included.append(queue)
+        reported = [queue for queue in queues if queue.vhost in vhosts]
+        included = [queue async for queue in in_slices(reported, QUEUES_PER_SLICE) if self._is_included(queue)]
+        async for queue in in_slices(included, QUEUES_PER_SLICE):
             destination, _ = self._facts(queue)
             destinations[destination.name] = destination
         groups, faults = self._groups(included)
@@ -42,7 +38,7 @@ class SnapshotBuilder:
             groups=groups,
             destinations=destinations,
             faults=tuple(faults),
-            excluded=excluded,
+            excluded=len(reported) - len(included),
         )
         return snapshot, included
 
