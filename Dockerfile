@@ -1,13 +1,13 @@
 # The image of `signalbox serve`. Build: docker build -t signalbox .   Run: see compose.yaml, or
 #   docker run --read-only --tmpfs /tmp -v data:/var/lib/signalbox -v ./signalbox.toml:/etc/signalbox/signalbox.toml:ro \
 #     -p 127.0.0.1:8080:8080 signalbox
-# The log of the first start has a one-time link for the first admin. In the container the server must listen on
-# host = "0.0.0.0", which takes an https base_url and trusted_proxies (or insecure_http = true) beside it.
-# Never built by an engine in our tests: tests/connected/packaging runs both stages' RUN lines that need no root in a folder,
+# The log of the first start has the one-time link for the first admin. In the container the server must listen on
+# host = "0.0.0.0", which requires an https base_url and trusted_proxies (or insecure_http = true).
+# The tests have no container engine: tests/connected/packaging runs the RUN lines that need no root in a folder;
 # tests/architecture/test_containers.py checks the rest.
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
 
-# The wheel, with the front-end files in it. npm comes from a wheel too.
+# Build the wheel with the front-end files. npm also comes from a wheel.
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
@@ -26,7 +26,7 @@ FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="Signalbox" \
       org.opencontainers.image.description="A web dashboard and control plane for event-driven systems" \
       org.opencontainers.image.licenses="Apache-2.0"
-# A number, so that a cluster can see that it is not root. /var/lib/signalbox holds the SQLite database of the default.
+# A numeric user, so that a cluster can verify that it is not root. /var/lib/signalbox holds the default SQLite database.
 RUN groupadd --gid 10001 signalbox \
  && useradd --uid 10001 --gid 10001 --home-dir /var/lib/signalbox --create-home --skel /dev/null \
             --shell /usr/sbin/nologin signalbox
@@ -44,7 +44,7 @@ USER 10001:10001
 WORKDIR /var/lib/signalbox
 VOLUME /var/lib/signalbox
 EXPOSE 8080
-# Asks the port of the default; a configuration with another one needs a health check of its own.
+# Uses the default port; a configuration with another port needs its own health check.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
   CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/health/live', timeout=4)"]
 ENTRYPOINT ["signalbox"]

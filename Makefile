@@ -1,4 +1,4 @@
-# The verbs of the house. `make demo` and `make test` do all the set-up that they need.
+# `make demo` and `make test` do all the set-up that they need.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
@@ -11,7 +11,7 @@ ONLY ?=
 # A test stays in one worker with all that use the same server, the longest such groups first (tests/support/spreading.py).
 PYTEST = $(BIN)/python -m pytest -q --dist loadgroup --no-loadscope-reorder --durations 10
 
-help: ## Show the verbs
+help: ## Show the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
 
 demo: .venv/.demo static/vendor/.built ## A live dashboard on http://127.0.0.1:8080 (WITH=kafka,rabbitmq,sqs adds brokers, PORT=n)
@@ -25,7 +25,7 @@ quick: .venv/.dev static/vendor/.built ## Unit, web and architecture tests: no s
 
 test-busy: packages .venv/.dev static/vendor/.built $(OIDC)/.made ## All tests while a busy loop takes each core
 	@loops=(); trap 'kill "$${loops[@]}"' EXIT; for core in $$(seq $$(nproc)); do (while :; do :; done) & loops+=($$!); done; \
-	$(PYTEST) -n $(WORKERS)
+	$(PYTEST) -n $(WORKERS) --timeout 600
 
 soak: packages .venv/.dev static/vendor/.built ## Large matrices and long repetitions, which `make test` leaves out
 	$(PYTEST) -n $(shell nproc) --soak --timeout 900
@@ -36,7 +36,7 @@ check: .venv/.dev ## Lint, types, import contracts: no server needed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/.dev static/vendor/.built ## Every bench, one after the other; results go to bench/RESULTS.md by hand
+bench: .venv/.dev static/vendor/.built ## Run every bench in turn; copy the results to bench/RESULTS.md by hand
 	for bench in start pages viewers history kafka_sweep rabbitmq_sweep; do $(BIN)/python -m bench.$$bench || exit 1; done
 
 wheel: .venv/.demo static/vendor/.built ## A wheel in dist/, with templates, migrations and the built front-end files
@@ -53,7 +53,7 @@ lock: .venv/.dev ## Pin the dependencies again, core, extras and development res
 LOCK_OPTIONS := --generate-hashes --no-header --no-annotate --universal --python-version 3.11
 LOCK := $(LOCK_OPTIONS) pyproject.toml
 
-packages: ## The Debian packages that the tests need: installed when we may, else named
+packages: ## Install the Debian packages of the tests, or print the command without permission
 	@tests/packages
 
 .venv/.made:
@@ -86,7 +86,7 @@ static/vendor/.built: package.json package-lock.json app/signalbox/web/assets.py
 	$(BIN)/python -m signalbox.web.assets build
 	@touch $@
 
-clean: ## Remove what the build made; the environment and the caches stay
+clean: ## Remove build results; keep the environment and the caches
 	rm -rf static/vendor node_modules $(OIDC) .mypy_cache .ruff_cache .pytest_cache .hypothesis .demo dist
 
 .PHONY: help demo test quick test-busy soak check bench wheel screenshots lock packages clean

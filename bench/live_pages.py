@@ -80,17 +80,21 @@ async def follow(order: PageOrder, page: Page) -> None:
         now = time.time()
         page.received += 1
         page.bytes += len(message)
-        for key, _, _, drawn in (item[:4] for item in msgspec.json.decode(message).get("fragments", ())):
+        for key, _, _, fragment_html in (item[:4] for item in msgspec.json.decode(message).get("fragments", ())):
             name = key.split("/", 2)[2]
-            if name not in page.groups or not drawn or html.escape(name.rpartition("/")[2]) not in drawn:
-                page.errors.append(f"{key}: {str(drawn)[:80]}")
+            if (
+                name not in page.groups
+                or not fragment_html
+                or html.escape(name.rpartition("/")[2]) not in fragment_html
+            ):
+                page.errors.append(f"{key}: {str(fragment_html)[:80]}")
             elif key == first:
-                page.lags.append((now, lag_of(drawn)))
+                page.lags.append((now, lag_of(fragment_html)))
 
 
-def lag_of(drawn: str) -> int:
-    match = LAG.search(drawn)
-    assert match is not None, drawn[:500]
+def lag_of(fragment_html: str) -> int:
+    match = LAG.search(fragment_html)
+    assert match is not None, fragment_html[:500]
     return int("".join(character for character in TAGS.sub("", match.group(1)) if character.isdigit()))
 
 

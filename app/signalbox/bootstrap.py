@@ -36,6 +36,7 @@ from signalbox.storage.errors import StorageError
 from signalbox.storage.settings import DatabaseSettings
 from signalbox.web import urls
 from signalbox.web.app import WebOptions, create_app
+from signalbox.web.feature import FeatureParts
 from signalbox.web.live.page import FRAME_BYTES_MAX
 from signalbox.web.live.socket import end_stalled_connections
 from signalbox.web.settings import ServerSettings
@@ -56,6 +57,7 @@ class Built:
 
     app: Litestar
     core: Core
+    parts: Sequence[FeatureParts]  # of the features
     services: Sequence[Service]
 
 
@@ -111,7 +113,7 @@ def build(
         lifespan=_lifespan(core, services if start_services else None),
         options=options or WebOptions(),
     )
-    return Built(app=app, core=core, services=services)
+    return Built(app=app, core=core, parts=parts, services=services)
 
 
 def _ready(database: Database, services: Sequence[Service]) -> Callable[[], Awaitable[bool]]:
@@ -233,9 +235,9 @@ def _listen(settings: ServerSettings) -> socket.socket:
     try:
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as error:
-        place = f"{settings.host}:{settings.port}"
+        address = f"{settings.host}:{settings.port}"
         raise AddressTaken(
-            f"Signalbox cannot listen on {place}: {error.strerror}. Choose another [server] port."
+            f"Signalbox cannot listen on {address}: {error.strerror}. Choose another [server] port."
         ) from None
     # Else each answer waits 40 ms for an acknowledgement: asyncio sets it only where a socket names its protocol.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,4 +1,4 @@
-"""A page template and its dataclass agree both ways: nothing is used that is not there, nothing is there that is not used."""
+"""A page template uses exactly the fields of its dataclass: none is missing, none is unused."""
 
 import ast
 import importlib
@@ -11,36 +11,36 @@ import pytest
 from jinja2 import meta, nodes
 
 from signalbox.web.rendering import FILTERS
-from tests.architecture.house import APP, TEMPLATES, files
+from tests.architecture.sources import APP, TEMPLATES, files
 
-GIVEN = {"urls", "static", "sprite", "live", "hx", "age", "moment", "range", "render"}
+GLOBALS = {"urls", "static", "sprite", "live", "hx", "age", "moment", "range", "render"}
 ENVIRONMENT = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
 ENVIRONMENT.filters.update(FILTERS)
 
 
-def free(source: str) -> set[str]:
-    """Return the variables that a template expects from outside: neither set nor imported in it, nor given to all."""
+def required_variables(source: str) -> set[str]:
+    """Return the variables that a template needs from its caller: not set or imported in it, and not global."""
     tree = ENVIRONMENT.parse(source)
-    imported = {found.target for found in tree.find_all(nodes.Import)}
-    return meta.find_undeclared_variables(tree) - GIVEN - imported
+    imported = {node.target for node in tree.find_all(nodes.Import)}
+    return meta.find_undeclared_variables(tree) - GLOBALS - imported
 
 
-def used(tree: nodes.Node, of: str = "page") -> set[str]:
-    """Return which fields of a variable a template uses, also where it hands the whole of it to a partial."""
-    found = {
-        one.attr for one in tree.find_all(nodes.Getattr) if isinstance(one.node, nodes.Name) and one.node.name == of
+def used_fields(tree: nodes.Node, of: str = "page") -> set[str]:
+    """Return the fields of a variable that a template uses, directly or in a partial that gets the variable."""
+    names = {
+        node.attr for node in tree.find_all(nodes.Getattr) if isinstance(node.node, nodes.Name) and node.node.name == of
     }
-    for handed in tree.find_all(nodes.With):
-        pairs = zip(handed.targets, handed.values, strict=True)
+    for block in tree.find_all(nodes.With):
+        pairs = zip(block.targets, block.values, strict=True)
         for target, value in pairs:
             if isinstance(value, nodes.Name) and value.name == of and isinstance(target, nodes.Name):
-                for include in handed.find_all(nodes.Include):
-                    found |= used(_included(include), target.name)
-    renamed = {id(include) for handed in tree.find_all(nodes.With) for include in handed.find_all(nodes.Include)}
+                for include in block.find_all(nodes.Include):
+                    names |= used_fields(_included(include), target.name)
+    renamed = {id(include) for block in tree.find_all(nodes.With) for include in block.find_all(nodes.Include)}
     for include in tree.find_all(nodes.Include):
         if of == "page" or id(include) not in renamed:
-            found |= used(_included(include), of)
-    return found
+            names |= used_fields(_included(include), of)
+    return names
 
 
 def _included(include: nodes.Include) -> nodes.Template:
@@ -49,16 +49,16 @@ def _included(include: nodes.Include) -> nodes.Template:
 
 
 def disagreements(source: str, context: type[Any]) -> list[str]:
-    known = {field.name for field in fields(context)}
-    taken = used(ENVIRONMENT.parse(source))
-    more = {name for name in dir(context) if not name.startswith("_")}
-    return [f"page.{name} does not exist" for name in sorted(taken - known - more)] + [
-        f"{context.__name__}.{name} is not used" for name in sorted(known - taken)
+    declared = {field.name for field in fields(context)}
+    used = used_fields(ENVIRONMENT.parse(source))
+    attributes = {name for name in dir(context) if not name.startswith("_")}
+    return [f"page.{name} does not exist" for name in sorted(used - declared - attributes)] + [
+        f"{context.__name__}.{name} is not used" for name in sorted(declared - used)
     ]
 
 
 def pages() -> Iterator[tuple[str, type[Any]]]:
-    """Yield (template, dataclass) of every call of rendering.page in the application, by reading its source."""
+    """Yield (template, dataclass) of every call of rendering.page in the source of the application."""
     for path, text in files(APP / "web", ".py"):
         tree = ast.parse(text)
         module = importlib.import_module(path.removeprefix("app/").removesuffix(".py").replace("/", "."))
@@ -80,7 +80,7 @@ def _pages_of(
     for call in ast.walk(function):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "page":
             template, context = call.args[1], call.args[2]
-            assert isinstance(template, ast.Constant), f"{function.name}: the template's name is to be written out"
+            assert isinstance(template, ast.Constant), f"{function.name}: the template name must be a literal"
             yield str(template.value), _type_of(context, given, function, names)
 
 
@@ -91,26 +91,27 @@ def _type_of(
         value = given[value.id]
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
         maker = names[value.func.id]
-        found = maker if isinstance(maker, type) else get_type_hints(maker)["return"]
+        cls = maker if isinstance(maker, type) else get_type_hints(maker)["return"]
     else:
         assert isinstance(value, ast.Name), f"{function.name}: the context's type cannot be read from the source"
-        [annotation] = [one.annotation for one in function.args.args if one.arg == value.id]
+        [annotation] = [argument.annotation for argument in function.args.args if argument.arg == value.id]
         assert isinstance(annotation, ast.Name)
-        found = names[annotation.id]
-    assert is_dataclass(found)
-    assert isinstance(found, type)
-    return found
+        cls = names[annotation.id]
+    assert is_dataclass(cls)
+    assert isinstance(cls, type)
+    return cls
 
 
 PAGES = sorted(set(pages()), key=lambda pair: (pair[0], pair[1].__name__))
 
 
 def test_every_page_template_has_a_handler() -> None:
-    drawn = {template for template, _ in PAGES}
-    found = {path.removeprefix("templates/") for path, text in files(TEMPLATES, ".html") if "{% extends" in text}
-    whole = {path for path in found if not path.startswith("_layout/")}
-    assert drawn == whole
-    assert len(drawn) >= 5
+    rendered = {template for template, _ in PAGES}
+    pages_on_disk = {
+        path.removeprefix("templates/") for path, text in files(TEMPLATES, ".html") if "{% extends" in text
+    }
+    assert rendered == {path for path in pages_on_disk if not path.startswith("_layout/")}
+    assert len(rendered) >= 5
 
 
 @pytest.mark.parametrize(
@@ -122,12 +123,14 @@ def test_a_page_and_its_context_agree(template: str, context: type[Any]) -> None
 
 @pytest.mark.parametrize("template", sorted({template for template, _ in PAGES}))
 def test_a_page_uses_nothing_but_page_and_shell(template: str) -> None:
-    assert free((TEMPLATES / template).read_text()) <= {"page", "shell"}
+    assert required_variables((TEMPLATES / template).read_text()) <= {"page", "shell"}
 
 
-def test_partials_know_nothing_of_what_stands_around_the_page() -> None:
+def test_partials_do_not_use_the_shell() -> None:
     partials = [
-        (path, free(text)) for path, text in files(TEMPLATES, ".html") if not path.startswith("templates/_layout/")
+        (path, required_variables(text))
+        for path, text in files(TEMPLATES, ".html")
+        if not path.startswith("templates/_layout/")
     ]
     assert [path for path, names in partials if "shell" in names] == []
     assert len(partials) >= 10

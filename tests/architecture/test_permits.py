@@ -1,41 +1,43 @@
-"""Nothing about accounts changes without a permit of the door, and only the door makes permits. Read from the source."""
+"""Every function that changes accounts takes a permit, and only the door creates permits. Checked in the source."""
 
 import ast
 from collections.abc import Iterable, Iterator
 
-from tests.architecture.house import APP, files
+from tests.architecture.sources import APP, files
 
 DOOR = "app/signalbox/security/door.py"
-CHANGING = {"begin", "write_unversioned"}  # the ways of app/signalbox/security/changes/service.py to write
+CHANGING = {"begin", "write_unversioned"}  # the methods of app/signalbox/security/changes/service.py that write
 
 WITHOUT_A_PERMIT = {
-    "app/signalbox/security/accounts/identities.py Identities._touch_session": "only when it was used; whoever has the cookie did",
-    "app/signalbox/security/accounts/identities.py Identities._touch_token": "only when it was used; whoever has the token did",
-    "app/signalbox/security/accounts/limits.py Limits._count": "counts an attempt before anybody is known",
-    "app/signalbox/security/accounts/limits.py Limits.uncount": "takes back what _count counted, by its own numbers",
+    "app/signalbox/security/accounts/identities.py Identities._touch_session": "writes only the time of the last use",
+    "app/signalbox/security/accounts/identities.py Identities._touch_token": "writes only the time of the last use",
+    "app/signalbox/security/accounts/limits.py Limits._count": "counts an attempt before sign-in",
+    "app/signalbox/security/accounts/limits.py Limits.uncount": "removes attempts that _count added",
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def makers(found: Iterable[tuple[str, str]]) -> list[str]:
-    """Return where a permit is made, or could be by another name."""
+def permit_creators(sources: Iterable[tuple[str, str]]) -> list[str]:
+    """Return the files that create a permit, or import it under another name."""
     where = []
-    for path, text in found:
+    for path, text in sources:
         for node in ast.walk(ast.parse(text)):
-            made = isinstance(node, ast.Call) and _name(node.func) == "Permit"
+            created = isinstance(node, ast.Call) and _name(node.func) == "Permit"
             renamed = isinstance(node, ast.alias) and node.name in {"Permit", "_DOOR_KEY"} and node.asname is not None
             sealed = (isinstance(node, ast.Name | ast.Attribute) and _name(node) == "_DOOR_KEY") or (
                 isinstance(node, ast.alias) and node.name == "_DOOR_KEY"
             )
-            if (made or renamed or sealed) and path not in where:
+            if (created or renamed or sealed) and path not in where:
                 where.append(path)
     return where
 
 
-def bypasses(found: Iterable[tuple[str, str]]) -> list[str]:
-    """Return the functions that write accounts and take no permit."""
-    return sorted({place for path, text in found for place in _bypasses(path, ast.parse(text), (), permitted=False)})
+def bypasses(sources: Iterable[tuple[str, str]]) -> list[str]:
+    """Return the functions that write accounts without a permit parameter."""
+    return sorted(
+        {function for path, text in sources for function in _bypasses(path, ast.parse(text), (), permitted=False)}
+    )
 
 
 def _bypasses(path: str, node: ast.AST, within: tuple[str, ...], *, permitted: bool) -> Iterator[str]:
@@ -52,7 +54,7 @@ def _bypasses(path: str, node: ast.AST, within: tuple[str, ...], *, permitted: b
 
 def _takes_a_permit(function: Function) -> bool:
     arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
-    return any(one.annotation is not None and _name(one.annotation) == "Permit" for one in arguments)
+    return any(a.annotation is not None and _name(a.annotation) == "Permit" for a in arguments)
 
 
 def _name(node: ast.AST) -> str:
@@ -61,15 +63,15 @@ def _name(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def test_only_the_door_makes_permits() -> None:
-    assert makers(files(APP, ".py")) == [DOOR]
+def test_only_the_door_creates_permits() -> None:
+    assert permit_creators(files(APP, ".py")) == [DOOR]
 
 
-def test_whoever_changes_accounts_takes_a_permit_or_is_named_here_with_the_reason() -> None:
+def test_every_function_that_changes_accounts_takes_a_permit_or_is_listed_with_a_reason() -> None:
     assert bypasses(files(APP, ".py")) == sorted(WITHOUT_A_PERMIT)
 
 
-def test_a_planted_maker_is_found() -> None:
+def test_a_planted_creator_is_found() -> None:
     planted = [
         ("a.py", "from signalbox.security.door import Permit\nasync def f(): return Permit(None, 1, 2, 3)"),
         ("b.py", "from signalbox.security import door\np = door.Permit(door._DOOR_KEY, 1, 2, 3)"),
@@ -77,7 +79,7 @@ def test_a_planted_maker_is_found() -> None:
         ("d.py", "from signalbox.security.door import _DOOR_KEY"),
         ("fine.py", "from signalbox.security.door import Permit\nasync def f(permit: Permit) -> None: ..."),
     ]
-    assert makers(planted) == ["a.py", "b.py", "c.py", "d.py"]
+    assert permit_creators(planted) == ["a.py", "b.py", "c.py", "d.py"]
 
 
 def test_a_planted_bypass_is_found() -> None:
@@ -87,10 +89,10 @@ class Users:
     async def forgotten(self, name: str) -> None:
         {writes}
 
-    async def asks(self, permit: Permit, name: str) -> None:
+    async def permitted(self, permit: Permit, name: str) -> None:
         {writes}
 
-    async def asks_by_keyword(self, *, _: door.Permit) -> None:
+    async def permitted_by_keyword(self, *, _: door.Permit) -> None:
         {writes}
 
     async def within(self, _: Permit) -> None:

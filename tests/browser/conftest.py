@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
 
-from tests.support.servers import ran_against, wanted_here
+from tests.support.servers import record_server, require_server
 
 CHROMIUM = os.environ.get("SIGNALBOX_CHROMIUM", "/usr/bin/chromium")
 FLAGS = [
@@ -60,10 +60,10 @@ class Watched:
 
 @pytest_asyncio.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    wanted_here("chromium")
+    require_server("chromium")
     async with async_playwright() as playwright:
         found = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        ran_against("Chromium", found.version, CHROMIUM)
+        record_server("Chromium", found.version, CHROMIUM)
         yield found
         await found.close()
 

@@ -21,12 +21,12 @@ from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.security import urls as security_urls
 from tests.browser.conftest import Watched
 from tests.browser.harmless import assert_harmless, dialogs, visit
-from tests.support.estate import Estate
 from tests.support.hostile import CORPUS
-from tests.support.hostile_estate import EVERYTHING, hostile_site, reads_everything
+from tests.support.hostile_simulation import EVERYTHING, hostile_site, reads_everything
+from tests.support.simulation import Simulation
 from tests.support.waiting import eventually
-from tests.web.house import MAKE, ROOT, House, house
-from tests.web.server import Running, running
+from tests.web.multi_user_site import ROOT_ACTOR, SETUP, MultiUserSite, multi_user_site
+from tests.web.server import RunningServer, run_server
 
 TEXTS = tuple(CORPUS.values())
 PRINTABLE = [text for text in TEXTS if text.isprintable()]
@@ -50,11 +50,11 @@ PAGES = [
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class SimulatedConnection:
     """Signalbox with the hostile data, on a real server."""
 
-    house: House
-    server: Running
+    site: MultiUserSite
+    server: RunningServer
 
     @property
     def url(self) -> str:
@@ -62,39 +62,39 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    estate = Estate(tmp_path_factory.mktemp("corpus"))
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SimulatedConnection]:
+    simulation = Simulation(tmp_path_factory.mktemp("corpus"))
     async with AsyncExitStack() as stack:
-        await estate.database.upgrade()
-        stack.push_async_callback(estate.database.close)
-        await estate.series.start()
-        stack.push_async_callback(estate.series.stop)
-        hostile_site(estate, ALIVE, TEXTS).readers.append(reads_everything(TEXTS))
-        hostile_site(estate, BROKEN, TEXTS).readers.append(reads_everything(TEXTS))
-        await estate.run(60)
-        estate.fail(estate.sites[1], " ".join(TEXTS))
+        await simulation.database.upgrade()
+        stack.push_async_callback(simulation.database.close)
+        await simulation.series.start()
+        stack.push_async_callback(simulation.series.stop)
+        hostile_site(simulation, ALIVE, TEXTS).readers.append(reads_everything(TEXTS))
+        hostile_site(simulation, BROKEN, TEXTS).readers.append(reads_everything(TEXTS))
+        await simulation.run(60)
+        simulation.fail(simulation.simulated[1], " ".join(TEXTS))
         people = {"admin": ADMIN_EVERYWHERE, "viewer": VIEWER_EVERYWHERE}
-        made = await stack.enter_async_context(house(estate, people=people))
+        made = await stack.enter_async_context(multi_user_site(simulation, users=people))
         for text in PRINTABLE:
             await _token(made, text)
             await made.sign_in("admin", **{"User-Agent": text.encode("utf-8").decode("latin-1")})
-        yield Site(made, await stack.enter_async_context(running(made.app)))
+        yield SimulatedConnection(made, await stack.enter_async_context(run_server(made.app)))
 
 
-async def _token(made: House, name: str) -> None:
-    tokens, user = made.core.accounts.tokens, made.people["admin"].id
+async def _token(made: MultiUserSite, name: str) -> None:
+    tokens, user = made.core.accounts.tokens, made.users["admin"].id
     shown, grant = name.strip()[:TOKEN_NAME_LENGTH_MAX], Grant(Role.VIEWER)
     await made.core.door.act(
-        ROOT,
-        MAKE,
+        ROOT_ACTOR,
+        SETUP,
         lambda permit: tokens.create(permit, user, name=shown, grant=grant, resource=EVERYWHERE, days=30),
     )
 
 
 @pytest.fixture
-async def admin(site: Site, watched: Watched) -> Watched:
+async def admin(site: SimulatedConnection, watched: Watched) -> Watched:
     """A browser with the admin signed in."""
-    secret = site.house.people["admin"].cookie.partition("=")[2]
+    secret = site.site.users["admin"].cookie.partition("=")[2]
     name = f"signalbox-{site.server.port}"
     await watched.page.context.add_cookies([{"name": name, "value": secret, "domain": "127.0.0.1", "path": "/"}])
     return watched
@@ -109,9 +109,9 @@ def test_the_corpus_is_large_and_has_no_duplicates() -> None:
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_with_all_texts_is_harmless(site: Site, admin: Watched, path: str) -> None:
+async def test_a_page_with_all_texts_is_harmless(site: SimulatedConnection, admin: Watched, path: str) -> None:
     opened = dialogs(admin.page)
-    async with site.house.client("admin") as client:
+    async with site.site.client("admin") as client:
         there = (await client.get(path)).status_code
     assert there in ({200, 404} if path in {security_urls.audit(), security_urls.masking()} else {200})
     admin.expected = ("404",) if there == 404 else ()
@@ -120,7 +120,9 @@ async def test_a_page_with_all_texts_is_harmless(site: Site, admin: Watched, pat
 
 
 @pytest.mark.parametrize("what", ["groups", "destinations"])
-async def test_every_page_of_a_list_is_harmless_and_shows_each_name(site: Site, admin: Watched, what: str) -> None:
+async def test_every_page_of_a_list_is_harmless_and_shows_each_name(
+    site: SimulatedConnection, admin: Watched, what: str
+) -> None:
     opened, shown, address = dialogs(admin.page), set[str](), f"/{what}?connection={ALIVE}"
     for _ in range(2 + len(TEXTS) // 50):
         await visit(admin, site.url + address)
@@ -133,7 +135,7 @@ async def test_every_page_of_a_list_is_harmless_and_shows_each_name(site: Site, 
     assert opened == []
 
 
-async def test_each_text_as_the_name_of_a_page(site: Site, admin: Watched) -> None:
+async def test_each_text_as_the_name_of_a_page(site: SimulatedConnection, admin: Watched) -> None:
     opened = dialogs(admin.page)
     for text in TEXTS:
         answer = await admin.page.goto(site.url + monitoring_urls.group(ALIVE, text))
@@ -158,7 +160,7 @@ async def test_each_text_as_the_name_of_a_page(site: Site, admin: Watched) -> No
         "/sign-in?to={}",
     ],
 )
-async def test_each_text_in_a_url(site: Site, admin: Watched, address: str) -> None:
+async def test_each_text_in_a_url(site: SimulatedConnection, admin: Watched, address: str) -> None:
     opened = dialogs(admin.page)
     admin.expected = ("400", "404", "429")
     for some in some_of(TEXTS, 12):
@@ -168,7 +170,7 @@ async def test_each_text_in_a_url(site: Site, admin: Watched, address: str) -> N
     assert opened == []
 
 
-async def test_a_refused_form_shows_its_input_harmlessly(site: Site, watched: Watched) -> None:
+async def test_a_refused_form_shows_its_input_harmlessly(site: SimulatedConnection, watched: Watched) -> None:
     opened, page = dialogs(watched.page), watched.page
     watched.expected = ("401", "429")
     for some in some_of([text for text in PRINTABLE if len(text) < 60], 8):
@@ -182,13 +184,13 @@ async def test_a_refused_form_shows_its_input_harmlessly(site: Site, watched: Wa
     assert opened == []
 
 
-async def test_the_socket_sends_all_texts_harmlessly(site: Site, admin: Watched) -> None:
+async def test_the_socket_sends_all_texts_harmlessly(site: SimulatedConnection, admin: Watched) -> None:
     opened, page = dialogs(admin.page), admin.page
     await page.goto(site.url + monitoring_urls.group(ALIVE, EVERYTHING))
     await expect(page.locator("#live")).to_have_text("live")
     before = await _versions(admin)
-    site.house.estate.sites[1].answers = False
-    await site.house.estate.run(5)
+    site.site.simulation.simulated[1].answers = False
+    await site.site.simulation.run(5)
 
     async def drawn_anew() -> None:
         now = await _versions(admin)

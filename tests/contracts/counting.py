@@ -30,10 +30,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _ran_completely(config: pytest.Config, adapter: str) -> bool:
     """Return whether the run includes all tests of this adapter's file."""
     options = config.option
-    is_selection = (
-        options.keyword or options.markexpr or options.collectonly or options.soak or getattr(options, "lf", False)
-    )
-    if is_selection or any("::" in argument for argument in config.args):
+    selections = (options.keyword, options.markexpr, options.collectonly, options.soak, getattr(options, "lf", False))
+    if any(selections) or any("::" in argument for argument in config.args):
         return False
     file = HERE / f"test_{adapter.partition('-')[0]}.py"
     return any(file.is_relative_to(Path(config.invocation_params.dir, argument).resolve()) for argument in config.args)
@@ -45,9 +43,8 @@ def _mismatches(config: pytest.Config) -> list[str]:
         expected, executed = EXECUTED.get(adapter, 0), _executed[adapter]
         skipped = {adapter, adapter.partition("-")[0]} & WITHOUT
         if executed != expected and not skipped and _ran_completely(config, adapter):
-            mismatches.append(
-                f"{adapter} executed {executed} cases of the contract; tests/contracts/executed.py says {expected}"
-            )
+            problem = f"{adapter} executed {executed} cases of the contract"
+            mismatches.append(f"{problem}; tests/contracts/executed.py says {expected}")
     return mismatches
 
 

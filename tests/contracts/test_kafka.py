@@ -26,9 +26,8 @@ class GroupPerTopicBroker(KafkaBroker):
 
     @override
     async def ensure(self, specs: Sequence[DestinationSpec]) -> None:
-        await super().ensure(
-            [replace(spec, groups=tuple(group_per_topic(spec.name, g) for g in spec.groups)) for spec in specs]
-        )
+        groups = {spec.name: tuple(group_per_topic(spec.name, group) for group in spec.groups) for spec in specs}
+        await super().ensure([replace(spec, groups=groups[spec.name]) for spec in specs])
 
 
 class KafkaHarness:

@@ -37,13 +37,10 @@ class NatsHarness:
     def unique(self, hint: str) -> str:
         return f"{hint}-{secrets.token_hex(4)}"
 
-    def nasty_destinations(self) -> Sequence[str]:
-        return self._nasty()
-
     def nasty_groups(self) -> Sequence[str]:
-        return self._nasty()
+        return self.nasty_destinations()
 
-    def _nasty(self) -> Sequence[str]:
+    def nasty_destinations(self) -> Sequence[str]:
         mark = secrets.token_hex(3)
         bidi = "\u202eevil\u2066"
         names = ['"hi"', "it's", "<script", "100%25", "a&b;c", "Zoë🚲", bidi, "$JS", "_INBOX", "{{x}}", "a|b\x7f"]

@@ -1,6 +1,8 @@
 """The `signalbox` command as an operator types it: as a process, or in this one, which is quicker."""
 
 import asyncio
+import contextlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +32,12 @@ async def signalbox(*words: str, folder: Path, environment: Mapping[str, str] | 
         str(COMMAND),
         *words,
         cwd=folder,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), **(environment or {})},
+        env={
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(folder),
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+            **(environment or {}),
+        },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         stdin=asyncio.subprocess.DEVNULL,
@@ -45,10 +52,11 @@ async def signalbox(*words: str, folder: Path, environment: Mapping[str, str] | 
     return Ran(process.returncode, out.decode(), err.decode())
 
 
-async def run_here(*words: str, config: Path) -> Ran:
-    """Run `signalbox` in a thread of this process; an error that is not ours is raised."""
+async def run_here(*words: str, folder: Path) -> Ran:
+    """Run `signalbox` in a folder, in a thread of this process: a second less than a start. An error that is not ours is raised."""
     runner = CliRunner(catch_exceptions=False)
-    ran = await asyncio.to_thread(runner.invoke, main, words, env={"SIGNALBOX_CONFIG": str(config)})
+    with contextlib.chdir(folder):
+        ran = await asyncio.to_thread(runner.invoke, main, words, env={"SIGNALBOX_CONFIG": None})
     return Ran(ran.exit_code, ran.stdout, ran.stderr)
 
 

@@ -116,7 +116,7 @@ MORE: Mapping[str, str] = {
     "rows of line ends": "\n" * 200,
     "overlong": "<i>" * 300,
 }
-"""Too many to create on a real broker: an in-memory site shows them as names and texts."""
+"""Too many to create on a real broker: a simulation shows them as names and texts."""
 
 CORPUS: Mapping[str, str] = {**NAMES, **MORE}
 HELD_BACK: Mapping[str, frozenset[str]] = {

@@ -27,7 +27,7 @@ from signalbox.servers.maven import class_path, java
 from signalbox.servers.process import free_port
 from tests.support.certificates import Certificates, issue
 from tests.support.proxy import Proxy
-from tests.support.servers import ran_against, wanted_here
+from tests.support.servers import record_server, require_server
 from tests.support.waiting import eventually
 
 USERS = {"alice": "alice-Pa55", "bob": "bob-Pa55", "carol": "carol-Pa55"}
@@ -97,7 +97,7 @@ def write_keystore(certificates: Certificates, folder: Path) -> Path:
 @pytest.fixture(scope="session")
 async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KafkaUnderTest]:
     """One node with every listener and ACLs. Tests that kill or pause a node use `kafka_pair`."""
-    wanted_here("kafka")
+    require_server("kafka")
     folder = tmp_path_factory.mktemp("kafka")
     certificates = issue(folder / "certificates")
     proxied = free_port()
@@ -112,7 +112,7 @@ async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Kafka
     await server.start()
     try:
         async with Proxy(server.port("PROXIED"), listen_on=proxied) as proxy:
-            ran_against("Apache Kafka", VERSION, "from Maven")
+            record_server("Apache Kafka", VERSION, "from Maven")
             yield KafkaUnderTest(server=server, certificates=certificates, proxy=proxy)
     finally:
         await server.stop()
@@ -121,7 +121,7 @@ async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Kafka
 @pytest.fixture(scope="session")
 async def kafka_pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KafkaServer]:
     """Two nodes. A test may kill or pause the second, which is only a broker, and starts it again."""
-    wanted_here("kafka")
+    require_server("kafka")
     settings = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
     server = KafkaServer(tmp_path_factory.mktemp("kafka-pair"), KafkaOptions(nodes=2, settings=settings))
     await server.start()

@@ -21,7 +21,7 @@ from typing_extensions import override
 from signalbox.servers.maven import archive
 from signalbox.servers.process import ServerProcess, free_port
 from tests.support.oidc_provider import REDIRECT, SECRET, STEPS_MAX, describes_itself
-from tests.support.servers import ran_against
+from tests.support.servers import record_server
 
 VERSION = "26.4.5"
 ASKED = "SIGNALBOX_TEST_KEYCLOAK"
@@ -203,7 +203,7 @@ async def keycloak(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ke
     server = Keycloak(tmp_path_factory.mktemp("keycloak"))
     try:
         await server.start()
-        ran_against("Keycloak", VERSION, "from Maven")
+        record_server("Keycloak", VERSION, "from Maven")
         yield server
     finally:
         await server.stop()

@@ -12,16 +12,16 @@ from nats.aio.client import Client
 from signalbox.brokers.nats.adapter import NatsBroker
 from signalbox.brokers.nats.settings import NatsSettings
 from signalbox.servers.nats import NatsServer, nats_server
-from tests.support.servers import ran_against, wanted_here
+from tests.support.servers import record_server, require_server
 
 
 @pytest.fixture(scope="session")
 async def nats_broker() -> AsyncIterator[NatsServer]:
     """The server of this run. A test that stops, kills or pauses it starts its own (`nats_server`)."""
-    wanted_here("nats")
+    require_server("nats")
     async with nats_server() as server:
         client = await plain_client(server)
-        ran_against("nats-server", server.version or str(client.connected_server_version), server.origin)
+        record_server("nats-server", server.version or str(client.connected_server_version), server.origin)
         await client.close()
         yield server
 

@@ -14,7 +14,7 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from signalbox.servers.process import ServerNotInstalled, ServerProcess, find_program, free_port
-from tests.support.servers import ran_against, wanted_here
+from tests.support.servers import record_server, require_server
 
 HERE = Path(__file__).with_name("oidc")
 MODULES = HERE / "node_modules"
@@ -134,12 +134,12 @@ async def _walk(address: str, forms: Sequence[Mapping[str, str]]) -> dict[str, s
 @contextlib.asynccontextmanager
 async def oidc_provider(folder: Path, *, claims_from_userinfo: bool = True) -> AsyncIterator[OidcProvider]:
     """Run a provider until the block ends."""
-    wanted_here("oidc-provider")
+    require_server("oidc-provider")
     provider = OidcProvider(folder, claims_from_userinfo=claims_from_userinfo)
     try:
         await provider.start()
         version = json.loads((MODULES / "oidc-provider" / "package.json").read_text(encoding="utf-8"))["version"]
-        ran_against("oidc-provider", version, "from npm")
+        record_server("oidc-provider", version, "from npm")
         yield provider
     finally:
         await provider.process.stop()

@@ -11,15 +11,15 @@ from pydantic import SecretStr
 from signalbox.servers.postgres import PostgresServer, postgres_server
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
-from tests.support.servers import ran_against, wanted_here
+from tests.support.servers import record_server, require_server
 
 
 @pytest.fixture(scope="session")
 async def postgres() -> AsyncIterator[PostgresServer]:
     """The server of this run. A test that stops, kills or pauses it starts its own (`postgres_server`)."""
-    wanted_here("postgres")
+    require_server("postgres")
     async with postgres_server({"fsync": "off", "full_page_writes": "off", "max_connections": "200"}) as server:
-        ran_against("PostgreSQL", server.version or await _version(server.url), server.origin)
+        record_server("PostgreSQL", server.version or await _version(server.url), server.origin)
         yield server
 
 

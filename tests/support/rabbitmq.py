@@ -18,7 +18,7 @@ from signalbox.brokers.rabbitmq.adapter import RabbitBroker
 from signalbox.brokers.rabbitmq.sampler import LISTING_INTERVAL_MAX_S
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
 from signalbox.servers.rabbitmq import DEBIAN_13, INSTALLED, RabbitAddress, RabbitOptions, RabbitServer
-from tests.support.servers import ran_against, wanted_here
+from tests.support.servers import record_server, require_server
 
 # Every 2 min the broker drops the counters of closed channels, counted or not: acknowledgements of a consumer that just left
 # would sometimes be lost.
@@ -33,7 +33,7 @@ FIGURES_WITHIN_S = 2 * LISTING_INTERVAL_MAX_S + 10.0
 @pytest.fixture(scope="session")
 async def rabbitmq_3(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitServer]:
     """The shared node of RabbitMQ 3.10. Tests that stop, kill or pause a node start their own."""
-    wanted_here("rabbitmq")
+    require_server("rabbitmq")
     async for server in _started(tmp_path_factory.mktemp("rabbitmq-3"), INSTALLED, "Debian's package"):
         yield server
 
@@ -41,7 +41,7 @@ async def rabbitmq_3(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 @pytest.fixture(scope="session")
 async def rabbitmq_4(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitServer]:
     """The same of RabbitMQ 4.0, from Debian 13."""
-    wanted_here("rabbitmq-4.0")
+    require_server("rabbitmq-4.0")
     folder = tmp_path_factory.mktemp("rabbitmq-4")
     async for server in _started(folder, DEBIAN_13, "Debian 13's package by debootstrap"):
         yield server
@@ -58,7 +58,7 @@ async def _started(folder: Path, version: str, origin: str) -> AsyncIterator[Rab
     async with running(folder, replace(QUICK, version=version, vhosts=("/", "second", "a/b%c"))) as server:
         overview = await management(server, "/api/overview")
         assert isinstance(overview, dict)
-        ran_against("RabbitMQ", str(overview["rabbitmq_version"]), origin)
+        record_server("RabbitMQ", str(overview["rabbitmq_version"]), origin)
         yield server
 
 

@@ -6,7 +6,7 @@ import pytest
 from xdist import is_xdist_worker
 from xdist.workermanage import WorkerController
 
-from tests.support.servers import RAN_AGAINST, WITHOUT
+from tests.support.servers import RECORDED, WITHOUT
 
 _seconds: defaultdict[str, float] = defaultdict(float)
 _tests: Counter[str] = Counter()
@@ -15,12 +15,12 @@ _tests: Counter[str] = Counter()
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Hand a worker's servers over to the process that reports."""
     if is_xdist_worker(session):
-        session.config.workeroutput["ran_against"] = sorted(RAN_AGAINST)  # type: ignore[attr-defined] # pytest-xdist's
+        session.config.workeroutput["ran_against"] = sorted(RECORDED)  # type: ignore[attr-defined] # pytest-xdist's
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: WorkerController) -> None:
-    RAN_AGAINST.update(getattr(node, "workeroutput", {}).get("ran_against", ()))
+    RECORDED.update(getattr(node, "workeroutput", {}).get("ran_against", ()))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -30,7 +30,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    lines = [*sorted(RAN_AGAINST), *(f"LEFT OUT by SIGNALBOX_TEST_WITHOUT: {server}" for server in sorted(WITHOUT))]
+    lines = [*sorted(RECORDED), *(f"LEFT OUT by SIGNALBOX_TEST_WITHOUT: {server}" for server in sorted(WITHOUT))]
     if lines:
         terminalreporter.section("real servers")
     for line in lines:

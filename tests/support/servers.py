@@ -5,10 +5,10 @@ import os
 import pytest
 
 WITHOUT = frozenset(filter(None, os.environ.get("SIGNALBOX_TEST_WITHOUT", "").replace(" ", "").split(",")))
-RAN_AGAINST: set[str] = set()  # lines for the end of the run
+RECORDED: set[str] = set()  # lines for the end of the run
 
 
-def wanted_here(server: str) -> None:
+def require_server(server: str) -> None:
     """Call first in a server's fixture: skips only when SIGNALBOX_TEST_WITHOUT names the server, and says so.
 
     A server that is merely missing raises `ServerNotInstalled` from its own module: the tests then fail, with the line that installs it.
@@ -17,6 +17,6 @@ def wanted_here(server: str) -> None:
         pytest.skip(f"SIGNALBOX_TEST_WITHOUT names {server}")
 
 
-def ran_against(server: str, version: str, origin: str) -> None:
+def record_server(server: str, version: str, origin: str) -> None:
     """Note a real server for the end of the run: "nats-server 2.15.1, from its wheel"."""
-    RAN_AGAINST.add(f"{server} {version}, {origin}")
+    RECORDED.add(f"{server} {version}, {origin}")

@@ -3,6 +3,7 @@
 Each test also bears a mark for every server that it uses and every folder that it lies in: `pytest -m "kafka and not web"`.
 """
 
+import traceback
 from collections.abc import Generator
 from pathlib import Path
 
@@ -57,7 +58,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         servers = _servers(item)
         for mark in {*_folders(item), *(SERVERS[server] for server in servers)}:
             item.add_marker(mark)
-        groups[item] = (ranks[servers[0]], servers[0]) if servers else (len(ranks), item.path.stem)
+        groups[item] = (
+            (ranks[servers[0]], servers[0])
+            if servers
+            else (len(ranks), item.path.relative_to(ROOT).with_suffix("").as_posix())
+        )
         item.add_marker(pytest.mark.xdist_group(groups[item][1]))
     _leave_out(config, items)
     if hasattr(config, "workerinput"):
@@ -71,6 +76,19 @@ def _leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if bool(item.get_closest_marker("soak")) is soak]
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, object, object]:
+    """Report a failure that pytest cannot draw, such as a frame without a line: it would end the worker and the run."""
+    try:
+        return (yield)
+    except TypeError:
+        assert call.excinfo is not None
+        text = "".join(traceback.format_exception(call.excinfo.value))
+        with pytest.raises(pytest.fail.Exception) as call.excinfo:
+            pytest.fail(text, pytrace=False)
+        return pytest.TestReport.from_item_and_call(item, call)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -15,7 +15,7 @@ from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.sqs.adapter import SqsBroker
 from signalbox.brokers.sqs.settings import SqsSettings
 from signalbox.servers.sqs import SqsServer, moto_server, sqs_server
-from tests.support.servers import ran_against, wanted_here
+from tests.support.servers import record_server, require_server
 
 KEY_ID, SECRET = "AKIDTESTTESTTEST", "canary-secret-key-1f0c"
 REGION = "eu-west-1"
@@ -23,17 +23,17 @@ REGION = "eu-west-1"
 
 @pytest.fixture(scope="session")
 async def elasticmq() -> AsyncIterator[SqsServer]:
-    wanted_here("sqs")
+    require_server("sqs")
     async with sqs_server() as server:
-        ran_against("ElasticMQ", server.version or "(not told)", server.origin)
+        record_server("ElasticMQ", server.version or "(not told)", server.origin)
         yield server
 
 
 @pytest.fixture(scope="session")
 async def moto() -> AsyncIterator[SqsServer]:
-    wanted_here("sqs")
+    require_server("sqs")
     async with moto_server() as server:
-        ran_against("moto", server.version or "(not told)", server.origin)
+        record_server("moto", server.version or "(not told)", server.origin)
         yield server
 
 

@@ -1,8 +1,10 @@
 """Wait for something to become so, by asking for it until a deadline. No test sleeps a fixed time."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from signalbox.brokers.errors import BrokerError
@@ -24,3 +26,30 @@ async def eventually(check: Callable[[], Awaitable[T]], *, within_s: float = 10.
             if time.monotonic() > deadline:
                 raise
         await asyncio.sleep(every_s)
+
+
+TICK_S = 0.02
+
+
+@dataclass
+class Elapsed:
+    """How long a block took as its event loop saw it."""
+
+    seconds: float = 0.0
+
+
+@contextlib.asynccontextmanager
+async def elapsed() -> AsyncIterator[Elapsed]:
+    """Measure a block by ticks of the event loop: time in which a busy machine did not let this process run is not counted."""
+    measured = Elapsed()
+
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            measured.seconds += TICK_S
+
+    ticking = asyncio.ensure_future(tick())
+    try:
+        yield measured
+    finally:
+        ticking.cancel()

@@ -1,4 +1,4 @@
-"""A whole feature in a folder of its own: everything that a feature can bring, and no edit anywhere else."""
+"""A complete feature in one folder, with every part that a feature can have."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class BellBroken(SignalboxError):
 
 
 class Bell:
-    """A service, and the read model of the page."""
+    """The service and read model of the feature."""
 
     name = "the bell"
 

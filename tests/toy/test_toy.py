@@ -1,4 +1,4 @@
-"""A feature is one value: the toy is added to the lists that bootstrap, the command line and the configuration take."""
+"""A feature is one value: the test adds the toy feature to the lists for bootstrap, the command line and the configuration."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,11 +19,11 @@ from signalbox.web.app import WebOptions
 from signalbox.web.live.page import NOT_PERMITTED
 from tests.support.assets import whole_assets
 from tests.support.database import settings
-from tests.support.estate import Estate
 from tests.support.security import core_over
+from tests.support.simulation import Simulation
 from tests.toy.feature import TOY, ToySettings
-from tests.web.house import HIDDEN, House, house, two_connections
-from tests.web.server import closed, drawn, running, watch
+from tests.web.multi_user_site import HIDDEN, MultiUserSite, multi_user_site, two_connections
+from tests.web.server import close_reason, next_fragments, run_server, watch
 from tests.web.sockets import socket
 
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -33,13 +33,16 @@ OPTIONS = WebOptions(
 
 
 @pytest.fixture
-async def made(tmp_path: Path) -> AsyncIterator[House]:
-    async with two_connections(Estate(tmp_path)) as estate, house(estate, features=[TOY], options=OPTIONS) as found:
-        yield found
+async def site(tmp_path: Path) -> AsyncIterator[MultiUserSite]:
+    async with (
+        two_connections(Simulation(tmp_path)) as simulation,
+        multi_user_site(simulation, features=[TOY], options=OPTIONS) as opened,
+    ):
+        yield opened
 
 
-async def test_its_page_is_in_the_navigation_with_a_badge(made: House) -> None:
-    async with made.client("operator") as client:
+async def test_its_page_is_in_the_navigation_with_a_badge(site: MultiUserSite) -> None:
+    async with site.client("operator") as client:
         assert (await client.post("/toy/ring")).status_code == 303
         html = (await client.get("/groups")).text
         assert '<a href="/toy">Bells<span class="count" data-tone="danger">1</span></a>' in html
@@ -48,8 +51,8 @@ async def test_its_page_is_in_the_navigation_with_a_badge(made: House) -> None:
         assert "1 rings</p>" in html
 
 
-async def test_the_palette_finds_its_things_and_its_page(made: House) -> None:
-    async with made.client("viewer") as client:
+async def test_the_palette_finds_its_entities_and_its_page(site: MultiUserSite) -> None:
+    async with site.client("viewer") as client:
         assert 'href="/toy"' in (await client.get("/search?q=DIN", headers=PARTIAL)).text
         pages = (await client.get("/search?q=bel", headers=PARTIAL)).text
         assert "Pages" in pages
@@ -57,30 +60,30 @@ async def test_the_palette_finds_its_things_and_its_page(made: House) -> None:
         assert 'href="/toy"' not in (await client.get("/search?q=payments", headers=PARTIAL)).text
 
 
-async def test_its_metrics_follow_those_of_the_other_features(made: House) -> None:
-    async with made.client("operator") as client:
+async def test_its_metrics_follow_those_of_the_other_features(site: MultiUserSite) -> None:
+    async with site.client("operator") as client:
         await client.post("/toy/ring")
         await client.post("/toy/ring")
-    async with made.client("viewer", by="token") as client:
+    async with site.client("viewer", by="token") as client:
         text = (await client.get("/metrics")).text
     assert "toy_rings_total 2\n" in text
     assert "signalbox_group_lag_messages{" in text
 
 
-async def test_its_write_goes_by_roles_and_is_in_the_audit_log(made: House) -> None:
-    async with made.client("viewer") as client:
+async def test_its_write_checks_the_role_and_is_in_the_audit_log(site: MultiUserSite) -> None:
+    async with site.client("viewer") as client:
         assert (await client.post("/toy/ring")).status_code == 403
-    async with made.client("operator") as client:
+    async with site.client("operator") as client:
         await client.post("/toy/ring")
-    assert (await made.intents())[-1] == ("ring bell", "operator")
+    assert (await site.intents())[-1] == ("ring bell", "operator")
 
 
-async def test_an_error_that_it_expects_is_answered_as_it_says(tmp_path: Path) -> None:
-    async with two_connections(Estate(tmp_path)) as estate:
+async def test_its_expected_error_gets_its_status_and_advice(tmp_path: Path) -> None:
+    async with two_connections(Simulation(tmp_path)) as simulation:
         cracked = [ToySettings(sound="crack")]
         async with (
-            house(estate, features=[TOY], options=OPTIONS, tables=cracked) as made,
-            made.client("admin") as client,
+            multi_user_site(simulation, features=[TOY], options=OPTIONS, tables=cracked) as site,
+            site.client("admin") as client,
         ):
             answer = await client.post("/toy/ring")
     assert answer.status_code == 418
@@ -88,26 +91,26 @@ async def test_an_error_that_it_expects_is_answered_as_it_says(tmp_path: Path) -
     assert "Buy a new bell." in answer.text
 
 
-async def test_its_fragment_stays_live_for_those_who_may_see_its_resource(made: House) -> None:
-    async with running(made.app) as server:
-        live = (made, server)
+async def test_its_fragment_is_live_only_for_users_who_may_see_its_resource(site: MultiUserSite) -> None:
+    async with run_server(site.app) as server:
+        live = (site, server)
         async with socket(live, "one") as client:
             await client.recv()  # the greeting
             await watch(client, ("bell/kafka-open", "toy/bell", "7.0"))
-            async with made.client("operator") as operator:
+            async with site.client("operator") as operator:
                 await operator.post("/toy/ring")
-            assert "1 rings" in (await drawn(client))[0][3]
+            assert "1 rings" in (await next_fragments(client))[0][3]
         async with socket(live, "one") as client:
             await client.recv()  # the greeting
             await watch(client, (f"bell/{HIDDEN}", "toy/bell", "7.0"))
-            assert (await closed(client))[0] == NOT_PERMITTED
+            assert (await close_reason(client))[0] == NOT_PERMITTED
 
 
-async def test_its_service_runs_with_the_others_and_is_asked_whether_it_is_ready(tmp_path: Path) -> None:
+async def test_its_service_starts_with_the_others_and_counts_for_readiness(tmp_path: Path) -> None:
     core = core_over(Database(settings(f"sqlite+aiosqlite:///{tmp_path}/signalbox.db")))
     built = build(core, (MONITORING, SECURITY, TOY), options=OPTIONS)
     [bell] = [service for service in built.services if service.name == "the bell"]
-    async with running(built.app) as server, httpx.AsyncClient(base_url=f"http://{server.host}") as client:
+    async with run_server(built.app) as server, httpx.AsyncClient(base_url=f"http://{server.host}") as client:
         assert bell.healthy()
         assert (await client.get("/health/ready")).status_code == 200
         await bell.stop()
@@ -115,7 +118,7 @@ async def test_its_service_runs_with_the_others_and_is_asked_whether_it_is_ready
     assert not bell.healthy()
 
 
-def test_its_command_is_one_of_signalbox(tmp_path: Path) -> None:
+def test_its_verb_is_a_verb_of_signalbox(tmp_path: Path) -> None:
     config = tmp_path / "signalbox.toml"
     config.write_text('[toy]\nsound = "dong"\n', encoding="utf-8")
     line = command_line([*FEATURES, TOY])

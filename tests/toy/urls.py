@@ -1,4 +1,4 @@
-"""The addresses of the toy's page."""
+"""The URLs of the toy feature."""
 
 from signalbox.web.urls import build
 

@@ -1,4 +1,4 @@
-"""The web application over a stand-in monitor, with one feature of the tests' own: pages and fragments over any name."""
+"""The web application with a single test feature: pages and fragments for any name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ AT = 1_763_349_160.0  # 17 Nov 2025 03:12:40 UTC
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedThing:
     text: str
     key: str = "thing/a"
     at: float = AT - 4
@@ -37,22 +37,22 @@ class Named:
 
 @get("/probe/{connection:str}/{name:str}", sync_to_thread=False, include_in_schema=False)
 def probe(request: Request[Any, Any, Any], connection: FromPath[str], name: FromPath[str]) -> Response[bytes]:
-    """A page over any name."""
+    """A page for any name."""
     crumbs = (Crumb(connection, "/"), Crumb(name))
     return page(
         request,
         "named.html",
-        Named(name),
+        NamedThing(name),
         title=name,
         section=None,
         crumbs=crumbs,
-        part=Part("row.html", "it", Named(name)),
+        part=Part("row.html", "thing", NamedThing(name)),
     )
 
 
 @get("/fault", sync_to_thread=False, include_in_schema=False)
 def fault() -> str:
-    """A page with a fault of ours."""
+    """A page that fails."""
     raise RuntimeError("secret-hunter2 in /srv/secret/path")
 
 
@@ -76,11 +76,11 @@ ROUTES: list[HTTPRouteHandler] = [probe, fault, api_fault, api_gone, counted]
 
 @dataclass(slots=True)
 class Things:
-    """What the fragments show, by the part of the key after "thing/"."""
+    """The texts of the fragments, by the part of the key after "thing/"."""
 
     texts: dict[str, str] = field(default_factory=dict)
     points: Callable[[float | None], Points] | None = None
-    asked_since: list[float | None] = field(default_factory=list)
+    requested_since: list[float | None] = field(default_factory=list)
 
     @property
     def feature(self) -> Feature:
@@ -89,12 +89,12 @@ class Things:
         )
 
     def live(self) -> LiveParts[None]:
-        def context(_: None, parts: KeyParts) -> Named | None:
+        def context(_: None, parts: KeyParts) -> NamedThing | None:
             name = "/".join(parts)
-            return Named(self.texts[name], key=f"thing/{name}") if name in self.texts else None
+            return NamedThing(self.texts[name], key=f"thing/{name}") if name in self.texts else None
 
         async def points(_: None, __: KeyParts, since: float | None) -> Points:
-            self.asked_since.append(since)
+            self.requested_since.append(since)
             if self.points is None:
                 raise RuntimeError("no points")
             return self.points(since)
@@ -105,7 +105,7 @@ class Things:
                 key_prefix="thing",
                 resource=no_resource,
                 template=template,
-                variable="it",
+                variable="thing",
                 context=context,
             )
 
@@ -125,5 +125,5 @@ def application(
     **options: Any,  # noqa: ANN401 - fields of WebOptions, each checked there
 ) -> Litestar:
     core = without_database([settings or ServerSettings()], lambda: AT, feed or Feed(epoch=7))
-    made = WebOptions(**{"assets": whole_assets(), "templates": (OWN_TEMPLATES, TEMPLATES), **options})
-    return build(core, [(things or Things()).feature], options=made, start_services=False).app
+    web_options = WebOptions(**{"assets": whole_assets(), "templates": (OWN_TEMPLATES, TEMPLATES), **options})
+    return build(core, [(things or Things()).feature], options=web_options, start_services=False).app

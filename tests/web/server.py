@@ -29,12 +29,12 @@ class _Server(uvicorn.Server):
     @override
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        yield  # an interrupt is pytest's
+        yield  # pytest handles the interrupt
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """Where it listens."""
+class RunningServer:
+    """The server and its port."""
 
     port: int
     server: uvicorn.Server
@@ -56,11 +56,9 @@ class Running:
 
 
 @asynccontextmanager
-async def running(app: Litestar, *, stalled_s: float = 60.0) -> AsyncIterator[Running]:
+async def run_server(app: Litestar, *, stalled_s: float = 60.0) -> AsyncIterator[RunningServer]:
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    listener.setsockopt(
-        socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536
-    )  # little waits in the kernel: a stall shows at once
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)  # a small kernel buffer: a stall shows at once
     end_stalled_connections(listener, stalled_s)
     config = uvicorn.Config(
         app,
@@ -77,7 +75,7 @@ async def running(app: Litestar, *, stalled_s: float = 60.0) -> AsyncIterator[Ru
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:
         await eventually(server.has_started, every_s=0.01)
-        yield Running(listener.getsockname()[1], server)
+        yield RunningServer(listener.getsockname()[1], server)
     finally:
         server.should_exit = True
         await serving
@@ -88,8 +86,8 @@ async def watch(client: ClientConnection, *watched: tuple[str, str, str]) -> Non
     await client.send(json.dumps({"watch": watched}))
 
 
-async def drawn(client: ClientConnection, within_s: float = 5.0) -> list[list[Any]]:
-    """Return the fragments of the next message that has any."""
+async def next_fragments(client: ClientConnection, within_s: float = 5.0) -> list[list[Any]]:
+    """Return the fragments of the next message that contains any."""
     async with asyncio.timeout(within_s):
         while True:
             message = json.loads(await client.recv())
@@ -97,14 +95,14 @@ async def drawn(client: ClientConnection, within_s: float = 5.0) -> list[list[An
                 return list(message["fragments"])
 
 
-async def closed(client: ClientConnection) -> tuple[int, str]:
-    """Return the code and reason with which the server ends a socket."""
+async def close_reason(client: ClientConnection) -> tuple[int, str]:
+    """Return the code and reason with which the server closes a socket."""
 
-    async def to_the_end() -> None:
+    async def read_all() -> None:
         while True:
             await client.recv()
 
-    with pytest.raises(ConnectionClosed) as ended:
-        await asyncio.wait_for(to_the_end(), 5)
-    assert ended.value.rcvd is not None
-    return ended.value.rcvd.code, ended.value.rcvd.reason
+    with pytest.raises(ConnectionClosed) as raised:
+        await asyncio.wait_for(read_all(), 5)
+    assert raised.value.rcvd is not None
+    return raised.value.rcvd.code, raised.value.rcvd.reason

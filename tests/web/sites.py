@@ -1,4 +1,4 @@
-"""The pages of monitoring over made-up estates: one night with every state in it, and a client that asks in process."""
+"""An in-process client of the pages of monitoring, and a simulated night with every kind of failure."""
 
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -15,67 +15,66 @@ from typing_extensions import override
 from signalbox.brokers.model import BrokerKind, Fault, GroupState, Node, RetentionLimits, Why
 from signalbox.security.masking.settings import MaskingRuleSettings
 from signalbox.web.settings import ServerSettings
-from tests.support.estate import Estate, Reader, Site
+from tests.support.simulation import SimulatedConnection, SimulatedGroup, Simulation
 from tests.support.snapshots import cluster
 
 OK_GROUPS = 8
-VOID = {"meta", "link", "input", "path", "rect", "circle", "use", "br", "img"}
 
 
 @dataclass
 class WebClient:
-    """An HTTP client of the pages over an estate."""
+    """An HTTP client of the pages over an simulation."""
 
-    estate: Estate
+    simulation: Simulation
     app: Litestar
     client: httpx.AsyncClient
 
-    async def page(self, address: str, *, status: int = 200) -> str:
-        answer = await self.client.get(address)
-        assert answer.status_code == status, f"{address}: {answer.status_code}\n{answer.text[:500]}"
-        return answer.text
+    async def page(self, url: str, *, status: int = 200) -> str:
+        response = await self.client.get(url)
+        assert response.status_code == status, f"{url}: {response.status_code}\n{response.text[:500]}"
+        return response.text
 
-    async def partial(self, address: str) -> str:
+    async def partial(self, url: str) -> str:
         """Request a partial as htmx does."""
-        answer = await self.client.get(address, headers={"HX-Request": "true", "HX-Request-Type": "partial"})
-        assert answer.status_code == 200
-        return answer.text
+        response = await self.client.get(url, headers={"HX-Request": "true", "HX-Request-Type": "partial"})
+        assert response.status_code == 200
+        return response.text
 
 
 def application_over(
-    estate: Estate, settings: ServerSettings | None = None, rules: Sequence[MaskingRuleSettings] = ()
+    simulation: Simulation, settings: ServerSettings | None = None, rules: Sequence[MaskingRuleSettings] = ()
 ) -> Litestar:
-    return estate.built([settings or ServerSettings(), *rules]).app
+    return simulation.built([settings or ServerSettings(), *rules]).app
 
 
 @asynccontextmanager
-async def web_client(estate: Estate) -> AsyncIterator[WebClient]:
-    app = application_over(estate)
+async def web_client(simulation: Simulation) -> AsyncIterator[WebClient]:
+    app = application_over(simulation)
     transport = httpx.ASGITransport(cast("Any", app))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        yield WebClient(estate, app, client)
+        yield WebClient(simulation, app, client)
 
 
 @asynccontextmanager
-async def estate_in(folder: Path) -> AsyncIterator[Estate]:
-    """Build an estate with its own history database."""
-    made = Estate(folder)
-    await made.database.upgrade()
-    await made.series.start()
+async def simulation_in(folder: Path) -> AsyncIterator[Simulation]:
+    """Build an simulation with its own history database."""
+    simulation = Simulation(folder)
+    await simulation.database.upgrade()
+    await simulation.series.start()
     try:
-        yield made
+        yield simulation
     finally:
-        await made.series.stop()
-        await made.database.close()
+        await simulation.series.stop()
+        await simulation.database.close()
 
 
-async def night(estate: Estate) -> None:
+async def night(simulation: Simulation) -> None:
     """Simulate ten minutes with every kind of failure."""
-    prod = estate.connect(
-        Site(
+    prod = simulation.connect(
+        SimulatedConnection(
             "kafka-prod",
             BrokerKind.KAFKA,
-            _troubled() + _well(),
+            _failing_groups() + _healthy_groups(),
             retention=RetentionLimits(age_s=12 * 3600, policy="delete"),
         )
     )
@@ -86,7 +85,7 @@ async def night(estate: Estate) -> None:
         ),
     )
     prod.health = cluster(
-        estate.now,
+        simulation.now,
         under_replicated=3,
         missing_permissions=("DESCRIBE on the cluster: groups may be hidden",),
         nodes=(
@@ -94,38 +93,48 @@ async def night(estate: Estate) -> None:
             Node(id="2", address="", running=False),
         ),
     )
-    mails = Reader("mails", "mails", [4], [4], [0])
-    rabbit = estate.connect(Site("rabbit-eu", BrokerKind.RABBITMQ, [mails], tls_verified=False))
-    rabbit.health = cluster(estate.now, product="RabbitMQ", alarms=("memory alarm on a: publishers are blocked",))
-    edge = estate.connect(Site("nats-edge", BrokerKind.NATS, [Reader("SHIP/printer", "SHIP", [22], [13], [400])]))
-    old = estate.connect(Site("rabbit-old", BrokerKind.RABBITMQ, [Reader(f"old-{i}", f"old-{i}") for i in range(3)]))
-    estate.connect(Site("kafka-new", BrokerKind.KAFKA, [], answers=False))
-    estate.connect(Site("kafka-idle", BrokerKind.KAFKA, []))
-    await estate.run(400)
-    estate.fail(old)
-    await estate.run(100)
+    mails = SimulatedGroup("mails", "mails", [4], [4], [0])
+    rabbit = simulation.connect(SimulatedConnection("rabbit-eu", BrokerKind.RABBITMQ, [mails], tls_verified=False))
+    rabbit.health = cluster(simulation.now, product="RabbitMQ", alarms=("memory alarm on a: publishers are blocked",))
+    edge = simulation.connect(
+        SimulatedConnection("nats-edge", BrokerKind.NATS, [SimulatedGroup("SHIP/printer", "SHIP", [22], [13], [400])])
+    )
+    old = simulation.connect(
+        SimulatedConnection(
+            "rabbit-old", BrokerKind.RABBITMQ, [SimulatedGroup(f"old-{i}", f"old-{i}") for i in range(3)]
+        )
+    )
+    simulation.connect(SimulatedConnection("kafka-new", BrokerKind.KAFKA, [], answers=False))
+    simulation.connect(SimulatedConnection("kafka-idle", BrokerKind.KAFKA, []))
+    await simulation.run(400)
+    simulation.fail(old)
+    await simulation.run(100)
     edge.answers = False
-    await estate.run(60)
+    await simulation.run(60)
 
 
-def _troubled() -> list[Reader]:
+def _failing_groups() -> list[SimulatedGroup]:
     return [
-        Reader(
+        SimulatedGroup(
             "settlement", "payments", [60] * 4, [60, 0, 10, 60], [3, 5000, 4000, 3], members=("settle-a", "settle-b")
         ),
-        Reader("indexer", "orders", [220] * 2, [200] * 2, [9000, 9000]),
-        Reader("exporter", "ledger", [5] * 2, [0] * 2, [700, 700], (), {"state": GroupState.EMPTY, "member_count": 0}),
-        Reader("scoring", "payments", [60] * 4, [60] * 4, [3] * 4, facts={"state": GroupState.REBALANCING}),
-        Reader("secret", "payments", [60] * 4, [60] * 4, [3] * 4, facts={"why": Why.NOT_PERMITTED, "lag": None}),
+        SimulatedGroup("indexer", "orders", [220] * 2, [200] * 2, [9000, 9000]),
+        SimulatedGroup(
+            "exporter", "ledger", [5] * 2, [0] * 2, [700, 700], (), {"state": GroupState.EMPTY, "member_count": 0}
+        ),
+        SimulatedGroup("scoring", "payments", [60] * 4, [60] * 4, [3] * 4, facts={"state": GroupState.REBALANCING}),
+        SimulatedGroup(
+            "secret", "payments", [60] * 4, [60] * 4, [3] * 4, facts={"why": Why.NOT_PERMITTED, "lag": None}
+        ),
     ]
 
 
-def _well() -> list[Reader]:
-    return [Reader(f"writer-{i}", "orders", [220] * 2, [220] * 2, [3, 3]) for i in range(OK_GROUPS)]
+def _healthy_groups() -> list[SimulatedGroup]:
+    return [SimulatedGroup(f"writer-{i}", "orders", [220] * 2, [220] * 2, [3, 3]) for i in range(OK_GROUPS)]
 
 
 class Elements(HTMLParser):
-    """What a page consists of: elements, links, the text a person reads, and what of it is live."""
+    """The parts of a page: elements, links, visible text, and live fragments."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -139,13 +148,13 @@ class Elements(HTMLParser):
 
     @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        held = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         self.names.add(tag)
-        self.handlers |= {name for name in held if name.startswith("on") or name == "style"}
-        if tag == "a" and held.get("href"):
-            self.links.append(held["href"])
-        if "data-live" in held:
-            self.live.append((held["data-live"], held["data-fragment"]))
+        self.handlers |= {name for name in attributes if name.startswith("on") or name == "style"}
+        if tag == "a" and attributes.get("href"):
+            self.links.append(attributes["href"])
+        if "data-live" in attributes:
+            self.live.append((attributes["data-live"], attributes["data-fragment"]))
         if tag in {"script", "style"}:
             self._quiet += 1
 
@@ -165,12 +174,12 @@ class Elements(HTMLParser):
 
 
 def headline(html: str) -> str:
-    found = re.search(r"<h1>(.*?)</h1>", html, re.DOTALL)
-    assert found, html[:300]
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", found[1])).strip()
+    match = re.search(r"<h1>(.*?)</h1>", html, re.DOTALL)
+    assert match, html[:300]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", match[1])).strip()
 
 
 def row_of(html: str, name: str) -> str:
-    """Return the table row that links to a thing of this name."""
+    """Return the table row with a link of this name."""
     rows: list[str] = re.findall(r"<tr.*?</tr>", html, re.DOTALL)
     return next(row for row in rows if f"<bdi>{name}</bdi></a>" in row)

@@ -6,19 +6,19 @@ from contextlib import asynccontextmanager
 from websockets.asyncio.client import ClientConnection, connect
 
 from signalbox.web import urls
-from tests.web.house import House
-from tests.web.server import Running
+from tests.web.multi_user_site import MultiUserSite
+from tests.web.server import RunningServer
 
 
 @asynccontextmanager
 async def socket(
-    live: tuple[House, Running], who: str | None, *, by: str = "cookie", origin: str | None = None
+    live: tuple[MultiUserSite, RunningServer], who: str | None, *, by: str = "cookie", origin: str | None = None
 ) -> AsyncIterator[ClientConnection]:
     """Open a live socket as this user. The name of the session cookie contains the port."""
-    made, server = live
-    headers = {k: v for k, v in made.headers(who, by=by).items() if k != "Origin"}
+    site, server = live
+    headers = {k: v for k, v in site.headers(who, by=by).items() if k != "Origin"}
     if "Cookie" in headers:
         headers["Cookie"] = headers["Cookie"].replace("signalbox=", f"signalbox-{server.port}=")
-    to = f"ws://{server.host}{urls.LIVE}"
-    async with connect(to, additional_headers=headers, origin=origin, max_size=2**24) as client:  # type: ignore[arg-type]
+    url = f"ws://{server.host}{urls.LIVE}"
+    async with connect(url, additional_headers=headers, origin=origin, max_size=2**24) as client:  # type: ignore[arg-type]
         yield client

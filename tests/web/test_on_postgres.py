@@ -20,15 +20,15 @@ from signalbox.web import urls
 from signalbox.web.live.page import SIGNED_OUT
 from signalbox.web.security import urls as security_urls
 from tests.support.database import settings
-from tests.support.estate import Estate
 from tests.support.postgres import new_database
-from tests.web.house import NOBODY, OPEN, PASSWORD, House, house, two_connections
+from tests.support.simulation import Simulation
+from tests.web.multi_user_site import ANONYMOUS, PASSWORD, VISIBLE, MultiUserSite, multi_user_site, two_connections
 from tests.web.security.user_site import visible_text
-from tests.web.server import Running, closed, drawn, running, watch
+from tests.web.server import RunningServer, close_reason, next_fragments, run_server, watch
 from tests.web.sites import headline
 from tests.web.sockets import socket
 from tests.web.walk import PARAMETER, Route, addresses
-from tests.web.writes import SAMPLES, Call, Sample, Who, changes_nothing, goes_by_the_door, send
+from tests.web.writes import SAMPLES, Call, Sample, Who, assert_changes_nothing, assert_goes_through_the_door, send
 
 RULE = {"source": "kafka-open/orders", "what": "$.email", "how": "hide", "sample": '{"email": "a@b.example", "n": 1}'}
 STORABLE = "\U0001f469\u200d\U0001f680 caf\u00e9 \u05e9\u05dc \u202eevil\u2066 '\\%_\" $1 :x"
@@ -39,23 +39,23 @@ ROUTES = pytest.mark.parametrize(("route", "sample"), SAMPLES.items(), ids=[f"{r
 
 
 @pytest.fixture(scope="module")
-async def live(postgres: PostgresServer) -> AsyncIterator[tuple[House, Running]]:
+async def live(postgres: PostgresServer) -> AsyncIterator[tuple[MultiUserSite, RunningServer]]:
     async with (
         new_database(postgres) as url,
-        two_connections(Estate(settings(url))) as estate,
-        house(estate) as site,
-        running(site.app) as server,
+        two_connections(Simulation(settings(url))) as simulation,
+        multi_user_site(simulation) as site,
+        run_server(site.app) as server,
     ):
         yield site, server
 
 
 @pytest.fixture
-def site(live: tuple[House, Running]) -> House:
+def site(live: tuple[MultiUserSite, RunningServer]) -> MultiUserSite:
     return live[0]
 
 
 @pytest.fixture
-async def admin(site: House) -> AsyncIterator[httpx.AsyncClient]:
+async def admin(site: MultiUserSite) -> AsyncIterator[httpx.AsyncClient]:
     async with site.client("admin") as client:
         yield client
 
@@ -67,23 +67,23 @@ async def page(client: httpx.AsyncClient, address: str, status: int = 200) -> st
 
 
 @ROUTES
-async def test_a_write_goes_through_the_door(site: House, route: Route, sample: Sample) -> None:
-    await goes_by_the_door(site, route, sample)
+async def test_a_write_goes_through_the_door(site: MultiUserSite, route: Route, sample: Sample) -> None:
+    await assert_goes_through_the_door(site, route, sample)
 
 
 @ROUTES
-async def test_a_write_of_another_user_changes_nothing(site: House, route: Route, sample: Sample) -> None:
-    if sample.who is Who.ANYBODY:
+async def test_a_write_of_another_user_changes_nothing(site: MultiUserSite, route: Route, sample: Sample) -> None:
+    if sample.who is Who.ANYONE:
         return
-    call = await sample.make(site, await site.another(ADMIN_EVERYWHERE))
-    before = await site.held()
+    call = await sample.make(site, await site.add_user(ADMIN_EVERYWHERE))
+    before = await site.all_rows()
     own = sample.who is Who.SELF and not call.path  # every user may do that to their own account
-    async with site.client(NOBODY if own else "viewer") as client:
-        await changes_nothing(site, await send(client, route, call), before)
+    async with site.client(ANONYMOUS if own else "viewer") as client:
+        await assert_changes_nothing(site, await send(client, route, call), before)
 
 
-async def test_sign_in_and_sign_out(site: House) -> None:
-    name = await site.another(VIEWER_EVERYWHERE)
+async def test_sign_in_and_sign_out(site: MultiUserSite) -> None:
+    name = await site.add_user(VIEWER_EVERYWHERE)
     async with site.client() as browser:
         wrong = await browser.post(urls.sign_in(), data={"name": name, "password": "another one"})
         assert (wrong.status_code, "Wrong name or password" in wrong.text) == (401, True)
@@ -97,26 +97,26 @@ async def test_sign_in_and_sign_out(site: House) -> None:
     assert await site.sign_in(name) != cookie
 
 
-async def test_a_token_records_its_last_use_and_is_refused_once_revoked(site: House) -> None:
-    name = await site.another(VIEWER_EVERYWHERE)
+async def test_a_token_records_its_last_use_and_is_refused_once_revoked(site: MultiUserSite) -> None:
+    name = await site.add_user(VIEWER_EVERYWHERE)
     async with site.client(name) as browser:
         sent = await browser.post(
-            urls.profile("tokens"), data={"name": "grafana", "days": 7, "role": "viewer", "on": OPEN}
+            urls.profile("tokens"), data={"name": "grafana", "days": 7, "role": "viewer", "on": VISIBLE}
         )
         [secret] = set(re.findall(r"sbx_[\w-]{40,}", sent.text))
         assert [token["last_used_at"] for token in (await browser.get(urls.api("tokens"))).json()] == [None, None]
         async with site.client(Authorization=f"Bearer {secret}") as program:
             seen = (await program.get(urls.api("connections"))).json()
-            assert [item["name"] for item in seen] == [OPEN]
+            assert [item["name"] for item in seen] == [VISIBLE]
             [_, used] = (await browser.get(urls.api("tokens"))).json()
-            assert (used["name"], used["last_used_at"]) == ("grafana", site.estate.now)
+            assert (used["name"], used["last_used_at"]) == ("grafana", site.simulation.now)
             assert "viewer on kafka-open" in visible_text(await page(browser, urls.profile()))
             await browser.post(urls.profile("tokens", str(used["id"]), "revoke"))
             assert (await program.get(urls.api("connections"))).status_code == 401
 
 
-async def test_users_are_listed_and_searched(site: House, admin: httpx.AsyncClient) -> None:
-    name = await site.another(VIEWER_EVERYWHERE)
+async def test_users_are_listed_and_searched(site: MultiUserSite, admin: httpx.AsyncClient) -> None:
+    name = await site.add_user(VIEWER_EVERYWHERE)
     for query, others in (({"q": name.upper()}, False), ({"show": "admin"}, True)):
         [lister] = re.findall(r'id="lister".*?</section>', await page(admin, security_urls.users(**query)), re.DOTALL)
         listed = re.findall(r"<bdi>([^<]+)</bdi></a>", lister)
@@ -128,8 +128,10 @@ async def test_users_are_listed_and_searched(site: House, admin: httpx.AsyncClie
     await page(admin, security_urls.users("is-not-there"), 404)
 
 
-async def test_audit_log_is_searched_opened_verified_and_exported(site: House, admin: httpx.AsyncClient) -> None:
-    name = await site.another(VIEWER_EVERYWHERE)
+async def test_audit_log_is_searched_opened_verified_and_exported(
+    site: MultiUserSite, admin: httpx.AsyncClient
+) -> None:
+    name = await site.add_user(VIEWER_EVERYWHERE)
     for text in (f"100% {STORABLE}", "nothing"):
         await admin.post(security_urls.users(name, "roles"), data={"role/*": "viewer", "reason": text})
     removed = await admin.post(security_urls.users(name, "remove"), data={"reason": f"100% {STORABLE}"})
@@ -175,15 +177,15 @@ async def test_a_masking_rule_is_tested_added_moved_and_removed(admin: httpx.Asy
     assert await order() == []
 
 
-async def test_a_revoked_session_closes_its_live_page(live: tuple[House, Running]) -> None:
+async def test_a_revoked_session_closes_its_live_page(live: tuple[MultiUserSite, RunningServer]) -> None:
     site, _ = live
-    name = await site.another(VIEWER_EVERYWHERE)
+    name = await site.add_user(VIEWER_EVERYWHERE)
     async with socket(live, name) as client, site.client(Cookie=await site.sign_in(name)) as elsewhere:
         await client.recv()
         await watch(client, (keys.OVERVIEW, "overview/head", "0.0"))
-        assert await drawn(client)
+        assert await next_fragments(client)
         assert (await elsewhere.post(urls.profile("sessions"))).status_code == 303
-        assert (await closed(client))[0] == SIGNED_OUT
+        assert (await close_reason(client))[0] == SIGNED_OUT
 
 
 async def send_raw(client: httpx.AsyncClient, route: Route, call: Call) -> httpx.Response:
@@ -220,8 +222,8 @@ def _bad(value: object) -> tuple[object, ...]:
 
 
 @ROUTES
-async def test_hostile_text_in_a_write_is_stored_or_refused(site: House, route: Route, sample: Sample) -> None:
-    who = await site.another(ADMIN_EVERYWHERE)
+async def test_hostile_text_in_a_write_is_stored_or_refused(site: MultiUserSite, route: Route, sample: Sample) -> None:
+    who = await site.add_user(ADMIN_EVERYWHERE)
     at = 0
     while at < len(
         calls := list(with_hostile_values(await sample.make(site, who)))
@@ -232,8 +234,8 @@ async def test_hostile_text_in_a_write_is_stored_or_refused(site: House, route: 
             assert answer.status_code < 500, f"{call}: {answer.status_code} {answer.text[:300]}"
 
 
-async def test_hostile_text_in_a_url_is_searched_or_refused(site: House, admin: httpx.AsyncClient) -> None:
-    requests = list(addresses(site.app, (OPEN, *HOSTILE), HOSTILE[:2]))
+async def test_hostile_text_in_a_url_is_searched_or_refused(site: MultiUserSite, admin: httpx.AsyncClient) -> None:
+    requests = list(addresses(site.app, (VISIBLE, *HOSTILE), HOSTILE[:2]))
     of_audit = ("q", "actor", "action", "resource", "older", "row", "when", "outcome", "limit")
     for path in (security_urls.audit(), urls.api("audit")):
         requests += [f"{path}?{key}={quote_plus(text, errors='surrogatepass')}" for key in of_audit for text in HOSTILE]
@@ -245,9 +247,9 @@ async def test_hostile_text_in_a_url_is_searched_or_refused(site: House, admin: 
         assert answer.status_code < 500, f"{address}: {answer.status_code} {answer.text[:300]}"
 
 
-async def test_hostile_text_before_sign_in_is_refused(site: House) -> None:
+async def test_hostile_text_before_sign_in_is_refused(site: MultiUserSite) -> None:
     agent = STORABLE.encode().decode("latin-1")
-    name = await site.another(VIEWER_EVERYWHERE)
+    name = await site.add_user(VIEWER_EVERYWHERE)
     async with site.client(**{"User-Agent": agent}) as browser:
         for text in HOSTILE:
             for form in ({"name": text, "password": PASSWORD}, {"name": name, "password": text}):
@@ -263,7 +265,7 @@ async def test_hostile_text_before_sign_in_is_refused(site: House) -> None:
             assert (await browser.get(urls.profile())).status_code == 303
 
 
-async def test_the_audit_log_is_intact_after_all_other_tests(site: House) -> None:
+async def test_the_audit_log_is_intact_after_all_other_tests(site: MultiUserSite) -> None:
     """Runs last: the hashes cover what PostgreSQL returns."""
     verification: Verification = await site.core.audit.verify(None)
     assert verification.is_intact

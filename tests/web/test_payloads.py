@@ -25,8 +25,8 @@ from signalbox.security.masking.service import Masking
 from signalbox.security.model import Actor, Grant, Rights, Role, Via
 from signalbox.web import urls
 from signalbox.web.security import urls as security_urls
-from tests.support.estate import Estate
-from tests.web.payload_walk import askers, our_sources, past_masking, routes_to_payloads
+from tests.support.simulation import Simulation
+from tests.web.payload_walk import masking_bypasses, masking_callers, product_sources, routes_to_payloads
 from tests.web.security.masking_site import rule, second_process
 from tests.web.security.user_site import Browser, UserSite, user_site_in, visible_text
 
@@ -170,11 +170,11 @@ def test_every_route_to_a_payload_is_an_exit(site: UserSite) -> None:
 
 
 def test_every_caller_of_masking_is_known() -> None:
-    assert askers(our_sources()) == CALLERS
+    assert masking_callers(product_sources()) == CALLERS
 
 
 def test_pages_and_commands_read_no_unmasked_message() -> None:
-    assert past_masking(our_sources()) == BODIES
+    assert masking_bypasses(product_sources()) == BODIES
 
 
 def _of(masking: NamedDependency[Masking]) -> str:
@@ -201,8 +201,8 @@ def harmless() -> str:
 
 
 def test_a_planted_route_is_found_through_calls_and_dependencies(tmp_path: Path) -> None:
-    estate = Estate(tmp_path)
-    app = estate.built().app
+    simulation = Simulation(tmp_path)
+    app = simulation.built().app
     for route in (planted, planted_behind, harmless):
         app.register(route)
     assert routes_to_payloads(app, "tests.web") == {("GET", "/planted/{name}"), ("GET", "/planted-behind")}
@@ -218,15 +218,15 @@ def test_a_planted_route_is_found_through_calls_and_dependencies(tmp_path: Path)
     ],
 )
 def test_planted_code_past_masking_is_found(source: str, found: set[str]) -> None:
-    assert past_masking([("app/signalbox/web/letters/page.py", source)]) == {
+    assert masking_bypasses([("app/signalbox/web/letters/page.py", source)]) == {
         f"app/signalbox/web/letters/page.py: {item}" for item in found
     }
-    assert past_masking([("app/signalbox/brokers/nats/adapter.py", source)]) == set()
+    assert masking_bypasses([("app/signalbox/brokers/nats/adapter.py", source)]) == set()
 
 
 def test_a_planted_caller_is_found() -> None:
     source = "async def letter(masking):\n    return masking.mask(1)\n\ndef fine(page):\n    return page.masks(1)"
-    assert askers([("app/letters/service.py", source)]) == {"app/letters/service.py: letter"}
+    assert masking_callers([("app/letters/service.py", source)]) == {"app/letters/service.py: letter"}
 
 
 async def test_each_unmasked_view_is_recorded_and_listed(site: UserSite, ada: Browser) -> None:
@@ -241,7 +241,7 @@ async def test_each_unmasked_view_is_recorded_and_listed(site: UserSite, ada: Br
     assert await security.door.act(sees, action, view) == MESSAGE
     with pytest.raises(NotPermitted, match="requires the payloads permission on kafka-prod"):
         await security.door.act(blind, action, view)
-    async with site.estate.database.read() as connection:
+    async with site.simulation.database.read() as connection:
         rows = await connection.execute(text("SELECT * FROM audit WHERE action = 'view payload' ORDER BY row"))
         kept = [dict(row) for row in rows.mappings()]
     assert [(row["kind"], row["actor"], row["outcome"]) for row in kept] == [

@@ -1,4 +1,4 @@
-"""Every route of an application, every address that they have, and every link of their pages: found, not listed."""
+"""Collects every route of an application, the URLs of its GET routes, and the links of its pages."""
 
 import html
 import re
@@ -23,22 +23,22 @@ QUERIES = ("?q={name}", "?connection={name}", "?sort=name", "?status=behind", "?
 
 @dataclass(frozen=True, slots=True, order=True)
 class Route:
-    """One handler by one method: ("POST", "/join/{secret:str}")."""
+    """One method and path: ("POST", "/join/{secret:str}")."""
 
     method: str
     path: str
 
 
 def handlers(app: Litestar) -> Mapping[Route, HTTPRouteHandler]:
-    """Return the handler of each route, by method; OPTIONS, which Litestar adds itself, is left out."""
-    found = {}
+    """Return the handler of each route, without OPTIONS, which Litestar adds itself."""
+    by_route = {}
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for handler in route.route_handlers:
                 for method in handler.http_methods:
                     if method != "OPTIONS":
-                        found[Route(str(method), route.path)] = handler
-    return found
+                        by_route[Route(str(method), route.path)] = handler
+    return by_route
 
 
 def writes(app: Litestar) -> frozenset[Route]:
@@ -46,31 +46,31 @@ def writes(app: Litestar) -> frozenset[Route]:
     return frozenset(route for route in handlers(app) if route.method not in SAFE_METHODS)
 
 
-def addresses(app: Litestar, places: Sequence[str], names: Sequence[str]) -> Iterator[str]:
-    """Yield each address that can be read: on each of these places each of these names, and lists by every question."""
+def addresses(app: Litestar, connections: Sequence[str], names: Sequence[str]) -> Iterator[str]:
+    """Yield the URLs of every GET route: for each connection and name, and lists with each of QUERIES."""
     for route in sorted(handlers(app)):
         if route.method == "GET":
-            yield from filled(route.path, places, names)
+            yield from _filled_paths(route.path, connections, names)
             if not PARAMETER.search(route.path):
-                asked = dict.fromkeys(
+                queries = dict.fromkeys(
                     query.format(name=quote_plus(name, errors="surrogatepass"))
                     for query in QUERIES
-                    for name in (*places, *names[:2])
+                    for name in (*connections, *names[:2])
                 )
-                yield from (route.path + query for query in asked)
+                yield from (route.path + query for query in queries)
 
 
-def filled(path: str, places: Sequence[str], names: Sequence[str]) -> Iterator[str]:
-    """Yield a route's path with names in place of its parameters; where it has several, the first is a place."""
+def _filled_paths(path: str, connections: Sequence[str], names: Sequence[str]) -> Iterator[str]:
+    """Yield a route's path with names for its parameters; if it has several, the first is a connection."""
     kinds = [kind for _, kind in PARAMETER.findall(path)]
     for chosen in product(
-        *(_values(kind, places if rest else [*places, *names]) for rest, kind in _from_behind(kinds))
+        *(_values(kind, connections if rest else [*connections, *names]) for rest, kind in _with_rest(kinds))
     ):
         values = iter(chosen)
         yield PARAMETER.sub(lambda _: next(values), path)  # noqa: B023 - used at once
 
 
-def _from_behind(kinds: Sequence[str]) -> Iterator[tuple[int, str]]:
+def _with_rest(kinds: Sequence[str]) -> Iterator[tuple[int, str]]:
     yield from ((len(kinds) - at, kind) for at, kind in enumerate(kinds, start=1))
 
 
@@ -78,17 +78,17 @@ def _values(kind: str, names: Sequence[str]) -> Sequence[str]:
     return ("1", "2", "3") if kind == "int" else [urls.encode_segment(name) for name in names]
 
 
-async def crawled(client: httpx.AsyncClient) -> AsyncIterator[tuple[str, httpx.Response]]:
-    """Yield each page that can be reached by links from the overview, with its answer."""
+async def crawl(client: httpx.AsyncClient) -> AsyncIterator[tuple[str, httpx.Response]]:
+    """Yield the URL and response of each page that links from the overview reach."""
     waiting, known = [urls.home()], {urls.home()}
     while waiting and len(known) < PAGES_MAX:
         address = waiting.pop(0)
-        answer = await client.get(address)
-        yield address, answer
-        if "html" not in answer.headers.get("content-type", ""):
+        response = await client.get(address)
+        yield address, response
+        if "html" not in response.headers.get("content-type", ""):
             continue
-        for found in HREF.findall(answer.text):
-            to = urlsplit(urljoin(address, html.unescape(found)))
+        for href in HREF.findall(response.text):
+            to = urlsplit(urljoin(address, html.unescape(href)))
             link = f"{to.path}?{to.query}" if to.query else to.path
             if not to.netloc and not to.scheme and link not in known and not link.startswith(urls.STATIC):
                 known.add(link)

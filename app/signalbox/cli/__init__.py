@@ -1,4 +1,4 @@
-"""The `signalbox` command: the program's own verbs, and those of the features. A verb's module is loaded when it is called."""
+"""The `signalbox` command: the shared verbs and the verbs of the features. Calling a verb loads its module."""
 
 import logging
 import sys
@@ -44,14 +44,16 @@ def _check() -> click.Command:
 
 OWN_VERBS = (
     Verb(name="serve", help="Serve the dashboard", load=_serve),
-    Verb(name="demo", help="Start a broker with an order-processing system on it, and serve the dashboard", load=_demo),
-    Verb(name="migrate", help="Bring the database to this version's schema", load=_migrate),
-    Verb(name="check", help="Check the configuration and every connection", load=_check),
+    Verb(
+        name="demo", help="Start brokers with a simulated order-processing system, and serve the dashboard", load=_demo
+    ),
+    Verb(name="migrate", help="Upgrade the database schema to this version", load=_migrate),
+    Verb(name="check", help="Check the configuration and test every connection", load=_check),
 )
 
 
 class Verbs(click.Group):
-    """Loads the command of a verb when it is called; an expected error ends as a sentence, not as a trace."""
+    """Loads a verb when it is called, and prints an expected error as one sentence without a trace."""
 
     def __init__(self, *, verbs: Sequence[Verb], **attributes: Any) -> None:  # noqa: ANN401 - click's own
         super().__init__(**attributes)
@@ -81,7 +83,7 @@ class Verbs(click.Group):
 
 
 def verbs_of(features: Sequence[Feature]) -> Sequence[Verb]:
-    """Return the program's own verbs and those of the features, in the order of --help."""
+    """Return the shared verbs and the verbs of the features, in the order of --help."""
     return [*OWN_VERBS, *(verb for feature in features for verb in feature.verbs)]
 
 

@@ -10,7 +10,7 @@ from signalbox.brokers.model import BrokerKind, DestinationSpec
 class Behavior(StrEnum):
     """How a consumer group of the demo behaves."""
 
-    HEALTHY = "keeps up"
+    HEALTHY = "always up to date"
     SLOW = "falls behind at every peak and catches up in between"
     PAUSING = "pauses now and then"
 

@@ -39,6 +39,6 @@ def _lag() -> click.Command:
 MONITORING = Feature(
     name="monitoring",
     sections=(Section(key="monitoring", model=MonitoringSettings),),
-    verbs=(Verb(name="lag", help="Read the lag of every consumer group once, without a server", load=_lag),),
+    verbs=(Verb(name="lag", help="Print the lag of every group, without a server", load=_lag),),
     build=_build,
 )

@@ -76,7 +76,7 @@ SECURITY = Feature(
     sections=(Section(key="oidc", model=OidcSettings, check=_check_oidc),),
     verbs=(
         Verb(name="audit", help="Verify, sign, export and seal the audit log", load=_audit),
-        Verb(name="user", help="List, invite, change and remove users, and let an admin in again", load=_user),
+        Verb(name="user", help="Manage users, and restore an admin's access", load=_user),
         Verb(name="token", help="List, create and revoke API tokens", load=_token),
     ),
     build=_build,

@@ -49,8 +49,6 @@ def hours_to_prune(totals: Mapping[tuple[int, int], int], hour: int, budget_byte
 
 
 class Archive:
-    """Saves the buffers of one `Series` and restores them."""
-
     def __init__(self, store: HistoryStore, buffers: SeriesBuffers, clock: Clock) -> None:
         self._store = store
         self._buffers = buffers
@@ -174,7 +172,6 @@ class Archive:
                 del self._buffers[subject]
 
     async def _pack(self, batch: Sequence[SeriesKey], undo: SaveUndo) -> list[PackedHour]:
-        """Return the hours of these series with their new samples; add to `undo` how to undo it."""
         new: dict[tuple[int, int, int], Samples] = {}
         for subject in batch:
             buffer = self._buffers[subject]
@@ -196,7 +193,6 @@ class Archive:
         return packed
 
     async def _journal(self, undo: SaveUndo) -> list[bytes]:
-        """Return the new samples as journal rows; add to `undo` how to undo it."""
         journals: list[bytes] = []
         runs: list[tuple[int, Samples]] = []
         rows = 0
@@ -222,7 +218,6 @@ class Archive:
                 buffer.packed_to = min(buffer.packed_to, packed_to)
 
     async def _read_journal(self) -> tuple[dict[int, Samples], int]:
-        """Return the samples in the journal by series, and the id of its last row."""
         samples: dict[int, Samples] = defaultdict(Samples)
         last = 0
         while rows := await self._store.journal(last):
@@ -252,7 +247,6 @@ class Archive:
 
 
 def _restored(series_id: int, half_minutes: Samples, raw: Samples, live: SeriesBuffer | None) -> SeriesBuffer:
-    """Return a buffer with the samples from disk, then those read since the start."""
     last = half_minutes.at[-1] if len(half_minutes) else -1
     minute = last // MINUTE_MS * MINUTE_MS
     if len(raw) and raw.at[0] <= minute:  # that minute can be downsampled again from raw samples

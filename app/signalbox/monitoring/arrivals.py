@@ -52,7 +52,6 @@ class Arrivals:
         ]
 
     def rate(self) -> float | None:
-        """Return messages/s over the known rows."""
         if len(self._readings) < 2:
             return None
         (first_at, first), (last_at, last) = self._readings[0], self._readings[-1]

@@ -151,7 +151,6 @@ class Collector:
             await asyncio.sleep(max(0.05, (interval_s or TICK_S) - (time.monotonic() - began)))
 
     def _watched(self) -> frozenset[str]:
-        """Return the groups on open pages and those of the configuration, at most WATCHED_MAX."""
         prefix = keys.group(self._connection, "")
         on_pages = {key.removeprefix(prefix) for key in self._feed.interest() if key.startswith(prefix)}
         known = {view.name for view in self._monitor.groups(self._connection)}
@@ -159,7 +158,6 @@ class Collector:
         return frozenset(groups[:WATCHED_MAX])
 
     async def _read_oldest_unread(self) -> None:
-        """Read the timestamps of the oldest unread messages of groups that are late or watched."""
         if Capability.TIME_LAG not in self._broker.capabilities:
             return
         groups = self._lagging()

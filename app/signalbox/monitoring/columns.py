@@ -59,7 +59,6 @@ def with_unknown(column: Column, rows: Sequence[int]) -> Column:
 
 
 def total_rate(first: Column, last: Column, seconds: float) -> float | None:
-    """Return the rate of the sum over the rows known in both columns."""
     growth = [now - before for now, before in zip(last, first, strict=True) if UNKNOWN not in (now, before)]
     return rate(sum(growth), seconds) if growth else None
 

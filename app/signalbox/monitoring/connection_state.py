@@ -70,7 +70,6 @@ class ConnectionState:
         )
 
     def update_staleness(self, now: float) -> bool:
-        """Return whether the link became stale now."""
         view = self.view
         if view.link is not LinkState.CONNECTED or view.answered_at is None:
             return False

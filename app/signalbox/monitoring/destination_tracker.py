@@ -48,7 +48,6 @@ class DestinationTracker:
         return True
 
     def rates_by_partition(self) -> Mapping[int, float | None]:
-        """Return messages/s by partition index."""
         partitions = self.view.destination.partitions if self.view is not None else None
         rates = self.arrivals.rates()
         if partitions is None or len(rates) != len(partitions):

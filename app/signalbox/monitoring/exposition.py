@@ -60,12 +60,9 @@ async def exposition(monitor: Monitor, usage: HistoryUsage | None) -> AsyncItera
         yield encode(metric(name, "gauge", help_text, samples))
     async for lines in _group_metrics(included, now):
         yield encode(lines)
-    left_out: list[Sample] = [({}, len(groups) - len(included))]
-    yield encode(
-        metric("signalbox_groups_left_out", "gauge", "Groups without metrics: too many, or names too long", left_out)
-    )
-    history_metrics = {} if usage is None else _history_metrics(usage, now)
-    for name, (kind, help_text, value) in history_metrics.items():
+    help_text = "Groups without metrics: too many, or names too long"
+    yield encode(metric("signalbox_groups_left_out", "gauge", help_text, [({}, len(groups) - len(included))]))
+    for name, (kind, help_text, value) in ({} if usage is None else _history_metrics(usage, now)).items():
         yield encode(metric(name, kind, help_text, [({}, value)]))
 
 
@@ -115,10 +112,7 @@ def _connection_metrics(
     return {
         "signalbox_connection_up": (
             "1 if connected, 0 if down or stale; absent before the first answer",
-            [
-                (labels, None if v.link is LinkState.CONNECTING else int(v.link is LinkState.CONNECTED))
-                for labels, v in named
-            ],
+            [(labels, int(v.link is LinkState.CONNECTED)) for labels, v in named if v.link is not LinkState.CONNECTING],
         ),
         "signalbox_connection_age_seconds": (
             "Time since the last answer of the broker",
@@ -146,11 +140,7 @@ def _history_metrics(usage: HistoryUsage, now: float) -> dict[str, tuple[str, st
         "signalbox_history_budget_bytes": ("gauge", "Limit of the bytes of history", usage.budget_bytes),
         "signalbox_history_series": ("gauge", "Series in memory", usage.series),
         "signalbox_history_save_age_seconds": ("gauge", "Time since history was saved", saved),
-        "signalbox_history_dropped_total": (
-            "counter",
-            "Samples dropped because the database did not answer",
-            usage.dropped,
-        ),
+        "signalbox_history_dropped_total": ("counter", "Samples dropped: the database did not answer", usage.dropped),
         "signalbox_history_refused_total": ("counter", "Samples of series above the memory limit", usage.refused),
         "signalbox_history_unreadable_total": ("counter", "Damaged packed hours", usage.unreadable),
     }

@@ -189,10 +189,10 @@ class GroupTracker:
             lag=group.lag,
             lag_partial=group.lag_partial,
             approximate=group.approximate,
-            time_lag=None if counted else self._time_lag(rows, group),
+            time_lag=None if counted or group.lag is None else self._time_lag(rows, group),
             rate_in=rate_in,
             rate_out=rate_out,
-            drained_at=_drained_at(rows, now),
+            caught_up_at=_caught_up_at(rows, now),
         )
 
     def _is_count_only(self, group: Group) -> bool:
@@ -260,6 +260,8 @@ class GroupTracker:
         )
 
     def _row_time_lag(self, row: int, key: PartitionKey, lag: int) -> TimeLag | None:
+        if lag == UNKNOWN:
+            return None
         if lag == 0:  # even below the end: transaction markers are no messages
             return TimeLag(seconds=0.0, method=TimeLagMethod.INTERPOLATED)
         own = self.window.time_lag(row)
@@ -278,10 +280,9 @@ class GroupTracker:
         return choose_time_lag(own, TimeLag(seconds=seconds, method=method), None if moved else bounds)
 
     def _time_lag(self, rows: Sequence[PartitionFacts], group: Group) -> TimeLag | None:
-        """Return the age of the oldest unread message of the group."""
         ages = [row.time_lag for row in rows if row.time_lag is not None]
         positions = group.positions
-        oldest = self.window.oldest_rows(row for row, lag in enumerate(positions.lag) if lag)
+        oldest = self.window.oldest_rows(row for row, lag in enumerate(positions.lag) if lag > 0)
         for row in oldest[:OLDEST_ROWS_MAX]:
             key = positions.names[positions.destination[row]], positions.partition[row]
             age = self._row_time_lag(row, key, positions.lag[row])
@@ -311,7 +312,7 @@ class GroupTracker:
                 time_lag=None if counted else row.time_lag,
                 rate_in=row.rate_in,
                 rate_out=row.rate_out,
-                drained_at=_drained_at([row], view.read_at),
+                caught_up_at=_caught_up_at([row], view.read_at),
             ),
             settled=_known(row.settled),
             end=_known(row.arrived),
@@ -356,8 +357,7 @@ def _retention_that_loses(names: Iterable[str], destinations: Mapping[str, Desti
     return retention
 
 
-def _drained_at(rows: Sequence[PartitionFacts], now: float) -> float | None:
-    """Return when the slowest row has caught up at its net rate; None if one never does."""
+def _caught_up_at(rows: Sequence[PartitionFacts], now: float) -> float | None:
     ends = []
     for row in rows:
         if row.lag <= 0:

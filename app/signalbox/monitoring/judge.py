@@ -28,8 +28,6 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupFacts:
-    """The facts that all partitions of a group share."""
-
     has_consumers: bool | None  # None = the broker does not report it; see the function `has_consumers`
     batch: bool  # having no members is normal
     interval_s: float
@@ -98,7 +96,6 @@ def has_consumers(
 
 
 def judge_partition(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: float) -> Verdict:
-    """Judge one partition by the last minute."""
     return _locate(_judge(row, group, limits, now), row)
 
 
@@ -198,7 +195,6 @@ def _left_by_age(row: PartitionFacts) -> float | None:
 
 
 def _left_by_start(row: PartitionFacts) -> float | None:
-    """Return the seconds until the log start overtakes the group's position."""
     retention = row.retention
     if retention is None or (retention.messages is None and retention.size_bytes is None):
         return None
@@ -211,7 +207,6 @@ def _left_by_start(row: PartitionFacts) -> float | None:
 
 
 def _without_progress(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: float) -> Verdict | None:
-    """Return why a partition makes no progress: held back, stopped or stalled."""
     if row.lag <= 0 or _young(row, limits):
         return None
     if row.behind_open_transaction_since is not None and row.settled >= row.stable > UNKNOWN:
@@ -248,7 +243,6 @@ def _rewound(row: PartitionFacts, now: float) -> Verdict | None:
 
 
 def _flowing(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: float) -> Verdict:
-    """Return whether the partition is up to date, behind or catching up."""
     if row.lag == 0 or _young(row, limits):
         return _nothing_late(group, now, waiting=row.lag > 0)
     if group.rebalancing_since is not None:

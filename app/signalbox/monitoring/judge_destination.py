@@ -65,7 +65,6 @@ def _under_replicated(destination: Destination, now: float) -> Verdict | None:
 
 
 def _count_under_replicated(destination: Destination) -> int:
-    """Return how many partitions are known to have replicas out of sync."""
     partitions = destination.partitions
     if partitions is None:
         return 0

@@ -33,8 +33,6 @@ SEVERITY: dict[Status, int] = {status: rank for rank, status in enumerate(Status
 
 
 class LinkState(StrEnum):
-    """The state of the link to a broker."""
-
     CONNECTING = "connecting"  # no answer and no error yet
     CONNECTED = "connected"
     STALE = "stale"  # answered before; the last answer is older than three intervals
@@ -42,8 +40,6 @@ class LinkState(StrEnum):
 
 
 class TimeLagMethod(StrEnum):
-    """How a time lag was determined."""
-
     MEASURED = "measured"  # the timestamp of the record at the committed offset
     INTERPOLATED = "interpolated"  # from when our own readings saw that offset being written
     AT_LEAST = "at least"  # older than our readings
@@ -103,13 +99,11 @@ class Flow:
     time_lag: TimeLag | None = None
     rate_in: float | None = None
     rate_out: float | None = None
-    drained_at: float | None = None  # when the slowest partition has caught up at its net rate
+    caught_up_at: float | None = None  # when the slowest partition has caught up at its net rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionView:
-    """One partition of one group."""
-
     destination: str
     partition: int
     verdict: Verdict
@@ -140,8 +134,6 @@ class GroupView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationView:
-    """One destination as the pages show it."""
-
     connection: str
     kind: BrokerKind
     destination: Destination
@@ -159,8 +151,6 @@ class DestinationView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionView:
-    """One connection as the pages show it."""
-
     name: str
     kind: BrokerKind
     link: LinkState

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import partial
 
 from signalbox.brokers.model import Destination, Group, OldestUnread, Scope, Snapshot
 from signalbox.kernel.intervals import STALE_INTERVALS
@@ -23,8 +24,6 @@ LATE_MAX_S = 60.0  # an answer older than that, and than three intervals, is not
 
 @dataclass(slots=True)
 class Update:
-    """What one snapshot changed."""
-
     keys: set[str] = field(default_factory=set)
     changes: list[Change] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)  # keys that are never published again
@@ -38,8 +37,6 @@ class Update:
 
 
 class ConnectionReadModel:
-    """The part of the read model that belongs to one connection."""
-
     def __init__(
         self, facts: ConnectionFacts, now: float, series: Series, limits_of: Callable[[str, str], Thresholds]
     ) -> None:
@@ -133,17 +130,12 @@ class ConnectionReadModel:
         return GroupTracker(self._name, self._facts.kind, positional=positional, batch=batch, limits=limits)
 
     def _add_history(self, tracker: GroupTracker, view: GroupView) -> None:
+        add = partial(self._series.add, self._name, view.name, view.read_at, interval_s=view.interval_s)
         arrived, settled = tracker.window.totals()
-        at, every = view.read_at, view.interval_s
-        self._series.add(
-            self._name, view.name, at, lag=view.flow.lag, arrived=arrived, settled=settled, interval_s=every
-        )
-        worst = tracker.worst_partition()
-        if worst is not None:
+        add(lag=view.flow.lag, arrived=arrived, settled=settled)
+        if (worst := tracker.worst_partition()) is not None:
             key, lag, arrived, settled = worst
-            self._series.add(
-                self._name, view.name, at, lag=lag, arrived=arrived, settled=settled, interval_s=every, partition=key
-            )
+            add(lag=lag, arrived=arrived, settled=settled, partition=key)
 
     def _publish(self, before: GroupView | None, view: GroupView, update: Update) -> None:
         """Publish the group if a page would show a difference: in a figure or, every second reading, in its age."""

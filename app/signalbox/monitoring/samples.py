@@ -47,7 +47,6 @@ class Samples:
             column.extend(added)
 
     def unknown(self, row: int) -> bool:
-        """Return whether all three values of that row are unknown."""
         return self.lag[row] == self.arrived[row] == self.settled[row] == UNKNOWN
 
     def between(self, first: int, last: int) -> "Samples":

@@ -172,7 +172,6 @@ class Series:
         return True
 
     def usage(self) -> HistoryUsage:
-        """Return how much space history takes, and whether it is being saved."""
         return HistoryUsage(
             bytes=self._archive.bytes,
             budget_bytes=self._budget_bytes,

@@ -34,7 +34,6 @@ class SeriesBuffer:
 
     @property
     def last_at(self) -> int | None:
-        """The time of the last sample, in ms."""
         if len(self.raw):
             return self.raw.at[-1]
         return self.half_minutes.rows.at[-1] if len(self.half_minutes.rows) else None

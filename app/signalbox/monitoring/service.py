@@ -41,11 +41,9 @@ class Monitor:
         self._changes: deque[Change] = deque(maxlen=CHANGES_MAX)
 
     def now(self) -> float:
-        """Return the present time, in seconds since the epoch."""
         return self._clock()
 
     def connections(self) -> tuple[ConnectionView, ...]:
-        """Return every connection, in the order of the configuration."""
         return tuple(model.link.view for model in self._read_models.values())
 
     def connection(self, name: str) -> ConnectionView | None:
@@ -83,7 +81,6 @@ class Monitor:
         return tuple(change for change in reversed(self._changes) if change.connection in self._read_models)[:limit]
 
     def spark(self, connection: str, group: str) -> Points:
-        """Return the last hour of a group, from memory."""
         return self._series.spark(connection, group)
 
     async def points(
@@ -102,7 +99,6 @@ class Monitor:
         return await self._series.points(connection, group, window_s, partition=partition, since=since)
 
     def visible_to(self, connections: Collection[str]) -> "Monitor":
-        """Return the read model restricted to these connections."""
         visible = copy(self)
         visible._read_models = {  # noqa: SLF001 - of our own class
             name: model for name, model in self._read_models.items() if name in connections

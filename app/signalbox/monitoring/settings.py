@@ -18,8 +18,6 @@ class GroupThresholds(BaseModel):
 
 
 class MonitoringSettings(BaseModel):
-    """The budget of history and the thresholds of groups."""
-
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     history_bytes: Annotated[int, Field(ge=1024**2)] = GIBIBYTE  # the budget of history in the database

@@ -5,7 +5,7 @@ The last minute is fine, for rates; before that coarse, and only as far back as 
 
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 
@@ -119,10 +119,13 @@ class ReadingWindow:
     def rates(self, row: int) -> tuple[float | None, float | None]:
         """Return messages/s in and out, means over the last minute; None without a reading to compare with."""
         last = self.newest
-        base = next((r for r in self._rate_readings if r.arrived[row] != UNKNOWN), None)
-        rate_in = _rate(base, last, row, settled=False) if base else None
-        base = next((r for r in self._rate_readings if r.settled[row] != UNKNOWN), None)
-        rate_out = _rate(base, last, row, settled=True) if base else None
+        rate_in = rate_out = None
+        base = next((r for r in self._rate_readings if r.arrived[row] != UNKNOWN), last)
+        if base is not last and last.arrived[row] != UNKNOWN:
+            rate_in = columns.rate(last.arrived[row] - base.arrived[row], last.read_at - base.read_at)
+        base = next((r for r in self._rate_readings if r.settled[row] != UNKNOWN), last)
+        if base is not last and last.settled[row] != UNKNOWN:
+            rate_out = columns.rate(last.settled[row] - base.settled[row], last.requested_at - base.requested_at)
         return rate_in, rate_out
 
     def total_rates(self) -> tuple[float | None, float | None]:
@@ -132,14 +135,12 @@ class ReadingWindow:
             return None, None
         last = self.newest
         base = next((r for r in readings[:-1] if r.complete), readings[0])
+        read_s, requested_s = last.read_at - base.read_at, last.requested_at - base.requested_at
         if base.complete and last.complete:
-            return columns.rate(sum(last.arrived) - sum(base.arrived), last.read_at - base.read_at), columns.rate(
-                sum(last.settled) - sum(base.settled), last.requested_at - base.requested_at
-            )
-        return (
-            columns.total_rate(base.arrived, last.arrived, last.read_at - base.read_at),
-            columns.total_rate(base.settled, last.settled, last.requested_at - base.requested_at),
-        )
+            rate_in = columns.rate(sum(last.arrived) - sum(base.arrived), read_s)
+            return rate_in, columns.rate(sum(last.settled) - sum(base.settled), requested_s)
+        rate_in = columns.total_rate(base.arrived, last.arrived, read_s)
+        return rate_in, columns.total_rate(base.settled, last.settled, requested_s)
 
     def totals(self) -> tuple[int | None, int | None]:
         """Return the counters of arrived and settled messages over all rows; None until a row is known."""
@@ -233,15 +234,14 @@ class ReadingWindow:
         """Reorder all readings: a partition was added, or a topic was removed."""
         self.names, self.destination, self.partition = positions.names, positions.destination, positions.partition
         self.readings = [
-            GroupReading(
-                r.requested_at,
-                r.read_at,
-                columns.reordered(r.settled, source),
-                columns.reordered(r.arrived, source),
-                r.lag,
+            replace(
+                reading,
+                settled=columns.reordered(reading.settled, source),
+                arrived=columns.reordered(reading.arrived, source),
                 complete=False,
+                start=None,
             )
-            for r in self.readings
+            for reading in self.readings
         ]
         self._known_settled = columns.reordered(self._known_settled, source)
         self._known_arrived = columns.reordered(self._known_arrived, source)
@@ -268,20 +268,13 @@ class ReadingWindow:
     def _forget(self, rows: Sequence[int], *, settled: bool, arrived: bool) -> None:
         if not rows:
             return
-        self.readings = [
-            GroupReading(
-                r.requested_at,
-                r.read_at,
-                columns.with_unknown(r.settled, rows) if settled else r.settled,
-                columns.with_unknown(r.arrived, rows) if arrived else r.arrived,
-                r.lag,
-                complete=False,
-                start=r.start,
-            )
-            for r in self.readings
-        ]
-        self._known_settled = columns.with_unknown(self._known_settled, rows) if settled else self._known_settled
-        self._known_arrived = columns.with_unknown(self._known_arrived, rows) if arrived else self._known_arrived
+        if settled:
+            self.readings = [replace(r, settled=columns.with_unknown(r.settled, rows)) for r in self.readings]
+            self._known_settled = columns.with_unknown(self._known_settled, rows)
+        if arrived:
+            self.readings = [replace(r, arrived=columns.with_unknown(r.arrived, rows)) for r in self.readings]
+            self._known_arrived = columns.with_unknown(self._known_arrived, rows)
+        self.readings = [replace(r, complete=False) for r in self.readings]
         for row in rows:
             self._moved[row] = self._still[row] = 0.0
 
@@ -345,20 +338,6 @@ class ReadingWindow:
 def _all_read(reading: GroupReading, position: Column) -> bool:
     """Return whether all messages that had arrived by that reading are read by now, on all known rows."""
     return not any(end > done for end, done in zip(reading.arrived, position, strict=True) if done != UNKNOWN)
-
-
-def _rate(base: GroupReading, last: GroupReading, row: int, *, settled: bool) -> float | None:
-    if base is last:
-        return None
-    now = last.settled[row] if settled else last.arrived[row]
-    if now == UNKNOWN:
-        return None
-    before, seconds = (
-        (base.settled[row], last.requested_at - base.requested_at)
-        if settled
-        else (base.arrived[row], last.read_at - base.read_at)
-    )
-    return columns.rate(now - before, seconds)
 
 
 def _spaced(readings: Sequence[GroupReading]) -> list[GroupReading]:

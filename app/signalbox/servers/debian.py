@@ -6,12 +6,18 @@ Its programs run with chroot in their own mount namespace, so that no mount rema
 import asyncio
 import os
 import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from signalbox.servers.process import ServerFailed, ServerNotInstalled, cache_folder, find_program
+from signalbox.servers.process import (
+    ServerFailed,
+    ServerNotInstalled,
+    cache_folder,
+    cache_lock,
+    find_program,
+    run_or_fail,
+)
 
 INSTALL = "apt-get install -y debootstrap, then run this as root"
 BUILD_WAIT_S = 900.0
@@ -36,9 +42,7 @@ class DebianRoot:
 async def debian_root(release: str, package: str) -> DebianRoot:
     """Return the root with this package. The first call on a machine takes about a minute.
 
-    Raises:
-        ServerNotInstalled: this machine cannot build it.
-        ServerFailed: debootstrap failed; carries its output.
+    Raises ServerNotInstalled if this machine cannot build it, ServerFailed with debootstrap's output.
     """
     server = f"{package} of Debian {release}"
     if os.geteuid() != 0:
@@ -47,16 +51,25 @@ async def debian_root(release: str, package: str) -> DebianRoot:
     find_program("unshare", server=server, install="apt-get install -y util-linux")
     folder = cache_folder() / "debian" / f"{release}-{package}"
     if not folder.exists():
-        await asyncio.to_thread(_build, [debootstrap, "--variant=minbase", f"--include={package}", release], folder)
+        await asyncio.to_thread(
+            _build_once, [debootstrap, "--variant=minbase", f"--include={package}", release], folder
+        )
     return DebianRoot(folder)
+
+
+def _build_once(argv: Sequence[str], folder: Path) -> None:
+    with cache_lock(folder.name):
+        if not folder.exists():
+            _build(argv, folder)
 
 
 def _build(argv: Sequence[str], folder: Path) -> None:
     """Build under a temporary name and rename, so that the final directory is always complete."""
     partial = folder.with_name(f"{folder.name}.{os.getpid()}")
     partial.parent.mkdir(parents=True, exist_ok=True)
-    run = subprocess.run([*argv, str(partial)], capture_output=True, text=True, timeout=BUILD_WAIT_S, check=False)
-    if run.returncode:
+    try:
+        run_or_fail([*argv, str(partial)], f"debootstrap could not build {folder.name}", timeout_s=BUILD_WAIT_S)
+    except ServerFailed:
         shutil.rmtree(partial, ignore_errors=True)
-        raise ServerFailed(f"debootstrap could not build {folder.name}: {(run.stdout + run.stderr)[-1500:]}")
+        raise
     partial.rename(folder)

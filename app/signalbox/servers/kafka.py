@@ -6,14 +6,13 @@ Versions 3 and later run without ZooKeeper; 2.8 runs with ZooKeeper. The jars co
 import asyncio
 import base64
 import os
-import subprocess
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from signalbox.servers.maven import class_path, jars, java
-from signalbox.servers.process import ServerFailed, ServerProcess, free_port, port_open
+from signalbox.servers.process import ServerProcess, free_port, port_open, run_or_fail
 
 VERSION = "4.3.1"  # the newest version that has a published kafka-tools artifact
 VERSION_3_9 = "3.9.1"
@@ -90,9 +89,7 @@ class KafkaServer:
     async def start(self) -> None:
         """Download missing jars, write the configuration once, and start every process that is not running.
 
-        Raises:
-            ServerNotInstalled: Java or Maven is not installed.
-            ServerFailed: Maven failed, or a process exited or did not respond.
+        Raises ServerNotInstalled without Java or Maven, ServerFailed if Maven or a process failed.
         """
         if not self.nodes:
             await self._prepare()
@@ -122,16 +119,9 @@ class KafkaServer:
             self.nodes.append(await asyncio.to_thread(self._prepare_node, number, cluster_id))
 
     def _new_ports(self) -> dict[str, int]:
-        names = ["PLAINTEXT", "CONTROLLER"]
-        if self.options.tls:
-            names.append("SSL")
-        if self.options.users:
-            names.append("SASL")
-        if self.options.tls and self.options.users:
-            names.append("SASL_SSL")
-        if self.options.proxied_port:
-            names.append("PROXIED")
-        return {name: free_port() for name in names}
+        tls, users, proxied = self.options.tls, self.options.users, self.options.proxied_port
+        names = {"PLAINTEXT": True, "CONTROLLER": True, "SSL": tls, "SASL": users, "SASL_SSL": tls and users}
+        return {name: free_port() for name, exists in {**names, "PROXIED": proxied}.items() if exists}
 
     def _prepare_zookeeper(self) -> ServerProcess:
         folder, port = self.folder / "zookeeper", free_port()
@@ -148,8 +138,7 @@ class KafkaServer:
         folder = self.folder / f"node{number + 1}"
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "server.properties"
-        text = "".join(f"{key}={value}\n" for key, value in self._properties(number, folder).items())
-        file.write_text(text)
+        file.write_text("".join(f"{key}={value}\n" for key, value in self._properties(number, folder).items()))
         file.chmod(0o600)
         if self._zookeeper is None:
             self._format(file, cluster_id)
@@ -170,30 +159,23 @@ class KafkaServer:
             "kafka.tools.StorageTool",
         ]
         argv += format_arguments(cluster_id, file, self.options.users)
-        run = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
-        if run.returncode:
-            raise ServerFailed(f"Cannot format Kafka's storage: {(run.stdout + run.stderr)[-1500:]}")
+        run_or_fail(argv, "Cannot format Kafka's storage", timeout_s=60)
 
     def _properties(self, number: int, folder: Path) -> dict[str, str]:
         ports = self._ports[number]
-        listeners = [
-            name for name in ports if name != "ZOOKEEPER" and (name != "CONTROLLER" or self._is_controller(number))
-        ]
-        protocols = {
-            "PLAINTEXT": "PLAINTEXT",
-            "CONTROLLER": "PLAINTEXT",
-            "PROXIED": "PLAINTEXT",
-            "SSL": "SSL",
-            "SASL": "SASL_PLAINTEXT",
-            "SASL_SSL": "SASL_SSL",
-        }
+        is_controller = number == 0 and self._zookeeper is None
+        listeners = [name for name in ports if name != "ZOOKEEPER" and (name != "CONTROLLER" or is_controller)]
+        protocols = dict.fromkeys(("PLAINTEXT", "CONTROLLER", "PROXIED"), "PLAINTEXT")
+        protocols |= {"SSL": "SSL", "SASL": "SASL_PLAINTEXT", "SASL_SSL": "SASL_SSL"}
+        addresses = {name: f"{name}://127.0.0.1:{ports[name]}" for name in listeners}
+        advertised = {name: address for name, address in addresses.items() if name != "CONTROLLER"}
+        if "PROXIED" in advertised:
+            advertised["PROXIED"] = f"PROXIED://127.0.0.1:{self.options.proxied_port}"
         replication = {f"{topic}.replication.factor": "1" for topic in ("offsets.topic", "transaction.state.log")}
         return {
-            "listeners": ",".join(f"{name}://127.0.0.1:{ports[name]}" for name in listeners),
+            "listeners": ",".join(addresses.values()),
             "listener.security.protocol.map": ",".join(f"{n}:{p}" for n, p in protocols.items()),
-            "advertised.listeners": ",".join(
-                self._advertised(name, ports) for name in listeners if name != "CONTROLLER"
-            ),
+            "advertised.listeners": ",".join(advertised.values()),
             "inter.broker.listener.name": "PLAINTEXT",
             "log.dirs": str(folder / "data"),
             "group.initial.rebalance.delay.ms": "0",
@@ -208,13 +190,6 @@ class KafkaServer:
             **self.options.settings,
         }
 
-    def _advertised(self, listener: str, ports: Mapping[str, int]) -> str:
-        proxied = self.options.proxied_port if listener == "PROXIED" else None
-        return f"{listener}://127.0.0.1:{proxied or ports[listener]}"
-
-    def _is_controller(self, number: int) -> bool:
-        return number == 0 and self._zookeeper is None
-
     def _roles(self, number: int) -> dict[str, str]:
         if self._zookeeper is not None:
             return {"broker.id": str(number + 1), "zookeeper.connect": f"127.0.0.1:{self._ports[0]['ZOOKEEPER']}"}
@@ -225,11 +200,8 @@ class KafkaServer:
             "controller.listener.names": "CONTROLLER",
         }
         if self.options.version == VERSION:
-            roles |= {
-                "share.coordinator.state.topic.replication.factor": "1",
-                "share.coordinator.state.topic.min.isr": "1",
-                "share.coordinator.state.topic.num.partitions": "5",
-            }
+            sizes = {"replication.factor": "1", "min.isr": "1", "num.partitions": "5"}
+            roles |= {f"share.coordinator.state.topic.{key}": value for key, value in sizes.items()}
         return roles
 
     def _security(self) -> dict[str, str]:

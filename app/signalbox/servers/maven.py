@@ -3,12 +3,11 @@
 import asyncio
 import hashlib
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from signalbox.servers.process import ServerFailed, cache_folder, find_program
+from signalbox.servers.process import cache_folder, cache_lock, find_program, run_or_fail
 
 INSTALL = "apt-get install -y default-jre-headless maven"
 COMPLETE_MARKER = "complete"  # this file exists once every jar of the folder is downloaded
@@ -24,20 +23,14 @@ _DEPENDENCY = "<dependency><groupId>{0}</groupId><artifactId>{1}</artifactId><ve
 
 
 def java(server: str) -> str:
-    """Return the path of Java.
-
-    Raises:
-        ServerNotInstalled: Java is not installed; the error names the command that installs it.
-    """
+    """Return the path of Java. Raises ServerNotInstalled, which names the command that installs it."""
     return find_program("java", server=server, install=INSTALL)
 
 
 async def jars(server: str, coordinates: Sequence[str]) -> Path:
     """Return a folder with the jars of these artifacts ("group:artifact:version") and of their run-time dependencies.
 
-    Raises:
-        ServerNotInstalled: Java or Maven is not installed.
-        ServerFailed: Maven failed; carries its output.
+    Raises ServerNotInstalled without Java or Maven, ServerFailed with Maven's output.
     """
     dependencies = "".join(_DEPENDENCY.format(*map(escape, c.split(":"))) for c in coordinates)
     goal = ["dependency:copy-dependencies", "-DincludeScope=runtime"]
@@ -45,12 +38,7 @@ async def jars(server: str, coordinates: Sequence[str]) -> Path:
 
 
 async def archive(server: str, coordinate: str) -> Path:
-    """Return the file of one artifact ("group:artifact:version:zip"), without dependencies.
-
-    Raises:
-        ServerNotInstalled: Java or Maven is not installed.
-        ServerFailed: Maven failed; carries its output.
-    """
+    """Return the file of one artifact ("group:artifact:version:zip"), without dependencies. Raises as `jars`."""
     goal = ["dependency:copy", f"-Dartifact={coordinate}"]
     folder = await _cached_folder(server, [coordinate], _POM.format(dependencies=""), goal)
     _, artifact, version, extension = coordinate.split(":")
@@ -69,8 +57,14 @@ async def _cached_folder(server: str, coordinates: Sequence[str], pom: str, goal
     folder = cache_folder() / "maven" / f"{server.replace(' ', '-').lower()}-{digest}"
     if not (folder / COMPLETE_MARKER).exists():
         maven = find_program("mvn", server=server, install=INSTALL)
-        await asyncio.to_thread(_download, maven, server, folder, pom, goal)
+        await asyncio.to_thread(_download_once, maven, server, folder, pom, goal)
     return folder
+
+
+def _download_once(maven: str, server: str, folder: Path, pom: str, goal: Sequence[str]) -> None:
+    with cache_lock(folder.name):
+        if not (folder / COMPLETE_MARKER).exists():
+            _download(maven, server, folder, pom, goal)
 
 
 def _download(maven: str, server: str, folder: Path, pom: str, goal: Sequence[str]) -> None:
@@ -79,7 +73,5 @@ def _download(maven: str, server: str, folder: Path, pom: str, goal: Sequence[st
     file = folder / "pom.xml"
     file.write_text(pom)
     argv = [maven, "-B", "-q", "-f", str(file), *goal, f"-DoutputDirectory={folder}"]
-    run = subprocess.run(argv, capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_S, check=False)
-    if run.returncode:
-        raise ServerFailed(f"Maven cannot download {server}: {(run.stdout + run.stderr)[-1500:]}")
+    run_or_fail(argv, f"Maven cannot download {server}", timeout_s=DOWNLOAD_TIMEOUT_S)
     (folder / COMPLETE_MARKER).touch()

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -47,22 +47,18 @@ class NatsServer:
 
     async def start(self) -> None:
         """Start the server, also after `stop` or `kill`: same port, same store."""
-        if self.process is not None:
-            await self.process.start()
+        await self._own_process().start()
 
     async def stop(self) -> None:
-        """Stop the server cleanly."""
-        if self.process is not None:
-            await self.process.stop()
+        await self._own_process().stop()
 
     async def kill(self) -> None:
         """Kill the server, like a crash."""
         await self._own_process().kill()
 
     async def restart(self) -> None:
-        """Stop and start: same port, same store."""
-        await self._own_process().stop()
-        await self._own_process().start()
+        await self.stop()
+        await self.start()
 
     def pause(self) -> None:
         """Freeze the server: connections stay open, and nothing answers."""
@@ -73,30 +69,25 @@ class NatsServer:
 
     def _own_process(self) -> ServerProcess:
         if self.process is None:
-            raise ServerFailed(
-                f"Cannot stop or pause the external server at ${ADDRESS}. Unset the variable to start one."
-            )
+            problem = f"Cannot stop or pause the external server at ${ADDRESS}."
+            raise ServerFailed(f"{problem} Unset the variable to start one.")
         return self.process
 
 
 @contextlib.asynccontextmanager
 async def nats_server(options: NatsOptions | None = None, *, folder: Path | None = None) -> AsyncIterator[NatsServer]:
-    """Find or start a server, and stop a started one afterwards. Takes 30 ms.
+    """Find or start a server, and stop a started one afterwards. Takes 30 ms. Raises ServerNotInstalled or ServerFailed.
 
-    Args:
-        options: with options, a server is always started, even if the environment names one.
-        folder: for configuration, log and store, kept afterwards; None = a new folder, removed afterwards.
-
-    Raises:
-        ServerNotInstalled: nats-server is not installed; names the command that installs it.
-        ServerFailed: the server did not start; carries the end of its log.
+    With `options`, a server is always started, even if the environment names one. `folder` (configuration, log, store) is kept
+    afterwards; None = a new folder, removed afterwards.
     """
     address = os.environ.get(ADDRESS)
     if address and options is None:
         yield _external(address)
         return
     with contextlib.ExitStack() as cleanup:
-        server = await _prepare(folder or cleanup.enter_context(_new_folder()), options or NatsOptions())
+        temporary = tempfile.TemporaryDirectory(prefix="signalbox-nats-", ignore_cleanup_errors=True)
+        server = await _prepare(folder or Path(cleanup.enter_context(temporary)), options or NatsOptions())
         try:
             await server.start()
             yield server
@@ -121,18 +112,10 @@ async def _prepare(folder: Path, options: NatsOptions) -> NatsServer:
     executable = wheel or find_program("nats-server", server="NATS", install=INSTALL)
     port = free_port()
     user, password = ("signalbox", secrets.token_urlsafe(24)) if options.login else (None, None)
-    file = _write_configuration(folder, _configuration(folder, options, user, password, port))
+    file = _write_configuration(folder, options, user, password, port)
 
-    async def ready() -> bool:
-        return await port_open(port)
-
-    process = ServerProcess(
-        name="nats-server",
-        argv=[executable, "-c", str(file)],
-        folder=folder,
-        ready=ready,
-        start_timeout_s=START_TIMEOUT_S,
-    )
+    argv = [executable, "-c", str(file)]
+    process = ServerProcess("nats-server", argv, folder, lambda: port_open(port), start_timeout_s=START_TIMEOUT_S)
     return NatsServer(
         url=f"nats://{options.host}:{port}",
         user=user,
@@ -143,28 +126,17 @@ async def _prepare(folder: Path, options: NatsOptions) -> NatsServer:
     )
 
 
-def _write_configuration(folder: Path, configuration: str) -> Path:
-    """Write the configuration. It contains the password, so only the owner may read it."""
-    file = folder / "nats.conf"
-    folder.mkdir(parents=True, exist_ok=True)
-    file.touch(mode=0o600)
-    file.write_text(configuration)
-    return file
-
-
-def _configuration(folder: Path, options: NatsOptions, user: str | None, password: str | None, port: int) -> str:
+def _write_configuration(folder: Path, options: NatsOptions, user: str | None, password: str | None, port: int) -> Path:
     lines = [f"listen: 127.0.0.1:{port}"]
     if options.jetstream:
         lines.append(f'jetstream {{ store_dir: "{folder / "store"}" }}')
     if user is not None:
         lines.append(f'authorization {{ user: "{user}", password: "{password}" }}')
-    return "\n".join([*lines, options.config, ""])
-
-
-@contextlib.contextmanager
-def _new_folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="signalbox-nats-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    file = folder / "nats.conf"
+    folder.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)  # it contains the password
+    file.write_text("\n".join([*lines, options.config, ""]))
+    return file
 
 
 def _version(executable: str) -> str:

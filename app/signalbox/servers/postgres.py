@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from signalbox.servers.process import ServerFailed, ServerNotInstalled, ServerProcess, free_port
+from signalbox.servers.process import ServerFailed, ServerNotInstalled, ServerProcess, free_port, run_or_fail
 
 ADDRESS = "SIGNALBOX_POSTGRES_URL"
 DEBIAN = Path("/usr/lib/postgresql")
@@ -66,9 +66,8 @@ class PostgresServer:
 
     def _own_process(self) -> ServerProcess:
         if self.process is None:
-            raise ServerFailed(
-                f"Cannot kill or pause the external server at ${ADDRESS}. Unset the variable to start one."
-            )
+            problem = f"Cannot kill or pause the external server at ${ADDRESS}."
+            raise ServerFailed(f"{problem} Unset the variable to start one.")
         return self.process
 
     def _pids(self) -> list[int]:
@@ -80,14 +79,9 @@ class PostgresServer:
 
 @contextlib.asynccontextmanager
 async def postgres_server(settings: Mapping[str, str] | None = None) -> AsyncIterator[PostgresServer]:
-    """Find or start a server, and stop a started one afterwards. Takes 0.5-1 s.
+    """Find or start a server, and stop a started one afterwards. Takes 0.5-1 s. Raises ServerNotInstalled or ServerFailed.
 
-    Args:
-        settings: parameters of postgresql.conf, such as {"fsync": "off"} for tests; ignored for an external server.
-
-    Raises:
-        ServerNotInstalled: no server can be started here; names what installs one.
-        ServerFailed: the server did not start; carries the end of its log.
+    `settings` are parameters of postgresql.conf, such as {"fsync": "off"} for tests; ignored for an external server.
     """
     if address := os.environ.get(ADDRESS):
         _, _, rest = address.partition("://")
@@ -113,13 +107,8 @@ async def _prepare(
     async def ready() -> bool:
         return _is_ready(data / "postmaster.pid", process.pid)
 
-    process = ServerProcess(
-        name="postgres",
-        argv=[str(binaries / "postgres"), "-D", str(data), *(f"--{key}={value}" for key, value in options.items())],
-        folder=folder,
-        ready=ready,
-        user=account,
-    )
+    argv = [str(binaries / "postgres"), "-D", str(data), *(f"--{key}={value}" for key, value in options.items())]
+    process = ServerProcess("postgres", argv, folder, ready, user=account)
     url = f"postgresql+asyncpg://postgres:{password}@127.0.0.1:{port}/postgres"
     version = await asyncio.to_thread(_version, binaries)
     return PostgresServer(url=url, origin=origin, version=version, process=process)
@@ -142,12 +131,10 @@ def _initdb(binaries: Path, data: Path, password: str, account: str | None) -> N
         shutil.chown(secret, account)
     argv = [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", f"--pwfile={secret}", "--auth=scram-sha-256"]
     argv += ["--encoding=UTF8", "--locale=C", "--no-sync"]
-    run = subprocess.run(
-        argv, user=account, cwd=data.parent, capture_output=True, text=True, timeout=INITDB_WAIT_S, check=False
-    )
-    secret.unlink()
-    if run.returncode:
-        raise ServerFailed(f"PostgreSQL's initdb failed: {(run.stdout + run.stderr)[-1500:]}")
+    try:
+        run_or_fail(argv, "PostgreSQL's initdb failed", timeout_s=INITDB_WAIT_S, user=account, cwd=data.parent)
+    finally:
+        secret.unlink()
 
 
 def _version(binaries: Path) -> str:
@@ -170,9 +157,8 @@ def _unprivileged_account() -> str:
     for name in ("postgres", "nobody"):
         if name in names:
             return name
-    raise ServerNotInstalled(
-        "PostgreSQL", "it refuses to run as root, and there is no account postgres or nobody", INSTALL
-    )
+    problem = "it refuses to run as root, and there is no account postgres or nobody"
+    raise ServerNotInstalled("PostgreSQL", problem, INSTALL)
 
 
 def _binaries(account: str | None) -> tuple[Path, str]:

@@ -5,13 +5,14 @@ The process logs to a file in its folder.
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import random
 import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,8 +38,7 @@ class ServerFailed(SignalboxError):
 def free_port() -> int:
     """Return a free loopback port. Ephemeral ports are avoided, because the server binds the port only later.
 
-    Raises:
-        ServerFailed: no port is free.
+    Raises ServerFailed if no port is free.
     """
     for _ in PORTS:
         port = random.choice(PORTS)  # noqa: S311 - no secret
@@ -53,16 +53,30 @@ def cache_folder() -> Path:
     return Path(os.environ.get("SIGNALBOX_CACHE") or Path.home() / ".cache" / "signalbox")
 
 
-def find_program(name: str, *, server: str, install: str) -> str:
-    """Return the path of an installed program.
+@contextlib.contextmanager
+def cache_lock(name: str) -> Iterator[None]:
+    """Hold the lock of one download: one process downloads, the others wait and find it done. Blocks the thread."""
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with (cache_folder() / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # closing the file releases it
+        yield
 
-    Raises:
-        ServerNotInstalled: the program is not installed.
-    """
+
+def find_program(name: str, *, server: str, install: str) -> str:
+    """Return the path of an installed program. Raises ServerNotInstalled."""
     path = shutil.which(name) or shutil.which(name, path="/usr/sbin")
     if path is None:
         raise ServerNotInstalled(server, f"the program {name} is not installed", install)
     return path
+
+
+def run_or_fail(
+    argv: Sequence[str], problem: str, *, timeout_s: float, user: str | None = None, cwd: Path | None = None
+) -> None:
+    """Run a program that prepares a server. Raises ServerFailed with the end of its output."""
+    run = subprocess.run(argv, user=user, cwd=cwd, capture_output=True, text=True, timeout=timeout_s, check=False)
+    if run.returncode:
+        raise ServerFailed(f"{problem}: {(run.stdout + run.stderr)[-1500:]}")
 
 
 def _die_with_parent() -> list[str]:
@@ -94,11 +108,7 @@ class ServerProcess:
         return self.folder / f"{self.name}.log"
 
     async def start(self) -> None:
-        """Start the process and wait until it is ready.
-
-        Raises:
-            ServerFailed: the process exited, or was not ready within `start_timeout_s`.
-        """
+        """Start the process and wait until it is ready. Raises ServerFailed if it exits, or after `start_timeout_s`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: ASYNC220 - returns at once; the demo and tests only
@@ -115,15 +125,13 @@ class ServerProcess:
             async with asyncio.timeout(self.start_timeout_s):
                 while not await self.ready():
                     if self._process.poll() is not None:
-                        raise ServerFailed(
-                            f"{self.name} exited with code {self._process.returncode}: {self.log_tail()}"
-                        )
+                        code = self._process.returncode
+                        raise ServerFailed(f"{self.name} exited with code {code}: {self.log_tail()}")
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
             await self.stop()
-            raise ServerFailed(
-                f"{self.name} was not ready within {self.start_timeout_s:.0f} s: {self.log_tail()}"
-            ) from None
+            problem = f"{self.name} was not ready within {self.start_timeout_s:.0f} s"
+            raise ServerFailed(f"{problem}: {self.log_tail()}") from None
         except BaseException:
             await self.stop()
             raise

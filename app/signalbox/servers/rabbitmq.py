@@ -122,27 +122,20 @@ class RabbitServer:
     def address(self, node: int = 0) -> RabbitAddress:
         """Return the address of a node, with the administrator's login."""
         ports, scheme = self.ports[node], "https" if self.options.tls else "http"
-        management = (
-            f"{scheme}://127.0.0.1:{ports.management}" if "rabbitmq_management" in self.options.plugins else None
-        )
+        has_management = "rabbitmq_management" in self.options.plugins
         prometheus = self.ports if "rabbitmq_prometheus" in self.options.plugins else []
         return RabbitAddress(
             host="127.0.0.1",
             port=ports.amqp,
             user=self.user,
             password=self.password,
-            management_url=management,
+            management_url=f"{scheme}://127.0.0.1:{ports.management}" if has_management else None,
             prometheus_urls=tuple(f"http://127.0.0.1:{p.prometheus}" for p in prometheus),
             tls=self.options.tls is not None,
         )
 
     async def start(self) -> None:
-        """Start the nodes that do not run, concurrently. Takes 4 to 9 s.
-
-        Raises:
-            ServerNotInstalled: RabbitMQ, or a program that its version needs, is not installed.
-            ServerFailed: a node did not start; carries the end of its log.
-        """
+        """Start the nodes that do not run, concurrently. Takes 4 to 9 s. Raises ServerNotInstalled or ServerFailed."""
         if not self.nodes:
             await self._prepare()
         if self._epmd is not None and not self._epmd.running():
@@ -168,11 +161,7 @@ class RabbitServer:
             await self._epmd.kill()
 
     async def ctl(self, *arguments: str, node: int = 0, program_name: str = "rabbitmqctl") -> str:
-        """Run RabbitMQ's own tool against a node and return its output. Takes 1 to 3 s.
-
-        Raises:
-            ServerFailed: the tool failed; carries its output.
-        """
+        """Run RabbitMQ's own tool against a node and return its output, or raise it as ServerFailed. Takes 1 to 3 s."""
         home = self.folder / f"node{node + 1}"
         argv = self._inside(home, [f"{BIN}/{program_name}", "-n", self._names[node], *arguments])
         environment = {**os.environ, **self._erlang(home), "RABBITMQ_CTL_ERL_ARGS": LOOPBACK}
@@ -190,12 +179,8 @@ class RabbitServer:
         else:
             find_program(f"{BIN}/rabbitmq-server", server="RabbitMQ", install=INSTALL)
         epmd = find_program("epmd", server="RabbitMQ's port mapper", install=INSTALL)
-        self._epmd = ServerProcess(
-            name="epmd",
-            argv=[epmd, "-address", "127.0.0.1", "-port", str(self._epmd_port)],
-            folder=self.folder,
-            ready=lambda: port_open(self._epmd_port),
-        )
+        argv = [epmd, "-address", "127.0.0.1", "-port", str(self._epmd_port)]
+        self._epmd = ServerProcess("epmd", argv, self.folder, lambda: port_open(self._epmd_port))
         cookie = secrets.token_hex(16)
         self.nodes = [self._prepare_node(number, cookie) for number in range(self.options.nodes)]
 
@@ -275,10 +260,8 @@ class RabbitServer:
 
     def _definitions(self) -> Mapping[str, object]:
         all_permissions = dict.fromkeys(self.options.vhosts, (".*", ".*", ".*"))
-        administrator = RabbitUser(
-            name=self.user, password=self.password, tags=("administrator",), permissions=all_permissions
-        )
-        users = (administrator, *self.options.users)
+        login, tags = {"name": self.user, "password": self.password}, ("administrator",)
+        users = (RabbitUser(**login, tags=tags, permissions=all_permissions), *self.options.users)
         return {
             "vhosts": [{"name": vhost} for vhost in self.options.vhosts],
             "users": [{"name": u.name, "password": u.password, "tags": ",".join(u.tags)} for u in users],

@@ -23,7 +23,7 @@ rest-stats.enabled = false
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class SqsServer:
     """A running server. `process` is None for an external server, which is never stopped."""
 
@@ -37,9 +37,7 @@ class SqsServer:
 async def sqs_server() -> AsyncIterator[SqsServer]:
     """Yield the server at $SIGNALBOX_SQS_ENDPOINT, or start ElasticMQ (2 s) and stop it afterwards.
 
-    Raises:
-        ServerNotInstalled: Java or Maven is not installed.
-        ServerFailed: ElasticMQ did not start, or its jars could not be downloaded.
+    Raises ServerNotInstalled without Java or Maven, ServerFailed if ElasticMQ did not start or be downloaded.
     """
     if address := os.environ.get(ADDRESS):
         yield SqsServer(endpoint=address, origin=f"${ADDRESS}", version=None, process=None)
@@ -49,20 +47,16 @@ async def sqs_server() -> AsyncIterator[SqsServer]:
         port, file = free_port(), Path(folder) / "elasticmq.conf"
         file.write_text(_CONFIGURATION.format(port=port))
         main = [f"-Dconfig.file={file}", "-cp", class_path(jar_folder), "org.elasticmq.server.Main"]
-        process = _process("elasticmq", [java("ElasticMQ"), *JVM, *main], Path(folder), port)
-        async with _running(process):
-            yield SqsServer(
-                endpoint=f"http://127.0.0.1:{port}", origin="ElasticMQ by Maven", version=ELASTICMQ, process=process
-            )
+        argv = [java("ElasticMQ"), *JVM, *main]
+        async with _running("elasticmq", argv, Path(folder), port) as process:
+            yield SqsServer(f"http://127.0.0.1:{port}", "ElasticMQ by Maven", ELASTICMQ, process)
 
 
 @contextlib.asynccontextmanager
 async def moto_server() -> AsyncIterator[SqsServer]:
     """Start moto, which pages ListQueues like Amazon (ElasticMQ does not), and stop it afterwards.
 
-    Raises:
-        ServerNotInstalled: moto is not installed; only the development requirements contain it.
-        ServerFailed: moto did not start.
+    Raises ServerNotInstalled: only the development requirements contain moto.
     """
     try:
         moto_version = version("moto")
@@ -71,21 +65,15 @@ async def moto_server() -> AsyncIterator[SqsServer]:
     with tempfile.TemporaryDirectory(prefix="signalbox-moto-") as folder:
         port = free_port()
         argv = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-        process = _process("moto", argv, Path(folder), port)
-        async with _running(process):
-            yield SqsServer(
-                endpoint=f"http://127.0.0.1:{port}", origin="wheel moto", version=moto_version, process=process
-            )
-
-
-def _process(name: str, argv: list[str], folder: Path, port: int) -> ServerProcess:
-    return ServerProcess(name=name, argv=argv, folder=folder, ready=lambda: port_open(port))
+        async with _running("moto", argv, Path(folder), port) as process:
+            yield SqsServer(f"http://127.0.0.1:{port}", "wheel moto", moto_version, process)
 
 
 @contextlib.asynccontextmanager
-async def _running(process: ServerProcess) -> AsyncIterator[None]:
+async def _running(name: str, argv: list[str], folder: Path, port: int) -> AsyncIterator[ServerProcess]:
+    process = ServerProcess(name, argv, folder, ready=lambda: port_open(port))
     try:
         await process.start()
-        yield
+        yield process
     finally:
         await process.stop()

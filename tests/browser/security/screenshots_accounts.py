@@ -9,7 +9,7 @@ import httpx
 
 from signalbox.web import urls
 from signalbox.web.security import urls as security_urls
-from tests.support.joining import PASSWORD, first_link
+from tests.support.first_admin import PASSWORD, first_link
 from tests.support.serving import serving
 
 CONNECTIONS = "".join(

@@ -15,7 +15,7 @@ from signalbox.storage.engine import Database
 from signalbox.web.security import urls
 from tests.support.audit import AuditedDoor, actor, drop_triggers, run_sql
 from tests.support.database import settings
-from tests.support.joining import PASSWORD, first_link
+from tests.support.first_admin import PASSWORD, first_link
 from tests.support.serving import serving
 
 OWN = {"Sec-Fetch-Site": "same-origin"}

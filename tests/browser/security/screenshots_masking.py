@@ -19,7 +19,7 @@ from signalbox.security.model import VIEWER_EVERYWHERE, Actor, Grant, Rights, Ro
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
 from signalbox.web.security import urls
-from tests.support.joining import PASSWORD, first_link
+from tests.support.first_admin import PASSWORD, first_link
 from tests.support.security import core_over
 from tests.support.serving import serving
 

@@ -14,7 +14,7 @@ from signalbox.web import urls
 from signalbox.web.security import urls as security_urls
 from tests.browser.accessible import serious
 from tests.browser.conftest import CSP_LISTENER, Watched
-from tests.support.joining import PASSWORD, first_link
+from tests.support.first_admin import PASSWORD, first_link
 from tests.support.nats import nats_settings, opened
 from tests.support.serving import Serving, serving
 

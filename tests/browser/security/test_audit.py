@@ -19,8 +19,8 @@ from tests.browser.conftest import Watched
 from tests.support.audit import AuditedDoor, actor, drop_triggers, run_sql
 from tests.support.commands import signalbox
 from tests.support.database import settings
+from tests.support.first_admin import PASSWORD, first_link
 from tests.support.hostile import NAMES
-from tests.support.joining import PASSWORD, first_link
 from tests.support.serving import Serving, serving
 
 SOON_MS = 15_000

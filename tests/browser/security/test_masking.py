@@ -11,7 +11,7 @@ from signalbox.security.masking.trial import SAMPLE_BYTES_MAX
 from signalbox.web.security import urls
 from tests.browser.accessible import serious
 from tests.browser.conftest import Watched
-from tests.support.joining import PASSWORD, first_link
+from tests.support.first_admin import PASSWORD, first_link
 from tests.support.serving import Serving, serving
 
 RULES = """

@@ -13,9 +13,9 @@ from signalbox.security.audit.model import AuditFilter
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
 from tests.support.audit import AuditedDoor, actor, drop_triggers, run_sql
-from tests.support.commands import Ran, configured, signalbox
+from tests.support.commands import Ran, configured, run_here
 
-on_sqlite = pytest.mark.parametrize("database_settings", ["sqlite"], indirect=True)  # a process takes a second
+on_sqlite = pytest.mark.parametrize("database_settings", ["sqlite"], indirect=True)
 
 HOSTILE = "\x1b[2J\u202eevil"
 
@@ -31,7 +31,7 @@ async def book(database: Database, database_settings: DatabaseSettings, tmp_path
 
 
 async def audit(folder: Path, *words: str) -> Ran:
-    ran = await signalbox("audit", *words, folder=folder)
+    ran = await run_here("audit", *words, folder=folder)
     assert "Traceback" not in ran.all
     assert "\x1b" not in ran.all
     return ran

@@ -80,9 +80,9 @@ async def intents(folder: Path) -> list[tuple[str, str, str]]:
 @pytest.fixture
 async def folder(tmp_path: Path) -> Path:
     database = f'[database]\nurl = "sqlite+aiosqlite:///{tmp_path}/signalbox.db"\n'
-    config = configured(tmp_path, f'{database}[security]\nkey_file = "{tmp_path}/signalbox.key"\n')
+    configured(tmp_path, f'{database}[security]\nkey_file = "{tmp_path}/signalbox.key"\n')
     for words in (("migrate",), *THERE):
-        ran = await run_here(*words, config=config)
+        ran = await run_here(*words, folder=tmp_path)
         assert ran.code == 0, ran.all
     return tmp_path
 
@@ -95,16 +95,14 @@ def test_every_command_is_in_one_of_the_tables() -> None:
 @pytest.mark.parametrize("verb", READING)
 async def test_reading_command_changes_nothing(folder: Path, verb: str) -> None:
     before = await rows(folder)
-    await run_here(*verb.split(), *READING[verb], config=folder / "signalbox.toml")
+    await run_here(*verb.split(), *READING[verb], folder=folder)
     assert await rows(folder) == before
 
 
 @pytest.mark.parametrize("verb", WRITING)
 async def test_writing_command_is_audited(folder: Path, verb: str) -> None:
     words, action = WRITING[verb]
-    ran = await run_here(
-        *verb.split(), *(str(folder) if word == "." else word for word in words), config=folder / "signalbox.toml"
-    )
+    ran = await run_here(*verb.split(), *(str(folder) if word == "." else word for word in words), folder=folder)
     assert ran.code == 0, ran.all
     assert (await intents(folder))[-1:] == [(f"cli:{pwd.getpwuid(os.getuid()).pw_name}", "cli", action)]
 

@@ -50,7 +50,7 @@ def signalbox(database: Database, database_settings: DatabaseSettings, tmp_path:
     config = configured(tmp_path, f'[server]\nport = 8123\n[database]\nurl = "{url}"\n{CONNECTIONS}')
 
     async def run(*words: str, code: int = 0) -> Ran:
-        ran = await run_here(*words, config=config)
+        ran = await run_here(*words, folder=config.parent)
         assert ran.code == code, ran.all
         return ran
 
@@ -215,7 +215,7 @@ async def test_running_server_picks_up_each_change(tmp_path: Path) -> None:
     async with serving(tmp_path, "") as served, httpx.AsyncClient(base_url=served.url) as client:
 
         async def signalbox(*words: str) -> str:
-            ran = await run_here(*words, config=tmp_path / "signalbox.toml")
+            ran = await run_here(*words, folder=tmp_path)
             assert ran.code == 0, ran.all
             return ran.out.strip()
 

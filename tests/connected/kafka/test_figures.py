@@ -1,20 +1,19 @@
 """Compare every figure with Kafka's own tools on an idle cluster, and cover the cases in which these tools are wrong."""
 
 import asyncio
-import subprocess
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from confluent_kafka import Producer
 
 from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.model import UNKNOWN, GroupState, Snapshot, Why
-from signalbox.servers.maven import class_path, java
+from tests.connected.kafka.programs import running_java
 from tests.support.kafka import KafkaClient, KafkaMember, KafkaTools, KafkaUnderTest, figures
 from tests.support.waiting import eventually
 
+SHARE_CONSUMER = "org.apache.kafka.tools.consumer.ConsoleShareConsumer"
 ToolRows = Mapping[str, Mapping[tuple[str, int], Mapping[str, str]]]
 
 
@@ -79,25 +78,13 @@ def _check_members(snapshot: Snapshot) -> None:
         assert {t: sorted(ps) for t, ps in member.assigned.items()} == {topic: list(range(partitions))}
 
 
-@asynccontextmanager
-async def share_consumer(kafka: KafkaUnderTest, topic: str, group: str) -> AsyncIterator[None]:
-    """Run Kafka's own share consumer, which acknowledges every message, until the block ends."""
-    argv = [java("Apache Kafka"), "-XX:TieredStopAtLevel=1", "-cp", class_path(kafka.server.jars)]
-    argv += ["org.apache.kafka.tools.consumer.ConsoleShareConsumer", "--bootstrap-server", kafka.bootstrap]
-    argv += ["--topic", topic, "--group", group]
-    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: ASYNC220 - returns at once
-    try:
-        yield
-    finally:
-        process.terminate()
-        await asyncio.to_thread(process.wait, 20)
-
-
 async def test_a_share_group_equals_the_share_groups_tool(
     kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_client: KafkaClient
 ) -> None:
     await kafka_client.create("share-orders", 3)
-    async with share_consumer(kafka, "share-orders", "share-readers"):
+    # Kafka's own share consumer acknowledges every message.
+    arguments = ("--bootstrap-server", kafka.bootstrap, "--topic", "share-orders", "--group", "share-readers")
+    async with running_java(kafka.server.jars, SHARE_CONSUMER, *arguments):
 
         async def joined() -> None:
             groups = (await kafka_broker.sweep()).groups
@@ -129,33 +116,26 @@ async def test_a_share_group_equals_the_share_groups_tool(
     tool = (await KafkaTools(kafka.server).share_group("share-readers"))["share-readers"]
     ours = figures((await kafka_broker.sweep()).groups["share-readers"])
     assert {key: str(lag) for key, (_, _, lag, _) in ours.items()} == {key: row["LAG"] for key, row in tool.items()}
-    assert {key: str(settled) for key, (settled, _, _, _) in ours.items()} == {
-        key: row["START-OFFSET"] for key, row in tool.items()
-    }
+    starts = {key: row["START-OFFSET"] for key, row in tool.items()}
+    assert {key: str(settled) for key, (settled, _, _, _) in ours.items()} == starts
     assert len({lag for _, _, lag, _ in ours.values()}) == 3
 
 
 # Cases in which kafka-consumer-groups 4.3.1 is wrong or incomplete
 
 
-async def test_a_committed_offset_past_the_end_is_not_negative_lag(
-    kafka_broker: KafkaBroker, kafka_client: KafkaClient
-) -> None:
+async def test_an_offset_past_the_end_is_not_negative_lag(kafka_broker: KafkaBroker, kafka_client: KafkaClient) -> None:
     await kafka_client.create("edge-beyond", 2)
     await kafka_client.produce("edge-beyond", 1, 9)
     await kafka_client.commit("edge-beyond-readers", {("edge-beyond", 0): 100, ("edge-beyond", 1): 4})
     group = (await kafka_broker.sweep()).groups["edge-beyond-readers"]
-    assert figures(group) == {
-        ("edge-beyond", 0): (100, 0, UNKNOWN, Why.BEYOND_END),
-        ("edge-beyond", 1): (4, 9, 5, Why.KNOWN),
-    }
+    rows = [(100, 0, UNKNOWN, Why.BEYOND_END), (4, 9, 5, Why.KNOWN)]
+    assert figures(group) == {("edge-beyond", partition): row for partition, row in enumerate(rows)}
     assert (group.lag, group.lag_partial) == (5, True)
     assert await kafka_client.lag("edge-beyond-readers") == {("edge-beyond", 0): -100, ("edge-beyond", 1): 5}
 
 
-async def test_messages_deleted_before_they_were_read_are_not_lag(
-    kafka_broker: KafkaBroker, kafka_client: KafkaClient
-) -> None:
+async def test_messages_deleted_unread_are_not_lag(kafka_broker: KafkaBroker, kafka_client: KafkaClient) -> None:
     await kafka_client.create("edge-start")
     await kafka_client.produce("edge-start", 0, 100)
     await kafka_client.commit("edge-start-readers", {("edge-start", 0): 10})
@@ -169,9 +149,7 @@ async def test_messages_deleted_before_they_were_read_are_not_lag(
     assert await kafka_client.lag("edge-start-readers") == {("edge-start", 0): 90}
 
 
-async def test_the_lag_on_a_compacted_topic_is_at_most_the_figure(
-    kafka_broker: KafkaBroker, kafka_client: KafkaClient
-) -> None:
+async def test_the_lag_on_a_compacted_topic_is_a_maximum(kafka_broker: KafkaBroker, kafka_client: KafkaClient) -> None:
     await kafka_client.create("edge-compacted", cleanup_policy="compact")
     await kafka_client.produce("edge-compacted", 0, 30)
     await kafka_client.commit("edge-compacted-readers", {("edge-compacted", 0): 7})

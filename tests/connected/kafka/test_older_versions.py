@@ -8,16 +8,16 @@ from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.model import DestinationSpec, GroupState, Message, Why
 from signalbox.servers.kafka import VERSION_2_8, VERSION_3_9, KafkaOptions, KafkaServer
 from tests.support.kafka import KafkaClient, KafkaMember, connected, figures
-from tests.support.servers import ran_against, wanted_here
+from tests.support.servers import record_server, require_server
 from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module", params=[VERSION_2_8, VERSION_3_9])
 async def older(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KafkaServer]:
-    wanted_here("kafka-older")
+    require_server("kafka-older")
     server = KafkaServer(tmp_path_factory.mktemp("kafka-older"), KafkaOptions(version=request.param))
     await server.start()
-    ran_against("Apache Kafka", request.param, "from Maven")
+    record_server("Apache Kafka", request.param, "from Maven")
     yield server
     await server.stop()
 

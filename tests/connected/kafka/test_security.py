@@ -6,14 +6,8 @@ import pytest
 from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
 from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 
-from signalbox.brokers.errors import (
-    BrokerError,
-    BrokerUnavailable,
-    CertificateRefused,
-    LoginRefused,
-    PublishRefused,
-    WrongProtocol,
-)
+from signalbox.brokers import errors
+from signalbox.brokers.errors import BrokerError, BrokerUnavailable, CertificateRefused, WrongProtocol
 from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.model import Message, Why
 from tests.support.kafka import USERS, KafkaClient, KafkaUnderTest, connected, make_broker
@@ -37,41 +31,40 @@ async def connect_error(address: str, **settings: object) -> BrokerError:
     return caught.value
 
 
+async def assert_refused(
+    expected: type[BrokerError], words: str, address: str, settings: Mapping[str, object], *, where: str = "problem"
+) -> None:
+    error = await connect_error(address, **settings)
+    assert isinstance(error, expected)
+    assert words in getattr(error, where)
+
+
 LOGINS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "TLS with a client certificate": ("SSL", ("tls",)),
     "PLAIN": ("SASL", ("PLAIN",)),
     "SCRAM-SHA-256": ("SASL", ("SCRAM-SHA-256",)),
     "SCRAM-SHA-512 over TLS": ("SASL_SSL", ("ca", "SCRAM-SHA-512")),
     "PLAIN over TLS": ("SASL_SSL", ("ca", "PLAIN")),
-    "TLS without verification": ("SASL_SSL", ("other ca", "unverified", "PLAIN")),
+    "TLS without verification": ("SASL_SSL", ("unverified", "PLAIN")),
 }
 
 
 def settings_of(kafka: KafkaUnderTest, parts: tuple[str, ...]) -> dict[str, object]:
-    settings: dict[str, object] = {}
-    for part in parts:
-        if part == "tls":
-            settings |= client_tls(kafka)
-        elif part == "ca":
-            settings["ca_file"] = kafka.certificates.ca_file
-        elif part == "other ca":
-            settings["ca_file"] = kafka.certificates.foreign_ca_file
-        elif part == "unverified":
-            settings["insecure_skip_verify"] = True
-        else:
-            settings |= login(mechanism=part)
-    return settings
+    settings: dict[str, dict[str, object]] = {
+        "tls": client_tls(kafka),
+        "ca": {"ca_file": kafka.certificates.ca_file},
+        "unverified": {"ca_file": kafka.certificates.foreign_ca_file, "insecure_skip_verify": True},
+    }
+    return {key: value for part in parts for key, value in (settings.get(part) or login(mechanism=part)).items()}
 
 
 @pytest.mark.parametrize("name", LOGINS)
-async def test_each_login_can_sweep_publish_and_consume(
-    kafka: KafkaUnderTest, kafka_client: KafkaClient, name: str
-) -> None:
+async def test_each_login_can_use_every_role(kafka: KafkaUnderTest, kafka_client: KafkaClient, name: str) -> None:
     listener, parts = LOGINS[name]
     topic = f"login-{name.replace(' ', '-')}"
     await kafka_client.create(topic)
-    await allow(kafka_client, "User:alice", everything=True)
-    await allow(kafka_client, "User:signalbox", everything=True)
+    for user in ("alice", "signalbox"):
+        await allow(kafka_client, user, *EVERYTHING, operation=AclOperation.ALL)
     await kafka_client.commit(f"{topic}-readers", {(topic, 0): 0})
     async with connected(kafka.server.address(listener), **settings_of(kafka, parts)) as broker:
 
@@ -89,35 +82,24 @@ async def test_each_login_can_sweep_publish_and_consume(
 
 async def test_tls_errors_name_the_problem(kafka: KafkaUnderTest) -> None:
     files, server = kafka.certificates, kafka.server
-    foreign = await connect_error(server.address("SSL"), **(client_tls(kafka) | {"ca_file": files.foreign_ca_file}))
-    assert isinstance(foreign, CertificateRefused)
-    assert "ca_file" in foreign.hint
-    system = await connect_error(server.address("SASL_SSL"), tls=True, **login())
-    assert isinstance(system, CertificateRefused)
-    name = await connect_error(f"127.1:{server.port('SASL_SSL')}", ca_file=files.ca_file, **login())
-    assert isinstance(name, CertificateRefused)
-    assert "another name" in name.problem
-    none = await connect_error(server.address("SSL"), ca_file=files.ca_file)
-    assert isinstance(none, CertificateRefused | BrokerUnavailable)
-    missing = await connect_error(server.address("SSL"), ca_file="/nowhere/ca.pem")
-    assert isinstance(missing, CertificateRefused)
-    assert "/nowhere/ca.pem" in missing.problem
+    tls, sasl_tls = server.address("SSL"), server.address("SASL_SSL")
+    foreign = client_tls(kafka) | {"ca_file": files.foreign_ca_file}
+    await assert_refused(CertificateRefused, "ca_file", tls, foreign, where="hint")
+    await assert_refused(CertificateRefused, "", sasl_tls, {"tls": True, **login()})
+    by_other_name = f"127.1:{server.port('SASL_SSL')}"
+    await assert_refused(CertificateRefused, "another name", by_other_name, {"ca_file": files.ca_file, **login()})
+    await assert_refused(CertificateRefused, "/nowhere/ca.pem", tls, {"ca_file": "/nowhere/ca.pem"})
+    without_certificate = await connect_error(tls, ca_file=files.ca_file)
+    assert isinstance(without_certificate, CertificateRefused | BrokerUnavailable)
 
 
 async def test_a_wrong_protocol_is_named(kafka: KafkaUnderTest) -> None:
     server, ca = kafka.server, kafka.certificates.ca_file
-    plain_on_tls_port = await connect_error(server.address("SSL"))
-    assert isinstance(plain_on_tls_port, WrongProtocol)
-    assert "speaks TLS" in plain_on_tls_port.problem
-    tls_on_plain_port = await connect_error(server.address("PLAINTEXT"), ca_file=ca)
-    assert isinstance(tls_on_plain_port, WrongProtocol)
-    assert "does not speak TLS" in tls_on_plain_port.problem
-    unexpected_login = await connect_error(server.address("PLAINTEXT"), **login())
-    assert isinstance(unexpected_login, WrongProtocol)
-    assert "accepts no login" in unexpected_login.problem
-    without_login = await connect_error(server.address("SASL"))
-    assert isinstance(without_login, BrokerUnavailable)
-    assert "require a login" in without_login.hint
+    plaintext, tls, sasl = (server.address(listener) for listener in ("PLAINTEXT", "SSL", "SASL"))
+    await assert_refused(WrongProtocol, "speaks TLS", tls, {})
+    await assert_refused(WrongProtocol, "does not speak TLS", plaintext, {"ca_file": ca})
+    await assert_refused(WrongProtocol, "accepts no login", plaintext, login())
+    await assert_refused(BrokerUnavailable, "require a login", sasl, {}, where="hint")
     controller = await connect_error(server.address("CONTROLLER"))
     assert isinstance(controller, BrokerUnavailable | WrongProtocol)
 
@@ -126,20 +108,18 @@ async def test_a_wrong_protocol_is_named(kafka: KafkaUnderTest) -> None:
 async def test_a_wrong_password_and_an_unknown_user_are_refused(kafka: KafkaUnderTest, mechanism: str) -> None:
     for user in ("alice", "nobody"):
         error = await connect_error(kafka.server.address("SASL"), **login(user, mechanism, "wrong-Pa55"))
-        assert isinstance(error, LoginRefused)
+        assert isinstance(error, errors.LoginRefused)
         assert user in error.problem
         assert "wrong-Pa55" not in str(error)
 
 
-async def test_a_user_with_few_permissions_sees_which_are_missing(
-    kafka: KafkaUnderTest, kafka_client: KafkaClient
-) -> None:
+async def test_a_limited_user_sees_missing_permissions(kafka: KafkaUnderTest, kafka_client: KafkaClient) -> None:
     for topic in ("acl-visible", "acl-hidden"):
         await kafka_client.create(topic, 2)
         await kafka_client.produce(topic, 0, 9)
     for group in ("acl-open", "acl-closed"):
         await kafka_client.commit(group, {("acl-visible", 0): 2, ("acl-hidden", 0): 4})
-    await allow(kafka_client, "User:bob", topics=("acl-visible",), groups=("acl-open",))
+    await allow(kafka_client, "bob", (TOPIC, "acl-visible"), (GROUP, "acl-open"))
     async with connected(kafka.server.address("SASL"), **login("bob")) as broker:
 
         async def sees_part() -> None:
@@ -153,7 +133,7 @@ async def test_a_user_with_few_permissions_sees_which_are_missing(
             assert "DESCRIBE_CONFIGS" in permissions
 
         await eventually(sees_part)
-        with pytest.raises(PublishRefused):
+        with pytest.raises(errors.PublishRefused):
             await broker.publish("acl-visible", Message(body=b"x"))
         assert not (await broker.sweep()).gone_groups
     await _check_listed_group_without_permission(kafka, kafka_client)
@@ -161,7 +141,7 @@ async def test_a_user_with_few_permissions_sees_which_are_missing(
 
 async def _check_listed_group_without_permission(kafka: KafkaUnderTest, client: KafkaClient) -> None:
     """With DESCRIBE on the cluster, the list contains groups that the user may not read: not permitted, not zero, not gone."""
-    await allow(client, "User:bob", cluster=True)
+    await allow(client, "bob", CLUSTER)
     async with connected(kafka.server.address("SASL"), **login("bob")) as broker:
 
         async def is_denied() -> None:
@@ -188,25 +168,18 @@ async def test_a_user_without_permissions_sees_only_what_is_missing(kafka: Kafka
     assert [node.running for node in snapshot.cluster.nodes] == [True]
 
 
+TOPIC, GROUP, CLUSTER = ResourceType.TOPIC, ResourceType.GROUP, (ResourceType.BROKER, "kafka-cluster")
+EVERYTHING = ((TOPIC, "*"), (GROUP, "*"), CLUSTER)
+
+
 async def allow(
     client: KafkaClient,
-    principal: str,
-    *,
-    topics: tuple[str, ...] = (),
-    groups: tuple[str, ...] = (),
-    cluster: bool = False,
-    everything: bool = False,
+    user: str,
+    *resources: tuple[ResourceType, str],
+    operation: AclOperation = AclOperation.DESCRIBE,
 ) -> None:
-    """Grant DESCRIBE on these resources, or with `everything` all operations on all resources."""
-    grants = [(ResourceType.TOPIC, topic, AclOperation.DESCRIBE) for topic in topics]
-    grants += [(ResourceType.GROUP, group, AclOperation.DESCRIBE) for group in groups]
-    if cluster:
-        grants.append((ResourceType.BROKER, "kafka-cluster", AclOperation.DESCRIBE))
-    if everything:
-        grants += [(kind, "*", AclOperation.ALL) for kind in (ResourceType.TOPIC, ResourceType.GROUP)]
-        grants.append((ResourceType.BROKER, "kafka-cluster", AclOperation.ALL))
-    literal, allowed = ResourcePatternType.LITERAL, AclPermissionType.ALLOW
-    bindings = [AclBinding(kind, name, literal, principal, "*", op, allowed) for kind, name, op in grants]
+    rule = (ResourcePatternType.LITERAL, f"User:{user}", "*", operation, AclPermissionType.ALLOW)
+    bindings = [AclBinding(kind, name, *rule) for kind, name in resources]
     for future in client.admin.create_acls(bindings).values():
         future.result(20)
 

@@ -1,7 +1,5 @@
 """A streams group (KIP-1071): Kafka's own word count example."""
 
-import asyncio
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +7,8 @@ from pathlib import Path
 from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.model import GroupState
 from signalbox.servers.kafka import VERSION
-from signalbox.servers.maven import class_path, jars, java
+from signalbox.servers.maven import jars
+from tests.connected.kafka.programs import running_java
 from tests.support.kafka import KafkaClient, KafkaUnderTest, figures
 from tests.support.waiting import eventually
 
@@ -28,15 +27,8 @@ async def word_count(kafka: KafkaUnderTest, folder: Path) -> AsyncIterator[None]
         "commit.interval.ms": "200",
     }
     settings.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
-    main = "org.apache.kafka.streams.examples.wordcount.WordCountDemo"
-    argv = [java("Kafka Streams"), "-XX:TieredStopAtLevel=1", "-cp", class_path(jars_folder), main, str(settings)]
-    with (folder / "words.log").open("wb") as log:
-        process = subprocess.Popen(argv, stdout=log, stderr=log)  # noqa: ASYNC220 - returns at once
-    try:
+    async with running_java(jars_folder, "org.apache.kafka.streams.examples.wordcount.WordCountDemo", str(settings)):
         yield
-    finally:
-        process.terminate()
-        await asyncio.to_thread(process.wait, 20)
 
 
 async def test_a_streams_group_has_lag_and_members(

@@ -4,9 +4,11 @@ import asyncio
 import html
 import re
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import httpx
 import pytest
@@ -24,12 +26,11 @@ from signalbox.web.monitoring import urls as monitoring_urls
 from tests.support import nats
 from tests.support.faulty import HEALTHY, Brokers, faulty
 from tests.support.kafka import KafkaUnderTest
+from tests.support.pages import addresses
 from tests.support.serving import Serving, serving
 from tests.support.tables import connection
-from tests.support.visits import addresses
 from tests.support.waiting import eventually
 
-WATCHED_S = 25.0
 PAGE_S_MAX = 1.0  # a page that waits for a broker would take at least its timeout of 2 s
 GROWTH_BYTES_MAX = 16 * 1024**2  # includes garbage until the next full collection
 TAG = re.compile(r"<[^>]+>")
@@ -124,22 +125,28 @@ async def test_every_connection_shows_the_problem_and_a_hint(site: Site) -> None
         assert all(f">{name}<" in listed for name in site.names)
 
 
-async def test_pages_stay_fast_the_healthy_broker_stays_live_and_memory_is_bounded(site: Site) -> None:
+@pytest.mark.parametrize("watched_s", [10.0, pytest.param(60.0, marks=pytest.mark.soak)])
+async def test_pages_stay_fast_the_healthy_broker_stays_live_and_memory_is_bounded(
+    site: Site, watched_s: float
+) -> None:
     await nats.stream(site.oracle, "among-faults")
     await nats.durable(site.oracle, "among-faults", "reader")
-    slowest, published, began = (0.0, ""), 0, time.monotonic()
+    durations: defaultdict[str, list[float]] = defaultdict(
+        list
+    )  # of each address; a busy machine delays single answers
+    published, began = 0, time.monotonic()
     resident = 0
     async with site.http_client() as client:
-        while (passed := time.monotonic() - began) < WATCHED_S:
+        while (passed := time.monotonic() - began) < watched_s:
             await site.oracle.request("among-faults", b"x")
             published += 1
             for address in addresses(site.names):
                 requested = time.monotonic()
                 answer = await client.get(address)
-                slowest = max(slowest, (time.monotonic() - requested, address))
+                durations[address].append(time.monotonic() - requested)
                 assert answer.status_code < 500, address
             assert (await client.get(urls.HEALTH_READY)).text.strip() == "ready"
-            if not resident and passed > WATCHED_S / 3:
+            if not resident and passed > watched_s / 3:
                 resident = site.resident_bytes()
 
             async def counted(expected: int = published) -> None:
@@ -147,8 +154,8 @@ async def test_pages_stay_fast_the_healthy_broker_stays_live_and_memory_is_bound
 
             await eventually(counted, within_s=12)
     grown = site.resident_bytes() - resident
-    assert slowest[0] < PAGE_S_MAX, slowest
-    assert grown < GROWTH_BYTES_MAX, f"{grown / 1e6:.1f} MB more after {WATCHED_S * 2 / 3:.0f} s"
+    assert [address for address, taken in durations.items() if median(taken) > PAGE_S_MAX] == []
+    assert grown < GROWTH_BYTES_MAX, f"{grown / 1e6:.1f} MB more after {watched_s * 2 / 3:.0f} s"
     assert published > 3
 
 

@@ -11,7 +11,7 @@ from signalbox.brokers.nats.adapter import NatsBroker
 from signalbox.servers.nats import NatsOptions, NatsServer, nats_server
 from signalbox.servers.process import free_port
 from tests.support.nats import nats_settings, opened
-from tests.support.servers import wanted_here
+from tests.support.servers import require_server
 from tests.support.waiting import eventually
 
 ELECTION_S = 40.0
@@ -19,7 +19,7 @@ ELECTION_S = 40.0
 
 @pytest.fixture
 async def cluster() -> AsyncIterator[list[NatsServer]]:
-    wanted_here("nats")
+    require_server("nats")
     ports = [free_port() for _ in range(3)]
     routes = ", ".join(f"nats://127.0.0.1:{port}" for port in ports)
     async with contextlib.AsyncExitStack() as stack:

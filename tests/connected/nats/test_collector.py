@@ -22,7 +22,7 @@ from signalbox.storage.engine import Database
 from tests.support.database import settings as database_settings
 from tests.support.nats import durable, nats_settings, plain_client, stream
 from tests.support.proxy import Proxy
-from tests.support.servers import wanted_here
+from tests.support.servers import require_server
 from tests.support.waiting import eventually
 
 NAME = "nats-test"
@@ -74,7 +74,7 @@ async def collecting(settings: NatsSettings) -> AsyncIterator[CollectorBench]:
 
 @pytest.fixture
 async def server() -> AsyncIterator[NatsServer]:
-    wanted_here("nats")
+    require_server("nats")
     async with nats_server(NatsOptions()) as started:
         yield started
 
@@ -155,9 +155,7 @@ async def test_a_killed_server_is_down_keeps_its_figures_and_recovers(server: Na
         ]
 
 
-async def test_a_hanging_network_makes_the_connection_stale_or_down_until_it_resumes(
-    server: NatsServer, client: Client
-) -> None:
+async def test_a_hanging_network_makes_the_connection_stale_or_down(server: NatsServer, client: Client) -> None:
     await produce(client, 4)
     async with Proxy(server.port) as proxy:
         settings = nats_settings(server, urls=(f"nats://127.0.0.1:{proxy.port}",), timeout_s=1.0)

@@ -117,9 +117,7 @@ async def test_a_redelivery_does_not_count_as_settled(nats_broker: NatsServer, o
             assert (after.lag, after.in_flight, after.positions.arrived[0]) == (5, 1, 5)
 
 
-async def test_messages_lost_to_retention_lie_below_the_start(
-    nats_broker: NatsServer, oracle: Client, name: str
-) -> None:
+async def test_messages_lost_to_retention_are_below_start(nats_broker: NatsServer, oracle: Client, name: str) -> None:
     await stream(oracle, name, max_msgs=10)
     await durable(oracle, name, "reader")
     await fill(oracle, name, red=4)
@@ -160,9 +158,7 @@ async def test_states_of_a_consumer(nats_broker: NatsServer, oracle: Client, nam
         await subscription_to_push.unsubscribe()
 
 
-async def test_a_note_says_that_no_figure_counts_abandoned_messages(
-    nats_broker: NatsServer, oracle: Client, name: str
-) -> None:
+async def test_a_note_mentions_abandoned_messages(nats_broker: NatsServer, oracle: Client, name: str) -> None:
     await stream(oracle, name)
     await durable(oracle, name, "reader", max_deliver=1, ack_wait=200_000_000)
     await fill(oracle, name, red=4)

@@ -17,13 +17,13 @@ from signalbox.servers.nats import NatsOptions, NatsServer, nats_server
 from tests.support.certificates import Certificates, Identity, issue
 from tests.support.nats import nats_settings, opened
 from tests.support.nats_jwt import Key, Operator
-from tests.support.servers import wanted_here
+from tests.support.servers import require_server
 from tests.support.waiting import eventually
 
 
 @pytest.fixture(autouse=True)
 def requires_nats() -> None:
-    wanted_here("nats")
+    require_server("nats")
 
 
 @pytest.fixture(scope="module")

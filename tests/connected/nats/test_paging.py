@@ -4,7 +4,7 @@ import pytest
 
 from signalbox.servers.nats import NatsOptions, nats_server
 from tests.support.nats import api, durable, nats_settings, opened, plain_client, stream
-from tests.support.servers import wanted_here
+from tests.support.servers import require_server
 
 STREAMS = 300
 CONSUMERS = 280  # of one stream
@@ -13,7 +13,7 @@ PUBLISHED, ACKNOWLEDGED = 9, 4
 
 @pytest.mark.timeout(60)
 async def test_all_pages_of_streams_and_consumers_are_read() -> None:
-    wanted_here("nats")
+    require_server("nats")
     async with nats_server(NatsOptions()) as server:
         client = await plain_client(server)
         for number in range(STREAMS):

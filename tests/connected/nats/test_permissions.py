@@ -1,7 +1,6 @@
 """Users with limited permissions: what they may not read is a named fault, never an empty list and never "down"."""
 
 import contextlib
-import time
 from collections.abc import AsyncIterator
 
 import nats
@@ -12,7 +11,8 @@ from signalbox.brokers.errors import BrokerUnavailable, PermissionMissing, Publi
 from signalbox.brokers.model import Message, Why
 from signalbox.servers.nats import NatsOptions, NatsServer, nats_server
 from tests.support.nats import durable, nats_settings, opened, stream
-from tests.support.servers import wanted_here
+from tests.support.servers import require_server
+from tests.support.waiting import elapsed
 
 LEAST = [
     "$JS.API.INFO",
@@ -50,7 +50,7 @@ def configuration() -> str:
 
 @pytest.fixture(scope="module")
 async def server() -> AsyncIterator[NatsServer]:
-    wanted_here("nats")
+    require_server("nats")
     async with nats_server(NatsOptions(login=False, config=configuration())) as server:
         async with admin(server) as client:
             for name, count in (("orders", 5), ("letters", 3)):
@@ -90,9 +90,9 @@ async def test_the_least_permissions_are_enough(server: NatsServer) -> None:
 
 async def test_a_denied_list_is_a_fault(server: NatsServer) -> None:
     async with opened(nats_settings(server, **login("no-letters"))) as broker:
-        started_at = time.monotonic()
-        snapshot = await broker.sweep()
-        took_s = time.monotonic() - started_at
+        async with elapsed() as took:
+            snapshot = await broker.sweep()
+        took_s = took.seconds
     assert set(snapshot.destinations) == {"orders", "letters"}
     assert set(snapshot.groups) == {"orders/reader"}
     (fault,) = snapshot.faults
@@ -135,7 +135,7 @@ async def test_an_account_without_jetstream(server: NatsServer) -> None:
 
 
 async def test_a_server_without_jetstream() -> None:
-    wanted_here("nats")
+    require_server("nats")
     async with nats_server(NatsOptions(jetstream=False)) as server:
         with pytest.raises(BrokerUnavailable, match="JetStream does not"):
             async with opened(nats_settings(server)):

@@ -26,9 +26,7 @@ async def load_later(oracle: Client, name: str) -> None:
     await stream(oracle, name)
 
 
-async def test_publish_waits_for_a_stream_that_is_not_loaded_yet(
-    nats_broker: NatsServer, oracle: Client, name: str
-) -> None:
+async def test_publish_waits_for_a_stream_that_loads_later(nats_broker: NatsServer, oracle: Client, name: str) -> None:
     async with opened(nats_settings(nats_broker)) as broker, asyncio.TaskGroup() as tasks:
         tasks.create_task(load_later(oracle, name))
         await broker.publish(name, Message(body=b"first"))
@@ -47,9 +45,7 @@ async def test_publish_waits_for_a_known_stream_to_return(nats_broker: NatsServe
     assert (await api(oracle, f"STREAM.INFO.{name}"))["state"]["messages"] == 1
 
 
-async def test_receive_waits_for_a_stream_that_is_not_loaded_yet(
-    nats_broker: NatsServer, oracle: Client, name: str
-) -> None:
+async def test_receive_waits_for_a_stream_that_loads_later(nats_broker: NatsServer, oracle: Client, name: str) -> None:
     async with opened(nats_settings(nats_broker)) as broker, aclosing(broker.receive(name, "reader")) as deliveries:
         first = asyncio.ensure_future(anext(deliveries))
         await load_later(oracle, name)
@@ -57,9 +53,7 @@ async def test_receive_waits_for_a_stream_that_is_not_loaded_yet(
         assert (await asyncio.wait_for(first, 10)).message.body == b"first"
 
 
-async def test_receive_survives_a_stream_that_is_missing_for_a_moment(
-    nats_broker: NatsServer, oracle: Client, name: str
-) -> None:
+async def test_receive_survives_a_briefly_missing_stream(nats_broker: NatsServer, oracle: Client, name: str) -> None:
     await stream(oracle, name)
     async with opened(nats_settings(nats_broker)) as broker, aclosing(broker.receive(name, "reader")) as deliveries:
         await broker.publish(name, Message(body=b"first"))

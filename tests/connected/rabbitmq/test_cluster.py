@@ -12,7 +12,7 @@ from signalbox.brokers.model import Snapshot, Why
 from signalbox.brokers.rabbitmq.adapter import RabbitBroker
 from signalbox.servers.rabbitmq import RabbitServer
 from tests.support.rabbitmq import FIGURES_WITHIN_S, QUICK, cluster_of, fill, listed, opened, rabbit_settings, running
-from tests.support.servers import wanted_here
+from tests.support.servers import require_server
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)
@@ -26,7 +26,7 @@ Backlog = Mapping[str, int]  # ready messages by queue
 @pytest.fixture(scope="module")
 async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitServer]:
     """Each test leaves all nodes running."""
-    wanted_here("rabbitmq")
+    require_server("rabbitmq")
     async with running(tmp_path_factory.mktemp("rabbitmq-cluster"), replace(QUICK, nodes=3)) as server:
         yield server
 

@@ -15,7 +15,7 @@ from signalbox.brokers.rabbitmq.adapter import RabbitBroker
 from signalbox.servers.process import free_port
 from signalbox.servers.rabbitmq import DEBIAN_13, RabbitOptions, RabbitServer
 from tests.support.rabbitmq import QUICK, cluster_of, fill, opened, rabbit_settings, running, unused
-from tests.support.servers import wanted_here
+from tests.support.servers import require_server
 from tests.support.waiting import eventually
 
 WITHIN_S = 60.0
@@ -27,7 +27,7 @@ Backlog = dict[str, int]  # ready messages by queue
 @pytest.fixture(scope="module")
 async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitServer]:
     """A node that only this module breaks. Each test leaves it running."""
-    wanted_here("rabbitmq")
+    require_server("rabbitmq")
     async with running(tmp_path_factory.mktemp("rabbitmq-faults"), QUICK) as server:
         yield server
 
@@ -35,7 +35,7 @@ async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rabbit
 @pytest.fixture(scope="module")
 async def node_4(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitServer]:
     """The same of RabbitMQ 4.0, from Debian 13."""
-    wanted_here("rabbitmq-4.0")
+    require_server("rabbitmq-4.0")
     async with running(tmp_path_factory.mktemp("rabbitmq-faults-4"), replace(QUICK, version=DEBIAN_13)) as server:
         yield server
 
@@ -180,7 +180,7 @@ async def test_depths_from_the_prometheus_plugin(node: RabbitServer) -> None:
 
 
 async def test_without_plugins_the_configured_queues_are_looked_up_by_amqp(tmp_path: Path) -> None:
-    wanted_here("rabbitmq")
+    require_server("rabbitmq")
     async with running(tmp_path, RabbitOptions(plugins=())) as server:
         bare = {"management_url": f"http://127.0.0.1:{free_port()}"}
         with pytest.raises(BrokerUnavailable, match="plugin"):
@@ -196,7 +196,7 @@ async def test_without_plugins_the_configured_queues_are_looked_up_by_amqp(tmp_p
 
 
 async def test_without_statistics_the_lag_is_right_and_other_metrics_are_unknown(tmp_path: Path) -> None:
-    wanted_here("rabbitmq-4.0")
+    require_server("rabbitmq-4.0")
     settings = {"management_agent.disable_metrics_collector": "true"}
     async with (
         running(tmp_path, RabbitOptions(version=DEBIAN_13, settings=settings)) as server,

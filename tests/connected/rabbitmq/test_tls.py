@@ -10,14 +10,14 @@ from signalbox.servers.rabbitmq import DEBIAN_13, INSTALLED, RabbitOptions, Rabb
 from tests.support.certificates import Certificates, issue
 from tests.support.proxy import web_port
 from tests.support.rabbitmq import fill, opened, rabbit_settings, refused, running
-from tests.support.servers import wanted_here
+from tests.support.servers import require_server
 
 Secured = tuple[RabbitServer, Certificates]
 
 
 @pytest.fixture(scope="module", params=[INSTALLED, DEBIAN_13])
 async def secured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Secured]:
-    wanted_here("rabbitmq" if request.param == INSTALLED else "rabbitmq-4.0")
+    require_server("rabbitmq" if request.param == INSTALLED else "rabbitmq-4.0")
     folder = tmp_path_factory.mktemp("rabbitmq-tls")
     certificates = issue(folder / "certificates")
     identity = certificates.server

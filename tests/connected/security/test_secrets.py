@@ -21,11 +21,11 @@ from tests.support.certificates import issue
 from tests.support.commands import configured, signalbox
 from tests.support.kafka import KafkaUnderTest
 from tests.support.nats_jwt import Key, Operator
+from tests.support.pages import everything
 from tests.support.proxy import echo_port, silent_port, web_port
 from tests.support.rabbitmq import management
 from tests.support.serving import serving
 from tests.support.tables import Value, connection
-from tests.support.visits import everything
 from tests.support.waiting import eventually
 
 SPECIAL = '/+%@"\\ ü'  # URL, JSON and shell quoting change these characters

@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -11,18 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from signalbox.brokers.errors import (
-    BrokerError,
-    BrokerTimeout,
-    BrokerUnavailable,
-    CertificateRefused,
-    LoginRefused,
-    OutcomeUnknown,
-    PermissionMissing,
-    PublishRefused,
-    Unroutable,
-    WrongProtocol,
-)
+from signalbox.brokers import errors
+from signalbox.brokers.errors import BrokerError, BrokerTimeout, BrokerUnavailable, LoginRefused, WrongProtocol
 from signalbox.brokers.model import DestinationSpec, Message, Why
 from signalbox.brokers.sqs.adapter import SqsBroker
 from signalbox.brokers.sqs.throttling import Throttled
@@ -31,6 +20,7 @@ from signalbox.servers.sqs import SqsServer
 from tests.support.certificates import Certificates, issue
 from tests.support.proxy import Proxy, silent_port
 from tests.support.sqs import Answer, Answering, SqsStub, opened, refusal
+from tests.support.waiting import elapsed
 
 SECRETS = {"secret_access_key": "canary-7e1d-key", "session_token": "canary-7e1d-token"}
 NAMES = [f"orders-{number}" for number in range(40)]
@@ -60,9 +50,8 @@ def with_queues(answer: Answering) -> Answering:
 
 def counts(visible: int) -> Answer:
     by_kind = {"": visible, "NotVisible": 1, "Delayed": 2}
-    return Answer(
-        body={"Attributes": {f"ApproximateNumberOfMessages{kind}": str(count) for kind, count in by_kind.items()}}
-    )
+    attributes = {f"ApproximateNumberOfMessages{kind}": str(count) for kind, count in by_kind.items()}
+    return Answer(body={"Attributes": attributes})
 
 
 @asynccontextmanager
@@ -77,10 +66,10 @@ async def connected_to_stub(answer: Answering, **overrides: object) -> AsyncIter
 
 
 async def connect_error(broker: SqsBroker, *, timeout_s: float = 5.0) -> BrokerError:
-    started_at = time.monotonic()
-    with pytest.raises(BrokerError) as caught:
-        await broker.connect(timeout_s=timeout_s)
-    assert time.monotonic() - started_at < timeout_s + 1.0
+    async with elapsed() as took:
+        with pytest.raises(BrokerError) as caught:
+            await broker.connect(timeout_s=timeout_s)
+    assert took.seconds < timeout_s + 1.0
     await broker.close()
     return caught.value
 
@@ -93,7 +82,7 @@ async def connect_error(broker: SqsBroker, *, timeout_s: float = 5.0) -> BrokerE
         (refusal("InvalidSignatureException", "sig", query_code="SignatureDoesNotMatch"), LoginRefused, "sig"),
         (refusal("SignatureDoesNotMatch", "sig", status=403), LoginRefused, "sig"),
         (refusal("ExpiredTokenException", "old", query_code="ExpiredToken"), LoginRefused, "old"),
-        (refusal("AccessDeniedException", "no action"), PermissionMissing, "no action"),
+        (refusal("AccessDeniedException", "no action"), errors.PermissionMissing, "no action"),
         (refusal("RequestThrottled", "slow"), Throttled, "slow"),
         (refusal("InternalFailure", "oops", status=500), BrokerUnavailable, "oops"),
         (Answer(status=502, body={}), BrokerUnavailable, "502"),
@@ -142,12 +131,10 @@ async def test_a_denied_queue_is_a_fault_and_the_others_are_read() -> None:
 
     async with connected_to_stub(with_queues(answer)) as (broker, _):
         snapshot = await broker.sweep()
-    assert {name: group.waiting for name, group in snapshot.groups.items()} == {
-        name: number for number, name in enumerate(NAMES) if number % 4
-    }
-    assert {(fault.group, fault.why) for fault in snapshot.faults} == {
-        (name, Why.NOT_PERMITTED) for number, name in enumerate(NAMES) if not number % 4
-    }
+    expected = {name: number for number, name in enumerate(NAMES) if number % 4}
+    assert {name: group.waiting for name, group in snapshot.groups.items()} == expected
+    assert {fault.group for fault in snapshot.faults} == set(NAMES) - expected.keys()
+    assert {fault.why for fault in snapshot.faults} == {Why.NOT_PERMITTED}
     assert all("sqs:GetQueueAttributes" in f.detail and "arn:aws:iam" in f.detail for f in snapshot.faults)
     assert snapshot.cluster is not None
     assert snapshot.cluster.missing_permissions == ("sqs:GetQueueAttributes on 10 queues",)
@@ -181,10 +168,8 @@ async def test_throttling_lowers_the_request_rate_until_it_ends() -> None:
 
 
 async def test_a_failing_endpoint_is_not_asked_about_every_queue() -> None:
-    async with connected_to_stub(with_queues(lambda *_: refusal("InternalFailure", "oops", status=500))) as (
-        broker,
-        stub,
-    ):
+    answer = with_queues(lambda *_: refusal("InternalFailure", "oops", status=500))
+    async with connected_to_stub(answer) as (broker, stub):
         with pytest.raises(BrokerUnavailable, match="oops"):
             await broker.sweep()
         assert stub.asked.count("GetQueueAttributes") <= 2 * 31  # two attempts each, until 16 in a row got no answer
@@ -207,22 +192,27 @@ async def test_keys_that_expire_during_a_sweep_end_it_at_once() -> None:
             await broker.sweep()
 
 
-async def test_a_silent_endpoint_is_an_error_within_the_timeout(elasticmq: SqsServer) -> None:
-    port = urlsplit(elasticmq.endpoint).port
-    assert port is not None
-    async with Proxy(port) as proxy:
-        broker = opened(f"http://127.0.0.1:{proxy.port}", include=("silent-*",), timeout_s=1.0)
+@asynccontextmanager
+async def connected_through_proxy(server: SqsServer, **overrides: object) -> AsyncIterator[tuple[SqsBroker, Proxy]]:
+    async with Proxy(urlsplit(server.endpoint).port or 80) as proxy:
+        broker = opened(f"http://127.0.0.1:{proxy.port}", **overrides)
         await broker.connect()
+        yield broker, proxy
+        await broker.close()
+
+
+async def test_a_silent_endpoint_is_an_error_within_the_timeout(elasticmq: SqsServer) -> None:
+    settings = {"include": ("silent-*",), "timeout_s": 1.0}
+    async with connected_through_proxy(elasticmq, **settings) as (broker, proxy):
         await broker.ensure([DestinationSpec(name="silent-1")])
         await broker.sweep()
         proxy.hang()
-        started_at = time.monotonic()
-        with pytest.raises(BrokerTimeout, match=r"did not answer within 1 s"):
-            await broker.watch(["silent-1"])
-        assert time.monotonic() - started_at < 1.5
+        async with elapsed() as took:
+            with pytest.raises(BrokerTimeout, match=r"did not answer within 1 s"):
+                await broker.watch(["silent-1"])
+        assert took.seconds < 1.5
         proxy.resume()
         assert set((await broker.watch(["silent-1"])).groups) == {"silent-1"}
-        await broker.close()
 
 
 async def test_https_to_a_plain_http_port(elasticmq: SqsServer) -> None:
@@ -235,7 +225,7 @@ async def test_an_untrusted_certificate_is_refused_unless_ca_file_is_set(tmp_pat
     certificates = issue(tmp_path)
     async with tls_stub(certificates) as port:
         error = await connect_error(opened(f"https://127.0.0.1:{port}"))
-        assert isinstance(error, CertificateRefused)
+        assert isinstance(error, errors.CertificateRefused)
         assert "ca_file" in error.hint
         for tls_settings in ({"ca_file": str(certificates.ca_file)}, {"insecure_skip_verify": True}):
             broker = opened(f"https://127.0.0.1:{port}", **tls_settings)
@@ -269,16 +259,15 @@ sso_start_url = https://sso.example/start
 WITHOUT_KEYS: dict[str, object] = {"access_key_id": None, "secret_access_key": None}
 
 
-async def test_missing_credentials_name_the_ways_to_set_them() -> None:
-    error = await connect_error(opened("http://127.0.0.1:9", **WITHOUT_KEYS))
-    assert isinstance(error, LoginRefused)
-    assert "AWS_ACCESS_KEY_ID" in error.hint
-
-
-async def test_a_missing_region_is_named() -> None:
-    error = await connect_error(opened("http://127.0.0.1:9", region=None))
-    assert isinstance(error, BrokerUnavailable)
-    assert "region" in error.hint
+@pytest.mark.parametrize(
+    ("settings", "expected", "hint"),
+    [(WITHOUT_KEYS, LoginRefused, "AWS_ACCESS_KEY_ID"), ({"region": None}, BrokerUnavailable, "region")],
+    ids=["credentials", "region"],
+)
+async def test_missing_settings_are_named(settings: dict[str, object], expected: type[BrokerError], hint: str) -> None:
+    error = await connect_error(opened("http://127.0.0.1:9", **settings))
+    assert isinstance(error, expected)
+    assert hint in error.hint
 
 
 @pytest.mark.parametrize(
@@ -287,11 +276,7 @@ async def test_a_missing_region_is_named() -> None:
         ("", LoginRefused, "gone"),
         ("[profile gone]\ncredential_process = false\n", LoginRefused, ""),
         ("[profile gone]\ncredential_process = sleep 4\n", BrokerTimeout, "Cannot get AWS credentials within 2 s"),
-        (
-            SIGN_IN,
-            LoginRefused,
-            "",
-        ),
+        (SIGN_IN, LoginRefused, ""),
     ],
 )
 async def test_a_profile_without_credentials_is_an_error_in_time(
@@ -304,9 +289,7 @@ async def test_a_profile_without_credentials_is_an_error_in_time(
     assert error.hint
 
 
-async def test_a_silent_role_service_is_an_error_within_the_timeout(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_silent_role_service_is_an_error_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with silent_port() as port:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{port}")
         (tmp_path / "credentials").write_text("[base]\naws_access_key_id = a\naws_secret_access_key = b\n")
@@ -322,15 +305,13 @@ async def test_a_silent_role_service_is_an_error_within_the_timeout(
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (refusal("InternalFailure", "oops", status=500), OutcomeUnknown),
-        (refusal("RequestThrottled", "slow"), PublishRefused),
-        (refusal("AccessDenied", "no"), PublishRefused),
-        (refusal("InvalidMessageContents", "bad"), PublishRefused),
+        (refusal("InternalFailure", "oops", status=500), errors.OutcomeUnknown),
+        (refusal("RequestThrottled", "slow"), errors.PublishRefused),
+        (refusal("AccessDenied", "no"), errors.PublishRefused),
+        (refusal("InvalidMessageContents", "bad"), errors.PublishRefused),
     ],
 )
-async def test_a_failed_publish_is_sent_once_and_says_whether_it_may_be_stored(
-    answer: Answer, expected: type[BrokerError]
-) -> None:
+async def test_a_failed_publish_is_sent_once_with_its_outcome(answer: Answer, expected: type[BrokerError]) -> None:
     async with connected_to_stub(with_queues(lambda *_: answer)) as (broker, stub):
         with pytest.raises(expected) as caught:
             await broker.publish("orders-1", Message(body=b"x"))
@@ -357,10 +338,10 @@ async def test_a_publish_to_a_new_queue_is_sent_again_until_sqs_knows_the_queue(
 
 async def test_a_publish_to_a_missing_queue_is_unroutable_after_five_answers() -> None:
     async with connected_to_stub(with_queues(lambda *_: MISSING)) as (broker, stub):
-        with pytest.raises(Unroutable):
+        with pytest.raises(errors.Unroutable):
             await broker.publish("orders-1", Message(body=b"x"))
         assert stub.asked.count("SendMessage") == 1 + MISSES_MAX
-        with pytest.raises(Unroutable):
+        with pytest.raises(errors.Unroutable):
             await broker.publish("orders-1", Message(body=b"x"), timeout_s=0.3)
 
 
@@ -380,18 +361,13 @@ async def test_a_receiver_of_a_new_queue_asks_again_until_sqs_knows_the_queue(ac
 
 
 async def test_a_publish_without_an_answer_may_be_stored(elasticmq: SqsServer) -> None:
-    port = urlsplit(elasticmq.endpoint).port
-    assert port is not None
-    async with Proxy(port) as proxy:
-        broker = opened(f"http://127.0.0.1:{proxy.port}")
-        await broker.connect()
+    async with connected_through_proxy(elasticmq) as (broker, proxy):
         await broker.ensure([DestinationSpec(name="unsure-1")])
         proxy.hang()
-        with pytest.raises(OutcomeUnknown, match="may be stored"):
+        with pytest.raises(errors.OutcomeUnknown, match="may be stored"):
             await broker.publish("unsure-1", Message(body=b"x"), timeout_s=0.5)
         proxy.resume()
         async with aclosing(broker.receive("unsure-1", "reader")) as deliveries:
             delivery = await asyncio.wait_for(anext(deliveries), 10)  # it was stored
             assert delivery.message.body == b"x"
             await delivery.ack()
-        await broker.close()

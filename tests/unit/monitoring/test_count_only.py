@@ -21,7 +21,7 @@ def verdict(lags: list[int], *, in_flight: int | None = 3) -> tuple[Status, Reas
     assert view is not None
     assert view.flow.time_lag is None
     assert view.flow.rate_in is None
-    assert view.flow.drained_at is None
+    assert view.flow.caught_up_at is None
     assert view.verdict.until is None
     (row,) = watched.tracked.partitions()
     assert row.verdict.status is view.verdict.status

@@ -30,14 +30,14 @@ def test_a_group_whose_lag_shrinks_is_catching_up_until_a_known_time() -> None:
     assert view.verdict.status is Status.CATCHING_UP
     left = (50_000 - 200 * 120) / 200
     assert view.verdict.until == pytest.approx(watched.now + left, abs=5)
-    assert view.flow.drained_at == pytest.approx(watched.now + left, abs=5)
+    assert view.flow.caught_up_at == pytest.approx(watched.now + left, abs=5)
 
 
 def test_a_group_whose_lag_grows_is_behind() -> None:
     view = Watched().flow(120, settled=0, arrived=50_000, out=90, into=100)
     assert view.verdict.status is Status.BEHIND
     assert view.verdict.until is None
-    assert view.flow.drained_at is None
+    assert view.flow.caught_up_at is None
 
 
 def test_a_group_with_members_and_no_commit_for_a_minute_is_stalled() -> None:

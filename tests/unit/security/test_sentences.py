@@ -13,7 +13,7 @@ from signalbox.cli import main
 from signalbox.security.audit import words
 from signalbox.security.audit.chain import Finding, FindingKind, Verification
 from signalbox.security.audit.model import CHAIN_START, ChainPosition
-from tests.architecture.house import ROOT, files
+from tests.architecture.sources import ROOT, files
 
 GOLDEN = Path(__file__).with_name("sentences.txt")
 REWRITE = "SIGNALBOX_REWRITE_SENTENCES"

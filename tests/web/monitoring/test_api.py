@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from tests.web.sites import OK_GROUPS, WebClient, estate_in, night, web_client
+from tests.web.sites import OK_GROUPS, WebClient, night, simulation_in, web_client
 
 GROUP = "/api/v1/groups/kafka-prod/settlement"
 
 
 @pytest.fixture(scope="module")
 async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebClient]:
-    async with estate_in(tmp_path_factory.mktemp("night")) as estate:
-        await night(estate)
-        async with web_client(estate) as client:
+    async with simulation_in(tmp_path_factory.mktemp("night")) as simulation:
+        await night(simulation)
+        async with web_client(simulation) as client:
             yield client
 
 
@@ -40,7 +40,7 @@ async def test_a_group_has_figures_and_their_age(web: WebClient) -> None:
 
 async def test_unknown_is_null_not_zero(web: WebClient) -> None:
     secret = await get(web, "/api/v1/groups/kafka-prod/secret")
-    assert secret["flow"]["lag"] is None
+    assert (secret["flow"]["lag"], secret["flow"]["time_lag"]) == (None, None)
     assert secret["verdict"]["status"] == "not permitted"
     new = await get(web, "/api/v1/connections/kafka-new")
     assert (new["status"], new["read_at"], new["age_s"], new["nodes"]) == ("connecting", None, None, None)

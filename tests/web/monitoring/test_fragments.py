@@ -11,24 +11,24 @@ from signalbox.monitoring.model import Points
 from signalbox.web.live.registry import CHANGED, POINTS, Registry, parts_of
 from signalbox.web.monitoring.fragments import live_parts
 from signalbox.web.rendering import Part
-from tests.support.estate import Estate
+from tests.support.simulation import Simulation
 from tests.web.monitoring.test_pages import PAGES
-from tests.web.sites import Elements, WebClient, estate_in, night, web_client
+from tests.web.sites import Elements, WebClient, night, simulation_in, web_client
 
 WATCHED_MAX = 200
 
 
 @pytest.fixture(scope="module")
 async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebClient]:
-    async with estate_in(tmp_path_factory.mktemp("night")) as estate:
-        await night(estate)
-        async with web_client(estate) as client:
+    async with simulation_in(tmp_path_factory.mktemp("night")) as simulation:
+        await night(simulation)
+        async with web_client(simulation) as client:
             yield client
 
 
-def registry_over(estate: Estate) -> Registry:
+def registry_over(simulation: Simulation) -> Registry:
     registry = Registry()
-    registry.add(live_parts(estate.monitor))
+    registry.add(live_parts(simulation.monitor))
     return registry
 
 
@@ -39,7 +39,7 @@ def normalized(html: str) -> str:
 
 @pytest.mark.parametrize("address", PAGES)
 async def test_a_fragment_equals_the_part_of_the_page(web: WebClient, address: str) -> None:
-    registry = registry_over(web.estate)
+    registry = registry_over(web.simulation)
     html = await web.page(address)
     live = Elements(html).live
     assert live
@@ -52,7 +52,7 @@ async def test_a_fragment_equals_the_part_of_the_page(web: WebClient, address: s
         registered = registry.fragment(key, name)
         assert registered is not None
         fragment = registered[0]
-        it = fragment.context(web.estate.monitor, parts_of(key))
+        it = fragment.context(web.simulation.monitor, parts_of(key))
         assert it is not None
         rendered = web.app.state.renderer.fragment(Part(fragment.template, fragment.variable, it), Version(7, 1))
         assert "hx-" not in rendered
@@ -61,12 +61,12 @@ async def test_a_fragment_equals_the_part_of_the_page(web: WebClient, address: s
 
 
 async def test_a_deleted_thing_has_no_fragment(web: WebClient) -> None:
-    registry = registry_over(web.estate)
+    registry = registry_over(web.simulation)
     for key, name in (("group/kafka-prod/gone", "groups/row"), ("destination/kafka-prod/gone", "destinations/row")):
         registered = registry.fragment(key, name)
         assert registered is not None
         fragment = registered[0]
-        assert fragment.context(web.estate.monitor, parts_of(key)) is None
+        assert fragment.context(web.simulation.monitor, parts_of(key)) is None
 
 
 async def test_every_list_page_watches_for_list_changes(web: WebClient) -> None:
@@ -76,20 +76,20 @@ async def test_every_list_page_watches_for_list_changes(web: WebClient) -> None:
 
 async def test_a_lost_connection_publishes_every_key_on_it(web: WebClient) -> None:
     keys = ("group/kafka-idle/none", "group/rabbit-eu/mails", "destination/rabbit-eu/mails", "connection/rabbit-eu")
-    watching = web.estate.feed.subscribe(keys)
-    site = next(site for site in web.estate.sites if site.name == "rabbit-eu")
-    web.estate.fail(site)
+    watching = web.simulation.feed.subscribe(keys)
+    site = next(site for site in web.simulation.simulated if site.name == "rabbit-eu")
+    web.simulation.fail(site)
     changed = await watching.changes()
-    web.estate.feed.unsubscribe(watching)
+    web.simulation.feed.unsubscribe(watching)
     assert set(changed) == set(keys) - {"group/kafka-idle/none"}
 
 
 async def test_chart_points_continue_from_a_time(web: WebClient) -> None:
-    registry = registry_over(web.estate)
+    registry = registry_over(web.simulation)
     registered = registry.points("group/kafka-prod/indexer")
     assert registered is not None
     source = cast("Callable[..., Awaitable[Points]]", registered[0].read)
-    whole = await source(web.estate.monitor, ("kafka-prod", "indexer"), None)
-    rest = await source(web.estate.monitor, ("kafka-prod", "indexer"), whole.at[-3])
+    whole = await source(web.simulation.monitor, ("kafka-prod", "indexer"), None)
+    rest = await source(web.simulation.monitor, ("kafka-prod", "indexer"), whole.at[-3])
     assert rest.at == whole.at[-2:]
     assert rest.lag == whole.lag[-2:]

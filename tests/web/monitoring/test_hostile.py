@@ -9,9 +9,9 @@ import pytest
 from signalbox.brokers.model import Why
 from signalbox.web import markup, urls
 from signalbox.web.monitoring import urls as monitoring_urls
-from tests.support.hostile_estate import hostile_site
+from tests.support.hostile_simulation import hostile_site
 from tests.web.hostile_names import HOSTILE
-from tests.web.sites import Elements, WebClient, estate_in, web_client
+from tests.web.sites import Elements, WebClient, simulation_in, web_client
 
 HIDDEN = re.compile("[\x00-\x08\x0e-\x1f\u200b\u202a-\u202e\u2066-\u2069]")
 VALUES = re.compile(r'(?:data-live|value)="[^"]*"')  # sent back verbatim by scripts and forms; never displayed
@@ -20,10 +20,10 @@ NAMES = [name for name in HOSTILE.values() if len(name) <= 249]
 
 @pytest.fixture(scope="module")
 async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebClient]:
-    async with estate_in(tmp_path_factory.mktemp("hostile")) as estate:
-        hostile_site(estate, "kafka-a", NAMES)
-        await estate.run(120)
-        async with web_client(estate) as client:
+    async with simulation_in(tmp_path_factory.mktemp("hostile")) as simulation:
+        hostile_site(simulation, "kafka-a", NAMES)
+        await simulation.run(120)
+        async with web_client(simulation) as client:
             yield client
 
 
@@ -84,10 +84,10 @@ async def test_the_diagram_cuts_a_long_name(web: WebClient) -> None:
 
 
 async def test_a_headline_quotes_the_broker_harmlessly(web: WebClient) -> None:
-    site = web.estate.sites[0]
+    site = web.simulation.simulated[0]
     note = "<b onclick=x>\u202eno</b>"
     site.readers = [replace(site.readers[0], facts={"why": Why.NO_ANSWER, "lag": None, "notes": (note,)})]
-    await web.estate.run(10)
+    await web.simulation.run(10)
     html = await web.page(monitoring_urls.group("kafka-a", site.readers[0].name))
     assert "&lt;b onclick=x&gt;" in html
     assert not Elements(html).handlers

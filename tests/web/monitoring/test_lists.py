@@ -7,8 +7,8 @@ from html import unescape
 import pytest
 
 from signalbox.brokers.model import BrokerKind
-from tests.support.estate import Reader, Site
-from tests.web.sites import Elements, WebClient, estate_in, headline, web_client
+from tests.support.simulation import SimulatedConnection, SimulatedGroup
+from tests.web.sites import Elements, WebClient, headline, simulation_in, web_client
 
 OK_COUNT = 117
 SLOW = ("slow-a", "slow-b", "slow-c")
@@ -16,13 +16,16 @@ SLOW = ("slow-a", "slow-b", "slow-c")
 
 @pytest.fixture(scope="module")
 async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebClient]:
-    async with estate_in(tmp_path_factory.mktemp("lists")) as estate:
-        ok = [Reader(f"up-{i:03}", f"topic-{i % 9}", [10.0], [10.0], [float(i)], (f"m-{i}",)) for i in range(OK_COUNT)]
-        slow = [Reader(name, "slow.topic", [50.0], [10.0], [4000.0 * (n + 1)]) for n, name in enumerate(SLOW)]
-        estate.connect(Site("kafka-a", BrokerKind.KAFKA, [*ok[:100], *slow]))
-        estate.connect(Site("kafka-b", BrokerKind.KAFKA, ok[100:]))
-        await estate.run(150)
-        async with web_client(estate) as client:
+    async with simulation_in(tmp_path_factory.mktemp("lists")) as simulation:
+        ok = [
+            SimulatedGroup(f"up-{i:03}", f"topic-{i % 9}", [10.0], [10.0], [float(i)], (f"m-{i}",))
+            for i in range(OK_COUNT)
+        ]
+        slow = [SimulatedGroup(name, "slow.topic", [50.0], [10.0], [4000.0 * (n + 1)]) for n, name in enumerate(SLOW)]
+        simulation.connect(SimulatedConnection("kafka-a", BrokerKind.KAFKA, [*ok[:100], *slow]))
+        simulation.connect(SimulatedConnection("kafka-b", BrokerKind.KAFKA, ok[100:]))
+        await simulation.run(150)
+        async with web_client(simulation) as client:
             yield client
 
 

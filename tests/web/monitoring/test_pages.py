@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.sites import OK_GROUPS, Elements, WebClient, estate_in, headline, night, row_of, web_client
+from tests.web.sites import OK_GROUPS, Elements, WebClient, headline, night, row_of, simulation_in, web_client
 
 PAGES = (
     "/",
@@ -31,9 +31,9 @@ PAGES = (
 
 @pytest.fixture(scope="module")
 async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebClient]:
-    async with estate_in(tmp_path_factory.mktemp("night")) as estate:
-        await night(estate)
-        async with web_client(estate) as client:
+    async with simulation_in(tmp_path_factory.mktemp("night")) as simulation:
+        await night(simulation)
+        async with web_client(simulation) as client:
             yield client
 
 
@@ -97,6 +97,11 @@ async def test_a_group_page_states_its_status(web: WebClient, name: str, status:
     html = await web.page(f"/groups/kafka-prod/{name}")
     assert words in headline(html).replace("\u00a0", " ")
     assert f"</svg>{status}" in html
+
+
+async def test_an_ok_group_with_equal_rates_keeps_up(web: WebClient) -> None:
+    text = Elements(await web.page("/groups/kafka-prod/writer-3")).text
+    assert "Caught up in keeping up unread messages are recent" in text
 
 
 async def test_the_overview_lists_what_needs_attention(web: WebClient) -> None:
@@ -204,7 +209,7 @@ async def test_the_palette_finds_by_part_of_a_name(web: WebClient) -> None:
 
 
 async def test_without_connections_every_page_says_how_to_add_one(tmp_path: Path) -> None:
-    async with estate_in(tmp_path) as estate, web_client(estate) as web:
+    async with simulation_in(tmp_path) as simulation, web_client(simulation) as web:
         for address in ("/", "/groups", "/destinations", "/connections"):
             html = await web.page(address)
             assert headline(html).startswith("Nothing is connected yet.")

@@ -65,7 +65,7 @@ async def audit_site_in(folder: Path, settings: ServerSettings | None = None) ->
 
 
 def audit_site_over(users: UserSite, admin: Browser, folder: Path) -> AuditSite:
-    book = AuditedDoor(users.estate.database, users.estate.clock)
+    book = AuditedDoor(users.simulation.database, users.simulation.clock)
     return AuditSite(
         users=users, admin=admin, book=book, settings=database_at(f"sqlite+aiosqlite:///{folder}/signalbox.db")
     )

@@ -15,6 +15,6 @@ CARDS = rule("cards", "card numbers", how="keep last 4")
 
 async def second_process(site: UserSite, *rules: MaskingRuleSettings) -> Core:
     """Return the services of a second process on the same database."""
-    core = core_over(site.estate.database, site.estate.clock, rules)
+    core = core_over(site.simulation.database, site.simulation.clock, rules)
     await core.masking.load()
     return core

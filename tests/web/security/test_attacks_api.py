@@ -23,9 +23,18 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from signalbox.web import urls
-from tests.support.estate import Estate
-from tests.web.house import HIDDEN, NOBODY, OPEN, RIGHTS, SHARED, House, house, two_connections
-from tests.web.server import Running, running
+from tests.support.simulation import Simulation
+from tests.web.multi_user_site import (
+    ANONYMOUS,
+    HIDDEN,
+    RIGHTS,
+    SHARED_GROUPS,
+    VISIBLE,
+    MultiUserSite,
+    multi_user_site,
+    two_connections,
+)
+from tests.web.server import RunningServer, run_server
 
 EXAMPLES = 12  # for each operation and role
 CHECKED: list[CheckFunction] = [
@@ -34,24 +43,24 @@ CHECKED: list[CheckFunction] = [
     content_type_conformance,
     response_schema_conformance,
 ]
-ROLES = (NOBODY, "one", "viewer", "operator", "admin")
+ROLES = (ANONYMOUS, "one", "viewer", "operator", "admin")
 OWN = frozenset({"session", "token"})  # tables with rows of single users
 
 Operation = APIOperation[Any, Any, Any, Any]
 
 
 @pytest.fixture(scope="module")
-async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[House, Running]]:
+async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[MultiUserSite, RunningServer]]:
     async with (
-        two_connections(Estate(tmp_path_factory.mktemp("api"))) as estate,
-        house(estate) as site,
-        running(site.app) as server,
+        two_connections(Simulation(tmp_path_factory.mktemp("api"))) as simulation,
+        multi_user_site(simulation) as site,
+        run_server(site.app) as server,
     ):
         yield site, server
 
 
-async def openapi_of(house: House) -> dict[str, Any]:
-    async with house.client("admin") as client:
+async def openapi_of(site: MultiUserSite) -> dict[str, Any]:
+    async with site.client("admin") as client:
         return dict((await client.get(urls.OPENAPI)).json())
 
 
@@ -62,8 +71,8 @@ def operations(openapi: dict[str, Any]) -> list[Operation]:
 
 def existing(operation: Operation, person: str) -> Iterator[Mapping[str, Any]]:
     """Yield existing values for the parameters in the operation's path."""
-    for name in (SHARED[0], "orders.placed", "viewer", person):
-        for connection in (OPEN, HIDDEN):
+    for name in (SHARED_GROUPS[0], "orders.placed", "viewer", person):
+        for connection in (VISIBLE, HIDDEN):
             values = {"connection": connection, "name": name, "token": 1, "session": 1}
             if operation.path == f"{urls.API}/connections/{{name}}":
                 values["name"] = connection
@@ -92,29 +101,31 @@ def request(operation: Operation, person: str | None, base: str, headers: Mappin
     return statuses
 
 
-async def foreign_rows(house: House, name: str) -> Mapping[str, Any]:
+async def foreign_rows(site: MultiUserSite, name: str) -> Mapping[str, Any]:
     """Return the content of the database without the user's own rows."""
-    content = dict(await house.held())
-    person = house.people[name].id
+    content = dict(await site.all_rows())
+    person = site.users[name].id
     for table in OWN:
-        content[table] = await house.rows(f"SELECT id, user_id FROM {table} WHERE user_id != {person} ORDER BY id")  # noqa: S608
+        content[table] = await site.rows(f"SELECT id, user_id FROM {table} WHERE user_id != {person} ORDER BY id")  # noqa: S608
     return content
 
 
 @pytest.mark.parametrize("role", ROLES, ids=str)
-async def test_every_operation_conforms_to_the_openapi(served: tuple[House, Running], role: str | None) -> None:
+async def test_every_operation_conforms_to_the_openapi(
+    served: tuple[MultiUserSite, RunningServer], role: str | None
+) -> None:
     site, server = served
     seen: dict[str, set[int]] = {}
     for operation in operations(await openapi_of(site)):
-        person = await site.another(RIGHTS[role]) if role is not None else None
+        person = await site.add_user(RIGHTS[role]) if role is not None else None
         headers = site.headers(person, by="token") if person is not None else {}
-        before = await foreign_rows(site, person) if person is not None else await site.held()
+        before = await foreign_rows(site, person) if person is not None else await site.all_rows()
         label = f"{operation.method.upper()} {operation.path}"
         seen[label] = await asyncio.to_thread(request, operation, person, f"http://{server.host}", headers)
-        if role not in {"admin", NOBODY} and person is not None:
+        if role not in {"admin", ANONYMOUS} and person is not None:
             assert await foreign_rows(site, person) == before, f"{label} wrote as {role}"
-        if role is NOBODY:
-            assert await site.held() == before
+        if role is ANONYMOUS:
+            assert await site.all_rows() == before
             refused_before = {401} if operation.method == "get" else {403}  # a write needs our own page or a token
             assert seen[label] <= refused_before | {400, 401, 405}, label
     if role == "admin":
@@ -122,7 +133,7 @@ async def test_every_operation_conforms_to_the_openapi(served: tuple[House, Runn
         assert len(reached) >= len(seen) * 2 / 3, f"never succeeded: {set(seen) - reached}"
 
 
-async def test_an_undeclared_answer_is_found(served: tuple[House, Running]) -> None:
+async def test_an_undeclared_answer_is_found(served: tuple[MultiUserSite, RunningServer]) -> None:
     site, server = served
     openapi, path = await openapi_of(site), f"{urls.API}/connections"
     assert len(operations(openapi)) == sum(len(methods) for methods in openapi["paths"].values())

@@ -12,9 +12,17 @@ from signalbox.web import urls
 from signalbox.web.app import REQUEST_BYTES_MAX
 from signalbox.web.security import urls as security_urls
 from signalbox.web.settings import ServerSettings
-from tests.support.estate import Estate
-from tests.web.house import HERE, NOBODY, PASSWORD, House, cookie_of, house, two_connections
-from tests.web.server import Running, running
+from tests.support.simulation import Simulation
+from tests.web.multi_user_site import (
+    ANONYMOUS,
+    ORIGIN,
+    PASSWORD,
+    MultiUserSite,
+    cookie_of,
+    multi_user_site,
+    two_connections,
+)
+from tests.web.server import RunningServer, run_server
 
 SECURE = ServerSettings(
     host="0.0.0.0",  # noqa: S104 - the case of the test
@@ -40,16 +48,16 @@ TRAVERSALS = [
 
 
 @pytest.fixture(scope="module")
-async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[House, Running]]:
+async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[MultiUserSite, RunningServer]]:
     async with (
-        two_connections(Estate(tmp_path_factory.mktemp("http"))) as estate,
-        house(estate) as site,
-        running(site.app) as server,
+        two_connections(Simulation(tmp_path_factory.mktemp("http"))) as simulation,
+        multi_user_site(simulation) as site,
+        run_server(site.app) as server,
     ):
         yield site, server
 
 
-async def request(server: Running, *lines: str, body: bytes = b"", host: str | None = "localhost") -> str:
+async def request(server: RunningServer, *lines: str, body: bytes = b"", host: str | None = "localhost") -> str:
     """Send a raw request; return the whole response."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     head = [lines[0], *([f"Host: {host}"] if host is not None else []), *lines[1:], "Connection: close", "", ""]
@@ -69,9 +77,9 @@ def status(answer: str) -> int:
     return int(answer.split(" ", 2)[1])
 
 
-def cookie_header(house: House, server: Running, who: str = "viewer") -> str:
+def cookie_header(site: MultiUserSite, server: RunningServer, who: str = "viewer") -> str:
     """Return the Cookie header of a user. Its name has no port, as the Host header has none."""
-    return f"Cookie: {house.people[who].cookie}"
+    return f"Cookie: {site.users[who].cookie}"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +95,7 @@ def cookie_header(house: House, server: Running, who: str = "viewer") -> str:
         None,
     ],
 )
-async def test_a_wrong_host_is_refused(served: tuple[House, Running], host: str | None) -> None:
+async def test_a_wrong_host_is_refused(served: tuple[MultiUserSite, RunningServer], host: str | None) -> None:
     site, server = served
     for path in ("/", urls.api("groups"), urls.METRICS, urls.HEALTH_LIVE, urls.STATIC + "/x/css/base.css"):
         answer = await request(server, f"GET {path} HTTP/1.1", cookie_header(site, server), host=host)
@@ -95,7 +103,7 @@ async def test_a_wrong_host_is_refused(served: tuple[House, Running], host: str 
         assert "kafka" not in answer
 
 
-async def test_two_hosts_or_an_absolute_path_are_refused(served: tuple[House, Running]) -> None:
+async def test_two_hosts_or_an_absolute_path_are_refused(served: tuple[MultiUserSite, RunningServer]) -> None:
     site, server = served
     cookie = cookie_header(site, server)
     assert status(await request(server, "GET / HTTP/1.1", "Host: evil.example", cookie)) == 400
@@ -120,9 +128,9 @@ async def test_two_hosts_or_an_absolute_path_are_refused(served: tuple[House, Ru
         f"/api/v1/groups/kafka-open/{INJECTED}",
     ],
 )
-@pytest.mark.parametrize("who", ["admin", NOBODY])
+@pytest.mark.parametrize("who", ["admin", ANONYMOUS])
 async def test_a_request_cannot_inject_a_response_header(
-    served: tuple[House, Running], path: str, who: str | None
+    served: tuple[MultiUserSite, RunningServer], path: str, who: str | None
 ) -> None:
     site, server = served
     headers = [cookie_header(site, server, who)] if who else []
@@ -136,7 +144,7 @@ async def test_a_request_cannot_inject_a_response_header(
 
 
 @pytest.mark.parametrize("path", TRAVERSALS)
-async def test_no_path_escapes_static(served: tuple[House, Running], path: str) -> None:
+async def test_no_path_escapes_static(served: tuple[MultiUserSite, RunningServer], path: str) -> None:
     site, server = served
     answer = await request(server, f"GET {path} HTTP/1.1", cookie_header(site, server))
     assert status(answer) in {400, 404}
@@ -147,19 +155,19 @@ async def test_no_path_escapes_static(served: tuple[House, Running], path: str) 
 @pytest.mark.parametrize(
     "path", ["/sign-in", "/users", "/profile/tokens", "/api/v1/users", "/api/v1/tokens", "/nowhere"]
 )
-async def test_a_body_over_the_limit_is_refused(served: tuple[House, Running], path: str) -> None:
+async def test_a_body_over_the_limit_is_refused(served: tuple[MultiUserSite, RunningServer], path: str) -> None:
     site, server = served
-    before = await site.held()
+    before = await site.all_rows()
     large = REQUEST_BYTES_MAX + 1
     kind = "application/json" if path.startswith(urls.API) else "application/x-www-form-urlencoded"
-    head = [f"POST {path} HTTP/1.1", f"Origin: {HERE}", f"Content-Type: {kind}", cookie_header(site, server, "admin")]
+    head = [f"POST {path} HTTP/1.1", f"Origin: {ORIGIN}", f"Content-Type: {kind}", cookie_header(site, server, "admin")]
     whole = await request(server, *head, f"Content-Length: {large}", body=b"x" * large)
     chunk = b"%x\r\n%s\r\n" % (large, b"x" * large)
     pieces = await request(server, *head, "Transfer-Encoding: chunked", body=chunk + b"0\r\n\r\n")
     for answer in (whole, pieces):
         assert not answer or status(answer) in ({404, 405} if path == "/nowhere" else {413}), answer[:300]
     assert whole
-    assert await site.held() == before
+    assert await site.all_rows() == before
 
 
 @pytest.mark.parametrize(
@@ -176,21 +184,21 @@ async def test_a_body_over_the_limit_is_refused(served: tuple[House, Running], p
         b"name=%ff",
     ],
 )
-async def test_a_malformed_body_is_refused(served: tuple[House, Running], body: bytes) -> None:
+async def test_a_malformed_body_is_refused(served: tuple[MultiUserSite, RunningServer], body: bytes) -> None:
     site, server = served
-    before = await site.held()
+    before = await site.all_rows()
     for path in ("/sign-in", "/users", "/api/v1/users", "/api/v1/tokens", "/profile/password"):
         kind = "application/json" if path.startswith(urls.API) else "application/x-www-form-urlencoded"
         head = [
             f"POST {path} HTTP/1.1",
-            f"Origin: {HERE}",
+            f"Origin: {ORIGIN}",
             f"Content-Type: {kind}",
             cookie_header(site, server, "admin"),
         ]
         answer = await request(server, *head, f"Content-Length: {len(body)}", body=body)
         assert 400 <= status(answer) < 500, (path, answer[:300])
         assert "Traceback" not in answer
-    assert await site.held() == before
+    assert await site.all_rows() == before
 
 
 @pytest.mark.parametrize(
@@ -203,7 +211,7 @@ async def test_a_malformed_body_is_refused(served: tuple[House, Running], body: 
         "Bad Name: x",
     ],
 )
-async def test_hostile_headers_break_nothing(served: tuple[House, Running], line: str) -> None:
+async def test_hostile_headers_break_nothing(served: tuple[MultiUserSite, RunningServer], line: str) -> None:
     _, server = served
     answer = await request(server, "GET /groups HTTP/1.1", line)
     assert not answer or status(answer) in {303, 400, 401, 413, 431}
@@ -211,15 +219,18 @@ async def test_hostile_headers_break_nothing(served: tuple[House, Running], line
 
 
 @pytest.fixture(scope="module")
-async def secure(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    async with two_connections(Estate(tmp_path_factory.mktemp("https"))) as estate, house(estate, people={}) as first:
+async def secure(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MultiUserSite]:
+    async with (
+        two_connections(Simulation(tmp_path_factory.mktemp("https"))) as simulation,
+        multi_user_site(simulation, users={}) as first,
+    ):
         await first.add("admin", ADMIN_EVERYWHERE)
-        async with house(estate, tables=[SECURE], people={}) as site:
-            site.people.update(first.people)
+        async with multi_user_site(simulation, tables=[SECURE], users={}) as site:
+            site.users.update(first.users)
             yield site
 
 
-async def test_plain_http_from_another_machine_is_refused_with_a_reason(secure: House) -> None:
+async def test_plain_http_from_another_machine_is_refused_with_a_reason(secure: MultiUserSite) -> None:
     async with secure.client(address="203.0.113.9", base="http://signalbox.example.org") as client:
         for path in ("/", urls.sign_in(), urls.api("groups"), urls.METRICS):
             answer = await client.get(path)
@@ -228,14 +239,14 @@ async def test_plain_http_from_another_machine_is_refused_with_a_reason(secure: 
             assert "insecure_http" in answer.text
 
 
-async def test_only_a_trusted_proxy_sets_scheme_and_address(secure: House) -> None:
+async def test_only_a_trusted_proxy_sets_scheme_and_address(secure: MultiUserSite) -> None:
     says = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.4"}
     for address, status_code in (("10.0.0.7", 200), ("10.0.0.8", 403), ("203.0.113.9", 403)):
         async with secure.client(address=address, base="http://signalbox.example.org", **says) as client:
             assert (await client.get(urls.sign_in())).status_code == status_code
 
 
-async def test_over_https_only_the_host_cookie_signs_in(secure: House) -> None:
+async def test_over_https_only_the_host_cookie_signs_in(secure: MultiUserSite) -> None:
     says = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.4", "Origin": OUTSIDE}
     async with secure.client(address="10.0.0.7", base="http://signalbox.example.org", **says) as client:
         answer = await client.post(urls.sign_in(), data={"name": "admin", "password": PASSWORD})
@@ -254,7 +265,7 @@ async def test_over_https_only_the_host_cookie_signs_in(secure: House) -> None:
     assert session == ("198.51.100.4",)
 
 
-async def test_over_plain_http_the_cookie_name_has_the_port(served: tuple[House, Running]) -> None:
+async def test_over_plain_http_the_cookie_name_has_the_port(served: tuple[MultiUserSite, RunningServer]) -> None:
     _, server = served
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as client:
         form = {"name": "viewer", "password": PASSWORD}
@@ -266,7 +277,7 @@ async def test_over_plain_http_the_cookie_name_has_the_port(served: tuple[House,
     assert "secure" not in kept
 
 
-async def test_sign_out_deletes_the_cookie(served: tuple[House, Running]) -> None:
+async def test_sign_out_deletes_the_cookie(served: tuple[MultiUserSite, RunningServer]) -> None:
     site, _ = served
     async with site.client(Cookie=await site.sign_in("viewer")) as client:
         kept = (await client.post(security_urls.sign_out())).headers["set-cookie"].lower()

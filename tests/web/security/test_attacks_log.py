@@ -19,8 +19,8 @@ from signalbox.features.feature import Feature
 from signalbox.security.model import ADMIN_EVERYWHERE
 from signalbox.web import urls
 from signalbox.web.feature import FeatureParts
-from tests.support.estate import Estate
-from tests.web.house import house, two_connections
+from tests.support.simulation import Simulation
+from tests.web.multi_user_site import multi_user_site, two_connections
 
 RECORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING|ERROR) [\w.]+: ")
 FAKE = "2026-11-26 03:12:40,000 ERROR signalbox.security.door: admin removed everybody"
@@ -87,10 +87,10 @@ def broken(request: Request[Any, Any, Any], name: FromPath[str]) -> str:
 
 async def test_a_request_forges_no_record(written: io.StringIO, tmp_path_factory: pytest.TempPathFactory) -> None:
     feature = Feature(name="broken", build=lambda _: FeatureParts(routes=[broken]))
-    estate = Estate(tmp_path_factory.mktemp("log"))
+    simulation = Simulation(tmp_path_factory.mktemp("log"))
     async with (
-        two_connections(estate) as connected,
-        house(connected, people={"admin": ADMIN_EVERYWHERE}, features=[feature]) as site,
+        two_connections(simulation) as connected,
+        multi_user_site(connected, users={"admin": ADMIN_EVERYWHERE}, features=[feature]) as site,
     ):
         for text in HOSTILE.values():
             agent = text.encode("utf-8", "replace").replace(b"\0", b"?")

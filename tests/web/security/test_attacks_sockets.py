@@ -21,18 +21,29 @@ from signalbox.web.live.page import BAD_MESSAGE, NOT_PERMITTED, SIGNED_OUT, Watc
 from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.monitoring.fragments import live_parts
 from signalbox.web.security import urls as security_urls
-from tests.support.estate import Estate
-from tests.web.house import CANARY, HIDDEN, NOBODY, ONE, OPEN, ROOT, SHARED, House, house, two_connections
-from tests.web.server import Running, closed, drawn, running, watch
+from tests.support.simulation import Simulation
+from tests.web.multi_user_site import (
+    ANONYMOUS,
+    CANARY,
+    HIDDEN,
+    ONE_CONNECTION,
+    ROOT_ACTOR,
+    SHARED_GROUPS,
+    VISIBLE,
+    MultiUserSite,
+    multi_user_site,
+    two_connections,
+)
+from tests.web.server import RunningServer, close_reason, next_fragments, run_server, watch
 from tests.web.sockets import socket
 
 
 @pytest.fixture(scope="module")
-async def live(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[House, Running]]:
+async def live(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[MultiUserSite, RunningServer]]:
     async with (
-        two_connections(Estate(tmp_path_factory.mktemp("sockets"))) as estate,
-        house(estate) as site,
-        running(site.app) as server,
+        two_connections(Simulation(tmp_path_factory.mktemp("sockets"))) as simulation,
+        multi_user_site(simulation) as site,
+        run_server(site.app) as server,
     ):
         yield site, server
 
@@ -55,65 +66,73 @@ def key_of(prefix: str, connection: str, name: str) -> str:
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "http://localhost:1", "http://127.0.0.1.evil.example"]
 )
-@pytest.mark.parametrize("who", ["admin", NOBODY])
-async def test_another_site_opens_no_socket(live: tuple[House, Running], who: str | None, origin: str) -> None:
+@pytest.mark.parametrize("who", ["admin", ANONYMOUS])
+async def test_another_site_opens_no_socket(
+    live: tuple[MultiUserSite, RunningServer], who: str | None, origin: str
+) -> None:
     with pytest.raises(InvalidStatus) as refused:
         async with socket(live, who, origin=origin):
             pass
     assert refused.value.response.status_code == 403
 
 
-async def test_our_own_page_opens_a_socket(live: tuple[House, Running]) -> None:
+async def test_our_own_page_opens_a_socket(live: tuple[MultiUserSite, RunningServer]) -> None:
     async with socket(live, "one", origin=f"http://{live[1].host}") as client:
         assert set(json.loads(await client.recv())) == {"now", "build"}
 
 
 @pytest.mark.parametrize("by", ["cookie", "token"])
-async def test_every_key_of_a_hidden_connection_is_refused(live: tuple[House, Running], by: str) -> None:
-    keys_of_fragments = [(key_of(prefix, HIDDEN, SHARED[0]), name) for prefix, name in fragments()]
+async def test_every_key_of_a_hidden_connection_is_refused(live: tuple[MultiUserSite, RunningServer], by: str) -> None:
+    keys_of_fragments = [(key_of(prefix, HIDDEN, SHARED_GROUPS[0]), name) for prefix, name in fragments()]
     of_hidden = [(key, name) for key, name in keys_of_fragments if HIDDEN in key]
     assert len(of_hidden) > 10
     for key, name in of_hidden:
         async with socket(live, "one", by=by) as client:
             await client.recv()
             await watch(client, (keys.OVERVIEW, "overview/head", "0.0"), (key, name, "0.0"))
-            assert (await closed(client))[0] == NOT_PERMITTED, (key, name)
+            assert (await close_reason(client))[0] == NOT_PERMITTED, (key, name)
 
 
-async def test_shared_fragments_reveal_nothing_of_a_hidden_connection(live: tuple[House, Running]) -> None:
+async def test_shared_fragments_reveal_nothing_of_a_hidden_connection(
+    live: tuple[MultiUserSite, RunningServer],
+) -> None:
     """Also right after a user who may view everything had them rendered."""
-    wanted = [(key_of(prefix, OPEN, SHARED[0]), name, "0.0") for prefix, name in fragments() if name != "points"]
+    wanted = [
+        (key_of(prefix, VISIBLE, SHARED_GROUPS[0]), name, "0.0") for prefix, name in fragments() if name != "points"
+    ]
     for who in ("viewer", "one", "viewer", "one"):
         async with socket(live, who) as client:
             await client.recv()
             await watch(client, *wanted)
-            text = json.dumps(await drawn(client))
+            text = json.dumps(await next_fragments(client))
             assert (CANARY in text) is (who == "viewer")
 
 
-async def test_a_shared_key_with_a_connection_suffix_renders_nothing(live: tuple[House, Running]) -> None:
+async def test_a_shared_key_with_a_connection_suffix_renders_nothing(live: tuple[MultiUserSite, RunningServer]) -> None:
     """Its fragment would be cached for everyone who may view that connection."""
-    key = f"{keys.OVERVIEW}/{OPEN}"
+    key = f"{keys.OVERVIEW}/{VISIBLE}"
     for who in ("viewer", "one"):
         async with socket(live, who) as client:
             await client.recv()
             await watch(client, (key, "overview/head", "7.x"))
-            assert [html for _, _, _, html in await drawn(client)] == [None]
+            assert [html for _, _, _, html in await next_fragments(client)] == [None]
 
 
-async def test_a_visitor_has_no_socket(live: tuple[House, Running]) -> None:
-    async with socket(live, NOBODY) as client:
-        assert (await closed(client))[0] == SIGNED_OUT
+async def test_a_visitor_has_no_socket(live: tuple[MultiUserSite, RunningServer]) -> None:
+    async with socket(live, ANONYMOUS) as client:
+        assert (await close_reason(client))[0] == SIGNED_OUT
 
 
-async def test_an_invalid_token_has_no_socket(live: tuple[House, Running]) -> None:
+async def test_an_invalid_token_has_no_socket(live: tuple[MultiUserSite, RunningServer]) -> None:
     to = f"ws://{live[1].host}{urls.LIVE}"
     async with connect(to, additional_headers={"Authorization": "Bearer sbx_wrong"}) as client:
-        assert (await closed(client))[0] == SIGNED_OUT
+        assert (await close_reason(client))[0] == SIGNED_OUT
 
 
 @pytest.mark.parametrize("change", ["role", "sign out", "sessions ended", "removed"])
-async def test_a_socket_closes_when_its_users_rights_change(live: tuple[House, Running], change: str) -> None:
+async def test_a_socket_closes_when_its_users_rights_change(
+    live: tuple[MultiUserSite, RunningServer], change: str
+) -> None:
     site, _ = live
     name = f"leaver-{change.replace(' ', '-')}"
     person = await site.add(name, VIEWER_EVERYWHERE)
@@ -123,53 +142,53 @@ async def test_a_socket_closes_when_its_users_rights_change(live: tuple[House, R
         for connection in (client, other):
             await connection.recv()
             await watch(connection, (keys.OVERVIEW, "overview/head", "0.0"))
-            assert await drawn(connection)
+            assert await next_fragments(connection)
         if change == "role":
-            action = actions.change_rights(name, user.rights, ONE, "")
-            await act(ROOT, action, lambda permit: users.set_rights(permit, user, ONE))
+            action = actions.change_rights(name, user.rights, ONE_CONNECTION, "")
+            await act(ROOT_ACTOR, action, lambda permit: users.set_rights(permit, user, ONE_CONNECTION))
         elif change == "sign out":
             async with site.client(name) as browser:
                 assert (await browser.post(security_urls.sign_out())).status_code == 303
         elif change == "sessions ended":
             sessions = site.core.accounts.sessions
-            await act(ROOT, actions.end_sessions(name), lambda permit: sessions.end_all(permit, person.id))
+            await act(ROOT_ACTOR, actions.end_sessions(name), lambda permit: sessions.end_all(permit, person.id))
         else:
-            await act(ROOT, actions.remove_user(name, ""), lambda permit: users.remove(permit, user))
-        assert (await closed(client))[0] == SIGNED_OUT
-        site.estate.feed.publish([keys.OVERVIEW])
-        assert await drawn(other)
+            await act(ROOT_ACTOR, actions.remove_user(name, ""), lambda permit: users.remove(permit, user))
+        assert (await close_reason(client))[0] == SIGNED_OUT
+        site.simulation.feed.publish([keys.OVERVIEW])
+        assert await next_fragments(other)
     async with socket(live, name) as client:
-        assert (await closed(client))[0] == SIGNED_OUT  # the cookie opens no new socket
+        assert (await close_reason(client))[0] == SIGNED_OUT  # the cookie opens no new socket
 
 
-async def test_a_socket_closes_when_its_token_is_revoked(live: tuple[House, Running]) -> None:
+async def test_a_socket_closes_when_its_token_is_revoked(live: tuple[MultiUserSite, RunningServer]) -> None:
     site, _ = live
     person = await site.add("program", VIEWER_EVERYWHERE)
     tokens = site.core.accounts.tokens
     async with socket(live, "program", by="token") as client:
         await client.recv()
         await watch(client, (keys.OVERVIEW, "overview/head", "0.0"))
-        await drawn(client)
+        await next_fragments(client)
         [token] = await tokens.list_all(person.id)
         action = actions.revoke_token(token)
-        await site.core.door.act(ROOT, action, lambda permit: tokens.revoke(permit, token))
-        assert (await closed(client))[0] == SIGNED_OUT
+        await site.core.door.act(ROOT_ACTOR, action, lambda permit: tokens.revoke(permit, token))
+        assert (await close_reason(client))[0] == SIGNED_OUT
 
 
 @pytest.mark.parametrize(
     "message", ['{"act": "purge"}', '{"watch": [], "act": "purge"}', '{"watch": {}}', "[]", "\x00"]
 )
-async def test_a_socket_accepts_only_watch(live: tuple[House, Running], message: str) -> None:
+async def test_a_socket_accepts_only_watch(live: tuple[MultiUserSite, RunningServer], message: str) -> None:
     site, _ = live
-    before = await site.held()
+    before = await site.all_rows()
     async with socket(live, "admin") as client:
         await client.recv()
         await client.send(message)
-        assert (await closed(client))[0] == BAD_MESSAGE
-    assert await site.held() == before
+        assert (await close_reason(client))[0] == BAD_MESSAGE
+    assert await site.all_rows() == before
 
 
-async def test_one_socket_route_with_one_message(live: tuple[House, Running]) -> None:
+async def test_one_socket_route_with_one_message(live: tuple[MultiUserSite, RunningServer]) -> None:
     routes = [route.path for route in live[0].app.routes if isinstance(route, WebSocketRoute)]
     assert routes == [urls.LIVE]
     assert Watch.__struct_fields__ == ("watch",)
@@ -184,14 +203,14 @@ def pages_live_keys(text: str) -> set[str]:
     return {html.unescape(key) for key in re.findall(r'data-live="([^"]*)"', text)}
 
 
-async def test_no_page_watches_a_hidden_connection(live: tuple[House, Running]) -> None:
+async def test_no_page_watches_a_hidden_connection(live: tuple[MultiUserSite, RunningServer]) -> None:
     async with live[0].client("one") as browser:
         for path in (
             urls.home(),
             monitoring_urls.groups(),
             monitoring_urls.destinations(),
             monitoring_urls.connections(),
-            monitoring_urls.connection(OPEN),
+            monitoring_urls.connection(VISIBLE),
         ):
             keys_of_page: Any = pages_live_keys((await browser.get(path)).text)
             assert keys_of_page

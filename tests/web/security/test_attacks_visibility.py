@@ -13,12 +13,20 @@ import pytest
 
 from signalbox.web import urls
 from signalbox.web.monitoring import urls as monitoring_urls
-from tests.support.estate import Estate
-from tests.web.house import CANARY, HIDDEN, OPEN, SHARED, House, house, two_connections
-from tests.web.walk import addresses, crawled
+from tests.support.simulation import Simulation
+from tests.web.multi_user_site import (
+    CANARY,
+    HIDDEN,
+    SHARED_GROUPS,
+    VISIBLE,
+    MultiUserSite,
+    multi_user_site,
+    two_connections,
+)
+from tests.web.walk import addresses, crawl
 
-PLACES = (OPEN, HIDDEN)
-NAMES = (SHARED[0], f"{CANARY}-group", f"{CANARY}-topic", "orders.placed", "plain-group", "one")
+PLACES = (VISIBLE, HIDDEN)
+NAMES = (SHARED_GROUPS[0], f"{CANARY}-group", f"{CANARY}-topic", "orders.placed", "plain-group", "one")
 SIGN_INS = ("cookie", "token")
 REVEALING = {  # where a user who may view both connections finds the other
     "/",
@@ -26,7 +34,7 @@ REVEALING = {  # where a user who may view both connections finds the other
     "/destinations",
     "/connections",
     urls.METRICS,
-    monitoring_urls.group(HIDDEN, SHARED[0]),
+    monitoring_urls.group(HIDDEN, SHARED_GROUPS[0]),
     monitoring_urls.destination(HIDDEN, f"{CANARY}-topic"),
     monitoring_urls.connection(HIDDEN),
     urls.api("connections"),
@@ -35,7 +43,7 @@ REVEALING = {  # where a user who may view both connections finds the other
     urls.api("changes"),
     urls.api("search"),
     urls.api("connections", HIDDEN),
-    urls.api("groups", HIDDEN, SHARED[0]),
+    urls.api("groups", HIDDEN, SHARED_GROUPS[0]),
 }
 RANDOM = re.compile(
     r'(?:nonce|data-version)="[^"]*"|/static/[0-9a-f]+/|[\w-]{40,}|sbx_[\w-]+…[\w-]+'  # random, or counted over everything
@@ -46,8 +54,8 @@ RANDOM = re.compile(
 class Both:
     """The same first connection, with a hidden one beside it and without."""
 
-    whole: House
-    alone: House
+    whole: MultiUserSite
+    alone: MultiUserSite
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +63,9 @@ async def both(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Both]:
     async with AsyncExitStack() as stack:
         sites = []
         for hidden in (True, False):
-            estate = Estate(tmp_path_factory.mktemp("visibility"))
-            await stack.enter_async_context(two_connections(estate, hidden=hidden))
-            sites.append(await stack.enter_async_context(house(estate)))
+            simulation = Simulation(tmp_path_factory.mktemp("visibility"))
+            await stack.enter_async_context(two_connections(simulation, hidden=hidden))
+            sites.append(await stack.enter_async_context(multi_user_site(simulation)))
         yield Both(*sites)
 
 
@@ -84,7 +92,7 @@ async def test_every_address_hides_the_other_connection(both: Both) -> None:
     answered, revealed = dict.fromkeys(SIGN_INS, 0), set()
     async with AsyncExitStack() as stack:
 
-        async def client(site: House, name: str, by: str = "cookie") -> httpx.AsyncClient:
+        async def client(site: MultiUserSite, name: str, by: str = "cookie") -> httpx.AsyncClient:
             return await stack.enter_async_context(site.client(name, by=by))
 
         pairs = {by: (await client(both.whole, "one", by), await client(both.alone, "one", by)) for by in SIGN_INS}
@@ -98,18 +106,18 @@ async def test_every_address_hides_the_other_connection(both: Both) -> None:
             if CANARY in without_request(address, await viewer.get(address)):
                 revealed.add(address.partition("?")[0])
             text = without_request(address, await gone.get(address))
-            assert not re.search(f"{CANARY}|plain-|{OPEN}", text), address
+            assert not re.search(f"{CANARY}|plain-|{VISIBLE}", text), address
     assert all(count > 60 for count in answered.values())
     assert revealed >= REVEALING, "the walk would not notice a leak there"
 
 
 async def test_no_link_leads_to_the_other_connection(both: Both) -> None:
     async with both.whole.client("one") as whole, both.alone.client("one") as alone:
-        pages = {address: answer async for address, answer in crawled(whole)}
+        pages = {address: answer async for address, answer in crawl(whole)}
         for address, answer in pages.items():
             assert answer.status_code not in {401, 403, 500}, address
             assert CANARY not in str(answer.headers) + answer.text, address
-        assert set(pages) == {address async for address, _ in crawled(alone)}
+        assert set(pages) == {address async for address, _ in crawl(alone)}
     assert len(pages) > 20
 
 

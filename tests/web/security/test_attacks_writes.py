@@ -15,8 +15,8 @@ from signalbox.web.app import UndeclaredWrite
 from signalbox.web.feature import FeatureParts, Write
 from signalbox.web.security import urls as security_urls
 from signalbox.web.settings import ServerSettings
-from tests.support.estate import Estate
-from tests.web.house import HERE, NOBODY, RIGHTS, House, house, two_connections
+from tests.support.simulation import Simulation
+from tests.web.multi_user_site import ANONYMOUS, ORIGIN, RIGHTS, MultiUserSite, multi_user_site, two_connections
 from tests.web.walk import Route, addresses, handlers, writes
 from tests.web.writes import (
     ALIASES,
@@ -25,8 +25,8 @@ from tests.web.writes import (
     Call,
     Sample,
     Who,
-    changes_nothing,
-    goes_by_the_door,
+    assert_changes_nothing,
+    assert_goes_through_the_door,
     only,
     send,
 )
@@ -37,12 +37,12 @@ FOREIGN: tuple[Mapping[str, str], ...] = (
     {"Origin": "null"},
     {"Origin": "http://localhost:9999"},
     {"Origin": "http://localhost.evil.example"},
-    {"Sec-Fetch-Site": "cross-site"},
-    {"Sec-Fetch-Site": "same-site"},
-    {"Sec-Fetch-Site": "none"},
-    {"Origin": HERE, "Sec-Fetch-Site": "cross-site"},
-    {"Origin": "https://evil.example", "Sec-Fetch-Site": "same-origin"},
-    {"Referer": f"{HERE}/users"},
+    {"Sec-Fetch-SimulatedConnection": "cross-site"},
+    {"Sec-Fetch-SimulatedConnection": "same-site"},
+    {"Sec-Fetch-SimulatedConnection": "none"},
+    {"Origin": ORIGIN, "Sec-Fetch-SimulatedConnection": "cross-site"},
+    {"Origin": "https://evil.example", "Sec-Fetch-SimulatedConnection": "same-origin"},
+    {"Referer": f"{ORIGIN}/users"},
     {},
 )
 WRITES_THAT_STAY = {  # in read-only mode
@@ -58,8 +58,11 @@ WRITES_THAT_STAY = {  # in read-only mode
 
 
 @pytest.fixture(scope="module")
-async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    async with two_connections(Estate(tmp_path_factory.mktemp("writes"))) as estate, house(estate) as opened:
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MultiUserSite]:
+    async with (
+        two_connections(Simulation(tmp_path_factory.mktemp("writes"))) as simulation,
+        multi_user_site(simulation) as opened,
+    ):
         yield opened
 
 
@@ -68,58 +71,63 @@ def each(*of: Who) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("route", "sample"), chosen, ids=[f"{r.method} {r.path}" for r, _ in chosen])
 
 
-async def test_every_write_route_has_a_sample(site: House) -> None:
-    assert writes(site.app) == set(SAMPLES) | set(TRIALS) | set(ALIASES), "add it to tests/web/writes.py"
+async def test_every_write_route_has_a_sample(site: MultiUserSite) -> None:
+    assert writes(site.app) == site.writes.keys()
+    assert site.writes.keys() == set(SAMPLES) | set(TRIALS) | set(ALIASES), "add a sample to tests/web/writes.py"
+    assert {route for route, action in site.writes.items() if action is None} == set(TRIALS)
     known = handlers(site.app)
     assert all(known[alias] is known[route] for alias, route in ALIASES.items())
+    assert all(site.writes[alias] == site.writes[route] for alias, route in ALIASES.items())
 
 
 @pytest.mark.parametrize("route", TRIALS, ids=str)
-async def test_a_trial_changes_nothing_and_requires_an_admin(site: House, route: Route) -> None:
-    before, intents = await site.held(), await site.intents()
+async def test_a_trial_changes_nothing_and_requires_an_admin(site: MultiUserSite, route: Route) -> None:
+    before, intents = await site.all_rows(), await site.intents()
     async with site.client("admin") as client:
         assert (await send(client, route, TRIALS[route])).status_code == 200
     assert await site.intents() == intents
-    for who in ("viewer", "operator", NOBODY):
+    for who in ("viewer", "operator", ANONYMOUS):
         async with site.client(who) as client:
-            await changes_nothing(site, await send(client, route, TRIALS[route]), before)
+            await assert_changes_nothing(site, await send(client, route, TRIALS[route]), before)
 
 
 @each()
-async def test_a_write_goes_through_the_door(site: House, route: Route, sample: Sample) -> None:
-    await goes_by_the_door(site, route, sample)
+async def test_a_write_goes_through_the_door(site: MultiUserSite, route: Route, sample: Sample) -> None:
+    await assert_goes_through_the_door(site, route, sample)
 
 
 @each(Who.ADMINS)
 @pytest.mark.parametrize("by", ["cookie", "token"])
-async def test_admin_writes_require_an_admin_everywhere(site: House, route: Route, sample: Sample, by: str) -> None:
-    for who in ("viewer", "operator", "one", "gone", NOBODY):
+async def test_admin_writes_require_an_admin_everywhere(
+    site: MultiUserSite, route: Route, sample: Sample, by: str
+) -> None:
+    for who in ("viewer", "operator", "one", "gone", ANONYMOUS):
         call = await sample.make(site, "admin")
-        before = await site.held()
+        before = await site.all_rows()
         async with site.client(who, by=by) as client:
-            await changes_nothing(site, await send(client, route, call), before)
+            await assert_changes_nothing(site, await send(client, route, call), before)
 
 
 @each(Who.SELF)
 async def test_own_writes_require_sign_in_and_change_nothing_of_others(
-    site: House, route: Route, sample: Sample
+    site: MultiUserSite, route: Route, sample: Sample
 ) -> None:
-    owner, attacker = [await site.another(OPERATOR_EVERYWHERE) for _ in range(2)]
+    owner, attacker = [await site.add_user(OPERATOR_EVERYWHERE) for _ in range(2)]
     call = await sample.make(site, owner)
-    before = await site.held()
-    async with site.client(NOBODY) as client:
-        await changes_nothing(site, await send(client, route, call), before)
+    before = await site.all_rows()
+    async with site.client(ANONYMOUS) as client:
+        await assert_changes_nothing(site, await send(client, route, call), before)
     if call.path:  # the id of a row of the owner
         for by in ("cookie", "token"):
             async with site.client(attacker, by=by) as client:
-                await changes_nothing(site, await send(client, route, call), before)
+                await assert_changes_nothing(site, await send(client, route, call), before)
 
 
 @each()
-async def test_another_site_cannot_write(site: House, route: Route, sample: Sample) -> None:
-    who = await site.another(ADMIN_EVERYWHERE)
+async def test_another_site_cannot_write(site: MultiUserSite, route: Route, sample: Sample) -> None:
+    who = await site.add_user(ADMIN_EVERYWHERE)
     call = await sample.make(site, who)
-    before = await site.held()
+    before = await site.all_rows()
     for headers in FOREIGN:
         async with site.client(who) as client:
             client.headers.pop("Origin")
@@ -127,25 +135,25 @@ async def test_another_site_cannot_write(site: House, route: Route, sample: Samp
             answer = await send(client, route, call)
             assert answer.status_code == 403, headers
             assert "set-cookie" not in answer.headers
-            assert await site.held() == before
+            assert await site.all_rows() == before
 
 
 @each()
-async def test_a_wrong_token_is_not_replaced_by_the_cookie(site: House, route: Route, sample: Sample) -> None:
+async def test_a_wrong_token_is_not_replaced_by_the_cookie(site: MultiUserSite, route: Route, sample: Sample) -> None:
     """A token lifts the same-origin check, so the token must be the one that signs in."""
-    who = await site.another(ADMIN_EVERYWHERE)
+    who = await site.add_user(ADMIN_EVERYWHERE)
     call = await sample.make(site, who)
-    if sample.who is Who.ANYBODY:
+    if sample.who is Who.ANYONE:
         return
-    before = await site.held()
+    before = await site.all_rows()
     for token in ("sbx_wrong", "", "x" * 5000):
         async with site.client(who, Authorization=f"Bearer {token}") as client:
-            await changes_nothing(site, await send(client, route, call), before)
+            await assert_changes_nothing(site, await send(client, route, call), before)
 
 
 @each()
-async def test_extra_form_fields_grant_nothing(site: House, route: Route, sample: Sample) -> None:
-    who = await site.another(VIEWER_EVERYWHERE)
+async def test_extra_form_fields_grant_nothing(site: MultiUserSite, route: Route, sample: Sample) -> None:
+    who = await site.add_user(VIEWER_EVERYWHERE)
     call = await sample.make(site, who)
     more = {"role": "admin", "everywhere": "admin", "rights": "admin", "user": "1", "is_admin": "true", "id": "1"}
     edited = Call(call.path, {**more, **call.body})
@@ -154,14 +162,14 @@ async def test_extra_form_fields_grant_nothing(site: House, route: Route, sample
     assert (await site.core.accounts.users.get_by_name(who)).rights == VIEWER_EVERYWHERE
 
 
-async def test_reads_change_nothing(site: House) -> None:
-    before = await site.held()
-    for who in ("admin", "one", NOBODY):
+async def test_reads_change_nothing(site: MultiUserSite) -> None:
+    before = await site.all_rows()
+    for who in ("admin", "one", ANONYMOUS):
         async with site.client(who) as client:
             for address in addresses(site.app, ("kafka-open",), ("orders", "viewer", "1")):
                 answer = await client.get(address)
                 assert answer.status_code < 500, address
-    assert await site.held() == before
+    assert await site.all_rows() == before
 
 
 @post("/planted", include_in_schema=False, status_code=200)
@@ -176,37 +184,37 @@ def planting(*writes: Write) -> Feature:
 
 
 async def test_an_undeclared_write_fails_at_start(tmp_path: Path) -> None:
-    async with two_connections(Estate(tmp_path)) as estate:
+    async with two_connections(Simulation(tmp_path)) as simulation:
         with pytest.raises(UndeclaredWrite, match="/planted"):
-            estate.built(features=[planting()])
+            simulation.built(features=[planting()])
 
 
 async def test_a_route_that_bypasses_the_door_is_found(tmp_path_factory: pytest.TempPathFactory) -> None:
     feature = planting(Write("POST", "/planted", "plant"))
-    estate = Estate(tmp_path_factory.mktemp("planted"))
-    async with two_connections(estate) as connected, house(connected, features=[feature]) as bad:
+    simulation = Simulation(tmp_path_factory.mktemp("planted"))
+    async with two_connections(simulation) as connected, multi_user_site(connected, features=[feature]) as bad:
         assert writes(bad.app) - set(SAMPLES) - set(TRIALS) - set(ALIASES) == {PLANTED}
-        sample = Sample("plant", only())
+        sample = Sample(only())
         with pytest.raises(AssertionError, match="bypasses the door"):
-            await goes_by_the_door(bad, PLANTED, sample)
-        before = await bad.held()
+            await assert_goes_through_the_door(bad, PLANTED, sample)
+        before = await bad.all_rows()
         async with bad.client("viewer") as client:
             with pytest.raises(AssertionError):
-                await changes_nothing(bad, await send(client, PLANTED, Call()), before)
+                await assert_changes_nothing(bad, await send(client, PLANTED, Call()), before)
 
 
 async def test_read_only_mode_keeps_only_sign_in_and_own_sessions(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    estate = Estate(tmp_path_factory.mktemp("read-only"))
-    async with two_connections(estate) as connected:
-        async with house(connected, people={"admin": ADMIN_EVERYWHERE, "viewer": RIGHTS["viewer"]}) as before:
-            person = before.people["admin"]
-            link = await before.link("viewer")
-        async with house(connected, tables=[ServerSettings(read_only=True)], people={}) as site:
-            site.people["admin"] = person
+    simulation = Simulation(tmp_path_factory.mktemp("read-only"))
+    async with two_connections(simulation) as connected:
+        async with multi_user_site(connected, users={"admin": ADMIN_EVERYWHERE, "viewer": RIGHTS["viewer"]}) as before:
+            person = before.users["admin"]
+            link = await before.create_link("viewer")
+        async with multi_user_site(connected, tables=[ServerSettings(read_only=True)], users={}) as site:
+            site.users["admin"] = person
             assert writes(site.app) == WRITES_THAT_STAY | set(TRIALS)
-            kept = await site.held()
+            kept = await site.all_rows()
             async with site.client("admin") as client:
                 for route in set(SAMPLES) - WRITES_THAT_STAY:
                     call = Call({"name": "viewer", "token": 1, "secret": link}, {"x": "y"})
@@ -214,6 +222,6 @@ async def test_read_only_mode_keeps_only_sign_in_and_own_sessions(
                 form = {"password": "another horse entirely", "again": "another horse entirely"}
                 answer = await client.post(urls.join(link), data=form)
                 assert (answer.status_code, "read-only" in answer.text) == (403, True)
-                assert await site.held() == kept
+                assert await site.all_rows() == kept
                 assert (await client.post(security_urls.sign_out())).status_code == 303
             assert await site.sign_in("admin")

@@ -130,7 +130,7 @@ async def test_search_and_filters_are_in_the_url(site: AuditSite) -> None:
 
 async def test_time_range_is_the_last_day_by_default(site: AuditSite) -> None:
     await site.book.act("note", target="long ago")
-    site.users.estate.now += 8 * DAY_S
+    site.users.simulation.now += 8 * DAY_S
     admin = await site.users.sign_in("ada")
     await site.book.act("note", target="just now")
     for when, expected in ((None, False), ("1h", False), ("7d", False), ("all", True)):
@@ -211,7 +211,7 @@ async def test_an_open_row_outside_the_filter_is_shown_apart(site: AuditSite) ->
 
 async def test_a_row_without_outcome_says_why(site: AuditSite) -> None:
     mine = await site.log.record_intent(actor(), Action(name="rebuild"))
-    site.users.estate.now += 158
+    site.users.simulation.now += 158
     await site.book.log.record_intent(actor(), Action(name="swap"))
     await site.book.log.record_intent(Actor(name="cli:root", rights=ADMIN_EVERYWHERE, via=Via.CLI), Action(name="seal"))
     seal, swap, rebuild, *_ = rows(await site.admin.page(security_urls.audit()))
@@ -238,7 +238,7 @@ async def test_empty_list_names_the_filters_and_the_way_out(site: AuditSite) -> 
 async def test_a_partial_search_says_how_far_it_went(site: AuditSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signalbox.security.audit.entries.store.WINDOW", 4)
     await site.book.act("note", target="needle")
-    site.users.estate.now += 60
+    site.users.simulation.now += 60
     await site.book.act_times(6)
     html = await site.admin.page(security_urls.audit(q="needle"))
     assert rows(html) == []

@@ -293,7 +293,7 @@ async def test_the_api_pages_through_the_same_actions(site: AuditSite) -> None:
         line.previous.hex(),
         line.outcome_row,
     )
-    assert (retry["started_at"], retry["duration_s"] >= 0) == (site.users.estate.now, True)
+    assert (retry["started_at"], retry["duration_s"] >= 0) == (site.users.simulation.now, True)
     problem = await site.admin.api("GET", "audit", 400, params={"when": "tomorrow"})
     assert problem["detail"].startswith("when: expected one of 1h, 24h, 7d, all, got 'tomorrow'.")
     assert (await site.admin.api("GET", "audit", 400, params={"limit": "501"}))["status"] == 400

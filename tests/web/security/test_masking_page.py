@@ -104,7 +104,7 @@ async def test_the_page_lists_rules_with_hits_and_authors(site: UserSite, ada: B
 
 
 async def test_after_a_day_hits_cover_24_hours(site: UserSite, ada: Browser) -> None:
-    site.estate.now += 25 * 3600
+    site.simulation.now += 25 * 3600
     again = await site.sign_in("ada")
     assert "Hits, 24 h" in visible_text(await again.page(security_urls.masking()))
 
@@ -233,7 +233,7 @@ async def test_adding_a_rule_requires_a_name_and_a_reason(site: UserSite, ada: B
     page = await ada.page(leads)
     assert "Rule added. It applies from now on, also to stored messages." in page
     assert "Rule 2, customer keyset by ada" in visible_text(page)
-    async with site.estate.database.read() as connection:
+    async with site.simulation.database.read() as connection:
         rows = await connection.execute(
             text("SELECT kind, actor, target, parameters, reason, outcome FROM audit WHERE action = 'add masking rule'")
         )

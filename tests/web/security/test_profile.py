@@ -138,7 +138,7 @@ async def test_a_token_that_expires_soon_is_marked(site: UserSite) -> None:
     ada = await site.first_admin()
     await ada.submit(urls.profile("tokens"), 200, name="short", days="7", role="viewer")
     await ada.submit(urls.profile("tokens"), 200, name="long", days="90", role="viewer")
-    site.estate.now += DAY_S / 12
+    site.simulation.now += DAY_S / 12
     rows = re.findall(r"<tr>.*?</tr>", await ada.page(urls.profile()), re.DOTALL)
     short, long = (next(row for row in rows if f"<bdi>{name}</bdi>" in row) for name in ("short", "long"))
     assert ('data-tone="caution"' in short, 'data-tone="caution"' in long) == (True, False)

@@ -103,7 +103,7 @@ async def test_a_link_for_a_lost_password_ends_sessions_when_used(site: UserSite
 
 async def test_an_expired_invitation_is_marked(site: UserSite, ada: Browser) -> None:
     await ada.submit(security_urls.users(), 200, name="bob", role="viewer")
-    site.estate.now += LINK_LIFETIME_S + 1
+    site.simulation.now += LINK_LIFETIME_S + 1
     late = await site.sign_in("ada")
     page = await late.page(security_urls.users())
     assert "link expired" in visible_text(row_of(page, "bob"))

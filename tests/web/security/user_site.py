@@ -18,9 +18,9 @@ from signalbox.security.model import ADMIN_EVERYWHERE, Actor, Via
 from signalbox.web import urls
 from signalbox.web.security import urls as security_urls
 from signalbox.web.settings import ServerSettings
-from tests.support.estate import Estate, Site
 from tests.support.security import core_over
-from tests.web.sites import application_over, estate_in
+from tests.support.simulation import SimulatedConnection, Simulation
+from tests.web.sites import application_over, simulation_in
 
 PASSWORD = "correct horse battery"
 CHROMIUM = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36"
@@ -60,8 +60,8 @@ class Browser:
 class UserSite:
     """Signalbox with an admin named ada, who invites others."""
 
-    def __init__(self, estate: Estate, app: Litestar, stack: AsyncExitStack) -> None:
-        self.estate = estate
+    def __init__(self, simulation: Simulation, app: Litestar, stack: AsyncExitStack) -> None:
+        self.simulation = simulation
         self.app = app
         self._stack = stack
 
@@ -70,7 +70,7 @@ class UserSite:
         return cast("Accounts", self.app.state.accounts)
 
     async def browser(self, *, agent: str = CHROMIUM, token: str = "") -> Browser:
-        headers = {"User-Agent": agent, "Sec-Fetch-Site": "same-origin"}
+        headers = {"User-Agent": agent, "Sec-Fetch-SimulatedConnection": "same-origin"}
         if token:
             headers = {"User-Agent": "curl/8.5.0", "Authorization": f"Bearer {token}"}
         transport = httpx.ASGITransport(cast("Any", self.app), client=("10.20.4.17", 1234))
@@ -78,7 +78,7 @@ class UserSite:
         return Browser(await self._stack.enter_async_context(client))
 
     async def first_admin(self) -> Browser:
-        door = core_over(self.estate.database, self.estate.clock).door
+        door = core_over(self.simulation.database, self.simulation.clock).door
         secret = await door.act(STARTER, actions.create_first_admin_link(), self.accounts.users.create_first_admin_link)
         ada = await self.browser()
         await ada.submit(urls.join(secret), name="ada", password=PASSWORD, again=PASSWORD)
@@ -103,10 +103,10 @@ class UserSite:
 async def user_site_in(
     folder: Path, settings: ServerSettings | None = None, rules: Sequence[MaskingRuleSettings] = ()
 ) -> AsyncIterator[UserSite]:
-    async with estate_in(folder) as estate, AsyncExitStack() as stack:
-        estate.connect(Site("kafka-prod", BrokerKind.KAFKA, []))
-        estate.connect(Site("rabbit-eu", BrokerKind.RABBITMQ, []))
-        yield UserSite(estate, application_over(estate, settings, rules), stack)
+    async with simulation_in(folder) as simulation, AsyncExitStack() as stack:
+        simulation.connect(SimulatedConnection("kafka-prod", BrokerKind.KAFKA, []))
+        simulation.connect(SimulatedConnection("rabbit-eu", BrokerKind.RABBITMQ, []))
+        yield UserSite(simulation, application_over(simulation, settings, rules), stack)
 
 
 def visible_text(html: str) -> str:

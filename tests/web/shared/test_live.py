@@ -25,7 +25,7 @@ from signalbox.web.live.socket import Sockets
 from tests.support.waiting import eventually
 from tests.web.application import AT, Things, application
 from tests.web.hostile_names import HOSTILE
-from tests.web.server import Running, closed, drawn, running, watch
+from tests.web.server import RunningServer, close_reason, next_fragments, run_server, watch
 
 
 @pytest.fixture(autouse=True)
@@ -47,49 +47,49 @@ async def test_changes_since_the_page_are_sent_at_once_then_each_change() -> Non
     feed.publish(["thing/a"])
     version_shown = str(feed.latest())
     feed.publish(["thing/b"])
-    async with running(application(feed=feed, things=things)) as server, server.live() as client:
+    async with run_server(application(feed=feed, things=things)) as server, server.live() as client:
         await watch(client, ("thing/a", "row", version_shown), ("thing/b", "row", version_shown))
-        [[key, name, version, html]] = await drawn(client)
+        [[key, name, version, html]] = await next_fragments(client)
         assert (key, name, version) == ("thing/b", "row", "7.2")
         assert "<bdi>other</bdi>" in html
         assert 'data-version="7.2"' in html
         things.texts["a"] = "second"
         feed.publish(["thing/a"])
-        [[key, _, version, html]] = await drawn(client)
+        [[key, _, version, html]] = await next_fragments(client)
         assert (key, version) == ("thing/a", "7.3")
         assert "<bdi>second</bdi>" in html
 
 
 async def test_a_page_from_another_epoch_gets_every_fragment() -> None:
     feed = Feed(epoch=8)
-    async with running(application(feed=feed, things=Things({"a": "now"}))) as server, server.live() as client:
+    async with run_server(application(feed=feed, things=Things({"a": "now"}))) as server, server.live() as client:
         await watch(client, ("thing/a", "row", "7.999"))
-        [[_, _, version, html]] = await drawn(client)
+        [[_, _, version, html]] = await next_fragments(client)
         assert version == "8.0"
         assert "now" in html
 
 
 async def test_many_changes_are_one_message_and_deletions_are_sent() -> None:
     feed, things = Feed(epoch=7), Things({"a": "0"})
-    async with running(application(feed=feed, things=things)) as server, server.live() as client:
+    async with run_server(application(feed=feed, things=things)) as server, server.live() as client:
         await watch(client, ("thing/a", "row", "7.0"), ("things", "changed", "7.0"))
         await client.recv()
         for number in range(1, 50):
             things.texts["a"] = str(number)
             feed.publish(["thing/a"])
-        [[_, _, version, html]] = await drawn(client)
+        [[_, _, version, html]] = await next_fragments(client)
         assert version == "7.49"
         assert "<bdi>49</bdi>" in html
         del things.texts["a"]
         feed.publish(["thing/a", "things"])
-        changes = {name: html for _, name, _, html in await drawn(client)}
+        changes = {name: html for _, name, _, html in await next_fragments(client)}
         assert changes == {"row": None, "changed": ""}
 
 
 async def test_a_fragment_is_rendered_once_for_all_sockets() -> None:
     feed, things = Feed(epoch=7), Things({"a": "first"})
     app = application(feed=feed, things=things)
-    async with running(app) as server, asyncio.TaskGroup() as group:
+    async with run_server(app) as server, asyncio.TaskGroup() as group:
         ready = asyncio.Barrier(31)
 
         async def page() -> str:
@@ -97,7 +97,7 @@ async def test_a_fragment_is_rendered_once_for_all_sockets() -> None:
                 await watch(client, ("thing/a", "row", "7.0"))
                 await client.recv()
                 await ready.wait()
-                [[_, _, _, html]] = await drawn(client)
+                [[_, _, _, html]] = await next_fragments(client)
                 return str(html)
 
         pages = [group.create_task(page()) for _ in range(30)]
@@ -113,10 +113,10 @@ async def test_a_fragment_is_rendered_once_for_all_sockets() -> None:
 async def test_hostile_names_are_sent_harmlessly() -> None:
     feed = Feed(epoch=7)
     things = Things({name: name for name in [*HOSTILE.values(), "half \ud800", "cr\r\nlf", "100%0041"]})
-    async with running(application(feed=feed, things=things)) as server, server.live() as client:
+    async with run_server(application(feed=feed, things=things)) as server, server.live() as client:
         keys = {urls.encode_key(f"thing/{name}") for name in things.texts}
         await watch(client, *((key, "row", "6.0") for key in keys))
-        changes = await drawn(client)
+        changes = await next_fragments(client)
         assert {key for key, *_ in changes} == keys
         for key, _, _, html in changes:
             assert html.startswith("<tr data-live=")
@@ -141,9 +141,9 @@ class HTMLAttributes(HTMLParser):
 
 async def test_a_failing_fragment_has_an_error_id_and_the_others_are_rendered(caplog: pytest.LogCaptureFixture) -> None:
     feed, things = Feed(epoch=7), Things({"a": "first"})
-    async with running(application(feed=feed, things=things)) as server, server.live() as client:
+    async with run_server(application(feed=feed, things=things)) as server, server.live() as client:
         await watch(client, ("thing/a", "broken", "6.0"), ("thing/a", "row", "6.0"))
-        broken, row = await drawn(client)
+        broken, row = await next_fragments(client)
         assert broken[3] == ""
         assert broken[4] in caplog.text
         assert "first" in row[3]
@@ -158,7 +158,7 @@ async def test_charts_get_new_points_which_are_read_once_for_all() -> None:
 
     things.points = points
     async with (
-        running(application(feed=feed, things=things)) as server,
+        run_server(application(feed=feed, things=things)) as server,
         server.live() as first_client,
         server.live() as second_client,
     ):
@@ -166,26 +166,26 @@ async def test_charts_get_new_points_which_are_read_once_for_all() -> None:
             await watch(client, ("thing/a", "points", str(AT - 60)))
             await client.recv()
         feed.publish(["thing/a"])
-        [first], [second] = await drawn(first_client), await drawn(second_client)
+        [first], [second] = await next_fragments(first_client), await next_fragments(second_client)
         assert first == second
         assert first[3] == AT - 60
         assert first[4]["at"] == [AT - 59, AT - 58]
         assert first[4]["lag"] == [3.0, None]
         feed.publish(["thing/a"])
-        [[*_, after, _]] = await drawn(first_client)
+        [[*_, after, _]] = await next_fragments(first_client)
         assert after == AT - 58
-        assert things.asked_since == [AT - 60, AT - 58]
+        assert things.requested_since == [AT - 60, AT - 58]
 
 
 async def test_a_chart_cannot_request_old_points(monkeypatch: pytest.MonkeyPatch) -> None:
     feed, things = Feed(epoch=7), Things({"a": "first"})
     things.points = lambda _: Points(at=[], lag=[], rate_in=[], rate_out=[], step_s=1.0)
-    async with running(application(feed=feed, things=things)) as server, server.live() as client:
+    async with run_server(application(feed=feed, things=things)) as server, server.live() as client:
         await watch(client, ("thing/a", "points", "-1e300"))
         await client.recv()
         feed.publish(["thing/a"])
-        await drawn(client)
-        assert things.asked_since == [AT]
+        await next_fragments(client)
+        assert things.requested_since == [AT]
 
 
 @pytest.mark.parametrize(
@@ -210,9 +210,9 @@ async def test_a_chart_cannot_request_old_points(monkeypatch: pytest.MonkeyPatch
 async def test_garbage_closes_the_socket_with_a_code_and_no_traceback(
     caplog: pytest.LogCaptureFixture, frame: str | bytes, code: int
 ) -> None:
-    async with running(application(things=Things({"a": "first"}))) as server, server.live() as client:
+    async with run_server(application(things=Things({"a": "first"}))) as server, server.live() as client:
         await client.send(frame)
-        actual_code, reason = await closed(client)
+        actual_code, reason = await close_reason(client)
         assert actual_code == code
         assert "Traceback" not in reason
         assert not [record for record in caplog.records if record.exc_info]
@@ -221,21 +221,21 @@ async def test_garbage_closes_the_socket_with_a_code_and_no_traceback(
 async def test_200_keys_are_allowed() -> None:
     feed = Feed(epoch=7)
     things = Things({str(number): "\U0001f680" * 249 for number in range(200)})
-    async with running(application(feed=feed, things=things)) as server, server.live() as client:
+    async with run_server(application(feed=feed, things=things)) as server, server.live() as client:
         await watch(client, *((f"thing/{number}", "row", "6.0") for number in range(200)))
-        assert len(await drawn(client)) == 200
+        assert len(await next_fragments(client)) == 200
         assert len(things_in(feed)) == 200
 
 
 async def test_the_101st_page_of_one_address_is_refused_until_another_closes() -> None:
     app = application(things=Things({"a": "first"}), sockets_per_address=100)
-    async with running(app) as server:
+    async with run_server(app) as server:
         opened = [await connect(f"ws://{server.host}/live") for _ in range(100)]
         try:
             for client in opened:
                 await client.recv()
             async with connect(f"ws://{server.host}/live") as late:
-                assert (await closed(late))[0] == 4429
+                assert (await close_reason(late))[0] == 4429
             await opened.pop().close()
 
             async def one_left() -> None:
@@ -244,13 +244,13 @@ async def test_the_101st_page_of_one_address_is_refused_until_another_closes() -
             await eventually(one_left)
             async with server.live() as client:
                 await watch(client, ("thing/a", "row", "6.0"))
-                assert await drawn(client)
+                assert await next_fragments(client)
         finally:
             await asyncio.gather(*(client.close() for client in opened))
 
 
 async def test_only_our_own_pages_may_open_a_socket() -> None:
-    async with running(application()) as server:
+    async with run_server(application()) as server:
         for origin in (f"http://{server.host}", None):
             async with server.live(origin=origin):
                 pass
@@ -261,7 +261,7 @@ async def test_only_our_own_pages_may_open_a_socket() -> None:
             assert refused.value.response.status_code in {400, 403}
 
 
-async def stalling(server: Running, keys: list[str]) -> sockets.socket:
+async def stalling(server: RunningServer, keys: list[str]) -> sockets.socket:
     """Open a live socket that watches these keys and never reads, with a minimal buffer."""
     loop = asyncio.get_running_loop()
     stalled = sockets.socket()
@@ -288,7 +288,7 @@ async def test_a_stalled_socket_does_not_delay_others_and_is_closed() -> None:
     feed, things = Feed(epoch=7), Things({"a": "x"})
     app = application(feed=feed, things=things, drain_max_s=1.0)
     counted, _ = parts_of(app)
-    async with running(app, stalled_s=6.0) as server, server.live() as good, AsyncExitStack() as stack:
+    async with run_server(app, stalled_s=6.0) as server, server.live() as good, AsyncExitStack() as stack:
         big = [f"big {number}" for number in range(150)]
         stalled = await stalling(server, [f"thing/{name}" for name in big])
         await watch(good, ("thing/a", "row", "7.0"))
@@ -306,7 +306,7 @@ async def test_a_stalled_socket_does_not_delay_others_and_is_closed() -> None:
             things.texts["a"] = str(loop.time())
             feed.publish(["thing/a", *(f"thing/{name}" for name in big)])
             begun = loop.time()
-            await drawn(good)
+            await next_fragments(good)
             longest = max(longest, loop.time() - begun)
         assert counted.open == 1
         assert await server.connections() == 2  # the peer keeps its end open: the kernel must close it
@@ -324,19 +324,19 @@ async def test_the_fragment_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
     feed = Feed(epoch=7)
     things = Things({str(number): "text" for number in range(50)})
     app = application(feed=feed, things=things)
-    async with running(app) as server, server.live() as client:
+    async with run_server(app) as server, server.live() as client:
         await watch(client, *((f"thing/{number}", "row", "6.0") for number in range(50)))
-        assert len(await drawn(client)) == 50
+        assert len(await next_fragments(client)) == 50
         assert len(parts_of(app)[1]._fragments) == 10
 
 
 async def test_a_closed_socket_leaves_no_subscription() -> None:
     feed = Feed(epoch=7)
     app = application(feed=feed, things=Things({"a": "first"}))
-    async with running(app) as server:
+    async with run_server(app) as server:
         async with server.live() as client:
             await watch(client, ("thing/a", "row", "6.0"))
-            await drawn(client)
+            await next_fragments(client)
             await watch(client, ("thing/a", "row", "7.0"), ("things", "changed", "7.0"))
 
         async def nothing() -> None:

@@ -42,7 +42,6 @@ class KafkaBroker:
         self._cache.last_read.clear()
 
     async def close(self) -> None:
-        """As `port.Broker.close`."""
         await self._publisher.close()
         await self._client.close()
         self._client.addresses = {}
@@ -52,11 +51,9 @@ class KafkaBroker:
         return None
 
     async def sweep(self) -> Snapshot:
-        """As `port.Inspector.sweep`."""
         return await self._reader.sweep()
 
     async def watch(self, groups: Collection[str]) -> Snapshot:
-        """As `port.Inspector.watch`."""
         self._check_connected()
         return await self._reader.watch(groups)
 
@@ -66,16 +63,13 @@ class KafkaBroker:
         return await self._oldest_unread.read([group for group in cached if group is not None])
 
     async def publish(self, destination: str, message: Message, *, timeout_s: float = 10.0) -> None:
-        """As `port.Publisher.publish`."""
         self._check_connected()
         await self._publisher.publish(destination, message, timeout_s=timeout_s)
 
     def receive(self, destination: str, group: str) -> AsyncGenerator[Delivery, None]:
-        """As `port.Consumer.receive`."""
         return receive(self._settings, self._client, self._topics, destination, group)
 
     async def ensure(self, specs: Sequence[DestinationSpec]) -> None:
-        """As `port.Provisioner.ensure`."""
         self._check_connected()
         await self._topics.ensure(specs)
 

@@ -7,30 +7,14 @@ from operator import lt, sub
 
 from signalbox.brokers.kafka.errors import why_unknown
 from signalbox.brokers.kafka.offset_table import OffsetTable, Topic
-from signalbox.brokers.kafka.protocol.groups import (
-    CLASSIC,
-    CONSUMER,
-    SHARE,
-    STREAMS,
-    GroupDescription,
-    GroupListing,
-    MemberDescription,
-    ShareOffsets,
-)
+from signalbox.brokers.kafka.protocol.groups import GroupDescription, GroupListing, MemberDescription, ShareOffsets
 from signalbox.brokers.kafka.protocol.offsets import CommittedOffsets
 from signalbox.brokers.model import UNKNOWN, Group, GroupState, Member, Positions, Why
 
-KINDS = {CLASSIC: "classic", CONSUMER: "new protocol", SHARE: "share", STREAMS: "streams"}
-STATES = {
-    "Stable": GroupState.ACTIVE,
-    "Empty": GroupState.EMPTY,
-    "Dead": GroupState.EMPTY,
-    "PreparingRebalance": GroupState.REBALANCING,
-    "CompletingRebalance": GroupState.REBALANCING,
-    "Assigning": GroupState.REBALANCING,
-    "Reconciling": GroupState.REBALANCING,
-    "NotReady": GroupState.REBALANCING,
-}
+KINDS = {"consumer": "new protocol"}  # the other types are displayed as brokers spell them
+REBALANCING_STATES = ("PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling", "NotReady")
+STATES = {"Stable": GroupState.ACTIVE, "Empty": GroupState.EMPTY, "Dead": GroupState.EMPTY}
+STATES |= dict.fromkeys(REBALANCING_STATES, GroupState.REBALANCING)
 NOTE_COMPACTED = "This group reads a compacted topic, which keeps fewer messages than offsets: the lag is at most this."
 NOTE_SHARE = "Share group: the lag includes messages that are in flight (delivered, not acknowledged)."
 NOTE_SHARE_OLD = (
@@ -90,14 +74,21 @@ class CachedGroup:
         return self.committed.raw if self.committed and not self.error else b""
 
     def update_listing(self, listing: GroupListing, node: int) -> None:
-        """Store a row of ListGroups."""
         if (listing.state and listing.state != self.state) or listing.type != self.listing.type or node != self.node:
             self.changed = True
             self.state = listing.state or self.state
         self.listing, self.node = listing, node
 
+    def accept_offsets(self, offsets: CommittedOffsets | ShareOffsets | None, requested_at: float) -> bool:
+        """Store the offsets (None = unchanged), unless newer ones are stored. Return False if they are rewound: read them again."""
+        if offsets is not None and requested_at >= self.requested_at:
+            if isinstance(offsets, CommittedOffsets) and self.is_rewound(offsets):
+                return False
+            self.update_offsets(offsets, requested_at)
+        self.requested_at = max(self.requested_at, requested_at)
+        return True
+
     def update_offsets(self, offsets: CommittedOffsets | ShareOffsets, requested_at: float) -> None:
-        """Store the group's offsets, requested at that time."""
         self.requested_at = requested_at
         self.error = offsets.error
         self.changed = True
@@ -121,7 +112,6 @@ class CachedGroup:
         return any(0 <= new < before.get(key, 0) for key, new in zip(keys, offsets.offset, strict=True))
 
     def update_members(self, description: GroupDescription, at: float) -> None:
-        """Store the group's members."""
         self.described_state, self.members_denied, self.described_at = self.state, False, at
         members = tuple(_member(member) for member in description.members)
         if description.state not in ("", "Dead", self.state):  # newer than the list

@@ -1,7 +1,6 @@
 """What one connection remembers between readings. Only the event loop writes it, in short steps."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from signalbox.brokers.errors import BrokerError
@@ -43,9 +42,7 @@ class ClusterCache:
     partitions: OffsetTable = field(default_factory=OffsetTable)
     groups: dict[str, CachedGroup] = field(default_factory=dict)
     group_lists: dict[int, ListedGroups] = field(default_factory=dict)  # by node
-    listed_groups: dict[int, tuple[ListedGroups, dict[str, GroupListing]]] = field(
-        default_factory=dict
-    )  # filtered rows
+    listed_groups: dict[int, tuple[ListedGroups, dict[str, GroupListing]]] = field(default_factory=dict)  # filtered
     description: ClusterDescription | None = None
     quorum: Quorum | None = None
     controller: int = -1
@@ -70,7 +67,6 @@ class ClusterCache:
 
 
 def broker_fault(node: int, error: BrokerError) -> Fault:
-    """Return the fault of a broker that did not respond."""
     return Fault(resource=f"broker {node}", why=Why.NO_ANSWER, detail=error.problem)
 
 
@@ -80,11 +76,3 @@ def first_fault_per_resource(faults: list[Fault]) -> tuple[Fault, ...]:
     for fault in faults:
         first.setdefault(fault.resource, fault)
     return tuple(first.values())
-
-
-def group_names_by_node(groups: Mapping[str, CachedGroup]) -> dict[int, list[str]]:
-    """Return the names of the groups by their coordinator."""
-    names: dict[int, list[str]] = {}
-    for name, group in groups.items():
-        names.setdefault(group.node, []).append(name)
-    return names

@@ -51,12 +51,7 @@ class NodeConnection:
         self._retry_delay_s = RETRY_FIRST_S
 
     async def call(self, request: Request[T]) -> T:
-        """Send one request and return its response.
-
-        Raises:
-            BrokerError: the request failed.
-            UnsupportedVersion: the broker and we support no common version.
-        """
+        """Send one request and return its response. Raises BrokerError or UnsupportedVersion."""
         try:
             connection, is_new = await self._open()
             try:
@@ -139,8 +134,7 @@ class ClusterClient:
     async def bootstrap(self, *, timeout_s: float) -> Metadata:
         """Try the configured addresses in turn until one responds; learn the advertised addresses of all brokers.
 
-        Raises:
-            BrokerError: no address responded; the most specific of their errors.
+        If no address responded, raises the most specific of their errors.
         """
         await self.close()
         self._context = await self.tls_context()
@@ -169,12 +163,7 @@ class ClusterClient:
         self.addresses = {broker.id: broker for broker in brokers}
 
     async def call(self, node: int, request: Request[T], purpose: Purpose = Purpose.SWEEP) -> T:
-        """Send a request to one broker and return its response.
-
-        Raises:
-            BrokerError: the request failed.
-            UnsupportedVersion: the broker and we support no common version.
-        """
+        """Send a request to one broker and return its response. Raises BrokerError or UnsupportedVersion."""
         try:
             response = await (await self._connection(node, purpose)).call(request)
         except BrokerError:
@@ -233,11 +222,7 @@ class ClusterClient:
         return connection
 
     async def tls_context(self) -> ssl.SSLContext | None:
-        """Return the TLS context, or None without TLS. Reads the files in a thread.
-
-        Raises:
-            CertificateRefused: a file is missing or not PEM.
-        """
+        """Return the TLS context, or None without TLS. Raises CertificateRefused if a file is missing or not PEM."""
         return await asyncio.to_thread(tls_context, self._settings) if self._settings.uses_tls else None
 
     async def close(self) -> None:

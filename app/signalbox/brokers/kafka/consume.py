@@ -36,14 +36,12 @@ class KafkaDelivery:
         self.message = _message(record)
 
     async def ack(self) -> None:
-        """As `port.Delivery.ack`."""
         try:
             await self._consumer.commit({self._partition: self._offset + 1})
         except CLIENT_ERRORS as error:
             raise self._not_assigned_error() from error
 
     async def release(self) -> None:
-        """As `port.Delivery.release`."""
         try:
             self._consumer.seek(self._partition, self._offset)
         except CLIENT_ERRORS as error:
@@ -58,7 +56,6 @@ class KafkaDelivery:
 async def receive(
     settings: KafkaSettings, client: ClusterClient, topics: TopicAdmin, destination: str, group: str
 ) -> AsyncGenerator[Delivery, None]:
-    """As `port.Consumer.receive`."""
     await topics.check_exists(destination)
     while True:
         try:

@@ -119,50 +119,22 @@ _TRANSLATORS: tuple[tuple[type[BaseException], Translator], ...] = (
     (kafka.KafkaConnectionError, _connection_closed),
 )
 _CHECK_PORT = "Check what listens on this port."
+_WRONG_LOGIN = "Cannot sign in to {address} as {user}: wrong user or password."
+_NO_PERMISSION = "The user has no permission on this "
+_CHOOSE = "Choose another sasl_mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."
+_NO_LOGIN = "Remove user, password and sasl_mechanism."
+_GRANT_TOPIC, _GRANT_GROUP = "Grant READ or WRITE on the topic.", "Grant READ on the group."
+_IS_RUNNING = "Is the broker running? Check the port."
+_IS_KAFKA = "Check that this is a Kafka port, and whether the broker hangs."
 _MESSAGES: tuple[tuple[type[BaseException], type[BrokerError], str, str], ...] = (
-    (
-        kafka.SaslAuthenticationFailed,
-        LoginRefused,
-        "Cannot sign in to {address} as {user}: wrong user or password.",
-        "Check user and password.",
-    ),
-    (
-        kafka.UnsupportedSaslMechanismError,
-        LoginRefused,
-        "The broker at {address} does not offer {mechanism}.",
-        "Choose another sasl_mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.",
-    ),
-    (
-        kafka.IllegalSaslStateError,
-        WrongProtocol,
-        "The listener at {address} accepts no login.",
-        "Remove user, password and sasl_mechanism.",
-    ),
-    (
-        kafka.TopicAuthorizationFailedError,
-        PermissionMissing,
-        "The user has no permission on this topic.",
-        "Grant READ or WRITE on the topic.",
-    ),
-    (
-        kafka.GroupAuthorizationFailedError,
-        PermissionMissing,
-        "The user has no permission on this consumer group.",
-        "Grant READ on the group.",
-    ),
+    (kafka.SaslAuthenticationFailed, LoginRefused, _WRONG_LOGIN, "Check user and password."),
+    (kafka.UnsupportedSaslMechanismError, LoginRefused, "The broker at {address} does not offer {mechanism}.", _CHOOSE),
+    (kafka.IllegalSaslStateError, WrongProtocol, "The listener at {address} accepts no login.", _NO_LOGIN),
+    (kafka.TopicAuthorizationFailedError, PermissionMissing, _NO_PERMISSION + "topic.", _GRANT_TOPIC),
+    (kafka.GroupAuthorizationFailedError, PermissionMissing, _NO_PERMISSION + "consumer group.", _GRANT_GROUP),
     (socket.gaierror, BrokerUnavailable, "Cannot resolve the host name of {address}.", "Check bootstrap and DNS."),
-    (
-        ConnectionRefusedError,
-        BrokerUnavailable,
-        "Cannot reach {address}: connection refused.",
-        "Is the broker running? Check the port.",
-    ),
-    (
-        TimeoutError,
-        BrokerTimeout,
-        "The server at {address} did not respond in time.",
-        "Check that this is a Kafka port, and whether the broker hangs.",
-    ),
+    (ConnectionRefusedError, BrokerUnavailable, "Cannot reach {address}: connection refused.", _IS_RUNNING),
+    (TimeoutError, BrokerTimeout, "The server at {address} did not respond in time.", _IS_KAFKA),
     (UnsupportedVersion, WrongProtocol, "The broker at {address} is too old.", "Signalbox needs Kafka 2.1 or later."),
     (MalformedResponse, WrongProtocol, "The response from {address} is malformed.", _CHECK_PORT),
     (AssertionError, WrongProtocol, "The handshake with {address} failed.", _CHECK_PORT),

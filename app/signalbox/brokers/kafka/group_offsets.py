@@ -10,21 +10,9 @@ from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.kafka.cluster_cache import ClusterCache
 from signalbox.brokers.kafka.cluster_client import SWEEP_PURPOSES, Purpose
 from signalbox.brokers.kafka.errors import translate
+from signalbox.brokers.kafka.protocol import groups as group_api
+from signalbox.brokers.kafka.protocol import offsets as offset_api
 from signalbox.brokers.kafka.protocol.connection import Request, UnsupportedVersion
-from signalbox.brokers.kafka.protocol.groups import (
-    SHARE,
-    GroupListing,
-    ListedGroups,
-    ShareOffsets,
-    list_groups_request,
-    share_offsets_request,
-)
-from signalbox.brokers.kafka.protocol.offsets import (
-    OFFSET_FETCH,
-    CommittedOffsets,
-    committed_offsets_request,
-    single_group_offsets_request,
-)
 
 ROWS_PER_BATCH = 10_000  # decoded in one step: 4 ms
 ROWS_EXPECTED = 50  # of a group that was not read yet
@@ -34,7 +22,7 @@ GROUPS_PER_SLICE = 200
 PROTOCOL_TYPES = frozenset({"consumer", "", "share", "streams"})  # others, such as Connect workers, read no topic
 
 T = TypeVar("T")
-GroupOffsets = CommittedOffsets | ShareOffsets
+GroupOffsets = offset_api.CommittedOffsets | group_api.ShareOffsets
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -42,7 +30,7 @@ class NodeAnswers:
     """What one broker returned in one reading. `offsets`: group -> (requested at, offsets; None = unchanged)."""
 
     node: int
-    group_list: ListedGroups | None = None
+    group_list: group_api.ListedGroups | None = None
     offsets: dict[str, tuple[float, GroupOffsets | None]] = field(default_factory=dict)
     failure: BrokerError | None = None
 
@@ -59,7 +47,9 @@ async def read_group_offsets(cache: ClusterCache) -> list[NodeAnswers]:
     return all_answers
 
 
-def select_groups(cache: ClusterCache, node: int, group_list: ListedGroups) -> dict[str, GroupListing]:
+def select_groups(
+    cache: ClusterCache, node: int, group_list: group_api.ListedGroups
+) -> dict[str, group_api.GroupListing]:
     """Return the consumer groups of the list that pass the name filter, by name; computed once per list."""
     selected = cache.listed_groups.get(node)
     if selected is None or selected[0] is not group_list:
@@ -95,7 +85,9 @@ class NodeReader:
     async def _read_list(self) -> None:
         client, node = self.cache.client, self.answers.node
         try:
-            self.answers.group_list = await client.call(node, list_groups_request(self.cache.group_lists.get(node)))
+            self.answers.group_list = await client.call(
+                node, group_api.list_groups_request(self.cache.group_lists.get(node))
+            )
         except (BrokerError, UnsupportedVersion) as error:
             self.answers.failure = translate(error, self.cache.settings, client.address_of(node))
 
@@ -103,10 +95,10 @@ class NodeReader:
         """Request the offsets of these groups (name -> type) in batches, several in flight, over these connections in turn."""
         if not types:
             return
-        shares = [name for name, group_type in types.items() if group_type == SHARE]
-        others = [name for name, group_type in types.items() if group_type != SHARE]
+        shares = [name for name, group_type in types.items() if group_type == group_api.SHARE]
+        others = [name for name, group_type in types.items() if group_type != group_api.SHARE]
         try:
-            batched = await self.cache.client.supports(self.answers.node, OFFSET_FETCH, purposes[0])
+            batched = await self.cache.client.supports(self.answers.node, offset_api.OFFSET_FETCH, purposes[0])
         except BrokerError as error:
             self.answers.failure = error
             return
@@ -136,9 +128,9 @@ class NodeReader:
         async with limit:
             requested_at = self.cache.clock()
             raw = [cached.raw if (cached := self.cache.groups.get(name)) else b"" for name in batch]
-            request = (
-                committed_offsets_request(batch, raw) if batched else single_group_offsets_request(batch[0], raw[0])
-            )
+            request = offset_api.committed_offsets_request(batch, raw)
+            if not batched:
+                request = offset_api.single_group_offsets_request(batch[0], raw[0])
             for offsets in await self._call(request, purpose) or ():
                 if isinstance(offsets, int):
                     self.answers.offsets[batch[offsets]] = (requested_at, None)
@@ -149,7 +141,7 @@ class NodeReader:
     async def _read_shares(self, batch: list[str], *, limit: asyncio.Semaphore, purpose: Purpose) -> None:
         async with limit:
             requested_at = self.cache.clock()
-            for offsets in await self._call(share_offsets_request(batch), purpose) or ():
+            for offsets in await self._call(group_api.share_offsets_request(batch), purpose) or ():
                 cached = self.cache.groups.get(offsets.group)
                 unchanged = cached is not None and cached.share == offsets
                 self.answers.offsets[offsets.group] = (requested_at, None if unchanged else offsets)

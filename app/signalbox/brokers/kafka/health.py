@@ -8,13 +8,7 @@ from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.kafka.cluster_cache import ClusterCache
 from signalbox.brokers.kafka.cluster_client import Purpose
 from signalbox.brokers.kafka.errors import DENIED, UNKNOWN_TOPIC, error_name
-from signalbox.brokers.kafka.protocol.cluster import (
-    DESCRIBE_QUORUM,
-    describe_cluster_request,
-    describe_quorum_request,
-    log_dirs_request,
-    topic_configs_request,
-)
+from signalbox.brokers.kafka.protocol import cluster as cluster_api
 from signalbox.brokers.kafka.protocol.connection import UnsupportedVersion
 from signalbox.brokers.kafka.protocol.metadata import TopicMetadata, metadata_request
 from signalbox.brokers.model import Cluster, Fault, Node, Why
@@ -38,9 +32,7 @@ async def refresh_metadata(cache: ClusterCache) -> tuple[frozenset[str], list[Fa
     """Read the metadata, and cluster health when due; return deleted topics and faults.
 
     A topic is deleted if the complete metadata lacks it and another broker, asked for it by name, does not know it.
-
-    Raises:
-        BrokerError: no broker responded.
+    Raises BrokerError if no broker responded.
     """
     started_at = cache.clock()
     cache.rotation += 1
@@ -90,12 +82,12 @@ async def _confirm_deleted(cache: ClusterCache, missing: frozenset[str]) -> tupl
 
 async def _read_health(cache: ClusterCache) -> None:
     with suppress(BrokerError, UnsupportedVersion):
-        cache.description = await cache.client.call_any(describe_cluster_request())
+        cache.description = await cache.client.call_any(cluster_api.describe_cluster_request())
     cache.missing_permissions.pop("cluster", None)
     if cache.description is not None and not cache.description.may_describe:
         cache.missing_permissions["cluster"] = "DESCRIBE on the cluster: consumer groups and topic sizes may be missing"
     with suppress(BrokerError, UnsupportedVersion):  # with ZooKeeper, the metadata names the controller instead
-        quorum = await cache.client.call_any(describe_quorum_request())
+        quorum = await cache.client.call_any(cluster_api.describe_quorum_request())
         cache.quorum = None if quorum.error else quorum
 
 
@@ -109,7 +101,7 @@ async def read_topic_configs(cache: ClusterCache) -> None:
     denied = 0
     try:
         for first in range(0, len(names), TOPICS_PER_REQUEST):
-            request = topic_configs_request(names[first : first + TOPICS_PER_REQUEST], CONFIG_KEYS)
+            request = cluster_api.topic_configs_request(names[first : first + TOPICS_PER_REQUEST], CONFIG_KEYS)
             async with asyncio.timeout(cache.deadline_s()):
                 configs = await cache.client.call_any(request, Purpose.SLOW)
             denied += cache.partitions.update_configs(configs)
@@ -140,7 +132,7 @@ async def _read_node_sizes(cache: ClusterCache, node: int) -> int | None:
     """Read one broker's sizes; return its error code, None without a response."""
     try:
         async with asyncio.timeout(cache.deadline_s()):
-            error, sizes = await cache.client.call(node, log_dirs_request(), Purpose.SLOW)
+            error, sizes = await cache.client.call(node, cluster_api.log_dirs_request(), Purpose.SLOW)
     except (BrokerError, UnsupportedVersion, TimeoutError):
         return None
     if not error:
@@ -164,9 +156,8 @@ def build_cluster(cache: ClusterCache, responding: set[int]) -> Cluster:
 
 
 def _known_nodes(cache: ClusterCache) -> set[int]:
-    fenced = set(cache.description.fenced) if cache.description else set()
-    quorum_leader = {cache.quorum.leader} if cache.quorum else set()
-    return set(cache.client.addresses) | fenced | quorum_leader
+    fenced = cache.description.fenced if cache.description else ()
+    return {*cache.client.addresses, *fenced, *([cache.quorum.leader] if cache.quorum else [])}
 
 
 def _build_node(cache: ClusterCache, node: int, led: int, responding: set[int]) -> Node:
@@ -187,7 +178,7 @@ def _build_node(cache: ClusterCache, node: int, led: int, responding: set[int]) 
 
 def _uses_kraft(cache: ClusterCache) -> bool:
     """Return whether the cluster runs without ZooKeeper: then the metadata names a random broker as controller."""
-    return any(DESCRIBE_QUORUM.key in cache.client.api_versions(node) for node in cache.client.addresses)
+    return any(cluster_api.DESCRIBE_QUORUM.key in cache.client.api_versions(node) for node in cache.client.addresses)
 
 
 def _version(cache: ClusterCache, responding: set[int]) -> str | None:

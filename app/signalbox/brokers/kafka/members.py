@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from contextlib import suppress
 from heapq import nsmallest
 
 from signalbox.brokers.errors import BrokerError
@@ -37,7 +38,8 @@ def _requests(cache: ClusterCache, names: set[str]) -> dict[tuple[int, str], lis
         if cached.error:
             continue
         if cached.listing.state in STATES_WITHOUT_MEMBERS:
-            _clear_members(cached, now)
+            if cached.members != ():
+                cached.update_members(GroupDescription(group=name, error=0, state="", members=()), now)
         elif cached.described_state != cached.state or not cached.listing.state or cached.described_at is None:
             urgent.append(cached)
         else:
@@ -49,14 +51,9 @@ def _requests(cache: ClusterCache, names: set[str]) -> dict[tuple[int, str], lis
     return requests
 
 
-def _clear_members(cached: CachedGroup, now: float) -> None:
-    if cached.members != ():
-        empty = GroupDescription(group=cached.listing.group, error=0, message="", state="", members=())
-        cached.update_members(empty, now)
-
-
 async def _read_node(cache: ClusterCache, node: int, group_type: str, groups: list[str]) -> None:
-    try:
+    # The sweep itself reports a broker that is down; members show their age.
+    with suppress(BrokerError, UnsupportedVersion, TimeoutError):
         async with asyncio.timeout(cache.deadline_s()):
             for first in range(0, len(groups), GROUPS_PER_REQUEST):
                 batch = groups[first : first + GROUPS_PER_REQUEST]
@@ -64,8 +61,6 @@ async def _read_node(cache: ClusterCache, node: int, group_type: str, groups: li
                 for description in await cache.client.call(node, request, Purpose.SLOW):
                     _store(cache, description)
                 await asyncio.sleep(0)
-    except (BrokerError, UnsupportedVersion, TimeoutError):
-        pass  # the sweep itself reports a broker that is down; members show their age
 
 
 def _store(cache: ClusterCache, description: GroupDescription) -> None:

@@ -6,6 +6,7 @@ deletes nothing, a third broker decides between two coordinators, and lower offs
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from signalbox.brokers.errors import BrokerError
@@ -17,8 +18,8 @@ from signalbox.brokers.kafka.group_offsets import GroupOffsets, NodeAnswers, Nod
 from signalbox.brokers.kafka.protocol.cluster import find_coordinators_request
 from signalbox.brokers.kafka.protocol.connection import UnsupportedVersion
 from signalbox.brokers.kafka.protocol.groups import GroupListing, ListedGroups
-from signalbox.brokers.kafka.protocol.offsets import CommittedOffsets
 from signalbox.brokers.model import Fault, Why
+from signalbox.kernel.slices import in_slices
 
 GROUPS_PER_SLICE = 500
 OFFSETS_TOPIC = "__consumer_offsets"
@@ -57,7 +58,7 @@ async def merge_answers(cache: ClusterCache, all_answers: list[NodeAnswers]) -> 
     coordinators = await _find_coordinators(cache, disputed, avoid={n for name in disputed for n in candidates[name]})
     complete = all(a.failure is None and a.group_list is not None and a.group_list.error == NONE for a in all_answers)
     rewound: dict[str, int] = {}
-    for number, (name, nodes) in enumerate(candidates.items()):
+    async for name, nodes in in_slices(candidates.items(), GROUPS_PER_SLICE):
         node = coordinators.get(name, nodes[0]) if nodes else None
         if node in nodes and _store(cache, name, node, by_group, rewound):
             result.read.add(name)
@@ -66,8 +67,6 @@ async def merge_answers(cache: ClusterCache, all_answers: list[NodeAnswers]) -> 
         unlisted = complete and name not in by_group.listings
         if unlisted and name in result.read and _has_no_offsets(cache.groups.get(name)):
             result.gone.add(name)
-        if number % GROUPS_PER_SLICE == GROUPS_PER_SLICE - 1:
-            await asyncio.sleep(0)
     await _read_again(cache, rewound, result)
     for name in result.gone:
         cache.groups.pop(name, None)
@@ -154,12 +153,9 @@ def _store(cache: ClusterCache, name: str, node: int, by_group: _AnswersByGroup,
             return False
         cached = cache.groups[name] = CachedGroup(listing=listing, node=node, state=listing.state)
     requested_at, offsets = by_group.offsets[name][node]
-    if offsets is not None and requested_at >= cached.requested_at:
-        if isinstance(offsets, CommittedOffsets) and cached.is_rewound(offsets):
-            rewound[name] = node
-            return False
-        cached.update_offsets(offsets, requested_at)
-    cached.requested_at = max(cached.requested_at, requested_at)
+    if not cached.accept_offsets(offsets, requested_at):
+        rewound[name] = node
+        return False
     if listing is not None:
         cached.update_listing(listing, node)
     return True
@@ -175,10 +171,9 @@ def _has_no_offsets(cached: CachedGroup | None) -> bool:
 
 
 def _add_fault(cache: ClusterCache, name: str, result: MergeResult) -> None:
-    detail = "the coordinator did not return its offsets"
     cached = cache.groups.get(name)
-    if cached is not None:
-        detail = f"broker {cached.node}, the coordinator, did not return its offsets"
+    coordinator = f"broker {cached.node}, the coordinator," if cached else "the coordinator"
+    detail = f"{coordinator} did not return its offsets"
     result.faults.append(Fault(resource=f"group {name}", why=Why.NO_ANSWER, detail=detail, group=name))
 
 
@@ -188,11 +183,9 @@ async def _find_coordinators(cache: ClusterCache, names: list[str], *, avoid: se
         return {}
     nodes = sorted(cache.client.addresses, key=lambda node: (node in avoid, node))
     for node in nodes:
-        try:
+        with suppress(BrokerError, UnsupportedVersion, TimeoutError):
             async with asyncio.timeout(cache.deadline_s()):
                 return await cache.client.call(node, find_coordinators_request(names), Purpose.WATCH)
-        except (BrokerError, UnsupportedVersion, TimeoutError):
-            continue
     return {}
 
 
@@ -204,11 +197,9 @@ async def _read_again(cache: ClusterCache, rewound: dict[str, int], result: Merg
         types_by_node.setdefault(coordinators.get(name, node), {})[name] = cache.groups[name].listing.type
     for node, types in types_by_node.items():
         answers = NodeAnswers(node=node)
-        try:
+        with suppress(TimeoutError):  # `answers` contains what came in time
             async with asyncio.timeout(cache.deadline_s()):
                 await NodeReader(cache, answers).read_offsets(types, [Purpose.WATCH])
-        except TimeoutError:
-            pass  # `answers` contains what came in time
         for name in types:
             requested_at, offsets = answers.offsets.get(name, (0.0, None))
             if name not in answers.offsets or (offsets is not None and offsets.error not in FINAL_ERRORS):
@@ -223,7 +214,6 @@ async def _read_again(cache: ClusterCache, rewound: dict[str, int], result: Merg
 
 def _add_permission_faults(cache: ClusterCache, result: MergeResult) -> None:
     for name in result.read:
-        error = cache.groups[name].error
-        if error:
+        if error := cache.groups[name].error:
             detail = f"{error_name(error)}: the user needs DESCRIBE on this group"
             result.faults.append(Fault(resource=f"group {name}", why=why_unknown(error), detail=detail, group=name))

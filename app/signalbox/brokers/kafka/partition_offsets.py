@@ -9,15 +9,10 @@ from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.kafka.cluster_cache import ClusterCache, broker_fault
 from signalbox.brokers.kafka.cluster_client import Purpose
 from signalbox.brokers.kafka.offset_table import OffsetRows
+from signalbox.brokers.kafka.protocol import offsets as api
 from signalbox.brokers.kafka.protocol.connection import Request, UnsupportedVersion
-from signalbox.brokers.kafka.protocol.offsets import (
-    EARLIEST,
-    LATEST,
-    READ_COMMITTED,
-    READ_UNCOMMITTED,
-    list_offsets_request,
-)
 from signalbox.brokers.model import Fault
+from signalbox.kernel.slices import in_slices
 
 TOPICS_PER_SLICE = 100
 
@@ -28,9 +23,12 @@ ByLeader = Mapping[int, Mapping[str, Sequence[int]]]  # node -> topic -> partiti
 class OffsetKind(Enum):
     """Which offset to read: (timestamp, isolation level)."""
 
-    END = (LATEST, READ_UNCOMMITTED)
-    STABLE = (LATEST, READ_COMMITTED)  # read after END: messages written in between must not look like a transaction
-    START = (EARLIEST, READ_UNCOMMITTED)
+    END = (api.LATEST, api.READ_UNCOMMITTED)
+    STABLE = (
+        api.LATEST,
+        api.READ_COMMITTED,
+    )  # read after END: messages written in between must not look like a transaction
+    START = (api.EARLIEST, api.READ_UNCOMMITTED)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -45,43 +43,33 @@ class LeaderRequests:
     def request(self, kind: OffsetKind) -> Request[OffsetResponse]:
         if kind not in self.requests:
             timestamp, isolation = kind.value
-            self.requests[kind] = list_offsets_request(self.topics, timestamp=timestamp, isolation=isolation)
+            self.requests[kind] = api.list_offsets_request(self.topics, timestamp=timestamp, isolation=isolation)
         return self.requests[kind]
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class OffsetPlan:
-    """All leaders with their partitions and requests. Reused while the metadata stays the same."""
-
-    metadata_marker: object = None
-    leaders: list[LeaderRequests] = field(default_factory=list)
-
-    @classmethod
-    def create(cls, by_leader: ByLeader, purposes: Sequence[Purpose], metadata_marker: object = None) -> "OffsetPlan":
-        """Distribute each leader's topics over these connections."""
-        leaders = [
-            LeaderRequests(leader=leader, purpose=purpose, topics=topics)
-            for leader, led in by_leader.items()
-            for number, purpose in enumerate(purposes)
-            if (topics := dict(list(led.items())[number :: len(purposes)]))
-        ]
-        return cls(metadata_marker=metadata_marker, leaders=leaders)
+def plan_requests(by_leader: ByLeader, purposes: Sequence[Purpose]) -> list[LeaderRequests]:
+    """Distribute each leader's topics over these connections. Reuse the plan while the metadata stays the same."""
+    return [
+        LeaderRequests(leader=leader, purpose=purpose, topics=topics)
+        for leader, led in by_leader.items()
+        for number, purpose in enumerate(purposes)
+        if (topics := dict(list(led.items())[number :: len(purposes)]))
+    ]
 
 
-async def read_partition_offsets(cache: ClusterCache, plan: OffsetPlan, kinds: Sequence[OffsetKind]) -> list[Fault]:
+async def read_partition_offsets(
+    cache: ClusterCache, plan: Sequence[LeaderRequests], kinds: Sequence[OffsetKind]
+) -> list[Fault]:
     """Ask every leader of the plan; return one fault for each request that a broker did not answer."""
     started_at = cache.clock()
-    requests = [(leader, kind) for leader in plan.leaders for kind in kinds]
+    requests = [(leader, kind) for leader in plan for kind in kinds]
     failures = await asyncio.gather(*(_read_kind(cache, leader, kind) for leader, kind in requests))
-    rows = sum(len(partitions) for leader in plan.leaders for partitions in leader.topics.values())
-    for kind in kinds:
-        cache.record_call(f"ListOffsets ({kind.name.lower()})", _interval_s(cache, kind), started_at, rows)
-    return [broker_fault(leader.leader, error) for (leader, _), error in zip(requests, failures, strict=True) if error]
-
-
-def _interval_s(cache: ClusterCache, kind: OffsetKind) -> float:
+    rows = sum(len(partitions) for leader in plan for partitions in leader.topics.values())
     i = cache.intervals
-    return {OffsetKind.END: i.sweep_s, OffsetKind.STABLE: i.stables_s, OffsetKind.START: i.starts_s}[kind]
+    intervals_s = {OffsetKind.END: i.sweep_s, OffsetKind.STABLE: i.stables_s, OffsetKind.START: i.starts_s}
+    for kind in kinds:
+        cache.record_call(f"ListOffsets ({kind.name.lower()})", intervals_s[kind], started_at, rows)
+    return [broker_fault(leader.leader, error) for (leader, _), error in zip(requests, failures, strict=True) if error]
 
 
 async def _read_kind(cache: ClusterCache, leader: LeaderRequests, kind: OffsetKind) -> BrokerError | None:
@@ -107,7 +95,5 @@ async def _store(
     table = cache.partitions
     updates = (table.update_ends, table.update_stables, table.update_starts)
     update = dict(zip(OffsetKind, updates, strict=True))[kind]
-    for number, (topic, rows, row_format) in enumerate(response):
+    async for topic, rows, row_format in in_slices(response, TOPICS_PER_SLICE):
         update(OffsetRows(node, topic, rows, row_format, requested_at))
-        if number % TOPICS_PER_SLICE == TOPICS_PER_SLICE - 1:
-            await asyncio.sleep(0)

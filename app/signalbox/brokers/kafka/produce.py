@@ -6,15 +6,7 @@ import contextlib
 from aiokafka import AIOKafkaProducer
 from aiokafka import errors as kafka
 
-from signalbox.brokers.errors import (
-    BrokerError,
-    BrokerUnavailable,
-    DestinationMissing,
-    OutcomeUnknown,
-    PermissionMissing,
-    PublishRefused,
-    Unroutable,
-)
+from signalbox.brokers import errors
 from signalbox.brokers.kafka.aiokafka_options import aiokafka_options, wait_for_stop
 from signalbox.brokers.kafka.cluster_client import ClusterClient
 from signalbox.brokers.kafka.errors import CLIENT_ERRORS, translate
@@ -48,7 +40,6 @@ class KafkaPublisher:
         self._starting = asyncio.Lock()
 
     async def publish(self, destination: str, message: Message, *, timeout_s: float) -> None:
-        """As `port.Publisher.publish`."""
         name = self._settings.name
         try:
             async with asyncio.timeout(timeout_s):
@@ -63,18 +54,18 @@ class KafkaPublisher:
         except NO_TOPIC as error:
             self._existing_topics.discard(destination)
             problem = f"The topic {destination} does not exist."
-            raise Unroutable(name, problem, "Create it, or check the name.") from error
+            raise errors.Unroutable(name, problem, "Create it, or check the name.") from error
         except REFUSED as error:
             problem = f"The broker refused the message for {destination}: {_reason(error)}."
-            raise PublishRefused(name, problem, "Check its size and the user's permissions.") from error
-        except (BrokerError, asyncio.CancelledError):
+            raise errors.PublishRefused(name, problem, "Check its size and the user's permissions.") from error
+        except (errors.BrokerError, asyncio.CancelledError):
             raise
         except CLIENT_ERRORS as error:
             await self._close_if_broken(error)
             await self._check_topic_again(destination)
             problem = f"The broker did not confirm a message to {destination} ({_reason(error)})."
             hint = "It may be stored: publishing it again may duplicate it."
-            raise OutcomeUnknown(name, problem, hint) from error
+            raise errors.OutcomeUnknown(name, problem, hint) from error
 
     async def _check_topic(self, destination: str) -> None:
         """Check once that the topic exists: otherwise the producer would wait for the topic until its timeout."""
@@ -82,16 +73,16 @@ class KafkaPublisher:
             return
         try:
             await self._topics.check_exists(destination)
-        except DestinationMissing as error:
-            raise Unroutable(error.connection, error.problem, error.hint) from error
-        except PermissionMissing as error:
-            raise PublishRefused(error.connection, error.problem, error.hint) from error
+        except errors.DestinationMissing as error:
+            raise errors.Unroutable(error.connection, error.problem, error.hint) from error
+        except errors.PermissionMissing as error:
+            raise errors.PublishRefused(error.connection, error.problem, error.hint) from error
         self._existing_topics.add(destination)
 
     async def _check_topic_again(self, destination: str) -> None:
         """Raise Unroutable if the topic was deleted: then the message is certainly not stored."""
         self._existing_topics.discard(destination)
-        with contextlib.suppress(BrokerUnavailable, PublishRefused, TimeoutError):
+        with contextlib.suppress(errors.BrokerUnavailable, errors.PublishRefused, TimeoutError):
             async with asyncio.timeout(TOPIC_CHECK_TIMEOUT_S):
                 await self._check_topic(destination)
 
@@ -99,9 +90,8 @@ class KafkaPublisher:
         async with self._starting:
             if self._producer is None:
                 options = await aiokafka_options(self._settings, self._client)
-                producer = AIOKafkaProducer(
-                    **options, acks="all", enable_idempotence=True, max_request_size=REQUEST_BYTES_MAX
-                )
+                options |= {"acks": "all", "enable_idempotence": True, "max_request_size": REQUEST_BYTES_MAX}
+                producer = AIOKafkaProducer(**options)
                 try:
                     await producer.start()
                 except (*REFUSED, asyncio.CancelledError):

@@ -21,11 +21,7 @@ class SaslMechanism(StrEnum):
 
 
 def split_address(address: str) -> tuple[str, int]:
-    """Split "host:port"; an IPv6 host is in brackets.
-
-    Raises:
-        ValueError: the address has another form.
-    """
+    """Split "host:port"; an IPv6 host is in brackets. Raises ValueError if the address has another form."""
     host, colon, port = address.rpartition(":")
     if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ValueError(f"each address must be {ADDRESS_FORM}")

@@ -7,12 +7,8 @@ import asyncio
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from signalbox.brokers.kafka.cluster_cache import (
-    ClusterCache,
-    broker_fault,
-    first_fault_per_resource,
-    group_names_by_node,
-)
+from signalbox.brokers.kafka.cached_group import GroupRows
+from signalbox.brokers.kafka.cluster_cache import ClusterCache, broker_fault, first_fault_per_resource
 from signalbox.brokers.kafka.cluster_client import SWEEP_PURPOSES, Purpose
 from signalbox.brokers.kafka.destination_cache import DestinationCache
 from signalbox.brokers.kafka.errors import NONE
@@ -20,10 +16,10 @@ from signalbox.brokers.kafka.group_offsets import NodeAnswers, NodeReader, read_
 from signalbox.brokers.kafka.health import build_cluster, read_sizes, read_topic_configs, refresh_metadata
 from signalbox.brokers.kafka.members import read_members
 from signalbox.brokers.kafka.merge import MergeResult, merge_answers
-from signalbox.brokers.kafka.partition_offsets import OffsetKind, OffsetPlan, read_partition_offsets
+from signalbox.brokers.kafka.partition_offsets import LeaderRequests, OffsetKind, plan_requests, read_partition_offsets
 from signalbox.brokers.kafka.protocol.connection import UnsupportedVersion
-from signalbox.brokers.kafka.protocol.offsets import CommittedOffsets
 from signalbox.brokers.model import Destination, Fault, Group, Scope, Snapshot, Why
+from signalbox.kernel.slices import in_slices
 
 GROUPS_PER_SLICE = 200  # 10,000 rows
 TOPICS_PER_SLICE = 200
@@ -35,15 +31,12 @@ class ClusterReader:
 
     cache: ClusterCache
     _destinations: DestinationCache = field(default_factory=DestinationCache)
-    _plan: OffsetPlan = field(default_factory=OffsetPlan)
+    _plan: list[LeaderRequests] = field(default_factory=list)
+    _planned_for: object = None  # the metadata of the plan
     _starts_generation: int = -1  # the generation of the partition table at the last reading of start offsets
 
     async def sweep(self) -> Snapshot:
-        """Read everything once.
-
-        Raises:
-            BrokerError: nothing could be read.
-        """
+        """Read everything once. Raises BrokerError if nothing could be read."""
         cache = self.cache
         requested_at = cache.clock()
         try:
@@ -61,11 +54,8 @@ class ClusterReader:
         result = merged.result()
         faults += ends.result()
         if result.read_twice:  # their offsets are newer than the end offsets
-            rows = [
-                cache.groups[name].prepare_rows(cache.partitions, cache.settings.includes) for name in result.read_twice
-            ]
-            topics = {name for row in rows for name in row.names}
-            plan = OffsetPlan.create(cache.partitions.by_leader(topics), SWEEP_PURPOSES)
+            topics = {topic for name in result.read_twice for topic in self._rows_of(name).names}
+            plan = plan_requests(cache.partitions.by_leader(topics), SWEEP_PURPOSES)
             faults += await read_partition_offsets(cache, plan, [OffsetKind.END])
         read_at = cache.clock()
         groups = await self._build_groups(result.read)
@@ -111,16 +101,16 @@ class ClusterReader:
         return result
 
     async def _prepare_rows(self, names: Iterable[str]) -> None:
-        cache = self.cache
-        for number, name in enumerate(names):
-            cache.groups[name].prepare_rows(cache.partitions, cache.settings.includes)
-            if number % GROUPS_PER_SLICE == GROUPS_PER_SLICE - 1:
-                await asyncio.sleep(0)
+        async for name in in_slices(names, GROUPS_PER_SLICE):
+            self._rows_of(name)
+
+    def _rows_of(self, group: str) -> GroupRows:
+        return self.cache.groups[group].prepare_rows(self.cache.partitions, self.cache.settings.includes)
 
     async def _read_partition_offsets(self) -> list[Fault]:
         cache, table = self.cache, self.cache.partitions
-        if self._plan.metadata_marker is not table.metadata_marker:
-            self._plan = OffsetPlan.create(table.by_leader(), SWEEP_PURPOSES, table.metadata_marker)
+        if self._planned_for is not table.metadata_marker:
+            self._plan, self._planned_for = plan_requests(table.by_leader(), SWEEP_PURPOSES), table.metadata_marker
         kinds = [OffsetKind.END]
         if cache.is_due("stables", cache.intervals.stables_s):
             cache.last_read["stables"] = cache.clock()
@@ -131,24 +121,19 @@ class ClusterReader:
             kinds.append(OffsetKind.START)
         faults = await read_partition_offsets(cache, self._plan, kinds)
         if OffsetKind.STABLE not in kinds and (topics := table.topics_with_open_transactions()):
-            plan = OffsetPlan.create(table.by_leader(topics), SWEEP_PURPOSES)
+            plan = plan_requests(table.by_leader(topics), SWEEP_PURPOSES)
             faults += await read_partition_offsets(cache, plan, [OffsetKind.STABLE])
         return faults
 
     async def watch(self, names: Collection[str]) -> Snapshot:
-        """Read these groups and their destinations over separate connections.
-
-        Raises:
-            BrokerError: nothing could be read.
-        """
+        """Read these groups and their destinations over separate connections. Raises as `sweep`."""
         cache, table = self.cache, self.cache.partitions
         requested_at = cache.clock()
         watched = {name: cached for name in names if (cached := cache.groups.get(name)) is not None}
-        by_node = group_names_by_node(watched)
-        all_answers = [NodeAnswers(node=node) for node in by_node]
+        all_answers = [NodeAnswers(node=node) for node in {group.node for group in watched.values()}]
         async with asyncio.TaskGroup() as tasks:
             for answers in all_answers:
-                types = {name: watched[name].listing.type for name in by_node[answers.node]}
+                types = {name: group.listing.type for name, group in watched.items() if group.node == answers.node}
                 tasks.create_task(_watch_node(cache, answers, types))
         _raise_if_silent(all_answers)
         faults = [broker_fault(answers.node, answers.failure) for answers in all_answers if answers.failure is not None]
@@ -159,47 +144,38 @@ class ClusterReader:
         ]
         topics = self._topics_of(read)
         kinds = [OffsetKind.END, OffsetKind.STABLE] if table.has_open_transactions else [OffsetKind.END]
-        plan = OffsetPlan.create(table.by_leader(topics), [Purpose.WATCH])
+        plan = plan_requests(table.by_leader(topics), [Purpose.WATCH])
         faults += await read_partition_offsets(cache, plan, kinds)
-        read_at = cache.clock()
         return Snapshot(
             scope=Scope.WATCHED,
             requested_at=requested_at,
-            read_at=read_at,
+            read_at=cache.clock(),
             groups=await self._build_groups(read),
             destinations={name: self._destinations.build(table, name) for name in topics},
             faults=first_fault_per_resource(faults),
         )
 
     def _topics_of(self, groups: Iterable[str]) -> list[str]:
-        cache = self.cache
-        names: dict[str, None] = {}
-        for name in groups:
-            group = cache.groups[name].build(cache.partitions, cache.settings.includes)
-            names |= dict.fromkeys(group.positions.names)
-        return [name for name in names if name in cache.partitions.topics and self._is_shown(name)]
+        names = dict.fromkeys(topic for group in groups for topic in self._build(group).positions.names)
+        return [name for name in names if name in self.cache.partitions.topics and self._is_shown(name)]
 
     async def _build_groups(self, names: Iterable[str]) -> dict[str, Group]:
-        cache = self.cache
-        groups: dict[str, Group] = {}
-        for number, name in enumerate(names):
-            cached = cache.groups.get(name)
-            if cached is not None:
-                groups[name] = cached.build(cache.partitions, cache.settings.includes)
-            if number % GROUPS_PER_SLICE == GROUPS_PER_SLICE - 1:
-                await asyncio.sleep(0)
-        return groups
+        return {
+            name: self._build(name) async for name in in_slices(names, GROUPS_PER_SLICE) if name in self.cache.groups
+        }
+
+    def _build(self, group: str) -> Group:
+        return self.cache.groups[group].build(self.cache.partitions, self.cache.settings.includes)
 
     async def _build_destinations(self) -> tuple[dict[str, Destination], int]:
         """Return the destinations by name, and the number of excluded topics."""
         table = self.cache.partitions
         self._destinations.drop_missing(table)
-        destinations: dict[str, Destination] = {}
-        for number, name in enumerate(list(table.topics)):
-            if name in table.topics and self._is_shown(name):
-                destinations[name] = self._destinations.build(table, name)
-            if number % TOPICS_PER_SLICE == TOPICS_PER_SLICE - 1:
-                await asyncio.sleep(0)
+        destinations = {
+            name: self._destinations.build(table, name)
+            async for name in in_slices(list(table.topics), TOPICS_PER_SLICE)
+            if name in table.topics and self._is_shown(name)
+        }
         return destinations, len(table.topics) - len(destinations)
 
     def _is_shown(self, name: str) -> bool:
@@ -222,12 +198,7 @@ def _store_watched(cache: ClusterCache, answers: NodeAnswers, name: str) -> bool
     requested_at, offsets = answers.offsets[name]
     if cached is None or (offsets is not None and offsets.error != NONE):
         return False
-    if offsets is not None and requested_at >= cached.requested_at:
-        if isinstance(offsets, CommittedOffsets) and cached.is_rewound(offsets):
-            return False
-        cached.update_offsets(offsets, requested_at)
-    cached.requested_at = max(cached.requested_at, requested_at)
-    return True
+    return cached.accept_offsets(offsets, requested_at)
 
 
 def _raise_if_silent(all_answers: list[NodeAnswers]) -> None:

@@ -5,6 +5,7 @@ Each response contains at least one batch, however large: so only a few partitio
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from heapq import nlargest
 from itertools import zip_longest
@@ -39,11 +40,9 @@ class OldestUnreadReader:
         missing = {position for positions in by_group.values() for position in positions} - self._oldest.keys()
         if len(self._oldest) > CACHED_MAX:
             self._oldest.clear()
-        try:
+        with suppress(TimeoutError):  # answers that came in time are cached
             async with asyncio.timeout(TIMEOUT_S):
                 await self._fetch(missing)
-        except TimeoutError:
-            pass  # answers that came in time are cached
         oldest = {name: [self._oldest.get(position) for position in rows] for name, rows in by_group.items()}
         return {name: known for name, rows in oldest.items() if (known := [row for row in rows if row is not None])}
 
@@ -57,12 +56,10 @@ class OldestUnreadReader:
         await asyncio.gather(*(self._fetch_from_leader(leader, rows) for leader, rows in by_leader.items()))
 
     async def _fetch_from_leader(self, leader: int, positions: list[Position]) -> None:
-        try:
+        with suppress(BrokerError, UnsupportedVersion):  # the time lag is optional beside the lag
             too_large = [p for batch in _distinct_partitions(positions) for p in await self._request(leader, batch)]
             for position in too_large[:SINGLE_REQUESTS_MAX]:
                 await self._request(leader, [position])
-        except (BrokerError, UnsupportedVersion):
-            return  # the time lag is optional beside the lag
 
     async def _request(self, leader: int, positions: list[Position]) -> list[Position]:
         """Read these positions; return those whose batch was too large for this response."""

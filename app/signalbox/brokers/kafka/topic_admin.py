@@ -7,18 +7,10 @@ from collections.abc import Mapping, Sequence
 from signalbox.brokers.errors import BrokerTimeout, DestinationMissing, InvalidName, PermissionMissing, PublishRefused
 from signalbox.brokers.kafka.cluster_client import ClusterClient
 from signalbox.brokers.kafka.errors import DENIED, INVALID_TOPIC, NONE, TOPIC_EXISTS, UNKNOWN_TOPIC, error_name
+from signalbox.brokers.kafka.protocol import offsets as offset_api
 from signalbox.brokers.kafka.protocol.changes import commit_offsets_request, create_topics_request
 from signalbox.brokers.kafka.protocol.cluster import find_coordinators_request
 from signalbox.brokers.kafka.protocol.metadata import TopicMetadata, metadata_request
-from signalbox.brokers.kafka.protocol.offsets import (
-    EARLIEST,
-    OFFSET_FETCH,
-    CommittedOffsets,
-    committed_offsets_request,
-    decode_offset_rows,
-    list_offsets_request,
-    single_group_offsets_request,
-)
 from signalbox.brokers.model import DestinationSpec
 
 TOPIC_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
@@ -34,13 +26,7 @@ class TopicAdmin:
         self._client = client
 
     async def check_exists(self, name: str) -> None:
-        """Return if the topic exists.
-
-        Raises:
-            DestinationMissing: the topic does not exist.
-            InvalidName: Kafka does not allow this name.
-            PermissionMissing: our user may not see the topic.
-        """
+        """Raise DestinationMissing, InvalidName, or PermissionMissing if our user may not see the topic."""
         self._check_name(name)
         (topic,) = await self._metadata([name])
         if topic.error == UNKNOWN_TOPIC:
@@ -115,20 +101,19 @@ class TopicAdmin:
         new = [name for name in topics if name not in has_offset]
         error = committed.error
         if new and not error:
-            request = commit_offsets_request(group, await self._start_offsets(new))
-            error = await self._client.call(node, request)
+            error = await self._client.call(node, commit_offsets_request(group, await self._start_offsets(new)))
         if error in DENIED:
-            hint = "Grant READ on the group."
-            raise PermissionMissing(
-                self._connection, f"The user has no permission on the consumer group {group}.", hint
-            )
+            problem = f"The user has no permission on the consumer group {group}."
+            raise PermissionMissing(self._connection, problem, "Grant READ on the group.")
         return error == NONE
 
-    async def _committed_offsets(self, node: int, group: str) -> CommittedOffsets:
-        batched = await self._client.supports(node, OFFSET_FETCH)
-        request = committed_offsets_request([group]) if batched else single_group_offsets_request(group)
+    async def _committed_offsets(self, node: int, group: str) -> offset_api.CommittedOffsets:
+        batched = await self._client.supports(node, offset_api.OFFSET_FETCH)
+        request = (
+            offset_api.committed_offsets_request([group]) if batched else offset_api.single_group_offsets_request(group)
+        )
         (offsets,) = await self._client.call(node, request)
-        assert isinstance(offsets, CommittedOffsets)  # noqa: S101 - the request contains no previous bytes
+        assert isinstance(offsets, offset_api.CommittedOffsets)  # noqa: S101 - the request contains no previous bytes
         return offsets
 
     async def _start_offsets(self, names: Sequence[str]) -> Mapping[str, list[int]]:
@@ -139,9 +124,11 @@ class TopicAdmin:
             for partition, leader in enumerate(topic.leader):
                 by_leader.setdefault(leader, {}).setdefault(topic.name, []).append(partition)
         for leader, partitions in by_leader.items():
-            response = await self._client.call(leader, list_offsets_request(partitions, timestamp=EARLIEST))
+            response = await self._client.call(
+                leader, offset_api.list_offsets_request(partitions, timestamp=offset_api.EARLIEST)
+            )
             for name, rows, row_format in response:
-                for partition, error, offset in decode_offset_rows(rows, row_format):
+                for partition, error, offset in offset_api.decode_offset_rows(rows, row_format):
                     if not error:
                         starts[name][partition] = offset
         return starts

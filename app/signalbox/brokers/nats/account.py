@@ -19,10 +19,9 @@ def limits(account: Answer) -> tuple[ResourceLimit, ...]:
 
 def _limits(usage: Answer, suffix: str) -> tuple[ResourceLimit, ...]:
     units = (("storage", "bytes"), ("memory", "bytes"), ("streams", "streams"), ("consumers", "consumers"))
+    maximum = {name: limit(usage, "limits", f"max_{name}") for name, _ in units}
     return tuple(
-        ResourceLimit(
-            name=name + suffix, used=integer(usage, name), maximum=limit(usage, "limits", f"max_{name}"), unit=unit
-        )
+        ResourceLimit(name=name + suffix, used=integer(usage, name), maximum=maximum[name], unit=unit)
         for name, unit in units
     )
 
@@ -38,23 +37,16 @@ def nodes(info: Answer, streams: Iterable[Answer]) -> tuple[Node, ...] | None:
         running[text(stream, "cluster", "leader")] = True
         for replica in mappings(mapping(stream, "cluster"), "replicas"):
             name = text(replica, "name")
-            running[name] = running.get(name) or _is_running(replica)
+            is_up = True if replica.get("current") is True else None
+            running[name] = running.get(name) or (False if replica.get("offline") is True else is_up)
             silent_s[name] = seconds(replica, "active") or 0.0
     return tuple(_node(info, name, up, silent_s.get(name)) for name, up in sorted(running.items()) if name) or None
 
 
-def _is_running(replica: Answer) -> bool | None:
-    if replica.get("offline") is True:
-        return False
-    return True if replica.get("current") is True else None
-
-
 def _node(info: Answer, name: str, running: bool | None, silent_s: float | None) -> Node:
     if name == text(info, "server_name"):
-        address = f"{text(info, 'host')}:{integer(info, 'port') or ''}"
-        return Node(
-            id=name, address=address, running=True, version=text(info, "version") or None, note="connected here"
-        )
+        address, version = f"{text(info, 'host')}:{integer(info, 'port') or ''}", text(info, "version") or None
+        return Node(id=name, address=address, running=True, version=version, note="connected here")
     note = f"last contact {silent_s:.0f} s ago" if silent_s and not running else ""
     return Node(id=name, address="", running=running, note=note)
 

@@ -89,9 +89,7 @@ class NatsClient(Client):
     ) -> Msg:
         """Send a request and return its answer.
 
-        Raises:
-            JetStreamError: no answer in time, no subscriber, or not permitted.
-            ConnectionLost: the connection broke; the server may have executed the request.
+        Raises JetStreamError without an answer, subscriber or permission; ConnectionLost if the server may have executed it.
         """
         if not self.is_connected:
             raise ConnectionLost("the connection is closed")
@@ -103,20 +101,16 @@ class NatsClient(Client):
             async with pending.timeout:
                 return await self.request(subject, payload, timeout=timeout_s + 60, headers=headers)
         except TimeoutError:
-            raise self._timeout_error(pending, timeout_s) from None
+            if pending.lost:
+                raise ConnectionLost("the connection broke") from None
+            detail = pending.denied or f"no answer to {subject} within {timeout_s:.3g} s"
+            raise JetStreamError(Why.NOT_PERMITTED if pending.denied else Why.NO_ANSWER, detail) from None
         except NoRespondersError:
             raise JetStreamError(Why.NO_ANSWER, f"no subscriber on {subject}", NO_RESPONDERS) from None
         except (ConnectionClosedError, OutboundBufferLimitError, OSError):
             raise ConnectionLost("the connection broke") from None
         finally:
             self._pending_requests.discard(pending)
-
-    def _timeout_error(self, pending: _PendingRequest, timeout_s: float) -> Exception:
-        if pending.lost:
-            return ConnectionLost("the connection broke")
-        if pending.denied:
-            return JetStreamError(Why.NOT_PERMITTED, pending.denied)
-        return JetStreamError(Why.NO_ANSWER, f"no answer to {pending.subject} within {timeout_s:.3g} s")
 
     async def shut_down(self) -> None:
         """Close in time, even if the server does not answer."""
@@ -137,9 +131,8 @@ class NatsClient(Client):
         self._inbox_denied |= violation[1] == "subscription"
         for pending in tuple(self._pending_requests):
             if self._inbox_denied or pending.subject.lower() == subject:
-                pending.denied = (
-                    _INBOX_DENIED if self._inbox_denied else f"the user may not publish to {pending.subject}"
-                )
+                denied = f"the user may not publish to {pending.subject}"
+                pending.denied = _INBOX_DENIED if self._inbox_denied else denied
                 pending.end()
 
     @override
@@ -165,11 +158,7 @@ def _unquote(match: re.Match[str]) -> str:
 
 
 def decode(message: Msg) -> dict[str, Any]:
-    """Return the JSON object that JetStream answered.
-
-    Raises:
-        JetStreamError: the answer is an error, or not JetStream's.
-    """
+    """Return the JSON object that JetStream answered. Raises JetStreamError if it is an error, or not JetStream's."""
     try:
         answer = json.loads(message.data)
     except ValueError:

@@ -10,15 +10,9 @@ import nats.errors
 
 from signalbox.brokers.errors import BrokerError, BrokerUnavailable
 from signalbox.brokers.model import Why
+from signalbox.brokers.nats import client as client_module
 from signalbox.brokers.nats import errors
-from signalbox.brokers.nats.client import (
-    NO_RESPONDERS,
-    NOT_FOR_ACCOUNT,
-    ConnectionLost,
-    JetStreamError,
-    NatsClient,
-    decode,
-)
+from signalbox.brokers.nats.client import ConnectionLost, JetStreamError, NatsClient
 from signalbox.brokers.nats.login import Login, read_login
 from signalbox.brokers.nats.probe import read_server_info
 from signalbox.brokers.nats.settings import NatsSettings
@@ -44,8 +38,7 @@ class NatsConnection:
     async def connect(self, timeout_s: float) -> None:
         """Connect and sign in at the first address that works, then check that JetStream is available.
 
-        Raises:
-            BrokerError: the subclass says which step failed.
+        The subclass of the BrokerError says which step failed.
         """
         self._is_open = True
         await self._dial(timeout_s)
@@ -57,8 +50,7 @@ class NatsConnection:
     async def connected_client(self) -> NatsClient:
         """Return the client; reconnect within the connection's timeout if the connection was lost.
 
-        Raises:
-            BrokerError: the reconnect failed, or `close` was called.
+        Raises BrokerError if the reconnect failed, or `close` was called.
         """
         if not self._is_open:
             raise BrokerUnavailable(self.settings.name, "The connection is not open.", "Connect first.")
@@ -71,15 +63,12 @@ class NatsConnection:
     async def request_api(self, operation: str, *, timeout_s: float, **body: object) -> dict[str, Any]:
         """Send a request to JetStream's API ("STREAM.INFO.orders"). Does not reconnect.
 
-        Raises:
-            JetStreamError: an error, no answer in time, or not permitted.
-            BrokerUnavailable: the connection is lost.
+        Raises JetStreamError if JetStream did not execute it, BrokerUnavailable if the connection is lost.
         """
         payload = json.dumps(body).encode() if body else b""
-        return decode(await self.request(self.api_subject(operation), payload, timeout_s=timeout_s))
+        return client_module.decode(await self.request(self.api_subject(operation), payload, timeout_s=timeout_s))
 
     def api_subject(self, operation: str) -> str:
-        """Return the subject of a JetStream API operation in the configured domain."""
         return self._prefix + operation
 
     async def request(
@@ -91,17 +80,11 @@ class NatsConnection:
                 raise ConnectionLost("it is not open")
             return await self._client.send_request(subject, payload, timeout_s=timeout_s, headers=headers)
         except ConnectionLost as lost:
-            problem = f"The connection to {errors.host_port(self.url)} is lost: {lost}."
-            raise BrokerUnavailable(
-                self.settings.name, problem, "Signalbox reconnects with the next reading."
-            ) from None
+            name, problem = self.settings.name, f"The connection to {errors.host_port(self.url)} is lost: {lost}."
+            raise BrokerUnavailable(name, problem, "Signalbox reconnects with the next reading.") from None
 
     async def is_jetstream_ready(self) -> bool:
-        """Return whether JetStream answers, so that its "not found" counts. A refusal is an answer.
-
-        Raises:
-            BrokerError: the connection is lost and the reconnect failed.
-        """
+        """Return whether JetStream answers, so that its "not found" counts. Raises BrokerError if the reconnect failed."""
         await self.connected_client()
         try:
             await self.request_api("INFO", timeout_s=self.settings.timeout_s)
@@ -150,10 +133,8 @@ class NatsConnection:
             raise errors.timeout_error(self.settings, url, timeout_s) from None
         except (OSError, ConnectionLost, nats.errors.Error, *_INVALID_INFO) as error:
             expired_at = login.expires_at if login.expires_at and login.expires_at <= self._clock() else None
-            wants_certificate = self.info.get("tls_verify") is True
-            raise errors.connect_error(
-                self.settings, url, error, expired_at=expired_at, wants_certificate=wants_certificate
-            ) from None
+            wanted = self.info.get("tls_verify") is True
+            raise errors.connect_error(self.settings, url, error, expired_at, wants_certificate=wanted) from None
         finally:
             if self._client is not client:
                 await client.shut_down()
@@ -164,6 +145,6 @@ class NatsConnection:
         try:
             await self.request_api("INFO", timeout_s=timeout_s)
         except JetStreamError as error:
-            if error.code in {NO_RESPONDERS, NOT_FOR_ACCOUNT}:
+            if error.code in {client_module.NO_RESPONDERS, client_module.NOT_FOR_ACCOUNT}:
                 await self._disconnect()
                 raise self.broker_error(error) from None

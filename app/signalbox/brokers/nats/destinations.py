@@ -6,28 +6,20 @@ Positions count as in Kafka: sequence n is position n - 1. The end is the last s
 from array import array
 
 from signalbox.brokers.model import UNKNOWN, Destination, Partitions, RetentionLimits, Why
-from signalbox.brokers.nats.fields import (
-    TEXT_MAX,
-    Answer,
-    has_leader,
-    integer,
-    lacks_a_replica,
-    limit,
-    mapping,
-    mappings,
-    seconds,
-    text,
-)
+from signalbox.brokers.nats import fields
+from signalbox.brokers.nats.fields import Answer, integer, limit, text
+
+BUCKETS = {"KV_": "key-value bucket", "OBJ_": "object bucket"}  # by prefix of the stream's name
 
 
 def to_destination(stream: Answer) -> Destination:
     """Return a stream as a destination, from STREAM.INFO or a row of STREAM.LIST."""
-    name, led = text(stream, "config", "name"), has_leader(stream)
+    name, led = text(stream, "config", "name"), fields.has_leader(stream)
     first, last = integer(stream, "state", "first_seq"), integer(stream, "state", "last_seq")
     why = Why.KNOWN if led else Why.NO_LEADER
     return Destination(
         name=name,
-        kind=_kind(name),
+        kind=next((kind for prefix, kind in BUCKETS.items() if name.startswith(prefix)), "stream"),
         identity=text(stream, "created") or name,
         partitions=Partitions(
             index=array("i", [0]),
@@ -41,14 +33,14 @@ def to_destination(stream: Answer) -> Destination:
         messages=integer(stream, "state", "messages"),
         size_bytes=integer(stream, "state", "bytes"),
         retention=RetentionLimits(
-            age_s=seconds(stream, "config", "max_age"),
+            age_s=fields.seconds(stream, "config", "max_age"),
             size_bytes=limit(stream, "config", "max_bytes"),
             messages=limit(stream, "config", "max_msgs"),
             policy=text(stream, "config", "retention"),
         ),
         arrived=last,
         state="running" if led else "no leader",
-        healthy=led and not lacks_a_replica(stream),
+        healthy=led and not fields.lacks_a_replica(stream),
         why=why,
         settings=_settings(stream),
     )
@@ -59,14 +51,8 @@ def is_internal(name: str) -> bool:
     return name.startswith("$MQTT_")
 
 
-def _kind(name: str) -> str:
-    if name.startswith("KV_"):
-        return "key-value bucket"
-    return "object bucket" if name.startswith("OBJ_") else "stream"
-
-
 def _settings(stream: Answer) -> dict[str, str]:
-    config = mapping(stream, "config")
+    config = fields.mapping(stream, "config")
     subjects = config.get("subjects")
     settings = {
         "subjects": ", ".join(map(str, subjects[:20])) if isinstance(subjects, list) else "",
@@ -77,7 +63,7 @@ def _settings(stream: Answer) -> dict[str, str]:
         "max messages per subject": str(limit(config, "max_msgs_per_subject") or ""),
         "max message size": str(limit(config, "max_msg_size") or ""),
         "mirror of": text(config, "mirror", "name"),
-        "sources": ", ".join(text(source, "name") for source in mappings(config, "sources")[:20]),
+        "sources": ", ".join(text(source, "name") for source in fields.mappings(config, "sources")[:20]),
         "sealed": "yes" if config.get("sealed") is True else "",
     }
-    return {name: value[:TEXT_MAX] for name, value in settings.items() if value}
+    return {name: value[: fields.TEXT_MAX] for name, value in settings.items() if value}

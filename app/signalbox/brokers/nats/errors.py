@@ -22,7 +22,6 @@ _SET_CLIENT_CERTIFICATE = "Set cert_file and key_file to a certificate that the 
 
 
 def host_port(url: str) -> str:
-    """Return host:port of a URL."""
     return urlsplit(url).netloc
 
 
@@ -39,23 +38,19 @@ def api_error(settings: NatsSettings, error: JetStreamError, url: str) -> Broker
     if error.why is Why.NOT_PERMITTED:
         problem = f"{error.detail[:1].upper()}{error.detail[1:]}."
         return PermissionMissing(name, problem, "Grant this permission; README lists the least permissions.")
-    kind = BrokerUnavailable if error.why is Why.NO_LEADER else BrokerTimeout
-    return kind(
-        name, f"JetStream does not answer: {error.detail}.", "JetStream may have no leader at the moment; retry."
-    )
+    problem, hint = f"JetStream does not answer: {error.detail}.", "JetStream may have no leader at the moment; retry."
+    return (BrokerUnavailable if error.why is Why.NO_LEADER else BrokerTimeout)(name, problem, hint)
 
 
 def timeout_error(settings: NatsSettings, url: str, timeout_s: float) -> BrokerTimeout:
     """Return the error for a port that accepts connections but does not answer in time."""
-    return BrokerTimeout(
-        settings.name,
-        f"{host_port(url)} accepts connections but did not answer within {timeout_s:.3g} s.",
-        "The server may be frozen or expect TLS first (set tls_first), or the port is not a NATS port.",
-    )
+    problem = f"{host_port(url)} accepts connections but did not answer within {timeout_s:.3g} s."
+    hint = "The server may be frozen or expect TLS first (set tls_first), or the port is not a NATS port."
+    return BrokerTimeout(settings.name, problem, hint)
 
 
 def connect_error(
-    settings: NatsSettings, url: str, error: Exception, *, expired_at: float | None, wants_certificate: bool
+    settings: NatsSettings, url: str, error: Exception, expired_at: float | None, *, wants_certificate: bool
 ) -> BrokerError:
     """Translate a failed connect. `expired_at` is when the credentials expired, if they did.
 
@@ -77,19 +72,14 @@ def connect_error(
 
 def _tls_error(name: str, address: str, error: ssl.SSLError) -> BrokerError:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return CertificateRefused(
-            name,
-            f"The certificate of {address} cannot be verified: {error.verify_message}.",
-            "Set ca_file to the authority that signed the certificate, and use the host name of the certificate.",
-        )
+        problem = f"The certificate of {address} cannot be verified: {error.verify_message}."
+        hint = "Set ca_file to the authority that signed the certificate, and use the host name of the certificate."
+        return CertificateRefused(name, problem, hint)
     reason = error.reason or "the handshake failed"
     if any(word in reason for word in _CLIENT_CERTIFICATE):
         return CertificateRefused(name, f"{address} refused our client certificate: {reason}.", _SET_CLIENT_CERTIFICATE)
-    return WrongProtocol(
-        name,
-        f"The TLS handshake with {address} failed: {reason}.",
-        "Set tls_first as handshake_first is on the server.",
-    )
+    hint = "Set tls_first as handshake_first is on the server."
+    return WrongProtocol(name, f"The TLS handshake with {address} failed: {reason}.", hint)
 
 
 def _server_error(name: str, address: str, text: str, expired_at: float | None) -> BrokerError:
@@ -102,9 +92,7 @@ def _server_error(name: str, address: str, text: str, expired_at: float | None) 
         hint = "Check user and password, token, nkey or credentials."
         return LoginRefused(name, f"{address} refused the login: {message}.", hint)
     if "maximum connections" in message.lower():
-        return BrokerUnavailable(
-            name, f"{address} accepts no more connections: {message}.", "Raise max_connections on the server."
-        )
-    return WrongProtocol(
-        name, f"{address} does not answer like a NATS server: {message}.", "Check the port and tls_first."
-    )
+        problem = f"{address} accepts no more connections: {message}."
+        return BrokerUnavailable(name, problem, "Raise max_connections on the server.")
+    problem = f"{address} does not answer like a NATS server: {message}."
+    return WrongProtocol(name, problem, "Check the port and tls_first.")

@@ -57,7 +57,6 @@ def _is_push(consumer: Answer) -> bool:
 
 
 def _state(consumer: Answer) -> tuple[GroupState, str]:
-    """Return the state and its details."""
     if consumer.get("paused") is True:
         until = text(consumer, "config", "pause_until")[:16].replace("T", " ")
         return GroupState.PAUSED, f"paused until {until} UTC" if until else "paused"
@@ -88,11 +87,9 @@ def _notes(consumer: Answer, *, filtered: bool) -> tuple[str, ...]:
     if filtered:
         subjects = ", ".join(filter_subjects(consumer)[:10])
         notes.append(f"reads only {subjects}: its counters count these messages; a redelivery may count twice")
-    deliveries = limit(consumer, "config", "max_deliver")
-    if deliveries:
-        notes.append(
-            f"gives up on a message after {deliveries} deliveries: no figure here counts it, only an advisory reports it"
-        )
+    if deliveries := limit(consumer, "config", "max_deliver"):
+        note = f"gives up on a message after {deliveries} deliveries"
+        notes.append(f"{note}: no figure here counts it, only an advisory reports it")
     if text(consumer, "config", "ack_policy") == "none":
         notes.append("no acknowledgements: delivered messages count as settled")
     if not text(consumer, "config", "durable_name"):

@@ -7,8 +7,8 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import nkeys
@@ -33,9 +33,7 @@ class Login:
 def read_login(settings: NatsSettings) -> Login:
     """Return the options for these settings. Reads files: call it in a thread.
 
-    Raises:
-        LoginRefused: a file cannot be read or has the wrong content.
-        CertificateRefused: a certificate or key cannot be loaded.
+    Raises LoginRefused or CertificateRefused if a file cannot be read or has the wrong content.
     """
     options: dict[str, Any] = {}
     expires_at = None
@@ -59,9 +57,8 @@ def _read_text(settings: NatsSettings, key: str) -> str:
         with path.open("rb") as file:
             return str(file.read(CREDENTIALS_BYTES_MAX).decode("ascii", "replace"))
     except OSError as error:
-        raise LoginRefused(
-            settings.name, f"Cannot read {key} {path}: {error.strerror}.", "Check the path and its permissions."
-        ) from None
+        problem = f"Cannot read {key} {path}: {error.strerror}."
+        raise LoginRefused(settings.name, problem, "Check the path and its permissions.") from None
 
 
 def _seed(settings: NatsSettings, text: str, key: str) -> str:
@@ -69,9 +66,8 @@ def _seed(settings: NatsSettings, text: str, key: str) -> str:
     try:
         nkeys.from_seed(bytearray(seed.encode())).wipe()
     except (nkeys.NkeysError, ValueError, TypeError):  # the library does not wrap its decoder's errors
-        raise LoginRefused(
-            settings.name, f"{key} contains no nkey seed.", "A seed begins with SU and has 58 characters."
-        ) from None
+        hint = "A seed begins with SU and has 58 characters."
+        raise LoginRefused(settings.name, f"{key} contains no nkey seed.", hint) from None
     return seed
 
 
@@ -80,24 +76,19 @@ def _credentials(settings: NatsSettings) -> tuple[dict[str, Any], float | None]:
     text = _read_text(settings, "credentials_file")
     jwt, seed = _JWT.search(text), _SEED.search(text)
     if jwt is None or seed is None:
-        raise LoginRefused(
-            settings.name,
-            f"The file {settings.credentials_file} is not a credentials file.",
-            "It needs a block NATS USER JWT and a block USER NKEY SEED, as nsc writes them.",
-        )
-    sign = _signer(_seed(settings, seed.group(1), "credentials_file"))
+        problem = f"The file {settings.credentials_file} is not a credentials file."
+        hint = "It needs a block NATS USER JWT and a block USER NKEY SEED, as nsc writes them."
+        raise LoginRefused(settings.name, problem, hint)
+    sign = partial(_sign, _seed(settings, seed.group(1), "credentials_file"))
     token = jwt.group(1).encode()
     return {"user_jwt_cb": lambda: bytearray(token), "signature_cb": sign}, _expiry(jwt.group(1))
 
 
-def _signer(seed: str) -> Callable[[str], bytes]:
-    def sign(nonce: str) -> bytes:
-        pair = nkeys.from_seed(bytearray(seed.encode()))
-        signed = base64.b64encode(pair.sign(nonce.encode()))
-        pair.wipe()
-        return signed
-
-    return sign
+def _sign(seed: str, nonce: str) -> bytes:
+    pair = nkeys.from_seed(bytearray(seed.encode()))
+    signed = base64.b64encode(pair.sign(nonce.encode()))
+    pair.wipe()
+    return signed
 
 
 def _expiry(jwt: str) -> float | None:

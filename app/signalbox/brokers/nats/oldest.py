@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from signalbox.brokers.model import OldestUnread
@@ -32,11 +33,7 @@ class OldestUnreadMessages:
         self._cache: dict[str, _OldestMessage] = {}
 
     async def read(self, groups: Collection[str]) -> Mapping[str, Sequence[OldestUnread]]:
-        """Return what can be read within 2 s, for groups with lag.
-
-        Raises:
-            BrokerError: the connection is lost and the reconnect failed.
-        """
+        """Return what can be read within 2 s, for groups with lag. Raises BrokerError if the reconnect failed."""
         await self._connection.connected_client()
         consumers = self._inspector.consumers
         self._cache = {name: message for name, message in self._cache.items() if name in consumers}
@@ -48,11 +45,9 @@ class OldestUnreadMessages:
                 exact = not integer(consumers[name], "num_ack_pending")
                 answers[name] = [OldestUnread(destination=stream, partition=0, at=message.at, exact=exact)]
 
-        try:
+        with suppress(TimeoutError):  # groups without an answer are left out
             async with asyncio.timeout(TIMEOUT_S):
                 await for_each([name for name in groups if name in consumers], AT_ONCE, find)
-        except TimeoutError:
-            pass  # groups without an answer are left out
         return answers
 
     async def _find(self, name: str, consumer: Answer) -> _OldestMessage | None:

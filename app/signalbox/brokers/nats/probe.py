@@ -21,11 +21,9 @@ INFO_BYTES_MAX = 256 * 1024  # of one line, which names every server of the clus
 async def read_server_info(settings: NatsSettings, url: str) -> dict[str, Any]:
     """Return the server's INFO; {} if the server expects TLS first. The caller bounds the time.
 
-    Raises:
-        BrokerUnavailable: nothing listens, or the host name is unknown.
-        WrongProtocol: not a NATS server, or no TLS although TLS is required.
+    Raises BrokerUnavailable, or WrongProtocol also if a server has no TLS although TLS is required.
     """
-    parts = urlsplit(url)
+    address = urlsplit(url).netloc
     reader, writer = await _open(settings, url)
     try:
         if settings.tls_first:
@@ -37,17 +35,12 @@ async def read_server_info(settings: NatsSettings, url: str) -> dict[str, Any]:
         writer.transport.abort()
     info = _parse_info(line)
     if info is None:
-        raise WrongProtocol(
-            settings.name,
-            f"{parts.hostname}:{parts.port} is not a NATS server: it sent no INFO line.",
-            "Check the port: the default for clients is 4222; 8222 is the monitoring port.",
-        )
+        hint = "Check the port: the default for clients is 4222; 8222 is the monitoring port."
+        raise WrongProtocol(settings.name, f"{address} is not a NATS server: it sent no INFO line.", hint)
     if settings.tls and not (info.get("tls_required") or info.get("tls_available")):
-        raise WrongProtocol(
-            settings.name,
-            f"{parts.hostname}:{parts.port} does not offer TLS, but TLS is required. The login was not sent.",
-            "Enable TLS on the server, or remove tls:// and the TLS keys from this connection.",
-        )
+        problem = f"{address} does not offer TLS, but TLS is required. The login was not sent."
+        hint = "Enable TLS on the server, or remove tls:// and the TLS keys from this connection."
+        raise WrongProtocol(settings.name, problem, hint)
     return info
 
 

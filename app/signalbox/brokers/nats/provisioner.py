@@ -5,13 +5,8 @@ from collections.abc import Sequence
 
 from signalbox.brokers.errors import DestinationMissing, InvalidName
 from signalbox.brokers.model import DestinationSpec
-from signalbox.brokers.nats.client import (
-    CONSUMER_EXISTS,
-    CONSUMER_NAME_TAKEN,
-    STREAM_EXISTS,
-    STREAM_MISSING,
-    JetStreamError,
-)
+from signalbox.brokers.nats import client
+from signalbox.brokers.nats.client import JetStreamError
 from signalbox.brokers.nats.connection import NatsConnection
 from signalbox.brokers.nats.names import name_problem
 
@@ -37,9 +32,7 @@ class JetStreamProvisioner:
     async def ensure_consumer(self, stream: str, name: str) -> None:
         """Create a durable pull consumer that starts with the oldest message; leave an existing one as it is.
 
-        Raises:
-            DestinationMissing: there is no such stream.
-            InvalidName: no consumer can have this name.
+        Raises DestinationMissing if there is no such stream, InvalidName if no consumer can have this name.
         """
         self._check_name(name)
         config = {"durable_name": name, "name": name, "ack_policy": "explicit", "deliver_policy": "all"}
@@ -47,10 +40,10 @@ class JetStreamProvisioner:
         try:
             await self._connection.request_api(f"CONSUMER.CREATE.{stream}.{name}", timeout_s=self._timeout_s, **body)
         except JetStreamError as error:
-            if error.code == STREAM_MISSING:
+            if error.code == client.STREAM_MISSING:
                 problem = f"There is no stream {stream}."
                 raise DestinationMissing(self._connection.settings.name, problem, "Create the stream first.") from None
-            if error.code not in {CONSUMER_EXISTS, CONSUMER_NAME_TAKEN}:
+            if error.code not in {client.CONSUMER_EXISTS, client.CONSUMER_NAME_TAKEN}:
                 raise self._connection.broker_error(error) from None
 
     async def _ensure_stream(self, spec: DestinationSpec) -> None:
@@ -59,14 +52,13 @@ class JetStreamProvisioner:
         try:
             await self._connection.request_api(f"STREAM.CREATE.{spec.name}", timeout_s=self._timeout_s, **config)
         except JetStreamError as error:
-            if error.code != STREAM_EXISTS:
+            if error.code != client.STREAM_EXISTS:
                 raise self._connection.broker_error(error) from None
 
     def _check_name(self, name: str) -> None:
         if problem := name_problem(name):
-            raise InvalidName(
-                self._connection.settings.name, f"JetStream does not allow the name {name[:300]!r}: {problem}."
-            )
+            text = f"JetStream does not allow the name {name[:300]!r}: {problem}."
+            raise InvalidName(self._connection.settings.name, text)
 
 
 def _parse_setting(text: str) -> object:

@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Mapping
+from functools import partial
 
 from signalbox.brokers.backoff import ask_until_found
 from signalbox.brokers.errors import BrokerUnavailable, OutcomeUnknown, PublishRefused, Unroutable
@@ -32,7 +33,6 @@ class JetStreamPublisher:
         self._subjects: dict[str, str] = {}
 
     async def publish(self, stream: str, message: Message, *, timeout_s: float) -> None:
-        """As port.Publisher.publish."""
         deadline = time.monotonic() + timeout_s
         if problem := name_problem(stream):
             raise Unroutable(self._name, f"There is no stream {stream[:300]!r}: {problem}.")
@@ -63,11 +63,8 @@ class JetStreamPublisher:
             return self._subjects[stream]
         try:
             async with asyncio.timeout(max(deadline - time.monotonic(), 0.0)):
-                self._subjects[stream] = await ask_until_found(
-                    lambda: self._request_subject(stream, deadline),
-                    self._connection.is_jetstream_ready,
-                    missing=Unroutable,
-                )
+                ask, is_ready = partial(self._request_subject, stream, deadline), self._connection.is_jetstream_ready
+                self._subjects[stream] = await ask_until_found(ask, is_ready, missing=Unroutable)
         except TimeoutError:
             raise PublishRefused(self._name, f"JetStream did not find the stream {stream} in time.") from None
         return self._subjects[stream]
@@ -87,15 +84,11 @@ class JetStreamPublisher:
     def _first_subject(self, stream: str, subjects: object) -> str:
         texts = [s for s in subjects if isinstance(s, str)] if isinstance(subjects, list) else []
         if not texts:
-            raise PublishRefused(
-                self._name, f"The stream {stream} has no subjects: it mirrors or aggregates other streams."
-            )
+            problem = f"The stream {stream} has no subjects: it mirrors or aggregates other streams."
+            raise PublishRefused(self._name, problem)
         if {"*", ">"} & set(texts[0].split(".")):
-            raise PublishRefused(
-                self._name,
-                f"The first subject of the stream {stream} is a pattern, {texts[0]}.",
-                "Put a subject without wildcards first.",
-            )
+            problem = f"The first subject of the stream {stream} is a pattern, {texts[0]}."
+            raise PublishRefused(self._name, problem, "Put a subject without wildcards first.")
         return texts[0]
 
     def _headers(self, stream: str, message: Message) -> dict[str, str]:
@@ -109,9 +102,8 @@ class JetStreamPublisher:
                 raise PublishRefused(self._name, problem, hint)
         most, size = self._connection.info.get("max_payload"), len(message.body) + _size(headers)
         if isinstance(most, int) and size > most:
-            raise PublishRefused(
-                self._name, f"The message has {size} bytes; the server accepts at most {most}.", "Raise max_payload."
-            )
+            problem = f"The message has {size} bytes; the server accepts at most {most}."
+            raise PublishRefused(self._name, problem, "Raise max_payload.")
         return headers
 
     def _publish_error(self, stream: str, subject: str, error: JetStreamError) -> Exception:

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from nats.aio.msg import Msg
 from nats.errors import Error
@@ -62,7 +63,6 @@ class JetStreamReceiver:
         self._provisioner = provisioner
 
     async def receive(self, stream: str, group: str) -> AsyncGenerator[JetStreamDelivery, None]:
-        """As port.Consumer.receive."""
         if problem := name_problem(stream):
             name = self._connection.settings.name
             raise DestinationMissing(name, f"There is no stream {stream[:300]!r}: {problem}.")
@@ -80,9 +80,8 @@ class JetStreamReceiver:
 
     async def _ensure_consumer(self, stream: str, group: str) -> None:
         """A server that recovers answers "stream not found" for streams that it has not loaded yet."""
-        await ask_until_found(
-            lambda: self._provisioner.ensure_consumer(stream, group), self._connection.is_jetstream_ready
-        )
+        ensure = partial(self._provisioner.ensure_consumer, stream, group)
+        await ask_until_found(ensure, self._connection.is_jetstream_ready)
 
     async def _receive_while_connected(
         self, client: NatsClient, stream: str, group: str
@@ -129,10 +128,7 @@ class JetStreamReceiver:
 @contextlib.asynccontextmanager
 async def _inbox(client: NatsClient, arrived: "asyncio.Queue[Msg | None]") -> AsyncIterator[str]:
     """Subscribe to a new subject. Its messages go into the queue, and None when the connection is lost."""
-
-    def put_none() -> None:
-        arrived.put_nowait(None)
-
+    put_none = partial(arrived.put_nowait, None)
     client.on_lost.add(put_none)
     try:
         inbox = client.new_inbox()

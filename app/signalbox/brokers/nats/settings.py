@@ -43,14 +43,8 @@ class NatsSettings(ConnectionSettings):
 
     @model_validator(mode="after")
     def _one_login(self) -> Self:
-        methods = {
-            "user": self.user,
-            "token": self.token,
-            "nkey_seed": self.nkey_seed,
-            "nkey_seed_file": self.nkey_seed_file,
-            "credentials_file": self.credentials_file,
-        }
-        given = [name for name, value in methods.items() if value is not None]
+        methods = ("user", "token", "nkey_seed", "nkey_seed_file", "credentials_file")
+        given = [name for name in methods if getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"only one sign-in method, not {' and '.join(given)}")
         if (self.user is None) != (self.password is None):

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -16,7 +16,6 @@ from signalbox.brokers.nats.groups import group_name
 from signalbox.kernel.clock import Clock
 
 T = TypeVar("T")
-SLICE_ROWS = 100
 
 
 @dataclass(eq=False)
@@ -41,12 +40,7 @@ class Sweep:
         self._deadline = time.monotonic() + self.total_timeout_s
 
     async def request(self, operation: str, **body: object) -> Answer:
-        """Send a request within the remaining time.
-
-        Raises:
-            JetStreamError: also when no time is left.
-            BrokerUnavailable: the connection is lost.
-        """
+        """Send a request within the remaining time. Raises JetStreamError also when no time is left."""
         left_s = self._deadline - time.monotonic()
         if left_s <= 0:
             raise JetStreamError(Why.NO_ANSWER, f"not read: earlier requests took {self.total_timeout_s:.3g} s")
@@ -107,27 +101,21 @@ class Sweep:
         self, error: JetStreamError, resource: str, *, group: str | None = None, destination: str | None = None
     ) -> None:
         self.errors.append(error)
-        self.faults.append(
-            Fault(resource=resource, why=error.why, detail=error.detail, group=group, destination=destination)
-        )
+        why, detail = error.why, error.detail
+        self.faults.append(Fault(resource=resource, why=why, detail=detail, group=group, destination=destination))
 
     async def timed(self, operation: str, work: Awaitable[T], count_rows: Callable[[], int] | None = None) -> T:
         """Await a step and record its duration for the data collection table of the connection's page."""
         started = time.monotonic()
         result = await work
-        duration_s, rows = time.monotonic() - started, None if count_rows is None else count_rows()
-        self.calls.append(
-            BrokerCall(request=operation, interval_s=self.interval_s, duration_s=duration_s, at=self.clock(), rows=rows)
-        )
+        took_s, at, rows = time.monotonic() - started, self.clock(), None if count_rows is None else count_rows()
+        call = BrokerCall(request=operation, interval_s=self.interval_s, duration_s=took_s, at=at, rows=rows)
+        self.calls.append(call)
         return result
 
 
 async def for_each(items: Iterable[T], at_once: int, work: Callable[[T], Awaitable[object]]) -> None:
-    """Run the work for every item with bounded concurrency. The first BrokerError stops the rest.
-
-    Raises:
-        BrokerError: the first one.
-    """
+    """Run the work for every item with bounded concurrency. The first BrokerError stops the rest and is raised."""
     remaining = iter(items)
     failures: list[BrokerError] = []
 
@@ -145,11 +133,3 @@ async def for_each(items: Iterable[T], at_once: int, work: Callable[[T], Awaitab
             workers.create_task(run_worker())
     if failures:
         raise failures[0]
-
-
-async def in_slices(answers: Mapping[str, Answer]) -> AsyncIterator[tuple[str, Answer]]:
-    """Iterate over answers by name and yield to the event loop regularly: converting one answer takes 30 us."""
-    for number, row in enumerate(tuple(answers.items()), 1):
-        yield row
-        if number % SLICE_ROWS == 0:
-            await asyncio.sleep(0)

@@ -35,11 +35,7 @@ class Client:
         self._secrets = settings.secrets()
 
     async def open(self, *, timeout_s: float) -> None:
-        """Create the clients and get credentials; sends no request to SQS.
-
-        Raises:
-            BrokerError: no region, no credentials, or the credential chain did not answer in time.
-        """
+        """Create the clients and get credentials; sends no request to SQS. Raises BrokerError."""
         session = AioSession(profile=self._settings.profile)
         session.register_component("data_loader", MODELS)
         try:
@@ -49,11 +45,11 @@ class Client:
                 if self._settings.access_key_id is None:
                     await self._load_credentials(session)
         except TimeoutError:
-            failure: BrokerError = BrokerTimeout(
-                self._settings.name,
-                f"Cannot get AWS credentials within {timeout_s:g} s: STS, SSO or the metadata service did not answer.",
-                "Check the network, or set access_key_id and secret_access_key.",
+            problem = (
+                f"Cannot get AWS credentials within {timeout_s:g} s: STS, SSO or the metadata service did not answer."
             )
+            hint = "Check the network, or set access_key_id and secret_access_key."
+            failure: BrokerError = BrokerTimeout(self._settings.name, problem, hint)
         except (BotoCoreError, ClientError) as error:
             failure = translate(self._settings.name, error, self._redact)
         else:
@@ -65,8 +61,7 @@ class Client:
     ) -> dict[str, Any]:
         """Call an operation and return its answer. `once`: never repeat a request that SQS may have received.
 
-        Raises:
-            BrokerError: see errors.py; BrokerTimeout after `timeout_s`.
+        Raises BrokerTimeout after `timeout_s`, and the errors of errors.py.
         """
         method = getattr(self._single if once else self._retrying, operation)
         try:
@@ -111,11 +106,8 @@ class Client:
         """Get the default chain's credentials now, so that a failing role or sign-in fails the connect."""
         credentials = await session.get_credentials()
         if credentials is None:
-            raise LoginRefused(
-                self._settings.name,
-                "No AWS credentials were found.",
-                "Set access_key_id and secret_access_key, or profile, or AWS_ACCESS_KEY_ID, ~/.aws, or the machine's role.",
-            )
+            hint = "Set access_key_id and secret_access_key, or profile, or AWS_ACCESS_KEY_ID, ~/.aws, or the machine's role."
+            raise LoginRefused(self._settings.name, "No AWS credentials were found.", hint)
         frozen = await credentials.get_frozen_credentials()
         self._secrets = tuple(filter(None, (frozen.access_key, frozen.secret_key, frozen.token)))
 

@@ -25,11 +25,7 @@ class SqsConnection:
         self._urls: dict[str, str] = {}
 
     async def open(self, *, timeout_s: float) -> None:
-        """Close the old client and sign in with a new one.
-
-        Raises:
-            BrokerError: see client.py.
-        """
+        """Close the old client and sign in with a new one. Raises BrokerError."""
         await self.close()
         module = await asyncio.to_thread(import_module, "signalbox.brokers.sqs.client")
         client: Client = module.Client(self.settings)
@@ -48,11 +44,7 @@ class SqsConnection:
     async def call(
         self, operation: str, *, timeout_s: float | None = None, once: bool = False, **parameters: object
     ) -> dict[str, Any]:
-        """Call an SQS operation; `once` never sends the request a second time.
-
-        Raises:
-            BrokerError: the call failed; BrokerTimeout after `timeout_s` (default: the connection's timeout).
-        """
+        """Call an SQS operation; `once` never sends it a second time. Raises as client.py; default: the settings' timeout."""
         if self._client is None:
             raise BrokerUnavailable(self.settings.name, "The connection is not open.", "Connect first.")
         return await self._client.call(operation, parameters, timeout_s=timeout_s or self.settings.timeout_s, once=once)
@@ -60,17 +52,12 @@ class SqsConnection:
     async def queue_url(self, queue: str, *, timeout_s: float | None = None) -> str:
         """Return the queue's URL from the cache, or from SQS.
 
-        Raises:
-            InvalidName: no queue can have this name.
-            DestinationMissing: there is no such queue.
+        Raises InvalidName if no queue can have this name, DestinationMissing if there is no such queue.
         """
         if queue not in self._urls:
             if not QUEUE_NAME.fullmatch(queue):
-                raise InvalidName(
-                    self.settings.name,
-                    f"SQS does not allow the queue name {queue!r}.",
-                    "Use at most 80 letters, digits, - and _; the name of a FIFO queue ends with .fifo.",
-                )
+                hint = "Use at most 80 letters, digits, - and _; the name of a FIFO queue ends with .fifo."
+                raise InvalidName(self.settings.name, f"SQS does not allow the queue name {queue!r}.", hint)
             try:
                 answer = await self.call("get_queue_url", timeout_s=timeout_s, QueueName=queue)
             except DestinationMissing:

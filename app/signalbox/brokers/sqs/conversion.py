@@ -10,20 +10,9 @@ from dataclasses import dataclass, field
 
 from signalbox.brokers.model import UNKNOWN, Destination, Group, GroupState, Positions, RetentionLimits, Why
 
-COUNTS = (
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-)
-STATIC = (
-    "CreatedTimestamp",
-    "MessageRetentionPeriod",
-    "VisibilityTimeout",
-    "DelaySeconds",
-    "MaximumMessageSize",
-    "RedrivePolicy",
-)
+COUNTS = tuple(f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed"))
 _SETTINGS = {"VisibilityTimeout": "visibility timeout", "DelaySeconds": "delay"}  # seconds, both
+STATIC = ("CreatedTimestamp", "MessageRetentionPeriod", "MaximumMessageSize", "RedrivePolicy", *_SETTINGS)
 _TEXT_MAX = 200  # characters of an attribute that cannot be parsed
 
 
@@ -65,27 +54,25 @@ def _parse_redrive_policy(text: str) -> tuple[str | None, dict[str, str]]:
 
 
 def to_destination(name: str, attributes: Mapping[str, str], static: StaticAttributes) -> Destination:
+    age_s = static.retention_s
     return Destination(
         name=name,
         kind="FIFO queue" if name.endswith(".fifo") else "standard queue",
         identity=static.identity,
         partitions=None,
         messages=_lag(attributes)[0],
-        retention=_retention(static.retention_s),
+        # ElasticMQ reports none; on Amazon every queue has a retention
+        retention=None if age_s is None else RetentionLimits(age_s=age_s, policy="until acknowledged"),
         approximate=True,
         settings=static.settings,
         dead_letters_to=static.dead_letters_to,
     )
 
 
-def _retention(age_s: int | None) -> RetentionLimits | None:
-    """Return None if the server reports none (ElasticMQ); on Amazon every queue has a retention."""
-    return None if age_s is None else RetentionLimits(age_s=age_s, policy="until acknowledged")
-
-
 def to_group(name: str, attributes: Mapping[str, str]) -> Group:
     """Return the queue's consumers as a group named like the queue. SQS reports nothing about consumers."""
     lag, partial = _lag(attributes)
+    why = Why.KNOWN if lag is not None else Why.NOT_REPORTED
     waiting, in_flight, delayed = (_parse_count(attributes, key) for key in COUNTS)
     return Group(
         name=name,
@@ -98,7 +85,7 @@ def to_group(name: str, attributes: Mapping[str, str]) -> Group:
             settled=array("q", [UNKNOWN]),
             arrived=array("q", [UNKNOWN]),
             lag=array("q", [UNKNOWN if lag is None else lag]),
-            why=None if lag is not None else (Why.NOT_REPORTED,),
+            why=None if lag is not None else (why,),
         ),
         lag=lag,
         lag_partial=partial,
@@ -106,7 +93,7 @@ def to_group(name: str, attributes: Mapping[str, str]) -> Group:
         waiting=waiting,
         in_flight=in_flight,
         delayed=delayed,
-        why=Why.KNOWN if lag is not None else Why.NOT_REPORTED,
+        why=why,
     )
 
 

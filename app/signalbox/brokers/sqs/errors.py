@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErro
 from collections.abc import Callable
 from typing import Any
 
-from botocore import exceptions as botocore_errors
+from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
 from signalbox.brokers.errors import (
@@ -28,21 +28,20 @@ Translation = tuple[type[BrokerError], str]  # our error, and what to do
 
 _KEYS = "Check access_key_id and secret_access_key, or the profile, and that the key is active."
 _EXPIRED = "Get new temporary credentials, and check this machine's clock."
+_THROTTLED = "Signalbox reduces its request rate."
 _PERMISSION = "Allow the action for this user or role, in its policies or the queue's policy."
 _CODES: dict[str, Translation] = {
+    **dict.fromkeys(("InvalidClientTokenId", "UnrecognizedClientException"), (LoginRefused, _KEYS)),
     **dict.fromkeys(
-        ("InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"), (LoginRefused, _KEYS)
+        ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidSignatureException"), (LoginRefused, _KEYS)
     ),
-    **dict.fromkeys(("SignatureDoesNotMatch", "InvalidSignatureException"), (LoginRefused, _KEYS)),
     **dict.fromkeys(("IncompleteSignature", "MissingAuthenticationToken", "InvalidSecurity"), (LoginRefused, _KEYS)),
     **dict.fromkeys(("ExpiredToken", "ExpiredTokenException", "RequestExpired"), (LoginRefused, _EXPIRED)),
     **dict.fromkeys(("OptInRequired", "NotAuthorized"), (LoginRefused, "Activate SQS for this account.")),
     **dict.fromkeys(("AccessDenied", "AccessDeniedException", "KmsAccessDenied"), (PermissionMissing, _PERMISSION)),
     **dict.fromkeys(("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"), (DestinationMissing, "")),
-    **dict.fromkeys(
-        ("RequestThrottled", "Throttling", "ThrottlingException", "TooManyRequestsException", "KmsThrottled"),
-        (Throttled, "Signalbox reduces its request rate."),
-    ),
+    **dict.fromkeys(("RequestThrottled", "Throttling", "ThrottlingException"), (Throttled, _THROTTLED)),
+    **dict.fromkeys(("TooManyRequestsException", "KmsThrottled"), (Throttled, _THROTTLED)),
     "QueueDeletedRecently": (BrokerUnavailable, "Wait 60 seconds: SQS blocks a deleted queue's name for this time."),
     "InvalidAddress": (InvalidName, ""),
 }
@@ -55,46 +54,32 @@ _SIGN_IN = "Sign in again: aws sso login --profile <profile>."
 _ENDPOINT = "Check region, endpoint_url and the network."
 _SCHEME = "Check the network, and whether endpoint_url needs http:// or https://."
 _REGION = "Set region, for example eu-central-1."
+# Exceptions of botocore, our error, beginning of the problem, hint
 _CLASSES: tuple[tuple[tuple[type[Exception], ...], type[BrokerError], str, str], ...] = (
     (
-        (botocore_errors.NoRegionError, botocore_errors.InvalidRegionError, botocore_errors.EndpointProviderError),
+        (aws.NoRegionError, aws.InvalidRegionError, aws.EndpointProviderError),
         BrokerUnavailable,
         "No endpoint: ",
         _REGION,
     ),
-    (
-        (botocore_errors.ProfileNotFound, botocore_errors.ConfigNotFound, botocore_errors.ConfigParseError),
-        LoginRefused,
-        "",
-        "Check profile.",
-    ),
-    (
-        (botocore_errors.SSOError, botocore_errors.TokenRetrievalError, botocore_errors.NoAuthTokenError),
-        LoginRefused,
-        "",
-        _SIGN_IN,
-    ),
-    ((botocore_errors.NoCredentialsError, botocore_errors.PartialCredentialsError), LoginRefused, "", _CHAIN),
-    ((botocore_errors.CredentialRetrievalError, botocore_errors.MetadataRetrievalError), LoginRefused, "", _CHAIN),
-    (
-        (botocore_errors.ReadTimeoutError, botocore_errors.ConnectTimeoutError),
-        BrokerTimeout,
-        "No answer in time: ",
-        _ENDPOINT,
-    ),
-    ((botocore_errors.ProxyConnectionError,), BrokerUnavailable, "", "Check HTTPS_PROXY."),
-    ((botocore_errors.ConnectionClosedError,), BrokerUnavailable, "", _SCHEME),
-    ((botocore_errors.ConnectionError, botocore_errors.HTTPClientError), BrokerUnavailable, "", _ENDPOINT),
+    ((aws.ProfileNotFound, aws.ConfigNotFound, aws.ConfigParseError), LoginRefused, "", "Check profile."),
+    ((aws.SSOError, aws.TokenRetrievalError, aws.NoAuthTokenError), LoginRefused, "", _SIGN_IN),
+    ((aws.NoCredentialsError, aws.PartialCredentialsError), LoginRefused, "", _CHAIN),
+    ((aws.CredentialRetrievalError, aws.MetadataRetrievalError), LoginRefused, "", _CHAIN),
+    ((aws.ReadTimeoutError, aws.ConnectTimeoutError), BrokerTimeout, "No answer in time: ", _ENDPOINT),
+    ((aws.ProxyConnectionError,), BrokerUnavailable, "", "Check HTTPS_PROXY."),
+    ((aws.ConnectionClosedError,), BrokerUnavailable, "", _SCHEME),
+    ((aws.ConnectionError, aws.HTTPClientError), BrokerUnavailable, "", _ENDPOINT),
     ((ResponseParserError,), WrongProtocol, "The endpoint is not SQS: ", "Check endpoint_url."),
-    ((botocore_errors.ParamValidationError,), BrokerError, "The client rejected the request: ", ""),
+    ((aws.ParamValidationError,), BrokerError, "The client rejected the request: ", ""),
 )
 
 
 def translate(connection: str, error: Exception, redact: Callable[[str], str]) -> BrokerError:
     """Return our error for one of botocore's. `redact` removes secrets from its text."""
-    if isinstance(error, botocore_errors.ClientError):
+    if isinstance(error, aws.ClientError):
         return _translate_answer(connection, error.response, redact)
-    if isinstance(error, botocore_errors.SSLError):
+    if isinstance(error, aws.SSLError):
         return _tls_error(connection, _bounded(str(error), redact))
     for classes, error_class, prefix, hint in _CLASSES:
         if isinstance(error, classes):
@@ -120,12 +105,10 @@ def _translate_answer(connection: str, response: dict[str, Any], redact: Callabl
 
 def _tls_error(connection: str, text: str) -> BrokerError:
     if "CERTIFICATE" in text.upper():
-        return CertificateRefused(
-            connection, text, "Set ca_file to the authority that signed the endpoint's certificate."
-        )
-    return WrongProtocol(
-        connection, f"The endpoint does not speak TLS: {text}", "Check whether endpoint_url needs http:// or https://."
-    )
+        hint = "Set ca_file to the authority that signed the endpoint's certificate."
+        return CertificateRefused(connection, text, hint)
+    hint = "Check whether endpoint_url needs http:// or https://."
+    return WrongProtocol(connection, f"The endpoint does not speak TLS: {text}", hint)
 
 
 def _bounded(text: str, redact: Callable[[str], str]) -> str:

@@ -7,15 +7,8 @@ from urllib.parse import urlsplit
 
 from signalbox.brokers.errors import BrokerError, BrokerUnavailable, DestinationMissing, LoginRefused, PermissionMissing
 from signalbox.brokers.model import BrokerCall, Cluster, Destination, Fault, Group, OldestUnread, Scope, Snapshot, Why
+from signalbox.brokers.sqs import conversion
 from signalbox.brokers.sqs.connection import SqsConnection
-from signalbox.brokers.sqs.conversion import (
-    COUNTS,
-    STATIC,
-    StaticAttributes,
-    parse_static_attributes,
-    to_destination,
-    to_group,
-)
 from signalbox.brokers.sqs.queue_list import LIST_EVERY_S, QueueList, not_permitted_fault
 from signalbox.brokers.sqs.throttling import CONCURRENCY_MAX, Throttle, Throttled
 from signalbox.kernel.clock import Clock
@@ -48,7 +41,7 @@ class SqsInspector:
     def __init__(self, connection: SqsConnection, clock: Clock) -> None:
         self._connection = connection
         self._clock = clock
-        self._static: dict[str, StaticAttributes] = {}
+        self._static: dict[str, conversion.StaticAttributes] = {}
         self._list_call: BrokerCall | None = None
         self.throttle = Throttle()
         self.queues = QueueList(connection, self.throttle)
@@ -70,10 +63,12 @@ class SqsInspector:
     async def refresh_list(self, *, timeout_s: float | None = None) -> None:
         requested_at, started_at = self._clock(), time.monotonic()
         await self.queues.refresh(started_at, timeout_s=timeout_s)
-        operation = "GetQueueUrl" if self._connection.settings.queues else "ListQueues"
-        duration_s, rows = time.monotonic() - started_at, len(self.queues.names)
         self._list_call = BrokerCall(
-            request=operation, interval_s=LIST_EVERY_S, duration_s=duration_s, at=requested_at, rows=rows
+            request="GetQueueUrl" if self._connection.settings.queues else "ListQueues",
+            interval_s=LIST_EVERY_S,
+            duration_s=time.monotonic() - started_at,
+            at=requested_at,
+            rows=len(self.queues.names),
         )
 
     async def _list_if_due(self) -> None:
@@ -150,15 +145,8 @@ class SqsInspector:
             if skipped:
                 rest = f"{skipped} queues were not read"
                 sweep.faults.append(Fault(resource=rest, why=Why.NO_ANSWER, detail=sweep.error.problem))
-        duration_s = time.monotonic() - started_at
-        call = BrokerCall(
-            request="GetQueueAttributes",
-            interval_s=interval_s,
-            duration_s=duration_s,
-            at=requested_at,
-            rows=len(sweep.groups),
-        )
-        return sweep, call
+        took_s, rows, request = time.monotonic() - started_at, len(sweep.groups), "GetQueueAttributes"
+        return sweep, BrokerCall(request=request, interval_s=interval_s, duration_s=took_s, at=requested_at, rows=rows)
 
     async def _read_queue(self, name: str, sweep: _Sweep) -> None:
         """Read one queue. Its error becomes a fault; an error of the connection is also kept as `error`."""
@@ -168,36 +156,33 @@ class SqsInspector:
             sweep.faults.append(not_permitted_fault(name, "sqs:GetQueueAttributes", error))
         except DestinationMissing:
             self.queues.mark_missing(name)
-            sweep.faults.append(
-                _no_answer_fault(name, "SQS answered that the queue does not exist; the next lists decide.")
-            )
+            detail = "SQS answered that the queue does not exist; the next lists decide."
+            sweep.faults.append(_no_answer_fault(name, detail))
         except BrokerError as error:
             if isinstance(error, BrokerUnavailable | LoginRefused):
-                self._record_error(error, sweep)
+                sweep.error = error
+                sweep.unanswered += not isinstance(error, Throttled)
+            if isinstance(error, Throttled) and not sweep.throttled:  # once: requests in flight are throttled together
+                sweep.throttled = True
+                self.throttle.slow_down()
             sweep.faults.append(_no_answer_fault(name, error.problem))
-
-    def _record_error(self, error: BrokerError, sweep: _Sweep) -> None:
-        sweep.error = error
-        if not isinstance(error, Throttled):
-            sweep.unanswered += 1
-        elif not sweep.throttled:  # once per sweep: requests in flight are throttled together
-            sweep.throttled = True
-            self.throttle.slow_down()
 
     async def _request_attributes(self, name: str, sweep: _Sweep) -> None:
         now = time.monotonic()
         static = self._static.get(name)
         fresh = static is not None and now - static.read_at < STATIC_EVERY_S
-        attribute_names = COUNTS if fresh else COUNTS + STATIC  # one request in both cases
+        attribute_names = (
+            conversion.COUNTS if fresh else conversion.COUNTS + conversion.STATIC
+        )  # one request in both cases
         url = await self._connection.queue_url(name)
         answer = await self._connection.call("get_queue_attributes", QueueUrl=url, AttributeNames=list(attribute_names))
         attributes = answer.get("Attributes", {})
         if static is None or not fresh:
-            static = self._static[name] = parse_static_attributes(name, attributes, now)
+            static = self._static[name] = conversion.parse_static_attributes(name, attributes, now)
         sweep.unanswered = 0
         self.queues.mark_present(name)
-        sweep.groups[name] = to_group(name, attributes)
-        sweep.destinations[name] = to_destination(name, attributes, static)
+        sweep.groups[name] = conversion.to_group(name, attributes)
+        sweep.destinations[name] = conversion.to_destination(name, attributes, static)
 
     def _cluster(self, sweep: _Sweep) -> Cluster:
         denied = sum(fault.why is Why.NOT_PERMITTED for fault in sweep.faults)

@@ -10,6 +10,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from signalbox.brokers.model import Message
@@ -38,9 +39,8 @@ def to_send_parameters(message: Message, *, fifo: bool) -> dict[str, Any]:
         envelope["headers"] = dict(message.headers)
     fields, stored = _fifo_fields(message) if fifo else ({}, set())
     envelope |= {name: value for name in ("key", "id") if (value := getattr(message, name)) and name not in stored}
-    attributes = (
-        {} if "headers" in envelope else {name: _string_attribute(value) for name, value in message.headers.items()}
-    )
+    headers = {} if "headers" in envelope else message.headers
+    attributes = {name: _string_attribute(value) for name, value in headers.items()}
     if envelope:
         attributes[ENVELOPE] = _string_attribute(json.dumps(envelope))
     return {"MessageBody": text, "MessageAttributes": attributes, **fields}
@@ -51,45 +51,33 @@ def to_message(received: Mapping[str, Any]) -> Message:
     attributes = received.get("MessageAttributes", {})
     envelope = _envelope(attributes)
     system = received.get("Attributes", {})
-    headers = {
-        name: _attribute_value(attribute)
-        for name, attribute in attributes.items()
-        if not (name == ENVELOPE and envelope)
-    }
-    packed = envelope.get("headers")
-    key, message_id = envelope.get("key"), envelope.get("id")
-    group = system.get("MessageGroupId")
-    return Message(
-        body=_decode_body(received.get("Body", ""), envelope.get("body")),
-        headers=headers
-        | ({str(name): str(value) for name, value in packed.items()} if isinstance(packed, dict) else {}),
-        key=key if isinstance(key, str) else (None if group == _NO_KEY_GROUP else group),
-        id=message_id
-        if isinstance(message_id, str)
-        else system.get("MessageDeduplicationId", received.get("MessageId")),
-    )
+    headers = {name: _attribute_value(a) for name, a in attributes.items() if not (name == ENVELOPE and envelope)}
+    if isinstance(packed := envelope.get("headers"), dict):
+        headers |= {str(name): str(value) for name, value in packed.items()}
+    key, message_id, group = envelope.get("key"), envelope.get("id"), system.get("MessageGroupId")
+    if not isinstance(key, str):
+        key = None if group == _NO_KEY_GROUP else group
+    if not isinstance(message_id, str):
+        message_id = system.get("MessageDeduplicationId", received.get("MessageId"))
+    body = _decode_body(received.get("Body", ""), envelope.get("body"))
+    return Message(body=body, headers=headers, key=key, id=message_id)
 
 
 def _encode_body(body: bytes) -> tuple[str, str | None]:
     if not body:
         return "-", "empty"
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        return base64.b64encode(body).decode(), "base64"
-    if _FORBIDDEN.search(text):
-        return base64.b64encode(body).decode(), "base64"
-    return text, None
+    with suppress(UnicodeDecodeError):
+        if not _FORBIDDEN.search(text := body.decode()):
+            return text, None
+    return base64.b64encode(body).decode(), "base64"
 
 
 def _decode_body(text: str, encoding: object) -> bytes:
     if encoding == "empty":
         return b""
     if encoding == "base64":
-        try:
+        with suppress(binascii.Error, ValueError):  # a message from another program that looks like ours: unchanged
             return base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError):
-            pass  # a message from another program that looks like ours: keep it unchanged
     return text.encode(errors="surrogatepass")
 
 

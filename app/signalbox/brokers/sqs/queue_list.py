@@ -36,8 +36,7 @@ class QueueList:
     async def refresh(self, now: float, *, timeout_s: float | None = None) -> None:
         """List the queues. A queue is gone if two lists lack it and it did not answer in between.
 
-        Raises:
-            BrokerError: the list failed; nothing has changed.
+        Raises BrokerError if the list failed; nothing has changed.
         """
         listed = await (self._find_configured(timeout_s) if self._connection.settings.queues else self._list(timeout_s))
         self._listed_at = now

@@ -32,15 +32,9 @@ class SqsSettings(ConnectionSettings):
     access_key_id: Secret | None = None
     secret_access_key: Secret | None = None
     session_token: Secret | None = None
-    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]*$", max_length=80)] = (
-        ""  # SQS lists only queues with this prefix
-    )
-    queues: tuple[
-        Annotated[str, AfterValidator(_queue_name)], ...
-    ] = ()  # exactly these; needs no permission for ListQueues
-    interval_s: Annotated[float, Field(ge=5)] | None = (
-        None  # None: 30 s, or 60 s above 200 queues; each request costs money
-    )
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]*$", max_length=80)] = ""  # list only queues with this prefix
+    queues: tuple[Annotated[str, AfterValidator(_queue_name)], ...] = ()  # exactly these; needs no ListQueues
+    interval_s: Annotated[float, Field(ge=5)] | None = None  # 30 s, or 60 s above 200 queues: each request costs money
     watched_interval_s: Annotated[float, Field(ge=5)] = 10.0  # for queues on an open page
     ca_file: FilePath | None = None  # of a private endpoint's certificate authority
     insecure_skip_verify: bool = False  # TLS without verification: every page shows a warning

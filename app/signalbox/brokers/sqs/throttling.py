@@ -21,11 +21,7 @@ class Throttle:
         self.interval_factor = 1
 
     async def for_each(self, names: Iterable[str], read: Callable[[str], Awaitable[None]]) -> None:
-        """Read each name, at most `concurrency` at a time; a slowdown takes effect at once.
-
-        Raises:
-            BrokerError: the first error of `read`; it cancels the others.
-        """
+        """Read each name, at most `concurrency` at a time. The first BrokerError of `read` cancels the others and is raised."""
         pending = iter(names)
 
         async def worker(number: int) -> None:

@@ -5,17 +5,9 @@ import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
+from signalbox.brokers import errors
 from signalbox.brokers.backoff import ask_until_found, pauses
-from signalbox.brokers.errors import (
-    BrokerError,
-    BrokerTimeout,
-    BrokerUnavailable,
-    DestinationMissing,
-    InvalidName,
-    OutcomeUnknown,
-    PublishRefused,
-    Unroutable,
-)
+from signalbox.brokers.errors import BrokerError, BrokerUnavailable, DestinationMissing, PublishRefused
 from signalbox.brokers.model import Message
 from signalbox.brokers.port import Delivery
 from signalbox.brokers.sqs.connection import SqsConnection
@@ -23,7 +15,8 @@ from signalbox.brokers.sqs.messages import to_message, to_send_parameters
 from signalbox.brokers.sqs.throttling import Throttled
 
 LONG_POLL_S = 20  # SQS's maximum: the fewest empty answers to pay for
-BATCH = 10  # SQS's maximum per answer
+RECEIVE: dict[str, Any] = {"MaxNumberOfMessages": 10, "WaitTimeSeconds": LONG_POLL_S}  # 10 is SQS's maximum
+RECEIVE |= {"MessageAttributeNames": ["All"], "MessageSystemAttributeNames": ["All"]}
 UNSETTLED_MAX = 100  # released when a consumer closes; older messages return after their visibility timeout
 RETRY_FIRST_S, RETRY_MAX_S = 0.2, 10.0
 MISSES_MAX = 4  # in 3 s: SQS may not know a new queue for a second or more
@@ -76,15 +69,17 @@ class SqsTransport:
             async with asyncio.timeout(timeout_s):
                 await _repeat_while_missing(send)
         except TimeoutError:
-            silent = BrokerTimeout(self._connection.settings.name, f"SQS did not answer within {timeout_s:g} s.")
+            silent = errors.BrokerTimeout(self._connection.settings.name, f"SQS did not answer within {timeout_s:g} s.")
             raise self._publish_error(missing or silent, destination, sent=sent) from None
         except BrokerError as error:
             raise self._publish_error(error, destination, sent=sent) from None
 
     def _publish_error(self, error: BrokerError, destination: str, *, sent: bool) -> BrokerError:
         name = self._connection.settings.name
-        if isinstance(error, DestinationMissing | InvalidName):
-            return Unroutable(name, f"There is no queue {destination}.", "Create the queue, or correct the name.")
+        if isinstance(error, DestinationMissing | errors.InvalidName):
+            return errors.Unroutable(
+                name, f"There is no queue {destination}.", "Create the queue, or correct the name."
+            )
         if isinstance(error, Throttled):
             return PublishRefused(name, error.problem, "The message was not stored: send it again later.")
         if not isinstance(error, BrokerUnavailable):
@@ -92,7 +87,7 @@ class SqsTransport:
         if not sent:
             return PublishRefused(name, f"{destination}: {error.problem}", "The message was not sent.")
         problem = f"No confirmation for a message to {destination}: {error.problem}"
-        return OutcomeUnknown(name, problem, "It may be stored; sending it again may duplicate it.")
+        return errors.OutcomeUnknown(name, problem, "It may be stored; sending it again may duplicate it.")
 
     async def receive(self, destination: str, group: str) -> AsyncGenerator[Delivery, None]:
         del group
@@ -105,45 +100,32 @@ class SqsTransport:
                 for delivery in batch:
                     yield delivery
         finally:
-            await self._release(unsettled)
+            # At once, instead of after the queue's visibility timeout, as long as SQS answers
+            with contextlib.suppress(BrokerError):
+                for delivery in unsettled:
+                    if not delivery.settled:
+                        await delivery.release()
 
     async def _poll(self, destination: str) -> tuple[str, list[dict[str, Any]]]:
-        """Wait for messages and return them with the queue's URL. Retry after connection errors.
-
-        Raises:
-            DestinationMissing: SQS answered that the queue does not exist.
-        """
+        """Wait for messages and return them with the queue's URL. Retry after connection errors, not a missing queue."""
         intervals = pauses(RETRY_FIRST_S, RETRY_MAX_S)
-        url = await self._connection.queue_url(destination)
+        timeout_s, url = (
+            LONG_POLL_S + self._connection.settings.timeout_s,
+            await self._connection.queue_url(destination),
+        )
         while True:
             try:
-                answer = await self._connection.call(
-                    "receive_message",
-                    timeout_s=LONG_POLL_S + self._connection.settings.timeout_s,
-                    QueueUrl=url,
-                    MaxNumberOfMessages=BATCH,
-                    WaitTimeSeconds=LONG_POLL_S,
-                    MessageAttributeNames=["All"],
-                    MessageSystemAttributeNames=["All"],
-                )
+                answer = await self._connection.call("receive_message", timeout_s=timeout_s, QueueUrl=url, **RECEIVE)
             except DestinationMissing:
                 self._connection.forget(destination)
-                raise DestinationMissing(
-                    self._connection.settings.name, f"The queue {destination} no longer exists."
-                ) from None
+                problem = f"The queue {destination} no longer exists."
+                raise DestinationMissing(self._connection.settings.name, problem) from None
             except BrokerUnavailable:
                 await asyncio.sleep(next(intervals))
             else:
                 if messages := answer.get("Messages"):
                     return url, list(messages)
                 intervals = pauses(RETRY_FIRST_S, RETRY_MAX_S)
-
-    async def _release(self, unsettled: list[SqsDelivery]) -> None:
-        """Release messages at once, instead of after the queue's visibility timeout, as long as SQS answers."""
-        with contextlib.suppress(BrokerError):
-            for delivery in unsettled:
-                if not delivery.settled:
-                    await delivery.release()
 
 
 async def _repeat_while_missing(call: Callable[[], Awaitable[T]]) -> T:

@@ -6,16 +6,7 @@ from collections.abc import Sequence
 from signalbox.brokers.model import BrokerKind, Cluster
 from signalbox.kernel import figures
 from signalbox.monitoring.model import Change, ConnectionView, GroupView, LinkState, Status
-from signalbox.monitoring.words.spans import (
-    Span,
-    Spans,
-    name_span,
-    number_word,
-    paragraph,
-    quantity,
-    spans,
-    strong,
-)
+from signalbox.monitoring.words.spans import Span, Spans, name_span, number_word, paragraph, quantity, spans, strong
 
 _CHANGED_TO = {
     Status.WILL_LOSE_DATA: "will lose data",

@@ -3,16 +3,7 @@
 from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring.model import DestinationView, Reason, Status
-from signalbox.monitoring.words.spans import (
-    Span,
-    Spans,
-    message_rate,
-    name_span,
-    paragraph,
-    quantity,
-    spans,
-    strong,
-)
+from signalbox.monitoring.words.spans import Span, Spans, message_rate, name_span, paragraph, quantity, spans, strong
 from signalbox.monitoring.words.terms import WHY_UNKNOWN
 
 

@@ -38,7 +38,6 @@ def strong(text: str, status: Status | LinkState | None = None) -> Span:
 
 
 def name_span(text: str) -> Span:
-    """Return a name that the broker chose as a span."""
     return Span(text, mono=True)
 
 
@@ -95,7 +94,6 @@ _LOOKS: dict[Status | LinkState, tuple[str, str]] = {
 
 
 def mark(status: Status | LinkState) -> str:
-    """Return the name of the mark in the icon sprite."""
     return _LOOKS[status][0]
 
 

@@ -98,13 +98,11 @@ class Registry:
         return self._points.get(prefix_of(key))
 
     def knows(self, key: str, name: str) -> bool:
-        """Say whether a page may watch this fragment."""
         if name == CHANGED:
             return key in self._lists
         return (self.points(key) if name == POINTS else self.fragment(key, name)) is not None
 
     def resource(self, key: str, name: str) -> str | None:
-        """Return the resource that a viewer of the fragment must be allowed to see."""
         registered = self.points(key) if name == POINTS else self.fragment(key, name)
         return registered[0].resource(parts_of(key)) if registered else None
 

@@ -44,8 +44,6 @@ def end_stalled_connections(listener: socket_module.socket, after_s: float = 2 *
 
 
 class Sockets:
-    """Counts open sockets per address."""
-
     def __init__(self, per_address: int, maximum: int = SOCKETS_MAX) -> None:
         self._per_address = per_address
         self._maximum = maximum

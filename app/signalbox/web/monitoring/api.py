@@ -1,5 +1,6 @@
 """/api/v1 of monitoring: the data of the pages, as JSON. Read only; no request waits for a broker."""
 
+from functools import partial
 from typing import Annotated
 
 from litestar import get
@@ -9,44 +10,28 @@ from litestar.params import FromPath, QueryParameter
 from signalbox.monitoring.service import Monitor
 from signalbox.web import urls
 from signalbox.web.errors import problems
-from signalbox.web.monitoring import schemas, serializers
+from signalbox.web.monitoring import parameters, schemas, serializers
 from signalbox.web.monitoring.context import monitoring_context
 from signalbox.web.monitoring.destination_list import DESTINATION_LIST
 from signalbox.web.monitoring.group_list import GROUP_LIST
 from signalbox.web.monitoring.list_page import filtered, page_of
 from signalbox.web.monitoring.list_query import WINDOWS, ListQuery
 from signalbox.web.monitoring.not_found import connection_not_found, destination_not_found, group_not_found
-from signalbox.web.monitoring.parameters import (
-    destination_parameters,
-    group_parameters,
-    rows_parameters,
-    window_parameter,
-)
 from signalbox.web.monitoring.search import search_by_name
 
 CHANGES_MAX = 200
-TAGS = ["monitoring"]
+_get = partial(get, tags=["monitoring"], sync_to_thread=False)
+LISTED = {"filters": Provide(parameters.list_filters, sync_to_thread=False)}
+ROWS = {"rows": Provide(parameters.rows_parameters, sync_to_thread=False)}
 
 
-@get(
-    f"{urls.API}/connections",
-    tags=TAGS,
-    responses=problems(),
-    sync_to_thread=False,
-    summary="List connections in the order of the configuration",
-)
+@_get(f"{urls.API}/connections", responses=problems(), summary="List connections in the order of the configuration")
 def list_connections(monitor: NamedDependency[Monitor]) -> list[schemas.ConnectionOut]:
     context = monitoring_context(monitor)
     return [serializers.connection(context, view) for view in context.connections.values()]
 
 
-@get(
-    f"{urls.API}/connections/{{name:str}}",
-    tags=TAGS,
-    responses=problems(404),
-    sync_to_thread=False,
-    summary="Get a connection with its cluster",
-)
+@_get(f"{urls.API}/connections/{{name:str}}", responses=problems(404), summary="Get a connection with its cluster")
 def get_connection(monitor: NamedDependency[Monitor], name: FromPath[str]) -> schemas.ConnectionDetail:
     context = monitoring_context(monitor)
     view = monitor.connection(name)
@@ -55,12 +40,10 @@ def get_connection(monitor: NamedDependency[Monitor], name: FromPath[str]) -> sc
     return serializers.connection_detail(context, view)
 
 
-@get(
+@_get(
     f"{urls.API}/groups",
-    tags=TAGS,
+    dependencies=LISTED | {"list_query": Provide(parameters.group_parameters, sync_to_thread=False)},
     responses=problems(),
-    sync_to_thread=False,
-    dependencies={"list_query": Provide(group_parameters, sync_to_thread=False)},
     summary="List consumer groups of all connections: not ok first, then by the sort column",
 )
 def list_groups(
@@ -72,13 +55,7 @@ def list_groups(
     return schemas.Listing(items=items, total=page.total, next=page.next_cursor, previous=page.previous_cursor)
 
 
-@get(
-    f"{urls.API}/groups/{{connection:str}}/{{name:str}}",
-    tags=TAGS,
-    responses=problems(404),
-    sync_to_thread=False,
-    summary="Get a consumer group",
-)
+@_get(f"{urls.API}/groups/{{connection:str}}/{{name:str}}", responses=problems(404), summary="Get a consumer group")
 def get_group(monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]) -> schemas.GroupDetail:
     context = monitoring_context(monitor)
     view = monitor.group(connection, name)
@@ -87,12 +64,10 @@ def get_group(monitor: NamedDependency[Monitor], connection: FromPath[str], name
     return serializers.group_detail(context, view)
 
 
-@get(
+@_get(
     f"{urls.API}/groups/{{connection:str}}/{{name:str}}/partitions",
-    tags=TAGS,
+    dependencies=ROWS,
     responses=problems(404),
-    sync_to_thread=False,
-    dependencies={"rows": Provide(rows_parameters, sync_to_thread=False)},
     summary="List the partitions of a consumer group, most severe first",
 )
 def list_group_partitions(
@@ -111,11 +86,11 @@ def list_group_partitions(
     return schemas.Rows(items=items, total=len(partitions), first=first)
 
 
-@get(
+@_get(
     f"{urls.API}/groups/{{connection:str}}/{{name:str}}/history",
-    tags=TAGS,
+    dependencies={"history_window": Provide(parameters.window_parameter, sync_to_thread=False)},
+    sync_to_thread=None,
     responses=problems(404),
-    dependencies={"history_window": Provide(window_parameter, sync_to_thread=False)},
     summary="Get the lag and rates of a consumer group over time",
 )
 async def get_group_history(
@@ -129,12 +104,10 @@ async def get_group_history(
     return serializers.history(history_window, await monitor.points(connection, name, WINDOWS[history_window]))
 
 
-@get(
+@_get(
     f"{urls.API}/destinations",
-    tags=TAGS,
+    dependencies=LISTED | {"list_query": Provide(parameters.destination_parameters, sync_to_thread=False)},
     responses=problems(),
-    sync_to_thread=False,
-    dependencies={"list_query": Provide(destination_parameters, sync_to_thread=False)},
     summary="List topics, queues and streams of all connections",
 )
 def list_destinations(
@@ -147,13 +120,7 @@ def list_destinations(
     return schemas.Listing(items=items, total=page.total, next=page.next_cursor, previous=page.previous_cursor)
 
 
-@get(
-    f"{urls.API}/destinations/{{connection:str}}/{{name:str}}",
-    tags=TAGS,
-    responses=problems(404),
-    sync_to_thread=False,
-    summary="Get a destination",
-)
+@_get(f"{urls.API}/destinations/{{connection:str}}/{{name:str}}", responses=problems(404), summary="Get a destination")
 def get_destination(
     monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]
 ) -> schemas.DestinationOut:
@@ -164,12 +131,10 @@ def get_destination(
     return serializers.destination(context, view)
 
 
-@get(
+@_get(
     f"{urls.API}/destinations/{{connection:str}}/{{name:str}}/partitions",
-    tags=TAGS,
+    dependencies=ROWS,
     responses=problems(404),
-    sync_to_thread=False,
-    dependencies={"rows": Provide(rows_parameters, sync_to_thread=False)},
     summary="List the partitions of a destination, by number",
 )
 def list_destination_partitions(
@@ -188,24 +153,16 @@ def list_destination_partitions(
     return schemas.Rows(items=items, total=len(partitions), first=rows[0])
 
 
-@get(
+@_get(
     f"{urls.API}/changes",
-    tags=TAGS,
     responses=problems(),
-    sync_to_thread=False,
     summary="List status changes since the start of Signalbox, newest first",
 )
 def list_changes(monitor: NamedDependency[Monitor]) -> list[schemas.ChangeOut]:
     return [serializers.change(change) for change in monitor.changes(CHANGES_MAX)]
 
 
-@get(
-    f"{urls.API}/search",
-    tags=TAGS,
-    responses=problems(),
-    sync_to_thread=False,
-    summary="Search groups, destinations and connections by name",
-)
+@_get(f"{urls.API}/search", responses=problems(), summary="Search groups, destinations and connections by name")
 def search(
     monitor: NamedDependency[Monitor],
     q: Annotated[str, QueryParameter(description="part of the name, case-insensitive", max_length=300)] = "",

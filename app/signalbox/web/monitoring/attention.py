@@ -45,8 +45,6 @@ class AttentionRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attention:
-    """The section "Needs attention": one live fragment."""
-
     key: str
     rows: tuple[AttentionRow, ...]
     total: int

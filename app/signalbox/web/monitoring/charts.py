@@ -33,8 +33,6 @@ class ChartSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupCharts:
-    """The charts of lag and of rates, on one time axis."""
-
     title: str
     tabs: tuple[Tab, ...]
     key: str

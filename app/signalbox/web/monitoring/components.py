@@ -11,7 +11,7 @@ from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring.context import MonitoringContext
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Fact:
     """A figure at the top of a page."""
 
@@ -22,7 +22,7 @@ class Fact:
     tone: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A message about a whole page or section: stale, down, partial, not permitted."""
 
@@ -32,7 +32,7 @@ class Notice:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Headline:
     """The sentence at the top of a list: one live fragment."""
 
@@ -42,7 +42,7 @@ class Headline:
     reason: Sequence[Span]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Detail:
     """A label and its text. `mono` marks text that a machine wrote."""
 
@@ -53,7 +53,6 @@ class Detail:
 
 
 def status_label(status: Status | LinkState, text: str = "", *, stale: bool = False) -> StatusLabel:
-    """Return the label; `text` replaces the name of the status."""
     text = text or status.value
     return StatusLabel(words.tone(status), words.mark(status), f"{text} (stale)" if stale else text)
 
@@ -64,23 +63,22 @@ def plural(number: int, noun: str) -> str:
 
 def rate_fact(label: str, per_s: float | None, note: str) -> Fact:
     figure, _, unit = figures.rate(per_s, "messages").partition(figures.NBSP)
-    return Fact(label=label, figure=figure, unit=unit, note=note)
+    return Fact(label, figure, unit=unit, note=note)
 
 
 def size_fact(label: str, size_bytes: int | None, note: str) -> Fact:
     figure, _, unit = figures.size(size_bytes).partition(figures.NBSP)
-    return Fact(label=label, figure=figure, unit=unit, note=note)
+    return Fact(label, figure, unit=unit, note=note)
 
 
 def connection_notices(
     context: MonitoringContext, view: ConnectionView | None, read_at: float | None
 ) -> tuple[Notice, ...]:
-    """Say how old the data is, and why, if the connection does not respond."""
     if view is None or view.link is LinkState.CONNECTED:
         return ()
     cause = f"{view.error} {view.hint}".strip()
     mark = words.mark(view.link)
     if view.link is LinkState.CONNECTING:
-        return (Notice(tone="motion", mark=mark, strong=f"{view.name} has not responded yet.", text=cause),)
+        return (Notice("motion", mark, f"{view.name} has not responded yet.", cause),)
     age = "No data yet." if read_at is None else f"Data from {figures.utc_time(read_at, context.now)}."
-    return (Notice(tone="caution", mark=mark, strong=age, text=f"{view.name} is {view.link}. {cause}".strip()),)
+    return (Notice("caution", mark, age, f"{view.name} is {view.link}. {cause}".strip()),)

@@ -21,15 +21,11 @@ def connection_facts(context: MonitoringContext, view: ConnectionView) -> tuple[
         return ()
     total = totals_of(context.monitor.groups(view.name))
     return (
-        Fact(label="Groups", figure=figures.number(view.groups), note=_group_health(context, view)),
+        Fact("Groups", figures.number(view.groups), note=_group_health(context, view)),
+        Fact(DESTINATION_LABELS[view.kind], figures.number(view.destinations), note=_partitions(context, view)),
         Fact(
-            label=DESTINATION_LABELS[view.kind],
-            figure=figures.number(view.destinations),
-            note=_partitions(context, view),
-        ),
-        Fact(
-            label="Lag",
-            figure=figures.number(total.lag, approximate=total.approximate),
+            "Lag",
+            figures.number(total.lag, approximate=total.approximate),
             note="messages, at least: some are unknown" if total.lag_partial else "messages",
         ),
         rate_fact("In", total.rate_in, f"sum over groups; {figures.rate(total.rate_out)} out"),
@@ -60,30 +56,24 @@ def _replicas(view: ConnectionView) -> tuple[Fact, ...]:
     under, offline = cluster.under_replicated, cluster.offline
     return (
         Fact(
-            label="Under-replicated",
-            figure=figures.number(under),
+            "Under-replicated",
+            figures.number(under),
             note=f"{noun} with a replica out of sync",
             tone="caution" if under else "",
         ),
-        Fact(
-            label="Offline",
-            figure=figures.number(offline),
-            note=f"{noun} without a leader",
-            tone="danger" if offline else "",
-        ),
+        Fact("Offline", figures.number(offline), note=f"{noun} without a leader", tone="danger" if offline else ""),
     )
 
 
 def cluster_notices(view: ConnectionView) -> tuple[Notice, ...]:
-    """Return notices about the whole connection: unverified TLS, groups that could not be read."""
     notices = []
     if not view.tls_verified:
         notices.append(
             Notice(
-                tone="caution",
-                mark="m-behind",
-                strong="TLS is not verified.",
-                text="Anyone between Signalbox and the broker can read and change the traffic. Set ca_file and remove "
+                "caution",
+                "m-behind",
+                "TLS is not verified.",
+                "Anyone between Signalbox and the broker can read and change the traffic. Set ca_file and remove "
                 "insecure_skip_verify.",
             )
         )
@@ -91,10 +81,10 @@ def cluster_notices(view: ConnectionView) -> tuple[Notice, ...]:
     if unread:
         notices.append(
             Notice(
-                tone="caution",
-                mark="m-unknown",
-                strong=f"{plural(len(unread), 'group')} could not be read.",
-                text="Totals exclude them. The broker's response is below.",
+                "caution",
+                "m-unknown",
+                f"{plural(len(unread), 'group')} could not be read.",
+                "Totals exclude them. The broker's response is below.",
             )
         )
     return tuple(notices)

@@ -1,23 +1,38 @@
 """The list of connections, most severe first. It is short: no filters, no paging."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import ConnectionView, LinkState
+from signalbox.monitoring.model import ConnectionView, GroupView, LinkState
 from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls
-from signalbox.web.monitoring.components import Headline, status_label
+from signalbox.web.monitoring.components import Headline, plural, status_label
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.headlines import connections_headline
-from signalbox.web.monitoring.overview import product
-from signalbox.web.monitoring.totals import totals_of
+from signalbox.web.monitoring.totals import Totals, totals_of
 
+PRODUCTS = {
+    BrokerKind.KAFKA: "Apache Kafka",
+    BrokerKind.RABBITMQ: "RabbitMQ",
+    BrokerKind.NATS: "NATS JetStream",
+    BrokerKind.SQS: "Amazon SQS",
+}
+GROUP_NOUNS = {
+    BrokerKind.KAFKA: "group",
+    BrokerKind.RABBITMQ: "queue",
+    BrokerKind.NATS: "consumer",
+    BrokerKind.SQS: "queue",
+}
 ORDER = (LinkState.DOWN, LinkState.STALE, LinkState.CONNECTING, LinkState.CONNECTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionRow:
+    """One connection with the totals of its groups: in the list and in the overview."""
+
     key: str
     name: str
     href: str
@@ -53,8 +68,9 @@ def connections_page(context: MonitoringContext) -> ConnectionsPage:
 
 
 def connection_row(context: MonitoringContext, view: ConnectionView) -> ConnectionRow:
-    unreachable = context.is_unreachable(view.name)
-    total = totals_of(() if unreachable else context.monitor.groups(view.name))
+    groups = context.monitor.groups(view.name)
+    total = current_totals(context, view, groups)
+    no_groups = not groups and not context.is_unreachable(view.name)  # then the totals are 0, not unknown
     return ConnectionRow(
         key=keys.connection(view.name),
         name=view.name,
@@ -63,22 +79,38 @@ def connection_row(context: MonitoringContext, view: ConnectionView) -> Connecti
         status=status_label(view.link, words.link_text(view, context.now)),
         error=view.error,
         groups=figures.number(None if view.never_read else view.groups),
-        groups_detail=_groups_detail(view, unreachable=unreachable),
+        groups_detail=_groups_detail(context, view),
         destinations=figures.number(None if view.never_read else view.destinations),
-        lag=figures.number(total.lag, approximate=total.approximate),
+        lag=figures.number(0 if no_groups else total.lag, approximate=total.approximate),
         at_least=total.lag_partial and total.lag is not None,
-        rate_in=figures.rate_number(total.rate_in),
-        rate_out=figures.rate_number(total.rate_out),
+        rate_in=figures.rate_number(0.0 if no_groups else total.rate_in),
+        rate_out=figures.rate_number(0.0 if no_groups else total.rate_out),
         stale=view.link is LinkState.STALE,
         read_at=view.answered_at,
         interval_s=view.interval_s,
     )
 
 
-def _groups_detail(view: ConnectionView, *, unreachable: bool) -> str:
+def product(view: ConnectionView) -> str:
+    """Describe the broker: "Apache Kafka 4.3, 3 brokers, 46 groups"."""
+    cluster = view.cluster
+    parts = [PRODUCTS[view.kind] if cluster is None else f"{cluster.product} {cluster.version or ''}".strip()]
+    if cluster is not None and cluster.nodes:
+        parts.append(plural(len(cluster.nodes), "broker" if view.kind is BrokerKind.KAFKA else "node"))
+    if view.answered_at is not None:
+        parts.append(plural(view.groups, GROUP_NOUNS[view.kind]))
+    return ", ".join(parts)
+
+
+def current_totals(context: MonitoringContext, view: ConnectionView, groups: Sequence[GroupView]) -> Totals:
+    """Return the totals; all unknown on an unreachable connection."""
+    return Totals(oldest_read_at=view.answered_at) if context.is_unreachable(view.name) else totals_of(groups)
+
+
+def _groups_detail(context: MonitoringContext, view: ConnectionView) -> str:
     if not view.groups:
         return ""
-    if unreachable:
+    if context.is_unreachable(view.name):
         return "status unknown"
     not_ok = view.groups - view.groups_ok
     return f"{not_ok:,} not ok" if not_ok else "all ok"

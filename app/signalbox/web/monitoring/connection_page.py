@@ -14,10 +14,10 @@ from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.change_rows import ChangeRow, change_rows
 from signalbox.web.monitoring.components import Detail, Fact, Notice, plural, status_label
 from signalbox.web.monitoring.connection_facts import cluster_notices, connection_facts
+from signalbox.web.monitoring.connection_list import product
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.destination_rows import DestinationRow, destination_row
 from signalbox.web.monitoring.group_rows import GroupRow, group_row
-from signalbox.web.monitoring.overview import product
 from signalbox.web.monitoring.totals import most_severe_first
 
 ROWS_SHOWN = 8
@@ -55,8 +55,6 @@ class FaultRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionHead:
-    """Name, headline, reason and facts: one live fragment."""
-
     key: str
     name: str
     product: str
@@ -72,8 +70,6 @@ class ConnectionHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionHealth:
-    """Nodes, limits, faults and data collection: one live fragment."""
-
     key: str
     stale: bool
     nodes: tuple[NodeRow, ...] | None
@@ -143,7 +139,7 @@ def _age_notice(context: MonitoringContext, view: ConnectionView) -> tuple[Notic
         return ()
     age = figures.duration(context.now - view.answered_at)
     text = f"Data from {figures.utc_time(view.answered_at, context.now)}, {age} old."
-    return (Notice(tone="caution", mark=words.mark(LinkState.DOWN), strong=text),)
+    return (Notice("caution", words.mark(LinkState.DOWN), text),)
 
 
 def connection_health(view: ConnectionView) -> ConnectionHealth:
@@ -217,7 +213,7 @@ def _limits(cluster: Cluster) -> tuple[Detail, ...]:
             "" if limit.maximum is None or limit.used is None else f", {figures.percent(limit.used, limit.maximum)}"
         )
         unit = "" if limit.unit in {"bytes", limit.name} else f" {limit.unit}"
-        details.append(Detail(label=limit.name, text=f"{format_value(limit.used)}{unit}", note=f"{maximum}{percent}"))
+        details.append(Detail(limit.name, f"{format_value(limit.used)}{unit}", note=f"{maximum}{percent}"))
     return tuple(details)
 
 
@@ -228,20 +224,20 @@ def _most_severe_first(views: Sequence[DestinationView]) -> list[DestinationView
 def _configuration(view: ConnectionView, settings: ConnectionSettings | None) -> tuple[Detail, ...]:
     """Return the settings that every kind of connection has: none of them can be a secret."""
     tls = Detail(
-        label="TLS",
-        text="verified when TLS is used" if view.tls_verified else "not verified",
+        "TLS",
+        "verified when TLS is used" if view.tls_verified else "not verified",
         note="" if view.tls_verified else "insecure_skip_verify = true",
     )
     if settings is None:
         return (tls,)
     return (
-        Detail(label="Kind", text=settings.kind.value, mono=True),
+        Detail("Kind", settings.kind.value, mono=True),
         tls,
-        Detail(label="Included", text=", ".join(settings.include), mono=True),
-        Detail(label="Excluded", text=", ".join(settings.exclude) or "none", mono=bool(settings.exclude)),
-        Detail(label="Internal names", text="shown" if settings.show_internal else "not shown"),
-        Detail(label="Watched", text=", ".join(settings.watch) or "groups on open pages", mono=bool(settings.watch)),
-        Detail(label="Batch groups", text=", ".join(settings.batch) or "none", mono=bool(settings.batch)),
-        Detail(label="Timeout", text=figures.duration(settings.timeout_s), note="per request"),
-        Detail(label="Secrets", text="never shown"),
+        Detail("Included", ", ".join(settings.include), mono=True),
+        Detail("Excluded", ", ".join(settings.exclude) or "none", mono=bool(settings.exclude)),
+        Detail("Internal names", "shown" if settings.show_internal else "not shown"),
+        Detail("Watched", ", ".join(settings.watch) or "groups on open pages", mono=bool(settings.watch)),
+        Detail("Batch groups", ", ".join(settings.batch) or "none", mono=bool(settings.batch)),
+        Detail("Timeout", figures.duration(settings.timeout_s), note="per request"),
+        Detail("Secrets", "never shown"),
     )

@@ -33,8 +33,6 @@ SKEW_BAR_MAX = 3.0  # times the mean: a full bar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationHead:
-    """Name, headline, reason and facts: one live fragment."""
-
     key: str
     name: str
     kind: str
@@ -112,7 +110,7 @@ def destination_page(context: MonitoringContext, view: DestinationView) -> Desti
             total=len(view.consumer_groups),
         ),
         retention=_retention(context, view),
-        settings=tuple(Detail(label=name, text=value, mono=True) for name, value in settings),
+        settings=tuple(Detail(name, value, mono=True) for name, value in settings),
         dead_letters_to=target or "",
         dead_letters_href=monitoring_urls.destination(view.connection, target) if target else "",
     )
@@ -147,12 +145,12 @@ def _facts(context: MonitoringContext, view: DestinationView) -> tuple[Fact, ...
     return (
         rate_fact("In", view.rate_in, "1 min average"),
         Fact(
-            label="Messages",
-            figure=figures.number(destination.messages, approximate=destination.approximate),
+            "Messages",
+            figures.number(destination.messages, approximate=destination.approximate),
             note="in the queue" if destination.partitions is None else "end minus start",
         ),
         size_fact("Size", destination.size_bytes, "1 replica"),
-        Fact(label="Retention", figure=retention_text(destination), note=_retention_note(destination.retention)),
+        Fact("Retention", retention_text(destination), note=_retention_note(destination.retention)),
         *_skew_fact(context.monitor.partition_rates(view.connection, view.name)),
         *_in_sync_fact(destination.partitions),
     )
@@ -167,7 +165,7 @@ def _skew_fact(rates: Mapping[int, float | None]) -> tuple[Fact, ...]:
     skew = known[hottest] / mean
     note = f"partition {hottest}, mean is {figures.rate(mean)}"
     tone = "caution" if skew >= HOT_FROM else ""
-    return (Fact(label="Skew", figure=f"{skew:.1f}", unit="times", note=note, tone=tone),)
+    return (Fact("Skew", f"{skew:.1f}", unit="times", note=note, tone=tone),)
 
 
 def _in_sync_fact(rows: Partitions | None) -> tuple[Fact, ...]:
@@ -177,8 +175,8 @@ def _in_sync_fact(rows: Partitions | None) -> tuple[Fact, ...]:
     missing = replicas - in_sync
     return (
         Fact(
-            label="In sync",
-            figure=f"{in_sync:,}",
+            "In sync",
+            f"{in_sync:,}",
             unit=f"of {replicas:,}",
             note=f"replicas; {missing:,} out of sync" if missing else "replicas",
             tone="caution" if missing else "",
@@ -224,7 +222,6 @@ def _partition_rows(
 
 
 def _out_of_sync(partitions: Partitions, row: int) -> int:
-    """Return how many replicas are out of sync."""
     return len(partitions.replicas[row]) - len(partitions.in_sync[row]) if partitions.replicas else 0
 
 
@@ -280,12 +277,12 @@ def _retention(context: MonitoringContext, view: DestinationView) -> tuple[Detai
         return ()
     by_time = "no limit" if retention.age_s is None else figures.duration(retention.age_s)
     by_size = "no limit" if retention.size_bytes is None else figures.size(retention.size_bytes)
-    details = [Detail(label="By time", text=by_time), Detail(label="By size", text=by_size)]
+    details = [Detail("By time", by_time), Detail("By size", by_size)]
     if retention.messages is not None:
-        details.append(Detail(label="By count", text=f"{figures.number(retention.messages)} messages"))
+        details.append(Detail("By count", f"{figures.number(retention.messages)} messages"))
     if retention.policy:
-        details.append(Detail(label="Policy", text=retention.policy, mono=True))
+        details.append(Detail("Policy", retention.policy, mono=True))
     if view.loses_at is not None:
         loss_at = figures.utc_time(view.loses_at, context.now)
-        details.append(Detail(label="Data loss", text=f"unread messages are deleted from {loss_at}", note="UTC"))
+        details.append(Detail("Data loss", f"unread messages are deleted from {loss_at}", note="UTC"))
     return tuple(details)

@@ -20,15 +20,5 @@ MINIMUM_PERMISSIONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class MinimumPermissions:
-    broker: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class FirstRunPage:
-    permissions: tuple[MinimumPermissions, ...]
-
-
-def first_run_page() -> FirstRunPage:
-    return FirstRunPage(tuple(MinimumPermissions(broker, text) for broker, text in MINIMUM_PERMISSIONS))
+    permissions: tuple[tuple[str, str], ...] = MINIMUM_PERMISSIONS  # (broker, permissions)

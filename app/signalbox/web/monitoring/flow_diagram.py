@@ -22,8 +22,6 @@ class GroupMark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowDiagram:
-    """The marks of one connection."""
-
     label: str
     stale: bool
     ok_count: int | None  # None: every ok group has its own mark
@@ -33,18 +31,13 @@ class FlowDiagram:
     more_href: str
 
 
-def flow_diagrams(context: MonitoringContext, groups: dict[str, list[GroupView]]) -> tuple[FlowDiagram, ...]:
-    """Return a diagram per connection; `groups` are by connection."""
-    count_ok = sum(len(views) for views in groups.values()) > MARKS_MAX
-    return tuple(
-        _diagram(context, connection, groups.get(connection.name, []), count_ok=count_ok)
-        for connection in context.connections.values()
-    )
+def flow_diagrams(context: MonitoringContext) -> tuple[FlowDiagram, ...]:
+    count_ok = len(context.monitor.groups()) > MARKS_MAX
+    return tuple(_diagram(context, connection, count_ok=count_ok) for connection in context.connections.values())
 
 
-def _diagram(
-    context: MonitoringContext, connection: ConnectionView, groups: list[GroupView], *, count_ok: bool
-) -> FlowDiagram:
+def _diagram(context: MonitoringContext, connection: ConnectionView, *, count_ok: bool) -> FlowDiagram:
+    groups = context.monitor.groups(connection.name)
     not_ok = [view for view in groups if context.status_of(view) is not Status.OK]
     ok = len(groups) - len(not_ok)
     marked = most_severe_first(not_ok)[:NOT_OK_MARKS_MAX] if count_ok else sorted(groups, key=lambda view: view.name)

@@ -33,8 +33,8 @@ def _lag(view: GroupView) -> Fact:
         note = "messages, at least: some partitions are unknown"
     tone = words.tone(view.verdict.status)
     return Fact(
-        label="Lag",
-        figure=figures.number(flow.lag, approximate=flow.approximate),
+        "Lag",
+        figures.number(flow.lag, approximate=flow.approximate),
         note=note,
         tone=tone if tone == "danger" and flow.lag else "",
     )
@@ -56,26 +56,26 @@ def _time_lag(view: GroupView) -> Fact:
     lag = view.flow.time_lag
     if lag is None:
         note = "the age of the oldest unread message is unknown"
-        return Fact(label="Time lag", figure=figures.UNKNOWN_WORD, note=note)
+        return Fact("Time lag", figures.UNKNOWN_WORD, note=note)
     several = len(view.group.positions) > 1
-    return Fact(
-        label="Time lag, worst" if several else "Time lag", figure=figures.duration(lag.seconds), note=lag.method.value
-    )
+    return Fact("Time lag, worst" if several else "Time lag", figures.duration(lag.seconds), note=lag.method.value)
 
 
 def _caught_up(context: MonitoringContext, view: GroupView) -> Fact:
     label, flow = "Caught up in", view.flow
     if view.verdict.status is Status.OK and not flow.lag:
-        return Fact(label=label, figure="up to date", note="no messages are waiting")
-    if flow.drained_at is not None:
-        left_s = max(0.0, flow.drained_at - context.now)
-        return Fact(label=label, figure=figures.duration(left_s), note="at the rate of the slowest partition")
+        return Fact(label, "up to date", note="no messages are waiting")
+    if flow.caught_up_at is not None:
+        left_s = max(0.0, flow.caught_up_at - context.now)
+        return Fact(label, figures.duration(left_s), note="at the rate of the slowest partition")
     if flow.rate_in is None or flow.rate_out is None:
-        return Fact(label=label, figure=figures.UNKNOWN_WORD, note="rates are unknown")
+        return Fact(label, figures.UNKNOWN_WORD, note="rates are unknown")
+    if view.verdict.status is Status.OK:
+        return Fact(label, "keeping up", note="unread messages are recent")
     growth = flow.rate_in - flow.rate_out
     if growth <= 0:
-        return Fact(label=label, figure=figures.UNKNOWN_WORD, note="lag is not clearly growing or shrinking")
-    return Fact(label=label, figure="never", note=f"at this rate: lag grows by {figures.rate(growth, 'messages')}")
+        return Fact(label, figures.UNKNOWN_WORD, note="lag is not clearly growing or shrinking")
+    return Fact(label, "never", note=f"at this rate: lag grows by {figures.rate(growth, 'messages')}")
 
 
 def _queue_facts(view: GroupView) -> tuple[Fact, ...]:
@@ -91,7 +91,7 @@ def _queue_facts(view: GroupView) -> tuple[Fact, ...]:
         ),
     )
     return tuple(
-        Fact(label=label, figure=figures.number(number, approximate=group.approximate), note=note)
+        Fact(label, figures.number(number, approximate=group.approximate), note=note)
         for label, number, note in counts
         if number
     )
@@ -104,4 +104,4 @@ def _retention(context: MonitoringContext, view: GroupView) -> tuple[Fact, ...]:
     retention = None if found is None else found.destination.retention
     if retention is None or retention.age_s is None:
         return ()
-    return (Fact(label="Retention", figure=figures.duration(retention.age_s), note=retention.policy or "by age"),)
+    return (Fact("Retention", figures.duration(retention.age_s), note=retention.policy or "by age"),)

@@ -29,8 +29,6 @@ class NamedLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupHead:
-    """Name, headline, reason and facts: one live fragment."""
-
     key: str
     name: str
     status: StatusLabel
@@ -50,8 +48,6 @@ class GroupHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageFlow:
-    """The diagram of the partitions: one live fragment."""
-
     key: str
     diagram: PartitionDiagram | None
 
@@ -117,21 +113,21 @@ def message_flow(context: MonitoringContext, view: GroupView, partitions: Sequen
 def _data_collection(context: MonitoringContext, view: GroupView) -> tuple[Detail, ...]:
     group = view.group
     details = [
-        Detail(label="Interval", text=_interval(context, view)),
-        Detail(label="Updated", text=figures.utc_time(view.read_at, context.now), note="UTC"),
-        Detail(label="State at the broker", text=group.state_text or group.state.value, mono=bool(group.state_text)),
+        Detail("Interval", _interval(context, view)),
+        Detail("Updated", figures.utc_time(view.read_at, context.now), note="UTC"),
+        Detail("State at the broker", group.state_text or group.state.value, mono=bool(group.state_text)),
     ]
     if group.members_at is not None:
         text = figures.utc_time(group.members_at, context.now)
-        details.append(Detail(label="Members updated", text=text, note="UTC"))
+        details.append(Detail("Members updated", text, note="UTC"))
     if group.coordinator is not None:
-        details.append(Detail(label="Coordinator", text=group.coordinator, mono=True))
+        details.append(Detail("Coordinator", group.coordinator, mono=True))
     if view.kind is BrokerKind.KAFKA:
         text = "committed offsets are read before end offsets, so lag is never negative"
-        details.append(Detail(label="Order", text=text))
+        details.append(Detail("Order", text))
     if group.approximate:
-        details.append(Detail(label="Counts", text="approximate: estimated by the broker, marked \u2248"))
-    details.append(Detail(label="Partitions", text=f"{len(group.positions):,}"))
+        details.append(Detail("Counts", "approximate: estimated by the broker, marked \u2248"))
+    details.append(Detail("Partitions", f"{len(group.positions):,}"))
     return tuple(details)
 
 

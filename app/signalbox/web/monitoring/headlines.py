@@ -10,10 +10,10 @@ from signalbox.web.monitoring.context import MonitoringContext
 def groups_headline(context: MonitoringContext) -> Headline:
     connections, groups = list(context.connections.values()), context.monitor.groups()
     return Headline(
-        key=keys.OVERVIEW,
-        fragment="groups/headline",
-        sentence=words.overview_sentence(connections, groups, context.now),
-        reason=words.overview_reason(connections, groups),
+        keys.OVERVIEW,
+        "groups/headline",
+        words.overview_sentence(connections, groups, context.now),
+        words.overview_reason(connections, groups),
     )
 
 
@@ -31,9 +31,9 @@ def destinations_headline(context: MonitoringContext) -> Headline:
     if excluded:
         notes.append(f"Not listed: {plural(excluded, 'internal or excluded name')}.")
     return Headline(
-        key=keys.OVERVIEW,
-        fragment="destinations/headline",
-        sentence=words.destinations_sentence(reachable, len(views) - len(reachable), context.now),
+        keys.OVERVIEW,
+        "destinations/headline",
+        words.destinations_sentence(reachable, len(views) - len(reachable), context.now),
         reason=(Span(" ".join(notes)),) if notes else (),
     )
 
@@ -41,8 +41,8 @@ def destinations_headline(context: MonitoringContext) -> Headline:
 def connections_headline(context: MonitoringContext) -> Headline:
     connections = list(context.connections.values())
     return Headline(
-        key=keys.OVERVIEW,
-        fragment="connections/headline",
-        sentence=words.connections_sentence(connections),
-        reason=words.overview_reason(connections, context.monitor.groups()),
+        keys.OVERVIEW,
+        "connections/headline",
+        words.connections_sentence(connections),
+        words.overview_reason(connections, context.monitor.groups()),
     )

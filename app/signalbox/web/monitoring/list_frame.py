@@ -36,8 +36,6 @@ class ColumnHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListFrame:
-    """Everything of a list except its rows."""
-
     key: str  # the feed key that changes with order or membership
     action: str
     placeholder: str
@@ -112,10 +110,7 @@ def list_dropdowns(
         Dropdown("status", "Status", "any", tuple(status_options)),
         Dropdown("connection", "Connection", "all", tuple(Option(n, n, n == query.connection) for n in names)),
         Dropdown(
-            "kind",
-            "Kind",
-            "any",
-            tuple(Option(k, f"{k} ({kinds.get(k, 0):,})", k == query.kind) for k in kind_names),
+            "kind", "Kind", "any", tuple(Option(k, f"{k} ({kinds.get(k, 0):,})", k == query.kind) for k in kind_names)
         ),
     )
 

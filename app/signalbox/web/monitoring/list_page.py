@@ -26,8 +26,6 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListType(Generic[View, Row]):
-    """What differs between the lists."""
-
     noun: str
     key: str  # the feed key that changes with order or membership
     url: UrlBuilder
@@ -42,8 +40,6 @@ class ListType(Generic[View, Row]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreachableRow:
-    """All groups or destinations of one unreachable connection."""
-
     text: str
     href: str
     connection: str
@@ -116,7 +112,6 @@ def _summary_row(
 def filtered(
     list_type: ListType[View, Row], context: MonitoringContext, views: Sequence[View], query: ListQuery
 ) -> list[View]:
-    """Return the views that match the query's filters."""
     text = query.text.casefold()
     return [
         view

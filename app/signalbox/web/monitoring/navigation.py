@@ -19,7 +19,6 @@ NAMES_IN_BANNER = 3
 
 
 def visible_monitor(monitor: Monitor, visibility: Visibility) -> Monitor:
-    """Return the monitor as a viewer may see it."""
     return monitor if visibility.resources is None else monitor.visible_to(visibility.resources)
 
 

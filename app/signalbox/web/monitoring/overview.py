@@ -3,65 +3,32 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import ConnectionView, GroupView, LinkState, Status
 from signalbox.monitoring.words import Span
-from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.attention import Attention, attention
 from signalbox.web.monitoring.change_rows import ChangeRow, change_rows
-from signalbox.web.monitoring.components import plural, status_label
+from signalbox.web.monitoring.components import plural
+from signalbox.web.monitoring.connection_list import GROUP_NOUNS, ConnectionRow, connection_row, current_totals
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.flow_diagram import FlowDiagram, flow_diagrams
 from signalbox.web.monitoring.group_rows import GroupRow, SummaryRow, group_row
-from signalbox.web.monitoring.totals import Totals, most_severe_first, totals_of
+from signalbox.web.monitoring.totals import most_severe_first, totals_of
 
 ROWS_MAX = 5  # of groups that are not ok, per connection; one row sums up the others
 ROWS_IN_ALL_MAX = 120  # a page may watch 200 fragments
 SHOW_ALL_UP_TO = 12  # groups in all: then ok groups have rows too
 CHANGES_SHOWN = 10
-PRODUCTS = {
-    BrokerKind.KAFKA: "Apache Kafka",
-    BrokerKind.RABBITMQ: "RabbitMQ",
-    BrokerKind.NATS: "NATS JetStream",
-    BrokerKind.SQS: "Amazon SQS",
-}
-GROUP_NOUNS = {
-    BrokerKind.KAFKA: "group",
-    BrokerKind.RABBITMQ: "queue",
-    BrokerKind.NATS: "consumer",
-    BrokerKind.SQS: "queue",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverviewHead:
-    """The headline and the flow diagrams: one live fragment."""
-
     key: str
     sentence: tuple[Span, ...]
     reason: tuple[Span, ...]
     diagrams: tuple[FlowDiagram, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionTotals:
-    """The first row of a connection: its product, its status and the totals of its groups. One live fragment."""
-
-    key: str
-    name: str
-    href: str
-    product: str
-    status: StatusLabel
-    stale: bool
-    lag: str
-    at_least: bool
-    rate_in: str
-    rate_out: str
-    read_at: float | None
-    interval_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +43,7 @@ class SummaryRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionSection:
-    totals: ConnectionTotals
+    connection: ConnectionRow
     groups: tuple[GroupRow, ...]
     summary: SummaryRows
 
@@ -89,13 +56,6 @@ class OverviewPage:
     groups: int
     not_ok: int
     changes: tuple[ChangeRow, ...]
-
-
-def _groups_by_connection(context: MonitoringContext) -> dict[str, list[GroupView]]:
-    groups: dict[str, list[GroupView]] = {name: [] for name in context.connections}
-    for view in context.monitor.groups():
-        groups.setdefault(view.connection, []).append(view)
-    return groups
 
 
 def overview(context: MonitoringContext) -> OverviewPage:
@@ -116,14 +76,14 @@ def overview_head(context: MonitoringContext) -> OverviewHead:
         key=keys.OVERVIEW,
         sentence=words.overview_sentence(connections, groups, context.now),
         reason=words.overview_reason(connections, groups),
-        diagrams=flow_diagrams(context, _groups_by_connection(context)),
+        diagrams=flow_diagrams(context),
     )
 
 
 def _section(context: MonitoringContext, view: ConnectionView) -> ConnectionSection:
     groups = context.monitor.groups(view.name)
     return ConnectionSection(
-        totals=connection_totals(context, view),
+        connection=connection_row(context, view),
         groups=tuple(group_row(context, group) for group in _groups_with_row(context, view, groups)),
         summary=summary_rows(context, view),
     )
@@ -139,28 +99,7 @@ def _groups_with_row(context: MonitoringContext, view: ConnectionView, groups: S
     return most_severe_first(not_ok)[: min(ROWS_MAX, ROWS_IN_ALL_MAX // len(context.connections))]
 
 
-def connection_totals(context: MonitoringContext, view: ConnectionView) -> ConnectionTotals:
-    groups = context.monitor.groups(view.name)
-    total = _current_totals(context, view, groups)
-    no_groups = not groups and not context.is_unreachable(view.name)  # then the totals are 0, not unknown
-    return ConnectionTotals(
-        key=keys.connection(view.name),
-        name=view.name,
-        href=urls.connection(view.name),
-        product=product(view),
-        status=status_label(view.link, words.link_text(view, context.now)),
-        stale=view.link is LinkState.STALE,
-        lag=figures.number(0 if no_groups else total.lag, approximate=total.approximate),
-        at_least=total.lag_partial and total.lag is not None,
-        rate_in=figures.rate_number(0.0 if no_groups else total.rate_in),
-        rate_out=figures.rate_number(0.0 if no_groups else total.rate_out),
-        read_at=view.answered_at,
-        interval_s=view.interval_s,
-    )
-
-
 def summary_rows(context: MonitoringContext, view: ConnectionView) -> SummaryRows:
-    """Sum up the groups of a connection that have no row of their own."""
     groups = context.monitor.groups(view.name)
     with_row = {group.name for group in _groups_with_row(context, view, groups)}
     rest = [group for group in groups if group.name not in with_row]
@@ -180,20 +119,14 @@ def summary_rows(context: MonitoringContext, view: ConnectionView) -> SummaryRow
 
 
 def _summary_row(
-    context: MonitoringContext,
-    view: ConnectionView,
-    state: str,
-    groups: Sequence[GroupView],
-    href: str,
-    *,
-    more: bool,
+    context: MonitoringContext, view: ConnectionView, state: str, groups: Sequence[GroupView], href: str, *, more: bool
 ) -> SummaryRow:
     noun = GROUP_NOUNS[view.kind]
     count = plural(len(groups), f"more {noun}" if more else noun)
     text = f"{count}, {'all ' if len(groups) > 1 and state != 'not ok' else ''}{state}"
     if state == "ok" and view.link is LinkState.STALE:
         text = f"{count}, ok at the last update"
-    total = _current_totals(context, view, groups)
+    total = current_totals(context, view, groups)
     return SummaryRow(
         text=text,
         detail=_last_known_lag(context, view, groups),
@@ -211,29 +144,3 @@ def _last_known_lag(context: MonitoringContext, view: ConnectionView, groups: Se
         return ""
     messages = figures.number(total.lag, approximate=total.approximate)
     return f"They held {messages} messages at the last update, {figures.utc_time(view.answered_at, context.now)}."
-
-
-def _current_totals(context: MonitoringContext, view: ConnectionView, groups: Sequence[GroupView]) -> Totals:
-    """Return the totals; all unknown on an unreachable connection."""
-    if not context.is_unreachable(view.name):
-        return totals_of(groups)
-    return Totals(
-        count=len(groups),
-        lag=None,
-        lag_partial=False,
-        approximate=False,
-        rate_in=None,
-        rate_out=None,
-        oldest_read_at=view.answered_at,
-    )
-
-
-def product(view: ConnectionView) -> str:
-    """Describe the broker: "Apache Kafka 4.3, 3 brokers, 46 groups"."""
-    cluster = view.cluster
-    parts = [PRODUCTS[view.kind] if cluster is None else f"{cluster.product} {cluster.version or ''}".strip()]
-    if cluster is not None and cluster.nodes:
-        parts.append(plural(len(cluster.nodes), "broker" if view.kind is BrokerKind.KAFKA else "node"))
-    if view.answered_at is not None:
-        parts.append(plural(view.groups, GROUP_NOUNS[view.kind]))
-    return ", ".join(parts)

@@ -21,7 +21,7 @@ from signalbox.web.monitoring.context import monitoring_context
 from signalbox.web.monitoring.destination_list import DESTINATION_LIST
 from signalbox.web.monitoring.destination_page import destination_page
 from signalbox.web.monitoring.destination_rows import DestinationRow
-from signalbox.web.monitoring.first_run import first_run_page
+from signalbox.web.monitoring.first_run import FirstRunPage
 from signalbox.web.monitoring.group_list import GROUP_LIST
 from signalbox.web.monitoring.group_page import group_page
 from signalbox.web.monitoring.group_rows import GroupRow
@@ -104,12 +104,7 @@ def destinations_page(request: AnyRequest, monitor: NamedDependency[Monitor]) ->
     content = DestinationsPage(headline=destinations_headline(context), list=listed)
     part = Part("monitoring/destinations/_list.html", "destination_list", listed)
     answer = page(
-        request,
-        "monitoring/destinations/index.html",
-        content,
-        title="Destinations",
-        section=DESTINATIONS,
-        part=part,
+        request, "monitoring/destinations/index.html", content, title="Destinations", section=DESTINATIONS, part=part
     )
     answer.headers["HX-Push-Url"] = monitoring_urls.destinations(**url_parameters(query))
     return answer
@@ -130,12 +125,7 @@ def destination_detail_page(
     )
     content = destination_page(context, view)
     return page(
-        request,
-        "monitoring/destinations/destination.html",
-        content,
-        title=name,
-        section=DESTINATIONS,
-        crumbs=crumbs,
+        request, "monitoring/destinations/destination.html", content, title=name, section=DESTINATIONS, crumbs=crumbs
     )
 
 
@@ -163,12 +153,7 @@ def connection_detail_page(
     crumbs = (Crumb("Connections", monitoring_urls.connections()), Crumb(name))
     content = connection_page(context, view, settings)
     return page(
-        request,
-        "monitoring/connections/connection.html",
-        content,
-        title=name,
-        section=CONNECTIONS,
-        crumbs=crumbs,
+        request, "monitoring/connections/connection.html", content, title=name, section=CONNECTIONS, crumbs=crumbs
     )
 
 
@@ -185,7 +170,7 @@ PAGES = (
 
 def _first_run(request: AnyRequest, section: str) -> Response[bytes]:
     """Return the page of every list without any configured connection: how to set one up."""
-    return page(request, "monitoring/overview/first_run.html", first_run_page(), title=section, section=section)
+    return page(request, "monitoring/overview/first_run.html", FirstRunPage(), title=section, section=section)
 
 
 def _list_query(request: AnyRequest, sorts: Mapping[str, bool]) -> ListQuery:

@@ -25,7 +25,6 @@ class RowKey:
     name: str
 
     def ordered(self, *, descending: bool) -> tuple[object, ...]:
-        """Return the tuple to sort by, ascending."""
         if self.value is None:
             return (self.rank, 1, 0, self.connection, self.name)
         if isinstance(self.value, str):
@@ -41,7 +40,6 @@ class InvalidCursor(ValueError):
 
 
 def encode_cursor(key: RowKey) -> str:
-    """Encode a row key for a URL."""
     packed = msgspec.json.encode((key.rank, key.value, key.connection, key.name))
     return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Annotated, TypeAlias, TypeVar
 
+from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from signalbox.web.errors import BadRequest
@@ -22,6 +23,7 @@ from signalbox.web.monitoring.list_query import (
 
 FIRST_MAX = 1_000_000
 Result = TypeVar("Result")
+Filters: TypeAlias = Mapping[str, str]
 
 Text: TypeAlias = Annotated[str | None, QueryParameter(description="part of a name, case-insensitive")]
 Status: TypeAlias = Annotated[str | None, QueryParameter(description=f"{NOT_OK}, or one of {', '.join(STATUS_WORDS)}")]
@@ -51,56 +53,27 @@ First: TypeAlias = Annotated[str | None, QueryParameter(description="number of r
 Window: TypeAlias = Annotated[str | None, QueryParameter(description=f"one of {', '.join(WINDOWS)}; default 1h")]
 
 
-def group_parameters(
+def list_filters(
     *,
     q: Text = None,
     status: Status = None,
     connection: Connection = None,
-    kind: GroupKind = None,
-    sort: GroupSort = None,
     direction: Direction = None,
     after: After = None,
     before: Before = None,
     limit: Limit = None,
-) -> ListQuery:
-    given = _given(
-        q=q,
-        status=status,
-        connection=connection,
-        kind=kind,
-        sort=sort,
-        dir=direction,
-        after=after,
-        before=before,
-        limit=limit,
-    )
-    return _parse(lambda: parse_list_query(given, GROUP_SORTS))
+) -> Filters:
+    return _given(q=q, status=status, connection=connection, dir=direction, after=after, before=before, limit=limit)
+
+
+def group_parameters(filters: NamedDependency[Filters], kind: GroupKind = None, sort: GroupSort = None) -> ListQuery:
+    return _parse(lambda: parse_list_query({**filters, **_given(kind=kind, sort=sort)}, GROUP_SORTS))
 
 
 def destination_parameters(
-    *,
-    q: Text = None,
-    status: Status = None,
-    connection: Connection = None,
-    kind: DestinationKind = None,
-    sort: DestinationSort = None,
-    direction: Direction = None,
-    after: After = None,
-    before: Before = None,
-    limit: Limit = None,
+    filters: NamedDependency[Filters], kind: DestinationKind = None, sort: DestinationSort = None
 ) -> ListQuery:
-    given = _given(
-        q=q,
-        status=status,
-        connection=connection,
-        kind=kind,
-        sort=sort,
-        dir=direction,
-        after=after,
-        before=before,
-        limit=limit,
-    )
-    return _parse(lambda: parse_list_query(given, DESTINATION_SORTS))
+    return _parse(lambda: parse_list_query({**filters, **_given(kind=kind, sort=sort)}, DESTINATION_SORTS))
 
 
 def rows_parameters(first: First = None, limit: RowLimit = None) -> tuple[int, int]:
@@ -116,7 +89,7 @@ def window_parameter(window: Window = None) -> str:
     return _parse(lambda: parse_window(_given(window=window)))
 
 
-def _given(**parameters: str | None) -> Mapping[str, str]:
+def _given(**parameters: str | None) -> Filters:
     return {key: value for key, value in parameters.items() if value is not None}
 
 

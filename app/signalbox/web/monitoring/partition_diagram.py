@@ -81,7 +81,6 @@ def partition_diagram(
 
 
 def _select(partitions: Sequence[PartitionView]) -> tuple[list[PartitionView], int]:
-    """Return the partitions with a line of their own, and how many ok partitions share one."""
     if len(partitions) <= LINES_MAX:
         return list(partitions), 0
     not_ok = [p for p in partitions if p.verdict.status is not Status.OK]
@@ -89,7 +88,6 @@ def _select(partitions: Sequence[PartitionView]) -> tuple[list[PartitionView], i
 
 
 def _line_positions(drawn: Sequence[PartitionView]) -> tuple[list[float], float]:
-    """Return the y of each line, and of the last one."""
     ys: list[float] = []
     y = TOP - LINE_HEIGHT
     previous: tuple[str, str | None] | None = None

@@ -37,8 +37,6 @@ class PartitionRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionTable:
-    """One live fragment."""
-
     key: str
     total: int
     not_ok: int

@@ -155,8 +155,6 @@ class CollectionOut(Struct, frozen=True, kw_only=True):
 
 
 class FaultOut(Struct, frozen=True, kw_only=True):
-    """Something that could not be read."""
-
     resource: str
     reason: str
     detail: Annotated[str, Meta(description="the broker's response")]

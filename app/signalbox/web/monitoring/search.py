@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from signalbox.monitoring import words
-from signalbox.monitoring.model import SEVERITY, DestinationView, GroupView
+from signalbox.monitoring.model import SEVERITY, ConnectionView, DestinationView, GroupView, LinkState, Status
 from signalbox.monitoring.service import Monitor
 from signalbox.web.monitoring import urls
 from signalbox.web.palette import HITS_MAX, Hit, Hits
@@ -16,27 +16,14 @@ def search_by_name(monitor: Monitor, text: str) -> Iterable[Hits]:
     groups = _best([view for view in monitor.groups() if text in view.name.casefold()], text)
     destinations = _best([view for view in monitor.destinations() if text in view.name.casefold()], text)
     connections = [view for view in monitor.connections() if text in view.name]
-    yield Hits("group", "Groups", [_hit(view, urls.group(view.connection, view.name)) for view in groups])
+    connections = sorted(connections, key=lambda view: view.name)[:HITS_MAX]
     yield Hits(
-        "destination",
-        "Destinations",
-        [_hit(view, urls.destination(view.connection, view.name)) for view in destinations],
+        "group", "Groups", [_hit(v, urls.group(v.connection, v.name), v.connection, v.verdict.status) for v in groups]
     )
-    yield Hits(
-        "connection",
-        "Connections",
-        [
-            Hit(
-                name=view.name,
-                href=urls.connection(view.name),
-                location=view.kind.value,
-                status=view.link.value,
-                mark=words.mark(view.link),
-                tone=words.tone(view.link),
-            )
-            for view in sorted(connections, key=lambda view: view.name)[:HITS_MAX]
-        ],
-    )
+    found = [_hit(v, urls.destination(v.connection, v.name), v.connection, v.verdict.status) for v in destinations]
+    yield Hits("destination", "Destinations", found)
+    found = [_hit(v, urls.connection(v.name), v.kind, v.link) for v in connections]
+    yield Hits("connection", "Connections", found)
 
 
 def _best(views: list[View], text: str) -> list[View]:
@@ -45,13 +32,8 @@ def _best(views: list[View], text: str) -> list[View]:
     return views[:HITS_MAX]
 
 
-def _hit(view: GroupView | DestinationView, href: str) -> Hit:
-    status = view.verdict.status
-    return Hit(
-        name=view.name,
-        href=href,
-        location=view.connection,
-        status=status.value,
-        mark=words.mark(status),
-        tone=words.tone(status),
-    )
+def _hit(
+    view: GroupView | DestinationView | ConnectionView, href: str, location: str, status: Status | LinkState
+) -> Hit:
+    tone, mark = words.tone(status), words.mark(status)
+    return Hit(name=view.name, href=href, location=location, status=status.value, mark=mark, tone=tone)

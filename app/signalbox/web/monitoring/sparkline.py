@@ -48,7 +48,6 @@ def _downsample(values: Sequence[float | None]) -> list[float | None]:
 
 
 def _runs(values: Sequence[float | None]) -> list[list[tuple[int, float]]]:
-    """Split into runs of known values."""
     runs: list[list[tuple[int, float]]] = []
     in_run = False
     for index, value in enumerate(values):

@@ -10,12 +10,11 @@ from signalbox.monitoring.model import SEVERITY, GroupView, Status
 class Totals:
     """Totals of some groups. None: every value is unknown; `lag_partial`: some values are."""
 
-    count: int
-    lag: int | None
-    lag_partial: bool
-    approximate: bool
-    rate_in: float | None
-    rate_out: float | None
+    lag: int | None = None
+    lag_partial: bool = False
+    approximate: bool = False
+    rate_in: float | None = None
+    rate_out: float | None = None
     oldest_read_at: float | None
 
 
@@ -24,7 +23,6 @@ def totals_of(groups: Sequence[GroupView]) -> Totals:
     rates_in = [g.flow.rate_in for g in groups if g.flow.rate_in is not None]
     rates_out = [g.flow.rate_out for g in groups if g.flow.rate_out is not None]
     return Totals(
-        count=len(groups),
         lag=sum(lags) if lags else None,
         lag_partial=len(lags) < len(groups) or any(g.flow.lag_partial for g in groups),
         approximate=any(g.flow.approximate for g in groups),

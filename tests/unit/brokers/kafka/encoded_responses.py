@@ -45,17 +45,14 @@ UNKNOWN_TAGS = varint(1) + varint(7) + varint(3) + b"new"  # a tagged field of a
 Rows = Mapping[str, Iterable[tuple[int, int, str | None, int]]]  # topic -> (partition, offset, metadata, error)
 
 
-Leaders = Mapping[
-    str, Iterable[tuple[int, int, tuple[int, ...], tuple[int, ...]]]
-]  # topic -> (error, leader, replicas, in sync)
+# topic -> (error, leader, replicas, in sync)
+Leaders = Mapping[str, Iterable[tuple[int, int, tuple[int, ...], tuple[int, ...]]]]
 
 
 def offset_fetch_8(groups: Mapping[str, tuple[Rows, int]], *, tags: bytes = TAGS) -> bytes:
     def topic(name: str, rows: Iterable[tuple[int, int, str | None, int]]) -> bytes:
-        encoded = array(
-            i32(p) + i64(offset) + i32(-1) + text(meta) + i16(error) + tags for p, offset, meta, error in rows
-        )
-        return text(name) + encoded + tags
+        encoded = [i32(p) + i64(offset) + i32(-1) + text(meta) + i16(code) + tags for p, offset, meta, code in rows]
+        return text(name) + array(encoded) + tags
 
     def group(name: str, topics: Rows, error: int) -> bytes:
         return text(name) + array(topic(t, rows) for t, rows in topics.items()) + i16(error) + tags
@@ -80,9 +77,8 @@ def list_offsets_7(topics: Mapping[str, Iterable[tuple[int, int, int]]]) -> byte
 
 def list_offsets_2(topics: Mapping[str, Iterable[tuple[int, int, int]]]) -> bytes:
     def topic(name: str, rows: Iterable[tuple[int, int, int]]) -> bytes:
-        return text(name, flexible=False) + array(
-            (i32(p) + i16(e) + i64(-1, offset) for p, e, offset in rows), flexible=False
-        )
+        encoded = (i32(p) + i16(e) + i64(-1, offset) for p, e, offset in rows)
+        return text(name, flexible=False) + array(encoded, flexible=False)
 
     return i32(0) + array((topic(t, rows) for t, rows in topics.items()), flexible=False)
 
@@ -131,9 +127,8 @@ def share_offsets_1(group: str, rows: Iterable[tuple[str, int, int, int]]) -> by
 
 def batch(base: int, delta: int, first_ms: int, newest_ms: int, *, control: bool = False, body: bytes = b"xx") -> bytes:
     """Encode a record batch header and a body that must not be decoded."""
-    after = (
-        i32(3) + i8(2) + i32(0) + i16(32 if control else 0) + i32(delta) + i64(first_ms, newest_ms) + bytes(18) + body
-    )
+    attributes = i16(32 if control else 0)
+    after = i32(3) + i8(2) + i32(0) + attributes + i32(delta) + i64(first_ms, newest_ms) + bytes(18) + body
     return i64(base) + i32(len(after)) + after
 
 

@@ -1,5 +1,6 @@
 """OffsetTable and CachedGroup: which offsets are accepted, and how lag is computed."""
 
+import struct
 from array import array
 
 from hypothesis import given, settings
@@ -8,41 +9,25 @@ from hypothesis import strategies as st
 from signalbox.brokers.kafka.cached_group import CachedGroup
 from signalbox.brokers.kafka.destination_cache import DestinationCache
 from signalbox.brokers.kafka.offset_table import OffsetRows, OffsetTable
+from signalbox.brokers.kafka.protocol import groups as group_api
 from signalbox.brokers.kafka.protocol.cluster import TopicConfig
-from signalbox.brokers.kafka.protocol.groups import (
-    GroupDescription,
-    GroupListing,
-    MemberDescription,
-    ShareOffsets,
-    SharePartition,
-)
 from signalbox.brokers.kafka.protocol.metadata import TopicMetadata
 from signalbox.brokers.kafka.protocol.offsets import CommittedOffsets
 from signalbox.brokers.model import UNKNOWN, Group, Why
-from tests.unit.brokers.kafka import encoded_responses as encoded
 
 ROW_FORMAT = ">ihqqib"
 
 
 def topic(name: str, leaders: list[int], topic_id: str = "id") -> TopicMetadata:
-    count = len(leaders)
     replicas = tuple((max(leader, 1),) for leader in leaders)
+    leader = array("i", leaders)
     return TopicMetadata(
-        error=0,
-        name=name,
-        topic_id=topic_id,
-        internal=False,
-        errors=array("h", [0] * count),
-        leader=array("i", leaders),
-        replicas=replicas,
-        in_sync=replicas,
+        error=0, name=name, topic_id=topic_id, internal=False, leader=leader, replicas=replicas, in_sync=replicas
     )
 
 
 def offset_rows(name: str, rows: list[tuple[int, int, int]], at: float = 0.0, leader: int = 1) -> OffsetRows:
-    block = b"".join(
-        encoded.i32(p) + encoded.i16(e) + encoded.i64(-1, offset) + encoded.i32(0) + b"\0" for p, e, offset in rows
-    )
+    block = b"".join(struct.pack(ROW_FORMAT, p, error, -1, offset, 0, 0) for p, error, offset in rows)
     return OffsetRows(leader, name, block, ROW_FORMAT, at)
 
 
@@ -54,7 +39,7 @@ def create_table(topics: list[TopicMetadata]) -> OffsetTable:
 
 def cached_group(name: str = "g", group_type: str = "classic") -> CachedGroup:
     protocol = "share" if group_type == "share" else "consumer"
-    return CachedGroup(listing=GroupListing(name, protocol, "Stable", group_type), node=1, state="Stable")
+    return CachedGroup(listing=group_api.GroupListing(name, protocol, "Stable", group_type), node=1, state="Stable")
 
 
 def ends(table: OffsetTable, name: str) -> list[int]:
@@ -65,14 +50,9 @@ def ends(table: OffsetTable, name: str) -> list[int]:
 def build_group(table: OffsetTable, rows: dict[str, list[tuple[int, int]]], cached: CachedGroup | None = None) -> Group:
     cached = cached or cached_group()
     flat = [row for topic_rows in rows.values() for row in topic_rows]
-    offsets = CommittedOffsets(
-        group="g",
-        error=0,
-        topics=tuple((name, len(topic_rows)) for name, topic_rows in rows.items()),
-        partition=array("i", [p for p, _ in flat]),
-        offset=array("q", [offset for _, offset in flat]),
-        raw=repr(rows).encode(),
-    )
+    topics = tuple((name, len(topic_rows)) for name, topic_rows in rows.items())
+    partition, offset = array("i", [p for p, _ in flat]), array("q", [offset for _, offset in flat])
+    offsets = CommittedOffsets("g", 0, topics, partition, offset, raw=repr(rows).encode())
     cached.update_offsets(offsets, 1.0)
     return cached.build(table, lambda _: True)
 
@@ -104,10 +84,8 @@ def test_end_offsets_are_unknown_with_a_reason_after_an_error_or_without_a_leade
     table.update_ends(offset_rows("t", [(1, 0, 6)], leader=2))
     first = table.topics["t"].first_slot
     assert ends(table, "t") == [5, 6, UNKNOWN, UNKNOWN]
-    assert {slot - first: why for slot, why in table.whys.items() if slot >= first} == {
-        2: Why.NO_LEADER,
-        3: Why.NOT_PERMITTED,
-    }
+    whys = {slot - first: why for slot, why in table.whys.items() if slot >= first}
+    assert whys == {2: Why.NO_LEADER, 3: Why.NOT_PERMITTED}
     table.mark_leader_unavailable(2, ["t"])
     assert ends(table, "t") == [5, UNKNOWN, UNKNOWN, UNKNOWN]
     table.update_ends(offset_rows("t", [(1, 0, 6)], leader=2))  # the same bytes as before
@@ -144,9 +122,7 @@ ROW = st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60))
 
 @settings(deadline=None)  # the machine may be busy
 @given(st.lists(ROW, min_size=1, max_size=30))
-def test_lag_excludes_deleted_messages_and_offsets_past_the_end(
-    rows: list[tuple[int, int, int]],
-) -> None:
+def test_lag_excludes_deleted_messages_and_offsets_past_the_end(rows: list[tuple[int, int, int]]) -> None:
     table = create_table([topic("t", [1] * len(rows))])
     ordered = [(settled, min(start, end), end) for settled, start, end in rows]
     table.update_ends(offset_rows("t", [(p, 0, end) for p, (_, _, end) in enumerate(ordered)]))
@@ -165,8 +141,8 @@ def test_an_assigned_partition_without_a_committed_offset_has_a_row_and_no_lag()
     table = create_table([topic("t", [1, 1])])
     table.update_ends(offset_rows("t", [(0, 0, 5), (1, 0, 9)]))
     cached = cached_group()
-    member = MemberDescription(id="m", client="c", host="/h", assigned={"t": (0, 1), "hidden": (3,)})
-    cached.update_members(GroupDescription(group="g", error=0, message="", state="Stable", members=(member,)), 1.0)
+    member = group_api.MemberDescription(id="m", client="c", host="/h", assigned={"t": (0, 1), "hidden": (3,)})
+    cached.update_members(group_api.GroupDescription(group="g", error=0, state="Stable", members=(member,)), 1.0)
     group = build_group(table, {"t": [(0, 2)]}, cached)
     assert group.positions.names == ("t", "hidden")
     assert list(group.positions.settled) == [2, UNKNOWN, UNKNOWN]
@@ -215,12 +191,16 @@ def test_unknown_offsets_of_a_share_group_are_not_zeros() -> None:
     table = create_table([topic("t", [1, 1, 1])])
     table.update_ends(offset_rows("t", [(0, 0, 50), (1, 0, 60), (2, 0, 70)]))
     cached = cached_group("s", "share")
-    rows = (SharePartition("t", 0, 40, 7, 0), SharePartition("t", 1, -1, -1, 0), SharePartition("t", 2, 3, -1, 0))
-    cached.update_offsets(ShareOffsets(group="s", error=0, partitions=rows, has_lag=True), 1.0)
+    rows = (
+        group_api.SharePartition("t", 0, 40, 7, 0),
+        group_api.SharePartition("t", 1, -1, -1, 0),
+        group_api.SharePartition("t", 2, 3, -1, 0),
+    )
+    cached.update_offsets(group_api.ShareOffsets(group="s", error=0, partitions=rows, has_lag=True), 1.0)
     group = cached.build(table, lambda _: True)
     assert list(group.positions.lag) == [7, UNKNOWN, UNKNOWN]
     assert group.positions.why == (Why.KNOWN, Why.NEVER_COMMITTED, Why.NOT_REPORTED)
-    cached.update_offsets(ShareOffsets(group="s", error=0, partitions=rows[:1], has_lag=False), 2.0)
+    cached.update_offsets(group_api.ShareOffsets(group="s", error=0, partitions=rows[:1], has_lag=False), 2.0)
     without_lag = cached.build(table, lambda _: True)
     assert (without_lag.lag, without_lag.approximate) == (10, True)
 

@@ -12,11 +12,8 @@ from signalbox.brokers.sqs.pricing import cost_note, price_per_month
 from signalbox.brokers.sqs.settings import SqsSettings
 from signalbox.brokers.sqs.throttling import CONCURRENCY_MAX, INTERVAL_FACTOR_MAX, Throttle
 
-COUNTS = {
-    "ApproximateNumberOfMessages": "70",
-    "ApproximateNumberOfMessagesNotVisible": "8",
-    "ApproximateNumberOfMessagesDelayed": "5",
-}
+COUNTS = {"ApproximateNumberOfMessages": "70"}
+COUNTS |= {"ApproximateNumberOfMessagesNotVisible": "8", "ApproximateNumberOfMessagesDelayed": "5"}
 
 
 def test_lag_is_visible_and_in_flight_and_delayed() -> None:
@@ -38,9 +35,8 @@ def test_an_invalid_count_is_unknown_and_not_zero(invalid: str) -> None:
 @pytest.mark.parametrize("receives", ["3", '"3"'])
 def test_the_redrive_policy_names_the_dead_letter_queue(receives: str) -> None:
     policy = f'{{"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:123:orders-dead", "maxReceiveCount": {receives}}}'
-    static = parse_static_attributes(
-        "orders", {"RedrivePolicy": policy, "VisibilityTimeout": "45", "CreatedTimestamp": "17"}, 0.0
-    )
+    attributes = {"RedrivePolicy": policy, "VisibilityTimeout": "45", "CreatedTimestamp": "17"}
+    static = parse_static_attributes("orders", attributes, 0.0)
     queue = to_destination("orders", COUNTS, static)
     assert queue.dead_letters_to == "orders-dead"
     assert queue.settings == {"dead letter after": "3 receives", "visibility timeout": "45 s"}

@@ -18,8 +18,7 @@ def create_topics_request(specs: Sequence[DestinationSpec]) -> Request[dict[str,
 
 def _encode_create(specs: Sequence[DestinationSpec]) -> bytes:
     body = RequestBody(flexible=False)
-    body.count(len(specs))
-    for topic in specs:
+    for topic in body.structs(specs):
         body.text(topic.name)
         body.i32(topic.partitions)
         body.i16(topic.replicas)
@@ -50,28 +49,22 @@ def _encode_commit(version: int, group: str, topics: Mapping[str, Sequence[int]]
     body.text("")
     if version >= 7:
         body.text(None)
-    body.count(len(topics))
-    for topic, offsets in topics.items():
+    for topic, offsets in body.structs(topics.items()):
         body.text(topic)
-        body.count(len(offsets))
-        for partition, offset in enumerate(offsets):
+        for partition, offset in body.structs(list(enumerate(offsets))):
             body.i32(partition)
             body.i64(offset)
             body.i32(-1)
             body.text("")
-            body.tags()
-        body.tags()
     return body.to_bytes()
 
 
 def _decode_commit(data: bytes, version: int) -> int:
     cursor = Cursor(data, flexible=OFFSET_COMMIT.is_flexible(version), position=4)
     first_error = 0
-    for _ in range(cursor.count()):
+    for _ in cursor.structs():
         cursor.text()
-        for _ in range(cursor.count()):
+        for _ in cursor.structs():
             cursor.i32()
             first_error = first_error or cursor.i16()
-            cursor.skip_tags()
-        cursor.skip_tags()
     return first_error

@@ -18,21 +18,19 @@ TOPIC_RESOURCE = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterDescription:
-    """The cluster's id, broker id -> fenced (None below v2), and whether our user may describe the cluster."""
+    """Broker id -> fenced (None below v2), and whether our user may describe the cluster."""
 
     error: int
-    cluster_id: str
     fenced: Mapping[int, bool | None]
     may_describe: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quorum:
-    """The leader and voters of the controller quorum. `addresses` (node id -> host:port) only from v2."""
+    """The leader of the controller quorum. `addresses` (node id -> host:port) only from v2."""
 
     error: int
     leader: int
-    voters: tuple[int, ...] = ()
     addresses: Mapping[int, str] = field(default_factory=dict)
 
 
@@ -51,11 +49,7 @@ def describe_cluster_request() -> Request[ClusterDescription]:
 
 def _encode_cluster(version: int) -> bytes:
     body = RequestBody(flexible=True)
-    body.i8(1)  # include authorized operations
-    if version >= 1:
-        body.i8(1)  # endpoints of brokers
-    if version >= 2:
-        body.i8(1)  # include fenced brokers
+    body.i8(*[1] * (version + 1))  # authorized operations; v1: endpoints of brokers; v2: fenced brokers too
     return body.to_bytes()
 
 
@@ -65,20 +59,16 @@ def _decode_cluster(data: bytes, version: int) -> ClusterDescription:
     cursor.text_or_none()
     if version >= 1:
         cursor.i8()
-    cluster_id = cursor.text()
+    cursor.text()  # cluster id
     cursor.i32()  # controller: with KRaft, a random broker
     fenced: dict[int, bool | None] = {}
-    for _ in range(cursor.count()):
+    for _ in cursor.structs():
         broker = cursor.i32()
         cursor.text()
         cursor.i32()
         cursor.text_or_none()
         fenced[broker] = bool(cursor.i8()) if version >= 2 else None
-        cursor.skip_tags()
-    operations = cursor.i32()
-    return ClusterDescription(
-        error=error, cluster_id=cluster_id, fenced=fenced, may_describe=bool(operations >> DESCRIBE_BIT & 1)
-    )
+    return ClusterDescription(error=error, fenced=fenced, may_describe=bool(cursor.i32() >> DESCRIBE_BIT & 1))
 
 
 def describe_quorum_request() -> Request[Quorum]:
@@ -87,12 +77,10 @@ def describe_quorum_request() -> Request[Quorum]:
 
 def _encode_quorum(_version: int) -> bytes:
     body = RequestBody(flexible=True)
-    body.count(1)
-    body.text("__cluster_metadata")
-    body.count(1)
-    body.i32(0)  # the only partition
-    body.tags()
-    body.tags()
+    for topic in body.structs(["__cluster_metadata"]):
+        body.text(topic)
+        for partition in body.structs([0]):
+            body.i32(partition)
     return body.to_bytes()
 
 
@@ -101,42 +89,33 @@ def _decode_quorum(data: bytes, version: int) -> Quorum:
     error = cursor.i16()
     if version >= 2:
         cursor.text_or_none()
-    leader, voters = -1, tuple[int, ...]()
-    for _ in range(cursor.count()):
+    leader = -1
+    for _ in cursor.structs():
         cursor.text()
-        for _ in range(cursor.count()):
+        for _ in cursor.structs():
             cursor.i32()
             error = cursor.i16() or error
             if version >= 2:
                 cursor.text_or_none()
             leader = cursor.i32()
             cursor.position += 12  # epoch, high watermark
-            voters = _replicas(cursor, version)
-            _replicas(cursor, version)  # observers
-            cursor.skip_tags()
-        cursor.skip_tags()
-    addresses = _addresses(cursor) if version >= 2 else {}
-    return Quorum(error=error, leader=leader, voters=voters, addresses=addresses)
+            _skip_replicas(cursor, version)  # voters
+            _skip_replicas(cursor, version)  # observers
+    return Quorum(error=error, leader=leader, addresses=_addresses(cursor) if version >= 2 else {})
 
 
-def _replicas(cursor: Cursor, version: int) -> tuple[int, ...]:
-    ids = []
-    for _ in range(cursor.count()):
-        ids.append(cursor.i32())
-        cursor.position += (16 if version >= 2 else 0) + 8 + (16 if version >= 1 else 0)
-        cursor.skip_tags()
-    return tuple(ids)
+def _skip_replicas(cursor: Cursor, version: int) -> None:
+    for _ in cursor.structs():
+        cursor.position += (16 if version >= 2 else 0) + 12 + (16 if version >= 1 else 0)
 
 
 def _addresses(cursor: Cursor) -> dict[int, str]:
     addresses = {}
-    for _ in range(cursor.count()):
+    for _ in cursor.structs():
         node = cursor.i32()
-        for _ in range(cursor.count()):
+        for _ in cursor.structs():
             cursor.text()
             addresses[node] = f"{cursor.text()}:{cursor.i16() & 0xFFFF}"
-            cursor.skip_tags()
-        cursor.skip_tags()
     return addresses
 
 
@@ -146,12 +125,10 @@ def topic_configs_request(topics: Sequence[str], keys: Sequence[str]) -> Request
 
 def _encode_configs(version: int, topics: Sequence[str], keys: Sequence[str]) -> bytes:
     body = RequestBody(flexible=DESCRIBE_CONFIGS.is_flexible(version))
-    body.count(len(topics))
-    for topic in topics:
+    for topic in body.structs(topics):
         body.i8(TOPIC_RESOURCE)
         body.text(topic)
         body.texts(keys)
-        body.tags()
     body.i8(0)
     if version >= 3:
         body.i8(0)
@@ -160,30 +137,27 @@ def _encode_configs(version: int, topics: Sequence[str], keys: Sequence[str]) ->
 
 def _decode_configs(data: bytes, version: int) -> list[TopicConfig]:
     cursor = Cursor(data, flexible=DESCRIBE_CONFIGS.is_flexible(version), position=4)
-    configs = []
-    for _ in range(cursor.count()):
-        error = cursor.i16()
-        cursor.text_or_none()
-        cursor.i8()
-        topic = cursor.text()
-        values = dict(_decode_config(cursor, version) for _ in range(cursor.count()))
-        cursor.skip_tags()
-        configs.append(TopicConfig(topic=topic, error=error, values=values))
-    return configs
+    return [_decode_topic(cursor, version) for _ in cursor.structs()]
+
+
+def _decode_topic(cursor: Cursor, version: int) -> TopicConfig:
+    error = cursor.i16()
+    cursor.text_or_none()
+    cursor.i8()
+    topic = cursor.text()
+    values = dict(_decode_config(cursor, version) for _ in cursor.structs())
+    return TopicConfig(topic=topic, error=error, values=values)
 
 
 def _decode_config(cursor: Cursor, version: int) -> tuple[str, str]:
     name, value = cursor.text(), cursor.text()
     cursor.position += 3  # read only, source, sensitive
-    for _ in range(cursor.count()):  # synonyms
-        cursor.text()
-        cursor.text_or_none()
+    for _ in cursor.structs():  # synonyms
+        cursor.skip_texts(2)
         cursor.i8()
-        cursor.skip_tags()
     if version >= 3:
         cursor.i8()
         cursor.text_or_none()
-    cursor.skip_tags()
     return name, value
 
 
@@ -202,24 +176,22 @@ def _decode_sizes(data: bytes, version: int) -> tuple[int, list[tuple[str, list[
     cursor = Cursor(data, flexible=DESCRIBE_LOG_DIRS.is_flexible(version), position=4)
     error = cursor.i16() if version >= 3 else 0
     sizes = []
-    for _ in range(cursor.count()):
+    for _ in cursor.structs():
         error = cursor.i16() or error
         cursor.text()
-        for _ in range(cursor.count()):
-            topic = cursor.text()
-            sizes.append((topic, [row for _ in range(cursor.count()) if (row := _decode_size(cursor)) is not None]))
-            cursor.skip_tags()
+        sizes += [(cursor.text(), _decode_topic_sizes(cursor)) for _ in cursor.structs()]
         if version >= 4:
             cursor.position += 16  # the disk's total and free bytes
-        cursor.skip_tags()
     return error, sizes
 
 
-def _decode_size(cursor: Cursor) -> tuple[int, int] | None:
-    partition, size, _ = cursor.i32(), cursor.i64(), cursor.i64()
-    is_future = cursor.i8()  # a copy that is moving to another disk of the same broker
-    cursor.skip_tags()
-    return None if is_future else (partition, size)
+def _decode_topic_sizes(cursor: Cursor) -> list[tuple[int, int]]:
+    sizes = []
+    for _ in cursor.structs():
+        partition, size, _lag = cursor.i32(), cursor.i64(), cursor.i64()
+        if not cursor.i8():  # else a copy that is moving to another disk of the same broker
+            sizes.append((partition, size))
+    return sizes
 
 
 def find_coordinators_request(groups: Sequence[str]) -> Request[dict[str, int]]:
@@ -243,17 +215,16 @@ def _encode_coordinators(version: int, groups: Sequence[str]) -> bytes:
 
 def _decode_coordinators(data: bytes, version: int, first: str) -> dict[str, int]:
     cursor = Cursor(data, flexible=FIND_COORDINATOR.is_flexible(version), position=4)
-    coordinators = {}
     if version < 4:
         error = cursor.i16()
         cursor.text_or_none()
         return {} if error else {first: cursor.i32()}
-    for _ in range(cursor.count()):
+    coordinators = {}
+    for _ in cursor.structs():
         group, node = cursor.text(), cursor.i32()
         cursor.text()
         cursor.i32()
         if cursor.i16() == 0:
             coordinators[group] = node
         cursor.text_or_none()
-        cursor.skip_tags()
     return coordinators

@@ -131,10 +131,7 @@ class KafkaConnection(aiokafka.conn.AIOKafkaConnection):  # type: ignore[misc] #
     async def call(self, request: Request[T]) -> T:
         """Send the request and return the decoded response.
 
-        Raises:
-            UnsupportedVersion: the broker and we support no common version.
-            MalformedResponse: the response cannot be decoded.
-            KafkaError, TimeoutError: from aiokafka: the connection broke, or no response came.
+        Raises UnsupportedVersion, MalformedResponse, and aiokafka's KafkaError or TimeoutError without a response.
         """
         version = request.api.best_version(self.api_versions)
         if version is None:

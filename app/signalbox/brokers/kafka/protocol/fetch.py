@@ -60,27 +60,19 @@ def fetch_batches_request(positions: FetchPositions, *, partition_bytes: int) ->
 
 def _encode(version: int, positions: FetchPositions, partition_bytes: int) -> bytes:
     body = RequestBody(flexible=FETCH.is_flexible(version))
-    body.i32(-1)  # not a replica
-    body.i32(0)  # do not wait for new messages
-    body.i32(0)
+    body.i32(-1, 0, 0)  # not a replica; do not wait for new messages
     body.i32(partition_bytes * max(1, sum(map(len, positions.values()))))
     body.i8(0)
-    body.i32(0)  # no session
-    body.i32(-1)
-    body.count(len(positions))
-    for topic, partitions in positions.items():
+    body.i32(0, -1)  # no session
+    for topic, partitions in body.structs(positions.items()):
         body.text(topic)
-        body.count(len(partitions))
-        for position in partitions:
-            body.i32(position.partition)
-            body.i32(-1)
+        for position in body.structs(partitions):
+            body.i32(position.partition, -1)
             body.i64(position.offset)
             if version >= 12:
                 body.i32(-1)
             body.i64(-1)
             body.i32(partition_bytes)
-            body.tags()
-        body.tags()
     body.count(0)
     if version >= 11:
         body.text("")
@@ -91,10 +83,9 @@ def _decode(data: bytes, version: int, offsets: Offsets) -> list[FetchedPartitio
     cursor = Cursor(data, flexible=FETCH.is_flexible(version), position=4)
     cursor.position += 6  # session error and id
     fetched = []
-    for _ in range(cursor.count()):
+    for _ in cursor.structs():
         topic = cursor.text()
-        fetched += [_decode_partition(cursor, version, topic, offsets) for _ in range(cursor.count())]
-        cursor.skip_tags()
+        fetched += [_decode_partition(cursor, version, topic, offsets) for _ in cursor.structs()]
     return fetched
 
 
@@ -102,13 +93,11 @@ def _decode_partition(cursor: Cursor, version: int, topic: str, offsets: Offsets
     partition, error = cursor.i32(), cursor.i16()
     end = cursor.i64()
     cursor.position += 16  # last stable offset, log start
-    for _ in range(cursor.count()):
+    for _ in cursor.structs():
         cursor.position += 16  # an aborted transaction
-        cursor.skip_tags()
     if version >= 11:
         cursor.position += 4
     records = cursor.blob() or b""
-    cursor.skip_tags()
     batch, offset_after_markers = _first_batch(records, offsets.get((topic, partition), 0))
     only_markers = batch is None and offset_after_markers == end
     return FetchedPartition(topic, partition, error, end, batch, only_markers)

@@ -45,7 +45,6 @@ class GroupDescription:
 
     group: str
     error: int
-    message: str
     state: str
     members: tuple[MemberDescription, ...]
 
@@ -87,9 +86,7 @@ def list_groups_request(previous: ListedGroups | None = None) -> Request[ListedG
 
 def _encode_list(version: int) -> bytes:
     body = RequestBody(flexible=LIST_GROUPS.is_flexible(version))
-    if version >= 4:
-        body.count(0)
-    if version >= 5:
+    for _ in range(4, version + 1):  # v4: of any state; v5: of any type
         body.count(0)
     return body.to_bytes()
 
@@ -100,11 +97,10 @@ def _decode_list(data: bytes, version: int, previous: ListedGroups | None) -> Li
     cursor = Cursor(data, flexible=LIST_GROUPS.is_flexible(version), position=4)
     error = cursor.i16()
     rows = []
-    for _ in range(cursor.count()):
+    for _ in cursor.structs():
         group, protocol = cursor.text(), cursor.text()
         state = cursor.text() if version >= 4 else ""
         group_type = cursor.text().lower() if version >= 5 else CLASSIC
-        cursor.skip_tags()
         rows.append(GroupListing(group, protocol, state, group_type))
     return ListedGroups(error, tuple(rows), data)
 
@@ -126,15 +122,13 @@ def _encode_describe(api: Api, version: int, groups: Sequence[str]) -> bytes:
 def _decode_classic(data: bytes, version: int) -> list[GroupDescription]:
     cursor = Cursor(data, flexible=DESCRIBE_GROUPS.is_flexible(version), position=4)
     descriptions = []
-    for _ in range(cursor.count()):
+    for _ in cursor.structs():
         error, group, state = cursor.i16(), cursor.text(), cursor.text()
-        cursor.text()  # protocol type
-        cursor.text()  # assignor
-        members = tuple(_classic_member(cursor, version) for _ in range(cursor.count()))
+        cursor.skip_texts(2)  # protocol type, assignor
+        members = tuple(_classic_member(cursor, version) for _ in cursor.structs())
         if version >= 3:
             cursor.i32()
-        cursor.skip_tags()
-        descriptions.append(GroupDescription(group=group, error=error, message="", state=state, members=members))
+        descriptions.append(GroupDescription(group=group, error=error, state=state, members=members))
     return descriptions
 
 
@@ -144,9 +138,7 @@ def _classic_member(cursor: Cursor, version: int) -> MemberDescription:
         cursor.text_or_none()  # static instance
     client, host = cursor.text(), cursor.text()
     cursor.blob()  # subscription
-    assigned = _decode_assignment(cursor.blob())
-    cursor.skip_tags()
-    return MemberDescription(id=member_id, client=client, host=host, assigned=assigned)
+    return MemberDescription(id=member_id, client=client, host=host, assigned=_decode_assignment(cursor.blob()))
 
 
 def _decode_assignment(blob: bytes | None) -> Assignment:
@@ -158,25 +150,32 @@ def _decode_assignment(blob: bytes | None) -> Assignment:
 
 
 def _decode_consumer(data: bytes, version: int) -> list[GroupDescription]:
-    return _decode_newer(data, lambda cursor: _newer_member(cursor, share=False, typed=version >= 1))
+    return _decode_newer(data, lambda cursor: _newer_members(cursor, share=False, typed=version >= 1))
 
 
 def _decode_share(data: bytes, _version: int) -> list[GroupDescription]:
-    return _decode_newer(data, lambda cursor: _newer_member(cursor, share=True, typed=False))
+    return _decode_newer(data, lambda cursor: _newer_members(cursor, share=True, typed=False))
 
 
-def _decode_newer(data: bytes, member: Callable[[Cursor], MemberDescription]) -> list[GroupDescription]:
+def _decode_streams(data: bytes, _version: int) -> list[GroupDescription]:
+    return _decode_newer(data, _streams_members)
+
+
+def _decode_newer(data: bytes, decode_members: Callable[[Cursor], list[MemberDescription]]) -> list[GroupDescription]:
     cursor = Cursor(data, flexible=True, position=4)
     descriptions = []
-    for _ in range(cursor.count()):
-        error, message, group, state = cursor.i16(), cursor.text(), cursor.text(), cursor.text()
+    for _ in cursor.structs():
+        error, _message, group, state = cursor.i16(), cursor.text(), cursor.text(), cursor.text()
         cursor.position += 8  # group and assignment epochs
-        cursor.text()  # assignor
-        members = tuple(member(cursor) for _ in range(cursor.count()))
+        members = tuple(decode_members(cursor))
         cursor.i32()
-        cursor.skip_tags()
-        descriptions.append(GroupDescription(group=group, error=error, message=message, state=state, members=members))
+        descriptions.append(GroupDescription(group=group, error=error, state=state, members=members))
     return descriptions
+
+
+def _newer_members(cursor: Cursor, *, share: bool, typed: bool) -> list[MemberDescription]:
+    cursor.text()  # assignor
+    return [_newer_member(cursor, share=share, typed=typed) for _ in cursor.structs()]
 
 
 def _newer_member(cursor: Cursor, *, share: bool, typed: bool) -> MemberDescription:
@@ -186,41 +185,29 @@ def _newer_member(cursor: Cursor, *, share: bool, typed: bool) -> MemberDescript
     cursor.text_or_none()  # rack
     cursor.i32()  # epoch
     client, host = cursor.text(), cursor.text()
-    for _ in range(cursor.count()):
-        cursor.text()  # subscribed topic
+    cursor.skip_texts(cursor.count())  # subscribed topics
     if not share:
         cursor.text_or_none()  # subscribed pattern
     assigned = _topic_partitions(cursor)
     target = None if share else _topic_partitions(cursor)
     if typed:
         cursor.i8()
-    cursor.skip_tags()
     return MemberDescription(id=member_id, client=client, host=host, assigned=assigned, target=target)
 
 
 def _topic_partitions(cursor: Cursor) -> Assignment:
     assignment: dict[str, tuple[int, ...]] = {}
-    for _ in range(cursor.count()):
+    for _ in cursor.structs():
         cursor.topic_id()
-        name, partitions = cursor.text(), cursor.ints()
-        cursor.skip_tags()
-        assignment[name] = partitions
+        name = cursor.text()
+        assignment[name] = cursor.ints()
     cursor.skip_tags()
     return assignment
 
 
-def _decode_streams(data: bytes, _version: int) -> list[GroupDescription]:
-    cursor = Cursor(data, flexible=True, position=4)
-    descriptions = []
-    for _ in range(cursor.count()):
-        error, message, group, state = cursor.i16(), cursor.text(), cursor.text(), cursor.text()
-        cursor.position += 8
-        sources = _topology(cursor)
-        members = tuple(_streams_member(cursor, sources) for _ in range(cursor.count()))
-        cursor.i32()
-        cursor.skip_tags()
-        descriptions.append(GroupDescription(group=group, error=error, message=message, state=state, members=members))
-    return descriptions
+def _streams_members(cursor: Cursor) -> list[MemberDescription]:
+    sources = _topology(cursor)
+    return [_streams_member(cursor, sources) for _ in cursor.structs()]
 
 
 def _topology(cursor: Cursor) -> Mapping[str, tuple[str, ...]]:
@@ -229,41 +216,34 @@ def _topology(cursor: Cursor) -> Mapping[str, tuple[str, ...]]:
         return {}
     cursor.i32()  # epoch
     sources: dict[str, tuple[str, ...]] = {}
-    for _ in range(cursor.count()):
+    for _ in cursor.structs():
         subtopology = cursor.text()
         topics = [cursor.text() for _ in range(cursor.count())]
-        for _ in range(cursor.count()):
-            cursor.text()  # repartition sink
+        cursor.skip_texts(cursor.count())  # repartition sinks
         _topic_infos(cursor)  # changelogs
-        topics += _topic_infos(cursor)  # repartition source topics
-        cursor.skip_tags()
-        sources[subtopology] = tuple(topics)
+        sources[subtopology] = (*topics, *_topic_infos(cursor))  # with the repartition source topics
     cursor.skip_tags()
     return sources
 
 
 def _topic_infos(cursor: Cursor) -> list[str]:
     names = []
-    for _ in range(cursor.count()):
+    for _ in cursor.structs():
         names.append(cursor.text())
         cursor.position += 6  # partitions, replication factor
-        _pairs(cursor)
-        cursor.skip_tags()
+        _skip_pairs(cursor)
     return names
 
 
-def _pairs(cursor: Cursor) -> None:
-    for _ in range(cursor.count()):
-        cursor.text()
-        cursor.text()
-        cursor.skip_tags()
+def _skip_pairs(cursor: Cursor) -> None:
+    for _ in cursor.structs():
+        cursor.skip_texts(2)
 
 
 def _streams_member(cursor: Cursor, sources: Mapping[str, tuple[str, ...]]) -> MemberDescription:
     member_id = cursor.text()
     cursor.i32()  # epoch
-    cursor.text_or_none()  # static instance
-    cursor.text_or_none()  # rack
+    cursor.skip_texts(2)  # static instance, rack
     client, host = cursor.text(), cursor.text()
     cursor.i32()  # topology epoch
     cursor.text()  # process id
@@ -271,32 +251,28 @@ def _streams_member(cursor: Cursor, sources: Mapping[str, tuple[str, ...]]) -> M
         cursor.text()
         cursor.i16()
         cursor.skip_tags()
-    _pairs(cursor)  # client tags
-    _task_offsets(cursor)
-    _task_offsets(cursor)
+    _skip_pairs(cursor)  # client tags
+    _skip_task_offsets(cursor)
+    _skip_task_offsets(cursor)
     assigned, target = _task_topics(cursor, sources), _task_topics(cursor, sources)
     cursor.i8()
-    cursor.skip_tags()
     return MemberDescription(id=member_id, client=client, host=host, assigned=assigned, target=target)
 
 
-def _task_offsets(cursor: Cursor) -> None:
-    for _ in range(cursor.count()):
+def _skip_task_offsets(cursor: Cursor) -> None:
+    for _ in cursor.structs():
         cursor.text()
         cursor.position += 12
-        cursor.skip_tags()
 
 
 def _task_topics(cursor: Cursor, sources: Mapping[str, tuple[str, ...]]) -> Assignment:
     """Return the partitions of the active tasks. Standby and warm-up tasks consume no messages for the group."""
     assignment: dict[str, tuple[int, ...]] = {}
     for is_active in (True, False, False):
-        for _ in range(cursor.count()):
+        for _ in cursor.structs():
             subtopology, partitions = cursor.text(), cursor.ints()
-            cursor.skip_tags()
-            if is_active:
-                for topic in sources.get(subtopology, ()):
-                    assignment[topic] = assignment.get(topic, ()) + partitions
+            for topic in sources.get(subtopology, ()) if is_active else ():
+                assignment[topic] = assignment.get(topic, ()) + partitions
     cursor.skip_tags()
     return assignment
 
@@ -316,28 +292,24 @@ def share_offsets_request(groups: Sequence[str]) -> Request[list[ShareOffsets]]:
 
 def _encode_share_offsets(groups: Sequence[str]) -> bytes:
     body = RequestBody(flexible=True)
-    body.count(len(groups))
-    for group in groups:
+    for group in body.structs(groups):
         body.text(group)
         body.count(None)
-        body.tags()
     return body.to_bytes()
 
 
 def _decode_share_offsets(data: bytes, version: int) -> list[ShareOffsets]:
     cursor = Cursor(data, flexible=True, position=4)
     offsets = []
-    for _ in range(cursor.count()):
+    for _ in cursor.structs():
         group = cursor.text()
         partitions: list[SharePartition] = []
-        for _ in range(cursor.count()):
+        for _ in cursor.structs():
             topic = cursor.text()
             cursor.topic_id()
-            partitions += [_share_partition(cursor, topic, version) for _ in range(cursor.count())]
-            cursor.skip_tags()
+            partitions += [_share_partition(cursor, topic, version) for _ in cursor.structs()]
         error = cursor.i16()
         cursor.text_or_none()
-        cursor.skip_tags()
         offsets.append(ShareOffsets(group=group, error=error, partitions=tuple(partitions), has_lag=version >= 1))
     return offsets
 
@@ -347,5 +319,4 @@ def _share_partition(cursor: Cursor, topic: str, version: int) -> SharePartition
     lag = cursor.i64() if version >= 1 else -1
     error = cursor.i16()
     cursor.text_or_none()
-    cursor.skip_tags()
     return SharePartition(topic, partition, start_offset, lag, error)

@@ -27,7 +27,6 @@ class TopicMetadata:
     name: str
     topic_id: str
     internal: bool
-    errors: "array[int]"
     leader: "array[int]"
     replicas: tuple[tuple[int, ...], ...]
     in_sync: tuple[tuple[int, ...], ...]
@@ -38,7 +37,6 @@ class Metadata:
     """One response. `topics` decodes lazily, so that large clusters can be read in slices; `raw` are its bytes."""
 
     brokers: tuple[BrokerAddress, ...]
-    cluster_id: str | None
     controller: int
     raw: bytes
     topics: Iterator[TopicMetadata]
@@ -68,22 +66,15 @@ def _encode(version: int, topics: Sequence[str] | None) -> bytes:
 def _decode(data: bytes, version: int) -> Metadata:
     cursor = Cursor(data, flexible=METADATA.is_flexible(version))
     cursor.i32()  # throttle time
-    brokers = tuple(_decode_broker(cursor) for _ in range(cursor.count()))
-    cluster_id = cursor.text_or_none()
-    controller = cursor.i32()
-    return Metadata(
-        brokers=brokers,
-        cluster_id=cluster_id,
-        controller=controller,
-        raw=data[cursor.position :],
-        topics=_decode_topics(cursor, version),
-    )
+    brokers = tuple(_decode_broker(cursor) for _ in cursor.structs())
+    cursor.text_or_none()  # cluster id
+    controller, raw = cursor.i32(), data[cursor.position :]
+    return Metadata(brokers=brokers, controller=controller, raw=raw, topics=_decode_topics(cursor, version))
 
 
 def _decode_broker(cursor: Cursor) -> BrokerAddress:
     broker = BrokerAddress(cursor.i32(), cursor.text(), cursor.i32())
     cursor.text_or_none()  # rack
-    cursor.skip_tags()
     return broker
 
 
@@ -99,16 +90,16 @@ def _decode_topic(cursor: Cursor, version: int, shared: dict[tuple[int, ...], tu
     topic_id = cursor.topic_id() if version >= 10 else ""
     internal = bool(cursor.i8())
     count = cursor.count()
-    errors, leader = array("h", bytes(2 * count)), array("i", bytes(4 * count))
+    leader = array("i", bytes(4 * count))
     replicas: list[tuple[int, ...] | None] = [None] * count
     in_sync: list[tuple[int, ...]] = [()] * count
     for _ in range(count):
-        code, index, leader_id = cursor.i16(), cursor.i32(), cursor.i32()
+        _error, index, leader_id = cursor.i16(), cursor.i32(), cursor.i32()
         if version >= 7:
             cursor.position += 4  # leader epoch
         if not 0 <= index < count or replicas[index] is not None:
             raise MalformedResponse(f"Partition {index} of {count} is out of range or repeated")
-        errors[index], leader[index] = code, leader_id
+        leader[index] = leader_id
         copies, synced = cursor.ints(), cursor.ints()
         replicas[index], in_sync[index] = shared.setdefault(copies, copies), shared.setdefault(synced, synced)
         if version >= 5:
@@ -122,7 +113,6 @@ def _decode_topic(cursor: Cursor, version: int, shared: dict[tuple[int, ...], tu
         name=name,
         topic_id="" if topic_id.strip("0") == "" else topic_id,
         internal=internal,
-        errors=errors,
         leader=leader,
         replicas=tuple(row or () for row in replicas),
         in_sync=tuple(in_sync),

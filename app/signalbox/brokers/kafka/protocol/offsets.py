@@ -26,7 +26,7 @@ _PLAIN_TAILS = frozenset({0, 1 << 24})  # metadata null or empty, no error, no t
 _OFFSET_ROWS = {7: ">ihqqib", 6: ">ihqqib", 5: ">ihqqi", 4: ">ihqqi", 2: ">ihqq"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class CommittedOffsets:
     """The committed offsets of one group, in columns. `topics`: (name, number of rows); `errors`: row -> code; `raw`: its bytes."""
 
@@ -62,11 +62,9 @@ def single_group_offsets_request(group: str, previous: bytes = b"") -> Request[l
 @functools.lru_cache(maxsize=256)  # each sweep asks for the same batches
 def _encode_batch(groups: tuple[str, ...]) -> bytes:
     body = RequestBody(flexible=True)
-    body.count(len(groups))
-    for group in groups:
+    for group in body.structs(groups):
         body.text(group)
         body.count(None)  # every topic
-        body.tags()
     body.i8(0)  # require_stable = true would hide the last commit while a transaction is open
     return body.to_bytes()
 
@@ -93,17 +91,8 @@ def _decode_batch(data: bytes, previous: Sequence[bytes]) -> list[CommittedOffse
         topics, partition, offset, errors = _decode_topics(cursor)
         error = cursor.i16()
         cursor.skip_tags()
-        groups.append(
-            CommittedOffsets(
-                group=name,
-                error=error,
-                topics=topics,
-                partition=partition,
-                offset=offset,
-                errors=errors,
-                raw=data[first_byte : cursor.position],
-            )
-        )
+        raw = data[first_byte : cursor.position]
+        groups.append(CommittedOffsets(name, error, topics, partition, offset, errors, raw))
     return groups
 
 
@@ -112,7 +101,7 @@ def _decode_topics(cursor: Cursor) -> tuple[tuple[tuple[str, int], ...], "array[
     partition: list[int] = []
     offset: list[int] = []
     errors: dict[int, int] = {}
-    for _ in range(cursor.count()):
+    for _ in cursor.structs():
         name, count = cursor.text(), cursor.count()
         topics.append((name, count))
         if plain := _plain_rows(cursor, count):
@@ -120,7 +109,6 @@ def _decode_topics(cursor: Cursor) -> tuple[tuple[tuple[str, int], ...], "array[
             offset += plain[1]
         else:
             _decode_rows(cursor, count, partition, offset, errors)
-        cursor.skip_tags()
     return tuple(topics), array("i", partition), array("q", offset), errors
 
 
@@ -171,7 +159,7 @@ def _decode_single(data: bytes, version: int, group: str) -> CommittedOffsets:
         cursor.i32()
     topics: list[tuple[str, int]] = []
     partition, offset, errors = array("i"), array("q"), dict[int, int]()
-    for _ in range(cursor.count()):
+    for _ in cursor.structs():
         name, count = cursor.text(), cursor.count()
         topics.append((name, count))
         for _ in range(count):
@@ -183,16 +171,7 @@ def _decode_single(data: bytes, version: int, group: str) -> CommittedOffsets:
             if code := cursor.i16():
                 errors[len(partition) - 1] = code
             cursor.skip_tags()
-        cursor.skip_tags()
-    return CommittedOffsets(
-        group=group,
-        error=cursor.i16(),
-        topics=tuple(topics),
-        partition=partition,
-        offset=offset,
-        errors=errors,
-        raw=data,
-    )
+    return CommittedOffsets(group, cursor.i16(), tuple(topics), partition, offset, errors, data)
 
 
 def list_offsets_request(
@@ -219,16 +198,14 @@ def _encode_list_offsets(
     body = RequestBody(flexible=LIST_OFFSETS.is_flexible(version))
     body.i32(-1)
     body.i8(isolation)
-    body.count(len(partitions))
-    row = struct.Struct({7: ">iiqb", 6: ">iiqb", 5: ">iiq", 4: ">iiq", 2: ">iq"}[version])
-    fields = {7: (-1, timestamp, 0), 6: (-1, timestamp, 0), 5: (-1, timestamp), 4: (-1, timestamp), 2: (timestamp,)}[
-        version
-    ]
-    for name, indexes in partitions.items():
+    tags = b"\0" if body.flexible else b""
+    rest = (
+        (struct.pack(">i", -1) if version >= 4 else b"") + struct.pack(">q", timestamp) + tags
+    )  # leader epoch from v4
+    for name, indexes in body.structs(partitions.items()):
         body.text(name)
         body.count(len(indexes))
-        body.raw(b"".join([row.pack(index, *fields) for index in indexes]))
-        body.tags()
+        body.raw(b"".join([index.to_bytes(4, "big") + rest for index in indexes]))
     return body.to_bytes()
 
 
@@ -236,9 +213,4 @@ def _decode_list_offsets(data: bytes, version: int) -> list[tuple[str, bytes, st
     cursor = Cursor(data, flexible=LIST_OFFSETS.is_flexible(version), position=4)
     row_format = _OFFSET_ROWS[version]
     size = struct.calcsize(row_format)
-    topics: list[tuple[str, bytes, str]] = []
-    for _ in range(cursor.count()):
-        name, count = cursor.text(), cursor.count()
-        topics.append((name, cursor.raw(count * size), row_format))
-        cursor.skip_tags()
-    return topics
+    return [(cursor.text(), cursor.raw(cursor.count() * size), row_format) for _ in cursor.structs()]

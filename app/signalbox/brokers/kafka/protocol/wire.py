@@ -1,7 +1,7 @@
 """Read and write Kafka's primitive types: big-endian numbers, strings and arrays, in plain and compact form."""
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -76,10 +76,14 @@ class Cursor:
         """Return how many elements follow (null = 0). Each takes at least one byte: a count above the rest is malformed."""
         count = self.varint() - 1 if self.flexible else self.i32()
         if count > len(self.data) - self.position:
-            raise MalformedResponse(
-                f"The frame announces {count} elements, and {len(self.data) - self.position} bytes remain"
-            )
+            raise MalformedResponse(f"The frame announces {count} elements in {len(self.data) - self.position} bytes")
         return max(count, 0)
+
+    def structs(self) -> Iterator[None]:
+        """Step through an array of structs, and skip the tagged fields at the end of each."""
+        for _ in range(self.count()):
+            yield
+            self.skip_tags()
 
     def blob(self) -> bytes | None:
         size = self.varint() - 1 if self.flexible else self.i32()
@@ -91,6 +95,10 @@ class Cursor:
 
     def text(self) -> str:
         return self.text_or_none() or ""
+
+    def skip_texts(self, number: int) -> None:
+        for _ in range(number):
+            self.text_or_none()
 
     def ints(self) -> tuple[int, ...]:
         count = self.count()
@@ -120,14 +128,14 @@ class RequestBody:
         """Return the body; flexible versions end with empty tagged fields."""
         return bytes(self._out + b"\0") if self.flexible else bytes(self._out)
 
-    def i8(self, value: int) -> None:
-        self._out.append(value & 0xFF)
+    def i8(self, *values: int) -> None:
+        self._out += bytes(value & 0xFF for value in values)
 
     def i16(self, value: int) -> None:
         self._out += _I16.pack(value)
 
-    def i32(self, value: int) -> None:
-        self._out += _I32.pack(value)
+    def i32(self, *values: int) -> None:
+        self._out += struct.pack(f">{len(values)}i", *values)
 
     def i64(self, value: int) -> None:
         self._out += _I64.pack(value)
@@ -147,6 +155,13 @@ class RequestBody:
             self.varint(0 if count is None else count + 1)
         else:
             self.i32(-1 if count is None else count)
+
+    def structs(self, items: Collection[T]) -> Iterator[T]:
+        """Write the length of an array of structs, and empty tagged fields after each that the caller writes."""
+        self.count(len(items))
+        for item in items:
+            yield item
+            self.tags()
 
     def text(self, text: str | None) -> None:
         piece = b"" if text is None else text.encode()

@@ -1,4 +1,4 @@
-"""A made-up estate over a real monitor: readings as adapters would give them, second by second, and a clock set by hand."""
+"""Simulated connections over a real monitor: readings as adapters would give them, second by second, and a clock set by hand."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -39,7 +39,7 @@ NOW = 1_794_885_160.0  # Tue 17 Nov 2026, 03:12:40 UTC
 
 
 @dataclass
-class Reader:
+class SimulatedGroup:
     """A group that reads one destination at these rates, messages a second and partition."""
 
     name: str
@@ -83,12 +83,12 @@ class Reader:
 
 
 @dataclass
-class Site:
-    """One connection of the estate."""
+class SimulatedConnection:
+    """One connection of the simulation."""
 
     name: str
     kind: BrokerKind
-    readers: list[Reader]
+    readers: list[SimulatedGroup]
     every: float = 5.0
     health: Cluster | None = None
     retention: RetentionLimits = field(default_factory=lambda: RetentionLimits(age_s=7 * 86400, policy="delete"))
@@ -98,7 +98,7 @@ class Site:
     answers: bool = True
 
 
-class Estate:
+class Simulation:
     """A monitor and what feeds it. `now` is the time of everything."""
 
     def __init__(self, kept: Path | DatabaseSettings) -> None:
@@ -108,68 +108,73 @@ class Estate:
         self.database = Database(settings(migrated_sqlite(kept)) if isinstance(kept, Path) else kept)
         self.series = Series(self.database, self.clock, 64 * 1024**2)
         self.monitor = Monitor(feed=self.feed, clock=self.clock, series=self.series)
-        self.sites: list[Site] = []
+        self.simulated: list[SimulatedConnection] = []
 
     def clock(self) -> float:
         return self.now
 
-    def connect(self, site: Site) -> Site:
+    def connect(self, connection: SimulatedConnection) -> SimulatedConnection:
         self.monitor.add_connection(
             ConnectionFacts(
-                name=site.name,
-                kind=site.kind,
-                interval_s=site.every,
+                name=connection.name,
+                kind=connection.kind,
+                interval_s=connection.every,
                 capabilities=frozenset({Capability.PARTITIONS}),
-                tls_verified=site.tls_verified,
+                tls_verified=connection.tls_verified,
             )
         )
-        self.sites.append(site)
-        return site
+        self.simulated.append(connection)
+        return connection
 
     async def run(self, seconds: float, *, every: float = 5.0) -> None:
-        """Let time pass; every site that answers is read each `every` seconds."""
+        """Let time pass; every connection that answers is read each `every` seconds."""
         for _ in range(int(seconds / every)):
             self.now += every
-            for site in self.sites:
-                await self._read(site, every)
+            for connection in self.simulated:
+                await self._read(connection, every)
 
-    async def _read(self, site: Site, seconds: float) -> None:
-        for reader in site.readers:
+    async def _read(self, connection: SimulatedConnection, seconds: float) -> None:
+        for reader in connection.readers:
             reader.pass_time(seconds)
-        if not site.answers:
-            self.monitor.update_staleness(site.name)
+        if not connection.answers:
+            self.monitor.update_staleness(connection.name)
             return
-        topics = {reader.destination: reader.topic(site.retention) for reader in site.readers}
+        topics = {reader.destination: reader.topic(connection.retention) for reader in connection.readers}
         read = snapshot(
             self.now,
-            [reader.group() for reader in site.readers],
+            [reader.group() for reader in connection.readers],
             list(topics.values()),
-            health=site.health or cluster(self.now),
-            faults=site.faults,
-            calls=(BrokerCall(request="OffsetFetch", interval_s=site.every, duration_s=0.18, at=self.now, rows=612),),
-            excluded=site.excluded,
+            health=connection.health or cluster(self.now),
+            faults=connection.faults,
+            calls=(
+                BrokerCall(request="OffsetFetch", interval_s=connection.every, duration_s=0.18, at=self.now, rows=612),
+            ),
+            excluded=connection.excluded,
         )
-        await self.monitor.apply(site.name, read, interval_s=site.every)
+        await self.monitor.apply(connection.name, read, interval_s=connection.every)
 
     @property
     def connections(self) -> list[ConnectionSettings]:
-        return [ConnectionSettings(name=site.name, kind=site.kind, exclude=("_*",)) for site in self.sites]
+        return [
+            ConnectionSettings(name=connection.name, kind=connection.kind, exclude=("_*",))
+            for connection in self.simulated
+        ]
 
     @property
     def feature(self) -> Feature:
-        """Monitoring, over the readings of this estate instead of those of collectors."""
+        """Monitoring, over the readings of this simulation instead of those of collectors."""
         return replace(MONITORING, build=lambda _: monitoring_parts(self.monitor, self.series, services=()))
 
     def built(
         self, tables: Sequence[BaseModel] = (), features: Sequence[Feature] = (), options: WebOptions | None = None
     ) -> Built:
-        """Build the application over this estate, with further features."""
+        """Build the application over this simulation, with further features."""
         core = core_over(self.database, self.clock, [*self.connections, *tables], self.feed)
         options = options or WebOptions(assets=whole_assets())
         return build(core, (self.feature, SECURITY, *features), options=options, start_services=False)
 
-    def fail(self, site: Site, found: str = "Connection refused by broker-1:9092.") -> None:
+    def fail(self, connection: SimulatedConnection, found: str = "Connection refused by broker-1:9092.") -> None:
         """Let a connection break: connecting itself fails from now on."""
-        site.answers = False
-        error = BrokerUnavailable(site.name, found, "Check that it runs and that the address is right.")
-        self.monitor.record_failure(site.name, error, down=True, next_attempt_at=self.now + 4)
+        connection.answers = False
+        error = BrokerUnavailable(connection.name, found, "Check that it runs and that the address is right.")
+        self.monitor.record_failure(connection.name, error, down=True, next_attempt_at=self.now + 4)

@@ -1,18 +1,18 @@
-"""A connection of a made-up estate on which every text that a broker may give is one of these."""
+"""A connection of a made-up simulation on which every text that a broker may give is one of these."""
 
 from collections.abc import Sequence
 
 from signalbox.brokers.model import BrokerKind, Fault, Node, ResourceLimit, Why
-from tests.support.estate import Estate, Reader, Site
+from tests.support.simulation import SimulatedConnection, SimulatedGroup, Simulation
 from tests.support.snapshots import cluster
 
 EVERYTHING = "everything"
 
 
-def hostile_site(estate: Estate, connection: str, texts: Sequence[str]) -> Site:
+def hostile_site(simulation: Simulation, connection: str, texts: Sequence[str]) -> SimulatedConnection:
     """Connect it: a group and a destination of each name, and all texts in notes, faults, nodes, alarms and limits."""
     readers = [
-        Reader(
+        SimulatedGroup(
             name,
             name,
             [5.0, 5.0],
@@ -23,10 +23,10 @@ def hostile_site(estate: Estate, connection: str, texts: Sequence[str]) -> Site:
         )
         for name in texts
     ]
-    site = estate.connect(Site(connection, BrokerKind.KAFKA, readers))
+    site = simulation.connect(SimulatedConnection(connection, BrokerKind.KAFKA, readers))
     site.faults = tuple(Fault(resource=f"group {n}", why=Why.NO_ANSWER, detail=n, group=n) for n in texts)
     site.health = cluster(
-        estate.now,
+        simulation.now,
         product=texts[0],
         version=texts[1],
         nodes=tuple(Node(id=n, address=n, running=True, note=n, version=n) for n in texts),
@@ -38,8 +38,10 @@ def hostile_site(estate: Estate, connection: str, texts: Sequence[str]) -> Site:
     return site
 
 
-def reads_everything(texts: Sequence[str]) -> Reader:
+def reads_everything(texts: Sequence[str]) -> SimulatedGroup:
     """Return a group with a member of each name, and with all notes."""
     count = len(texts)
     outs = [0.0 if at % 3 else 5.0 for at in range(count)]
-    return Reader(EVERYTHING, EVERYTHING, [5.0] * count, outs, [50.0] * count, tuple(texts), {"notes": tuple(texts)})
+    return SimulatedGroup(
+        EVERYTHING, EVERYTHING, [5.0] * count, outs, [50.0] * count, tuple(texts), {"notes": tuple(texts)}
+    )
