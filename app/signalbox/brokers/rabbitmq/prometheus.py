@@ -2,7 +2,7 @@
 
 import re
 
-from signalbox.brokers.rabbitmq.rows import in_slices
+from signalbox.kernel.slices import in_slices
 
 COARSE = "/metrics/detailed?family=queue_coarse_metrics"
 READY = "rabbitmq_detailed_queue_messages_ready{"

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from signalbox.brokers.model import Destination, Group
-from signalbox.brokers.rabbitmq.rows import QueueRow, count, in_slices, mapping, sequence, text
+from signalbox.brokers.rabbitmq.rows import ROWS_PER_SLICE, QueueRow, count, mapping, sequence, text
+from signalbox.kernel.slices import in_slices
 
 DISTRUST_S = 12.0  # measured: a quorum queue reports 0 for 4 to 10 s after its leader moved
 FRESH_S = 12.0  # a depth from the statistics (3 to 9 s old) replaces only one that is older than this
@@ -136,7 +137,7 @@ class QueueRegistry:
     async def apply_totals(self, vhost: str, rows: Sequence[QueueRow], at: float) -> bool:
         """Apply a listing with live totals, which lacks queues without a leader. Returns whether a known queue is newly absent."""
         names: set[str] = set()
-        async for row in in_slices(rows):
+        async for row in in_slices(rows, ROWS_PER_SLICE):
             queue = self.get_or_add(vhost, row.name)
             _assign(queue, listed_twice=row.name in names)
             names.add(row.name)
@@ -150,7 +151,7 @@ class QueueRegistry:
         self, depths: Mapping[Key, tuple[tuple[int, int], str]], vhosts: Sequence[str], at: float
     ) -> bool:
         """Apply the nodes' prometheus metrics: (ready, unacknowledged) and the leader. Returns as `apply_totals`."""
-        async for key, (depth, node) in in_slices(depths.items()):
+        async for key, (depth, node) in in_slices(depths.items(), ROWS_PER_SLICE):
             if key[0] in vhosts:
                 self.get_or_add(*key).report_depth(Depth(*depth), at, node=node)
         return _report_absences([queue for key, queue in self._queues.items() if key not in depths], at)
@@ -158,7 +159,7 @@ class QueueRegistry:
     async def apply_listing(self, vhost: str, rows: Sequence[QueueRow], at: float, *, has_counters: bool) -> list[Key]:
         """Apply a complete listing. Returns the deleted queues: those that two consecutive listings left out."""
         names = {row.name for row in rows}
-        async for row in in_slices(rows):
+        async for row in in_slices(rows, ROWS_PER_SLICE):
             queue = self.get_or_add(vhost, row.name)
             queue.unlisted = 0
             _apply_description(queue, row)

@@ -1,11 +1,12 @@
 """Decoding of the management API's rows, one at a time, so that an invalid row loses only itself."""
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
+
+from signalbox.kernel.slices import in_slices
 
 ROWS_PER_SLICE = 200  # about 3 ms of a plain listing
 COUNT_MAX = 2**63
@@ -44,18 +45,9 @@ class _QueuePage(msgspec.Struct, kw_only=True):
     page_count: int
 
 
-T = TypeVar("T")
 _raw_rows = msgspec.json.Decoder(list[msgspec.Raw])
 _page = msgspec.json.Decoder(_QueuePage)
 _queue = msgspec.json.Decoder(QueueRow)
-
-
-async def in_slices(items: Iterable[T], size: int = ROWS_PER_SLICE) -> AsyncIterator[T]:
-    """Yield the items and let the event loop run after each `size` of them."""
-    for number, item in enumerate(items, 1):
-        yield item
-        if number % size == 0:
-            await asyncio.sleep(0)
 
 
 async def queue_rows(body: bytes) -> tuple[list[QueueRow], int]:
@@ -75,13 +67,13 @@ async def queue_page(body: bytes) -> tuple[list[QueueRow], int, int]:
 
 async def mappings(body: bytes) -> list[Object]:
     """Return the rows of any other listing that are objects."""
-    rows = [msgspec.json.decode(raw) async for raw in in_slices(_raw_rows.decode(body))]
+    rows = [msgspec.json.decode(raw) async for raw in in_slices(_raw_rows.decode(body), ROWS_PER_SLICE)]
     return [row for row in rows if isinstance(row, dict)]
 
 
 async def _queues(raws: Sequence[msgspec.Raw]) -> tuple[list[QueueRow], int]:
     rows: list[QueueRow] = []
-    async for raw in in_slices(raws):
+    async for raw in in_slices(raws, ROWS_PER_SLICE):
         with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
             rows.append(_queue.decode(raw))
     return rows, len(raws) - len(rows)

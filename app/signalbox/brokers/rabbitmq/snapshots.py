@@ -6,8 +6,8 @@ from signalbox.brokers.model import Destination, Fault, Group, Scope, Snapshot, 
 from signalbox.brokers.rabbitmq import facts
 from signalbox.brokers.rabbitmq.names import QueueNames
 from signalbox.brokers.rabbitmq.queues import Key, Queue, QueueRegistry
-from signalbox.brokers.rabbitmq.rows import in_slices
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
+from signalbox.kernel.slices import in_slices
 
 QUEUES_PER_SLICE = 100  # about 3 ms when all changed
 
