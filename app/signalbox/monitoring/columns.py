@@ -18,6 +18,10 @@ else:
     Column = array  # not subscriptable before Python 3.12
 
 
+def known(value: int) -> int | None:
+    return None if value == UNKNOWN else value
+
+
 def rate_window_s(interval_s: float) -> float:
     """Return how far back a rate looks: a minute, or three intervals if those are longer."""
     return LATENESS * max(RATE_S, STALE_INTERVALS * interval_s)

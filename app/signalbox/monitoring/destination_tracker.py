@@ -63,8 +63,6 @@ def _ends(destination: Destination) -> "array[int]":
 
 def _losing(name: str, groups: Sequence[GroupView]) -> tuple[bool, float | None]:
     verdicts = [
-        view.verdict
-        for view in groups
-        if view.verdict.status is Status.WILL_LOSE_DATA and view.verdict.destination == name
+        v.verdict for v in groups if v.verdict.status is Status.WILL_LOSE_DATA and v.verdict.destination == name
     ]
     return bool(verdicts), min((v.until for v in verdicts if v.until is not None), default=None)

@@ -34,9 +34,7 @@ CLOCKS_DIFFER_S = 5.0  # how far a message's timestamp may lie outside of what o
 CLOCK_AHEAD_S = 2.0
 OLDEST_ROWS_MAX = 8
 SHARE = "share"  # Kafka's share groups acknowledge in any order, so their start offset is no position
-JUDGED_ROWS_MAX = (
-    500  # partitions judged each reading, largest lag first: more would block the event loop for over 10 ms
-)
+JUDGED_ROWS_MAX = 500  # each reading, largest lag first: more would block the event loop for over 10 ms
 
 
 PartitionKey = tuple[str, int]  # destination, partition
@@ -61,9 +59,8 @@ class GroupTracker:
         self._connection, self._kind, self._batch, self._limits = connection, kind, batch, limits
         self._state: VerdictState | None = None
         self._oldest: dict[PartitionKey, OldestMessage] = {}
-        self._open_transactions: dict[
-            int, tuple[int, float]
-        ] = {}  # row -> the stable end below the end, and since when
+        # row -> the stable end below the end, and since when
+        self._open_transactions: dict[int, tuple[int, float]] = {}
         self._rebalancing_since: float | None = None
         self._retention: dict[str, RetentionLimits] = {}
         self._idle = False
@@ -89,7 +86,6 @@ class GroupTracker:
             self._judge(group, interval_s, read_at)
         assert self._state is not None  # noqa: S101 - judged now or before
         before = self.view
-        flow = before.flow if before is not None and self._idle else self._flow
         self.view = GroupView(
             connection=self._connection,
             kind=self._kind,
@@ -97,7 +93,7 @@ class GroupTracker:
             read_at=read_at,
             interval_s=interval_s,
             verdict=self._state.verdict,
-            flow=flow,
+            flow=before.flow if before is not None and self._idle else self._flow,
         )
         return True
 
@@ -129,9 +125,8 @@ class GroupTracker:
             for index in indices
         }
         views = [self._partition(row, view, facts, owners) for row in range(len(self.window))]
-        return tuple(
-            sorted(views, key=lambda v: (SEVERITY[v.verdict.status], -(v.flow.lag or 0), v.destination, v.partition))
-        )
+        views.sort(key=lambda v: (SEVERITY[v.verdict.status], -(v.flow.lag or 0), v.destination, v.partition))
+        return tuple(views)
 
     def worst_partition(self) -> tuple[PartitionKey, int | None, int | None, int | None] | None:
         """Return the key, lag, arrived and settled of the worst partition, for its history; None for groups of one partition."""
@@ -143,7 +138,7 @@ class GroupTracker:
         if row is None:
             return None
         newest, lag = self.window.newest, view.group.positions.lag
-        return key, _known(lag[row]), _known(newest.arrived[row]), _known(newest.settled[row])
+        return key, columns.known(lag[row]), columns.known(newest.arrived[row]), columns.known(newest.settled[row])
 
     def _follow(self, group: Group, at: float) -> None:
         if group.state is not GroupState.REBALANCING:
@@ -163,11 +158,8 @@ class GroupTracker:
             self._idle = False
             return False
         calm = state.candidate is None and state.verdict.status in (Status.OK, Status.NO_MEMBERS)
-        same = (group.state, group.member_count, group.lag) == (
-            view.group.state,
-            view.group.member_count,
-            view.group.lag,
-        )
+        old = view.group
+        same = (group.state, group.member_count, group.lag) == (old.state, old.member_count, old.lag)
         if calm and same and self._idle:
             return True
         self._idle = calm and same  # judged once more now, then skipped
@@ -228,8 +220,8 @@ class GroupTracker:
         if facts.has_consumers is False:
             rows.update(row for row, lag in enumerate(positions.lag) if lag > 0)
         if positions.start is not None:
-            columns = zip(positions.start, positions.settled, positions.arrived, strict=True)
-            rows.update(row for row, (start, settled, end) in enumerate(columns) if UNKNOWN < settled < start < end)
+            offsets = zip(positions.start, positions.settled, positions.arrived, strict=True)
+            rows.update(row for row, (start, settled, end) in enumerate(offsets) if UNKNOWN < settled < start < end)
         if len(rows) <= JUDGED_ROWS_MAX:
             return sorted(rows)
         return sorted(rows, key=lambda row: -positions.lag[row])[:JUDGED_ROWS_MAX]
@@ -307,16 +299,16 @@ class GroupTracker:
             partition=row.partition,
             verdict=verdict,
             flow=Flow(
-                lag=_known(row.lag),
+                lag=columns.known(row.lag),
                 approximate=view.group.approximate,
                 time_lag=None if counted else row.time_lag,
                 rate_in=row.rate_in,
                 rate_out=row.rate_out,
                 caught_up_at=_caught_up_at([row], view.read_at),
             ),
-            settled=_known(row.settled),
-            end=_known(row.arrived),
-            start=_known(row.start),
+            settled=columns.known(row.settled),
+            end=columns.known(row.arrived),
+            start=columns.known(row.start),
             moved_at=row.moved_at,
             member=owners.get((row.destination, row.partition)),
         )
@@ -325,10 +317,6 @@ class GroupTracker:
         window = self.window
         pairs = zip(window.destination, window.partition, strict=True)
         return {(window.names[index], partition): row for row, (index, partition) in enumerate(pairs)}
-
-
-def _known(value: int) -> int | None:
-    return None if value == UNKNOWN else value
 
 
 def _open_transactions(

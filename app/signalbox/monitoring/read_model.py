@@ -167,14 +167,9 @@ class ConnectionReadModel:
             return
         view = tracker.view
         assert view is not None  # noqa: S101 - the tracker accepted it
+        arrived, key = tracker.arrivals.total, destination_key(name)
         self._series.add(
-            self._name,
-            destination_key(name),
-            at,
-            lag=destination.messages,
-            arrived=tracker.arrivals.total,
-            settled=None,
-            interval_s=interval_s,
+            self._name, key, at, lag=destination.messages, arrived=arrived, settled=None, interval_s=interval_s
         )
         if before is None or before.verdict.status is not view.verdict.status:
             update.keys.add(keys.DESTINATIONS)

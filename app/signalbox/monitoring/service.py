@@ -83,20 +83,13 @@ class Monitor:
     def spark(self, connection: str, group: str) -> Points:
         return self._series.spark(connection, group)
 
-    async def points(
-        self,
-        connection: str,
-        group: str,
-        window_s: float,
-        partition: tuple[str, int] | None = None,
-        since: float | None = None,
-    ) -> Points:
-        """Return the history of a group, or of one of its partitions that was not ok.
+    async def points(self, connection: str, group: str, window_s: float, since: float | None = None) -> Points:
+        """Return the history of a group.
 
         Raises:
             StorageError: the database could not be read.
         """
-        return await self._series.points(connection, group, window_s, partition=partition, since=since)
+        return await self._series.points(connection, group, window_s, since=since)
 
     def visible_to(self, connections: Collection[str]) -> "Monitor":
         visible = copy(self)

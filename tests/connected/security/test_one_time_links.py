@@ -128,9 +128,7 @@ async def test_token_user_stays_when_the_link_is_revoked(process: Process) -> No
 
 
 async def test_company_user_gets_no_link(process: Process) -> None:
-    await process.act(
-        lambda permit: process.accounts.users.sync_company_user(permit, "sub-1", "sso", VIEWER_EVERYWHERE)
-    )
+    await process.company_user(VIEWER_EVERYWHERE)
     sso = await process.accounts.users.get_by_name("sso")
     with pytest.raises(RequestRejected, match="sso signs in with the company account"):
         await process.act(lambda permit: process.accounts.users.create_link(permit, sso))

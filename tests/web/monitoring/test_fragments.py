@@ -1,35 +1,33 @@
 """A pushed fragment equals the partial on the page, and has no htmx attributes."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import cast
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 import pytest
 
 from signalbox.kernel.feed import Version
 from signalbox.monitoring.model import Points
-from signalbox.web.live.registry import CHANGED, POINTS, Registry, parts_of
+from signalbox.web.live.registry import CHANGED, POINTS, Fragment, Registry, parts_of
 from signalbox.web.monitoring.fragments import live_parts
 from signalbox.web.rendering import Part
 from tests.support.simulation import Simulation
 from tests.web.monitoring.test_pages import PAGES
-from tests.web.sites import Elements, WebClient, night, simulation_in, web_client
+from tests.web.sites import Elements, WebClient
 
 WATCHED_MAX = 200
-
-
-@pytest.fixture(scope="module")
-async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebClient]:
-    async with simulation_in(tmp_path_factory.mktemp("night")) as simulation:
-        await night(simulation)
-        async with web_client(simulation) as client:
-            yield client
 
 
 def registry_over(simulation: Simulation) -> Registry:
     registry = Registry()
     registry.add(live_parts(simulation.monitor))
     return registry
+
+
+def fragment_of(registry: Registry, key: str, name: str) -> Fragment[Any]:
+    registered = registry.fragment(key, name)
+    assert registered is not None
+    return registered[0]
 
 
 def normalized(html: str) -> str:
@@ -49,12 +47,10 @@ async def test_a_fragment_equals_the_part_of_the_page(web: WebClient, address: s
         assert registry.knows(key, name), (key, name)
         if name in {CHANGED, POINTS}:
             continue
-        registered = registry.fragment(key, name)
-        assert registered is not None
-        fragment = registered[0]
-        it = fragment.context(web.simulation.monitor, parts_of(key))
-        assert it is not None
-        rendered = web.app.state.renderer.fragment(Part(fragment.template, fragment.variable, it), Version(7, 1))
+        fragment = fragment_of(registry, key, name)
+        value = fragment.context(web.simulation.monitor, parts_of(key))
+        assert value is not None
+        rendered = web.app.state.renderer.fragment(Part(fragment.template, fragment.variable, value), Version(7, 1))
         assert "hx-" not in rendered
         assert normalized(rendered) in page, (key, name)
         assert len(re.findall(r"data-live=", rendered)) == 1, "a fragment is one element"
@@ -63,10 +59,7 @@ async def test_a_fragment_equals_the_part_of_the_page(web: WebClient, address: s
 async def test_a_deleted_thing_has_no_fragment(web: WebClient) -> None:
     registry = registry_over(web.simulation)
     for key, name in (("group/kafka-prod/gone", "groups/row"), ("destination/kafka-prod/gone", "destinations/row")):
-        registered = registry.fragment(key, name)
-        assert registered is not None
-        fragment = registered[0]
-        assert fragment.context(web.simulation.monitor, parts_of(key)) is None
+        assert fragment_of(registry, key, name).context(web.simulation.monitor, parts_of(key)) is None
 
 
 async def test_every_list_page_watches_for_list_changes(web: WebClient) -> None:

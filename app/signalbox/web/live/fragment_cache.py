@@ -22,9 +22,8 @@ POINTS_WAIT_S = 2.0  # history that takes longer fails, so that rows behind it d
 POINTS_BACK_MAX_S = 900.0  # how far back a chart may continue; further back it fetches its history over HTTP
 
 
-CacheKey = tuple[
-    frozenset[str] | None, str, str
-]  # resources that the viewer may see (None: no difference), key, fragment
+CacheKey = tuple[frozenset[str] | None, str, str]
+"""Resources that the viewer may see (None: no difference), key, fragment."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from signalbox.web.monitoring import parameters, schemas, serializers
 from signalbox.web.monitoring.context import monitoring_context
 from signalbox.web.monitoring.destination_list import DESTINATION_LIST
 from signalbox.web.monitoring.group_list import GROUP_LIST
-from signalbox.web.monitoring.list_page import filtered, page_of
+from signalbox.web.monitoring.list_page import filtered_page
 from signalbox.web.monitoring.list_query import WINDOWS, ListQuery
-from signalbox.web.monitoring.not_found import connection_not_found, destination_not_found, group_not_found
+from signalbox.web.monitoring.lookup import find_connection, find_destination, find_group
 from signalbox.web.monitoring.search import search_by_name
 
 CHANGES_MAX = 200
@@ -34,10 +34,7 @@ def list_connections(monitor: NamedDependency[Monitor]) -> list[schemas.Connecti
 @_get(f"{urls.API}/connections/{{name:str}}", responses=problems(404), summary="Get a connection with its cluster")
 def get_connection(monitor: NamedDependency[Monitor], name: FromPath[str]) -> schemas.ConnectionDetail:
     context = monitoring_context(monitor)
-    view = monitor.connection(name)
-    if view is None:
-        raise connection_not_found(context, name)
-    return serializers.connection_detail(context, view)
+    return serializers.connection_detail(context, find_connection(context, name))
 
 
 @_get(
@@ -50,18 +47,14 @@ def list_groups(
     monitor: NamedDependency[Monitor], list_query: NamedDependency[ListQuery]
 ) -> schemas.Listing[schemas.GroupOut]:
     context = monitoring_context(monitor)
-    page = page_of(GROUP_LIST, context, filtered(GROUP_LIST, context, monitor.groups(), list_query), list_query)
-    items = [serializers.group(context, view) for view in page.rows]
-    return schemas.Listing(items=items, total=page.total, next=page.next_cursor, previous=page.previous_cursor)
+    page = filtered_page(GROUP_LIST, context, monitor.groups(), list_query)
+    return serializers.listing(page, [serializers.group(context, view) for view in page.rows])
 
 
 @_get(f"{urls.API}/groups/{{connection:str}}/{{name:str}}", responses=problems(404), summary="Get a consumer group")
 def get_group(monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]) -> schemas.GroupDetail:
     context = monitoring_context(monitor)
-    view = monitor.group(connection, name)
-    if view is None:
-        raise group_not_found(context, connection, name)
-    return serializers.group_detail(context, view)
+    return serializers.group_detail(context, find_group(context, connection, name))
 
 
 @_get(
@@ -77,9 +70,7 @@ def list_group_partitions(
     rows: NamedDependency[tuple[int, int]],
 ) -> schemas.Rows[schemas.PartitionOut]:
     context = monitoring_context(monitor)
-    group = monitor.group(connection, name)
-    if group is None:
-        raise group_not_found(context, connection, name)
+    group = find_group(context, connection, name)
     first, limit = rows
     partitions = monitor.partitions(connection, name)
     items = [serializers.partition(context, group.kind, view) for view in partitions[first : first + limit]]
@@ -99,8 +90,7 @@ async def get_group_history(
     name: FromPath[str],
     history_window: NamedDependency[str],
 ) -> schemas.HistoryOut:
-    if monitor.group(connection, name) is None:
-        raise group_not_found(monitoring_context(monitor), connection, name)
+    find_group(monitoring_context(monitor), connection, name)
     return serializers.history(history_window, await monitor.points(connection, name, WINDOWS[history_window]))
 
 
@@ -114,10 +104,8 @@ def list_destinations(
     monitor: NamedDependency[Monitor], list_query: NamedDependency[ListQuery]
 ) -> schemas.Listing[schemas.DestinationOut]:
     context = monitoring_context(monitor)
-    views = filtered(DESTINATION_LIST, context, monitor.destinations(), list_query)
-    page = page_of(DESTINATION_LIST, context, views, list_query)
-    items = [serializers.destination(context, view) for view in page.rows]
-    return schemas.Listing(items=items, total=page.total, next=page.next_cursor, previous=page.previous_cursor)
+    page = filtered_page(DESTINATION_LIST, context, monitor.destinations(), list_query)
+    return serializers.listing(page, [serializers.destination(context, view) for view in page.rows])
 
 
 @_get(f"{urls.API}/destinations/{{connection:str}}/{{name:str}}", responses=problems(404), summary="Get a destination")
@@ -125,10 +113,7 @@ def get_destination(
     monitor: NamedDependency[Monitor], connection: FromPath[str], name: FromPath[str]
 ) -> schemas.DestinationOut:
     context = monitoring_context(monitor)
-    view = monitor.destination(connection, name)
-    if view is None:
-        raise destination_not_found(context, connection, name)
-    return serializers.destination(context, view)
+    return serializers.destination(context, find_destination(context, connection, name))
 
 
 @_get(
@@ -143,21 +128,14 @@ def list_destination_partitions(
     name: FromPath[str],
     rows: NamedDependency[tuple[int, int]],
 ) -> schemas.Rows[schemas.DestinationPartitionOut]:
-    view = monitor.destination(connection, name)
-    if view is None:
-        raise destination_not_found(monitoring_context(monitor), connection, name)
-    partitions = view.destination.partitions
+    partitions = find_destination(monitoring_context(monitor), connection, name).destination.partitions
     if partitions is None:
         return schemas.Rows(items=[], total=0, first=rows[0])
     items = serializers.destination_partitions(partitions, monitor.partition_rates(connection, name), *rows)
     return schemas.Rows(items=items, total=len(partitions), first=rows[0])
 
 
-@_get(
-    f"{urls.API}/changes",
-    responses=problems(),
-    summary="List status changes since the start of Signalbox, newest first",
-)
+@_get(f"{urls.API}/changes", responses=problems(), summary="List status changes since the start, newest first")
 def list_changes(monitor: NamedDependency[Monitor]) -> list[schemas.ChangeOut]:
     return [serializers.change(change) for change in monitor.changes(CHANGES_MAX)]
 

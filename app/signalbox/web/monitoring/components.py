@@ -52,6 +52,22 @@ class Detail:
     mono: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The top of the page of one connection, group or destination: one live fragment."""
+
+    key: str
+    name: str
+    status: StatusLabel
+    read_at: float | None
+    interval_s: float
+    sentence: Sequence[Span]
+    reason: Sequence[Span]
+    facts: tuple[Fact, ...]
+    stale: bool
+    notices: tuple[Notice, ...]
+
+
 def status_label(status: Status | LinkState, text: str = "", *, stale: bool = False) -> StatusLabel:
     text = text or status.value
     return StatusLabel(words.tone(status), words.mark(status), f"{text} (stale)" if stale else text)

@@ -55,15 +55,12 @@ class ConnectionRow:
 class ConnectionsPage:
     headline: Headline
     rows: tuple[ConnectionRow, ...]
-    key: str
 
 
 def connections_page(context: MonitoringContext) -> ConnectionsPage:
     ordered = sorted(context.connections.values(), key=lambda view: (ORDER.index(view.link), view.name))
     return ConnectionsPage(
-        headline=connections_headline(context),
-        rows=tuple(connection_row(context, view) for view in ordered),
-        key=keys.CONNECTIONS,
+        headline=connections_headline(context), rows=tuple(connection_row(context, view) for view in ordered)
     )
 
 

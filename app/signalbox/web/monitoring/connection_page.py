@@ -8,11 +8,10 @@ from signalbox.brokers.settings import ConnectionSettings
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import SEVERITY, ConnectionView, DestinationView, LinkState, Status
-from signalbox.monitoring.words import Span
 from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.change_rows import ChangeRow, change_rows
-from signalbox.web.monitoring.components import Detail, Fact, Notice, plural, status_label
+from signalbox.web.monitoring.components import Detail, Head, Notice, plural, status_label
 from signalbox.web.monitoring.connection_facts import cluster_notices, connection_facts
 from signalbox.web.monitoring.connection_list import product
 from signalbox.web.monitoring.context import MonitoringContext
@@ -54,18 +53,8 @@ class FaultRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionHead:
-    key: str
-    name: str
+class ConnectionHead(Head):
     product: str
-    status: StatusLabel
-    read_at: float | None
-    interval_s: float
-    sentence: Sequence[Span]
-    reason: Sequence[Span]
-    facts: tuple[Fact, ...]
-    stale: bool
-    notices: tuple[Notice, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,7 @@ from signalbox.monitoring import keys
 from signalbox.monitoring.model import DestinationView
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.destination_rows import DestinationRow, destination_row
-from signalbox.web.monitoring.list_frame import ColumnSpec
-from signalbox.web.monitoring.list_page import ListType
+from signalbox.web.monitoring.list_frame import ColumnSpec, ListType
 
 DESTINATION_LIST: ListType[DestinationView, DestinationRow] = ListType(
     noun="destination",

@@ -3,18 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from signalbox.brokers.model import UNKNOWN, Partitions, RetentionLimits, Why
+from signalbox.brokers.model import Partitions, RetentionLimits, Why
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
+from signalbox.monitoring.columns import known
 from signalbox.monitoring.model import DestinationView, Status
-from signalbox.monitoring.words import Span
 from signalbox.web import urls
 from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.monitoring.components import (
     Detail,
     Fact,
-    Notice,
+    Head,
     connection_notices,
     rate_fact,
     size_fact,
@@ -32,21 +32,11 @@ SKEW_BAR_MAX = 3.0  # times the mean: a full bar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DestinationHead:
-    key: str
-    name: str
+class DestinationHead(Head):
     kind: str
     layout: str
-    status: StatusLabel
     connection: str
     connection_href: str
-    read_at: float
-    interval_s: float
-    sentence: Sequence[Span]
-    reason: Sequence[Span]
-    facts: tuple[Fact, ...]
-    stale: bool
-    notices: tuple[Notice, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,16 +71,11 @@ class DestinationPartitionTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DestinationGroups:
-    rows: tuple[GroupRow, ...]
-    total: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationPage:
     head: DestinationHead
     partitions: DestinationPartitionTable
-    groups: DestinationGroups
+    groups: tuple[GroupRow, ...]
+    groups_total: int
     retention: tuple[Detail, ...]
     settings: tuple[Detail, ...]
     dead_letters_to: str
@@ -105,10 +90,8 @@ def destination_page(context: MonitoringContext, view: DestinationView) -> Desti
     return DestinationPage(
         head=destination_head(context, view),
         partitions=destination_partition_table(context, view),
-        groups=DestinationGroups(
-            rows=tuple(group_row(context, group) for group in groups if group is not None),
-            total=len(view.consumer_groups),
-        ),
+        groups=tuple(group_row(context, group) for group in groups if group is not None),
+        groups_total=len(view.consumer_groups),
         retention=_retention(context, view),
         settings=tuple(Detail(name, value, mono=True) for name, value in settings),
         dead_letters_to=target or "",
@@ -235,13 +218,13 @@ def _partition_row(
     return DestinationPartitionRow(
         partition=partitions.index[row],
         status=_partition_status(partitions.why[row], out_of_sync, skew),
-        leader="none" if no_leader else figures.number(_known(partitions.leader[row])),
+        leader="none" if no_leader else figures.number(known(partitions.leader[row])),
         replicas=_node_ids(partitions.replicas, row),
         in_sync=_node_ids(partitions.in_sync, row),
         under_replicated=out_of_sync > 0,
-        start_offset=figures.number(_known(partitions.start[row])),
-        end_offset=figures.number(_known(partitions.end[row])),
-        size=figures.size(None if partitions.size_bytes is None else _known(partitions.size_bytes[row])),
+        start_offset=figures.number(known(partitions.start[row])),
+        end_offset=figures.number(known(partitions.end[row])),
+        size=figures.size(None if partitions.size_bytes is None else known(partitions.size_bytes[row])),
         rate_in=figures.rate_number(rate, decimal=True),
         skew=skew,
         skew_width="0%" if skew is None else f"{min(100.0, skew / SKEW_BAR_MAX * 100):.1f}%",
@@ -265,10 +248,6 @@ def _partition_status(why: Why, out_of_sync: int, skew: float | None) -> StatusL
 
 def _node_ids(column: Sequence[Sequence[int]], row: int) -> str:
     return ", ".join(map(str, column[row])) if column else figures.UNKNOWN_WORD
-
-
-def _known(value: int) -> int | None:
-    return None if value == UNKNOWN else value
 
 
 def _retention(context: MonitoringContext, view: DestinationView) -> tuple[Detail, ...]:

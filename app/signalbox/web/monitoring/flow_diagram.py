@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from signalbox.monitoring import words
 from signalbox.monitoring.model import ConnectionView, GroupView, LinkState, Status
+from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls
+from signalbox.web.monitoring.components import status_label
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.totals import most_severe_first
 
@@ -12,12 +13,10 @@ MARKS_MAX = 150  # over all connections
 NOT_OK_MARKS_MAX = 60  # per connection, if the ok groups share one mark
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class GroupMark:
     href: str
-    mark: str
-    tone: str
-    title: str
+    label: StatusLabel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +53,7 @@ def _diagram(context: MonitoringContext, connection: ConnectionView, *, count_ok
 
 def _mark(context: MonitoringContext, group: GroupView) -> GroupMark:
     status = context.status_of(group)
-    return GroupMark(
-        href=urls.group(group.connection, group.name),
-        mark=words.mark(status),
-        tone=words.tone(status),
-        title=f"{group.name}: {status}",
-    )
+    return GroupMark(urls.group(group.connection, group.name), status_label(status, f"{group.name}: {status}"))
 
 
 def _label(connection: ConnectionView, ok: int, total: int) -> str:

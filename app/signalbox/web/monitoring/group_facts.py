@@ -9,18 +9,16 @@ from signalbox.web.monitoring.context import MonitoringContext
 
 
 def group_facts(context: MonitoringContext, view: GroupView) -> tuple[Fact, ...]:
-    facts = (
+    settled = "committed" if view.kind is BrokerKind.KAFKA else "acknowledged"
+    return (
         _lag(view),
         _time_lag(view),
         rate_fact("In", view.flow.rate_in, "1 min average"),
-        rate_fact("Out", view.flow.rate_out, _out_note(view)),
+        rate_fact("Out", view.flow.rate_out, f"{settled}, 1 min average"),
         _caught_up(context, view),
+        *_queue_facts(view),
+        *_retention(context, view),
     )
-    return (*facts, *_queue_facts(view), *_retention(context, view))
-
-
-def _out_note(view: GroupView) -> str:
-    return f"{'committed' if view.kind is BrokerKind.KAFKA else 'acknowledged'}, 1 min average"
 
 
 def _lag(view: GroupView) -> Fact:
@@ -31,13 +29,8 @@ def _lag(view: GroupView) -> Fact:
         note = "no data"
     elif flow.lag_partial:
         note = "messages, at least: some partitions are unknown"
-    tone = words.tone(view.verdict.status)
-    return Fact(
-        "Lag",
-        figures.number(flow.lag, approximate=flow.approximate),
-        note=note,
-        tone=tone if tone == "danger" and flow.lag else "",
-    )
+    tone = "danger" if flow.lag and words.tone(view.verdict.status) == "danger" else ""
+    return Fact("Lag", figures.number(flow.lag, approximate=flow.approximate), note=note, tone=tone)
 
 
 def _lag_parts(view: GroupView) -> str:

@@ -8,8 +8,7 @@ from signalbox.monitoring.model import GroupView
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.components import plural
 from signalbox.web.monitoring.group_rows import GroupRow, SummaryRow, group_row
-from signalbox.web.monitoring.list_frame import ColumnSpec
-from signalbox.web.monitoring.list_page import ListType
+from signalbox.web.monitoring.list_frame import ColumnSpec, ListType
 from signalbox.web.monitoring.totals import totals_of
 
 

@@ -7,11 +7,9 @@ from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import GroupView, PartitionView
-from signalbox.monitoring.words import Span
-from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.charts import GroupCharts, group_charts
-from signalbox.web.monitoring.components import Detail, Fact, Notice, connection_notices, status_label
+from signalbox.web.monitoring.components import Detail, Head, connection_notices, status_label
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.group_facts import group_facts
 from signalbox.web.monitoring.members import Members, members
@@ -28,21 +26,11 @@ class NamedLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupHead:
-    key: str
-    name: str
-    status: StatusLabel
+class GroupHead(Head):
     destinations: tuple[NamedLink, ...]
     more_destinations: int
     connection: NamedLink
     kind: str
-    read_at: float
-    interval_s: float
-    sentence: Sequence[Span]
-    reason: Sequence[Span]
-    facts: tuple[Fact, ...]
-    stale: bool
-    notices: tuple[Notice, ...]
     notes: tuple[str, ...]
 
 

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
-from signalbox.monitoring.model import Status
+from signalbox.monitoring.model import DestinationView, GroupView, Status
 from signalbox.web.lists import Dropdown, EmptyState, Filter, Option, Pager, Suggestion
 from signalbox.web.monitoring.components import plural
+from signalbox.web.monitoring.context import MonitoringContext
+from signalbox.web.monitoring.group_rows import SummaryRow
 from signalbox.web.monitoring.list_query import NOT_OK, STATUS_WORDS, TEXT_SORTS, ListQuery
-from signalbox.web.monitoring.paging import RowPage
+from signalbox.web.monitoring.paging import RowPage, SortValue
 
+View = TypeVar("View", GroupView, DestinationView)
+Row = TypeVar("Row")
 UrlBuilder: TypeAlias = Callable[..., str]
 SORTED_BY = {"time-lag": "time lag", "in": "rate in", "out": "rate out", "updated": "last update"}
 NONE_YET = "They appear here when a connection has responded and has some."
@@ -22,6 +26,20 @@ class ColumnSpec:
     sort: str
     label: str
     css: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListType(Generic[View, Row]):
+    noun: str
+    key: str  # the feed key that changes with order or membership
+    url: UrlBuilder
+    placeholder: str
+    columns: Sequence[ColumnSpec]
+    sort_values: Mapping[str, Callable[[View], SortValue]]
+    kind_of: Callable[[View], str]
+    searched_names: Callable[[View], Iterable[str]]
+    row: Callable[[MonitoringContext, View], Row]
+    summarize: Callable[[Sequence[View], str], SummaryRow] | None = None  # of ok views, and the URL that lists them
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +67,21 @@ class ListFrame:
 
 
 def list_frame(
+    list_type: ListType[View, Row],
     query: ListQuery,
-    page: RowPage[Any],
+    page: RowPage[View],
     *,
-    url: UrlBuilder,
-    key: str,
-    noun: str,
-    placeholder: str,
-    columns: Sequence[ColumnSpec],
     total: int,
     not_ok: int,
     dropdowns: tuple[Dropdown, ...],
     suggestions: Sequence[str],
 ) -> ListFrame:
-    """Build the frame. `noun` is singular; `total` and `not_ok` count the whole list, without filters."""
-    parameters = url_parameters(query)
+    """Build the frame. `total` and `not_ok` count the whole list, without filters."""
+    parameters, url, noun = url_parameters(query), list_type.url, list_type.noun
     return ListFrame(
-        key=key,
+        key=list_type.key,
         action=url(),
-        placeholder=placeholder,
+        placeholder=list_type.placeholder,
         query=query,
         filters=(
             Filter(url(**parameters | {"status": None}), "All", total, not query.status),
@@ -75,7 +89,7 @@ def list_frame(
         ),
         dropdowns=dropdowns,
         hidden_fields=tuple((name, parameters[name]) for name in ("sort", "dir") if parameters[name]),
-        columns=_column_heads(columns, query, url),
+        columns=_column_heads(list_type.columns, query, url),
         pager=_pager(page, query, url, noun=noun),
         empty_state=None if page.rows else _empty_state(query, url, noun=noun, total=total, suggestions=suggestions),
     )

@@ -1,41 +1,25 @@
 """The list logic that groups and destinations share: filter, sort, page, and one row per unreachable connection. Pure."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic
 
-from signalbox.monitoring.model import DestinationView, GroupView, Status
+from signalbox.monitoring.model import Status
 from signalbox.web.monitoring.components import plural
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.group_rows import SummaryRow
 from signalbox.web.monitoring.list_frame import (
-    ColumnSpec,
     ListFrame,
-    UrlBuilder,
+    ListType,
+    Row,
+    View,
     list_dropdowns,
     list_frame,
     url_parameters,
 )
 from signalbox.web.monitoring.list_query import TEXT_SORTS, ListQuery, closest_names
-from signalbox.web.monitoring.paging import RowKey, RowPage, SortValue, paginate
-
-View = TypeVar("View", GroupView, DestinationView)
-Row = TypeVar("Row")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListType(Generic[View, Row]):
-    noun: str
-    key: str  # the feed key that changes with order or membership
-    url: UrlBuilder
-    placeholder: str
-    columns: Sequence[ColumnSpec]
-    sort_values: Mapping[str, Callable[[View], SortValue]]
-    kind_of: Callable[[View], str]
-    searched_names: Callable[[View], Iterable[str]]
-    row: Callable[[MonitoringContext, View], Row]
-    summarize: Callable[[Sequence[View], str], SummaryRow] | None = None  # of ok views, and the URL that lists them
+from signalbox.web.monitoring.paging import RowKey, RowPage, paginate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +50,9 @@ def list_page(
     not_ok_rows = sum(context.status_of(view) is not Status.OK for view in page.rows)
     split_at = not_ok_rows if unreachable else len(page.rows)
     frame = list_frame(
+        list_type,
         query,
         page,
-        url=list_type.url,
-        key=list_type.key,
-        noun=list_type.noun,
-        placeholder=list_type.placeholder,
-        columns=list_type.columns,
         total=len(views),
         not_ok=len(views) - statuses[Status.OK],
         dropdowns=list_dropdowns(
@@ -121,6 +101,12 @@ def filtered(
         and (not query.kind or list_type.kind_of(view) == query.kind)
         and (not text or any(text in name.casefold() for name in list_type.searched_names(view)))
     ]
+
+
+def filtered_page(
+    list_type: ListType[View, Row], context: MonitoringContext, views: Sequence[View], query: ListQuery
+) -> RowPage[View]:
+    return page_of(list_type, context, filtered(list_type, context, views, query), query)
 
 
 def page_of(

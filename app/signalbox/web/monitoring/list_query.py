@@ -12,24 +12,10 @@ STATUS_WORDS: dict[str, Status] = {status.value.replace(" ", "-"): status for st
 PAGE_ROWS = 50
 PAGE_ROWS_MAX = 500  # of the API; a page shows PAGE_ROWS
 
-GROUP_SORTS: Mapping[str, bool] = {  # sort key -> descending by default
-    "lag": True,
-    "time-lag": True,
-    "in": True,
-    "out": True,
-    "updated": False,
-    "name": False,
-    "connection": False,
-}
-DESTINATION_SORTS: Mapping[str, bool] = {
-    "in": True,
-    "messages": True,
-    "size": True,
-    "retention": True,
-    "updated": False,
-    "name": False,
-    "connection": False,
-}
+# sort key -> descending by default; the first is the default
+_ASCENDING = dict.fromkeys(("updated", "name", "connection"), False)
+GROUP_SORTS = dict.fromkeys(("lag", "time-lag", "in", "out"), True) | _ASCENDING
+DESTINATION_SORTS = dict.fromkeys(("in", "messages", "size", "retention"), True) | _ASCENDING
 TEXT_SORTS = frozenset({"name", "connection"})
 WINDOWS: Mapping[str, int] = {"1h": 3600, "6h": 6 * 3600, "24h": 24 * 3600, "7d": 7 * 24 * 3600}
 

@@ -8,6 +8,7 @@ from signalbox.kernel import figures
 from signalbox.monitoring import keys
 from signalbox.monitoring.model import GroupView, PartitionView
 from signalbox.web.monitoring.components import plural
+from signalbox.web.monitoring.totals import sum_if_known
 
 ROWS_MAX = 100
 PARTITIONS_NAMED = 24
@@ -68,19 +69,13 @@ def _empty_text(view: GroupView) -> str:
 
 
 def _row(member: Member, owned: Sequence[PartitionView]) -> MemberRow:
-    lags = [p.flow.lag for p in owned]
-    rates = [p.flow.rate_out for p in owned]
-    known_lags = [lag for lag in lags if lag is not None]
-    known_rates = [rate for rate in rates if rate is not None]
     return MemberRow(
         client=member.client or member.id,
         id=member.id,
         host=member.host,
         partitions=_assigned(member),
-        lag=figures.number(sum(known_lags) if known_lags and len(known_lags) == len(lags) else None),
-        rate_out=figures.rate_number(
-            sum(known_rates) if known_rates and len(known_rates) == len(rates) else None, decimal=True
-        ),
+        lag=figures.number(sum_if_known([p.flow.lag for p in owned])),
+        rate_out=figures.rate_number(sum_if_known([p.flow.rate_out for p in owned]), decimal=True),
         note=member.note,
     )
 

@@ -67,33 +67,34 @@ def list_filters(
 
 
 def group_parameters(filters: NamedDependency[Filters], kind: GroupKind = None, sort: GroupSort = None) -> ListQuery:
-    return _parse(lambda: parse_list_query({**filters, **_given(kind=kind, sort=sort)}, GROUP_SORTS))
+    return parsed(lambda: parse_list_query({**filters, **_given(kind=kind, sort=sort)}, GROUP_SORTS))
 
 
 def destination_parameters(
     filters: NamedDependency[Filters], kind: DestinationKind = None, sort: DestinationSort = None
 ) -> ListQuery:
-    return _parse(lambda: parse_list_query({**filters, **_given(kind=kind, sort=sort)}, DESTINATION_SORTS))
+    return parsed(lambda: parse_list_query({**filters, **_given(kind=kind, sort=sort)}, DESTINATION_SORTS))
 
 
 def rows_parameters(first: First = None, limit: RowLimit = None) -> tuple[int, int]:
     """Return how many rows to skip and how many to return."""
     given = _given(first=first, limit=limit)
     return (
-        _parse(lambda: parse_int(given, "first", default=0, minimum=0, maximum=FIRST_MAX)),
-        _parse(lambda: parse_int(given, "limit", default=PAGE_ROWS_MAX, maximum=PAGE_ROWS_MAX)),
+        parsed(lambda: parse_int(given, "first", default=0, minimum=0, maximum=FIRST_MAX)),
+        parsed(lambda: parse_int(given, "limit", default=PAGE_ROWS_MAX, maximum=PAGE_ROWS_MAX)),
     )
 
 
 def window_parameter(window: Window = None) -> str:
-    return _parse(lambda: parse_window(_given(window=window)))
+    return parsed(lambda: parse_window(_given(window=window)))
 
 
 def _given(**parameters: str | None) -> Filters:
     return {key: value for key, value in parameters.items() if value is not None}
 
 
-def _parse(parse: Callable[[], Result]) -> Result:
+def parsed(parse: Callable[[], Result]) -> Result:
+    """Return what `parse` returns; an invalid parameter becomes a BadRequest."""
     try:
         return parse()
     except InvalidParameter as error:

@@ -1,12 +1,13 @@
 """Build the JSON of /api/v1 from the monitor's views. Pure; unknown stays null."""
 
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-from signalbox.brokers.model import UNKNOWN, BrokerKind, Cluster, Partitions, Why
+from signalbox.brokers.model import BrokerKind, Cluster, Partitions, Why
 from signalbox.monitoring import words
+from signalbox.monitoring.columns import known
 from signalbox.monitoring.model import (
     Change,
     ConnectionView,
@@ -18,8 +19,10 @@ from signalbox.monitoring.model import (
 )
 from signalbox.web.monitoring import schemas
 from signalbox.web.monitoring.context import MonitoringContext
+from signalbox.web.monitoring.paging import RowPage
 from signalbox.web.palette import Hits
 
+Item = TypeVar("Item")
 Schema = TypeVar("Schema", bound=msgspec.Struct)
 GroupSchema = TypeVar("GroupSchema", bound=schemas.GroupOut)
 ConnectionSchema = TypeVar("ConnectionSchema", bound=schemas.ConnectionOut)
@@ -69,12 +72,12 @@ def destination_partitions(
     return [
         schemas.DestinationPartitionOut(
             partition=partitions.index[row],
-            leader=_known(partitions.leader[row]),
+            leader=known(partitions.leader[row]),
             replicas=list(partitions.replicas[row]) if partitions.replicas else [],
             in_sync_replicas=list(partitions.in_sync[row]) if partitions.in_sync else [],
-            start_offset=_known(partitions.start[row]),
-            end_offset=_known(partitions.end[row]),
-            size_bytes=None if partitions.size_bytes is None else _known(partitions.size_bytes[row]),
+            start_offset=known(partitions.start[row]),
+            end_offset=known(partitions.end[row]),
+            size_bytes=None if partitions.size_bytes is None else known(partitions.size_bytes[row]),
             rate_in=rates.get(partitions.index[row]),
             unknown_reason=None if partitions.why[row] is Why.KNOWN else partitions.why[row].value,
         )
@@ -98,6 +101,10 @@ def history(window: str, points: Points) -> schemas.HistoryOut:
 
 def change(change: Change) -> schemas.ChangeOut:
     return _build(schemas.ChangeOut, change)
+
+
+def listing(page: RowPage[Any], items: list[Item]) -> schemas.Listing[Item]:
+    return schemas.Listing(items=items, total=page.total, next=page.next_cursor, previous=page.previous_cursor)
 
 
 def search_results(found: Iterable[Hits]) -> list[schemas.SearchResultOut]:
@@ -155,7 +162,3 @@ def _connection(
 
 def _verdict(verdict: Verdict, sentence: str) -> schemas.VerdictOut:
     return _build(schemas.VerdictOut, verdict, sentence=sentence)
-
-
-def _known(value: int) -> int | None:
-    return None if value == UNKNOWN else value

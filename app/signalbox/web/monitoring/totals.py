@@ -18,6 +18,12 @@ class Totals:
     oldest_read_at: float | None
 
 
+def sum_if_known(values: Sequence[float | None]) -> float | None:
+    """Return the sum; None if there are no values or one is unknown."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None
+
+
 def totals_of(groups: Sequence[GroupView]) -> Totals:
     lags = [g.flow.lag for g in groups if g.flow.lag is not None]
     rates_in = [g.flow.rate_in for g in groups if g.flow.rate_in is not None]
