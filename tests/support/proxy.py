@@ -122,10 +122,12 @@ async def silent_port() -> AsyncIterator[int]:
             while await reader.read(PIECE_BYTES):
                 pass
 
-    async with _listening(swallow) as port:
-        yield port
-    for writer in writers:
-        writer.transport.abort()
+    try:
+        async with _listening(swallow) as port:
+            yield port
+    finally:
+        for writer in writers:
+            writer.transport.abort()
 
 
 def web_port() -> AbstractAsyncContextManager[int]:
