@@ -175,11 +175,8 @@ async def test_a_failed_connection_keeps_its_figures_and_has_the_error() -> None
     await bench.sweep(idle())
     view = existing(bench.monitor.connection(NAME))
     assert (view.link, view.error, view.attempts, view.groups_ok) == (LinkState.CONNECTED, "", 0, 1)
-    assert [change.after for change in bench.monitor.changes()] == [
-        LinkState.CONNECTED,
-        LinkState.DOWN,
-        LinkState.CONNECTED,
-    ]
+    states = [change.after for change in bench.monitor.changes()]
+    assert states == [LinkState.CONNECTED, LinkState.DOWN, LinkState.CONNECTED]
 
 
 async def test_a_connection_without_an_answer_for_three_intervals_is_stale() -> None:
@@ -237,10 +234,7 @@ async def test_a_destination_has_the_time_of_the_first_data_loss() -> None:
     assert view.loses_at == pytest.approx(bench.now + 3200, abs=60)
     assert view.consumer_groups == ("payments", "tax")
     assert view.rate_in == pytest.approx(40, rel=0.1)
-    assert bench.monitor.partition_rates(NAME, "orders") == {
-        0: pytest.approx(20, rel=0.1),
-        1: pytest.approx(20, rel=0.1),
-    }
+    assert bench.monitor.partition_rates(NAME, "orders") == pytest.approx({0: 20, 1: 20}, rel=0.1)
     reader = existing(bench.monitor.group(NAME, "payments"))
     assert reader.verdict.reason is Reason.BY_AGE
     assert reader.flow.time_lag is not None
