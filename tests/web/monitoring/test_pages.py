@@ -161,7 +161,7 @@ async def test_a_never_read_connection_does_not_call_anything_deleted(web: WebCl
     assert headline(html) == "Cannot tell whether group “orders” exists: no data from kafka-new yet."
     assert "Connecting. No response yet. Reload this page when the connection is up." in html
     html = await web.page("/destinations/kafka-new/orders", status=503)
-    assert headline(html).startswith("Cannot tell whether destination orders exists")
+    assert headline(html).startswith("Cannot tell whether destination “orders” exists")
     assert "No data from kafka-new yet." in Elements(await web.page("/destinations")).text
     assert "no data yet" in Elements(await web.page("/connections/kafka-new")).text
     problem = (await web.client.get("/api/v1/groups/kafka-new/orders/history")).json()
