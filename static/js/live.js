@@ -71,7 +71,10 @@ function showState(state) {
 
 // A page without live elements connects too, to learn when its session ends.
 export function goLive() {
-  if (!document.querySelector("[data-live]")) document.getElementById("live").textContent = "static";
+  if (!document.querySelector("[data-live]")) {
+    const title = "This page does not update by itself";
+    Object.assign(document.getElementById("live"), { textContent: "not live", title });
+  }
   socket = connect({ onMessage: receive, onState: showState, onGreeting: rewatch });
   document.addEventListener("htmx:after:swap", rewatch);
 }

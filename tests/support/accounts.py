@@ -1,5 +1,7 @@
 """Accounts over a real database, door and audit log, with a manual clock; also as a second process."""
 
+import asyncio
+import pkgutil
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -72,6 +74,16 @@ class Process:
             actor, name=identity.name, rights=identity.rights, user=identity.user, session=identity.session.id
         )
 
+    async def session_id(self, secret: str) -> int:
+        """Return the ID of the session with this secret."""
+        session = (await self.actor(secret)).session
+        assert session is not None
+        return session
+
+    async def company_user(self, rights: Rights, name: str = "sso", subject: str = "sub-1") -> int:
+        """Create or update a user of the company's provider; return its ID."""
+        return await self.act(lambda permit: self.accounts.users.sync_company_user(permit, subject, name, rights))
+
     async def rows(self, query: str, **values: object) -> list[tuple[object, ...]]:
         async with self.database.read() as connection:
             return [tuple(row) for row in await connection.execute(text(query), values)]
@@ -121,6 +133,23 @@ async def second_process(settings: DatabaseSettings, clock: Clock) -> AsyncItera
         yield made
     finally:
         await database.close()
+
+
+@contextmanager
+def paused(monkeypatch: pytest.MonkeyPatch, function: str) -> Iterator[tuple[asyncio.Event, asyncio.Event]]:
+    """Pause callers of this function once it has its result; yield the events "paused" and "continue"."""
+    real = pkgutil.resolve_name(function)
+    has_result, go_on = asyncio.Event(), asyncio.Event()
+
+    async def pausing(*arguments: object) -> object:
+        result = await real(*arguments)
+        has_result.set()
+        await go_on.wait()
+        return result
+
+    with monkeypatch.context() as patched:
+        patched.setattr(function, pausing)
+        yield has_result, go_on
 
 
 @contextmanager

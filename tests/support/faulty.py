@@ -1,4 +1,4 @@
-"""A configuration in which every connection is wrong in its own way, beside one that is right."""
+"""A configuration of connections that each fail in another way, and a healthy one."""
 
 import contextlib
 import ssl
@@ -24,8 +24,6 @@ WRONG = "not-the-password"
 
 @dataclass(frozen=True, slots=True)
 class Brokers:
-    """The real ones."""
-
     kafka: KafkaUnderTest
     rabbitmq: RabbitServer
     nats: NatsServer
@@ -34,7 +32,7 @@ class Brokers:
 
 @dataclass(slots=True)
 class Faulty:
-    """The tables, by name, of connections to the wrong places."""
+    """The connection tables by name."""
 
     brokers: Brokers
     tables: dict[str, str]
@@ -60,65 +58,61 @@ class Faulty:
                 self.add("sqs", fault, region=sqs.REGION, endpoint_url=base, ca_file=tls, interval_s=5, **login)
 
     def logins(self) -> None:
-        """Add connections whose password is wrong. ElasticMQ checks none."""
+        """Add connections with a wrong password, and the healthy one. ElasticMQ checks no password."""
         kafka, rabbitmq, nats = self.brokers.kafka.server, self.brokers.rabbitmq.address(), self.brokers.nats
-        who = {"user": "alice", "password": WRONG}
-        self.add("kafka", "login", bootstrap=[kafka.address("SASL")], sasl_mechanism="SCRAM-SHA-256", **who)
+        wrong = {"user": "alice", "password": WRONG}
+        self.add("kafka", "login", bootstrap=[kafka.address("SASL")], sasl_mechanism="SCRAM-SHA-256", **wrong)
         web = rabbitmq.management_url
-        self.add("rabbitmq", "login", host=rabbitmq.host, port=rabbitmq.port, management_url=web, **who)
-        self.add("nats", "login", urls=[nats.url], **who)
-
-    def healthy(self) -> None:
-        nats = self.brokers.nats
+        self.add("rabbitmq", "login", host=rabbitmq.host, port=rabbitmq.port, management_url=web, **wrong)
+        self.add("nats", "login", urls=[nats.url], **wrong)
         self.tables[HEALTHY] = connection(HEALTHY, "nats", urls=[nats.url], user=nats.user, password=nats.password)
 
 
 @contextlib.asynccontextmanager
 async def faulty(brokers: Brokers, folder: Path) -> AsyncIterator[Faulty]:
-    """Set the traps; they stand until the block ends."""
-    made, certificates = Faulty(brokers, {}), issue(folder / "certificates")
+    """Open the ports of the faulty connections until the block ends."""
+    faults, certificates = Faulty(brokers, {}), issue(folder / "certificates")
     async with AsyncExitStack() as stack:
         silent = await stack.enter_async_context(silent_port())
         web = await stack.enter_async_context(web_port())
         for kind in ("kafka", "rabbitmq", "nats", "sqs"):
-            made.at(kind, "closed", free_port())
-            made.at(kind, "silent", silent)
-            made.at(kind, "web", web)
-        await _tls(made, certificates, folder, stack)
-        await _slow(made, stack)
-        made.logins()
-        made.healthy()
-        yield made
+            faults.at(kind, "closed", free_port())
+            faults.at(kind, "silent", silent)
+            faults.at(kind, "web", web)
+        await _tls(faults, certificates, folder, stack)
+        await _slow(faults, stack)
+        faults.logins()
+        yield faults
 
 
-async def _tls(made: Faulty, certificates: Certificates, folder: Path, stack: AsyncExitStack) -> None:
+async def _tls(faults: Faulty, certificates: Certificates, folder: Path, stack: AsyncExitStack) -> None:
     """Add plain clients to ports that speak TLS, and the reverse."""
-    brokers, ca = made.brokers, certificates.ca_file
+    brokers, ca = faults.brokers, certificates.ca_file
     identity = certificates.server
     tls = f'tls {{ cert_file: "{identity.cert_file}", key_file: "{identity.key_file}" }}'
     secured = await stack.enter_async_context(nats_server(NatsOptions(config=tls), folder=folder / "nats-tls"))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(identity.cert_file, identity.key_file)
     speaks_tls = await stack.enter_async_context(tls_port(context))
-    made.at("kafka", "plain-to-tls", brokers.kafka.server.port("SSL"))
-    made.at("rabbitmq", "plain-to-tls", speaks_tls)
-    made.at("nats", "plain-to-tls", secured.port)
-    made.at("sqs", "plain-to-tls", speaks_tls)
-    made.at("nats", "foreign-ca", secured.port, tls=certificates.foreign_ca_file)
-    made.at("kafka", "tls-to-plain", brokers.kafka.server.port("PLAINTEXT"), tls=ca)
+    faults.at("kafka", "plain-to-tls", brokers.kafka.server.port("SSL"))
+    faults.at("rabbitmq", "plain-to-tls", speaks_tls)
+    faults.at("nats", "plain-to-tls", secured.port)
+    faults.at("sqs", "plain-to-tls", speaks_tls)
+    faults.at("nats", "foreign-ca", secured.port, tls=certificates.foreign_ca_file)
+    faults.at("kafka", "tls-to-plain", brokers.kafka.server.port("PLAINTEXT"), tls=ca)
     rabbit = brokers.rabbitmq.address()
-    made.at("rabbitmq", "tls-to-plain", rabbit.port, tls=ca, web=_port_of(rabbit.management_url))
-    made.at("nats", "tls-to-plain", brokers.nats.port, tls=ca)
-    made.at("sqs", "tls-to-plain", _port_of(brokers.sqs.endpoint), tls=ca)
+    faults.at("rabbitmq", "tls-to-plain", rabbit.port, tls=ca, web=_port_of(rabbit.management_url))
+    faults.at("nats", "tls-to-plain", brokers.nats.port, tls=ca)
+    faults.at("sqs", "tls-to-plain", _port_of(brokers.sqs.endpoint), tls=ca)
 
 
-async def _slow(made: Faulty, stack: AsyncExitStack) -> None:
-    """Add a proxy before each real broker that holds every answer for half a minute."""
-    rabbit = made.brokers.rabbitmq.address()
+async def _slow(faults: Faulty, stack: AsyncExitStack) -> None:
+    """Add a proxy before each real broker that delays every answer by half a minute."""
+    rabbit = faults.brokers.rabbitmq.address()
     behind = {
-        "nats": made.brokers.nats.port,
-        "sqs": _port_of(made.brokers.sqs.endpoint),
-        "kafka": made.brokers.kafka.server.port("PLAINTEXT"),
+        "nats": faults.brokers.nats.port,
+        "sqs": _port_of(faults.brokers.sqs.endpoint),
+        "kafka": faults.brokers.kafka.server.port("PLAINTEXT"),
         "rabbitmq": rabbit.port,
         "web": _port_of(rabbit.management_url),
     }
@@ -126,8 +120,8 @@ async def _slow(made: Faulty, stack: AsyncExitStack) -> None:
     for proxy in proxies.values():
         proxy.delay_s = ANSWERS_AFTER_S
     for kind in ("nats", "sqs", "kafka"):
-        made.at(kind, "slow", proxies[kind].port)
-    made.at("rabbitmq", "slow", proxies["rabbitmq"].port, web=proxies["web"].port)
+        faults.at(kind, "slow", proxies[kind].port)
+    faults.at("rabbitmq", "slow", proxies["rabbitmq"].port, web=proxies["web"].port)
 
 
 def _port_of(address: str | None) -> int:

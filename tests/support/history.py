@@ -1,4 +1,4 @@
-"""Readings of a made-up group for tests of history, with a clock that is set by hand."""
+"""Readings of an invented group for tests of history, with a manual clock."""
 
 from collections.abc import Callable
 
@@ -11,8 +11,6 @@ BUDGET = 64 * 1024**2
 
 
 class Time:
-    """A clock that is set by hand."""
-
     def __init__(self) -> None:
         self.now = START
 
@@ -20,15 +18,15 @@ class Time:
         return self.now
 
 
-async def until(so: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool]) -> None:
     async def check() -> None:
-        assert so()
+        assert condition()
 
     await eventually(check, within_s=20, every_s=0.01)
 
 
 async def saved(series: Series, time: Time) -> None:
-    """Wait until all that was added is saved and packed."""
+    """Wait until all added samples are saved and packed."""
     now = time.now
     for turn in range(1, 4):
         time.now = now + turn / 1000
@@ -37,7 +35,7 @@ async def saved(series: Series, time: Time) -> None:
 
 
 def feed(series: Series, time: Time, seconds: int, *, every: int = 5, name: str = "payments") -> None:
-    """Read a group that gets 20 messages a second and settles 15 of them."""
+    """Add readings of a group with 20 messages/s in and 15 messages/s out."""
     for _ in range(0, seconds, every):
         time.now += every
         passed = int(time.now - START)

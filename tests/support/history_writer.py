@@ -1,6 +1,6 @@
 """A process that writes history until it is killed: `python -m tests.support.history_writer URL FLUSH_S`.
 
-Every 10 ms one reading; prints the count of each, so that the one who kills knows what had been read.
+Adds one reading every 10 ms and prints its number, so the test knows what was read before the kill.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ async def write(url: str, flush_s: float) -> None:
     while True:
         count += 1
         series.add("prod", "payments", system_clock(), lag=count, arrived=7 * count, settled=6 * count, interval_s=1)
-        print(count, flush=True)  # noqa: T201 - that is how it tells
+        print(count, flush=True)  # noqa: T201 - the test reads it
         await asyncio.sleep(0.01)
 
 

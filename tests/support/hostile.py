@@ -1,6 +1,6 @@
-"""Names that try to be something else on a page, and brokers that really hold groups, queues and streams of these names.
+"""Hostile names, and real brokers with groups, queues and streams of these names.
 
-Every payload that could run sets `window.pwned` or opens a dialog: a page on which neither happened ran none of them.
+Every payload sets `window.pwned` or opens a dialog when it runs.
 """
 
 import contextlib
@@ -116,11 +116,11 @@ MORE: Mapping[str, str] = {
     "rows of line ends": "\n" * 200,
     "overlong": "<i>" * 300,
 }
-"""These no broker of the tests is asked to hold: they stand in a made-up simulation, in names and in every text beside."""
+"""Too many to create on a real broker: a simulation shows them as names and texts."""
 
 CORPUS: Mapping[str, str] = {**NAMES, **MORE}
 HELD_BACK: Mapping[str, frozenset[str]] = {
-    "rabbitmq": frozenset({"toml", "longest words"}),  # the broker strips line breaks; spaces have their case already
+    "rabbitmq": frozenset({"toml", "longest words"}),  # the broker strips line breaks; "spaces" covers the other
 }
 EXTRA: Mapping[str, Mapping[str, str]] = {
     "rabbitmq": {"nul": "nul\x00nul", "longest emoji": "\U0001f680" * 63, "shaped as json": '","name":"x'},
@@ -136,9 +136,9 @@ STREAMS = {
     "longest": "s" * 120,
 }
 VHOST = '<img src=x onerror="window.pwned=1">/%'
-TOO_LONG = "<b>" * 10_000  # Kafka lets a group have it; no page could bear fifty of them
+TOO_LONG = "<b>" * 10_000  # Kafka allows it; pages exclude it
 TOPIC = "hostile-names"
-PUBLISHED = 60  # a group of Kafka has read its own number of them: every lag is another, none is zero
+PUBLISHED = 60  # each Kafka group has read another number of them, so all lags differ and none is 0
 
 
 def names(kind: str) -> list[str]:
@@ -148,20 +148,20 @@ def names(kind: str) -> list[str]:
 
 
 def exactly(texts: Sequence[str]) -> list[str]:
-    """Return the patterns by which a connection shows these names alone, with nothing in them that reads as a variable."""
+    """Return `include` patterns of exactly these names, without a "${" that reads as a variable."""
     return [glob.escape(text).replace("${", "$[{]") for text in texts]
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What must be there under its exact name: name -> lag."""
+    """What a page must show under its exact name; `groups` maps a name to its lag."""
 
     groups: Mapping[str, int]
     destinations: frozenset[str]
 
 
 class HostileKafka:
-    """Groups of any name on one topic, one of them with a member whose client id is hostile too."""
+    """Groups on one topic; one has a member with a hostile client id."""
 
     def __init__(self, server: KafkaUnderTest) -> None:
         self._server = server
@@ -184,7 +184,6 @@ class HostileKafka:
         return connection("kafka", "kafka", bootstrap=[self._server.bootstrap], include=shown)
 
     async def one_more(self) -> None:
-        """Publish one message that every group has yet to read."""
         self._more += 1
         await self._oracle.produce(TOPIC, 0, 1)
 
@@ -194,7 +193,7 @@ class HostileKafka:
 
 
 class HostileRabbit:
-    """Queues of any name in a virtual host of a hostile name, one of which is read by a consumer of a hostile tag."""
+    """Queues in a virtual host of a hostile name; one has a consumer with a hostile tag."""
 
     def __init__(self, server: RabbitServer) -> None:
         self._server = server
@@ -207,15 +206,12 @@ class HostileRabbit:
         user = self._server.address().user
         vhost = quote(VHOST, safe="")
         await rabbitmq.management(self._server, f"/api/vhosts/{vhost}", method="PUT")
-        rights = {"configure": ".*", "write": ".*", "read": ".*"}
-        await rabbitmq.management(self._server, f"/api/permissions/{vhost}/{quote(user)}", method="PUT", body=rights)
+        await rabbitmq.permit(self._server, user, vhost, ".*")
         settings = rabbitmq.rabbit_settings(self._server.address(), vhosts=(VHOST,))
         async with rabbitmq.opened(settings) as self._broker, rabbitmq.oracle(self._server, VHOST) as channel:
             dead = {"x-dead-letter-exchange": NAMES["image"], "x-dead-letter-routing-key": NAMES["script"]}
             for count, queue in enumerate(self._names, start=1):
-                await self._broker.ensure([DestinationSpec(name=queue, settings=dead if count == 1 else {})])
-                for _ in range(count):
-                    await self._broker.publish(queue, Message(body=b"x"))
+                await rabbitmq.fill(self._broker, queue, count, dead if count == 1 else None)
             await channel.set_qos(prefetch_count=1)
             queue_read = await channel.get_queue(NAMES["quotes"])
             await queue_read.consume(_keep, consumer_tag=NAMES["svg"])
@@ -223,19 +219,10 @@ class HostileRabbit:
 
     def table(self) -> str:
         address = self._server.address()
-        return connection(
-            "rabbitmq",
-            "rabbitmq",
-            host=address.host,
-            port=address.port,
-            vhosts=[VHOST],
-            user=address.user,
-            password=address.password,
-            management_url=address.management_url,
-        )
+        login = {"user": address.user, "password": address.password, "management_url": address.management_url}
+        return connection("rabbitmq", "rabbitmq", host=address.host, port=address.port, vhosts=[VHOST], **login)
 
     async def one_more(self) -> None:
-        """Publish one message to every queue."""
         self._more += 1
         for queue in self._names:
             await self._broker.publish(queue, Message(body=b"x"))
@@ -246,7 +233,7 @@ class HostileRabbit:
 
 
 async def _keep(_: AbstractIncomingMessage) -> None:
-    """Take a message and never settle it."""
+    """Take a message and never acknowledge it."""
 
 
 class HostileNats:
@@ -273,7 +260,6 @@ class HostileNats:
         return connection("nats", "nats", urls=[server.url], user=server.user, password=server.password, include=shown)
 
     async def one_more(self) -> None:
-        """Publish one message to every stream."""
         self._more += 1
         for stream in self._streams:
             await self._broker.publish(stream, Message(body=b"x"))
@@ -284,7 +270,7 @@ class HostileNats:
 
 
 class HostileSqs:
-    """Queues with the worst name that SQS lets anybody give."""
+    """A queue with the worst name that SQS allows."""
 
     def __init__(self, server: SqsServer) -> None:
         self._server = server
@@ -301,16 +287,10 @@ class HostileSqs:
         self._client.close()
 
     def table(self) -> str:
+        login = {"region": sqs.REGION, "access_key_id": sqs.KEY_ID, "secret_access_key": sqs.SECRET}
+        address, queues = self._server.endpoint, [self._name]
         return connection(
-            "sqs",
-            "sqs",
-            region=sqs.REGION,
-            endpoint_url=self._server.endpoint,
-            access_key_id=sqs.KEY_ID,
-            secret_access_key=sqs.SECRET,
-            queues=[self._name],
-            interval_s=5,
-            watched_interval_s=5,
+            "sqs", "sqs", endpoint_url=address, queues=queues, interval_s=5, watched_interval_s=5, **login
         )
 
     async def one_more(self) -> None:

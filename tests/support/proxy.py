@@ -6,15 +6,21 @@ import contextlib
 import json
 import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Self
 
 PIECE_BYTES = 64 * 1024
+NATS_GREETING = (
+    b'INFO {"server_id":"x","version":"2.10.0","max_payload":1048576,"nonce":"abc","auth_required":true}\r\n'
+)
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Proxy:
-    """Listens on a loopback port of its own from `async with` until its end; `port` is where clients connect."""
+    """An async context manager that listens on loopback; clients connect to `port`."""
 
     def __init__(self, port: int, host: str = "127.0.0.1", *, listen_on: int = 0) -> None:
         self._target = (host, port)
@@ -23,8 +29,8 @@ class Proxy:
         self._open.set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.delay_s = 0.0  # each piece of an answer is held for so long
-        self.connections = 0  # ever accepted
+        self.delay_s = 0.0  # before each piece of an answer is passed on
+        self.connections = 0  # accepted in total
         self.port = 0
 
     async def __aenter__(self) -> Self:
@@ -42,11 +48,11 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def hang(self) -> None:
-        """Pass nothing on, in either direction, and keep every connection open: a network that lost its way."""
+        """Pass nothing on, in either direction, and keep every connection open."""
         self._open.clear()
 
     def resume(self) -> None:
-        """Pass on again, what was held back too."""
+        """Pass on again, including the bytes that were received meanwhile."""
         self._open.set()
 
     def cut(self) -> None:
@@ -62,24 +68,24 @@ class Proxy:
         try:
             await self._join(reader, writer)
         except asyncio.CancelledError:
-            pass  # the end of the proxy; asyncio would report a cancelled handler as a failure
+            pass  # the end of the proxy; asyncio would report a canceled handler as a failure
         finally:
             self._tasks.discard(task)
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        pair = [writer]
-        self._writers.add(writer)
+        pair = {writer}
+        self._writers |= pair
         try:
             with contextlib.suppress(OSError):
                 far_reader, far_writer = await asyncio.open_connection(*self._target)
-                pair.append(far_writer)
-                self._writers.add(far_writer)
+                pair.add(far_writer)
+                self._writers |= pair
                 async with asyncio.TaskGroup() as pumps:
                     pumps.create_task(self._pump(reader, far_writer, answers=False))
                     pumps.create_task(self._pump(far_reader, writer, answers=True))
         finally:
+            self._writers -= pair
             for each in pair:
-                self._writers.discard(each)
                 each.close()
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, answers: bool) -> None:
@@ -97,28 +103,35 @@ class Proxy:
 
 
 @contextlib.asynccontextmanager
-async def silent_port() -> AsyncIterator[int]:
-    """A port that accepts and never says a word."""
-    handlers: set[asyncio.StreamWriter] = set()
-
-    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        handlers.add(writer)
-        with contextlib.suppress(OSError):
-            while await reader.read(PIECE_BYTES):
-                pass
-
-    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
+async def _listening(handle: Handler, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=context)
     try:
         yield int(server.sockets[0].getsockname()[1])
     finally:
         server.close()
-        for writer in handlers:
-            writer.transport.abort()
 
 
 @contextlib.asynccontextmanager
-async def web_port() -> AsyncIterator[int]:
-    """A port where a web server answers whatever it is sent: 404 to a web request, else 400."""
+async def silent_port() -> AsyncIterator[int]:
+    """A port that accepts connections and never answers."""
+    writers: set[asyncio.StreamWriter] = set()
+
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.add(writer)
+        with contextlib.suppress(OSError):
+            while await reader.read(PIECE_BYTES):
+                pass
+
+    try:
+        async with _listening(swallow) as port:
+            yield port
+    finally:
+        for writer in writers:
+            writer.transport.abort()
+
+
+def web_port() -> AbstractAsyncContextManager[int]:
+    """A port where a web server answers 404 to a web request and 400 to anything else."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
@@ -128,60 +141,46 @@ async def web_port() -> AsyncIterator[int]:
             await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    try:
-        yield int(server.sockets[0].getsockname()[1])
-    finally:
-        server.close()
+    return _listening(answer)
 
 
-@contextlib.asynccontextmanager
-async def echo_port() -> AsyncIterator[int]:
-    """A port that refuses everybody with all that they said, logins spelt out: what a broker never should do.
+def echo_port() -> AbstractAsyncContextManager[int]:
+    """A port that refuses every login and repeats the request with the login decoded, which no broker should do.
 
-    To a web request it answers as an API that refuses; to whoever waits, it greets and refuses as NATS does.
+    A web request is refused as by an API; a client that waits gets the greeting and the refusal of NATS.
     """
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, TimeoutError):
             try:
-                heard = await asyncio.wait_for(reader.read(PIECE_BYTES), 0.2)
+                request = await asyncio.wait_for(reader.read(PIECE_BYTES), 0.2)
             except TimeoutError:
-                writer.write(
-                    b'INFO {"server_id":"x","version":"2.10.0","max_payload":1048576,"nonce":"abc","auth_required":true}\r\n'
-                )
-                heard = await asyncio.wait_for(reader.read(PIECE_BYTES), 2)
-                writer.write(b"-ERR 'Authorization Violation " + heard.split(b"\r\n")[0].replace(b"'", b" ") + b"'\r\n")
+                writer.write(NATS_GREETING)
+                request = await asyncio.wait_for(reader.read(PIECE_BYTES), 2)
+                first_line = request.split(b"\r\n")[0].replace(b"'", b" ")
+                writer.write(b"-ERR 'Authorization Violation " + first_line + b"'\r\n")
             else:
-                text = json.dumps(_spelt_out(heard))
-                body = f'{{"error":"not_authorised","reason":{text},"message":{text},"__type":"InvalidClientTokenId"}}'.encode()
-                head = f"HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-                writer.write(head.encode() + body)
+                text = _with_login(request)
+                fields = {"error": "not_authorised", "reason": text, "message": text, "__type": "InvalidClientTokenId"}
+                body = json.dumps(fields).encode()
+                writer.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\n")
+                writer.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
             await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    try:
-        yield int(server.sockets[0].getsockname()[1])
-    finally:
-        server.close()
+    return _listening(answer)
 
 
-def _spelt_out(heard: bytes) -> str:
-    text = heard.decode("utf-8", "replace")
+def _with_login(request: bytes) -> str:
+    text = request.decode("utf-8", "replace")
     given = re.search(r"(?i)authorization: basic (\S+)", text)
     return (base64.b64decode(given[1]).decode() + " " if given else "") + text
 
 
-@contextlib.asynccontextmanager
-async def tls_port(context: ssl.SSLContext) -> AsyncIterator[int]:
+def tls_port(context: ssl.SSLContext) -> AbstractAsyncContextManager[int]:
     """A port that speaks TLS with this certificate, and then ends every connection."""
 
     async def end(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
-    server = await asyncio.start_server(end, "127.0.0.1", 0, ssl=context)
-    try:
-        yield int(server.sockets[0].getsockname()[1])
-    finally:
-        server.close()
+    return _listening(end, context)

@@ -2,8 +2,9 @@
 
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import aio_pika
@@ -11,17 +12,20 @@ import httpx
 import pytest
 from aio_pika.abc import AbstractChannel
 
-from signalbox.brokers.model import Group
+from signalbox.brokers.errors import BrokerError
+from signalbox.brokers.model import Cluster, DestinationSpec, Group, Message, Snapshot
 from signalbox.brokers.rabbitmq.adapter import RabbitBroker
 from signalbox.brokers.rabbitmq.sampler import LISTING_INTERVAL_MAX_S
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
 from signalbox.servers.rabbitmq import DEBIAN_13, INSTALLED, RabbitAddress, RabbitOptions, RabbitServer
 from tests.support.servers import record_server, require_server
 
-QUICK = {"collect_statistics_interval": "250"}
 # Every 2 min the broker drops the counters of closed channels, counted or not: acknowledgements of a consumer that just left
 # would sometimes be lost.
-QUICK_ERLANG = "-rabbit quorum_tick_interval 250 -rabbit core_metrics_gc_interval 86400000"
+QUICK = RabbitOptions(
+    settings={"collect_statistics_interval": "250"},
+    erlang="-rabbit quorum_tick_interval 250 -rabbit core_metrics_gc_interval 86400000",
+)
 # The longest interval of listings on a slow machine; two listings confirm a deletion.
 FIGURES_WITHIN_S = 2 * LISTING_INTERVAL_MAX_S + 10.0
 
@@ -38,9 +42,8 @@ async def rabbitmq_3(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 async def rabbitmq_4(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitServer]:
     """The same of RabbitMQ 4.0, from Debian 13."""
     require_server("rabbitmq-4.0")
-    async for server in _started(
-        tmp_path_factory.mktemp("rabbitmq-4"), DEBIAN_13, "Debian 13's package by debootstrap"
-    ):
+    folder = tmp_path_factory.mktemp("rabbitmq-4")
+    async for server in _started(folder, DEBIAN_13, "Debian 13's package by debootstrap"):
         yield server
 
 
@@ -52,13 +55,18 @@ def rabbit(request: pytest.FixtureRequest) -> RabbitServer:
 
 
 async def _started(folder: Path, version: str, origin: str) -> AsyncIterator[RabbitServer]:
-    options = RabbitOptions(version=version, vhosts=("/", "second", "a/b%c"), settings=QUICK, erlang=QUICK_ERLANG)
-    server = RabbitServer(folder, options)
-    try:
-        await server.start()
+    async with running(folder, replace(QUICK, version=version, vhosts=("/", "second", "a/b%c"))) as server:
         overview = await management(server, "/api/overview")
         assert isinstance(overview, dict)
         record_server("RabbitMQ", str(overview["rabbitmq_version"]), origin)
+        yield server
+
+
+@asynccontextmanager
+async def running(folder: Path, options: RabbitOptions) -> AsyncIterator[RabbitServer]:
+    server = RabbitServer(folder, options)
+    try:
+        await server.start()
         yield server
     finally:
         await server.kill()
@@ -88,6 +96,12 @@ async def management(server: RabbitServer, path: str, *, method: str = "GET", bo
     return answer.json() if answer.content else None
 
 
+async def permit(server: RabbitServer, user: str, vhost: str, pattern: str) -> None:
+    """Give a user this pattern for every permission. `vhost` is percent-encoded."""
+    patterns = {"configure": pattern, "write": pattern, "read": pattern}
+    await management(server, f"/api/permissions/{vhost}/{user}", method="PUT", body=patterns)
+
+
 async def listed(server: RabbitServer, vhost: str = "/", node: int = 0) -> dict[str, dict[str, object]]:
     """Return the rows of `rabbitmqctl list_queues` by queue."""
     columns = ("name", "type", "messages_ready", "messages_unacknowledged", "messages", "consumers")
@@ -101,13 +115,33 @@ def unused(hint: str) -> str:
 
 @asynccontextmanager
 async def opened(settings: RabbitSettings) -> AsyncIterator[RabbitBroker]:
-    """Yield a connected adapter."""
     broker = RabbitBroker(settings)
     await broker.connect()
     try:
         yield broker
     finally:
         await broker.close()
+
+
+async def refused(settings: RabbitSettings) -> BrokerError:
+    """Return the error of `connect`."""
+    broker = RabbitBroker(settings)
+    with pytest.raises(BrokerError) as caught:
+        await broker.connect()
+    await broker.close()
+    return caught.value
+
+
+async def fill(broker: RabbitBroker, name: str, count: int, settings: Mapping[str, str] | None = None) -> None:
+    """Create a queue and publish messages with the bodies 0, 1, 2 and so on."""
+    await broker.ensure([DestinationSpec(name=name, settings=settings or {})])
+    for number in range(count):
+        await broker.publish(name, Message(body=b"%d" % number))
+
+
+def cluster_of(snapshot: Snapshot) -> Cluster:
+    assert snapshot.cluster is not None
+    return snapshot.cluster
 
 
 async def watched(broker: RabbitBroker, name: str) -> Group:

@@ -149,7 +149,7 @@ def test_https_needs_the_proxy_that_speaks_it(tmp_path: Path) -> None:
 def test_a_session_that_is_in_use_cannot_be_idle_for_too_long(tmp_path: Path) -> None:
     """When a session was used is written once a minute."""
     said = faults(tmp_path, "[security]\nsession_idle_h = 0.016")
-    assert "security.session_idle_h: expected at least a minute, 0.017, got 0.016" in said
+    assert "security.session_idle_h: expected at least 0.017, which is one minute, got 0.016" in said
     assert read(tmp_path, "[security]\nsession_idle_h = 0.017").one(SecuritySettings).session_idle_h == 0.017
 
 

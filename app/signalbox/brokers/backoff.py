@@ -8,12 +8,8 @@ from signalbox.brokers.errors import BrokerError, DestinationMissing
 
 T = TypeVar("T")
 
-FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 2.0
-MISSES_WHEN_READY = 3
 
-
-def pauses(first_s: float = FIRST_PAUSE_S, longest_s: float = LONGEST_PAUSE_S) -> Iterator[float]:
+def pauses(first_s: float, longest_s: float) -> Iterator[float]:
     """Yield pauses in seconds that double up to `longest_s`, without end."""
     while True:
         yield first_s
@@ -25,9 +21,8 @@ async def ask_until_found(
     is_ready: Callable[[], Awaitable[bool]],
     *,
     missing: type[BrokerError] = DestinationMissing,
-    misses: int = MISSES_WHEN_READY,
-    first_pause_s: float = FIRST_PAUSE_S,
-    longest_pause_s: float = LONGEST_PAUSE_S,
+    misses: int = 3,
+    first_pause_s: float = 0.1,
 ) -> T:
     """Return what `ask` returns. While it raises `missing`, pause and ask again.
 
@@ -38,7 +33,7 @@ async def ask_until_found(
         `missing`: after `misses` misses in a row from a broker that was ready before each of them.
     """
     ready, counted = False, 0
-    intervals = pauses(first_pause_s, longest_pause_s)
+    intervals = pauses(first_pause_s, 2.0)
     while True:
         try:
             return await ask()

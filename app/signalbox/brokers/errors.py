@@ -1,20 +1,4 @@
-"""Errors of brokers and connections. Adapters translate their client library's errors to these; no other code matches error texts.
-
-BrokerError
-├── BrokerUnavailable       no connection (refused, unknown name, reset)
-│   └── BrokerTimeout       connected, but no answer in time
-├── WrongProtocol           the port speaks another protocol: TLS, no TLS, HTTP
-├── CertificateRefused      we do not trust theirs, or they do not trust ours
-├── LoginRefused            wrong user, password, token or key
-├── PermissionMissing       the user lacks a permission
-├── DestinationMissing      no such topic, queue or stream
-├── InvalidName             the broker does not allow the name
-├── PublishError
-│   ├── Unroutable          no such destination: not stored
-│   ├── PublishRefused      refused by the broker: not stored
-│   └── OutcomeUnknown      no confirm: it may be stored
-└── MissingLibrary          the extra for this kind is not installed
-"""
+"""Errors of brokers and connections. Adapters translate their client library's errors to these; no other code matches error texts."""
 
 from signalbox.kernel.errors import SignalboxError
 

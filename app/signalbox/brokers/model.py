@@ -13,8 +13,6 @@ UNKNOWN = -1
 
 
 class BrokerKind(StrEnum):
-    """The supported kinds of broker."""
-
     KAFKA = "kafka"
     RABBITMQ = "rabbitmq"
     NATS = "nats"
@@ -53,8 +51,6 @@ class GroupState(StrEnum):
 
 
 class Scope(StrEnum):
-    """How much a snapshot covers."""
-
     FULL = "full"
     WATCHED = "watched"
 
@@ -83,8 +79,6 @@ class BrokerCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One node of the cluster."""
-
     id: str
     address: str
     running: bool | None  # None = unknown
@@ -230,9 +224,7 @@ class Group:
     redelivered: int | None = None  # a counter or the current number: see the adapter
     removed_unacked: int | None = None  # RabbitMQ counter: rejected, expired, dropped, or acknowledged and not counted
     why: Why = Why.KNOWN
-    notes: tuple[
-        str, ...
-    ] = ()  # shown as they are: "compacted: at most this many", "the lag of AMQP readers is unknown"
+    notes: tuple[str, ...] = ()  # sentences, such as "compacted: at most this many"
 
     @property
     def destinations(self) -> tuple[str, ...]:

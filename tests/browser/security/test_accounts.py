@@ -87,7 +87,7 @@ async def test_a_static_page_of_a_removed_user_reports_the_sign_out(
     bob = await other.new_page()
     await _choose_password(bob, (await ada.locator("#once").inner_text()).strip())
     await bob.goto(served.url + urls.profile())
-    await expect(bob.locator("#live")).to_have_text("static")
+    await expect(bob.locator("#live")).to_have_text("not live")
     await ada.goto(served.url + security_urls.users("bob"))
     await ada.get_by_role("link", name="Remove bob…").click()
     await expect(ada.get_by_role("link", name="Cancel")).to_be_focused()

@@ -84,9 +84,9 @@ async def test_changed_row_is_named_and_its_content_is_escaped(
     assert "row now: purge , by \\u001b[2J\\u202eevil" in ran.out
     assert "There is no earlier row. Changed: 1. Consistent, but after damaged rows: 2 to 6.\n" in ran.out
     found = json.loads((await audit(tmp_path, "verify", "--json")).out)
-    assert (found["whole"], found["first"], found["last"], found["whole_before"]) == (False, 1, 6, 0)
+    assert (found["intact"], found["first"], found["last"], found["intact_to"]) == (False, 1, 6, 0)
     [finding] = found["findings"]
-    assert (finding["fault"], finding["first"], finding["last"], finding["action"]) == ("changed", 1, 1, "purge")
+    assert (finding["kind"], finding["first"], finding["last"], finding["action"]) == ("changed", 1, 1, "purge")
     assert finding["expected"] != finding["found"]
     assert len(finding["expected"]) == len(finding["found"]) == 64
 
@@ -137,9 +137,8 @@ async def test_export_filters(book: AuditedDoor, tmp_path: Path) -> None:
     assert await numbers("--action", "note", "--search", "LETTER 1") == [5, 6]
     assert await numbers("--resource", "kafka-prod", "--actor", HOSTILE, "--since", "2020-01-01T12:00:00") == [1, 2]
     assert await numbers("--until", "2020-01-01", "--outcome", "none") == []
-    assert (
-        await numbers("--search", "half\udcff", "--actor", "\udcff") == []
-    )  # bytes that are no text, as a shell hands them on
+    # bytes that are no text, as a shell passes them
+    assert await numbers("--search", "half\udcff", "--actor", "\udcff") == []
     assert (await audit(tmp_path, "export", "--since", "yesterday")).code == 2
     assert (await audit(tmp_path, "export", "--outcome", "lost")).code == 2
 
@@ -152,7 +151,7 @@ async def test_sealing_goes_through_the_door_as_the_user_of_the_system(book: Aud
     assert "archive" in refused.err
     folder.mkdir()
     nothing = await audit(tmp_path, "seal", "--older-than", "30", "--to", str(folder))
-    assert (nothing.code, nothing.out) == (0, "No row is older than 30 days.\n")
+    assert (nothing.code, nothing.out) == (0, "No rows are older than 30 days.\n")
     ran = await audit(tmp_path, "seal", "--older-than", "0", "--to", str(folder), "--json")
     assert ran.code == 0, ran.all
     sealed = json.loads(ran.out)

@@ -7,7 +7,7 @@ from contextlib import aclosing
 import pytest
 
 from signalbox.brokers.errors import BrokerError, BrokerTimeout, BrokerUnavailable, OutcomeUnknown
-from signalbox.brokers.model import DestinationSpec, Message, Snapshot, Why
+from signalbox.brokers.model import DestinationSpec, Message, Why
 from signalbox.brokers.nats.adapter import NatsBroker
 from signalbox.brokers.nats.settings import NatsSettings
 from signalbox.servers.nats import NatsOptions, NatsServer, nats_server
@@ -27,8 +27,7 @@ async def server() -> AsyncIterator[NatsServer]:
 
 
 async def lag(broker: NatsBroker) -> int | None:
-    snapshot: Snapshot = await broker.sweep()
-    return snapshot.groups["orders/reader"].lag
+    return (await broker.sweep()).groups["orders/reader"].lag
 
 
 def settings_through(proxy: Proxy, server: NatsServer, **overrides: object) -> NatsSettings:

@@ -14,14 +14,8 @@ from tests.support.nats import durable, nats_settings, opened, stream
 from tests.support.servers import require_server
 from tests.support.waiting import elapsed
 
-LEAST = [
-    "$JS.API.INFO",
-    "$JS.API.STREAM.LIST",
-    "$JS.API.STREAM.INFO.*",
-    "$JS.API.CONSUMER.LIST.*",
-    "$JS.API.CONSUMER.INFO.*.*",
-    "$JS.API.STREAM.MSG.GET.*",
-]
+OPERATIONS = ("INFO", "STREAM.LIST", "STREAM.INFO.*", "CONSUMER.LIST.*", "CONSUMER.INFO.*.*", "STREAM.MSG.GET.*")
+LEAST = [f"$JS.API.{operation}" for operation in OPERATIONS]
 USERS = {
     "least": (LEAST, ["_INBOX.>"]),
     "one-stream": (
@@ -78,8 +72,8 @@ async def test_the_least_permissions_are_enough(server: NatsServer) -> None:
         watched = await broker.watch(["orders/reader", "letters/reader"])
         oldest = await broker.oldest_unread(["orders/reader"])
     assert not snapshot.faults
-    assert {name: group.lag for name, group in snapshot.groups.items()} == {"orders/reader": 5, "letters/reader": 3}
-    assert {name: group.lag for name, group in watched.groups.items()} == {"orders/reader": 5, "letters/reader": 3}
+    for groups in (snapshot.groups, watched.groups):
+        assert {name: group.lag for name, group in groups.items()} == {"orders/reader": 5, "letters/reader": 3}
     assert set(oldest) == {"orders/reader"}
     assert snapshot.cluster is not None
     assert not snapshot.cluster.missing_permissions
@@ -116,15 +110,10 @@ async def test_a_user_of_one_stream_reads_it_by_name(server: NatsServer) -> None
             await broker.publish("orders", Message(body=b"x"))
 
 
-async def test_a_user_without_permissions_gets_not_permitted(server: NatsServer) -> None:
-    async with opened(nats_settings(server, **login("nothing"))) as broker:
-        with pytest.raises(PermissionMissing, match=r"may not publish to \$JS.API.INFO"):
-            await broker.sweep()
-
-
-async def test_a_user_without_an_inbox_gets_not_permitted(server: NatsServer) -> None:
-    async with opened(nats_settings(server, **login("no-inbox"))) as broker:
-        with pytest.raises(PermissionMissing, match="_INBOX"):
+@pytest.mark.parametrize(("user", "words"), [("nothing", r"may not publish to \$JS.API.INFO"), ("no-inbox", "_INBOX")])
+async def test_a_user_without_permissions_gets_not_permitted(server: NatsServer, user: str, words: str) -> None:
+    async with opened(nats_settings(server, **login(user))) as broker:
+        with pytest.raises(PermissionMissing, match=words):
             await broker.sweep()
 
 

@@ -2,15 +2,16 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from signalbox.brokers.errors import BrokerUnavailable
-from signalbox.brokers.model import DestinationSpec, Message, Snapshot, Why
+from signalbox.brokers.model import Snapshot, Why
 from signalbox.brokers.rabbitmq.adapter import RabbitBroker
-from signalbox.servers.rabbitmq import INSTALLED, RabbitOptions, RabbitServer
-from tests.support.rabbitmq import FIGURES_WITHIN_S, QUICK, QUICK_ERLANG, listed, opened, rabbit_settings
+from signalbox.servers.rabbitmq import RabbitServer
+from tests.support.rabbitmq import FIGURES_WITHIN_S, QUICK, cluster_of, fill, listed, opened, rabbit_settings, running
 from tests.support.servers import require_server
 from tests.support.waiting import eventually
 
@@ -26,13 +27,8 @@ Backlog = Mapping[str, int]  # ready messages by queue
 async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitServer]:
     """Each test leaves all nodes running."""
     require_server("rabbitmq")
-    options = RabbitOptions(version=INSTALLED, nodes=3, settings=QUICK, erlang=QUICK_ERLANG)
-    server = RabbitServer(tmp_path_factory.mktemp("rabbitmq-cluster"), options)
-    try:
-        await server.start()
+    async with running(tmp_path_factory.mktemp("rabbitmq-cluster"), replace(QUICK, nodes=3)) as server:
         yield server
-    finally:
-        await server.kill()
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +37,7 @@ async def backlog(cluster: RabbitServer) -> dict[str, int]:
     backlog = {}
     for kind, (node, count) in DECLARED_ON.items():
         async with opened(rabbit_settings(cluster.address(node))) as broker:
-            await broker.ensure([DestinationSpec(name=kind, settings={"x-queue-type": kind})])
-            for number in range(count):
-                await broker.publish(kind, Message(body=b"%d" % number))
+            await fill(broker, kind, count, {"x-queue-type": kind})
         backlog[kind] = count
 
     async def all_counted() -> None:  # a quorum queue reports 0 until its first tick
@@ -63,9 +57,8 @@ async def sweep(broker: RabbitBroker, backlog: Backlog) -> Snapshot:
     return snapshot
 
 
-def running(snapshot: Snapshot) -> dict[str, bool | None]:
-    assert snapshot.cluster is not None
-    return {node.id: node.running for node in snapshot.cluster.nodes or ()}
+def running_nodes(snapshot: Snapshot) -> dict[str, bool | None]:
+    return {node.id: node.running for node in cluster_of(snapshot).nodes or ()}
 
 
 async def sweep_complete(broker: RabbitBroker, backlog: Backlog) -> Snapshot:
@@ -73,9 +66,8 @@ async def sweep_complete(broker: RabbitBroker, backlog: Backlog) -> Snapshot:
     snapshot = await sweep(broker, backlog)
     assert {name: snapshot.groups[name].lag for name in backlog} == backlog
     assert {name: snapshot.destinations[name].state for name in backlog} == dict.fromkeys(backlog, "running")
-    assert running(snapshot) == dict.fromkeys(NODES, True)
-    assert snapshot.cluster is not None
-    assert (snapshot.cluster.under_replicated, snapshot.cluster.offline) == (0, 0)
+    assert running_nodes(snapshot) == dict.fromkeys(NODES, True)
+    assert (cluster_of(snapshot).under_replicated, cluster_of(snapshot).offline) == (0, 0)
     assert not snapshot.faults
     return snapshot
 
@@ -99,12 +91,11 @@ async def test_a_killed_follower(cluster: RabbitServer, backlog: Backlog) -> Non
             snapshot = await sweep(broker, backlog)
             if snapshot.groups["quorum"].lag is None:
                 pytest.fail("the lag of the quorum queue became unknown")
-            assert running(snapshot) == {NODES[0]: True, NODES[1]: True, NODES[2]: False}
+            assert running_nodes(snapshot) == {NODES[0]: True, NODES[1]: True, NODES[2]: False}
             group, destination = snapshot.groups["classic"], snapshot.destinations["classic"]
             assert (group.lag, group.waiting, group.why) == (None, None, Why.NO_LEADER)
             assert (destination.messages, destination.state, destination.healthy) == (None, "down", False)
-            assert snapshot.cluster is not None
-            assert (snapshot.cluster.under_replicated, snapshot.cluster.offline) == (1, 1)
+            assert (cluster_of(snapshot).under_replicated, cluster_of(snapshot).offline) == (1, 1)
 
         await eventually(queue_down, within_s=FIGURES_WITHIN_S)
         watched = await broker.watch(list(backlog))  # the single call answers "not found", which is not believed
@@ -120,11 +111,10 @@ async def test_a_killed_leader_whose_api_is_configured(cluster: RabbitServer, ba
     address, killed = cluster.address(), cluster.address(1)
     by_plugins = {"management_url": killed.management_url, "prometheus_urls": address.prometheus_urls}
     async with AsyncExitStack() as stack:
-        broker = await stack.enter_async_context(opened(rabbit_settings(address)))
-        api_down = await stack.enter_async_context(
-            opened(rabbit_settings(address, management_url=killed.management_url))
-        )
-        plugins = await stack.enter_async_context(opened(rabbit_settings(address, **by_plugins)))
+        broker, api_down, plugins = [
+            await stack.enter_async_context(opened(rabbit_settings(address, **overrides)))
+            for overrides in ({}, {"management_url": killed.management_url}, by_plugins)
+        ]
         for connection in (broker, api_down, plugins):
             await eventually(partial(sweep_complete, connection, backlog), within_s=FIGURES_WITHIN_S)
         await cluster.nodes[1].kill()
@@ -134,7 +124,7 @@ async def test_a_killed_leader_whose_api_is_configured(cluster: RabbitServer, ba
             assert (snapshot.groups["quorum"].lag, snapshot.groups["quorum"].notes) == (backlog["quorum"], ())
             assert snapshot.destinations["quorum"].settings["leader"] in {NODES[0], NODES[2]}
             assert snapshot.groups["classic"].lag == backlog["classic"]
-            assert running(snapshot) == {NODES[0]: True, NODES[1]: False, NODES[2]: True}
+            assert running_nodes(snapshot) == {NODES[0]: True, NODES[1]: False, NODES[2]: True}
 
         async def read_from_plugins() -> None:
             snapshot = await sweep(plugins, backlog)

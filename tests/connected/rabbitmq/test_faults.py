@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from signalbox.brokers.errors import BrokerError, BrokerUnavailable, OutcomeUnkn
 from signalbox.brokers.model import UNKNOWN, DestinationSpec, Message, Snapshot
 from signalbox.brokers.rabbitmq.adapter import RabbitBroker
 from signalbox.servers.process import free_port
-from signalbox.servers.rabbitmq import DEBIAN_13, INSTALLED, RabbitOptions, RabbitServer
-from tests.support.rabbitmq import QUICK, QUICK_ERLANG, opened, rabbit_settings, unused
+from signalbox.servers.rabbitmq import DEBIAN_13, RabbitOptions, RabbitServer
+from tests.support.rabbitmq import QUICK, cluster_of, fill, opened, rabbit_settings, running, unused
 from tests.support.servers import require_server
 from tests.support.waiting import eventually
 
@@ -27,7 +28,7 @@ Backlog = dict[str, int]  # ready messages by queue
 async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitServer]:
     """A node that only this module breaks. Each test leaves it running."""
     require_server("rabbitmq")
-    async with quick_node(tmp_path_factory.mktemp("rabbitmq-faults"), INSTALLED) as server:
+    async with running(tmp_path_factory.mktemp("rabbitmq-faults"), QUICK) as server:
         yield server
 
 
@@ -35,7 +36,7 @@ async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rabbit
 async def node_4(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitServer]:
     """The same of RabbitMQ 4.0, from Debian 13."""
     require_server("rabbitmq-4.0")
-    async with quick_node(tmp_path_factory.mktemp("rabbitmq-faults-4"), DEBIAN_13) as server:
+    async with running(tmp_path_factory.mktemp("rabbitmq-faults-4"), replace(QUICK, version=DEBIAN_13)) as server:
         yield server
 
 
@@ -45,25 +46,13 @@ def each_node(request: pytest.FixtureRequest) -> RabbitServer:
     return server
 
 
-@asynccontextmanager
-async def quick_node(folder: Path, version: str) -> AsyncIterator[RabbitServer]:
-    server = RabbitServer(folder, RabbitOptions(version=version, settings=QUICK, erlang=QUICK_ERLANG))
-    try:
-        await server.start()
-        yield server
-    finally:
-        await server.kill()
-
-
 async def create_backlog(broker: RabbitBroker, *, kinds: Sequence[str] = tuple(BACKLOG_BY_TYPE)) -> Backlog:
     """Create a queue of each type and publish to it. Returns the number of messages by queue."""
     backlog = {}
     for kind in kinds:
-        count, name = BACKLOG_BY_TYPE[kind], unused(kind)
-        await broker.ensure([DestinationSpec(name=name, settings={"x-queue-type": kind})])
-        for number in range(count):
-            await broker.publish(name, Message(body=b"%d" % number))
-        backlog[name] = count
+        name = unused(kind)
+        backlog[name] = BACKLOG_BY_TYPE[kind]
+        await fill(broker, name, backlog[name], {"x-queue-type": kind})
     return backlog
 
 
@@ -150,24 +139,18 @@ async def test_an_alarm_is_shown_and_a_publish_under_it_has_an_unknown_outcome(
         await each_node.ctl(*raise_alarm.split())
         try:
 
-            async def blocked() -> None:
-                with pytest.raises(OutcomeUnknown):
-                    await broker.publish(name, Message(body=b"blocked"), timeout_s=0.5)
-
             async def alarm_shown() -> None:
-                cluster = (await broker.sweep()).cluster
-                assert cluster is not None
-                assert [alarm for alarm in cluster.alarms if alarm.startswith(f"{resource} alarm on node1@localhost")]
+                alarms = cluster_of(await broker.sweep()).alarms
+                assert any(alarm.startswith(f"{resource} alarm on node1@localhost") for alarm in alarms)
 
             await eventually(alarm_shown, within_s=WITHIN_S)
-            await blocked()
+            with pytest.raises(OutcomeUnknown):
+                await broker.publish(name, Message(body=b"blocked"), timeout_s=0.5)
         finally:
             await each_node.ctl(*clear_alarm.split())
 
         async def alarm_cleared() -> None:
-            cluster = (await broker.sweep()).cluster
-            assert cluster is not None
-            assert not cluster.alarms
+            assert not cluster_of(await broker.sweep()).alarms
             await broker.publish(name, Message(body=b"flows"), timeout_s=2.0)
 
         await eventually(alarm_cleared, within_s=WITHIN_S)
@@ -176,14 +159,13 @@ async def test_an_alarm_is_shown_and_a_publish_under_it_has_an_unknown_outcome(
 async def test_a_consumer_survives_the_restart_of_its_node(node: RabbitServer) -> None:
     """The unacknowledged message is redelivered, and acknowledging the first delivery fails."""
     async with opened(rabbit_settings(node.address())) as broker:
-        await broker.ensure([DestinationSpec(name="survives")])
-        await broker.publish("survives", Message(body=b"once"))
+        await fill(broker, "survives", 1)
         async with aclosing(broker.receive("survives", "reader")) as deliveries:
             first = await asyncio.wait_for(anext(deliveries), WITHIN_S)
             await kill(node)
             await node.start()
             second = await asyncio.wait_for(anext(deliveries), WITHIN_S)
-            assert (second.message.body, second.redelivered) == (b"once", True)
+            assert (second.message.body, second.redelivered) == (b"0", True)
             with pytest.raises(BrokerUnavailable):
                 await first.ack()
             await second.ack()
@@ -197,50 +179,33 @@ async def test_depths_from_the_prometheus_plugin(node: RabbitServer) -> None:
         assert any("queue_coarse_metrics" in call.request for call in snapshot.calls)
 
 
-async def test_without_plugins_the_configured_queues_are_looked_up_by_amqp(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
+async def test_without_plugins_the_configured_queues_are_looked_up_by_amqp(tmp_path: Path) -> None:
     require_server("rabbitmq")
-    server = RabbitServer(tmp_path_factory.mktemp("rabbitmq-bare"), RabbitOptions(plugins=()))
-    await server.start()
-    try:
-        closed = f"http://127.0.0.1:{free_port()}"
-        bare = rabbit_settings(server.address(), management_url=closed)
+    async with running(tmp_path, RabbitOptions(plugins=())) as server:
+        bare = {"management_url": f"http://127.0.0.1:{free_port()}"}
         with pytest.raises(BrokerUnavailable, match="plugin"):
-            await RabbitBroker(bare).connect()
-        async with opened(rabbit_settings(server.address(), management_url=closed, queues=("named",))) as broker:
-            await broker.ensure([DestinationSpec(name="named")])
-            for _ in range(3):
-                await broker.publish("named", Message(body=b"x"))
+            await RabbitBroker(rabbit_settings(server.address(), **bare)).connect()
+        async with opened(rabbit_settings(server.address(), queues=("named",), **bare)) as broker:
+            await fill(broker, "named", 3)
             snapshot = await broker.sweep()
             group = snapshot.groups["named"]
             assert (group.lag, group.lag_partial, group.in_flight, group.member_count) == (3, True, None, 0)
             assert (group.positions.arrived[0], group.positions.settled[0]) == (UNKNOWN, UNKNOWN)
             assert not snapshot.faults
-            assert snapshot.cluster is not None
-            assert "The management API is unavailable" in " ".join(snapshot.cluster.notes)
-    finally:
-        await server.kill()
+            assert "The management API is unavailable" in " ".join(cluster_of(snapshot).notes)
 
 
-async def test_without_statistics_the_lag_is_right_and_other_metrics_are_unknown(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
+async def test_without_statistics_the_lag_is_right_and_other_metrics_are_unknown(tmp_path: Path) -> None:
     require_server("rabbitmq-4.0")
     settings = {"management_agent.disable_metrics_collector": "true"}
-    server = RabbitServer(tmp_path_factory.mktemp("rabbitmq-mute"), RabbitOptions(version=DEBIAN_13, settings=settings))
-    await server.start()
-    try:
-        async with opened(rabbit_settings(server.address())) as broker:
-            await broker.ensure([DestinationSpec(name="mute")])
-            for _ in range(3):
-                await broker.publish("mute", Message(body=b"x"))
-            await broker.sweep()
-            snapshot = await broker.sweep()
-            group = snapshot.groups["mute"]
-            assert (group.lag, group.member_count) == (3, None)
-            assert (group.positions.arrived[0], group.positions.settled[0]) == (UNKNOWN, UNKNOWN)
-            assert snapshot.cluster is not None
-            assert "statistics are turned off" in " ".join(snapshot.cluster.notes)
-    finally:
-        await server.kill()
+    async with (
+        running(tmp_path, RabbitOptions(version=DEBIAN_13, settings=settings)) as server,
+        opened(rabbit_settings(server.address())) as broker,
+    ):
+        await fill(broker, "mute", 3)
+        await broker.sweep()
+        snapshot = await broker.sweep()
+        group = snapshot.groups["mute"]
+        assert (group.lag, group.member_count) == (3, None)
+        assert (group.positions.arrived[0], group.positions.settled[0]) == (UNKNOWN, UNKNOWN)
+        assert "statistics are turned off" in " ".join(cluster_of(snapshot).notes)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from urllib.parse import quote
 
 import aio_pika
 import pytest
@@ -17,6 +18,7 @@ from signalbox.servers.rabbitmq import DEBIAN_13, RabbitServer
 from tests.support.rabbit_stream import stream_client
 from tests.support.rabbitmq import (
     FIGURES_WITHIN_S,
+    fill,
     listed,
     management,
     opened,
@@ -27,7 +29,11 @@ from tests.support.rabbitmq import (
 )
 from tests.support.waiting import eventually
 
-WITHIN_S = FIGURES_WITHIN_S
+
+@pytest.fixture
+async def broker(rabbit: RabbitServer) -> AsyncIterator[RabbitBroker]:
+    async with opened(rabbit_settings(rabbit.address())) as broker:
+        yield broker
 
 
 async def group_of(broker: RabbitBroker, name: str) -> Group:
@@ -45,48 +51,31 @@ def counted(group: Group) -> tuple[int, int, int]:
 @asynccontextmanager
 async def reading(server: RabbitServer, queue: str, prefetch: int) -> AsyncIterator[list[AbstractIncomingMessage]]:
     """Yield the messages of a consumer that takes as many as the prefetch allows and acknowledges none."""
-    taken: list[AbstractIncomingMessage] = []
-
-    async def take(incoming: AbstractIncomingMessage) -> None:
-        taken.append(incoming)
-
+    incoming: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
     async with oracle(server) as channel:
         await channel.set_qos(prefetch)
-        await (await channel.get_queue(queue)).consume(take)
+        await (await channel.get_queue(queue)).consume(incoming.put)
+        async with asyncio.timeout(10):
+            taken = [await incoming.get() for _ in range(prefetch)]
         yield taken
 
 
-async def wait_for_messages(taken: list[AbstractIncomingMessage], count: int) -> None:
-    async def all_delivered() -> None:
-        assert len(taken) == count
-
-    await eventually(all_delivered)
-
-
 @pytest.mark.parametrize("kind", ["classic", "quorum"])
-async def test_a_queue_matches_rabbitmqctl(rabbit: RabbitServer, kind: str) -> None:
+async def test_a_queue_matches_rabbitmqctl(rabbit: RabbitServer, broker: RabbitBroker, kind: str) -> None:
     name = unused(kind)
-    async with opened(rabbit_settings(rabbit.address())) as broker, AsyncExitStack() as readers:
-        await broker.ensure([DestinationSpec(name=name, settings={"x-queue-type": kind})])
-        for number in range(12):
-            await broker.publish(name, Message(body=b"%d" % number))
-        first = await readers.enter_async_context(reading(rabbit, name, 2))
-        await wait_for_messages(first, 2)
-        second = await readers.enter_async_context(reading(rabbit, name, 3))
-        await wait_for_messages(second, 3)
+    async with AsyncExitStack() as readers:
+        await fill(broker, name, 12, {"x-queue-type": kind})
+        await readers.enter_async_context(reading(rabbit, name, 2))
+        await readers.enter_async_context(reading(rabbit, name, 3))
 
         async def same() -> Mapping[str, object]:
             group = await watched(broker, name)
             assert (group.waiting, group.in_flight, group.lag, group.member_count) == (7, 5, 12, 2)
             return (await listed(rabbit))[name]
 
-        row = await eventually(same, within_s=WITHIN_S)
-        assert [row[c] for c in ("messages_ready", "messages_unacknowledged", "messages", "consumers")] == [
-            7,
-            5,
-            12,
-            2,
-        ]
+        row = await eventually(same, within_s=FIGURES_WITHIN_S)
+        columns = ("messages_ready", "messages_unacknowledged", "messages", "consumers")
+        assert [row[column] for column in columns] == [7, 5, 12, 2]
         group = (await broker.watch([name])).groups[name]
         assert group.state is GroupState.ACTIVE
         assert sorted(member.note for member in group.members or ()) == ["prefetch 2", "prefetch 3"]
@@ -95,71 +84,61 @@ async def test_a_queue_matches_rabbitmqctl(rabbit: RabbitServer, kind: str) -> N
         assert (destination.kind, destination.messages, destination.state) == (f"{kind} queue", 12, "running")
 
 
-async def test_counters_are_exact_at_rest(rabbit: RabbitServer) -> None:
+async def test_counters_are_exact_at_rest(rabbit: RabbitServer, broker: RabbitBroker) -> None:
     """Of 20 messages 4 are acknowledged, 5 rejected, 11 in flight and then requeued. Counters stay when the consumer leaves."""
     name = unused("counted")
-    async with opened(rabbit_settings(rabbit.address())) as broker:
-        await broker.ensure([DestinationSpec(name=name)])
-        for number in range(20):
-            await broker.publish(name, Message(body=b"%d" % number))
+    await fill(broker, name, 20)
 
-        async def exact(in_flight: int) -> None:
-            group = await watched(broker, name)
-            assert counted(group) == (20, 4, 11)
-            assert group.removed_unacked == 5
-            assert (await group_of(broker, name)).in_flight == in_flight
+    async def exact(in_flight: int) -> None:
+        group = await watched(broker, name)
+        assert counted(group) == (20, 4, 11)
+        assert group.removed_unacked == 5
+        assert (await group_of(broker, name)).in_flight == in_flight
 
-        async with reading(rabbit, name, 12) as taken:
-            await wait_for_messages(taken, 12)
-            for incoming in taken[:4]:
-                await incoming.ack()
-            for incoming in taken[4:9]:
-                await incoming.reject(requeue=False)
-            await eventually(partial(exact, 11), within_s=WITHIN_S)
-        await eventually(partial(exact, 0), within_s=WITHIN_S)
+    async with reading(rabbit, name, 12) as taken:
+        for incoming in taken[:4]:
+            await incoming.ack()
+        for incoming in taken[4:9]:
+            await incoming.reject(requeue=False)
+        await eventually(partial(exact, 11), within_s=FIGURES_WITHIN_S)
+    await eventually(partial(exact, 0), within_s=FIGURES_WITHIN_S)
 
 
-async def test_expired_messages_count_as_removed(rabbit: RabbitServer) -> None:
+async def test_expired_messages_count_as_removed(broker: RabbitBroker) -> None:
     name = unused("short-lived")
-    async with opened(rabbit_settings(rabbit.address())) as broker:
-        await broker.ensure([DestinationSpec(name=name, settings={"x-message-ttl": "50"})])
-        for number in range(6):
-            await broker.publish(name, Message(body=b"%d" % number))
+    await fill(broker, name, 6, {"x-message-ttl": "50"})
 
-        async def exact() -> None:
-            group = await watched(broker, name)
-            assert counted(group) == (6, 0, 0)
-            assert group.removed_unacked == 6
+    async def exact() -> None:
+        group = await watched(broker, name)
+        assert counted(group) == (6, 0, 0)
+        assert group.removed_unacked == 6
 
-        await eventually(exact, within_s=WITHIN_S)
+    await eventually(exact, within_s=FIGURES_WITHIN_S)
 
 
-async def test_the_settings_of_a_queue(rabbit: RabbitServer) -> None:
+async def test_the_settings_of_a_queue(rabbit: RabbitServer, broker: RabbitBroker) -> None:
     """Arguments override the policy."""
     name, policy = unused("limited"), unused("limits")
     body = {"pattern": f"^{name}$", "apply-to": "queues", "definition": {"max-length": 9, "message-ttl": 60000}}
     await management(rabbit, f"/api/policies/%2F/{policy}", method="PUT", body=body)
     arguments = {"x-max-length": "7", "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"}
-    async with opened(rabbit_settings(rabbit.address())) as broker:
-        await broker.ensure([DestinationSpec(name=name, settings=arguments)])
+    await broker.ensure([DestinationSpec(name=name, settings=arguments)])
 
-        async def settings_shown() -> None:
-            destination = (await broker.sweep()).destinations[name]
-            assert destination.retention is not None
-            assert (destination.retention.messages, destination.retention.age_s) == (7, 60.0)
-            assert destination.dead_letters_to == "dead"
-            assert destination.settings["policy"] == policy
+    async def settings_shown() -> None:
+        destination = (await broker.sweep()).destinations[name]
+        assert destination.retention is not None
+        assert (destination.retention.messages, destination.retention.age_s) == (7, 60.0)
+        assert destination.dead_letters_to == "dead"
+        assert destination.settings["policy"] == policy
 
-        await eventually(settings_shown, within_s=WITHIN_S)
+    await eventually(settings_shown, within_s=FIGURES_WITHIN_S)
 
 
-async def test_the_lag_of_stream_readers(rabbit: RabbitServer) -> None:
+async def test_the_lag_of_stream_readers(rabbit: RabbitServer, broker: RabbitBroker) -> None:
     """Retained messages are no lag. The broker reports a native reader's lag; a stored offset's is computed."""
     name = unused("stream")
-    async with opened(rabbit_settings(rabbit.address())) as broker, stream_client(rabbit) as client:
-        await broker.ensure([DestinationSpec(name=name, settings={"x-queue-type": "stream"})])
-        for number in range(30):
-            await broker.publish(name, Message(body=b"%d" % number))
+    async with stream_client(rabbit) as client:
+        await fill(broker, name, 30, {"x-queue-type": "stream"})
 
         async def messages_retained() -> None:
             snapshot = await broker.sweep()
@@ -167,7 +146,7 @@ async def test_the_lag_of_stream_readers(rabbit: RabbitServer) -> None:
             assert (snapshot.groups[name].lag, snapshot.groups[name].why) == (None, Why.NOT_REPORTED)
             assert not snapshot.faults
 
-        await eventually(messages_retained, within_s=WITHIN_S)
+        await eventually(messages_retained, within_s=FIGURES_WITHIN_S)
         assert (await listed(rabbit))[name]["messages"] == 30
         await client.subscribe(name, credit=1)
 
@@ -175,7 +154,7 @@ async def test_the_lag_of_stream_readers(rabbit: RabbitServer) -> None:
             group = await group_of(broker, name)
             assert (group.lag, group.member_count, group.state) == (29, 1, GroupState.ACTIVE)
 
-        await eventually(reader_behind, within_s=WITHIN_S)
+        await eventually(reader_behind, within_s=FIGURES_WITHIN_S)
         if rabbit.options.version != DEBIAN_13:
             group = await group_of(broker, name)
             assert "This version cannot report stored offsets" in " ".join(group.notes)
@@ -188,28 +167,27 @@ async def test_the_lag_of_stream_readers(rabbit: RabbitServer) -> None:
             assert group.lag is not None
             return group.lag, group.positions.arrived[0]
 
-        lag, end = await eventually(offset_stored, within_s=WITHIN_S)
+        lag, end = await eventually(offset_stored, within_s=FIGURES_WITHIN_S)
         assert (lag, end) == (end - 13, end)
         assert end in (30, 31)  # the stored offset is itself an entry of the stream
 
 
-async def test_a_stream_is_consumed_from_its_start_and_continues_after_a_lost_connection(rabbit: RabbitServer) -> None:
+async def test_a_stream_is_consumed_from_its_start_and_continues_after_a_lost_connection(
+    rabbit: RabbitServer, broker: RabbitBroker
+) -> None:
     name = unused("stream")
-    async with opened(rabbit_settings(rabbit.address())) as broker:
-        await broker.ensure([DestinationSpec(name=name, settings={"x-queue-type": "stream"})])
-        for number in range(5):
-            await broker.publish(name, Message(body=b"%d" % number))
-        deliveries = broker.receive(name, "reader")
-        bodies = []
-        for _ in range(5):
-            delivery = await asyncio.wait_for(anext(deliveries), WITHIN_S)
-            bodies.append(delivery.message.body)
-            await delivery.ack()
-        assert bodies == [b"0", b"1", b"2", b"3", b"4"]
-        await close_connections(rabbit, "consume")
-        await broker.publish(name, Message(body=b"5"))
-        assert (await asyncio.wait_for(anext(deliveries), WITHIN_S)).message.body == b"5"
-        await deliveries.aclose()
+    await fill(broker, name, 5, {"x-queue-type": "stream"})
+    deliveries = broker.receive(name, "reader")
+    bodies = []
+    for _ in range(5):
+        delivery = await asyncio.wait_for(anext(deliveries), FIGURES_WITHIN_S)
+        bodies.append(delivery.message.body)
+        await delivery.ack()
+    assert bodies == [b"0", b"1", b"2", b"3", b"4"]
+    await close_connections(rabbit, "consume")
+    await broker.publish(name, Message(body=b"5"))
+    assert (await asyncio.wait_for(anext(deliveries), FIGURES_WITHIN_S)).message.body == b"5"
+    await deliveries.aclose()
 
 
 async def close_connections(server: RabbitServer, purpose: str) -> None:
@@ -221,79 +199,71 @@ async def close_connections(server: RabbitServer, purpose: str) -> None:
         names = [row["name"] for row in rows if row.get("user_provided_name", "").endswith(purpose)]
         assert names
         for name in names:
-            await management(
-                server, f"/api/connections/{name.replace(' ', '%20').replace('>', '%3E')}", method="DELETE"
-            )
+            await management(server, f"/api/connections/{quote(name, safe='')}", method="DELETE")
 
-    await eventually(listed_and_closed, within_s=WITHIN_S)
+    await eventually(listed_and_closed, within_s=FIGURES_WITHIN_S)
 
 
-async def test_a_deleted_queue_disappears_after_two_listings(rabbit: RabbitServer) -> None:
+async def test_a_deleted_queue_disappears_after_two_listings(rabbit: RabbitServer, broker: RabbitBroker) -> None:
     name = unused("deleted")
-    async with opened(rabbit_settings(rabbit.address())) as broker:
-        await broker.ensure([DestinationSpec(name=name)])
-        await broker.publish(name, Message(body=b"x"))
-        await eventually(lambda: group_of(broker, name), within_s=WITHIN_S)
-        async with oracle(rabbit) as channel:
-            await channel.queue_delete(name)
-        first = await broker.sweep()
-        assert name not in first.gone_destinations
-        async with asyncio.timeout(WITHIN_S):
-            while name not in (snapshot := await broker.sweep()).gone_destinations:
-                pass
-        assert name in snapshot.gone_groups
-        assert name not in snapshot.destinations
-        assert name not in (await broker.sweep()).destinations
+    await fill(broker, name, 1)
+    await eventually(lambda: group_of(broker, name), within_s=FIGURES_WITHIN_S)
+    async with oracle(rabbit) as channel:
+        await channel.queue_delete(name)
+    first = await broker.sweep()
+    assert name not in first.gone_destinations
+    async with asyncio.timeout(FIGURES_WITHIN_S):
+        while name not in (snapshot := await broker.sweep()).gone_destinations:
+            pass
+    assert name in snapshot.gone_groups
+    assert name not in snapshot.destinations
+    assert name not in (await broker.sweep()).destinations
 
 
 async def test_queues_of_several_virtual_hosts_have_qualified_names(rabbit: RabbitServer) -> None:
     vhosts, name = ("/", "second", "a/b%c"), unused("same")
     async with opened(rabbit_settings(rabbit.address(), vhosts=vhosts)) as broker:
         names = [f"%2F/{name}", f"second/{name}", f"a%2Fb%25c/{name}"]
-        await broker.ensure([DestinationSpec(name=qualified) for qualified in names])
         for count, qualified in enumerate(names, 1):
-            for _ in range(count):
-                await broker.publish(qualified, Message(body=qualified.encode()))
+            await fill(broker, qualified, count)
 
         async def lags_known() -> None:
             snapshot = await broker.sweep()
             assert [snapshot.groups[qualified].lag for qualified in names] == [1, 2, 3]
 
-        await eventually(lags_known, within_s=WITHIN_S)
+        await eventually(lags_known, within_s=FIGURES_WITHIN_S)
         assert (await listed(rabbit, "a/b%c"))[name]["messages"] == 3
         assert {g.lag for g in (await broker.watch(names[1:])).groups.values()} == {2, 3}
 
 
-async def test_exclusive_queues_are_excluded(rabbit: RabbitServer) -> None:
-    async with opened(rabbit_settings(rabbit.address())) as broker, oracle(rabbit) as channel:
+async def test_exclusive_queues_are_excluded(rabbit: RabbitServer, broker: RabbitBroker) -> None:
+    async with oracle(rabbit) as channel:
         reply = await channel.declare_queue(exclusive=True)
         snapshot = await broker.sweep()
         assert reply.name not in snapshot.destinations
         assert snapshot.excluded >= 1
-    async with opened(rabbit_settings(rabbit.address(), show_internal=True)) as broker, oracle(rabbit) as channel:
-        reply = await channel.declare_queue(exclusive=True)
-        assert (await broker.sweep()).destinations[reply.name].internal
+        async with opened(rabbit_settings(rabbit.address(), show_internal=True)) as showing:
+            assert (await showing.sweep()).destinations[reply.name].internal
 
 
-async def test_concurrent_messages_with_one_id_are_told_apart(rabbit: RabbitServer) -> None:
+async def test_concurrent_messages_with_one_id_are_told_apart(broker: RabbitBroker) -> None:
     """The library matches returned messages by id: an unroutable message must not take the other's confirm."""
     name = unused("routable")
-    async with opened(rabbit_settings(rabbit.address())) as broker:
-        await broker.ensure([DestinationSpec(name=name)])
-        message = Message(body=b"x", id="the-same")
-        queues = [name, unused("nowhere"), name, unused("nowhere")]
-        outcomes = await asyncio.gather(*(broker.publish(q, message) for q in queues), return_exceptions=True)
-        assert [type(outcome).__name__ for outcome in outcomes] == ["NoneType", "Unroutable"] * 2
+    await broker.ensure([DestinationSpec(name=name)])
+    message = Message(body=b"x", id="the-same")
+    queues = [name, unused("nowhere"), name, unused("nowhere")]
+    outcomes = await asyncio.gather(*(broker.publish(q, message) for q in queues), return_exceptions=True)
+    assert [type(outcome).__name__ for outcome in outcomes] == ["NoneType", "Unroutable"] * 2
 
 
-async def test_headers_of_every_type_arrive_as_text(rabbit: RabbitServer) -> None:
+async def test_headers_of_every_type_arrive_as_text(rabbit: RabbitServer, broker: RabbitBroker) -> None:
     name = unused("hostile")
-    async with opened(rabbit_settings(rabbit.address())) as broker, oracle(rabbit) as channel:
+    async with oracle(rabbit) as channel:
         await broker.ensure([DestinationSpec(name=name)])
         headers: dict[str, FieldValue] = {"depth": {"of": [1, {"x": "y"}]}, "n": 7, "none": None}
         await channel.default_exchange.publish(aio_pika.Message(b"x", headers=headers, message_id="é" * 100), name)
         deliveries = broker.receive(name, "reader")
-        message = (await asyncio.wait_for(anext(deliveries), WITHIN_S)).message
+        message = (await asyncio.wait_for(anext(deliveries), FIGURES_WITHIN_S)).message
         await deliveries.aclose()
         assert message.id == "é" * 100
         assert message.headers == {"depth": '{"of": [1, {"x": "y"}]}', "n": "7", "none": "None"}

@@ -1,18 +1,15 @@
 """TLS on RabbitMQ's AMQP and management ports. Each kind of failure has its own error."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from signalbox.brokers.errors import BrokerError, BrokerUnavailable, CertificateRefused, WrongProtocol
-from signalbox.brokers.model import DestinationSpec, Message
-from signalbox.brokers.rabbitmq.adapter import RabbitBroker
+from signalbox.brokers.errors import BrokerUnavailable, CertificateRefused, WrongProtocol
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
 from signalbox.servers.rabbitmq import DEBIAN_13, INSTALLED, RabbitOptions, RabbitServer, RabbitTls
 from tests.support.certificates import Certificates, issue
 from tests.support.proxy import web_port
-from tests.support.rabbitmq import opened, rabbit_settings
+from tests.support.rabbitmq import fill, opened, rabbit_settings, refused, running
 from tests.support.servers import require_server
 
 Secured = tuple[RabbitServer, Certificates]
@@ -25,34 +22,21 @@ async def secured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
     certificates = issue(folder / "certificates")
     identity = certificates.server
     tls = RabbitTls(ca=certificates.ca_file, certificate=identity.cert_file, key=identity.key_file, demand=True)
-    server = RabbitServer(folder, RabbitOptions(version=request.param, tls=tls, plugins=("rabbitmq_management",)))
-    await server.start()
-    yield server, certificates
-    await server.kill()
+    options = RabbitOptions(version=request.param, tls=tls, plugins=("rabbitmq_management",))
+    async with running(folder, options) as server:
+        yield server, certificates
 
 
 def trusting(secured: Secured, **overrides: object) -> RabbitSettings:
     server, certificates = secured
-    files: dict[str, Path] = {
-        "ca_file": certificates.ca_file,
-        "cert_file": certificates.client.cert_file,
-        "key_file": certificates.client.key_file,
-    }
+    client = certificates.client
+    files = {"ca_file": certificates.ca_file, "cert_file": client.cert_file, "key_file": client.key_file}
     return rabbit_settings(server.address(), **{**files, **overrides})
-
-
-async def refused(settings: RabbitSettings) -> BrokerError:
-    broker = RabbitBroker(settings)
-    with pytest.raises(BrokerError) as caught:
-        await broker.connect(timeout_s=3.0)
-    await broker.close()
-    return caught.value
 
 
 async def test_with_the_right_certificates_everything_works(secured: Secured) -> None:
     async with opened(trusting(secured)) as broker:
-        await broker.ensure([DestinationSpec(name="orders")])
-        await broker.publish("orders", Message(body=b"x"))
+        await fill(broker, "orders", 1)
         assert "orders" in (await broker.sweep()).destinations
 
 

@@ -49,8 +49,7 @@ async def made(process: Process, name: str) -> tuple[str, str]:
     """Return the feed keys of a session and a token of a new user."""
     right = password()
     user = await process.user(name, OPERATOR_EVERYWHERE, right)
-    session = (await process.actor(await process.sign_in(name, right))).session
-    assert session is not None
+    session = await process.session_id(await process.sign_in(name, right))
     await process.act(
         lambda permit: process.accounts.tokens.create(
             permit, user.id, name="deploy", grant=Grant(Role.VIEWER), resource=EVERYWHERE, days=1
@@ -83,8 +82,7 @@ async def test_page_is_told_of_a_revoked_session_despite_a_new_one(
     """IDs are never reused, so the new session is not taken for the old one."""
     right = password()
     ann = await process.user("ann", password=right)
-    session = (await process.actor(await process.sign_in("ann", right))).session
-    assert session is not None
+    session = await process.session_id(await process.sign_in("ann", right))
     feed = Feed(epoch=1)
     watch = AccountWatcher(process.accounts.changes, feed, clock, idle_s=IDLE_S)
     page = feed.subscribe([keys.session(session)])
@@ -155,8 +153,7 @@ async def test_change_is_kept_when_listeners_fail(
     right = password()
     ann = await process.user("ann", password=right)
     secret = await process.sign_in("ann", right)
-    session = (await process.actor(secret)).session
-    assert session is not None
+    session = await process.session_id(secret)
     async with watching(process, clock) as feed:
         page = feed.subscribe([keys.session(session)])
         with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):

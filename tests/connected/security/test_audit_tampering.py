@@ -66,6 +66,15 @@ async def verify(book: AuditedDoor, **options: object) -> Verification:
     return await book.log.verify(PUBLIC, **options)  # type: ignore[arg-type]
 
 
+async def tampered(database: Database, settings: DatabaseSettings, *statements: str) -> AuditedDoor:
+    """Return a log of 12 rows that these statements changed."""
+    book = AuditedDoor(database)
+    await book.act_times(ROWS // 2)
+    await drop_triggers(settings)
+    await run_sql(settings, *statements)
+    return book
+
+
 def said(verdict: Verification) -> list[tuple[FindingKind, int, int]]:
     return [(finding.kind, finding.first, finding.last) for finding in verdict.findings]
 
@@ -87,10 +96,7 @@ async def test_tampering_is_named(
     statements: list[str],
     expected: list[tuple[FindingKind, int, int]],
 ) -> None:
-    book = AuditedDoor(database)
-    await book.act_times(ROWS // 2)
-    await drop_triggers(database_settings)
-    await run_sql(database_settings, *statements)
+    book = await tampered(database, database_settings, *statements)
     verdict = await verify(book)
     assert said(verdict) == expected
     assert verdict.intact_to == expected[0][1] - 1
@@ -101,10 +107,7 @@ async def test_tampering_is_named(
 async def test_values_of_foreign_types_are_reported(
     database_settings: DatabaseSettings, database: Database, statement: str, fault: FindingKind
 ) -> None:
-    book = AuditedDoor(database)
-    await book.act_times(ROWS // 2)
-    await drop_triggers(database_settings)
-    await run_sql(database_settings, statement)
+    book = await tampered(database, database_settings, statement)
     verdict = await verify(book)
     assert said(verdict) == [(fault, row := 13 if "five" in statement else 5, row)]
     assert len((await book.log.page(AuditFilter())).entries) >= ROWS // 2  # and the list goes on

@@ -62,9 +62,7 @@ async def test_only_sealed_rows_can_be_deleted(database_settings: DatabaseSettin
         await run_sql(database_settings, "DELETE FROM audit WHERE row <= 5")
     await run_sql(database_settings, "DELETE FROM audit WHERE row <= 4")
     assert await run_sql(database_settings, "SELECT row FROM audit ORDER BY row") == [(5,), (6,)]
-    with pytest.raises(
-        DatabaseRefused, match="can only be appended"
-    ):  # what was sealed does not come back as something else
+    with pytest.raises(DatabaseRefused, match="can only be appended"):  # a sealed row cannot return changed
         await run_sql(database_settings, f"INSERT INTO audit {A_ROW.replace('row = 2', 'row = 5').format(more=-3)}")
 
 

@@ -41,6 +41,17 @@ async def entered(company: Company, service: CompanyAccounts, subject: str) -> s
     return finished.secret
 
 
+async def denied(company: Company, service: CompanyAccounts, subject: str = "s") -> Exception:
+    begun = await service.begin("/")
+    return await finish_refused(company, service, await sign_in(begun.url, subject), begun)
+
+
+async def rights_of(company: Company, secret: str) -> Rights:
+    identity = await company.identity_of(secret)
+    assert identity is not None
+    return identity.rights
+
+
 @pytest.mark.parametrize(
     "keys", [{}, {"client_id": "by-form"}, {"client_id": "public", "client_secret": None}], ids=str
 )
@@ -56,17 +67,15 @@ async def test_company_sign_in_opens_a_session(company: Company, provider: OidcP
 async def test_claims_of_the_id_token_come_first(company: Company, tmp_path: Path) -> None:
     async with oidc_provider(tmp_path / "p", claims_from_userinfo=False) as provider:
         provider.knows({"s": known(["support"])})
-        identity = await company.identity_of(await entered(company, at(company, provider), "s"))
-    assert identity is not None
-    assert identity.rights == Rights(Grant(Role.VIEWER))
+        secret = await entered(company, at(company, provider), "s")
+        assert await rights_of(company, secret) == Rights(Grant(Role.VIEWER))
 
 
 async def test_matching_values_are_united(company: Company, provider: OidcProvider) -> None:
     provider.knows({"s": known(["support", "billing-leads", "nothing"])})
-    identity = await company.identity_of(await entered(company, at(company, provider), "s"))
-    assert identity is not None
+    secret = await entered(company, at(company, provider), "s")
     on = {"kafka-prod": Grant(Role.OPERATOR, payloads=True)}
-    assert identity.rights == Rights(Grant(Role.VIEWER), on)
+    assert await rights_of(company, secret) == Rights(Grant(Role.VIEWER), on)
 
 
 async def test_second_sign_in_with_the_same_groups_keeps_the_first_session(
@@ -102,8 +111,7 @@ async def test_removed_groups_deny_sign_in_and_end_sessions(
     service = at(company, provider)
     before = await entered(company, service, "s")
     provider.knows({"s": known(groups)})
-    begun = await service.begin("/")
-    said = await finish_refused(company, service, await sign_in(begun.url, "s"), begun)
+    said = await denied(company, service)
     assert isinstance(said, error)
     assert "groups" in str(said)
     assert await company.identity_of(before) is None
@@ -116,8 +124,7 @@ async def test_removed_groups_deny_sign_in_and_end_sessions(
 async def test_user_without_a_role_leaves_only_an_audit_row(company: Company, provider: OidcProvider) -> None:
     provider.knows({"s": known(["other"])})
     service = at(company, provider)
-    begun = await service.begin("/")
-    said = await finish_refused(company, service, await sign_in(begun.url, "s"), begun)
+    said = await denied(company, service)
     assert isinstance(said, NoRole)
     assert await company.users_by_name() == {}
     assert await company.audit() == [("as ada", "failed", str(said))]
@@ -129,11 +136,8 @@ async def test_last_admin_cannot_be_removed_or_demoted(company: Company, provide
     before = await entered(company, service, "s")
     for groups in (["support"], []):
         provider.knows({"s": known(groups)})
-        begun = await service.begin("/")
-        assert "last admin" in str(await finish_refused(company, service, await sign_in(begun.url, "s"), begun))
-    identity = await company.identity_of(before)
-    assert identity is not None
-    assert identity.rights == ADMIN
+        assert "last admin" in str(await denied(company, service))
+    assert await rights_of(company, before) == ADMIN
 
 
 async def test_same_subject_of_another_provider_is_another_user(
@@ -145,8 +149,7 @@ async def test_same_subject_of_another_provider_is_another_user(
         other.knows({"s": known(["platform"], "eve")})
         await entered(company, at(company, other), "s")
         other.knows({"s2": known(["platform"], "ada")})
-        begun = await at(company, other).begin("/")
-        said = await finish_refused(company, at(company, other), await sign_in(begun.url, "s2"), begun)
+        said = await denied(company, at(company, other), "s2")
     assert "The name ada is taken" in str(said)
     assert sorted(await company.users_by_name()) == ["ada", "eve"]
 
@@ -155,8 +158,7 @@ async def test_same_subject_of_another_provider_is_another_user(
 async def test_unusable_name_cannot_sign_in(company: Company, provider: OidcProvider, name: str) -> None:
     provider.knows({"s": known(["platform"], name)})
     service = at(company, provider)
-    begun = await service.begin("/")
-    said = await finish_refused(company, service, await sign_in(begun.url, "s"), begun)
+    said = await denied(company, service)
     assert isinstance(said, UnusableName)
     assert not name or name not in str(said)
     assert await company.users_by_name() == {}
@@ -168,8 +170,7 @@ async def test_wrong_client_secret_is_reported_and_not_shown(
 ) -> None:
     provider.knows({"s": known(["platform"])})
     service = at(company, provider, **keys)
-    begun = await service.begin("/")
-    said = await finish_refused(company, service, await sign_in(begun.url, "s"), begun)
+    said = await denied(company, service)
     assert isinstance(said, ClientRejected)
     assert "client_secret" in str(said)
     assert "wrong-one" not in str(said) + caplog.text

@@ -40,6 +40,14 @@ def back(forged: ForgedProvider, begun: StartedSignIn) -> dict[str, str]:
     return {"code": "a-code", "state": query(begun.url)["state"], "iss": forged.issuer}
 
 
+async def start(company: Company, forged: ForgedProvider, **claims: object) -> tuple[CompanyAccounts, StartedSignIn]:
+    """Start a sign-in. The provider will answer with an ID token that has these claims."""
+    service = company.service_for(forged.issuer)
+    begun = await service.begin("/")
+    forged.id_token = signed(forged.claims(begun.url, **claims), forged.key)
+    return service, begun
+
+
 async def came_in(company: Company, service: CompanyAccounts, forged: ForgedProvider, begun: StartedSignIn) -> bool:
     finished = await company.finish(service, back(forged, begun), begun)
     return await company.identity_of(finished.secret) is not None
@@ -56,9 +64,7 @@ async def refused(
 
 
 async def test_valid_forged_provider_signs_in(company: Company, forged: ForgedProvider) -> None:
-    service = company.service_for(forged.issuer)
-    begun = await service.begin("/")
-    forged.id_token = signed(forged.claims(begun.url), forged.key)
+    service, begun = await start(company, forged)
     assert await came_in(company, service, forged, begun)
     asked = query(begun.url)
     assert (asked["response_type"], asked["code_challenge_method"], asked["scope"]) == (
@@ -166,9 +172,7 @@ async def test_token_not_signed_by_the_provider_is_rejected(
 async def test_signed_token_with_wrong_claims_is_rejected(
     company: Company, forged: ForgedProvider, changed: dict[str, Any], why: str
 ) -> None:
-    service = company.service_for(forged.issuer)
-    begun = await service.begin("/")
-    forged.id_token = signed(forged.claims(begun.url, **changed), forged.key)
+    service, begun = await start(company, forged, **changed)
     said = await refused(company, service, forged, begun)
     assert isinstance(said, AnswerNotTrusted)
     assert why in str(said)
@@ -176,10 +180,8 @@ async def test_signed_token_with_wrong_claims_is_rejected(
 
 @pytest.mark.parametrize("ahead_s", [-3600, 3600, 400], ids=str)
 async def test_clock_skew_is_reported(company: Company, forged: ForgedProvider, ahead_s: int) -> None:
-    service = company.service_for(forged.issuer)
     company.clock.ahead_s = ahead_s
-    begun = await service.begin("/")
-    forged.id_token = signed(forged.claims(begun.url), forged.key)
+    service, begun = await start(company, forged)
     said = await refused(company, service, forged, begun)
     assert isinstance(said, ClocksDiffer)
     assert "at least" in str(said)
@@ -187,10 +189,8 @@ async def test_clock_skew_is_reported(company: Company, forged: ForgedProvider, 
 
 @pytest.mark.parametrize("ahead_s", [-55, 345], ids=str)
 async def test_one_minute_of_clock_skew_is_accepted(company: Company, forged: ForgedProvider, ahead_s: int) -> None:
-    service = company.service_for(forged.issuer)
     company.clock.ahead_s = ahead_s
-    begun = await service.begin("/")
-    forged.id_token = signed(forged.claims(begun.url), forged.key)
+    service, begun = await start(company, forged)
     assert await came_in(company, service, forged, begun)
 
 
@@ -238,9 +238,7 @@ async def test_malformed_keys_are_skipped(company: Company, forged: ForgedProvid
 
 
 async def test_answer_of_another_provider_is_rejected(company: Company, forged: ForgedProvider) -> None:
-    service = company.service_for(forged.issuer)
-    begun = await service.begin("/")
-    forged.id_token = signed(forged.claims(begun.url), forged.key)
+    service, begun = await start(company, forged)
     answer = back(forged, begun)
     for mixed in ({**answer, "iss": "https://evil.example"}, {key: answer[key] for key in ("code", "state")}):
         with pytest.raises(AnswerNotTrusted, match="another server"):
@@ -249,9 +247,7 @@ async def test_answer_of_another_provider_is_rejected(company: Company, forged: 
 
 
 async def test_userinfo_of_another_user_is_rejected(company: Company, forged: ForgedProvider) -> None:
-    service = company.service_for(forged.issuer)
-    begun = await service.begin("/")
-    forged.id_token = signed(forged.claims(begun.url, groups=None), forged.key)
+    service, begun = await start(company, forged, groups=None)
     forged.overrides["/userinfo"] = {"sub": "the-boss", "groups": ["platform"]}
     assert "two different users" in str(await refused(company, service, forged, begun))
     forged.overrides["/userinfo"] = {"sub": "somebody", "groups": ["platform"], "preferred_username": "the-boss"}
@@ -261,9 +257,7 @@ async def test_userinfo_of_another_user_is_rejected(company: Company, forged: Fo
 
 @pytest.mark.parametrize("groups", [7, True, {"platform": True}, None], ids=str)
 async def test_claim_of_another_type_gives_no_rights(company: Company, forged: ForgedProvider, groups: object) -> None:
-    service = company.service_for(forged.issuer)
-    begun = await service.begin("/")
-    forged.id_token = signed(forged.claims(begun.url, groups=groups), forged.key)
+    service, begun = await start(company, forged, groups=groups)
     assert isinstance(await refused(company, service, forged, begun), ClaimMissing)
 
 

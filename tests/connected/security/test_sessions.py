@@ -1,9 +1,7 @@
 """Sessions end by timeout, by their user, by an admin, and by changes of the user, in every process."""
 
 import asyncio
-import pkgutil
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 
 import pytest
 from hypothesis import given
@@ -13,7 +11,7 @@ from signalbox.security.accounts.model import Session, User
 from signalbox.security.door import Permit
 from signalbox.security.errors import RequestRejected
 from signalbox.security.model import ADMIN_EVERYWHERE, OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE
-from tests.support.accounts import ManualClock, Process, password
+from tests.support.accounts import ManualClock, Process, password, paused
 
 IDLE_H, LONGEST_H = 8, 12  # as SecuritySettings has them
 
@@ -94,8 +92,7 @@ async def test_users_end_one_the_others_or_a_single_session(process: Process) ->
     ann = await process.user("ann", password=right)
     first, second, third = [await process.sign_in("ann", right) for _ in range(3)]
     actor = await process.actor(first)
-    doomed = (await process.actor(second)).session
-    assert doomed is not None
+    doomed = await process.session_id(second)
     await process.act(lambda permit: process.accounts.sessions.end(permit, doomed), actor)
     assert await process.accounts.identities.by_session(second) is None
     with pytest.raises(RequestRejected, match="not yours, or has already ended"):
@@ -123,8 +120,7 @@ async def test_session_of_another_user_cannot_be_ended(process: Process) -> None
     for name in ("ann", "bob"):
         await process.user(name, password=right)
     anns, bobs = await process.sign_in("ann", right), await process.sign_in("bob", right)
-    session, bob = (await process.actor(anns)).session, await process.actor(bobs)
-    assert session is not None
+    session, bob = await process.session_id(anns), await process.actor(bobs)
     with pytest.raises(RequestRejected, match="not yours"):
         await process.act(lambda permit: process.accounts.sessions.end(permit, session), bob)
     with pytest.raises(RequestRejected, match="not yours"):  # the CLI is no user
@@ -144,37 +140,33 @@ async def test_session_ids_are_not_reused(process: Process) -> None:
     assert len(set(numbers)) == 3
 
 
-Ending = Callable[[Process, str, str], Awaitable[object]]
+Ending = Callable[[Process, User, str], Awaitable[object]]
 
 
-async def _role_changed(process: Process, name: str, _: str) -> None:
-    user = await process.accounts.users.get_by_name(name)
+async def _role_changed(process: Process, user: User, _: str) -> None:
     await process.act(lambda permit: process.accounts.users.set_rights(permit, user, VIEWER_EVERYWHERE))
 
 
-async def _removed(process: Process, name: str, _: str) -> None:
-    user = await process.accounts.users.get_by_name(name)
+async def _removed(process: Process, user: User, _: str) -> None:
     await process.act(lambda permit: process.accounts.users.remove(permit, user))
 
 
-async def _ended_by_an_admin(process: Process, name: str, _: str) -> None:
-    user = await process.accounts.users.get_by_name(name)
+async def _ended_by_an_admin(process: Process, user: User, _: str) -> None:
     await process.act(lambda permit: process.accounts.sessions.end_all(permit, user.id))
 
 
-async def _link_used(process: Process, name: str, _: str) -> None:
-    user = await process.accounts.users.get_by_name(name)
+async def _link_used(process: Process, user: User, _: str) -> None:
     link = await process.act(lambda permit: process.accounts.users.create_link(permit, user))
     await process.act(lambda permit: process.accounts.users.use_link(permit, link, "", password()))
 
 
-async def _password_changed(process: Process, name: str, right: str) -> None:
-    actor = await process.actor(await process.sign_in(name, right))
+async def _password_changed(process: Process, user: User, right: str) -> None:
+    actor = await process.actor(await process.sign_in(user.name, right))
     await process.act(lambda permit: process.accounts.users.change_password(permit, right, password()), actor)
 
 
-async def _made_admin_again(process: Process, name: str, _: str) -> None:
-    await process.act(lambda permit: process.accounts.users.reset_admin(permit, name))
+async def _made_admin_again(process: Process, user: User, _: str) -> None:
+    await process.act(lambda permit: process.accounts.users.reset_admin(permit, user.name))
 
 
 ENDINGS = [_role_changed, _removed, _ended_by_an_admin, _link_used, _password_changed, _made_admin_again]
@@ -185,15 +177,15 @@ async def test_all_sessions_of_a_user_end_and_no_others(
     process: Process, other_process: Process, ending: Ending
 ) -> None:
     right = password()
-    for name, rights in (("root", ADMIN_EVERYWHERE), ("ann", OPERATOR_EVERYWHERE)):
-        await process.user(name, rights, right)
+    await process.user("root", ADMIN_EVERYWHERE, right)
+    ann = await process.user("ann", OPERATOR_EVERYWHERE, right)
     anns, other = [await process.sign_in("ann", right) for _ in range(2)], await process.sign_in("root", right)
     await other_process.accounts.changes.refresh()
     for each in (process, other_process):
         for secret in (*anns, other):
             assert await each.accounts.identities.by_session(secret) is not None
 
-    await ending(process, "ann", right)
+    await ending(process, ann, right)
     for secret in anns:
         assert await process.accounts.identities.by_session(secret) is None
     await other_process.accounts.changes.refresh()
@@ -209,14 +201,14 @@ async def test_identity_read_before_a_change_is_not_cached_after_it(
 ) -> None:
     """The read has its rows, then the change commits, then the read continues."""
     right = password()
-    for name, rights in (("root", ADMIN_EVERYWHERE), ("ann", OPERATOR_EVERYWHERE)):
-        await process.user(name, rights, right)
+    await process.user("root", ADMIN_EVERYWHERE, right)
+    ann = await process.user("ann", OPERATOR_EVERYWHERE, right)
     secret = await process.sign_in("ann", right)
     clock.now += 120  # so that its use is to be written too
-    with _held(monkeypatch, "signalbox.security.accounts.store.sessions.find") as (read, go_on):
+    with paused(monkeypatch, "signalbox.security.accounts.store.sessions.find") as (read, go_on):
         reading = asyncio.create_task(process.accounts.identities.by_session(secret))
         await read.wait()
-    await _role_changed(process if changes == "here" else other_process, "ann", right)
+    await _role_changed(process if changes == "here" else other_process, ann, right)
     await process.accounts.changes.refresh()
     go_on.set()
     assert (await reading) is not None  # what it read was so when it began
@@ -231,10 +223,10 @@ async def test_late_refresh_does_not_revive_stale_identities(
     ann = await process.user("ann", password=right)
     secret = await process.sign_in("ann", right)
     version = process.accounts.changes.version
-    with _held(monkeypatch, "signalbox.security.changes.store.read_version") as (answered, late):
+    with paused(monkeypatch, "signalbox.security.changes.store.read_version") as (answered, late):
         refreshing = asyncio.create_task(process.accounts.changes.refresh())
         await answered.wait()
-    with _held(monkeypatch, "signalbox.security.accounts.store.sessions.find") as (read, go_on):
+    with paused(monkeypatch, "signalbox.security.accounts.store.sessions.find") as (read, go_on):
         reading = asyncio.create_task(process.accounts.identities.by_session(secret))
         await read.wait()
     await other_process.act(lambda permit: other_process.accounts.sessions.end_all(permit, ann.id))
@@ -246,23 +238,6 @@ async def test_late_refresh_does_not_revive_stale_identities(
     await reading
     assert process.accounts.changes.version == version + 1
     assert await process.accounts.identities.by_session(secret) is None
-
-
-@contextmanager
-def _held(monkeypatch: pytest.MonkeyPatch, function: str) -> Iterator[tuple[asyncio.Event, asyncio.Event]]:
-    """Pause callers of this function once it has its result; yield the events "paused" and "continue"."""
-    real = pkgutil.resolve_name(function)
-    has_it, go_on = asyncio.Event(), asyncio.Event()
-
-    async def held(*arguments: object) -> object:
-        answer = await real(*arguments)
-        has_it.set()
-        await go_on.wait()
-        return answer
-
-    with monkeypatch.context() as patched:
-        patched.setattr(function, held)
-        yield has_it, go_on
 
 
 async def test_no_change_is_lost_among_many_in_two_processes(process: Process, other_process: Process) -> None:

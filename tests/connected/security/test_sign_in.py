@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -16,7 +16,7 @@ from signalbox.security.accounts.sessions import WRONG_CREDENTIALS
 from signalbox.security.errors import RequestRejected
 from signalbox.security.model import OPERATOR_EVERYWHERE, Grant, Role
 from signalbox.storage.engine import Database
-from tests.support.accounts import ROOT, ManualClock, Process, password, visitor
+from tests.support.accounts import ROOT, ManualClock, Process, password, paused, visitor
 
 
 class Counted(PasswordHasher):
@@ -77,9 +77,7 @@ async def test_every_wrong_sign_in_has_the_same_message_and_cost(process: Proces
     right = password()
     await process.user("ann", password=right)
     await process.user("invited")
-    await process.act(
-        lambda permit: process.accounts.users.sync_company_user(permit, "sub-1", "sso", OPERATOR_EVERYWHERE)
-    )
+    await process.company_user(OPERATOR_EVERYWHERE)
     for name, tried in [
         ("ann", right + " "),
         ("ann", ""),
@@ -155,9 +153,8 @@ async def test_no_secret_is_stored_or_logged(process: Process, caplog: pytest.Lo
     assert await _where(process.database, secret_hash(token)) == ["token.hash"]
     assert await _where(process.database, secret_hash(invited)) == ["link.hash"]
     assert {"user.name", "attempt.name", "audit.target"} <= set(await _where(process.database, "ann"))
-    assert ("bob" in caplog.text) == process.database.redacted_url.startswith(
-        "sqlite"
-    )  # the one driver that logs what it is told
+    is_sqlite = process.database.redacted_url.startswith("sqlite")  # the only driver that logs its parameters
+    assert ("bob" in caplog.text) == is_sqlite
 
 
 async def _where(database: Database, secret: str | bytes) -> list[str]:
@@ -191,18 +188,6 @@ async def test_weak_hash_is_upgraded_at_the_next_sign_in(process: Process, monke
     assert stronger.ran == ["verify", "hash", "verify"]
 
 
-@dataclass
-class Gate:
-    """Pauses callers until it is opened."""
-
-    reached: asyncio.Event = field(default_factory=asyncio.Event)
-    opened: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def pass_(self) -> None:
-        self.reached.set()
-        await self.opened.wait()
-
-
 @pytest.mark.parametrize("weak", [False, True], ids=["", "made with weaker parameters"])
 async def test_password_changed_during_sign_in_opens_no_session(
     process: Process, other_process: Process, monkeypatch: pytest.MonkeyPatch, weak: bool
@@ -211,23 +196,15 @@ async def test_password_changed_during_sign_in_opens_no_session(
     stolen, new = password(), password()
     ann = await process.user("ann", password=stolen)
     link = await process.act(lambda permit: process.accounts.users.create_link(permit, ann))
-    gate, fits = Gate(), passwords.verify
-
-    async def slow(tried: str, kept: str | None) -> bool:
-        fitted = await fits(tried, kept)
-        await gate.pass_()
-        return fitted
-
-    with monkeypatch.context() as patched:
-        patched.setattr(passwords, "verify", slow)
-        if weak:
-            patched.setattr(passwords, "_hasher", Counted(time_cost=2))
+    if weak:
+        monkeypatch.setattr(passwords, "_hasher", Counted(time_cost=2))
+    with paused(monkeypatch, "signalbox.security.accounts.passwords.verify") as (verified, go_on):
         thief = asyncio.create_task(process.sign_in("ann", stolen))
-        await gate.reached.wait()
-        await other_process.act(lambda permit: other_process.accounts.users.use_link(permit, link, "", new))
-        gate.opened.set()
-        with pytest.raises(RequestRejected, match=WRONG_CREDENTIALS):
-            await thief
+        await verified.wait()
+    await other_process.act(lambda permit: other_process.accounts.users.use_link(permit, link, "", new))
+    go_on.set()
+    with pytest.raises(RequestRejected, match=WRONG_CREDENTIALS):
+        await thief
     assert await process.accounts.sessions.list_for(ann.id) == []
     await process.sign_in("ann", new)
     with pytest.raises(RequestRejected, match=WRONG_CREDENTIALS):
@@ -240,19 +217,13 @@ async def test_user_removed_during_sign_in_gets_no_session(
     right = password()
     await process.user("root", password=password())
     ann = await process.user("ann", password=right)
-    gate, fits = Gate(), passwords.verify
-
-    async def slow(tried: str, kept: str | None) -> bool:
-        await gate.pass_()
-        return await fits(tried, kept)
-
-    monkeypatch.setattr(passwords, "verify", slow)
-    coming = asyncio.create_task(process.sign_in("ann", right))
-    await gate.reached.wait()
+    with paused(monkeypatch, "signalbox.security.accounts.passwords.verify") as (verified, go_on):
+        sign_in = asyncio.create_task(process.sign_in("ann", right))
+        await verified.wait()
     await other_process.act(lambda permit: other_process.accounts.users.remove(permit, ann))
-    gate.opened.set()
+    go_on.set()
     with pytest.raises(RequestRejected, match=WRONG_CREDENTIALS):
-        await coming
+        await sign_in
     with pytest.raises(RequestRejected, match="This user was removed"):
         await process.act(lambda permit: process.accounts.sessions.open(permit, ann.id))
 
@@ -264,20 +235,13 @@ async def test_old_password_cannot_undo_a_concurrent_change(
     ann = await process.user("ann", password=stolen)
     thief = await process.actor(await process.sign_in("ann", stolen))
     link = await process.act(lambda permit: process.accounts.users.create_link(permit, ann))
-    gate, hashed = Gate(), passwords.hash_password
-
-    async def slow(chosen: str) -> str:
-        if chosen == theirs:
-            await gate.pass_()
-        return await hashed(chosen)
-
-    monkeypatch.setattr(passwords, "hash_password", slow)
-    changing = asyncio.create_task(
-        process.act(lambda permit: process.accounts.users.change_password(permit, stolen, theirs), thief)
-    )
-    await gate.reached.wait()
+    with paused(monkeypatch, "signalbox.security.accounts.passwords.hash_password") as (hashed, go_on):
+        changing = asyncio.create_task(
+            process.act(lambda permit: process.accounts.users.change_password(permit, stolen, theirs), thief)
+        )
+        await hashed.wait()
     await other_process.act(lambda permit: other_process.accounts.users.use_link(permit, link, "", new))
-    gate.opened.set()
+    go_on.set()
     with pytest.raises(RequestRejected, match="just changed with a one-time link"):
         await changing
     await process.sign_in("ann", new)

@@ -37,9 +37,18 @@ def unique(hint: str) -> str:
     return f"{hint}-{uuid.uuid4().hex[:10]}"
 
 
-def read_counts(plain: Any, queue: str) -> tuple[int, ...]:  # noqa: ANN401 - untyped client
+def read_attributes(plain: Any, queue: str) -> dict[str, str]:  # noqa: ANN401 - untyped client
     url = plain.get_queue_url(QueueName=queue)["QueueUrl"]
-    counts = plain.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    attributes: dict[str, str] = plain.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return attributes
+
+
+def delete(plain: Any, queue: str) -> None:  # noqa: ANN401 - untyped client
+    plain.delete_queue(QueueUrl=plain.get_queue_url(QueueName=queue)["QueueUrl"])
+
+
+def read_counts(plain: Any, queue: str) -> tuple[int, ...]:  # noqa: ANN401 - untyped client
+    counts = read_attributes(plain, queue)
     return tuple(int(counts[f"ApproximateNumberOfMessages{kind}"]) for kind in ("", "NotVisible", "Delayed"))
 
 
@@ -71,22 +80,21 @@ async def test_the_kind_and_the_redrive_policy_of_a_queue(server: SqsServer) -> 
     dead, queue = unique("dead") + ".fifo", unique("orders") + ".fifo"
 
     def create() -> None:
-        url = plain.create_queue(QueueName=dead, Attributes={"FifoQueue": "true"})["QueueUrl"]
-        arn = plain.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        plain.create_queue(QueueName=dead, Attributes={"FifoQueue": "true"})
+        arn = read_attributes(plain, dead)["QueueArn"]
         policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "7"})
         attributes = {"FifoQueue": "true", "RedrivePolicy": policy, "MessageRetentionPeriod": "86400"}
         plain.create_queue(QueueName=queue, Attributes=attributes | {"VisibilityTimeout": "17"})
 
     await asyncio.to_thread(create)
-    url = (await asyncio.to_thread(lambda: plain.get_queue_url(QueueName=queue)))["QueueUrl"]
-    answer = await asyncio.to_thread(lambda: plain.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]))
+    attributes = await asyncio.to_thread(read_attributes, plain, queue)
     async with connected(server, include=(dead, queue)) as broker:
         destinations = (await broker.sweep()).destinations
     assert (destinations[queue].kind, destinations[queue].dead_letters_to) == ("FIFO queue", dead)
     assert destinations[queue].settings["dead letter after"] == "7 receives"
     assert destinations[queue].settings["visibility timeout"] == "17 s"
     retention = destinations[queue].retention
-    expected_s = answer["Attributes"].get("MessageRetentionPeriod")  # ElasticMQ reports none
+    expected_s = attributes.get("MessageRetentionPeriod")  # ElasticMQ reports none
     assert (retention and retention.age_s) == (expected_s and int(expected_s))
     assert destinations[dead].dead_letters_to is None
 
@@ -113,8 +121,7 @@ async def test_a_queue_is_gone_after_two_lists_without_it(server: SqsServer) -> 
     async with connected(server, include=(kept, deleted)) as broker:
         await broker.ensure([DestinationSpec(name=kept), DestinationSpec(name=deleted)])
         assert set((await broker.sweep()).groups) == {kept, deleted}
-        url = await asyncio.to_thread(lambda: plain.get_queue_url(QueueName=deleted)["QueueUrl"])
-        await asyncio.to_thread(plain.delete_queue, QueueUrl=url)
+        await asyncio.to_thread(delete, plain, deleted)
         snapshots = [await broker.sweep() for _ in range(4)]
         assert [snapshot.gone_groups for snapshot in snapshots] == [frozenset(), frozenset(), {deleted}, frozenset()]
         assert [set(snapshot.groups) for snapshot in snapshots] == [{kept}] * 4
@@ -164,8 +171,7 @@ async def test_a_receiver_of_a_deleted_queue_raises_destination_missing(server: 
         await broker.publish(queue, Message(body=b"x"))
         async with aclosing(broker.receive(queue, "reader")) as deliveries:
             await (await anext(deliveries)).ack()
-            url = await asyncio.to_thread(lambda: plain.get_queue_url(QueueName=queue)["QueueUrl"])
-            await asyncio.to_thread(plain.delete_queue, QueueUrl=url)
+            await asyncio.to_thread(delete, plain, queue)
             with pytest.raises(DestinationMissing, match=queue):
                 await asyncio.wait_for(anext(deliveries), 30)
 
@@ -175,9 +181,7 @@ async def test_watch_reads_only_the_watched_queues_and_sees_dead_letters(server:
     dead, queue, other = unique("dead"), unique("orders"), unique("other")
     async with connected(server, include=(dead, queue, other)) as broker:
         await broker.ensure([DestinationSpec(name=dead), DestinationSpec(name=other)])
-        url = await asyncio.to_thread(lambda: plain.get_queue_url(QueueName=dead)["QueueUrl"])
-        parameters = {"QueueUrl": url, "AttributeNames": ["QueueArn"]}
-        arn = (await asyncio.to_thread(lambda: plain.get_queue_attributes(**parameters)))["Attributes"]["QueueArn"]
+        arn = (await asyncio.to_thread(read_attributes, plain, dead))["QueueArn"]
         policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
         await broker.ensure([DestinationSpec(name=queue, settings={"RedrivePolicy": policy})])
         for number in range(2):

@@ -30,7 +30,7 @@ class FakeBroker:
         return self.ready_checks > self.ready_after
 
     async def ask_until_found(self) -> str:
-        return await ask_until_found(self.ask, self.is_ready, first_pause_s=0, longest_pause_s=0)
+        return await ask_until_found(self.ask, self.is_ready, first_pause_s=0)
 
 
 async def test_an_answer_at_once_needs_no_ready_check() -> None:

@@ -79,22 +79,16 @@ def _losing() -> Iterator[tuple[str, GroupView]]:
         yield f"will lose data, {reason}", group_view(losing)
     more = verdict(status, reason=Reason.BY_AGE, until=SOON, partition=3, partitions_affected=3, lost=50)
     yield "will lose data on several partitions, some messages are lost already", group_view(more)
-    yield (
-        "will lose data, a group with one partition",
-        group_view(verdict(status, reason=Reason.BY_AGE, until=SOON), rows=1),
-    )
+    view = group_view(verdict(status, reason=Reason.BY_AGE, until=SOON), rows=1)
+    yield "will lose data, a group with one partition", view
     lost = verdict(status, reason=Reason.LOST_ALREADY, partition=3, partitions_affected=2, lost=50)
     yield "loses data now", group_view(lost)
     yield "loses data now, one message so far", group_view(replace(lost, lost=1, partitions_affected=1))
-    yield (
-        "retention reaches the position now",
-        group_view(verdict(status, reason=Reason.BY_AGE, until=PAST, partition=3)),
-    )
+    view = group_view(verdict(status, reason=Reason.BY_AGE, until=PAST, partition=3))
+    yield "retention reaches the position now", view
     yield "will lose data, reason unknown", group_view(verdict(status, until=SOON))
-    yield (
-        "will lose data, RabbitMQ stream",
-        group_view(verdict(status, reason=Reason.BY_COUNT, until=SOON), kind=BrokerKind.RABBITMQ, rows=1),
-    )
+    view = group_view(verdict(status, reason=Reason.BY_COUNT, until=SOON), kind=BrokerKind.RABBITMQ, rows=1)
+    yield "will lose data, RabbitMQ stream", view
 
 
 def _standing_still() -> Iterator[tuple[str, GroupView]]:
@@ -106,15 +100,11 @@ def _standing_still() -> Iterator[tuple[str, GroupView]]:
     yield "stopped, because paused", group_view(verdict(Status.STOPPED, reason=Reason.PAUSED), kind=BrokerKind.NATS)
     stalled = verdict(Status.STALLED, partition=7, destination="orders", partitions_affected=1)
     yield "stalled", group_view(stalled)
-    yield (
-        "stalled on several partitions of several topics",
-        group_view(replace(stalled, partitions_affected=2), topics=("orders", "payments")),
-    )
+    view = group_view(replace(stalled, partitions_affected=2), topics=("orders", "payments"))
+    yield "stalled on several partitions of several topics", view
     yield "stalled on three partitions", group_view(replace(stalled, partitions_affected=3))
-    yield (
-        "stalled before the first reading, NATS",
-        group_view(verdict(Status.STALLED, since_exact=False), kind=BrokerKind.NATS, rows=1),
-    )
+    view = group_view(verdict(Status.STALLED, since_exact=False), kind=BrokerKind.NATS, rows=1)
+    yield "stalled before the first reading, NATS", view
     held_back = verdict(Status.HELD_BACK, since=T0 - 120, partition=1)
     yield "held back", group_view(held_back)
     yield "held back before the first reading", group_view(replace(held_back, since_exact=False))
@@ -134,6 +124,8 @@ def _behind() -> Iterator[tuple[str, GroupView]]:
     yield "behind on several partitions", group_view(replace(behind, partitions_affected=3))
     slow = replace(LOSING_GROUND, rate_in=0.5, rate_out=0.0)
     yield "behind, slow rates", group_view(verdict(Status.BEHIND), flow=slow, rows=1)
+    slower = replace(LOSING_GROUND, rate_in=0.01, rate_out=0.0)
+    yield "behind, very slow rates", group_view(verdict(Status.BEHIND), flow=slower, rows=1)
     yield "behind, total lag shrinks", group_view(behind, flow=SHRINKING)
     yield "behind, lag is stable", group_view(behind, flow=replace(LOSING_GROUND, rate_out=118.0), rows=1)
     yield "behind, rates unknown", group_view(behind, flow=NO_RATES)
@@ -144,10 +136,8 @@ def _behind() -> Iterator[tuple[str, GroupView]]:
         flow = replace(LOSING_GROUND, time_lag=TimeLag(seconds=195.0, method=method))
         yield f"behind, time lag is {method} this", group_view(behind, flow=flow)
     for reason in (Reason.COUNT_ONLY, Reason.NONE_IN_FLIGHT):
-        yield (
-            f"behind, SQS, {reason}",
-            group_view(verdict(Status.BEHIND, reason=reason), flow=COUNT, kind=BrokerKind.SQS, rows=1),
-        )
+        view = group_view(verdict(Status.BEHIND, reason=reason), flow=COUNT, kind=BrokerKind.SQS, rows=1)
+        yield f"behind, SQS, {reason}", view
     yield "catching up", group_view(verdict(Status.CATCHING_UP, until=T0 + 29), flow=SHRINKING)
     yield "catching up, end unknown", group_view(verdict(Status.CATCHING_UP), flow=NO_RATES)
 
@@ -156,25 +146,21 @@ def _unknown() -> Iterator[tuple[str, GroupView]]:
     for why in Why:
         yield f"unknown, {'no reason given' if why is Why.KNOWN else why}", group_view(verdict(Status.UNKNOWN, why=why))
     yield "unknown, history too short", group_view(verdict(Status.UNKNOWN, reason=Reason.HISTORY_TOO_SHORT))
-    yield (
-        "unknown, with the broker's own words",
-        group_view(verdict(Status.UNKNOWN, why=Why.NO_LEADER, detail="coordinator is loading")),
-    )
+    view = group_view(verdict(Status.UNKNOWN, why=Why.NO_LEADER, detail="coordinator is loading"))
+    yield "unknown, with the broker's own words", view
     yield "not permitted", group_view(verdict(Status.NOT_PERMITTED, detail="DESCRIBE on group billing"))
     yield "not permitted, permission unknown", group_view(verdict(Status.NOT_PERMITTED))
 
 
 def _calm() -> Iterator[tuple[str, GroupView]]:
     yield "rebalancing", group_view(verdict(Status.REBALANCING, since=T0 - 38))
-    yield (
-        "rebalancing since before the first reading",
-        group_view(verdict(Status.REBALANCING, since=T0 - 38, since_exact=False)),
-    )
+    view = group_view(verdict(Status.REBALANCING, since=T0 - 38, since_exact=False))
+    yield "rebalancing since before the first reading", view
     nobody = verdict(Status.NO_MEMBERS)
     yield "no members", group_view(nobody, flow=IDLE)
     yield "no members, lag unknown", group_view(nobody, flow=Flow(lag=None))
     yield "no consumers, batch", group_view(replace(nobody, reason=Reason.BATCH), kind=BrokerKind.RABBITMQ)
-    yield "no clients, paused", group_view(replace(nobody, reason=Reason.PAUSED), flow=IDLE, kind=BrokerKind.NATS)
+    yield "no consumers, paused", group_view(replace(nobody, reason=Reason.PAUSED), flow=IDLE, kind=BrokerKind.NATS)
     yield "ok, nothing waits", group_view(verdict(Status.OK), flow=IDLE)
     young = replace(LOSING_GROUND, time_lag=TimeLag(seconds=3.0, method=TimeLagMethod.AT_MOST))
     yield "ok, a few seconds behind", group_view(verdict(Status.OK), flow=young)
@@ -295,6 +281,8 @@ def _queues() -> Iterator[tuple[str, DestinationView]]:
     rabbit = {"kind": BrokerKind.RABBITMQ, "consumer_groups": (), "rate_in": None}
     stopped = verdict(Status.BEHIND, reason=Reason.NOT_RUNNING, detail="minority")
     yield "not running", destination_view(stopped, destination=queue(), **rabbit)
+    crashed = replace(stopped, detail="crashed")
+    yield "not running, crashed", destination_view(crashed, destination=queue(), **rabbit)
     full = verdict(Status.BEHIND, reason=Reason.NEARLY_FULL)
     limits = RetentionLimits(messages=1000, size_bytes=10 * 1024**2)
     filled = queue(messages=920, size_bytes=5 * 1024**2, retention=limits)
@@ -335,7 +323,8 @@ def _overview() -> Iterator[Case]:
         ("all ok", [up], ok),
         ("one group, ok", [up], ok[:1]),
         ("one will lose data", [up], [*ok, losing]),
-        ("one loses data now", [up], [*ok, group_view(verdict(Status.WILL_LOSE_DATA))]),
+        ("one may be losing data", [up], [*ok, group_view(verdict(Status.WILL_LOSE_DATA))]),
+        ("one is losing data", [up], [*ok, group_view(verdict(Status.WILL_LOSE_DATA, lost=50))]),
         ("two will lose data, one more is not ok", [up], [*ok, later, losing, group_view(verdict(Status.STALLED))]),
         ("two are behind, two more are not ok", [up], [*ok, *[behind] * 2, *[catching_up] * 2]),
         ("a connection is down", [up, down], [*ok, on_rabbit]),
@@ -368,14 +357,20 @@ def _lists() -> Iterator[Case]:
         ("two not ok", [ok, late, late], 1),
         ("one will lose messages", [ok, losing], 0),
         ("two will lose messages", [ok, losing, losing], 0),
-        ("one loses messages now", [ok, now], 0),
-        ("two lose messages now", [ok, now, now], 0),
+        ("one may be losing messages", [ok, now], 0),
+        ("two may be losing messages", [ok, now, now], 0),
         ("one ok, one on a connection that is down", [ok], 1),
         ("some on a connection that is down", [ok] * 123, 8),
     ]
     for case, views, unknown in destinations:
         yield f"destinations: {case}", [("headline", text(words.destinations_sentence(views, unknown, T0)))]
-    for links in ([LinkState.CONNECTED], [LinkState.CONNECTED] * 4, list(LinkState), [LinkState.DOWN] * 13):
+    for links in (
+        [LinkState.CONNECTED],
+        [LinkState.CONNECTED] * 4,
+        list(LinkState),
+        [LinkState.STALE] * 13,
+        [LinkState.DOWN] * 13,
+    ):
         counts = ", ".join(f"{links.count(link)} {link}" for link in dict.fromkeys(links))
         sentence = words.connections_sentence([connection_view("a", link) for link in links])
         yield f"connections: {counts}", [("headline", text(sentence))]

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import time
+from typing import TypeVar
 
 import pytest
 from pydantic import SecretStr
@@ -21,6 +22,7 @@ from signalbox.storage.settings import DatabaseSettings
 from tests.unit.monitoring.readings import T0, group, positions, snapshot, topic
 
 NAME = "kafka-prod"
+T = TypeVar("T")
 
 
 class Bench:
@@ -46,6 +48,11 @@ class Bench:
         return self.feed.subscribe(feed_keys)
 
 
+def existing(view: T | None) -> T:
+    assert view is not None
+    return view
+
+
 async def published_keys(subscription: Subscription) -> set[str]:
     """Return the keys published since the last call."""
     try:
@@ -64,15 +71,12 @@ async def test_a_snapshot_fills_the_views_and_unknown_names_have_none() -> None:
     assert bench.monitor.connection(NAME) is not None
     assert bench.monitor.groups() == ()
     await bench.sweep(idle(), ends=100)
-    view = bench.monitor.group(NAME, "billing")
-    assert view is not None
+    view = existing(bench.monitor.group(NAME, "billing"))
     assert view.flow.lag == 0
     assert len(bench.monitor.partitions(NAME, "billing")) == 2
-    destination = bench.monitor.destination(NAME, "orders")
-    assert destination is not None
+    destination = existing(bench.monitor.destination(NAME, "orders"))
     assert destination.consumer_groups == ("billing",)
-    connection = bench.monitor.connection(NAME)
-    assert connection is not None
+    connection = existing(bench.monitor.connection(NAME))
     assert (connection.groups, connection.groups_ok, connection.destinations) == (1, 1, 1)
     for nothing in (bench.monitor.group(NAME, "x"), bench.monitor.group("x", "billing"), bench.monitor.connection("x")):
         assert nothing is None
@@ -84,8 +88,7 @@ async def test_absent_groups_stay_and_deleted_groups_leave_memory() -> None:
     bench = Bench()
     await bench.sweep(idle(), idle("mail"), ends=100)
     await bench.sweep(idle())
-    view = bench.monitor.group(NAME, "mail")
-    assert view is not None
+    view = existing(bench.monitor.group(NAME, "mail"))
     assert view.read_at < bench.now - 4
     lists = bench.watch(keys.GROUPS, keys.DESTINATIONS, keys.group(NAME, "mail"))
     await bench.sweep(idle(), gone_groups=("mail",), gone_destinations=("orders",))
@@ -93,8 +96,7 @@ async def test_absent_groups_stay_and_deleted_groups_leave_memory() -> None:
     assert bench.monitor.group(NAME, "mail") is None
     assert bench.monitor.destination(NAME, "orders") is None
     assert bench.feed.version(keys.group(NAME, "mail")).counter == 0
-    connection = bench.monitor.connection(NAME)
-    assert connection is not None
+    connection = existing(bench.monitor.connection(NAME))
     assert (connection.groups, connection.groups_ok) == (1, 1)
 
 
@@ -122,8 +124,7 @@ async def test_a_changed_group_is_published_at_once_and_the_list_only_if_a_statu
     for _ in range(15):
         await bench.sweep(gone)
     assert keys.GROUPS in await published_keys(watched)
-    view = bench.monitor.group(NAME, "billing")
-    assert view is not None
+    view = existing(bench.monitor.group(NAME, "billing"))
     assert view.verdict.status is Status.NO_MEMBERS
 
 
@@ -151,8 +152,7 @@ async def test_first_verdicts_are_no_changes() -> None:
     for step in range(20):
         await bench.sweep(idle(), group(positions([step] * 2, [9000 + step * 50] * 2), name="late"))
     assert late.name in {view.name for view in bench.monitor.groups()}
-    view = bench.monitor.group(NAME, "late")
-    assert view is not None
+    view = existing(bench.monitor.group(NAME, "late"))
     assert view.verdict.status is Status.BEHIND
     assert [change.after for change in bench.monitor.changes()] == [LinkState.CONNECTED]
 
@@ -166,22 +166,17 @@ async def test_a_failed_connection_keeps_its_figures_and_has_the_error() -> None
     error = BrokerUnavailable(NAME, "Connection refused by kafka-1:9092.", "Start it.")
     bench.monitor.record_failure(NAME, error, down=True, next_attempt_at=bench.now + 2)
     bench.monitor.record_failure(NAME, error, down=True, next_attempt_at=bench.now + 4)
-    view = bench.monitor.connection(NAME)
-    assert view is not None
+    view = existing(bench.monitor.connection(NAME))
     assert (view.link, view.error, view.hint, view.attempts) == (LinkState.DOWN, error.problem, "Start it.", 2)
     assert view.groups_ok == 0
     assert view.groups == 1
     assert bench.monitor.group(NAME, "billing") is figures
     assert await published_keys(links) == {keys.connection(NAME), keys.CONNECTIONS, keys.OVERVIEW}
     await bench.sweep(idle())
-    view = bench.monitor.connection(NAME)
-    assert view is not None
+    view = existing(bench.monitor.connection(NAME))
     assert (view.link, view.error, view.attempts, view.groups_ok) == (LinkState.CONNECTED, "", 0, 1)
-    assert [change.after for change in bench.monitor.changes()] == [
-        LinkState.CONNECTED,
-        LinkState.DOWN,
-        LinkState.CONNECTED,
-    ]
+    states = [change.after for change in bench.monitor.changes()]
+    assert states == [LinkState.CONNECTED, LinkState.DOWN, LinkState.CONNECTED]
 
 
 async def test_a_connection_without_an_answer_for_three_intervals_is_stale() -> None:
@@ -189,13 +184,11 @@ async def test_a_connection_without_an_answer_for_three_intervals_is_stale() -> 
     await bench.sweep(idle())
     bench.now += 14
     bench.monitor.update_staleness(NAME)
-    view = bench.monitor.connection(NAME)
-    assert view is not None
+    view = existing(bench.monitor.connection(NAME))
     assert view.link is LinkState.CONNECTED
     bench.now += 2
     bench.monitor.update_staleness(NAME)
-    view = bench.monitor.connection(NAME)
-    assert view is not None
+    view = existing(bench.monitor.connection(NAME))
     assert view.link is LinkState.STALE
     assert view.since == bench.now
 
@@ -207,8 +200,7 @@ async def test_an_older_sweep_does_not_overwrite_a_newer_watched_reading() -> No
     await bench.sweep(newer, after_s=1.0, scope=Scope.WATCHED)
     older = snapshot(bench.now - 0.5, [idle(at=120)])
     await bench.monitor.apply(NAME, older, interval_s=5.0)
-    view = bench.monitor.group(NAME, "billing")
-    assert view is not None
+    view = existing(bench.monitor.group(NAME, "billing"))
     assert view.flow.lag == 20
 
 
@@ -237,18 +229,13 @@ async def test_a_destination_has_the_time_of_the_first_data_loss() -> None:
         await bench.monitor.apply(NAME, reading, interval_s=5.0)
         oldest = OldestUnread(destination="orders", partition=1, at=bench.now - 40_000, exact=True)
         bench.monitor.add_oldest_unread(NAME, {"payments": [oldest], "unknown": [oldest]})
-    view = bench.monitor.destination(NAME, "orders")
-    assert view is not None
+    view = existing(bench.monitor.destination(NAME, "orders"))
     assert view.verdict.status is Status.WILL_LOSE_DATA
     assert view.loses_at == pytest.approx(bench.now + 3200, abs=60)
     assert view.consumer_groups == ("payments", "tax")
     assert view.rate_in == pytest.approx(40, rel=0.1)
-    assert bench.monitor.partition_rates(NAME, "orders") == {
-        0: pytest.approx(20, rel=0.1),
-        1: pytest.approx(20, rel=0.1),
-    }
-    reader = bench.monitor.group(NAME, "payments")
-    assert reader is not None
+    assert bench.monitor.partition_rates(NAME, "orders") == pytest.approx({0: 20, 1: 20}, rel=0.1)
+    reader = existing(bench.monitor.group(NAME, "payments"))
     assert reader.verdict.reason is Reason.BY_AGE
     assert reader.flow.time_lag is not None
     assert reader.flow.time_lag.method is TimeLagMethod.MEASURED
@@ -268,8 +255,7 @@ async def test_the_problems_of_a_destination(ends: list[int], facts: dict[str, o
         bench.now += 5
         reading = snapshot(bench.now, [], [topic(ends, **facts)])  # type: ignore[arg-type]  # any field by its name
         await bench.monitor.apply(NAME, reading, interval_s=5.0)
-    view = bench.monitor.destination(NAME, "orders")
-    assert view is not None
+    view = existing(bench.monitor.destination(NAME, "orders"))
     assert view.verdict.reason is reason
     assert view.verdict.status is (Status.OK if reason is None else Status.BEHIND)
 
@@ -280,8 +266,7 @@ async def test_a_partition_with_most_of_the_messages_is_hot() -> None:
         bench.now += 5
         ends = [100 * step, 100 * step, 1000 * step]
         await bench.monitor.apply(NAME, snapshot(bench.now, [], [topic(ends)]), interval_s=5.0)
-    view = bench.monitor.destination(NAME, "orders")
-    assert view is not None
+    view = existing(bench.monitor.destination(NAME, "orders"))
     assert (view.verdict.reason, view.verdict.partition) == (Reason.HOT, 2)
 
 
@@ -313,9 +298,10 @@ async def test_monitoring_goes_on_after_the_clock_was_set_back() -> None:
             await published_keys(subscription)
             bench.now -= 3600
         await bench.sweep(group(positions([step * 10], [step * 10 + 5])), ends=step * 10 + 5)
-    view, destination = bench.monitor.group(NAME, "billing"), bench.monitor.destination(NAME, "orders")
-    assert view is not None
-    assert destination is not None
+    view, destination = (
+        existing(bench.monitor.group(NAME, "billing")),
+        existing(bench.monitor.destination(NAME, "orders")),
+    )
     assert view.read_at == destination.read_at == pytest.approx(bench.now, abs=1)
     assert (view.flow.rate_in, destination.rate_in) == pytest.approx((2, 4), rel=0.1)
     assert await published_keys(subscription) == subscription.keys

@@ -14,6 +14,13 @@ def with_retention(age_s: float) -> dict[str, Destination]:
     return {"orders": topic([0], retention=RetentionLimits(age_s=age_s, policy="delete"))}
 
 
+def steady() -> Watched:
+    """Return a group that kept up for a minute: 10 messages/s in and out."""
+    watched = Watched()
+    watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+    return watched
+
+
 def test_a_group_that_keeps_up_is_ok() -> None:
     view = Watched().flow(60, settled=90, arrived=100, out=50, into=50)
     assert view.verdict.status is Status.OK
@@ -41,8 +48,7 @@ def test_a_group_whose_lag_grows_is_behind() -> None:
 
 
 def test_a_group_with_members_and_no_commit_for_a_minute_is_stalled() -> None:
-    watched = Watched()
-    watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+    watched = steady()
     settled = 1600
     last_moved = watched.now
     view = watched.flow(55, settled=settled, arrived=1600, out=0, into=10)
@@ -70,8 +76,7 @@ def test_thresholds_change_both_limits_of_a_group() -> None:
 
 
 def test_a_group_without_members_is_stopped_while_messages_wait() -> None:
-    watched = Watched()
-    watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+    watched = steady()
     view = watched.flow(120, settled=1600, arrived=1600, out=0, into=10, state=GroupState.EMPTY, members=0)
     assert view.verdict.status is Status.STOPPED
     assert view.verdict.since_exact
@@ -90,20 +95,17 @@ def test_a_group_without_members_and_backlog_has_no_members() -> None:
 
 def test_a_batch_group_without_members_is_not_stopped() -> None:
     view = Watched(batch=True).flow(300, settled=1000, arrived=2000, out=0, into=10, state=GroupState.EMPTY, members=0)
-    assert view.verdict.status is Status.NO_MEMBERS
-    assert view.verdict.reason is Reason.BATCH
+    assert (view.verdict.status, view.verdict.reason) == (Status.NO_MEMBERS, Reason.BATCH)
     assert view.flow.lag == 4000
 
 
 def test_a_paused_consumer_is_stopped_because_it_is_paused() -> None:
     view = Watched().flow(120, settled=10, arrived=500, out=0, into=5, state=GroupState.PAUSED, members=None)
-    assert view.verdict.status is Status.STOPPED
-    assert view.verdict.reason is Reason.PAUSED
+    assert (view.verdict.status, view.verdict.reason) == (Status.STOPPED, Reason.PAUSED)
 
 
 def test_a_rewind_is_confirmed_by_the_second_reading_and_shown_for_ten_minutes() -> None:
-    watched = Watched()
-    watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+    watched = steady()
     once = watched.read(group(positions([200], [1650])))
     assert once.verdict.status is Status.OK
     assert once.flow.lag == 0, "one reading proves nothing"
@@ -118,8 +120,7 @@ def test_a_rewind_is_confirmed_by_the_second_reading_and_shown_for_ten_minutes()
 
 def test_a_single_reading_with_an_old_offset_is_ignored() -> None:
     """After a pause, a server reports old commits once, with error 0."""
-    watched = Watched()
-    watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+    watched = steady()
     watched.read(group(positions([900], [1500])))
     view = watched.flow(60, settled=1650, arrived=1650, out=10, into=10)
     assert view.verdict.status is Status.OK
@@ -156,8 +157,7 @@ def test_data_loss_within_a_day_is_predicted_with_its_time() -> None:
     view = watched.flow(10, settled=1110, arrived=1000 + lag + int(110 * rate_in), out=1.0, into=rate_in)
     assert view.flow.time_lag is not None
     assert view.flow.time_lag.method is TimeLagMethod.MEASURED
-    assert view.verdict.status is Status.WILL_LOSE_DATA
-    assert view.verdict.reason is Reason.BY_AGE
+    assert (view.verdict.status, view.verdict.reason) == (Status.WILL_LOSE_DATA, Reason.BY_AGE)
     assert view.verdict.until is not None
     assert view.verdict.until - watched.now == pytest.approx(3 * HOUR_S + 20 * 60, rel=0.02)
 
@@ -200,8 +200,7 @@ def test_retention_loses_no_dead_lettered_or_compacted_messages() -> None:
 def test_an_offset_before_the_log_start_has_lost_a_known_number_of_messages() -> None:
     watched = Watched()
     view = watched.each(20, lambda step: group(positions([10], [100 + step], start=[60])))
-    assert view.verdict.status is Status.WILL_LOSE_DATA
-    assert view.verdict.reason is Reason.LOST_ALREADY
+    assert (view.verdict.status, view.verdict.reason) == (Status.WILL_LOSE_DATA, Reason.LOST_ALREADY)
     assert view.verdict.lost == 50
     assert view.verdict.until is None
 
@@ -215,8 +214,7 @@ def test_a_stream_at_its_limit_pushes_out_unread_messages() -> None:
         return group(positions([25_000 + step * 50], [end + 10_000], start=[end]))
 
     view = watched.each(9, reading)
-    assert view.verdict.status is Status.WILL_LOSE_DATA
-    assert view.verdict.reason is Reason.BY_COUNT
+    assert (view.verdict.status, view.verdict.reason) == (Status.WILL_LOSE_DATA, Reason.BY_COUNT)
     assert view.verdict.until is not None
     room = (25_000 + 8 * 50) - (20_000 + 8 * 500)
     assert view.verdict.until - watched.now == pytest.approx(room / 90, rel=0.05)
@@ -257,8 +255,7 @@ def test_a_group_without_permission_is_not_permitted() -> None:
 
 
 def test_a_rebalance_is_a_status_with_its_beginning() -> None:
-    watched = Watched()
-    watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+    watched = steady()
     began = watched.now + 5
     view = watched.flow(40, settled=1600, arrived=1600, out=0, into=10, state=GroupState.REBALANCING)
     assert view.verdict.status is Status.REBALANCING
@@ -266,8 +263,7 @@ def test_a_rebalance_is_a_status_with_its_beginning() -> None:
 
 
 def test_a_rebalance_without_end_is_stalled() -> None:
-    watched = Watched()
-    watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+    watched = steady()
     view = watched.flow(400, settled=1600, arrived=1600, out=0, into=10, state=GroupState.REBALANCING)
     assert view.verdict.status is Status.STALLED
 
@@ -286,8 +282,7 @@ def test_a_group_has_the_most_severe_status_of_its_partitions_and_counts_them() 
 
 
 def test_transaction_markers_before_the_end_are_no_lag() -> None:
-    watched = Watched()
-    watched.flow(60, settled=1000, arrived=1000, out=10, into=10)
+    watched = steady()
     view = watched.each(60, lambda _: group(positions([1600], [1601], lag=[0])))
     assert view.verdict.status is Status.OK
     assert view.flow.time_lag == TimeLag(seconds=0.0, method=TimeLagMethod.INTERPOLATED)

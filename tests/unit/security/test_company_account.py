@@ -157,17 +157,9 @@ def test_settings_are_parsed_and_the_secret_is_hidden(tmp_path: Path) -> None:
     secret = 'client_secret = "${SECRET}"\n'
     on = '[[oidc.roles]]\nvalue = "*-leads"\nrole = "operator"\non = ["kafka-prod"]\npayloads = true\n'
     found = read(tmp_path, KAFKA + OIDC + secret + ADMINS + on, mode=0o644)
-    assert found.one(OidcSettings) is not None
-    assert (
-        found.one(OidcSettings).claim,
-        found.one(OidcSettings).name_claim,
-        found.one(OidcSettings).host,
-    ) == (
-        "groups",
-        "preferred_username",
-        "login.example.org",
-    )
-    assert found.one(OidcSettings).roles[1].grant == Grant(Role.OPERATOR, payloads=True)
+    oidc = found.one(OidcSettings)
+    assert (oidc.claim, oidc.name_claim, oidc.host) == ("groups", "preferred_username", "login.example.org")
+    assert oidc.roles[1].grant == Grant(Role.OPERATOR, payloads=True)
     assert "from-outside" not in repr(found)
     said = faults(tmp_path, OIDC + 'client_secret = "canary-1"\n' + ADMINS, mode=0o644)
     assert "oidc.client_secret" in said

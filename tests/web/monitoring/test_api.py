@@ -129,7 +129,7 @@ async def test_an_error_names_the_parameter_and_what_was_expected(web: WebClient
 async def test_a_missing_thing_suggests_similar_names(web: WebClient) -> None:
     for address in ("/api/v1/groups/kafka-prod/settlemen", "/api/v1/groups/kafka-prod/settlemen/history"):
         problem = await get(web, address, 404)
-        assert problem["detail"].startswith("Group settlemen was not found on kafka-prod. Similar names: settlement.")
+        assert problem["detail"].startswith("Group “settlemen” was not found on kafka-prod. Similar names: settlement.")
     assert "kafka-prod" in (await get(web, "/api/v1/connections/kafka-prd", 404))["detail"]
     assert (await get(web, "/api/v1/destinations/kafka-prod/x/partitions", 404))["title"] == "Not Found"
 

@@ -69,8 +69,8 @@ async def test_pages_show_no_feature_that_does_not_exist(web: WebClient) -> None
     [
         ("settlement", "will lose data", "Partition 2 will lose data in 14 h"),
         ("indexer", "behind", "behind and losing ground: lag grows by 40 messages/s (440 in, 400 out)."),
-        ("exporter", "stopped", "No members, no progress for over 9 min 15 s. 7,000 messages are waiting."),
-        ("scoring", "rebalancing", "Rebalancing for over"),
+        ("exporter", "stopped", "No members, no progress for at least 9 min 15 s. 7,000 messages are waiting."),
+        ("scoring", "rebalancing", "Rebalancing for at least"),
         ("secret", "not permitted", "Signalbox is not permitted to read this group."),
         ("writer-3", "ok", "Keeping up, "),
     ],
@@ -83,12 +83,12 @@ async def test_a_group_page_states_its_status(web: WebClient, name: str, status:
 
 async def test_an_ok_group_with_equal_rates_keeps_up(web: WebClient) -> None:
     text = Elements(await web.page("/groups/kafka-prod/writer-3")).text
-    assert "Caught up in keeping up unread messages are recent" in text
+    assert "Time to catch up keeping up unread messages are recent" in text
 
 
 async def test_the_overview_lists_what_needs_attention(web: WebClient) -> None:
     html = await web.page("/")
-    assert headline(html).startswith(f"{OK_GROUPS + 1} of 18 consumer groups are ok. One will lose data")
+    assert headline(html).startswith(f"{17 - OK_GROUPS} of 18 consumer groups are not ok: 1 will lose data")
     text = Elements(html).text
     for name in ("exporter", "settlement", "rabbit-old", "nats-edge", "indexer"):
         assert name in text.split("Connections and groups")[0].split("Needs attention")[1]
@@ -148,25 +148,25 @@ async def test_a_connection_page_states_problems_and_missing_permissions(web: We
 
 async def test_an_unknown_name_suggests_similar_names(web: WebClient) -> None:
     html = await web.page("/groups/kafka-prod/settlemnt", status=404)
-    assert headline(html) == "Group settlemnt was not found on kafka-prod."
+    assert headline(html) == "Group “settlemnt” was not found on kafka-prod."
     assert "Similar names: settlement." in html
     assert "Similar names: kafka-prod" in await web.page("/connections/kafka-pro", status=404)
     assert "Similar names: payments." in await web.page("/destinations/kafka-prod/payment", status=404)
-    assert "Connection nowhere does not exist." in await web.page("/groups/nowhere/settlement", status=404)
+    assert "There is no connection “nowhere”." in await web.page("/groups/nowhere/settlement", status=404)
 
 
 async def test_a_never_read_connection_does_not_call_anything_deleted(web: WebClient) -> None:
     """After a restart while the broker is down, an open page must not call its group deleted."""
     html = await web.page("/groups/kafka-new/orders", status=503)
-    assert headline(html) == "Cannot tell whether group orders exists: no data from kafka-new yet."
+    assert headline(html) == "Cannot tell whether group “orders” exists: no data from kafka-new yet."
     assert "Connecting. No response yet. Reload this page when the connection is up." in html
     html = await web.page("/destinations/kafka-new/orders", status=503)
-    assert headline(html).startswith("Cannot tell whether destination orders exists")
+    assert headline(html).startswith("Cannot tell whether destination “orders” exists")
     assert "No data from kafka-new yet." in Elements(await web.page("/destinations")).text
     assert "no data yet" in Elements(await web.page("/connections/kafka-new")).text
     problem = (await web.client.get("/api/v1/groups/kafka-new/orders/history")).json()
     assert problem["status"] == 503
-    assert problem["detail"].startswith("Cannot tell whether group orders exists")
+    assert problem["detail"].startswith("Cannot tell whether group “orders” exists")
 
 
 async def test_the_window_is_in_the_url(web: WebClient) -> None:

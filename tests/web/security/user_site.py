@@ -70,7 +70,7 @@ class UserSite:
         return cast("Accounts", self.app.state.accounts)
 
     async def browser(self, *, agent: str = CHROMIUM, token: str = "") -> Browser:
-        headers = {"User-Agent": agent, "Sec-Fetch-SimulatedConnection": "same-origin"}
+        headers = {"User-Agent": agent, "Sec-Fetch-Site": "same-origin"}
         if token:
             headers = {"User-Agent": "curl/8.5.0", "Authorization": f"Bearer {token}"}
         transport = httpx.ASGITransport(cast("Any", self.app), client=("10.20.4.17", 1234))

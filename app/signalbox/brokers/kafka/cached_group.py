@@ -103,10 +103,9 @@ class CachedGroup:
         old = self.committed
         if old is None or offsets.error or self.error:
             return False
-        if old.topics == offsets.topics and old.partition == offsets.partition:
-            if not any(map(lt, offsets.offset, old.offset)):
-                return False
-            return any(new < before for new, before in zip(offsets.offset, old.offset, strict=True) if new >= 0)
+        same_rows = old.topics == offsets.topics and old.partition == offsets.partition
+        if same_rows and not any(map(lt, offsets.offset, old.offset)):  # nearly always
+            return False
         before = dict(zip(_partition_keys(old), old.offset, strict=True))
         keys = _partition_keys(offsets)
         return any(0 <= new < before.get(key, 0) for key, new in zip(keys, offsets.offset, strict=True))
@@ -151,7 +150,7 @@ class CachedGroup:
         self._versions, self._topic_versions, self.changed = versions, topic_versions, False
         if same_except_ends and self.group is not None and arrived == self.group.positions.arrived:
             return self.group
-        self.group = _build_group(self, rows, _build_positions(rows, arrived, table), table)
+        self.group = _build_group(self, rows, _build_positions(rows, arrived, table))
         return self.group
 
 
@@ -216,7 +215,7 @@ def _join_rows(topics: Iterable[TopicRows], table: OffsetTable) -> GroupRows:
         rows.settled.extend(
             [offset if i not in unknown else UNKNOWN for i, offset in enumerate(offsets)] if unknown else offsets
         )
-        rows.slots.extend(table.slots([(name, len(partitions))], partitions))
+        rows.slots.extend(table.slots(name, partitions))
         rows.unknown |= {first + i: why for i, why in unknown.items()}
     rows.names = tuple(index)
     rows.topics = [table.topics[name] for name in index if name in table.topics]
@@ -297,16 +296,14 @@ def _subtract_markers(lag: "array[int]", rows: GroupRows, table: OffsetTable) ->
             lag[row] = 0
 
 
-def _build_group(cached: CachedGroup, rows: GroupRows, positions: Positions, table: OffsetTable) -> Group:
+def _build_group(cached: CachedGroup, rows: GroupRows, positions: Positions) -> Group:
     known = [lag for lag in positions.lag if lag >= 0] if positions.why else positions.lag
     is_old_share = cached.share is not None and not cached.share.has_lag
-    notes = []
-    if cached.share is not None:
-        notes.append(NOTE_SHARE_OLD if is_old_share else NOTE_SHARE)
-    if cached.members_denied:
-        notes.append(NOTE_MEMBERS_DENIED)
-    if any(topic.is_compacted for name in rows.names if (topic := table.topics.get(name))):
-        notes.append(NOTE_COMPACTED)
+    notes = {
+        NOTE_SHARE_OLD if is_old_share else NOTE_SHARE: cached.share is not None,
+        NOTE_MEMBERS_DENIED: cached.members_denied,
+        NOTE_COMPACTED: any(topic.is_compacted for topic in rows.topics),
+    }
     return Group(
         name=cached.listing.group,
         kind=KINDS.get(cached.listing.type, cached.listing.type),
@@ -321,5 +318,5 @@ def _build_group(cached: CachedGroup, rows: GroupRows, positions: Positions, tab
         members_at=cached.members_at,
         coordinator=str(cached.node),
         why=why_unknown(cached.error) if cached.error else Why.KNOWN,
-        notes=tuple(notes),
+        notes=tuple(note for note, applies in notes.items() if applies),
     )

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from signalbox.brokers.tls import tls_context
 
 T = TypeVar("T")
 
+NO_RESPONSE = (BrokerError, UnsupportedVersion, TimeoutError)  # what a request within a deadline may raise
 RETRY_FIRST_S = 0.5
 RETRY_MAX_S = 15.0
 ANY_BROKER_TIMEOUT_S = 3.0  # when another broker can answer instead
@@ -76,7 +77,6 @@ class NodeConnection:
         return api.best_version(connection.api_versions) is not None
 
     def api_versions(self) -> dict[int, tuple[int, int]]:
-        """Return the versions that the broker supports; {} without a connection."""
         return dict(self._connection.api_versions) if self._connection else {}
 
     async def _open(self) -> tuple[KafkaConnection, bool]:
@@ -129,7 +129,7 @@ class ClusterClient:
         self._context: ssl.SSLContext | None = None
         self._connections: dict[tuple[int, Purpose], NodeConnection] = {}
         self._failing: set[int] = set()  # `call_any` tries these last
-        self.addresses: dict[int, BrokerAddress] = {}
+        self.addresses: Mapping[int, BrokerAddress] = {}
 
     async def bootstrap(self, *, timeout_s: float) -> Metadata:
         """Try the configured addresses in turn until one responds; learn the advertised addresses of all brokers.
@@ -155,12 +155,8 @@ class ClusterClient:
             raise translate(error, self._settings, address) from error
         finally:
             await connection.close()
-        self.set_brokers(metadata.brokers)
+        self.addresses = metadata.brokers
         return metadata
-
-    def set_brokers(self, brokers: Iterable[BrokerAddress]) -> None:
-        """Store the brokers of a metadata response."""
-        self.addresses = {broker.id: broker for broker in brokers}
 
     async def call(self, node: int, request: Request[T], purpose: Purpose = Purpose.SWEEP) -> T:
         """Send a request to one broker and return its response. Raises BrokerError or UnsupportedVersion."""

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka import errors as kafka
 
-from signalbox.brokers.errors import BrokerError, BrokerUnavailable, DestinationMissing
+from signalbox.brokers.errors import BrokerUnavailable, DestinationMissing
 from signalbox.brokers.kafka.aiokafka_options import aiokafka_options, wait_for_stop
 from signalbox.brokers.kafka.cluster_client import ClusterClient
 from signalbox.brokers.kafka.errors import CLIENT_ERRORS, translate
@@ -36,21 +36,23 @@ class KafkaDelivery:
         self.message = _message(record)
 
     async def ack(self) -> None:
-        try:
+        with self._while_assigned():
             await self._consumer.commit({self._partition: self._offset + 1})
-        except CLIENT_ERRORS as error:
-            raise self._not_assigned_error() from error
 
     async def release(self) -> None:
-        try:
+        with self._while_assigned():
             self._consumer.seek(self._partition, self._offset)
-        except CLIENT_ERRORS as error:
-            raise self._not_assigned_error() from error
 
-    def _not_assigned_error(self) -> BrokerError:
-        topic, partition = self._partition
-        problem = f"Partition {partition} of {topic} is no longer assigned to this consumer."
-        return BrokerUnavailable(self._settings.name, problem, "The new owner receives the message again.")
+    @contextmanager
+    def _while_assigned(self) -> Iterator[None]:
+        try:
+            yield
+        except CLIENT_ERRORS as error:
+            topic, partition = self._partition
+            problem = f"Partition {partition} of {topic} is no longer assigned to this consumer."
+            raise BrokerUnavailable(
+                self._settings.name, problem, "The new owner receives the message again."
+            ) from error
 
 
 async def receive(

@@ -2,7 +2,7 @@
 
 import functools
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from signalbox.brokers.kafka.offset_table import OffsetTable, Topic
@@ -16,7 +16,6 @@ class DestinationCache:
     _built: dict[str, tuple[tuple[int, int], Destination]] = field(default_factory=dict)
 
     def build(self, table: OffsetTable, name: str) -> Destination:
-        """Return the destination of this topic as it is now."""
         topic = table.topics[name]
         version = (topic.version, topic.first_slot)
         cached = self._built.get(name)
@@ -27,33 +26,33 @@ class DestinationCache:
         return destination
 
     def drop_missing(self, table: OffsetTable) -> None:
-        """Remove topics that the table no longer contains."""
         for name in self._built.keys() - table.topics.keys():
             del self._built[name]
 
 
 def _build_destination(table: OffsetTable, topic: Topic) -> Destination:
     meta, config = topic.meta, topic.config
-    partitions = _build_partitions(table, topic)
-    state = _state(topic)
-    messages = None
-    if min(partitions.end, default=UNKNOWN) >= 0 and min(partitions.start, default=UNKNOWN) >= 0:
-        messages = sum(partitions.end) - sum(partitions.start)
+    partitions, state = _build_partitions(table, topic), _state(topic)
+    start, end, size_bytes = (_total(column) for column in (partitions.start, partitions.end, topic.sizes or ()))
     return Destination(
         name=meta.name,
         kind="topic",
         identity=meta.topic_id or meta.name,
         partitions=partitions,
         internal=meta.internal,
-        messages=messages,
-        size_bytes=sum(topic.sizes) if topic.sizes is not None and min(topic.sizes, default=UNKNOWN) >= 0 else None,
+        messages=end - start if end is not None and start is not None else None,
+        size_bytes=size_bytes,
         retention=_retention(config, topic.partition_count) if config else None,
-        arrived=sum(partitions.end) if min(partitions.end, default=UNKNOWN) >= 0 else None,
+        arrived=end,
         approximate=topic.is_compacted,
         state=state,
         healthy=state == "running",
         settings={key: value for key, value in config.items() if key not in ("cleanup.policy", "retention.ms")},
     )
+
+
+def _total(column: Sequence[int]) -> int | None:
+    return sum(column) if min(column, default=UNKNOWN) >= 0 else None
 
 
 def _build_partitions(table: OffsetTable, topic: Topic) -> Partitions:
@@ -83,8 +82,7 @@ def _numbers(count: int) -> "array[int]":
 def _state(topic: Topic) -> str:
     if min(topic.meta.leader, default=0) < 0:
         return "no leader"
-    missing_copies = any(len(i) < len(r) for i, r in zip(topic.meta.in_sync, topic.meta.replicas, strict=True))
-    return "under-replicated" if missing_copies else "running"
+    return "under-replicated" if topic.meta.under_replicated else "running"
 
 
 def _retention(config: Mapping[str, str], partitions: int) -> RetentionLimits:

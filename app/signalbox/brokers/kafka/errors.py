@@ -68,10 +68,9 @@ def _connection_closed(error: BaseException, settings: KafkaSettings, address: s
     cause = error.__cause__
     if isinstance(cause, UnexpectedFrame):
         return _not_kafka(cause, settings, address)
+    hint = "Is the broker up? Check its log."
     if settings.sasl_mechanism is None:
         hint = "Is the broker up? The listener may require a login (user, password, sasl_mechanism) or be a controller."
-    else:
-        hint = "Is the broker up? Check its log."
     return BrokerUnavailable(settings.name, f"The broker at {address} closed the connection.", hint)
 
 

@@ -36,7 +36,6 @@ class NodeAnswers:
 
 
 async def read_group_offsets(cache: ClusterCache) -> list[NodeAnswers]:
-    """Ask every broker for its groups and their offsets."""
     started_at = cache.clock()
     all_answers = [NodeAnswers(node=node) for node in sorted(cache.client.addresses)]
     async with asyncio.TaskGroup() as tasks:

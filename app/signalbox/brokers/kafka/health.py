@@ -4,12 +4,10 @@ import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 
-from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.kafka.cluster_cache import ClusterCache
-from signalbox.brokers.kafka.cluster_client import Purpose
+from signalbox.brokers.kafka.cluster_client import NO_RESPONSE, Purpose
 from signalbox.brokers.kafka.errors import DENIED, UNKNOWN_TOPIC, error_name
 from signalbox.brokers.kafka.protocol import cluster as cluster_api
-from signalbox.brokers.kafka.protocol.connection import UnsupportedVersion
 from signalbox.brokers.kafka.protocol.metadata import TopicMetadata, metadata_request
 from signalbox.brokers.model import Cluster, Fault, Node, Why
 
@@ -37,7 +35,7 @@ async def refresh_metadata(cache: ClusterCache) -> tuple[frozenset[str], list[Fa
     started_at = cache.clock()
     cache.rotation += 1
     metadata = await cache.client.call_any(metadata_request(), Purpose.SWEEP_PARALLEL, first=cache.rotation)
-    cache.client.set_brokers(metadata.brokers)
+    cache.client.addresses = metadata.brokers
     cache.controller = metadata.controller
     gone, faults = frozenset[str](), list[Fault]()
     if metadata.raw != cache.metadata_raw:
@@ -81,12 +79,12 @@ async def _confirm_deleted(cache: ClusterCache, missing: frozenset[str]) -> tupl
 
 
 async def _read_health(cache: ClusterCache) -> None:
-    with suppress(BrokerError, UnsupportedVersion):
+    with suppress(*NO_RESPONSE):
         cache.description = await cache.client.call_any(cluster_api.describe_cluster_request())
     cache.missing_permissions.pop("cluster", None)
     if cache.description is not None and not cache.description.may_describe:
         cache.missing_permissions["cluster"] = "DESCRIBE on the cluster: consumer groups and topic sizes may be missing"
-    with suppress(BrokerError, UnsupportedVersion):  # with ZooKeeper, the metadata names the controller instead
+    with suppress(*NO_RESPONSE):  # with ZooKeeper, the metadata names the controller instead
         quorum = await cache.client.call_any(cluster_api.describe_quorum_request())
         cache.quorum = None if quorum.error else quorum
 
@@ -106,7 +104,7 @@ async def read_topic_configs(cache: ClusterCache) -> None:
                 configs = await cache.client.call_any(request, Purpose.SLOW)
             denied += cache.partitions.update_configs(configs)
             await asyncio.sleep(0)
-    except (BrokerError, UnsupportedVersion, TimeoutError):
+    except NO_RESPONSE:
         return
     if all_due:
         cache.last_read["configs"] = started_at
@@ -118,7 +116,6 @@ async def read_topic_configs(cache: ClusterCache) -> None:
 
 
 async def read_sizes(cache: ClusterCache) -> None:
-    """Read the disk usage of every broker's replicas."""
     started_at = cache.clock()
     codes = await asyncio.gather(*(_read_node_sizes(cache, node) for node in cache.client.addresses))
     cache.missing_permissions.pop("sizes", None)
@@ -133,7 +130,7 @@ async def _read_node_sizes(cache: ClusterCache, node: int) -> int | None:
     try:
         async with asyncio.timeout(cache.deadline_s()):
             error, sizes = await cache.client.call(node, cluster_api.log_dirs_request(), Purpose.SLOW)
-    except (BrokerError, UnsupportedVersion, TimeoutError):
+    except NO_RESPONSE:
         return None
     if not error:
         cache.partitions.update_sizes(node, sizes)
@@ -143,7 +140,9 @@ async def _read_node_sizes(cache: ClusterCache, node: int) -> int | None:
 def build_cluster(cache: ClusterCache, responding: set[int]) -> Cluster:
     """Return the cluster's health; `responding` are the brokers that responded in this sweep."""
     leadership = cache.partitions.leadership()
-    ids = sorted(_known_nodes(cache) | leadership.replica_nodes)
+    fenced = cache.description.fenced if cache.description else ()
+    quorum_leader = [cache.quorum.leader] if cache.quorum else []
+    ids = sorted({*cache.client.addresses, *fenced, *quorum_leader, *leadership.replica_nodes})
     return Cluster(
         read_at=cache.clock(),
         product="Apache Kafka",
@@ -155,13 +154,10 @@ def build_cluster(cache: ClusterCache, responding: set[int]) -> Cluster:
     )
 
 
-def _known_nodes(cache: ClusterCache) -> set[int]:
-    fenced = cache.description.fenced if cache.description else ()
-    return {*cache.client.addresses, *fenced, *([cache.quorum.leader] if cache.quorum else [])}
-
-
 def _build_node(cache: ClusterCache, node: int, led: int, responding: set[int]) -> Node:
-    controller = cache.quorum.leader if cache.quorum else cache.controller if not _uses_kraft(cache) else None
+    # Without ZooKeeper, the metadata names a random broker as controller.
+    uses_kraft = any(cluster_api.DESCRIBE_QUORUM.key in cache.client.api_versions(n) for n in cache.client.addresses)
+    controller = cache.quorum.leader if cache.quorum else None if uses_kraft else cache.controller
     is_fenced = cache.description is not None and bool(cache.description.fenced.get(node))
     note = f"leads {led} partition{'' if led == 1 else 's'}"
     address = cache.client.address_of(node)
@@ -171,14 +167,8 @@ def _build_node(cache: ClusterCache, node: int, led: int, responding: set[int]) 
         address = cache.quorum.addresses.get(node, "") if cache.quorum else ""
         note = "fenced: the controller does not hear from it" if is_fenced else "not in the cluster now"
         running = False if is_broker else None
-        if not is_broker:
-            note = "controller only: Signalbox connects to brokers only"
+        note = note if is_broker else "controller only: Signalbox connects to brokers only"
     return Node(id=str(node), address=address, running=running, controller=node == controller, note=note)
-
-
-def _uses_kraft(cache: ClusterCache) -> bool:
-    """Return whether the cluster runs without ZooKeeper: then the metadata names a random broker as controller."""
-    return any(cluster_api.DESCRIBE_QUORUM.key in cache.client.api_versions(node) for node in cache.client.addresses)
 
 
 def _version(cache: ClusterCache, responding: set[int]) -> str | None:

@@ -5,12 +5,10 @@ import math
 from contextlib import suppress
 from heapq import nsmallest
 
-from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.kafka.cached_group import CachedGroup
 from signalbox.brokers.kafka.cluster_cache import ClusterCache
-from signalbox.brokers.kafka.cluster_client import Purpose
+from signalbox.brokers.kafka.cluster_client import NO_RESPONSE, Purpose
 from signalbox.brokers.kafka.errors import DENIED, GROUP_ID_NOT_FOUND
-from signalbox.brokers.kafka.protocol.connection import UnsupportedVersion
 from signalbox.brokers.kafka.protocol.groups import GroupDescription, describe_groups_request
 
 GROUPS_PER_REQUEST = 200
@@ -30,9 +28,7 @@ async def read_members(cache: ClusterCache, names: set[str]) -> None:
 
 def _requests(cache: ClusterCache, names: set[str]) -> dict[tuple[int, str], list[str]]:
     """Return (node, group type) -> names of the groups to describe now."""
-    now = cache.clock()
-    urgent: list[CachedGroup] = []
-    others: list[CachedGroup] = []
+    now, urgent, others = cache.clock(), list[CachedGroup](), list[CachedGroup]()
     for name in names:
         cached = cache.groups[name]
         if cached.error:
@@ -53,7 +49,7 @@ def _requests(cache: ClusterCache, names: set[str]) -> dict[tuple[int, str], lis
 
 async def _read_node(cache: ClusterCache, node: int, group_type: str, groups: list[str]) -> None:
     # The sweep itself reports a broker that is down; members show their age.
-    with suppress(BrokerError, UnsupportedVersion, TimeoutError):
+    with suppress(*NO_RESPONSE):
         async with asyncio.timeout(cache.deadline_s()):
             for first in range(0, len(groups), GROUPS_PER_REQUEST):
                 batch = groups[first : first + GROUPS_PER_REQUEST]

@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.kafka.cached_group import CachedGroup
 from signalbox.brokers.kafka.cluster_cache import ClusterCache, broker_fault
-from signalbox.brokers.kafka.cluster_client import Purpose
+from signalbox.brokers.kafka.cluster_client import NO_RESPONSE, Purpose
 from signalbox.brokers.kafka.errors import DENIED, NONE, error_name, why_unknown
 from signalbox.brokers.kafka.group_offsets import GroupOffsets, NodeAnswers, NodeReader, select_groups
 from signalbox.brokers.kafka.protocol.cluster import find_coordinators_request
-from signalbox.brokers.kafka.protocol.connection import UnsupportedVersion
 from signalbox.brokers.kafka.protocol.groups import GroupListing, ListedGroups
 from signalbox.brokers.model import Fault, Why
 from signalbox.kernel.slices import in_slices
@@ -165,9 +163,7 @@ def _has_no_offsets(cached: CachedGroup | None) -> bool:
     """Return whether the broker responded without an error and without any offset."""
     if cached is None or cached.error:
         return False
-    if cached.share is not None:
-        return not cached.share.partitions
-    return cached.committed is None or not cached.committed.topics
+    return not (cached.share.partitions if cached.share else cached.committed and cached.committed.topics)
 
 
 def _add_fault(cache: ClusterCache, name: str, result: MergeResult) -> None:
@@ -183,7 +179,7 @@ async def _find_coordinators(cache: ClusterCache, names: list[str], *, avoid: se
         return {}
     nodes = sorted(cache.client.addresses, key=lambda node: (node in avoid, node))
     for node in nodes:
-        with suppress(BrokerError, UnsupportedVersion, TimeoutError):
+        with suppress(*NO_RESPONSE):
             async with asyncio.timeout(cache.deadline_s()):
                 return await cache.client.call(node, find_coordinators_request(names), Purpose.WATCH)
     return {}

@@ -4,7 +4,8 @@
 """
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from signalbox.brokers.kafka.errors import why_unknown
@@ -58,15 +59,10 @@ class Leadership:
 
 
 def _count_leadership(topics: Iterable[Topic]) -> Leadership:
-    led: dict[int, int] = {}
-    replica_nodes: set[int] = set()
-    under_replicated = 0
-    for topic in topics:
-        for leader, replicas, in_sync in zip(topic.meta.leader, topic.meta.replicas, topic.meta.in_sync, strict=True):
-            led[leader] = led.get(leader, 0) + 1
-            replica_nodes.update(replicas)
-            under_replicated += len(in_sync) < len(replicas)
-    return Leadership(led, frozenset(replica_nodes), under_replicated)
+    metas = [topic.meta for topic in topics]
+    led = Counter(leader for meta in metas for leader in meta.leader)
+    replica_nodes = frozenset(node for meta in metas for replicas in meta.replicas for node in replicas)
+    return Leadership(led, replica_nodes, sum(meta.under_replicated for meta in metas))
 
 
 class OffsetTable:
@@ -116,7 +112,6 @@ class OffsetTable:
                 topic.version += 1
 
     def drop(self, names: Iterable[str]) -> None:
-        """Remove deleted topics."""
         for name in names:
             if self.topics.pop(name, None) is not None:
                 self.generation += 1
@@ -141,18 +136,11 @@ class OffsetTable:
         self.markers.clear()
         self.generation += 1
 
-    def slots(self, topics: Iterable[tuple[str, int]], partitions: Sequence[int]) -> list[int]:
-        """Return the slot of each row; `topics` lists (name, number of rows)."""
-        slots: list[int] = []
-        for name, count in topics:
-            rows = partitions[len(slots) : len(slots) + count]
-            topic = self.topics.get(name)
-            if topic is None:
-                slots += [UNKNOWN_SLOT] * count
-            else:
-                first, most = topic.first_slot, topic.partition_count
-                slots += [first + p if 0 <= p < most else UNKNOWN_SLOT for p in rows]
-        return slots
+    def slots(self, name: str, partitions: Iterable[int]) -> list[int]:
+        """Return the slots of these partitions of a topic."""
+        topic = self.topics.get(name)
+        first, most = (topic.first_slot, topic.partition_count) if topic else (UNKNOWN_SLOT, 0)
+        return [first + p if 0 <= p < most else UNKNOWN_SLOT for p in partitions]
 
     def by_leader(self, names: Iterable[str] | None = None) -> dict[int, dict[str, list[int]]]:
         """Return leader -> topic -> partitions, for these topics (None = all)."""
@@ -164,7 +152,7 @@ class OffsetTable:
                     leaders.setdefault(leader, {}).setdefault(name, []).append(partition)
         return leaders
 
-    def leadership(self) -> "Leadership":
+    def leadership(self) -> Leadership:
         """Count leaders and under-replicated partitions, once per metadata response."""
         if self._leadership is None or self._leadership[0] is not self.metadata_marker:
             self._leadership = (self.metadata_marker, _count_leadership(self.topics.values()))
@@ -275,23 +263,18 @@ class OffsetTable:
 
     def add_markers(self, name: str, partition: int, first: int, end: int) -> None:
         """Record that the offsets from `first` to `end` are transaction markers, not messages."""
-        topic = self.topics.get(name)
-        slot = UNKNOWN_SLOT
-        if topic is not None and 0 <= partition < topic.partition_count:
-            slot = topic.first_slot + partition
+        (slot,) = self.slots(name, [partition])
         if self.ends[slot] == end:
             self.markers[slot] = min(first, self.markers.get(slot, first))
             self.versions[WHYS] += 1
 
     @property
     def has_open_transactions(self) -> bool:
-        """Whether the last reading found an open transaction on any topic."""
         if self._open_transactions[0] != self.versions[STABLES]:
             self._open_transactions = (self.versions[STABLES], max(self.stables) >= 0)
         return self._open_transactions[1]
 
     def topics_with_open_transactions(self) -> list[str]:
-        """Return the topics on which the last reading found an open transaction."""
         if not self.has_open_transactions:
             return []
         return [
@@ -315,7 +298,6 @@ class OffsetTable:
         return denied
 
     def all_sizes_known(self) -> bool:
-        """Return whether the size of every topic has been read."""
         return all(topic.sizes is not None for topic in self.topics.values())
 
     def update_sizes(self, node: int, sizes: Iterable[tuple[str, Iterable[tuple[int, int]]]]) -> None:

@@ -73,7 +73,6 @@ async def read_partition_offsets(
 
 
 async def _read_kind(cache: ClusterCache, leader: LeaderRequests, kind: OffsetKind) -> BrokerError | None:
-    """Read one kind of offset from one leader; return the error, if any."""
     requested_at, node = cache.clock(), leader.leader
     failure: BrokerError | None = None
     try:

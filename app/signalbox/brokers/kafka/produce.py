@@ -61,7 +61,8 @@ class KafkaPublisher:
         except (errors.BrokerError, asyncio.CancelledError):
             raise
         except CLIENT_ERRORS as error:
-            await self._close_if_broken(error)
+            if isinstance(error, kafka.KafkaError) and not error.retriable:  # such as a lost sequence number
+                await self.close()
             await self._check_topic_again(destination)
             problem = f"The broker did not confirm a message to {destination} ({_reason(error)})."
             hint = "It may be stored: publishing it again may duplicate it."
@@ -102,11 +103,6 @@ class KafkaPublisher:
                     raise translate(error, self._settings, ", ".join(self._settings.bootstrap)) from error
                 self._producer = producer
             return self._producer
-
-    async def _close_if_broken(self, error: BaseException) -> None:
-        """Close the producer after an error that it cannot recover from, such as a lost sequence number."""
-        if isinstance(error, kafka.KafkaError) and not error.retriable:
-            await self.close()
 
     async def close(self) -> None:
         producer, self._producer = self._producer, None

@@ -13,8 +13,6 @@ ADDRESS_FORM = "host:port, such as kafka-1.example.com:9092"
 
 
 class SaslMechanism(StrEnum):
-    """The SASL mechanisms that Signalbox supports."""
-
     PLAIN = "PLAIN"
     SCRAM_SHA_256 = "SCRAM-SHA-256"
     SCRAM_SHA_512 = "SCRAM-SHA-512"

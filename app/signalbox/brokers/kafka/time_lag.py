@@ -10,12 +10,10 @@ from dataclasses import dataclass, field
 from heapq import nlargest
 from itertools import zip_longest
 
-from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.kafka.cluster_cache import ClusterCache
-from signalbox.brokers.kafka.cluster_client import Purpose
+from signalbox.brokers.kafka.cluster_client import NO_RESPONSE, Purpose
 from signalbox.brokers.kafka.errors import NONE
-from signalbox.brokers.kafka.protocol.connection import UnsupportedVersion
-from signalbox.brokers.kafka.protocol.fetch import FetchedPartition, FetchPosition, fetch_batches_request
+from signalbox.brokers.kafka.protocol.fetch import FetchedPartition, fetch_batches_request
 from signalbox.brokers.model import UNKNOWN, Group, OldestUnread
 
 TIMEOUT_S = 2.0
@@ -56,26 +54,24 @@ class OldestUnreadReader:
         await asyncio.gather(*(self._fetch_from_leader(leader, rows) for leader, rows in by_leader.items()))
 
     async def _fetch_from_leader(self, leader: int, positions: list[Position]) -> None:
-        with suppress(BrokerError, UnsupportedVersion):  # the time lag is optional beside the lag
+        with suppress(*NO_RESPONSE):  # the time lag is optional beside the lag
             too_large = [p for batch in _distinct_partitions(positions) for p in await self._request(leader, batch)]
             for position in too_large[:SINGLE_REQUESTS_MAX]:
                 await self._request(leader, [position])
 
     async def _request(self, leader: int, positions: list[Position]) -> list[Position]:
         """Read these positions; return those whose batch was too large for this response."""
-        by_topic: dict[str, list[FetchPosition]] = {}
+        by_topic: dict[str, list[tuple[int, int]]] = {}
         for topic, partition, offset in positions:
-            by_topic.setdefault(topic, []).append(FetchPosition(partition, offset))
+            by_topic.setdefault(topic, []).append((partition, offset))
         request = fetch_batches_request(by_topic, partition_bytes=PARTITION_BYTES)
-        offsets = {(topic, partition): offset for topic, partition, offset in positions}
         too_large = []
         for fetched in await self.cache.client.call(leader, request, Purpose.SLOW):
-            offset = offsets[fetched.topic, fetched.partition]
-            position = (fetched.topic, fetched.partition, offset)
+            position = (fetched.topic, fetched.partition, fetched.offset)
             if fetched.batch is not None:
-                self._oldest[position] = _oldest_unread(fetched, offset)
+                self._oldest[position] = _oldest_unread(fetched)
             elif fetched.only_markers:
-                self.cache.partitions.add_markers(fetched.topic, fetched.partition, offset, fetched.end)
+                self.cache.partitions.add_markers(*position, fetched.end)
             elif fetched.error == NONE and len(positions) > 1:
                 too_large.append(position)
         return too_large
@@ -99,10 +95,10 @@ def _worst_positions(group: Group) -> list[Position]:
     return positions
 
 
-def _oldest_unread(fetched: FetchedPartition, offset: int) -> OldestUnread | None:
+def _oldest_unread(fetched: FetchedPartition) -> OldestUnread | None:
     batch = fetched.batch
     if batch is None or batch.first_ms < 0:
         return None
-    is_exact = offset <= batch.base_offset or batch.first_ms == batch.max_ms
+    is_exact = fetched.offset <= batch.base_offset or batch.first_ms == batch.max_ms
     at = batch.first_ms / 1000
     return OldestUnread(destination=fetched.topic, partition=fetched.partition, at=at, exact=is_exact)

@@ -92,13 +92,11 @@ class TopicAdmin:
             await asyncio.sleep(POLL_S)  # the first group of a cluster creates the offsets topic
 
     async def _try_start_group(self, group: str, topics: Sequence[str]) -> bool:
-        coordinators = await self._client.call_any(find_coordinators_request([group]))
-        if group not in coordinators:
+        node = (await self._client.call_any(find_coordinators_request([group]))).get(group)
+        if node is None:
             return False
-        node = coordinators[group]
         committed = await self._committed_offsets(node, group)
-        has_offset = {name for name, _ in committed.topics}
-        new = [name for name in topics if name not in has_offset]
+        new = [name for name in topics if name not in dict(committed.topics)]
         error = committed.error
         if new and not error:
             error = await self._client.call(node, commit_offsets_request(group, await self._start_offsets(new)))
@@ -117,10 +115,10 @@ class TopicAdmin:
         return offsets
 
     async def _start_offsets(self, names: Sequence[str]) -> Mapping[str, list[int]]:
-        starts: dict[str, list[int]] = {}
+        topics = await self._metadata(names)
+        starts = {topic.name: [0] * len(topic.leader) for topic in topics}
         by_leader: dict[int, dict[str, list[int]]] = {}
-        for topic in await self._metadata(names):
-            starts[topic.name] = [0] * len(topic.leader)
+        for topic in topics:
             for partition, leader in enumerate(topic.leader):
                 by_leader.setdefault(leader, {}).setdefault(topic.name, []).append(partition)
         for leader, partitions in by_leader.items():

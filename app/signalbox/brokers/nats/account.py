@@ -46,7 +46,7 @@ def nodes(info: Answer, streams: Iterable[Answer]) -> tuple[Node, ...] | None:
 def _node(info: Answer, name: str, running: bool | None, silent_s: float | None) -> Node:
     if name == text(info, "server_name"):
         address, version = f"{text(info, 'host')}:{integer(info, 'port') or ''}", text(info, "version") or None
-        return Node(id=name, address=address, running=True, version=version, note="connected here")
+        return Node(id=name, address=address, running=True, version=version, note="Signalbox is connected to this node")
     note = f"last contact {silent_s:.0f} s ago" if silent_s and not running else ""
     return Node(id=name, address="", running=running, note=note)
 

@@ -9,7 +9,6 @@ from signalbox.brokers.model import BrokerKind, Capability, DestinationSpec, Mes
 from signalbox.brokers.port import Delivery
 from signalbox.brokers.rabbitmq import provision
 from signalbox.brokers.rabbitmq.amqp import AmqpConnections
-from signalbox.brokers.rabbitmq.cluster import build_cluster
 from signalbox.brokers.rabbitmq.consume import RabbitConsumer
 from signalbox.brokers.rabbitmq.names import QueueNames
 from signalbox.brokers.rabbitmq.polling import SWEEP_INTERVAL_S
@@ -75,23 +74,24 @@ class RabbitBroker:
             self._queues.note_failover(self._clock())  # the first depths after its return may be wrong
             raise
         self.sweep_interval_s = max(SWEEP_INTERVAL_S, source.interval_s)  # longer where the listing takes long
-        vhosts = {vhost for vhost, at in sampler.reported_at().items() if at >= min(began, source.requested_at)}
-        gone_groups, gone_destinations = self._gone(sampler)
+        vhosts = {vhost for vhost, at in self._queues.reported_at.items() if at >= min(began, source.requested_at)}
+        gone, sampler.details.gone = sampler.details.gone, set()
+        gone_groups = {name for name, key in self._snapshots.queue_by_group.items() if key in gone}
+        gone_destinations = {self._names.qualified(*key) for key in gone}
         snapshot, queues = await self._snapshots.build(
             self._queues, vhosts, requested_at=source.requested_at, read_at=source.answered_at
         )
         report = SweepReport(sampler, self._unavailable)
         return dataclasses.replace(
             snapshot,
-            cluster=build_cluster(
-                sampler.health,
+            cluster=sampler.health.cluster(
                 queues,
                 read_at=self._clock(),
                 missing_permissions=report.missing_permissions(),
                 notes=report.notes(),
             ),
-            gone_groups=gone_groups - snapshot.groups.keys(),
-            gone_destinations=gone_destinations - snapshot.destinations.keys(),
+            gone_groups=frozenset(gone_groups - snapshot.groups.keys()),
+            gone_destinations=frozenset(gone_destinations - snapshot.destinations.keys()),
             faults=(*snapshot.faults, *report.faults()),
             calls=tuple(call for request in sampler.all if (call := request.call()) is not None),
         )
@@ -139,9 +139,3 @@ class RabbitBroker:
         if self._sampler is None:
             raise BrokerError(self.name, "The connection is not open.", "Connect first.")
         return self._sampler
-
-    def _gone(self, sampler: Sampler) -> tuple[frozenset[str], frozenset[str]]:
-        """Return the groups and destinations that two consecutive listings left out."""
-        gone, sampler.details.gone = frozenset(sampler.details.gone), set()
-        groups = frozenset(name for name, key in self._snapshots.queue_by_group.items() if key in gone)
-        return groups, frozenset(self._names.qualified(*key) for key in gone)

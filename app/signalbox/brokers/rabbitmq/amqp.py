@@ -50,7 +50,6 @@ class AmqpConnections:
 
     @property
     def name(self) -> str:
-        """The name of the connection in the configuration."""
         return self._settings.name
 
     @property
@@ -92,9 +91,8 @@ class AmqpConnections:
             await close_quietly(await self.channel(vhost, ConnectionPurpose.CHECK, timeout_s=timeout_s))
         except (BrokerUnavailable, WrongProtocol) as error:
             if not self._settings.tls and not isinstance(error, BrokerTimeout) and await self._speaks_tls():
-                raise WrongProtocol(
-                    self.name, f"{self.address} speaks TLS.", "Set tls = true, or use the plain port."
-                ) from error
+                hint = "Set tls = true, or use the plain port."
+                raise WrongProtocol(self.name, f"{self.address} speaks TLS.", hint) from error
             raise
 
     async def close(self) -> None:
@@ -119,12 +117,12 @@ class AmqpConnections:
         key = (vhost, purpose)
         async with self._locks.setdefault(key, asyncio.Lock()):
             connection = self._open.get(key)
-            if connection is not None and (connection.is_closed or not connection.connected.is_set()):
+            if connection is not None and not connection.is_closed and connection.connected.is_set():
+                return connection
+            if connection is not None:
                 await _close_connection(self._open.pop(key))
-                connection = None
-            if connection is None:
-                connection = self._open[key] = await self._connect(vhost, purpose)
-            return connection
+            self._open[key] = await self._connect(vhost, purpose)
+            return self._open[key]
 
     async def _connect(self, vhost: str, purpose: ConnectionPurpose) -> AbstractConnection:
         settings = self._settings

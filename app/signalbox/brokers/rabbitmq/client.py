@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 
-import msgspec
-
 from signalbox.brokers.errors import BrokerError, BrokerUnavailable
 from signalbox.brokers.rabbitmq import rows
 from signalbox.brokers.rabbitmq.http import HttpApi, quote_segment
@@ -57,20 +55,17 @@ class ManagementClient:
     async def queue_rows(self, vhost: str, query: str = "") -> list[rows.QueueRow]:
         """Return a complete listing of the queues of a virtual host."""
         path = f"/api/queues/{quote_segment(vhost)}{query}"
-        listed, invalid = await self.decoded(path, rows.queue_rows(await self.api.get(path, limit_s=LISTING_S)))
+        body = await self.api.get(path, limit_s=LISTING_S)
+        with self.api.decoding(path):
+            listed, invalid = await rows.queue_rows(body)
         self.note_invalid(f"queue rows of virtual host {vhost}", invalid)
         return listed
 
     async def rows(self, path: str, *, limit_s: float) -> list[Mapping[str, object]]:
         """Return the rows of any other listing."""
-        return await self.decoded(path, rows.mappings(await self.api.get(path, limit_s=limit_s)))
-
-    async def decoded(self, path: str, decoding: Awaitable[T]) -> T:
-        """Await the decoding of an answer and translate its errors."""
-        try:
-            return await decoding
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise self.api.decode_error(path) from error
+        body = await self.api.get(path, limit_s=limit_s)
+        with self.api.decoding(path):
+            return await rows.mappings(body)
 
     def note_invalid(self, what: str, count: int) -> None:
         """Note how many rows or lines of an answer could not be decoded."""

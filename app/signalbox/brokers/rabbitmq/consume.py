@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
+from functools import partial
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
@@ -13,13 +14,7 @@ from signalbox.brokers.backoff import ask_until_found, pauses
 from signalbox.brokers.errors import BrokerUnavailable, DestinationMissing
 from signalbox.brokers.model import Message
 from signalbox.brokers.port import Delivery
-from signalbox.brokers.rabbitmq.amqp import (
-    AmqpConnections,
-    ConnectionPurpose,
-    close_quietly,
-    declare_passively,
-    missing_queue,
-)
+from signalbox.brokers.rabbitmq import amqp
 
 PREFETCH = 50
 TAG_MAX = 60  # characters of the group in a consumer tag, which has at most 255 bytes
@@ -46,24 +41,18 @@ class RabbitDelivery(Delivery):
     @override
     async def ack(self) -> None:
         """As port.Delivery.ack. Raises BrokerUnavailable when the connection is lost: the message is redelivered."""
-        try:
-            await self._incoming.ack()
-        except aio_pika.exceptions.CONNECTION_EXCEPTIONS as error:
-            raise self._connection_lost() from error
+        await self._settle(self._incoming.ack())
 
     @override
     async def release(self) -> None:
-        try:
-            await self._incoming.nack(requeue=True)
-        except aio_pika.exceptions.CONNECTION_EXCEPTIONS as error:
-            raise self._connection_lost() from error
+        await self._settle(self._incoming.nack(requeue=True))
 
-    def _connection_lost(self) -> BrokerUnavailable:
-        return BrokerUnavailable(
-            self._connection,
-            "The connection that delivered the message is lost.",
-            "Acknowledge the redelivered message.",
-        )
+    async def _settle(self, answer: Awaitable[None]) -> None:
+        try:
+            await answer
+        except aio_pika.exceptions.CONNECTION_EXCEPTIONS as error:
+            problem = "The connection that delivered the message is lost."
+            raise BrokerUnavailable(self._connection, problem, "Acknowledge the redelivered message.") from error
 
 
 class _QueueSubscription:
@@ -77,7 +66,7 @@ class _QueueSubscription:
 
     async def start(self, connection: str, vhost: str, queue: str, tag: str) -> None:
         await self._channel.set_qos(PREFETCH)
-        declared = await declare_passively(self._channel, vhost, queue, connection)
+        declared = await amqp.declare_passively(self._channel, vhost, queue, connection)
         self._channel.close_callbacks.add(self._end)
         underlay = await self._channel.get_underlay_channel()
         underlay.on_consumer_cancel_callbacks.add(self._end)
@@ -90,7 +79,7 @@ class _QueueSubscription:
         return None if self._ended else incoming
 
     async def close(self) -> None:
-        await close_quietly(self._channel)
+        await amqp.close_quietly(self._channel)
 
     def _end(self, *_: object) -> None:
         self._ended = True
@@ -98,50 +87,43 @@ class _QueueSubscription:
 
 
 class RabbitConsumer:
-    """Receives from the queues of one broker."""
-
-    def __init__(self, connection: str, amqp: AmqpConnections) -> None:
+    def __init__(self, connection: str, connections: amqp.AmqpConnections) -> None:
         self._connection = connection
-        self._amqp = amqp
+        self._amqp = connections
 
     async def receive(self, vhost: str, queue: str, group: str, *, stream: bool) -> AsyncGenerator[Delivery, None]:
         """As port.Consumer.receive; the consumer tag starts with `group`.
 
         `stream` must be true for a stream, which is read from its oldest message: other queues refuse an offset.
         """
-        intervals, was_connected = reconnect_pauses(), False
+        intervals, was_connected = pauses(RECONNECT_FIRST_S, RECONNECT_MAX_S), False
         position: int | str | None = "first" if stream else None
         while True:
             try:
-                subscription = await self._subscribe(vhost, queue, group, position)
+                subscribe = partial(self._subscribe, vhost, queue, group, position)
+                subscription = await ask_until_found(subscribe, partial(self._is_ready, vhost))
             except BrokerUnavailable:
                 if not was_connected:
                     raise
                 await asyncio.sleep(next(intervals))
                 continue
-            intervals, was_connected = reconnect_pauses(), True
+            intervals, was_connected = pauses(RECONNECT_FIRST_S, RECONNECT_MAX_S), True
             try:
                 while (incoming := await subscription.next()) is not None:
-                    position = _next_position(incoming, position)
+                    if isinstance(offset := incoming.headers.get(STREAM_OFFSET), int):
+                        position = offset + 1
                     yield RabbitDelivery(self._connection, incoming)
             finally:
                 await subscription.close()
 
     async def _subscribe(self, vhost: str, queue: str, group: str, position: int | str | None) -> _QueueSubscription:
-        return await ask_until_found(
-            lambda: self._try_to_subscribe(vhost, queue, group, position), lambda: self._is_ready(vhost)
-        )
-
-    async def _try_to_subscribe(
-        self, vhost: str, queue: str, group: str, position: int | str | None
-    ) -> _QueueSubscription:
-        subscription = _QueueSubscription(await self._amqp.channel(vhost, ConnectionPurpose.CONSUME), position)
+        subscription = _QueueSubscription(await self._amqp.channel(vhost, amqp.ConnectionPurpose.CONSUME), position)
         try:
             async with self._amqp.operation():
                 await subscription.start(self._connection, vhost, queue, f"{group[:TAG_MAX]}.{id(subscription):x}")
         except DestinationMissing:
             await subscription.close()
-            raise missing_queue(self._connection, queue) from None
+            raise amqp.missing_queue(self._connection, queue) from None
         except BaseException:
             await subscription.close()
             raise
@@ -156,10 +138,6 @@ class RabbitConsumer:
         return True
 
 
-def reconnect_pauses() -> Iterator[float]:
-    return pauses(RECONNECT_FIRST_S, RECONNECT_MAX_S)
-
-
 def header_text(value: object) -> str:
     """Return a header value as text: AMQP has numbers, times, tables and lists too."""
     if isinstance(value, str):
@@ -169,8 +147,3 @@ def header_text(value: object) -> str:
     if isinstance(value, Mapping | list | tuple):
         return json.dumps(value, ensure_ascii=False, default=str)[:HEADER_MAX]
     return str(value)
-
-
-def _next_position(incoming: AbstractIncomingMessage, position: int | str | None) -> int | str | None:
-    offset = incoming.headers.get(STREAM_OFFSET)
-    return offset + 1 if isinstance(offset, int) else position

@@ -25,8 +25,7 @@ class DepthQueries:
         self._queues = queues
         self._clock = clock
         self._settings = client.settings
-        self._nodes = {url: HttpApi(self._settings, url, login=False) for url in self._settings.prometheus_urls}
-        self.reported_at: dict[str, float] = {}  # by virtual host
+        self._nodes = {url: HttpApi(client.settings, url, login=False) for url in client.settings.prometheus_urls}
         self.queue_absent = False  # a known queue was left out: list all before its absence is believed
 
     async def totals(self) -> int:
@@ -36,7 +35,7 @@ class DepthQueries:
             at = self._clock()
             listed = await self._client.queue_rows(vhost, TOTALS)
             self.queue_absent |= await self._queues.apply_totals(vhost, listed, at)
-            self.reported_at[vhost] = self._clock()
+            self._queues.reported_at[vhost] = self._clock()
             return len(listed)
 
         return sum(await self._client.gather_vhosts("totals", request))
@@ -55,7 +54,7 @@ class DepthQueries:
 
         reported = sum(await self._client.gather("prometheus", by_resource("node", self._nodes, str), request))
         self.queue_absent |= await self._queues.apply_coarse(depths, self._settings.vhosts, at)
-        self.reported_at |= dict.fromkeys(self._settings.vhosts, self._clock())
+        self._queues.reported_at |= dict.fromkeys(self._settings.vhosts, self._clock())
         return reported
 
     async def passive_declares(self) -> int:
@@ -66,7 +65,7 @@ class DepthQueries:
             at = self._clock()
             ready, consumers = await queue_counts(self._amqp, vhost, queue)
             self._queues.apply_passive(vhost, queue, ready, consumers, at)
-            self.reported_at[vhost] = self._clock()
+            self._queues.reported_at[vhost] = self._clock()
             return 1
 
         return sum(await self._client.gather("passive", by_resource("queue", self._settings.queues, str), request))

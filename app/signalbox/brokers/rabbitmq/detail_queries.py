@@ -33,7 +33,6 @@ class DetailQueries:
         self._listing_duration_s = 0.0
         self.watched: tuple[Key, ...] = ()
         self.gone: set[Key] = set()
-        self.listed_at: dict[str, float] = {}  # by virtual host
         self.stream_plugin_missing = False
 
     async def listing(self) -> int:
@@ -42,9 +41,9 @@ class DetailQueries:
         async def request(vhost: str) -> int:
             is_slow = self._listing_duration_s > WHOLE_S
             listed = await (self._list_in_pages(vhost) if is_slow else self._list_at_once(vhost))
-            has_counters = self._health.has_counters
-            self.gone.update(await self._queues.apply_listing(vhost, listed, self._clock(), has_counters=has_counters))
-            self.listed_at[vhost] = self._clock()
+            at, has_counters = self._clock(), self._health.has_counters
+            self.gone.update(await self._queues.apply_listing(vhost, listed, at, has_counters=has_counters))
+            self._queues.reported_at[vhost] = self._clock()
             return len(listed)
 
         return sum(await self._client.gather_vhosts("listing", request))
@@ -107,7 +106,7 @@ class DetailQueries:
         path = f"/api/queues/{quote_segment(key[0])}/{quote_segment(key[1])}"
         body = await self._client.api.get(path, limit_s=SMALL_S)
         try:
-            row = rows.queue_row(body)
+            row = msgspec.json.decode(body, type=rows.QueueRow)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None  # "." and ".." are removed from the path: another resource answered
         return row if (row.vhost, row.name) == key else None
@@ -120,7 +119,8 @@ class DetailQueries:
             return self._queues.apply_stored_offsets(stream, None)
         if status != 200:
             raise self._client.api.status_error(path, status, body)
-        answer = rows.mapping(await self._client.decoded(path, rows.decode(body)))
+        with self._client.api.decoding(path):
+            answer = rows.mapping(msgspec.json.decode(body))
         return self._queues.apply_stored_offsets(stream, rows.mapping(answer.get("offsets")))
 
     async def _list_at_once(self, vhost: str) -> list[rows.QueueRow]:
@@ -137,7 +137,8 @@ class DetailQueries:
             began = time.monotonic()
             path = f"/api/queues/{quote_segment(vhost)}?page={page}&page_size={PAGE_ROWS}"
             body = await self._client.api.get(path, limit_s=LISTING_S)
-            items, invalid_items, pages = await self._client.decoded(path, rows.queue_page(body))
+            with self._client.api.decoding(path):
+                items, invalid_items, pages = await rows.queue_page(body)
             listed, invalid, page = listed + items, invalid + invalid_items, page + 1
             spent_s += time.monotonic() - began
             await asyncio.sleep(PAGES_OVER_S / pages if page <= pages else 0)

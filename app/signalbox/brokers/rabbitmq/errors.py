@@ -46,11 +46,8 @@ def one_line(text: object) -> str:
 
 
 def timed_out(connection: str, address: str, limit_s: float) -> BrokerTimeout:
-    return BrokerTimeout(
-        connection,
-        f"{address} did not answer within {limit_s:g} s.",
-        "Is this RabbitMQ's port? Is the broker overloaded?",
-    )
+    hint = "Is this RabbitMQ's port? Is the broker overloaded?"
+    return BrokerTimeout(connection, f"{address} did not answer within {limit_s:g} s.", hint)
 
 
 def from_amqp(connection: str, address: str, error: BaseException) -> BrokerError:
@@ -62,20 +59,15 @@ def from_amqp(connection: str, address: str, error: BaseException) -> BrokerErro
     if isinstance(error, amqp.ProbableAuthenticationError | amqp.AuthenticationError):
         return LoginRefused(connection, f"{address} refused the user name or password.", "Check user and password.")
     if _is_vhost_refused(error):
-        return PermissionMissing(
-            connection,
-            f"The virtual host on {address} does not exist, or this user has no access to it.",
-            "Check vhosts.",
-        )
+        problem = f"The virtual host on {address} does not exist, or this user has no access to it."
+        return PermissionMissing(connection, problem, "Check vhosts.")
     if _is_other_protocol(error):
         return WrongProtocol(connection, f"{address} does not speak AMQP 0-9-1.", "Check host and port.")
     if any(isinstance(each, DROPPED) for each in _chain(error)):
-        return ConnectionDropped(
-            connection, f"{address} closed the connection.", "Check host and port. Is the broker starting?"
-        )
-    return BrokerUnavailable(
-        connection, f"Cannot reach {address}: {_os_message(error)}.", "Is the broker running? Check host and port."
-    )
+        hint = "Check host and port. Is the broker starting?"
+        return ConnectionDropped(connection, f"{address} closed the connection.", hint)
+    hint = "Is the broker running? Check host and port."
+    return BrokerUnavailable(connection, f"Cannot reach {address}: {_os_message(error)}.", hint)
 
 
 def _from_channel(connection: str, address: str, error: amqp.AMQPChannelError) -> BrokerError:
@@ -87,9 +79,8 @@ def _from_channel(connection: str, address: str, error: amqp.AMQPChannelError) -
         return BrokerError(connection, f"{address} refused: {message}.", "Check the queue's settings.")
     if "down or inaccessible" in message:  # the queue exists, its node is down
         return BrokerUnavailable(connection, f"The queue's node is down: {message}.", "Start the node.")
-    return DestinationMissing(
-        connection, f"The queue does not exist: {message}.", "Check the queue's name and virtual host."
-    )
+    hint = "Check the queue's name and virtual host."
+    return DestinationMissing(connection, f"The queue does not exist: {message}.", hint)
 
 
 def _is_other_protocol(error: BaseException) -> bool:
@@ -105,39 +96,30 @@ def from_http(connection: str, address: str, error: httpx.HTTPError | OSError) -
     if tls := _tls(connection, address, error):
         return tls
     if isinstance(error, httpx.RemoteProtocolError | httpx.DecodingError):
-        return WrongProtocol(
-            connection,
-            f"{address} does not speak HTTP: {one_line(error)}.",
-            "Check the URL, http or https, and the port.",
-        )
-    return BrokerUnavailable(
-        connection, f"Cannot reach {address}: {_os_message(error)}.", "Check the URL. Is the plugin enabled?"
-    )
+        hint = "Check the URL, http or https, and the port."
+        return WrongProtocol(connection, f"{address} does not speak HTTP: {one_line(error)}.", hint)
+    hint = "Check the URL. Is the plugin enabled?"
+    return BrokerUnavailable(connection, f"Cannot reach {address}: {_os_message(error)}.", hint)
 
 
 def from_status(connection: str, address: str, status: int, reason: str) -> BrokerError:
     """Translate an HTTP status other than 200. A 401 means a wrong login or a missing tag, by its reason."""
+    message = one_line(reason)
     if status == 401 and "not_authorised" in reason:
-        return PermissionMissing(
-            connection,
-            f"This user has no access to {address}: {one_line(reason)}.",
-            "Give the user the tag monitoring and permissions on each virtual host.",
-        )
+        hint = "Give the user the tag monitoring and permissions on each virtual host."
+        return PermissionMissing(connection, f"This user has no access to {address}: {message}.", hint)
     if status == 401:
         return LoginRefused(connection, f"{address} refused the user name or password.", "Check user and password.")
     if status == 403:
-        return PermissionMissing(
-            connection, f"Access to {address} is forbidden: {one_line(reason)}.", "Check the user's permissions."
-        )
+        hint = "Check the user's permissions."
+        return PermissionMissing(connection, f"Access to {address} is forbidden: {message}.", hint)
     if status == 404 and "Object Not Found" in reason:
         return DestinationMissing(connection, f"{address} does not exist on the broker.", "Check the name.")
     if status >= 500 or "Stats in management UI are disabled" in reason:
-        return BrokerUnavailable(
-            connection, f"{address} failed with HTTP {status}: {one_line(reason)}.", "See the broker's log."
-        )
-    return WrongProtocol(
-        connection, f"{address} is not RabbitMQ's management API: HTTP {status}.", "Check management_url."
-    )
+        problem = f"{address} failed with HTTP {status}: {message}."
+        return BrokerUnavailable(connection, problem, "See the broker's log.")
+    problem = f"{address} is not RabbitMQ's management API: HTTP {status}."
+    return WrongProtocol(connection, problem, "Check management_url.")
 
 
 def _is_vhost_refused(error: BaseException) -> bool:
@@ -148,31 +130,19 @@ def _is_vhost_refused(error: BaseException) -> bool:
 
 
 def _tls(connection: str, address: str, error: BaseException) -> BrokerError | None:
-    for each in _chain(error):
-        if isinstance(each, ssl.SSLCertVerificationError):
-            return CertificateRefused(
-                connection,
-                f"The certificate of {address} is not trusted: {one_line(each.verify_message or each.reason)}.",
-                "Set ca_file to the authority that issued it, and use the host name in the certificate.",
-            )
-        if isinstance(each, ssl.SSLError):
-            return _tls_failed(connection, address, each)
-    return None
-
-
-def _tls_failed(connection: str, address: str, error: ssl.SSLError) -> BrokerError:
-    text = f"{error.reason or ''} {error}".upper().replace("_", " ")
+    tls = next((each for each in _chain(error) if isinstance(each, ssl.SSLError)), None)
+    if tls is None:
+        return None
+    if isinstance(tls, ssl.SSLCertVerificationError):
+        problem = f"The certificate of {address} is not trusted: {one_line(tls.verify_message or tls.reason)}."
+        hint = "Set ca_file to the authority that issued it, and use the host name in the certificate."
+        return CertificateRefused(connection, problem, hint)
+    reason, text = one_line(tls.reason or tls), f"{tls.reason or ''} {tls}".upper().replace("_", " ")
     if "CERTIFICATE" in text or "UNKNOWN CA" in text:
-        return CertificateRefused(
-            connection,
-            f"{address} refused our certificate: {one_line(error.reason or error)}.",
-            "Set cert_file and key_file to a certificate that the broker trusts.",
-        )
-    return WrongProtocol(
-        connection,
-        f"{address} does not speak TLS: {one_line(error.reason or error)}.",
-        "Check the port, or turn TLS off.",
-    )
+        hint = "Set cert_file and key_file to a certificate that the broker trusts."
+        return CertificateRefused(connection, f"{address} refused our certificate: {reason}.", hint)
+    hint = "Check the port, or turn TLS off."
+    return WrongProtocol(connection, f"{address} does not speak TLS: {reason}.", hint)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

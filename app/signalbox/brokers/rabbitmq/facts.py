@@ -12,16 +12,13 @@ from signalbox.brokers.rabbitmq.rows import count, mapping, text
 HEALTHY_STATES = {"running": True, "idle": True, "flow": True}  # "flow": flow control slows its publishers down
 MEMBERS_MAX = 1000  # listed per queue; the count includes all
 SETTING_MAX = 200  # characters of one value
-NOTE_UNCONFIRMED = (
-    "The depth is from before the queue's leader or node changed: the broker has not confirmed a new one yet."
-)
+NOTE_UNCONFIRMED = "The depth is from before the queue's leader or node changed; a new one is not confirmed yet."
 NOTE_LISTED_TWICE = "The broker lists this queue more than once: the cluster had a network partition."
 NO_LEADER_STATES = frozenset({"down", "minority", "stopped", "crashed"})
 SECONDS_PER_UNIT = {"Y": 31_536_000, "M": 2_592_000, "D": 86_400, "h": 3600, "m": 60, "s": 1}
 
 
 def destination(queue: Queue, name: str) -> Destination:
-    """Return the queue or stream as a destination."""
     depth, counters = queue.depth, queue.counters
     definition = {**queue.policy, **{key.removeprefix("x-"): value for key, value in queue.arguments.items()}}
     return Destination(
@@ -130,14 +127,12 @@ def _stream_group(queue: Queue, name: str) -> Group:
     positions = [position for reader in queue.stream_consumers for position in _position(reader)]
     worst = max(positions, key=lambda position: position[1], default=None)
     unknown = (_member_count(queue) or 0) - len(positions)
-    notes = _notes(queue)
+    notes = list(_notes(queue))
     if unknown > 0:
-        notes = (
-            *notes,
-            f"The lag of {unknown} of its readers is unknown: they use AMQP or have not received a message yet.",
-        )
+        users = "they use AMQP or have not received a message yet"
+        notes.append(f"The lag of {unknown} of its readers is unknown: {users}.")
     if not queue.offsets_available:
-        notes = (*notes, "This version cannot report stored offsets, because AMQP clients published to the stream.")
+        notes.append("This version cannot report stored offsets, because AMQP clients published to the stream.")
     why = Why.KNOWN if worst else Why.NOT_REPORTED
     return Group(
         name=name,
@@ -156,16 +151,14 @@ def _stream_group(queue: Queue, name: str) -> Group:
         member_count=_member_count(queue),
         members_at=queue.consumers_at,
         why=why,
-        notes=notes,
+        notes=tuple(notes),
     )
 
 
 def _stored_group(name: str, reference: str, stored: int, end: int | None) -> Group:
     lag = None if end is None else max(end - stored, 0)
     why = Why.NOT_REPORTED if lag is None else Why.KNOWN
-    notes: tuple[str, ...] = ("The position is the offset that this reader stored last.",)
-    if lag is None:
-        notes = (*notes, "The broker reports the end of the stream only while a native client reads it.")
+    end_unknown = "The broker reports the end of the stream only while a native client reads it."
     return Group(
         name=reader_name(name, reference),
         kind="stream reader by stored offset",
@@ -173,7 +166,7 @@ def _stored_group(name: str, reference: str, stored: int, end: int | None) -> Gr
         positions=_row(name, settled=stored + 1, arrived=None if end is None else end + 1, lag=lag, why=why),
         lag=lag,
         why=why,
-        notes=notes,
+        notes=("The position is the offset that this reader stored last.", *[end_unknown] * (lag is None)),
     )
 
 

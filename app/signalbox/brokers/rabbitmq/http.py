@@ -1,6 +1,8 @@
 """HTTP requests to the broker's plugins: bounded size, a time limit per request, errors of our own."""
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import httpx
@@ -48,6 +50,12 @@ class HttpApi:
             raise self.status_error(path, status, body)
         return body
 
+    async def get_json(self, path: str, *, limit_s: float) -> object:
+        """As `get`, for a small JSON document."""
+        body = await self.get(path, limit_s=limit_s)
+        with self.decoding(path):
+            return msgspec.json.decode(body)
+
     async def request(self, path: str, *, limit_s: float) -> tuple[int, bytes]:
         """Return the status and body of an answer with any status."""
         try:
@@ -67,34 +75,24 @@ class HttpApi:
         reason = self._redact(body[:REASON_BYTES_MAX].decode(errors="replace"))
         return errors.from_status(self._connection, self._url(path), status, reason)
 
-    def decode_error(self, path: str) -> WrongProtocol:
-        return WrongProtocol(self._connection, f"The answer of {self._url(path)} is not RabbitMQ's.", "Check the URL.")
+    @contextlib.contextmanager
+    def decoding(self, path: str) -> Iterator[None]:
+        """Translate the errors of decoding an answer to WrongProtocol."""
+        try:
+            yield
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            problem = f"The answer of {self._url(path)} is not RabbitMQ's."
+            raise WrongProtocol(self._connection, problem, "Check the URL.") from error
 
     async def _body(self, answer: httpx.Response, path: str) -> bytes:
         chunks, size = [], 0
         async for chunk in answer.aiter_bytes(CHUNK_BYTES):
             size += len(chunk)
             if size > ANSWER_BYTES_MAX:
-                raise WrongProtocol(
-                    self._connection,
-                    f"{self._url(path)} answered with more than {ANSWER_BYTES_MAX} bytes.",
-                    "Check the URL.",
-                )
+                problem = f"{self._url(path)} answered with more than {ANSWER_BYTES_MAX} bytes."
+                raise WrongProtocol(self._connection, problem, "Check the URL.")
             chunks.append(chunk)
         return b"".join(chunks)
 
     def _url(self, path: str) -> str:
         return f"{self._base}{path.partition('?')[0]}"
-
-
-async def get_json(api: HttpApi, path: str, *, limit_s: float) -> object:
-    """Request a small JSON document.
-
-    Raises:
-        BrokerError: the request failed, or the answer is not JSON.
-    """
-    body = await api.get(path, limit_s=limit_s)
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise api.decode_error(path) from error

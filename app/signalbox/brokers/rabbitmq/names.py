@@ -13,15 +13,11 @@ RESERVED = "amq."  # reserved: the broker refuses to create such a queue
 
 
 class QueueNames:
-    """The names of the queues of one connection."""
-
     def __init__(self, vhosts: Sequence[str]) -> None:
         self._vhosts = tuple(vhosts)
 
     def qualified(self, vhost: str, queue: str) -> str:
-        if len(self._vhosts) == 1:
-            return queue
-        return f"{_escaped(vhost)}/{queue}"
+        return queue if len(self._vhosts) == 1 else f"{_escaped(vhost)}/{queue}"
 
     def resolve(self, connection: str, name: str, *, new: bool = False) -> tuple[str, str]:
         """Return (vhost, queue) of a name. With `new`, reserved names are invalid too.
@@ -34,9 +30,8 @@ class QueueNames:
             if problem := name_problem(queue, new=new):
                 raise ValueError(problem)
         except ValueError as error:
-            raise InvalidName(
-                connection, f"{name[:80]!r} is not a valid queue name: {error}.", "Choose another name."
-            ) from None
+            problem = f"{name[:80]!r} is not a valid queue name: {error}."
+            raise InvalidName(connection, problem, "Choose another name.") from None
         return vhost, queue
 
     def parse(self, name: str) -> tuple[str, str]:

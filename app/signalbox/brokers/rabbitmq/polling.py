@@ -1,6 +1,7 @@
 """A request that is repeated at its own interval in its own task, so that a late answer delays no other request."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
@@ -17,12 +18,7 @@ class PolledRequest:
     """A request with the time, duration and error of its last run. `send` limits its own time and returns the number of rows."""
 
     def __init__(
-        self,
-        name: str,
-        send: Callable[[], Awaitable[int]],
-        *,
-        interval_s: Callable[[float], float],
-        clock: Clock,
+        self, clock: Clock, name: str, send: Callable[[], Awaitable[int]], interval_s: Callable[[float], float]
     ) -> None:
         self.name = name
         self.error: BrokerError | None = None
@@ -72,13 +68,11 @@ class PolledRequest:
         await self.start_if_due()
         await self._idle.wait()
 
-    async def wait(self, limit_s: float | None = None) -> None:
+    async def wait(self, limit_s: float) -> None:
         """Wait for the end of the active run, at most `limit_s`."""
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 await self._idle.wait()
-        except TimeoutError:
-            return
 
     async def stop(self) -> None:
         await self._loop.stop()

@@ -1,7 +1,8 @@
 """Parser of the prometheus plugin's text: ready and unacknowledged messages of the queues that a node leads."""
 
-import asyncio
 import re
+
+from signalbox.kernel.slices import in_slices
 
 COARSE = "/metrics/detailed?family=queue_coarse_metrics"
 READY = "rabbitmq_detailed_queue_messages_ready{"
@@ -21,37 +22,34 @@ async def parse_coarse(text: str) -> tuple[dict[tuple[str, str], tuple[int, int]
     ready: dict[tuple[str, str], int] = {}
     unacked: dict[tuple[str, str], int] = {}
     invalid = 0
-    for number, line in enumerate(text.split("\n")):
-        if number % LINES_PER_SLICE == LINES_PER_SLICE - 1:
-            await asyncio.sleep(0)
+    async for line in in_slices(text.split("\n"), LINES_PER_SLICE):
         column = ready if line.startswith(READY) else unacked if line.startswith(UNACKED) else None
         if column is None:
             continue
-        key, value = _sample(line)
-        if key is None or value is None:
+        try:
+            key, value = _sample(line)
+        except (KeyError, ValueError):
             invalid += 1
         else:
             column[key] = value
     return {key: (ready[key], unacked[key]) for key in ready.keys() & unacked.keys()}, invalid
 
 
-def _sample(line: str) -> tuple[tuple[str, str] | None, int | None]:
+def _sample(line: str) -> tuple[tuple[str, str], int]:
     """Split `name{labels} value`. The last brace ends the labels: names may contain braces."""
     labels_at, labels_end = line.find("{") + 1, line.rfind("}")
     if len(line) > LINE_MAX or labels_end < labels_at:
-        return None, None
+        raise ValueError("a truncated line")
     labels = _labels(line[labels_at:labels_end])
-    if labels is None or "vhost" not in labels or "queue" not in labels:
-        return None, None
     return (labels["vhost"], labels["queue"]), _count(line[labels_end + 1 :])
 
 
-def _labels(text: str) -> dict[str, str] | None:
+def _labels(text: str) -> dict[str, str]:
     labels, at = {}, 0
     while at < len(text):
         match = _LABEL.match(text, at)
         if match is None:
-            return None
+            raise ValueError("not a label")
         labels[match[1]] = _ESCAPE.sub(_unescaped, match[2]) if "\\" in match[2] else match[2]
         at = match.end()
     return labels
@@ -61,12 +59,9 @@ def _unescaped(match: "re.Match[str]") -> str:
     return "\n" if match[1] == "n" else match[1]
 
 
-def _count(text: str) -> int | None:
-    words = text.split()
-    if not words or len(words[0]) > 20:
-        return None
-    try:
-        value = float(words[0])
-    except ValueError:
-        return None
-    return int(value) if 0 <= value < 2**63 else None
+def _count(text: str) -> int:
+    word = text.split(maxsplit=1)[:1]
+    value = float(word[0]) if word and len(word[0]) <= 20 else -1.0
+    if not 0 <= value < 2**63:
+        raise ValueError("not a count")
+    return int(value)

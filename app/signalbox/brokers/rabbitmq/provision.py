@@ -1,7 +1,9 @@
 """Creation of queues (durable, with the given arguments) and lookup of single queues by AMQP."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import AsyncIterator, Mapping
 
+from aio_pika.abc import AbstractChannel
 from pamqp.common import FieldValue
 
 from signalbox.brokers.errors import DestinationMissing
@@ -25,39 +27,33 @@ BOOLEAN_ARGUMENTS = frozenset({"x-single-active-consumer"})
 
 async def ensure(amqp: AmqpConnections, vhost: str, queue: str, settings: Mapping[str, str]) -> None:
     """Declare a queue unless it exists; an existing queue keeps its arguments."""
-    if not await _exists(amqp, vhost, queue):
-        await _declare(amqp, vhost, queue, {key: _typed(key, value) for key, value in settings.items()})
-
-
-async def _exists(amqp: AmqpConnections, vhost: str, queue: str) -> bool:
     try:
         await queue_counts(amqp, vhost, queue)
     except DestinationMissing:
-        return False
-    return True
+        arguments: dict[str, FieldValue] = {key: _typed(key, value) for key, value in settings.items()}
+        async with _channel(amqp, vhost) as channel:
+            await channel.declare_queue(queue, durable=True, arguments=arguments)
 
 
 async def queue_counts(amqp: AmqpConnections, vhost: str, queue: str) -> tuple[int, int]:
-    """Return (ready messages, consumers) of a queue. Uses its own channel: a missing queue closes the channel.
+    """Return (ready messages, consumers) of a queue.
 
     Raises:
         DestinationMissing: the queue does not exist.
         BrokerUnavailable: the queue's node is down.
     """
+    async with _channel(amqp, vhost) as channel:
+        result = (await declare_passively(channel, vhost, queue, amqp.name)).declaration_result
+        return result.message_count or 0, result.consumer_count or 0
+
+
+@contextlib.asynccontextmanager
+async def _channel(amqp: AmqpConnections, vhost: str) -> AsyncIterator[AbstractChannel]:
+    """Yield a channel for one operation: a missing queue closes the channel."""
     channel = await amqp.channel(vhost, ConnectionPurpose.CHECK)
     try:
         async with amqp.operation():
-            result = (await declare_passively(channel, vhost, queue, amqp.name)).declaration_result
-            return result.message_count or 0, result.consumer_count or 0
-    finally:
-        await close_quietly(channel)
-
-
-async def _declare(amqp: AmqpConnections, vhost: str, queue: str, arguments: dict[str, FieldValue]) -> None:
-    channel = await amqp.channel(vhost, ConnectionPurpose.CHECK)
-    try:
-        async with amqp.operation():
-            await channel.declare_queue(queue, durable=True, arguments=arguments)
+            yield channel
     finally:
         await close_quietly(channel)
 

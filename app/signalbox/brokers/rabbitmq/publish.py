@@ -49,11 +49,9 @@ class RabbitPublisher:
             async with asyncio.timeout_at(deadline), self._exclusive_id(message.id):
                 await self._send(channel, queue, message)
         except TimeoutError:
-            raise OutcomeUnknown(
-                self._connection,
-                f"The broker did not confirm a message to {destination} within {timeout_s:g} s; it may be stored.",
-                "Check for a memory or disk alarm. Publishing again may duplicate the message.",
-            ) from None
+            problem = f"The broker did not confirm a message to {destination} within {timeout_s:g} s; it may be stored."
+            hint = "Check for a memory or disk alarm. Publishing again may duplicate the message."
+            raise OutcomeUnknown(self._connection, problem, hint) from None
 
     async def close(self) -> None:
         channels, self._channels = list(self._channels.values()), {}
@@ -71,11 +69,9 @@ class RabbitPublisher:
             self._in_flight += 1
             await channel.default_exchange.publish(outgoing, queue, mandatory=True)
         except ENCODING_ERRORS as error:
-            raise PublishRefused(
-                self._connection,
-                f"AMQP cannot encode a message to {queue}: {errors.one_line(error)}.",
-                "Header names and the message id may have at most 255 bytes.",
-            ) from error
+            problem = f"AMQP cannot encode a message to {queue}: {errors.one_line(error)}."
+            hint = "Header names and the message id may have at most 255 bytes."
+            raise PublishRefused(self._connection, problem, hint) from error
         except CONNECTION_LOST as error:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
@@ -85,33 +81,21 @@ class RabbitPublisher:
             self._in_flight -= 1
 
     def _translate(self, queue: str, error: BaseException) -> BrokerError:
+        name = self._connection
         if isinstance(error, PublishError):
-            return Unroutable(
-                self._connection, f"Queue {queue} does not exist; nothing was stored.", "Create it first."
-            )
+            return Unroutable(name, f"Queue {queue} does not exist; nothing was stored.", "Create it first.")
         if isinstance(error, DeliveryError):
-            return PublishRefused(
-                self._connection,
-                f"The broker rejected a message to {queue}; it is not stored.",
-                "Is the queue full, or its node down?",
-            )
+            problem = f"The broker rejected a message to {queue}; it is not stored."
+            return PublishRefused(name, problem, "Is the queue full, or its node down?")
         if isinstance(error, ChannelAccessRefused):
-            return PermissionMissing(
-                self._connection,
-                f"The user may not publish to {queue}.",
-                "Grant the write permission on the default exchange.",
-            )
+            hint = "Grant the write permission on the default exchange."
+            return PermissionMissing(name, f"The user may not publish to {queue}.", hint)
         if (
             isinstance(error, ChannelPreconditionFailed) and self._in_flight == 1
-        ):  # with more in flight, another message may be the cause
-            return PublishRefused(
-                self._connection, f"The broker refused a message to {queue}: {errors.one_line(error)}."
-            )
-        return OutcomeUnknown(
-            self._connection,
-            f"The connection broke before the broker confirmed a message to {queue}; it may be stored.",
-            "Publishing again may duplicate the message.",
-        )
+        ):  # else another message may be the cause
+            return PublishRefused(name, f"The broker refused a message to {queue}: {errors.one_line(error)}.")
+        problem = f"The connection broke before the broker confirmed a message to {queue}; it may be stored."
+        return OutcomeUnknown(name, problem, "Publishing again may duplicate the message.")
 
     async def _channel(self, vhost: str, timeout_s: float) -> AbstractChannel:
         async with self._opening.setdefault(vhost, asyncio.Lock()):
@@ -120,9 +104,8 @@ class RabbitPublisher:
                 try:
                     channel = await self._amqp.channel(vhost, ConnectionPurpose.PUBLISH, timeout_s=timeout_s)
                 except BrokerUnavailable as error:
-                    raise BrokerUnavailable(
-                        self._connection, f"Nothing was sent. {error.problem}", error.hint
-                    ) from error
+                    problem = f"Nothing was sent. {error.problem}"
+                    raise BrokerUnavailable(self._connection, problem, error.hint) from error
                 self._channels[vhost] = channel
             return channel
 

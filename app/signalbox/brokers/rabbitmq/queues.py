@@ -4,13 +4,14 @@ A depth is believed at once, with one exception: right after a queue's leader or
 some seconds, whatever the queue holds. The last depth is then kept, and marked, until two answers agree.
 """
 
-import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from signalbox.brokers.model import Destination, Group
 from signalbox.brokers.rabbitmq.rows import ROWS_PER_SLICE, QueueRow, count, mapping, sequence, text
+from signalbox.kernel.slices import in_slices
 
 DISTRUST_S = 12.0  # measured: a quorum queue reports 0 for 4 to 10 s after its leader moved
 FRESH_S = 12.0  # a depth from the statistics (3 to 9 s old) replaces only one that is older than this
@@ -77,7 +78,7 @@ class Queue:
     unlisted: int = 0  # consecutive complete listings without the queue
     changed: bool = True
     facts: tuple[Destination, tuple[Group, ...]] | None = None  # built from the fields above
-    _failover_at: float = 0.0
+    failover_at: float = 0.0
     _source_node: str = ""  # the node that reported the last depth
     _last_reported: Depth | None = None  # believed or not
 
@@ -88,7 +89,7 @@ class Queue:
     def report_depth(self, depth: Depth | None, at: float, *, node: str = "") -> None:
         """Apply the depth that a source reports; None = the source left the queue out. `node` is the node that reported."""
         if node and self._source_node and node != self._source_node:
-            self._failover_at = at
+            self.failover_at = at
         self._source_node = node or self._source_node
         self.absences = self.absences + 1 if depth is None else 0
         is_repeated, self._last_reported = depth == self._last_reported, depth
@@ -97,17 +98,12 @@ class Queue:
         else:
             self._set_depth(depth, at, unconfirmed=False)
 
-    def note_failover(self, at: float) -> None:
-        """Note that a node or its connection changed: the next reported depths may be wrong."""
-        self._failover_at = at
-
     def _is_doubtful(self, depth: Depth | None, at: float, *, is_repeated: bool) -> bool:
         """Doubt an absence once and during a failover; doubt 0 only during a failover, and after it until it is repeated."""
-        if depth == self.depth or (depth is not None and depth.total > 0):
+        is_known_empty = self.depth is not None and self.depth.total == 0
+        if is_known_empty or depth == self.depth or (depth is not None and depth.total > 0):
             return False
-        if self.depth is not None and self.depth.total == 0:
-            return False
-        if at - self._failover_at < DISTRUST_S:
+        if at - self.failover_at < DISTRUST_S:
             return True
         return not is_repeated and (depth is None or self.unconfirmed)
 
@@ -117,10 +113,9 @@ class Queue:
 
 
 class QueueRegistry:
-    """Every queue of one connection."""
-
     def __init__(self) -> None:
         self._queues: dict[Key, Queue] = {}
+        self.reported_at: dict[str, float] = {}  # by virtual host: when a source last reported its queues
 
     def __iter__(self) -> Iterator[Queue]:
         return iter(list(self._queues.values()))
@@ -135,39 +130,36 @@ class QueueRegistry:
         return self._queues.setdefault((vhost, name), Queue(vhost, name))
 
     def note_failover(self, at: float) -> None:
+        """Note that a node or the connection changed: the next reported depths may be wrong."""
         for queue in self._queues.values():
-            queue.note_failover(at)
+            queue.failover_at = at
 
     async def apply_totals(self, vhost: str, rows: Sequence[QueueRow], at: float) -> bool:
         """Apply a listing with live totals, which lacks queues without a leader. Returns whether a known queue is newly absent."""
         names: set[str] = set()
-        for number, row in enumerate(rows):
-            await _yield_between_slices(number)
+        async for row in in_slices(rows, ROWS_PER_SLICE):
             queue = self.get_or_add(vhost, row.name)
-            _assign(queue, {"listed_twice": row.name in names})
+            _assign(queue, listed_twice=row.name in names)
             names.add(row.name)
             _apply_description(queue, row)
             if not queue.is_stream:
                 queue.report_depth(_depth(row), at, node=text(row.leader) or text(row.node))
-        return _report_absences(
-            (queue for queue in self._in_vhost(vhost) if queue.name not in names and not queue.is_stream), at
-        )
+        queues = self._in_vhost(vhost)
+        return _report_absences([queue for queue in queues if queue.name not in names and not queue.is_stream], at)
 
     async def apply_coarse(
         self, depths: Mapping[Key, tuple[tuple[int, int], str]], vhosts: Sequence[str], at: float
     ) -> bool:
         """Apply the nodes' prometheus metrics: (ready, unacknowledged) and the leader. Returns as `apply_totals`."""
-        for number, (key, (depth, node)) in enumerate(depths.items()):
-            await _yield_between_slices(number)
+        async for key, (depth, node) in in_slices(depths.items(), ROWS_PER_SLICE):
             if key[0] in vhosts:
                 self.get_or_add(*key).report_depth(Depth(*depth), at, node=node)
-        return _report_absences((queue for key, queue in self._queues.items() if key not in depths), at)
+        return _report_absences([queue for key, queue in self._queues.items() if key not in depths], at)
 
     async def apply_listing(self, vhost: str, rows: Sequence[QueueRow], at: float, *, has_counters: bool) -> list[Key]:
         """Apply a complete listing. Returns the deleted queues: those that two consecutive listings left out."""
         names = {row.name for row in rows}
-        for number, row in enumerate(rows):
-            await _yield_between_slices(number)
+        async for row in in_slices(rows, ROWS_PER_SLICE):
             queue = self.get_or_add(vhost, row.name)
             queue.unlisted = 0
             _apply_description(queue, row)
@@ -188,28 +180,26 @@ class QueueRegistry:
             _apply_consumer_rows(queue, sequence(row.consumer_details), at)
 
     def apply_passive(self, vhost: str, name: str, ready: int, consumers: int, at: float) -> None:
-        """Apply the answer of a passive declare."""
         queue = self.get_or_add(vhost, name)
         queue.report_depth(Depth(ready, None), at)
-        _assign(queue, {"consumers": consumers})
+        _assign(queue, consumers=consumers)
 
     def apply_stream_consumers(self, vhost: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Apply the complete list of native stream consumers of a virtual host."""
         by_stream = _by_queue(rows)
         for queue in self._in_vhost(vhost):
-            _assign(queue, {"stream_consumers": tuple(by_stream.get(queue.name, ()))})
+            _assign(queue, stream_consumers=tuple(by_stream.get(queue.name, ())))
 
     def apply_stored_offsets(self, stream: Queue, offsets: Mapping[str, Any] | None) -> int:
         """Apply the offsets that readers stored by name; None = the broker cannot report them. Returns their number."""
-        _assign(stream, {"offsets_available": offsets is not None})
+        _assign(stream, offsets_available=offsets is not None)
         if offsets is None:
             return 0
         stored = {reference: offset for reference, offset in offsets.items() if count(offset) is not None}
-        _assign(stream, {"stored_offsets": stored})
+        _assign(stream, stored_offsets=stored)
         return len(stored)
 
     def apply_consumers(self, vhost: str, rows: Iterable[Mapping[str, Any]], at: float) -> None:
-        """Apply the complete list of consumers of a virtual host."""
         by_queue = _by_queue(rows)
         for queue in self._in_vhost(vhost):
             _apply_consumer_rows(queue, by_queue.get(queue.name, []), at)
@@ -218,29 +208,22 @@ class QueueRegistry:
         return [queue for queue in self._queues.values() if queue.vhost == vhost]
 
 
-async def _yield_between_slices(number: int) -> None:
-    """Let the event loop run once per slice of rows."""
-    if number % ROWS_PER_SLICE == ROWS_PER_SLICE - 1:
-        await asyncio.sleep(0)
-
-
-def _report_absences(queues: Iterable[Queue], at: float) -> bool:
+def _report_absences(absent: Sequence[Queue], at: float) -> bool:
     """Report that a source left these queues out. Returns whether one of them is newly absent."""
-    absent = list(queues)
     for queue in absent:
         queue.report_depth(None, at)
     return any(queue.absences == 1 for queue in absent)
 
 
 def _by_queue(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    by_queue: dict[str, list[Mapping[str, Any]]] = {}
+    by_queue = defaultdict(list)
     for row in rows:
-        by_queue.setdefault(text(mapping(row.get("queue")).get("name")), []).append(row)
+        by_queue[text(mapping(row.get("queue")).get("name"))].append(row)
     return by_queue
 
 
 def _apply_consumer_rows(queue: Queue, rows: Sequence[Any], at: float) -> None:
-    _assign(queue, {"consumer_rows": tuple(row for row in rows if isinstance(row, dict))})
+    _assign(queue, consumer_rows=tuple(row for row in rows if isinstance(row, dict)))
     queue.consumers_at = at
 
 
@@ -261,25 +244,25 @@ def _apply_description(queue: Queue, row: QueueRow) -> None:
         "exclusive": row.exclusive is True,
     }
     # Keep what this kind of listing leaves out.
-    _assign(queue, {name: value for name, value in values.items() if value or name == "exclusive"})
+    _assign(queue, **{name: value for name, value in values.items() if value or name == "exclusive"})
 
 
 def _apply_statistics(queue: Queue, row: QueueRow, at: float, *, has_counters: bool) -> None:
     if queue.is_stream or at - queue.depth_at > FRESH_S:
         queue.report_depth(_depth(row), at)
-    values = {
-        "counters": _counters(row) if has_counters else None,
-        "consumers": count(row.consumers),
-        "size_bytes": count(row.message_bytes),
-        "capacity": row.consumer_capacity if isinstance(row.consumer_capacity, int | float) else None,
-        "policy": mapping(row.effective_policy_definition),
-        "policy_name": text(row.policy),
-        "delivery_limit": count(row.delivery_limit),
-    }
-    _assign(queue, values)
+    _assign(
+        queue,
+        counters=_counters(row) if has_counters else None,
+        consumers=count(row.consumers),
+        size_bytes=count(row.message_bytes),
+        capacity=row.consumer_capacity if isinstance(row.consumer_capacity, int | float) else None,
+        policy=mapping(row.effective_policy_definition),
+        policy_name=text(row.policy),
+        delivery_limit=count(row.delivery_limit),
+    )
 
 
-def _assign(queue: Queue, values: Mapping[str, object]) -> None:
+def _assign(queue: Queue, **values: object) -> None:
     for name, value in values.items():
         queue.changed |= getattr(queue, name) != value
         setattr(queue, name, value)

@@ -20,6 +20,8 @@ class SweepReport:
         self._sampler = sampler
         self._unavailable = unavailable
         self._without_api = bool(unavailable.management) and not sampler.listing.has_answered
+        requests = () if self._without_api else (sampler.overview, sampler.nodes, sampler.alarms, sampler.streams)
+        self._errors = {request.name: request.error for request in requests if request.error is not None}
 
     def faults(self) -> tuple[Fault, ...]:
         """Return a fault for each resource that could not be read. Faults of watched queues are in `watched_faults`."""
@@ -28,10 +30,8 @@ class SweepReport:
         for kind, by_resource in self._sampler.client.errors.items():
             if kind not in skipped:
                 errors |= by_resource
-        for request in (self._sampler.overview, self._sampler.nodes, self._sampler.alarms, self._sampler.streams):
-            if request.error is not None and not self._without_api and not isinstance(request.error, PermissionMissing):
-                errors.setdefault(request.name, request.error)
-        return tuple(_fault(resource, error) for resource, error in errors.items())
+        failed = {name: error for name, error in self._errors.items() if not isinstance(error, PermissionMissing)}
+        return tuple(_fault(resource, error) for resource, error in (errors | failed).items())
 
     def watched_faults(self, names: QueueNames) -> tuple[Fault, ...]:
         errors = self._sampler.client.errors.get("watched", {})
@@ -39,11 +39,9 @@ class SweepReport:
         return tuple(_fault(resource, error, watched.get(resource)) for resource, error in errors.items())
 
     def missing_permissions(self) -> Iterator[str]:
-        if self._without_api:
-            return
-        for request in (self._sampler.overview, self._sampler.nodes, self._sampler.alarms, self._sampler.streams):
-            if isinstance(request.error, PermissionMissing):
-                yield f"the tag monitoring: this user has no access to {request.name}"
+        for name, error in self._errors.items():
+            if isinstance(error, PermissionMissing):
+                yield f"the tag monitoring: this user has no access to {name}"
 
     def notes(self) -> Iterator[str]:
         if self._unavailable.amqp:

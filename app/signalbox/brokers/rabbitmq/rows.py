@@ -1,10 +1,12 @@
 """Decoding of the management API's rows, one at a time, so that an invalid row loses only itself."""
 
-import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
+
+from signalbox.kernel.slices import in_slices
 
 ROWS_PER_SLICE = 200  # about 3 ms of a plain listing
 COUNT_MAX = 2**63
@@ -43,7 +45,6 @@ class _QueuePage(msgspec.Struct, kw_only=True):
     page_count: int
 
 
-Row = TypeVar("Row")
 _raw_rows = msgspec.json.Decoder(list[msgspec.Raw])
 _page = msgspec.json.Decoder(_QueuePage)
 _queue = msgspec.json.Decoder(QueueRow)
@@ -55,47 +56,26 @@ async def queue_rows(body: bytes) -> tuple[list[QueueRow], int]:
     Raises:
         msgspec.DecodeError, UnicodeDecodeError: the body is not a listing.
     """
-    return await _decoded(_raw_rows.decode(body), _queue)
+    return await _queues(_raw_rows.decode(body))
 
 
 async def queue_page(body: bytes) -> tuple[list[QueueRow], int, int]:
     """Return the rows of one page, the number of invalid rows, and the number of pages."""
     page = _page.decode(body)
-    rows, invalid = await _decoded(page.items, _queue)
-    return rows, invalid, page.page_count
-
-
-def queue_row(body: bytes) -> QueueRow:
-    """Return the queue of a single answer."""
-    return _queue.decode(body)
-
-
-async def decode(body: bytes) -> object:
-    """Decode a small answer."""
-    return msgspec.json.decode(body)
+    return *await _queues(page.items), page.page_count
 
 
 async def mappings(body: bytes) -> list[Object]:
     """Return the rows of any other listing that are objects."""
-    rows: list[Object] = []
-    for number, raw in enumerate(_raw_rows.decode(body)):
-        if number % ROWS_PER_SLICE == ROWS_PER_SLICE - 1:
-            await asyncio.sleep(0)
-        row = msgspec.json.decode(raw)
-        if isinstance(row, dict):
-            rows.append(row)
-    return rows
+    rows = [msgspec.json.decode(raw) async for raw in in_slices(_raw_rows.decode(body), ROWS_PER_SLICE)]
+    return [row for row in rows if isinstance(row, dict)]
 
 
-async def _decoded(raws: Sequence[msgspec.Raw], decoder: msgspec.json.Decoder[Row]) -> tuple[list[Row], int]:
-    rows: list[Row] = []
-    for number, raw in enumerate(raws):
-        if number % ROWS_PER_SLICE == ROWS_PER_SLICE - 1:
-            await asyncio.sleep(0)
-        try:
-            rows.append(decoder.decode(raw))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
+async def _queues(raws: Sequence[msgspec.Raw]) -> tuple[list[QueueRow], int]:
+    rows: list[QueueRow] = []
+    async for raw in in_slices(raws, ROWS_PER_SLICE):
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+            rows.append(_queue.decode(raw))
     return rows, len(raws) - len(rows)
 
 
@@ -108,7 +88,7 @@ def text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def mapping(value: object) -> Mapping[str, Any]:
+def mapping(value: object) -> Object:
     """Return a JSON object; {} for anything else: the API writes some empty objects as []."""
     return value if isinstance(value, dict) else {}
 

@@ -5,14 +5,14 @@ publishes). None is repeated before 10 times its own duration has passed, an exp
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 
 from signalbox.brokers.rabbitmq.amqp import AmqpConnections
 from signalbox.brokers.rabbitmq.client import ManagementClient
 from signalbox.brokers.rabbitmq.cluster import ClusterHealth
 from signalbox.brokers.rabbitmq.depth_queries import DepthQueries
 from signalbox.brokers.rabbitmq.detail_queries import DetailQueries
-from signalbox.brokers.rabbitmq.health_queries import HealthQueries
 from signalbox.brokers.rabbitmq.names import QueueNames
 from signalbox.brokers.rabbitmq.polling import PolledRequest
 from signalbox.brokers.rabbitmq.queues import Key, QueueRegistry
@@ -35,37 +35,25 @@ class Sampler:
         self._queues = queues
         self._clock = clock
         self.unlisted_queues = 0  # the broker counts them, but does not list them for this user
-        self.health = ClusterHealth()
         self.client = ManagementClient(settings)
+        self.health = ClusterHealth(self.client.api, queues, clock)
         self.depths = DepthQueries(self.client, amqp, names, queues, clock)
         self.details = DetailQueries(self.client, queues, self.health, clock)
-        health = HealthQueries(self.client, queues, self.health, clock)
-
-        def polled(
-            name: str, send: Callable[[], Awaitable[int]], interval_s: Callable[[float], float]
-        ) -> PolledRequest:
-            return PolledRequest(name, send, interval_s=interval_s, clock=clock)
-
-        def cheap(duration_s: float) -> float:
-            return 10 * duration_s
-
-        self.prometheus = polled("GET /metrics/detailed?family=queue_coarse_metrics", self.depths.prometheus, cheap)
-        self.totals = polled("GET /api/queues, totals only", self.depths.totals, cheap)
-        self.passive_declares = polled("queue.declare, passive", self.depths.passive_declares, cheap)
+        polled = partial(PolledRequest, clock)
+        self.prometheus = polled("GET /metrics/detailed?family=queue_coarse_metrics", self.depths.prometheus, _cheap)
+        self.totals = polled("GET /api/queues, totals only", self.depths.totals, _cheap)
+        self.passive_declares = polled("queue.declare, passive", self.depths.passive_declares, _cheap)
         self.listing = polled("GET /api/queues", self.details.listing, _expensive(LISTING_INTERVAL_MAX_S))
         self.consumers = polled("GET /api/consumers", self.details.consumers, _expensive(CONSUMERS_INTERVAL_MAX_S))
         self.streams = polled("GET /api/stream/...", self.details.streams, _expensive(LISTING_INTERVAL_MAX_S))
-        self.watched_queues = polled("GET /api/queues/{vhost}/{queue}", self.details.watched_queues, cheap)
-        self.overview = polled("GET /api/overview", health.overview, lambda _: HEALTH_INTERVAL_S)
-        self.nodes = polled("GET /api/nodes", health.nodes, lambda _: HEALTH_INTERVAL_S)
-        self.alarms = polled("GET /api/health/checks/alarms", health.alarms, lambda _: HEALTH_INTERVAL_S)
+        self.watched_queues = polled("GET /api/queues/{vhost}/{queue}", self.details.watched_queues, _cheap)
+        self.overview = polled("GET /api/overview", self.health.read_overview, lambda _: HEALTH_INTERVAL_S)
+        self.nodes = polled("GET /api/nodes", self.health.read_nodes, lambda _: HEALTH_INTERVAL_S)
+        self.alarms = polled("GET /api/health/checks/alarms", self.health.read_alarms, lambda _: HEALTH_INTERVAL_S)
         self.background = (self.listing, self.consumers, self.streams, self.overview, self.nodes, self.alarms)
         self.all = (self.prometheus, self.totals, self.passive_declares, *self.background, self.watched_queues)
-        self.depth_sources: tuple[PolledRequest, ...] = (
-            *((self.prometheus,) if settings.prometheus_urls else ()),
-            self.totals,
-            *((self.passive_declares,) if settings.queues else ()),
-        )
+        self.depth_sources = [self.prometheus] * bool(settings.prometheus_urls) + [self.totals]
+        self.depth_sources += [self.passive_declares] * bool(settings.queues)
 
     async def sample(self) -> PolledRequest:
         """Run the requests that are due. Returns the one that answered with the queue depths.
@@ -104,16 +92,8 @@ class Sampler:
     async def is_stream(self, key: Key) -> bool:
         """Return whether the management API reports this queue as a stream."""
         queue = self._queues.get(key)
-        if queue is None or not queue.kind:
-            return await self.details.queue_type(key) == "stream"
-        return queue.is_stream
-
-    def reported_at(self) -> dict[str, float]:
-        """Return when any source last reported the queues of each virtual host."""
-        latest = dict(self.depths.reported_at)
-        for vhost, at in self.details.listed_at.items():
-            latest[vhost] = max(at, latest.get(vhost, 0.0))
-        return latest
+        kind = queue.kind if queue else ""
+        return (kind or await self.details.queue_type(key)) == "stream"
 
     async def close(self) -> None:
         for request in self.all:
@@ -133,6 +113,10 @@ class Sampler:
         is_first = any(not request.has_run for request in self.background)
         limit_s = FIRST_WAIT_S if is_first else LATER_WAIT_S
         await asyncio.gather(*(request.wait(limit_s) for request in self.background))
+
+
+def _cheap(duration_s: float) -> float:
+    return 10 * duration_s
 
 
 def _expensive(interval_max_s: float) -> Callable[[float], float]:

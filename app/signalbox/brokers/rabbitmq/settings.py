@@ -7,9 +7,6 @@ from pydantic import AfterValidator, Field, FilePath, model_validator
 
 from signalbox.brokers.settings import ConnectionSettings, Secret
 
-AMQP_PORT, AMQPS_PORT = 5672, 5671
-MANAGEMENT_PORT, MANAGEMENT_TLS_PORT = 15672, 15671
-
 
 def _http_url(url: str) -> str:
     """Check the URL of an HTTP API. A login in it is refused, because pages show the URL."""
@@ -54,13 +51,13 @@ class RabbitSettings(ConnectionSettings):
 
     @property
     def amqp_port(self) -> int:
-        return self.port or (AMQPS_PORT if self.tls else AMQP_PORT)
+        return self.port or (5671 if self.tls else 5672)
 
     @property
     def management(self) -> str:
         """The base URL of the management plugin."""
         if self.management_url is not None:
             return self.management_url
-        scheme, port = ("https", MANAGEMENT_TLS_PORT) if self.tls else ("http", MANAGEMENT_PORT)
+        scheme, port = ("https", 15671) if self.tls else ("http", 15672)
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{scheme}://{host}:{port}"

@@ -4,20 +4,11 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from signalbox.brokers.errors import (
-    BrokerError,
-    BrokerTimeout,
-    BrokerUnavailable,
-    CertificateRefused,
-    DestinationMissing,
-    LoginRefused,
-    PermissionMissing,
-    WrongProtocol,
-)
+from signalbox.brokers import errors
 from signalbox.brokers.rabbitmq.amqp import AmqpConnections
 from signalbox.brokers.rabbitmq.client import ManagementClient
 from signalbox.brokers.rabbitmq.errors import ConnectionDropped
-from signalbox.brokers.rabbitmq.http import get_json, quote_segment
+from signalbox.brokers.rabbitmq.http import quote_segment
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
 
 
@@ -41,44 +32,39 @@ async def sign_in(
         amqp_task = group.create_task(_error_of(_any_vhost(settings, amqp, client, timeout_s)))
         http_task = group.create_task(_error_of(_management(settings, client, timeout_s)))
     amqp_error, http_error = amqp_task.result(), http_task.result()
-    if isinstance(http_error, CertificateRefused) and isinstance(amqp_error, BrokerUnavailable):
+    if isinstance(http_error, errors.CertificateRefused) and isinstance(amqp_error, errors.BrokerUnavailable):
         raise http_error  # over AMQP a rejected certificate may look like a reset
     if amqp_error is not None and (http_error is not None or not _is_unreachable(amqp_error)):
         raise amqp_error
     if http_error is not None and not _is_optional(settings, http_error):
         raise http_error
-    return UnavailableApis(
-        amqp=f"AMQP is unavailable: {amqp_error.problem} Messages cannot be published or consumed."
-        if amqp_error
-        else "",
-        management=f"The management API is unavailable: {http_error.problem} {_remaining_metrics(settings)}"
-        if http_error
-        else "",
-    )
+    amqp_note = management_note = ""
+    if amqp_error is not None:
+        amqp_note = f"AMQP is unavailable: {amqp_error.problem} Messages cannot be published or consumed."
+    if http_error is not None:
+        management_note = f"The management API is unavailable: {http_error.problem} {_remaining_metrics(settings)}"
+    return UnavailableApis(amqp_note, management_note)
 
 
 async def _management(settings: RabbitSettings, client: ManagementClient, timeout_s: float) -> None:
     try:
-        await get_json(client.api, "/api/whoami", limit_s=timeout_s)
-    except DestinationMissing as error:  # another port of the broker answers so
-        raise WrongProtocol(
-            settings.name, f"{settings.management} is not RabbitMQ's management API.", "Check management_url."
-        ) from error
+        await client.api.get_json("/api/whoami", limit_s=timeout_s)
+    except errors.DestinationMissing as error:  # another port of the broker answers so
+        problem = f"{settings.management} is not RabbitMQ's management API."
+        raise errors.WrongProtocol(settings.name, problem, "Check management_url.") from error
 
 
 async def _any_vhost(
     settings: RabbitSettings, amqp: AmqpConnections, client: ManagementClient, timeout_s: float
 ) -> None:
     """Sign in to every virtual host. One success is enough: each failed one becomes a fault in the sweep."""
-    errors = await asyncio.gather(*(_error_of(amqp.check(v, timeout_s=timeout_s)) for v in settings.vhosts))
-    if None in errors:
+    failures = await asyncio.gather(*(_error_of(amqp.check(v, timeout_s=timeout_s)) for v in settings.vhosts))
+    error = failures[0]
+    if error is None or None in failures:
         return
-    error = errors[0]
-    assert error is not None  # noqa: S101 - the check above excludes None
-    if isinstance(error, PermissionMissing) and await _is_missing(client, settings.vhosts[0], timeout_s):
-        raise DestinationMissing(
-            settings.name, f"Virtual host {settings.vhosts[0]} does not exist.", "Check vhosts."
-        ) from error
+    if isinstance(error, errors.PermissionMissing) and await _is_missing(client, settings.vhosts[0], timeout_s):
+        problem = f"Virtual host {settings.vhosts[0]} does not exist."
+        raise errors.DestinationMissing(settings.name, problem, "Check vhosts.") from error
     raise error
 
 
@@ -86,20 +72,22 @@ async def _is_missing(client: ManagementClient, vhost: str, timeout_s: float) ->
     """Ask the API whether the virtual host is missing: AMQP answers the same for one that the user may not access."""
     try:
         await client.api.get(f"/api/vhosts/{quote_segment(vhost)}", limit_s=timeout_s)
-    except BrokerError as error:
-        return isinstance(error, DestinationMissing)
+    except errors.BrokerError as error:
+        return isinstance(error, errors.DestinationMissing)
     return False
 
 
-def _is_unreachable(error: BrokerError) -> bool:
+def _is_unreachable(error: errors.BrokerError) -> bool:
     """Return whether nothing answers (firewall, stopped node). A port that accepts the connection is a wrong one instead."""
-    return isinstance(error, BrokerUnavailable) and not isinstance(error, ConnectionDropped | BrokerTimeout)
+    return isinstance(error, errors.BrokerUnavailable) and not isinstance(
+        error, ConnectionDropped | errors.BrokerTimeout
+    )
 
 
-def _is_optional(settings: RabbitSettings, error: BrokerError) -> bool:
-    if isinstance(error, LoginRefused):
+def _is_optional(settings: RabbitSettings, error: errors.BrokerError) -> bool:
+    if isinstance(error, errors.LoginRefused):
         return False
-    if isinstance(error, WrongProtocol | CertificateRefused) and settings.management_url is not None:
+    if isinstance(error, errors.WrongProtocol | errors.CertificateRefused) and settings.management_url is not None:
         return False  # the configured URL is wrong
     return bool(settings.queues or settings.prometheus_urls)
 
@@ -110,9 +98,9 @@ def _remaining_metrics(settings: RabbitSettings) -> str:
     return "AMQP provides the ready messages of the configured queues; unacknowledged messages, rates, states and consumers are unknown."
 
 
-async def _error_of(attempt: Awaitable[object]) -> BrokerError | None:
+async def _error_of(attempt: Awaitable[object]) -> errors.BrokerError | None:
     try:
         await attempt
-    except BrokerError as error:
+    except errors.BrokerError as error:
         return error
     return None

@@ -1,6 +1,5 @@
 """Builds snapshots from the registry, in slices."""
 
-import asyncio
 from collections.abc import Collection, Iterable, Mapping
 
 from signalbox.brokers.model import Destination, Fault, Group, Scope, Snapshot, Why
@@ -8,6 +7,7 @@ from signalbox.brokers.rabbitmq import facts
 from signalbox.brokers.rabbitmq.names import QueueNames
 from signalbox.brokers.rabbitmq.queues import Key, Queue, QueueRegistry
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
+from signalbox.kernel.slices import in_slices
 
 QUEUES_PER_SLICE = 100  # about 3 ms when all changed
 
@@ -25,15 +25,9 @@ class SnapshotBuilder:
     ) -> tuple[Snapshot, list[Queue]]:
         """Return a full snapshot of these virtual hosts, and its queues."""
         destinations: dict[str, Destination] = {}
-        included: list[Queue] = []
-        excluded = 0
-        for number, queue in enumerate(queue for queue in queues if queue.vhost in vhosts):
-            if number % QUEUES_PER_SLICE == QUEUES_PER_SLICE - 1:
-                await asyncio.sleep(0)
-            if not self._is_included(queue):
-                excluded += 1
-                continue
-            included.append(queue)
+        reported = [queue for queue in queues if queue.vhost in vhosts]
+        included = [queue async for queue in in_slices(reported, QUEUES_PER_SLICE) if self._is_included(queue)]
+        async for queue in in_slices(included, QUEUES_PER_SLICE):
             destination, _ = self._facts(queue)
             destinations[destination.name] = destination
         groups, faults = self._groups(included)
@@ -44,7 +38,7 @@ class SnapshotBuilder:
             groups=groups,
             destinations=destinations,
             faults=tuple(faults),
-            excluded=excluded,
+            excluded=len(reported) - len(included),
         )
         return snapshot, included
 

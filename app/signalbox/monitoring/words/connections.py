@@ -1,11 +1,12 @@
 """The sentences about a connection, about all of them together, and about what changed."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from signalbox.brokers.model import BrokerKind, Cluster
 from signalbox.kernel import figures
-from signalbox.monitoring.model import Change, ConnectionView, GroupView, LinkState, Status
+from signalbox.monitoring.model import SEVERITY, Change, ConnectionView, GroupView, LinkState, Status
+from signalbox.monitoring.words.groups import status_word
 from signalbox.monitoring.words.spans import Span, Spans, name_span, number_word, paragraph, quantity, spans, strong
 
 _CHANGED_TO = {
@@ -27,21 +28,6 @@ _CHANGED_TO = {
     LinkState.CONNECTED: "connected",
     LinkState.STALE: "became stale",
     LinkState.DOWN: "went down",
-}
-_STATUS_COUNT = {
-    Status.WILL_LOSE_DATA: ("will lose data", "will lose data"),
-    Status.STOPPED: ("is stopped", "are stopped"),
-    Status.STALLED: ("is stalled", "are stalled"),
-    Status.HELD_BACK: ("is held back by an open transaction", "are held back by open transactions"),
-    Status.PAST_END: ("has a committed offset past the end", "have committed offsets past the end"),
-    Status.REWOUND: ("was rewound", "were rewound"),
-    Status.BEHIND: ("is behind", "are behind"),
-    Status.NEVER_COMMITTED: ("has no committed offset", "have no committed offset"),
-    Status.UNKNOWN: ("is unknown", "are unknown"),
-    Status.NOT_PERMITTED: ("cannot be read: a permission is missing", "cannot be read: a permission is missing"),
-    Status.REBALANCING: ("is rebalancing", "are rebalancing"),
-    Status.CATCHING_UP: ("is catching up", "are catching up"),
-    Status.NO_MEMBERS: ("has no members", "have no members"),
 }
 _REPLICATED = {
     BrokerKind.KAFKA: ("partition", "partitions"),
@@ -81,11 +67,13 @@ def connection_reason(view: ConnectionView, now: float) -> Spans:
     health = _group_health(view) if not connected or _cluster_problems(view.kind, view.cluster) else ()
     error = spans(Span(view.error)) if view.link is LinkState.STALE and view.error else ()
     advice = spans(Span(view.hint)) if view.hint else ()
+    if connected and _has_broker_problem(view.cluster):
+        advice = spans("Check the logs and disks of the broker.")
     return paragraph((error, health, advice, _attempts(view, now), _missing_permissions(view)))
 
 
 def overview_sentence(connections: Sequence[ConnectionView], groups: Sequence[GroupView], now: float) -> Spans:
-    """Count: 124 of 126 consumer groups are ok. Two will lose data, the first in 3 h 20 min."""
+    """Count: 2 of 126 consumer groups are not ok: 1 will lose data in 3 h 20 min, 1 behind."""
     if not connections:
         return spans("No connections yet.")
     if not groups:
@@ -95,15 +83,15 @@ def overview_sentence(connections: Sequence[ConnectionView], groups: Sequence[Gr
         )
     down = {view.name for view in connections if view.link in (LinkState.DOWN, LinkState.CONNECTING)}
     known = [view for view in groups if view.connection not in down]
-    statuses = Counter(view.verdict.status for view in known)
-    statuses[Status.UNKNOWN] += len(groups) - len(known)
-    ok = statuses.pop(Status.OK, 0)
+    ok = sum(view.verdict.status is Status.OK for view in known)
     if ok == len(groups):
         stale = {view.name for view in connections if view.link is LinkState.STALE}
         health = "ok as of the last update" if any(view.connection in stale for view in groups) else "healthy"
         return spans(f"All {ok:,} consumer groups are {health}." if ok > 1 else f"The only consumer group is {health}.")
-    count = spans(f"{ok:,} of {quantity(len(groups), 'consumer group is', 'consumer groups are')} ok.")
-    return paragraph((count, _most_severe(statuses, known, now)))
+    not_ok = [view for view in known if view.verdict.status is not Status.OK]
+    number, total = len(groups) - ok, quantity(len(groups), "consumer group", "consumer groups")
+    counts = _not_ok_counts(not_ok, len(groups) - len(known), now)
+    return spans(f"{number:,} of {total} {'is' if number == 1 else 'are'} not ok: ", *counts, ".")
 
 
 def overview_reason(connections: Sequence[ConnectionView], groups: Sequence[GroupView]) -> Spans:
@@ -133,6 +121,13 @@ def _cluster_problems(kind: BrokerKind, cluster: Cluster | None) -> Spans:
     offline = _replicas(kind, cluster.offline, "has no leader", "have no leader", "danger")
     under = _replicas(kind, cluster.under_replicated, "is under-replicated", "are under-replicated", "caution")
     return paragraph((*alarms, offline, nodes, under))
+
+
+def _has_broker_problem(cluster: Cluster | None) -> bool:
+    if cluster is None:
+        return False
+    stopped = any(node.running is False for node in cluster.nodes or ())
+    return bool(stopped or cluster.offline or cluster.under_replicated)
 
 
 def _replicas(kind: BrokerKind, number: int | None, one: str, many: str, tone: str) -> Spans:
@@ -174,18 +169,18 @@ def _missing_permissions(view: ConnectionView) -> Spans:
     return spans("Missing permissions: ", Span("; ".join(missing)), ".") if missing else ()
 
 
-def _most_severe(statuses: Counter[Status], known: Sequence[GroupView], now: float) -> Spans:
-    worst = next(status for status in Status if statuses[status])
-    number, more = statuses[worst], statuses.total() - statuses[worst]
-    one, many = _STATUS_COUNT[worst]
-    ends = (view.verdict.until for view in known if view.verdict.status is worst)
-    soonest = min((end for end in ends if end is not None and end > now), default=None)
-    when: tuple[str | Span, ...] = ()
-    if worst is Status.WILL_LOSE_DATA:
-        in_time = ("now",) if soonest is None else ("in ", strong(figures.duration(soonest - now), worst))
-        when = (" " if number == 1 else ", the first ", *in_time)
-    rest = f", and {more:,} more {'is' if more == 1 else 'are'} not ok." if more else "."
-    return spans(strong(number_word(number), worst), f" {one if number == 1 else many}", *when, rest)
+def _not_ok_counts(groups: Sequence[GroupView], unknown: int, now: float) -> Iterator[str | Span]:
+    """Yield "1 stopped", ", ", "2 behind": the words of the rows, most severe first; `unknown` more have no status."""
+    words = Counter((SEVERITY[view.verdict.status], status_word(view.verdict, now)) for view in groups)
+    words[SEVERITY[Status.UNKNOWN], str(Status.UNKNOWN)] += unknown
+    ends = [view.verdict.until for view in groups if view.verdict.status is Status.WILL_LOSE_DATA]
+    soonest = min((end for end in ends if end is not None and end > now), default=now)
+    for index, ((severity, word), number) in enumerate(sorted((+words).items())):
+        yield ", " if index else ""
+        yield strong(f"{number:,} {word}", tuple(Status)[severity])
+        if word == Status.WILL_LOSE_DATA:
+            first = f"in {figures.duration(soonest - now)}"
+            yield f" {first}" if number == 1 else f" (the first {first})"
 
 
 def _linked(views: Sequence[ConnectionView], state: str) -> Spans:

@@ -34,11 +34,11 @@ def destination_reason(view: DestinationView, now: float) -> Spans:
 def _will_lose(view: DestinationView, now: float) -> Spans:
     status = view.verdict.status
     if view.loses_at is None or view.loses_at <= now:
-        when = (" may lose unread messages ", strong("now", status), ".")
+        when = (" may be ", strong("losing", status), " unread messages.")
     else:
         when = (
             " will lose unread messages ",
-            strong(f"from {figures.utc_time(view.loses_at, now, seconds=False)}", status),
+            strong(f"at about {figures.utc_time(view.loses_at, now, seconds=False)}", status),
             ".",
         )
     if len(view.consumer_groups) == 1:
@@ -73,9 +73,16 @@ def _problem(view: DestinationView) -> Spans:
 def _consequence(view: DestinationView) -> Spans:
     match view.verdict.reason:
         case Reason.NO_LEADER:
-            return spans("Without a leader, messages can be neither written nor read.")
+            return spans(
+                "Without a leader, messages can be neither written nor read. Check the logs and disks of the broker."
+            )
         case Reason.UNDER_REPLICATED:
-            return spans("Some replicas are not in sync with the leader.")
+            return spans("Some replicas are not in sync with the leader. Check the logs and disks of the broker.")
+        case Reason.NOT_RUNNING:
+            lost = view.verdict.detail == "minority"
+            return spans(
+                "Quorum is lost: start the missing nodes." if lost else "Check the logs and disks of the broker."
+            )
         case Reason.NEARLY_FULL:
             return spans("At the limit, the broker drops or rejects messages.")
         case Reason.HOT:

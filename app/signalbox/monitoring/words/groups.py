@@ -22,26 +22,39 @@ _CAUSES = {
     Status.HELD_BACK: "Consumers that read only committed messages wait until the producer commits or aborts.",
     Status.PAST_END: "The topic was probably recreated or truncated.",
     Status.REWOUND: "Messages may be processed again.",
-    Status.NEVER_COMMITTED: "The client setting auto.offset.reset decides where it starts; it may skip existing messages.",
+    Status.NEVER_COMMITTED: "The client setting auto.offset.reset decides where the group starts; the group may skip existing messages.",
 }
+_ADVICE = {
+    Status.HELD_BACK: "Find the producer with the open transaction, and abort the transaction if the producer hangs.",
+    Status.PAST_END: "Reset the group's offset.",
+    Status.REBALANCING: "Processing may pause meanwhile. If this continues, check for members that restart or exceed max.poll.interval.ms.",
+}
+_RESUME = "The consumer is paused on the broker. Resume the consumer if the pause is not planned."
 _ABOUT_A_PARTITION = frozenset((Status.WILL_LOSE_DATA, Status.STALLED, *_CAUSES))  # the headline names the partition
 _WHY_LOST: dict[Reason | None, str] = {
     Reason.BY_AGE: "Messages reach the retention limit before the group reads them.",
-    Reason.BY_COUNT: "At the size limit, new messages push out unread ones.",
+    Reason.BY_COUNT: "At the retention limit, each new message deletes the oldest one, before the group reads it.",
     Reason.LOST_ALREADY: "Retention deletes messages before the group reads them.",
 }
 
 
 def status_text(verdict: Verdict, now: float) -> str:
     """Return the status for a table row: "stalled, 41 min 32 s", "will lose data, 3 h 20 min"."""
-    status, left = verdict.status, _time_left(verdict, now)
-    if status is Status.WILL_LOSE_DATA:
-        return f"{status}, {'now' if left is None else figures.duration(left)}"
+    status, left, word = verdict.status, _time_left(verdict, now), status_word(verdict, now)
+    if status is Status.WILL_LOSE_DATA and left is not None:
+        return f"{word}, {figures.duration(left)}"
     if status is Status.CATCHING_UP and left is not None:
-        return f"{status}, {figures.duration(left)} left"
+        return f"{word}, {figures.duration(left)} left"
     if status in _WITH_DURATION:
-        return f"{status}, {_duration(verdict, now)}"
-    return str(status)
+        return f"{word}, {_duration(verdict, now)}"
+    return word
+
+
+def status_word(verdict: Verdict, now: float) -> str:
+    """Return the status without a duration: "losing data" where the status "will lose data" has begun, "paused"."""
+    if verdict.status is Status.WILL_LOSE_DATA and _time_left(verdict, now) is None:
+        return "losing data" if verdict.lost else "may be losing data"
+    return "paused" if verdict.reason is Reason.PAUSED else str(verdict.status)
 
 
 def group_sentence(view: GroupView, now: float) -> Spans:
@@ -53,7 +66,7 @@ def group_sentence(view: GroupView, now: float) -> Spans:
 def group_reason(view: GroupView, now: float) -> Spans:
     """Return the second line: the cause, what else is affected, what to do. Empty if there is nothing to add."""
     verdict, flow, terms = view.verdict, view.flow, TERMS[view.kind]
-    several = verdict.partition is not None and len(view.group.positions) > 1
+    several = verdict.partition is not None and len(view.group.positions) > 1 and view.kind is BrokerKind.KAFKA
     cause = _behind_cause(verdict, flow) if verdict.status is Status.BEHIND else _cause(verdict, flow, terms)
     partial = "Some partitions are unknown, so the lag is a minimum." if flow.lag_partial and flow.lag else ""
     deleted = _deleted(verdict) if _time_left(verdict, now) is not None else ()
@@ -111,7 +124,7 @@ def _headline(verdict: Verdict, flow: Flow, subject: Spans, terms: Terms, now: f
             return spans("Rebalancing for ", strong(_duration(verdict, now), status), f"{_since(verdict, now)}.")
         case Status.CATCHING_UP:
             left = _time_left(verdict, now)
-            about = () if left is None else (", about ", strong(figures.duration(left), status), " to go")
+            about = () if left is None else (", about ", strong(figures.duration(left), status), " left")
             return spans("Catching up", *about, ".")
         case Status.NO_MEMBERS:
             return spans(f"{_absence(verdict, terms)}.", "" if flow.lag is None else f" {_waiting(flow)}.")
@@ -123,10 +136,12 @@ def _will_lose(verdict: Verdict, subject: Spans, now: float) -> Spans:
     status, left = verdict.status, _time_left(verdict, now)
     if left is not None and verdict.until is not None:
         at = figures.utc_time(verdict.until, now, seconds=False)
-        return spans(*subject, "will lose data in ", strong(figures.duration(left), status), f", from {at}.")
+        return spans(*subject, "will lose data in ", strong(figures.duration(left), status), f", at about {at}.")
     if verdict.lost:
         return spans(strong("Losing data", status), f": {_unread_have(verdict.lost)} been deleted.")
-    return spans(*subject, "may lose data ", strong("now", status), ": retention has reached the first unread message.")
+    return spans(
+        *subject, "may be ", strong("losing data", status), ": retention has reached the first unread message."
+    )
 
 
 def _behind(verdict: Verdict, flow: Flow) -> Spans:
@@ -168,7 +183,7 @@ def _cause(verdict: Verdict, flow: Flow, terms: Terms) -> Spans:
             batch = f"The configuration marks this group as a batch job, so having no {terms.clients} is normal."
             return spans(batch if verdict.reason is Reason.BATCH else "")
         case Status.CATCHING_UP | Status.BEHIND:
-            return _trend(flow)
+            return _trend(flow, shrinks=verdict.status is Status.CATCHING_UP)
         case status:
             return spans(_CAUSES.get(status, ""))
 
@@ -182,9 +197,9 @@ def _behind_cause(verdict: Verdict, flow: Flow) -> Spans:
     return () if grows else _trend(flow)  # the headline has the growth
 
 
-def _trend(flow: Flow) -> Spans:
+def _trend(flow: Flow, *, shrinks: bool = False) -> Spans:
     if flow.rate_in is None or flow.rate_out is None:
-        return spans("Throughput is unknown.")
+        return spans("Lag shrinks, but the throughput is unknown." if shrinks else "Throughput is unknown.")
     net = flow.rate_in - flow.rate_out
     if net == 0:
         return spans(f"Lag is stable: {message_rate(flow.rate_in)} in and out.")
@@ -223,13 +238,19 @@ def _absence(verdict: Verdict, terms: Terms) -> str:
 def _advice(verdict: Verdict, terms: Terms) -> Spans:
     match verdict.status:
         case Status.WILL_LOSE_DATA:
-            return spans("Make the group faster or extend the retention.")
+            return spans("Add consumers, make them faster, or extend the retention.")
         case Status.STALLED:
             return spans(f"{terms.clients.capitalize()} are active: check their logs for errors.")
         case Status.STOPPED:
-            return spans("" if verdict.reason is Reason.PAUSED else "Is the application running?")
-        case _:
-            return ()
+            return spans(
+                _RESUME if verdict.reason is Reason.PAUSED else "Check that the consumer application is running."
+            )
+        case Status.NO_MEMBERS:
+            return spans(_RESUME if verdict.reason is Reason.PAUSED else "")
+        case Status.REWOUND:
+            return spans(f"Check whether someone reset the {terms.position} on purpose.")
+        case status:
+            return spans(_ADVICE.get(status, ""))
 
 
 def _subject(verdict: Verdict, *, several: bool, rows: int) -> Spans:
@@ -266,9 +287,9 @@ def _since(verdict: Verdict, now: float) -> str:
 
 
 def _duration(verdict: Verdict, now: float) -> str:
-    """Return how long the status has lasted; "over" where it was so at the first reading already."""
+    """Return how long the status has lasted; "at least" where it was so at the first reading already."""
     duration = figures.duration(now - verdict.since)
-    return duration if verdict.since_exact else f"over{figures.NBSP}{duration}"
+    return duration if verdict.since_exact else f"at least {duration}"
 
 
 def _time_left(verdict: Verdict, now: float) -> float | None:

@@ -34,6 +34,8 @@ def connections_sentence(views: Sequence[ConnectionView]) -> Spans:
     """Count the connections, and those that do not respond."""
     count = quantity(len(views), "connection", "connections")
     links = Counter(view.link for view in views)
+    if len(views) > 1 and links[LinkState.DOWN] == len(views):
+        return spans(strong(f"All {count} are down", LinkState.DOWN), ".")
     problems = [
         spans(strong(f"{number_word(links[link])} {'is' if links[link] == 1 else 'are'} {word}", link), ".")
         for link, word in ((LinkState.DOWN, "down"), (LinkState.STALE, "stale"), (LinkState.CONNECTING, "connecting"))
@@ -46,8 +48,8 @@ def connections_sentence(views: Sequence[ConnectionView]) -> Spans:
 
 def _losing(losing: Sequence[DestinationView], now: float) -> Spans:
     soonest = min((view.loses_at for view in losing if view.loses_at is not None), default=None)
-    number, first = number_word(len(losing)), "" if len(losing) == 1 else ", the first"
+    number = number_word(len(losing))
     if soonest is None or soonest <= now:
-        return spans(strong(f"{number} may lose unread messages", Status.WILL_LOSE_DATA), f"{first} now.")
-    at = figures.utc_time(soonest, now, seconds=False)
-    return spans(strong(f"{number} will lose unread messages", Status.WILL_LOSE_DATA), f"{first} from {at}.")
+        return spans(strong(f"{number} may be losing unread messages", Status.WILL_LOSE_DATA), ".")
+    at, first = figures.utc_time(soonest, now, seconds=False), "" if len(losing) == 1 else ", the first"
+    return spans(strong(f"{number} will lose unread messages", Status.WILL_LOSE_DATA), f"{first} at about {at}.")

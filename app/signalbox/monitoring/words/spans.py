@@ -56,10 +56,10 @@ def message_rate(per_s: float) -> str:
 
 
 def in_and_out(rate_in: float, rate_out: float) -> str:
-    """Write both rates in brackets after a rate in messages/s: (18 in, 12 out); slow ones with their own unit."""
-    slow = any(0 < rate < SLOW_PER_S for rate in (rate_in, rate_out, abs(rate_in - rate_out)))
-    write = figures.rate if slow else figures.rate_number
-    return f"({write(rate_in)} in, {write(rate_out)} out)"
+    """Write both rates in brackets after their difference, in the unit that `figures.rate` gives the difference."""
+    net = abs(rate_in - rate_out)
+    scale = 3600 if net < 1 / 60 else 60 if net < SLOW_PER_S else 1
+    return f"({figures.rate_number(rate_in * scale)} in, {figures.rate_number(rate_out * scale)} out)"
 
 
 def paragraph(sentences: Iterable[Spans]) -> Spans:

@@ -14,16 +14,16 @@ class Terms:
 TERMS = {
     BrokerKind.KAFKA: Terms("members", "committed offset"),
     BrokerKind.RABBITMQ: Terms("consumers", "stored offset"),
-    BrokerKind.NATS: Terms("clients", "acknowledged position"),
+    BrokerKind.NATS: Terms("consumers", "acknowledged position"),
     BrokerKind.SQS: Terms("consumers", "position"),
 }
 
 WHY_UNKNOWN = {
     Why.KNOWN: "the broker reported no value",
-    Why.NEVER_COMMITTED: "no offset has been committed",
-    Why.BEYOND_END: "the committed offset is past the end of the log",
+    Why.NEVER_COMMITTED: "never committed",
+    Why.BEYOND_END: "offset past end",
     Why.NOT_PERMITTED: "a permission is missing",
-    Why.NO_LEADER: "there is no leader",
+    Why.NO_LEADER: "a leader is missing on the broker",
     Why.NO_ANSWER: "the broker did not answer",
-    Why.NOT_REPORTED: "the broker does not report it",
+    Why.NOT_REPORTED: "the broker does not report this value",
 }

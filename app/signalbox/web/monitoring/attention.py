@@ -15,6 +15,7 @@ from signalbox.web.monitoring.totals import severity_key
 ROWS_MAX = 7
 ROWS_OF_MANY = 5  # if there are more than ROWS_MAX
 NEEDS_ATTENTION = frozenset(status for status in Status if SEVERITY[status] <= SEVERITY[Status.BEHIND])
+NO_RETENTION_LIMIT = "none (no retention limit)"
 NO_LOSS = "not within 24 h"  # how far ahead the judge predicts data loss
 
 
@@ -90,13 +91,17 @@ def _group(context: MonitoringContext, view: GroupView) -> AttentionRow:
 
 
 def _no_loss(context: MonitoringContext, view: GroupView) -> str:
-    """Return NO_LOSS if the retention of every destination is known: without it data loss cannot be predicted."""
+    """Say that no data loss is predicted. Without the retention of every destination that is unknown."""
     found = [context.monitor.destination(view.connection, name) for name in view.group.destinations]
     known = all(
         each is not None and (each.destination.retention is not None or "queue" in each.destination.kind)
         for each in found
     )
-    return NO_LOSS if known else figures.UNKNOWN_WORD
+    if not known:
+        return figures.UNKNOWN_WORD
+    limits = [each.destination.retention for each in found if each is not None]
+    unlimited = all(limit is not None and not (limit.age_s or limit.size_bytes or limit.messages) for limit in limits)
+    return NO_RETENTION_LIMIT if unlimited and limits else NO_LOSS
 
 
 def _connection(context: MonitoringContext, view: ConnectionView) -> AttentionRow:

@@ -61,7 +61,7 @@ def _replicas(view: ConnectionView) -> tuple[Fact, ...]:
             note=f"{noun} with a replica out of sync",
             tone="caution" if under else "",
         ),
-        Fact("Offline", figures.number(offline), note=f"{noun} without a leader", tone="danger" if offline else ""),
+        Fact("Leaderless", figures.number(offline), note=f"{noun} without a leader", tone="danger" if offline else ""),
     )
 
 

@@ -214,7 +214,7 @@ def _configuration(view: ConnectionView, settings: ConnectionSettings | None) ->
     """Return the settings that every kind of connection has: none of them can be a secret."""
     tls = Detail(
         "TLS",
-        "verified when TLS is used" if view.tls_verified else "not verified",
+        _tls(settings) if view.tls_verified else "not verified",
         note="" if view.tls_verified else "insecure_skip_verify = true",
     )
     if settings is None:
@@ -225,8 +225,23 @@ def _configuration(view: ConnectionView, settings: ConnectionSettings | None) ->
         Detail("Included", ", ".join(settings.include), mono=True),
         Detail("Excluded", ", ".join(settings.exclude) or "none", mono=bool(settings.exclude)),
         Detail("Internal names", "shown" if settings.show_internal else "not shown"),
-        Detail("Watched", ", ".join(settings.watch) or "groups on open pages", mono=bool(settings.watch)),
+        Detail("Watched", ", ".join(settings.watch) or "no names listed", mono=bool(settings.watch)),
         Detail("Batch groups", ", ".join(settings.batch) or "none", mono=bool(settings.batch)),
         Detail("Timeout", figures.duration(settings.timeout_s), note="per request"),
-        Detail("Secrets", "never shown"),
+        *_secrets(settings),
+    )
+
+
+def _tls(settings: ConnectionSettings | None) -> str:
+    """Say whether TLS is on, where the settings of the kind have a key for that."""
+    enabled: bool | None = getattr(settings, "uses_tls", getattr(settings, "tls", None))
+    if enabled is None:
+        return "verified if the address uses TLS"
+    return "on, verified" if enabled else "off"
+
+
+def _secrets(settings: ConnectionSettings) -> tuple[Detail, ...]:
+    secrets = {"password": "Password", "token": "Token", "secret_access_key": "Secret key"}
+    return tuple(
+        Detail(label, "set", note="not shown") for key, label in secrets.items() if getattr(settings, key, None)
     )

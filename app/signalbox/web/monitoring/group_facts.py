@@ -55,7 +55,7 @@ def _time_lag(view: GroupView) -> Fact:
 
 
 def _caught_up(context: MonitoringContext, view: GroupView) -> Fact:
-    label, flow = "Caught up in", view.flow
+    label, flow = "Time to catch up", view.flow
     if view.verdict.status is Status.OK and not flow.lag:
         return Fact(label, "up to date", note="no messages are waiting")
     if flow.caught_up_at is not None:

@@ -151,8 +151,9 @@ def _pager(page: RowPage[Any], query: ListQuery, url: UrlBuilder, *, noun: str) 
     parameters = url_parameters(query)
     sorted_by = f"by {SORTED_BY.get(query.sort, query.sort)}"
     order = sorted_by if query.sort in TEXT_SORTS else f"not ok first, then {sorted_by}"
+    shown = "" if page.total == 1 else f"{page.first:,} to {page.last:,} of "
     return Pager(
-        text=f"{page.first:,} to {page.last:,} of {plural(page.total, noun)}, {order}" if page.rows else "",
+        text=f"{shown}{plural(page.total, noun)}, {order}" if page.rows else "",
         previous_href=url(**parameters | {"before": page.previous_cursor}) if page.previous_cursor else "",
         next_href=url(**parameters | {"after": page.next_cursor}) if page.next_cursor else "",
     )

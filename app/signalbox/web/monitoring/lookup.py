@@ -22,7 +22,7 @@ def find_connection(context: MonitoringContext, name: str) -> ConnectionView:
     similar = closest_names(name, list(context.connections))
     listed = ", ".join(similar or list(context.connections)[:5]) or "none"
     advice = f"{'Similar names' if similar else 'Configured connections'}: {listed}."
-    raise NotFound(f"Connection {name} does not exist.", advice)
+    raise NotFound(f"There is no connection “{name}”.", advice)
 
 
 def find_group(context: MonitoringContext, connection: str, name: str) -> GroupView:
@@ -48,11 +48,11 @@ def _missing(
     if view.never_read:  # nothing on it can be called missing
         cause = words.connection_sentence(view, context.now), words.connection_reason(view, context.now)
         return NoDataYet(
-            f"Cannot tell whether {noun} {name} exists: no data from {connection} yet.",
+            f"Cannot tell whether {noun} “{name}” exists: no data from {connection} yet.",
             " ".join(filter(None, (*map(words.plain, cause), "Reload this page when the connection is up."))),
         )
     similar = closest_names(name, list({view.name for view in views}))
     advice = f"The {noun} was deleted, or you are not permitted to view it."
     if similar:
         advice = f"Similar names: {', '.join(similar)}. {advice}"
-    return NotFound(f"{noun.capitalize()} {name} was not found on {connection}.", advice)
+    return NotFound(f"{noun.capitalize()} “{name}” was not found on {connection}.", advice)

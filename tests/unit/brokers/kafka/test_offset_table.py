@@ -100,7 +100,7 @@ def test_a_recreated_topic_loses_its_offsets_and_other_topics_keep_theirs() -> N
     assert (ends(table, "a"), ends(table, "b")) == ([UNKNOWN], [7])
     assert table.update_metadata([topic("b", [1])]) == {"a"}
     table.drop(["a"])
-    assert table.slots([("a", 1), ("b", 2)], [0, 0, 9]) == [0, table.topics["b"].first_slot, 0]
+    assert (table.slots("a", [0]), table.slots("b", [0, 9])) == ([0], [table.topics["b"].first_slot, 0])
 
 
 @settings(deadline=None)  # the machine may be busy

@@ -11,9 +11,9 @@ from signalbox.brokers.kafka.protocol import cluster as cluster_api
 from signalbox.brokers.kafka.protocol import offsets as offset_api
 from signalbox.brokers.kafka.protocol.changes import commit_offsets_request, create_topics_request
 from signalbox.brokers.kafka.protocol.connection import Request
-from signalbox.brokers.kafka.protocol.fetch import FetchedPartition, FetchPosition, fetch_batches_request
+from signalbox.brokers.kafka.protocol.fetch import FetchedPartition, fetch_batches_request
 from signalbox.brokers.kafka.protocol.groups import describe_groups_request, list_groups_request, share_offsets_request
-from signalbox.brokers.kafka.protocol.metadata import Metadata, metadata_request
+from signalbox.brokers.kafka.protocol.metadata import BrokerAddress, Metadata, metadata_request
 from signalbox.brokers.kafka.protocol.offsets import CommittedOffsets, committed_offsets_request
 from signalbox.brokers.kafka.protocol.wire import Cursor, MalformedResponse, RequestBody, decode_checked
 from tests.unit.brokers.kafka import encoded_responses as encoded
@@ -96,7 +96,7 @@ def test_decode_end_offsets(version: int, write: Callable[[dict[str, list[tuple[
 def test_decode_metadata_in_any_order() -> None:
     data = encoded.metadata_12(LEADERS)
     decoded = metadata_request().decode(data, 12)
-    assert [(b.id, b.host, b.port) for b in decoded.brokers] == [(1, "kafka-1", 9092)]
+    assert decoded.brokers == {1: BrokerAddress("kafka-1", 9092)}
     orders, other = decoded.topics
     assert (orders.name, list(orders.leader)) == ("orders", [1, -1])
     assert (orders.replicas, orders.in_sync) == (((1, 2), (2,)), ((1, 2), ()))
@@ -129,7 +129,7 @@ def test_decode_share_offsets() -> None:
 
 
 def fetch(offset: int, records: bytes) -> FetchedPartition:
-    api_request = fetch_batches_request({"orders": [FetchPosition(0, offset)]}, partition_bytes=4096)
+    api_request = fetch_batches_request({"orders": [(0, offset)]}, partition_bytes=4096)
     (fetched,) = api_request.decode(encoded.fetch_12("orders", 0, records), 12)
     assert fetched.end == 99
     return fetched

@@ -87,27 +87,27 @@ def test_invalid_names_are_refused(name: str) -> None:
         QueueNames(["/"]).resolve("c", name, new=True)
 
 
-def test_a_zero_after_the_leader_moved_is_not_believed_until_it_is_repeated() -> None:
-    queue = Queue("/", "q")
+@pytest.fixture
+def queue() -> Queue:
+    queue = Queue("/", "q", kind="quorum")
     queue.report_depth(Depth(10, 5), 100.0, node="a")
-    queue.report_depth(Depth(0, 0), 105.0, node="b")
-    assert (queue.depth, queue.unconfirmed) == (Depth(10, 5), True)
-    queue.report_depth(Depth(0, 0), 105.0 + DISTRUST_S - 1, node="b")
-    assert (queue.depth, queue.unconfirmed) == (Depth(10, 5), True)
+    return queue
+
+
+def test_a_zero_after_the_leader_moved_is_not_believed_until_it_is_repeated(queue: Queue) -> None:
+    for at in (105.0, 105.0 + DISTRUST_S - 1):
+        queue.report_depth(Depth(0, 0), at, node="b")
+        assert (queue.depth, queue.unconfirmed) == (Depth(10, 5), True)
     queue.report_depth(Depth(0, 0), 105.0 + DISTRUST_S, node="b")
     assert (queue.depth, queue.unconfirmed) == (Depth(0, 0), False)
 
 
-def test_a_zero_without_a_failover_is_believed_at_once() -> None:
-    queue = Queue("/", "q")
-    queue.report_depth(Depth(10, 5), 100.0, node="a")
+def test_a_zero_without_a_failover_is_believed_at_once(queue: Queue) -> None:
     queue.report_depth(Depth(0, 0), 101.0, node="a")
     assert (queue.depth, queue.unconfirmed) == (Depth(0, 0), False)
 
 
-def test_an_absence_is_believed_when_it_is_repeated() -> None:
-    queue = Queue("/", "q")
-    queue.report_depth(Depth(10, 5), 100.0, node="a")
+def test_an_absence_is_believed_when_it_is_repeated(queue: Queue) -> None:
     queue.report_depth(None, 105.0)
     assert (queue.depth, queue.unconfirmed) == (Depth(10, 5), True)
     assert "not confirmed" in groups(queue, "q")[0].notes[0]
@@ -115,9 +115,7 @@ def test_an_absence_is_believed_when_it_is_repeated() -> None:
     assert (queue.depth, queue.unconfirmed) == (None, False)
 
 
-def test_a_zero_from_a_new_leader_is_not_believed_after_an_absence() -> None:
-    queue = Queue("/", "orders", kind="quorum")
-    queue.report_depth(Depth(10, 5), 100.0, node="a")
+def test_a_zero_from_a_new_leader_is_not_believed_after_an_absence(queue: Queue) -> None:
     queue.report_depth(None, 105.0)
     queue.report_depth(None, 110.0)
     assert queue.depth is None

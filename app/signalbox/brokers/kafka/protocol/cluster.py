@@ -20,7 +20,6 @@ TOPIC_RESOURCE = 2
 class ClusterDescription:
     """Broker id -> fenced (None below v2), and whether our user may describe the cluster."""
 
-    error: int
     fenced: Mapping[int, bool | None]
     may_describe: bool
 
@@ -36,8 +35,6 @@ class Quorum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicConfig:
-    """The requested configuration values of one topic."""
-
     topic: str
     error: int
     values: Mapping[str, str]
@@ -55,7 +52,7 @@ def _encode_cluster(version: int) -> bytes:
 
 def _decode_cluster(data: bytes, version: int) -> ClusterDescription:
     cursor = Cursor(data, flexible=True, position=4)
-    error = cursor.i16()
+    cursor.i16()  # error
     cursor.text_or_none()
     if version >= 1:
         cursor.i8()
@@ -68,7 +65,7 @@ def _decode_cluster(data: bytes, version: int) -> ClusterDescription:
         cursor.i32()
         cursor.text_or_none()
         fenced[broker] = bool(cursor.i8()) if version >= 2 else None
-    return ClusterDescription(error=error, fenced=fenced, may_describe=bool(cursor.i32() >> DESCRIBE_BIT & 1))
+    return ClusterDescription(fenced=fenced, may_describe=bool(cursor.i32() >> DESCRIBE_BIT & 1))
 
 
 def describe_quorum_request() -> Request[Quorum]:

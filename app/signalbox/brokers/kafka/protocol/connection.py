@@ -45,7 +45,6 @@ class UnsupportedVersion(Exception):
 
     def __init__(self, api: "Api") -> None:
         super().__init__(f"The broker and Signalbox support no common version of {api.name}")
-        self.api = api
 
 
 @dataclass(frozen=True, slots=True)

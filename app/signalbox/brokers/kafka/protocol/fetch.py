@@ -16,15 +16,7 @@ _CONTROL_BIT = 5  # in the attributes: a transaction marker, not a message
 _MAGIC = 2  # batch format since Kafka 0.11
 
 
-@dataclass(frozen=True, slots=True)
-class FetchPosition:
-    """One partition and the offset to read from."""
-
-    partition: int
-    offset: int
-
-
-FetchPositions = Mapping[str, Sequence[FetchPosition]]  # by topic
+FetchPositions = Mapping[str, Sequence[tuple[int, int]]]  # topic -> (partition, offset to read from)
 Offsets = Mapping[tuple[str, int], int]  # (topic, partition) -> offset
 
 
@@ -43,6 +35,7 @@ class FetchedPartition:
 
     topic: str
     partition: int
+    offset: int  # as requested
     error: int
     end: int
     batch: BatchTimes | None
@@ -54,7 +47,7 @@ def fetch_batches_request(positions: FetchPositions, *, partition_bytes: int) ->
 
     Kafka returns a batch larger than `partition_bytes` only for the first partition; the others then come back empty.
     """
-    offsets = {(topic, position.partition): position.offset for topic, rows in positions.items() for position in rows}
+    offsets = {(topic, partition): offset for topic, rows in positions.items() for partition, offset in rows}
     return Request(FETCH, lambda v: _encode(v, positions, partition_bytes), lambda d, v: _decode(d, v, offsets))
 
 
@@ -66,9 +59,9 @@ def _encode(version: int, positions: FetchPositions, partition_bytes: int) -> by
     body.i32(0, -1)  # no session
     for topic, partitions in body.structs(positions.items()):
         body.text(topic)
-        for position in body.structs(partitions):
-            body.i32(position.partition, -1)
-            body.i64(position.offset)
+        for partition, offset in body.structs(partitions):
+            body.i32(partition, -1)
+            body.i64(offset)
             if version >= 12:
                 body.i32(-1)
             body.i64(-1)
@@ -98,9 +91,10 @@ def _decode_partition(cursor: Cursor, version: int, topic: str, offsets: Offsets
     if version >= 11:
         cursor.position += 4
     records = cursor.blob() or b""
-    batch, offset_after_markers = _first_batch(records, offsets.get((topic, partition), 0))
+    offset = offsets.get((topic, partition), 0)
+    batch, offset_after_markers = _first_batch(records, offset)
     only_markers = batch is None and offset_after_markers == end
-    return FetchedPartition(topic, partition, error, end, batch, only_markers)
+    return FetchedPartition(topic, partition, offset, error, end, batch, only_markers)
 
 
 def _first_batch(records: bytes, offset: int) -> tuple[BatchTimes | None, int | None]:

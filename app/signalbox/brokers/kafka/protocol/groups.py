@@ -41,8 +41,6 @@ class MemberDescription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupDescription:
-    """The description of one group."""
-
     group: str
     error: int
     state: str

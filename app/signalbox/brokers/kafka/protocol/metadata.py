@@ -1,7 +1,7 @@
 """Metadata (3): brokers, topics, partitions, leaders and replicas, of named topics or of all that our user may describe."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from signalbox.brokers.kafka.protocol.connection import Api, Request
@@ -12,10 +12,7 @@ METADATA = Api("Metadata", 3, (12, 11, 10, 9, 8, 7, 5, 4), flexible_from=9)
 
 @dataclass(frozen=True, slots=True)
 class BrokerAddress:
-    """The advertised address of a broker."""
-
-    id: int
-    host: str
+    host: str  # as advertised
     port: int
 
 
@@ -31,12 +28,16 @@ class TopicMetadata:
     replicas: tuple[tuple[int, ...], ...]
     in_sync: tuple[tuple[int, ...], ...]
 
+    @property
+    def under_replicated(self) -> int:
+        return sum(len(synced) < len(copies) for synced, copies in zip(self.in_sync, self.replicas, strict=True))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
     """One response. `topics` decodes lazily, so that large clusters can be read in slices; `raw` are its bytes."""
 
-    brokers: tuple[BrokerAddress, ...]
+    brokers: Mapping[int, BrokerAddress]  # by id
     controller: int
     raw: bytes
     topics: Iterator[TopicMetadata]
@@ -66,16 +67,16 @@ def _encode(version: int, topics: Sequence[str] | None) -> bytes:
 def _decode(data: bytes, version: int) -> Metadata:
     cursor = Cursor(data, flexible=METADATA.is_flexible(version))
     cursor.i32()  # throttle time
-    brokers = tuple(_decode_broker(cursor) for _ in cursor.structs())
+    brokers = dict(_decode_broker(cursor) for _ in cursor.structs())
     cursor.text_or_none()  # cluster id
     controller, raw = cursor.i32(), data[cursor.position :]
     return Metadata(brokers=brokers, controller=controller, raw=raw, topics=_decode_topics(cursor, version))
 
 
-def _decode_broker(cursor: Cursor) -> BrokerAddress:
-    broker = BrokerAddress(cursor.i32(), cursor.text(), cursor.i32())
+def _decode_broker(cursor: Cursor) -> tuple[int, BrokerAddress]:
+    node, address = cursor.i32(), BrokerAddress(cursor.text(), cursor.i32())
     cursor.text_or_none()  # rack
-    return broker
+    return node, address
 
 
 def _decode_topics(cursor: Cursor, version: int) -> Iterator[TopicMetadata]:
