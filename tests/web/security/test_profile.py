@@ -39,7 +39,7 @@ async def test_the_page_shows_user_sessions_and_permissions(site: UserSite) -> N
     assert "Chromium on Linux10.20.4.17, this session" in text
     assert "Safari on an iPhone" in text
     assert "Your password was last changed now." in text
-    assert re.search(r"kafka-prod\s*admin\s*unmasked", text)
+    assert re.search(r"kafka-prod\s*admin\s*can unmask", text)
 
 
 async def test_a_revoked_session_is_signed_out(site: UserSite) -> None:
