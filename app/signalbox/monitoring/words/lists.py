@@ -24,9 +24,7 @@ def destinations_sentence(views: Sequence[DestinationView], unknown: int, now: f
         return spans(f"{count}. ", strong(f"{number_word(number)} {'is' if number == 1 else 'are'} not ok", worst), ".")
     if unknown:
         ok = f"{len(views):,} {'is' if len(views) == 1 else 'are'} ok, "
-        return spans(
-            f"{count}. {ok}", strong(f"{unknown:,} {'is' if unknown == 1 else 'are'} unknown", Status.UNKNOWN), "."
-        )
+        return spans(f"{count}. {ok}the status of {unknown:,} is ", strong("unknown", Status.UNKNOWN), ".")
     return spans(f"{count}, all ok." if total > 1 else f"{count}, ok.")
 
 

@@ -1,7 +1,7 @@
 """The headline of each list."""
 
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import LinkState
+from signalbox.monitoring.model import LinkState, Status
 from signalbox.monitoring.words import Span
 from signalbox.web.monitoring.components import Headline, plural
 from signalbox.web.monitoring.context import MonitoringContext
@@ -22,7 +22,13 @@ def destinations_headline(context: MonitoringContext) -> Headline:
     views = context.monitor.destinations()
     reachable = [view for view in views if not context.is_unreachable(view.connection)]
     excluded = sum(view.excluded for view in connections)
-    notes = [f"No data from {view.name} yet." for view in connections if view.never_read]
+    groups = [view for view in context.monitor.groups() if not context.is_unreachable(view.connection)]
+    not_ok = sum(view.verdict.status is not Status.OK for view in groups)
+    notes = []
+    if not_ok:
+        verb = "is" if not_ok == 1 else "are"
+        notes.append(f"{not_ok:,} of {plural(len(groups), 'consumer group')} {verb} not ok.")
+    notes += [f"No data from {view.name} yet." for view in connections if view.never_read]
     notes += [
         f"{plural(view.destinations, 'destination')} on {view.name} unknown: the connection is down."
         for view in connections
