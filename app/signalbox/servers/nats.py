@@ -86,8 +86,10 @@ async def nats_server(options: NatsOptions | None = None, *, folder: Path | None
         yield _external(address)
         return
     with contextlib.ExitStack() as cleanup:
-        temporary = tempfile.TemporaryDirectory(prefix="signalbox-nats-", ignore_cleanup_errors=True)
-        server = await _prepare(folder or Path(cleanup.enter_context(temporary)), options or NatsOptions())
+        if folder is None:
+            temporary = tempfile.TemporaryDirectory(prefix="signalbox-nats-", ignore_cleanup_errors=True)
+            folder = Path(cleanup.enter_context(temporary))
+        server = await _prepare(folder, options or NatsOptions())
         try:
             await server.start()
             yield server

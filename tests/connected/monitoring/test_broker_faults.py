@@ -31,6 +31,7 @@ from tests.support.serving import Serving, serving
 from tests.support.tables import connection
 from tests.support.waiting import eventually
 
+ROUNDS_MIN = 3  # of publishing and reading all pages, however slow the machine is
 PAGE_S_MAX = 1.0  # a page that waits for a broker would take at least its timeout of 2 s
 GROWTH_BYTES_MAX = 16 * 1024**2  # includes garbage until the next full collection
 TAG = re.compile(r"<[^>]+>")
@@ -137,7 +138,7 @@ async def test_pages_stay_fast_the_healthy_broker_stays_live_and_memory_is_bound
     published, began = 0, time.monotonic()
     resident = 0
     async with site.http_client() as client:
-        while (passed := time.monotonic() - began) < watched_s:
+        while (passed := time.monotonic() - began) < watched_s or published <= ROUNDS_MIN:
             await site.oracle.request("among-faults", b"x")
             published += 1
             for address in addresses(site.names):
@@ -156,7 +157,6 @@ async def test_pages_stay_fast_the_healthy_broker_stays_live_and_memory_is_bound
     grown = site.resident_bytes() - resident
     assert [address for address, taken in durations.items() if median(taken) > PAGE_S_MAX] == []
     assert grown < GROWTH_BYTES_MAX, f"{grown / 1e6:.1f} MB more after {watched_s * 2 / 3:.0f} s"
-    assert published > 3
 
 
 async def test_recreated_streams_and_consumers_never_show_a_wrong_lag(site: Site) -> None:
