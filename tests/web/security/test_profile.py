@@ -50,7 +50,7 @@ async def test_a_revoked_session_is_signed_out(site: UserSite) -> None:
     end = re.search(r'action="([^"]+)"', row)
     assert end
     assert await ada.submit(end[1]) == urls.profile(done="session")
-    assert "Session ended." in await ada.page(urls.profile(done="session"))
+    assert "Session signed out." in await ada.page(urls.profile(done="session"))
     assert await phone.redirect_of(urls.profile()) == urls.sign_in(to=urls.profile())
     await desk.page(urls.profile())
     assert "not yours" in await ada.submit(end[1], 409)
