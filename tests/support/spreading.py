@@ -8,6 +8,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from _pytest.nodeid import coerce_node_id
 
 ROOT = Path(__file__).parents[1]
 SERVERS = {  # session fixture that starts a server -> mark. The first that a test uses is its group; the longest groups first
@@ -50,8 +51,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "soak: a long repetition, for `make soak`")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
+    """Mark and sort the tests; a wrapper, because xdist's own hook reads the groups and is registered later."""
     ranks = {server: rank for rank, server in enumerate(SERVERS)}
     groups: dict[pytest.Item, tuple[int, str]] = {}
     for item in items:
@@ -67,6 +69,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     _leave_out(config, items)
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: groups[item][0])
+    result = yield
+    if getattr(config.option, "loadgroup", False):
+        for item in items:  # xdist 3.8 writes the group into a field that pytest 9.2 no longer reads
+            item._id = coerce_node_id(f"{item.nodeid}@{groups[item][1]}")
+    return result
 
 
 def _leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
