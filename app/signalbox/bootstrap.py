@@ -208,7 +208,7 @@ async def _print_first_admin_link(core: Core, address: str) -> None:
     secret = await core.door.act(
         PROGRAM, actions.create_first_admin_link(), core.accounts.users.create_first_admin_link
     )
-    print(  # noqa: T201 - for whoever started the program
+    print(  # noqa: T201 - for the person who started the program
         f"Create the first admin with this link. It works once and expires in 24 hours:\n{address}{urls.join(secret)}",
         flush=True,
     )

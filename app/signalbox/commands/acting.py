@@ -1,6 +1,6 @@
 """How verbs act: through the same door as pages do, in a process of their own, as `cli:` and the name of the system's user.
 
-That user is admin: whoever may read and write the database could do the same without us.
+That user is admin: anyone who can write the database can do the same without Signalbox.
 """
 
 import os
@@ -53,9 +53,9 @@ async def acting(configuration: Configuration) -> AsyncIterator[Acting]:
         await database.require_head()
         log = AuditLog(database, system_clock)
         door = Door(log)  # [server] read_only binds what is served; who may write the database needs no leave
-        held = create_accounts(database, door, configuration.one(SecuritySettings), system_clock)
-        await held.changes.refresh()
-        yield Acting(actor=cli_actor(), database=database, log=log, door=door, accounts=held)
+        user_accounts = create_accounts(database, door, configuration.one(SecuritySettings), system_clock)
+        await user_accounts.changes.refresh()
+        yield Acting(actor=cli_actor(), database=database, log=log, door=door, accounts=user_accounts)
     finally:
         await database.close()
 

@@ -28,7 +28,7 @@ def rate_window_s(interval_s: float) -> float:
 
 
 def read_positions(arrived: Column, lag: Column) -> Column:
-    """Return the positions of queues, counted in arrivals: everything that arrived minus what waits."""
+    """Return the positions of queues, counted in arrivals: all arrivals minus the messages that are waiting."""
     return array("q", (UNKNOWN if UNKNOWN in (a, w) else a - w for a, w in zip(arrived, lag, strict=True)))
 
 

@@ -50,10 +50,10 @@ class KafkaSettings(ConnectionSettings):
     @model_validator(mode="after")
     def _check_pairs(self) -> Self:
         if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file belong together: set both or neither")
+            raise ValueError("set both cert_file and key_file, or neither")
         login = (self.sasl_mechanism, self.user, self.password)
         if any(part is not None for part in login) and None in login:
-            raise ValueError("sasl_mechanism, user and password belong together: set all three or none")
+            raise ValueError("set sasl_mechanism, user and password, or none of them")
         return self
 
     @property
