@@ -53,7 +53,7 @@ class KafkaSettings(ConnectionSettings):
             raise ValueError("set both cert_file and key_file, or neither")
         login = (self.sasl_mechanism, self.user, self.password)
         if any(part is not None for part in login) and None in login:
-            raise ValueError("set sasl_mechanism, user and password, or none of them")
+            raise ValueError("set sasl_mechanism, user and password: all three or none")
         return self
 
     @property
