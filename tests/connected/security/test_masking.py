@@ -246,7 +246,7 @@ async def test_unmasked_view_needs_the_permission_and_is_audited(database: Datab
         ).all()
     assert [tuple(row) for row in rows[:2]] == [
         ("intent", "crm-lead", "orders.placed: partition 0, offset 17", "customer asked", "", ""),
-        ("outcome", *rows[0][1:4], "done", "1 value masked by e-mail"),
+        ("outcome", *rows[0][1:4], "done", "1 masked value was shown (rules: e-mail)"),
     ]
     assert "someone" not in str(rows)
 

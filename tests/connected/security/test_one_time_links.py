@@ -148,7 +148,7 @@ async def test_first_admin_link_creates_the_first_admin(process: Process) -> Non
     ann = await process.accounts.users.get_by_name("ann")
     assert (ann.rights, ann.sign_in_method, ann.created_by) == (ADMIN_EVERYWHERE, SignInMethod.PASSWORD, "set-up")
     await process.sign_in("ann", right)
-    with pytest.raises(RequestRejected, match=r"Users already exist\. Ask an admin for an invitation"):
+    with pytest.raises(RequestRejected, match=r"Users already exist\. Ask an admin for a one-time link"):
         await process.act(process.accounts.users.create_first_admin_link)
 
 

@@ -23,14 +23,16 @@ class SignInCanceled(CompanyAccountError):
     """The user canceled, or the provider does not allow it."""
 
     def __init__(self) -> None:
-        super().__init__("The sign-in was canceled, or the company account does not allow it. You were not signed in.")
+        super().__init__(
+            "The sign-in was canceled, or the identity provider does not allow the sign-in. You were not signed in."
+        )
 
 
 class ProviderUnreachable(CompanyAccountError):
     """The provider did not answer in time."""
 
     def __init__(self, host: str) -> None:
-        super().__init__(f"The sign-in server {host} does not respond. Try again later, or sign in with a password.")
+        super().__init__(f"The identity provider {host} does not respond. Try again later, or sign in with a password.")
 
 
 class CertificateNotTrusted(CompanyAccountError):
@@ -38,7 +40,7 @@ class CertificateNotTrusted(CompanyAccountError):
 
     def __init__(self, host: str) -> None:
         super().__init__(
-            f"The certificate of the sign-in server {host} is not trusted. Ask an admin to set its certificate authority in "
+            f"The certificate of the identity provider {host} is not trusted. Ask an admin to set its certificate authority in "
             "[oidc] ca_file."
         )
 
@@ -48,7 +50,7 @@ class ProviderError(CompanyAccountError):
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"The sign-in server sent an invalid answer: {what}. Ask an admin to check the log of Signalbox."
+            f"The identity provider sent an invalid answer: {what}. Ask an admin to check the log of Signalbox."
         )
 
 
@@ -57,8 +59,8 @@ class ClientRejected(CompanyAccountError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The sign-in server does not accept this Signalbox. Ask an admin to correct client_id and client_secret of [oidc] "
-            "in signalbox.toml."
+            "The identity provider rejected Signalbox's client ID or secret. Ask an admin to correct client_id and client_secret of "
+            "[oidc] in signalbox.toml."
         )
 
 
@@ -66,7 +68,7 @@ class AnswerNotTrusted(CompanyAccountError):
     """The answer cannot be trusted; `what` says why."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"The answer of the sign-in server cannot be trusted: {what}. You were not signed in.")
+        super().__init__(f"The answer of the identity provider cannot be trusted: {what}. You were not signed in.")
 
 
 class ClocksDiffer(CompanyAccountError):
@@ -75,8 +77,8 @@ class ClocksDiffer(CompanyAccountError):
     def __init__(self, by_s: float) -> None:
         difference = duration(min(by_s, CLOCK_DIFFERENCE_MAX_S))
         super().__init__(
-            f"The clocks of Signalbox and of the sign-in server differ by at least {difference}. "
-            "Try again. If that does not help, ask an admin to correct the clock."
+            f"The clocks of Signalbox and of the identity provider differ by at least {difference}. "
+            "Try again. If that does not help, ask an admin to correct the clock of the Signalbox server."
         )
 
 
@@ -85,7 +87,7 @@ class UnusableName(CompanyAccountError):
 
     def __init__(self, claim: str, expected: str) -> None:
         super().__init__(
-            f"The company account sends no valid user name: the claim {claim} ([oidc] name_claim) must be {expected}."
+            f"The identity provider sent no valid user name: the claim {claim} ([oidc] name_claim) must be {expected}."
         )
 
 
@@ -103,7 +105,7 @@ class ClaimMissing(CompanyAccountError):
 
     def __init__(self, name: str, claim: str) -> None:
         super().__init__(
-            f"{name} has no role: the company account does not send the claim {claim} ([oidc] claim). Some servers omit it for "
+            f"{name} has no role: the identity provider does not send the claim {claim} ([oidc] claim). Some omit the claim for "
             "users without groups. If no user can sign in, ask an admin to enable the claim for this client, or to add its "
             "scope to [oidc] scopes."
         )

@@ -91,7 +91,7 @@ def authorization_code(answer: Mapping[str, str], pending: PendingSignIn, *, iss
     if not compare_digest(answer.get("state", "").encode("utf-8", "replace"), pending.state.encode()):
         raise SignInNotPending
     if answer.get("iss", None if names_issuer else issuer) != issuer:
-        raise AnswerNotTrusted("another server sent it")
+        raise AnswerNotTrusted("another server sent the answer")
     if error := answer.get("error"):
         raise (
             ERRORS_BY_CODE[error]
@@ -100,7 +100,7 @@ def authorization_code(answer: Mapping[str, str], pending: PendingSignIn, *, iss
         )
     code = answer.get("code", "")
     if not code or len(code) > CODE_LENGTH_MAX:
-        raise ProviderError("it contains no authorization code")
+        raise ProviderError("the answer contains no authorization code")
     return code
 
 
@@ -153,7 +153,7 @@ def _subject(claims: Claims, issuer: str) -> str:
         or not subject.isascii()
         or not subject.isprintable()
     ):
-        raise AnswerNotTrusted("it does not name the user")
+        raise AnswerNotTrusted("the ID token does not name the user")
     return f"{issuer} {subject}"
 
 

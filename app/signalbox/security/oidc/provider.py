@@ -179,17 +179,17 @@ class Provider:
 
     async def _fetch_info(self, now: float) -> ProviderInfo:
         url = self._settings.issuer.rstrip("/") + "/.well-known/openid-configuration"
-        discovery = _require_ok(await self._http.get(url), "its discovery document").parse(
-            Discovery, "its discovery document"
+        discovery = _require_ok(await self._http.get(url), "the discovery document").parse(
+            Discovery, "the discovery document"
         )
         if discovery.issuer != self._settings.issuer:
-            raise ProviderError("its issuer differs from [oidc] issuer")
+            raise ProviderError("the issuer differs from [oidc] issuer")
         if not is_safe_url(discovery.authorization_endpoint) or (
             len(discovery.authorization_endpoint) > ADDRESS_LENGTH_MAX
         ):
-            raise ProviderError("it contains a URL without TLS")
-        published = _require_ok(await self._http.get(discovery.jwks_uri), "its list of keys").parse(
-            PublishedKeys, "its list of keys"
+            raise ProviderError("the discovery document contains a URL without TLS")
+        published = _require_ok(await self._http.get(discovery.jwks_uri), "the list of keys").parse(
+            PublishedKeys, "the list of keys"
         )
         return ProviderInfo(discovery, usable_keys(published.keys), now)
 
@@ -206,7 +206,7 @@ def _exchange_error(response: ProviderResponse) -> CompanyAccountError:
         error = response.parse(TokenError, "the token error").error
     except ProviderError:
         error = ""
-    log.warning("sign-in server rejected the code: status %d, %r", response.status, error[:60])
+    log.warning("identity provider rejected the code: status %d, %r", response.status, error[:60])
     if error in {"invalid_client", "unauthorized_client"} or response.status == 401:
         return ClientRejected()
     if error == "invalid_grant":

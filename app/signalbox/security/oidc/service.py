@@ -86,7 +86,7 @@ class CompanyAccounts:
             user = await self._authenticate(answer, pending)
         except CompanyAccountError as error:
             error_code = answer.get("error", "")[:60]
-            log.warning("company sign-in from %s failed: %s %r", actor.address, error, error_code)
+            log.warning("single sign-on from %s failed: %s %r", actor.address, error, error_code)
             raise
         action = actions.sign_in_by_company_account(user.name, self._settings.issuer)
         secret = await self._door.act(actor, action, lambda permit: self._sign_in(permit, user))

@@ -188,7 +188,7 @@ def _selected(admin: UserAdmin, data: UsersData, user: User, now: float, feedbac
 def _new_link(user: User) -> str:
     """Return what a new one-time link would do."""
     if user.sign_in_method is SignInMethod.PASSWORD:
-        return "For a lost password: the link sets a new one. Using the link ends all sessions."
+        return "For a lost password: the link sets a new one. Using the link signs out all sessions."
     if user.sign_in_method is SignInMethod.TOKEN:
         return f"{user.name} has only API tokens. The link sets a password, so {user.name} can sign in too."
     return "The previous link stops working."
@@ -196,7 +196,7 @@ def _new_link(user: User) -> str:
 
 def _invitation(user: User, now: float) -> InvitationRow:
     left_s = user.link_expires_at - now if user.link_expires_at is not None else 0
-    expires = f"{figures.short_duration(left_s)} left" if left_s > 0 else "expired"
+    expires = f"{figures.duration(left_s)} left" if left_s > 0 else "expired"
     return InvitationRow(user.name, urls.users(user.name), user.created_by, expires)
 
 
