@@ -36,7 +36,7 @@ class Keys:
         return self._derived(b"signalbox masking")
 
     def sign_in(self) -> bytes:
-        """Return the key that encrypts the cookie of a pending company sign-in."""
+        """Return the key that encrypts the cookie of a pending single sign-on."""
         return self._derived(b"signalbox sign-in")
 
     def _derived(self, use: bytes) -> bytes:

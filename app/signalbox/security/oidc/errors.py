@@ -1,4 +1,4 @@
-"""Why a company sign-in failed. Messages are for the page and contain no text of the provider."""
+"""Why a single sign-on failed. Messages are for the page and contain no text of the provider."""
 
 from signalbox.kernel.figures import duration
 from signalbox.security.errors import RequestRejected
@@ -6,11 +6,11 @@ from signalbox.security.errors import RequestRejected
 CLOCK_DIFFERENCE_MAX_S = 366 * 86_400  # the provider may send any number: larger ones are shown as this
 
 
-class CompanyAccountError(RequestRejected):
-    """The company sign-in failed."""
+class SsoError(RequestRejected):
+    """The single sign-on failed."""
 
 
-class SignInNotPending(CompanyAccountError):
+class SignInNotPending(SsoError):
     """The answer belongs to no pending sign-in of this browser."""
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class SignInNotPending(CompanyAccountError):
         )
 
 
-class SignInCanceled(CompanyAccountError):
+class SignInCanceled(SsoError):
     """The user canceled, or the provider does not allow it."""
 
     def __init__(self) -> None:
@@ -28,14 +28,14 @@ class SignInCanceled(CompanyAccountError):
         )
 
 
-class ProviderUnreachable(CompanyAccountError):
+class ProviderUnreachable(SsoError):
     """The provider did not answer in time."""
 
     def __init__(self, host: str) -> None:
         super().__init__(f"The identity provider {host} does not respond. Try again later, or sign in with a password.")
 
 
-class CertificateNotTrusted(CompanyAccountError):
+class CertificateNotTrusted(SsoError):
     """The provider's TLS certificate is not trusted."""
 
     def __init__(self, host: str) -> None:
@@ -45,7 +45,7 @@ class CertificateNotTrusted(CompanyAccountError):
         )
 
 
-class ProviderError(CompanyAccountError):
+class ProviderError(SsoError):
     """The answer violates OpenID Connect. `what` is our text, not the provider's."""
 
     def __init__(self, what: str) -> None:
@@ -54,7 +54,7 @@ class ProviderError(CompanyAccountError):
         )
 
 
-class ClientRejected(CompanyAccountError):
+class ClientRejected(SsoError):
     """The provider does not accept our client ID or secret."""
 
     def __init__(self) -> None:
@@ -64,14 +64,14 @@ class ClientRejected(CompanyAccountError):
         )
 
 
-class AnswerNotTrusted(CompanyAccountError):
+class AnswerNotTrusted(SsoError):
     """The answer cannot be trusted; `what` says why."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"The answer of the identity provider cannot be trusted: {what}. You were not signed in.")
 
 
-class ClocksDiffer(CompanyAccountError):
+class ClocksDiffer(SsoError):
     """A validly signed ID token has expired or lies in the future."""
 
     def __init__(self, by_s: float) -> None:
@@ -82,7 +82,7 @@ class ClocksDiffer(CompanyAccountError):
         )
 
 
-class UnusableName(CompanyAccountError):
+class UnusableName(SsoError):
     """The name claim is missing or not a valid user name."""
 
     def __init__(self, claim: str, expected: str) -> None:
@@ -91,7 +91,7 @@ class UnusableName(CompanyAccountError):
         )
 
 
-class NoRole(CompanyAccountError):
+class NoRole(SsoError):
     """No value of the claim matches a role."""
 
     def __init__(self, name: str, claim: str) -> None:
@@ -100,7 +100,7 @@ class NoRole(CompanyAccountError):
         )
 
 
-class ClaimMissing(CompanyAccountError):
+class ClaimMissing(SsoError):
     """The role claim is missing: never sent, or omitted for users without groups, as Keycloak does."""
 
     def __init__(self, name: str, claim: str) -> None:

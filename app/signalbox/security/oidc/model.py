@@ -1,4 +1,4 @@
-"""Company sign-ins: their state, the provider's answer, and the rights from claims. Pure."""
+"""Single sign-on: their state, the provider's answer, and the rights from claims. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from signalbox.security.oidc.errors import (
     AnswerNotTrusted,
     ClaimMissing,
     ClientRejected,
-    CompanyAccountError,
     NoRole,
     ProviderError,
     SignInCanceled,
     SignInNotPending,
+    SsoError,
     UnusableName,
 )
 from signalbox.security.oidc.settings import OidcSettings, RoleSettings
@@ -65,13 +65,13 @@ class CompletedSignIn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CompanyUser:
+class SsoUser:
     """A user authenticated by the provider."""
 
     subject: str
     name: str
     rights: Rights
-    rejection: CompanyAccountError | None  # set if these rights do not permit to sign in
+    rejection: SsoError | None  # set if these rights do not permit to sign in
 
 
 def new_pending_sign_in(next_: str) -> PendingSignIn:
@@ -104,7 +104,7 @@ def authorization_code(answer: Mapping[str, str], pending: PendingSignIn, *, iss
     return code
 
 
-def company_user(claims: Claims, settings: OidcSettings) -> CompanyUser:
+def sso_user(claims: Claims, settings: OidcSettings) -> SsoUser:
     """Return the user of these claims.
 
     Raises:
@@ -115,7 +115,7 @@ def company_user(claims: Claims, settings: OidcSettings) -> CompanyUser:
     values = claim_values(claims.get(settings.claim))
     rights = rights_from_claim(values or (), settings.roles)
     refused = None if rights.allows_anything else (NoRole if values is not None else ClaimMissing)(name, settings.claim)
-    return CompanyUser(subject=subject, name=name, rights=rights, rejection=refused)
+    return SsoUser(subject=subject, name=name, rights=rights, rejection=refused)
 
 
 def claim_values(claim: object) -> frozenset[str] | None:

@@ -18,9 +18,9 @@ from signalbox.security.oidc.client import ProviderClient, ProviderResponse
 from signalbox.security.oidc.errors import (
     AnswerNotTrusted,
     ClientRejected,
-    CompanyAccountError,
     ProviderError,
     SignInNotPending,
+    SsoError,
 )
 from signalbox.security.oidc.model import Claims, PendingSignIn
 from signalbox.security.oidc.settings import OidcSettings, is_safe_url
@@ -82,7 +82,7 @@ class Provider:
         self._http = ProviderClient(settings)
         self._fetching = asyncio.Lock()
         self._cached: ProviderInfo | None = None
-        self._failed: tuple[float, CompanyAccountError] | None = None
+        self._failed: tuple[float, SsoError] | None = None
 
     async def authorization_url(self, pending: PendingSignIn) -> str:
         """Return the URL to send the browser to. Raises ProviderUnreachable, ProviderError."""
@@ -108,7 +108,7 @@ class Provider:
         """Exchange the code and return the claims of the ID token, completed from userinfo if some are missing.
 
         Raises:
-            CompanyAccountError: the provider does not answer, refuses, or cannot be trusted.
+            SsoError: the provider does not answer, refuses, or cannot be trusted.
         """
         info = await self._info()
         tokens = await self._exchange(info.discovery, code, pending)
@@ -172,7 +172,7 @@ class Provider:
                 raise self._failed[1]
             try:
                 self._cached = await self._fetch_info(now)
-            except CompanyAccountError as error:
+            except SsoError as error:
                 self._failed = (self._clock(), error.with_traceback(None))
                 raise
             return self._cached
@@ -200,7 +200,7 @@ def _require_ok(response: ProviderResponse, what: str) -> ProviderResponse:
     return response
 
 
-def _exchange_error(response: ProviderResponse) -> CompanyAccountError:
+def _exchange_error(response: ProviderResponse) -> SsoError:
     """Return why a code was not exchanged. A response without an OAuth error may come from a gateway."""
     try:
         error = response.parse(TokenError, "the token error").error

@@ -7,7 +7,7 @@ from signalbox.kernel import figures
 from signalbox.monitoring.words import Span
 from signalbox.security.accounts.model import NAME_RULE, SignInMethod, Token, User
 from signalbox.security.model import Rights, Role
-from signalbox.security.oidc.service import CompanyAccounts
+from signalbox.security.oidc.service import SingleSignOn
 from signalbox.web.lists import Option
 from signalbox.web.security import urls, words
 from signalbox.web.security.dependencies import UserAdmin
@@ -143,13 +143,13 @@ def users_page(admin: UserAdmin, data: UsersData, query: UsersQuery, now: float,
         invite=_invite_fields(admin, feedback),
         invitations=tuple(_invitation(user, now) for user in invited[:INVITATIONS_MAX]),
         more_invitations=max(0, len(invited) - INVITATIONS_MAX),
-        sso=_sso_roles(admin.company, admin.accounts.sessions.max_age_s) if admin.company else None,
+        sso=_sso_roles(admin.sso, admin.accounts.sessions.max_age_s) if admin.sso else None,
     )
 
 
-def _sso_roles(company: CompanyAccounts, longest_s: float) -> SsoRoles:
-    roles = tuple(ClaimRole(role.value, words.grant_text(role.grant, role.on)) for role in company.roles)
-    return SsoRoles(company.host, company.claim, roles, figures.duration(longest_s))
+def _sso_roles(sso: SingleSignOn, longest_s: float) -> SsoRoles:
+    roles = tuple(ClaimRole(role.value, words.grant_text(role.grant, role.on)) for role in sso.roles)
+    return SsoRoles(sso.host, sso.claim, roles, figures.duration(longest_s))
 
 
 def _selected(admin: UserAdmin, data: UsersData, user: User, now: float, feedback: UsersFeedback) -> SelectedUser:
@@ -168,8 +168,8 @@ def _selected(admin: UserAdmin, data: UsersData, user: User, now: float, feedbac
         fault=feedback.roles_fault,
         reason=feedback.reason,
         last_admin=last_admin,
-        has_sso_roles=user.sign_in_method is SignInMethod.COMPANY_ACCOUNT,
-        sign_in_method=words.sign_in_method(user),
+        has_sso_roles=user.sign_in_method is SignInMethod.SSO,
+        sign_in_method=user.sign_in_method.value,
         created_at=user.created_at,
         created_by=user.created_by,
         seen_at=user.last_seen_at,
@@ -177,7 +177,7 @@ def _selected(admin: UserAdmin, data: UsersData, user: User, now: float, feedbac
         sessions=data.sessions,
         locked_until=user.locked_until,
         link_ends_at=user.link_expires_at if is_link_valid else None,
-        can_get_link=user.sign_in_method is not SignInMethod.COMPANY_ACCOUNT,
+        can_get_link=user.sign_in_method is not SignInMethod.SSO,
         new_link=_new_link(user),
         tokens=tuple(
             token_row(token, now, urls.users(user.name, "tokens", str(token.id), "revoke")) for token in data.tokens

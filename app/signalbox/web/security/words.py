@@ -50,7 +50,7 @@ def profile_reason(user: User, now: float) -> str:
         False: "You cannot view unmasked payloads. An admin can grant the payloads permission.",
         None: f"You can view unmasked payloads {_unmasked_scope(user.rights)} only.",
     }[can_unmask(user.rights)]
-    if user.sign_in_method is SignInMethod.COMPANY_ACCOUNT:
+    if user.sign_in_method is SignInMethod.SSO:
         return f"{payloads} You sign in with SSO, which sets your roles at each sign-in."
     if user.password_set_at is None:
         return payloads
@@ -99,10 +99,6 @@ def session_status(session: Session, now: float, *, is_current: bool) -> StatusL
     if idle_s < IN_USE_S:
         return StatusLabel("motion", "m-running", "active")
     return StatusLabel("quiet", "m-waiting", f"idle, {figures.duration(idle_s)}")
-
-
-def sign_in_method(user: User) -> str:
-    return "SSO" if user.sign_in_method is SignInMethod.COMPANY_ACCOUNT else user.sign_in_method.value
 
 
 def role_and_scope(rights: Rights) -> tuple[str, str]:
@@ -160,7 +156,7 @@ def role_change_effects(name: str, sessions: int) -> tuple[str, str]:
 
 def admins_who_can_sign_in(users: Sequence[User]) -> frozenset[int]:
     """Return the ids of the admins who can sign in: the last of them cannot be removed."""
-    can_sign_in = {SignInMethod.PASSWORD, SignInMethod.COMPANY_ACCOUNT}
+    can_sign_in = {SignInMethod.PASSWORD, SignInMethod.SSO}
     return frozenset(user.id for user in users if user.is_admin and user.sign_in_method in can_sign_in)
 
 
