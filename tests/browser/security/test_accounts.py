@@ -53,7 +53,7 @@ async def test_an_open_page_of_an_invited_user_reports_a_change_of_roles(
     ada = watched.page
     await _become_admin(served, ada)
     await ada.goto(served.url + security_urls.users())
-    await ada.get_by_label("User name", exact=True).fill("bob")
+    await ada.get_by_role("textbox", name="User name").fill("bob")
     await ada.get_by_role("button", name="Create one-time link").click()
     link = (await ada.locator("#once").inner_text()).strip()
     guest = Watched(await other.new_page())
@@ -82,7 +82,7 @@ async def test_a_static_page_of_a_removed_user_reports_the_sign_out(
     ada = watched.page
     await _become_admin(served, ada)
     await ada.goto(served.url + security_urls.users())
-    await ada.get_by_label("User name", exact=True).fill("bob")
+    await ada.get_by_role("textbox", name="User name").fill("bob")
     await ada.get_by_role("button", name="Create one-time link").click()
     bob = await other.new_page()
     await _choose_password(bob, (await ada.locator("#once").inner_text()).strip())
@@ -139,7 +139,7 @@ async def test_new_password_replaces_the_old_one(served: Serving, watched: Watch
         await expect(page.get_by_text(told)).to_be_visible()
     await page.get_by_role("button", name="Sign out", exact=True).first.click()
     await _sign_in(page, "ada", PASSWORD)
-    await expect(page.get_by_text("Wrong name or password")).to_be_visible()
+    await expect(page.get_by_text("Wrong user name or password")).to_be_visible()
     await _sign_in(page, "ada", BETTER)
     await expect(page.locator(".who")).to_have_text("ada, admin everywhere")
     await watched.assert_clean()
@@ -163,7 +163,7 @@ async def test_account_pages_are_accessible_and_fit_a_phone(served: Serving, wat
     page = watched.page
     await _become_admin(served, page)
     await page.goto(served.url + security_urls.users())
-    await page.get_by_label("User name", exact=True).fill("bob")
+    await page.get_by_role("textbox", name="User name").fill("bob")
     await page.get_by_role("button", name="Create one-time link").click()
     await page.goto(served.url + urls.profile())
     await page.get_by_label("Name", exact=True).fill("grafana")

@@ -87,7 +87,7 @@ async def test_an_admin_tests_adds_and_removes_a_rule(served: Serving, watched: 
     await page.get_by_role("link", name="Remove rule…").click()
     await expect(page.get_by_role("link", name="Cancel")).to_be_focused()
     await page.get_by_label("Reason").fill("nobody needs it")
-    await page.get_by_role("button", name="Remove customer key").click()
+    await page.get_by_role("button", name="Remove rule").click()
     await expect(page.get_by_text("Rule removed.")).to_be_visible()
     await expect(row).to_have_count(0)
     assert "7f3a91c2" not in served.process.log.read_text()

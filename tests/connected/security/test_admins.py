@@ -89,7 +89,7 @@ async def test_claim_that_would_demote_the_last_admin_is_rejected(process: Proce
     await process.user("ann", password=password())
     assert await process.sso_user(VIEWER_EVERYWHERE) == user
     assert (await process.accounts.users.get_by_name("sso")).rights == VIEWER_EVERYWHERE
-    with pytest.raises(RequestRejected, match="The name ann is taken"):
+    with pytest.raises(RequestRejected, match="The user name ann is taken"):
         await process.sso_user(VIEWER_EVERYWHERE, "Ann", "sub-2")
 
 

@@ -32,7 +32,7 @@ async def _locked(process: Process, name: str, tried: str, address: str = HERE) 
     with pytest.raises(TooManyAttempts) as refused:
         await process.sign_in(name, tried, address)
     assert "Too many failed attempts from this IP address. Try again in " in str(refused.value)
-    assert "Other addresses are not affected" in str(refused.value)
+    assert "Other IP addresses are not affected" in str(refused.value)
     return refused.value.wait_s
 
 

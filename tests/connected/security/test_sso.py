@@ -150,7 +150,7 @@ async def test_same_subject_of_another_provider_is_another_user(
         await entered(sso, at(sso, other), "s")
         other.knows({"s2": known(["platform"], "ada")})
         said = await denied(sso, at(sso, other), "s2")
-    assert "The name ada is taken" in str(said)
+    assert "The user name ada is taken" in str(said)
     assert sorted(await sso.users_by_name()) == ["ada", "eve"]
 
 
