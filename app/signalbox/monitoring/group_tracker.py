@@ -225,13 +225,14 @@ class GroupTracker:
     def _rows_to_judge(self, group: Group, facts: GroupFacts) -> list[int]:
         """Return the rows that may be other than ok; the columns prove all others to be young."""
         positions = group.positions
-        late = self.window.older_than(min(self._limits.ok_below_s, self._limits.stalled_after_s))
+        kept = [limits.age_s / 2 for limits in self._retention.values() if limits.age_s is not None]
+        late = self.window.older_than(min(self._limits.ok_below_s, self._limits.stalled_after_s, *kept))
         first = len(self.window.readings) == 1  # without a comparison all rows have the same verdict
         rows = set(late[:1] if first else late)
         rows.update(self._open_transactions, self.window.rewound)
         if positions.why is not None:
             rows.update(row for row, why in enumerate(positions.why) if why is not Why.KNOWN)
-        if facts.has_consumers is False:
+        if facts.has_consumers is False or self._may_push_out(group):
             rows.update(row for row, lag in enumerate(positions.lag) if lag > 0)
         if positions.start is not None:
             offsets = zip(positions.start, positions.settled, positions.arrived, strict=True)
@@ -239,6 +240,11 @@ class GroupTracker:
         if len(rows) <= JUDGED_ROWS_MAX:
             return sorted(rows)
         return sorted(rows, key=lambda row: -positions.lag[row])[:JUDGED_ROWS_MAX]
+
+    def _may_push_out(self, group: Group) -> bool:
+        """Return whether new messages may delete unread ones within seconds: no age shows that. A stream has one row."""
+        limits = self._retention.values()
+        return len(group.positions) == 1 and any(limit.messages or limit.size_bytes for limit in limits)
 
     def _row(self, row: int, group: Group, owners: Mapping[PartitionKey, Member]) -> PartitionFacts:
         positions, window = group.positions, self.window

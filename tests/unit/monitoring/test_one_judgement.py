@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signalbox.brokers.model import GroupState, OldestUnread, Why
+from signalbox.brokers.model import Group, GroupState, OldestUnread, Positions, Why
 from signalbox.monitoring import words
 from signalbox.monitoring.judge import Thresholds
 from signalbox.monitoring.model import GroupView, Reason, Status, TimeLagMethod
@@ -41,6 +41,11 @@ steps = st.builds(
 
 def sentence(view: GroupView, now: float) -> str:
     return text(words.group_sentence(view, now))
+
+
+def unread(at: Positions) -> Group:
+    """Return the group without members."""
+    return group(at, state=GroupState.EMPTY, members=0)
 
 
 def headline_and_reason(view: GroupView, now: float) -> str:
@@ -140,12 +145,11 @@ def test_messages_that_wait_without_a_consumer_are_said_at_the_first_reading(bef
     watched = Watched()
     watched.flow(before_s, settled=1000, arrived=1000, out=10, into=10)
     ended = watched.now
-    gone = {"state": GroupState.EMPTY, "members": 0}
     at = positions([1600], [1709])
-    view = watched.read(group(at, **gone))
+    view = watched.read(unread(at))
     assert view.verdict.status is Status.NO_MEMBERS
     assert sentence(view, watched.now) == "No members. 109 messages are waiting."
-    view = watched.read(group(at, **gone))
+    view = watched.read(unread(at))
     assert view.verdict.status is Status.STOPPED
     assert view.verdict.since == ended + 5
     assert sentence(view, watched.now).startswith("No members, no progress for 5 s")
@@ -153,7 +157,7 @@ def test_messages_that_wait_without_a_consumer_are_said_at_the_first_reading(bef
 
 def test_the_first_reading_of_all_says_that_nobody_reads_and_the_second_that_the_group_is_stopped() -> None:
     watched = Watched()
-    at = group(positions([0], [109]), state=GroupState.EMPTY, members=0)
+    at = unread(positions([0], [109]))
     view = watched.read(at)
     assert (view.verdict.status, sentence(view, watched.now)) == (
         Status.NO_MEMBERS,
@@ -168,22 +172,21 @@ def test_a_queue_with_a_count_only_says_at_once_that_nobody_reads() -> None:
     watched = Watched(positional=False)
     at = positions([-1], [-1], lag=[109])
     watched.each(4, lambda _: group(at))
-    view = watched.read(group(at, state=GroupState.EMPTY, members=0))
+    view = watched.read(unread(at))
     left_at = watched.now
     assert (view.verdict.status, sentence(view, watched.now)) == (
         Status.NO_MEMBERS,
         "No members. 109 messages are waiting.",
     )
-    view = watched.read(group(at, state=GroupState.EMPTY, members=0))
+    view = watched.read(unread(at))
     assert (view.verdict.status, view.verdict.since) == (Status.STOPPED, left_at)
 
 
 def test_the_last_commits_of_a_consumer_that_left_prove_no_other_consumer() -> None:
     watched = Watched()
     watched.flow(60, settled=1000, arrived=1000, out=10, into=20)
-    gone = {"state": GroupState.EMPTY, "members": 0}
-    watched.read(group(positions([1650], [2300]), **gone))
-    view = watched.read(group(positions([1660], [2400]), **gone))
+    watched.read(unread(positions([1650], [2300])))
+    view = watched.read(unread(positions([1660], [2400])))
     assert view.verdict.status is Status.STOPPED
 
 
@@ -247,5 +250,5 @@ def test_figures_of_the_partitions_are_those_of_the_reading_that_the_group_shows
 
 def test_a_batch_group_stays_without_members() -> None:
     watched = Watched(batch=True)
-    view = watched.each(3, lambda n: group(positions([0], [100 * n]), state=GroupState.EMPTY, members=0))
+    view = watched.each(3, lambda n: unread(positions([0], [100 * n])))
     assert (view.verdict.status, view.verdict.reason) == (Status.NO_MEMBERS, Reason.BATCH)
