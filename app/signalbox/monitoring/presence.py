@@ -31,6 +31,8 @@ class Presence:
             return moved_at
         if self._empty_since is None:
             self._empty_since = at
+        if group.member_count is None:  # nobody pulls at the moment: who just settled messages may pull again
+            return moved_at if moved_at == at else None
         left = max(UNLISTED_AFTER_S, UNLISTED_INTERVALS * interval_s) if self._listed_before else 0.0
         return moved_at if moved_at is not None and moved_at > self._empty_since + left else None
 

@@ -252,3 +252,12 @@ def test_a_batch_group_stays_without_members() -> None:
     watched = Watched(batch=True)
     view = watched.each(3, lambda n: unread(positions([0], [100 * n])))
     assert (view.verdict.status, view.verdict.reason) == (Status.NO_MEMBERS, Reason.BATCH)
+
+
+def test_a_client_that_pulls_now_and_then_has_a_consumer_while_messages_are_settled() -> None:
+    """JetStream counts no members: between two pulls a consumer that works looks as if nobody read."""
+    watched = Watched()
+    view = watched.flow(60, settled=0, arrived=500, out=10, into=10, state=GroupState.EMPTY, members=None)
+    assert view.verdict.status is not Status.NO_MEMBERS
+    view = watched.read(group(positions([600], [1150]), state=GroupState.EMPTY, members=None))
+    assert sentence(view, watched.now) == "No members. 550 messages are waiting."
