@@ -15,7 +15,7 @@ from signalbox.monitoring.words.spans import (
     strong,
 )
 from signalbox.monitoring.words.terms import TERMS, WHY_UNKNOWN, Terms
-from signalbox.monitoring.words.transitions import TIME_LAG_BOUND, until_now
+from signalbox.monitoring.words.transitions import time_lag_text, until_now
 
 _WITH_DURATION = frozenset((Status.STALLED, Status.STOPPED, Status.HELD_BACK, Status.REBALANCING))
 _CAUSES = {
@@ -34,7 +34,7 @@ _ABOUT_A_PARTITION = frozenset((Status.WILL_LOSE_DATA, Status.STALLED, *_CAUSES)
 _WHY_LOST: dict[Reason | None, str] = {
     Reason.BY_AGE: "Messages reach the retention limit before the group reads them.",
     Reason.BY_COUNT: "At the retention limit, each new message deletes the oldest one, before the group reads it.",
-    Reason.LOST_ALREADY: "Retention deletes messages before the group reads them.",
+    Reason.LOST_ALREADY: "Retention or a purge deletes messages before the group reads them.",
 }
 
 
@@ -281,7 +281,7 @@ def _amount(flow: Flow) -> str:
 
 def _time_lag(flow: Flow) -> str:
     assert flow.time_lag is not None  # noqa: S101 - the callers have checked it
-    return f"{TIME_LAG_BOUND.get(flow.time_lag.method, '')}{figures.duration(flow.time_lag.seconds)}"
+    return time_lag_text(flow.time_lag)
 
 
 def _no_progress(verdict: Verdict, now: float) -> str:

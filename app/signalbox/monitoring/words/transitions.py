@@ -1,11 +1,11 @@
 """What a sentence says of the status until the last reading, while only that reading shows another."""
 
 from signalbox.kernel import figures
-from signalbox.monitoring.model import Before, Status, TimeLagMethod
+from signalbox.monitoring.model import Before, Status, TimeLag, TimeLagMethod
 from signalbox.monitoring.words.spans import Spans, spans
 from signalbox.monitoring.words.terms import Terms
 
-TIME_LAG_BOUND = {TimeLagMethod.AT_LEAST: "at least ", TimeLagMethod.AT_MOST: "at most "}
+_BOUND = {TimeLagMethod.AT_LEAST: "at least ", TimeLagMethod.AT_MOST: "at most "}
 _WAS = {
     Status.WILL_LOSE_DATA: "Data loss was expected",
     Status.STOPPED: "Was stopped",
@@ -25,11 +25,17 @@ def until_now(before: Before, terms: Terms, now: float) -> Spans:
     return spans(f"{_was(before, terms)} until {figures.utc_time(before.at, now)}.")
 
 
+def time_lag_text(lag: TimeLag) -> str:
+    """Return "40 s", "at least 40 s", "between 20 s and 40 s"."""
+    if lag.at_least:
+        return f"between {figures.duration(lag.at_least)} and {figures.duration(lag.seconds)}"
+    return f"{_BOUND.get(lag.method, '')}{figures.duration(lag.seconds)}"
+
+
 def _was(before: Before, terms: Terms) -> str:
     match before.status:
         case Status.BEHIND if before.time_lag is not None:
-            bound = TIME_LAG_BOUND.get(before.time_lag.method, "")
-            return f"Was {bound}{figures.duration(before.time_lag.seconds)} behind"
+            return f"Was {time_lag_text(before.time_lag)} behind"
         case Status.BEHIND:
             return "Was behind"
         case Status.NO_MEMBERS:
