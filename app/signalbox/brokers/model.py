@@ -194,6 +194,8 @@ class Positions:
     why: tuple[Why, ...] | None = None  # None = every row KNOWN
     start: "array[int] | None" = None  # 'q', log start: a settled position below it means data loss
     stable: "array[int] | None" = None  # 'q', last stable offset where it differs from arrived
+    first_unread: "array[int] | None" = None  # 'q', the first offset that may hold an unread message; None = settled
+    lost: "array[int] | None" = None  # 'q', at most so many messages were deleted unread; None = start minus settled
 
     def __len__(self) -> int:
         return len(self.partition)
@@ -212,6 +214,7 @@ class Group:
     positions: Positions
     lag: int | None  # messages, summed over the known rows; None = no row is known
     lag_partial: bool = False  # some rows are unknown: the lag is at least this
+    lag_at_most: bool = False  # offsets that hold no message may be counted: the lag of the known rows is at most this
     approximate: bool = False
     state_text: str = ""  # the broker's own word: "PreparingRebalance", "at max ack pending"
     members: tuple[Member, ...] | None = None  # None = not reported or not read yet
@@ -258,7 +261,9 @@ class OldestUnread:
     destination: str
     partition: int
     at: float
-    exact: bool  # False: the time lag computed from it is an upper bound
+    exact: bool  # False: the time lag computed from it is an upper bound, or with `at_least` a lower one
+    at_least: bool = False
+    position: int | None = None  # the position that the time belongs to; None = the one of the last reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
