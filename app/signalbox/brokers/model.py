@@ -195,7 +195,10 @@ class Positions:
     start: "array[int] | None" = None  # 'q', log start: a settled position below it means data loss
     stable: "array[int] | None" = None  # 'q', last stable offset where it differs from arrived
     first_unread: "array[int] | None" = None  # 'q', the first offset that may hold an unread message; None = settled
-    lost: "array[int] | None" = None  # 'q', at most so many messages were deleted unread; None = start minus settled
+    deleted: "array[int] | None" = None  # 'q', of messages between settled and start, at most; None = all are messages
+    lost: "array[int] | None" = (
+        None  # 'q', counter: unread messages that were deleted, at least; then `settled` is no position
+    )
 
     def __len__(self) -> int:
         return len(self.partition)
@@ -264,6 +267,9 @@ class OldestUnread:
     exact: bool  # False: the time lag computed from it is an upper bound, or with `at_least` a lower one
     at_least: bool = False
     position: int | None = None  # the position that the time belongs to; None = the one of the last reading
+    not_after: float | None = (
+        None  # beside an upper bound: this message is unread too, so the oldest is at least as old
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

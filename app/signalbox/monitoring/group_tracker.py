@@ -27,11 +27,11 @@ from signalbox.monitoring.judge import (
     still_limit,
 )
 from signalbox.monitoring.judge_count import judge_count
+from signalbox.monitoring.losses import Losses
 from signalbox.monitoring.model import SEVERITY, Flow, GroupView, PartitionView, Status, TimeLag, TimeLagMethod
 from signalbox.monitoring.window import PushResult, ReadingWindow
 
 CLOCKS_DIFFER_S = 5.0  # how far a message's timestamp may lie outside of what our readings prove
-CLOCK_AHEAD_S = 2.0
 OLDEST_ROWS_MAX = 8
 SHARE = "share"  # Kafka's share groups acknowledge in any order, so their start offset is no position
 JUDGED_ROWS_MAX = 500  # each reading, largest lag first: more would block the event loop for over 10 ms
@@ -48,6 +48,8 @@ class OldestMessage:
     at: float
     exact: bool
     requested_at: float
+    not_after: float | None = None  # see OldestUnread
+    at_least: bool = False  # see OldestUnread
 
 
 class GroupTracker:
@@ -63,6 +65,7 @@ class GroupTracker:
         self._open_transactions: dict[int, tuple[int, float]] = {}
         self._rebalancing_since: float | None = None
         self._retention: dict[str, RetentionLimits] = {}
+        self._losses = Losses()
         self._idle = False
         self._partitions: tuple[PartitionView, ...] | None = None  # by the last reading, judged on demand
 
@@ -80,6 +83,7 @@ class GroupTracker:
         if result is not PushResult.ACCEPTED:
             return False
         self._partitions = None
+        self._losses.take(self._rows_by_partition(), group.positions.lost, requested_at)
         self._follow(group, requested_at)
         self._retention = _retention_that_loses(group.destinations, destinations)
         if not self._unchanged(group):
@@ -102,9 +106,14 @@ class GroupTracker:
         rows = self._rows_by_partition()
         for answer in answers:
             row = rows.get((answer.destination, answer.partition))
-            if row is not None and answer.at <= now + CLOCK_AHEAD_S:
+            if row is not None and answer.at <= now:
                 self._oldest[answer.destination, answer.partition] = OldestMessage(
-                    self.window.newest.settled[row], answer.at, answer.exact, now
+                    self.window.position[row] if answer.position is None else answer.position,
+                    answer.at,
+                    answer.exact,
+                    now,
+                    answer.not_after,
+                    answer.at_least,
                 )
 
     def partitions(self) -> tuple[PartitionView, ...]:
@@ -222,6 +231,9 @@ class GroupTracker:
         if positions.start is not None:
             offsets = zip(positions.start, positions.settled, positions.arrived, strict=True)
             rows.update(row for row, (start, settled, end) in enumerate(offsets) if UNKNOWN < settled < start < end)
+        if positions.deleted is not None:
+            rows.update(row for row, deleted in enumerate(positions.deleted) if deleted > 0)
+        rows.update(self._losses.rows())
         if len(rows) <= JUDGED_ROWS_MAX:
             return sorted(rows)
         return sorted(rows, key=lambda row: -positions.lag[row])[:JUDGED_ROWS_MAX]
@@ -231,6 +243,7 @@ class GroupTracker:
         name = positions.names[positions.destination[row]]
         rate_in, rate_out = window.rates(row)
         hidden = self._open_transactions.get(row)
+        loss = self._losses.recent(row, window.moved_at(row), window.newest.requested_at)
         return PartitionFacts(
             destination=name,
             partition=positions.partition[row],
@@ -249,6 +262,9 @@ class GroupTracker:
             rewound_at=window.rewound.get(row),
             behind_open_transaction_since=hidden[1] if hidden is not None else None,
             retention=self._retention.get(name),
+            deleted=positions.deleted[row] if positions.deleted is not None else UNKNOWN,
+            deleted_unread=loss.messages if loss is not None else 0,
+            lost_at=loss.at if loss is not None else None,
         )
 
     def _row_time_lag(self, row: int, key: PartitionKey, lag: int) -> TimeLag | None:
@@ -261,15 +277,21 @@ class GroupTracker:
         if oldest is None or own is None:
             return own
         now = self.window.newest.read_at
-        moved = oldest.position != self.window.newest.settled[row]
+        moved = oldest.position != self.window.position[row]
         if moved and now - oldest.requested_at > STALE_INTERVALS * max(5.0, self.view.interval_s if self.view else 5.0):
             return own
-        seconds = max(0.0, (oldest.requested_at if moved else now) - oldest.at)
+        as_of = oldest.requested_at if moved else now
+        seconds = max(0.0, as_of - oldest.at)
+        least = 0.0 if oldest.not_after is None else min(seconds, max(0.0, as_of - oldest.not_after))
         before, after = self.window.readings_around_position(row)
         most = now - before.read_at + CLOCKS_DIFFER_S if before is not None else float("inf")
         bounds = (now - after.read_at - CLOCKS_DIFFER_S, most)
-        method = TimeLagMethod.MEASURED if oldest.exact else TimeLagMethod.AT_MOST
-        return choose_time_lag(own, TimeLag(seconds=seconds, method=method), None if moved else bounds)
+        measured = TimeLag(seconds=seconds, method=TimeLagMethod.MEASURED)
+        if oldest.at_least:
+            measured = TimeLag(seconds=seconds, method=TimeLagMethod.AT_LEAST)
+        elif not oldest.exact and least < seconds:
+            measured = TimeLag(seconds=seconds, method=TimeLagMethod.AT_MOST, at_least=least)
+        return choose_time_lag(own, measured, None if moved else bounds)
 
     def _time_lag(self, rows: Sequence[PartitionFacts], group: Group) -> TimeLag | None:
         ages = [row.time_lag for row in rows if row.time_lag is not None]

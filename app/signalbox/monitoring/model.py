@@ -3,7 +3,7 @@
 Times are seconds since the epoch, UTC. Rates are messages/s. `None` is unknown, never zero.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from signalbox.brokers.model import BrokerCall, BrokerKind, Capability, Cluster, Destination, Fault, Group, Why
@@ -52,6 +52,7 @@ class Reason(StrEnum):
     BY_AGE = "by age"  # unread messages reach the retention time
     BY_COUNT = "by count"  # new messages push out unread ones
     LOST_ALREADY = "lost already"  # unread messages are already deleted
+    LOST_ALL = "lost all"  # all unread messages are deleted, and nothing is left to read
     BATCH = "batch"  # the configuration declares that having no members is normal
     PAUSED = "paused"  # paused at the broker
     HISTORY_TOO_SHORT = "history too short"  # our own history is too short for a verdict
@@ -70,6 +71,11 @@ class TimeLag:
 
     seconds: float
     method: TimeLagMethod
+    at_least: float = field(default=0.0, compare=False)  # beside "at most": what is proven from below
+
+    @property
+    def lower_bound(self) -> float:
+        return self.at_least if self.method is TimeLagMethod.AT_MOST else self.seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +90,7 @@ class Verdict:
     destination: str | None = None
     partitions_affected: int = 0  # how many partitions share this status
     lost: int | None = None  # messages already deleted unread
+    lost_at_most: bool = False  # `lost` counts offsets, and some may have held no message
     why: Why = Why.KNOWN
     reason: Reason | None = None
     detail: str = ""  # text from the broker: hostile, escape it

@@ -90,7 +90,7 @@ class ReadingWindow:
         if fell:
             self._accept_fall(reading)
         self._fell_at = None
-        self._append(reading, positions.lag)
+        self._append(reading, positions)
         return PushResult.ACCEPTED
 
     def forget_destination(self, name: str) -> None:
@@ -280,6 +280,8 @@ class ReadingWindow:
 
     def _reading(self, requested_at: float, read_at: float, positions: Positions, lag: int | None) -> GroupReading:
         settled, arrived, start = positions.settled, positions.arrived, positions.start
+        if self._positional and positions.lost is None:
+            settled = columns.within(settled, arrived)
         if self.readings:  # share equal columns: an adapter may rebuild them each time
             last = self.newest
             settled = last.settled if settled == last.settled else settled
@@ -288,12 +290,12 @@ class ReadingWindow:
         complete = UNKNOWN not in settled and UNKNOWN not in arrived
         return GroupReading(requested_at, read_at, settled, arrived, lag, complete, start)
 
-    def _append(self, reading: GroupReading, lag: Column) -> None:
+    def _append(self, reading: GroupReading, positions: Positions) -> None:
         if self.first_at is None:
             self.first_at = reading.requested_at
         self._count(reading)
-        self._record_moves(reading, lag)
-        self.position = reading.settled if self._positional else columns.read_positions(reading.arrived, lag)
+        self._record_moves(reading, positions.lag)
+        self.position = self._read_positions(reading, positions)
         self._known_settled = columns.fill_unknown(reading.settled, self._known_settled)
         self._known_arrived = columns.fill_unknown(reading.arrived, self._known_arrived)
         if len(self.readings) > 1 and self.newest.requested_at - self.readings[-2].requested_at < FINE_SPACING_S:
@@ -301,6 +303,12 @@ class ReadingWindow:
         self.readings.append(reading)
         self._thin(reading)
         self._rate_readings = self._readings_for_rates()
+
+    def _read_positions(self, reading: GroupReading, positions: Positions) -> Column:
+        """Return how far each row is read; UNKNOWN for a position past the end."""
+        if not self._positional or positions.lost is not None:
+            return columns.read_positions(reading.arrived, positions.lag)
+        return reading.settled if positions.first_unread is None else positions.first_unread
 
     def _count(self, reading: GroupReading) -> None:
         if reading.complete and self.readings and self.newest.complete:

@@ -31,10 +31,10 @@ class States:
         positions = self.group(name).positions
         return dict(zip(positions.partition, positions.lag, strict=True))
 
-    def lost(self, name: str) -> Mapping[int, int]:
+    def deleted(self, name: str) -> Mapping[int, int]:
         positions = self.group(name).positions
-        assert positions.lost is not None
-        return dict(zip(positions.partition, positions.lost, strict=True))
+        assert positions.deleted is not None
+        return dict(zip(positions.partition, positions.deleted, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -136,15 +136,15 @@ async def test_a_marker_before_an_open_transaction_does_not_hide_it(states: Stat
 
 
 async def test_messages_that_were_all_deleted_unread_are_lost_and_not_lag(states: States) -> None:
-    assert (states.lags("lost-all-readers"), states.lost("lost-all-readers")) == ({0: 0}, {0: 90})
-    assert (states.lags("lost-part-readers"), states.lost("lost-part-readers")) == ({0: 40}, {0: 50})
+    assert (states.lags("lost-all-readers"), states.deleted("lost-all-readers")) == ({0: 0}, {0: 90})
+    assert (states.lags("lost-part-readers"), states.deleted("lost-part-readers")) == ({0: 40}, {0: 50})
     assert states.lags("emptied-readers") == {0: 0}
-    assert states.group("emptied-readers").positions.lost is None or states.lost("emptied-readers") == {0: 0}
+    assert states.group("emptied-readers").positions.deleted is None or states.deleted("emptied-readers") == {0: 0}
 
 
 async def test_a_deleted_transaction_marker_is_no_lost_message(states: States) -> None:
     assert states.lags("lost-marker-readers") == {0: 0, 1: 0}
-    assert states.lost("lost-marker-readers") == {0: 0, 1: 3}
+    assert states.deleted("lost-marker-readers") == {0: 0, 1: 3}
 
 
 async def test_offsets_past_the_end_are_unknown(states: States) -> None:

@@ -40,10 +40,10 @@ class DeletedMarkers:
     def _rows(self, group: Group) -> list[tuple[str, int, int]]:
         """Return topic, partition and leader of the rows that lost one offset."""
         positions, topics = group.positions, self.cache.partitions.topics
-        if positions.lost is None or 1 not in positions.lost:
+        if positions.deleted is None or 1 not in positions.deleted:
             return []
         found = []
-        for row, lost in enumerate(positions.lost):
+        for row, lost in enumerate(positions.deleted):
             name, partition = positions.names[positions.destination[row]], positions.partition[row]
             topic = topics.get(name)
             if lost != 1 or topic is None or topic.may_hold_markers or partition >= topic.partition_count:

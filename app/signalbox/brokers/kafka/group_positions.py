@@ -30,12 +30,12 @@ def build_positions(rows: GroupRows, arrived: "array[int]", table: OffsetTable) 
     start = array("q", [starts[slot] for slot in rows.slots])
     lag = array("q", map(sub, arrived, rows.settled))
     why: tuple[Why, ...] | None = None
-    first_unread = lost = None
+    first_unread = deleted = None
     is_special = bool(rows.unknown) or rows.reported_lag is not None or bool(table.contents)
     if is_special or (len(lag) and (min(lag) < 0 or min(map(sub, rows.settled, start)) < 0)):
         first_unread = _first_unread(rows, arrived, start, table)
         lag, why = _lag_by_row(rows, arrived, first_unread, table)
-        lost = _lost(rows, start, table)
+        deleted = _deleted(rows, start, table)
     stable = array("q", [stables[slot] for slot in rows.slots]) if table.has_open_transactions else None
     if stable is not None and first_unread is not None:
         _join_empty_ends(stable, rows.settled, first_unread)
@@ -50,7 +50,7 @@ def build_positions(rows: GroupRows, arrived: "array[int]", table: OffsetTable) 
         start=start,
         stable=stable,
         first_unread=first_unread,
-        lost=lost,
+        deleted=deleted,
     )
 
 
@@ -90,17 +90,17 @@ def _lag_by_row(
     return lags, tuple(whys) if any(why is not Why.KNOWN for why in whys) else None
 
 
-def _lost(rows: GroupRows, start: "array[int]", table: OffsetTable) -> "array[int] | None":
+def _deleted(rows: GroupRows, start: "array[int]", table: OffsetTable) -> "array[int] | None":
     """Return at most how many messages of each row were deleted unread; None for share groups, which read in any order."""
     if rows.reported_lag is not None:
         return None
-    find, lost = table.contents.first_unread, array("q")
+    find, column = table.contents.first_unread, array("q")
     for row, (slot, settled, log_start) in enumerate(zip(rows.slots, rows.settled, start, strict=True)):
         deleted = log_start - find(slot, settled) if 0 <= settled < log_start else 0
         if deleted == 1 and _may_hold_markers(rows, row, table):
             deleted = 0  # a consumer that has read a transaction commits the offset of its marker
-        lost.append(max(0, deleted))
-    return lost
+        column.append(max(0, deleted))
+    return column
 
 
 def _may_hold_markers(rows: GroupRows, row: int, table: OffsetTable) -> bool:

@@ -178,7 +178,7 @@ def test_a_share_group_has_read_all_of_an_empty_partition_before_its_first_read(
     group = cached.build(table, lambda _: True)
     lags = dict(zip(group.positions.partition, group.positions.lag, strict=True))
     assert lags == {2: 0, 0: 0, 1: UNKNOWN}
-    assert group.positions.lost is None
+    assert group.positions.deleted is None
 
 
 def test_offsets_without_messages_are_neither_lag_nor_lost() -> None:
@@ -192,7 +192,7 @@ def test_offsets_without_messages_are_neither_lag_nor_lost() -> None:
     assert (list(group.positions.lag), list(group.positions.first_unread or ())) == ([0, 3], [9, 6])
     table.update_starts(offset_rows("t", [(0, 0, 9), (1, 0, 8)]))
     group = cached.build(table, lambda _: True)
-    assert (list(group.positions.lag), list(group.positions.lost or ())) == ([0, 1], [0, 2])
+    assert (list(group.positions.lag), list(group.positions.deleted or ())) == ([0, 1], [0, 2])
     table.update_ends(offset_rows("t", [(0, 0, 3), (1, 0, 9)]))
     table.update_ends(offset_rows("t", [(0, 0, 3), (1, 0, 9)]))
     table.update_ends(offset_rows("t", [(0, 0, 9), (1, 0, 9)]))  # the log was truncated and written anew
@@ -205,10 +205,10 @@ def test_one_deleted_offset_of_a_topic_with_transactions_is_its_marker() -> None
     table.update_ends(offset_rows("t", [(0, 0, 9), (1, 0, 9)]))
     table.update_starts(offset_rows("t", [(0, 0, 5), (1, 0, 6)]))
     cached = cached_group()
-    assert list(build_group(table, {"t": [(0, 4), (1, 4)]}, cached).positions.lost or ()) == [1, 2]
+    assert list(build_group(table, {"t": [(0, 4), (1, 4)]}, cached).positions.deleted or ()) == [1, 2]
     table.mark_may_hold_markers("t")
     group = cached.build(table, lambda _: True)
-    assert (list(group.positions.lost or ()), group.lag_at_most) == ([0, 2], True)
+    assert (list(group.positions.deleted or ()), group.lag_at_most) == ([0, 2], True)
 
 
 def test_other_groups_stay_the_same_object_while_more_is_known_about_a_log() -> None:
