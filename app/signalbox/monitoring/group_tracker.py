@@ -121,7 +121,7 @@ class GroupTracker:
         owners = {
             (name, index): member.client or member.id
             for member in view.group.members or ()
-            for name, indices in member.assigned.items()
+            for name, indices in (member.assigned or {}).items()
             for index in indices
         }
         views = [self._partition(row, view, facts, owners) for row in range(len(self.window))]

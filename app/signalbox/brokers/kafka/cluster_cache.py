@@ -28,7 +28,6 @@ class Intervals:
     sizes_s: float = 300.0
     members_s: float = 30.0
     stables_s: float = 15.0  # of topics without an open transaction; topics with one are read every sweep
-    deadline_s: float = 3.0  # for the responses of one broker to one step of a sweep
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -61,9 +60,6 @@ class ClusterCache:
         now = self.clock()
         took_s = max(0.0, now - started_at)
         self.calls[request] = BrokerCall(request=request, interval_s=interval_s, duration_s=took_s, at=now, rows=rows)
-
-    def deadline_s(self) -> float:
-        return min(self.intervals.deadline_s, self.settings.timeout_s)
 
 
 def broker_fault(node: int, error: BrokerError) -> Fault:

@@ -100,8 +100,7 @@ async def read_topic_configs(cache: ClusterCache) -> None:
     try:
         for first in range(0, len(names), TOPICS_PER_REQUEST):
             request = cluster_api.topic_configs_request(names[first : first + TOPICS_PER_REQUEST], CONFIG_KEYS)
-            async with asyncio.timeout(cache.deadline_s()):
-                configs = await cache.client.call_any(request, Purpose.SLOW)
+            configs = await cache.client.call_any(request, Purpose.SLOW)
             denied += cache.partitions.update_configs(configs)
             await asyncio.sleep(0)
     except NO_RESPONSE:
@@ -128,8 +127,7 @@ async def read_sizes(cache: ClusterCache) -> None:
 async def _read_node_sizes(cache: ClusterCache, node: int) -> int | None:
     """Read one broker's sizes; return its error code, None without a response."""
     try:
-        async with asyncio.timeout(cache.deadline_s()):
-            error, sizes = await cache.client.call(node, cluster_api.log_dirs_request(), Purpose.SLOW)
+        error, sizes = await cache.client.call(node, cluster_api.log_dirs_request(), Purpose.SLOW)
     except NO_RESPONSE:
         return None
     if not error:

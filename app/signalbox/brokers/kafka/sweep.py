@@ -83,7 +83,7 @@ class ClusterReader:
         try:
             gone_and_faults = await refresh_metadata(cache)
         except UnsupportedVersion as error:
-            raise cache.client.timeout_error(min(cache.client.addresses)) from error
+            raise cache.client.translate(error, min(cache.client.addresses)) from error
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(read_topic_configs(cache))
             interval_s = cache.intervals.sizes_s if cache.partitions.all_sizes_known() else cache.intervals.health_s
@@ -96,8 +96,9 @@ class ClusterReader:
         cache = self.cache
         result = await merge_answers(cache, all_answers)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(read_members(cache, result.read))
+            members = tasks.create_task(read_members(cache, result.read))
             tasks.create_task(self._prepare_rows(result.read))
+        result.faults += members.result()
         return result
 
     async def _prepare_rows(self, names: Iterable[str]) -> None:
@@ -134,7 +135,7 @@ class ClusterReader:
         async with asyncio.TaskGroup() as tasks:
             for answers in all_answers:
                 types = {name: group.listing.type for name, group in watched.items() if group.node == answers.node}
-                tasks.create_task(_watch_node(cache, answers, types))
+                tasks.create_task(NodeReader(cache, answers).read_offsets(types, [Purpose.WATCH]))
         _raise_if_silent(all_answers)
         faults = [broker_fault(answers.node, answers.failure) for answers in all_answers if answers.failure is not None]
         read = {name for answers in all_answers for name in answers.offsets if _store_watched(cache, answers, name)}
@@ -182,14 +183,6 @@ class ClusterReader:
         settings = self.cache.settings
         is_internal = self.cache.partitions.topics[name].meta.internal or name.startswith("__")
         return settings.includes(name) and (settings.show_internal or not is_internal)
-
-
-async def _watch_node(cache: ClusterCache, answers: NodeAnswers, types: dict[str, str]) -> None:
-    try:
-        async with asyncio.timeout(cache.deadline_s()):
-            await NodeReader(cache, answers).read_offsets(types, [Purpose.WATCH])
-    except TimeoutError:
-        answers.failure = cache.client.timeout_error(answers.node)
 
 
 def _store_watched(cache: ClusterCache, answers: NodeAnswers, name: str) -> bool:
