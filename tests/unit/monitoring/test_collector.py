@@ -144,6 +144,7 @@ async def running(broker: ScriptedBroker, **overrides: object) -> AsyncIterator[
 @pytest.fixture(autouse=True)
 def _short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SWEEP_TIMEOUT_MIN_S", 0.2)
+    monkeypatch.setattr(module, "SWEEP_STEPS_MAX", 1)
     monkeypatch.setattr(module, "RETRY_FIRST_S", 0.02)
     monkeypatch.setattr(module, "TICK_S", 0.02)
 
@@ -246,6 +247,24 @@ async def test_a_silent_broker_becomes_stale_and_is_reconnected() -> None:
         assert bench.view.error == "The broker did not answer within the deadline."
         broker.hangs = False
         await bench.until(lambda: bench.view.link is LinkState.CONNECTED)
+
+
+async def test_a_broker_that_has_not_answered_any_request_in_time_is_down() -> None:
+    broker = ScriptedBroker()
+    broker.fails = BrokerTimeout(NAME, "Cannot reach broker 1.", "Change advertised.listeners.")
+    async with running(broker) as bench:
+        await bench.until(lambda: bench.view.link is LinkState.DOWN)
+        assert (bench.view.error, bench.view.hint) == ("Cannot reach broker 1.", "Change advertised.listeners.")
+        broker.fails = None
+        await bench.until(lambda: bench.view.link is LinkState.CONNECTED)
+
+
+async def test_a_sweep_that_takes_longer_than_its_interval_lengthens_it() -> None:
+    broker = ScriptedBroker()
+    async with running(broker) as bench:
+        await bench.until(lambda: broker.sweeps > 2)
+        broker.sweep_interval_s = 0.11
+        await bench.until(lambda: bench.view.interval_s == 0.11)
 
 
 async def test_a_single_timeout_does_not_reconnect() -> None:

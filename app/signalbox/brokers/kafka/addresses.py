@@ -40,6 +40,8 @@ def address_fault(host: str, port: int) -> str:
 
 def host_fault(host: str) -> str:
     """Return why this is neither a host name nor an IP address, or nothing."""
+    if not host:
+        return "the host name is empty"
     if _is_ipv6(host):
         return ""
     if len(host) > HOST_LENGTH_MAX:

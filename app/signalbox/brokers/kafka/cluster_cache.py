@@ -49,7 +49,11 @@ class ClusterCache:
     missing_permissions: dict[str, str] = field(default_factory=dict)  # subject -> text of Cluster.missing_permissions
     calls: dict[str, BrokerCall] = field(default_factory=dict)
     last_read: dict[str, float] = field(default_factory=dict)  # kind of data -> time
+    interval_s: float = 0.0  # between two sweeps: longer than configured if a sweep takes longer
     rotation: int = 0  # which broker is asked first, so that a wrong answer of one broker does not last
+
+    def __post_init__(self) -> None:
+        self.interval_s = self.intervals.sweep_s
 
     def is_due(self, what: str, interval_s: float) -> bool:
         """Return whether the interval since the last reading of this kind has passed."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-import time
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import partial
@@ -114,10 +113,9 @@ class ClusterClient:
         """Return the cluster as one peer, for errors of clients that choose a broker themselves."""
         return Peer(address=", ".join(self._settings.bootstrap), timeout_s=self._settings.timeout_s, was_reached=True)
 
-    def throttled_for_s(self) -> float:
-        """Return for how long the brokers still delay their answers to us, because of a quota."""
-        until = max((connection.throttled_until for connection in self._connections.values()), default=0.0)
-        return max(0.0, until - time.monotonic())
+    def take_throttled_s(self) -> float:
+        """Return by how long a quota delayed an answer since the last call, at most; 0 = by none."""
+        return max((connection.take_throttled_s() for connection in self._connections.values()), default=0.0)
 
     def not_connected_error(self) -> BrokerUnavailable:
         return BrokerUnavailable(self._settings.name, "Not connected.", "Connect first.")

@@ -41,7 +41,7 @@ async def read_group_offsets(cache: ClusterCache) -> list[NodeAnswers]:
         for answers in all_answers:
             tasks.create_task(NodeReader(cache, answers).read_all())
     rows = sum(len(answers.offsets) for answers in all_answers)
-    cache.record_call("OffsetFetch", cache.intervals.sweep_s, started_at, rows)
+    cache.record_call("OffsetFetch", cache.interval_s, started_at, rows)
     return all_answers
 
 

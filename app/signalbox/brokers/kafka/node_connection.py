@@ -74,10 +74,12 @@ class NodeConnection:
     def api_versions(self) -> dict[int, tuple[int, int]]:
         return dict(self._connection.api_versions) if self._connection else {}
 
-    @property
-    def throttled_until(self) -> float:
-        """Until when the broker delays its answers because of a quota, by the monotonic clock."""
-        return self._connection.throttled_until if self._connection else 0.0
+    def take_throttled_s(self) -> float:
+        """Return by how long a quota delayed an answer since the last call, at most; 0 = by none."""
+        if self._connection is None:
+            return 0.0
+        throttled_s, self._connection.throttled_s = self._connection.throttled_s, 0.0
+        return throttled_s
 
     async def _send(self, connection: KafkaConnection, request: Request[T]) -> T:
         try:

@@ -66,7 +66,7 @@ async def read_partition_offsets(
     failures = await asyncio.gather(*(_read_kind(cache, leader, kind) for leader, kind in requests))
     rows = sum(len(partitions) for leader in plan for partitions in leader.topics.values())
     i = cache.intervals
-    intervals_s = {OffsetKind.END: i.sweep_s, OffsetKind.STABLE: i.stables_s, OffsetKind.START: i.starts_s}
+    intervals_s = {OffsetKind.END: cache.interval_s, OffsetKind.STABLE: i.stables_s, OffsetKind.START: i.starts_s}
     for kind in kinds:
         cache.record_call(f"ListOffsets ({kind.name.lower()})", intervals_s[kind], started_at, rows)
     return [broker_fault(leader.leader, error) for (leader, _), error in zip(requests, failures, strict=True) if error]

@@ -137,6 +137,7 @@ class KafkaConnection(aiokafka.conn.AIOKafkaConnection):  # type: ignore[misc] #
 
     _request_timeout: float | None
     throttled_until = 0.0  # by the monotonic clock: until then the broker answers nothing, because of a quota
+    throttled_s = 0.0  # the longest such delay so far
 
     @property
     def was_open(self) -> bool:
@@ -187,6 +188,7 @@ class KafkaConnection(aiokafka.conn.AIOKafkaConnection):  # type: ignore[misc] #
         throttled_s = min(max(0, int.from_bytes(data[:4], "big", signed=True) / 1000), THROTTLED_MAX_S)
         if throttled_s:
             self.throttled_until = time.monotonic() + throttled_s
+            self.throttled_s = max(self.throttled_s, throttled_s)
 
     @staticmethod
     @override
