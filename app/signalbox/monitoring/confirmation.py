@@ -59,6 +59,8 @@ def choose_time_lag(
         return own  # no messages are waiting
     if bounds is not None and not bounds[0] <= measured.seconds <= bounds[1]:
         return own
-    if measured.method is TimeLagMethod.AT_MOST and own is not None and own.method is TimeLagMethod.INTERPOLATED:
-        return own
-    return measured
+    if measured.method is not TimeLagMethod.AT_MOST or own is None:
+        return measured
+    if own.method is TimeLagMethod.AT_LEAST and own.seconds < measured.seconds:  # neither bound discards the other
+        return replace(measured, at_least=max(own.seconds, measured.at_least))
+    return own if own.method in (TimeLagMethod.INTERPOLATED, TimeLagMethod.AT_LEAST) else measured

@@ -27,6 +27,7 @@ from signalbox.monitoring.judge import (
     still_limit,
 )
 from signalbox.monitoring.judge_count import judge_count
+from signalbox.monitoring.losses import Losses
 from signalbox.monitoring.model import SEVERITY, Flow, GroupView, PartitionView, Status, TimeLag, TimeLagMethod
 from signalbox.monitoring.window import PushResult, ReadingWindow
 
@@ -48,6 +49,7 @@ class OldestMessage:
     at: float
     exact: bool
     requested_at: float
+    not_after: float | None = None  # see OldestUnread
 
 
 class GroupTracker:
@@ -63,6 +65,7 @@ class GroupTracker:
         self._open_transactions: dict[int, tuple[int, float]] = {}
         self._rebalancing_since: float | None = None
         self._retention: dict[str, RetentionLimits] = {}
+        self._losses = Losses()
         self._idle = False
         self._partitions: tuple[PartitionView, ...] | None = None  # by the last reading, judged on demand
 
@@ -80,6 +83,7 @@ class GroupTracker:
         if result is not PushResult.ACCEPTED:
             return False
         self._partitions = None
+        self._losses.take(self._rows_by_partition(), group.positions.lost, requested_at)
         self._follow(group, requested_at)
         self._retention = _retention_that_loses(group.destinations, destinations)
         if not self._unchanged(group):
@@ -104,7 +108,7 @@ class GroupTracker:
             row = rows.get((answer.destination, answer.partition))
             if row is not None and answer.at <= now + CLOCK_AHEAD_S:
                 self._oldest[answer.destination, answer.partition] = OldestMessage(
-                    self.window.newest.settled[row], answer.at, answer.exact, now
+                    self.window.newest.settled[row], answer.at, answer.exact, now, answer.not_after
                 )
 
     def partitions(self) -> tuple[PartitionView, ...]:
@@ -222,6 +226,7 @@ class GroupTracker:
         if positions.start is not None:
             offsets = zip(positions.start, positions.settled, positions.arrived, strict=True)
             rows.update(row for row, (start, settled, end) in enumerate(offsets) if UNKNOWN < settled < start < end)
+        rows.update(self._losses.rows())
         if len(rows) <= JUDGED_ROWS_MAX:
             return sorted(rows)
         return sorted(rows, key=lambda row: -positions.lag[row])[:JUDGED_ROWS_MAX]
@@ -231,6 +236,7 @@ class GroupTracker:
         name = positions.names[positions.destination[row]]
         rate_in, rate_out = window.rates(row)
         hidden = self._open_transactions.get(row)
+        loss = self._losses.recent(row, window.moved_at(row), window.newest.requested_at)
         return PartitionFacts(
             destination=name,
             partition=positions.partition[row],
@@ -249,6 +255,8 @@ class GroupTracker:
             rewound_at=window.rewound.get(row),
             behind_open_transaction_since=hidden[1] if hidden is not None else None,
             retention=self._retention.get(name),
+            deleted_unread=loss.messages if loss is not None else 0,
+            lost_at=loss.at if loss is not None else None,
         )
 
     def _row_time_lag(self, row: int, key: PartitionKey, lag: int) -> TimeLag | None:
@@ -264,12 +272,16 @@ class GroupTracker:
         moved = oldest.position != self.window.newest.settled[row]
         if moved and now - oldest.requested_at > STALE_INTERVALS * max(5.0, self.view.interval_s if self.view else 5.0):
             return own
-        seconds = max(0.0, (oldest.requested_at if moved else now) - oldest.at)
+        as_of = oldest.requested_at if moved else now
+        seconds = max(0.0, as_of - oldest.at)
+        least = 0.0 if oldest.not_after is None else min(seconds, max(0.0, as_of - oldest.not_after))
         before, after = self.window.readings_around_position(row)
         most = now - before.read_at + CLOCKS_DIFFER_S if before is not None else float("inf")
         bounds = (now - after.read_at - CLOCKS_DIFFER_S, most)
-        method = TimeLagMethod.MEASURED if oldest.exact else TimeLagMethod.AT_MOST
-        return choose_time_lag(own, TimeLag(seconds=seconds, method=method), None if moved else bounds)
+        measured = TimeLag(seconds=seconds, method=TimeLagMethod.MEASURED)
+        if not oldest.exact and least < seconds:
+            measured = TimeLag(seconds=seconds, method=TimeLagMethod.AT_MOST, at_least=least)
+        return choose_time_lag(own, measured, None if moved else bounds)
 
     def _time_lag(self, rows: Sequence[PartitionFacts], group: Group) -> TimeLag | None:
         ages = [row.time_lag for row in rows if row.time_lag is not None]

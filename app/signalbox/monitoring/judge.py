@@ -70,6 +70,8 @@ class PartitionFacts(NamedTuple):
     rewound_at: float | None = None
     behind_open_transaction_since: float | None = None  # since when the stable end is below the end
     retention: RetentionLimits | None = None  # None: retention loses no message
+    deleted_unread: int = 0  # recently, by a counter of the adapter
+    lost_at: float | None = None  # when that counter last rose
 
 
 def still_limit(interval_s: float, limits: Thresholds) -> float:
@@ -144,7 +146,7 @@ def _locate(verdict: Verdict, row: PartitionFacts) -> Verdict:
 
 
 def _lost(row: PartitionFacts) -> int:
-    return row.start - row.settled if UNKNOWN < row.settled < row.start else 0
+    return max(row.start - row.settled if UNKNOWN < row.settled < row.start else 0, row.deleted_unread)
 
 
 def _unreadable(row: PartitionFacts, now: float) -> Verdict | None:
@@ -164,7 +166,9 @@ def _unreadable(row: PartitionFacts, now: float) -> Verdict | None:
 
 
 def _losing(row: PartitionFacts, limits: Thresholds, now: float) -> Verdict | None:
-    """Return when retention reaches the first unread message, if that is within a day."""
+    """Return when retention reaches the first unread message, if that is within a day; also what was deleted recently."""
+    if row.lost_at is not None:
+        return Verdict(status=Status.WILL_LOSE_DATA, since=row.lost_at, reason=Reason.LOST_ALREADY)
     if row.lag <= 0 or _young(row, limits):
         return None
     if UNKNOWN < row.settled < row.start < row.arrived:
@@ -273,7 +277,7 @@ def _old_enough(row: PartitionFacts, limits: Thresholds) -> bool:
     lag = row.time_lag
     if lag is None:
         return row.arrived == UNKNOWN
-    return lag.method is not TimeLagMethod.AT_MOST and lag.seconds >= limits.ok_below_s
+    return lag.lower_bound >= limits.ok_below_s
 
 
 def _severity_key(judged: tuple[Verdict, PartitionFacts]) -> tuple[int, float, float, str, int]:

@@ -3,7 +3,7 @@
 Times are seconds since the epoch, UTC. Rates are messages/s. `None` is unknown, never zero.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from signalbox.brokers.model import BrokerCall, BrokerKind, Capability, Cluster, Destination, Fault, Group, Why
@@ -70,6 +70,11 @@ class TimeLag:
 
     seconds: float
     method: TimeLagMethod
+    at_least: float = field(default=0.0, compare=False)  # beside "at most": what is proven from below
+
+    @property
+    def lower_bound(self) -> float:
+        return self.at_least if self.method is TimeLagMethod.AT_MOST else self.seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,7 +90,7 @@ class ReadingWindow:
         if fell:
             self._accept_fall(reading)
         self._fell_at = None
-        self._append(reading, positions.lag)
+        self._append(reading, positions)
         return PushResult.ACCEPTED
 
     def forget_destination(self, name: str) -> None:
@@ -288,12 +288,13 @@ class ReadingWindow:
         complete = UNKNOWN not in settled and UNKNOWN not in arrived
         return GroupReading(requested_at, read_at, settled, arrived, lag, complete, start)
 
-    def _append(self, reading: GroupReading, lag: Column) -> None:
+    def _append(self, reading: GroupReading, positions: Positions) -> None:
         if self.first_at is None:
             self.first_at = reading.requested_at
         self._count(reading)
-        self._record_moves(reading, lag)
-        self.position = reading.settled if self._positional else columns.read_positions(reading.arrived, lag)
+        self._record_moves(reading, positions.lag)
+        counters = not self._positional or positions.lost is not None
+        self.position = columns.read_positions(reading.arrived, positions.lag) if counters else reading.settled
         self._known_settled = columns.fill_unknown(reading.settled, self._known_settled)
         self._known_arrived = columns.fill_unknown(reading.arrived, self._known_arrived)
         if len(self.readings) > 1 and self.newest.requested_at - self.readings[-2].requested_at < FINE_SPACING_S:

@@ -135,6 +135,8 @@ def _behind() -> Iterator[tuple[str, GroupView]]:
     for method in (TimeLagMethod.AT_LEAST, TimeLagMethod.AT_MOST):
         flow = replace(LOSING_GROUND, time_lag=TimeLag(seconds=195.0, method=method))
         yield f"behind, time lag is {method} this", group_view(behind, flow=flow)
+    both = TimeLag(seconds=600.0, method=TimeLagMethod.AT_MOST, at_least=361.0)
+    yield "behind, time lag has both bounds", group_view(behind, flow=replace(LOSING_GROUND, time_lag=both))
     for reason in (Reason.COUNT_ONLY, Reason.NONE_IN_FLIGHT):
         view = group_view(verdict(Status.BEHIND, reason=reason), flow=COUNT, kind=BrokerKind.SQS, rows=1)
         yield f"behind, SQS, {reason}", view

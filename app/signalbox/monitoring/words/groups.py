@@ -34,7 +34,7 @@ _ABOUT_A_PARTITION = frozenset((Status.WILL_LOSE_DATA, Status.STALLED, *_CAUSES)
 _WHY_LOST: dict[Reason | None, str] = {
     Reason.BY_AGE: "Messages reach the retention limit before the group reads them.",
     Reason.BY_COUNT: "At the retention limit, each new message deletes the oldest one, before the group reads it.",
-    Reason.LOST_ALREADY: "Retention deletes messages before the group reads them.",
+    Reason.LOST_ALREADY: "Retention or a purge deletes messages before the group reads them.",
 }
 
 
@@ -274,8 +274,11 @@ def _amount(flow: Flow) -> str:
 
 
 def _time_lag(flow: Flow) -> str:
-    assert flow.time_lag is not None  # noqa: S101 - the callers have checked it
-    return f"{_TIME_LAG_BOUND.get(flow.time_lag.method, '')}{figures.duration(flow.time_lag.seconds)}"
+    lag = flow.time_lag
+    assert lag is not None  # noqa: S101 - the callers have checked it
+    if lag.at_least:
+        return f"between {figures.duration(lag.at_least)} and {figures.duration(lag.seconds)}"
+    return f"{_TIME_LAG_BOUND.get(lag.method, '')}{figures.duration(lag.seconds)}"
 
 
 def _no_progress(verdict: Verdict, now: float) -> str:
