@@ -78,8 +78,21 @@ class TimeLag:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """The status that the readings showed until `at`, before the last one showed another."""
+
+    status: Status
+    at: float  # the last reading that showed it
+    time_lag: TimeLag | None = None  # at that reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A status with its beginning, its expected end, and the facts that a sentence needs."""
+    """A status with its beginning, its expected end, and the facts that a sentence needs.
+
+    A status that only the last reading shows is not confirmed: `before` has the one until then. Where that one is kept,
+    `newest` has what the last reading shows, and the figures beside the verdict belong to `newest`.
+    """
 
     status: Status
     since: float  # when the status began, as far as we know
@@ -92,6 +105,8 @@ class Verdict:
     why: Why = Why.KNOWN
     reason: Reason | None = None
     detail: str = ""  # text from the broker: hostile, escape it
+    before: Before | None = None
+    newest: "Verdict | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +200,11 @@ class ConnectionView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One line of the recent changes: a status or link state that became another."""
+    """One line of the recent changes: a status or link state that became another.
+
+    `at` is the beginning that the page of the group tells, or, where that lies before the status could be known, such as the
+    last progress of a stalled group, the reading that showed it; then `since` has the beginning.
+    """
 
     at: float
     connection: str
@@ -193,6 +212,7 @@ class Change:
     before: str
     after: Status | LinkState
     detail: str = ""
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
