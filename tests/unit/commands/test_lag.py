@@ -77,12 +77,15 @@ async def test_a_broker_that_does_not_answer_is_a_problem(run: Run) -> None:
     assert "Connection refused by 127.0.0.1:1." in ran.err
 
 
-async def test_a_rate_leaves_out_partitions_that_are_unknown_in_one_sweep() -> None:
-    known, partial = group(lags=(10, 20), ends=(1000, 2000)), group(lags=(10, UNKNOWN), ends=(1050, UNKNOWN))
-    polled = PolledBroker(Answering(snapshot(T0, [known]), snapshot(T0 + 5, [partial])), 5.0)
+@pytest.mark.parametrize("unknown_at", [0, 1])
+async def test_a_rate_leaves_out_partitions_that_are_unknown_in_one_sweep(unknown_at: int) -> None:
+    lags = [(10, UNKNOWN if sweep == unknown_at else 20) for sweep in (0, 1)]
+    ends = [(1000 + 50 * sweep, UNKNOWN if sweep == unknown_at else 2000) for sweep in (0, 1)]
+    sweeps = [snapshot(T0 + 5 * sweep, [group(lags=lags[sweep], ends=ends[sweep])]) for sweep in (0, 1)]
+    polled = PolledBroker(Answering(*sweeps), 5.0)
     await lag._sweep([polled], "*")
     [row] = (await lag._sweep([polled], "*")).groups
-    assert (row.lag, row.lag_partial) == (10, True)
+    assert (row.lag, row.lag_partial) == ((30, False) if unknown_at == 0 else (10, True))
     for rate in (row.rate_in, row.rate_out):
         assert rate is None or rate == pytest.approx(10.0)
 

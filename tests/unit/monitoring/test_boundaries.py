@@ -58,6 +58,13 @@ def test_the_time_lag_is_that_of_the_oldest_unread_message_and_of_no_neighbour()
     assert row.flow.time_lag == view.flow.time_lag
 
 
+def test_the_time_lag_after_a_quiet_time_is_that_of_the_first_message_since() -> None:
+    """Offset 11 was written between the readings at 30 s and at 35 s, after 25 s without a message."""
+    ends = [10, 11, 11, 11, 11, 11, 11, 12, 12, 13]
+    view = Watched().each(len(ends), lambda step: group(positions([min(11, ends[step])], [ends[step]])))
+    assert view.flow.time_lag == TimeLag(seconds=45 - 32.5, method=TimeLagMethod.INTERPOLATED)
+
+
 def test_a_message_older_than_all_readings_has_at_least_their_age() -> None:
     watched = Watched()
     view = watched.each(13, lambda step: group(positions([9], [10 + step])))
