@@ -194,6 +194,9 @@ class Positions:
     why: tuple[Why, ...] | None = None  # None = every row KNOWN
     start: "array[int] | None" = None  # 'q', log start: a settled position below it means data loss
     stable: "array[int] | None" = None  # 'q', last stable offset where it differs from arrived
+    lost: "array[int] | None" = (
+        None  # 'q', counter: unread messages that were deleted, at least; then `settled` is no position
+    )
 
     def __len__(self) -> int:
         return len(self.partition)
@@ -259,6 +262,9 @@ class OldestUnread:
     partition: int
     at: float
     exact: bool  # False: the time lag computed from it is an upper bound
+    not_after: float | None = (
+        None  # beside an upper bound: this message is unread too, so the oldest is at least as old
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

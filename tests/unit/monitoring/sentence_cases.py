@@ -6,7 +6,6 @@ from dataclasses import replace
 from signalbox.brokers.model import BrokerKind, Cluster, Node, RetentionLimits, Why
 from signalbox.monitoring import words
 from signalbox.monitoring.model import (
-    Change,
     ConnectionView,
     DestinationView,
     Flow,
@@ -20,6 +19,7 @@ from signalbox.monitoring.model import (
     Verdict,
 )
 from tests.unit.monitoring.readings import T0, topic
+from tests.unit.monitoring.transition_cases import changes, transitions
 from tests.unit.monitoring.views import (
     LOSING_GROUND,
     connection_view,
@@ -50,7 +50,8 @@ def sections() -> list[tuple[str, list[Case]]]:
         ("Destinations", list(map(_destination, *zip(*_destinations(), strict=True)))),
         ("Overview", list(_overview())),
         ("Heads of lists", list(_lists())),
-        ("Recent changes", list(_changes())),
+        ("A status that only the last reading shows", list(map(_group, *zip(*transitions(), strict=True)))),
+        ("Recent changes", list(changes())),
     ]
 
 
@@ -135,6 +136,8 @@ def _behind() -> Iterator[tuple[str, GroupView]]:
     for method in (TimeLagMethod.AT_LEAST, TimeLagMethod.AT_MOST):
         flow = replace(LOSING_GROUND, time_lag=TimeLag(seconds=195.0, method=method))
         yield f"behind, time lag is {method} this", group_view(behind, flow=flow)
+    both = TimeLag(seconds=600.0, method=TimeLagMethod.AT_MOST, at_least=361.0)
+    yield "behind, time lag has both bounds", group_view(behind, flow=replace(LOSING_GROUND, time_lag=both))
     for reason in (Reason.COUNT_ONLY, Reason.NONE_IN_FLIGHT):
         view = group_view(verdict(Status.BEHIND, reason=reason), flow=COUNT, kind=BrokerKind.SQS, rows=1)
         yield f"behind, SQS, {reason}", view
@@ -374,14 +377,3 @@ def _lists() -> Iterator[Case]:
         counts = ", ".join(f"{links.count(link)} {link}" for link in dict.fromkeys(links))
         sentence = words.connections_sentence([connection_view("a", link) for link in links])
         yield f"connections: {counts}", [("headline", text(sentence))]
-
-
-def _changes() -> Iterator[Case]:
-    for after in (*Status, *LinkState):
-        group = "billing" if isinstance(after, Status) else None
-        change = Change(at=T0, connection="kafka-prod", group=group, before="ok", after=after)
-        yield after, [("line", text(words.change_text(change)))]
-    change = Change(
-        at=T0, connection="kafka-prod", group="billing", before="ok", after=Status.STALLED, detail="partition 7"
-    )
-    yield "with a detail", [("line", text(words.change_text(change)))]

@@ -29,6 +29,12 @@ _CHANGED_TO = {
     LinkState.STALE: "became stale",
     LinkState.DOWN: "went down",
 }
+_BEGAN: dict[Status | LinkState, str] = {
+    Status.STOPPED: "no progress since",
+    Status.STALLED: "no progress since",
+    Status.HELD_BACK: "since",
+    Status.REWOUND: "at",
+}
 _REPLICATED = {
     BrokerKind.KAFKA: ("partition", "partitions"),
     BrokerKind.RABBITMQ: ("queue or stream", "queues or streams"),
@@ -107,9 +113,9 @@ def overview_reason(connections: Sequence[ConnectionView], groups: Sequence[Grou
 def change_text(change: Change) -> Spans:
     """Return one line of the recent changes."""
     subject = change.connection if change.group is None else change.group
-    return spans(
-        name_span(subject), f" {_CHANGED_TO[change.after]}", ": " if change.detail else "", Span(change.detail)
-    )
+    began = "" if change.since is None else f"{_BEGAN[change.after]} {figures.utc_time(change.since, change.at)}"
+    details = [detail for detail in (change.detail, began) if detail]
+    return spans(name_span(subject), f" {_CHANGED_TO[change.after]}", ": " if details else "", Span(", ".join(details)))
 
 
 def _cluster_problems(kind: BrokerKind, cluster: Cluster | None) -> Spans:

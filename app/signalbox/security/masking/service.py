@@ -93,12 +93,16 @@ class Masking:
         """
         _require(permit, VIEW_PAYLOAD, audit_target(message))
         if permit.action.resource != message.connection:
-            raise NotPermitted("This permit is for another connection.", f"a permit for {message.connection}")
+            raise NotPermitted(
+                "The message is on another connection than this request. No payload was shown.",
+                f"a permission on {message.connection}",
+            )
         rules = self._ruleset()
         hits = mask(message, rules, self._key).hits
         names = ", ".join(rules.rules[number - 1].name for number in sorted(hits))
         number = sum(hits.values())
-        masked = f"{number} {'value' if number == 1 else 'values'} masked by {names}"
+        shown = "1 masked value was shown" if number == 1 else f"{number} masked values were shown"
+        masked = f"{shown} (rules: {names})"
         permit.detail = masked if hits else "no rule masks this message"
         return message
 
@@ -131,7 +135,7 @@ class Masking:
         _require(permit, ADD, rule.name)
         if self._is_configured(rule.name):
             raise RequestRejected(
-                f"A masking rule in signalbox.toml is already named {rule.name}. Choose another name."
+                f"A masking rule in signalbox.toml is already named “{rule.name}”. Choose another name."
             )
         await self._store.add(StoredRule(rule, permit.actor.name, self._clock()))
         await self._reload()
@@ -200,11 +204,14 @@ class Masking:
     def _require_stored(self, name: str) -> None:
         if self._is_configured(name) and not any(stored.rule.name == name for stored in self._stored):
             raise RequestRejected(
-                f"The masking rule {name} is defined in signalbox.toml. Change it there and restart Signalbox."
+                f"The masking rule “{name}” is defined in signalbox.toml. Change it there and restart Signalbox."
             )
 
 
 def _require(permit: Permit, action: str, target: str) -> None:
     """Refuse a permit for another action: the audit log would name the wrong one."""
     if (permit.action.name, permit.action.target) != (action, target):
-        raise NotPermitted(f"This permit is not for {action}: {target}.", f"a permit for {action}: {target}")
+        raise NotPermitted(
+            f"Signalbox did not run {action!r} for {target}: the request was for another action.",
+            f"a permission for {action}: {target}",
+        )

@@ -55,7 +55,7 @@ class MaskingStore:
         """
         async with self._changing() as (connection, names):
             if stored.rule.name in names:
-                raise RequestRejected(f"A masking rule named {stored.rule.name} already exists. Choose another name.")
+                raise RequestRejected(f"A masking rule named “{stored.rule.name}” already exists. Choose another name.")
             if len(names) >= ROWS_MAX:
                 raise RequestRejected(f"The limit of {ROWS_MAX} masking rules is reached. Remove one first.")
             await connection.execute(insert(MaskingRuleRow).values(place=len(names) + 1, **_columns(stored)))
@@ -72,7 +72,7 @@ class MaskingStore:
             if not after < number <= after + len(names):
                 most = f"{after + 1} to {after + len(names)}"
                 raise RequestRejected(
-                    f"The masking rule {name} cannot be number {number}: choose {most}. Configured rules come first."
+                    f"The masking rule “{name}” cannot be number {number}: choose {most}. Configured rules come first."
                 )
             names.remove(name)
             names.insert(number - after - 1, name)
@@ -102,7 +102,7 @@ class MaskingStore:
 
 def _require(name: str, names: Sequence[str]) -> None:
     if name not in names:
-        raise RequestRejected(f"No masking rule is named {name}. It may have been removed: reload the page.")
+        raise RequestRejected(f"No masking rule is named “{name}”. The rule may have been removed: reload the page.")
 
 
 async def _renumber(connection: AsyncConnection, names: Sequence[str]) -> None:
@@ -134,6 +134,6 @@ def _read_rule(row: RowMapping) -> StoredRule:
     except (InvalidRule, msgspec.DecodeError) as fault:
         raise RulesNotLoaded(
             f"Cannot read the masking rule {row['name']!r} in the database ({fault}). No payload is shown until you run the "
-            "version of Signalbox that created it, or delete its row."
+            "version of Signalbox that created the rule."
         ) from None
     return StoredRule(rule, row["made_by"], row["made_at"])

@@ -153,7 +153,7 @@ async def api_sessions(current: NamedDependency[CurrentUser]) -> list[schemas.Se
     dependencies=CURRENT_USER,
     responses=problems(403, 404),
     opt=WRITABLE_IN_READ_ONLY,
-    summary="End a session of your own",
+    summary="Sign out one of your own sessions",
 )
 async def api_end_session(current: NamedDependency[CurrentUser], session: FromPath[int]) -> None:
     if all(own.id != session for own in await current.accounts.sessions.list_for(current.user.id)):

@@ -39,10 +39,10 @@ def test_rule_targets() -> None:
     ("part", "text", "says"),
     [
         ("what", "email", "such as $..email or header reply-to, got 'email'"),
-        ("what", "header", "a header's name after the word header"),
+        ("what", "header", "header NAME"),
         ("what", "header a\r\nb", "got 'header a\\\\r\\\\nb'"),
-        ("what", "header a\0b", "a header's name after"),
-        ("what", "header \ud800", "a header's name after"),
+        ("what", "header a\0b", "header NAME"),
+        ("what", "header \ud800", "header NAME"),
         ("how", "blur", "hide, hash, or keep last N with N from 1 to 16, such as keep last 4, got 'blur'"),
         ("how", "keep last 0", "got 'keep last 0'"),
         ("how", "keep last 17", "from 1 to 16"),
