@@ -30,7 +30,7 @@ def test_at_the_limit_a_time_lag_is_behind_for_a_partition_and_its_group() -> No
         row = PartitionFacts("orders", 0, lag=10, settled=10, arrived=20, time_lag=time_lag, rate_in=2.0, rate_out=2.0)
         return [
             judge_partition(row, facts, Thresholds(), T0),
-            judge_group([row], facts, Thresholds(), T0, waiting=True),
+            judge_group([row], facts, Thresholds(), T0),
         ]
 
     assert [verdict.status for verdict in verdicts(29.999)] == [Status.OK, Status.OK]
