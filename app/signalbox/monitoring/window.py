@@ -20,6 +20,8 @@ COARSE_CELLS_MAX = 1500  # rows times coarse readings: 30 minutes of 50 partitio
 COARSE_READINGS_MAX = 60
 CONFIRM_AFTER_S = 0.9  # after a pause, a server gives old answers for up to half a second
 STEADY_MOVES = 3
+TREND_INTERVALS = 2
+TREND_S = 10.0  # over less, commits that come in bursts look like a lag that grows
 
 
 class PushResult(StrEnum):
@@ -141,6 +143,22 @@ class ReadingWindow:
             return rate_in, columns.rate(sum(last.settled) - sum(base.settled), requested_s)
         rate_in = columns.total_rate(base.arrived, last.arrived, read_s)
         return rate_in, columns.total_rate(base.settled, last.settled, requested_s)
+
+    def lag_falls(self, row: int | None = None) -> bool | None:
+        """Return whether the lag of a row, or of all rows together, fell over the last readings; None = not known."""
+        last = self.newest
+        until = last.requested_at - max(TREND_S, TREND_INTERVALS * self._interval_s)
+        first = next((r for r in reversed(self._rate_readings) if r.requested_at <= until), None)
+        if first is None:
+            return None
+        if row is None and first.complete and last.complete:
+            return sum(last.arrived) - sum(last.settled) < sum(first.arrived) - sum(first.settled)
+        growth = None
+        for index in range(len(self)) if row is None else (row,):
+            ends, done = (first.arrived[index], last.arrived[index]), (first.settled[index], last.settled[index])
+            if UNKNOWN not in ends + done:
+                growth = (growth or 0) + ends[1] - ends[0] - done[1] + done[0]
+        return None if growth is None else growth < 0
 
     def totals(self) -> tuple[int | None, int | None]:
         """Return the counters of arrived and settled messages over all rows; None until a row is known."""

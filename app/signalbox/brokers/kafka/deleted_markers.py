@@ -56,8 +56,7 @@ class DeletedMarkers:
     async def _ask(self, leader: int, topics: dict[str, list[int]], purpose: Purpose) -> None:
         table = self.cache.partitions
         with suppress(*NO_RESPONSE):
-            async with asyncio.timeout(self.cache.deadline_s()):
-                found = await self.cache.client.call(leader, transactional_partitions_request(topics), purpose)
+            found = await self.cache.client.call(leader, transactional_partitions_request(topics), purpose)
             for topic, _ in found:
                 table.mark_may_hold_markers(topic)
             if len(self._asked) > ASKED_MAX:

@@ -21,6 +21,7 @@ PROBES_MAX = 2000  # per leader and reading; the others follow with the next one
 BUSY_LAG = 1000  # where messages keep arriving, so large a lag is not looked into
 # Partitions of one request, and bytes of each: small batches together first, then what is left
 ROUNDS = ((500, 4096), (100, 64 * 1024), *((16, 1024 * 1024),) * 6)
+ROUNDS_WITHIN_S = 3.0  # what needs more rounds follows with the next reading
 
 Partition = tuple[str, int]  # topic, partition
 
@@ -99,9 +100,8 @@ class TailChecker:
 
     async def _read(self, leader: int, partitions: dict[Partition, OpenPartition], purpose: Purpose) -> None:
         with suppress(*NO_RESPONSE):  # without an answer the lag is a maximum
-            async with asyncio.timeout(self.cache.deadline_s()):
-                busy = await self._probe(leader, partitions, purpose)
-                await self._walk(leader, partitions, busy, purpose)
+            busy = await self._probe(leader, partitions, purpose)
+            await self._walk(leader, partitions, busy, purpose)
 
     async def _probe(self, leader: int, partitions: dict[Partition, OpenPartition], purpose: Purpose) -> set[int]:
         """Look at the last batch of each partition; return the slots where messages arrived since the last time."""
@@ -134,6 +134,7 @@ class TailChecker:
     ) -> None:
         """Read the headers from the positions on, the one next to the end first: messages there wait for all others too."""
         contents = self.cache.partitions.contents
+        until = self.cache.clock() + ROUNDS_WITHIN_S
         left = {key: p for key, p in partitions.items() if p.slot in contents.marker_tails}
         for partitions_max, partition_bytes in ROUNDS:
             wanted: dict[Partition, int] = {}
@@ -141,7 +142,7 @@ class TailChecker:
                 position = self._next_position(partition, skip_far=partition.slot in busy)
                 if position is not None and len(wanted) < partitions_max:
                     wanted[key] = position
-            if not wanted:
+            if not wanted or self.cache.clock() > until:
                 return
             request = fetch_batches_request(_by_topic(wanted), partition_bytes=partition_bytes, committed_only=True)
             for fetched in await self.cache.client.call(leader, request, purpose):
