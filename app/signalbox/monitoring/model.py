@@ -180,6 +180,7 @@ class ConnectionView:
     answered_at: float | None  # when the broker last answered
     error: str = ""  # the problem, a sentence, when down or stale
     hint: str = ""  # what to do now
+    fault: str = ""  # the id in the log, if Signalbox itself failed and not the broker
     attempts: int = 0  # failed ones since the last answer
     next_attempt_at: float | None = None
     interval_s: float = 5.0

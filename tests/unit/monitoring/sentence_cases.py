@@ -18,6 +18,7 @@ from signalbox.monitoring.model import (
     TimeLagMethod,
     Verdict,
 )
+from signalbox.monitoring.words.faults import READING_FAILED_HINT, reading_failed
 from tests.unit.monitoring.readings import T0, topic
 from tests.unit.monitoring.transition_cases import changes, transitions
 from tests.unit.monitoring.views import (
@@ -224,6 +225,8 @@ def _connections() -> Iterator[tuple[str, ConnectionView]]:
     yield "down", replace(down, next_attempt_at=T0 + 4)
     yield "down, first attempt, one group, no advice", replace(down, attempts=1, groups=1, hint="")
     yield "down, never read", connection_view("rabbit-legacy", LinkState.DOWN, error=error, answered_at=None)
+    failed = connection_view("kafka-prod", LinkState.DOWN, error=reading_failed("3fa9c1"), hint=READING_FAILED_HINT)
+    yield "Signalbox itself failed", replace(failed, fault="3fa9c1", attempts=12, groups=3, next_attempt_at=T0 + 30)
     stale = connection_view("nats-edge", LinkState.STALE, answered_at=T0 - 252, groups=22, groups_ok=21)
     yield "stale", stale
     yield "stale, last answer unknown", replace(stale, answered_at=None, groups=0)

@@ -259,16 +259,63 @@ async def test_a_single_timeout_does_not_reconnect() -> None:
         assert broker.connects == 1
 
 
-async def test_the_collector_restarts_after_an_unexpected_exception(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unexpected_exception_is_a_state_with_its_id_until_a_sweep_works(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    broker = ScriptedBroker()
+    broker.fails = RuntimeError("a fault of our own")
+    async with running(broker) as bench:
+        await bench.until(lambda: bench.view.attempts > 2)
+        first = bench.view
+        assert first.link is LinkState.DOWN
+        assert first.error == f"Signalbox itself failed. Error {first.fault} is in the log."
+        assert not bench.collector.healthy()
+        assert caplog.text.count(f"fault {first.fault}: collector of scripted failed and restarts in") == 1
+        await bench.until(lambda: bench.view.attempts > 4)
+        assert (bench.view.fault, bench.view.since) == (first.fault, first.since)
+        broker.fails = KeyError("another one")
+        await bench.until(lambda: bench.view.fault != first.fault)
+        broker.fails = None
+        await bench.until(lambda: bench.view.link is LinkState.CONNECTED)
+        assert (bench.view.fault, bench.view.error, bench.view.attempts) == ("", "", 0)
+        await bench.until(bench.collector.healthy)
+
+
+async def test_the_pause_after_an_exception_begins_anew_after_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_MAX_S", 0.32)
     broker = ScriptedBroker()
     async with running(broker) as bench:
-        await bench.until(lambda: broker.sweeps > 2)
         broker.fails = RuntimeError("a fault of our own")
-        await bench.until(lambda: "restarts in" in caplog.text)
+        await bench.until(lambda: bench.view.attempts > 5)  # the pause is at its maximum now
         broker.fails = None
+        await bench.until(bench.collector.healthy)
+        broker.fails = RuntimeError("a fault of our own")
+        await bench.until(lambda: bench.view.link is LinkState.DOWN)
+        assert bench.view.next_attempt_at is not None
+        assert bench.view.next_attempt_at - bench.view.since < 0.1
+
+
+@pytest.mark.parametrize("part", ["watch", "oldest_unread"])
+async def test_an_exception_beside_the_sweep_is_listed_and_the_sweep_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, part: str
+) -> None:
+    calls = 0
+
+    async def fails(_: Collection[str]) -> Snapshot:
+        nonlocal calls
+        calls += 1
+        raise RuntimeError("a fault of our own")
+
+    broker = ScriptedBroker()
+    monkeypatch.setattr(broker, part, fails)
+    async with running(broker, watch=("*",)) as bench:
+        await bench.until(lambda: bool(bench.view.faults))
+        [fault] = bench.view.faults
+        assert f"fault {fault.detail.split()[4]}: {fault.resource} of {NAME} is not read" in caplog.text
         sweeps_before = broker.sweeps
-        await bench.until(lambda: broker.sweeps > sweeps_before + 1)
-        assert bench.collector.healthy()
+        await bench.until(lambda: broker.sweeps > sweeps_before + 2)
+        assert (bench.view.link, broker.connects, calls) == (LinkState.CONNECTED, 1, 1)
+        assert not bench.collector.healthy()
 
 
 async def test_starting_and_stopping_at_any_moment_leaves_no_task() -> None:

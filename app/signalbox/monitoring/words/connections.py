@@ -46,7 +46,7 @@ _REPLICATED = {
 def link_text(view: ConnectionView, now: float) -> str:
     """Return the link for a table row: "down, 25 min 29 s", "connected"."""
     if view.link is LinkState.DOWN:
-        return f"{view.link}, {figures.duration(now - view.since)}"
+        return f"{'not read' if view.fault else view.link}, {figures.duration(now - view.since)}"
     if view.link is LinkState.STALE:
         return f"{view.link}, {figures.duration(now - (view.answered_at or view.since))}"
     return str(view.link)
@@ -58,7 +58,8 @@ def connection_sentence(view: ConnectionView, now: float) -> Spans:
         case LinkState.CONNECTING:
             return spans("Connecting. No response yet.")
         case LinkState.DOWN:
-            return spans("Down for ", strong(figures.duration(now - view.since), view.link), ". ", Span(view.error))
+            down = "Not read for " if view.fault else "Down for "
+            return spans(down, strong(figures.duration(now - view.since), view.link), ". ", Span(view.error))
         case LinkState.STALE:
             answered_at = view.answered_at or view.since
             age = strong(figures.duration(now - answered_at), view.link)
