@@ -293,6 +293,11 @@ async def test_a_mirror_tells_its_error_and_its_lag(watch: Watch, oracle: Client
     assert [(origin.name, origin.error) for origin in origins] == [(name, ""), (f"{name}-none", "stream not found")]
 
 
+async def fill(oracle: Client, name: str) -> None:
+    for _ in range(100):
+        await oracle.jetstream().publish(name, b"x" * 20)
+
+
 @pytest.mark.parametrize("limit", [{"max_msgs": 20}, {"max_bytes": 2000}])
 async def test_a_full_stream_that_rejects_is_told(
     watch: Watch, oracle: Client, name: str, limit: dict[str, int]
@@ -303,8 +308,7 @@ async def test_a_full_stream_that_rejects_is_told(
     await watch.read()
     assert watch.destination(name).verdict.status is Status.OK
     with pytest.raises(APIError, match="maximum"):
-        for _ in range(100):
-            await oracle.jetstream().publish(name, b"x" * 20)
+        await fill(oracle, name)
     for _ in range(2):
         await watch.read()
     verdict = watch.destination(name).verdict
