@@ -190,7 +190,8 @@ class Member:
     id: str
     client: str
     host: str
-    assigned: Mapping[str, tuple[int, ...]]  # destination -> partitions; empty while rebalancing or for queues
+    # destination -> partitions; empty while rebalancing or for queues, None = it cannot be decoded
+    assigned: Mapping[str, tuple[int, ...]] | None
     note: str = ""  # "prefetch 50", "must still give up orders 3"
 
 
