@@ -62,6 +62,8 @@ class Reason(StrEnum):
     NOT_RUNNING = "not running"  # `detail` has the broker's word for the state
     UNDER_REPLICATED = "under-replicated"
     NEARLY_FULL = "nearly full"
+    FULL = "full"  # and new messages are rejected
+    COPY_BROKEN = "copy broken"  # a mirror or a source gets no messages
     HOT = "hot"  # one partition receives several times the mean
 
 

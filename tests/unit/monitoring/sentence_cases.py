@@ -19,6 +19,7 @@ from signalbox.monitoring.model import (
     Verdict,
 )
 from signalbox.monitoring.words.faults import READING_FAILED_HINT, reading_failed
+from tests.unit.monitoring.copy_cases import copy_cases
 from tests.unit.monitoring.readings import T0, topic
 from tests.unit.monitoring.transition_cases import changes, transitions
 from tests.unit.monitoring.views import (
@@ -284,6 +285,7 @@ def _destinations() -> Iterator[tuple[str, DestinationView]]:
     yield "unknown", destination_view(verdict(Status.UNKNOWN, why=Why.NO_ANSWER, since_exact=False))
     yield "not permitted", destination_view(verdict(Status.NOT_PERMITTED))
     yield from _queues()
+    yield from copy_cases()
     yield from _healthy()
 
 
