@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from signalbox.brokers.model import UNKNOWN, BrokerKind, Destination
 from signalbox.monitoring.arrivals import Arrivals
-from signalbox.monitoring.confirmation import VerdictState, confirm
 from signalbox.monitoring.judge_destination import judge_destination
 from signalbox.monitoring.model import DestinationView, GroupView, Status
+from signalbox.monitoring.steadiness import SteadyVerdict
 
 RATE_DIGITS = 1  # what a page shows
 
@@ -19,7 +19,7 @@ class DestinationTracker:
         self.view: DestinationView | None = None
         self.arrivals = Arrivals()
         self._connection, self._kind = connection, kind
-        self._state: VerdictState | None = None
+        self._steady = SteadyVerdict()
 
     def take(self, destination: Destination, *, read_at: float, interval_s: float, groups: Sequence[GroupView]) -> bool:
         """Take one reading; return False if it is older than the last one."""
@@ -28,11 +28,10 @@ class DestinationTracker:
             return False
         if before is not None and before.destination.identity != destination.identity:
             self.arrivals.restart()
-            self._state = None
+            self._steady.restart()
         self.arrivals.push(read_at, _ends(destination), interval_s)
         losing, loses_at = _losing(destination.name, groups)
         raw = judge_destination(destination, self.arrivals.rates(), loses_at, read_at, losing=losing)
-        self._state = confirm(self._state, raw, read_at)
         rate = self.arrivals.rate()
         self.view = DestinationView(
             connection=self._connection,
@@ -40,7 +39,7 @@ class DestinationTracker:
             destination=destination,
             read_at=read_at,
             interval_s=interval_s,
-            verdict=self._state.verdict,
+            verdict=self._steady.take(raw, read_at),
             rate_in=None if rate is None else round(rate, RATE_DIGITS),
             consumer_groups=tuple(sorted(view.name for view in groups)),
             loses_at=loses_at,

@@ -2,7 +2,7 @@
 
 from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
-from signalbox.monitoring.model import Flow, GroupView, PartitionView, Reason, Status, TimeLagMethod, Verdict
+from signalbox.monitoring.model import Flow, GroupView, PartitionView, Reason, Status, Verdict
 from signalbox.monitoring.words.spans import (
     Span,
     Spans,
@@ -15,9 +15,9 @@ from signalbox.monitoring.words.spans import (
     strong,
 )
 from signalbox.monitoring.words.terms import TERMS, WHY_UNKNOWN, Terms
+from signalbox.monitoring.words.transitions import time_lag_text, until_now
 
 _WITH_DURATION = frozenset((Status.STALLED, Status.STOPPED, Status.HELD_BACK, Status.REBALANCING))
-_TIME_LAG_BOUND = {TimeLagMethod.AT_LEAST: "at least ", TimeLagMethod.AT_MOST: "at most "}
 _CAUSES = {
     Status.HELD_BACK: "Consumers that read only committed messages wait until the producer commits or aborts.",
     Status.PAST_END: "The topic was probably recreated or truncated.",
@@ -34,7 +34,7 @@ _ABOUT_A_PARTITION = frozenset((Status.WILL_LOSE_DATA, Status.STALLED, *_CAUSES)
 _WHY_LOST: dict[Reason | None, str] = {
     Reason.BY_AGE: "Messages reach the retention limit before the group reads them.",
     Reason.BY_COUNT: "At the retention limit, each new message deletes the oldest one, before the group reads it.",
-    Reason.LOST_ALREADY: "Retention deletes messages before the group reads them.",
+    Reason.LOST_ALREADY: "Retention or a purge deletes messages before the group reads them.",
 }
 
 
@@ -59,19 +59,25 @@ def status_word(verdict: Verdict, now: float) -> str:
 
 def group_sentence(view: GroupView, now: float) -> Spans:
     """Return the headline of a group's page: what is wrong, how bad, how long."""
-    subject = _subject(view.verdict, several=len(view.group.destinations) > 1, rows=len(view.group.positions))
-    return _headline(view.verdict, view.flow, subject, TERMS[view.kind], now)
+    verdict, terms = view.verdict.newest or view.verdict, TERMS[view.kind]
+    subject = _subject(verdict, several=len(view.group.destinations) > 1, rows=len(view.group.positions))
+    headline = _headline(verdict, view.flow, subject, terms, now)
+    if view.verdict.newest is None or view.verdict.before is None:
+        return headline
+    return paragraph((until_now(view.verdict.before, terms, now), (Span("Now: "), *headline)))
 
 
 def group_reason(view: GroupView, now: float) -> Spans:
     """Return the second line: the cause, what else is affected, what to do. Empty if there is nothing to add."""
-    verdict, flow, terms = view.verdict, view.flow, TERMS[view.kind]
+    verdict, flow, terms = view.verdict.newest or view.verdict, view.flow, TERMS[view.kind]
     several = verdict.partition is not None and len(view.group.positions) > 1 and view.kind is BrokerKind.KAFKA
     cause = _behind_cause(verdict, flow) if verdict.status is Status.BEHIND else _cause(verdict, flow, terms)
     partial = "Some partitions are unknown, so the lag is a minimum." if flow.lag_partial and flow.lag else ""
     deleted = _deleted(verdict) if _time_left(verdict, now) is not None else ()
     affected = _affected(verdict, now) if several else ()
-    return paragraph((affected, cause, deleted, _advice(verdict, terms), spans(partial)))
+    earlier = verdict.before  # only a status that is shown at its first reading has one
+    before = until_now(earlier, terms, now) if earlier is not None else ()
+    return paragraph((before, affected, cause, deleted, _advice(verdict, terms), spans(partial)))
 
 
 def partition_reason(view: PartitionView, kind: BrokerKind, now: float) -> Spans:
@@ -275,7 +281,7 @@ def _amount(flow: Flow) -> str:
 
 def _time_lag(flow: Flow) -> str:
     assert flow.time_lag is not None  # noqa: S101 - the callers have checked it
-    return f"{_TIME_LAG_BOUND.get(flow.time_lag.method, '')}{figures.duration(flow.time_lag.seconds)}"
+    return time_lag_text(flow.time_lag)
 
 
 def _no_progress(verdict: Verdict, now: float) -> str:
