@@ -29,7 +29,11 @@ log = logging.getLogger(__name__)
 WATCHED_MAX = 200  # groups read each second
 OLDEST_GROUPS_MAX = 50  # groups whose oldest unread message is read per sweep
 TICK_S = 1.0
-SWEEP_TIMEOUT_MIN_S = 10.0  # adapters have their own deadlines; this one is the safety net
+# Each answer has `timeout_s`, which adapters see to; these numbers of answers in a row are the safety net.
+CONNECT_STEPS_MAX = 8  # names, TLS and a login of several steps
+SWEEP_STEPS_MAX = 12
+WATCH_STEPS_MAX = 3
+SWEEP_TIMEOUT_MIN_S = 10.0
 RETRY_FIRST_S = 0.5
 RETRY_MAX_S = 30.0
 TIMEOUTS_MAX = 3  # in a row, until we reconnect
@@ -105,7 +109,7 @@ class Collector:
     async def _connect(self, retry_s: float) -> bool:
         """Try once and return whether it worked; if not, the next attempt is in `retry_s`."""
         try:
-            async with asyncio.timeout(self._settings.timeout_s * 2 + 1):
+            async with asyncio.timeout(self._settings.timeout_s * CONNECT_STEPS_MAX + 1):
                 await self._broker.connect(timeout_s=self._settings.timeout_s)
         except (BrokerError, TimeoutError) as error:
             self._failed(error, down=True, next_attempt_at=self._clock() + retry_s)
@@ -115,9 +119,10 @@ class Collector:
     async def _read(self, retry_s: float) -> None:
         """Sweep and watch until we must reconnect."""
         async with asyncio.TaskGroup() as tasks:
-            watching = tasks.create_task(self._watch())
+            beside = [tasks.create_task(self._watch()), tasks.create_task(self._update_staleness())]
             await self._sweep(retry_s)
-            watching.cancel()
+            for task in beside:
+                task.cancel()
 
     async def _sweep(self, retry_s: float) -> None:
         """Read everything each interval until the connection is lost or times out.
@@ -129,16 +134,17 @@ class Collector:
             began = time.monotonic()
             interval_s = self._broker.sweep_interval_s
             try:
-                async with asyncio.timeout(max(interval_s * 2, SWEEP_TIMEOUT_MIN_S) + self._settings.timeout_s):
+                async with asyncio.timeout(SWEEP_TIMEOUT_MIN_S + self._settings.timeout_s * SWEEP_STEPS_MAX):
                     snapshot = await self._broker.sweep()
             except (BrokerTimeout, TimeoutError) as error:
                 timeouts += 1
-                self._failed(error, down=False)
+                self._failed(error, down=not self._answered)
             except BrokerError as error:
                 retry_at = None if self._answered else self._clock() + retry_s
                 self._failed(error, down=not self._answered, next_attempt_at=retry_at)
                 break
             else:
+                interval_s = self._broker.sweep_interval_s  # it grows if the sweep took long
                 await self._take(snapshot, interval_s)
                 self._answered, timeouts = True, 0
             await asyncio.sleep(max(0.05, interval_s - (time.monotonic() - began)))
@@ -156,16 +162,20 @@ class Collector:
         self._fault, self._fault_text = None, ""
         await self._read_oldest_unread()
 
+    async def _update_staleness(self) -> None:
+        while True:
+            self._monitor.update_staleness(self._connection)
+            await asyncio.sleep(TICK_S)
+
     async def _watch(self) -> None:
-        """Check for staleness each second, and read the watched groups at the watch interval."""
+        """Read the watched groups at the watch interval."""
         while True:
             began = time.monotonic()
             interval_s = self._broker.watch_interval_s
-            self._monitor.update_staleness(self._connection)
             groups = self._watched() if interval_s is not None else ()
             if groups and interval_s is not None and WATCHED_GROUPS not in self._part_faults:
                 async with self._part(WATCHED_GROUPS):
-                    async with asyncio.timeout(max(interval_s * 3, self._settings.timeout_s)):
+                    async with asyncio.timeout(max(interval_s * 3, self._settings.timeout_s * WATCH_STEPS_MAX)):
                         snapshot = await self._broker.watch(groups)
                     await self._monitor.apply(self._connection, snapshot, interval_s=interval_s)
             await asyncio.sleep(max(0.05, (interval_s or TICK_S) - (time.monotonic() - began)))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from signalbox.brokers.model import UNKNOWN, BrokerKind, Destination
 from signalbox.monitoring.arrivals import Arrivals
 from signalbox.monitoring.judge_destination import judge_destination
-from signalbox.monitoring.model import DestinationView, GroupView, Status
+from signalbox.monitoring.model import DestinationView, GroupView, Reason, Status
 from signalbox.monitoring.steadiness import SteadyVerdict
 
 RATE_DIGITS = 1  # what a page shows
@@ -61,7 +61,8 @@ def _ends(destination: Destination) -> "array[int]":
 
 
 def _losing(name: str, groups: Sequence[GroupView]) -> tuple[bool, float | None]:
+    verdicts = [v.verdict for v in groups if v.verdict.status is Status.WILL_LOSE_DATA]
     verdicts = [
-        v.verdict for v in groups if v.verdict.status is Status.WILL_LOSE_DATA and v.verdict.destination == name
+        verdict for verdict in verdicts if verdict.destination == name and verdict.reason is not Reason.LOST_ALL
     ]
     return bool(verdicts), min((v.until for v in verdicts if v.until is not None), default=None)

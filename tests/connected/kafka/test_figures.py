@@ -75,7 +75,7 @@ def _check_members(snapshot: Snapshot) -> None:
         assert group.members is not None
         (member,) = group.members
         assert (member.host, member.client, group.coordinator) == ("127.0.0.1", "rdkafka", "1")
-        assert {t: sorted(ps) for t, ps in member.assigned.items()} == {topic: list(range(partitions))}
+        assert {t: sorted(ps) for t, ps in (member.assigned or {}).items()} == {topic: list(range(partitions))}
 
 
 async def test_a_share_group_equals_the_share_groups_tool(
@@ -92,7 +92,7 @@ async def test_a_share_group_equals_the_share_groups_tool(
             group = groups["share-readers"]
             assert group.members
             assert group.kind == "share"
-            assert sorted(p for m in group.members for p in m.assigned.get("share-orders", ())) == [0, 1, 2]
+            assert sorted(p for m in group.members for p in (m.assigned or {}).get("share-orders", ())) == [0, 1, 2]
 
         await eventually(joined, within_s=40)
 
@@ -212,14 +212,13 @@ async def test_a_transaction_marker_is_not_a_message(
         groups = (await kafka_broker.sweep()).groups
         return {name: groups[name].lag for name in ("edge-done-readers", "edge-done-slow")}
 
-    assert await lags() == {"edge-done-readers": 1, "edge-done-slow": 3}
+    assert await lags() == {"edge-done-readers": 0, "edge-done-slow": 2}  # at once; a marker before it, one after it
     oldest = await kafka_broker.oldest_unread(["edge-done-readers", "edge-done-slow"])
     assert set(oldest) == {"edge-done-slow"}
-    assert await lags() == {"edge-done-readers": 0, "edge-done-slow": 3}
     await kafka_client.produce("edge-done", 0, 1)
 
     async def lag_counts_again() -> None:
-        assert await lags() == {"edge-done-readers": 2, "edge-done-slow": 4}
+        assert await lags() == {"edge-done-readers": 1, "edge-done-slow": 3}
 
     await eventually(lag_counts_again)
 

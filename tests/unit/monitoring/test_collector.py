@@ -12,7 +12,7 @@ from signalbox.brokers.errors import BrokerError, BrokerTimeout, BrokerUnavailab
 from signalbox.brokers.model import BrokerKind, Capability, DestinationSpec, Message, OldestUnread, Scope, Snapshot
 from signalbox.brokers.port import Broker, Delivery
 from signalbox.brokers.settings import ConnectionSettings
-from signalbox.kernel.clock import system_clock
+from signalbox.kernel.clock import Clock, system_clock
 from signalbox.kernel.feed import Feed
 from signalbox.monitoring import collector as module
 from signalbox.monitoring import keys
@@ -23,7 +23,7 @@ from signalbox.monitoring.service import Monitor
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
 from tests.support.waiting import eventually
-from tests.unit.monitoring.readings import group, positions, snapshot
+from tests.unit.monitoring.readings import T0, group, positions, snapshot
 
 NAME = "scripted"
 
@@ -109,12 +109,12 @@ class ScriptedBroker(Broker):
 class Running:
     """A collector with its monitor and feed."""
 
-    def __init__(self, broker: ScriptedBroker, **overrides: object) -> None:
+    def __init__(self, broker: ScriptedBroker, clock: Clock = system_clock, /, **overrides: object) -> None:
         self.feed = Feed(epoch=1)
         database = Database(DatabaseSettings(url=SecretStr("sqlite+aiosqlite:///never-opened.db")))
-        self.monitor = Monitor(feed=self.feed, clock=system_clock, series=Series(database, system_clock, 2**20))
+        self.monitor = Monitor(feed=self.feed, clock=clock, series=Series(database, clock, 2**20))
         settings = ConnectionSettings.model_validate({"name": NAME, "kind": "kafka", "timeout_s": 0.3} | overrides)
-        self.collector = Collector(broker, settings, self.monitor, self.feed, system_clock)
+        self.collector = Collector(broker, settings, self.monitor, self.feed, clock)
 
     @property
     def view(self) -> ConnectionView:
@@ -144,6 +144,7 @@ async def running(broker: ScriptedBroker, **overrides: object) -> AsyncIterator[
 @pytest.fixture(autouse=True)
 def _short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SWEEP_TIMEOUT_MIN_S", 0.2)
+    monkeypatch.setattr(module, "SWEEP_STEPS_MAX", 1)
     monkeypatch.setattr(module, "RETRY_FIRST_S", 0.02)
     monkeypatch.setattr(module, "TICK_S", 0.02)
 
@@ -205,6 +206,45 @@ async def test_a_broker_that_refuses_is_down_with_the_error_and_retried() -> Non
         assert bench.view.attempts == 0
 
 
+class Refusing(ScriptedBroker):
+    """Refuses all attempts to connect but one, and is lost after its first answer."""
+
+    def __init__(self, answers_at: int) -> None:
+        super().__init__()
+        self.answers_at = answers_at
+        self.before_connect: Callable[[], None] = lambda: None
+
+    @override
+    async def connect(self, *, timeout_s: float = 5.0) -> None:
+        self.before_connect()
+        self.refuses = None if self.connects + 1 == self.answers_at else BrokerUnavailable(NAME, "Refused.")
+        await super().connect(timeout_s=timeout_s)
+
+    @override
+    async def sweep(self) -> Snapshot:
+        self.fails = BrokerUnavailable(NAME, "Connection reset.") if self.sweeps else None
+        return await super().sweep()
+
+
+async def test_pauses_between_attempts_double_and_start_again_after_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_FIRST_S", 0.001)
+    monkeypatch.setattr(module, "RETRY_MAX_S", 0.008)
+    monkeypatch.setattr("random.uniform", lambda _low, _high: 1.0)
+    broker, pauses = Refusing(answers_at=6), list[float]()
+
+    def note() -> None:
+        view = bench.monitor.connection(NAME)
+        if view is not None and view.next_attempt_at is not None:
+            pauses.append(round(view.next_attempt_at - T0, 4))
+
+    broker.before_connect = note
+    bench = Running(broker, lambda: T0)
+    await bench.collector.start()
+    await bench.until(lambda: len(pauses) >= 8)
+    await bench.collector.stop()
+    assert pauses[:8] == [0.001, 0.002, 0.004, 0.008, 0.008, 0.001, 0.002, 0.004]
+
+
 async def test_a_broker_that_refuses_the_first_request_is_down_and_retried_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -246,6 +286,24 @@ async def test_a_silent_broker_becomes_stale_and_is_reconnected() -> None:
         assert bench.view.error == "The broker did not answer within the deadline."
         broker.hangs = False
         await bench.until(lambda: bench.view.link is LinkState.CONNECTED)
+
+
+async def test_a_broker_that_has_not_answered_any_request_in_time_is_down() -> None:
+    broker = ScriptedBroker()
+    broker.fails = BrokerTimeout(NAME, "Cannot reach broker 1.", "Change advertised.listeners.")
+    async with running(broker) as bench:
+        await bench.until(lambda: bench.view.link is LinkState.DOWN)
+        assert (bench.view.error, bench.view.hint) == ("Cannot reach broker 1.", "Change advertised.listeners.")
+        broker.fails = None
+        await bench.until(lambda: bench.view.link is LinkState.CONNECTED)
+
+
+async def test_a_sweep_that_takes_longer_than_its_interval_lengthens_it() -> None:
+    broker = ScriptedBroker()
+    async with running(broker) as bench:
+        await bench.until(lambda: broker.sweeps > 2)
+        broker.sweep_interval_s = 0.11
+        await bench.until(lambda: bench.view.interval_s == 0.11)
 
 
 async def test_a_single_timeout_does_not_reconnect() -> None:
