@@ -8,10 +8,11 @@ import click
 import msgspec
 
 from signalbox.brokers.errors import BrokerError
-from signalbox.brokers.registry import open_broker
 from signalbox.brokers.settings import ConnectionSettings
+from signalbox.brokers.unexpected import open_any
 from signalbox.commands.options import LoadConfiguration, config_option, json_option
-from signalbox.commands.printing import safe
+from signalbox.commands.printing import encoded, safe
+from signalbox.commands.reading import close_all, read
 from signalbox.storage.settings import DatabaseSettings
 
 CHECKED_AT_ONCE = 8
@@ -44,7 +45,7 @@ def command(*, load: LoadConfiguration, as_json: bool) -> None:
     configuration = load()
     checks = asyncio.run(_check_all(configuration.many(ConnectionSettings)))
     if as_json:
-        click.echo(msgspec.json.encode(checks))
+        click.echo(encoded(checks))
     else:
         source = configuration.path or "no file, defaults only"
         click.echo(f"Configuration is valid ({source}). Database: {configuration.one(DatabaseSettings).redacted_url}.")
@@ -68,19 +69,14 @@ async def _check_all(connections: Sequence[ConnectionSettings]) -> list[Connecti
 
 async def _check(settings: ConnectionSettings) -> ConnectionCheck:
     check = ConnectionCheck(connection=settings.name, kind=settings.kind, ok=False)
+    broker = open_any(settings)
     try:
-        broker = open_broker(settings)
-    except BrokerError as error:
-        check.problem, check.hint = error.problem, error.hint
-        return check
-    try:
-        await broker.connect(timeout_s=settings.timeout_s)
-        snapshot = await broker.sweep()
+        snapshot = await read(broker, settings.timeout_s, connect=True)
     except BrokerError as error:
         check.problem, check.hint = error.problem, error.hint
         return check
     finally:
-        await broker.close()
+        await close_all([broker])
     check.ok = True
     check.destinations, check.groups, check.excluded = (
         len(snapshot.destinations),

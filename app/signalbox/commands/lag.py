@@ -12,11 +12,12 @@ import msgspec
 from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.model import UNKNOWN, Group, Snapshot
 from signalbox.brokers.port import Broker
-from signalbox.brokers.registry import open_broker
 from signalbox.brokers.settings import ConnectionSettings
+from signalbox.brokers.unexpected import open_any
 from signalbox.commands.names import configured_connection
 from signalbox.commands.options import LoadConfiguration, config_option, json_option
-from signalbox.commands.printing import safe, shortened, table
+from signalbox.commands.printing import encoded, safe, shortened, table
+from signalbox.commands.reading import close_all, read
 from signalbox.kernel.figures import number, rate_number
 
 HEADER = ("Connection", "Group", "Kind", "State", "Lag", "Members", "In /s", "Out /s")
@@ -82,7 +83,7 @@ def command(*, load: LoadConfiguration, as_json: bool, only: str | None, pattern
 async def _run(
     selected: Sequence[ConnectionSettings], pattern: str, every_s: float | None, *, as_json: bool
 ) -> LagReport:
-    brokers = [PolledBroker(open_broker(settings), settings.timeout_s) for settings in selected]
+    brokers = [PolledBroker(open_any(settings), settings.timeout_s) for settings in selected]
     try:
         while True:
             report = await _sweep(brokers, pattern)
@@ -91,7 +92,7 @@ async def _run(
                 return report
             await asyncio.sleep(every_s)
     finally:
-        await asyncio.gather(*(polled.broker.close() for polled in brokers))
+        await close_all([polled.broker for polled in brokers])
 
 
 async def _sweep(brokers: Sequence[PolledBroker], pattern: str) -> LagReport:
@@ -104,10 +105,8 @@ async def _sweep(brokers: Sequence[PolledBroker], pattern: str) -> LagReport:
 async def _read_broker(polled: PolledBroker) -> tuple[list[GroupLag], list[str]]:
     broker = polled.broker
     try:
-        if not polled.connected:
-            await broker.connect(timeout_s=polled.timeout_s)
-            polled.connected = True
-        snapshot = await broker.sweep()
+        snapshot = await read(broker, polled.timeout_s, connect=not polled.connected)
+        polled.connected = True
     except BrokerError as error:
         polled.connected = False
         return [], [str(error)]
@@ -158,7 +157,7 @@ def _rate(
 
 def _print(report: LagReport, *, as_json: bool) -> None:
     if as_json:
-        click.echo(msgspec.json.encode(report))
+        click.echo(encoded(report))
         return
     rows = [_cells(row) for row in report.groups]
     click.echo(table(HEADER, rows, right=NUMBERS) if rows else "No consumer groups.")

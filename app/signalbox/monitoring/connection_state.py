@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.model import BrokerCall, BrokerKind, Capability, Scope, Snapshot
+from signalbox.brokers.unexpected import UnexpectedError
 from signalbox.kernel.intervals import STALE_INTERVALS
-from signalbox.monitoring.errors import ReadingFailed
 from signalbox.monitoring.model import ConnectionView, LinkState
 
 FAULTS_MAX = 1000  # of one snapshot: a page shows fewer, and a broker may refuse every group
@@ -71,7 +71,7 @@ class ConnectionState:
             view,
             error=error.problem,
             hint=error.hint,
-            fault=error.fault if isinstance(error, ReadingFailed) else "",
+            fault=error.fault if isinstance(error, UnexpectedError) else "",
             attempts=view.attempts + 1,
             next_attempt_at=next_attempt_at,
         )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from signalbox.brokers.model import BrokerKind, Cluster, Node, RetentionLimits, Why
+from signalbox.brokers.unexpected import UnexpectedError
 from signalbox.monitoring import words
 from signalbox.monitoring.model import (
     ConnectionView,
@@ -18,7 +19,6 @@ from signalbox.monitoring.model import (
     TimeLagMethod,
     Verdict,
 )
-from signalbox.monitoring.words.faults import READING_FAILED_HINT, reading_failed
 from tests.unit.monitoring.copy_cases import copy_cases
 from tests.unit.monitoring.readings import T0, topic
 from tests.unit.monitoring.transition_cases import changes, transitions
@@ -230,7 +230,8 @@ def _connections() -> Iterator[tuple[str, ConnectionView]]:
     yield "down", replace(down, next_attempt_at=T0 + 4)
     yield "down, first attempt, one group, no advice", replace(down, attempts=1, groups=1, hint="")
     yield "down, never read", connection_view("rabbit-legacy", LinkState.DOWN, error=error, answered_at=None)
-    failed = connection_view("kafka-prod", LinkState.DOWN, error=reading_failed("3fa9c1"), hint=READING_FAILED_HINT)
+    error_of_ours = UnexpectedError("kafka-prod", "3fa9c1")
+    failed = connection_view("kafka-prod", LinkState.DOWN, error=error_of_ours.problem, hint=error_of_ours.hint)
     yield "Signalbox itself failed", replace(failed, fault="3fa9c1", attempts=12, groups=3, next_attempt_at=T0 + 30)
     stale = connection_view("nats-edge", LinkState.STALE, answered_at=T0 - 252, groups=22, groups_ok=21)
     yield "stale", stale
