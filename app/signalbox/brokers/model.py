@@ -142,6 +142,23 @@ class RetentionLimits:
     size_bytes: int | None = None
     messages: int | None = None
     policy: str = ""  # "delete", "compact", "workqueue", "interest", "until acknowledged"
+    rejects: bool = False  # at the limit new messages are rejected; False: old ones are deleted, or not known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """A stream that a destination copies messages from, as the copying broker reports it."""
+
+    name: str
+    mirror: bool  # False: one of several sources
+    lag: int | None = None  # messages that are not copied yet
+    silent_s: float | None = None  # since the last contact; None: in contact
+    never_contacted: bool = False
+    error: str = ""  # the broker's words
+
+    @property
+    def broken(self) -> bool:
+        return bool(self.error) or self.silent_s is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +180,7 @@ class Destination:
     why: Why = Why.KNOWN
     settings: Mapping[str, str] = field(default_factory=dict)  # further settings, bounded: "max length" -> "1000"
     dead_letters_to: str | None = None
+    origins: tuple[Origin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +190,8 @@ class Member:
     id: str
     client: str
     host: str
-    assigned: Mapping[str, tuple[int, ...]]  # destination -> partitions; empty while rebalancing or for queues
+    # destination -> partitions; empty while rebalancing or for queues, None = it cannot be decoded
+    assigned: Mapping[str, tuple[int, ...]] | None
     note: str = ""  # "prefetch 50", "must still give up orders 3"
 
 

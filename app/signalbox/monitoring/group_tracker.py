@@ -361,7 +361,7 @@ def _owners(group: Group) -> dict[PartitionKey, Member]:
     return {
         (name, index): member
         for member in group.members or ()
-        for name, indices in member.assigned.items()
+        for name, indices in (member.assigned or {}).items()
         for index in indices
     }
 

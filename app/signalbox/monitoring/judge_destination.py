@@ -26,6 +26,8 @@ def judge_destination(destination: Destination, rates: Sequence[float | None], n
         _leaderless(destination, now)
         or _not_running(destination, now)
         or _under_replicated(destination, now)
+        or _copy_broken(destination, now)
+        or _full(destination, now)
         or _nearly_full(destination, now)
         or _hot(destination, rates, now)
         or Verdict(status=Status.OK, since=now)
@@ -96,10 +98,27 @@ def _count_under_replicated(destination: Destination) -> int:
     return sum(len(in_sync) < len(replicas) for replicas, in_sync in pairs)
 
 
+def _copy_broken(destination: Destination, now: float) -> Verdict | None:
+    if not any(origin.broken for origin in destination.origins):
+        return None
+    return Verdict(status=Status.BEHIND, since=now, reason=Reason.COPY_BROKEN)
+
+
+def _full(destination: Destination, now: float) -> Verdict | None:
+    """Judge what rejects at its limit: it is full when the next message of the mean size does not fit."""
+    retention, messages, size = destination.retention, destination.messages, destination.size_bytes
+    if retention is None or not retention.rejects or not messages:
+        return None
+    by_count = retention.messages is not None and messages >= retention.messages
+    mean = 0.0 if size is None else size / messages
+    by_size = retention.size_bytes is not None and size is not None and size + mean > retention.size_bytes
+    return Verdict(status=Status.BEHIND, since=now, reason=Reason.FULL) if by_count or by_size else None
+
+
 def _nearly_full(destination: Destination, now: float) -> Verdict | None:
-    """Judge queues only: they reject or drop messages at the limit, while a full log is normal."""
+    """Judge queues, and logs that reject at the limit; for any other log it is normal to be full."""
     retention = destination.retention
-    if retention is None or destination.partitions is not None:
+    if retention is None or (destination.partitions is not None and not retention.rejects):
         return None
     by_count = _over(destination.messages, retention.messages)
     if not by_count and not _over(destination.size_bytes, retention.size_bytes):

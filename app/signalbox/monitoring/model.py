@@ -64,6 +64,8 @@ class Reason(StrEnum):
     NOT_RUNNING = "not running"  # `detail` has the broker's word for the state
     UNDER_REPLICATED = "under-replicated"
     NEARLY_FULL = "nearly full"
+    FULL = "full"  # and new messages are rejected
+    COPY_BROKEN = "copy broken"  # a mirror or a source gets no messages
     HOT = "hot"  # one partition receives several times the mean
     CONSUMERS = "consumers"  # consumer groups of the destination need attention; `detail` names the most severe one
 
@@ -182,6 +184,7 @@ class ConnectionView:
     answered_at: float | None  # when the broker last answered
     error: str = ""  # the problem, a sentence, when down or stale
     hint: str = ""  # what to do now
+    fault: str = ""  # the id in the log, if Signalbox itself failed and not the broker
     attempts: int = 0  # failed ones since the last answer
     next_attempt_at: float | None = None
     interval_s: float = 5.0

@@ -6,6 +6,7 @@ from dataclasses import replace
 from signalbox.brokers.model import BrokerCall, BrokerKind, Cluster, Fault, Node, Why
 from signalbox.monitoring import words
 from signalbox.monitoring.model import ConnectionView, LinkState, Status
+from signalbox.monitoring.words.faults import READING_FAILED_HINT, reading_failed
 from tests.unit.monitoring.readings import T0
 from tests.unit.monitoring.views import connection_view, text
 
@@ -27,6 +28,8 @@ def _links() -> Iterator[tuple[str, ConnectionView]]:
     yield "down", replace(down, next_attempt_at=T0 + 4)
     yield "down, first attempt, one group, no advice", replace(down, attempts=1, groups=1, hint="")
     yield "down, never read", connection_view("rabbit-legacy", LinkState.DOWN, error=error, answered_at=None)
+    failed = connection_view("kafka-prod", LinkState.DOWN, error=reading_failed("3fa9c1"), hint=READING_FAILED_HINT)
+    yield "Signalbox itself failed", replace(failed, fault="3fa9c1", attempts=12, groups=3, next_attempt_at=T0 + 30)
     stale = connection_view("nats-edge", LinkState.STALE, answered_at=T0 - 252, groups=22, groups_ok=21)
     yield "stale", stale
     yield "stale, last answer unknown", replace(stale, answered_at=None, groups=0)

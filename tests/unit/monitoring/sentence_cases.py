@@ -21,6 +21,7 @@ from signalbox.monitoring.model import (
 )
 from tests.unit.monitoring.connection_cases import connections as connection_cases
 from tests.unit.monitoring.connection_cases import list_heads
+from tests.unit.monitoring.copy_cases import copy_cases
 from tests.unit.monitoring.readings import T0, topic
 from tests.unit.monitoring.transition_cases import changes, transitions
 from tests.unit.monitoring.views import (
@@ -243,6 +244,7 @@ def _destinations() -> Iterator[tuple[str, DestinationView]]:
     yield "not permitted", destination_view(verdict(Status.NOT_PERMITTED))
     yield from _queues()
     yield from _of_its_groups()
+    yield from copy_cases()
     yield from _healthy()
 
 

@@ -49,7 +49,7 @@ def link_text(view: ConnectionView, now: float) -> str:
     """Return the link for a table row: "down since 02:47:11", "connected, 122 need attention"."""
     match view.link:
         case LinkState.DOWN:
-            return f"{view.link} since {figures.utc_time(view.since, now)}"
+            return f"{'not read' if view.fault else view.link} since {figures.utc_time(view.since, now)}"
         case LinkState.STALE:
             return f"{view.link}, data from {figures.utc_time(view.answered_at or view.since, now)}"
         case LinkState.CONNECTED:
@@ -82,7 +82,12 @@ def connection_sentence(view: ConnectionView, now: float) -> Spans:
         case LinkState.CONNECTING:
             return spans("Connecting. No response yet.")
         case LinkState.DOWN:
-            return spans("Down since ", strong(figures.utc_time(view.since, now), view.link), ". ", Span(view.error))
+            return spans(
+                "Not read since " if view.fault else "Down since ",
+                strong(figures.utc_time(view.since, now), view.link),
+                ". ",
+                Span(view.error),
+            )
         case LinkState.STALE:
             return spans(
                 "No update since ", strong(figures.utc_time(view.answered_at or view.since, now), view.link), "."

@@ -46,7 +46,7 @@ def destination_reason(view: DestinationView, now: float) -> Spans:
     groups = len(view.consumer_groups)
     who = quantity(groups, "consumer group", "consumer groups") if groups else "No consumer groups known"
     rate = f", {message_rate(view.rate_in)} in" if view.rate_in is not None else ""
-    return paragraph((_since(view, now), _consequence(view), _retention(view), spans(f"{who}{rate}.")))
+    return paragraph((_since(view, now), _consequence(view), _copies(view), _retention(view), spans(f"{who}{rate}.")))
 
 
 def _consumers(view: DestinationView, now: float) -> Spans:
@@ -97,6 +97,10 @@ def _problem(view: DestinationView) -> Spans:
         case Reason.NEARLY_FULL:
             used = _fill(view)
             return spans(strong("Nearly full", verdict.status), f": {used}." if used else ".")
+        case Reason.FULL:
+            return spans(f"{subject} is ", strong("full", verdict.status), f": {_fill(view)}.")
+        case Reason.COPY_BROKEN:
+            return _copy_broken(view)
         case Reason.HOT:
             twice = strong("at least twice", verdict.status)
             return spans(f"Partition {verdict.partition} receives ", twice, " the average rate.")
@@ -119,10 +123,42 @@ def _consequence(view: DestinationView) -> Spans:
             )
         case Reason.NEARLY_FULL:
             return spans("At the limit, the broker drops or rejects messages.")
+        case Reason.FULL:
+            return spans("The broker rejects new messages. Raise the limit, or remove messages.")
+        case Reason.COPY_BROKEN:
+            return spans(
+                "New messages do not arrive here. Check that the origin exists, and that its account or domain is reachable."
+            )
         case Reason.HOT:
             return spans("The message keys are probably skewed.")
         case _:
             return ()
+
+
+def _copy_broken(view: DestinationView) -> Spans:
+    """Name the first broken origin, and how many more there are."""
+    broken = [origin for origin in view.destination.origins if origin.broken]
+    origin, status = broken[0], view.verdict.status
+    kind = "mirror" if origin.mirror else "copy"
+    more = f" The same is true of {quantity(len(broken) - 1, 'more source', 'more sources')}." if broken[1:] else ""
+    if origin.error or origin.silent_s is None:
+        what, name = strong("does not work", status), name_span(origin.name)
+        return spans(f"The {kind} of ", name, " ", what, ": ", Span(origin.error.rstrip(".")), ".", more)
+    if origin.never_contacted:
+        silent = strong("never had contact", status)
+        return spans(f"The {view.destination.kind} has ", silent, " with ", name_span(origin.name), ".", more)
+    silent = strong(f"had no contact for {figures.duration(origin.silent_s)}", status)
+    return spans(f"The {view.destination.kind} has ", silent, " with ", name_span(origin.name), ".", more)
+
+
+def _copies(view: DestinationView) -> Spans:
+    """Say how far the copies of working origins are behind."""
+    behind = [(origin.lag, origin) for origin in view.destination.origins if origin.lag and not origin.broken]
+    if not behind:
+        return ()
+    lag, worst = max(behind, key=lambda row: row[0])
+    messages = quantity(lag, "message", "messages")
+    return spans(f"The {'mirror' if worst.mirror else 'copy'} of ", name_span(worst.name), f" is {messages} behind.")
 
 
 def _fill(view: DestinationView) -> str:

@@ -47,13 +47,17 @@ class Users:
             rows = await users.list_all(connection)
         return [replace(user, locked_until=locked.get(user.name)) for user in sorted(rows, key=attrgetter("name"))]
 
+    async def count(self) -> int:
+        async with self._changes.read() as connection:
+            return await users.count(connection)
+
     async def get_by_name(self, name: str) -> User:
         """Return a user. Raises RequestRejected if no user has this name."""
         async with self._changes.read() as connection:
             user = await users.find(connection, name=normalized_user_name(name))
         if user is None:
             raise RequestRejected(f"No user is named {name}.")
-        return user
+        return replace(user, locked_until=(await self.limits.locked_names()).get(user.name))
 
     async def find(self, user_id: int) -> User | None:
         async with self._changes.read() as connection:

@@ -17,7 +17,6 @@ from signalbox.security.masking.rules import Ruleset
 from signalbox.security.masking.store import MaskingStore, StoredRule
 from signalbox.security.masking.trial import Trial, try_rules
 from signalbox.storage.engine import Database
-from signalbox.storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +52,7 @@ class Masking:
         self._state_version: int | None = None  # the version of the security state last read
         self._stored: tuple[StoredRule, ...] = ()
         self._rules: Ruleset | None = None
+        self.fault = ""  # why the stored rules could not be read, as a sentence; empty: they could
         self.version = 0  # changes with the rules: pages rendered with another version are outdated
 
     @property
@@ -179,21 +179,26 @@ class Masking:
     async def load(self) -> None:
         """Load the rules. Raises the errors of `refresh`."""
         async with self._loading:
-            version, stored = await self._store.read()
-            if self._rules is None or stored != self._stored:
-                self._stored = stored
-                self._rules = Ruleset((*self._configured, *(row.rule for row in stored)))
-                self.version = version
-            self._state_version = version
+            try:
+                version, stored = await self._store.read()
+                if self._rules is None or stored != self._stored:
+                    self._rules = Ruleset((*self._configured, *(row.rule for row in stored)))
+                    self._stored, self.version = stored, version
+            except RulesNotLoaded as error:
+                self.fault = str(error)
+                raise
+            self._state_version, self.fault = version, ""
 
     async def _reload(self) -> None:
         """Apply a change in this process at once; if that fails, `refresh` does it a second later."""
         try:
             await self.load()
-        except (StorageError, RulesNotLoaded):
+        except Exception:  # the change is committed
             log.exception("the masking rules were changed but could not be reloaded")
 
     def _ruleset(self) -> Ruleset:
+        if self._rules is None and self.fault:
+            raise RulesNotLoaded(f"{self.fault} No payload is shown.")
         if self._rules is None:
             raise RulesNotLoaded("The masking rules are not loaded yet, so no payload is shown. Try again in a moment.")
         return self._rules

@@ -80,8 +80,8 @@ def destination_status(view: DestinationView, now: float) -> str:
             return f"{affected} without a leader"
         case Reason.UNDER_REPLICATED:
             return f"{affected} under-replicated"
-        case Reason.NEARLY_FULL:
-            return "nearly full"
+        case Reason.NEARLY_FULL | Reason.FULL | Reason.COPY_BROKEN:
+            return str(verdict.reason)
         case Reason.HOT:
             return f"hot, partition {verdict.partition}"
         case Reason.NOT_RUNNING:

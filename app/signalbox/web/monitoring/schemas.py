@@ -63,7 +63,10 @@ class MemberOut(Struct, frozen=True, kw_only=True):
     id: str
     client: str
     host: str
-    assigned: Annotated[dict[str, list[int]], Meta(description="destination -> partitions; empty while rebalancing")]
+    assigned: Annotated[
+        dict[str, list[int]] | None,
+        Meta(description="destination -> partitions; empty while rebalancing, null = it cannot be decoded"),
+    ]
     note: str
 
 

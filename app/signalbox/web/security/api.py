@@ -162,8 +162,11 @@ async def api_end_session(current: NamedDependency[CurrentUser], session: FromPa
 
 
 async def _user(admin: UserAdmin, name: str) -> User:
-    user = next((user for user in await admin.accounts.users.list_all() if user.name == name), None)
-    if user is None:
+    try:
+        user = await admin.accounts.users.get_by_name(name)
+    except RequestRejected:
+        user = None
+    if user is None or user.name != name:
         raise NotFound(f"There is no user {name}.", "The user may have been removed.")
     return user
 

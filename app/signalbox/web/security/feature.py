@@ -15,6 +15,7 @@ from signalbox.web.security import urls
 from signalbox.web.security.api import API
 from signalbox.web.security.audit.api import API as AUDIT_API
 from signalbox.web.security.audit.routes import PAGES as AUDIT
+from signalbox.web.security.banners import banners
 from signalbox.web.security.masking.api import MASKING_API
 from signalbox.web.security.masking.routes import PAGES as MASKING
 from signalbox.web.security.navigation import navigation
@@ -51,6 +52,7 @@ def security_parts(core: Core) -> FeatureParts:
         },
         urls=urls,
         navigation=navigation(lambda: user_count.users, lambda: core.masking.count),
+        banners=lambda visibility: banners(visibility, core.masking, core.accounts.changes),
         metrics=metrics,
         expected_errors={RulesNotLoaded: ExpectedError(503)},
     )

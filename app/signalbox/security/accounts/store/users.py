@@ -28,6 +28,10 @@ async def any_exist(connection: AsyncConnection) -> bool:
     return (await connection.execute(select(col(UserRow.id)).limit(1))).first() is not None
 
 
+async def count(connection: AsyncConnection) -> int:
+    return (await connection.execute(select(func.count()).select_from(UserRow))).scalar_one()
+
+
 async def add(
     connection: AsyncConnection,
     name: str,
