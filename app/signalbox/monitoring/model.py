@@ -55,6 +55,7 @@ class Reason(StrEnum):
     BY_AGE = "by age"  # unread messages reach the retention time
     BY_COUNT = "by count"  # new messages push out unread ones
     LOST_ALREADY = "lost already"  # unread messages are already deleted
+    LOST_ALL = "lost all"  # all unread messages are deleted, and nothing is left to read
     BATCH = "batch"  # the configuration declares that having no members is normal
     PAUSED = "paused"  # paused at the broker
     HISTORY_TOO_SHORT = "history too short"  # our own history is too short for a verdict
@@ -108,6 +109,7 @@ class Verdict:
     destination: str | None = None
     partitions_affected: int = 0  # how many partitions share this status
     lost: int | None = None  # messages already deleted unread
+    lost_at_most: bool = False  # `lost` counts offsets, and some may have held no message
     why: Why = Why.KNOWN
     reason: Reason | None = None
     detail: str = ""  # text from the broker: hostile, escape it

@@ -89,6 +89,9 @@ def _losing() -> Iterator[tuple[str, GroupView]]:
     lost = verdict(status, reason=Reason.LOST_ALREADY, partition=3, partitions_affected=2, lost=50)
     yield "loses data now", group_view(lost)
     yield "loses data now, one message so far", group_view(replace(lost, lost=1, partitions_affected=1))
+    yield "loses data now, of which some may be no messages", group_view(replace(lost, lost_at_most=True))
+    emptied = replace(lost, reason=Reason.LOST_ALL, lost=90, lost_at_most=True)
+    yield "lost data, nothing is left to read", group_view(emptied, flow=IDLE)
     view = group_view(verdict(status, reason=Reason.BY_AGE, until=PAST, partition=3))
     yield "retention reaches the position now", view
     yield "will lose data, reason unknown", group_view(verdict(status, until=SOON))
@@ -197,6 +200,7 @@ def _partitions() -> Iterator[Case]:
         ("stalled before the first reading", verdict(Status.STALLED, **first)),
         ("loses data now", verdict(Status.WILL_LOSE_DATA, **lost)),
         ("loses data now, one message so far", verdict(Status.WILL_LOSE_DATA, **(lost | {"lost": 1}))),
+        ("lost data", verdict(Status.WILL_LOSE_DATA, reason=Reason.LOST_ALL, lost=90, lost_at_most=True)),
     ]
     for case, judged in cases:
         flow = SHRINKING if judged.status is Status.CATCHING_UP else LOSING_GROUND

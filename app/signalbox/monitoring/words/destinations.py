@@ -5,7 +5,7 @@ from dataclasses import replace
 from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring.model import DestinationView, Reason, Status
-from signalbox.monitoring.words.groups import status_word
+from signalbox.monitoring.words.groups import status_word, unread_have
 from signalbox.monitoring.words.spans import Span, Spans, message_rate, name_span, paragraph, quantity, spans, strong
 from signalbox.monitoring.words.terms import WHY_UNKNOWN
 
@@ -65,7 +65,7 @@ def _consumers(view: DestinationView, now: float) -> Spans:
 def _will_lose(view: DestinationView, now: float) -> Spans:
     status = view.verdict.status
     if (view.loses_at is None or view.loses_at <= now) and view.verdict.lost:
-        lost = quantity(view.verdict.lost, "unread message has", "unread messages have")
+        lost = unread_have(view.verdict.lost, at_most=view.verdict.lost_at_most)
         when: tuple[str | Span, ...] = (" is ", strong("losing data", status), f": {lost} been deleted.")
     elif view.loses_at is None or view.loses_at <= now:
         when = (" may be ", strong("losing", status), " unread messages.")
