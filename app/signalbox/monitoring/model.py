@@ -33,6 +33,9 @@ SEVERITY: dict[Status, int] = {status: rank for rank, status in enumerate(Status
 """Sort key of a status: the lower, the more severe."""
 
 
+NEEDS_ATTENTION = frozenset(status for status in Status if SEVERITY[status] <= SEVERITY[Status.BEHIND])
+
+
 class LinkState(StrEnum):
     CONNECTING = "connecting"  # no answer and no error yet
     CONNECTED = "connected"
@@ -66,6 +69,7 @@ class Reason(StrEnum):
     FULL = "full"  # and new messages are rejected
     COPY_BROKEN = "copy broken"  # a mirror or a source gets no messages
     HOT = "hot"  # one partition receives several times the mean
+    CONSUMERS = "consumers"  # consumer groups of the destination need attention; `detail` names the most severe one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +174,7 @@ class DestinationView:
     destination: Destination
     read_at: float
     interval_s: float
-    verdict: Verdict  # its statuses: ok, behind, will lose data, unknown, not permitted
+    verdict: Verdict  # its own problem, else that of its consumer groups
     rate_in: float | None
     consumer_groups: tuple[str, ...]  # names of its consumer groups, on the same connection
     loses_at: float | None = None  # when the first consumer group loses messages to retention
@@ -201,7 +205,10 @@ class ConnectionView:
     excluded: int = 0
     groups: int = 0
     groups_ok: int = 0
+    groups_attention: int = 0  # of status "behind" or more severe
     destinations: int = 0
+    destinations_attention: int = 0  # with a problem of their own, not of their groups
+    most_severe: Status = Status.OK  # of all these
     tls_verified: bool = True  # False shows a banner
 
     @property

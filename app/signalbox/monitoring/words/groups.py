@@ -152,9 +152,7 @@ def _will_lose(verdict: Verdict, subject: Spans, now: float) -> Spans:
         return spans(*subject, "will lose data in ", strong(figures.duration(left), status), f", at about {at}.")
     if verdict.lost:
         word = "Lost data" if verdict.reason is Reason.LOST_ALL else "Losing data"
-        return spans(
-            strong(word, status), f": {_unread_have(verdict.lost, at_most=verdict.lost_at_most)} been deleted."
-        )
+        return spans(strong(word, status), f": {unread_have(verdict.lost, at_most=verdict.lost_at_most)} been deleted.")
     return spans(
         *subject, "may be ", strong("losing data", status), ": retention has reached the first unread message."
     )
@@ -240,11 +238,11 @@ def _affected(verdict: Verdict, now: float) -> Spans:
 def _deleted(verdict: Verdict) -> Spans:
     if not verdict.lost:
         return ()
-    have = _unread_have(verdict.lost, at_most=verdict.lost_at_most)
+    have = unread_have(verdict.lost, at_most=verdict.lost_at_most)
     return spans(f"{have[:1].upper()}{have[1:]} already been deleted.")
 
 
-def _unread_have(number: int, *, at_most: bool) -> str:
+def unread_have(number: int, *, at_most: bool) -> str:
     return f"{'up to ' if at_most else ''}{quantity(number, 'unread message has', 'unread messages have')}"
 
 
