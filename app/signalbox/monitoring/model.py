@@ -110,6 +110,7 @@ class Verdict:
     destination: str | None = None
     partitions_affected: int = 0  # how many partitions share this status
     lost: int | None = None  # messages already deleted unread
+    at_least: bool = False  # not every partition was judged: `partitions_affected` and `lost` are minimums
     lost_at_most: bool = False  # `lost` counts offsets, and some may have held no message
     why: Why = Why.KNOWN
     reason: Reason | None = None

@@ -23,7 +23,7 @@ from tests.unit.monitoring.connection_cases import connections as connection_cas
 from tests.unit.monitoring.connection_cases import list_heads
 from tests.unit.monitoring.copy_cases import copy_cases
 from tests.unit.monitoring.readings import T0, topic
-from tests.unit.monitoring.transition_cases import changes, transitions
+from tests.unit.monitoring.transition_cases import bounds, changes, transitions
 from tests.unit.monitoring.views import (
     LOSING_GROUND,
     connection_view,
@@ -75,6 +75,7 @@ def _groups() -> Iterator[tuple[str, GroupView]]:
     yield from _behind()
     yield from _unknown()
     yield from _calm()
+    yield from bounds()
 
 
 def _losing() -> Iterator[tuple[str, GroupView]]:

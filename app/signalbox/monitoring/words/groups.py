@@ -152,7 +152,7 @@ def _will_lose(verdict: Verdict, subject: Spans, now: float) -> Spans:
         return spans(*subject, "will lose data in ", strong(figures.duration(left), status), f", at about {at}.")
     if verdict.lost:
         word = "Lost data" if verdict.reason is Reason.LOST_ALL else "Losing data"
-        return spans(strong(word, status), f": {unread_have(verdict.lost, at_most=verdict.lost_at_most)} been deleted.")
+        return spans(strong(word, status), f": {unread_have(verdict)} been deleted.")
     return spans(
         *subject, "may be ", strong("losing data", status), ": retention has reached the first unread message."
     )
@@ -226,24 +226,30 @@ def _why_unknown(verdict: Verdict) -> str:
 
 
 def _affected(verdict: Verdict, now: float) -> Spans:
-    more = verdict.partitions_affected - 1
+    more, least = verdict.partitions_affected - 1, "at least " if verdict.at_least else ""
     losing = bool(verdict.lost) and _time_left(verdict, now) is None
     if losing or verdict.status not in _ABOUT_A_PARTITION:
-        return spans(f"Affected: partition {verdict.partition}{f' and {more:,} more' if more > 0 else ''}.")
+        return spans(f"Affected: partition {verdict.partition}{f' and {least}{more:,} more' if more > 0 else ''}.")
     if more < 1:
         return ()
-    return spans(f"The same applies to {quantity(more, 'more partition', 'more partitions')}.")
+    return spans(f"The same applies to {least}{quantity(more, 'more partition', 'more partitions')}.")
 
 
 def _deleted(verdict: Verdict) -> Spans:
+    have = unread_have(verdict)
+    return spans(f"{have[:1].upper()}{have[1:]} already been deleted.") if have else ()
+
+
+def unread_have(verdict: Verdict) -> str:
+    """Return "up to 50 unread messages have"; "" if none was lost. Of partitions that were not judged it counts nothing."""
     if not verdict.lost:
-        return ()
-    have = unread_have(verdict.lost, at_most=verdict.lost_at_most)
-    return spans(f"{have[:1].upper()}{have[1:]} already been deleted.")
-
-
-def unread_have(number: int, *, at_most: bool) -> str:
-    return f"{'up to ' if at_most else ''}{quantity(number, 'unread message has', 'unread messages have')}"
+        return ""
+    bound = (
+        ("at least ", "an estimated ")[verdict.lost_at_most]
+        if verdict.at_least
+        else ("", "up to ")[verdict.lost_at_most]
+    )
+    return f"{bound}{quantity(verdict.lost, 'unread message has', 'unread messages have')}"
 
 
 def _absence(verdict: Verdict, terms: Terms) -> str:
