@@ -207,6 +207,7 @@ class GroupTracker:
         flow = Flow(
             lag=group.lag,
             lag_partial=group.lag_partial,
+            lag_at_most=group.lag_at_most,
             approximate=group.approximate,
             time_lag=None if counted or group.lag is None else self._time_lag(rows, group),
             rate_in=rate_in,
@@ -346,6 +347,7 @@ class GroupTracker:
             verdict=verdict,
             flow=Flow(
                 lag=columns.known(row.lag),
+                lag_at_most=view.group.lag_at_most and row.lag > 0,
                 approximate=view.group.approximate,
                 time_lag=None if counted else row.time_lag,
                 rate_in=row.rate_in,
