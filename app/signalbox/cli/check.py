@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import click
 import msgspec
 
-from signalbox.brokers.errors import BrokerError
+from signalbox.brokers.registry import open_broker
 from signalbox.brokers.settings import ConnectionSettings
-from signalbox.brokers.unexpected import open_any
+from signalbox.commands.broker_access import close_quietly, connection_error, read
 from signalbox.commands.options import LoadConfiguration, config_option, json_option
 from signalbox.commands.printing import encoded, safe
-from signalbox.commands.reading import close_all, read
 from signalbox.storage.settings import DatabaseSettings
 
 CHECKED_AT_ONCE = 8
@@ -69,14 +68,15 @@ async def _check_all(connections: Sequence[ConnectionSettings]) -> list[Connecti
 
 async def _check(settings: ConnectionSettings) -> ConnectionCheck:
     check = ConnectionCheck(connection=settings.name, kind=settings.kind, ok=False)
-    broker = open_any(settings)
+    broker = open_broker(settings)
     try:
         snapshot = await read(broker, settings.timeout_s, connect=True)
-    except BrokerError as error:
+    except Exception as raised:  # noqa: BLE001 - the other connections are checked whatever happens to one
+        error = connection_error(settings.name, raised)
         check.problem, check.hint = error.problem, error.hint
         return check
     finally:
-        await close_all([broker])
+        await close_quietly(broker)
     check.ok = True
     check.destinations, check.groups, check.excluded = (
         len(snapshot.destinations),

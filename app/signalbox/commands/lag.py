@@ -9,16 +9,15 @@ from fnmatch import fnmatchcase
 import click
 import msgspec
 
-from signalbox.brokers.errors import BrokerError
-from signalbox.brokers.model import UNKNOWN, Group, Snapshot
+from signalbox.brokers.model import UNKNOWN, Group, Snapshot, Why
 from signalbox.brokers.port import Broker
+from signalbox.brokers.registry import open_broker
 from signalbox.brokers.settings import ConnectionSettings
-from signalbox.brokers.unexpected import open_any
+from signalbox.commands.broker_access import close_quietly, connection_error, read
 from signalbox.commands.names import configured_connection
 from signalbox.commands.options import LoadConfiguration, config_option, json_option
 from signalbox.commands.printing import encoded, safe, shortened, table
-from signalbox.commands.reading import close_all, read
-from signalbox.kernel.figures import number, rate_number
+from signalbox.kernel.figures import bound, number, rate_number
 
 HEADER = ("Connection", "Group", "Kind", "State", "Lag", "Members", "In /s", "Out /s")
 NUMBERS = frozenset({4, 5, 6, 7})
@@ -34,6 +33,7 @@ class GroupLag(msgspec.Struct, kw_only=True):
     state: str
     lag: int | None
     lag_partial: bool
+    lag_at_most: bool
     approximate: bool
     members: int | None
     destinations: Sequence[str]
@@ -83,7 +83,7 @@ def command(*, load: LoadConfiguration, as_json: bool, only: str | None, pattern
 async def _run(
     selected: Sequence[ConnectionSettings], pattern: str, every_s: float | None, *, as_json: bool
 ) -> LagReport:
-    brokers = [PolledBroker(open_any(settings), settings.timeout_s) for settings in selected]
+    brokers = [PolledBroker(open_broker(settings), settings.timeout_s) for settings in selected]
     try:
         while True:
             report = await _sweep(brokers, pattern)
@@ -92,7 +92,7 @@ async def _run(
                 return report
             await asyncio.sleep(every_s)
     finally:
-        await close_all([polled.broker for polled in brokers])
+        await asyncio.gather(*(close_quietly(polled.broker) for polled in brokers))
 
 
 async def _sweep(brokers: Sequence[PolledBroker], pattern: str) -> LagReport:
@@ -107,9 +107,9 @@ async def _read_broker(polled: PolledBroker) -> tuple[list[GroupLag], list[str]]
     try:
         snapshot = await read(broker, polled.timeout_s, connect=not polled.connected)
         polled.connected = True
-    except BrokerError as error:
+    except Exception as raised:  # noqa: BLE001 - the other connections are read whatever happens to one
         polled.connected = False
-        return [], [str(error)]
+        return [], [str(connection_error(broker.name, raised))]
     before, polled.last = polled.last, snapshot
     faults = [f"{broker.name}: {fault.resource} was not read: {fault.why}, {fault.detail}" for fault in snapshot.faults]
     return [_row(broker.name, group, snapshot, before) for group in snapshot.groups.values()], faults
@@ -125,6 +125,7 @@ def _row(connection: str, group: Group, snapshot: Snapshot, before: Snapshot | N
         state=group.state_text or group.state,
         lag=group.lag,
         lag_partial=group.lag_partial,
+        lag_at_most=group.lag_at_most,
         approximate=group.approximate,
         members=group.member_count,
         destinations=group.destinations,
@@ -141,7 +142,7 @@ def _counter(group: Group, column: str) -> Mapping[tuple[str, int], int]:
     return {
         (positions.names[positions.destination[row]], positions.partition[row]): values[row]
         for row in range(len(positions))
-        if values[row] != UNKNOWN
+        if values[row] != UNKNOWN and positions.row_why(row) is not Why.BEYOND_END
     }
 
 
@@ -160,7 +161,8 @@ def _print(report: LagReport, *, as_json: bool) -> None:
         click.echo(encoded(report))
         return
     rows = [_cells(row) for row in report.groups]
-    click.echo(table(HEADER, rows, right=NUMBERS) if rows else "No consumer groups.")
+    none = "No consumer group was read." if report.problems else "No consumer groups."
+    click.echo(table(HEADER, rows, right=NUMBERS) if rows else none)
     for problem in report.problems:
         click.echo(safe(problem)[:PROBLEM_LENGTH_MAX], err=True)
     click.echo("")
@@ -173,7 +175,7 @@ def _cells(row: GroupLag) -> tuple[str, ...]:
         shortened(row.group),
         row.kind,
         shortened(row.state),
-        f"at least {lag}" if row.lag_partial and row.lag is not None else lag,
+        lag if row.lag is None else f"{bound(at_least=row.lag_partial, at_most=row.lag_at_most)} {lag}".lstrip(),
         number(row.members),
         rate_number(row.rate_in),
         rate_number(row.rate_out),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _build(core: "Core") -> "FeatureParts":
-    from signalbox.brokers.unexpected import open_any
+    from signalbox.brokers.registry import open_broker
     from signalbox.monitoring.collector import Collector
     from signalbox.monitoring.series import Series
     from signalbox.monitoring.service import Monitor
@@ -24,7 +24,8 @@ def _build(core: "Core") -> "FeatureParts":
     series = Series(core.database, core.clock, settings.history_bytes)
     monitor = Monitor(feed=core.feed, clock=core.clock, series=series, thresholds=settings.thresholds)
     collectors = [
-        Collector(open_any(connection), connection, monitor, core.feed, core.clock) for connection in core.connections
+        Collector(open_broker(connection), connection, monitor, core.feed, core.clock)
+        for connection in core.connections
     ]
     return monitoring_parts(monitor, series, services=(series, *collectors))
 

@@ -14,14 +14,15 @@ from signalbox.brokers.errors import BrokerError, BrokerTimeout
 from signalbox.brokers.model import Capability, Fault, Snapshot, Why
 from signalbox.brokers.port import Broker
 from signalbox.brokers.settings import ConnectionSettings
-from signalbox.brokers.unexpected import UnexpectedError
 from signalbox.kernel.clock import Clock
 from signalbox.kernel.feed import Feed
 from signalbox.kernel.service import Loop
 from signalbox.monitoring import keys
 from signalbox.monitoring.connection_state import ConnectionFacts
+from signalbox.monitoring.errors import ReadingFailed
 from signalbox.monitoring.model import SEVERITY, GroupView, Status
 from signalbox.monitoring.service import Monitor
+from signalbox.monitoring.words.faults import reading_failed
 
 log = logging.getLogger(__name__)
 
@@ -191,9 +192,7 @@ class Collector:
             log.exception(
                 "fault %s: %s of %s is not read until it is connected again", fault, request, self._connection
             )
-            self._part_faults[request] = Fault(
-                resource=request, why=Why.NO_ANSWER, detail=UnexpectedError(self._connection, fault).problem
-            )
+            self._part_faults[request] = Fault(resource=request, why=Why.NO_ANSWER, detail=reading_failed(fault))
 
     def _watched(self) -> frozenset[str]:
         prefix = keys.group(self._connection, "")
@@ -225,7 +224,7 @@ class Collector:
         if self._fault is None or text != self._fault_text:
             self._fault, self._fault_text = secrets.token_hex(3), text
             log.error("fault %s: %s failed and restarts in %.0f s", self._fault, self.name, retry_s, exc_info=error)
-        failure = UnexpectedError(self._connection, self._fault)
+        failure = ReadingFailed(self._connection, self._fault)
         self._monitor.record_failure(self._connection, failure, down=True, next_attempt_at=self._clock() + retry_s)
 
     def _failed(self, error: Exception, *, down: bool, next_attempt_at: float | None = None) -> None:

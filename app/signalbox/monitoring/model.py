@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from signalbox.brokers.model import BrokerCall, BrokerKind, Capability, Cluster, Destination, Fault, Group, Why
+from signalbox.kernel import figures
 
 
 class Status(StrEnum):
@@ -30,6 +31,9 @@ class Status(StrEnum):
 
 SEVERITY: dict[Status, int] = {status: rank for rank, status in enumerate(Status)}
 """Sort key of a status: the lower, the more severe."""
+
+
+NEEDS_ATTENTION = frozenset(status for status in Status if SEVERITY[status] <= SEVERITY[Status.BEHIND])
 
 
 class LinkState(StrEnum):
@@ -65,6 +69,7 @@ class Reason(StrEnum):
     FULL = "full"  # and new messages are rejected
     COPY_BROKEN = "copy broken"  # a mirror or a source gets no messages
     HOT = "hot"  # one partition receives several times the mean
+    CONSUMERS = "consumers"  # consumer groups of the destination need attention; `detail` names the most severe one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +110,7 @@ class Verdict:
     destination: str | None = None
     partitions_affected: int = 0  # how many partitions share this status
     lost: int | None = None  # messages already deleted unread
+    at_least: bool = False  # not every partition was judged: `partitions_affected` and `lost` are minimums
     lost_at_most: bool = False  # `lost` counts offsets, and some may have held no message
     why: Why = Why.KNOWN
     reason: Reason | None = None
@@ -119,11 +125,17 @@ class Flow:
 
     lag: int | None
     lag_partial: bool = False  # some partitions are unknown: the lag is at least this
+    lag_at_most: bool = False  # offsets that hold no message may be counted: the lag is at most this
     approximate: bool = False
     time_lag: TimeLag | None = None
     rate_in: float | None = None
     rate_out: float | None = None
     caught_up_at: float | None = None  # when the slowest partition has caught up at its net rate
+
+    @property
+    def lag_bound(self) -> str:
+        """Return "at least", "at most" or "about" for a lag that is not exact, else ""."""
+        return figures.bound(at_least=self.lag_partial, at_most=self.lag_at_most) if self.lag is not None else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +175,7 @@ class DestinationView:
     destination: Destination
     read_at: float
     interval_s: float
-    verdict: Verdict  # its statuses: ok, behind, will lose data, unknown, not permitted
+    verdict: Verdict  # its own problem, else that of its consumer groups
     rate_in: float | None
     consumer_groups: tuple[str, ...]  # names of its consumer groups, on the same connection
     loses_at: float | None = None  # when the first consumer group loses messages to retention
@@ -194,7 +206,10 @@ class ConnectionView:
     excluded: int = 0
     groups: int = 0
     groups_ok: int = 0
+    groups_attention: int = 0  # of status "behind" or more severe
     destinations: int = 0
+    destinations_attention: int = 0  # with a problem of their own, not of their groups
+    most_severe: Status = Status.OK  # of all these
     tls_verified: bool = True  # False shows a banner
 
     @property

@@ -1,5 +1,6 @@
 """Whatever one connection raises in `check`, `lag` or `serve`, the others are read, and the error has an id in the log."""
 
+import asyncio
 import json
 import logging
 import re
@@ -8,14 +9,15 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
-from signalbox.brokers import unexpected as module
+from signalbox.brokers import registry
 from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.model import BrokerKind, Snapshot
 from signalbox.brokers.nats.settings import NatsSettings
 from signalbox.brokers.port import Broker
+from signalbox.brokers.registry import open_broker
 from signalbox.brokers.settings import ConnectionSettings
-from signalbox.brokers.unexpected import UnexpectedError, UnopenedBroker, open_any
-from signalbox.commands import reading
+from signalbox.brokers.unavailable import UnavailableBroker
+from signalbox.commands import broker_access
 from tests.support.commands import Ran, run_here
 from tests.support.tables import connection
 from tests.unit.monitoring.readings import group, positions, snapshot
@@ -26,7 +28,7 @@ ERRORS = (UnicodeError("label empty or too long"), ValueError("secret-hunter2"),
 SENTENCE = re.compile(r"Signalbox itself failed\. Error ([0-9a-f]{6}) is in the log\.")
 
 
-class Scripted(UnopenedBroker):
+class Scripted(UnavailableBroker):
     """Has one group of this name; raises an error at one step."""
 
     group_name = "billing"
@@ -66,13 +68,13 @@ def fail(monkeypatch: pytest.MonkeyPatch, step: str, error: Exception) -> list[S
     """Let the connection BAD fail at a step; return the adapters as they are opened."""
     opened: list[Scripted] = []
 
-    def open_broker(settings: ConnectionSettings) -> Broker:
+    def adapter(settings: ConnectionSettings) -> Broker:
         if settings.name == BAD and step == "open":
             raise error
         opened.append(Scripted(settings, *(() if settings.name == GOOD else (step, error))))
         return opened[-1]
 
-    monkeypatch.setattr(module, "open_broker", open_broker)
+    monkeypatch.setattr(registry, "_load_class", lambda path: adapter if path.endswith("Broker") else NatsSettings)
     return opened
 
 
@@ -80,7 +82,7 @@ def assert_explained(problem: str, caplog: pytest.LogCaptureFixture) -> None:
     found = SENTENCE.search(problem)
     assert found, problem
     assert "hunter2" not in problem
-    assert f"fault {found[1]}: cannot read {BAD}" in caplog.text
+    assert f"fault {found[1]}: reading {BAD} failed" in caplog.text
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
@@ -111,12 +113,20 @@ async def test_check_and_lag_read_the_others(
 async def test_a_connection_that_never_answers_ends_with_an_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "READ_MAX_S", 0.1)
+    monkeypatch.setattr(broker_access, "READ_MAX_S", 0.1)
     config = folder / "signalbox.toml"
     config.write_text(config.read_text().replace("urls", "timeout_s = 0.1\nurls"))
-    opened = fail(monkeypatch, "sweep", TimeoutError())
+    opened = fail(monkeypatch, "", TimeoutError())
+
+    async def hang(_: Scripted) -> Snapshot:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(Scripted, "sweep", hang)
     ran = await run_here("lag", "--json", folder=folder)
-    assert "bad: The broker was not read within" in json.loads(ran.out)["problems"][0]
+    assert json.loads(ran.out)["problems"] == [
+        f"{name}: The broker did not answer within the deadline." for name in (BAD, GOOD)
+    ]
     assert all(broker.closed for broker in opened)
 
 
@@ -129,13 +139,14 @@ async def test_a_name_that_is_no_unicode_is_printed(folder: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-async def test_an_adapter_that_cannot_be_created_is_a_connection_with_its_error(
+async def test_an_adapter_that_cannot_be_created_is_a_connection_that_cannot_connect(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """`serve` shows it like one that cannot connect."""
+    """`serve` shows its error and reads the others."""
     fail(monkeypatch, "open", error)
-    broker = open_any(NatsSettings(name=BAD, kind=BrokerKind.NATS, urls=("nats://127.0.0.1:1",)))
+    broker = open_broker(NatsSettings(name=BAD, kind=BrokerKind.NATS, urls=("nats://127.0.0.1:1",)))
     assert broker.name == BAD
-    with pytest.raises(UnexpectedError, match=SENTENCE.pattern):
+    with pytest.raises(type(error)) as raised:
         await broker.connect()
+    assert raised.value is error
     await broker.close()

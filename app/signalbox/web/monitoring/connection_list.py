@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import ConnectionView, GroupView, LinkState
+from signalbox.monitoring.model import SEVERITY, ConnectionView, GroupView, LinkState
 from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.components import Headline, plural, status_label
@@ -43,7 +43,7 @@ class ConnectionRow:
     groups_detail: str
     destinations: str
     lag: str
-    at_least: bool
+    bound: str  # "at least", "at most", "about", or ""
     rate_in: str
     rate_out: str
     stale: bool
@@ -58,7 +58,9 @@ class ConnectionsPage:
 
 
 def connections_page(context: MonitoringContext) -> ConnectionsPage:
-    ordered = sorted(context.connections.values(), key=lambda view: (ORDER.index(view.link), view.name))
+    ordered = sorted(
+        context.connections.values(), key=lambda view: (ORDER.index(view.link), SEVERITY[view.most_severe], view.name)
+    )
     return ConnectionsPage(
         headline=connections_headline(context), rows=tuple(connection_row(context, view) for view in ordered)
     )
@@ -73,13 +75,13 @@ def connection_row(context: MonitoringContext, view: ConnectionView) -> Connecti
         name=view.name,
         href=urls.connection(view.name),
         product=product(view),
-        status=status_label(view.link, words.link_text(view, context.now)),
+        status=status_label(words.link_status(view), words.link_text(view, context.now)),
         error=view.error,
         groups=figures.number(None if view.never_read else view.groups),
         groups_detail=_groups_detail(context, view),
         destinations=figures.number(None if view.never_read else view.destinations),
         lag=figures.number(0 if no_groups else total.lag, approximate=total.approximate),
-        at_least=total.lag_partial and total.lag is not None,
+        bound=total.lag_bound,
         rate_in=figures.rate_number(0.0 if no_groups else total.rate_in),
         rate_out=figures.rate_number(0.0 if no_groups else total.rate_out),
         stale=view.link is LinkState.STALE,
