@@ -157,6 +157,8 @@ class Destination:
     size_bytes: int | None = None
     retention: RetentionLimits | None = None
     arrived: int | None = None  # counter of all published messages; a decrease is a reset
+    arrived_at_least: bool = False  # the broker does not count all arrivals
+    counted_at: float | None = None  # when `arrived` was read, if that is earlier than the rest
     approximate: bool = False  # SQS: the counts are approximate
     state: str = "running"  # the broker's word: "running", "down", "minority", "no leader"
     healthy: bool | None = True  # None = unknown
@@ -194,6 +196,10 @@ class Positions:
     why: tuple[Why, ...] | None = None  # None = every row KNOWN
     start: "array[int] | None" = None  # 'q', log start: a settled position below it means data loss
     stable: "array[int] | None" = None  # 'q', last stable offset where it differs from arrived
+    counted_at: float | None = (
+        None  # when the counters `settled` and `arrived` were read, if that is earlier than `lag`
+    )
+    counted_lag: "array[int] | None" = None  # 'q', the lag at that time
 
     def __len__(self) -> int:
         return len(self.partition)
@@ -222,7 +228,10 @@ class Group:
     waiting: int | None = None  # not delivered yet: ready, num_pending, visible
     delayed: int | None = None  # SQS
     redelivered: int | None = None  # a counter or the current number: see the adapter
+    dead_lettering: int | None = None  # RabbitMQ: rejected or expired, not yet confirmed by the dead letter queue
     removed_unacked: int | None = None  # RabbitMQ counter: rejected, expired, dropped, or acknowledged and not counted
+    removed_unread: int | None = None  # counter of messages that limits or a purge removed unread: at least this many
+    arrived_at_least: bool = False  # the broker does not count all arrivals
     why: Why = Why.KNOWN
     notes: tuple[str, ...] = ()  # sentences, such as "compacted: at most this many"
 

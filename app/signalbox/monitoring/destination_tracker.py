@@ -8,6 +8,8 @@ from signalbox.monitoring.arrivals import Arrivals
 from signalbox.monitoring.confirmation import VerdictState, confirm
 from signalbox.monitoring.judge_destination import judge_destination
 from signalbox.monitoring.model import DestinationView, GroupView, Status
+from signalbox.monitoring.rate_integral import RateIntegral
+from signalbox.monitoring.window import COUNTED_EVERY_MAX_S
 
 RATE_DIGITS = 1  # what a page shows
 
@@ -20,6 +22,9 @@ class DestinationTracker:
         self.arrivals = Arrivals()
         self._connection, self._kind = connection, kind
         self._state: VerdictState | None = None
+        self._integral = RateIntegral()
+        self._counted_at: float | None = None
+        self._counted_every_s = 0.0
 
     def take(self, destination: Destination, *, read_at: float, interval_s: float, groups: Sequence[GroupView]) -> bool:
         """Take one reading; return False if it is older than the last one."""
@@ -29,11 +34,11 @@ class DestinationTracker:
         if before is not None and before.destination.identity != destination.identity:
             self.arrivals.restart()
             self._state = None
-        self.arrivals.push(read_at, _ends(destination), interval_s)
+        self.arrivals.push(*self._arrivals_of(destination, read_at, interval_s))
         losing, loses_at = _losing(destination.name, groups)
         raw = judge_destination(destination, self.arrivals.rates(), loses_at, read_at, losing=losing)
         self._state = confirm(self._state, raw, read_at)
-        rate = self.arrivals.rate()
+        rate, is_minimum = self.arrivals.rate(), destination.arrived_at_least
         self.view = DestinationView(
             connection=self._connection,
             kind=self._kind,
@@ -41,11 +46,31 @@ class DestinationTracker:
             read_at=read_at,
             interval_s=interval_s,
             verdict=self._state.verdict,
-            rate_in=None if rate is None else round(rate, RATE_DIGITS),
+            rate_in=None if rate is None or (is_minimum and not rate) else round(rate, RATE_DIGITS),
+            rate_in_at_least=is_minimum and bool(rate),
             consumer_groups=tuple(sorted(view.name for view in groups)),
             loses_at=loses_at,
         )
         return True
+
+    def history_total(self) -> int | None:
+        """Return a counter of all arrivals, as of the last reading."""
+        view = self.view
+        if view is None or view.destination.counted_at is None:
+            return self.arrivals.total
+        return self._integral.add(view.read_at, view.rate_in, None)[0]
+
+    def _arrivals_of(
+        self, destination: Destination, read_at: float, interval_s: float
+    ) -> tuple[float, "array[int]", float]:
+        """Return when the counter of arrivals was read, the counter, and its interval."""
+        counted_at = destination.counted_at
+        if counted_at is None:
+            return read_at, _ends(destination), interval_s
+        if self._counted_at is not None and counted_at > self._counted_at:
+            self._counted_every_s = min(counted_at - self._counted_at, COUNTED_EVERY_MAX_S)
+        self._counted_at = counted_at
+        return counted_at, _ends(destination), max(interval_s, self._counted_every_s)
 
     def rates_by_partition(self) -> Mapping[int, float | None]:
         partitions = self.view.destination.partitions if self.view is not None else None

@@ -28,6 +28,8 @@ from signalbox.monitoring.judge import (
 )
 from signalbox.monitoring.judge_count import judge_count
 from signalbox.monitoring.model import SEVERITY, Flow, GroupView, PartitionView, Status, TimeLag, TimeLagMethod
+from signalbox.monitoring.rate_integral import RateIntegral
+from signalbox.monitoring.removals import Removals
 from signalbox.monitoring.window import PushResult, ReadingWindow
 
 CLOCKS_DIFFER_S = 5.0  # how far a message's timestamp may lie outside of what our readings prove
@@ -64,6 +66,9 @@ class GroupTracker:
         self._rebalancing_since: float | None = None
         self._retention: dict[str, RetentionLimits] = {}
         self._idle = False
+        self._read_at = 0.0
+        self._removals = Removals()
+        self._integral = RateIntegral()
         self._partitions: tuple[PartitionView, ...] | None = None  # by the last reading, judged on demand
 
     def take(
@@ -77,10 +82,12 @@ class GroupTracker:
     ) -> bool:
         """Take one reading; return whether there is a new view. A late or unconfirmed reading changes nothing."""
         result = self.window.push(requested_at, read_at, group.positions, lag=group.lag, interval_s=interval_s)
-        if result is not PushResult.ACCEPTED:
+        if result not in (PushResult.ACCEPTED, PushResult.REPEATED):
             return False
         self._partitions = None
+        self._read_at = read_at
         self._follow(group, requested_at)
+        self._removals.follow(group, read_at)
         self._retention = _retention_that_loses(group.destinations, destinations)
         if not self._unchanged(group):
             self._judge(group, interval_s, read_at)
@@ -140,6 +147,13 @@ class GroupTracker:
         newest, lag = self.window.newest, view.group.positions.lag
         return key, columns.known(lag[row]), columns.known(newest.arrived[row]), columns.known(newest.settled[row])
 
+    def history_totals(self) -> tuple[int | None, int | None]:
+        """Return counters of arrived and settled messages, as of the last reading of the lag."""
+        view = self.view
+        if view is None or view.group.positions.counted_at is None:
+            return self.window.totals()
+        return self._integral.add(view.read_at, view.flow.rate_in, view.flow.rate_out)
+
     def _follow(self, group: Group, at: float) -> None:
         if group.state is not GroupState.REBALANCING:
             self._rebalancing_since = None
@@ -153,7 +167,7 @@ class GroupTracker:
     def _unchanged(self, group: Group) -> bool:
         """Return whether judging again would change nothing: an idle group without lag, read as before."""
         view, state = self.view, self._state
-        idle = group.lag == 0 and self.window.is_idle() and not self.window.rewound
+        idle = group.lag == 0 and self.window.is_idle() and not (self.window.rewound or self._removals.since)
         if view is None or state is None or not idle or group.why is not Why.KNOWN:
             self._idle = False
             return False
@@ -175,14 +189,15 @@ class GroupTracker:
         else:
             rows = [self._row(index, group) for index in self._rows_to_judge(group, facts)]
             raw = judge_group(rows, facts, self._limits, now, waiting=group.lag != 0)
-        self._state = confirm(self._state, raw, now)
+        self._state = confirm(self._state, self._removals.judge(raw, group, now), now)
         rate_in, rate_out = self.window.total_rates()
         self._flow = Flow(
             lag=group.lag,
             lag_partial=group.lag_partial,
             approximate=group.approximate,
             time_lag=None if counted or group.lag is None else self._time_lag(rows, group),
-            rate_in=rate_in,
+            rate_in=None if group.arrived_at_least and not rate_in else rate_in,
+            rate_in_at_least=group.arrived_at_least and bool(rate_in),
             rate_out=rate_out,
             caught_up_at=_caught_up_at(rows, now),
         )
@@ -200,7 +215,7 @@ class GroupTracker:
         return GroupFacts(
             has_consumers=has_consumers(group.state, group.member_count, moved, now, still_s),
             batch=self._batch,
-            interval_s=interval_s,
+            interval_s=max(interval_s, self.window.counted_every_s),
             first_read_at=self.window.first_at or now,
             paused=group.state is GroupState.PAUSED,
             rebalancing_since=self._rebalancing_since,
@@ -256,7 +271,7 @@ class GroupTracker:
             return None
         if lag == 0:  # even below the end: transaction markers are no messages
             return TimeLag(seconds=0.0, method=TimeLagMethod.INTERPOLATED)
-        own = self.window.time_lag(row)
+        own = self.window.time_lag(row, now=self._read_at)
         oldest = self._oldest.get(key)
         if oldest is None or own is None:
             return own
@@ -306,8 +321,8 @@ class GroupTracker:
                 rate_out=row.rate_out,
                 caught_up_at=_caught_up_at([row], view.read_at),
             ),
-            settled=columns.known(row.settled),
-            end=columns.known(row.arrived),
+            settled=columns.known(row.settled) if self.window.positional else None,
+            end=columns.known(row.arrived) if self.window.positional else None,
             start=columns.known(row.start),
             moved_at=row.moved_at,
             member=owners.get((row.destination, row.partition)),

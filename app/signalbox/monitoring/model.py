@@ -52,6 +52,7 @@ class Reason(StrEnum):
     BY_AGE = "by age"  # unread messages reach the retention time
     BY_COUNT = "by count"  # new messages push out unread ones
     LOST_ALREADY = "lost already"  # unread messages are already deleted
+    REMOVED_UNREAD = "removed unread"  # limits, a time to live or a purge removed unread messages
     BATCH = "batch"  # the configuration declares that having no members is normal
     PAUSED = "paused"  # paused at the broker
     HISTORY_TOO_SHORT = "history too short"  # our own history is too short for a verdict
@@ -84,6 +85,7 @@ class Verdict:
     destination: str | None = None
     partitions_affected: int = 0  # how many partitions share this status
     lost: int | None = None  # messages already deleted unread
+    lost_at: float | None = None  # when messages were last seen to be deleted unread
     why: Why = Why.KNOWN
     reason: Reason | None = None
     detail: str = ""  # text from the broker: hostile, escape it
@@ -99,6 +101,7 @@ class Flow:
     time_lag: TimeLag | None = None
     rate_in: float | None = None
     rate_out: float | None = None
+    rate_in_at_least: bool = False  # the broker does not count all arrivals
     caught_up_at: float | None = None  # when the slowest partition has caught up at its net rate
 
 
@@ -143,6 +146,7 @@ class DestinationView:
     rate_in: float | None
     consumer_groups: tuple[str, ...]  # names of its consumer groups, on the same connection
     loses_at: float | None = None  # when the first consumer group loses messages to retention
+    rate_in_at_least: bool = False  # the broker does not count all arrivals
 
     @property
     def name(self) -> str:

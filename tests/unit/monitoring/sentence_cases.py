@@ -81,6 +81,10 @@ def _losing() -> Iterator[tuple[str, GroupView]]:
     yield "will lose data on several partitions, some messages are lost already", group_view(more)
     view = group_view(verdict(status, reason=Reason.BY_AGE, until=SOON), rows=1)
     yield "will lose data, a group with one partition", view
+    removed = {"reason": Reason.REMOVED_UNREAD, "lost": 240}
+    for case, since, last in (("now", 300, 20), ("until some time ago", 900, 600), ("once, some time ago", 600, 600)):
+        view = group_view(verdict(status, **removed, since=T0 - since, lost_at=T0 - last), rows=1)
+        yield f"a limit removed unread messages {case}", view
     lost = verdict(status, reason=Reason.LOST_ALREADY, partition=3, partitions_affected=2, lost=50)
     yield "loses data now", group_view(lost)
     yield "loses data now, one message so far", group_view(replace(lost, lost=1, partitions_affected=1))

@@ -30,11 +30,13 @@ _ADVICE = {
     Status.REBALANCING: "Processing may pause meanwhile. If this continues, check for members that restart or exceed max.poll.interval.ms.",
 }
 _RESUME = "The consumer is paused on the broker. Resume the consumer if the pause is not planned."
+LOSES_NOW_S = 120.0  # after the last loss
 _ABOUT_A_PARTITION = frozenset((Status.WILL_LOSE_DATA, Status.STALLED, *_CAUSES))  # the headline names the partition
 _WHY_LOST: dict[Reason | None, str] = {
     Reason.BY_AGE: "Messages reach the retention limit before the group reads them.",
     Reason.BY_COUNT: "At the retention limit, each new message deletes the oldest one, before the group reads it.",
     Reason.LOST_ALREADY: "Retention deletes messages before the group reads them.",
+    Reason.REMOVED_UNREAD: "A time to live, a length limit or a purge removed them.",
 }
 
 
@@ -53,7 +55,7 @@ def status_text(verdict: Verdict, now: float) -> str:
 def status_word(verdict: Verdict, now: float) -> str:
     """Return the status without a duration: "losing data" where the status "will lose data" has begun, "paused"."""
     if verdict.status is Status.WILL_LOSE_DATA and _time_left(verdict, now) is None:
-        return "losing data" if verdict.lost else "may be losing data"
+        return ("losing data" if _loses_now(verdict, now) else "lost data") if verdict.lost else "may be losing data"
     return "paused" if verdict.reason is Reason.PAUSED else str(verdict.status)
 
 
@@ -137,11 +139,29 @@ def _will_lose(verdict: Verdict, subject: Spans, now: float) -> Spans:
     if left is not None and verdict.until is not None:
         at = figures.utc_time(verdict.until, now, seconds=False)
         return spans(*subject, "will lose data in ", strong(figures.duration(left), status), f", at about {at}.")
+    if verdict.reason is Reason.REMOVED_UNREAD and verdict.lost:
+        return _removed_unread(verdict, now)
     if verdict.lost:
         return spans(strong("Losing data", status), f": {_unread_have(verdict.lost)} been deleted.")
     return spans(
         *subject, "may be ", strong("losing data", status), ": retention has reached the first unread message."
     )
+
+
+def _removed_unread(verdict: Verdict, now: float) -> Spans:
+    assert verdict.lost is not None  # noqa: S101 - the caller has checked it
+    lost = quantity(verdict.lost, "unread message was", "unread messages were")
+    since = figures.utc_time(verdict.since, now)
+    if _loses_now(verdict, now):
+        return spans(strong("Losing data", verdict.status), f": at least {lost} removed since {since}.")
+    assert verdict.lost_at is not None  # noqa: S101 - else it is now
+    last = figures.utc_time(verdict.lost_at, now)
+    when = f"at {last}" if last == since else f"between {since} and {last}"
+    return spans(strong("Lost data", verdict.status), f": at least {lost} removed {when}.")
+
+
+def _loses_now(verdict: Verdict, now: float) -> bool:
+    return verdict.lost_at is None or now - verdict.lost_at < LOSES_NOW_S
 
 
 def _behind(verdict: Verdict, flow: Flow) -> Spans:
@@ -238,6 +258,8 @@ def _absence(verdict: Verdict, terms: Terms) -> str:
 def _advice(verdict: Verdict, terms: Terms) -> Spans:
     match verdict.status:
         case Status.WILL_LOSE_DATA:
+            if verdict.reason is Reason.REMOVED_UNREAD:
+                return spans("Check the queue's limits, and add consumers or a dead letter queue.")
             return spans("Add consumers, make them faster, or extend the retention.")
         case Status.STALLED:
             return spans(f"{terms.clients.capitalize()} are active: check their logs for errors.")
