@@ -43,8 +43,8 @@ MOVED_GROUPS = 100  # groups that commit between two steady sweeps
 GROUPS_AT_ONCE = 100
 TOPICS_AT_ONCE = 40  # the controller rejects larger batches of partitions
 DEADLINE_S = 30.0  # a benchmark measures slow responses instead of dropping them
-DEFAULT_INTERVALS = Intervals(deadline_s=DEADLINE_S)
-READ_EVERYTHING = Intervals(starts_s=0.0, stables_s=0.0, members_s=0.001, health_s=0.0, deadline_s=DEADLINE_S)
+DEFAULT_INTERVALS = Intervals()
+READ_EVERYTHING = Intervals(starts_s=0.0, stables_s=0.0, members_s=0.001, health_s=0.0)
 HERE = Path(__file__).parent
 
 

@@ -3,7 +3,6 @@
 from hypothesis import HealthCheck, settings
 
 from tests.support.accounts import cheap_passwords, clock, other_process, process  # noqa: F401 - fixtures
-from tests.support.company import company  # noqa: F401 - fixture
 from tests.support.database import database, database_settings, empty_database_settings  # noqa: F401 - fixtures
 from tests.support.kafka import kafka, kafka_broker, kafka_client, kafka_pair  # noqa: F401 - fixtures
 from tests.support.keycloak import keycloak  # noqa: F401 - fixture
@@ -12,6 +11,7 @@ from tests.support.oidc_provider import provider  # noqa: F401 - fixture
 from tests.support.postgres import migrated_postgres_url, postgres, postgres_template, postgres_url  # noqa: F401 - fixtures
 from tests.support.rabbitmq import rabbit, rabbitmq_3, rabbitmq_4  # noqa: F401 - fixtures
 from tests.support.sqs import elasticmq, moto  # noqa: F401 - fixtures
+from tests.support.sso import sso  # noqa: F401 - fixture
 
 pytest_plugins = ("tests.support.spreading", "tests.support.reporting", "tests.contracts.counting")
 

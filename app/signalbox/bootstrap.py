@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from typing import NoReturn
 
 import uvicorn
 from litestar import Litestar
@@ -20,7 +23,7 @@ from signalbox.kernel.configuration import Configuration
 from signalbox.kernel.errors import SignalboxError
 from signalbox.kernel.feed import Feed
 from signalbox.kernel.garbage import GarbageCollector
-from signalbox.kernel.service import Service, start_all, stop_all
+from signalbox.kernel.service import Service, Tasks, save_all, start_all, stop_all
 from signalbox.security.accounts import actions
 from signalbox.security.accounts.service import create_accounts
 from signalbox.security.accounts.worker import AccountWatcher
@@ -45,6 +48,8 @@ log = logging.getLogger(__name__)
 
 PROGRAM = Actor(name="signalbox", rights=ADMIN_EVERYWHERE, via=Via.CLI)
 STOP_WAIT_S = 5  # open sockets are closed after this long
+CLOSE_MAX_S = 2.0  # then a database that does not answer is left
+EXIT_INTERRUPTED = 130  # what shells report for a program that SIGINT ended
 
 
 class AddressTaken(SignalboxError):
@@ -146,7 +151,9 @@ def _lifespan(
             finally:
                 await stop_all(services)
         finally:
-            await core.database.close()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_MAX_S):
+                    await core.database.close()
 
     return lifespan
 
@@ -154,10 +161,32 @@ def _lifespan(
 class _Server(uvicorn.Server):
     """Leaves signals to us: uvicorn raises them again after it stopped, and then nothing around it would be closed."""
 
+    def __init__(self, config: uvicorn.Config, services: Sequence[Service]) -> None:
+        super().__init__(config)
+        self._services = services
+        self._tasks = Tasks()
+        self._saving: asyncio.Task[None] | None = None
+
     @override
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    def stop(self, number: int) -> None:
+        """Save at once and stop; a SIGINT while this goes on ends the process where it is."""
+        if not self.should_exit:
+            self.should_exit = True
+            self._saving = self._tasks.start(save_all(self._services))
+        elif number == signal.SIGINT:
+            log.warning("ended by a second interrupt, before everything had stopped")
+            end_process(EXIT_INTERRUPTED)
+
+
+def end_process(code: int) -> NoReturn:
+    """End the process without waiting for threads and tasks: one of them may hang."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(code)
 
 
 async def serve(
@@ -187,7 +216,8 @@ async def serve(
             access_log=False,
             log_config=None,
             timeout_graceful_shutdown=STOP_WAIT_S,
-        )
+        ),
+        built.services,
     )
     host, port = listener.getsockname()[:2]
     address = settings.base_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -196,7 +226,7 @@ async def serve(
         await _print_first_admin_link(built.core, address.rstrip("/"))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.handle_exit, number, None)
+        loop.add_signal_handler(number, server.stop, number)
     await server.serve(sockets=[listener])
 
 

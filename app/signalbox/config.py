@@ -30,7 +30,7 @@ from signalbox.web.settings import ServerSettings
 
 REFERENCE = re.compile(r"\$\{(?:(file):)?([^{}]+)\}")
 SECRET_FILE_BYTES_MAX = 64 * 1024
-CREDENTIALS_IN_ADDRESS = re.compile(r"(://)[^/@\s]*@")
+CREDENTIALS_IN_ADDRESS = re.compile(r"\A([A-Za-z][A-Za-z0-9+.-]*://)?.*@", re.DOTALL)
 
 
 class ConfigurationError(SignalboxError):
@@ -263,7 +263,8 @@ def _got(cls: type[BaseModel], error: ErrorDetails) -> str:
     secret = error["loc"] and str(error["loc"][0]) in _secret_fields(cls)
     if secret or isinstance(value, dict | list | tuple | BaseModel | SecretStr):
         return ""
-    return CREDENTIALS_IN_ADDRESS.sub(r"\1…@", repr(value))[:60]
+    shown = CREDENTIALS_IN_ADDRESS.sub(r"\1…@", value) if isinstance(value, str) else value
+    return repr(shown)[:60]
 
 
 def _model_at(cls: type[BaseModel], loc: tuple[int | str, ...]) -> type[BaseModel]:

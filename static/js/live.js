@@ -5,10 +5,7 @@ import { connect } from "./livesocket.js";
 import { morph, parse } from "./morph.js";
 
 const WATCHED_MAX = 200;
-const ENDS = {
-  4401: ["You were signed out, or your permissions changed.", "Sign in"],
-  4403: ["You are no longer permitted to view part of this page.", "Reload"],
-};
+const ENDS = { 4401: "Sign in", 4403: "Reload" };
 const page = document.documentElement;
 let socket = null;
 
@@ -57,7 +54,8 @@ function showState(state) {
   const indicator = document.getElementById("live");
   const notice = document.getElementById("not-live");
   const link = notice.querySelector("a");
-  const [text, action] = ENDS[state.ended] ?? [];
+  const action = ENDS[state.ended];
+  const text = action && state.reason;
   if (!text && !document.querySelector("[data-live]")) return; // nothing on this page is live
   notice.hidden = state.live;
   indicator.textContent = state.live ? "live" : "not live";

@@ -50,7 +50,7 @@ export function connect({ onMessage, onState, onGreeting }) {
     if (FINAL_CODES.has(event.code)) {
       ended = true;
       clearTimeout(noticeTimer);
-      onState({ live: false, ended: event.code });
+      onState({ live: false, ended: event.code, reason: event.reason });
       return;
     }
     if (document.hidden) return;

@@ -80,9 +80,9 @@ class Process:
         assert session is not None
         return session
 
-    async def company_user(self, rights: Rights, name: str = "sso", subject: str = "sub-1") -> int:
-        """Create or update a user of the company's provider; return its ID."""
-        return await self.act(lambda permit: self.accounts.users.sync_company_user(permit, subject, name, rights))
+    async def sso_user(self, rights: Rights, name: str = "sso", subject: str = "sub-1") -> int:
+        """Create or update a user of the sso's provider; return its ID."""
+        return await self.act(lambda permit: self.accounts.users.sync_sso_user(permit, subject, name, rights))
 
     async def rows(self, query: str, **values: object) -> list[tuple[object, ...]]:
         async with self.database.read() as connection:

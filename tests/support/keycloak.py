@@ -1,4 +1,4 @@
-"""Keycloak, a company's identity provider, from its Maven artefact; and somebody who signs in at its forms.
+"""Keycloak, an identity provider, from its Maven artefact; and somebody who signs in at its forms.
 
 Asked for by SIGNALBOX_TEST_KEYCLOAK=1: it is 160 MB to fetch and takes half a minute to start.
 """

@@ -21,7 +21,7 @@ MODULES = HERE / "node_modules"
 STEPS_MAX = 12
 CLIENT = "signalbox"
 SECRET = "s3cret+with/every:kind%of&sign=" + secrets.token_hex(4)
-REDIRECT = "http://127.0.0.1:8080/sign-in/company/back"
+REDIRECT = "http://127.0.0.1:8080/sign-in/sso/back"
 
 
 def node() -> str:

@@ -55,6 +55,15 @@ class Proxy:
         """Pass on again, including the bytes that were received meanwhile."""
         self._open.set()
 
+    async def refuse(self) -> None:
+        """Break every connection and accept none, until `accept`."""
+        self._server.close()
+        self.cut()
+
+    async def accept(self) -> None:
+        """Listen again after `refuse`, on the same port."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+
     def cut(self) -> None:
         """Break every connection now, with a reset. New ones are accepted."""
         for writer in tuple(self._writers):

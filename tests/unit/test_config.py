@@ -195,7 +195,7 @@ def test_masking_rules_are_read_in_order_and_all_their_faults_are_said_at_once(t
         how = "hide"
         """,
     )
-    assert "masking[0] (e-mail).what[0]: expected a JSON path, a header's name" in said
+    assert "masking[0] (e-mail).what[0]: expected one of: a JSON path ($.email), header NAME" in said
     assert "such as $..email or header reply-to, got 'email'" in said
     assert "masking[0] (e-mail).how: expected hide, hash, or keep last N" in said
     assert "masking[0] (e-mail).destination: expected one of" in said

@@ -81,6 +81,7 @@ class Things:
     texts: dict[str, str] = field(default_factory=dict)
     points: Callable[[float | None], Points] | None = None
     requested_since: list[float | None] = field(default_factory=list)
+    why_missing: Callable[[], str | None] = lambda: None
 
     @property
     def feature(self) -> Feature:
@@ -94,10 +95,7 @@ class Things:
             return NamedThing(self.texts[name], key=f"thing/{name}") if name in self.texts else None
 
         async def points(_: None, __: KeyParts, since: float | None) -> Points:
-            self.requested_since.append(since)
-            if self.points is None:
-                raise RuntimeError("no points")
-            return self.points(since)
+            return await self.read_points(since)
 
         def fragment(name: str, template: str) -> Fragment[None]:
             return Fragment(
@@ -114,7 +112,14 @@ class Things:
             fragments=(fragment("row", "row.html"), fragment("broken", "broken.html")),
             lists=("things",),
             points=(PointSource(key_prefix="thing", resource=no_resource, read=points),),
+            why_missing=lambda _, __: self.why_missing(),
         )
+
+    async def read_points(self, since: float | None) -> Points:
+        self.requested_since.append(since)
+        if self.points is None:
+            raise RuntimeError("no points")
+        return self.points(since)
 
 
 def application(

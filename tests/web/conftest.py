@@ -26,7 +26,7 @@ class _CompiledTemplates(jinja2.BytecodeCache):
         self._code[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)  # not the session: a worker runs other folders after this one
 def _hash_cheaply() -> Iterator[None]:
     with cheap_hasher():
         yield

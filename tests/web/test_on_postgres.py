@@ -86,7 +86,7 @@ async def test_sign_in_and_sign_out(site: MultiUserSite) -> None:
     name = await site.add_user(VIEWER_EVERYWHERE)
     async with site.client() as browser:
         wrong = await browser.post(urls.sign_in(), data={"name": name, "password": "another one"})
-        assert (wrong.status_code, "Wrong name or password" in wrong.text) == (401, True)
+        assert (wrong.status_code, "Wrong user name or password" in wrong.text) == (401, True)
     cookie = await site.sign_in(name)
     async with site.client(Cookie=cookie) as browser:
         assert f"Signed in as {name}, viewer everywhere." in headline(await page(browser, urls.profile()))

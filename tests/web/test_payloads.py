@@ -253,6 +253,6 @@ async def test_each_unmasked_view_is_recorded_and_listed(site: UserSite, ada: Br
     page = visible_text(await ada.page(security_urls.masking()))
     assert "Every unmasked view is in the audit log: 1 in the last 24 h." in page
     assert "crm-lead unmasked orders.placed: partition 0, offset 17, on kafka-prod" in page
-    assert "\u201ccustomer asked\u201d, 6 values masked by everything" in page
+    assert "\u201ccustomer asked\u201d, 6 masked values were shown (rules: everything)" in page
     assert "on-call was denied an unmasked view of orders.placed: partition 0, offset 17, on kafka-prod" in page
     assert "requires the payloads permission on kafka-prod" in page

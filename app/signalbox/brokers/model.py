@@ -174,7 +174,8 @@ class Member:
     id: str
     client: str
     host: str
-    assigned: Mapping[str, tuple[int, ...]]  # destination -> partitions; empty while rebalancing or for queues
+    # destination -> partitions; empty while rebalancing or for queues, None = it cannot be decoded
+    assigned: Mapping[str, tuple[int, ...]] | None
     note: str = ""  # "prefetch 50", "must still give up orders 3"
 
 
@@ -196,10 +197,11 @@ class Positions:
     why: tuple[Why, ...] | None = None  # None = every row KNOWN
     start: "array[int] | None" = None  # 'q', log start: a settled position below it means data loss
     stable: "array[int] | None" = None  # 'q', last stable offset where it differs from arrived
-    counted_at: float | None = (
-        None  # when the counters `settled` and `arrived` were read, if that is earlier than `lag`
-    )
+    counted_at: float | None = None  # when `settled` and `arrived` were read, if that is earlier than `lag`
     counted_lag: "array[int] | None" = None  # 'q', the lag at that time
+    lost: "array[int] | None" = (
+        None  # 'q', counter: unread messages that were deleted, at least; then `settled` is no position
+    )
 
     def __len__(self) -> int:
         return len(self.partition)
@@ -230,7 +232,6 @@ class Group:
     redelivered: int | None = None  # a counter or the current number: see the adapter
     dead_lettering: int | None = None  # RabbitMQ: rejected or expired, not yet confirmed by the dead letter queue
     removed_unacked: int | None = None  # RabbitMQ counter: rejected, expired, dropped, or acknowledged and not counted
-    removed_unread: int | None = None  # counter of messages that limits or a purge removed unread: at least this many
     arrived_at_least: bool = False  # the broker does not count all arrivals
     why: Why = Why.KNOWN
     notes: tuple[str, ...] = ()  # sentences, such as "compacted: at most this many"
@@ -268,6 +269,9 @@ class OldestUnread:
     partition: int
     at: float
     exact: bool  # False: the time lag computed from it is an upper bound
+    not_after: float | None = (
+        None  # beside an upper bound: this message is unread too, so the oldest is at least as old
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

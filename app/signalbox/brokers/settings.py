@@ -42,7 +42,7 @@ class ConnectionSettings(BaseModel):
     show_internal: bool = False
     watch: tuple[str, ...] = ()  # patterns: groups to read every second even when no page shows them
     batch: tuple[str, ...] = ()  # patterns: groups that normally have no members between runs
-    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0  # to connect, and for one answer
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0  # to connect to each address, and for one answer
 
     def includes(self, name: str) -> bool:
         """Return whether the patterns include this destination or group and its name is not too long."""

@@ -41,7 +41,11 @@ def command() -> None:
 @json_option
 @click.option("--export", "exported", type=FILE, help="Verify this export or sealed file instead of the database.")
 @click.option("--head", "head_file", type=FILE, help="Compare with this signed head or seal.")
-@click.option("--public-key", metavar="HEX", help="Public key of the installation; default: from [security] key_file.")
+@click.option(
+    "--public-key",
+    metavar="HEX",
+    help="Public key of the installation: public_key in the signed head. Default: from [security] key_file.",
+)
 def verify(
     *, load: LoadConfiguration, as_json: bool, exported: Path | None, head_file: Path | None, public_key: str | None
 ) -> None:
@@ -75,11 +79,11 @@ def head(*, load: LoadConfiguration) -> None:
 @click.option("--until", type=MOMENT, help="Requested before this time (UTC).")
 @click.option("--actor", help="By this user.")
 @click.option("--action", help="With this action.")
-@click.option("--resource", help="On this connection or event store.")
+@click.option("--resource", help="On this connection.")
 @click.option(
     "--outcome",
     type=click.Choice([*(outcome.value for outcome in Outcome), NO_OUTCOME]),
-    help="With this outcome; none: no outcome yet.",
+    help="With this outcome; none: no result recorded.",
 )
 @click.option("--search", default="", help="Text in user, action, target or reason.")
 def export_rows(
@@ -132,7 +136,7 @@ def seal(*, load: LoadConfiguration, as_json: bool, days: int, folder: Path) -> 
 def _verify_export(file: Path, head: SignedHead | None, public_key: Callable[[], bytes | None]) -> Verification:
     if head is not None:
         if (key := public_key()) is None:
-            raise click.UsageError("No key file found. Give --public-key with the installation's public key.")
+            raise click.UsageError("No key file found. Give --public-key: public_key in the signed head.")
         documents.verify_signature(head, key)
     with file.open("rb") as stream:
         return export.verify(stream, head)
@@ -175,7 +179,9 @@ def _public_key(text: str | None) -> bytes | None:
     except ValueError:
         key = b""
     if len(key) != keys.BYTES:
-        raise click.UsageError(f"--public-key: Expected {2 * keys.BYTES} hexadecimal digits, as in a signed head.")
+        raise click.UsageError(
+            f"--public-key: Expected {2 * keys.BYTES} hexadecimal digits: copy public_key from the signed head."
+        )
     return key
 
 

@@ -63,7 +63,7 @@ class PolledBroker:
 @json_option
 @click.option("--connection", "only", help="Only this connection.")
 @click.option("--group", "pattern", default="*", help="Only groups whose name matches this shell pattern.")
-@click.option("--watch", "every_s", type=click.FloatRange(min=1), help="Repeat every so many seconds.")
+@click.option("--watch", "every_s", type=click.FloatRange(min=1), help="Repeat every N seconds.")
 def command(*, load: LoadConfiguration, as_json: bool, only: str | None, pattern: str, every_s: float | None) -> None:
     """Print the lag of every group, without a server."""
     configuration = load()

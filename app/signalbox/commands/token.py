@@ -59,7 +59,7 @@ def list_tokens(*, load: LoadConfiguration, as_json: bool, user_name: str | None
     "user_name",
     metavar="NAME",
     required=True,
-    help="The user. The token never has more rights than this user.",
+    help="The user. The token never has more permissions than this user.",
 )
 @role_option
 @click.option("--on", metavar="CONNECTION", help="Only on this connection.")

@@ -92,7 +92,7 @@ def invite(*, load: LoadConfiguration, name: str, role: str, on: Sequence[str], 
 @on_option
 @payloads_option
 def add(*, load: LoadConfiguration, name: str, role: str, on: Sequence[str], payloads: bool) -> None:
-    """Add a user for a program: it has API tokens and no password."""
+    """Add a user for a program: the user has API tokens and no password."""
     configuration = load()
     rights = _rights(configuration, role, on, payloads=payloads)
 
@@ -110,7 +110,7 @@ def add(*, load: LoadConfiguration, name: str, role: str, on: Sequence[str], pay
 @config_option
 @name_argument
 @click.option(
-    "--role", type=click.Choice(ROLES_OR_NONE), required=True, help="The role on every connection without --on."
+    "--role", type=click.Choice(ROLES_OR_NONE), required=True, help="The role on all connections that no --on names."
 )
 @click.option("--on", multiple=True, metavar="CONNECTION=ROLE", help="The role on one connection. Can be repeated.")
 @payloads_option
@@ -126,7 +126,7 @@ def change_role(
         user = await context.accounts.users.get_by_name(name)
         action = actions.change_rights(user.name, user.rights, rights, reason)
         await context.act(action, lambda permit: context.accounts.users.set_rights(permit, user, rights))
-        return f"{user.name} is now {describe_rights(rights)}. Their sessions ended."
+        return f"{user.name} is now {describe_rights(rights)}. Sessions of this user were signed out."
 
     echo(run_with_accounts(configuration, run))
 
@@ -157,7 +157,7 @@ def unlock(*, load: LoadConfiguration, name: str) -> None:
         await context.act(
             actions.unlock_user(user.name), lambda permit: context.accounts.limits.unlock(permit, user.name)
         )
-        return f"{user.name} is unlocked for every address."
+        return f"{user.name} is unlocked for every IP address."
 
     echo(run_with_accounts(load(), run))
 

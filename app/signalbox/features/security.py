@@ -1,4 +1,4 @@
-"""Security: users, sessions, API tokens, company accounts, masking rules and the audit log."""
+"""Security: users, sessions, API tokens, single sign-on, masking rules and the audit log."""
 
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -25,7 +25,7 @@ def _build(core: "Core") -> "FeatureParts":
 
 def _check_oidc(configuration: Configuration) -> Iterator[ConfigFault]:
     if libraries_missing():
-        extra = "the libraries for company accounts, which are not installed: pip install 'signalbox-events[oidc]'"
+        extra = "the libraries for single sign-on, which are not installed: pip install 'signalbox-events[oidc]'"
         yield ConfigFault(key="oidc", expected=extra)
     server = configuration.one(ServerSettings)
     if (

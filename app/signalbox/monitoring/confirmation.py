@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from signalbox.monitoring.model import Reason, Status, TimeLag, TimeLagMethod, Verdict
 
-_OWN_BEGINNING = frozenset((Status.STALLED, Status.STOPPED, Status.HELD_BACK, Status.REWOUND))
+OWN_BEGINNING = frozenset((Status.STALLED, Status.STOPPED, Status.HELD_BACK, Status.REWOUND))
 """Statuses whose verdict has the true beginning; the others begin with the reading that showed them first."""
 
 
@@ -29,13 +29,13 @@ def confirm(state: VerdictState | None, raw: Verdict, now: float) -> VerdictStat
         or before is None
         or (before.reason is Reason.HISTORY_TOO_SHORT and raw.status is not before.status)
     ):
-        return VerdictState(verdict=raw if raw.status in _OWN_BEGINNING else replace(raw, since_exact=False))
+        return VerdictState(verdict=raw if raw.status in OWN_BEGINNING else replace(raw, since_exact=False))
     if raw.status is before.status:
-        own = raw.status in _OWN_BEGINNING
+        own = raw.status in OWN_BEGINNING
         return VerdictState(verdict=raw if own else replace(raw, since=before.since, since_exact=before.since_exact))
     if state.candidate is not raw.status:
         return VerdictState(verdict=_without_past_end(before, now), candidate=raw.status, candidate_since=now)
-    since = raw.since if raw.status in _OWN_BEGINNING else state.candidate_since
+    since = raw.since if raw.status in OWN_BEGINNING else state.candidate_since
     return VerdictState(verdict=replace(raw, since=since))
 
 
@@ -59,6 +59,8 @@ def choose_time_lag(
         return own  # no messages are waiting
     if bounds is not None and not bounds[0] <= measured.seconds <= bounds[1]:
         return own
-    if measured.method is TimeLagMethod.AT_MOST and own is not None and own.method is TimeLagMethod.INTERPOLATED:
-        return own
-    return measured
+    if measured.method is not TimeLagMethod.AT_MOST or own is None:
+        return measured
+    if own.method is TimeLagMethod.AT_LEAST and own.seconds < measured.seconds:  # neither bound discards the other
+        return replace(measured, at_least=max(own.seconds, measured.at_least))
+    return own if own.method in (TimeLagMethod.INTERPOLATED, TimeLagMethod.AT_LEAST) else measured

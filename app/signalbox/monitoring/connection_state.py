@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.model import BrokerCall, BrokerKind, Capability, Scope, Snapshot
 from signalbox.kernel.intervals import STALE_INTERVALS
+from signalbox.monitoring.errors import ReadingFailed
 from signalbox.monitoring.model import ConnectionView, LinkState
 
 FAULTS_MAX = 1000  # of one snapshot: a page shows fewer, and a broker may refuse every group
@@ -54,6 +55,7 @@ class ConnectionState:
             watch_interval_s=view.watch_interval_s if full else interval_s,
             error="",
             hint="",
+            fault="",
             attempts=0,
             next_attempt_at=None,
             cluster=snapshot.cluster or view.cluster,
@@ -66,7 +68,12 @@ class ConnectionState:
         """Take a failure; `down`: connecting itself failed."""
         view = self._with_link(LinkState.DOWN, now) if down else self.view
         self.view = replace(
-            view, error=error.problem, hint=error.hint, attempts=view.attempts + 1, next_attempt_at=next_attempt_at
+            view,
+            error=error.problem,
+            hint=error.hint,
+            fault=error.fault if isinstance(error, ReadingFailed) else "",
+            attempts=view.attempts + 1,
+            next_attempt_at=next_attempt_at,
         )
 
     def update_staleness(self, now: float) -> bool:

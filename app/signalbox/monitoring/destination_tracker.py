@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from signalbox.brokers.model import UNKNOWN, BrokerKind, Destination
 from signalbox.monitoring.arrivals import Arrivals
-from signalbox.monitoring.confirmation import VerdictState, confirm
 from signalbox.monitoring.judge_destination import judge_destination
 from signalbox.monitoring.model import DestinationView, GroupView, Status
 from signalbox.monitoring.rate_integral import RateIntegral
+from signalbox.monitoring.steadiness import SteadyVerdict
 from signalbox.monitoring.window import COUNTED_EVERY_MAX_S
 
 RATE_DIGITS = 1  # what a page shows
@@ -21,7 +21,7 @@ class DestinationTracker:
         self.view: DestinationView | None = None
         self.arrivals = Arrivals()
         self._connection, self._kind = connection, kind
-        self._state: VerdictState | None = None
+        self._steady = SteadyVerdict()
         self._integral = RateIntegral()
         self._counted_at: float | None = None
         self._counted_every_s = 0.0
@@ -33,11 +33,10 @@ class DestinationTracker:
             return False
         if before is not None and before.destination.identity != destination.identity:
             self.arrivals.restart()
-            self._state = None
+            self._steady.restart()
         self.arrivals.push(*self._arrivals_of(destination, read_at, interval_s))
         losing, loses_at = _losing(destination.name, groups)
         raw = judge_destination(destination, self.arrivals.rates(), loses_at, read_at, losing=losing)
-        self._state = confirm(self._state, raw, read_at)
         rate, is_minimum = self.arrivals.rate(), destination.arrived_at_least
         self.view = DestinationView(
             connection=self._connection,
@@ -45,7 +44,7 @@ class DestinationTracker:
             destination=destination,
             read_at=read_at,
             interval_s=interval_s,
-            verdict=self._state.verdict,
+            verdict=self._steady.take(raw, read_at),
             rate_in=None if rate is None or (is_minimum and not rate) else round(rate, RATE_DIGITS),
             rate_in_at_least=is_minimum and bool(rate),
             consumer_groups=tuple(sorted(view.name for view in groups)),

@@ -118,6 +118,10 @@ def _connection_metrics(
             "Time since the last answer of the broker",
             [(labels, None if v.answered_at is None else max(0.0, now - v.answered_at)) for labels, v in named],
         ),
+        "signalbox_connection_failed": (
+            "1 if Signalbox itself failed to read the connection; its log has the cause",
+            [(labels, int(bool(v.fault))) for labels, v in named],
+        ),
         "signalbox_connection_faults": (
             "Resources that could not be read in the last sweep",
             [(labels, len(v.faults)) for labels, v in named if v.answered_at is not None],

@@ -1,6 +1,6 @@
 """Follows one consumer group over time: its recent readings, its confirmed verdict and its view."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from signalbox.brokers.model import (
@@ -9,13 +9,14 @@ from signalbox.brokers.model import (
     Destination,
     Group,
     GroupState,
+    Member,
     OldestUnread,
     RetentionLimits,
     Why,
 )
 from signalbox.kernel.intervals import STALE_INTERVALS
 from signalbox.monitoring import columns
-from signalbox.monitoring.confirmation import VerdictState, choose_time_lag, confirm
+from signalbox.monitoring.confirmation import choose_time_lag
 from signalbox.monitoring.judge import (
     REWOUND_SHOWN_S,
     GroupFacts,
@@ -27,9 +28,12 @@ from signalbox.monitoring.judge import (
     still_limit,
 )
 from signalbox.monitoring.judge_count import judge_count
-from signalbox.monitoring.model import SEVERITY, Flow, GroupView, PartitionView, Status, TimeLag, TimeLagMethod
+from signalbox.monitoring.losses import Losses
+from signalbox.monitoring.model import SEVERITY, Flow, GroupView, PartitionView, Status, TimeLag, TimeLagMethod, Verdict
+from signalbox.monitoring.presence import Presence
 from signalbox.monitoring.rate_integral import RateIntegral
-from signalbox.monitoring.removals import Removals
+from signalbox.monitoring.row_facts import caught_up_at, open_transactions, retention_that_loses
+from signalbox.monitoring.steadiness import SteadyVerdict
 from signalbox.monitoring.window import PushResult, ReadingWindow
 
 CLOCKS_DIFFER_S = 5.0  # how far a message's timestamp may lie outside of what our readings prove
@@ -50,6 +54,7 @@ class OldestMessage:
     at: float
     exact: bool
     requested_at: float
+    not_after: float | None = None  # see OldestUnread
 
 
 class GroupTracker:
@@ -59,15 +64,19 @@ class GroupTracker:
         self.view: GroupView | None = None
         self.window = ReadingWindow(positional=positional)
         self._connection, self._kind, self._batch, self._limits = connection, kind, batch, limits
-        self._state: VerdictState | None = None
+        self._steady = SteadyVerdict(limits.ok_below_s)
+        self._verdict: Verdict | None = None  # as shown with the last reading
+        self._presence = Presence()
+        self._present: bool | None = None
         self._oldest: dict[PartitionKey, OldestMessage] = {}
+        self._new_oldest: dict[PartitionKey, OldestMessage] = {}  # they count from the next reading on
         # row -> the stable end below the end, and since when
         self._open_transactions: dict[int, tuple[int, float]] = {}
         self._rebalancing_since: float | None = None
         self._retention: dict[str, RetentionLimits] = {}
+        self._losses = Losses()
         self._idle = False
         self._read_at = 0.0
-        self._removals = Removals()
         self._integral = RateIntegral()
         self._partitions: tuple[PartitionView, ...] | None = None  # by the last reading, judged on demand
 
@@ -84,14 +93,14 @@ class GroupTracker:
         result = self.window.push(requested_at, read_at, group.positions, lag=group.lag, interval_s=interval_s)
         if result not in (PushResult.ACCEPTED, PushResult.REPEATED):
             return False
-        self._partitions = None
         self._read_at = read_at
-        self._follow(group, requested_at)
-        self._removals.follow(group, read_at)
-        self._retention = _retention_that_loses(group.destinations, destinations)
+        self._partitions = None
+        self._losses.take(self._rows_by_partition(), group.positions.lost, requested_at)
+        self._follow(group, requested_at, interval_s)
+        self._retention = retention_that_loses(group.destinations, destinations)
         if not self._unchanged(group):
             self._judge(group, interval_s, read_at)
-        assert self._state is not None  # noqa: S101 - judged now or before
+        assert self._verdict is not None  # noqa: S101 - judged now or before
         before = self.view
         self.view = GroupView(
             connection=self._connection,
@@ -99,7 +108,7 @@ class GroupTracker:
             group=group,
             read_at=read_at,
             interval_s=interval_s,
-            verdict=self._state.verdict,
+            verdict=self._verdict,
             flow=before.flow if before is not None and self._idle else self._flow,
         )
         return True
@@ -110,8 +119,8 @@ class GroupTracker:
         for answer in answers:
             row = rows.get((answer.destination, answer.partition))
             if row is not None and answer.at <= now + CLOCK_AHEAD_S:
-                self._oldest[answer.destination, answer.partition] = OldestMessage(
-                    self.window.newest.settled[row], answer.at, answer.exact, now
+                self._new_oldest[answer.destination, answer.partition] = OldestMessage(
+                    self.window.newest.settled[row], answer.at, answer.exact, now, answer.not_after
                 )
 
     def partitions(self) -> tuple[PartitionView, ...]:
@@ -125,12 +134,7 @@ class GroupTracker:
         if view is None or not self.window.readings:
             return ()
         facts = self._facts(view.group, view.interval_s, view.read_at)
-        owners = {
-            (name, index): member.client or member.id
-            for member in view.group.members or ()
-            for name, indices in member.assigned.items()
-            for index in indices
-        }
+        owners = _owners(view.group)
         views = [self._partition(row, view, facts, owners) for row in range(len(self.window))]
         views.sort(key=lambda v: (SEVERITY[v.verdict.status], -(v.flow.lag or 0), v.destination, v.partition))
         return tuple(views)
@@ -154,26 +158,37 @@ class GroupTracker:
             return self.window.totals()
         return self._integral.add(view.read_at, view.flow.rate_in, view.flow.rate_out)
 
-    def _follow(self, group: Group, at: float) -> None:
+    @property
+    def confirmed(self) -> Verdict | None:
+        """The verdict that two readings agree on."""
+        return self._steady.confirmed
+
+    def _follow(self, group: Group, at: float, interval_s: float) -> None:
+        moved = self._presence.unlisted_commit_at(group, self.window.last_moved_at(), at, interval_s)
+        still_s = still_limit(interval_s, self._limits)
+        self._present = has_consumers(group.state, group.member_count, moved, at, still_s)
+        self._presence.follow(group, at, present=self._present)
         if group.state is not GroupState.REBALANCING:
             self._rebalancing_since = None
         elif self._rebalancing_since is None:
             self._rebalancing_since = at
-        self._open_transactions = _open_transactions(group, self._open_transactions, at)
-        if self._oldest:
+        self._open_transactions = open_transactions(group, self._open_transactions, at)
+        if self._oldest or self._new_oldest:
+            self._oldest, self._new_oldest = self._oldest | self._new_oldest, {}
             self._oldest = {key: self._oldest[key] for key in self._rows_by_partition() if key in self._oldest}
         self.window.rewound = {row: t for row, t in self.window.rewound.items() if at - t < REWOUND_SHOWN_S}
 
     def _unchanged(self, group: Group) -> bool:
         """Return whether judging again would change nothing: an idle group without lag, read as before."""
-        view, state = self.view, self._state
-        idle = group.lag == 0 and self.window.is_idle() and not (self.window.rewound or self._removals.since)
-        if view is None or state is None or not idle or group.why is not Why.KNOWN:
+        view, verdict = self.view, self._verdict
+        idle = group.lag == 0 and self.window.is_idle() and not self.window.rewound
+        if view is None or verdict is None or not idle or group.why is not Why.KNOWN:
             self._idle = False
             return False
-        calm = state.candidate is None and state.verdict.status in (Status.OK, Status.NO_MEMBERS)
+        calm = self._steady.is_settled and verdict.before is None and verdict.status in (Status.OK, Status.NO_MEMBERS)
         old = view.group
         same = (group.state, group.member_count, group.lag) == (old.state, old.member_count, old.lag)
+        same = same and group.positions.lost == old.positions.lost
         if calm and same and self._idle:
             return True
         self._idle = calm and same  # judged once more now, then skipped
@@ -184,14 +199,15 @@ class GroupTracker:
         lags = self.window.lags(columns.rate_window_s(interval_s))
         counted = self._is_count_only(group)
         if counted:
-            raw = judge_count(lags, facts, now, approximate=group.approximate, in_flight=group.in_flight)
+            known = lags if group.lag is not None else []  # without the present count the earlier ones say nothing
+            raw = judge_count(known, facts, now, approximate=group.approximate, in_flight=group.in_flight)
             rows: list[PartitionFacts] = []
         else:
-            rows = [self._row(index, group) for index in self._rows_to_judge(group, facts)]
-            raw = judge_group(rows, facts, self._limits, now, waiting=group.lag != 0)
-        self._state = confirm(self._state, self._removals.judge(raw, group, now), now)
+            owners = _owners(group) if self._presence.members_joined else {}
+            rows = [self._row(index, group, owners) for index in self._rows_to_judge(group, facts)]
+            raw = judge_group(rows, facts, self._limits, now, lag_falls=self.window.lag_falls())
         rate_in, rate_out = self.window.total_rates()
-        self._flow = Flow(
+        flow = Flow(
             lag=group.lag,
             lag_partial=group.lag_partial,
             approximate=group.approximate,
@@ -199,8 +215,9 @@ class GroupTracker:
             rate_in=None if group.arrived_at_least and not rate_in else rate_in,
             rate_in_at_least=group.arrived_at_least and bool(rate_in),
             rate_out=rate_out,
-            caught_up_at=_caught_up_at(rows, now),
         )
+        self._verdict = self._steady.take(raw, now, flow)
+        self._flow = replace(flow, caught_up_at=_end(raw, rows, now))
 
     def _is_count_only(self, group: Group) -> bool:
         """Return whether only a count is known: a queue without counters, or a share group, which has no position."""
@@ -210,14 +227,13 @@ class GroupTracker:
         return not explained and all(end == UNKNOWN for end in self.window.newest.arrived)
 
     def _facts(self, group: Group, interval_s: float, now: float) -> GroupFacts:
-        moved = self.window.last_moved_at()
-        still_s = still_limit(interval_s, self._limits)
         return GroupFacts(
-            has_consumers=has_consumers(group.state, group.member_count, moved, now, still_s),
+            has_consumers=self._present,
             batch=self._batch,
             interval_s=max(interval_s, self.window.counted_every_s),
             first_read_at=self.window.first_at or now,
             paused=group.state is GroupState.PAUSED,
+            absent_since=self._presence.absent_since,
             rebalancing_since=self._rebalancing_since,
             why=group.why,
             detail=" ".join(group.notes).removesuffix(".") if group.why is not Why.KNOWN else "",
@@ -226,26 +242,35 @@ class GroupTracker:
     def _rows_to_judge(self, group: Group, facts: GroupFacts) -> list[int]:
         """Return the rows that may be other than ok; the columns prove all others to be young."""
         positions = group.positions
-        late = self.window.older_than(min(self._limits.ok_below_s, self._limits.stalled_after_s))
+        kept = [limits.age_s / 2 for limits in self._retention.values() if limits.age_s is not None]
+        late = self.window.older_than(min(self._limits.ok_below_s, self._limits.stalled_after_s, *kept))
         first = len(self.window.readings) == 1  # without a comparison all rows have the same verdict
         rows = set(late[:1] if first else late)
         rows.update(self._open_transactions, self.window.rewound)
         if positions.why is not None:
             rows.update(row for row, why in enumerate(positions.why) if why is not Why.KNOWN)
-        if facts.has_consumers is False:
+        if facts.has_consumers is False or self._may_push_out(group):
             rows.update(row for row, lag in enumerate(positions.lag) if lag > 0)
         if positions.start is not None:
             offsets = zip(positions.start, positions.settled, positions.arrived, strict=True)
             rows.update(row for row, (start, settled, end) in enumerate(offsets) if UNKNOWN < settled < start < end)
+        rows.update(self._losses.rows())
         if len(rows) <= JUDGED_ROWS_MAX:
             return sorted(rows)
         return sorted(rows, key=lambda row: -positions.lag[row])[:JUDGED_ROWS_MAX]
 
-    def _row(self, row: int, group: Group) -> PartitionFacts:
+    def _may_push_out(self, group: Group) -> bool:
+        """Return whether new messages may delete unread ones within seconds: no age shows that. A stream has one row."""
+        limits = self._retention.values()
+        return len(group.positions) == 1 and any(limit.messages or limit.size_bytes for limit in limits)
+
+    def _row(self, row: int, group: Group, owners: Mapping[PartitionKey, Member]) -> PartitionFacts:
         positions, window = group.positions, self.window
         name = positions.names[positions.destination[row]]
         rate_in, rate_out = window.rates(row)
         hidden = self._open_transactions.get(row)
+        owner = owners.get((name, positions.partition[row]))
+        loss = self._losses.recent(row, window.moved_at(row), window.newest.requested_at)
         return PartitionFacts(
             destination=name,
             partition=positions.partition[row],
@@ -261,9 +286,13 @@ class GroupTracker:
             start_rate=window.start_rate(row),
             moved_at=window.moved_at(row),
             still_since=window.still_since(row),
+            consumer_since=self._presence.consumer_since(() if owner is None else (owner.id,)),
+            lag_falls=window.lag_falls(row),
             rewound_at=window.rewound.get(row),
             behind_open_transaction_since=hidden[1] if hidden is not None else None,
             retention=self._retention.get(name),
+            deleted_unread=loss.messages if loss is not None else 0,
+            lost_at=loss.at if loss is not None else None,
         )
 
     def _row_time_lag(self, row: int, key: PartitionKey, lag: int) -> TimeLag | None:
@@ -279,17 +308,22 @@ class GroupTracker:
         moved = oldest.position != self.window.newest.settled[row]
         if moved and now - oldest.requested_at > STALE_INTERVALS * max(5.0, self.view.interval_s if self.view else 5.0):
             return own
-        seconds = max(0.0, (oldest.requested_at if moved else now) - oldest.at)
+        as_of = oldest.requested_at if moved else now
+        seconds = max(0.0, as_of - oldest.at)
+        least = 0.0 if oldest.not_after is None else min(seconds, max(0.0, as_of - oldest.not_after))
         before, after = self.window.readings_around_position(row)
         most = now - before.read_at + CLOCKS_DIFFER_S if before is not None else float("inf")
         bounds = (now - after.read_at - CLOCKS_DIFFER_S, most)
-        method = TimeLagMethod.MEASURED if oldest.exact else TimeLagMethod.AT_MOST
-        return choose_time_lag(own, TimeLag(seconds=seconds, method=method), None if moved else bounds)
+        measured = TimeLag(seconds=seconds, method=TimeLagMethod.MEASURED)
+        if not oldest.exact and least < seconds:
+            measured = TimeLag(seconds=seconds, method=TimeLagMethod.AT_MOST, at_least=least)
+        return choose_time_lag(own, measured, None if moved else bounds)
 
     def _time_lag(self, rows: Sequence[PartitionFacts], group: Group) -> TimeLag | None:
         ages = [row.time_lag for row in rows if row.time_lag is not None]
         positions = group.positions
-        oldest = self.window.oldest_rows(row for row, lag in enumerate(positions.lag) if lag > 0)
+        waiting = [row for row, lag in enumerate(positions.lag) if lag > 0]
+        oldest = self.window.oldest_rows(waiting) if positions.counted_at is None else waiting
         for row in oldest[:OLDEST_ROWS_MAX]:
             key = positions.names[positions.destination[row]], positions.partition[row]
             age = self._row_time_lag(row, key, positions.lag[row])
@@ -301,14 +335,17 @@ class GroupTracker:
         return TimeLag(seconds=0.0, method=TimeLagMethod.INTERPOLATED) if known and group.lag == 0 else None
 
     def _partition(
-        self, index: int, view: GroupView, facts: GroupFacts, owners: Mapping[PartitionKey, str]
+        self, index: int, view: GroupView, facts: GroupFacts, owners: Mapping[PartitionKey, Member]
     ) -> PartitionView:
-        row = self._row(index, view.group)
+        row = self._row(index, view.group, owners)
+        owner = owners.get((row.destination, row.partition))
         counted = self._is_count_only(view.group)  # then all partitions share the verdict of the group
         if counted:
             verdict = replace(view.verdict, destination=row.destination, partition=row.partition, partitions_affected=1)
         else:
             verdict = judge_partition(row, facts, self._limits, view.read_at)
+            if verdict.status is Status.STOPPED and view.verdict.status is Status.NO_MEMBERS:
+                verdict = replace(verdict, status=Status.NO_MEMBERS)  # seen once, like the group's
         return PartitionView(
             destination=row.destination,
             partition=row.partition,
@@ -319,13 +356,13 @@ class GroupTracker:
                 time_lag=None if counted else row.time_lag,
                 rate_in=row.rate_in,
                 rate_out=row.rate_out,
-                caught_up_at=_caught_up_at([row], view.read_at),
+                caught_up_at=_end(verdict, [row], view.read_at),
             ),
             settled=columns.known(row.settled) if self.window.positional else None,
             end=columns.known(row.arrived) if self.window.positional else None,
             start=columns.known(row.start),
             moved_at=row.moved_at,
-            member=owners.get((row.destination, row.partition)),
+            member=None if owner is None else owner.client or owner.id,
         )
 
     def _rows_by_partition(self) -> dict[PartitionKey, int]:
@@ -334,38 +371,17 @@ class GroupTracker:
         return {(window.names[index], partition): row for row, (index, partition) in enumerate(pairs)}
 
 
-def _open_transactions(
-    group: Group, before: Mapping[int, tuple[int, float]], at: float
-) -> dict[int, tuple[int, float]]:
-    """Return the rows whose stable end lies below the end because of an open transaction, and since when."""
-    positions = group.positions
-    if positions.stable is None:
-        return {}
+def _owners(group: Group) -> dict[PartitionKey, Member]:
     return {
-        row: before[row] if row in before and before[row][0] == stable else (stable, at)
-        for row, (stable, end) in enumerate(zip(positions.stable, positions.arrived, strict=True))
-        if UNKNOWN < stable < end
+        (name, index): member
+        for member in group.members or ()
+        for name, indices in (member.assigned or {}).items()
+        for index in indices
     }
 
 
-def _retention_that_loses(names: Iterable[str], destinations: Mapping[str, Destination]) -> dict[str, RetentionLimits]:
-    """Return the retention of the destinations where it loses unread messages: not where they are dead-lettered."""
-    retention = {}
-    for name in names:
-        destination = destinations.get(name)
-        if destination is None or destination.retention is None or destination.dead_letters_to is not None:
-            continue
-        if destination.retention.policy != "compact":
-            retention[name] = destination.retention
-    return retention
-
-
-def _caught_up_at(rows: Sequence[PartitionFacts], now: float) -> float | None:
-    ends = []
-    for row in rows:
-        if row.lag <= 0:
-            continue
-        if row.rate_in is None or row.rate_out is None or row.rate_out <= row.rate_in:
-            return None
-        ends.append(now + row.lag / (row.rate_out - row.rate_in))
-    return max(ends, default=None)
+def _end(judged: Verdict, rows: Sequence[PartitionFacts], now: float) -> float | None:
+    """Return when the lag is gone at the net rate: the same time that a sentence about catching up tells."""
+    if judged.status is Status.CATCHING_UP:
+        return judged.until
+    return caught_up_at(rows, now) if judged.status is Status.OK else None

@@ -33,6 +33,7 @@ class GroupFacts:
     interval_s: float
     first_read_at: float  # a state at that time may have begun earlier
     paused: bool = False
+    absent_since: float | None = None  # the first reading without consumers, after one with them
     rebalancing_since: float | None = None
     why: Why = Why.KNOWN
     detail: str = ""
@@ -67,9 +68,13 @@ class PartitionFacts(NamedTuple):
     start_rate: float | None = None  # messages/s by which the log start moves, if it moves steadily
     moved_at: float | None = None  # when `settled` last moved
     still_since: float | None = None  # since when `settled` has not moved while messages wait
+    consumer_since: float = 0.0  # when the consumer that reads it joined; 0 = before our readings
+    lag_falls: bool | None = None  # over the last readings; None = not known, or neither
     rewound_at: float | None = None
     behind_open_transaction_since: float | None = None  # since when the stable end is below the end
     retention: RetentionLimits | None = None  # None: retention loses no message
+    deleted_unread: int = 0  # recently, by a counter of the adapter
+    lost_at: float | None = None  # when that counter last rose
 
 
 def still_limit(interval_s: float, limits: Thresholds) -> float:
@@ -100,7 +105,12 @@ def judge_partition(row: PartitionFacts, group: GroupFacts, limits: Thresholds, 
 
 
 def judge_group(
-    rows: Collection[PartitionFacts], group: GroupFacts, limits: Thresholds, now: float, *, waiting: bool
+    rows: Collection[PartitionFacts],
+    group: GroupFacts,
+    limits: Thresholds,
+    now: float,
+    *,
+    lag_falls: bool | None = None,
 ) -> Verdict:
     """Return the most severe verdict of a group's partitions, and how many partitions share its status.
 
@@ -109,7 +119,7 @@ def judge_group(
         group: the facts that they share.
         limits: the thresholds of the group.
         now: seconds since the epoch.
-        waiting: whether messages wait on any partition.
+        lag_falls: whether the lag of the whole group fell over the last readings; None = not known.
     """
     if group.why is not Why.KNOWN:
         status = Status.NOT_PERMITTED if group.why is Why.NOT_PERMITTED else Status.UNKNOWN
@@ -117,12 +127,14 @@ def judge_group(
     judged = [(_judge(row, group, limits, now), row) for row in rows]
     wrong = [(verdict, row) for verdict, row in judged if verdict.status not in (Status.OK, Status.NO_MEMBERS)]
     if not wrong:
-        return _nothing_late(group, now, waiting=waiting)
+        return _nothing_late(group, now)
     most_severe, worst_partition = min(wrong, key=_severity_key)
     ends = [verdict.until for verdict, _ in wrong if verdict.status is most_severe.status]
     verdict = _locate(most_severe, worst_partition)
     until = verdict.until
-    if most_severe.status is Status.CATCHING_UP:  # the group has caught up with its slowest partition
+    if verdict.status is Status.CATCHING_UP and lag_falls is False:  # another partition's lag grows by more
+        verdict, until = replace(verdict, status=Status.BEHIND), None
+    elif verdict.status is Status.CATCHING_UP:  # the group has caught up with its slowest partition
         until = None if None in ends else max(end for end in ends if end is not None)
     lost = sum(_lost(row) for row in rows) or None
     return replace(verdict, until=until, partitions_affected=len(ends), lost=lost)
@@ -131,7 +143,7 @@ def judge_group(
 def _judge(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: float) -> Verdict:
     return (
         _unreadable(row, now)
-        or _losing(row, limits, now)
+        or _losing(row, group, limits, now)
         or _without_progress(row, group, limits, now)
         or _rewound(row, now)
         or _flowing(row, group, limits, now)
@@ -144,7 +156,7 @@ def _locate(verdict: Verdict, row: PartitionFacts) -> Verdict:
 
 
 def _lost(row: PartitionFacts) -> int:
-    return row.start - row.settled if UNKNOWN < row.settled < row.start else 0
+    return max(row.start - row.settled if UNKNOWN < row.settled < row.start else 0, row.deleted_unread)
 
 
 def _unreadable(row: PartitionFacts, now: float) -> Verdict | None:
@@ -163,9 +175,11 @@ def _unreadable(row: PartitionFacts, now: float) -> Verdict | None:
             return Verdict(status=Status.UNKNOWN, since=now, why=row.why)
 
 
-def _losing(row: PartitionFacts, limits: Thresholds, now: float) -> Verdict | None:
-    """Return when retention reaches the first unread message, if that is within a day."""
-    if row.lag <= 0 or _young(row, limits):
+def _losing(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: float) -> Verdict | None:
+    """Return when retention reaches the first unread message, if that is within a day; also what was deleted recently."""
+    if row.lost_at is not None:
+        return Verdict(status=Status.WILL_LOSE_DATA, since=row.lost_at, reason=Reason.LOST_ALREADY)
+    if row.lag <= 0 or _safe(row, group, limits):
         return None
     if UNKNOWN < row.settled < row.start < row.arrived:
         return Verdict(status=Status.WILL_LOSE_DATA, since=now, reason=Reason.LOST_ALREADY)
@@ -176,6 +190,30 @@ def _losing(row: PartitionFacts, limits: Thresholds, now: float) -> Verdict | No
     if left is None or left > LOSS_WITHIN_S:
         return None
     return Verdict(status=Status.WILL_LOSE_DATA, since=now, until=now + left if left > 0 else None, reason=reason)
+
+
+def _safe(row: PartitionFacts, group: GroupFacts, limits: Thresholds) -> bool:
+    """Return whether retention is far from the first unread message: it is young, or being read in time.
+
+    What is kept for less than the limit never gets old enough to be noticed, so half of that time is the limit then.
+    """
+    kept_s = _kept_s(row)
+    if kept_s is None or kept_s >= limits.ok_below_s:
+        return _young(row, limits)
+    if group.has_consumers is False:
+        return False
+    return _young(row, replace(limits, ok_below_s=kept_s / 2))
+
+
+def _kept_s(row: PartitionFacts) -> float | None:
+    """Return for how long the destination keeps a message, read or not; None without a limit or while it is not reached."""
+    retention = row.retention
+    if retention is None or retention.policy in EMPTIED_BY_READING:
+        return None
+    kept = [retention.age_s] if retention.age_s is not None else []
+    if row.start_rate and UNKNOWN < row.start <= row.arrived:
+        kept.append((row.arrived - row.start) / row.start_rate)
+    return min(kept, default=None)
 
 
 def _left_by_age(row: PartitionFacts) -> float | None:
@@ -207,29 +245,32 @@ def _left_by_start(row: PartitionFacts) -> float | None:
 
 
 def _without_progress(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: float) -> Verdict | None:
-    if row.lag <= 0 or _young(row, limits):
+    if row.lag <= 0:
         return None
+    young = _young(row, limits)
     if row.behind_open_transaction_since is not None and row.settled >= row.stable > UNKNOWN:
-        if now - row.behind_open_transaction_since < limits.ok_below_s:
+        if young or now - row.behind_open_transaction_since < limits.ok_below_s:
             return None
         exact = row.behind_open_transaction_since > group.first_read_at
         return Verdict(status=Status.HELD_BACK, since=row.behind_open_transaction_since, since_exact=exact)
-    return _stopped(row, group, limits, now) if group.has_consumers is False else _stalled(row, group, limits, now)
+    if group.has_consumers is False:
+        return _stopped(row, group, now)
+    return None if young else _stalled(row, group, limits, now)
 
 
-def _stopped(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: float) -> Verdict | None:
+def _stopped(row: PartitionFacts, group: GroupFacts, now: float) -> Verdict:
     since = row.still_since if row.still_since is not None else now
     exact = since > group.first_read_at
     if group.batch:
         return Verdict(status=Status.NO_MEMBERS, since=since, since_exact=exact, reason=Reason.BATCH)
-    if not _old_enough(row, limits):
-        return None
     return Verdict(status=Status.STOPPED, since=since, since_exact=exact, reason=group.paused_reason)
 
 
 def _stalled(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: float) -> Verdict | None:
-    since = row.still_since
-    if not group.has_consumers or since is None or now - since < still_limit(group.interval_s, limits):
+    if not group.has_consumers or row.still_since is None:
+        return None
+    since = max(row.still_since, row.consumer_since)
+    if now - since < still_limit(group.interval_s, limits):
         return None
     if group.rebalancing_since is not None and now - group.rebalancing_since < REBALANCE_NORMAL_S:
         return None
@@ -244,20 +285,20 @@ def _rewound(row: PartitionFacts, now: float) -> Verdict | None:
 
 def _flowing(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: float) -> Verdict:
     if row.lag == 0 or _young(row, limits):
-        return _nothing_late(group, now, waiting=row.lag > 0)
+        return _nothing_late(group, now)
     if group.rebalancing_since is not None:
         return Verdict(status=Status.REBALANCING, since=group.rebalancing_since)
     if not _old_enough(row, limits):
         return Verdict(status=Status.UNKNOWN, since=now, reason=Reason.HISTORY_TOO_SHORT)
-    if row.rate_in is None or row.rate_out is None or row.rate_out <= row.rate_in:
+    if row.rate_in is None or row.rate_out is None or row.rate_out <= row.rate_in or row.lag_falls is False:
         return Verdict(status=Status.BEHIND, since=now)
     return Verdict(status=Status.CATCHING_UP, since=now, until=now + row.lag / (row.rate_out - row.rate_in))
 
 
-def _nothing_late(group: GroupFacts, now: float, *, waiting: bool) -> Verdict:
+def _nothing_late(group: GroupFacts, now: float) -> Verdict:
     if group.rebalancing_since is not None:
         return Verdict(status=Status.REBALANCING, since=group.rebalancing_since)
-    if group.has_consumers is False and (group.batch or not waiting):
+    if group.has_consumers is False:
         return Verdict(status=Status.NO_MEMBERS, since=now, reason=group.absence_reason)
     return Verdict(status=Status.OK, since=now)
 
@@ -273,7 +314,7 @@ def _old_enough(row: PartitionFacts, limits: Thresholds) -> bool:
     lag = row.time_lag
     if lag is None:
         return row.arrived == UNKNOWN
-    return lag.method is not TimeLagMethod.AT_MOST and lag.seconds >= limits.ok_below_s
+    return lag.lower_bound >= limits.ok_below_s
 
 
 def _severity_key(judged: tuple[Verdict, PartitionFacts]) -> tuple[int, float, float, str, int]:

@@ -47,4 +47,10 @@ def _no_consumers(lags: Sequence[int], group: GroupFacts, now: float) -> Verdict
         return Verdict(status=Status.NO_MEMBERS, since=now, reason=group.absence_reason)
     if len(lags) >= TREND_READINGS and lags[-1] < lags[0]:
         return Verdict(status=Status.OK, since=now, reason=Reason.COUNT_ONLY)  # an unreported consumer takes messages
-    return Verdict(status=Status.STOPPED, since=group.first_read_at, since_exact=False, reason=group.paused_reason)
+    since = group.absent_since
+    return Verdict(
+        status=Status.STOPPED,
+        since=group.first_read_at if since is None else since,
+        since_exact=since is not None,
+        reason=group.paused_reason,
+    )

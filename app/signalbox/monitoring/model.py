@@ -3,7 +3,7 @@
 Times are seconds since the epoch, UTC. Rates are messages/s. `None` is unknown, never zero.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from signalbox.brokers.model import BrokerCall, BrokerKind, Capability, Cluster, Destination, Fault, Group, Why
@@ -52,7 +52,6 @@ class Reason(StrEnum):
     BY_AGE = "by age"  # unread messages reach the retention time
     BY_COUNT = "by count"  # new messages push out unread ones
     LOST_ALREADY = "lost already"  # unread messages are already deleted
-    REMOVED_UNREAD = "removed unread"  # limits, a time to live or a purge removed unread messages
     BATCH = "batch"  # the configuration declares that having no members is normal
     PAUSED = "paused"  # paused at the broker
     HISTORY_TOO_SHORT = "history too short"  # our own history is too short for a verdict
@@ -71,11 +70,29 @@ class TimeLag:
 
     seconds: float
     method: TimeLagMethod
+    at_least: float = field(default=0.0, compare=False)  # beside "at most": what is proven from below
+
+    @property
+    def lower_bound(self) -> float:
+        return self.at_least if self.method is TimeLagMethod.AT_MOST else self.seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """The status that the readings showed until `at`, before the last one showed another."""
+
+    status: Status
+    at: float  # the last reading that showed it
+    time_lag: TimeLag | None = None  # at that reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A status with its beginning, its expected end, and the facts that a sentence needs."""
+    """A status with its beginning, its expected end, and the facts that a sentence needs.
+
+    A status that only the last reading shows is not confirmed: `before` has the one until then. Where that one is kept,
+    `newest` has what the last reading shows, and the figures beside the verdict belong to `newest`.
+    """
 
     status: Status
     since: float  # when the status began, as far as we know
@@ -85,10 +102,11 @@ class Verdict:
     destination: str | None = None
     partitions_affected: int = 0  # how many partitions share this status
     lost: int | None = None  # messages already deleted unread
-    lost_at: float | None = None  # when messages were last seen to be deleted unread
     why: Why = Why.KNOWN
     reason: Reason | None = None
     detail: str = ""  # text from the broker: hostile, escape it
+    before: Before | None = None
+    newest: "Verdict | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +180,7 @@ class ConnectionView:
     answered_at: float | None  # when the broker last answered
     error: str = ""  # the problem, a sentence, when down or stale
     hint: str = ""  # what to do now
+    fault: str = ""  # the id in the log, if Signalbox itself failed and not the broker
     attempts: int = 0  # failed ones since the last answer
     next_attempt_at: float | None = None
     interval_s: float = 5.0
@@ -184,7 +203,11 @@ class ConnectionView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One line of the recent changes: a status or link state that became another."""
+    """One line of the recent changes: a status or link state that became another.
+
+    `at` is the beginning that the page of the group tells, or, where that lies before the status could be known, such as the
+    last progress of a stalled group, the reading that showed it; then `since` has the beginning.
+    """
 
     at: float
     connection: str
@@ -192,6 +215,7 @@ class Change:
     before: str
     after: Status | LinkState
     detail: str = ""
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

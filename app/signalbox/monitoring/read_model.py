@@ -10,11 +10,12 @@ from functools import partial
 from signalbox.brokers.model import Destination, Group, OldestUnread, Scope, Snapshot
 from signalbox.kernel.intervals import STALE_INTERVALS
 from signalbox.monitoring import keys
+from signalbox.monitoring.confirmation import OWN_BEGINNING
 from signalbox.monitoring.connection_state import ConnectionFacts, ConnectionState
 from signalbox.monitoring.destination_tracker import DestinationTracker
 from signalbox.monitoring.group_tracker import GroupTracker
 from signalbox.monitoring.judge import Thresholds
-from signalbox.monitoring.model import Change, DestinationView, GroupView, PartitionView, Reason, Status
+from signalbox.monitoring.model import Change, DestinationView, GroupView, PartitionView, Reason, Status, Verdict
 from signalbox.monitoring.series import Series, destination_key
 
 SLICE_S = 0.002  # how long one step may block the event loop
@@ -105,6 +106,7 @@ class ConnectionReadModel:
 
     def _take_group(self, name: str, group: Group, snapshot: Snapshot, interval_s: float, update: Update) -> None:
         tracker, before = self._groups.get(name), self.group(name)
+        confirmed = tracker.confirmed if tracker is not None else None
         if tracker is None or _clock_set_back(before, snapshot, interval_s):
             tracker = self._new_group(name, group)
         accepted = tracker.take(
@@ -121,6 +123,11 @@ class ConnectionReadModel:
         self._groups[name] = tracker
         self._add_history(tracker, view)
         self._publish(before, view, update)
+        after = tracker.confirmed
+        if confirmed is None or after is None or confirmed.reason is Reason.HISTORY_TOO_SHORT:
+            return
+        if after.status is not confirmed.status:
+            update.changes.append(_change(self._name, confirmed.status, view, after))
 
     def _new_group(self, name: str, group: Group) -> GroupTracker:
         read = [self._last_read[d] for d in group.destinations if d in self._last_read]
@@ -144,8 +151,6 @@ class ConnectionReadModel:
         if old is not new:
             self._groups_ok += (new is Status.OK) - (old is Status.OK)
             update.keys.add(keys.GROUPS)
-            if before is not None and before.verdict.reason is not Reason.HISTORY_TOO_SHORT:
-                update.changes.append(_change(self._name, before.verdict.status, view))
         published = self._published.get(name)
         if published is None or _differs(published, view):
             self._published[name] = view
@@ -218,12 +223,17 @@ class ConnectionReadModel:
             self._series.forget(self._name, gone)
 
 
-def _change(connection: str, before: Status, view: GroupView) -> Change:
-    verdict = view.verdict
+def _change(connection: str, before: Status, view: GroupView, verdict: Verdict) -> Change:
     several = len(view.group.positions) > 1
-    detail = f"partition {verdict.partition}" if several and verdict.partition is not None else ""
+    began_earlier = verdict.status in OWN_BEGINNING
     return Change(
-        at=view.read_at, connection=connection, group=view.name, before=before, after=verdict.status, detail=detail
+        at=view.read_at if began_earlier else verdict.since,
+        connection=connection,
+        group=view.name,
+        before=before,
+        after=verdict.status,
+        detail=f"partition {verdict.partition}" if several and verdict.partition is not None else "",
+        since=verdict.since if began_earlier and verdict.since_exact else None,
     )
 
 

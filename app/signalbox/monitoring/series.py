@@ -57,6 +57,7 @@ class Series:
         self._partitions = 0
         self._archive = Archive(HistoryStore(database), self._buffers, clock)
         self._is_restored = asyncio.Event()
+        self._saving = asyncio.Lock()
         self._loop = Loop("history", self._run)
         self._refused = self._dropped = 0
         self._saved_at: float | None = None
@@ -73,6 +74,15 @@ class Series:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(5.0):
                     await self._save()
+
+    async def save(self) -> None:
+        """Write new samples to the journal, without packing: a process that stops has no time for more.
+
+        Raises:
+            StorageError: nothing was written; everything is still in memory.
+        """
+        async with self._saving:
+            await self._archive.save(0.0)
 
     def healthy(self) -> bool:
         return self._loop.healthy()
@@ -217,7 +227,8 @@ class Series:
             since_prune += self._flush_s
 
     async def _save(self) -> None:
-        await self._archive.save(self._pack_share)
+        async with self._saving:
+            await self._archive.save(self._pack_share)
         self._saved_at = self._clock()
         if self._error:
             log.warning("History is saved again")

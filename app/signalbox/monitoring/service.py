@@ -78,7 +78,8 @@ class Monitor:
 
     def changes(self, limit: int = CHANGES_MAX) -> tuple[Change, ...]:
         """Return the recent changes, newest first: the last 200 since the start."""
-        return tuple(change for change in reversed(self._changes) if change.connection in self._read_models)[:limit]
+        visible = [change for change in reversed(self._changes) if change.connection in self._read_models]
+        return tuple(sorted(visible, key=lambda change: change.at, reverse=True)[:limit])
 
     def spark(self, connection: str, group: str) -> Points:
         return self._series.spark(connection, group)

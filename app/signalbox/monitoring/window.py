@@ -21,6 +21,8 @@ COARSE_READINGS_MAX = 60
 CONFIRM_AFTER_S = 0.9  # after a pause, a server gives old answers for up to half a second
 STEADY_MOVES = 3
 COUNTED_EVERY_MAX_S = 120.0  # longer is a gap
+TREND_INTERVALS = 2
+TREND_S = 10.0  # over less, commits that come in bursts look like a lag that grows
 
 
 class PushResult(StrEnum):
@@ -100,7 +102,7 @@ class ReadingWindow:
         if fell:
             self._accept_fall(reading)
         self._fell_at = None
-        self._append(reading, positions.lag if positions.counted_lag is None else positions.counted_lag)
+        self._append(reading, positions)
         return PushResult.ACCEPTED
 
     def forget_destination(self, name: str) -> None:
@@ -151,6 +153,22 @@ class ReadingWindow:
             return rate_in, columns.rate(sum(last.settled) - sum(base.settled), requested_s)
         rate_in = columns.total_rate(base.arrived, last.arrived, read_s)
         return rate_in, columns.total_rate(base.settled, last.settled, requested_s)
+
+    def lag_falls(self, row: int | None = None) -> bool | None:
+        """Return whether the lag of a row, or of all rows together, fell over the last readings; None = not known."""
+        last = self.newest
+        until = last.requested_at - max(TREND_S, TREND_INTERVALS * self._interval_s)
+        first = next((r for r in reversed(self._rate_readings) if r.requested_at <= until), None)
+        if first is None:
+            return None
+        if row is None and first.complete and last.complete:
+            return sum(last.arrived) - sum(last.settled) < sum(first.arrived) - sum(first.settled)
+        growth = None
+        for index in range(len(self)) if row is None else (row,):
+            ends, done = (first.arrived[index], last.arrived[index]), (first.settled[index], last.settled[index])
+            if UNKNOWN not in ends + done:
+                growth = (growth or 0) + ends[1] - ends[0] - done[1] + done[0]
+        return None if growth is None else growth < 0
 
     def totals(self) -> tuple[int | None, int | None]:
         """Return the counters of arrived and settled messages over all rows; None until a row is known."""
@@ -304,12 +322,14 @@ class ReadingWindow:
         complete = UNKNOWN not in settled and UNKNOWN not in arrived
         return GroupReading(requested_at, read_at, settled, arrived, lag, complete, start)
 
-    def _append(self, reading: GroupReading, lag: Column) -> None:
+    def _append(self, reading: GroupReading, positions: Positions) -> None:
         if self.first_at is None:
             self.first_at = reading.requested_at
         self._count(reading)
+        lag = positions.lag if positions.counted_lag is None else positions.counted_lag
         self._record_moves(reading, lag)
-        self.position = reading.settled if self.positional else columns.read_positions(reading.arrived, lag)
+        counters = not self.positional or positions.lost is not None
+        self.position = columns.read_positions(reading.arrived, lag) if counters else reading.settled
         self._known_settled = columns.fill_unknown(reading.settled, self._known_settled)
         self._known_arrived = columns.fill_unknown(reading.arrived, self._known_arrived)
         if len(self.readings) > 1 and self.newest.requested_at - self.readings[-2].requested_at < FINE_SPACING_S:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from signalbox.kernel.errors import SignalboxError
+from signalbox.kernel.service import Tasks
 from signalbox.security.audit.model import Outcome
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.errors import NotPermitted, ReadOnly
@@ -44,6 +45,7 @@ class Door:
     def __init__(self, log: AuditLog, *, read_only: bool = False) -> None:
         self._log = log
         self.read_only = read_only
+        self._tasks = Tasks()
         self.counts: Counter[tuple[str, str]] = Counter()  # by action and outcome, since the start
         self.seconds: defaultdict[str, float] = defaultdict(float)  # by action
 
@@ -63,9 +65,9 @@ class Door:
             result = await run(permit)
         except BaseException as error:
             outcome = Outcome.FAILED if isinstance(error, Exception) else Outcome.INTERRUPTED
-            await asyncio.shield(self._record_outcome(permit, outcome, _loggable(error), started))
+            await asyncio.shield(self._tasks.start(self._record_outcome(permit, outcome, _loggable(error), started)))
             raise
-        await asyncio.shield(self._record_outcome(permit, Outcome.DONE, permit.detail, started))
+        await asyncio.shield(self._tasks.start(self._record_outcome(permit, Outcome.DONE, permit.detail, started)))
         return result
 
     async def _authorize(self, actor: Actor, action: Action) -> None:

@@ -36,7 +36,7 @@ class Keys:
         return self._derived(b"signalbox masking")
 
     def sign_in(self) -> bytes:
-        """Return the key that encrypts the cookie of a pending company sign-in."""
+        """Return the key that encrypts the cookie of a pending single sign-on."""
         return self._derived(b"signalbox sign-in")
 
     def _derived(self, use: bytes) -> bytes:
@@ -72,7 +72,7 @@ def _read(file: Path) -> bytes:
     if len(secret) != BYTES:
         raise KeyFileError(
             f"The key file {file} is not a Signalbox key: expected {2 * BYTES} hexadecimal digits. Restore it from a backup, or "
-            "move it away: Signalbox then creates a new key. Verify heads signed with the old key with its public key."
+            "move it away: Signalbox then creates a new key. To verify older signed heads, use --public-key with the old public key."
         )
     return secret
 

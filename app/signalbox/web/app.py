@@ -140,6 +140,7 @@ def create_app(
                 renderer=renderer,
                 feed=core.feed,
                 clock=core.clock,
+                is_open=settings.allow_unauthenticated,
                 per_address=options.sockets_per_address,
                 drain_max_s=options.drain_max_s,
             ),

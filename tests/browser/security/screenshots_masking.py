@@ -117,17 +117,17 @@ def _view_with(security: Core) -> Callable[[Permit], Awaitable[ClearMessage]]:
 
 async def submit_a_trial(page: Page) -> None:
     """Fill in the form and submit it."""
-    await page.get_by_label("Connection/destination").fill("kafka-prod/orders.placed")
+    await page.get_by_label("Destination of the sample").fill("kafka-prod/orders.placed")
     await page.get_by_label("Fields to mask").fill("$.customer_id")
     await page.get_by_label("Method").select_option("hash")
-    await page.get_by_label("Sample").fill(json.dumps(SAMPLE, indent=2))
+    await page.get_by_label("Sample JSON").fill(json.dumps(SAMPLE, indent=2))
     await page.get_by_role("button", name="Test on sample").click()
     await page.get_by_role("heading", name="Masked result").wait_for()
     await page.evaluate("scrollTo(0, 0)")
 
 
 async def submit_an_invalid_trial(page: Page) -> None:
-    await page.get_by_label("Connection/destination").fill("orders.placed")
+    await page.get_by_label("Destination of the sample").fill("orders.placed")
     await page.get_by_label("Fields to mask").fill("$..email\nemail")
     await page.get_by_role("button", name="Test on sample").click()
     await page.get_by_text("fields have errors").wait_for()

@@ -51,7 +51,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 
 async def _become_admin(site: Site, page: Page) -> None:
     await page.goto(first_link(site.served))
-    await page.get_by_label("Name").fill("ada")
+    await page.get_by_label("User name").fill("ada")
     await page.get_by_label("Password", exact=True).fill(PASSWORD)
     await page.get_by_label("Repeat password").fill(PASSWORD)
     await page.get_by_role("button", name="Create admin and sign in").click()
@@ -104,9 +104,9 @@ async def test_a_tampered_row_is_found_by_the_page_and_by_the_cli(site: Site, wa
     await run_sql(site.kept, "UPDATE audit SET actor = 'logistics-lead' WHERE action = 'purge' AND kind = 'intent'")
     [(row,)] = await run_sql(site.kept, "SELECT CAST(row AS TEXT) FROM audit WHERE actor = 'logistics-lead'")
     await verify.click()
-    await expect(page.locator("h1")).to_contain_text(f"Row {row} was changed after it was written, found at")
+    await expect(page.locator("h1")).to_contain_text(f": Row {row} was changed after it was written.")
     chain = page.get_by_role("region", name="Broken chain")
-    await expect(chain.get_by_role("alert")).to_contain_text("Rows 1 to 2 are intact.")
+    await expect(chain.get_by_role("alert")).to_contain_text("Intact: rows 1 to 2.")
     await expect(chain.get_by_text("now says: purge by logistics-lead")).to_be_visible()
     await chain.get_by_role("link", name=str(row), exact=True).click()
     await expect(page.locator("tr.detail").get_by_text(re.compile("^changed, found at"))).to_be_visible()

@@ -76,8 +76,8 @@ async def test_the_claim_grants_or_denies_access(site: SsoSite, watched: Watched
     assert await page.locator(".who").text_content() == "ada, viewer everywhere"
 
     site.provider.knows({"ada": {"preferred_username": "ada", "groups": ["strangers"]}})
-    await page.goto(f"{site.served.url}/sign-in/company?to=%2F")
-    await page.wait_for_url(f"{site.served.url}/sign-in/company/back**")
+    await page.goto(f"{site.served.url}/sign-in/sso?to=%2F")
+    await page.wait_for_url(f"{site.served.url}/sign-in/sso/back**")
     assert "role" in (await page.locator(".notice").first.text_content() or "")
     await page.goto(f"{site.served.url}/connections")
     await page.wait_for_url(f"{site.served.url}/sign-in**")
@@ -89,7 +89,7 @@ async def test_users_page_shows_the_roles_of_the_claim(site: SsoSite, watched: W
     await page.goto(f"{site.served.url}/sign-in?to=%2Fusers")
     await sign_in(page, "grace")
     await page.wait_for_url(f"{site.served.url}/users")
-    assert "created by the company account" in await page.locator("tbody tr").first.inner_text()
+    assert "created by single sign-on" in await page.locator("tbody tr").first.inner_text()
     section = page.get_by_role("region", name="Single sign-on")
     rows = [tuple(await row.locator("td").all_inner_texts()) for row in await section.locator("tbody tr").all()]
     assert rows == [

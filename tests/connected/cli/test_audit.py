@@ -69,7 +69,7 @@ async def test_intact_log_signed_head_and_truncation(
     assert cut.out.startswith(
         "The audit log is not intact.\nRows 5 to 6 were removed at the end of the log.\n  expected hash "
     )
-    assert cut.out.endswith("Rows 1 to 4 are intact.\n")
+    assert "Intact: rows 1 to 4. Truncated: 5 to 6.\n" in cut.out
 
 
 @on_sqlite
@@ -82,7 +82,7 @@ async def test_changed_row_is_named_and_its_content_is_escaped(
     assert ran.code == 1
     assert "Row 1 was changed after it was written.\n" in ran.out
     assert "row now: purge , by \\u001b[2J\\u202eevil" in ran.out
-    assert "No earlier row is intact. Rows 2 to 6 after that are consistent.\n" in ran.out
+    assert "There is no earlier row. Changed: 1. Consistent, but after damaged rows: 2 to 6.\n" in ran.out
     found = json.loads((await audit(tmp_path, "verify", "--json")).out)
     assert (found["intact"], found["first"], found["last"], found["intact_to"]) == (False, 1, 6, 0)
     [finding] = found["findings"]

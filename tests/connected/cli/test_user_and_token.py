@@ -86,7 +86,10 @@ async def test_user_from_invitation_to_removal(process: Process, signalbox: Sign
 
     words = ("--role", "viewer", "--on", "test=none", "--on", "prod=admin", "--reason", "on call")
     changed = await signalbox("user", "role", "ann", *words)
-    assert changed.out == "ann is now admin on prod; none on test; viewer elsewhere. Their sessions ended.\n"
+    assert (
+        changed.out
+        == "ann is now admin on prod; none on test; viewer elsewhere. Sessions of this user were signed out.\n"
+    )
     assert await rights(process, "ann") == Rights(
         Grant(Role.VIEWER), {"prod": Grant(Role.ADMIN), "test": Grant(Role.NONE)}
     )
@@ -155,7 +158,7 @@ async def test_locked_name_is_unlocked(process: Process, signalbox: Signalbox) -
     while not await process.accounts.limits.locked_names():
         await process.accounts.limits.count_sign_in("ann", "192.0.2.9")
     assert "15 min left" in (await signalbox("user", "list")).out.replace(NBSP, " ")
-    assert (await signalbox("user", "unlock", "ann")).out == "ann is unlocked for every address.\n"
+    assert (await signalbox("user", "unlock", "ann")).out == "ann is unlocked for every IP address.\n"
     assert not await process.accounts.limits.locked_names()
 
 

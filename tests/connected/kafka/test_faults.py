@@ -14,7 +14,7 @@ from tests.support.kafka import KafkaClient, KafkaUnderTest, connected, figures
 from tests.support.waiting import elapsed, eventually
 
 GROUP_COUNT = 12
-FAST = Intervals(starts_s=0.0, configs_s=0.0, sizes_s=0.0, members_s=1.0, stables_s=0.0, health_s=0.0, deadline_s=1.0)
+FAST = Intervals(starts_s=0.0, configs_s=0.0, sizes_s=0.0, members_s=1.0, stables_s=0.0, health_s=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ async def pair(kafka_pair: KafkaServer) -> KafkaServer:
 
 @pytest.fixture
 async def broker(pair: KafkaServer) -> AsyncIterator[KafkaBroker]:
-    async with connected(pair.bootstrap, FAST) as adapter:
+    async with connected(pair.bootstrap, FAST, timeout_s=1.0) as adapter:
         await wait_until_all_is_known(adapter, within_s=30)
         yield adapter
 

@@ -45,7 +45,7 @@ async def test_a_streams_group_has_lag_and_members(
             group = groups[GROUP]
             assert (group.kind, group.state) == ("streams", GroupState.ACTIVE)
             assert group.members
-            assigned = {topic: sorted(ps) for topic, ps in group.members[0].assigned.items()}
+            assigned = {topic: sorted(ps) for topic, ps in (group.members[0].assigned or {}).items()}
             assert assigned[INPUT] == [0, 1]
             assert any("repartition" in topic for topic in assigned)
             assert figures(group)[INPUT, 1][0] > 0

@@ -104,14 +104,34 @@ async def test_expiry_is_published(process: Process, clock: ManualClock) -> None
         assert await heard(second)
 
 
-async def test_anonymous_pages_are_told_of_every_change(
-    process: Process, other_process: Process, clock: ManualClock
+@pytest.mark.parametrize("changes", ["here", "there"])
+async def test_pages_that_are_open_while_there_is_no_user_are_told_of_the_first_one_only(
+    process: Process, other_process: Process, clock: ManualClock, changes: str
 ) -> None:
+    by, right = process if changes == "here" else other_process, password()
     async with watching(process, clock) as feed:
         page = feed.subscribe([keys.ANONYMOUS])
-        page.take()
-        await other_process.user("ann")
+        await by.user("ann", password=right)
         assert await heard(page) == {keys.ANONYMOUS: feed.version(keys.ANONYMOUS)}
+        session = keys.session(await by.session_id(await by.sign_in("ann", right)))
+        of_ann = feed.subscribe([session])
+        bob = await by.user("bob")
+        await by.act(lambda permit: by.accounts.users.remove(permit, bob))
+        ann = await by.accounts.users.get_by_name("ann")
+        await by.act(lambda permit: by.accounts.sessions.end_all(permit, ann.id))
+        assert await heard(of_ann)  # so the changes before it were heard too
+        assert page.take() == {}
+
+
+async def test_pages_without_a_sign_in_are_not_told_of_changes_when_there_were_users_before(
+    process: Process, clock: ManualClock
+) -> None:
+    right = password()
+    await process.user("ann", password=right)
+    async with watching(process, clock) as feed:
+        page = feed.subscribe([keys.ANONYMOUS])
+        await process.sign_in("ann", right)
+        assert page.take() == {}
 
 
 async def test_change_is_published_after_a_failed_read(

@@ -61,7 +61,7 @@ async def test_admin_who_cannot_sign_in_does_not_count(process: Process, take: T
     await process.act(lambda permit: process.accounts.users.add_token_only(permit, "robot", ADMIN_EVERYWHERE))
     with pytest.raises(RequestRejected, match=LAST):
         await take(process, ann)
-    await process.company_user(ADMIN_EVERYWHERE)
+    await process.sso_user(ADMIN_EVERYWHERE)
     await take(process, ann)
 
 
@@ -83,21 +83,21 @@ async def test_two_admins_cannot_remove_each_other_concurrently(
 
 
 async def test_claim_that_would_demote_the_last_admin_is_rejected(process: Process) -> None:
-    user = await process.company_user(ADMIN_EVERYWHERE)
+    user = await process.sso_user(ADMIN_EVERYWHERE)
     with pytest.raises(RequestRejected, match="sso is the last admin"):
-        await process.company_user(VIEWER_EVERYWHERE)
+        await process.sso_user(VIEWER_EVERYWHERE)
     await process.user("ann", password=password())
-    assert await process.company_user(VIEWER_EVERYWHERE) == user
+    assert await process.sso_user(VIEWER_EVERYWHERE) == user
     assert (await process.accounts.users.get_by_name("sso")).rights == VIEWER_EVERYWHERE
-    with pytest.raises(RequestRejected, match="The name ann is taken"):
-        await process.company_user(VIEWER_EVERYWHERE, "Ann", "sub-2")
+    with pytest.raises(RequestRejected, match="The user name ann is taken"):
+        await process.sso_user(VIEWER_EVERYWHERE, "Ann", "sub-2")
 
 
 async def test_unchanged_claim_ends_no_session(process: Process) -> None:
     claimed = Rights(Grant(Role.VIEWER), {"kafka-prod": Grant(Role.VIEWER), "rabbit": Grant(Role.OPERATOR)})
 
     async def enter(rights: Rights) -> str:
-        user = await process.company_user(rights)
+        user = await process.sso_user(rights)
         return await process.act(lambda permit: process.accounts.sessions.open(permit, user))
 
     first = await enter(claimed)
@@ -137,8 +137,8 @@ async def test_reset_admin_makes_any_named_user_admin(process: Process) -> None:
     with pytest.raises(RequestRejected):
         await process.sign_in("bob", old)
 
-    await process.company_user(VIEWER_EVERYWHERE)
-    with pytest.raises(RequestRejected, match="sso signs in with the company account"):
+    await process.sso_user(VIEWER_EVERYWHERE)
+    with pytest.raises(RequestRejected, match="sso signs in with single sign-on"):
         await reset("sso")
     assert (await process.accounts.users.get_by_name("sso")).rights == VIEWER_EVERYWHERE
 

@@ -150,12 +150,12 @@ async def test_invalid_rule_changes_are_rejected_with_a_reason(database: Databas
     await add(database, service, rule("one"))
     before, held = await state(database), service.rules()
     for attempt, says in (
-        (add(database, service, rule("one")), "named one already exists"),
+        (add(database, service, rule("one")), "named “one” already exists"),
         (add(database, service, rule("fixed")), r"in signalbox\.toml"),
         (move(database, service, "fixed", 2), r"is defined in signalbox\.toml"),
         (remove(database, service, "fixed"), r"is defined in signalbox\.toml"),
-        (move(database, service, "gone", 2), "No masking rule is named gone"),
-        (remove(database, service, "gone"), "No masking rule is named gone"),
+        (move(database, service, "gone", 2), "No masking rule is named “gone”"),
+        (remove(database, service, "gone"), "No masking rule is named “gone”"),
         (move(database, service, "one", 1), "cannot be number 1: choose 2 to 2"),
         (move(database, service, "one", 3), "cannot be number 3"),
     ):
@@ -204,9 +204,9 @@ async def test_permit_is_for_one_action_only(database: Database) -> None:
     service = masking(database)
     await service.load()
     other = rule("other")
-    with pytest.raises(NotPermitted, match="not for add masking rule: other"):
+    with pytest.raises(NotPermitted, match="did not run 'add masking rule' for other"):
         await do(database, actions.add_rule(rule("one"), ""), lambda permit: service.add(permit, other))
-    with pytest.raises(NotPermitted, match="not for remove masking rule"):
+    with pytest.raises(NotPermitted, match="did not run 'remove masking rule'"):
         await do(database, actions.move_rule("one", 2, ""), lambda permit: service.remove(permit, "one"))
     with pytest.raises(NotPermitted, match="requires the admin role"):
         await do(database, actions.add_rule(other, ""), lambda permit: service.add(permit, other), VIEWER)
@@ -231,10 +231,10 @@ async def test_unmasked_view_needs_the_permission_and_is_audited(database: Datab
     elsewhere = ClearMessage(connection="test", destination=LETTER.destination, name=LETTER.name, body=b"x")
     with pytest.raises(NotPermitted, match="requires the payloads permission on test"):
         await look(database, service, SEES_PROD, elsewhere, elsewhere)
-    with pytest.raises(NotPermitted, match="for another connection"):
+    with pytest.raises(NotPermitted, match="on another connection"):
         await look(database, service, SEES_PROD, LETTER, elsewhere)
     next_one = ClearMessage(connection="prod", destination=LETTER.destination, name="partition 0, offset 18", body=b"x")
-    with pytest.raises(NotPermitted, match=r"not for view payload: orders\.placed: partition 0, offset 18"):
+    with pytest.raises(NotPermitted, match=r"did not run 'view payload' for orders\.placed: partition 0, offset 18"):
         await look(database, service, SEES_PROD, LETTER, next_one)
     with pytest.raises(RequestRejected, match="Give a reason to view"):
         actions.view_payload(LETTER, " ")
@@ -246,7 +246,7 @@ async def test_unmasked_view_needs_the_permission_and_is_audited(database: Datab
         ).all()
     assert [tuple(row) for row in rows[:2]] == [
         ("intent", "crm-lead", "orders.placed: partition 0, offset 17", "customer asked", "", ""),
-        ("outcome", *rows[0][1:4], "done", "1 value masked by e-mail"),
+        ("outcome", *rows[0][1:4], "done", "1 masked value was shown (rules: e-mail)"),
     ]
     assert "someone" not in str(rows)
 

@@ -121,10 +121,10 @@ async def test_token_user_stays_when_the_link_is_revoked(process: Process) -> No
     assert await process.accounts.identities.by_token(token) is not None
 
 
-async def test_company_user_gets_no_link(process: Process) -> None:
-    await process.company_user(VIEWER_EVERYWHERE)
+async def test_sso_user_gets_no_link(process: Process) -> None:
+    await process.sso_user(VIEWER_EVERYWHERE)
     sso = await process.accounts.users.get_by_name("sso")
-    with pytest.raises(RequestRejected, match="sso signs in with the company account"):
+    with pytest.raises(RequestRejected, match="sso signs in with single sign-on"):
         await process.act(lambda permit: process.accounts.users.create_link(permit, sso))
 
 
@@ -148,7 +148,7 @@ async def test_first_admin_link_creates_the_first_admin(process: Process) -> Non
     ann = await process.accounts.users.get_by_name("ann")
     assert (ann.rights, ann.sign_in_method, ann.created_by) == (ADMIN_EVERYWHERE, SignInMethod.PASSWORD, "set-up")
     await process.sign_in("ann", right)
-    with pytest.raises(RequestRejected, match=r"Users already exist\. Ask an admin for an invitation"):
+    with pytest.raises(RequestRejected, match=r"Users already exist\. Ask an admin for a one-time link"):
         await process.act(process.accounts.users.create_first_admin_link)
 
 

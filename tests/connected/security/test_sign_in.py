@@ -77,7 +77,7 @@ async def test_every_wrong_sign_in_has_the_same_message_and_cost(process: Proces
     right = password()
     await process.user("ann", password=right)
     await process.user("invited")
-    await process.company_user(OPERATOR_EVERYWHERE)
+    await process.sso_user(OPERATOR_EVERYWHERE)
     for name, tried in [
         ("ann", right + " "),
         ("ann", ""),

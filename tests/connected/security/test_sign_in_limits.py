@@ -31,8 +31,8 @@ async def _wrong(process: Process, name: str, times: int, address: str = HERE) -
 async def _locked(process: Process, name: str, tried: str, address: str = HERE) -> float:
     with pytest.raises(TooManyAttempts) as refused:
         await process.sign_in(name, tried, address)
-    assert "Too many failed attempts from this address. Try again in " in str(refused.value)
-    assert "Other addresses are not affected" in str(refused.value)
+    assert "Too many failed attempts from this IP address. Try again in " in str(refused.value)
+    assert "Other IP addresses are not affected" in str(refused.value)
     return refused.value.wait_s
 
 

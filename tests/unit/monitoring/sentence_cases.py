@@ -6,7 +6,6 @@ from dataclasses import replace
 from signalbox.brokers.model import BrokerKind, Cluster, Node, RetentionLimits, Why
 from signalbox.monitoring import words
 from signalbox.monitoring.model import (
-    Change,
     ConnectionView,
     DestinationView,
     Flow,
@@ -19,7 +18,9 @@ from signalbox.monitoring.model import (
     TimeLagMethod,
     Verdict,
 )
+from signalbox.monitoring.words.faults import READING_FAILED_HINT, reading_failed
 from tests.unit.monitoring.readings import T0, topic
+from tests.unit.monitoring.transition_cases import changes, transitions
 from tests.unit.monitoring.views import (
     LOSING_GROUND,
     connection_view,
@@ -50,7 +51,8 @@ def sections() -> list[tuple[str, list[Case]]]:
         ("Destinations", list(map(_destination, *zip(*_destinations(), strict=True)))),
         ("Overview", list(_overview())),
         ("Heads of lists", list(_lists())),
-        ("Recent changes", list(_changes())),
+        ("A status that only the last reading shows", list(map(_group, *zip(*transitions(), strict=True)))),
+        ("Recent changes", list(changes())),
     ]
 
 
@@ -81,10 +83,6 @@ def _losing() -> Iterator[tuple[str, GroupView]]:
     yield "will lose data on several partitions, some messages are lost already", group_view(more)
     view = group_view(verdict(status, reason=Reason.BY_AGE, until=SOON), rows=1)
     yield "will lose data, a group with one partition", view
-    removed = {"reason": Reason.REMOVED_UNREAD, "lost": 240}
-    for case, since, last in (("now", 300, 20), ("until some time ago", 900, 600), ("once, some time ago", 600, 600)):
-        view = group_view(verdict(status, **removed, since=T0 - since, lost_at=T0 - last), rows=1)
-        yield f"a limit removed unread messages {case}", view
     lost = verdict(status, reason=Reason.LOST_ALREADY, partition=3, partitions_affected=2, lost=50)
     yield "loses data now", group_view(lost)
     yield "loses data now, one message so far", group_view(replace(lost, lost=1, partitions_affected=1))
@@ -139,6 +137,8 @@ def _behind() -> Iterator[tuple[str, GroupView]]:
     for method in (TimeLagMethod.AT_LEAST, TimeLagMethod.AT_MOST):
         flow = replace(LOSING_GROUND, time_lag=TimeLag(seconds=195.0, method=method))
         yield f"behind, time lag is {method} this", group_view(behind, flow=flow)
+    both = TimeLag(seconds=600.0, method=TimeLagMethod.AT_MOST, at_least=361.0)
+    yield "behind, time lag has both bounds", group_view(behind, flow=replace(LOSING_GROUND, time_lag=both))
     for reason in (Reason.COUNT_ONLY, Reason.NONE_IN_FLIGHT):
         view = group_view(verdict(Status.BEHIND, reason=reason), flow=COUNT, kind=BrokerKind.SQS, rows=1)
         yield f"behind, SQS, {reason}", view
@@ -225,6 +225,8 @@ def _connections() -> Iterator[tuple[str, ConnectionView]]:
     yield "down", replace(down, next_attempt_at=T0 + 4)
     yield "down, first attempt, one group, no advice", replace(down, attempts=1, groups=1, hint="")
     yield "down, never read", connection_view("rabbit-legacy", LinkState.DOWN, error=error, answered_at=None)
+    failed = connection_view("kafka-prod", LinkState.DOWN, error=reading_failed("3fa9c1"), hint=READING_FAILED_HINT)
+    yield "Signalbox itself failed", replace(failed, fault="3fa9c1", attempts=12, groups=3, next_attempt_at=T0 + 30)
     stale = connection_view("nats-edge", LinkState.STALE, answered_at=T0 - 252, groups=22, groups_ok=21)
     yield "stale", stale
     yield "stale, last answer unknown", replace(stale, answered_at=None, groups=0)
@@ -378,14 +380,3 @@ def _lists() -> Iterator[Case]:
         counts = ", ".join(f"{links.count(link)} {link}" for link in dict.fromkeys(links))
         sentence = words.connections_sentence([connection_view("a", link) for link in links])
         yield f"connections: {counts}", [("headline", text(sentence))]
-
-
-def _changes() -> Iterator[Case]:
-    for after in (*Status, *LinkState):
-        group = "billing" if isinstance(after, Status) else None
-        change = Change(at=T0, connection="kafka-prod", group=group, before="ok", after=after)
-        yield after, [("line", text(words.change_text(change)))]
-    change = Change(
-        at=T0, connection="kafka-prod", group="billing", before="ok", after=Status.STALLED, detail="partition 7"
-    )
-    yield "with a detail", [("line", text(words.change_text(change)))]

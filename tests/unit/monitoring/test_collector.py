@@ -12,7 +12,7 @@ from signalbox.brokers.errors import BrokerError, BrokerTimeout, BrokerUnavailab
 from signalbox.brokers.model import BrokerKind, Capability, DestinationSpec, Message, OldestUnread, Scope, Snapshot
 from signalbox.brokers.port import Broker, Delivery
 from signalbox.brokers.settings import ConnectionSettings
-from signalbox.kernel.clock import system_clock
+from signalbox.kernel.clock import Clock, system_clock
 from signalbox.kernel.feed import Feed
 from signalbox.monitoring import collector as module
 from signalbox.monitoring import keys
@@ -23,7 +23,7 @@ from signalbox.monitoring.service import Monitor
 from signalbox.storage.engine import Database
 from signalbox.storage.settings import DatabaseSettings
 from tests.support.waiting import eventually
-from tests.unit.monitoring.readings import group, positions, snapshot
+from tests.unit.monitoring.readings import T0, group, positions, snapshot
 
 NAME = "scripted"
 
@@ -109,12 +109,12 @@ class ScriptedBroker(Broker):
 class Running:
     """A collector with its monitor and feed."""
 
-    def __init__(self, broker: ScriptedBroker, **overrides: object) -> None:
+    def __init__(self, broker: ScriptedBroker, clock: Clock = system_clock, /, **overrides: object) -> None:
         self.feed = Feed(epoch=1)
         database = Database(DatabaseSettings(url=SecretStr("sqlite+aiosqlite:///never-opened.db")))
-        self.monitor = Monitor(feed=self.feed, clock=system_clock, series=Series(database, system_clock, 2**20))
+        self.monitor = Monitor(feed=self.feed, clock=clock, series=Series(database, clock, 2**20))
         settings = ConnectionSettings.model_validate({"name": NAME, "kind": "kafka", "timeout_s": 0.3} | overrides)
-        self.collector = Collector(broker, settings, self.monitor, self.feed, system_clock)
+        self.collector = Collector(broker, settings, self.monitor, self.feed, clock)
 
     @property
     def view(self) -> ConnectionView:
@@ -144,6 +144,7 @@ async def running(broker: ScriptedBroker, **overrides: object) -> AsyncIterator[
 @pytest.fixture(autouse=True)
 def _short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SWEEP_TIMEOUT_MIN_S", 0.2)
+    monkeypatch.setattr(module, "SWEEP_STEPS_MAX", 1)
     monkeypatch.setattr(module, "RETRY_FIRST_S", 0.02)
     monkeypatch.setattr(module, "TICK_S", 0.02)
 
@@ -205,6 +206,45 @@ async def test_a_broker_that_refuses_is_down_with_the_error_and_retried() -> Non
         assert bench.view.attempts == 0
 
 
+class Refusing(ScriptedBroker):
+    """Refuses all attempts to connect but one, and is lost after its first answer."""
+
+    def __init__(self, answers_at: int) -> None:
+        super().__init__()
+        self.answers_at = answers_at
+        self.before_connect: Callable[[], None] = lambda: None
+
+    @override
+    async def connect(self, *, timeout_s: float = 5.0) -> None:
+        self.before_connect()
+        self.refuses = None if self.connects + 1 == self.answers_at else BrokerUnavailable(NAME, "Refused.")
+        await super().connect(timeout_s=timeout_s)
+
+    @override
+    async def sweep(self) -> Snapshot:
+        self.fails = BrokerUnavailable(NAME, "Connection reset.") if self.sweeps else None
+        return await super().sweep()
+
+
+async def test_pauses_between_attempts_double_and_start_again_after_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_FIRST_S", 0.001)
+    monkeypatch.setattr(module, "RETRY_MAX_S", 0.008)
+    monkeypatch.setattr("random.uniform", lambda _low, _high: 1.0)
+    broker, pauses = Refusing(answers_at=6), list[float]()
+
+    def note() -> None:
+        view = bench.monitor.connection(NAME)
+        if view is not None and view.next_attempt_at is not None:
+            pauses.append(round(view.next_attempt_at - T0, 4))
+
+    broker.before_connect = note
+    bench = Running(broker, lambda: T0)
+    await bench.collector.start()
+    await bench.until(lambda: len(pauses) >= 8)
+    await bench.collector.stop()
+    assert pauses[:8] == [0.001, 0.002, 0.004, 0.008, 0.008, 0.001, 0.002, 0.004]
+
+
 async def test_a_broker_that_refuses_the_first_request_is_down_and_retried_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -248,6 +288,24 @@ async def test_a_silent_broker_becomes_stale_and_is_reconnected() -> None:
         await bench.until(lambda: bench.view.link is LinkState.CONNECTED)
 
 
+async def test_a_broker_that_has_not_answered_any_request_in_time_is_down() -> None:
+    broker = ScriptedBroker()
+    broker.fails = BrokerTimeout(NAME, "Cannot reach broker 1.", "Change advertised.listeners.")
+    async with running(broker) as bench:
+        await bench.until(lambda: bench.view.link is LinkState.DOWN)
+        assert (bench.view.error, bench.view.hint) == ("Cannot reach broker 1.", "Change advertised.listeners.")
+        broker.fails = None
+        await bench.until(lambda: bench.view.link is LinkState.CONNECTED)
+
+
+async def test_a_sweep_that_takes_longer_than_its_interval_lengthens_it() -> None:
+    broker = ScriptedBroker()
+    async with running(broker) as bench:
+        await bench.until(lambda: broker.sweeps > 2)
+        broker.sweep_interval_s = 0.11
+        await bench.until(lambda: bench.view.interval_s == 0.11)
+
+
 async def test_a_single_timeout_does_not_reconnect() -> None:
     broker = ScriptedBroker()
     async with running(broker) as bench:
@@ -259,16 +317,63 @@ async def test_a_single_timeout_does_not_reconnect() -> None:
         assert broker.connects == 1
 
 
-async def test_the_collector_restarts_after_an_unexpected_exception(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unexpected_exception_is_a_state_with_its_id_until_a_sweep_works(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    broker = ScriptedBroker()
+    broker.fails = RuntimeError("a fault of our own")
+    async with running(broker) as bench:
+        await bench.until(lambda: bench.view.attempts > 2)
+        first = bench.view
+        assert first.link is LinkState.DOWN
+        assert first.error == f"Signalbox itself failed. Error {first.fault} is in the log."
+        assert not bench.collector.healthy()
+        assert caplog.text.count(f"fault {first.fault}: collector of scripted failed and restarts in") == 1
+        await bench.until(lambda: bench.view.attempts > 4)
+        assert (bench.view.fault, bench.view.since) == (first.fault, first.since)
+        broker.fails = KeyError("another one")
+        await bench.until(lambda: bench.view.fault != first.fault)
+        broker.fails = None
+        await bench.until(lambda: bench.view.link is LinkState.CONNECTED)
+        assert (bench.view.fault, bench.view.error, bench.view.attempts) == ("", "", 0)
+        await bench.until(bench.collector.healthy)
+
+
+async def test_the_pause_after_an_exception_begins_anew_after_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_MAX_S", 0.32)
     broker = ScriptedBroker()
     async with running(broker) as bench:
-        await bench.until(lambda: broker.sweeps > 2)
         broker.fails = RuntimeError("a fault of our own")
-        await bench.until(lambda: "restarts in" in caplog.text)
+        await bench.until(lambda: bench.view.attempts > 5)  # the pause is at its maximum now
         broker.fails = None
+        await bench.until(bench.collector.healthy)
+        broker.fails = RuntimeError("a fault of our own")
+        await bench.until(lambda: bench.view.link is LinkState.DOWN)
+        assert bench.view.next_attempt_at is not None
+        assert bench.view.next_attempt_at - bench.view.since < 0.1
+
+
+@pytest.mark.parametrize("part", ["watch", "oldest_unread"])
+async def test_an_exception_beside_the_sweep_is_listed_and_the_sweep_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, part: str
+) -> None:
+    calls = 0
+
+    async def fails(_: Collection[str]) -> Snapshot:
+        nonlocal calls
+        calls += 1
+        raise RuntimeError("a fault of our own")
+
+    broker = ScriptedBroker()
+    monkeypatch.setattr(broker, part, fails)
+    async with running(broker, watch=("*",)) as bench:
+        await bench.until(lambda: bool(bench.view.faults))
+        [fault] = bench.view.faults
+        assert f"fault {fault.detail.split()[4]}: {fault.resource} of {NAME} is not read" in caplog.text
         sweeps_before = broker.sweeps
-        await bench.until(lambda: broker.sweeps > sweeps_before + 1)
-        assert bench.collector.healthy()
+        await bench.until(lambda: broker.sweeps > sweeps_before + 2)
+        assert (bench.view.link, broker.connects, calls) == (LinkState.CONNECTED, 1, 1)
+        assert not bench.collector.healthy()
 
 
 async def test_starting_and_stopping_at_any_moment_leaves_no_task() -> None:

@@ -117,7 +117,7 @@ def test_more_lag_never_improves_the_status(row: PartitionFacts, facts: GroupFac
 def test_the_order_of_partitions_changes_nothing(
     both: tuple[list[PartitionFacts], list[PartitionFacts]], facts: GroupFacts
 ) -> None:
-    one, other = (judge_group(order, facts, LIMITS, T0, waiting=True) for order in both)
+    one, other = (judge_group(order, facts, LIMITS, T0) for order in both)
     assert (one.status, one.since, one.partitions_affected, one.lost) == (
         other.status,
         other.since,
@@ -131,8 +131,8 @@ def test_the_order_of_partitions_changes_nothing(
 def test_one_more_partition_never_improves_the_status_of_a_group(
     partitions: list[PartitionFacts], added: PartitionFacts, facts: GroupFacts
 ) -> None:
-    few = judge_group(partitions, facts, LIMITS, T0, waiting=True)
-    more = judge_group([*partitions, added], facts, LIMITS, T0, waiting=True)
+    few = judge_group(partitions, facts, LIMITS, T0)
+    more = judge_group([*partitions, added], facts, LIMITS, T0)
     assert SEVERITY[more.status] <= SEVERITY[few.status] or few.status in (Status.OK, Status.NO_MEMBERS)
 
 

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from signalbox.brokers.errors import BrokerUnavailable
 from signalbox.brokers.model import BrokerKind, Capability, Group, GroupState, OldestUnread, RetentionLimits, Scope, Why
 from signalbox.kernel.feed import Feed, Subscription
-from signalbox.monitoring import keys
+from signalbox.monitoring import keys, read_model
 from signalbox.monitoring.connection_state import ConnectionFacts
 from signalbox.monitoring.model import LinkState, Reason, Status, TimeLagMethod
 from signalbox.monitoring.series import Series, destination_key
@@ -309,6 +309,15 @@ async def test_monitoring_goes_on_after_the_clock_was_set_back() -> None:
     bench.now += 16
     bench.monitor.update_staleness(NAME)
     assert bench.monitor.connections()[0].link is LinkState.STALE
+
+
+async def test_what_changed_in_every_slice_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_model, "SLICE_S", 0.0)
+    bench = Bench()
+    names = [f"g{number}" for number in range(30)]
+    watched = bench.watch(keys.GROUPS, keys.OVERVIEW, keys.DESTINATIONS, *(keys.group(NAME, name) for name in names))
+    await bench.sweep(*(idle(name) for name in names), ends=100)
+    assert await published_keys(watched) == watched.keys
 
 
 async def test_a_large_snapshot_is_applied_in_slices() -> None:

@@ -41,7 +41,7 @@ def test_every_text_is_as_in_the_golden_file() -> None:
 def test_the_texts_are_really_collected() -> None:
     collected = {title: list(lines) for title, lines in _sections()}
     assert len(collected["audit log, verified"]) > 2 * len(FindingKind)
-    assert "Wrong name or password." in collected["security/accounts/sessions.py"]
+    assert "Wrong user name or password." in collected["security/accounts/sessions.py"]
     assert any("does not respond" in line for line in collected["security/oidc/errors.py"])
     assert any("token create" in line for line in collected["command line"])
 

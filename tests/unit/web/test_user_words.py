@@ -57,12 +57,12 @@ def test_highest_role_comes_first(given: Rights, expected: tuple[str, str]) -> N
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        (VIEWER_EVERYWHERE, "masked"),
-        (ADMIN_EVERYWHERE, "unmasked"),
-        (rights(VIEWER, kafka=VIEWER_WITH_PAYLOADS), "unmasked on kafka"),
-        (rights(VIEWER_WITH_PAYLOADS, kafka=OPERATOR), "unmasked everywhere else"),
-        (rights(VIEWER_WITH_PAYLOADS, a=OPERATOR, b=VIEWER_WITH_PAYLOADS), "unmasked on b and everywhere else"),
-        (rights(NONE, kafka=Grant(Role.NONE, payloads=True)), "masked"),
+        (VIEWER_EVERYWHERE, "cannot unmask"),
+        (ADMIN_EVERYWHERE, "can unmask"),
+        (rights(VIEWER, kafka=VIEWER_WITH_PAYLOADS), "can unmask on kafka"),
+        (rights(VIEWER_WITH_PAYLOADS, kafka=OPERATOR), "can unmask everywhere else"),
+        (rights(VIEWER_WITH_PAYLOADS, a=OPERATOR, b=VIEWER_WITH_PAYLOADS), "can unmask on b and everywhere else"),
+        (rights(NONE, kafka=Grant(Role.NONE, payloads=True)), "cannot unmask"),
     ],
 )
 def test_unmasked_payloads_require_the_permission_and_a_role(given: Rights, expected: str) -> None:
@@ -98,8 +98,8 @@ def test_only_admins_who_can_sign_in_are_counted(users: list[User], expected: st
 def test_users_reason_counts_permissions_locks_and_invitations() -> None:
     reason = words.users_reason([ADA, INVITED, replace(BOB, locked_until=NOW + 60)], NOW)
     assert reason == (
-        "2 can view unmasked payloads. 1 more admin has no password yet. 1 account is locked for one address after 10 "
-        "wrong passwords; sign-in from other addresses still works. 1 invitation is open."
+        "2 can view unmasked payloads. 1 more admin has no password yet. 1 account is locked for one IP address after 10 "
+        "wrong passwords; sign-in from other IP addresses still works. 1 one-time link is open."
     )
     assert words.users_reason([BOB], NOW) == "No user can view unmasked payloads."
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from signalbox.brokers.model import BrokerKind
+from tests.support.simulation import SimulatedConnection
 from tests.web.sites import OK_GROUPS, Elements, WebClient, headline, row_of, simulation_in, web_client
 
 PAGES = (
@@ -193,3 +195,19 @@ async def test_without_connections_every_page_says_how_to_add_one(tmp_path: Path
             html = await web.page(address)
             assert headline(html).startswith("Nothing is connected yet.")
             assert "signalbox check" in html
+
+
+async def test_the_navigation_counts_what_was_read_and_shows_no_zero_before(tmp_path: Path) -> None:
+    async with simulation_in(tmp_path) as simulation, web_client(simulation) as web:
+        unread = simulation.connect(SimulatedConnection("kafka-new", BrokerKind.KAFKA, [], answers=False))
+        await simulation.run(10)
+        assert navigation_counts(await web.page("/")) == {"Connections": "1", "Groups": None, "Destinations": None}
+        unread.answers = True
+        await simulation.run(10)
+        assert navigation_counts(await web.page("/")) == {"Connections": "1", "Groups": "0", "Destinations": "0"}
+
+
+def navigation_counts(html: str) -> dict[str, str | None]:
+    side = html[html.index('<nav class="side"') : html.index("</nav>")]
+    links = re.findall(r">(Connections|Groups|Destinations)(?:<span class=\"count\"[^>]*>([^<]*)</span>)?</a>", side)
+    return {label: count or None for label, count in links}

@@ -31,8 +31,8 @@ from tests.web.walk import addresses, handlers
 PLACES, NAMES = ("kafka-open",), ("orders", "viewer")
 OPEN_ROUTES = {  # reachable without signing in
     "/sign-in",
-    "/sign-in/company",
-    "/sign-in/company/back",
+    "/sign-in/sso",
+    "/sign-in/sso/back",
     "/sign-out",
     "/set-up",
     "/join/{secret:str}",

@@ -4,6 +4,7 @@ import html
 import json
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -21,6 +22,7 @@ from signalbox.web.live.page import BAD_MESSAGE, NOT_PERMITTED, SIGNED_OUT, Watc
 from signalbox.web.monitoring import urls as monitoring_urls
 from signalbox.web.monitoring.fragments import live_parts
 from signalbox.web.security import urls as security_urls
+from signalbox.web.settings import ServerSettings
 from tests.support.simulation import Simulation
 from tests.web.multi_user_site import (
     ANONYMOUS,
@@ -154,7 +156,7 @@ async def test_a_socket_closes_when_its_users_rights_change(
             await act(ROOT_ACTOR, actions.end_sessions(name), lambda permit: sessions.end_all(permit, person.id))
         else:
             await act(ROOT_ACTOR, actions.remove_user(name, ""), lambda permit: users.remove(permit, user))
-        assert (await close_reason(client))[0] == SIGNED_OUT
+        assert await close_reason(client) == (SIGNED_OUT, "You were signed out, or your permissions changed.")
         site.simulation.feed.publish([keys.OVERVIEW])
         assert await next_fragments(other)
     async with socket(live, name) as client:
@@ -173,6 +175,40 @@ async def test_a_socket_closes_when_its_token_is_revoked(live: tuple[MultiUserSi
         action = actions.revoke_token(token)
         await site.core.door.act(ROOT_ACTOR, action, lambda permit: tokens.revoke(permit, token))
         assert (await close_reason(client))[0] == SIGNED_OUT
+
+
+async def test_a_page_without_a_sign_in_stays_open_whoever_signs_in(tmp_path: Path) -> None:
+    """A wall display under allow_unauthenticated."""
+    settings = ServerSettings(allow_unauthenticated=True)
+    async with (
+        two_connections(Simulation(tmp_path)) as simulation,
+        multi_user_site(simulation, users={}, tables=[settings]) as site,
+        run_server(site.app) as server,
+        socket((site, server), ANONYMOUS) as wall,
+    ):
+        await wall.recv()
+        await watch(wall, (keys.OVERVIEW, "overview/head", "0.0"))
+        assert await next_fragments(wall)
+        await site.add("first-admin", VIEWER_EVERYWHERE)
+        await site.sign_in("first-admin")
+        await site.core.accounts.changes.refresh()
+        site.simulation.feed.publish([keys.OVERVIEW])
+        assert await next_fragments(wall)
+
+
+async def test_a_page_that_was_open_without_users_ends_with_the_first_one_and_says_why(tmp_path: Path) -> None:
+    async with (
+        two_connections(Simulation(tmp_path)) as simulation,
+        multi_user_site(simulation, users={}) as site,
+        run_server(site.app) as server,
+        socket((site, server), ANONYMOUS) as page,
+    ):
+        await page.recv()
+        await watch(page, (keys.OVERVIEW, "overview/head", "0.0"))
+        assert await next_fragments(page)
+        await site.add("first-admin", VIEWER_EVERYWHERE)
+        ending = await close_reason(page)
+        assert ending == (SIGNED_OUT, "The first user was created: this page requires signing in now.")
 
 
 @pytest.mark.parametrize(

@@ -218,7 +218,7 @@ async def test_a_row_without_outcome_says_why(site: AuditSite) -> None:
     assert "running 2 min 38 s so far" in rebuild
     assert rebuild.endswith("none yet")
     for row in (seal, swap):
-        assert "outcome unknown unknown" in row
+        assert "no result recorded check whether it ran unknown" in row
     opened = text(await site.admin.page(security_urls.audit(row=mine)))
     assert "Running in this process." in opened
     assert "Signalbox stopped before the action ended" in text(await site.admin.page(security_urls.audit(row=mine + 1)))

@@ -96,9 +96,9 @@ async def test_the_page_lists_rules_with_hits_and_authors(site: UserSite, ada: B
     cards, customers = visible_text(row_of(page, "cards")), visible_text(row_of(page, "customers"))
     assert (
         cards
-        == "1cardsany destinationcard numbers: 13 to 19 digits with a valid checksumkeep last 4 •••• 42420configuration"
+        == "1cardsany destinationcard numbers: 13 to 19 digits with a valid checksumkeep last 4 example •••• 42420configuration"
     )
-    assert customers.startswith("2customers*/orders.*, kafka-prod/payments; type Order*$.customer_idhash h:")
+    assert customers.startswith("2customers*/orders.*, kafka-prod/payments; type Order*$.customer_idhash example h:")
     assert customers.endswith("0ada")
     assert "No unmasked payload has been viewed." in page
 
@@ -206,7 +206,7 @@ async def test_faults_are_shown_at_their_fields_and_typed_text_is_kept(ada: Brow
     assert "4 fields have errors." in visible_text(page)
     for field, fault in {
         "source": "Expected connection/destination, such as kafka-prod/orders.placed. Got 'orders.placed'.",
-        "what": "Expected a JSON path, a header's name after the word header, key, or card numbers, such as $..email or header reply-to. Got 'email'.",
+        "what": "Expected one of: a JSON path ($.email), header NAME, key, card numbers, such as $..email or header reply-to. Got 'email'.",
         "how": "Expected hide, hash, or keep last N with N from 1 to 16, such as keep last 4. Got 'keep last 99'.",
         "destinations": "Expected * or a shell pattern over connection/destination, such as */orders.*. Got 'orders.*'.",
     }.items():
@@ -231,7 +231,7 @@ async def test_adding_a_rule_requires_a_name_and_a_reason(site: UserSite, ada: B
     leads = await ada.submit(RULES, 303, **TRY, name="customer key", reason="GDPR, ticket 12")
     assert leads == security_urls.masking("rules", "customer key", done="added")
     page = await ada.page(leads)
-    assert "Rule added. It applies from now on, also to stored messages." in page
+    assert "Rule added. It applies from now on, also to messages that are already on the broker." in page
     assert "Rule 2, customer keyset by ada" in visible_text(page)
     async with site.simulation.database.read() as connection:
         rows = await connection.execute(
@@ -256,7 +256,7 @@ async def test_adding_a_rule_requires_a_name_and_a_reason(site: UserSite, ada: B
 async def test_a_taken_name_is_refused_and_typed_text_is_kept(ada: Browser) -> None:
     await add(ada, "customers")
     for name, expected in (
-        ("customers", "A masking rule named customers already exists."),
+        ("customers", "A masking rule named “customers” already exists."),
         ("cards", "in signalbox.toml"),
     ):
         page = await ada.submit(RULES, 409, **TRY, name=name, reason="once more")
@@ -284,7 +284,7 @@ async def test_moving_a_rule_requires_a_reason(ada: Browser) -> None:
         await ada.submit(move, 400, number="4", reason=" ")
     )
     refused = visible_text(await ada.submit(move, 409, number="1", reason="x"))
-    assert "The masking rule b cannot be number 1: choose 2 to 4" in refused
+    assert "The masking rule “b” cannot be number 1: choose 2 to 4" in refused
     await ada.submit(move, 400, number="two", reason="x")
     await ada.submit(move, 400, number="2", reason="x", more="y")
     assert await numbers(ada) == [(1, "cards"), (2, "b"), (3, "a"), (4, "c")]
@@ -294,7 +294,7 @@ async def test_removing_a_rule_requires_confirmation_and_a_reason(ada: Browser) 
     await add(ada, "customers")
     remove = security_urls.masking("rules", "customers", "remove")
     question = visible_text(await ada.page(remove))
-    assert "Remove the masking rule customers?" in question
+    assert "Remove the masking rule “customers”?" in question
     assert "Anyone who can view messages of any destination sees $.customer_id unmasked from now on" in question
     assert "Expected a reason of 1 to 500 characters" in visible_text(await ada.submit(remove, 400, reason=""))
     assert await numbers(ada) == [(1, "cards"), (2, "customers")]
@@ -302,14 +302,14 @@ async def test_removing_a_rule_requires_confirmation_and_a_reason(ada: Browser) 
     assert "Rule removed." in await ada.page(security_urls.masking(done="removed"))
     assert await numbers(ada) == [(1, "cards")]
     for address in (remove, security_urls.masking("rules", "customers")):
-        assert "There is no masking rule named customers." in visible_text(await ada.page(address, 404))
+        assert "There is no masking rule named “customers”." in visible_text(await ada.page(address, 404))
 
 
 async def test_rules_of_the_configuration_cannot_be_changed(ada: Browser) -> None:
     page = visible_text(await ada.page(security_urls.masking("rules", "cards")))
     assert "This rule is set in signalbox.toml and comes before rules of admins." in page
     assert "Remove rule" not in page
-    expected = "The masking rule cards is defined in signalbox.toml. Change it there and restart Signalbox."
+    expected = "The masking rule “cards” is defined in signalbox.toml. Change it there and restart Signalbox."
     assert expected in visible_text(
         await ada.submit(security_urls.masking("rules", "cards", "remove"), 409, reason="x")
     )

@@ -39,7 +39,7 @@ async def test_the_page_shows_user_sessions_and_permissions(site: UserSite) -> N
     assert "Chromium on Linux10.20.4.17, this session" in text
     assert "Safari on an iPhone" in text
     assert "Your password was last changed now." in text
-    assert re.search(r"kafka-prod\s*admin\s*unmasked", text)
+    assert re.search(r"kafka-prod\s*admin\s*can unmask", text)
 
 
 async def test_a_revoked_session_is_signed_out(site: UserSite) -> None:
@@ -50,7 +50,7 @@ async def test_a_revoked_session_is_signed_out(site: UserSite) -> None:
     end = re.search(r'action="([^"]+)"', row)
     assert end
     assert await ada.submit(end[1]) == urls.profile(done="session")
-    assert "Session ended." in await ada.page(urls.profile(done="session"))
+    assert "Session signed out." in await ada.page(urls.profile(done="session"))
     assert await phone.redirect_of(urls.profile()) == urls.sign_in(to=urls.profile())
     await desk.page(urls.profile())
     assert "not yours" in await ada.submit(end[1], 409)
@@ -122,7 +122,7 @@ async def test_a_token_is_shown_once_and_works_until_revoked(site: UserSite) -> 
     assert [item["name"] for item in await program.api("GET", "connections")] == ["kafka-prod"]
     question = re.search(r'href="(/profile/tokens/\d+/revoke)"', listed)
     assert question
-    assert "Revoke the token grafana?" in await ada.page(question[1])
+    assert "Revoke the token “grafana”?" in await ada.page(question[1])
     assert await ada.submit(question[1]) == urls.profile(done="token")
     await program.api("GET", "connections", 401)
     await ada.page(question[1], 404)

@@ -58,7 +58,7 @@ async def test_an_invitation_is_shown_once_and_works_once(site: UserSite, ada: B
     await (await site.browser()).page(join, 404)
     row = visible_text(row_of(await ada.page(security_urls.users()), "bob"))
     assert "active" in row
-    assert "unmasked" in row
+    assert "can unmask" in row
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ async def test_an_expired_invitation_is_marked(site: UserSite, ada: Browser) -> 
 async def test_a_change_of_roles_ends_sessions_and_applies(site: UserSite, ada: Browser) -> None:
     bob = await site.invite(ada, "bob")
     page = await ada.page(security_urls.users("bob"))
-    assert "A change ends 1 session of bob." in page
+    assert "A change signs out 1 session of bob." in page
     assert 'name="role/kafka-prod" value="viewer" aria-label="kafka-prod: viewer" checked' in page
     changed = {**VIEWER, "role/kafka-prod": "operator", "payloads/kafka-prod": "true", "role/rabbit-eu": "none"}
     to = await ada.submit(security_urls.users("bob", "roles"), reason="on call", **changed)
@@ -172,7 +172,7 @@ async def test_a_removed_user_loses_sessions_and_tokens(site: UserSite, ada: Bro
     await program.api("GET", "connections")
     question = visible_text(await ada.page(security_urls.users("bob", "remove")))
     assert "Remove bob?" in question
-    assert "1 session and 1 token end at once" in question
+    assert "1 session and 1 token end, and any one-time link stops working" in question
     assert await ada.submit(security_urls.users("bob", "remove"), reason="left") == security_urls.users(done="removed")
     assert await bob.redirect_of(urls.profile()) == urls.sign_in(to=urls.profile())
     await program.api("GET", "connections", 401)
@@ -190,12 +190,12 @@ async def test_an_admin_ends_sessions_locks_and_tokens(site: UserSite, ada: Brow
     await wrong.submit(urls.sign_in(), 429, name="bob", password=PASSWORD)
     page = await ada.page(security_urls.users("bob"))
     assert "locked, 15 min left" in visible_text(row_of(page, "bob"))
-    assert "1 account is locked for one address after 10 wrong passwords" in visible_text(page)
+    assert "1 account is locked for one IP address after 10 wrong passwords" in visible_text(page)
     assert await ada.submit(security_urls.users("bob", "unlock")) == security_urls.users("bob", done="unlocked")
     await site.sign_in("bob")
     question = re.search(r'href="(/users/bob/tokens/\d+/revoke)"', page)
     assert question
-    assert "Revoke the token mine?" in await ada.page(question[1])
+    assert "Revoke the token “mine”?" in await ada.page(question[1])
     assert await ada.submit(question[1]) == security_urls.users("bob", done="token")
     await ada.page(question[1], 404)
 

@@ -51,7 +51,10 @@ class KafkaBroker:
         return None
 
     async def sweep(self) -> Snapshot:
-        return await self._reader.sweep()
+        """As `port.Inspector.sweep`."""
+        snapshot = await self._reader.sweep()
+        self.sweep_interval_s = self._cache.interval_s
+        return snapshot
 
     async def watch(self, groups: Collection[str]) -> Snapshot:
         self._check_connected()

@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Any
 
+from signalbox.brokers.kafka.addresses import join_address
 from signalbox.brokers.kafka.cluster_client import ClusterClient
 from signalbox.brokers.kafka.settings import KafkaSettings
 
@@ -23,7 +24,7 @@ async def wait_for_stop(stop: Awaitable[None]) -> None:
 
 async def aiokafka_options(settings: KafkaSettings, client: ClusterClient) -> dict[str, Any]:
     """Return keyword arguments for both. They contain the password: never log them."""
-    addresses = [f"{broker.host}:{broker.port}" for broker in client.addresses.values()]
+    addresses = [join_address(broker.host, broker.port) for broker in client.addresses.values()]
     options: dict[str, Any] = {
         "bootstrap_servers": addresses or list(settings.bootstrap),
         "client_id": settings.client_id,

@@ -20,6 +20,9 @@ NOTE_SHARE = "Share group: the lag includes messages that are in flight (deliver
 NOTE_SHARE_OLD = (
     "Share group: this broker reports no lag. The lag shown counts from the first offset that is not acknowledged."
 )
+NOTE_UNDECODED = (
+    "The assignment of a member cannot be decoded. Partitions without a committed offset may be missing from the lag."
+)
 NOTE_MEMBERS_DENIED = (
     "The broker does not show the members of this group to our user. The group may read topics that we cannot see."
 )
@@ -59,6 +62,8 @@ class CachedGroup:
     described_state: str = ""  # the state at the last reading of the members
     members: tuple[Member, ...] | None = None
     members_denied: bool = False
+    members_error: int = 0  # of the last description
+    has_undecoded_member: bool = False
     described_at: float | None = None
     members_at: float | None = None
     assigned: Mapping[str, frozenset[int]] = field(default_factory=dict)
@@ -119,6 +124,7 @@ class CachedGroup:
         if members != self.members or self.members_at is None:
             self.changed = True
         self.members, self.members_at = members, at
+        self.has_undecoded_member = any(member.assigned is None for member in members)
         assigned = _assigned_partitions(description.members)
         if (assigned or STATES.get(self.state) is not GroupState.REBALANCING) and assigned != self.assigned:
             self.assigned, self._rows, self.changed = assigned, None, True
@@ -128,6 +134,7 @@ class CachedGroup:
         self.described_state, self.described_at = self.state, at
         if not self.members_denied:
             self.members, self.members_at, self.members_denied, self.changed = None, None, True, True
+            self.has_undecoded_member = False
 
     def prepare_rows(self, table: OffsetTable, is_shown: NameFilter) -> GroupRows:
         """Return the group's rows. Needs no end offsets, so it can run while these are being read."""
@@ -163,19 +170,22 @@ def _partition_keys(committed: CommittedOffsets) -> Iterable[tuple[str, int]]:
 
 
 def _member(member: MemberDescription) -> Member:
+    host, assigned = member.host.removeprefix("/"), member.assigned
+    if assigned is None:
+        note = "its assignment, which a client of the group writes, cannot be decoded"
+        return Member(id=member.id, client=member.client, host=host, assigned=None, note=note)
     note = ""
     if member.target is not None:
-        extra = {t: sorted(set(ps) - set(member.target.get(t, ()))) for t, ps in member.assigned.items()}
+        extra = {t: sorted(set(ps) - set(member.target.get(t, ()))) for t, ps in assigned.items()}
         to_revoke = [f"{topic} {', '.join(map(str, ps))}" for topic, ps in extra.items() if ps]
         note = f"still has to give up {'; '.join(to_revoke)}" if to_revoke else ""
-    host = member.host.removeprefix("/")
-    return Member(id=member.id, client=member.client, host=host, assigned=dict(member.assigned), note=note)
+    return Member(id=member.id, client=member.client, host=host, assigned=dict(assigned), note=note)
 
 
 def _assigned_partitions(members: Iterable[MemberDescription]) -> Mapping[str, frozenset[int]]:
     assigned: dict[str, set[int]] = {}
     for member in members:
-        for topic, partitions in member.assigned.items():
+        for topic, partitions in (member.assigned or {}).items():
             assigned.setdefault(topic, set()).update(partitions)
     return {topic: frozenset(partitions) for topic, partitions in assigned.items()}
 
@@ -301,6 +311,7 @@ def _build_group(cached: CachedGroup, rows: GroupRows, positions: Positions) -> 
     is_old_share = cached.share is not None and not cached.share.has_lag
     notes = {
         NOTE_SHARE_OLD if is_old_share else NOTE_SHARE: cached.share is not None,
+        NOTE_UNDECODED: cached.has_undecoded_member,
         NOTE_MEMBERS_DENIED: cached.members_denied,
         NOTE_COMPACTED: any(topic.is_compacted for topic in rows.topics),
     }
@@ -310,7 +321,7 @@ def _build_group(cached: CachedGroup, rows: GroupRows, positions: Positions) -> 
         state=STATES.get(cached.state, GroupState.UNKNOWN),
         positions=positions,
         lag=sum(known) if len(known) else None,
-        lag_partial=len(known) < len(positions) or cached.members_denied,
+        lag_partial=len(known) < len(positions) or cached.members_denied or cached.has_undecoded_member,
         approximate=is_old_share,
         state_text=cached.state,
         members=cached.members,

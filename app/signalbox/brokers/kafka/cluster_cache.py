@@ -28,7 +28,6 @@ class Intervals:
     sizes_s: float = 300.0
     members_s: float = 30.0
     stables_s: float = 15.0  # of topics without an open transaction; topics with one are read every sweep
-    deadline_s: float = 3.0  # for the responses of one broker to one step of a sweep
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -50,7 +49,11 @@ class ClusterCache:
     missing_permissions: dict[str, str] = field(default_factory=dict)  # subject -> text of Cluster.missing_permissions
     calls: dict[str, BrokerCall] = field(default_factory=dict)
     last_read: dict[str, float] = field(default_factory=dict)  # kind of data -> time
+    interval_s: float = 0.0  # between two sweeps: longer than configured if a sweep takes longer
     rotation: int = 0  # which broker is asked first, so that a wrong answer of one broker does not last
+
+    def __post_init__(self) -> None:
+        self.interval_s = self.intervals.sweep_s
 
     def is_due(self, what: str, interval_s: float) -> bool:
         """Return whether the interval since the last reading of this kind has passed."""
@@ -61,9 +64,6 @@ class ClusterCache:
         now = self.clock()
         took_s = max(0.0, now - started_at)
         self.calls[request] = BrokerCall(request=request, interval_s=interval_s, duration_s=took_s, at=now, rows=rows)
-
-    def deadline_s(self) -> float:
-        return min(self.intervals.deadline_s, self.settings.timeout_s)
 
 
 def broker_fault(node: int, error: BrokerError) -> Fault:

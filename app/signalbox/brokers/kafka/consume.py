@@ -68,7 +68,7 @@ async def receive(
             problem = f"The topic {destination} does not exist."
             raise DestinationMissing(settings.name, problem, "Create it, or check the name.") from error
         except (kafka.TopicAuthorizationFailedError, kafka.GroupAuthorizationFailedError) as error:
-            raise translate(error, settings, destination) from error
+            raise translate(error, settings, client.peer()) from error
         except CLIENT_ERRORS as error:
             log.warning("%s: group %s rejoins %s after %s", settings.name, group, destination, type(error).__name__)
             await asyncio.sleep(REJOIN_DELAY_S)

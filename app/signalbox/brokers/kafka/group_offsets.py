@@ -1,4 +1,4 @@
-"""Read the offsets of all groups: each broker returns those of the groups that it coordinates, within its own deadline."""
+"""Read the offsets of all groups: each broker returns those of the groups that it coordinates."""
 
 import asyncio
 import itertools
@@ -9,7 +9,6 @@ from typing import TypeVar
 from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.kafka.cluster_cache import ClusterCache
 from signalbox.brokers.kafka.cluster_client import SWEEP_PURPOSES, Purpose
-from signalbox.brokers.kafka.errors import translate
 from signalbox.brokers.kafka.protocol import groups as group_api
 from signalbox.brokers.kafka.protocol import offsets as offset_api
 from signalbox.brokers.kafka.protocol.connection import Request, UnsupportedVersion
@@ -42,7 +41,7 @@ async def read_group_offsets(cache: ClusterCache) -> list[NodeAnswers]:
         for answers in all_answers:
             tasks.create_task(NodeReader(cache, answers).read_all())
     rows = sum(len(answers.offsets) for answers in all_answers)
-    cache.record_call("OffsetFetch", cache.intervals.sweep_s, started_at, rows)
+    cache.record_call("OffsetFetch", cache.interval_s, started_at, rows)
     return all_answers
 
 
@@ -69,17 +68,13 @@ class NodeReader:
         """Request the list and, at the same time, the offsets of known groups; then the offsets of new groups in the list."""
         cache, node = self.cache, self.answers.node
         known = {name: group.listing.type for name, group in cache.groups.items() if group.node == node}
-        try:
-            async with asyncio.timeout(cache.deadline_s()):
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._read_list())
-                    tasks.create_task(self.read_offsets(known, SWEEP_PURPOSES))
-                if self.answers.group_list is not None:
-                    listings = select_groups(cache, node, self.answers.group_list)
-                    new = {name: row.type for name, row in listings.items() if known.get(name) != row.type}
-                    await self.read_offsets(new, SWEEP_PURPOSES)
-        except TimeoutError:
-            self.answers.failure = cache.client.timeout_error(node)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._read_list())
+            tasks.create_task(self.read_offsets(known, SWEEP_PURPOSES))
+        if self.answers.group_list is not None:
+            listings = select_groups(cache, node, self.answers.group_list)
+            new = {name: row.type for name, row in listings.items() if known.get(name) != row.type}
+            await self.read_offsets(new, SWEEP_PURPOSES)
 
     async def _read_list(self) -> None:
         client, node = self.cache.client, self.answers.node
@@ -88,7 +83,7 @@ class NodeReader:
                 node, group_api.list_groups_request(self.cache.group_lists.get(node))
             )
         except (BrokerError, UnsupportedVersion) as error:
-            self.answers.failure = translate(error, self.cache.settings, client.address_of(node))
+            self.answers.failure = client.translate(error, node)
 
     async def read_offsets(self, types: dict[str, str], purposes: Sequence[Purpose]) -> None:
         """Request the offsets of these groups (name -> type) in batches, several in flight, over these connections in turn."""

@@ -1,7 +1,7 @@
 """Read metadata, cluster health, topic configuration and sizes, and record which permissions our user lacks."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from signalbox.brokers.kafka.cluster_cache import ClusterCache
@@ -10,6 +10,7 @@ from signalbox.brokers.kafka.errors import DENIED, UNKNOWN_TOPIC, error_name
 from signalbox.brokers.kafka.protocol import cluster as cluster_api
 from signalbox.brokers.kafka.protocol.metadata import TopicMetadata, metadata_request
 from signalbox.brokers.model import Cluster, Fault, Node, Why
+from signalbox.kernel.figures import duration
 
 PARTITIONS_PER_SLICE = 2_000
 TOPICS_PER_REQUEST = 200
@@ -27,7 +28,7 @@ RELEASES = (
 
 
 async def refresh_metadata(cache: ClusterCache) -> tuple[frozenset[str], list[Fault]]:
-    """Read the metadata, and cluster health when due; return deleted topics and faults.
+    """Read the metadata; return deleted topics and faults.
 
     A topic is deleted if the complete metadata lacks it and another broker, asked for it by name, does not know it.
     Raises BrokerError if no broker responded.
@@ -44,10 +45,7 @@ async def refresh_metadata(cache: ClusterCache) -> tuple[frozenset[str], list[Fa
         cache.partitions.drop(gone)
         cache.partitions.compact()
         cache.metadata_raw = b"" if missing - gone else metadata.raw
-    if cache.is_due("health", cache.intervals.health_s):
-        cache.last_read["health"] = started_at
-        await _read_health(cache)
-    cache.record_call("Metadata", cache.intervals.sweep_s, started_at, len(cache.partitions.topics))
+    cache.record_call("Metadata", cache.interval_s, started_at, len(cache.partitions.topics))
     return gone, faults
 
 
@@ -78,7 +76,9 @@ async def _confirm_deleted(cache: ClusterCache, missing: frozenset[str]) -> tupl
     return frozenset(gone), faults
 
 
-async def _read_health(cache: ClusterCache) -> None:
+async def read_health(cache: ClusterCache) -> None:
+    """Read which brokers are fenced, what our user may see, and the leader of the controllers."""
+    cache.last_read["health"] = cache.clock()
     with suppress(*NO_RESPONSE):
         cache.description = await cache.client.call_any(cluster_api.describe_cluster_request())
     cache.missing_permissions.pop("cluster", None)
@@ -100,8 +100,7 @@ async def read_topic_configs(cache: ClusterCache) -> None:
     try:
         for first in range(0, len(names), TOPICS_PER_REQUEST):
             request = cluster_api.topic_configs_request(names[first : first + TOPICS_PER_REQUEST], CONFIG_KEYS)
-            async with asyncio.timeout(cache.deadline_s()):
-                configs = await cache.client.call_any(request, Purpose.SLOW)
+            configs = await cache.client.call_any(request, Purpose.SLOW)
             denied += cache.partitions.update_configs(configs)
             await asyncio.sleep(0)
     except NO_RESPONSE:
@@ -128,8 +127,7 @@ async def read_sizes(cache: ClusterCache) -> None:
 async def _read_node_sizes(cache: ClusterCache, node: int) -> int | None:
     """Read one broker's sizes; return its error code, None without a response."""
     try:
-        async with asyncio.timeout(cache.deadline_s()):
-            error, sizes = await cache.client.call(node, cluster_api.log_dirs_request(), Purpose.SLOW)
+        error, sizes = await cache.client.call(node, cluster_api.log_dirs_request(), Purpose.SLOW)
     except NO_RESPONSE:
         return None
     if not error:
@@ -137,8 +135,8 @@ async def _read_node_sizes(cache: ClusterCache, node: int) -> int | None:
     return error
 
 
-def build_cluster(cache: ClusterCache, responding: set[int]) -> Cluster:
-    """Return the cluster's health; `responding` are the brokers that responded in this sweep."""
+def build_cluster(cache: ClusterCache, responding: set[int], *, took_s: float) -> Cluster:
+    """Return the cluster's health; `responding` are the brokers that responded in this sweep, which took `took_s`."""
     leadership = cache.partitions.leadership()
     fenced = cache.description.fenced if cache.description else ()
     quorum_leader = [cache.quorum.leader] if cache.quorum else []
@@ -151,7 +149,21 @@ def build_cluster(cache: ClusterCache, responding: set[int]) -> Cluster:
         under_replicated=leadership.under_replicated,
         offline=leadership.led.get(-1, 0),
         missing_permissions=tuple(cache.missing_permissions.values()),
+        notes=tuple(_notes(cache, took_s)),
     )
+
+
+def _notes(cache: ClusterCache, took_s: float) -> Iterator[str]:
+    if took_s > cache.intervals.sweep_s:
+        yield (
+            f"Reading everything took {duration(took_s)}, longer than the interval of {duration(cache.intervals.sweep_s)}: "
+            f"Signalbox reads every {duration(cache.interval_s)} now."
+        )
+    if throttled_s := cache.client.take_throttled_s():
+        yield (
+            f"A quota of the cluster delayed answers to Signalbox by up to {duration(throttled_s)}. "
+            f"Raise request_percentage for client ID {cache.settings.client_id} or its user."
+        )
 
 
 def _build_node(cache: ClusterCache, node: int, led: int, responding: set[int]) -> Node:

@@ -4,7 +4,6 @@ Error code 0 does not prove an answer. A restarted broker lists no groups, a pau
 deletes nothing, a third broker decides between two coordinators, and lower offsets are read again.
 """
 
-import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -180,8 +179,7 @@ async def _find_coordinators(cache: ClusterCache, names: list[str], *, avoid: se
     nodes = sorted(cache.client.addresses, key=lambda node: (node in avoid, node))
     for node in nodes:
         with suppress(*NO_RESPONSE):
-            async with asyncio.timeout(cache.deadline_s()):
-                return await cache.client.call(node, find_coordinators_request(names), Purpose.WATCH)
+            return await cache.client.call(node, find_coordinators_request(names), Purpose.WATCH)
     return {}
 
 
@@ -193,9 +191,7 @@ async def _read_again(cache: ClusterCache, rewound: dict[str, int], result: Merg
         types_by_node.setdefault(coordinators.get(name, node), {})[name] = cache.groups[name].listing.type
     for node, types in types_by_node.items():
         answers = NodeAnswers(node=node)
-        with suppress(TimeoutError):  # `answers` contains what came in time
-            async with asyncio.timeout(cache.deadline_s()):
-                await NodeReader(cache, answers).read_offsets(types, [Purpose.WATCH])
+        await NodeReader(cache, answers).read_offsets(types, [Purpose.WATCH])
         for name in types:
             requested_at, offsets = answers.offsets.get(name, (0.0, None))
             if name not in answers.offsets or (offsets is not None and offsets.error not in FINAL_ERRORS):

@@ -1,4 +1,4 @@
-"""Read end, last stable and start offsets from every partition leader, each within its own deadline, after the group offsets."""
+"""Read end, last stable and start offsets from every partition leader, after the group offsets."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -66,7 +66,7 @@ async def read_partition_offsets(
     failures = await asyncio.gather(*(_read_kind(cache, leader, kind) for leader, kind in requests))
     rows = sum(len(partitions) for leader in plan for partitions in leader.topics.values())
     i = cache.intervals
-    intervals_s = {OffsetKind.END: i.sweep_s, OffsetKind.STABLE: i.stables_s, OffsetKind.START: i.starts_s}
+    intervals_s = {OffsetKind.END: cache.interval_s, OffsetKind.STABLE: i.stables_s, OffsetKind.START: i.starts_s}
     for kind in kinds:
         cache.record_call(f"ListOffsets ({kind.name.lower()})", intervals_s[kind], started_at, rows)
     return [broker_fault(leader.leader, error) for (leader, _), error in zip(requests, failures, strict=True) if error]
@@ -76,13 +76,11 @@ async def _read_kind(cache: ClusterCache, leader: LeaderRequests, kind: OffsetKi
     requested_at, node = cache.clock(), leader.leader
     failure: BrokerError | None = None
     try:
-        async with asyncio.timeout(cache.deadline_s()):
-            response = await cache.client.call(node, leader.request(kind), leader.purpose)
-            await _store(cache, node, kind, response, requested_at)
-    except BrokerError as error:
-        failure = error
-    except (TimeoutError, UnsupportedVersion):
-        failure = cache.client.timeout_error(node)
+        response = await cache.client.call(node, leader.request(kind), leader.purpose)
+    except (BrokerError, UnsupportedVersion) as error:
+        failure = cache.client.translate(error, node)
+    else:
+        await _store(cache, node, kind, response, requested_at)
     if failure is not None and kind is OffsetKind.END:
         cache.partitions.mark_leader_unavailable(node, leader.topics)
     return failure

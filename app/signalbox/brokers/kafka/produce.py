@@ -100,7 +100,7 @@ class KafkaPublisher:
                     raise
                 except CLIENT_ERRORS as error:
                     await wait_for_stop(producer.stop())
-                    raise translate(error, self._settings, ", ".join(self._settings.bootstrap)) from error
+                    raise translate(error, self._settings, self._client.peer()) from error
                 self._producer = producer
             return self._producer
 

@@ -4,12 +4,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from signalbox.brokers.kafka.addresses import LIST_FORM, split_address
 from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.settings import ConnectionSettings, Secret
-
-ADDRESS_FORM = "host:port, such as kafka-1.example.com:9092"
 
 
 class SaslMechanism(StrEnum):
@@ -18,25 +17,25 @@ class SaslMechanism(StrEnum):
     SCRAM_SHA_512 = "SCRAM-SHA-512"
 
 
-def split_address(address: str) -> tuple[str, int]:
-    """Split "host:port"; an IPv6 host is in brackets. Raises ValueError if the address has another form."""
-    host, colon, port = address.rpartition(":")
-    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise ValueError(f"each address must be {ADDRESS_FORM}")
-    return host.removeprefix("[").removesuffix("]"), int(port)
+def _check_address(address: str) -> str:
+    split_address(address)
+    return address
 
 
-def _addresses(addresses: tuple[str, ...]) -> tuple[str, ...]:
-    for address in addresses:
-        split_address(address)
+def _check_list(addresses: object) -> object:
+    if isinstance(addresses, str):
+        raise ValueError(f"a list of addresses, such as {LIST_FORM}")  # noqa: TRY004 - pydantic reports ValueError
     return addresses
+
+
+Address = Annotated[str, AfterValidator(_check_address)]
 
 
 class KafkaSettings(ConnectionSettings):
     """Addresses, TLS and login of a Kafka cluster."""
 
     kind: BrokerKind = BrokerKind.KAFKA
-    bootstrap: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_addresses)]
+    bootstrap: Annotated[tuple[Address, ...], Field(min_length=1), BeforeValidator(_check_list)]
     tls: bool = False  # also on if ca_file or cert_file is set, or with insecure_skip_verify
     ca_file: Path | None = None  # PEM; default: the certificate authorities of the system
     cert_file: Path | None = None  # PEM; client certificate, if the broker requires one

@@ -13,7 +13,7 @@ from signalbox.brokers.kafka.cluster_client import SWEEP_PURPOSES, Purpose
 from signalbox.brokers.kafka.destination_cache import DestinationCache
 from signalbox.brokers.kafka.errors import NONE
 from signalbox.brokers.kafka.group_offsets import NodeAnswers, NodeReader, read_group_offsets
-from signalbox.brokers.kafka.health import build_cluster, read_sizes, read_topic_configs, refresh_metadata
+from signalbox.brokers.kafka.health import build_cluster, read_health, read_sizes, read_topic_configs, refresh_metadata
 from signalbox.brokers.kafka.members import read_members
 from signalbox.brokers.kafka.merge import MergeResult, merge_answers
 from signalbox.brokers.kafka.partition_offsets import LeaderRequests, OffsetKind, plan_requests, read_partition_offsets
@@ -23,6 +23,7 @@ from signalbox.kernel.slices import in_slices
 
 GROUPS_PER_SLICE = 200  # 10,000 rows
 TOPICS_PER_SLICE = 200
+PAUSE_FACTOR = 1.25  # a sweep that takes longer than its interval leaves the brokers a pause
 
 
 @dataclass(slots=True, eq=False)
@@ -58,6 +59,7 @@ class ClusterReader:
             plan = plan_requests(cache.partitions.by_leader(topics), SWEEP_PURPOSES)
             faults += await read_partition_offsets(cache, plan, [OffsetKind.END])
         read_at = cache.clock()
+        cache.interval_s = max(cache.intervals.sweep_s, PAUSE_FACTOR * (read_at - requested_at))
         groups = await self._build_groups(result.read)
         destinations, excluded = await self._build_destinations()
         responding = {answers.node for answers in all_answers if answers.group_list is not None}
@@ -67,7 +69,7 @@ class ClusterReader:
             read_at=read_at,
             groups=groups,
             destinations=destinations,
-            cluster=build_cluster(cache, responding),
+            cluster=build_cluster(cache, responding, took_s=read_at - requested_at),
             gone_groups=frozenset(result.gone),
             gone_destinations=frozenset(name for name in gone if cache.settings.includes(name)),
             faults=first_fault_per_resource([*faults, *result.faults]),
@@ -83,9 +85,11 @@ class ClusterReader:
         try:
             gone_and_faults = await refresh_metadata(cache)
         except UnsupportedVersion as error:
-            raise cache.client.timeout_error(min(cache.client.addresses)) from error
+            raise cache.client.translate(error, min(cache.client.addresses)) from error
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(read_topic_configs(cache))
+            if cache.is_due("health", cache.intervals.health_s):
+                tasks.create_task(read_health(cache))
             interval_s = cache.intervals.sizes_s if cache.partitions.all_sizes_known() else cache.intervals.health_s
             if cache.is_due("sizes", interval_s):
                 tasks.create_task(read_sizes(cache))
@@ -96,8 +100,9 @@ class ClusterReader:
         cache = self.cache
         result = await merge_answers(cache, all_answers)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(read_members(cache, result.read))
+            members = tasks.create_task(read_members(cache, result.read))
             tasks.create_task(self._prepare_rows(result.read))
+        result.faults += members.result()
         return result
 
     async def _prepare_rows(self, names: Iterable[str]) -> None:
@@ -134,7 +139,7 @@ class ClusterReader:
         async with asyncio.TaskGroup() as tasks:
             for answers in all_answers:
                 types = {name: group.listing.type for name, group in watched.items() if group.node == answers.node}
-                tasks.create_task(_watch_node(cache, answers, types))
+                tasks.create_task(NodeReader(cache, answers).read_offsets(types, [Purpose.WATCH]))
         _raise_if_silent(all_answers)
         faults = [broker_fault(answers.node, answers.failure) for answers in all_answers if answers.failure is not None]
         read = {name for answers in all_answers for name in answers.offsets if _store_watched(cache, answers, name)}
@@ -182,14 +187,6 @@ class ClusterReader:
         settings = self.cache.settings
         is_internal = self.cache.partitions.topics[name].meta.internal or name.startswith("__")
         return settings.includes(name) and (settings.show_internal or not is_internal)
-
-
-async def _watch_node(cache: ClusterCache, answers: NodeAnswers, types: dict[str, str]) -> None:
-    try:
-        async with asyncio.timeout(cache.deadline_s()):
-            await NodeReader(cache, answers).read_offsets(types, [Purpose.WATCH])
-    except TimeoutError:
-        answers.failure = cache.client.timeout_error(answers.node)
 
 
 def _store_watched(cache: ClusterCache, answers: NodeAnswers, name: str) -> bool:

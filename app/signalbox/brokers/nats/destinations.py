@@ -8,8 +8,7 @@ from array import array
 from signalbox.brokers.model import UNKNOWN, Destination, Partitions, RetentionLimits, Why
 from signalbox.brokers.nats import fields
 from signalbox.brokers.nats.fields import Answer, integer, limit, text
-
-BUCKETS = {"KV_": "key-value bucket", "OBJ_": "object bucket"}  # by prefix of the stream's name
+from signalbox.brokers.nats.ledger import BUCKETS
 
 
 def to_destination(stream: Answer) -> Destination:

@@ -4,7 +4,7 @@ from array import array
 
 from signalbox.brokers.model import UNKNOWN, Group, GroupState, Positions, Why
 from signalbox.brokers.nats.fields import Answer, filter_subjects, has_leader, integer, limit, seconds, text, timestamp
-from signalbox.brokers.nats.progress import Progress
+from signalbox.brokers.nats.ledger import Ledger
 
 IDLE_S = 10.0  # no pull waits between two fetches: a consumer is empty only after so long without one
 
@@ -14,33 +14,18 @@ def group_name(stream: str, consumer: str) -> str:
     return f"{stream}/{consumer}"
 
 
-def to_group(consumer: Answer, stream: str, progress: Progress, *, first: int | None) -> Group:
-    """Return a consumer as a group, from CONSUMER.INFO or a row of CONSUMER.LIST.
-
-    `first` is the first sequence in the stream, read before the consumer: settled below it = lost.
-    """
+def to_group(consumer: Answer, stream: str, ledger: Ledger | None) -> Group:
+    """Return a consumer as a group, from CONSUMER.INFO or a row of CONSUMER.LIST. Without a ledger its counters are unknown."""
     pending, in_flight = integer(consumer, "num_pending"), integer(consumer, "num_ack_pending")
     lag = pending + in_flight if has_leader(consumer) and pending is not None and in_flight is not None else None
-    known = lag is not None
-    why = Why.KNOWN if known else Why.NO_LEADER
-    filtered = bool(filter_subjects(consumer))
-    start = UNKNOWN if filtered or first is None else max(first - 1, 0)
+    why = Why.KNOWN if lag is not None else Why.NO_LEADER
     state, state_text = _state(consumer)
     return Group(
         name=group_name(stream, text(consumer, "name")),
         kind="push consumer" if _is_push(consumer) else "pull consumer",
-        state=state if known else GroupState.UNKNOWN,
-        state_text=state_text if known else "no leader",
-        positions=Positions(
-            names=(stream,),
-            destination=array("i", [0]),
-            partition=array("i", [0]),
-            settled=array("q", [UNKNOWN if lag is None else progress.settled]),
-            arrived=array("q", [UNKNOWN if lag is None else progress.settled + lag]),
-            lag=array("q", [UNKNOWN if lag is None else lag]),
-            why=None if known else (why,),
-            start=array("q", [start]),
-        ),
+        state=state if lag is not None else GroupState.UNKNOWN,
+        state_text=state_text if lag is not None else "no leader",
+        positions=_positions(stream, lag, ledger if lag is not None else None, why),
         lag=lag,
         lag_partial=lag is None,
         in_flight=in_flight,
@@ -48,7 +33,22 @@ def to_group(consumer: Answer, stream: str, progress: Progress, *, first: int | 
         redelivered=integer(consumer, "num_redelivered"),
         coordinator=text(consumer, "cluster", "leader") or None,
         why=why,
-        notes=_notes(consumer, filtered=filtered),
+        notes=_notes(consumer),
+    )
+
+
+def _positions(stream: str, lag: int | None, ledger: Ledger | None, why: Why) -> Positions:
+    start = None if ledger is None else ledger.start
+    return Positions(
+        names=(stream,),
+        destination=array("i", [0]),
+        partition=array("i", [0]),
+        settled=array("q", [UNKNOWN if ledger is None else ledger.progress.settled]),
+        arrived=array("q", [UNKNOWN if ledger is None else ledger.arrived]),
+        lag=array("q", [UNKNOWN if lag is None else lag]),
+        why=None if why is Why.KNOWN else (why,),
+        start=array("q", [UNKNOWN if start is None else start]),
+        lost=array("q", [UNKNOWN if ledger is None else ledger.lost]),
     )
 
 
@@ -82,9 +82,9 @@ def _pulled_recently(consumer: Answer, in_flight: int) -> bool:
     return now - moved_at <= max(ack_wait_s, IDLE_S)
 
 
-def _notes(consumer: Answer, *, filtered: bool) -> tuple[str, ...]:
+def _notes(consumer: Answer) -> tuple[str, ...]:
     notes = []
-    if filtered:
+    if filter_subjects(consumer):
         subjects = ", ".join(filter_subjects(consumer)[:10])
         notes.append(f"reads only {subjects}: its counters count these messages; a redelivery may count twice")
     if deliveries := limit(consumer, "config", "max_deliver"):

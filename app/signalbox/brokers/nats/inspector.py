@@ -1,12 +1,12 @@
 """Reads all streams and consumers in a sweep, and some of them every second.
 
-Streams are read before consumers, so that an up-to-date consumer never appears below its stream's start.
+Streams are read before consumers, so that an up-to-date consumer never appears below its stream's start. A stream or consumer is
+gone when the server answers its name with "not found"; the consumers of a gone stream go with it.
 """
 
 from collections.abc import Collection
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from functools import partial
 
 from signalbox.brokers.model import Cluster, Group, Scope, Snapshot, Why
 from signalbox.brokers.nats import account
@@ -15,7 +15,8 @@ from signalbox.brokers.nats.connection import NatsConnection
 from signalbox.brokers.nats.destinations import is_internal, to_destination
 from signalbox.brokers.nats.fields import Answer, filter_subjects, has_leader, integer, lacks_a_replica, text
 from signalbox.brokers.nats.groups import to_group
-from signalbox.brokers.nats.progress import Progress, filtered_progress, unfiltered_progress
+from signalbox.brokers.nats.ledger import Ledger, follow, sequences
+from signalbox.brokers.nats.progress import filtered_progress, unfiltered_progress
 from signalbox.brokers.nats.sweep import Sweep, for_each
 from signalbox.kernel.clock import Clock
 from signalbox.kernel.slices import in_slices
@@ -30,14 +31,14 @@ EXPIRY_WARNING_S = 7 * 24 * 3600.0  # warn about expiring credentials this long 
 
 
 class JetStreamInspector:
-    """Remembers the streams and consumers of the last sweeps, and each consumer's progress."""
+    """Remembers the streams and consumers of the last sweeps, and each consumer's counters."""
 
     def __init__(self, connection: NatsConnection, clock: Clock) -> None:
         self._connection = connection
         self._settings = connection.settings
         self._clock = clock
         self._streams: dict[str, Answer] = {}
-        self._progress: dict[str, Progress] = {}
+        self._ledgers: dict[str, Ledger] = {}
         self.consumers: dict[str, Answer] = {}  # by group name, from the last sweep or watch
 
     async def sweep(self) -> Snapshot:
@@ -120,11 +121,15 @@ class JetStreamInspector:
         await for_each(pairs, READS_AT_ONCE, lambda pair: sweep.read_consumer(*pair))
 
     def _forget(self, sweep: Sweep) -> None:
+        """Drop what is gone; a consumer without its stream is gone too, whoever noticed that first."""
+        gone = sweep.gone_streams - sweep.streams.keys()
+        sweep.gone_groups |= {name for name in self.consumers if name.split("/", 1)[0] in gone}
+        sweep.consumers = {name: answer for name, answer in sweep.consumers.items() if name not in sweep.gone_groups}
         for name in sweep.gone_streams:
             self._streams.pop(name, None)
         for name in sweep.gone_groups:
             self.consumers.pop(name, None)
-            self._progress.pop(name, None)
+            self._ledgers.pop(name, None)
 
     # From answers to the snapshot
 
@@ -153,16 +158,23 @@ class JetStreamInspector:
 
     def _group(self, name: str, answer: Answer) -> Group:
         stream = name.split("/", 1)[0]
-        calculate = (
-            partial(filtered_progress, self._progress.get(name)) if filter_subjects(answer) else unfiltered_progress
-        )
-        progress = self._progress[name] = calculate(
+        pending, in_flight = integer(answer, "num_pending"), integer(answer, "num_ack_pending")
+        if has_leader(answer) and pending is not None and in_flight is not None:
+            self._ledgers[name] = self._follow(name, answer, pending, in_flight)
+        return to_group(answer, stream, self._ledgers.get(name))
+
+    def _follow(self, name: str, answer: Answer, pending: int, in_flight: int) -> Ledger:
+        before = self._ledgers.get(name)
+        now = sequences(self._streams.get(name.split("/", 1)[0]), answer)
+        progress = (filtered_progress if filter_subjects(answer) else unfiltered_progress)(
+            None if before is None else before.progress,
             created=text(answer, "created"),
             deliveries=integer(answer, "delivered", "consumer_seq") or 0,
             sequence=integer(answer, "delivered", "stream_seq") or 0,
-            in_flight=integer(answer, "num_ack_pending") or 0,
+            in_flight=in_flight,
+            deleted_to=now.deleted_to,
         )
-        return to_group(answer, stream, progress, first=integer(self._streams.get(stream), "state", "first_seq"))
+        return follow(before, progress, pending, now)
 
     def _includes(self, stream: str) -> bool:
         return self._settings.includes(stream) and (self._settings.show_internal or not is_internal(stream))

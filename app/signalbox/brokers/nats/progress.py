@@ -1,10 +1,10 @@
 """A consumer's progress as a counter that rises only when messages are settled. Pure.
 
-Without a filter it is the last delivered sequence minus the messages in flight. With a filter the sequences also count other
-messages, so deliveries are counted instead, without the redeliveries as far as two answers reveal them.
+A sequence is no message: a purge, deletes and replaced messages move a consumer's sequence past many that nobody received. So
+deliveries are counted, without the redeliveries as far as two answers reveal them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,23 +17,54 @@ class Progress:
     in_flight: int
     settled: int
 
+    def continues(self, before: "Progress") -> bool:
+        """Return whether the counters went on from `before`: false for a recreated consumer, or a leader that knows less."""
+        same = self.created == before.created
+        return same and self.sequence >= before.sequence and self.deliveries >= before.deliveries
 
-def unfiltered_progress(*, created: str, deliveries: int, sequence: int, in_flight: int) -> Progress:
-    """Return the progress of a consumer of the whole stream."""
-    settled = max(sequence - in_flight, 0)
-    return Progress(created=created, deliveries=deliveries, sequence=sequence, in_flight=in_flight, settled=settled)
+    def delivered_since(self, before: "Progress") -> int:
+        """Return the first deliveries: at most the sequences passed, so none if the sequence did not move."""
+        return min(self.deliveries - before.deliveries, self.sequence - before.sequence)
+
+
+def unfiltered_progress(
+    before: Progress | None = None,
+    *,
+    created: str,
+    deliveries: int,
+    sequence: int,
+    in_flight: int,
+    deleted_to: int | None = None,
+) -> Progress:
+    """Return the progress of a consumer of the whole stream. Its counter starts as the sequence that it has settled.
+
+    `deleted_to`: a stream that keeps acknowledged messages has deleted all up to this sequence.
+    """
+    begun = max(sequence - in_flight, 0)
+    new = Progress(created=created, deliveries=deliveries, sequence=sequence, in_flight=in_flight, settled=begun)
+    return _continued(before, new, deleted_to)
 
 
 def filtered_progress(
-    before: Progress | None, *, created: str, deliveries: int, sequence: int, in_flight: int
+    before: Progress | None,
+    *,
+    created: str,
+    deliveries: int,
+    sequence: int,
+    in_flight: int,
+    deleted_to: int | None = None,
 ) -> Progress:
-    """Return the progress of a consumer of some subjects, based on the previous reading.
+    """Return the progress of a consumer of some subjects. Its counter starts as the number of its deliveries."""
+    begun = max(deliveries - in_flight, 0)
+    new = Progress(created=created, deliveries=deliveries, sequence=sequence, in_flight=in_flight, settled=begun)
+    return _continued(before, new, deleted_to)
 
-    The number of first deliveries is at most the number of sequences passed, and zero if the sequence did not move.
-    """
-    if before is None or before.created != created or sequence < before.sequence or deliveries < before.deliveries:
-        settled = max(deliveries - in_flight, 0)
-    else:
-        first_deliveries = min(deliveries - before.deliveries, sequence - before.sequence)
-        settled = before.settled + max(first_deliveries - (in_flight - before.in_flight), 0)
-    return Progress(created=created, deliveries=deliveries, sequence=sequence, in_flight=in_flight, settled=settled)
+
+def _continued(before: Progress | None, new: Progress, deleted_to: int | None) -> Progress:
+    if before is None or not new.continues(before):
+        return new
+    delivered = new.delivered_since(before)
+    settled = max(delivered - (new.in_flight - before.in_flight), 0)
+    if not delivered and not new.in_flight and deleted_to is not None and deleted_to >= before.sequence:
+        settled = 0  # what was in flight was deleted, not acknowledged
+    return replace(new, settled=before.settled + settled)

@@ -96,7 +96,6 @@ def _queue_group(queue: Queue, name: str) -> Group:
         dead_lettering=None if depth is None else depth.dead_lettering,
         redelivered=None if counters is None else counters.redelivered,
         removed_unacked=None if counters is None else counters.removed_unacked,
-        removed_unread=None if counters is None else counters.removed_unread,
         arrived_at_least=counters is not None and not counters.arrived_complete,
         why=_why(queue),
         notes=notes,
@@ -157,7 +156,8 @@ def _queue_row(name: str, depth: Depth | None, counters: Counters | None, why: W
     if counters is None:
         return _row(name, settled=None, arrived=None, lag=lag, why=why)
     row = _row(name, settled=counters.settled, arrived=counters.arrived, lag=lag, why=why)
-    return replace(row, counted_at=counters.at, counted_lag=array("q", [counters.depth]))
+    lost = array("q", [counters.removed_unread])
+    return replace(row, counted_at=counters.at, counted_lag=array("q", [counters.depth]), lost=lost)
 
 
 def _row(name: str, *, settled: int | None, arrived: int | None, lag: int | None, why: Why) -> Positions:

@@ -29,6 +29,12 @@ _CHANGED_TO = {
     LinkState.STALE: "became stale",
     LinkState.DOWN: "went down",
 }
+_BEGAN: dict[Status | LinkState, str] = {
+    Status.STOPPED: "no progress since",
+    Status.STALLED: "no progress since",
+    Status.HELD_BACK: "since",
+    Status.REWOUND: "at",
+}
 _REPLICATED = {
     BrokerKind.KAFKA: ("partition", "partitions"),
     BrokerKind.RABBITMQ: ("queue or stream", "queues or streams"),
@@ -40,7 +46,7 @@ _REPLICATED = {
 def link_text(view: ConnectionView, now: float) -> str:
     """Return the link for a table row: "down, 25 min 29 s", "connected"."""
     if view.link is LinkState.DOWN:
-        return f"{view.link}, {figures.duration(now - view.since)}"
+        return f"{'not read' if view.fault else view.link}, {figures.duration(now - view.since)}"
     if view.link is LinkState.STALE:
         return f"{view.link}, {figures.duration(now - (view.answered_at or view.since))}"
     return str(view.link)
@@ -52,7 +58,8 @@ def connection_sentence(view: ConnectionView, now: float) -> Spans:
         case LinkState.CONNECTING:
             return spans("Connecting. No response yet.")
         case LinkState.DOWN:
-            return spans("Down for ", strong(figures.duration(now - view.since), view.link), ". ", Span(view.error))
+            down = "Not read for " if view.fault else "Down for "
+            return spans(down, strong(figures.duration(now - view.since), view.link), ". ", Span(view.error))
         case LinkState.STALE:
             answered_at = view.answered_at or view.since
             age = strong(figures.duration(now - answered_at), view.link)
@@ -107,9 +114,9 @@ def overview_reason(connections: Sequence[ConnectionView], groups: Sequence[Grou
 def change_text(change: Change) -> Spans:
     """Return one line of the recent changes."""
     subject = change.connection if change.group is None else change.group
-    return spans(
-        name_span(subject), f" {_CHANGED_TO[change.after]}", ": " if change.detail else "", Span(change.detail)
-    )
+    began = "" if change.since is None else f"{_BEGAN[change.after]} {figures.utc_time(change.since, change.at)}"
+    details = [detail for detail in (change.detail, began) if detail]
+    return spans(name_span(subject), f" {_CHANGED_TO[change.after]}", ": " if details else "", Span(", ".join(details)))
 
 
 def _cluster_problems(kind: BrokerKind, cluster: Cluster | None) -> Spans:

@@ -2,7 +2,7 @@
 
 from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
-from signalbox.monitoring.model import Flow, GroupView, PartitionView, Reason, Status, TimeLagMethod, Verdict
+from signalbox.monitoring.model import Flow, GroupView, PartitionView, Reason, Status, Verdict
 from signalbox.monitoring.words.spans import (
     Span,
     Spans,
@@ -15,9 +15,9 @@ from signalbox.monitoring.words.spans import (
     strong,
 )
 from signalbox.monitoring.words.terms import TERMS, WHY_UNKNOWN, Terms
+from signalbox.monitoring.words.transitions import time_lag_text, until_now
 
 _WITH_DURATION = frozenset((Status.STALLED, Status.STOPPED, Status.HELD_BACK, Status.REBALANCING))
-_TIME_LAG_BOUND = {TimeLagMethod.AT_LEAST: "at least ", TimeLagMethod.AT_MOST: "at most "}
 _CAUSES = {
     Status.HELD_BACK: "Consumers that read only committed messages wait until the producer commits or aborts.",
     Status.PAST_END: "The topic was probably recreated or truncated.",
@@ -30,13 +30,11 @@ _ADVICE = {
     Status.REBALANCING: "Processing may pause meanwhile. If this continues, check for members that restart or exceed max.poll.interval.ms.",
 }
 _RESUME = "The consumer is paused on the broker. Resume the consumer if the pause is not planned."
-LOSES_NOW_S = 120.0  # after the last loss
 _ABOUT_A_PARTITION = frozenset((Status.WILL_LOSE_DATA, Status.STALLED, *_CAUSES))  # the headline names the partition
 _WHY_LOST: dict[Reason | None, str] = {
     Reason.BY_AGE: "Messages reach the retention limit before the group reads them.",
     Reason.BY_COUNT: "At the retention limit, each new message deletes the oldest one, before the group reads it.",
-    Reason.LOST_ALREADY: "Retention deletes messages before the group reads them.",
-    Reason.REMOVED_UNREAD: "A time to live, a length limit or a purge removed them.",
+    Reason.LOST_ALREADY: "Retention or a purge deletes messages before the group reads them.",
 }
 
 
@@ -55,25 +53,31 @@ def status_text(verdict: Verdict, now: float) -> str:
 def status_word(verdict: Verdict, now: float) -> str:
     """Return the status without a duration: "losing data" where the status "will lose data" has begun, "paused"."""
     if verdict.status is Status.WILL_LOSE_DATA and _time_left(verdict, now) is None:
-        return ("losing data" if _loses_now(verdict, now) else "lost data") if verdict.lost else "may be losing data"
+        return "losing data" if verdict.lost else "may be losing data"
     return "paused" if verdict.reason is Reason.PAUSED else str(verdict.status)
 
 
 def group_sentence(view: GroupView, now: float) -> Spans:
     """Return the headline of a group's page: what is wrong, how bad, how long."""
-    subject = _subject(view.verdict, several=len(view.group.destinations) > 1, rows=len(view.group.positions))
-    return _headline(view.verdict, view.flow, subject, TERMS[view.kind], now)
+    verdict, terms = view.verdict.newest or view.verdict, TERMS[view.kind]
+    subject = _subject(verdict, several=len(view.group.destinations) > 1, rows=len(view.group.positions))
+    headline = _headline(verdict, view.flow, subject, terms, now)
+    if view.verdict.newest is None or view.verdict.before is None:
+        return headline
+    return paragraph((until_now(view.verdict.before, terms, now), (Span("Now: "), *headline)))
 
 
 def group_reason(view: GroupView, now: float) -> Spans:
     """Return the second line: the cause, what else is affected, what to do. Empty if there is nothing to add."""
-    verdict, flow, terms = view.verdict, view.flow, TERMS[view.kind]
+    verdict, flow, terms = view.verdict.newest or view.verdict, view.flow, TERMS[view.kind]
     several = verdict.partition is not None and len(view.group.positions) > 1 and view.kind is BrokerKind.KAFKA
     cause = _behind_cause(verdict, flow) if verdict.status is Status.BEHIND else _cause(verdict, flow, terms)
     partial = "Some partitions are unknown, so the lag is a minimum." if flow.lag_partial and flow.lag else ""
     deleted = _deleted(verdict) if _time_left(verdict, now) is not None else ()
     affected = _affected(verdict, now) if several else ()
-    return paragraph((affected, cause, deleted, _advice(verdict, terms), spans(partial)))
+    earlier = verdict.before  # only a status that is shown at its first reading has one
+    before = until_now(earlier, terms, now) if earlier is not None else ()
+    return paragraph((before, affected, cause, deleted, _advice(verdict, terms), spans(partial)))
 
 
 def partition_reason(view: PartitionView, kind: BrokerKind, now: float) -> Spans:
@@ -139,29 +143,11 @@ def _will_lose(verdict: Verdict, subject: Spans, now: float) -> Spans:
     if left is not None and verdict.until is not None:
         at = figures.utc_time(verdict.until, now, seconds=False)
         return spans(*subject, "will lose data in ", strong(figures.duration(left), status), f", at about {at}.")
-    if verdict.reason is Reason.REMOVED_UNREAD and verdict.lost:
-        return _removed_unread(verdict, now)
     if verdict.lost:
         return spans(strong("Losing data", status), f": {_unread_have(verdict.lost)} been deleted.")
     return spans(
         *subject, "may be ", strong("losing data", status), ": retention has reached the first unread message."
     )
-
-
-def _removed_unread(verdict: Verdict, now: float) -> Spans:
-    assert verdict.lost is not None  # noqa: S101 - the caller has checked it
-    lost = quantity(verdict.lost, "unread message was", "unread messages were")
-    since = figures.utc_time(verdict.since, now)
-    if _loses_now(verdict, now):
-        return spans(strong("Losing data", verdict.status), f": at least {lost} removed since {since}.")
-    assert verdict.lost_at is not None  # noqa: S101 - else it is now
-    last = figures.utc_time(verdict.lost_at, now)
-    when = f"at {last}" if last == since else f"between {since} and {last}"
-    return spans(strong("Lost data", verdict.status), f": at least {lost} removed {when}.")
-
-
-def _loses_now(verdict: Verdict, now: float) -> bool:
-    return verdict.lost_at is None or now - verdict.lost_at < LOSES_NOW_S
 
 
 def _behind(verdict: Verdict, flow: Flow) -> Spans:
@@ -258,8 +244,6 @@ def _absence(verdict: Verdict, terms: Terms) -> str:
 def _advice(verdict: Verdict, terms: Terms) -> Spans:
     match verdict.status:
         case Status.WILL_LOSE_DATA:
-            if verdict.reason is Reason.REMOVED_UNREAD:
-                return spans("Check the queue's limits, and add consumers or a dead letter queue.")
             return spans("Add consumers, make them faster, or extend the retention.")
         case Status.STALLED:
             return spans(f"{terms.clients.capitalize()} are active: check their logs for errors.")
@@ -297,7 +281,7 @@ def _amount(flow: Flow) -> str:
 
 def _time_lag(flow: Flow) -> str:
     assert flow.time_lag is not None  # noqa: S101 - the callers have checked it
-    return f"{_TIME_LAG_BOUND.get(flow.time_lag.method, '')}{figures.duration(flow.time_lag.seconds)}"
+    return time_lag_text(flow.time_lag)
 
 
 def _no_progress(verdict: Verdict, now: float) -> str:

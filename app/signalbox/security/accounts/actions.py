@@ -10,13 +10,13 @@ def sign_in(name: str) -> Action:
     return Action(name="sign in", required_role=Role.NONE, allowed_in_read_only=True, target=target)
 
 
-def sign_in_by_company_account(name: str, issuer: str) -> Action:
+def sign_in_by_sso(name: str, issuer: str) -> Action:
     return Action(
         name="sign in",
         required_role=Role.NONE,
         allowed_in_read_only=True,
         target=f"as {name}",
-        parameters={"company_account": issuer},
+        parameters={"issuer": issuer},
     )
 
 

@@ -28,8 +28,12 @@ class Identities:
         self._idle_s = idle_s
         self._cache: dict[bytes, Identity] = {}
         self._cache_version = changes.version
-        self.has_users = False
         changes.subscribe(self._check_for_users)
+
+    @property
+    def has_users(self) -> bool:
+        """Whether there are or were users: once closed, Signalbox stays closed, even if all users are removed."""
+        return self._changes.has_users
 
     async def by_session(self, secret: str) -> Identity | None:
         """Return the identity of a session cookie, if the session is still active."""
@@ -107,6 +111,6 @@ class Identities:
         return touched
 
     async def _check_for_users(self) -> None:
-        if not self.has_users:  # once closed, Signalbox stays closed, even if all users are removed
+        if not self.has_users:
             async with self._changes.read() as connection:
-                self.has_users = await users.any_exist(connection)
+                self._changes.has_users = await users.any_exist(connection)

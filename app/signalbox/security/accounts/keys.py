@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-ANONYMOUS = "rights/anybody"  # for pages without a sign-in: the first user may exist now
+ANONYMOUS = "rights/anybody"  # for pages that are open because there is no user: the first one exists now
 
 
 def session(id_: int) -> str:

@@ -23,8 +23,8 @@ class TooManyAttempts(SecurityError):
 
     def __init__(self, wait_s: float) -> None:
         super().__init__(
-            f"Too many failed attempts from this address. Try again in {duration(wait_s)}. "
-            "Other addresses are not affected."
+            f"Too many failed attempts from this IP address. Try again in {duration(wait_s)}. "
+            "Other IP addresses are not affected."
         )
         self.wait_s = wait_s
 

@@ -28,7 +28,7 @@ class SignInMethod(StrEnum):
     """How a user signs in."""
 
     PASSWORD = "password"
-    COMPANY_ACCOUNT = "company account"
+    SSO = "SSO"
     LINK = "one-time link"  # invited, no password yet
     TOKEN = "token only"
 

@@ -15,7 +15,7 @@ from signalbox.security.settings import SecuritySettings
 from signalbox.storage.engine import Transaction
 
 AGENT_LENGTH_MAX = 200
-WRONG_CREDENTIALS = "Wrong name or password."
+WRONG_CREDENTIALS = "Wrong user name or password."
 
 
 class Sessions:

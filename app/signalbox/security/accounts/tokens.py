@@ -52,7 +52,7 @@ class Tokens:
                 raise RequestRejected("This user was removed.")
             await tokens.remove_expired(connection, now)
             if len(await tokens.list_all(connection, user_id)) >= TOKENS_PER_USER_MAX:
-                raise RequestRejected(f"A user can have {TOKENS_PER_USER_MAX} tokens. Revoke one first.")
+                raise RequestRejected(f"A user can have at most {TOKENS_PER_USER_MAX} tokens. Revoke one first.")
             await tokens.add(
                 connection,
                 secret_hash(secret),

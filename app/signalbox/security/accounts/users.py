@@ -47,13 +47,17 @@ class Users:
             rows = await users.list_all(connection)
         return [replace(user, locked_until=locked.get(user.name)) for user in sorted(rows, key=attrgetter("name"))]
 
+    async def count(self) -> int:
+        async with self._changes.read() as connection:
+            return await users.count(connection)
+
     async def get_by_name(self, name: str) -> User:
         """Return a user. Raises RequestRejected if no user has this name."""
         async with self._changes.read() as connection:
             user = await users.find(connection, name=normalized_user_name(name))
         if user is None:
             raise RequestRejected(f"No user is named {name}.")
-        return user
+        return replace(user, locked_until=(await self.limits.locked_names()).get(user.name))
 
     async def find(self, user_id: int) -> User | None:
         async with self._changes.read() as connection:
@@ -78,10 +82,10 @@ class Users:
         """Return the secret of a new one-time link that sets this user's password; it revokes older links.
 
         Raises:
-            RequestRejected: the user signs in with the company account, or was removed.
+            RequestRejected: the user signs in with single sign-on, or was removed.
         """
-        if user.sign_in_method is SignInMethod.COMPANY_ACCOUNT:
-            raise RequestRejected(f"{user.name} signs in with the company account and has no password here.")
+        if user.sign_in_method is SignInMethod.SSO:
+            raise RequestRejected(f"{user.name} signs in with single sign-on (SSO) and has no password in Signalbox.")
         async with self._changes.begin() as connection:
             await self._reload(connection, user)
             return await self._add_link(connection, user.id, permit.actor.name)
@@ -98,7 +102,7 @@ class Users:
         """Return the secret of the link that creates the first admin. Raises RequestRejected if users exist."""
         async with self._changes.begin() as connection:
             if await users.any_exist(connection):
-                raise RequestRejected("Users already exist. Ask an admin for an invitation.")
+                raise RequestRejected("Users already exist. Ask an admin for a one-time link.")
             return await self._add_link(connection, None, permit.actor.name)
 
     async def find_link(self, secret: str) -> OneTimeLink:
@@ -185,7 +189,7 @@ class Users:
             credentials = await users.find_credentials(connection, user_name)
             if credentials is not None and credentials.subject is not None:
                 raise RequestRejected(
-                    f"{user_name} signs in with the company account and has no password here. Choose another name."
+                    f"{user_name} signs in with single sign-on (SSO) and has no password in Signalbox. Choose another name."
                 )
             if credentials is None:
                 by, now = permit.actor.name, self._clock()
@@ -196,7 +200,7 @@ class Users:
                 await sessions.remove_for_user(connection, user_id)
             return await self._add_link(connection, user_id, permit.actor.name)
 
-    async def sync_company_user(self, _: Permit, subject: str, name: str, rights: Rights) -> int:
+    async def sync_sso_user(self, _: Permit, subject: str, name: str, rights: Rights) -> int:
         """Add the user of this subject, or set the rights that the claim gives now; return the user's ID.
 
         Raises:
@@ -208,10 +212,10 @@ class Users:
             if user_id is None:
                 if await users.find_credentials(connection, user_name) is not None:
                     raise RequestRejected(
-                        f"The name {user_name} is taken by a user with a password here. "
+                        f"The user name {user_name} is taken by a user with a password in Signalbox. "
                         "Ask an admin to remove that user first."
                     )
-                by, now = "the company account", self._clock()
+                by, now = "single sign-on", self._clock()
                 return await users.add(connection, user_name, rights, made_by=by, at=now, subject=subject)
             if grant_rows(await users.read_rights(connection, user_id)) != grant_rows(rights):
                 if rights.role() is not Role.ADMIN and await users.admin_ids(connection) == {user_id}:

@@ -28,6 +28,7 @@ class AccountWatcher:
         self._feed = feed
         self._clock = clock
         self._idle_s = idle_s
+        self._had_users = changes.has_users
         self._loop = Loop(self.name, self._run)
         changes.subscribe(self._on_change)
 
@@ -54,7 +55,9 @@ class AccountWatcher:
             await asyncio.sleep(REFRESH_EACH_S)
 
     async def _on_change(self) -> None:
-        self._feed.publish((keys.ANONYMOUS,))
+        if self._changes.has_users and not self._had_users:
+            self._feed.publish((keys.ANONYMOUS,))
+            self._had_users = True
         await self._publish_ended()
 
     async def _publish_ended(self) -> None:

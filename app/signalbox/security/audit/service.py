@@ -148,7 +148,7 @@ class AuditLog:
         state = await self._store.state()
         if public_key is None and (signed_head is not None or state.seal_document):
             raise DocumentNotTrusted(
-                "Verifying a seal or signed head requires the public key. Give --public-key or set [security] key_file."
+                "Verifying a seal or signed head requires the public key. Give --public-key (public_key in the signed head) or set [security] key_file."
             )
         if public_key is not None and signed_head is not None:
             documents.verify_signature(signed_head, public_key)

@@ -1,5 +1,6 @@
 """The result of verifying the audit log in sentences, shared by page and command line. Pure."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from signalbox.kernel.figures import number
@@ -11,7 +12,7 @@ PREDICATES: Final = {  # of one row, of several
     FindingKind.REORDERED: ("was moved to the place of another row", "were moved to the places of other rows"),
     FindingKind.INSERTED: ("was inserted", "were inserted"),
     FindingKind.TRUNCATED: ("was removed at the end of the log", "were removed at the end of the log"),
-    FindingKind.NOT_AS_SIGNED: ("is not what was signed", "are not what was signed"),
+    FindingKind.NOT_AS_SIGNED: ("differs from the signed head", "differ from the signed head"),
 }
 SIGNATURE_HINT: Final = "This row or an earlier one was rewritten, or the seal was forged."
 
@@ -28,17 +29,17 @@ def finding_sentence(finding: Finding) -> str:
 
 
 def intact_rows(verification: Verification) -> str:
-    """Return which rows before and after the findings are not affected."""
+    """Return every range of rows; only the intact one if findings were omitted."""
     first, last = verification.start.row + 1, verification.intact_to
-    if last >= first:
-        before = f"{_capital(row_range(first, last))} {'is' if first == last else 'are'} intact."
-    else:
-        before = "No earlier row is intact."
-    if not verification.consistent_after:
-        return before
-    after = row_range(verification.end.row - verification.consistent_after + 1, verification.end.row)
-    are = "is" if verification.consistent_after == 1 else "are"
-    return f"{before} {_capital(after)} after that {are} consistent."
+    sentences = [f"Intact: {row_range(first, last)}." if last >= first else "There is no earlier row."]
+    if verification.omitted:
+        return sentences[0]
+    for kind in FindingKind:
+        ranges = [(finding.first, finding.last) for finding in verification.findings if finding.kind is kind]
+        sentences += [f"{_capital(kind)}: {_ranges(ranges)}."] if ranges else []
+    if consistent := _consistent_ranges(verification):
+        sentences.append(f"Consistent, but after damaged rows: {_ranges(consistent)}.")
+    return " ".join(sentences)
 
 
 def result_sentences(verification: Verification) -> tuple[str, ...]:
@@ -46,7 +47,10 @@ def result_sentences(verification: Verification) -> tuple[str, ...]:
     if not verification.is_intact:
         return ("The audit log is not intact.",)
     if not verification.rows:
-        intact = "The audit log is intact: it has no rows."
+        where = f" after sealed row {number(verification.start.row)}" if verification.start.row else ""
+        intact = f"The audit log is empty{where}."
+        if verification.signed_head is None:
+            return (f"{intact} Only a signed head that is stored elsewhere proves that no rows were deleted.",)
     else:
         intact = f"The audit log is intact: {row_range(verification.start.row + 1, verification.end.row)}."
     if verification.signed_head is None:
@@ -55,6 +59,20 @@ def result_sentences(verification: Verification) -> tuple[str, ...]:
         intact,
         f"It matches the signed head of row {number(verification.signed_head.row)}: no row up to there was removed.",
     )
+
+
+def _ranges(ranges: Iterable[tuple[int, int]]) -> str:
+    return ", ".join(row_range(first, last).partition(" ")[2] for first, last in ranges)
+
+
+def _consistent_ranges(verification: Verification) -> list[tuple[int, int]]:
+    """Return the ranges between and after the findings."""
+    ranges, next_row = [], verification.intact_to + 1
+    for finding in sorted(verification.findings, key=lambda finding: finding.first):
+        if finding.first > next_row:
+            ranges.append((next_row, finding.first - 1))
+        next_row = max(next_row, finding.last + 1)
+    return [*ranges, (next_row, verification.end.row)] if verification.end.row >= next_row else ranges
 
 
 def _capital(text: str) -> str:

@@ -113,7 +113,7 @@ def parse_target(text: str) -> Target:
         return HeaderTarget(header[1].lower())
     special = next((target for target in SpecialTarget if target.value == text), None)
     if special is None:
-        expected = "a JSON path, a header's name after the word header, key, or card numbers"
+        expected = "one of: a JSON path ($.email), header NAME, key, card numbers"
         raise InvalidRule("what", expected, "$..email or header reply-to", text)
     return special
 

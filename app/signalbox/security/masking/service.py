@@ -17,7 +17,6 @@ from signalbox.security.masking.rules import Ruleset
 from signalbox.security.masking.store import MaskingStore, StoredRule
 from signalbox.security.masking.trial import Trial, try_rules
 from signalbox.storage.engine import Database
-from signalbox.storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +52,7 @@ class Masking:
         self._state_version: int | None = None  # the version of the security state last read
         self._stored: tuple[StoredRule, ...] = ()
         self._rules: Ruleset | None = None
+        self.fault = ""  # why the stored rules could not be read, as a sentence; empty: they could
         self.version = 0  # changes with the rules: pages rendered with another version are outdated
 
     @property
@@ -93,12 +93,16 @@ class Masking:
         """
         _require(permit, VIEW_PAYLOAD, audit_target(message))
         if permit.action.resource != message.connection:
-            raise NotPermitted("This permit is for another connection.", f"a permit for {message.connection}")
+            raise NotPermitted(
+                "The message is on another connection than this request. No payload was shown.",
+                f"a permission on {message.connection}",
+            )
         rules = self._ruleset()
         hits = mask(message, rules, self._key).hits
         names = ", ".join(rules.rules[number - 1].name for number in sorted(hits))
         number = sum(hits.values())
-        masked = f"{number} {'value' if number == 1 else 'values'} masked by {names}"
+        shown = "1 masked value was shown" if number == 1 else f"{number} masked values were shown"
+        masked = f"{shown} (rules: {names})"
         permit.detail = masked if hits else "no rule masks this message"
         return message
 
@@ -131,7 +135,7 @@ class Masking:
         _require(permit, ADD, rule.name)
         if self._is_configured(rule.name):
             raise RequestRejected(
-                f"A masking rule in signalbox.toml is already named {rule.name}. Choose another name."
+                f"A masking rule in signalbox.toml is already named “{rule.name}”. Choose another name."
             )
         await self._store.add(StoredRule(rule, permit.actor.name, self._clock()))
         await self._reload()
@@ -175,21 +179,26 @@ class Masking:
     async def load(self) -> None:
         """Load the rules. Raises the errors of `refresh`."""
         async with self._loading:
-            version, stored = await self._store.read()
-            if self._rules is None or stored != self._stored:
-                self._stored = stored
-                self._rules = Ruleset((*self._configured, *(row.rule for row in stored)))
-                self.version = version
-            self._state_version = version
+            try:
+                version, stored = await self._store.read()
+                if self._rules is None or stored != self._stored:
+                    self._rules = Ruleset((*self._configured, *(row.rule for row in stored)))
+                    self._stored, self.version = stored, version
+            except RulesNotLoaded as error:
+                self.fault = str(error)
+                raise
+            self._state_version, self.fault = version, ""
 
     async def _reload(self) -> None:
         """Apply a change in this process at once; if that fails, `refresh` does it a second later."""
         try:
             await self.load()
-        except (StorageError, RulesNotLoaded):
+        except Exception:  # the change is committed
             log.exception("the masking rules were changed but could not be reloaded")
 
     def _ruleset(self) -> Ruleset:
+        if self._rules is None and self.fault:
+            raise RulesNotLoaded(f"{self.fault} No payload is shown.")
         if self._rules is None:
             raise RulesNotLoaded("The masking rules are not loaded yet, so no payload is shown. Try again in a moment.")
         return self._rules
@@ -200,11 +209,14 @@ class Masking:
     def _require_stored(self, name: str) -> None:
         if self._is_configured(name) and not any(stored.rule.name == name for stored in self._stored):
             raise RequestRejected(
-                f"The masking rule {name} is defined in signalbox.toml. Change it there and restart Signalbox."
+                f"The masking rule “{name}” is defined in signalbox.toml. Change it there and restart Signalbox."
             )
 
 
 def _require(permit: Permit, action: str, target: str) -> None:
     """Refuse a permit for another action: the audit log would name the wrong one."""
     if (permit.action.name, permit.action.target) != (action, target):
-        raise NotPermitted(f"This permit is not for {action}: {target}.", f"a permit for {action}: {target}")
+        raise NotPermitted(
+            f"Signalbox did not run {action!r} for {target}: the request was for another action.",
+            f"a permission for {action}: {target}",
+        )

@@ -15,6 +15,7 @@ from signalbox.security.masking.errors import InvalidRule, RulesNotLoaded
 from signalbox.security.masking.model import Rule, parse_rule, target_text
 from signalbox.security.masking.tables import MaskingRuleRow
 from signalbox.storage.engine import Database
+from signalbox.storage.errors import StorageError
 
 ROWS_MAX = 200
 
@@ -41,10 +42,15 @@ class MaskingStore:
             RulesNotLoaded: a row is malformed: the other rules alone could reveal what it masks.
             StorageError: the database does not answer.
         """
-        async with self._database.read() as connection:
-            version = await state.read_version(connection)
-            rows = await connection.execute(select(MaskingRuleRow).order_by(col(MaskingRuleRow.place)))
-            return version, tuple(map(_read_rule, rows.mappings()))
+        try:
+            async with self._database.read() as connection:
+                version = await state.read_version(connection)
+                rows = await connection.execute(select(MaskingRuleRow).order_by(col(MaskingRuleRow.place)))
+                return version, tuple(map(_read_rule, rows.mappings()))
+        except StorageError as error:
+            if type(error) is not StorageError:
+                raise
+            raise RulesNotLoaded(f"Cannot read the masking rules: {error}") from None  # text that is not UTF-8
 
     async def add(self, stored: StoredRule) -> None:
         """Add a rule after all others.
@@ -55,7 +61,7 @@ class MaskingStore:
         """
         async with self._changing() as (connection, names):
             if stored.rule.name in names:
-                raise RequestRejected(f"A masking rule named {stored.rule.name} already exists. Choose another name.")
+                raise RequestRejected(f"A masking rule named “{stored.rule.name}” already exists. Choose another name.")
             if len(names) >= ROWS_MAX:
                 raise RequestRejected(f"The limit of {ROWS_MAX} masking rules is reached. Remove one first.")
             await connection.execute(insert(MaskingRuleRow).values(place=len(names) + 1, **_columns(stored)))
@@ -72,7 +78,7 @@ class MaskingStore:
             if not after < number <= after + len(names):
                 most = f"{after + 1} to {after + len(names)}"
                 raise RequestRejected(
-                    f"The masking rule {name} cannot be number {number}: choose {most}. Configured rules come first."
+                    f"The masking rule “{name}” cannot be number {number}: choose {most}. Configured rules come first."
                 )
             names.remove(name)
             names.insert(number - after - 1, name)
@@ -102,7 +108,7 @@ class MaskingStore:
 
 def _require(name: str, names: Sequence[str]) -> None:
     if name not in names:
-        raise RequestRejected(f"No masking rule is named {name}. It may have been removed: reload the page.")
+        raise RequestRejected(f"No masking rule is named “{name}”. The rule may have been removed: reload the page.")
 
 
 async def _renumber(connection: AsyncConnection, names: Sequence[str]) -> None:
@@ -131,9 +137,10 @@ def _read_rule(row: RowMapping) -> StoredRule:
     try:
         lists = {key: msgspec.json.decode(row[key], type=list[str]) for key in ("destinations", "types", "what")}
         rule = parse_rule(name=row["name"], how=row["how"], **lists)
-    except (InvalidRule, msgspec.DecodeError) as fault:
+        return StoredRule(rule, str(row["made_by"]), float(row["made_at"]))
+    except Exception as fault:  # noqa: BLE001 - SQLite stores a value of any type in any column
+        why = str(fault) if isinstance(fault, InvalidRule | msgspec.MsgspecError) else type(fault).__name__
         raise RulesNotLoaded(
-            f"Cannot read the masking rule {row['name']!r} in the database ({fault}). No payload is shown until you run the "
-            "version of Signalbox that created it, or delete its row."
+            f"Cannot read the masking rule {row['name']!r:.80} in the database ({why}). "
+            "Run the version of Signalbox that created the rule."
         ) from None
-    return StoredRule(rule, row["made_by"], row["made_at"])

@@ -1,1 +1,1 @@
-"""Signing in with a company account: OpenID Connect, the code flow with PKCE; roles come from a claim at each sign-in."""
+"""Signing in with single sign-on: OpenID Connect, the code flow with PKCE; roles come from a claim at each sign-in."""

@@ -33,7 +33,7 @@ class ProviderResponse:
         try:
             return msgspec.json.decode(self.body, type=shape)
         except (msgspec.MsgspecError, RecursionError) as error:
-            log.warning("sign-in server: %s is malformed: %s", what, _short(error))
+            log.warning("identity provider: %s is malformed: %s", what, _short(error))
             raise ProviderError(f"{what} is malformed") from None
 
 
@@ -57,7 +57,7 @@ class ProviderClient:
 
     async def _send(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> ProviderResponse:
         if not is_safe_url(url):
-            raise ProviderError("it contains a URL without TLS")
+            raise ProviderError("the discovery document contains a URL without TLS")
         default_headers = {
             "accept": "application/json",
             "accept-encoding": "identity",
@@ -68,7 +68,7 @@ class ProviderClient:
                 response = await client.send(request, stream=True)
                 return ProviderResponse(response.status_code, await _body(response))
         except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError, UnicodeError) as error:
-            log.warning("sign-in server %s does not respond: %s", self._settings.host, _short(error))
+            log.warning("identity provider %s does not respond: %s", self._settings.host, _short(error))
             untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)  # httpx keeps only the text of the cause
             raise (CertificateNotTrusted if untrusted else ProviderUnreachable)(self._settings.host) from None
 
@@ -83,7 +83,7 @@ async def _body(response: httpx.Response) -> bytes:
     async for part in response.aiter_raw():
         body += part
         if len(body) > RESPONSE_BYTES_MAX:
-            raise ProviderError(f"it is larger than {RESPONSE_BYTES_MAX // 1024} KiB")
+            raise ProviderError(f"the answer is larger than {RESPONSE_BYTES_MAX // 1024} KiB")
     return bytes(body)
 
 

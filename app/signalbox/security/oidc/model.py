@@ -1,4 +1,4 @@
-"""Company sign-ins: their state, the provider's answer, and the rights from claims. Pure."""
+"""Single sign-on: their state, the provider's answer, and the rights from claims. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from signalbox.security.oidc.errors import (
     AnswerNotTrusted,
     ClaimMissing,
     ClientRejected,
-    CompanyAccountError,
     NoRole,
     ProviderError,
     SignInCanceled,
     SignInNotPending,
+    SsoError,
     UnusableName,
 )
 from signalbox.security.oidc.settings import OidcSettings, RoleSettings
@@ -65,13 +65,13 @@ class CompletedSignIn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CompanyUser:
+class SsoUser:
     """A user authenticated by the provider."""
 
     subject: str
     name: str
     rights: Rights
-    rejection: CompanyAccountError | None  # set if these rights do not permit to sign in
+    rejection: SsoError | None  # set if these rights do not permit to sign in
 
 
 def new_pending_sign_in(next_: str) -> PendingSignIn:
@@ -91,7 +91,7 @@ def authorization_code(answer: Mapping[str, str], pending: PendingSignIn, *, iss
     if not compare_digest(answer.get("state", "").encode("utf-8", "replace"), pending.state.encode()):
         raise SignInNotPending
     if answer.get("iss", None if names_issuer else issuer) != issuer:
-        raise AnswerNotTrusted("another server sent it")
+        raise AnswerNotTrusted("another server sent the answer")
     if error := answer.get("error"):
         raise (
             ERRORS_BY_CODE[error]
@@ -100,11 +100,11 @@ def authorization_code(answer: Mapping[str, str], pending: PendingSignIn, *, iss
         )
     code = answer.get("code", "")
     if not code or len(code) > CODE_LENGTH_MAX:
-        raise ProviderError("it contains no authorization code")
+        raise ProviderError("the answer contains no authorization code")
     return code
 
 
-def company_user(claims: Claims, settings: OidcSettings) -> CompanyUser:
+def sso_user(claims: Claims, settings: OidcSettings) -> SsoUser:
     """Return the user of these claims.
 
     Raises:
@@ -115,7 +115,7 @@ def company_user(claims: Claims, settings: OidcSettings) -> CompanyUser:
     values = claim_values(claims.get(settings.claim))
     rights = rights_from_claim(values or (), settings.roles)
     refused = None if rights.allows_anything else (NoRole if values is not None else ClaimMissing)(name, settings.claim)
-    return CompanyUser(subject=subject, name=name, rights=rights, rejection=refused)
+    return SsoUser(subject=subject, name=name, rights=rights, rejection=refused)
 
 
 def claim_values(claim: object) -> frozenset[str] | None:
@@ -153,7 +153,7 @@ def _subject(claims: Claims, issuer: str) -> str:
         or not subject.isascii()
         or not subject.isprintable()
     ):
-        raise AnswerNotTrusted("it does not name the user")
+        raise AnswerNotTrusted("the ID token does not name the user")
     return f"{issuer} {subject}"
 
 

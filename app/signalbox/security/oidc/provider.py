@@ -18,9 +18,9 @@ from signalbox.security.oidc.client import ProviderClient, ProviderResponse
 from signalbox.security.oidc.errors import (
     AnswerNotTrusted,
     ClientRejected,
-    CompanyAccountError,
     ProviderError,
     SignInNotPending,
+    SsoError,
 )
 from signalbox.security.oidc.model import Claims, PendingSignIn
 from signalbox.security.oidc.settings import OidcSettings, is_safe_url
@@ -82,7 +82,7 @@ class Provider:
         self._http = ProviderClient(settings)
         self._fetching = asyncio.Lock()
         self._cached: ProviderInfo | None = None
-        self._failed: tuple[float, CompanyAccountError] | None = None
+        self._failed: tuple[float, SsoError] | None = None
 
     async def authorization_url(self, pending: PendingSignIn) -> str:
         """Return the URL to send the browser to. Raises ProviderUnreachable, ProviderError."""
@@ -108,7 +108,7 @@ class Provider:
         """Exchange the code and return the claims of the ID token, completed from userinfo if some are missing.
 
         Raises:
-            CompanyAccountError: the provider does not answer, refuses, or cannot be trusted.
+            SsoError: the provider does not answer, refuses, or cannot be trusted.
         """
         info = await self._info()
         tokens = await self._exchange(info.discovery, code, pending)
@@ -172,24 +172,24 @@ class Provider:
                 raise self._failed[1]
             try:
                 self._cached = await self._fetch_info(now)
-            except CompanyAccountError as error:
+            except SsoError as error:
                 self._failed = (self._clock(), error.with_traceback(None))
                 raise
             return self._cached
 
     async def _fetch_info(self, now: float) -> ProviderInfo:
         url = self._settings.issuer.rstrip("/") + "/.well-known/openid-configuration"
-        discovery = _require_ok(await self._http.get(url), "its discovery document").parse(
-            Discovery, "its discovery document"
+        discovery = _require_ok(await self._http.get(url), "the discovery document").parse(
+            Discovery, "the discovery document"
         )
         if discovery.issuer != self._settings.issuer:
-            raise ProviderError("its issuer differs from [oidc] issuer")
+            raise ProviderError("the issuer differs from [oidc] issuer")
         if not is_safe_url(discovery.authorization_endpoint) or (
             len(discovery.authorization_endpoint) > ADDRESS_LENGTH_MAX
         ):
-            raise ProviderError("it contains a URL without TLS")
-        published = _require_ok(await self._http.get(discovery.jwks_uri), "its list of keys").parse(
-            PublishedKeys, "its list of keys"
+            raise ProviderError("the discovery document contains a URL without TLS")
+        published = _require_ok(await self._http.get(discovery.jwks_uri), "the list of keys").parse(
+            PublishedKeys, "the list of keys"
         )
         return ProviderInfo(discovery, usable_keys(published.keys), now)
 
@@ -200,13 +200,13 @@ def _require_ok(response: ProviderResponse, what: str) -> ProviderResponse:
     return response
 
 
-def _exchange_error(response: ProviderResponse) -> CompanyAccountError:
+def _exchange_error(response: ProviderResponse) -> SsoError:
     """Return why a code was not exchanged. A response without an OAuth error may come from a gateway."""
     try:
         error = response.parse(TokenError, "the token error").error
     except ProviderError:
         error = ""
-    log.warning("sign-in server rejected the code: status %d, %r", response.status, error[:60])
+    log.warning("identity provider rejected the code: status %d, %r", response.status, error[:60])
     if error in {"invalid_client", "unauthorized_client"} or response.status == 401:
         return ClientRejected()
     if error == "invalid_grant":

@@ -1,4 +1,4 @@
-"""Company sign-in: `begin` sends the browser to the provider, `finish` opens the session.
+"""Single sign-on: `begin` sends the browser to the provider, `finish` opens the session.
 
 Imports no library of the `oidc` extra unless `[oidc]` is configured.
 """
@@ -15,15 +15,15 @@ from signalbox.security.accounts.store import users
 from signalbox.security.door import Door, Permit
 from signalbox.security.model import Actor
 from signalbox.security.oidc.cookie import SignInCookie
-from signalbox.security.oidc.errors import CompanyAccountError
+from signalbox.security.oidc.errors import SsoError
 from signalbox.security.oidc.model import (
-    CompanyUser,
     CompletedSignIn,
     PendingSignIn,
+    SsoUser,
     StartedSignIn,
     authorization_code,
-    company_user,
     new_pending_sign_in,
+    sso_user,
 )
 from signalbox.security.oidc.settings import OidcSettings, RoleSettings
 
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CALLBACK_PATH: Final = "/sign-in/company/back"
+CALLBACK_PATH: Final = "/sign-in/sso/back"
 """The redirect URI below the address of Signalbox, to be registered at the provider."""
 
 
-class CompanyAccounts:
+class SingleSignOn:
     """One per process. `address` is the URL of Signalbox for browsers; `key` is 32 secret bytes."""
 
     def __init__(
@@ -78,35 +78,35 @@ class CompanyAccounts:
         """Finish a sign-in with the redirect's query and the cookie; return the secret of a new session.
 
         Raises:
-            CompanyAccountError: the sign-in failed.
+            SsoError: the sign-in failed.
             RequestRejected: another user has this name, or the last admin would lose that role.
         """
         pending = self._cookie.decrypt(cookie)
         try:
             user = await self._authenticate(answer, pending)
-        except CompanyAccountError as error:
+        except SsoError as error:
             error_code = answer.get("error", "")[:60]
-            log.warning("company sign-in from %s failed: %s %r", actor.address, error, error_code)
+            log.warning("single sign-on from %s failed: %s %r", actor.address, error, error_code)
             raise
-        action = actions.sign_in_by_company_account(user.name, self._settings.issuer)
+        action = actions.sign_in_by_sso(user.name, self._settings.issuer)
         secret = await self._door.act(actor, action, lambda permit: self._sign_in(permit, user))
         return CompletedSignIn(secret=secret, next=pending.next)
 
-    async def _authenticate(self, answer: Mapping[str, str], pending: PendingSignIn) -> CompanyUser:
+    async def _authenticate(self, answer: Mapping[str, str], pending: PendingSignIn) -> SsoUser:
         names_issuer = await self._provider.names_issuer()
         code = authorization_code(answer, pending, issuer=self._settings.issuer, names_issuer=names_issuer)
-        return company_user(await self._provider.claims(code, pending), self._settings)
+        return sso_user(await self._provider.claims(code, pending), self._settings)
 
-    async def _sign_in(self, permit: Permit, user: CompanyUser) -> str:
+    async def _sign_in(self, permit: Permit, user: SsoUser) -> str:
         if user.rejection is not None:
             await self._revoke_access(permit, user)
             raise user.rejection
-        user_id = await self._accounts.users.sync_company_user(permit, user.subject, user.name, user.rights)
+        user_id = await self._accounts.users.sync_sso_user(permit, user.subject, user.name, user.rights)
         return await self._accounts.sessions.open(permit, user_id)
 
-    async def _revoke_access(self, permit: Permit, user: CompanyUser) -> None:
+    async def _revoke_access(self, permit: Permit, user: SsoUser) -> None:
         """Remove the rights of a user whose claim no longer gives any: sessions and tokens would keep them."""
         async with self._accounts.changes.read() as connection:
             user_id = await users.id_by_subject(connection, user.subject)
         if user_id is not None:
-            await self._accounts.users.sync_company_user(permit, user.subject, user.name, user.rights)
+            await self._accounts.users.sync_sso_user(permit, user.subject, user.name, user.rights)

@@ -26,9 +26,9 @@ _REGISTRY: Final = JWSRegistry(
 
 CLAIM_ERRORS: Final = {
     "iss": "another server issued it",
-    "aud": "it is for another application",
-    "azp": "it is for another application",
-    "nonce": "it belongs to another sign-in",
+    "aud": "the ID token is for another application",
+    "azp": "the ID token is for another application",
+    "nonce": "the ID token belongs to another sign-in",
     "at_hash": "ID token and access token do not match",
 }
 
@@ -37,7 +37,7 @@ class UnknownKey(AnswerNotTrusted):
     """The token is signed with an unknown key: the provider may have new ones."""
 
     def __init__(self) -> None:
-        super().__init__("it is signed with an unpublished key")
+        super().__init__("the ID token is signed with an unpublished key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ def verified_claims(token: str, keys: KeySet, expected: ExpectedClaims, now: flo
     try:
         claims = msgspec.json.decode(signed.payload or b"", type=dict[str, Any])
     except (msgspec.MsgspecError, RecursionError):
-        raise AnswerNotTrusted("it is malformed") from None
+        raise AnswerNotTrusted("the ID token is malformed") from None
     id_token = CodeIDToken(
         claims,
         signed.headers(),
@@ -87,7 +87,7 @@ def verified_claims(token: str, keys: KeySet, expected: ExpectedClaims, now: flo
     except ClaimError as error:
         raise _claim_error(error, claims, now) from None
     except (JoseError, TypeError, ValueError):
-        raise AnswerNotTrusted("it is malformed") from None
+        raise AnswerNotTrusted("the ID token is malformed") from None
     return claims
 
 
@@ -97,9 +97,9 @@ def _verify_signature(token: str, keys: KeySet) -> CompactSignature:
     except InvalidKeyIdError:
         raise UnknownKey from None
     except BadSignatureError:
-        raise AnswerNotTrusted("its signature is invalid") from None
+        raise AnswerNotTrusted("the signature of the ID token is invalid") from None
     except (JoseError, TypeError, ValueError):
-        raise AnswerNotTrusted("its signature cannot be verified") from None
+        raise AnswerNotTrusted("the signature of the ID token cannot be verified") from None
 
 
 def _claim_error(error: ClaimError, claims: Claims, now: float) -> ClocksDiffer | AnswerNotTrusted:

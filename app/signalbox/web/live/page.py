@@ -68,6 +68,7 @@ class LivePage:
         *,
         visibility: Callable[[], Visibility],
         ending_keys: Sequence[str],
+        ending: str,
         registry: Registry,
         fragments: FragmentCache,
         feed: Feed,
@@ -77,6 +78,7 @@ class LivePage:
         self._socket = socket
         self._visibility = visibility
         self._ending_keys = ending_keys  # feed keys: when one of them changes, the rights of this page changed
+        self._ending = ending  # the sentence that the page shows then
         self._registry = registry
         self._fragments = fragments
         self._feed = feed
@@ -125,7 +127,7 @@ class LivePage:
             raise SocketRefusal(BAD_MESSAGE, f"unknown fragment {unknown[0]!r:.60}")
         visibility = self._visibility()
         if any(not visibility.sees(self._registry.resource(key, name)) for key, name, _ in watched):
-            raise SocketRefusal(NOT_PERMITTED, "you may no longer see part of this page")
+            raise SocketRefusal(NOT_PERMITTED, "You are no longer permitted to view part of this page.")
         return watched
 
     async def _until_rights_change(self) -> None:
@@ -134,7 +136,7 @@ class LivePage:
             await subscription.changes()
         finally:
             self._feed.unsubscribe(subscription)
-        raise SocketRefusal(SIGNED_OUT, "you are signed out, or your rights changed")
+        raise SocketRefusal(SIGNED_OUT, self._ending)
 
     async def _follow(self, watched: Sequence[WatchedFragment]) -> None:
         versions: dict[str, dict[str, str]] = {}

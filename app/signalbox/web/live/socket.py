@@ -17,7 +17,7 @@ from signalbox.kernel.feed import Feed
 from signalbox.security.accounts import keys
 from signalbox.security.model import Actor
 from signalbox.web import urls
-from signalbox.web.access import NO_SIGN_IN, actor_of
+from signalbox.web.access import DEMO_ACTOR, NO_SIGN_IN, actor_of
 from signalbox.web.live.fragment_cache import FragmentCache
 from signalbox.web.live.page import DRAIN_MAX_S, SIGNED_OUT, LivePage, SocketRefusal, Stalled
 from signalbox.web.live.registry import Registry
@@ -31,6 +31,9 @@ SOCKETS_MAX = 2000  # of the process
 TOO_MANY = 4429
 FAULT = 4500
 CLOSE_WAIT_S = 1.0
+NOT_SIGNED_IN = "You are not signed in."
+RIGHTS_CHANGED = "You were signed out, or your permissions changed."
+FIRST_USER = "The first user was created: this page requires signing in now."
 
 
 def end_stalled_connections(listener: socket_module.socket, after_s: float = 2 * DRAIN_MAX_S) -> None:
@@ -76,10 +79,14 @@ def live_route(
     renderer: Renderer,
     feed: Feed,
     clock: Clock,
+    is_open: bool,
     per_address: int = SOCKETS_PER_ADDRESS_MAX,
     drain_max_s: float = DRAIN_MAX_S,
 ) -> WebsocketRouteHandler:
-    """Return the route of live pages. The guard has checked Host and Origin before."""
+    """Return the route of live pages. The guard has checked Host and Origin before.
+
+    `is_open`: anyone may view everything without signing in, whoever signs in meanwhile.
+    """
     fragments = FragmentCache(registry, renderer, feed)
     sockets = Sockets(per_address)
 
@@ -92,12 +99,13 @@ def live_route(
                 return
             actor = actor_of(socket)
             if not actor.rights.allows_anything:
-                await _close(socket, SIGNED_OUT, "you are not signed in")
+                await _close(socket, SIGNED_OUT, NOT_SIGNED_IN)
                 return
             page = LivePage(
                 socket,
                 visibility=lambda: visibility(actor),
-                ending_keys=_ending_keys(actor),
+                ending_keys=_ending_keys(actor, is_open=is_open),
+                ending=RIGHTS_CHANGED if actor.is_signed_in else FIRST_USER,
                 registry=registry,
                 fragments=fragments,
                 feed=feed,
@@ -109,11 +117,13 @@ def live_route(
     return live
 
 
-def _ending_keys(actor: Actor) -> list[str]:
+def _ending_keys(actor: Actor, *, is_open: bool) -> list[str]:
     """Return the feed keys that change when this actor's rights do: a changed role ends the user's sessions."""
     if actor.session is not None:
         return [keys.session(actor.session)]
-    return [keys.token(actor.token)] if actor.token is not None else [keys.ANONYMOUS]
+    if actor.token is not None:
+        return [keys.token(actor.token)]
+    return [] if is_open or actor.name == DEMO_ACTOR else [keys.ANONYMOUS]
 
 
 async def _serve(page: LivePage, socket: WebSocket[Any, Any, Any], build: str) -> None:

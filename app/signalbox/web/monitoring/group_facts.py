@@ -7,6 +7,8 @@ from signalbox.monitoring.model import GroupView, Status
 from signalbox.web.monitoring.components import Fact, in_note, plural, rate_fact
 from signalbox.web.monitoring.context import MonitoringContext
 
+NOT_READING = frozenset((Status.STOPPED, Status.STALLED, Status.NO_MEMBERS))
+
 
 def group_facts(context: MonitoringContext, view: GroupView) -> tuple[Fact, ...]:
     settled = "committed" if view.kind is BrokerKind.KAFKA else "acknowledged"
@@ -59,15 +61,19 @@ def _time_lag(view: GroupView) -> Fact:
 
 
 def _caught_up(context: MonitoringContext, view: GroupView) -> Fact:
+    """Return what the same reading says of the end of the lag: never another end than the sentence has."""
     label, flow = "Time to catch up", view.flow
-    if view.verdict.status is Status.OK and not flow.lag:
+    status = (view.verdict.newest or view.verdict).status
+    if flow.lag == 0:
         return Fact(label, "up to date", note="no messages are waiting")
     if flow.caught_up_at is not None:
         left_s = max(0.0, flow.caught_up_at - context.now)
         return Fact(label, figures.duration(left_s), note="at the rate of the slowest partition")
+    if status in NOT_READING and flow.lag:
+        return Fact(label, "never", note="nothing is being read")
     if flow.rate_in is None or flow.rate_out is None:
         return Fact(label, figures.UNKNOWN_WORD, note="rates are unknown")
-    if view.verdict.status is Status.OK:
+    if status is Status.OK:
         return Fact(label, "keeping up", note="unread messages are recent")
     growth = flow.rate_in - flow.rate_out
     if growth <= 0:

@@ -81,6 +81,8 @@ def _row(member: Member, owned: Sequence[PartitionView]) -> MemberRow:
 
 
 def _assigned(member: Member) -> str:
+    if member.assigned is None:
+        return "unknown"
     if not member.assigned:
         return "none"
     if len(member.assigned) == 1:

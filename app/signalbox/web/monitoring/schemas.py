@@ -59,9 +59,6 @@ class GroupOut(Resource, frozen=True, kw_only=True):
     dead_lettering: Annotated[
         int | None, Meta(description="messages that the dead letter queue has not confirmed yet; null = not reported")
     ]
-    removed_unread: Annotated[
-        int | None, Meta(description="messages removed unread since Signalbox started, at least; null = not reported")
-    ]
     verdict: VerdictOut
     flow: FlowOut
 
@@ -70,7 +67,10 @@ class MemberOut(Struct, frozen=True, kw_only=True):
     id: str
     client: str
     host: str
-    assigned: Annotated[dict[str, list[int]], Meta(description="destination -> partitions; empty while rebalancing")]
+    assigned: Annotated[
+        dict[str, list[int]] | None,
+        Meta(description="destination -> partitions; empty while rebalancing, null = it cannot be decoded"),
+    ]
     note: str
 
 

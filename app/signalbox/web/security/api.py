@@ -153,7 +153,7 @@ async def api_sessions(current: NamedDependency[CurrentUser]) -> list[schemas.Se
     dependencies=CURRENT_USER,
     responses=problems(403, 404),
     opt=WRITABLE_IN_READ_ONLY,
-    summary="End a session of your own",
+    summary="Sign out one of your own sessions",
 )
 async def api_end_session(current: NamedDependency[CurrentUser], session: FromPath[int]) -> None:
     if all(own.id != session for own in await current.accounts.sessions.list_for(current.user.id)):
@@ -162,8 +162,11 @@ async def api_end_session(current: NamedDependency[CurrentUser], session: FromPa
 
 
 async def _user(admin: UserAdmin, name: str) -> User:
-    user = next((user for user in await admin.accounts.users.list_all() if user.name == name), None)
-    if user is None:
+    try:
+        user = await admin.accounts.users.get_by_name(name)
+    except RequestRejected:
+        user = None
+    if user is None or user.name != name:
         raise NotFound(f"There is no user {name}.", "The user may have been removed.")
     return user
 

@@ -59,15 +59,15 @@ def remove_user(user: User, sessions: int) -> ConfirmPage:
     return ConfirmPage(
         question=f"Remove {user.name}?",
         effects=(
-            f"{user.name}, {role} {scope}, can no longer sign in. {ended} end at once, and any one-time link stops working.",
-            "Open pages show this within a second. Programs that use one of the tokens are refused.",
+            f"After the removal, {user.name} cannot sign in (now: {role} {scope}). {ended} end, and any one-time link stops working.",
+            "Open pages of this user close within a second. Programs that use one of the tokens lose access.",
             f"The audit log keeps what {user.name} did.",
         ),
         action=urls.users(user.name, "remove"),
-        button=f"Remove {user.name}",
-        cancel=f"Keep {user.name}",
+        button="Remove user",
+        cancel="Cancel",
         cancel_href=urls.users(user.name),
-        undo="To undo, invite the user again. The tokens cannot be restored.",
+        undo="This cannot be undone: a new invitation needs new roles and a new password.",
         asks_reason=True,
     )
 
@@ -84,7 +84,7 @@ def revoke_link(user: User) -> ConfirmPage:
         effects=("The link stops working at once.", user_effect),
         action=urls.users(user.name, "withdraw"),
         button="Revoke link",
-        cancel="Keep link",
+        cancel="Cancel",
         cancel_href=urls.users(user.name),
         undo="To undo, invite the user again." if never_signed_in else "To undo, create a new link.",
         asks_reason=False,
@@ -93,14 +93,14 @@ def revoke_link(user: User) -> ConfirmPage:
 
 def revoke_token(token: Token, action: str, cancel_href: str) -> ConfirmPage:
     return ConfirmPage(
-        question=f"Revoke the token {token.name}?",
+        question=f"Revoke the token “{token.name}”?",
         effects=(
             f"{token.hint} is refused from now on. The program that uses it loses access.",
             f"Its permissions: {token_permissions(token)}.",
         ),
         action=action,
-        button=f"Revoke {token.name}",
-        cancel="Keep token",
+        button="Revoke token",
+        cancel="Cancel",
         cancel_href=cancel_href,
         undo="This cannot be undone. Create another token instead.",
         asks_reason=False,

@@ -14,7 +14,7 @@ from signalbox.security.accounts.service import Accounts
 from signalbox.security.door import Door
 from signalbox.security.errors import NotPermitted
 from signalbox.security.model import Action, Actor, missing_permission
-from signalbox.security.oidc.service import CompanyAccounts
+from signalbox.security.oidc.service import SingleSignOn
 from signalbox.web.access import NotSignedIn, actor_of
 
 
@@ -38,7 +38,7 @@ class UserAdmin:
     door: Door
     resources: tuple[str, ...]  # all connections
     public_url: str  # the URL under which users reach Signalbox
-    company: CompanyAccounts | None
+    sso: SingleSignOn | None
 
 
 async def current_user(
@@ -62,12 +62,12 @@ def user_admin(
     door: NamedDependency[Door],
     connections: NamedDependency[Sequence[ConnectionSettings]],
     public_url: NamedDependency[str],
-    company: NamedDependency[CompanyAccounts | None],
+    sso: NamedDependency[SingleSignOn | None],
 ) -> UserAdmin:
     """Return the admin who is signed in. Raises as `require_admin` does."""
     require_admin(actor, accounts, "users")
     names = tuple(settings.name for settings in connections)
-    return UserAdmin(actor=actor, accounts=accounts, door=door, resources=names, public_url=public_url, company=company)
+    return UserAdmin(actor=actor, accounts=accounts, door=door, resources=names, public_url=public_url, sso=sso)
 
 
 def require_admin(actor: Actor, accounts: Accounts, subject: str) -> None:

@@ -148,7 +148,7 @@ def token_row(token: Token, now: float, revoke_href: str) -> TokenRow:
         hint=token.hint,
         permissions=words.token_permissions(token),
         ends_at=token.expires_at,
-        left=figures.short_duration(left_s),
+        left=figures.duration(left_s),
         expires_soon=left_s < words.EXPIRES_SOON_S,
         used_at=token.last_used_at,
         revoke_href=revoke_href,

@@ -29,9 +29,7 @@ class RightsOut(Struct, frozen=True, kw_only=True):
 
 class UserOut(Struct, frozen=True, kw_only=True):
     name: str
-    sign_in_method: Annotated[
-        str, Meta(description="password, company account, one-time link (invited) or token only.")
-    ]
+    sign_in_method: Annotated[str, Meta(description="password, SSO, one-time link (invited) or token only.")]
     rights: RightsOut
     sessions: int
     tokens: int

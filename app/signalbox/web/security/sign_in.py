@@ -15,7 +15,7 @@ from signalbox.security.accounts.service import Accounts
 from signalbox.security.door import Door
 from signalbox.security.errors import RequestRejected, SecurityError
 from signalbox.security.model import Actor
-from signalbox.security.oidc.service import CompanyAccounts
+from signalbox.security.oidc.service import SingleSignOn
 from signalbox.web import urls
 from signalbox.web.access import NO_SIGN_IN, WRITABLE_IN_READ_ONLY, session_cookie
 from signalbox.web.rendering import page
@@ -62,14 +62,14 @@ async def sign_in_page(
     request: AnyRequest,
     actor: NamedDependency[Actor],
     accounts: NamedDependency[Accounts],
-    company: NamedDependency[CompanyAccounts | None],
+    sso: NamedDependency[SingleSignOn | None],
     to: FromQuery[str] = "",
 ) -> Response[Any]:
     if actor.is_signed_in:
         return Redirect(local_path(to))
-    if not accounts.identities.has_users and company is None:
+    if not accounts.identities.has_users and sso is None:
         return Redirect(urls.set_up())
-    context = _sign_in_page(company, to=local_path(to))
+    context = _sign_in_page(sso, to=local_path(to))
     return page(request, "security/sign_in/index.html", context, title="Sign in", section=None)
 
 
@@ -78,7 +78,7 @@ async def sign_in(
     request: AnyRequest,
     actor: NamedDependency[Actor],
     accounts: NamedDependency[Accounts],
-    company: NamedDependency[CompanyAccounts | None],
+    sso: NamedDependency[SingleSignOn | None],
 ) -> Response[Any]:
     form = await parse_form(request, SignInForm)
     try:
@@ -86,7 +86,7 @@ async def sign_in(
     except (RequestRejected, TooManyAttempts) as refused:
         status = 429 if isinstance(refused, TooManyAttempts) else 401
         to = local_path(form.to)
-        return sign_in_refused(request, company, str(refused), name=form.name[:100], to=to, status=status)
+        return sign_in_refused(request, sso, str(refused), name=form.name[:100], to=to, status=status)
     return signed_in(request, accounts, secret, local_path(form.to))
 
 
@@ -107,9 +107,9 @@ async def set_up_page(
     request: AnyRequest,
     actor: NamedDependency[Actor],
     accounts: NamedDependency[Accounts],
-    company: NamedDependency[CompanyAccounts | None],
+    sso: NamedDependency[SingleSignOn | None],
 ) -> Response[Any]:
-    if accounts.identities.has_users or company is not None:
+    if accounts.identities.has_users or sso is not None:
         return Redirect(urls.sign_in())
     context = SetUpPage(can_view=actor.rights.allows_anything)
     return page(request, "security/sign_in/set_up.html", context, title="Set up", section=None)
@@ -196,15 +196,15 @@ def _link_refused(request: AnyRequest, refused: SecurityError) -> Response[Any]:
 
 
 def sign_in_refused(
-    request: AnyRequest, company: CompanyAccounts | None, fault: str, *, name: str = "", to: str, status: int
+    request: AnyRequest, sso: SingleSignOn | None, fault: str, *, name: str = "", to: str, status: int
 ) -> Response[Any]:
     """Return the sign-in page with the reason for the refusal."""
-    context = _sign_in_page(company, fault=fault, name=name, to=to)
+    context = _sign_in_page(sso, fault=fault, name=name, to=to)
     return page(request, "security/sign_in/index.html", context, title="Sign in", section=None, status=status)
 
 
-def _sign_in_page(company: CompanyAccounts | None, *, fault: str = "", name: str = "", to: str) -> SignInPage:
-    return SignInPage(fault=fault, name=name, to=to, sso_host=None if company is None else company.host)
+def _sign_in_page(sso: SingleSignOn | None, *, fault: str = "", name: str = "", to: str) -> SignInPage:
+    return SignInPage(fault=fault, name=name, to=to, sso_host=None if sso is None else sso.host)
 
 
 def signed_in(request: AnyRequest, accounts: Accounts, secret: str, to: str) -> Response[Any]:

@@ -7,8 +7,8 @@ def sign_out() -> str:
     return build("sign-out")
 
 
-def company(**query: Query) -> str:
-    return build("sign-in", "company", **query)
+def sso(**query: Query) -> str:
+    return build("sign-in", "sso", **query)
 
 
 def users(*part: str, **query: Query) -> str:

@@ -14,6 +14,6 @@ class UserCount:
 
     async def _count(self) -> None:
         try:
-            self.users = len(await self._users.list_all())
+            self.users = await self._users.count()
         except Unavailable:
             self.users = None

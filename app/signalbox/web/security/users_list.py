@@ -136,7 +136,7 @@ def _row(user: User, query: UsersQuery, now: float, selected: str | None) -> Use
         status=words.user_status(user, now),
         role=role,
         scope=scope,
-        sign_in_method=words.sign_in_method(user),
+        sign_in_method=user.sign_in_method.value,
         payloads=words.payloads_text(user.rights),
         can_unmask=words.can_unmask(user.rights) is not False,
         sessions=user.sessions,

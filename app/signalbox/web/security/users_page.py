@@ -7,7 +7,7 @@ from signalbox.kernel import figures
 from signalbox.monitoring.words import Span
 from signalbox.security.accounts.model import NAME_RULE, SignInMethod, Token, User
 from signalbox.security.model import Rights, Role
-from signalbox.security.oidc.service import CompanyAccounts
+from signalbox.security.oidc.service import SingleSignOn
 from signalbox.web.lists import Option
 from signalbox.web.security import urls, words
 from signalbox.web.security.dependencies import UserAdmin
@@ -143,13 +143,13 @@ def users_page(admin: UserAdmin, data: UsersData, query: UsersQuery, now: float,
         invite=_invite_fields(admin, feedback),
         invitations=tuple(_invitation(user, now) for user in invited[:INVITATIONS_MAX]),
         more_invitations=max(0, len(invited) - INVITATIONS_MAX),
-        sso=_sso_roles(admin.company, admin.accounts.sessions.max_age_s) if admin.company else None,
+        sso=_sso_roles(admin.sso, admin.accounts.sessions.max_age_s) if admin.sso else None,
     )
 
 
-def _sso_roles(company: CompanyAccounts, longest_s: float) -> SsoRoles:
-    roles = tuple(ClaimRole(role.value, words.grant_text(role.grant, role.on)) for role in company.roles)
-    return SsoRoles(company.host, company.claim, roles, figures.duration(longest_s))
+def _sso_roles(sso: SingleSignOn, longest_s: float) -> SsoRoles:
+    roles = tuple(ClaimRole(role.value, words.grant_text(role.grant, role.on)) for role in sso.roles)
+    return SsoRoles(sso.host, sso.claim, roles, figures.duration(longest_s))
 
 
 def _selected(admin: UserAdmin, data: UsersData, user: User, now: float, feedback: UsersFeedback) -> SelectedUser:
@@ -168,8 +168,8 @@ def _selected(admin: UserAdmin, data: UsersData, user: User, now: float, feedbac
         fault=feedback.roles_fault,
         reason=feedback.reason,
         last_admin=last_admin,
-        has_sso_roles=user.sign_in_method is SignInMethod.COMPANY_ACCOUNT,
-        sign_in_method=words.sign_in_method(user),
+        has_sso_roles=user.sign_in_method is SignInMethod.SSO,
+        sign_in_method=user.sign_in_method.value,
         created_at=user.created_at,
         created_by=user.created_by,
         seen_at=user.last_seen_at,
@@ -177,7 +177,7 @@ def _selected(admin: UserAdmin, data: UsersData, user: User, now: float, feedbac
         sessions=data.sessions,
         locked_until=user.locked_until,
         link_ends_at=user.link_expires_at if is_link_valid else None,
-        can_get_link=user.sign_in_method is not SignInMethod.COMPANY_ACCOUNT,
+        can_get_link=user.sign_in_method is not SignInMethod.SSO,
         new_link=_new_link(user),
         tokens=tuple(
             token_row(token, now, urls.users(user.name, "tokens", str(token.id), "revoke")) for token in data.tokens
@@ -188,7 +188,7 @@ def _selected(admin: UserAdmin, data: UsersData, user: User, now: float, feedbac
 def _new_link(user: User) -> str:
     """Return what a new one-time link would do."""
     if user.sign_in_method is SignInMethod.PASSWORD:
-        return "For a lost password: the link sets a new one. Using the link ends all sessions."
+        return "For a lost password: the link sets a new one. Using the link signs out all sessions."
     if user.sign_in_method is SignInMethod.TOKEN:
         return f"{user.name} has only API tokens. The link sets a password, so {user.name} can sign in too."
     return "The previous link stops working."
@@ -196,7 +196,7 @@ def _new_link(user: User) -> str:
 
 def _invitation(user: User, now: float) -> InvitationRow:
     left_s = user.link_expires_at - now if user.link_expires_at is not None else 0
-    expires = f"{figures.short_duration(left_s)} left" if left_s > 0 else "expired"
+    expires = f"{figures.duration(left_s)} left" if left_s > 0 else "expired"
     return InvitationRow(user.name, urls.users(user.name), user.created_by, expires)
 
 

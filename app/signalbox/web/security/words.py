@@ -14,15 +14,15 @@ IN_USE_S = 120.0  # last use is stored once a minute
 EXPIRES_SOON_S = 7 * figures.DAY_S
 
 CONFIRMATIONS: Mapping[str, str] = {
-    "session": "Session ended. Its open pages show this within a second.",
-    "others": "All other sessions ended. Their open pages show this within a second.",
+    "session": "Session signed out. Its open pages close within a second.",
+    "others": "All other sessions signed out. Their open pages close within a second.",
     "token": "Token revoked. It is refused from now on.",
-    "password": "Password changed. All other sessions ended.",
+    "password": "Password changed. All other sessions were signed out.",
     "roles": "Roles saved.",
     "removed": "User removed, with all sessions, tokens and links.",
     "withdrawn": "Link revoked. It no longer works.",
-    "unlocked": "User unlocked. Sign-in works from every address again.",
-    "sessions": "All sessions ended. Their open pages show this within a second.",
+    "unlocked": "User unlocked. Sign-in works from every IP address again.",
+    "sessions": "User signed out of all sessions. Their open pages close within a second.",
 }
 
 
@@ -50,7 +50,7 @@ def profile_reason(user: User, now: float) -> str:
         False: "You cannot view unmasked payloads. An admin can grant the payloads permission.",
         None: f"You can view unmasked payloads {_unmasked_scope(user.rights)} only.",
     }[can_unmask(user.rights)]
-    if user.sign_in_method is SignInMethod.COMPANY_ACCOUNT:
+    if user.sign_in_method is SignInMethod.SSO:
         return f"{payloads} You sign in with SSO, which sets your roles at each sign-in."
     if user.password_set_at is None:
         return payloads
@@ -74,21 +74,21 @@ def users_reason(users: Sequence[User], now: float) -> str:
         sentences.append(f"{quantity(no_sign_in, 'more admin has', 'more admins have')} no password yet.")
     if locked:
         sentences.append(
-            f"{quantity(locked, 'account is', 'accounts are')} locked for one address after {PER_NAME_AND_ADDRESS} "
-            "wrong passwords; sign-in from other addresses still works."
+            f"{quantity(locked, 'account is', 'accounts are')} locked for one IP address after {PER_NAME_AND_ADDRESS} "
+            "wrong passwords; sign-in from other IP addresses still works."
         )
     if invited:
-        sentences.append(f"{quantity(invited, 'invitation is', 'invitations are')} open.")
+        sentences.append(f"{quantity(invited, 'one-time link is', 'one-time links are')} open.")
     return " ".join(sentences)
 
 
 def user_status(user: User, now: float) -> StatusLabel:
     if user.locked_until is not None:
-        return StatusLabel("caution", "m-paused", f"locked, {figures.short_duration(user.locked_until - now)} left")
+        return StatusLabel("caution", "m-paused", f"locked, {figures.duration(user.locked_until - now)} left")
     if user.sign_in_method is not SignInMethod.LINK:
         return StatusLabel("clear", "m-done", "active")
     if is_invited(user, now) and user.link_expires_at is not None:
-        return StatusLabel("quiet", "m-waiting", f"invited, {figures.short_duration(user.link_expires_at - now)} left")
+        return StatusLabel("quiet", "m-waiting", f"invited, {figures.duration(user.link_expires_at - now)} left")
     return StatusLabel("caution", "m-paused", "link expired")
 
 
@@ -99,10 +99,6 @@ def session_status(session: Session, now: float, *, is_current: bool) -> StatusL
     if idle_s < IN_USE_S:
         return StatusLabel("motion", "m-running", "active")
     return StatusLabel("quiet", "m-waiting", f"idle, {figures.duration(idle_s)}")
-
-
-def sign_in_method(user: User) -> str:
-    return "SSO" if user.sign_in_method is SignInMethod.COMPANY_ACCOUNT else user.sign_in_method.value
 
 
 def role_and_scope(rights: Rights) -> tuple[str, str]:
@@ -130,12 +126,12 @@ def can_unmask(rights: Rights) -> bool | None:
 def payloads_text(rights: Rights) -> str:
     unmasked = can_unmask(rights)
     if unmasked is None:
-        return f"unmasked {_unmasked_scope(rights)}"
-    return "unmasked" if unmasked else "masked"
+        return f"can unmask {_unmasked_scope(rights)}"
+    return "can unmask" if unmasked else "cannot unmask"
 
 
 def grant_payloads_text(grant: Grant) -> str:
-    return "unmasked" if grant.payloads else "masked"
+    return "can unmask" if grant.payloads else "cannot unmask"
 
 
 def token_permissions(token: Token) -> str:
@@ -153,14 +149,14 @@ def grant_text(grant: Grant, resources: Sequence[str]) -> str:
 def role_change_effects(name: str, sessions: int) -> tuple[str, str]:
     """Return what a change of roles ends, first the emphasized sentence."""
     return (
-        f"A change ends {quantity(sessions, 'session', 'sessions')} of {name}.",
+        f"A change signs out {quantity(sessions, 'session', 'sessions')} of {name}.",
         "Open pages show the change within a second. Tokens are kept, and never have more permissions than the user.",
     )
 
 
 def admins_who_can_sign_in(users: Sequence[User]) -> frozenset[int]:
     """Return the ids of the admins who can sign in: the last of them cannot be removed."""
-    can_sign_in = {SignInMethod.PASSWORD, SignInMethod.COMPANY_ACCOUNT}
+    can_sign_in = {SignInMethod.PASSWORD, SignInMethod.SSO}
     return frozenset(user.id for user in users if user.is_admin and user.sign_in_method in can_sign_in)
 
 

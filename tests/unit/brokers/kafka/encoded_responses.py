@@ -107,14 +107,22 @@ def assignment(topics: Mapping[str, tuple[int, ...]]) -> bytes:
 
 
 def describe_groups_5(group: str, state: str, members: Mapping[str, Mapping[str, tuple[int, ...]]]) -> bytes:
-    def member(name: str, topics: Mapping[str, tuple[int, ...]]) -> bytes:
-        assigned = assignment(topics) if topics else b""
+    assignments = {name: assignment(topics) if topics else b"" for name, topics in members.items()}
+    return classic_groups_5({group: assignments}, state)
+
+
+def classic_groups_5(groups: Mapping[str, Mapping[str, bytes]], state: str = "Stable") -> bytes:
+    """Encode the description of groups: name -> member -> encoded assignment."""
+
+    def member(name: str, assigned: bytes) -> bytes:
         blobs = varint(1) + varint(len(assigned) + 1) + assigned
         return text(name) + text(None) + text("client") + text("/10.0.0.7") + blobs + TAGS
 
-    encoded = array(member(name, topics) for name, topics in members.items())
-    described = i16(0) + text(group) + text(state) + text("consumer") + text("range") + encoded + i32(-1) + TAGS
-    return i32(0) + array([described]) + TAGS
+    def group(name: str, members: Mapping[str, bytes]) -> bytes:
+        encoded = array(member(*row) for row in members.items())
+        return i16(0) + text(name) + text(state) + text("consumer") + text("range") + encoded + i32(-1) + TAGS
+
+    return i32(0) + array(group(*row) for row in groups.items()) + TAGS
 
 
 def share_offsets_1(group: str, rows: Iterable[tuple[str, int, int, int]]) -> bytes:

@@ -109,16 +109,33 @@ def test_decode_groups_and_members() -> None:
     assert list_groups_request(listing).decode(listing.raw, 5) is listing
     data = encoded.describe_groups_5("a", "Stable", {"m1": {"orders": (0, 3)}, "m2": {}})
     (described,) = describe_groups_request("classic", ["a"]).decode(data, 5)
-    members = {member.id: (member.host, dict(member.assigned)) for member in described.members}
+    members = {member.id: (member.host, dict(member.assigned or {})) for member in described.members}
     assert members == {"m1": ("/10.0.0.7", {"orders": (0, 3)}), "m2": ("/10.0.0.7", {})}
 
 
-def test_a_wrong_assignment_is_malformed_and_does_not_hang() -> None:
-    good = encoded.describe_groups_5("a", "Stable", {"m1": {"orders": (0, 3)}})
-    position = good.index(encoded.assignment({"orders": (0, 3)}))
-    bad = good[: position + 2] + b"\x7f\xff\xff\xff" + good[position + 6 :]
-    with pytest.raises(MalformedResponse):
-        decode_response(describe_groups_request("classic", ["a"]), bad, 5)
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b'{"assigned":{"good":[0,1]}}',
+        b"\xff\xff\xff",
+        b"\x00",
+        encoded.assignment({"orders": (0, 3)})[:-8],
+        encoded.assignment({"orders": (0, -3)}),
+        b"\x00\x01\x7f\xff\xff\xff" + bytes(30),
+    ],
+)
+def test_an_undecodable_assignment_costs_only_that_assignment(bad: bytes) -> None:
+    good = encoded.assignment({"orders": (0, 3)})
+    groups = {"bad": {"m1": bad, "m2": good}, "good": {"m3": good}}
+    described = describe_groups_request("classic", list(groups)).decode(encoded.classic_groups_5(groups), 5)
+    assigned = {member.id: member.assigned for group in described for member in group.members}
+    assert assigned == {"m1": None, "m2": {"orders": (0, 3)}, "m3": {"orders": (0, 3)}}
+
+
+def test_a_name_that_is_no_utf8_costs_no_other_row() -> None:
+    rows = [("broken-\ufffd", "consumer", "Stable", "Classic"), ("whole", "consumer", "Stable", "Classic")]
+    data = encoded.list_groups_5(0, rows).replace("\ufffd".encode(), b"\xff\xfe\xfd")
+    assert [row.group for row in list_groups_request().decode(data, 5).rows][-1] == "whole"
 
 
 def test_decode_share_offsets() -> None:

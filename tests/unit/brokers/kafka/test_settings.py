@@ -5,7 +5,7 @@ from aiokafka import errors as kafka
 from pydantic import ValidationError
 
 from signalbox.brokers.errors import BrokerError, BrokerTimeout, BrokerUnavailable, WrongProtocol
-from signalbox.brokers.kafka.errors import translate
+from signalbox.brokers.kafka.errors import Peer, translate
 from signalbox.brokers.kafka.protocol.connection import UnexpectedFrame, UnsupportedVersion
 from signalbox.brokers.kafka.protocol.metadata import METADATA
 from signalbox.brokers.kafka.settings import KafkaSettings
@@ -17,8 +17,6 @@ VALID = {"name": "kafka-prod", "bootstrap": ["kafka-1:9092", "[::1]:9093"]}
     ("invalid", "message"),
     [
         ({"bootstrap": []}, "at least 1"),
-        ({"bootstrap": ["kafka-1"]}, "host:port"),
-        ({"bootstrap": ["kafka-1:99999"]}, "host:port"),
         ({"cert_file": "a.pem"}, "cert_file and key_file"),
         ({"user": "alice"}, "all three or none"),
         ({"sasl_mechanism": "GSSAPI", "user": "alice", "password": "x"}, "SCRAM-SHA-256"),
@@ -57,15 +55,24 @@ def closed_by(cause: BaseException) -> BaseException:
         (closed_by(UnexpectedFrame(b"HTTP")), WrongProtocol, "web server"),
         (closed_by(UnexpectedFrame(b"+OK ")), WrongProtocol, "no Kafka broker"),
         (closed_by(EOFError()), BrokerUnavailable, "closed the connection"),
-        (TimeoutError(), BrokerTimeout, "did not respond in time"),
-        (UnsupportedVersion(METADATA), WrongProtocol, "too old"),
+        (TimeoutError(), BrokerTimeout, "no connection within 5 s"),
+        (UnsupportedVersion(METADATA, {3: (0, 1)}), WrongProtocol, "too old"),
+        (UnsupportedVersion(METADATA, {3: (13, 14)}), WrongProtocol, "too new"),
+        (UnsupportedVersion(METADATA, {1: (4, 17), 52: (0, 2)}), WrongProtocol, "KRaft controller"),
+        (
+            OSError("Multiple exceptions: [Errno 111] ('::1', 1), [Errno 111] x"),
+            BrokerUnavailable,
+            "connection refused",
+        ),
+        (OSError(113, "Connect call failed ('10.0.0.1', 9092)"), BrokerUnavailable, "no route to host"),
         (ConnectionRefusedError(), BrokerUnavailable, "connection refused"),
         (OSError("no route"), BrokerUnavailable, "Cannot reach"),
         (kafka.UnknownError(), BrokerUnavailable, "UnknownError"),
     ],
 )
 def test_each_failure_has_its_own_error(error: BaseException, error_type: type[BrokerError], message: str) -> None:
-    translated = translate(error, KafkaSettings.model_validate(VALID), "kafka-1:9092")
+    peer = Peer(address="kafka-1:9092", timeout_s=5.0)
+    translated = translate(error, KafkaSettings.model_validate(VALID), peer)
     assert type(translated) is error_type
     assert message in translated.problem
     assert "kafka-1:9092" in str(translated)

@@ -9,10 +9,12 @@ from signalbox.brokers.nats.account import limits, missing_faults, nodes
 from signalbox.brokers.nats.destinations import to_destination
 from signalbox.brokers.nats.fields import Answer, seconds, timestamp
 from signalbox.brokers.nats.groups import to_group
+from signalbox.brokers.nats.ledger import follow, sequences
 from signalbox.brokers.nats.names import name_problem
 from signalbox.brokers.nats.progress import Progress, filtered_progress, unfiltered_progress
 
-NO_PROGRESS = unfiltered_progress(created="c", deliveries=0, sequence=0, in_flight=0)
+NOTHING_READ = unfiltered_progress(created="c", deliveries=0, sequence=0, in_flight=0)
+NO_PROGRESS = follow(None, NOTHING_READ, 0, sequences(None, {}))
 NOW = "2026-11-24T03:00:00.123456789Z"
 EARLIER = "2026-11-24T02:59:00Z"
 IN_FLIGHT = {"num_ack_pending": 1, "delivered": {"last_active": EARLIER}}
@@ -39,7 +41,7 @@ answers = st.dictionaries(st.sampled_from(KEYS), hostile, max_size=10)
 @settings(max_examples=60)
 def test_no_answer_breaks_the_conversion(answer: Answer) -> None:
     to_destination(answer)
-    to_group(answer, "s", NO_PROGRESS, first=None)
+    to_group(answer, "s", NO_PROGRESS)
     limits(answer)
     nodes(answer, [answer])
     missing_faults(answer)
@@ -50,13 +52,13 @@ def test_missing_fields_are_unknown() -> None:
     assert (stream.messages, stream.size_bytes, stream.arrived) == (None, None, None)
     assert stream.partitions is not None
     assert (stream.partitions.start[0], stream.partitions.end[0]) == (UNKNOWN, UNKNOWN)
-    consumer = to_group({"name": "c"}, "s", NO_PROGRESS, first=None)
+    consumer = to_group({"name": "c"}, "s", NO_PROGRESS)
     assert (consumer.lag, consumer.lag_partial, consumer.positions.lag[0]) == (None, True, UNKNOWN)
 
 
 def test_figures_are_unknown_without_a_leader() -> None:
     answer = {"name": "c", "num_pending": 0, "num_ack_pending": 0, "cluster": {"name": "x"}}
-    consumer = to_group(answer, "s", NO_PROGRESS, first=1)
+    consumer = to_group(answer, "s", NO_PROGRESS)
     assert (consumer.lag, consumer.why, consumer.state) == (None, Why.NO_LEADER, GroupState.UNKNOWN)
     assert consumer.positions.row_why(0) is Why.NO_LEADER
 
@@ -76,7 +78,7 @@ def test_figures_are_unknown_without_a_leader() -> None:
 )
 def test_state(fields: dict[str, object], state: GroupState) -> None:
     answer = {"name": "c", "ts": NOW, "num_pending": 5, "num_ack_pending": 0, **fields}
-    assert to_group(answer, "s", NO_PROGRESS, first=1).state is state
+    assert to_group(answer, "s", NO_PROGRESS).state is state
 
 
 def test_timestamps_and_durations() -> None:

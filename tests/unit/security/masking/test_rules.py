@@ -39,10 +39,10 @@ def test_rule_targets() -> None:
     ("part", "text", "says"),
     [
         ("what", "email", "such as $..email or header reply-to, got 'email'"),
-        ("what", "header", "a header's name after the word header"),
+        ("what", "header", "header NAME"),
         ("what", "header a\r\nb", "got 'header a\\\\r\\\\nb'"),
-        ("what", "header a\0b", "a header's name after"),
-        ("what", "header \ud800", "a header's name after"),
+        ("what", "header a\0b", "header NAME"),
+        ("what", "header \ud800", "header NAME"),
         ("how", "blur", "hide, hash, or keep last N with N from 1 to 16, such as keep last 4, got 'blur'"),
         ("how", "keep last 0", "got 'keep last 0'"),
         ("how", "keep last 17", "from 1 to 16"),
@@ -129,3 +129,14 @@ def test_first_matching_rule_wins() -> None:
     assert masked(card, hide, cards) == '{"a":"masked"}'
     assert masked(note, cards) == '{"a":"card •••• 4242"}'
     assert masked(note, cards, hide) == '{"a":"masked"}'  # of the rest nothing may stay
+
+
+@pytest.mark.parametrize("target", ["header x-card", "key"])
+def test_first_rule_of_a_header_or_the_key_wins(target: str) -> None:
+    keep, hide = rule(target, how="keep last 2"), rule("$.a", target)
+    sent = message(headers=[("X-Card", "12345678")]) if target != "key" else message(key=b"12345678")
+    for first, second, text in ((keep, hide, "•••• 78"), (hide, keep, "masked")):
+        shown = view(sent, first, second)
+        place = shown.key if target == "key" else shown.headers[0][1]
+        assert place is not None
+        assert (place.text, place.rule, shown.hits) == (text, 1, {1: 1})

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from signalbox.brokers.kafka.addresses import join_address
 from signalbox.brokers.kafka.protocol.connection import Api, Request
 from signalbox.brokers.kafka.protocol.wire import Cursor, RequestBody
 
 DESCRIBE_CLUSTER = Api("DescribeCluster", 60, (2, 1, 0), flexible_from=0)
-DESCRIBE_QUORUM = Api("DescribeQuorum", 55, (2, 1, 0), flexible_from=0)
+DESCRIBE_QUORUM = Api("DescribeQuorum", 55, (2, 1, 0), flexible_from=0, throttle_from=99)  # never told
 DESCRIBE_CONFIGS = Api("DescribeConfigs", 32, (4, 3, 2, 1), flexible_from=4)
 DESCRIBE_LOG_DIRS = Api("DescribeLogDirs", 35, (4, 3, 2, 1), flexible_from=2)
 FIND_COORDINATOR = Api("FindCoordinator", 10, (4, 3, 2, 1), flexible_from=3)
@@ -112,7 +113,7 @@ def _addresses(cursor: Cursor) -> dict[int, str]:
         node = cursor.i32()
         for _ in cursor.structs():
             cursor.text()
-            addresses[node] = f"{cursor.text()}:{cursor.i16() & 0xFFFF}"
+            addresses[node] = join_address(cursor.text(), cursor.i16() & 0xFFFF)
     return addresses
 
 

@@ -8,9 +8,11 @@ import functools
 import io
 import logging
 import struct
+import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar, cast
 
 import aiokafka.client
@@ -24,6 +26,7 @@ from signalbox.brokers.kafka.protocol.wire import decode_checked
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
+THROTTLED_MAX_S = 60.0  # brokers of today delay by one quota window of 1 s per sample, 11 by default
 FRAME_BYTES_MAX = 64 * 1024 * 1024  # 100,000 positions take 2 MB; a larger frame is not Kafka's
 
 # At DEBUG, aiokafka.conn logs every request, including the password; at INFO, one or two lines per connection.
@@ -40,21 +43,31 @@ class UnexpectedFrame(ConnectionError):
         self.first_bytes = first_bytes
 
 
-class UnsupportedVersion(Exception):
-    """The broker is too old or too new for this request."""
+class InvalidAddress(Exception):
+    """A broker advertises an address that is none; the text says why."""
 
-    def __init__(self, api: "Api") -> None:
+
+class UnsupportedVersion(Exception):
+    """The broker does not offer this request in a version of ours. `offered`: request key -> (lowest, highest)."""
+
+    def __init__(self, api: "Api", offered: Mapping[int, tuple[int, int]] = MappingProxyType({})) -> None:
         super().__init__(f"The broker and Signalbox support no common version of {api.name}")
+        self.api = api
+        self.offered = offered
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """One of Kafka's request types: key, versions that we support (newest first), and the first flexible version."""
+    """One of Kafka's request types: key, versions that we support (newest first), and the first flexible version.
+
+    From version `throttle_from` on, a response begins with the time for which the broker delays the next one (a quota).
+    """
 
     name: str
     key: int
     versions: tuple[int, ...]
     flexible_from: int
+    throttle_from: int = 0
 
     def is_flexible(self, version: int) -> bool:
         return version >= self.flexible_from
@@ -122,6 +135,15 @@ class _Frame:
 class KafkaConnection(aiokafka.conn.AIOKafkaConnection):  # type: ignore[misc] # aiokafka is untyped
     """aiokafka's connection; it also rejects impossible frame lengths at once instead of waiting for the bytes."""
 
+    _request_timeout: float | None
+    throttled_until = 0.0  # by the monotonic clock: until then the broker answers nothing, because of a quota
+    throttled_s = 0.0  # the longest such delay so far
+
+    @property
+    def was_open(self) -> bool:
+        """Whether the server accepted the connection, whatever followed."""
+        return self._protocol is not None
+
     @property
     def api_versions(self) -> Mapping[int, tuple[int, int]]:
         """The versions that this broker supports: request key -> (lowest, highest)."""
@@ -130,13 +152,43 @@ class KafkaConnection(aiokafka.conn.AIOKafkaConnection):  # type: ignore[misc] #
     async def call(self, request: Request[T]) -> T:
         """Send the request and return the decoded response.
 
+        The time for one answer begins when the broker has sent the previous one: a broker answers in order.
         Raises UnsupportedVersion, MalformedResponse, and aiokafka's KafkaError or TimeoutError without a response.
         """
         version = request.api.best_version(self.api_versions)
         if version is None:
-            raise UnsupportedVersion(request.api)
-        response: _Response = await self.send(_Frame(request.api, version, request.encode(version)))
+            raise UnsupportedVersion(request.api, self.api_versions)
+        response = await self._answer(_Frame(request.api, version, request.encode(version)))
+        if version >= request.api.throttle_from:
+            self._note_throttling(response.data)
         return decode_checked(request.api.name, lambda: request.decode(response.data, version))
+
+    async def _answer(self, frame: _Frame) -> _Response:
+        answer: asyncio.Future[_Response] = asyncio.ensure_future(self._send_untimed(frame))
+        sent_at = time.monotonic()
+        try:
+            while not answer.done():
+                since = max(sent_at, self._last_action, self.throttled_until)
+                left_s = since + self._request_timeout - time.monotonic()
+                if left_s <= 0:
+                    raise TimeoutError
+                await asyncio.wait({answer}, timeout=left_s)
+            return answer.result()
+        finally:
+            answer.cancel()
+
+    def _send_untimed(self, frame: _Frame) -> Awaitable[_Response]:
+        timeout_s, self._request_timeout = self._request_timeout, None  # `send` would count from now
+        try:
+            return cast(Awaitable[_Response], self.send(frame))
+        finally:
+            self._request_timeout = timeout_s
+
+    def _note_throttling(self, data: bytes) -> None:
+        throttled_s = min(max(0, int.from_bytes(data[:4], "big", signed=True) / 1000), THROTTLED_MAX_S)
+        if throttled_s:
+            self.throttled_until = time.monotonic() + throttled_s
+            self.throttled_s = max(self.throttled_s, throttled_s)
 
     @staticmethod
     @override

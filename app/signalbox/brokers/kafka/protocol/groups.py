@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from signalbox.brokers.kafka.protocol.connection import Api, Request
-from signalbox.brokers.kafka.protocol.wire import Cursor, RequestBody
+from signalbox.brokers.kafka.protocol.wire import Cursor, MalformedResponse, RequestBody, decode_checked
 
 LIST_GROUPS = Api("ListGroups", 16, (5, 4, 3, 2, 1), flexible_from=3)
 DESCRIBE_GROUPS = Api("DescribeGroups", 15, (5, 4, 3, 2, 1), flexible_from=5)
@@ -30,12 +30,15 @@ class GroupListing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberDescription:
-    """One member. `target`: the assignment that it should get, in protocols that have one; else None."""
+    """One member. `target`: the assignment that it should get, in protocols that have one; else None.
+
+    `assigned` is None if it cannot be decoded: in the classic protocol, a client writes it.
+    """
 
     id: str
     client: str
     host: str
-    assigned: Assignment = field(default_factory=dict)
+    assigned: Assignment | None = field(default_factory=dict)
     target: Assignment | None = None
 
 
@@ -139,12 +142,23 @@ def _classic_member(cursor: Cursor, version: int) -> MemberDescription:
     return MemberDescription(id=member_id, client=client, host=host, assigned=_decode_assignment(cursor.blob()))
 
 
-def _decode_assignment(blob: bytes | None) -> Assignment:
+def _decode_assignment(blob: bytes | None) -> Assignment | None:
     """Decode an assignment, which the group leader (a client) wrote: int16 version, then topics. Empty during a rebalance."""
     if not blob:
         return {}
-    cursor = Cursor(blob, flexible=False, position=2)
-    return {cursor.text(): cursor.ints() for _ in range(cursor.count())}
+    try:
+        return decode_checked("an assignment", lambda: _assigned_topics(blob))
+    except MalformedResponse:
+        return None
+
+
+def _assigned_topics(blob: bytes) -> Assignment:
+    cursor = Cursor(blob, flexible=False)
+    version = cursor.i16()
+    assigned = {cursor.text(): cursor.ints() for _ in range(cursor.count())}
+    if version < 0 or any(partition < 0 for partitions in assigned.values() for partition in partitions):
+        raise MalformedResponse("No assignment has a negative number")
+    return assigned
 
 
 def _decode_consumer(data: bytes, version: int) -> list[GroupDescription]:

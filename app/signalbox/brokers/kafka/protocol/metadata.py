@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from signalbox.brokers.kafka.addresses import HOST_LENGTH_MAX
 from signalbox.brokers.kafka.protocol.connection import Api, Request
 from signalbox.brokers.kafka.protocol.wire import Cursor, MalformedResponse, RequestBody, decode_checked
 
@@ -74,7 +75,7 @@ def _decode(data: bytes, version: int) -> Metadata:
 
 
 def _decode_broker(cursor: Cursor) -> tuple[int, BrokerAddress]:
-    node, address = cursor.i32(), BrokerAddress(cursor.text(), cursor.i32())
+    node, address = cursor.i32(), BrokerAddress(cursor.text()[: HOST_LENGTH_MAX + 1], cursor.i32())
     cursor.text_or_none()  # rack
     return node, address
 

@@ -13,7 +13,7 @@ from signalbox.brokers.kafka.protocol.connection import Api, Request
 from signalbox.brokers.kafka.protocol.wire import Cursor, RequestBody
 
 OFFSET_FETCH = Api("OffsetFetch", 9, (8,), flexible_from=6)  # many groups per request: Kafka 3.0 and later
-OFFSET_FETCH_SINGLE = Api("OffsetFetch", 9, (7, 6, 5, 4, 3, 2), flexible_from=6)
+OFFSET_FETCH_SINGLE = Api("OffsetFetch", 9, (7, 6, 5, 4, 3, 2), flexible_from=6, throttle_from=3)
 LIST_OFFSETS = Api("ListOffsets", 2, (7, 6, 5, 4, 2), flexible_from=6)
 
 LATEST, EARLIEST = -1, -2  # special timestamps of ListOffsets

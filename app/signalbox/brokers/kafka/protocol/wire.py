@@ -14,12 +14,12 @@ class MalformedResponse(Exception):
     """A response does not follow the protocol: truncated, or with impossible counts or lengths."""
 
 
-def decode_checked(api_name: str, decode: Callable[[], T]) -> T:
-    """Run a decoder; every error that a truncated or hostile frame causes becomes `MalformedResponse`."""
+def decode_checked(name: str, decode: Callable[[], T]) -> T:
+    """Run a decoder; every error that truncated or hostile bytes cause becomes `MalformedResponse`."""
     try:
         return decode()
-    except (struct.error, IndexError, UnicodeDecodeError, OverflowError) as error:
-        raise MalformedResponse(f"Cannot decode the response to {api_name}: {error}") from error
+    except (struct.error, IndexError, OverflowError) as error:
+        raise MalformedResponse(f"Cannot decode {name}: {error}") from error
 
 
 class Cursor:
@@ -91,7 +91,7 @@ class Cursor:
 
     def text_or_none(self) -> str | None:
         size = self.varint() - 1 if self.flexible else self.i16()
-        return None if size < 0 else self.raw(size).decode()
+        return None if size < 0 else self.raw(size).decode(errors="replace")  # one bad name costs no other row
 
     def text(self) -> str:
         return self.text_or_none() or ""

@@ -28,6 +28,10 @@ async def any_exist(connection: AsyncConnection) -> bool:
     return (await connection.execute(select(col(UserRow.id)).limit(1))).first() is not None
 
 
+async def count(connection: AsyncConnection) -> int:
+    return (await connection.execute(select(func.count()).select_from(UserRow))).scalar_one()
+
+
 async def add(
     connection: AsyncConnection,
     name: str,
@@ -89,7 +93,7 @@ async def id_by_subject(connection: AsyncConnection, subject: str) -> int | None
 
 
 async def admin_ids(connection: AsyncConnection) -> frozenset[int]:
-    """Return the users who are admin everywhere and can sign in, with a password or the company account."""
+    """Return the users who are admin everywhere and can sign in, with a password or single sign-on."""
     query = (
         select(col(UserRow.id))
         .join(GrantRow, col(GrantRow.user_id) == col(UserRow.id))
@@ -146,7 +150,7 @@ async def _read(connection: AsyncConnection, where: ColumnElement[bool]) -> list
 
 def _sign_in_method(password_hash: str | None, subject: str | None, link_expires_at: float | None) -> SignInMethod:
     if subject is not None:
-        return SignInMethod.COMPANY_ACCOUNT
+        return SignInMethod.SSO
     if password_hash is not None:
         return SignInMethod.PASSWORD
     return SignInMethod.LINK if link_expires_at is not None else SignInMethod.TOKEN

@@ -18,11 +18,11 @@ from signalbox.web.security.audit.list_query import (
     format_cursor,
     url_parameters,
 )
-from signalbox.web.security.audit.rows import ActionRow, action_row, seconds
+from signalbox.web.security.audit.rows import ActionRow, action_row, actor_name, seconds
 
 PAGE_ROWS: Final = 50
 EXPORTS_CHAIN: Final = (
-    "Exports the whole chain of this time range. Verify the file anywhere with signalbox audit verify --export."
+    "The file has every row {}, requests and outcomes. Verify the file anywhere with signalbox audit verify --export."
 )
 EXPORTS_PART: Final = "A filtered export is not a complete chain. To verify the file elsewhere, export without filters."
 
@@ -143,7 +143,7 @@ def _frame(
         pager=_pager(query, page, now, count),
         empty=None if page.entries else _empty(query, page, now),
         export=f"Export {count_text(count)}",
-        export_note=EXPORTS_PART if query.is_filtered else EXPORTS_CHAIN,
+        export_note=EXPORTS_PART if query.is_filtered else EXPORTS_CHAIN.format(_time_range(query)),
         export_fields=tuple((key, str(value)) for key, value in export_fields.items() if value),
     )
 
@@ -157,7 +157,7 @@ def _time_ranges(query: AuditQuery) -> Dropdown:
 
 def _dropdown(name: str, label: str, any_: str, values: Sequence[str], chosen: str) -> Dropdown:
     names = sorted({*map(str, values), chosen} - {""})
-    return Dropdown(name, label, any_, tuple(Option(value, value, value == chosen) for value in names))
+    return Dropdown(name, label, any_, tuple(Option(value, actor_name(value), value == chosen) for value in names))
 
 
 def _pager(query: AuditQuery, page: AuditPage, now: float, count: EntryCount) -> Pager:
@@ -179,7 +179,7 @@ def _time_range(query: AuditQuery) -> str:
 
 def _empty(query: AuditQuery, page: AuditPage, now: float) -> EmptyState:
     filters = [
-        f"by {query.actor}" if query.actor else "",
+        f"by {actor_name(query.actor)}" if query.actor else "",
         f"on {query.resource}" if query.resource else "",
         f"named {query.action}" if query.action else "",
         "denied" if query.refused else "",

@@ -29,7 +29,7 @@ SearchText: TypeAlias = Annotated[
 TimeRange: TypeAlias = Annotated[str, QueryParameter(description=f"One of {', '.join(TIME_RANGES)}. Default: all.")]
 ActorName: TypeAlias = Annotated[str, QueryParameter(name="actor", description="Only actions of this user.")]
 ActionName: TypeAlias = Annotated[str, QueryParameter(description="Only this action.")]
-Resource: TypeAlias = Annotated[str, QueryParameter(description="Only this connection or event store.")]
+Resource: TypeAlias = Annotated[str, QueryParameter(description="Only this connection.")]
 OutcomeName: TypeAlias = Annotated[str, QueryParameter(description="refused: only actions that were denied.")]
 Older: TypeAlias = Annotated[str, QueryParameter(description="The `next` cursor of a previous response.")]
 Limit: TypeAlias = Annotated[

@@ -25,6 +25,7 @@ from signalbox.web.security import urls
 from signalbox.web.security.audit.action_list import PAGE_ROWS, ActionList, action_list
 from signalbox.web.security.audit.export import Export
 from signalbox.web.security.audit.list_query import AuditQuery, parse_query, url_parameters
+from signalbox.web.security.audit.rows import INTACT, VERIFY_NAME
 from signalbox.web.security.audit.summary import AuditSummary, BrokenChain, audit_summary, broken_chain
 from signalbox.web.security.dependencies import admin_guard
 from signalbox.web.security.forms import parse_form
@@ -32,7 +33,7 @@ from signalbox.web.security.navigation import AUDIT
 
 AnyRequest = Request[Any, Any, Any]
 ADMINS = [admin_guard("the audit log")]
-VERIFY = Action(name="verify audit log", allowed_in_read_only=True)  # only reads, so read-only mode allows it
+VERIFY = Action(name=VERIFY_NAME, allowed_in_read_only=True)  # only reads, so read-only mode allows it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ async def verify(
         if too_long := audit_summary(await audit.state(), audit.last_verification).too_long:
             raise RequestRejected(too_long)
         verification = (await audit.verify_and_record(keys.signing().public_key().public_bytes_raw())).verification
-        intact = f"intact up to row {figures.number(verification.end.row)}"
+        intact = f"{INTACT}{figures.number(verification.end.row)}"
         permit.detail = intact if verification.is_intact else f"{words.finding_sentence(verification.findings[0])}."
 
     await door.act(actor, VERIFY, run)

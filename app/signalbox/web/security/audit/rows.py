@@ -8,6 +8,7 @@ from signalbox.kernel import figures
 from signalbox.security.audit.chain import TimedVerification
 from signalbox.security.audit.model import AuditEntry, Outcome
 from signalbox.security.model import Via
+from signalbox.web.access import ANONYMOUS
 from signalbox.web.lists import StatusLabel
 from signalbox.web.security.audit.parameter_tree import ParameterNode, parameter_tree
 from signalbox.web.security.user_agents import browser_name
@@ -31,7 +32,10 @@ OUTCOMES: Final = {
     Outcome.INTERRUPTED: StatusLabel("caution", "m-paused", "interrupted"),
 }
 RUNNING: Final = StatusLabel("motion", "m-running", "running")
-UNKNOWN: Final = StatusLabel("caution", "m-doubt", "outcome unknown")
+TAMPERING: Final = StatusLabel("danger", "m-failed", "tampering found")
+VERIFY_NAME: Final = "verify audit log"
+INTACT: Final = "intact up to row "  # the detail of a verification that found no tampering
+UNKNOWN: Final = StatusLabel("caution", "m-doubt", "no result recorded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,7 @@ class ActionRow:
     resource: str
     status: StatusLabel
     outcome_text: str
+    warning: str  # what the last verification found wrong with the row
     duration: str
     duration_note: str
     number: str
@@ -87,13 +92,14 @@ def action_row(
         id=f"row-{line.row}",
         href=href,
         at=seconds(line.at_us),
-        actor=str(line.actor),
+        actor=actor_name(line.actor),
         origin=_origin(line),
         action=str(line.action),
         target=str(line.target),
         resource=str(line.resource),
         status=outcome_status(line, running=running),
-        outcome_text=str(line.detail),
+        outcome_text=str(line.detail) or ("" if line.outcome or running else "check whether it ran"),
+        warning=_warning(line, checked),
         duration=duration,
         duration_note=note,
         number=figures.number(line.row),
@@ -102,11 +108,33 @@ def action_row(
     )
 
 
+def _found_tampering(line: AuditEntry) -> bool:
+    detail = str(line.detail)
+    return (
+        line.action == VERIFY_NAME and line.outcome == Outcome.DONE and bool(detail) and not detail.startswith(INTACT)
+    )
+
+
+def actor_name(actor: object) -> str:
+    return "not signed in" if actor == ANONYMOUS else str(actor)
+
+
+def _warning(line: AuditEntry, checked: TimedVerification | None) -> str:
+    """Return "changed, do not trust" if the last verification found a problem with the row or its outcome row."""
+    numbers = [number for number in (line.row, line.outcome_row) if number is not None]
+    for finding in checked.verification.findings if checked else ():
+        if any(finding.first <= number <= finding.last for number in numbers):
+            return f"{finding.kind}, do not trust"
+    return ""
+
+
 def outcome_status(line: AuditEntry, *, running: bool) -> StatusLabel:
     if running:
         return RUNNING
     if not line.outcome:
         return UNKNOWN
+    if _found_tampering(line):
+        return TAMPERING
     known = next((outcome for outcome in Outcome if outcome == line.outcome), None)
     return OUTCOMES[known] if known else StatusLabel("quiet", "m-unknown", "unknown")
 
@@ -159,7 +187,7 @@ def _outcome_row(line: AuditEntry, *, running: bool) -> str:
         return f"outcome {figures.number(line.outcome_row)}"
     if line.outcome == Outcome.REFUSED:
         return "one row"
-    return "none yet" if running else "no outcome"
+    return "none yet" if running else "no result"
 
 
 def _detail(line: AuditEntry, *, running: bool, checked: TimedVerification | None) -> ActionDetail:

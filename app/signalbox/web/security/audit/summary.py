@@ -13,7 +13,10 @@ from signalbox.web.security import urls
 from signalbox.web.security.audit.rows import Hash, seconds, shortened
 
 ROWS_MAX: Final = 200_000  # more take too long for a page
-RECORDED: Final = "Every action is recorded before it starts and again when it ends. Rows cannot be changed or deleted."
+RECORDED: Final = (
+    "Every action is recorded before it starts and again when it ends. Signalbox never changes rows, and only audit seal "
+    "moves old ones to a file. Verification detects changes made directly in the database."
+)
 CUT_OFF: Final = "Only a signed head stored elsewhere proves that no rows were deleted at the end."
 
 
@@ -79,9 +82,10 @@ def _sentence(checked: TimedVerification) -> tuple[Span, ...]:
     if verification.is_intact:
         intact = Span(f"intact up to row {figures.number(verification.end.row)}", strong=True, tone="clear")
         return (Span("The audit log is "), intact, Span(f", verified at {at}."))
-    others = len(verification.findings) + verification.omitted - 1
-    more = f", and {quantity(others, 'more finding', 'more findings')}" if others else ""
-    return (Span(_first_finding(verification), strong=True, tone="danger"), Span(f", found at {at}{more}."))
+    number = len(verification.findings) + verification.omitted
+    problems = Span(f"{quantity(number, 'problem', 'problems')} found", strong=True, tone="danger")
+    more = f", and {figures.number(number - 1)} more" if number > 1 else ""
+    return (problems, Span(f" at {at}: {_first_finding(verification)}{more}."))
 
 
 def _first_finding(verification: Verification) -> str:
@@ -90,10 +94,10 @@ def _first_finding(verification: Verification) -> str:
 
 def _reason(state: LogState, checked: TimedVerification) -> str:
     number = max(state.head.row - checked.verification.end.row, 0)
-    since = f"{quantity(number, 'row was', 'rows were')} added since." if number else "No row was added since."
+    since = f" {figures.number(number)} rows were added since." if number > 1 else ""  # one is the verification itself
     if checked.verification.is_intact:
-        return f"{RECORDED} {since} {CUT_OFF}"
-    return f"Signalbox never changes or deletes rows: this log was changed outside Signalbox. {since}"
+        return f"{RECORDED}{since} {CUT_OFF}"
+    return f"Signalbox never changes rows: this log was changed directly in the database.{since}"
 
 
 def _row(finding: Finding) -> FindingRow:

@@ -31,7 +31,7 @@ class MaskingAdmin:
         """
         named = [listed for listed in self.masking.rules() if listed.rule.name == name]
         if not named:
-            raise NotFound(f"There is no masking rule named {name}.", "The rule may have been removed.")
+            raise NotFound(f"There is no masking rule named “{name}”.", "The rule may have been removed.")
         return min(named, key=lambda listed: listed.is_configured)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from signalbox.kernel import figures
 from signalbox.monitoring.words import Span
-from signalbox.security.audit.model import AuditEntry, EntryCount
+from signalbox.security.audit.model import AuditEntry, EntryCount, Outcome
 from signalbox.security.masking.model import KEEP_MAX, MethodKind, Rule, target_text
 from signalbox.security.masking.service import ListedRule
 from signalbox.security.model import Rights
@@ -126,6 +126,7 @@ class TrialView:
 @dataclass(frozen=True, slots=True)
 class UnmaskedView:
     at: float
+    denied: bool
     text: str
     reason: str
 
@@ -161,7 +162,10 @@ def masking_page(admin: MaskingAdmin, data: MaskingData, feedback: MaskingFeedba
         form=_trial_form(feedback, len(data.rules)),
         trial=_trial(feedback, feedback.result, len(data.rules) + 1) if feedback.result else None,
         views=tuple(
-            UnmaskedView(entry.at_us / 1e6, words.view_text(entry), words.view_reason(entry)) for entry in data.views
+            UnmaskedView(
+                entry.at_us / 1e6, entry.outcome == Outcome.REFUSED, words.view_text(entry), words.view_reason(entry)
+            )
+            for entry in data.views
         ),
     )
 

@@ -192,14 +192,14 @@ def _confirm_remove(
     fields = words.few(map(words.field_text, listed.rule.what))
     exposed = f"Anyone who can view messages of {words.scope(listed.rule)} sees {fields} unmasked from now on"
     context = ConfirmPage(
-        question=f"Remove the masking rule {name}?",
+        question=f"Remove the masking rule “{name}”?",
         effects=(
-            f"{exposed}, unless another rule masks it. This includes stored messages.",
+            f"{exposed}, unless another rule masks it. This includes messages that are already on the broker.",
             "The audit log records who removed the rule and why.",
         ),
         action=urls.masking("rules", name, "remove"),
-        button=f"Remove {name}",
-        cancel="Keep rule",
+        button="Remove rule",
+        cancel="Cancel",
         cancel_href=urls.masking("rules", name),
         undo="To undo, add the rule again. Data viewed in the meantime cannot be hidden again.",
         asks_reason=True,

@@ -20,7 +20,7 @@ _SPECIAL: Final = {
 _VIEW_OUTCOMES: Final[Mapping[str, str]] = {Outcome.DONE: "unmasked", Outcome.REFUSED: "was denied an unmasked view of"}
 
 CONFIRMATIONS: Final[Mapping[str, str]] = {
-    "added": "Rule added. It applies from now on, also to stored messages.",
+    "added": "Rule added. It applies from now on, also to messages that are already on the broker.",
     "moved": "Rule moved. The first match wins.",
     "removed": "Rule removed. Data that only this rule masked is unmasked from now on.",
 }

@@ -1,4 +1,4 @@
-"""Company sign-in over a database of its own, used as the web does, but without it."""
+"""Single sign-on over a database of its own, used as the web does, but without it."""
 
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from signalbox.security.door import Door
 from signalbox.security.errors import RequestRejected
 from signalbox.security.model import NO_RIGHTS, Actor, Via
 from signalbox.security.oidc.model import CompletedSignIn, StartedSignIn
-from signalbox.security.oidc.service import CompanyAccounts
+from signalbox.security.oidc.service import SingleSignOn
 from signalbox.security.oidc.settings import OidcSettings
 from signalbox.security.settings import SecuritySettings
 from signalbox.storage.engine import Database
@@ -39,8 +39,8 @@ class OffsetClock:
         return system_clock() + self.ahead_s
 
 
-class Company:
-    """The services that company sign-in needs."""
+class SsoServices:
+    """The services that single sign-on needs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -48,15 +48,13 @@ class Company:
         self.door = Door(AuditLog(database, self.clock))
         self.accounts: Accounts = create_accounts(database, self.door, SecuritySettings(), self.clock)
 
-    def service_for(self, issuer: str, **keys: object) -> CompanyAccounts:
+    def service_for(self, issuer: str, **keys: object) -> SingleSignOn:
         """Return a service for this provider that has not fetched its metadata."""
         given = {"issuer": issuer, "client_id": "signalbox", "roles": ROLES, "timeout_s": 30.0, **keys}
         settings = OidcSettings.model_validate(given)
-        return CompanyAccounts(settings, ADDRESS, b"k" * 32, accounts=self.accounts, door=self.door, clock=self.clock)
+        return SingleSignOn(settings, ADDRESS, b"k" * 32, accounts=self.accounts, door=self.door, clock=self.clock)
 
-    async def finish(
-        self, service: CompanyAccounts, answer: Mapping[str, str], begun: StartedSignIn
-    ) -> CompletedSignIn:
+    async def finish(self, service: SingleSignOn, answer: Mapping[str, str], begun: StartedSignIn) -> CompletedSignIn:
         await self.accounts.changes.refresh()
         return await service.finish(NOBODY, answer, begun.cookie)
 
@@ -78,17 +76,17 @@ class Company:
 
 
 async def finish_refused(
-    company: Company, service: CompanyAccounts, answer: Mapping[str, str], begun: StartedSignIn
+    sso: SsoServices, service: SingleSignOn, answer: Mapping[str, str], begun: StartedSignIn
 ) -> Exception:
     """Finish a sign-in that must fail; return the error."""
     with pytest.raises(RequestRejected) as raised:
-        await company.finish(service, answer, begun)
+        await sso.finish(service, answer, begun)
     return raised.value
 
 
 @pytest.fixture
-async def company(tmp_path: Path) -> AsyncIterator[Company]:
-    """Company sign-in without users."""
+async def sso(tmp_path: Path) -> AsyncIterator[SsoServices]:
+    """Single sign-on without users."""
     database = Database(settings(migrated_sqlite(tmp_path)))
-    yield Company(database)
+    yield SsoServices(database)
     await database.close()

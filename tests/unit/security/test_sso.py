@@ -1,4 +1,4 @@
-"""Rights from claims, the redirect, and the cookie of company sign-in, without a provider."""
+"""Rights from claims, the redirect, and the cookie of single sign-on, without a provider."""
 
 import subprocess
 import sys
@@ -149,7 +149,7 @@ def test_secrets_go_by_tls_or_to_this_machine(address: str, safe: bool) -> None:
     assert is_safe_url(address) is safe
 
 
-def test_no_company_sign_in_without_the_table(tmp_path: Path) -> None:
+def test_no_sso_without_the_table(tmp_path: Path) -> None:
     assert read(tmp_path, "").optional(OidcSettings) is None
 
 

@@ -12,7 +12,7 @@ from signalbox.security.accounts.service import Accounts
 from signalbox.security.errors import RequestRejected
 from signalbox.security.model import Actor
 from signalbox.security.oidc.model import SIGN_IN_TIMEOUT_S
-from signalbox.security.oidc.service import CALLBACK_PATH, CompanyAccounts
+from signalbox.security.oidc.service import CALLBACK_PATH, SingleSignOn
 from signalbox.web import incoming
 from signalbox.web.access import NO_SIGN_IN
 from signalbox.web.errors import NotFound
@@ -20,22 +20,22 @@ from signalbox.web.security import urls
 from signalbox.web.security.forms import local_path
 from signalbox.web.security.sign_in import sign_in_refused, signed_in
 
-COOKIE = "signalbox-company"  # the sealed state of a sign-in in progress
+COOKIE = "signalbox-sso"  # the sealed state of a sign-in in progress
 
 AnyRequest = Request[Any, Any, Any]
 
 
-@get(urls.company(), include_in_schema=False, opt=NO_SIGN_IN)
+@get(urls.sso(), include_in_schema=False, opt=NO_SIGN_IN)
 async def redirect_to_provider(
-    request: AnyRequest, company: NamedDependency[CompanyAccounts | None], to: FromQuery[str] = ""
+    request: AnyRequest, sso: NamedDependency[SingleSignOn | None], to: FromQuery[str] = ""
 ) -> Response[Any]:
     """Send the browser to the identity provider. Changes nothing in Signalbox."""
-    if company is None:
+    if sso is None:
         raise NOT_CONFIGURED
     try:
-        begun = await company.begin(local_path(to))
+        begun = await sso.begin(local_path(to))
     except RequestRejected as refused:
-        return sign_in_refused(request, company, str(refused), to=local_path(to), status=502)
+        return sign_in_refused(request, sso, str(refused), to=local_path(to), status=502)
     response = Redirect(begun.url, status_code=303)
     response.set_cookie(_cookie(request, begun.cookie, SIGN_IN_TIMEOUT_S))
     return response
@@ -46,15 +46,15 @@ async def provider_callback(
     request: AnyRequest,
     actor: NamedDependency[Actor],
     accounts: NamedDependency[Accounts],
-    company: NamedDependency[CompanyAccounts | None],
+    sso: NamedDependency[SingleSignOn | None],
 ) -> Response[Any]:
     """Sign in the user that the provider authenticated. The cookie proves that this browser began the sign-in."""
-    if company is None:
+    if sso is None:
         raise NOT_CONFIGURED
     try:
-        entered = await company.finish(actor, dict(request.query_params), request.cookies.get(COOKIE))
+        entered = await sso.finish(actor, dict(request.query_params), request.cookies.get(COOKIE))
     except RequestRejected as refused:
-        response = sign_in_refused(request, company, str(refused), to="", status=401)
+        response = sign_in_refused(request, sso, str(refused), to="", status=401)
     else:
         response = signed_in(request, accounts, entered.secret, local_path(entered.next))
     response.set_cookie(_cookie(request, "", 0))
@@ -68,7 +68,7 @@ def _cookie(request: AnyRequest, value: str, lasts_s: int) -> Cookie:
     return Cookie(
         key=COOKIE,
         value=value,
-        path=urls.company(),
+        path=urls.sso(),
         httponly=True,
         secure=incoming.is_secure(request.scope),
         samesite="lax",
@@ -76,4 +76,4 @@ def _cookie(request: AnyRequest, value: str, lasts_s: int) -> Cookie:
     )
 
 
-COMPANY = (redirect_to_provider, provider_callback)
+SSO_ROUTES = (redirect_to_provider, provider_callback)

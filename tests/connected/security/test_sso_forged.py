@@ -1,4 +1,4 @@
-"""Company sign-in at a malicious provider fails with a reason."""
+"""Single sign-on at a malicious provider fails with a reason."""
 
 import asyncio
 import base64
@@ -25,9 +25,9 @@ from signalbox.security.oidc.errors import (
     ProviderUnreachable,
 )
 from signalbox.security.oidc.model import StartedSignIn
-from signalbox.security.oidc.service import CompanyAccounts
-from tests.support.company import Company
+from signalbox.security.oidc.service import SingleSignOn
 from tests.support.forged_provider import ForgedProvider, dripping, endless, query, rsa, signed
+from tests.support.sso import SsoServices
 
 
 @pytest.fixture
@@ -40,39 +40,37 @@ def back(forged: ForgedProvider, begun: StartedSignIn) -> dict[str, str]:
     return {"code": "a-code", "state": query(begun.url)["state"], "iss": forged.issuer}
 
 
-async def start(company: Company, forged: ForgedProvider, **claims: object) -> tuple[CompanyAccounts, StartedSignIn]:
+async def start(sso: SsoServices, forged: ForgedProvider, **claims: object) -> tuple[SingleSignOn, StartedSignIn]:
     """Start a sign-in. The provider will answer with an ID token that has these claims."""
-    service = company.service_for(forged.issuer)
+    service = sso.service_for(forged.issuer)
     begun = await service.begin("/")
     forged.id_token = signed(forged.claims(begun.url, **claims), forged.key)
     return service, begun
 
 
-async def came_in(company: Company, service: CompanyAccounts, forged: ForgedProvider, begun: StartedSignIn) -> bool:
-    finished = await company.finish(service, back(forged, begun), begun)
-    return await company.identity_of(finished.secret) is not None
+async def came_in(sso: SsoServices, service: SingleSignOn, forged: ForgedProvider, begun: StartedSignIn) -> bool:
+    finished = await sso.finish(service, back(forged, begun), begun)
+    return await sso.identity_of(finished.secret) is not None
 
 
-async def refused(
-    company: Company, service: CompanyAccounts, forged: ForgedProvider, begun: StartedSignIn
-) -> Exception:
+async def refused(sso: SsoServices, service: SingleSignOn, forged: ForgedProvider, begun: StartedSignIn) -> Exception:
     with pytest.raises(RequestRejected) as raised:
-        await company.finish(service, back(forged, begun), begun)
-    assert await company.users_by_name() == {}
+        await sso.finish(service, back(forged, begun), begun)
+    assert await sso.users_by_name() == {}
     assert len(str(raised.value)) < 400
     return raised.value
 
 
-async def test_valid_forged_provider_signs_in(company: Company, forged: ForgedProvider) -> None:
-    service, begun = await start(company, forged)
-    assert await came_in(company, service, forged, begun)
+async def test_valid_forged_provider_signs_in(sso: SsoServices, forged: ForgedProvider) -> None:
+    service, begun = await start(sso, forged)
+    assert await came_in(sso, service, forged, begun)
     asked = query(begun.url)
     assert (asked["response_type"], asked["code_challenge_method"], asked["scope"]) == (
         "code",
         "S256",
         "openid profile",
     )
-    assert asked["redirect_uri"] == "http://127.0.0.1:8080/sign-in/company/back"
+    assert asked["redirect_uri"] == "http://127.0.0.1:8080/sign-in/sso/back"
 
 
 def unsigned(claims: dict[str, Any], _: RSAKey) -> str:
@@ -132,12 +130,12 @@ FORGERIES: list[Callable[[dict[str, Any], RSAKey], str]] = [
 
 @pytest.mark.parametrize("forge", FORGERIES)
 async def test_token_not_signed_by_the_provider_is_rejected(
-    company: Company, forged: ForgedProvider, forge: Callable[[dict[str, Any], RSAKey], str]
+    sso: SsoServices, forged: ForgedProvider, forge: Callable[[dict[str, Any], RSAKey], str]
 ) -> None:
-    service = company.service_for(forged.issuer, client_secret="the-secret-of-the-client-is-long-enough")
+    service = sso.service_for(forged.issuer, client_secret="the-secret-of-the-client-is-long-enough")
     begun = await service.begin("/")
     forged.id_token = forge(forged.claims(begun.url), forged.key)
-    said = await refused(company, service, forged, begun)
+    said = await refused(sso, service, forged, begun)
     assert isinstance(said, AnswerNotTrusted)
     assert "sign" in str(said)
 
@@ -170,58 +168,58 @@ async def test_token_not_signed_by_the_provider_is_rejected(
     ids=str,
 )
 async def test_signed_token_with_wrong_claims_is_rejected(
-    company: Company, forged: ForgedProvider, changed: dict[str, Any], why: str
+    sso: SsoServices, forged: ForgedProvider, changed: dict[str, Any], why: str
 ) -> None:
-    service, begun = await start(company, forged, **changed)
-    said = await refused(company, service, forged, begun)
+    service, begun = await start(sso, forged, **changed)
+    said = await refused(sso, service, forged, begun)
     assert isinstance(said, AnswerNotTrusted)
     assert why in str(said)
 
 
 @pytest.mark.parametrize("ahead_s", [-3600, 3600, 400], ids=str)
-async def test_clock_skew_is_reported(company: Company, forged: ForgedProvider, ahead_s: int) -> None:
-    company.clock.ahead_s = ahead_s
-    service, begun = await start(company, forged)
-    said = await refused(company, service, forged, begun)
+async def test_clock_skew_is_reported(sso: SsoServices, forged: ForgedProvider, ahead_s: int) -> None:
+    sso.clock.ahead_s = ahead_s
+    service, begun = await start(sso, forged)
+    said = await refused(sso, service, forged, begun)
     assert isinstance(said, ClocksDiffer)
     assert "at least" in str(said)
 
 
 @pytest.mark.parametrize("ahead_s", [-55, 345], ids=str)
-async def test_one_minute_of_clock_skew_is_accepted(company: Company, forged: ForgedProvider, ahead_s: int) -> None:
-    company.clock.ahead_s = ahead_s
-    service, begun = await start(company, forged)
-    assert await came_in(company, service, forged, begun)
+async def test_one_minute_of_clock_skew_is_accepted(sso: SsoServices, forged: ForgedProvider, ahead_s: int) -> None:
+    sso.clock.ahead_s = ahead_s
+    service, begun = await start(sso, forged)
+    assert await came_in(sso, service, forged, begun)
 
 
-async def test_infinite_timestamp_is_rejected(company: Company, forged: ForgedProvider) -> None:
-    service = company.service_for(forged.issuer)
+async def test_infinite_timestamp_is_rejected(sso: SsoServices, forged: ForgedProvider) -> None:
+    service = sso.service_for(forged.issuer)
     begun = await service.begin("/")
     for text in (b"NaN", b"Infinity", b"1e999"):
         payload = json.dumps(forged.claims(begun.url, exp=1234567)).encode().replace(b"1234567", text)
         header = {"alg": "RS256", "kid": forged.key.kid}
         forged.id_token = jws.serialize_compact(header, payload, forged.key, algorithms=["RS256"])
-        assert isinstance(await refused(company, service, forged, begun), AnswerNotTrusted)
+        assert isinstance(await refused(sso, service, forged, begun), AnswerNotTrusted)
     forged.id_token = signed(forged.claims(begun.url, exp=-(10**400)), forged.key)
-    assert isinstance(await refused(company, service, forged, begun), ClocksDiffer | AnswerNotTrusted)
+    assert isinstance(await refused(sso, service, forged, begun), ClocksDiffer | AnswerNotTrusted)
 
 
-async def test_new_key_is_fetched_once_and_the_old_one_is_rejected(company: Company, forged: ForgedProvider) -> None:
-    service = company.service_for(forged.issuer)
+async def test_new_key_is_fetched_once_and_the_old_one_is_rejected(sso: SsoServices, forged: ForgedProvider) -> None:
+    service = sso.service_for(forged.issuer)
     begun = await service.begin("/")
     old, forged.key = forged.key, rsa("second")
     forged.published = [forged.key.as_dict(private=False)]
     forged.id_token = signed(forged.claims(begun.url), forged.key)
-    assert await came_in(company, service, forged, begun)
+    assert await came_in(sso, service, forged, begun)
     assert forged.requests.count("/jwks") == 2
     forged.id_token = signed(forged.claims(begun.url), old)
     with pytest.raises(AnswerNotTrusted):
-        await company.finish(service, back(forged, begun), begun)
+        await sso.finish(service, back(forged, begun), begun)
     assert forged.requests.count("/jwks") == 3
 
 
-async def test_malformed_keys_are_skipped(company: Company, forged: ForgedProvider) -> None:
-    service = company.service_for(forged.issuer)
+async def test_malformed_keys_are_skipped(sso: SsoServices, forged: ForgedProvider) -> None:
+    service = sso.service_for(forged.issuer)
     good = forged.published
     forged.published = [
         {},
@@ -234,31 +232,31 @@ async def test_malformed_keys_are_skipped(company: Company, forged: ForgedProvid
     ]
     begun = await service.begin("/")
     forged.id_token = signed(forged.claims(begun.url), forged.key)
-    assert await came_in(company, service, forged, begun)
+    assert await came_in(sso, service, forged, begun)
 
 
-async def test_answer_of_another_provider_is_rejected(company: Company, forged: ForgedProvider) -> None:
-    service, begun = await start(company, forged)
+async def test_answer_of_another_provider_is_rejected(sso: SsoServices, forged: ForgedProvider) -> None:
+    service, begun = await start(sso, forged)
     answer = back(forged, begun)
     for mixed in ({**answer, "iss": "https://evil.example"}, {key: answer[key] for key in ("code", "state")}):
         with pytest.raises(AnswerNotTrusted, match="another server"):
-            await company.finish(service, mixed, begun)
+            await sso.finish(service, mixed, begun)
     assert "/token" not in forged.requests
 
 
-async def test_userinfo_of_another_user_is_rejected(company: Company, forged: ForgedProvider) -> None:
-    service, begun = await start(company, forged, groups=None)
+async def test_userinfo_of_another_user_is_rejected(sso: SsoServices, forged: ForgedProvider) -> None:
+    service, begun = await start(sso, forged, groups=None)
     forged.overrides["/userinfo"] = {"sub": "the-boss", "groups": ["platform"]}
-    assert "two different users" in str(await refused(company, service, forged, begun))
+    assert "two different users" in str(await refused(sso, service, forged, begun))
     forged.overrides["/userinfo"] = {"sub": "somebody", "groups": ["platform"], "preferred_username": "the-boss"}
-    assert await came_in(company, service, forged, begun)
-    assert list(await company.users_by_name()) == ["ada"]  # the signed name goes before the other
+    assert await came_in(sso, service, forged, begun)
+    assert list(await sso.users_by_name()) == ["ada"]  # the signed name goes before the other
 
 
 @pytest.mark.parametrize("groups", [7, True, {"platform": True}, None], ids=str)
-async def test_claim_of_another_type_gives_no_rights(company: Company, forged: ForgedProvider, groups: object) -> None:
-    service, begun = await start(company, forged, groups=groups)
-    assert isinstance(await refused(company, service, forged, begun), ClaimMissing)
+async def test_claim_of_another_type_gives_no_rights(sso: SsoServices, forged: ForgedProvider, groups: object) -> None:
+    service, begun = await start(sso, forged, groups=groups)
+    assert isinstance(await refused(sso, service, forged, begun), ClaimMissing)
 
 
 PATHS = ["/.well-known/openid-configuration", "/jwks", "/token", "/userinfo"]
@@ -281,9 +279,9 @@ PATHS = ["/.well-known/openid-configuration", "/jwks", "/token", "/userinfo"]
     ids=["html", "deep", "bytes", "packed", "500", "redirect", "list", "endless", "dripping"],
 )
 async def test_large_slow_or_malformed_answers_are_rejected(
-    company: Company, forged: ForgedProvider, path: str, answer: object, error: type[Exception]
+    sso: SsoServices, forged: ForgedProvider, path: str, answer: object, error: type[Exception]
 ) -> None:
-    service = company.service_for(forged.issuer, timeout_s=0.6)
+    service = sso.service_for(forged.issuer, timeout_s=0.6)
     if path in PATHS[:2]:
         forged.overrides[path] = answer
         with pytest.raises(error) as raised:
@@ -293,7 +291,7 @@ async def test_large_slow_or_malformed_answers_are_rejected(
         begun = await service.begin("/")
         forged.id_token = signed(forged.claims(begun.url, groups=None), forged.key)
         forged.overrides[path] = answer
-        said = await refused(company, service, forged, begun)
+        said = await refused(sso, service, forged, begun)
     assert isinstance(said, error)
     assert "script" not in str(said)
 
@@ -314,41 +312,41 @@ async def test_large_slow_or_malformed_answers_are_rejected(
     ids=str,
 )
 async def test_discovery_document_of_another_issuer_is_rejected(
-    company: Company, forged: ForgedProvider, changed: dict[str, Any]
+    sso: SsoServices, forged: ForgedProvider, changed: dict[str, Any]
 ) -> None:
     forged.discovery(**changed)
     with pytest.raises(ProviderError):
-        await company.service_for(forged.issuer).begin("/")
+        await sso.service_for(forged.issuer).begin("/")
 
 
-async def test_code_and_token_are_never_sent_without_tls(company: Company, forged: ForgedProvider) -> None:
+async def test_code_and_token_are_never_sent_without_tls(sso: SsoServices, forged: ForgedProvider) -> None:
     for endpoint in ("token_endpoint", "userinfo_endpoint"):
         forged.discovery(**{endpoint: "http://192.0.2.1/x"})
-        service = company.service_for(forged.issuer)
+        service = sso.service_for(forged.issuer)
         begun = await service.begin("/")
         forged.id_token = signed(forged.claims(begun.url, groups=None), forged.key)
-        assert "URL without TLS" in str(await refused(company, service, forged, begun))
+        assert "URL without TLS" in str(await refused(sso, service, forged, begun))
 
 
-async def test_provider_metadata_is_fetched_once_an_hour(company: Company, forged: ForgedProvider) -> None:
-    service = company.service_for(forged.issuer)
+async def test_provider_metadata_is_fetched_once_an_hour(sso: SsoServices, forged: ForgedProvider) -> None:
+    service = sso.service_for(forged.issuer)
     await asyncio.gather(*(service.begin("/") for _ in range(20)))
     assert forged.requests == PATHS[:2]
-    company.clock.ahead_s = 3601
+    sso.clock.ahead_s = 3601
     await service.begin("/")
     assert forged.requests == PATHS[:2] * 2
 
 
-async def test_concurrent_sign_ins_share_one_failure(company: Company, forged: ForgedProvider) -> None:
+async def test_concurrent_sign_ins_share_one_failure(sso: SsoServices, forged: ForgedProvider) -> None:
     forged.overrides[PATHS[0]] = dripping
-    service = company.service_for(forged.issuer, timeout_s=0.3)
+    service = sso.service_for(forged.issuer, timeout_s=0.3)
     async with asyncio.timeout(3):
         found = await asyncio.gather(*(service.begin("/") for _ in range(50)), return_exceptions=True)
     assert {type(one) for one in found} == {ProviderUnreachable}
     assert len(forged.requests) == 1
 
 
-async def test_tls_is_verified_against_the_configured_authority(company: Company, tmp_path: Path) -> None:
+async def test_tls_is_verified_against_the_configured_authority(sso: SsoServices, tmp_path: Path) -> None:
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
@@ -356,8 +354,8 @@ async def test_tls_is_verified_against_the_configured_authority(company: Company
     authority.cert_pem.write_to_path(file)
     async with ForgedProvider(context).running() as forged:
         with pytest.raises(CertificateNotTrusted, match="ca_file"):
-            await company.service_for(forged.issuer).begin("/")
-        service = company.service_for(forged.issuer, ca_file=file)
+            await sso.service_for(forged.issuer).begin("/")
+        service = sso.service_for(forged.issuer, ca_file=file)
         begun = await service.begin("/")
         forged.id_token = signed(forged.claims(begun.url), forged.key)
-        assert await came_in(company, service, forged, begun)
+        assert await came_in(sso, service, forged, begun)

@@ -1,0 +1,41 @@
+"""What the rows of a group and its destinations say together. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from signalbox.brokers.model import UNKNOWN, Destination, Group, RetentionLimits
+from signalbox.monitoring.judge import PartitionFacts
+
+
+def open_transactions(group: Group, before: Mapping[int, tuple[int, float]], at: float) -> dict[int, tuple[int, float]]:
+    """Return the rows whose stable end lies below the end because of an open transaction, and since when."""
+    positions = group.positions
+    if positions.stable is None:
+        return {}
+    return {
+        row: before[row] if row in before and before[row][0] == stable else (stable, at)
+        for row, (stable, end) in enumerate(zip(positions.stable, positions.arrived, strict=True))
+        if UNKNOWN < stable < end
+    }
+
+
+def retention_that_loses(names: Iterable[str], destinations: Mapping[str, Destination]) -> dict[str, RetentionLimits]:
+    """Return the retention of the destinations where it loses unread messages: not where they are dead-lettered."""
+    retention = {}
+    for name in names:
+        destination = destinations.get(name)
+        if destination is None or destination.retention is None or destination.dead_letters_to is not None:
+            continue
+        if destination.retention.policy != "compact":
+            retention[name] = destination.retention
+    return retention
+
+
+def caught_up_at(rows: Sequence[PartitionFacts], now: float) -> float | None:
+    ends = []
+    for row in rows:
+        if row.lag <= 0:
+            continue
+        if row.rate_in is None or row.rate_out is None or row.rate_out <= row.rate_in:
+            return None
+        ends.append(now + row.lag / (row.rate_out - row.rate_in))
+    return max(ends, default=None)
