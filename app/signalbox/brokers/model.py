@@ -142,6 +142,23 @@ class RetentionLimits:
     size_bytes: int | None = None
     messages: int | None = None
     policy: str = ""  # "delete", "compact", "workqueue", "interest", "until acknowledged"
+    rejects: bool = False  # at the limit new messages are rejected; False: old ones are deleted, or not known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """A stream that a destination copies messages from, as the copying broker reports it."""
+
+    name: str
+    mirror: bool  # False: one of several sources
+    lag: int | None = None  # messages that are not copied yet
+    silent_s: float | None = None  # since the last contact; None: in contact
+    never_contacted: bool = False
+    error: str = ""  # the broker's words
+
+    @property
+    def broken(self) -> bool:
+        return bool(self.error) or self.silent_s is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +182,7 @@ class Destination:
     why: Why = Why.KNOWN
     settings: Mapping[str, str] = field(default_factory=dict)  # further settings, bounded: "max length" -> "1000"
     dead_letters_to: str | None = None
+    origins: tuple[Origin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +215,8 @@ class Positions:
     why: tuple[Why, ...] | None = None  # None = every row KNOWN
     start: "array[int] | None" = None  # 'q', log start: a settled position below it means data loss
     stable: "array[int] | None" = None  # 'q', last stable offset where it differs from arrived
+    first_unread: "array[int] | None" = None  # 'q', the first offset that may hold an unread message; None = settled
+    deleted: "array[int] | None" = None  # 'q', of messages between settled and start, at most; None = all are messages
     counted_at: float | None = None  # when `settled` and `arrived` were read, if that is earlier than `lag`
     counted_lag: "array[int] | None" = None  # 'q', the lag at that time
     lost: "array[int] | None" = (
@@ -220,6 +240,7 @@ class Group:
     positions: Positions
     lag: int | None  # messages, summed over the known rows; None = no row is known
     lag_partial: bool = False  # some rows are unknown: the lag is at least this
+    lag_at_most: bool = False  # offsets that hold no message may be counted: the lag of the known rows is at most this
     approximate: bool = False
     state_text: str = ""  # the broker's own word: "PreparingRebalance", "at max ack pending"
     members: tuple[Member, ...] | None = None  # None = not reported or not read yet
@@ -268,7 +289,9 @@ class OldestUnread:
     destination: str
     partition: int
     at: float
-    exact: bool  # False: the time lag computed from it is an upper bound
+    exact: bool  # False: the time lag computed from it is an upper bound, or with `at_least` a lower one
+    at_least: bool = False
+    position: int | None = None  # the position that the time belongs to; None = the one of the last reading
     not_after: float | None = (
         None  # beside an upper bound: this message is unread too, so the oldest is at least as old
     )

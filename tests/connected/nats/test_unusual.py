@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from nats.aio.client import Client
+from nats.js.errors import APIError
 
 from signalbox.brokers.nats import groups
 from signalbox.brokers.nats.adapter import NatsBroker
@@ -69,7 +70,7 @@ def name() -> str:
 
 @pytest.fixture
 async def watch(nats_broker: NatsServer, name: str) -> AsyncIterator[Watch]:
-    started = Watch(nats_broker, include=(f"{name}*",))
+    started = Watch(nats_broker, include=(f"{name}*", f"KV_{name}"))
     await started.broker.connect()
     yield started
     await started.broker.close()
@@ -157,6 +158,18 @@ async def test_deletes_and_gaps_are_no_throughput(watch: Watch, oracle: Client, 
     assert watch.rates(f"{name}/all") == (30.0, 420.0)
     assert watch.rates(f"{name}/one") == (10.0, 50.0)
     assert (watch.group(f"{name}/all").verdict.lost, watch.group(f"{name}/one").verdict.lost) == (3, 160)
+
+
+async def test_messages_of_other_subjects_are_not_lost(watch: Watch, oracle: Client, name: str) -> None:
+    await stream(oracle, name)
+    await durable(oracle, name, "one", filter_subject=f"{name}.k0")
+    await watch.read()
+    await publish(oracle, name, 300, subjects=3)
+    await fetch(oracle, name, "one", 100)
+    for _ in range(3):
+        await watch.read()
+    assert watch.rates(f"{name}/one") == (100.0, 100.0)
+    assert watch.group(f"{name}/one").verdict.status is Status.OK
 
 
 async def test_a_mirror_counts_messages_where_its_origin_has_gaps(watch: Watch, oracle: Client, name: str) -> None:
@@ -254,3 +267,51 @@ async def test_the_consumers_of_a_configured_stream_go_with_it(
     await watch.read()
     assert (watch.monitor.groups(NAME), watch.monitor.destinations(NAME)) == ((), ())
     await watch.broker.close()
+
+
+async def test_a_mirror_tells_its_error_and_its_lag(watch: Watch, oracle: Client, name: str) -> None:
+    await stream(oracle, name)
+    await publish(oracle, name, 5)
+    copies = {"mirror": {"mirror": {"name": name}}, "lost": {"mirror": {"name": f"{name}-none"}}}
+    copies["sourced"] = {"sources": [{"name": name}, {"name": f"{name}-none"}]}  # type: ignore[dict-item]
+    for copy, config in copies.items():
+        await api(oracle, f"STREAM.CREATE.{name}-{copy}", name=f"{name}-{copy}", **config)
+
+    async def told() -> None:
+        await watch.read()
+        verdicts = {copy: watch.destination(f"{name}-{copy}").verdict for copy in copies}
+        assert (verdicts["mirror"].status, verdicts["mirror"].reason) == (Status.OK, None)
+        for copy in ("lost", "sourced"):
+            assert (verdicts[copy].status, verdicts[copy].reason) == (Status.BEHIND, Reason.COPY_BROKEN)
+
+    await eventually(told)
+    (mirror,) = watch.destination(f"{name}-mirror").destination.origins
+    assert (mirror.name, mirror.lag, mirror.silent_s, mirror.error) == (name, 0, None, "")
+    (lost,) = watch.destination(f"{name}-lost").destination.origins
+    assert (lost.name, lost.never_contacted, lost.error) == (f"{name}-none", True, "stream not found")
+    origins = watch.destination(f"{name}-sourced").destination.origins
+    assert [(origin.name, origin.error) for origin in origins] == [(name, ""), (f"{name}-none", "stream not found")]
+
+
+async def fill(oracle: Client, name: str) -> None:
+    for _ in range(100):
+        await oracle.jetstream().publish(name, b"x" * 20)
+
+
+@pytest.mark.parametrize("limit", [{"max_msgs": 20}, {"max_bytes": 2000}])
+async def test_a_full_stream_that_rejects_is_told(
+    watch: Watch, oracle: Client, name: str, limit: dict[str, int]
+) -> None:
+    await stream(oracle, name, discard="new", **limit)
+    bucket = await oracle.jetstream().create_key_value(bucket=name, history=1, max_bytes=100_000)
+    await bucket.put("a", b"x")
+    await watch.read()
+    assert watch.destination(name).verdict.status is Status.OK
+    with pytest.raises(APIError, match="maximum"):
+        await fill(oracle, name)
+    for _ in range(2):
+        await watch.read()
+    verdict = watch.destination(name).verdict
+    assert (verdict.status, verdict.reason) == (Status.BEHIND, Reason.FULL)
+    kept = watch.destination(f"KV_{name}")
+    assert (kept.destination.kind, kept.verdict.status) == ("key-value bucket", Status.OK)

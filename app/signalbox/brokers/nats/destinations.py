@@ -9,6 +9,7 @@ from signalbox.brokers.model import UNKNOWN, Destination, Partitions, RetentionL
 from signalbox.brokers.nats import fields
 from signalbox.brokers.nats.fields import Answer, integer, limit, text
 from signalbox.brokers.nats.ledger import BUCKETS
+from signalbox.brokers.nats.origins import origins
 
 
 def to_destination(stream: Answer) -> Destination:
@@ -36,12 +37,14 @@ def to_destination(stream: Answer) -> Destination:
             size_bytes=limit(stream, "config", "max_bytes"),
             messages=limit(stream, "config", "max_msgs"),
             policy=text(stream, "config", "retention"),
+            rejects=text(stream, "config", "discard") == "new",
         ),
         arrived=last,
         state="running" if led else "no leader",
         healthy=led and not fields.lacks_a_replica(stream),
         why=why,
         settings=_settings(stream),
+        origins=origins(stream),
     )
 
 

@@ -93,7 +93,7 @@ def follow(before: Ledger | None, progress: Progress, pending: int, now: Sequenc
     delivered = progress.delivered_since(before.progress)
     removed = max(before.pending - delivered - pending, 0)
     skipped = max(_position(progress, now) - _position(before.progress, before.sequences) - delivered, 0)
-    passed = before.passed + (skipped if before.sequences.contiguous else 0)
+    passed = before.passed + (skipped if now.countable and before.sequences.contiguous else 0)
     return Ledger(
         progress=progress,
         pending=pending,

@@ -1,0 +1,34 @@
+"""Reads where a mirror, or a stream with sources, copies its messages from. Pure."""
+
+from signalbox.brokers.model import Origin
+from signalbox.brokers.nats.fields import NANOSECONDS, Answer, integer, mapping, mappings, text, timestamp
+
+SILENT_S = 10.0  # origins send a heartbeat each second; the server itself reconnects after ten
+
+
+def origins(stream: Answer) -> tuple[Origin, ...]:
+    """Return the origins by name: each answer has them in another order."""
+    mirror = mapping(stream, "mirror")
+    rows = [_origin(mirror, stream, mirror=True)] if mirror else []
+    rows += [_origin(source, stream, mirror=False) for source in mappings(stream, "sources")]
+    return tuple(sorted(rows, key=lambda row: row.name))
+
+
+def _origin(row: Answer, stream: Answer, *, mirror: bool) -> Origin:
+    active = integer(row, "active")  # nanoseconds since the last contact, -1 without any
+    never = active is not None and active < 0
+    age_s = _age_s(stream) if never else None if active is None else active / NANOSECONDS
+    return Origin(
+        name=text(row, "name"),
+        mirror=mirror,
+        lag=None if never else integer(row, "lag"),
+        silent_s=age_s if age_s is not None and age_s > SILENT_S else None,
+        never_contacted=never,
+        error=text(row, "error", "description"),
+    )
+
+
+def _age_s(stream: Answer) -> float | None:
+    """Return how long the stream has existed, by the server's clock."""
+    created, now = timestamp(stream, "created"), timestamp(stream, "ts")
+    return None if created is None or now is None else now - created
