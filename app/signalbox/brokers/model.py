@@ -176,6 +176,7 @@ class Destination:
     arrived: int | None = None  # counter of all published messages; a decrease is a reset
     arrived_at_least: bool = False  # the broker does not count all arrivals
     counted_at: float | None = None  # when `arrived` was read, if that is earlier than the rest
+    messages_at_most: bool = False  # offsets that hold no message are counted in `messages`
     approximate: bool = False  # SQS: the counts are approximate
     state: str = "running"  # the broker's word: "running", "down", "minority", "no leader"
     healthy: bool | None = True  # None = unknown
