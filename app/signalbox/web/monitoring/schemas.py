@@ -175,10 +175,18 @@ class ConnectionOut(Resource, frozen=True, kw_only=True):
     next_attempt_at: float | None
     product: str | None
     version: str | None
-    groups: int
-    groups_ok: int
-    destinations: int
-    excluded: Annotated[int, Meta(description="internal or excluded names that are not listed")]
+    groups: Annotated[int | None, Meta(description="null = never read")]
+    groups_ok: Annotated[int | None, Meta(description="null = never read, or the connection is down")]
+    groups_attention: Annotated[
+        int | None, Meta(description="behind or more severe; null = never read, or the connection is down")
+    ]
+    destinations: Annotated[int | None, Meta(description="null = never read")]
+    destinations_attention: Annotated[
+        int | None, Meta(description="with a problem of their own; null = never read, or the connection is down")
+    ]
+    excluded: Annotated[
+        int | None, Meta(description="internal or excluded names that are not listed; null = never read")
+    ]
     tls_verified: bool
 
 
