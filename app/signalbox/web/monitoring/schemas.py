@@ -35,6 +35,9 @@ class VerdictOut(Struct, frozen=True, kw_only=True):
 class FlowOut(Struct, frozen=True, kw_only=True):
     lag: Messages
     lag_partial: Annotated[bool, Meta(description="true = some partitions are unknown, and lag is at least this")]
+    lag_at_most: Annotated[
+        bool, Meta(description="true = offsets that hold no message may be counted, and lag is at most this")
+    ]
     approximate: Annotated[bool, Meta(description="true = the broker only estimates its counts")]
     time_lag: TimeLagOut | None
     rate_in: Rate
@@ -106,6 +109,9 @@ class DestinationOut(Resource, frozen=True, kw_only=True):
     internal: bool
     partitions: Annotated[int | None, Meta(description="null for queues without positions")]
     messages: Messages
+    messages_at_most: Annotated[
+        bool, Meta(description="true = offsets that hold no message may be counted, and messages is at most this")
+    ]
     approximate: bool
     size_bytes: Bytes
     rate_in: Rate
