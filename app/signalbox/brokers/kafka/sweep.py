@@ -51,6 +51,7 @@ class ClusterReader:
         except ExceptionGroup as failed:  # only the metadata raises; other failures are in the answers
             raise failed.exceptions[0] from failed
         gone, faults = metadata.result()
+        faults += [fault for node in cache.client.addresses for fault in cache.log_dir_faults.get(node, ())]
         all_answers = offsets.result()
         _raise_if_silent(all_answers)
         async with asyncio.TaskGroup() as tasks:

@@ -97,6 +97,19 @@ def metadata_12(topics: Leaders) -> bytes:
     return i32(0) + array([broker]) + text("cluster") + i32(1) + array(topic(t, r) for t, r in topics.items()) + TAGS
 
 
+def log_dirs_4(dirs: Mapping[str, tuple[int, Mapping[str, Iterable[tuple[int, int]]]]]) -> bytes:
+    """Encode path -> (error, topic -> (partition, bytes))."""
+
+    def topic(name: str, rows: Iterable[tuple[int, int]]) -> bytes:
+        return text(name) + array(i32(p) + i64(size, 0) + i8(0) + TAGS for p, size in rows) + TAGS
+
+    encoded = (
+        i16(error) + text(path) + array(topic(*row) for row in topics.items()) + i64(-1, -1) + TAGS
+        for path, (error, topics) in dirs.items()
+    )
+    return i32(0) + i16(0) + array(encoded) + TAGS
+
+
 def list_groups_5(error: int, rows: Iterable[tuple[str, str, str, str]]) -> bytes:
     return i32(0) + i16(error) + array(b"".join(map(text, row)) + TAGS for row in rows) + TAGS
 

@@ -13,7 +13,7 @@ from signalbox.brokers.kafka.protocol.changes import commit_offsets_request, cre
 from signalbox.brokers.kafka.protocol.connection import Request
 from signalbox.brokers.kafka.protocol.fetch import fetch_batches_request
 from signalbox.brokers.kafka.protocol.groups import describe_groups_request, list_groups_request, share_offsets_request
-from signalbox.brokers.kafka.protocol.metadata import BrokerAddress, Metadata, metadata_request
+from signalbox.brokers.kafka.protocol.metadata import INCONSISTENT, BrokerAddress, Metadata, metadata_request
 from signalbox.brokers.kafka.protocol.offsets import CommittedOffsets, committed_offsets_request
 from signalbox.brokers.kafka.protocol.producers import transactional_partitions_request
 from signalbox.brokers.kafka.protocol.wire import Cursor, MalformedResponse, RequestBody, decode_checked
@@ -102,6 +102,21 @@ def test_decode_metadata_in_any_order() -> None:
     assert (orders.name, list(orders.leader)) == ("orders", [1, -1])
     assert (orders.replicas, orders.in_sync) == (((1, 2), (2,)), ((1, 2), ()))
     assert (other.name, other.topic_id) == ("größe", bytes(range(16)).hex())
+
+
+@pytest.mark.parametrize("number", [5, -1, 0])
+def test_a_topic_with_wrong_partition_numbers_costs_only_that_topic(number: int) -> None:
+    data = encoded.metadata_12(LEADERS).replace(encoded.i32(1, -1, 5), encoded.i32(number, -1, 5))
+    orders, other = metadata_request().decode(data, 12).topics
+    assert (orders.name, orders.error, list(orders.leader)) == ("orders", INCONSISTENT, [])
+    assert (other.name, other.error, list(other.leader)) == ("größe", 0, [2])
+
+
+def test_a_failed_log_directory_costs_only_that_directory() -> None:
+    data = encoded.log_dirs_4({"/data1": (0, {"orders": [(0, 700), (1, 30)]}), "/data2": (56, {})})
+    answer = cluster_api.log_dirs_request().decode(data, 4)
+    assert (answer.error, answer.failed) == (0, {"/data2": 56})
+    assert answer.sizes == [("orders", [(0, 700), (1, 30)])]
 
 
 def test_decode_groups_and_members() -> None:
