@@ -43,6 +43,7 @@ class DestinationTracker:
             interval_s=interval_s,
             verdict=self._own,
             rate_in=None if rate is None else round(rate, RATE_DIGITS),
+            rate_partial=rate is not None and self.arrivals.is_partial(),
             consumer_groups=(),
         )
         self.take_groups(groups)

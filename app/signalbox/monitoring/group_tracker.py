@@ -211,6 +211,7 @@ class GroupTracker:
             time_lag=None if counted or group.lag is None else self._time_lag(rows, group),
             rate_in=rate_in,
             rate_out=rate_out,
+            rates_partial=rate_in is not None and self.window.rates_are_partial(),
         )
         self._verdict = self._steady.take(raw, now, flow)
         self._flow = replace(flow, caught_up_at=_end(raw, rows, now))

@@ -128,6 +128,7 @@ class Flow:
     time_lag: TimeLag | None = None
     rate_in: float | None = None
     rate_out: float | None = None
+    rates_partial: bool = False  # some partitions are unknown: the rates are at least these
     caught_up_at: float | None = None  # when the slowest partition has caught up at its net rate
 
 
@@ -171,6 +172,7 @@ class DestinationView:
     verdict: Verdict  # its own problem, else that of its consumer groups
     rate_in: float | None
     consumer_groups: tuple[str, ...]  # names of its consumer groups, on the same connection
+    rate_partial: bool = False  # some partitions are unknown: the rate is at least this
     loses_at: float | None = None  # when the first consumer group loses messages to retention
 
     @property
@@ -234,6 +236,7 @@ class Points:
 
     at: list[float]
     lag: list[float | None]
+    lag_at_least: list[float | None]  # instead of `lag` where some partitions were unknown
     rate_in: list[float | None]
     rate_out: list[float | None]
     step_s: float

@@ -130,6 +130,12 @@ class ReadingWindow:
             rate_out = columns.rate(last.settled[row] - base.settled[row], last.requested_at - base.requested_at)
         return rate_in, rate_out
 
+    def rates_are_partial(self) -> bool:
+        """Return whether the total rates leave out rows, because they were unknown at one of the readings."""
+        readings = self._rate_readings
+        base = next((r for r in readings[:-1] if r.complete), readings[0]) if readings else self.newest
+        return not (base.complete and self.newest.complete)
+
     def total_rates(self) -> tuple[float | None, float | None]:
         """Return messages/s in and out, summed over the known rows."""
         readings = self._rate_readings
@@ -161,9 +167,10 @@ class ReadingWindow:
         return None if growth is None else growth < 0
 
     def totals(self) -> tuple[int | None, int | None]:
-        """Return the counters of arrived and settled messages over all rows; None until a row is known."""
-        arrived = any(value != UNKNOWN for value in self._known_arrived)
-        settled = any(value != UNKNOWN for value in self._known_settled)
+        """Return the counters of arrived and settled messages over all rows; None while a row that was known is not."""
+        last = self.newest
+        arrived = _all_still_known(last.arrived, self._known_arrived)
+        settled = _all_still_known(last.settled, self._known_settled)
         return (self.arrived_total if arrived else None), (self.settled_total if settled else None)
 
     def lags(self, over_s: float) -> list[int]:
@@ -359,6 +366,14 @@ class ReadingWindow:
         while coarse and _all_read((*coarse[1:2], self.readings[fine])[0], self.position):
             coarse.pop(0)  # the next reading is older than every unread message too
         self.readings[:fine] = coarse
+
+
+def _all_still_known(column: Column, known: Column) -> bool:
+    if UNKNOWN not in column:
+        return len(column) > 0
+    return any(value != UNKNOWN for value in known) and not any(
+        now == UNKNOWN != before for now, before in zip(column, known, strict=True)
+    )
 
 
 def _all_read(reading: GroupReading, position: Column) -> bool:

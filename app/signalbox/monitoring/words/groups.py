@@ -75,7 +75,8 @@ def group_reason(view: GroupView, now: float) -> Spans:
     verdict, flow, terms = view.verdict.newest or view.verdict, view.flow, TERMS[view.kind]
     several = verdict.partition is not None and len(view.group.positions) > 1 and view.kind is BrokerKind.KAFKA
     cause = _behind_cause(verdict, flow) if verdict.status is Status.BEHIND else _cause(verdict, flow, terms)
-    partial = "Some partitions are unknown, so the lag is a minimum." if flow.lag_partial and flow.lag else ""
+    least = "the lag is a minimum" if not flow.rates_partial else "lag and rates are minimums"
+    partial = f"Some partitions are unknown, so {least}." if flow.lag_partial and flow.lag else ""
     deleted = _deleted(verdict) if _time_left(verdict, now) is not None else ()
     affected = _affected(verdict, now) if several else ()
     earlier = verdict.before  # only a status that is shown at its first reading has one

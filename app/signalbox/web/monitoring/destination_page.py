@@ -126,7 +126,11 @@ def destination_head(context: MonitoringContext, view: DestinationView) -> Desti
 def _facts(context: MonitoringContext, view: DestinationView) -> tuple[Fact, ...]:
     destination = view.destination
     return (
-        rate_fact("In", view.rate_in, "1 min average"),
+        rate_fact(
+            "In",
+            view.rate_in,
+            "1 min average" + (", at least: some partitions are unknown" if view.rate_partial else ""),
+        ),
         Fact(
             "Messages",
             figures.number(destination.messages, approximate=destination.approximate),

@@ -11,12 +11,13 @@ NOT_READING = frozenset((Status.STOPPED, Status.STALLED, Status.NO_MEMBERS))
 
 
 def group_facts(context: MonitoringContext, view: GroupView) -> tuple[Fact, ...]:
+    least = ", at least: some partitions are unknown" if view.flow.rates_partial else ""
     settled = "committed" if view.kind is BrokerKind.KAFKA else "acknowledged"
     return (
         _lag(view),
         _time_lag(view),
-        rate_fact("In", view.flow.rate_in, "1 min average"),
-        rate_fact("Out", view.flow.rate_out, f"{settled}, 1 min average"),
+        rate_fact("In", view.flow.rate_in, f"1 min average{least}"),
+        rate_fact("Out", view.flow.rate_out, f"{settled}, 1 min average{least}"),
         _caught_up(context, view),
         *_queue_facts(view),
         *_retention(context, view),

@@ -39,6 +39,9 @@ class FlowOut(Struct, frozen=True, kw_only=True):
     time_lag: TimeLagOut | None
     rate_in: Rate
     rate_out: Rate
+    rates_partial: Annotated[
+        bool, Meta(description="true = some partitions are unknown, and the rates are at least these")
+    ]
     caught_up_at: Annotated[float | None, Meta(description="when lag is zero at this rate; null = never or unknown")]
 
 
@@ -206,7 +209,10 @@ class HistoryOut(Struct, frozen=True, kw_only=True):
     window: str
     step_s: float
     at: list[float]
-    lag: Annotated[list[float | None], Meta(description="messages; null = no data")]
+    lag: Annotated[list[float | None], Meta(description="messages; null = no data, or not of all partitions")]
+    lag_at_least: Annotated[
+        list[float | None], Meta(description="messages, at least, where some partitions were unknown; null elsewhere")
+    ]
     rate_in: list[float | None]
     rate_out: list[float | None]
 
