@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from signalbox.brokers.model import BrokerCall, BrokerKind, Capability, Cluster, Destination, Fault, Group, Why
+from signalbox.kernel import figures
 
 
 class Status(StrEnum):
@@ -124,12 +125,19 @@ class Flow:
 
     lag: int | None
     lag_partial: bool = False  # some partitions are unknown: the lag is at least this
+    lag_at_most: bool = False  # offsets that hold no message may be counted: the lag is at most this
     approximate: bool = False
     time_lag: TimeLag | None = None
     rate_in: float | None = None
     rate_out: float | None = None
+    rate_in_at_least: bool = False  # the broker does not count all arrivals
     rates_partial: bool = False  # some partitions are unknown: the rates are at least these
     caught_up_at: float | None = None  # when the slowest partition has caught up at its net rate
+
+    @property
+    def lag_bound(self) -> str:
+        """Return "at least", "at most" or "about" for a lag that is not exact, else ""."""
+        return figures.bound(at_least=self.lag_partial, at_most=self.lag_at_most) if self.lag is not None else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,8 +180,8 @@ class DestinationView:
     verdict: Verdict  # its own problem, else that of its consumer groups
     rate_in: float | None
     consumer_groups: tuple[str, ...]  # names of its consumer groups, on the same connection
-    rate_partial: bool = False  # some partitions are unknown: the rate is at least this
     loses_at: float | None = None  # when the first consumer group loses messages to retention
+    rate_in_at_least: bool = False  # the broker does not count all arrivals, or some partitions are unknown
 
     @property
     def name(self) -> str:

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from signalbox.monitoring.model import DestinationView, Flow, GroupView, Status
-from signalbox.web.monitoring.totals import sum_if_known, totals_of
-from tests.unit.monitoring.readings import Watched, group, positions
+from signalbox.monitoring.model import DestinationView, Flow, GroupView, Status, Verdict
+from signalbox.web.monitoring.totals import most_severe_first, sum_if_known, totals_of
+from tests.unit.monitoring.readings import T0, Watched, group, positions
 from tests.unit.monitoring.views import destination_view, verdict
 
 
@@ -16,7 +16,7 @@ def view(lag: int | None, rate: float | None = 1.0, *, partial: bool = False) ->
 
 
 def topic_view(rate: float | None, *, partial: bool = False) -> DestinationView:
-    return destination_view(verdict(Status.OK), rate_in=rate, rate_partial=partial)
+    return destination_view(verdict(Status.OK), rate_in=rate, rate_in_at_least=partial)
 
 
 def test_the_sum_of_known_groups_is_whole() -> None:
@@ -45,10 +45,21 @@ def test_nothing_known_is_unknown_and_not_zero() -> None:
     total = totals_of([view(None, None), view(None, None)], [topic_view(None)])
     assert (total.lag, total.rate_in, total.rate_out) == (None, None, None)
     assert total.lag_partial
-    assert not any((total.lag_at_least, total.rate_in_at_least, total.rate_out_at_least))
+    assert not any((bool(total.lag_bound), total.rate_in_at_least, total.rate_out_at_least))
 
 
 def test_a_sum_that_must_be_whole_is_unknown_with_one_unknown_value() -> None:
     assert sum_if_known([1.0, 2.0]) == 3.0
     assert sum_if_known([1.0, None]) is None
     assert sum_if_known([]) is None
+
+
+def test_a_group_that_loses_data_now_comes_before_one_that_will() -> None:
+    def losing(name: str, until: float | None) -> GroupView:
+        known = view(10)
+        verdict = Verdict(status=Status.WILL_LOSE_DATA, since=T0, until=until)
+        return replace(known, verdict=verdict, group=replace(known.group, name=name))
+
+    ok = view(1_000_000)
+    groups = [ok, losing("tomorrow", T0 + 80_000), losing("now", None), losing("soon", T0 + 60)]
+    assert [group.name for group in most_severe_first(groups)] == ["now", "soon", "tomorrow", ok.name]

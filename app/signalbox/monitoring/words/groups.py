@@ -29,6 +29,10 @@ _ADVICE = {
     Status.PAST_END: "Reset the group's offset.",
     Status.REBALANCING: "Processing may pause meanwhile. If this continues, check for members that restart or exceed max.poll.interval.ms.",
 }
+_PARTIAL = {  # may the lag count offsets that hold no message?
+    False: "Some partitions are unknown, so the lag is a minimum",
+    True: "Some partitions are unknown, and some offsets may hold no message, so the lag is an estimate",
+}
 _RESUME = "The consumer is paused on the broker. Resume the consumer if the pause is not planned."
 _ABOUT_A_PARTITION = frozenset((Status.WILL_LOSE_DATA, Status.STALLED, *_CAUSES))  # the headline names the partition
 _WHY_LOST: dict[Reason | None, str] = {
@@ -75,8 +79,8 @@ def group_reason(view: GroupView, now: float) -> Spans:
     verdict, flow, terms = view.verdict.newest or view.verdict, view.flow, TERMS[view.kind]
     several = verdict.partition is not None and len(view.group.positions) > 1 and view.kind is BrokerKind.KAFKA
     cause = _behind_cause(verdict, flow) if verdict.status is Status.BEHIND else _cause(verdict, flow, terms)
-    least = "the lag is a minimum" if not flow.rates_partial else "lag and rates are minimums"
-    partial = f"Some partitions are unknown, so {least}." if flow.lag_partial and flow.lag else ""
+    rates = ", and the rates are minimums" if flow.rates_partial else ""
+    partial = f"{_PARTIAL[flow.lag_at_most]}{rates}." if flow.lag_partial and flow.lag else ""
     deleted = _deleted(verdict) if _time_left(verdict, now) is not None else ()
     affected = _affected(verdict, now) if several else ()
     earlier = verdict.before  # only a status that is shown at its first reading has one
@@ -284,11 +288,13 @@ def _subject(verdict: Verdict, *, several: bool, rows: int) -> Spans:
 def _waiting(flow: Flow) -> str:
     if flow.lag is None:
         return "Lag is unknown"
-    return f"{'No messages' if flow.lag == 0 else _amount(flow)} {'is' if flow.lag == 1 else 'are'} waiting"
+    amount = "No messages" if flow.lag == 0 and not flow.lag_bound else _amount(flow)
+    return f"{amount[:1].upper()}{amount[1:]} {'is' if flow.lag == 1 else 'are'} waiting"
 
 
 def _amount(flow: Flow) -> str:
-    return f"{figures.number(flow.lag, approximate=flow.approximate)} {'message' if flow.lag == 1 else 'messages'}"
+    number = figures.number(flow.lag, approximate=flow.approximate)
+    return f"{flow.lag_bound} {number} {'message' if flow.lag == 1 else 'messages'}".lstrip()
 
 
 def _time_lag(flow: Flow) -> str:

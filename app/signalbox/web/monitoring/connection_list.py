@@ -43,7 +43,7 @@ class ConnectionRow:
     groups_detail: str
     destinations: str
     lag: str
-    at_least: bool
+    bound: str  # "at least", "at most", "about", or ""
     rate_in: str
     rate_in_at_least: bool
     rate_out: str
@@ -83,7 +83,7 @@ def connection_row(context: MonitoringContext, view: ConnectionView) -> Connecti
         groups_detail=_groups_detail(context, view),
         destinations=figures.number(None if view.never_read else view.destinations),
         lag=figures.number(0 if no_groups else total.lag, approximate=total.approximate),
-        at_least=total.lag_at_least,
+        bound=total.lag_bound,
         rate_in_at_least=total.rate_in_at_least,
         rate_out_at_least=total.rate_out_at_least,
         rate_in=figures.rate_number(0.0 if no_groups and not view.destinations else total.rate_in),

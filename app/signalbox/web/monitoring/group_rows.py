@@ -31,13 +31,14 @@ class GroupRow:
     stale: bool
     lag_history: Sparkline | None
     lag: str
-    at_least: bool
+    bound: str  # "at least", "at most", "about", or ""
     severe: bool
     time_lag: str
     method: str
     rate_in: str
     rate_out: str
-    rates_at_least: bool
+    rate_in_at_least: bool
+    rate_out_at_least: bool
     read_at: float
     interval_s: float
 
@@ -50,7 +51,7 @@ class SummaryRow:
     detail: str = ""
     href: str
     lag: str
-    at_least: bool
+    bound: str
     rate_in: str
     rate_in_at_least: bool
     rate_out: str
@@ -78,13 +79,14 @@ def group_row(context: MonitoringContext, view: GroupView) -> GroupRow:
         stale=stale,
         lag_history=sparkline(context.monitor.spark(view.connection, view.name).lag, label="lag"),
         lag=figures.number(flow.lag, approximate=flow.approximate),
-        at_least=flow.lag_partial and flow.lag is not None,
+        bound=flow.lag_bound,
         severe=words.tone(status) == "danger",
         time_lag=figures.UNKNOWN_WORD if flow.time_lag is None else figures.duration(flow.time_lag.seconds),
         method=time_lag_method(flow),
         rate_in=figures.rate_number(flow.rate_in),
         rate_out=figures.rate_number(flow.rate_out),
-        rates_at_least=flow.rates_partial,
+        rate_in_at_least=flow.rate_in is not None and (flow.rate_in_at_least or flow.rates_partial),
+        rate_out_at_least=flow.rate_out is not None and flow.rates_partial,
         read_at=view.read_at,
         interval_s=view.interval_s,
     )
@@ -96,7 +98,7 @@ def summary_row(text: str, href: str, total: Totals, *, detail: str = "") -> Sum
         detail=detail,
         href=href,
         lag=figures.number(total.lag, approximate=total.approximate),
-        at_least=total.lag_at_least,
+        bound=total.lag_bound,
         rate_in=figures.rate_number(total.rate_in),
         rate_in_at_least=total.rate_in_at_least,
         rate_out=figures.rate_number(total.rate_out),

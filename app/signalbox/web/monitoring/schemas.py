@@ -35,9 +35,13 @@ class VerdictOut(Struct, frozen=True, kw_only=True):
 class FlowOut(Struct, frozen=True, kw_only=True):
     lag: Messages
     lag_partial: Annotated[bool, Meta(description="true = some partitions are unknown, and lag is at least this")]
+    lag_at_most: Annotated[
+        bool, Meta(description="true = offsets that hold no message may be counted, and lag is at most this")
+    ]
     approximate: Annotated[bool, Meta(description="true = the broker only estimates its counts")]
     time_lag: TimeLagOut | None
     rate_in: Rate
+    rate_in_at_least: Annotated[bool, Meta(description="true = the broker does not count all arrivals")]
     rate_out: Rate
     rates_partial: Annotated[
         bool, Meta(description="true = some partitions are unknown, and the rates are at least these")
@@ -58,6 +62,9 @@ class GroupOut(Resource, frozen=True, kw_only=True):
     in_flight: Annotated[int | None, Meta(description="messages delivered and not acknowledged; null = unknown")]
     waiting: Annotated[int | None, Meta(description="messages not delivered yet; null = unknown")]
     redelivered: Annotated[int | None, Meta(description="messages delivered more than once; null = unknown")]
+    dead_lettering: Annotated[
+        int | None, Meta(description="messages that the dead letter queue has not confirmed yet; null = not reported")
+    ]
     verdict: VerdictOut
     flow: FlowOut
 
@@ -109,9 +116,13 @@ class DestinationOut(Resource, frozen=True, kw_only=True):
     internal: bool
     partitions: Annotated[int | None, Meta(description="null for queues without positions")]
     messages: Messages
+    messages_at_most: Annotated[
+        bool, Meta(description="true = offsets that hold no message may be counted, and messages is at most this")
+    ]
     approximate: bool
     size_bytes: Bytes
     rate_in: Rate
+    rate_in_at_least: Annotated[bool, Meta(description="true = the broker does not count all arrivals")]
     retention: Annotated[RetentionOut | None, Meta(description="null = not reported")]
     data_loss_at: Annotated[
         float | None, Meta(description="when a group first loses unread messages; null = not within 24 h, or unknown")

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from signalbox.monitoring.model import SEVERITY, DestinationView, GroupView, Status
+from signalbox.kernel import figures
+from signalbox.monitoring.judge import data_loss_at
+from signalbox.monitoring.model import SEVERITY, DestinationView, GroupView
 from signalbox.monitoring.service import Monitor
 
 
@@ -13,6 +15,7 @@ class Totals:
 
     lag: int | None = None
     lag_partial: bool = False
+    lag_at_most: bool = False
     approximate: bool = False
     rate_in: float | None = None
     rate_in_partial: bool = False
@@ -21,8 +24,9 @@ class Totals:
     oldest_read_at: float | None
 
     @property
-    def lag_at_least(self) -> bool:
-        return self.lag_partial and self.lag is not None
+    def lag_bound(self) -> str:
+        """As `Flow.lag_bound`."""
+        return figures.bound(at_least=self.lag_partial, at_most=self.lag_at_most) if self.lag is not None else ""
 
     @property
     def rate_in_at_least(self) -> bool:
@@ -44,11 +48,12 @@ def totals_of(groups: Sequence[GroupView], destinations: Sequence[DestinationVie
     lags = [g.flow.lag for g in groups if g.flow.lag is not None]
     rates_in = [d.rate_in for d in destinations if d is not None and d.rate_in is not None]
     rates_out = [g.flow.rate_out for g in groups if g.flow.rate_out is not None]
-    in_partial = len(rates_in) < len(destinations) or any(d is None or d.rate_partial for d in destinations)
+    in_partial = len(rates_in) < len(destinations) or any(d is None or d.rate_in_at_least for d in destinations)
     out_partial = len(rates_out) < len(groups) or any(g.flow.rates_partial for g in groups)
     return Totals(
         lag=sum(lags) if lags else None,
         lag_partial=len(lags) < len(groups) or any(g.flow.lag_partial for g in groups),
+        lag_at_most=any(g.flow.lag_at_most for g in groups),
         approximate=any(g.flow.approximate for g in groups),
         rate_in=sum(rates_in) if rates_in else None,
         rate_in_partial=in_partial,
@@ -70,11 +75,5 @@ def most_severe_first(groups: Iterable[GroupView]) -> list[GroupView]:
 
 def severity_key(group: GroupView) -> tuple[int, float, float, str]:
     """Return the sort key, most severe first: status, time to data loss, lag, name."""
-    loss_at = group.verdict.until if group.verdict.status is Status.WILL_LOSE_DATA else None
-    lag = group.flow.lag
-    return (
-        SEVERITY[group.verdict.status],
-        loss_at if loss_at is not None else float("inf"),
-        -lag if lag is not None else 0,
-        group.name,
-    )
+    verdict, lag = group.verdict, group.flow.lag or 0
+    return SEVERITY[verdict.status], data_loss_at(verdict), -lag, group.name
