@@ -1,5 +1,6 @@
 """Follows one consumer group over time: its recent readings, its confirmed verdict and its view."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -27,7 +28,7 @@ from signalbox.monitoring.judge import (
     judge_partition,
     still_limit,
 )
-from signalbox.monitoring.judge_count import judge_count
+from signalbox.monitoring.judge_count import TREND_READINGS, judge_count
 from signalbox.monitoring.losses import Losses
 from signalbox.monitoring.model import SEVERITY, Flow, GroupView, PartitionView, Status, TimeLag, TimeLagMethod, Verdict
 from signalbox.monitoring.presence import Presence
@@ -35,6 +36,7 @@ from signalbox.monitoring.row_facts import caught_up_at, open_transactions, rete
 from signalbox.monitoring.steadiness import SteadyVerdict
 from signalbox.monitoring.window import PushResult, ReadingWindow
 
+COUNTS_MAX = 10  # an approximate count shows its trend only over so many readings
 CLOCKS_DIFFER_S = 5.0  # how far a message's timestamp may lie outside of what our readings prove
 CLOCK_AHEAD_S = 2.0
 OLDEST_ROWS_MAX = 8
@@ -74,6 +76,8 @@ class GroupTracker:
         self._rebalancing_since: float | None = None
         self._retention: dict[str, RetentionLimits] = {}
         self._losses = Losses()
+        self._counts: deque[int] = deque(maxlen=COUNTS_MAX)
+        self._in_flight: deque[int | None] = deque(maxlen=TREND_READINGS)  # one reading of it says little
         self._idle = False
         self._partitions: tuple[PartitionView, ...] | None = None  # by the last reading, judged on demand
 
@@ -91,6 +95,8 @@ class GroupTracker:
         if result is not PushResult.ACCEPTED:
             return False
         self._partitions = None
+        self._in_flight.append(group.in_flight)
+        self._counts.extend(() if group.lag is None else (group.lag,))
         self._losses.take(self._rows_by_partition(), group.positions.lost, requested_at)
         self._follow(group, requested_at, interval_s)
         self._retention = retention_that_loses(group.destinations, destinations)
@@ -187,8 +193,17 @@ class GroupTracker:
         lags = self.window.lags(columns.rate_window_s(interval_s))
         counted = self._is_count_only(group)
         if counted:
-            known = lags if group.lag is not None else []  # without the present count the earlier ones say nothing
-            raw = judge_count(known, facts, now, approximate=group.approximate, in_flight=group.in_flight)
+            counts = list(self._counts) if group.approximate else lags
+            known = counts if group.lag is not None else []  # without the present count the earlier ones say nothing
+            in_flight = None if None in self._in_flight else max(n for n in self._in_flight if n is not None)
+            raw = judge_count(
+                known,
+                facts,
+                now,
+                approximate=group.approximate,
+                in_flight=in_flight,
+                deliverable=group.waiting != 0,
+            )
             rows: list[PartitionFacts] = []
         else:
             owners = _owners(group) if self._presence.members_joined else {}
