@@ -106,7 +106,10 @@ async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Kafka
         users=USERS,
         authorizer=True,
         proxied_port=proxied,
-        settings={"ssl.principal.mapping.rules": "RULE:^.*CN=([^,]+).*$/$1/,DEFAULT"},
+        settings={
+            "ssl.principal.mapping.rules": "RULE:^.*CN=([^,]+).*$/$1/,DEFAULT",
+            "log.cleaner.backoff.ms": "500",
+        },
     )
     server = KafkaServer(folder, options)
     await server.start()

@@ -40,6 +40,14 @@ def _folders(item: pytest.Item) -> list[str]:
     return list(item.path.relative_to(ROOT).parent.parts)
 
 
+def _group(item: pytest.Item, servers: list[str]) -> tuple[int, str]:
+    """Return the rank and the name of a test's group. The stories of each folder have a Chromium of their own."""
+    if not servers:
+        return len(SERVERS), item.path.relative_to(ROOT).with_suffix("").as_posix()
+    rank = list(SERVERS).index(servers[0])
+    return rank, servers[0] if servers[0] != "browser" else "/".join(_folders(item))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the long repetitions only, which are left out otherwise")
 
@@ -54,17 +62,12 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
     """Mark and sort the tests; a wrapper, because xdist's own hook reads the groups and is registered later."""
-    ranks = {server: rank for rank, server in enumerate(SERVERS)}
     groups: dict[pytest.Item, tuple[int, str]] = {}
     for item in items:
         servers = _servers(item)
         for mark in {*_folders(item), *(SERVERS[server] for server in servers)}:
             item.add_marker(mark)
-        groups[item] = (
-            (ranks[servers[0]], servers[0])
-            if servers
-            else (len(ranks), item.path.relative_to(ROOT).with_suffix("").as_posix())
-        )
+        groups[item] = _group(item, servers)
         item.add_marker(pytest.mark.xdist_group(groups[item][1]))
     _leave_out(config, items)
     if hasattr(config, "workerinput"):

@@ -16,16 +16,23 @@ async def eventually(check: Callable[[], Awaitable[T]], *, within_s: float = 10.
     """Call `check` until it neither fails an assertion nor is refused by the broker; return what it returned.
 
     Raises:
-        AssertionError, BrokerError: what the last try raised, after `within_s`.
+        AssertionError, BrokerError: what the last try raised, after `within_s`, with a note that says what was waited for.
     """
     deadline = time.monotonic() + within_s
     while True:
         try:
             return await check()
-        except (AssertionError, BrokerError):
+        except (AssertionError, BrokerError) as error:
             if time.monotonic() > deadline:
+                error.add_note(f"waited {within_s:g} s for {_place(check)}")
                 raise
         await asyncio.sleep(every_s)
+
+
+def _place(check: Callable[[], Awaitable[object]]) -> str:
+    code = getattr(check, "__code__", None)
+    where = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
+    return f"{getattr(check, '__qualname__', check)}{where}"
 
 
 TICK_S = 0.02

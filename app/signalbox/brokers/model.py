@@ -213,6 +213,8 @@ class Positions:
     why: tuple[Why, ...] | None = None  # None = every row KNOWN
     start: "array[int] | None" = None  # 'q', log start: a settled position below it means data loss
     stable: "array[int] | None" = None  # 'q', last stable offset where it differs from arrived
+    first_unread: "array[int] | None" = None  # 'q', the first offset that may hold an unread message; None = settled
+    deleted: "array[int] | None" = None  # 'q', of messages between settled and start, at most; None = all are messages
     lost: "array[int] | None" = (
         None  # 'q', counter: unread messages that were deleted, at least; then `settled` is no position
     )
@@ -234,6 +236,7 @@ class Group:
     positions: Positions
     lag: int | None  # messages, summed over the known rows; None = no row is known
     lag_partial: bool = False  # some rows are unknown: the lag is at least this
+    lag_at_most: bool = False  # offsets that hold no message may be counted: the lag of the known rows is at most this
     approximate: bool = False
     state_text: str = ""  # the broker's own word: "PreparingRebalance", "at max ack pending"
     members: tuple[Member, ...] | None = None  # None = not reported or not read yet
@@ -280,7 +283,9 @@ class OldestUnread:
     destination: str
     partition: int
     at: float
-    exact: bool  # False: the time lag computed from it is an upper bound
+    exact: bool  # False: the time lag computed from it is an upper bound, or with `at_least` a lower one
+    at_least: bool = False
+    position: int | None = None  # the position that the time belongs to; None = the one of the last reading
     not_after: float | None = (
         None  # beside an upper bound: this message is unread too, so the oldest is at least as old
     )

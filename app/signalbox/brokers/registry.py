@@ -6,6 +6,7 @@ from signalbox.brokers.errors import MissingLibrary
 from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.port import Broker
 from signalbox.brokers.settings import ConnectionSettings
+from signalbox.brokers.unavailable import UnavailableBroker
 
 # Settings and adapter of each kind, in a package below this one.
 KINDS = {
@@ -32,8 +33,7 @@ def settings_class(kind: BrokerKind) -> type[ConnectionSettings]:
 def open_broker(settings: ConnectionSettings) -> Broker:
     """Create the adapter for these settings, without connecting.
 
-    Raises:
-        MissingLibrary: the client library of this kind is not installed.
+    If the client library of this kind is not installed, `connect` raises MissingLibrary.
     """
     try:
         adapter = _load_class(KINDS[settings.kind][1])
@@ -42,6 +42,6 @@ def open_broker(settings: ConnectionSettings) -> Broker:
             raise
         problem = f"The library {missing.name} for {settings.kind} connections is not installed."
         hint = f"Install the extra: pip install 'signalbox-events[{EXTRAS[settings.kind]}]'"
-        raise MissingLibrary(settings.name, problem, hint) from missing
+        return UnavailableBroker(settings, MissingLibrary(settings.name, problem, hint))
     broker: Broker = adapter(settings)
     return broker

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import click
 import msgspec
 
-from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.registry import open_broker
 from signalbox.brokers.settings import ConnectionSettings
+from signalbox.commands.broker_access import close_quietly, connection_error
 from signalbox.commands.options import LoadConfiguration, config_option, json_option
 from signalbox.commands.printing import safe
 from signalbox.storage.settings import DatabaseSettings
@@ -68,19 +68,16 @@ async def _check_all(connections: Sequence[ConnectionSettings]) -> list[Connecti
 
 async def _check(settings: ConnectionSettings) -> ConnectionCheck:
     check = ConnectionCheck(connection=settings.name, kind=settings.kind, ok=False)
-    try:
-        broker = open_broker(settings)
-    except BrokerError as error:
-        check.problem, check.hint = error.problem, error.hint
-        return check
+    broker = open_broker(settings)
     try:
         await broker.connect(timeout_s=settings.timeout_s)
         snapshot = await broker.sweep()
-    except BrokerError as error:
+    except Exception as raised:  # noqa: BLE001 - the other connections are checked whatever happens to one
+        error = connection_error(settings.name, raised)
         check.problem, check.hint = error.problem, error.hint
         return check
     finally:
-        await broker.close()
+        await close_quietly(broker)
     check.ok = True
     check.destinations, check.groups, check.excluded = (
         len(snapshot.destinations),

@@ -9,11 +9,11 @@ from fnmatch import fnmatchcase
 import click
 import msgspec
 
-from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.model import UNKNOWN, Group, Snapshot
 from signalbox.brokers.port import Broker
 from signalbox.brokers.registry import open_broker
 from signalbox.brokers.settings import ConnectionSettings
+from signalbox.commands.broker_access import close_quietly, connection_error
 from signalbox.commands.names import configured_connection
 from signalbox.commands.options import LoadConfiguration, config_option, json_option
 from signalbox.commands.printing import safe, shortened, table
@@ -91,7 +91,7 @@ async def _run(
                 return report
             await asyncio.sleep(every_s)
     finally:
-        await asyncio.gather(*(polled.broker.close() for polled in brokers))
+        await asyncio.gather(*(close_quietly(polled.broker) for polled in brokers))
 
 
 async def _sweep(brokers: Sequence[PolledBroker], pattern: str) -> LagReport:
@@ -108,9 +108,9 @@ async def _read_broker(polled: PolledBroker) -> tuple[list[GroupLag], list[str]]
             await broker.connect(timeout_s=polled.timeout_s)
             polled.connected = True
         snapshot = await broker.sweep()
-    except BrokerError as error:
+    except Exception as raised:  # noqa: BLE001 - the other connections are read whatever happens to one
         polled.connected = False
-        return [], [str(error)]
+        return [], [str(connection_error(broker.name, raised))]
     before, polled.last = polled.last, snapshot
     faults = [f"{broker.name}: {fault.resource} was not read: {fault.why}, {fault.detail}" for fault in snapshot.faults]
     return [_row(broker.name, group, snapshot, before) for group in snapshot.groups.values()], faults
@@ -161,7 +161,8 @@ def _print(report: LagReport, *, as_json: bool) -> None:
         click.echo(msgspec.json.encode(report))
         return
     rows = [_cells(row) for row in report.groups]
-    click.echo(table(HEADER, rows, right=NUMBERS) if rows else "No consumer groups.")
+    none = "No consumer group was read." if report.problems else "No consumer groups."
+    click.echo(table(HEADER, rows, right=NUMBERS) if rows else none)
     for problem in report.problems:
         click.echo(safe(problem)[:PROBLEM_LENGTH_MAX], err=True)
     click.echo("")

@@ -32,6 +32,14 @@ def read_positions(arrived: Column, lag: Column) -> Column:
     return array("q", (UNKNOWN if UNKNOWN in (a, w) else a - w for a, w in zip(arrived, lag, strict=True)))
 
 
+def within(settled: Column, arrived: Column) -> Column:
+    """Return the positions without those past the end: a commit that no message can have led to is no progress."""
+    if not any(map(operator.gt, settled, arrived)):
+        return settled
+    pairs = zip(settled, arrived, strict=True)
+    return array("q", [UNKNOWN if UNKNOWN < end < position else position for position, end in pairs])
+
+
 def fallen_rows(new: Column, known: Column) -> list[int]:
     if new is known or not any(map(operator.lt, new, known)):
         return []

@@ -1,12 +1,13 @@
 """The state of one connection: link, last answer, last error, and its view. No I/O."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.model import BrokerCall, BrokerKind, Capability, Scope, Snapshot
 from signalbox.kernel.intervals import STALE_INTERVALS
 from signalbox.monitoring.errors import ReadingFailed
-from signalbox.monitoring.model import ConnectionView, LinkState
+from signalbox.monitoring.model import NEEDS_ATTENTION, SEVERITY, ConnectionView, LinkState, Status
 
 FAULTS_MAX = 1000  # of one snapshot: a page shows fewer, and a broker may refuse every group
 
@@ -85,11 +86,23 @@ class ConnectionState:
         self.view = self._with_link(LinkState.STALE, now)
         return True
 
-    def set_totals(self, *, groups: int, groups_ok: int, destinations: int) -> None:
-        """Set the totals; while the connection is down, no group counts as ok."""
-        ok = 0 if self.view.link is LinkState.DOWN else groups_ok
-        if (groups, ok, destinations) != (self.view.groups, self.view.groups_ok, self.view.destinations):
-            self.view = replace(self.view, groups=groups, groups_ok=ok, destinations=destinations)
+    def set_totals(self, groups: Counter[Status], *, destinations: int, destinations_attention: int) -> None:
+        """Set the totals by status; while the connection is down, no group counts as ok."""
+        attention = +Counter({status: groups[status] for status in NEEDS_ATTENTION})
+        worst = min(
+            (*attention, *[Status.BEHIND] * (destinations_attention > 0)), key=SEVERITY.__getitem__, default=Status.OK
+        )
+        view = replace(
+            self.view,
+            groups=groups.total(),
+            groups_ok=0 if self.view.link is LinkState.DOWN else groups[Status.OK],
+            groups_attention=attention.total(),
+            destinations=destinations,
+            destinations_attention=destinations_attention,
+            most_severe=worst,
+        )
+        if view != self.view:
+            self.view = view
 
     def _with_link(self, link: LinkState, now: float) -> ConnectionView:
         return self.view if self.view.link is link else replace(self.view, link=link, since=now)

@@ -2,11 +2,12 @@
 
 from array import array
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from signalbox.brokers.model import UNKNOWN, BrokerKind, Destination
 from signalbox.monitoring.arrivals import Arrivals
-from signalbox.monitoring.judge_destination import judge_destination
-from signalbox.monitoring.model import DestinationView, GroupView, Status
+from signalbox.monitoring.judge_destination import judge_consumers, judge_destination, most_severe
+from signalbox.monitoring.model import NEEDS_ATTENTION, DestinationView, GroupView, Status, Verdict
 from signalbox.monitoring.steadiness import SteadyVerdict
 
 RATE_DIGITS = 1  # what a page shows
@@ -20,6 +21,7 @@ class DestinationTracker:
         self.arrivals = Arrivals()
         self._connection, self._kind = connection, kind
         self._steady = SteadyVerdict()
+        self._own: Verdict  # without its groups; set with `view`
 
     def take(self, destination: Destination, *, read_at: float, interval_s: float, groups: Sequence[GroupView]) -> bool:
         """Take one reading; return False if it is older than the last one."""
@@ -30,8 +32,8 @@ class DestinationTracker:
             self.arrivals.restart()
             self._steady.restart()
         self.arrivals.push(read_at, _ends(destination), interval_s)
-        losing, loses_at = _losing(destination.name, groups)
-        raw = judge_destination(destination, self.arrivals.rates(), loses_at, read_at, losing=losing)
+        raw = judge_destination(destination, self.arrivals.rates(), read_at)
+        self._own = self._steady.take(raw, read_at)
         rate = self.arrivals.rate()
         self.view = DestinationView(
             connection=self._connection,
@@ -39,12 +41,33 @@ class DestinationTracker:
             destination=destination,
             read_at=read_at,
             interval_s=interval_s,
-            verdict=self._steady.take(raw, read_at),
+            verdict=self._own,
             rate_in=None if rate is None else round(rate, RATE_DIGITS),
-            consumer_groups=tuple(sorted(view.name for view in groups)),
-            loses_at=loses_at,
+            consumer_groups=(),
         )
+        self.take_groups(groups)
         return True
+
+    def take_groups(self, groups: Sequence[GroupView]) -> bool:
+        """Take the newest verdicts of its consumer groups; return whether its own verdict is another one now."""
+        view = self.view
+        if view is None:
+            return False
+        consumers = judge_consumers(view.name, groups)
+        verdict = most_severe(self._own, consumers)
+        losing = consumers is not None and consumers.status is Status.WILL_LOSE_DATA
+        self.view = replace(
+            view,
+            verdict=verdict,
+            consumer_groups=tuple(sorted(group.name for group in groups)),
+            loses_at=consumers.until if losing and consumers is not None else None,
+        )
+        return verdict != view.verdict
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether it has a problem of its own."""
+        return self.view is not None and self._own.status in NEEDS_ATTENTION
 
     def rates_by_partition(self) -> Mapping[int, float | None]:
         partitions = self.view.destination.partitions if self.view is not None else None
@@ -58,10 +81,3 @@ def _ends(destination: Destination) -> "array[int]":
     if destination.partitions is not None:
         return destination.partitions.end
     return array("q", [UNKNOWN if destination.arrived is None else destination.arrived])
-
-
-def _losing(name: str, groups: Sequence[GroupView]) -> tuple[bool, float | None]:
-    verdicts = [
-        v.verdict for v in groups if v.verdict.status is Status.WILL_LOSE_DATA and v.verdict.destination == name
-    ]
-    return bool(verdicts), min((v.until for v in verdicts if v.until is not None), default=None)

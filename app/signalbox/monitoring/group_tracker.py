@@ -38,7 +38,6 @@ from signalbox.monitoring.window import PushResult, ReadingWindow
 
 COUNTS_MAX = 10  # an approximate count shows its trend only over so many readings
 CLOCKS_DIFFER_S = 5.0  # how far a message's timestamp may lie outside of what our readings prove
-CLOCK_AHEAD_S = 2.0
 OLDEST_ROWS_MAX = 8
 SHARE = "share"  # Kafka's share groups acknowledge in any order, so their start offset is no position
 JUDGED_ROWS_MAX = 500  # each reading, largest lag first: more would block the event loop for over 10 ms
@@ -56,6 +55,7 @@ class OldestMessage:
     exact: bool
     requested_at: float
     not_after: float | None = None  # see OldestUnread
+    at_least: bool = False  # see OldestUnread
 
 
 class GroupTracker:
@@ -120,9 +120,14 @@ class GroupTracker:
         rows = self._rows_by_partition()
         for answer in answers:
             row = rows.get((answer.destination, answer.partition))
-            if row is not None and answer.at <= now + CLOCK_AHEAD_S:
+            if row is not None and answer.at <= now:
                 self._new_oldest[answer.destination, answer.partition] = OldestMessage(
-                    self.window.newest.settled[row], answer.at, answer.exact, now, answer.not_after
+                    self.window.position[row] if answer.position is None else answer.position,
+                    answer.at,
+                    answer.exact,
+                    now,
+                    answer.not_after,
+                    answer.at_least,
                 )
 
     def partitions(self) -> tuple[PartitionView, ...]:
@@ -256,6 +261,8 @@ class GroupTracker:
         if positions.start is not None:
             offsets = zip(positions.start, positions.settled, positions.arrived, strict=True)
             rows.update(row for row, (start, settled, end) in enumerate(offsets) if UNKNOWN < settled < start < end)
+        if positions.deleted is not None:
+            rows.update(row for row, deleted in enumerate(positions.deleted) if deleted > 0)
         rows.update(self._losses.rows())
         if len(rows) <= JUDGED_ROWS_MAX:
             return sorted(rows)
@@ -293,6 +300,7 @@ class GroupTracker:
             rewound_at=window.rewound.get(row),
             behind_open_transaction_since=hidden[1] if hidden is not None else None,
             retention=self._retention.get(name),
+            deleted=positions.deleted[row] if positions.deleted is not None else UNKNOWN,
             deleted_unread=loss.messages if loss is not None else 0,
             lost_at=loss.at if loss is not None else None,
         )
@@ -307,7 +315,7 @@ class GroupTracker:
         if oldest is None or own is None:
             return own
         now = self.window.newest.read_at
-        moved = oldest.position != self.window.newest.settled[row]
+        moved = oldest.position != self.window.position[row]
         if moved and now - oldest.requested_at > STALE_INTERVALS * max(5.0, self.view.interval_s if self.view else 5.0):
             return own
         as_of = oldest.requested_at if moved else now
@@ -317,7 +325,9 @@ class GroupTracker:
         most = now - before.read_at + CLOCKS_DIFFER_S if before is not None else float("inf")
         bounds = (now - after.read_at - CLOCKS_DIFFER_S, most)
         measured = TimeLag(seconds=seconds, method=TimeLagMethod.MEASURED)
-        if not oldest.exact and least < seconds:
+        if oldest.at_least:
+            measured = TimeLag(seconds=seconds, method=TimeLagMethod.AT_LEAST)
+        elif not oldest.exact and least < seconds:
             measured = TimeLag(seconds=seconds, method=TimeLagMethod.AT_MOST, at_least=least)
         return choose_time_lag(own, measured, None if moved else bounds)
 

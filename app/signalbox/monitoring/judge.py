@@ -75,6 +75,7 @@ class PartitionFacts(NamedTuple):
     retention: RetentionLimits | None = None  # None: retention loses no message
     deleted_unread: int = 0  # recently, by a counter of the adapter
     lost_at: float | None = None  # when that counter last rose
+    deleted: int = UNKNOWN  # unread messages that were deleted, at most; UNKNOWN = start minus settled
 
 
 def still_limit(interval_s: float, limits: Thresholds) -> float:
@@ -136,8 +137,8 @@ def judge_group(
         verdict, until = replace(verdict, status=Status.BEHIND), None
     elif verdict.status is Status.CATCHING_UP:  # the group has caught up with its slowest partition
         until = None if None in ends else max(end for end in ends if end is not None)
-    lost = sum(_lost(row) for row in rows) or None
-    return replace(verdict, until=until, partitions_affected=len(ends), lost=lost)
+    lost, at_most = sum(_lost(row) for row in rows) or None, any(row.deleted > 0 for row in rows)
+    return replace(verdict, until=until, partitions_affected=len(ends), lost=lost, lost_at_most=at_most)
 
 
 def _judge(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: float) -> Verdict:
@@ -151,11 +152,19 @@ def _judge(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: floa
 
 
 def _locate(verdict: Verdict, row: PartitionFacts) -> Verdict:
-    lost = _lost(row) or None
-    return replace(verdict, destination=row.destination, partition=row.partition, partitions_affected=1, lost=lost)
+    return replace(
+        verdict,
+        destination=row.destination,
+        partition=row.partition,
+        partitions_affected=1,
+        lost=_lost(row) or None,
+        lost_at_most=row.deleted > 0,
+    )
 
 
 def _lost(row: PartitionFacts) -> int:
+    if row.deleted != UNKNOWN:
+        return row.deleted
     return max(row.start - row.settled if UNKNOWN < row.settled < row.start else 0, row.deleted_unread)
 
 
@@ -179,9 +188,12 @@ def _losing(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: flo
     """Return when retention reaches the first unread message, if that is within a day; also what was deleted recently."""
     if row.lost_at is not None:
         return Verdict(status=Status.WILL_LOSE_DATA, since=row.lost_at, reason=Reason.LOST_ALREADY)
+    if row.deleted > 0:
+        reason = Reason.LOST_ALREADY if row.lag > 0 else Reason.LOST_ALL
+        return Verdict(status=Status.WILL_LOSE_DATA, since=now, reason=reason)
     if row.lag <= 0 or _safe(row, group, limits):
         return None
-    if UNKNOWN < row.settled < row.start < row.arrived:
+    if row.deleted == UNKNOWN < row.settled < row.start < row.arrived:
         return Verdict(status=Status.WILL_LOSE_DATA, since=now, reason=Reason.LOST_ALREADY)
     left, reason = _left_by_age(row), Reason.BY_AGE
     left_by_start = _left_by_start(row)
@@ -320,6 +332,6 @@ def _old_enough(row: PartitionFacts, limits: Thresholds) -> bool:
 def _severity_key(judged: tuple[Verdict, PartitionFacts]) -> tuple[int, float, float, str, int]:
     verdict, row = judged
     until = verdict.until if verdict.until is not None else float("inf")
-    if verdict.status is Status.WILL_LOSE_DATA and verdict.until is None:
+    if verdict.status is Status.WILL_LOSE_DATA and verdict.until is None and verdict.reason is not Reason.LOST_ALL:
         until = 0.0  # messages are being lost now
     return SEVERITY[verdict.status], until, verdict.since, row.destination, row.partition

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from signalbox.brokers.model import Destination, Why
-from signalbox.monitoring.model import Reason, Status, Verdict
+from signalbox.monitoring.model import NEEDS_ATTENTION, SEVERITY, GroupView, Reason, Status, Verdict
 
 HOT_FACTOR = 2.0  # times the mean of the partitions
 HOT_PARTITIONS_MIN = 3
@@ -11,20 +11,14 @@ HOT_MEAN_MIN = 1.0  # messages/s: below it, chance looks like skew
 NEARLY_FULL = 0.9
 
 
-def judge_destination(
-    destination: Destination, rates: Sequence[float | None], loses_at: float | None, now: float, *, losing: bool
-) -> Verdict:
-    """Return the most severe problem of a destination.
+def judge_destination(destination: Destination, rates: Sequence[float | None], now: float) -> Verdict:
+    """Return the most severe problem of a destination itself.
 
     Args:
         destination: its last reading.
         rates: messages/s by partition, None where unknown.
-        loses_at: when the first group loses messages to retention; None = not foreseen, or now.
         now: seconds since the epoch.
-        losing: whether a group loses, or will lose, messages.
     """
-    if losing:
-        return Verdict(status=Status.WILL_LOSE_DATA, since=now, until=loses_at)
     if destination.why is not Why.KNOWN:
         status = Status.NOT_PERMITTED if destination.why is Why.NOT_PERMITTED else Status.UNKNOWN
         return Verdict(status=status, since=now, why=destination.why)
@@ -38,6 +32,37 @@ def judge_destination(
         or _hot(destination, rates, now)
         or Verdict(status=Status.OK, since=now)
     )
+
+
+def judge_consumers(name: str, groups: Sequence[GroupView]) -> Verdict | None:
+    """Return what is wrong with the consumer groups of the destination of that name; None if none needs attention."""
+    wrong = [
+        view for view in groups if view.verdict.status in NEEDS_ATTENTION and view.verdict.destination in (None, name)
+    ]
+    if not wrong:
+        return None
+    worst = min(wrong, key=lambda view: (SEVERITY[view.verdict.status], view.verdict.until or 0.0, view.name))
+    losing = [view.verdict for view in wrong if view.verdict.status is Status.WILL_LOSE_DATA]
+    return Verdict(
+        status=worst.verdict.status,
+        since=worst.verdict.since,
+        since_exact=worst.verdict.since_exact,
+        until=min((verdict.until for verdict in losing if verdict.until is not None), default=None),
+        lost=max((verdict.lost for verdict in losing if verdict.lost is not None), default=None),
+        lost_at_most=any(verdict.lost_at_most for verdict in losing),
+        partitions_affected=len(wrong),
+        reason=Reason.CONSUMERS,
+        detail=worst.name,
+    )
+
+
+def most_severe(own: Verdict, consumers: Verdict | None) -> Verdict:
+    """Return the verdict to show: data loss first, then the destination's own problem, then that of its groups."""
+    if consumers is None:
+        return own
+    if consumers.status is Status.WILL_LOSE_DATA or own.status not in NEEDS_ATTENTION:
+        return consumers
+    return own
 
 
 def _leaderless(destination: Destination, now: float) -> Verdict | None:

@@ -32,6 +32,9 @@ SEVERITY: dict[Status, int] = {status: rank for rank, status in enumerate(Status
 """Sort key of a status: the lower, the more severe."""
 
 
+NEEDS_ATTENTION = frozenset(status for status in Status if SEVERITY[status] <= SEVERITY[Status.BEHIND])
+
+
 class LinkState(StrEnum):
     CONNECTING = "connecting"  # no answer and no error yet
     CONNECTED = "connected"
@@ -52,6 +55,7 @@ class Reason(StrEnum):
     BY_AGE = "by age"  # unread messages reach the retention time
     BY_COUNT = "by count"  # new messages push out unread ones
     LOST_ALREADY = "lost already"  # unread messages are already deleted
+    LOST_ALL = "lost all"  # all unread messages are deleted, and nothing is left to read
     BATCH = "batch"  # the configuration declares that having no members is normal
     PAUSED = "paused"  # paused at the broker
     HISTORY_TOO_SHORT = "history too short"  # our own history is too short for a verdict
@@ -64,6 +68,7 @@ class Reason(StrEnum):
     FULL = "full"  # and new messages are rejected
     COPY_BROKEN = "copy broken"  # a mirror or a source gets no messages
     HOT = "hot"  # one partition receives several times the mean
+    CONSUMERS = "consumers"  # consumer groups of the destination need attention; `detail` names the most severe one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +109,7 @@ class Verdict:
     destination: str | None = None
     partitions_affected: int = 0  # how many partitions share this status
     lost: int | None = None  # messages already deleted unread
+    lost_at_most: bool = False  # `lost` counts offsets, and some may have held no message
     why: Why = Why.KNOWN
     reason: Reason | None = None
     detail: str = ""  # text from the broker: hostile, escape it
@@ -161,7 +167,7 @@ class DestinationView:
     destination: Destination
     read_at: float
     interval_s: float
-    verdict: Verdict  # its statuses: ok, behind, will lose data, unknown, not permitted
+    verdict: Verdict  # its own problem, else that of its consumer groups
     rate_in: float | None
     consumer_groups: tuple[str, ...]  # names of its consumer groups, on the same connection
     loses_at: float | None = None  # when the first consumer group loses messages to retention
@@ -192,7 +198,10 @@ class ConnectionView:
     excluded: int = 0
     groups: int = 0
     groups_ok: int = 0
+    groups_attention: int = 0  # of status "behind" or more severe
     destinations: int = 0
+    destinations_attention: int = 0  # with a problem of their own, not of their groups
+    most_severe: Status = Status.OK  # of all these
     tls_verified: bool = True  # False shows a banner
 
     @property

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
@@ -27,6 +28,7 @@ LATE_MAX_S = 60.0  # an answer older than that, and than three intervals, is not
 class Update:
     keys: set[str] = field(default_factory=set)
     changes: list[Change] = field(default_factory=list)
+    destinations: set[str] = field(default_factory=set)  # whose groups have another status now
     gone: list[str] = field(default_factory=list)  # keys that are never published again
     slice_began: float = field(default_factory=time.monotonic)
 
@@ -49,7 +51,7 @@ class ConnectionReadModel:
         self._last_read: dict[str, Destination] = {}
         self._published: dict[str, GroupView] = {}
         self._published_destinations: dict[str, DestinationView] = {}
-        self._groups_ok = 0
+        self._statuses: Counter[Status] = Counter()  # of the groups
 
     def group_views(self) -> list[GroupView]:
         return [tracker.view for tracker in self._groups.values() if tracker.view is not None]
@@ -81,10 +83,11 @@ class ConnectionReadModel:
         for name, group in snapshot.groups.items():
             self._take_group(name, group, snapshot, interval_s, update)
             await update.pause()
-        groups = self._groups_by_destination() if snapshot.destinations else {}
+        groups = self._groups_by_destination() if snapshot.destinations or update.destinations else {}
         for name, destination in snapshot.destinations.items():
             self._take_destination(destination, snapshot, interval_s, groups.get(name, ()), update)
             await update.pause()
+        self._take_groups_of(update.destinations - snapshot.destinations.keys(), groups, update)
         self._remove(snapshot, update)
         self.update_totals()
         if snapshot.scope is Scope.FULL or keys.GROUPS in update.keys:
@@ -98,7 +101,8 @@ class ConnectionReadModel:
                 tracker.add_oldest_unread(oldest, now)
 
     def update_totals(self) -> None:
-        self.link.set_totals(groups=len(self._groups), groups_ok=self._groups_ok, destinations=len(self._destinations))
+        attention = sum(tracker.needs_attention for tracker in self._destinations.values())
+        self.link.set_totals(self._statuses, destinations=len(self._destinations), destinations_attention=attention)
 
     def all_keys(self) -> list[str]:
         groups = [keys.group(self._name, name) for name in self._groups]
@@ -149,12 +153,28 @@ class ConnectionReadModel:
         name = view.name
         old, new = before.verdict.status if before is not None else None, view.verdict.status
         if old is not new:
-            self._groups_ok += (new is Status.OK) - (old is Status.OK)
+            self._count(old, new)
             update.keys.add(keys.GROUPS)
+            update.destinations.update(view.group.destinations)
         published = self._published.get(name)
         if published is None or _differs(published, view):
             self._published[name] = view
             update.keys.add(keys.group(self._name, name))
+
+    def _count(self, before: Status | None, after: Status | None) -> None:
+        if before is not None:
+            self._statuses[before] -= 1
+        if after is not None:
+            self._statuses[after] += 1
+
+    def _take_groups_of(
+        self, names: Collection[str], groups: Mapping[str, Sequence[GroupView]], update: Update
+    ) -> None:
+        """Let destinations that were not read now follow the changed statuses of their groups."""
+        for name in names:
+            tracker = self._destinations.get(name)
+            if tracker is not None and tracker.take_groups(groups.get(name, ())):
+                update.keys |= {keys.DESTINATIONS, keys.destination(self._name, name)}
 
     def _take_destination(
         self,
@@ -207,7 +227,7 @@ class ConnectionReadModel:
             tracker = self._groups.pop(name, None)
             if tracker is None:
                 continue
-            self._groups_ok -= tracker.view is not None and tracker.view.verdict.status is Status.OK
+            self._count(tracker.view.verdict.status if tracker.view is not None else None, None)
             self._published.pop(name, None)
             update.gone.append(keys.group(self._name, name))
             update.keys |= {keys.GROUPS, keys.group(self._name, name)}

@@ -298,6 +298,8 @@ class ReadingWindow:
 
     def _reading(self, requested_at: float, read_at: float, positions: Positions, lag: int | None) -> GroupReading:
         settled, arrived, start = positions.settled, positions.arrived, positions.start
+        if self._positional and positions.lost is None:
+            settled = columns.within(settled, arrived)
         if self.readings:  # share equal columns: an adapter may rebuild them each time
             last = self.newest
             settled = last.settled if settled == last.settled else settled
@@ -311,8 +313,7 @@ class ReadingWindow:
             self.first_at = reading.requested_at
         self._count(reading)
         self._record_moves(reading, positions.lag)
-        counters = not self._positional or positions.lost is not None
-        self.position = columns.read_positions(reading.arrived, positions.lag) if counters else reading.settled
+        self.position = self._read_positions(reading, positions)
         self._known_settled = columns.fill_unknown(reading.settled, self._known_settled)
         self._known_arrived = columns.fill_unknown(reading.arrived, self._known_arrived)
         if len(self.readings) > 1 and self.newest.requested_at - self.readings[-2].requested_at < FINE_SPACING_S:
@@ -320,6 +321,12 @@ class ReadingWindow:
         self.readings.append(reading)
         self._thin(reading)
         self._rate_readings = self._readings_for_rates()
+
+    def _read_positions(self, reading: GroupReading, positions: Positions) -> Column:
+        """Return how far each row is read; UNKNOWN for a position past the end."""
+        if not self._positional or positions.lost is not None:
+            return columns.read_positions(reading.arrived, positions.lag)
+        return reading.settled if positions.first_unread is None else positions.first_unread
 
     def _count(self, reading: GroupReading) -> None:
         if reading.complete and self.readings and self.newest.complete:

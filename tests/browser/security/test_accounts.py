@@ -14,7 +14,8 @@ from signalbox.web import urls
 from signalbox.web.security import urls as security_urls
 from tests.browser.accessible import serious
 from tests.browser.conftest import CSP_LISTENER, Watched
-from tests.support.first_admin import PASSWORD, first_link
+from tests.browser.security.first_admin import AdminSite, admin_site, become_admin, choose_password
+from tests.support.first_admin import PASSWORD
 from tests.support.nats import nats_settings, opened
 from tests.support.serving import Serving, serving
 
@@ -39,6 +40,13 @@ async def served(tmp_path: Path, nats_broker: NatsServer) -> AsyncIterator[Servi
         yield made
 
 
+@pytest.fixture(scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> AsyncIterator[AdminSite]:
+    """Signalbox for the stories that only look."""
+    async with admin_site(browser, tmp_path_factory.mktemp("accounts"), "") as made:
+        yield made
+
+
 @pytest.fixture
 async def other(browser: Browser) -> AsyncIterator[BrowserContext]:
     made = await browser.new_context(viewport={"width": 1440, "height": 900})
@@ -51,7 +59,7 @@ async def test_an_open_page_of_an_invited_user_reports_a_change_of_roles(
     served: Serving, watched: Watched, other: BrowserContext
 ) -> None:
     ada = watched.page
-    await _become_admin(served, ada)
+    await become_admin(served, ada)
     await ada.goto(served.url + security_urls.users())
     await ada.get_by_role("textbox", name="User name").fill("bob")
     await ada.get_by_role("button", name="Create one-time link").click()
@@ -80,7 +88,7 @@ async def test_a_static_page_of_a_removed_user_reports_the_sign_out(
     served: Serving, watched: Watched, other: BrowserContext
 ) -> None:
     ada = watched.page
-    await _become_admin(served, ada)
+    await become_admin(served, ada)
     await ada.goto(served.url + security_urls.users())
     await ada.get_by_role("textbox", name="User name").fill("bob")
     await ada.get_by_role("button", name="Create one-time link").click()
@@ -101,7 +109,7 @@ async def test_a_static_page_of_a_removed_user_reports_the_sign_out(
 async def test_token_is_shown_once_copied_used_and_revoked(served: Serving, watched: Watched) -> None:
     page = watched.page
     await page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=served.url)
-    await _become_admin(served, page)
+    await become_admin(served, page)
     await page.goto(served.url + urls.profile())
     await page.get_by_label("Name", exact=True).fill("grafana")
     await page.get_by_label("Expires after").select_option("7")
@@ -126,7 +134,7 @@ async def test_token_is_shown_once_copied_used_and_revoked(served: Serving, watc
 async def test_new_password_replaces_the_old_one(served: Serving, watched: Watched) -> None:
     page = watched.page
     watched.expected = ("409 (Conflict)", "401 (Unauthorized)")
-    await _become_admin(served, page)
+    await become_admin(served, page)
     await page.goto(served.url + urls.profile())
     for old, told in (
         ("not this one at all", "The current password is wrong."),
@@ -145,10 +153,9 @@ async def test_new_password_replaces_the_old_one(served: Serving, watched: Watch
     await watched.assert_clean()
 
 
-async def test_browser_keeps_the_chosen_theme(served: Serving, watched: Watched) -> None:
+async def test_browser_keeps_the_chosen_theme(site: AdminSite, watched: Watched) -> None:
     page = watched.page
-    await _become_admin(served, page)
-    await page.goto(served.url + urls.profile())
+    await site.open(page, urls.profile())
     await expect(page.get_by_role("button", name="system", pressed=True)).to_be_visible()
     await page.get_by_role("button", name="dark", exact=True).click()
     await page.reload()
@@ -161,7 +168,7 @@ async def test_browser_keeps_the_chosen_theme(served: Serving, watched: Watched)
 
 async def test_account_pages_are_accessible_and_fit_a_phone(served: Serving, watched: Watched) -> None:
     page = watched.page
-    await _become_admin(served, page)
+    await become_admin(served, page)
     await page.goto(served.url + security_urls.users())
     await page.get_by_role("textbox", name="User name").fill("bob")
     await page.get_by_role("button", name="Create one-time link").click()
@@ -185,36 +192,22 @@ async def test_account_pages_are_accessible_and_fit_a_phone(served: Serving, wat
     await watched.assert_clean()
 
 
-async def test_a_phone_reaches_users_and_profile(served: Serving, watched: Watched) -> None:
+async def test_a_phone_reaches_users_and_profile(site: AdminSite, watched: Watched) -> None:
     page = watched.page
-    await _become_admin(served, page)
     await page.set_viewport_size({"width": 360, "height": 780})
-    await page.goto(served.url + urls.home())
+    await site.open(page, urls.home())
     bar = page.get_by_role("navigation", name="Sections")
     for way, address in (("Users", security_urls.users()), ("ada, admin everywhere", urls.profile())):
         await bar.get_by_text("More").click()
         assert await serious(page) == []
         await bar.get_by_role("link", name=way).click()
-        await expect(page).to_have_url(served.url + address)
+        await expect(page).to_have_url(site.served.url + address)
     await watched.assert_clean()
-
-
-async def _become_admin(served: Serving, page: Page) -> None:
-    await page.goto(first_link(served))
-    await page.get_by_label("User name").fill("ada")
-    await _fill_password(page, "Create admin and sign in")
-    await expect(page.locator(".who")).to_have_text("ada, admin everywhere")
 
 
 async def _choose_password(page: Page, link: str) -> None:
     await page.goto(link)
-    await _fill_password(page, "Set password and sign in")
-
-
-async def _fill_password(page: Page, button: str) -> None:
-    await page.get_by_label("Password", exact=True).fill(PASSWORD)
-    await page.get_by_label("Repeat password").fill(PASSWORD)
-    await page.get_by_role("button", name=button).click()
+    await choose_password(page, "Set password and sign in")
 
 
 async def _sign_in(page: Page, name: str, password: str) -> None:

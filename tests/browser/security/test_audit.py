@@ -16,10 +16,10 @@ from signalbox.storage.settings import DatabaseSettings
 from signalbox.web.security import urls
 from tests.browser.accessible import serious
 from tests.browser.conftest import Watched
+from tests.browser.security.first_admin import become_admin
 from tests.support.audit import AuditedDoor, actor, drop_triggers, run_sql
 from tests.support.commands import signalbox
 from tests.support.database import settings
-from tests.support.first_admin import PASSWORD, first_link
 from tests.support.hostile import NAMES
 from tests.support.serving import Serving, serving
 
@@ -49,21 +49,12 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         await database.close()
 
 
-async def _become_admin(site: Site, page: Page) -> None:
-    await page.goto(first_link(site.served))
-    await page.get_by_label("User name").fill("ada")
-    await page.get_by_label("Password", exact=True).fill(PASSWORD)
-    await page.get_by_label("Repeat password").fill(PASSWORD)
-    await page.get_by_role("button", name="Create admin and sign in").click()
-    await expect(page.locator(".who")).to_have_text("ada, admin everywhere")
-
-
 async def test_an_admin_searches_the_log_and_opens_a_row(site: Site, watched: Watched) -> None:
     page = watched.page
     for letter in range(60):
         await site.book.act("own", target=f"letter {letter}", by=actor("billing-lead"))
     await _purge(site)
-    await _become_admin(site, page)
+    await become_admin(site.served, page)
     await page.get_by_role("navigation", name="Main").get_by_role("link", name="Audit log").click()
     await expect(page.locator("h1")).to_contain_text("not verified since Signalbox started.")
     rows = page.locator("#lister tbody tr[id]")
@@ -93,7 +84,7 @@ async def test_an_admin_searches_the_log_and_opens_a_row(site: Site, watched: Wa
 async def test_a_tampered_row_is_found_by_the_page_and_by_the_cli(site: Site, watched: Watched, tmp_path: Path) -> None:
     page = watched.page
     await _purge(site)
-    await _become_admin(site, page)
+    await become_admin(site.served, page)
     await page.goto(site.at(urls.audit()))
     verify = page.get_by_role("button", name="Verify now")
     await verify.click()
@@ -134,7 +125,7 @@ async def _saved(page: Page, presses: Locator, file: Path) -> Path:
 
 async def test_hostile_rows_keep_the_page_accessible_and_within_a_phone(site: Site, watched: Watched) -> None:
     page = watched.page
-    await _become_admin(site, page)
+    await become_admin(site.served, page)
     for name in NAMES.values():
         by = actor(name[:200])
         with pytest.raises(RequestRejected):

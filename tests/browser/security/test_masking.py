@@ -5,14 +5,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from signalbox.security.masking.trial import SAMPLE_BYTES_MAX
 from signalbox.web.security import urls
 from tests.browser.accessible import serious
 from tests.browser.conftest import Watched
-from tests.support.first_admin import PASSWORD, first_link
-from tests.support.serving import Serving, serving
+from tests.browser.security.first_admin import AdminSite, admin_site
 
 RULES = """
     [[masking]]
@@ -35,24 +34,17 @@ HOSTILE = {
 }
 
 
-@pytest.fixture
-async def served(tmp_path: Path) -> AsyncIterator[Serving]:
-    async with serving(tmp_path / "signalbox", RULES) as made:
+@pytest.fixture(scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> AsyncIterator[AdminSite]:
+    async with admin_site(browser, tmp_path_factory.mktemp("masking"), RULES) as made:
         yield made
 
 
 @pytest.fixture
-async def page(served: Serving, watched: Watched) -> Page:
+async def page(site: AdminSite, watched: Watched) -> Page:
     """The masking page, open for an admin."""
-    ada = watched.page
-    await ada.goto(first_link(served))
-    await ada.get_by_label("User name").fill("ada")
-    await ada.get_by_label("Password", exact=True).fill(PASSWORD)
-    await ada.get_by_label("Repeat password").fill(PASSWORD)
-    await ada.get_by_role("button", name="Create admin and sign in").click()
-    await expect(ada.locator(".who")).to_have_text("ada, admin everywhere")
-    await ada.goto(served.url + urls.masking())
-    return ada
+    await site.open(watched.page, urls.masking())
+    return watched.page
 
 
 async def run_trial(page: Page, sample: str, what: str = "$.customer_id") -> None:
@@ -63,7 +55,7 @@ async def run_trial(page: Page, sample: str, what: str = "$.customer_id") -> Non
     await page.get_by_role("button", name="Test on sample").click()
 
 
-async def test_an_admin_tests_adds_and_removes_a_rule(served: Serving, watched: Watched, page: Page) -> None:
+async def test_an_admin_tests_adds_and_removes_a_rule(site: AdminSite, watched: Watched, page: Page) -> None:
     await expect(page.get_by_role("heading", level=1)).to_have_text(
         "1 rule masks payloads before data leaves the server."
     )
@@ -90,11 +82,18 @@ async def test_an_admin_tests_adds_and_removes_a_rule(served: Serving, watched: 
     await page.get_by_role("button", name="Remove rule").click()
     await expect(page.get_by_text("Rule removed.")).to_be_visible()
     await expect(row).to_have_count(0)
-    assert "7f3a91c2" not in served.process.log.read_text()
+    assert "7f3a91c2" not in site.served.process.log.read_text()
     await watched.assert_clean()
 
 
-async def test_rules_are_moved(watched: Watched, page: Page) -> None:
+async def test_rules_are_moved(browser: Browser, tmp_path: Path, watched: Watched) -> None:
+    async with admin_site(browser, tmp_path, RULES) as own:
+        await own.open(watched.page, urls.masking())
+        await _move_rules(watched.page)
+        await watched.assert_clean()
+
+
+async def _move_rules(page: Page) -> None:
     for name in ("first", "second"):
         await run_trial(page, "")
         await page.get_by_label("Name of the rule").fill(name)
@@ -105,7 +104,6 @@ async def test_rules_are_moved(watched: Watched, page: Page) -> None:
     await expect(page.get_by_text("Rule moved.")).to_be_visible()
     names = page.get_by_role("table").locator("td.name a")
     await expect(names).to_have_text(["card numbers", "second", "first"])
-    await watched.assert_clean()
 
 
 async def test_faults_are_shown_at_their_fields_and_typed_text_is_kept(watched: Watched, page: Page) -> None:
@@ -141,13 +139,13 @@ async def test_hostile_samples_are_shown_as_text(watched: Watched, page: Page) -
     await watched.assert_clean()
 
 
-async def test_the_page_is_accessible_and_fits_a_phone(served: Serving, watched: Watched, page: Page) -> None:
+async def test_the_page_is_accessible_and_fits_a_phone(site: AdminSite, watched: Watched, page: Page) -> None:
     watched.expected = ("400 (Bad Request)",)
     for scheme, width in (("light", 1440), ("dark", 1440), ("light", 360), ("dark", 360)):
         await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
         await page.set_viewport_size({"width": width, "height": 800})
         for address in (urls.masking(), urls.masking("rules", "card numbers")):
-            await page.goto(served.url + address)
+            await page.goto(site.served.url + address)
             await _assert_fits(page, width)
         await run_trial(page, json.dumps(ORDER | {"hostile": HOSTILE}))
         await expect(page.get_by_role("button", name="Add rule 2")).to_be_visible()

@@ -3,8 +3,12 @@
 import json
 from pathlib import Path
 
-from signalbox.brokers.model import DestinationSpec, Message
+import pytest
+
+from signalbox.brokers.kafka.adapter import KafkaBroker
+from signalbox.brokers.model import BrokerKind, DestinationSpec, Message
 from signalbox.brokers.nats.adapter import NatsBroker
+from signalbox.brokers.registry import KINDS
 from signalbox.servers.nats import NatsServer
 from signalbox.servers.process import free_port
 from tests.support.commands import configured, run_here, signalbox
@@ -83,6 +87,30 @@ async def test_check_names_the_fault_and_never_the_secret(tmp_path: Path, nats_b
             assert "gone" in ran.all
             assert CANARY not in ran.all
             assert "Traceback" not in ran.all
+
+
+async def test_one_connection_that_fails_takes_no_other_along(
+    tmp_path: Path, nats_broker: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_broker: KafkaBroker, *, timeout_s: float = 5.0) -> None:
+        raise UnicodeError(f"a fault of our own after {timeout_s} s")
+
+    monkeypatch.setattr(KafkaBroker, "connect", fail)
+    monkeypatch.setitem(KINDS, BrokerKind.SQS, ("sqs.settings:SqsSettings", "sqs.not_installed:SqsBroker"))
+    others = '[[connections]]\nname = "odd"\nkind = "kafka"\nbootstrap = ["kafka-1:9092"]\n'
+    others += '[[connections]]\nname = "cloud"\nkind = "sqs"\nregion = "eu-north-1"\n'
+    async with opened(nats_settings(nats_broker)) as broker:
+        await backlog(broker, "cli-others", published=6, acked=1)
+    configured(tmp_path, others + table(nats_broker))
+    checked = await run_here("check", folder=tmp_path)
+    swept = await run_here("lag", "--json", "--group", "cli-others/*", folder=tmp_path)
+    assert (checked.code, swept.code) == (1, 1)
+    assert "shop (NATS" in checked.out
+    assert [row["lag"] for row in json.loads(swept.out)["groups"]] == [5]
+    for problems in (checked.out, " ".join(json.loads(swept.out)["problems"])):
+        assert "Signalbox itself failed" in problems
+        assert "for sqs connections is not installed" in problems
+    assert "No consumer group was read." in (await run_here("lag", "--connection", "odd", folder=tmp_path)).out
 
 
 async def test_configuration_faults_are_all_listed_with_exit_code_2(tmp_path: Path) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from signalbox.brokers.model import BrokerKind, Cluster, Node, RetentionLimits, Why
+from signalbox.brokers.model import BrokerKind, RetentionLimits, Why
 from signalbox.monitoring import words
 from signalbox.monitoring.model import (
+    Before,
     ConnectionView,
     DestinationView,
     Flow,
@@ -18,7 +19,8 @@ from signalbox.monitoring.model import (
     TimeLagMethod,
     Verdict,
 )
-from signalbox.monitoring.words.faults import READING_FAILED_HINT, reading_failed
+from tests.unit.monitoring.connection_cases import connections as connection_cases
+from tests.unit.monitoring.connection_cases import list_heads
 from tests.unit.monitoring.copy_cases import copy_cases
 from tests.unit.monitoring.readings import T0, topic
 from tests.unit.monitoring.transition_cases import changes, transitions
@@ -48,7 +50,7 @@ def sections() -> list[tuple[str, list[Case]]]:
         ("Consumer groups", list(map(_group, *zip(*_groups(), strict=True)))),
         ("Partitions of a consumer group", list(_partitions())),
         ("Data that is old", list(_old())),
-        ("Connections", list(map(_connection, *zip(*_connections(), strict=True)))),
+        ("Connections", list(map(_connection, *zip(*connection_cases(), strict=True)))),
         ("Destinations", list(map(_destination, *zip(*_destinations(), strict=True)))),
         ("Overview", list(_overview())),
         ("Heads of lists", list(_lists())),
@@ -87,6 +89,9 @@ def _losing() -> Iterator[tuple[str, GroupView]]:
     lost = verdict(status, reason=Reason.LOST_ALREADY, partition=3, partitions_affected=2, lost=50)
     yield "loses data now", group_view(lost)
     yield "loses data now, one message so far", group_view(replace(lost, lost=1, partitions_affected=1))
+    yield "loses data now, of which some may be no messages", group_view(replace(lost, lost_at_most=True))
+    emptied = replace(lost, reason=Reason.LOST_ALL, lost=90, lost_at_most=True)
+    yield "lost data, nothing is left to read", group_view(emptied, flow=IDLE)
     view = group_view(verdict(status, reason=Reason.BY_AGE, until=PAST, partition=3))
     yield "retention reaches the position now", view
     yield "will lose data, reason unknown", group_view(verdict(status, until=SOON))
@@ -195,6 +200,7 @@ def _partitions() -> Iterator[Case]:
         ("stalled before the first reading", verdict(Status.STALLED, **first)),
         ("loses data now", verdict(Status.WILL_LOSE_DATA, **lost)),
         ("loses data now, one message so far", verdict(Status.WILL_LOSE_DATA, **(lost | {"lost": 1}))),
+        ("lost data", verdict(Status.WILL_LOSE_DATA, reason=Reason.LOST_ALL, lost=90, lost_at_most=True)),
     ]
     for case, judged in cases:
         flow = SHRINKING if judged.status is Status.CATCHING_UP else LOSING_GROUND
@@ -212,50 +218,10 @@ def _connection(case: str, view: ConnectionView) -> Case:
     row = words.link_text(view, T0).replace("\u00a0", " ")
     return case, [
         ("row", row),
+        ("shown as", words.link_status(view)),
         ("headline", text(words.connection_sentence(view, T0))),
         ("second line", text(words.connection_reason(view, T0))),
     ]
-
-
-def _connections() -> Iterator[tuple[str, ConnectionView]]:
-    yield "connecting", connection_view("nats-edge", LinkState.CONNECTING, answered_at=None)
-    error = "Cannot reach rabbit-legacy-1:5672: connection refused."
-    down = connection_view(
-        "rabbit-legacy", LinkState.DOWN, error=error, hint="Is the broker running?", attempts=304, groups=8
-    )
-    yield "down", replace(down, next_attempt_at=T0 + 4)
-    yield "down, first attempt, one group, no advice", replace(down, attempts=1, groups=1, hint="")
-    yield "down, never read", connection_view("rabbit-legacy", LinkState.DOWN, error=error, answered_at=None)
-    failed = connection_view("kafka-prod", LinkState.DOWN, error=reading_failed("3fa9c1"), hint=READING_FAILED_HINT)
-    yield "Signalbox itself failed", replace(failed, fault="3fa9c1", attempts=12, groups=3, next_attempt_at=T0 + 30)
-    stale = connection_view("nats-edge", LinkState.STALE, answered_at=T0 - 252, groups=22, groups_ok=21)
-    yield "stale", stale
-    yield "stale, last answer unknown", replace(stale, answered_at=None, groups=0)
-    yield "stale, with the error", replace(stale, error="2 of 3 servers do not respond within 2 s.", attempts=3)
-    up = connection_view("kafka-prod", LinkState.CONNECTED)
-    yield "connected, no groups", up
-    yield "connected, one group", replace(up, groups=1, groups_ok=1)
-    yield "connected, all groups ok", replace(up, groups=12, groups_ok=12)
-    yield "connected, one group not ok", replace(up, groups=12, groups_ok=11)
-    yield "connected, groups not ok", replace(up, groups=46, groups_ok=41)
-    whole = Cluster(read_at=T0, product="Apache Kafka", version="4.1", nodes=None)
-    yield (
-        "connected, permissions missing",
-        replace(
-            up,
-            groups=3,
-            groups_ok=3,
-            cluster=replace(whole, missing_permissions=("DESCRIBE on the cluster", "DESCRIBE on topic *")),
-        ),
-    )
-    nodes = (Node(id="1", address="a", running=False), Node(id="2", address="b", running=True))
-    one = replace(whole, nodes=nodes, under_replicated=1, offline=1)
-    yield "connected, trouble in the cluster", replace(up, groups=46, groups_ok=41, cluster=one)
-    many = replace(
-        whole, nodes=(nodes[0], nodes[0]), under_replicated=3, offline=2, alarms=("memory alarm on rabbit@a",)
-    )
-    for kind in BrokerKind:
-        yield f"connected, much trouble in the cluster, {kind}", replace(up, kind=kind, cluster=many)
 
 
 def _destination(case: str, view: DestinationView) -> Case:
@@ -281,6 +247,7 @@ def _destinations() -> Iterator[tuple[str, DestinationView]]:
     yield "unknown", destination_view(verdict(Status.UNKNOWN, why=Why.NO_ANSWER, since_exact=False))
     yield "not permitted", destination_view(verdict(Status.NOT_PERMITTED))
     yield from _queues()
+    yield from _of_its_groups()
     yield from copy_cases()
     yield from _healthy()
 
@@ -302,6 +269,21 @@ def _queues() -> Iterator[tuple[str, DestinationView]]:
     yield "nearly full, limit unknown", destination_view(full, destination=queue(), **rabbit)
     yield "behind, no reason given", destination_view(verdict(Status.BEHIND), destination=queue(), **rabbit)
     yield "ok, no groups, no rate", destination_view(verdict(Status.OK), destination=queue(), **rabbit)
+
+
+def _of_its_groups() -> Iterator[tuple[str, DestinationView]]:
+    one = verdict(Status.STALLED, reason=Reason.CONSUMERS, detail="billing", partitions_affected=1)
+    yield "one of its groups needs attention", destination_view(one)
+    yield "two of its groups need attention", destination_view(replace(one, partitions_affected=2))
+    yield "its only group needs attention", destination_view(one, consumer_groups=("billing",))
+    lost = verdict(Status.WILL_LOSE_DATA, reason=Reason.CONSUMERS, detail="billing", lost=50)
+    yield "a group has lost data", destination_view(lost)
+    before = Before(status=Status.OK, at=T0 - 5)
+    newest = verdict(Status.BEHIND, reason=Reason.UNDER_REPLICATED, partitions_affected=1)
+    yield "under-replicated at the last reading", destination_view(verdict(Status.OK, before=before, newest=newest))
+    only_before = replace(before, status=Status.BEHIND)
+    unread = verdict(Status.UNKNOWN, why=Why.NO_ANSWER)
+    yield "not read at the last reading", destination_view(replace(newest, before=only_before, newest=unread))
 
 
 def _healthy() -> Iterator[tuple[str, DestinationView]]:
@@ -338,6 +320,7 @@ def _overview() -> Iterator[Case]:
         ("a connection is down", [up, down], [*ok, on_rabbit]),
         ("a connection is stale", [up, stale], [*ok, on_nats]),
         ("several are down and stale", [down, down, stale, stale], [*ok, on_rabbit, on_nats]),
+        ("many are down, and nothing is known", [down] * 5, []),
     ]
     for case, connections, groups in cases:
         yield (
@@ -372,13 +355,4 @@ def _lists() -> Iterator[Case]:
     ]
     for case, views, unknown in destinations:
         yield f"destinations: {case}", [("headline", text(words.destinations_sentence(views, unknown, T0)))]
-    for links in (
-        [LinkState.CONNECTED],
-        [LinkState.CONNECTED] * 4,
-        list(LinkState),
-        [LinkState.STALE] * 13,
-        [LinkState.DOWN] * 13,
-    ):
-        counts = ", ".join(f"{links.count(link)} {link}" for link in dict.fromkeys(links))
-        sentence = words.connections_sentence([connection_view("a", link) for link in links])
-        yield f"connections: {counts}", [("headline", text(sentence))]
+    yield from list_heads()

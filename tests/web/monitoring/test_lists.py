@@ -127,7 +127,7 @@ async def test_an_invalid_parameter_is_named(web: WebClient, query: str, words: 
 
 async def test_destinations_are_listed_as_groups_are(web: WebClient) -> None:
     html = await web.page("/destinations")
-    assert headline(html).startswith("19 destinations, all ok.")
+    assert headline(html).startswith("19 destinations. One is not ok.")
     assert names(html)[0] == "slow.topic"
     assert names(await web.page("/destinations?q=topic-3&connection=kafka-a")) == ["topic-3"]
     assert names(await web.page("/destinations?sort=name&dir=down"))[0] == "topic-8"

@@ -90,7 +90,8 @@ async def test_an_ok_group_with_equal_rates_keeps_up(web: WebClient) -> None:
 
 async def test_the_overview_lists_what_needs_attention(web: WebClient) -> None:
     html = await web.page("/")
-    assert headline(html).startswith(f"{17 - OK_GROUPS} of 18 consumer groups are not ok: 1 will lose data")
+    down = "rabbit-old is down. "
+    assert headline(html).startswith(f"{down}{17 - OK_GROUPS} of 18 consumer groups are not ok: 1 will lose data")
     text = Elements(html).text
     for name in ("exporter", "settlement", "rabbit-old", "nats-edge", "indexer"):
         assert name in text.split("Connections and groups")[0].split("Needs attention")[1]

@@ -5,9 +5,11 @@ from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from signalbox.brokers.kafka.cluster_cache import ClusterCache, Intervals
 from signalbox.brokers.kafka.cluster_client import ClusterClient
 from signalbox.brokers.kafka.consume import receive
+from signalbox.brokers.kafka.deleted_markers import DeletedMarkers
 from signalbox.brokers.kafka.produce import KafkaPublisher
 from signalbox.brokers.kafka.settings import KafkaSettings
 from signalbox.brokers.kafka.sweep import ClusterReader
+from signalbox.brokers.kafka.tail_check import TailChecker
 from signalbox.brokers.kafka.time_lag import OldestUnreadReader
 from signalbox.brokers.kafka.topic_admin import TopicAdmin
 from signalbox.brokers.model import BrokerKind, Capability, DestinationSpec, Message, OldestUnread, Snapshot
@@ -32,7 +34,7 @@ class KafkaBroker:
         self._client = ClusterClient(settings)
         self._topics = TopicAdmin(settings.name, self._client)
         self._cache = ClusterCache(settings=settings, client=self._client, clock=clock, intervals=intervals)
-        self._reader = ClusterReader(self._cache)
+        self._reader = ClusterReader(self._cache, TailChecker(self._cache), DeletedMarkers(self._cache))
         self._oldest_unread = OldestUnreadReader(self._cache)
         self._publisher = KafkaPublisher(settings, self._client, self._topics)
 

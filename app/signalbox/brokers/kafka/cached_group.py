@@ -3,11 +3,18 @@
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import lt, sub
+from operator import lt
 
-from signalbox.brokers.kafka.errors import why_unknown
-from signalbox.brokers.kafka.offset_table import OffsetTable, Topic
-from signalbox.brokers.kafka.protocol.groups import GroupDescription, GroupListing, MemberDescription, ShareOffsets
+from signalbox.brokers.kafka.errors import NONE, why_unknown
+from signalbox.brokers.kafka.group_positions import GroupRows, build_positions
+from signalbox.brokers.kafka.offset_table import ENDS, OffsetTable
+from signalbox.brokers.kafka.protocol.groups import (
+    GroupDescription,
+    GroupListing,
+    MemberDescription,
+    ShareOffsets,
+    SharePartition,
+)
 from signalbox.brokers.kafka.protocol.offsets import CommittedOffsets
 from signalbox.brokers.model import UNKNOWN, Group, GroupState, Member, Positions, Why
 
@@ -16,6 +23,10 @@ REBALANCING_STATES = ("PreparingRebalance", "CompletingRebalance", "Assigning", 
 STATES = {"Stable": GroupState.ACTIVE, "Empty": GroupState.EMPTY, "Dead": GroupState.EMPTY}
 STATES |= dict.fromkeys(REBALANCING_STATES, GroupState.REBALANCING)
 NOTE_COMPACTED = "This group reads a compacted topic, which keeps fewer messages than offsets: the lag is at most this."
+NOTE_MARKERS = (
+    "Transaction markers and messages of aborted transactions count as offsets in a topic of this group: "
+    "the lag is at most this."
+)
 NOTE_SHARE = "Share group: the lag includes messages that are in flight (delivered, not acknowledged)."
 NOTE_SHARE_OLD = (
     "Share group: this broker reports no lag. The lag shown counts from the first offset that is not acknowledged."
@@ -28,20 +39,6 @@ NOTE_MEMBERS_DENIED = (
 )
 
 NameFilter = Callable[[str], bool]
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class GroupRows:
-    """The rows of a group, in columns, without end offsets. `reported_lag` is the broker's own lag, for share groups."""
-
-    names: tuple[str, ...] = ()
-    topics: Sequence[Topic] = ()  # those of `names` that the metadata contains
-    destination: "array[int]" = field(default_factory=lambda: array("i"))
-    partition: "array[int]" = field(default_factory=lambda: array("i"))
-    settled: "array[int]" = field(default_factory=lambda: array("q"))
-    slots: "array[int]" = field(default_factory=lambda: array("i"))
-    unknown: dict[int, Why] = field(default_factory=dict)  # row -> why its committed offset is unknown
-    reported_lag: "array[int] | None" = None
 
 
 # name, partitions, offsets, row -> why its offset is unknown
@@ -73,6 +70,7 @@ class CachedGroup:
     _rows_generation: int = -1  # the generation of the partition table whose slots `_rows` uses
     _versions: tuple[int, ...] = ()
     _topic_versions: list[int] = field(default_factory=list)
+    _contents_versions: list[int] = field(default_factory=list)
 
     @property
     def raw(self) -> bytes:
@@ -149,15 +147,18 @@ class CachedGroup:
         if versions == self._versions and not self.changed and self.group is not None:
             return self.group
         rows, ends = self.prepare_rows(table, is_shown), table.ends
-        same_except_ends = not self.changed and versions[:-1] == self._versions[:-1]
+        same_except_ends = not self.changed and versions[: ENDS + 1] == self._versions[: ENDS + 1]
         topic_versions = [topic.version for topic in rows.topics]
-        if same_except_ends and topic_versions == self._topic_versions and self.group is not None:
+        contents_versions = [topic.contents_version for topic in rows.topics]
+        same_contents = contents_versions == self._contents_versions
+        if same_except_ends and same_contents and topic_versions == self._topic_versions and self.group is not None:
             return self.group
         arrived = array("q", [ends[slot] for slot in rows.slots])
-        self._versions, self._topic_versions, self.changed = versions, topic_versions, False
-        if same_except_ends and self.group is not None and arrived == self.group.positions.arrived:
+        self._versions, self._topic_versions, self._contents_versions = versions, topic_versions, contents_versions
+        self.changed = False
+        if same_except_ends and same_contents and self.group and arrived == self.group.positions.arrived:
             return self.group
-        self.group = _build_group(self, rows, _build_positions(rows, arrived, table))
+        self.group = _build_group(self, rows, build_positions(rows, arrived, table))
         return self.group
 
 
@@ -193,7 +194,7 @@ def _assigned_partitions(members: Iterable[MemberDescription]) -> Mapping[str, f
 def _build_rows(cached: CachedGroup, table: OffsetTable, is_shown: NameFilter) -> GroupRows:
     """Join committed partitions with assigned ones that were never committed; leave out topics that the filter excludes."""
     if cached.share is not None:
-        return _share_rows(cached.share, table, is_shown)
+        return _share_rows(cached.share, cached.assigned, table, is_shown)
     topics: list[TopicRows] = []
     committed, row = cached.committed, 0
     never_committed = dict(cached.assigned)
@@ -232,10 +233,20 @@ def _join_rows(topics: Iterable[TopicRows], table: OffsetTable) -> GroupRows:
     return rows
 
 
-def _share_rows(share: ShareOffsets, table: OffsetTable, is_shown: NameFilter) -> GroupRows:
+def _share_rows(
+    share: ShareOffsets, assigned: Mapping[str, frozenset[int]], table: OffsetTable, is_shown: NameFilter
+) -> GroupRows:
+    """Return the broker's rows, and the assigned partitions that it does not report before the first read."""
     topics: dict[str, tuple[list[int], list[int], dict[int, Why]]] = {}
     lags: dict[str, list[int]] = {}
-    for row in share.partitions:
+    reported = {(row.topic, row.partition) for row in share.partitions}
+    unread = [
+        SharePartition(topic, partition, UNKNOWN, UNKNOWN, NONE)
+        for topic, partitions in assigned.items()
+        for partition in sorted(partitions)
+        if (topic, partition) not in reported
+    ]
+    for row in (*share.partitions, *unread):
         if not is_shown(row.topic):
             continue
         partitions, starts, unknown = topics.setdefault(row.topic, ([], [], {}))
@@ -254,66 +265,16 @@ def _share_rows(share: ShareOffsets, table: OffsetTable, is_shown: NameFilter) -
     return rows
 
 
-def _build_positions(rows: GroupRows, arrived: "array[int]", table: OffsetTable) -> Positions:
-    starts = table.starts
-    start = array("q", [starts[slot] for slot in rows.slots])
-    lag = array("q", map(sub, arrived, rows.settled))
-    why: tuple[Why, ...] | None = None
-    is_special = rows.unknown or rows.reported_lag is not None
-    if is_special or (len(lag) and (min(lag) < 0 or min(map(sub, rows.settled, start)) < 0)):
-        lag, why = _lag_by_row(rows, arrived, start, table)
-    if table.markers:
-        _subtract_markers(lag, rows, table)
-    stables = table.stables
-    return Positions(
-        names=rows.names,
-        destination=rows.destination,
-        partition=rows.partition,
-        settled=rows.settled,
-        arrived=arrived,
-        lag=lag,
-        why=why,
-        start=start,
-        stable=array("q", [stables[slot] for slot in rows.slots]) if table.has_open_transactions else None,
-    )
-
-
-def _lag_by_row(
-    rows: GroupRows, arrived: "array[int]", start: "array[int]", table: OffsetTable
-) -> tuple["array[int]", tuple[Why, ...] | None]:
-    lags, whys = array("q"), []
-    for row, (end, settled, log_start) in enumerate(zip(arrived, rows.settled, start, strict=True)):
-        lag, why = UNKNOWN, Why.KNOWN
-        if row in rows.unknown:
-            why = rows.unknown[row]
-        elif rows.reported_lag is not None:
-            lag = rows.reported_lag[row]
-        elif end < 0:
-            why = table.whys.get(rows.slots[row], Why.NO_ANSWER)
-        elif settled > end:
-            why = Why.BEYOND_END  # the topic was recreated or truncated: the difference means nothing
-        else:
-            lag = end - max(settled, log_start)  # messages deleted before they were read are not lag
-        lags.append(lag)
-        whys.append(why)
-    return lags, tuple(whys) if any(why is not Why.KNOWN for why in whys) else None
-
-
-def _subtract_markers(lag: "array[int]", rows: GroupRows, table: OffsetTable) -> None:
-    """Set the lag to 0 where only transaction markers follow: a consumer commits the offset after its last message."""
-    for row, slot in enumerate(rows.slots):
-        if lag[row] > 0 and rows.settled[row] >= table.markers.get(slot, rows.settled[row] + 1):
-            lag[row] = 0
-
-
 def _build_group(cached: CachedGroup, rows: GroupRows, positions: Positions) -> Group:
     known = [lag for lag in positions.lag if lag >= 0] if positions.why else positions.lag
     is_old_share = cached.share is not None and not cached.share.has_lag
+    at_most = any(topic.has_gaps for topic in rows.topics) and _counts_gaps(rows, positions)
     notes = {
         NOTE_SHARE_OLD if is_old_share else NOTE_SHARE: cached.share is not None,
         NOTE_UNDECODED: cached.has_undecoded_member,
         NOTE_MEMBERS_DENIED: cached.members_denied,
         NOTE_COMPACTED: any(topic.is_compacted for topic in rows.topics),
+        NOTE_MARKERS: at_most and any(topic.may_hold_markers for topic in rows.topics),
     }
     return Group(
         name=cached.listing.group,
@@ -322,6 +283,7 @@ def _build_group(cached: CachedGroup, rows: GroupRows, positions: Positions) -> 
         positions=positions,
         lag=sum(known) if len(known) else None,
         lag_partial=len(known) < len(positions) or cached.members_denied or cached.has_undecoded_member,
+        lag_at_most=at_most,
         approximate=is_old_share,
         state_text=cached.state,
         members=cached.members,
@@ -331,3 +293,10 @@ def _build_group(cached: CachedGroup, rows: GroupRows, positions: Positions) -> 
         why=why_unknown(cached.error) if cached.error else Why.KNOWN,
         notes=tuple(note for note, applies in notes.items() if applies),
     )
+
+
+def _counts_gaps(rows: GroupRows, positions: Positions) -> bool:
+    """Return whether messages wait on a topic some of whose offsets hold no message."""
+    gaps = {topic.meta.name for topic in rows.topics if topic.has_gaps}
+    indexes = {index for index, name in enumerate(rows.names) if name in gaps}
+    return any(lag > 0 and index in indexes for lag, index in zip(positions.lag, rows.destination, strict=True))

@@ -49,6 +49,7 @@ class ClusterCache:
     missing_permissions: dict[str, str] = field(default_factory=dict)  # subject -> text of Cluster.missing_permissions
     calls: dict[str, BrokerCall] = field(default_factory=dict)
     last_read: dict[str, float] = field(default_factory=dict)  # kind of data -> time
+    log_dir_faults: dict[int, list[Fault]] = field(default_factory=dict)  # by node
     interval_s: float = 0.0  # between two sweeps: longer than configured if a sweep takes longer
     rotation: int = 0  # which broker is asked first, so that a wrong answer of one broker does not last
 

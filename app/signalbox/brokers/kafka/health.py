@@ -6,9 +6,9 @@ from contextlib import suppress
 
 from signalbox.brokers.kafka.cluster_cache import ClusterCache
 from signalbox.brokers.kafka.cluster_client import NO_RESPONSE, Purpose
-from signalbox.brokers.kafka.errors import DENIED, UNKNOWN_TOPIC, error_name
+from signalbox.brokers.kafka.errors import DENIED, UNKNOWN_TOPIC, error_name, why_unknown
 from signalbox.brokers.kafka.protocol import cluster as cluster_api
-from signalbox.brokers.kafka.protocol.metadata import TopicMetadata, metadata_request
+from signalbox.brokers.kafka.protocol.metadata import INCONSISTENT, TopicMetadata, metadata_request
 from signalbox.brokers.model import Cluster, Fault, Node, Why
 from signalbox.kernel.figures import duration
 
@@ -40,13 +40,21 @@ async def refresh_metadata(cache: ClusterCache) -> tuple[frozenset[str], list[Fa
     cache.controller = metadata.controller
     gone, faults = frozenset[str](), list[Fault]()
     if metadata.raw != cache.metadata_raw:
-        missing = cache.partitions.update_metadata(await _decode_in_slices(metadata.topics))
-        gone, faults = await _confirm_deleted(cache, missing)
+        topics = await _decode_in_slices(metadata.topics)
+        unread = {topic.name: topic.error for topic in topics if topic.error and not topic.leader}
+        missing = cache.partitions.update_metadata([topic for topic in topics if topic.name not in unread])
+        gone, faults = await _confirm_deleted(cache, missing - unread.keys())
+        faults += [_topic_fault(*topic) for topic in unread.items()]
         cache.partitions.drop(gone)
         cache.partitions.compact()
-        cache.metadata_raw = b"" if missing - gone else metadata.raw
+        cache.metadata_raw = b"" if missing - gone or unread else metadata.raw
     cache.record_call("Metadata", cache.interval_s, started_at, len(cache.partitions.topics))
     return gone, faults
+
+
+def _topic_fault(name: str, error: int) -> Fault:
+    detail = "its partitions are not numbered from 0" if error == INCONSISTENT else error_name(error)
+    return Fault(resource=f"topic {name}", why=why_unknown(error), detail=detail, destination=name)
 
 
 async def _decode_in_slices(topics: Iterable[TopicMetadata]) -> list[TopicMetadata]:
@@ -127,12 +135,16 @@ async def read_sizes(cache: ClusterCache) -> None:
 async def _read_node_sizes(cache: ClusterCache, node: int) -> int | None:
     """Read one broker's sizes; return its error code, None without a response."""
     try:
-        error, sizes = await cache.client.call(node, cluster_api.log_dirs_request(), Purpose.SLOW)
+        answer = await cache.client.call(node, cluster_api.log_dirs_request(), Purpose.SLOW)
     except NO_RESPONSE:
         return None
-    if not error:
-        cache.partitions.update_sizes(node, sizes)
-    return error
+    cache.log_dir_faults[node] = [
+        Fault(resource=f"log directory {path} of broker {node}", why=why_unknown(error), detail=error_name(error))
+        for path, error in answer.failed.items()
+    ]
+    if not answer.error:
+        cache.partitions.update_sizes(node, answer.sizes)
+    return answer.error
 
 
 def build_cluster(cache: ClusterCache, responding: set[int], *, took_s: float) -> Cluster:

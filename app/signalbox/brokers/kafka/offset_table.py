@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from signalbox.brokers.kafka.errors import why_unknown
+from signalbox.brokers.kafka.log_contents import LogContents
 from signalbox.brokers.kafka.protocol.cluster import TopicConfig
 from signalbox.brokers.kafka.protocol.metadata import TopicMetadata
 from signalbox.brokers.kafka.protocol.offsets import decode_offset_rows
 from signalbox.brokers.model import UNKNOWN, Why
 
 UNKNOWN_SLOT = 0
-STARTS, STABLES, WHYS, ENDS = range(4)  # indexes of `OffsetTable.versions`
+STARTS, STABLES, WHYS, ENDS, CONTENTS = range(5)  # indexes of `OffsetTable.versions`
 
 
 @dataclass(slots=True)
@@ -27,7 +28,9 @@ class Topic:
     config: Mapping[str, str] = field(default_factory=dict)
     config_read: bool = False
     sizes: "array[int] | None" = None
+    may_hold_markers: bool = False  # transactions write to it, or we may not look
     version: int = 0  # increases with every change that a page would show
+    contents_version: int = 0  # increases when more is known about its contents
 
     @property
     def partition_count(self) -> int:
@@ -36,6 +39,11 @@ class Topic:
     @property
     def is_compacted(self) -> bool:
         return "compact" in self.config.get("cleanup.policy", "")
+
+    @property
+    def has_gaps(self) -> bool:
+        """Return whether some of its offsets may hold no message, so that counts of offsets are upper bounds."""
+        return self.may_hold_markers or self.is_compacted
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +80,12 @@ class OffsetTable:
         self.topics: dict[str, Topic] = {}
         self.generation = 0  # increases when slots may have moved
         self.metadata_marker = object()  # a new object for each metadata response
-        self.versions = [0, 0, 0, 0]  # number of changes of starts, last stable offsets, reasons and markers, ends
+        self.versions = [0, 0, 0, 0, 0]  # number of changes of starts, last stable offsets, reasons, ends, contents
         self.ends = array("q", [UNKNOWN])
         self.starts = array("q", [UNKNOWN])
         self.stables = array("q", [UNKNOWN])
         self.whys: dict[int, Why] = {UNKNOWN_SLOT: Why.NO_ANSWER}
-        self.markers: dict[int, int] = {}  # slot -> offset from which only transaction markers follow up to the end
+        self.contents = LogContents()
         self._open_transactions = (0, False)  # version of the last stable offsets, whether any is below its end
         self._confirmed_ends = array("q", [UNKNOWN])
         self._lowered: set[int] = set()  # slots whose end was once below the confirmed end; twice confirms it
@@ -100,9 +108,12 @@ class OffsetTable:
             first_slot = len(self.ends)
             for column in (self.ends, self.starts, self.stables, self._confirmed_ends):
                 column.extend([UNKNOWN] * len(meta.leader))
-            config = topic.config if topic and topic.meta.topic_id == meta.topic_id else {}
+            same = topic is not None and topic.meta.topic_id == meta.topic_id
+            config = topic.config if topic and same else {}
             version = topic.version + 1 if topic else 0
-            topic = self.topics[meta.name] = Topic(meta, first_slot, config, version=version)
+            may_hold_markers = topic is not None and same and topic.may_hold_markers
+            topic = Topic(meta, first_slot, config, may_hold_markers=may_hold_markers, version=version)
+            self.topics[meta.name] = topic
             self.generation += 1
         elif topic.meta != meta:
             topic.meta = meta
@@ -133,7 +144,7 @@ class OffsetTable:
         self.ends, self.starts, self.stables, self._confirmed_ends = columns
         self.whys = whys
         self._lowered.clear()
-        self.markers.clear()
+        self.contents = LogContents()
         self.generation += 1
 
     def slots(self, name: str, partitions: Iterable[int]) -> list[int]:
@@ -186,7 +197,6 @@ class OffsetTable:
                 exceptions.append((slot, error, offset))
             elif ends[slot] != offset:
                 ends[slot] = confirmed[slot] = offset
-                self.markers.pop(slot, None)
                 changed = True
                 if self.whys:
                     self._mark_known(slot)
@@ -202,7 +212,7 @@ class OffsetTable:
             self._mark_unknown(slot, Why.NO_ANSWER)
             return False
         self.ends[slot] = self._confirmed_ends[slot] = offset
-        self.markers.pop(slot, None)
+        self.contents.forget(slot)
         self._mark_known(slot)
         return True
 
@@ -260,12 +270,22 @@ class OffsetTable:
         if changed:
             self.versions[version] += 1
             topic.version += 1
+            if version == STABLES:
+                self.mark_may_hold_markers(response.topic)
 
-    def add_markers(self, name: str, partition: int, first: int, end: int) -> None:
-        """Record that the offsets from `first` to `end` are transaction markers, not messages."""
-        (slot,) = self.slots(name, [partition])
-        if self.ends[slot] == end:
-            self.markers[slot] = min(first, self.markers.get(slot, first))
+    def add_empty(self, name: str, partition: int, first: int, until: int) -> None:
+        """Record that the offsets from `first` up to, not including, `until` hold no messages."""
+        topic, (slot,) = self.topics.get(name), self.slots(name, [partition])
+        if topic is not None and self.contents.add_empty(slot, first, min(until, self.ends[slot])):
+            topic.contents_version += 1
+            self.versions[CONTENTS] += 1
+
+    def mark_may_hold_markers(self, name: str) -> None:
+        """Record that transactions write to this topic, or that we may not look: its offsets count more than messages."""
+        topic = self.topics.get(name)
+        if topic is not None and not topic.may_hold_markers:
+            topic.may_hold_markers = True
+            topic.version += 1
             self.versions[WHYS] += 1
 
     @property
@@ -294,7 +314,7 @@ class OffsetTable:
             if topic is not None and not config.error and topic.config != config.values:
                 topic.config = config.values
                 topic.version += 1
-                self.versions[WHYS] += 1  # groups carry a note when one of their topics is compacted
+                self.versions[WHYS] += 1  # groups say that their lag is a maximum when one of their topics is compacted
         return denied
 
     def all_sizes_known(self) -> bool:

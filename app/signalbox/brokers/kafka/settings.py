@@ -23,8 +23,8 @@ def _check_address(address: str) -> str:
 
 
 def _check_list(addresses: object) -> object:
-    if isinstance(addresses, str):
-        raise ValueError(f"a list of addresses, such as {LIST_FORM}")  # noqa: TRY004 - pydantic reports ValueError
+    if isinstance(addresses, str) or not addresses:
+        raise ValueError(f"a list of at least one address, such as {LIST_FORM}")
     return addresses
 
 
@@ -35,7 +35,7 @@ class KafkaSettings(ConnectionSettings):
     """Addresses, TLS and login of a Kafka cluster."""
 
     kind: BrokerKind = BrokerKind.KAFKA
-    bootstrap: Annotated[tuple[Address, ...], Field(min_length=1), BeforeValidator(_check_list)]
+    bootstrap: Annotated[tuple[Address, ...], BeforeValidator(_check_list)]
     tls: bool = False  # also on if ca_file or cert_file is set, or with insecure_skip_verify
     ca_file: Path | None = None  # PEM; default: the certificate authorities of the system
     cert_file: Path | None = None  # PEM; client certificate, if the broker requires one

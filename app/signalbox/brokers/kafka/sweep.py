@@ -7,17 +7,19 @@ import asyncio
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from signalbox.brokers.kafka.cached_group import GroupRows
 from signalbox.brokers.kafka.cluster_cache import ClusterCache, broker_fault, first_fault_per_resource
 from signalbox.brokers.kafka.cluster_client import SWEEP_PURPOSES, Purpose
+from signalbox.brokers.kafka.deleted_markers import DeletedMarkers
 from signalbox.brokers.kafka.destination_cache import DestinationCache
 from signalbox.brokers.kafka.errors import NONE
 from signalbox.brokers.kafka.group_offsets import NodeAnswers, NodeReader, read_group_offsets
+from signalbox.brokers.kafka.group_positions import GroupRows
 from signalbox.brokers.kafka.health import build_cluster, read_health, read_sizes, read_topic_configs, refresh_metadata
 from signalbox.brokers.kafka.members import read_members
 from signalbox.brokers.kafka.merge import MergeResult, merge_answers
 from signalbox.brokers.kafka.partition_offsets import LeaderRequests, OffsetKind, plan_requests, read_partition_offsets
 from signalbox.brokers.kafka.protocol.connection import UnsupportedVersion
+from signalbox.brokers.kafka.tail_check import TailChecker
 from signalbox.brokers.model import Destination, Fault, Group, Scope, Snapshot, Why
 from signalbox.kernel.slices import in_slices
 
@@ -31,6 +33,8 @@ class ClusterReader:
     """Reads one cluster. A sweep and a watch may run at the same time; the answer that was requested later wins."""
 
     cache: ClusterCache
+    tails: TailChecker
+    deleted_markers: DeletedMarkers
     _destinations: DestinationCache = field(default_factory=DestinationCache)
     _plan: list[LeaderRequests] = field(default_factory=list)
     _planned_for: object = None  # the metadata of the plan
@@ -47,6 +51,7 @@ class ClusterReader:
         except ExceptionGroup as failed:  # only the metadata raises; other failures are in the answers
             raise failed.exceptions[0] from failed
         gone, faults = metadata.result()
+        faults += [fault for node in cache.client.addresses for fault in cache.log_dir_faults.get(node, ())]
         all_answers = offsets.result()
         _raise_if_silent(all_answers)
         async with asyncio.TaskGroup() as tasks:
@@ -60,7 +65,7 @@ class ClusterReader:
             faults += await read_partition_offsets(cache, plan, [OffsetKind.END])
         read_at = cache.clock()
         cache.interval_s = max(cache.intervals.sweep_s, PAUSE_FACTOR * (read_at - requested_at))
-        groups = await self._build_groups(result.read)
+        groups = await self._build_groups(result.read, Purpose.SWEEP)
         destinations, excluded = await self._build_destinations()
         responding = {answers.node for answers in all_answers if answers.group_list is not None}
         return Snapshot(
@@ -155,7 +160,7 @@ class ClusterReader:
             scope=Scope.WATCHED,
             requested_at=requested_at,
             read_at=cache.clock(),
-            groups=await self._build_groups(read),
+            groups=await self._build_groups(read, Purpose.WATCH),
             destinations={name: self._destinations.build(table, name) for name in topics},
             faults=first_fault_per_resource(faults),
         )
@@ -164,10 +169,16 @@ class ClusterReader:
         names = dict.fromkeys(topic for group in groups for topic in self._build(group).positions.names)
         return [name for name in names if name in self.cache.partitions.topics and self._is_shown(name)]
 
-    async def _build_groups(self, names: Iterable[str]) -> dict[str, Group]:
-        return {
+    async def _build_groups(self, names: Iterable[str], purpose: Purpose) -> dict[str, Group]:
+        """Build the groups; where a lag may count no messages, look into the log first."""
+        groups = {
             name: self._build(name) async for name in in_slices(names, GROUPS_PER_SLICE) if name in self.cache.groups
         }
+        checked = {*await self.tails.check(groups, purpose), *await self.deleted_markers.check(groups, purpose)}
+        async for name in in_slices(checked, GROUPS_PER_SLICE):
+            if name in self.cache.groups:
+                groups[name] = self._build(name)
+        return groups
 
     def _build(self, group: str) -> Group:
         return self.cache.groups[group].build(self.cache.partitions, self.cache.settings.includes)

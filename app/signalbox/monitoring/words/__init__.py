@@ -4,12 +4,13 @@ from signalbox.monitoring.words.connections import (
     change_text,
     connection_reason,
     connection_sentence,
+    link_status,
     link_text,
     overview_reason,
     overview_sentence,
 )
 from signalbox.monitoring.words.destinations import destination_reason, destination_sentence
-from signalbox.monitoring.words.groups import group_reason, group_sentence, partition_reason, status_text
+from signalbox.monitoring.words.groups import group_reason, group_sentence, partition_reason, status_text, status_word
 from signalbox.monitoring.words.lists import connections_sentence, destinations_sentence
 from signalbox.monitoring.words.spans import Span, mark, plain, tone
 from signalbox.monitoring.words.staleness import as_of
@@ -26,6 +27,7 @@ __all__ = [
     "destinations_sentence",
     "group_reason",
     "group_sentence",
+    "link_status",
     "link_text",
     "mark",
     "overview_reason",
@@ -33,5 +35,6 @@ __all__ = [
     "partition_reason",
     "plain",
     "status_text",
+    "status_word",
     "tone",
 ]

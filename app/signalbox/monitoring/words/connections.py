@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 
 from signalbox.brokers.model import BrokerKind, Cluster
 from signalbox.kernel import figures
+from signalbox.kernel.intervals import STALE_INTERVALS
 from signalbox.monitoring.model import SEVERITY, Change, ConnectionView, GroupView, LinkState, Status
 from signalbox.monitoring.words.groups import status_word
-from signalbox.monitoring.words.spans import Span, Spans, name_span, number_word, paragraph, quantity, spans, strong
+from signalbox.monitoring.words.spans import Span, Spans, name_span, paragraph, quantity, share, spans, strong
 
+NAMES_MAX = 3  # of connections that a sentence lists
 _CHANGED_TO = {
     Status.WILL_LOSE_DATA: "will lose data",
     Status.STOPPED: "stopped",
@@ -44,34 +46,60 @@ _REPLICATED = {
 
 
 def link_text(view: ConnectionView, now: float) -> str:
-    """Return the link for a table row: "down, 25 min 29 s", "connected"."""
-    if view.link is LinkState.DOWN:
-        return f"{'not read' if view.fault else view.link}, {figures.duration(now - view.since)}"
-    if view.link is LinkState.STALE:
-        return f"{view.link}, {figures.duration(now - (view.answered_at or view.since))}"
-    return str(view.link)
+    """Return the link for a table row: "down since 02:47:11", "connected, 122 need attention"."""
+    match view.link:
+        case LinkState.DOWN:
+            return f"{'not read' if view.fault else view.link} since {figures.utc_time(view.since, now)}"
+        case LinkState.STALE:
+            return f"{view.link}, data from {figures.utc_time(view.answered_at or view.since, now)}"
+        case LinkState.CONNECTED:
+            attention = view.groups_attention + view.destinations_attention
+            if attention:
+                return f"{view.link}, {attention:,} {'needs' if attention == 1 else 'need'} attention"
+            if _cluster_problems(view.kind, view.cluster):
+                return f"{view.link}, the cluster has problems"
+            return f"{view.link}, partly unread" if view.faults else str(view.link)
+        case _:
+            return str(view.link)
+
+
+def link_status(view: ConnectionView) -> Status | LinkState:
+    """Return the status whose mark and tone the link has: of a connection that responds, the most severe one on it."""
+    if view.link is not LinkState.CONNECTED:
+        return view.link
+    problems = [view.most_severe]
+    if _cluster_problems(view.kind, view.cluster):
+        problems.append(Status.STALLED if view.cluster and view.cluster.offline else Status.BEHIND)
+    if view.faults:
+        problems.append(Status.UNKNOWN)
+    worst = min(problems, key=SEVERITY.__getitem__)
+    return LinkState.CONNECTED if worst is Status.OK else worst
 
 
 def connection_sentence(view: ConnectionView, now: float) -> Spans:
-    """Return the headline of a connection's page: whether the broker responds, and what is wrong with the cluster."""
+    """Return the headline of a connection's page: what is wrong with the cluster, how fast it responds, who needs attention."""
     match view.link:
         case LinkState.CONNECTING:
             return spans("Connecting. No response yet.")
         case LinkState.DOWN:
-            down = "Not read for " if view.fault else "Down for "
-            return spans(down, strong(figures.duration(now - view.since), view.link), ". ", Span(view.error))
+            return spans(
+                "Not read since " if view.fault else "Down since ",
+                strong(figures.utc_time(view.since, now), view.link),
+                ". ",
+                Span(view.error),
+            )
         case LinkState.STALE:
-            answered_at = view.answered_at or view.since
-            age = strong(figures.duration(now - answered_at), view.link)
-            return spans("No update for ", age, f". The data is from {figures.utc_time(answered_at, now)}.")
+            return spans(
+                "No update since ", strong(figures.utc_time(view.answered_at or view.since, now), view.link), "."
+            )
         case LinkState.CONNECTED:
-            return _cluster_problems(view.kind, view.cluster) or paragraph((spans("Responding."), _group_health(view)))
+            return paragraph((_cluster_problems(view.kind, view.cluster), _responding(view), _unread(view)))
 
 
 def connection_reason(view: ConnectionView, now: float) -> Spans:
     """Return the second line: the cause, what is affected, what to do, which permissions are missing."""
     connected = view.link is LinkState.CONNECTED
-    health = _group_health(view) if not connected or _cluster_problems(view.kind, view.cluster) else ()
+    health = () if connected else _group_health(view)
     error = spans(Span(view.error)) if view.link is LinkState.STALE and view.error else ()
     advice = spans(Span(view.hint)) if view.hint else ()
     if connected and _has_broker_problem(view.cluster):
@@ -80,11 +108,17 @@ def connection_reason(view: ConnectionView, now: float) -> Spans:
 
 
 def overview_sentence(connections: Sequence[ConnectionView], groups: Sequence[GroupView], now: float) -> Spans:
-    """Count: 2 of 126 consumer groups are not ok: 1 will lose data in 3 h 20 min, 1 behind."""
+    """Name the connections that are down, and count: 2 of 126 consumer groups are not ok: 1 stopped, 1 behind."""
     if not connections:
         return spans("No connections yet.")
+    return paragraph((_down(connections), _overview_health(connections, groups, now)))
+
+
+def _overview_health(connections: Sequence[ConnectionView], groups: Sequence[GroupView], now: float) -> Spans:
     if not groups:
-        waiting = any(view.answered_at is None for view in connections)
+        waiting = any(view.answered_at is None and view.link is not LinkState.DOWN for view in connections)
+        if not waiting and any(view.link is LinkState.DOWN for view in connections):
+            return spans("No consumer groups known.")
         return spans(
             "No consumer groups known yet: waiting for a response." if waiting else "No consumer groups found."
         )
@@ -102,13 +136,12 @@ def overview_sentence(connections: Sequence[ConnectionView], groups: Sequence[Gr
 
 
 def overview_reason(connections: Sequence[ConnectionView], groups: Sequence[GroupView]) -> Spans:
-    """Say which connections do not respond, and for how many groups the data is therefore old or missing."""
-    down = [view for view in connections if view.link is LinkState.DOWN]
+    """Say which connections are stale, and for how many groups the data is old or missing."""
     stale = [view for view in connections if view.link is LinkState.STALE]
-    names = {view.name for view in (*down, *stale)}
+    names = {view.name for view in connections if view.link in (LinkState.DOWN, LinkState.STALE)}
     old = sum(view.connection in names for view in groups)
     affected = f"Data for {old:,} of {quantity(len(groups), 'group', 'groups')} is old or missing." if old else ""
-    return paragraph((_linked(down, "down"), _linked(stale, "stale"), spans(affected)))
+    return paragraph((_linked(stale, LinkState.STALE), spans(affected)))
 
 
 def change_text(change: Change) -> Spans:
@@ -153,21 +186,61 @@ def _attempts(view: ConnectionView, now: float) -> Spans:
     failed = quantity(view.attempts, "failed attempt", "failed attempts")
     if view.next_attempt_at is None or view.next_attempt_at <= now:
         return spans(f"{failed} so far.")
-    return spans(f"{failed}, next attempt in {figures.duration(view.next_attempt_at - now)}.")
+    return spans(f"{failed}, next attempt at {figures.utc_time(view.next_attempt_at, now)}.")
+
+
+def _responding(view: ConnectionView) -> Spans:
+    """Return "Responding in 9 ms; 122 of 123 groups need attention."."""
+    parts = [
+        share(number, total, noun)
+        for number, total, noun in (
+            (view.groups_attention, view.groups, "group"),
+            (view.destinations_attention, view.destinations, "destination"),
+        )
+        if number
+    ]
+    if parts:
+        one = view.groups_attention + view.destinations_attention == 1
+        verb = "needs attention" if one else "need attention"
+        health: tuple[str | Span, ...] = ("; ", strong(f"{' and '.join(parts)} {verb}", view.most_severe))
+    else:
+        health = (_calm(view.groups, view.groups - view.groups_ok),)
+    return spans(_response_time(view), *health, ".")
+
+
+def _calm(groups: int, not_ok: int) -> str:
+    if not groups:
+        return ""
+    if not_ok:
+        return f"; no group needs attention, {not_ok:,} of {groups:,} {'is' if not_ok == 1 else 'are'} not ok"
+    return f"; all {groups:,} consumer groups are healthy" if groups > 1 else "; the only consumer group is healthy"
+
+
+def _response_time(view: ConnectionView) -> str:
+    """Say how long the slowest of the last requests took."""
+    since = (view.answered_at or view.since) - STALE_INTERVALS * view.interval_s
+    recent = [call.duration_s for call in view.calls if call.at >= since]
+    return f"Responding in {figures.duration(max(recent))}" if recent else "Responding"
+
+
+def _unread(view: ConnectionView) -> Spans:
+    number = len(view.faults)
+    if not number:
+        return ()
+    return spans(_colored(quantity(number, "resource", "resources"), "caution"), " could not be read.")
 
 
 def _group_health(view: ConnectionView) -> Spans:
     groups, not_ok = view.groups, view.groups - view.groups_ok
     if not groups:
         return ()
+    total = quantity(groups, "consumer group", "consumer groups")
     if view.link is LinkState.DOWN:
-        return spans(f"The status of its {quantity(groups, 'consumer group', 'consumer groups')} is unknown.")
+        return spans(f"The status of its {total} is unknown.")
     if not_ok:
-        return spans(
-            f"{not_ok:,} of {quantity(groups, 'consumer group', 'consumer groups')} {'is' if not_ok == 1 else 'are'} not ok."
-        )
+        return spans(f"At the last update, {not_ok:,} of {total} {'was' if not_ok == 1 else 'were'} not ok.")
     return spans(
-        f"All {groups:,} consumer groups are healthy." if groups > 1 else "The only consumer group is healthy."
+        f"At the last update, {'all ' if groups > 1 else 'its '}{total} {'were' if groups > 1 else 'was'} healthy."
     )
 
 
@@ -190,9 +263,19 @@ def _not_ok_counts(groups: Sequence[GroupView], unknown: int, now: float) -> Ite
             yield f" {first}" if number == 1 else f" (the first {first})"
 
 
-def _linked(views: Sequence[ConnectionView], state: str) -> Spans:
+def _down(connections: Sequence[ConnectionView]) -> Spans:
+    return _linked([view for view in connections if view.link is LinkState.DOWN], LinkState.DOWN)
+
+
+def _linked(views: Sequence[ConnectionView], link: LinkState) -> Spans:
+    """Name the connections: "rabbit and kafka-b are down.", "a, b, c and 2 more are down."."""
     if not views:
         return ()
-    if len(views) == 1:
-        return spans(name_span(views[0].name), f" is {state}.")
-    return spans(f"{number_word(len(views))} connections are {state}.")
+    names = [name_span(view.name) for view in views[:NAMES_MAX]]
+    more = len(views) - len(names)
+    listed: list[str | Span] = []
+    for index, name in enumerate(names):
+        last = index == len(names) - 1 and not more
+        listed += ["" if not index else " and " if last else ", ", name]
+    verb = "is" if len(views) == 1 else "are"
+    return spans(*listed, f" and {more:,} more" if more else "", f" {verb} ", strong(str(link), link), ".")

@@ -1,18 +1,35 @@
 """The sentences about a destination."""
 
+from dataclasses import replace
+
 from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring.model import DestinationView, Reason, Status
+from signalbox.monitoring.words.groups import status_word, unread_have
 from signalbox.monitoring.words.spans import Span, Spans, message_rate, name_span, paragraph, quantity, spans, strong
 from signalbox.monitoring.words.terms import WHY_UNKNOWN
+
+_WAS = {Status.OK: "Was healthy", Status.UNKNOWN: "Status was unknown", Status.NOT_PERMITTED: "Could not be read"}
 
 
 def destination_sentence(view: DestinationView, now: float) -> Spans:
     """Return the headline of a destination's page: what is wrong."""
     verdict = view.verdict
+    if verdict.newest is None or verdict.before is None:
+        return _headline(view, now)
+    until = (
+        f"{_WAS.get(verdict.before.status, 'Had a problem')} until {figures.utc_time(verdict.before.at, now)}. Now: "
+    )
+    return spans(until, *_headline(replace(view, verdict=verdict.newest), now))
+
+
+def _headline(view: DestinationView, now: float) -> Spans:
+    verdict = view.verdict
     match verdict.status:
         case Status.WILL_LOSE_DATA:
             return _will_lose(view, now)
+        case _ if verdict.reason is Reason.CONSUMERS:
+            return _consumers(view, now)
         case Status.NOT_PERMITTED:
             return spans("Signalbox is ", strong("not permitted", verdict.status), " to read this destination.")
         case Status.UNKNOWN:
@@ -25,15 +42,32 @@ def destination_sentence(view: DestinationView, now: float) -> Spans:
 
 def destination_reason(view: DestinationView, now: float) -> Spans:
     """Return the second line: the cause, the retention, the consumer groups and the rate."""
+    view = replace(view, verdict=view.verdict.newest or view.verdict)  # the cause of what the headline tells last
     groups = len(view.consumer_groups)
     who = quantity(groups, "consumer group", "consumer groups") if groups else "No consumer groups known"
     rate = f", {message_rate(view.rate_in)} in" if view.rate_in is not None else ""
     return paragraph((_since(view, now), _consequence(view), _copies(view), _retention(view), spans(f"{who}{rate}.")))
 
 
+def _consumers(view: DestinationView, now: float) -> Spans:
+    verdict, total = view.verdict, len(view.consumer_groups)
+    word = strong(status_word(verdict, now), verdict.status)
+    if total == 1:
+        return spans("Its consumer group ", name_span(verdict.detail), " needs attention: ", word, ".")
+    verb = "needs" if verdict.partitions_affected == 1 else "need"
+    groups = (
+        f"{verdict.partitions_affected:,} of {quantity(total, 'consumer group', 'consumer groups')} {verb} attention: "
+    )
+    first = "" if verdict.partitions_affected == 1 else ", the most urgent"
+    return spans(groups, name_span(verdict.detail), " is ", word, f"{first}.")
+
+
 def _will_lose(view: DestinationView, now: float) -> Spans:
     status = view.verdict.status
-    if view.loses_at is None or view.loses_at <= now:
+    if (view.loses_at is None or view.loses_at <= now) and view.verdict.lost:
+        lost = unread_have(view.verdict.lost, at_most=view.verdict.lost_at_most)
+        when: tuple[str | Span, ...] = (" is ", strong("losing data", status), f": {lost} been deleted.")
+    elif view.loses_at is None or view.loses_at <= now:
         when = (" may be ", strong("losing", status), " unread messages.")
     else:
         when = (

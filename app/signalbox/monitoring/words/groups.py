@@ -35,6 +35,7 @@ _WHY_LOST: dict[Reason | None, str] = {
     Reason.BY_AGE: "Messages reach the retention limit before the group reads them.",
     Reason.BY_COUNT: "At the retention limit, each new message deletes the oldest one, before the group reads it.",
     Reason.LOST_ALREADY: "Retention or a purge deletes messages before the group reads them.",
+    Reason.LOST_ALL: "Retention or a purge deleted everything that the group had not read. Signalbox shows this until the group commits again.",
 }
 
 
@@ -53,6 +54,8 @@ def status_text(verdict: Verdict, now: float) -> str:
 def status_word(verdict: Verdict, now: float) -> str:
     """Return the status without a duration: "losing data" where the status "will lose data" has begun, "paused"."""
     if verdict.status is Status.WILL_LOSE_DATA and _time_left(verdict, now) is None:
+        if verdict.reason is Reason.LOST_ALL:
+            return "lost data"
         return "losing data" if verdict.lost else "may be losing data"
     return "paused" if verdict.reason is Reason.PAUSED else str(verdict.status)
 
@@ -144,7 +147,8 @@ def _will_lose(verdict: Verdict, subject: Spans, now: float) -> Spans:
         at = figures.utc_time(verdict.until, now, seconds=False)
         return spans(*subject, "will lose data in ", strong(figures.duration(left), status), f", at about {at}.")
     if verdict.lost:
-        return spans(strong("Losing data", status), f": {_unread_have(verdict.lost)} been deleted.")
+        word = "Lost data" if verdict.reason is Reason.LOST_ALL else "Losing data"
+        return spans(strong(word, status), f": {unread_have(verdict.lost, at_most=verdict.lost_at_most)} been deleted.")
     return spans(
         *subject, "may be ", strong("losing data", status), ": retention has reached the first unread message."
     )
@@ -230,11 +234,12 @@ def _affected(verdict: Verdict, now: float) -> Spans:
 def _deleted(verdict: Verdict) -> Spans:
     if not verdict.lost:
         return ()
-    return spans(f"{_unread_have(verdict.lost)} already been deleted.")
+    have = unread_have(verdict.lost, at_most=verdict.lost_at_most)
+    return spans(f"{have[:1].upper()}{have[1:]} already been deleted.")
 
 
-def _unread_have(number: int) -> str:
-    return quantity(number, "unread message has", "unread messages have")
+def unread_have(number: int, *, at_most: bool) -> str:
+    return f"{'up to ' if at_most else ''}{quantity(number, 'unread message has', 'unread messages have')}"
 
 
 def _absence(verdict: Verdict, terms: Terms) -> str:

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from signalbox.kernel import figures
-from signalbox.monitoring.model import ConnectionView, DestinationView, LinkState, Status
-from signalbox.monitoring.words.spans import Spans, number_word, paragraph, quantity, spans, strong
+from signalbox.monitoring.model import SEVERITY, ConnectionView, DestinationView, LinkState, Status
+from signalbox.monitoring.words.spans import Spans, number_word, paragraph, quantity, share, spans, strong
 
 
 def destinations_sentence(views: Sequence[DestinationView], unknown: int, now: float) -> Spans:
@@ -40,8 +40,19 @@ def connections_sentence(views: Sequence[ConnectionView]) -> Spans:
         if links[link]
     ]
     if not problems:
-        return spans(f"{count}, all responding." if len(views) > 1 else f"{count}, responding.")
-    return paragraph((spans(f"{count}."), *problems))
+        responding = spans(f"{count}, all responding." if len(views) > 1 else f"{count}, responding.")
+        return paragraph((responding, _groups_attention(views)))
+    return paragraph((spans(f"{count}."), *problems, _groups_attention(views)))
+
+
+def _groups_attention(views: Sequence[ConnectionView]) -> Spans:
+    reachable = [view for view in views if view.link is not LinkState.DOWN]
+    number, total = sum(view.groups_attention for view in reachable), sum(view.groups for view in reachable)
+    if not number:
+        return ()
+    worst = min((view.most_severe for view in reachable), key=SEVERITY.__getitem__)
+    verb = "needs" if number == 1 else "need"
+    return spans(strong(f"{share(number, total, 'group').capitalize()} {verb} attention", worst), ".")
 
 
 def _losing(losing: Sequence[DestinationView], now: float) -> Spans:

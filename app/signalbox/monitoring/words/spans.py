@@ -51,6 +51,11 @@ def quantity(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
 
 
+def share(number: int, total: int, noun: str) -> str:
+    """Write a part of a total: 2 of 12 groups, the only group."""
+    return f"the only {noun}" if total == 1 else f"{number:,} of {total:,} {noun}s"
+
+
 def message_rate(per_s: float) -> str:
     return figures.rate(per_s, "messages")
 

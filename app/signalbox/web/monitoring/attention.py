@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import SEVERITY, ConnectionView, GroupView, LinkState, Status
+from signalbox.monitoring.model import NEEDS_ATTENTION, ConnectionView, GroupView, LinkState, Status
 from signalbox.monitoring.words import Span
 from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls
@@ -14,7 +14,6 @@ from signalbox.web.monitoring.totals import severity_key
 
 ROWS_MAX = 7
 ROWS_OF_MANY = 5  # if there are more than ROWS_MAX
-NEEDS_ATTENTION = frozenset(status for status in Status if SEVERITY[status] <= SEVERITY[Status.BEHIND])
 NO_RETENTION_LIMIT = "none (no retention limit)"
 NO_LOSS = "not within 24 h"  # how far ahead the judge predicts data loss
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import ConnectionView, GroupView, LinkState
+from signalbox.monitoring.model import SEVERITY, ConnectionView, GroupView, LinkState
 from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.components import Headline, plural, status_label
@@ -58,7 +58,9 @@ class ConnectionsPage:
 
 
 def connections_page(context: MonitoringContext) -> ConnectionsPage:
-    ordered = sorted(context.connections.values(), key=lambda view: (ORDER.index(view.link), view.name))
+    ordered = sorted(
+        context.connections.values(), key=lambda view: (ORDER.index(view.link), SEVERITY[view.most_severe], view.name)
+    )
     return ConnectionsPage(
         headline=connections_headline(context), rows=tuple(connection_row(context, view) for view in ordered)
     )
@@ -73,7 +75,7 @@ def connection_row(context: MonitoringContext, view: ConnectionView) -> Connecti
         name=view.name,
         href=urls.connection(view.name),
         product=product(view),
-        status=status_label(view.link, words.link_text(view, context.now)),
+        status=status_label(words.link_status(view), words.link_text(view, context.now)),
         error=view.error,
         groups=figures.number(None if view.never_read else view.groups),
         groups_detail=_groups_detail(context, view),

@@ -111,7 +111,7 @@ def connection_head(context: MonitoringContext, view: ConnectionView) -> Connect
         key=keys.connection(view.name),
         name=view.name,
         product=product(view),
-        status=status_label(view.link, words.link_text(view, context.now)),
+        status=status_label(words.link_status(view), words.link_text(view, context.now)),
         read_at=view.answered_at,
         interval_s=view.interval_s,
         sentence=words.connection_sentence(view, context.now),

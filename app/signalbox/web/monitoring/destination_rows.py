@@ -73,6 +73,9 @@ def destination_status(view: DestinationView, now: float) -> str:
     partitions = view.destination.partitions
     affected = f"{verdict.partitions_affected:,} of {0 if partitions is None else len(partitions):,}"
     match verdict.reason:
+        case Reason.CONSUMERS if verdict.status is not Status.WILL_LOSE_DATA:
+            groups = verdict.partitions_affected
+            return f"1 group {words.status_word(verdict, now)}" if groups == 1 else f"{groups:,} groups need attention"
         case Reason.NO_LEADER:
             return f"{affected} without a leader"
         case Reason.UNDER_REPLICATED:

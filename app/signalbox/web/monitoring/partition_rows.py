@@ -86,11 +86,16 @@ def _row(
         method=time_lag_method(flow),
         rate_in=figures.rate_number(flow.rate_in, decimal=True),
         rate_out=figures.rate_number(flow.rate_out, decimal=True),
-        committed_offset="none" if status is Status.NEVER_COMMITTED else figures.number(view.settled),
+        committed_offset=_committed_offset(view, kind),
         end_offset=figures.number(view.end),
         moved_at=view.moved_at,
         member=view.member or no_member,
     )
+
+
+def _committed_offset(view: PartitionView, kind: BrokerKind) -> str:
+    known_empty = view.settled is None and view.flow.lag == 0 and kind is BrokerKind.KAFKA
+    return "none" if view.verdict.status is Status.NEVER_COMMITTED or known_empty else figures.number(view.settled)
 
 
 def _count_not_ok(views: Sequence[PartitionView]) -> int:

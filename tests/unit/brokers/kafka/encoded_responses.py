@@ -97,6 +97,19 @@ def metadata_12(topics: Leaders) -> bytes:
     return i32(0) + array([broker]) + text("cluster") + i32(1) + array(topic(t, r) for t, r in topics.items()) + TAGS
 
 
+def log_dirs_4(dirs: Mapping[str, tuple[int, Mapping[str, Iterable[tuple[int, int]]]]]) -> bytes:
+    """Encode path -> (error, topic -> (partition, bytes))."""
+
+    def topic(name: str, rows: Iterable[tuple[int, int]]) -> bytes:
+        return text(name) + array(i32(p) + i64(size, 0) + i8(0) + TAGS for p, size in rows) + TAGS
+
+    encoded = (
+        i16(error) + text(path) + array(topic(*row) for row in topics.items()) + i64(-1, -1) + TAGS
+        for path, (error, topics) in dirs.items()
+    )
+    return i32(0) + i16(0) + array(encoded) + TAGS
+
+
 def list_groups_5(error: int, rows: Iterable[tuple[str, str, str, str]]) -> bytes:
     return i32(0) + i16(error) + array(b"".join(map(text, row)) + TAGS for row in rows) + TAGS
 
@@ -133,13 +146,46 @@ def share_offsets_1(group: str, rows: Iterable[tuple[str, int, int, int]]) -> by
     return i32(0) + array([text(group) + topics + i16(0) + text(None) + TAGS]) + TAGS
 
 
-def batch(base: int, delta: int, first_ms: int, newest_ms: int, *, control: bool = False, body: bytes = b"xx") -> bytes:
-    """Encode a record batch header and a body that must not be decoded."""
-    attributes = i16(32 if control else 0)
-    after = i32(3) + i8(2) + i32(0) + attributes + i32(delta) + i64(first_ms, newest_ms) + bytes(18) + body
+def batch(
+    base: int,
+    delta: int,
+    first_ms: int,
+    newest_ms: int,
+    *,
+    attributes: int = 0,
+    producer: int = -1,
+    records: int | None = None,
+    body: bytes = b"xx",
+) -> bytes:
+    """Encode a record batch header and a body that must not be decoded. By default, every offset has a record."""
+    count = delta + 1 if records is None else records
+    after = i32(3) + i8(2) + i32(0) + i16(attributes) + i32(delta) + i64(first_ms, newest_ms)
+    after += i64(producer) + i16(0) + i32(0, count) + body
     return i64(base) + i32(len(after)) + after
 
 
-def fetch_12(topic: str, partition: int, records: bytes, error: int = 0) -> bytes:
-    row = i32(partition) + i16(error) + i64(99, 99, 0) + array([]) + i32(-1) + varint(len(records) + 1) + records + TAGS
+def fetch_12(
+    topic: str,
+    partition: int,
+    records: bytes,
+    error: int = 0,
+    *,
+    stable: int = 99,
+    aborted: Iterable[tuple[int, int]] = (),
+) -> bytes:
+    """Encode an answer for one partition whose end is 99; `aborted`: producer and first offset of transactions."""
+    transactions = array(i64(producer, first) + TAGS for producer, first in aborted)
+    row = i32(partition) + i16(error) + i64(99, stable, 0) + transactions
+    row += i32(-1) + varint(len(records) + 1) + records + TAGS
     return i32(0) + i16(0) + i32(0) + array([text(topic) + array([row]) + TAGS]) + TAGS
+
+
+def describe_producers_0(topic: str, producers: Mapping[int, Iterable[tuple[int, int]]]) -> bytes:
+    """Encode an answer for one topic; `producers`: partition -> (producer, epoch of the coordinator)."""
+
+    def partition(number: int, rows: Iterable[tuple[int, int]]) -> bytes:
+        encoded = array(i64(p) + i32(0, 5) + i64(1_000) + i32(epoch) + i64(-1) + TAGS for p, epoch in rows)
+        return i32(number) + i16(0) + text(None) + encoded + TAGS
+
+    rows = array(partition(number, rows) for number, rows in producers.items())
+    return i32(0) + array([text(topic) + rows + TAGS]) + TAGS

@@ -68,19 +68,20 @@ WRONG = {
 
 @pytest.mark.parametrize(("address", "expected"), WRONG.items())
 def test_an_invalid_address_is_a_fault_that_says_what_is_expected(address: str, expected: str) -> None:
-    connection = {"name": "k", "kind": "kafka", "bootstrap": ["kafka-1:9092", address]}
-    with pytest.raises(ConfigurationError) as caught:
-        from_document({"connections": [connection]}, None, {})
-    (fault,) = caught.value.faults
-    assert fault.key == "connections[0] (k).bootstrap[1]"
-    assert expected in fault.expected
-    assert "secret-Pa55" not in str(caught.value)
+    for good in (["kafka-1:9092"], []):
+        connection = {"name": "k", "kind": "kafka", "bootstrap": [*good, address]}
+        with pytest.raises(ConfigurationError) as caught:
+            from_document({"connections": [connection]}, None, {})
+        (fault,) = caught.value.faults
+        assert fault.key == f"connections[0] (k).bootstrap[{len(good)}]"
+        assert expected in fault.expected
+        assert "secret-Pa55" not in str(caught.value)
 
 
 def test_one_string_is_no_list() -> None:
     with pytest.raises(ConfigurationError) as caught:
         from_document({"connections": [{"name": "k", "kind": "kafka", "bootstrap": "a:9092,b:9092"}]}, None, {})
-    assert caught.value.faults[0].expected == 'a list of addresses, such as ["kafka-1:9092", "kafka-2:9092"]'
+    assert caught.value.faults[0].expected == 'a list of at least one address, such as ["kafka-1:9092", "kafka-2:9092"]'
 
 
 @pytest.mark.parametrize(

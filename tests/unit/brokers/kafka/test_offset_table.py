@@ -151,6 +151,78 @@ def test_an_assigned_partition_without_a_committed_offset_has_a_row_and_no_lag()
     assert (group.lag, group.lag_partial) == (3, True)
 
 
+def test_nothing_is_unread_on_an_empty_partition_without_a_committed_offset() -> None:
+    table = create_table([topic("t", [1] * 4)])
+    table.update_ends(offset_rows("t", [(0, 0, 20), (1, 0, 0), (2, 0, 30), (3, 0, 7)]))
+    table.update_starts(offset_rows("t", [(0, 0, 0), (1, 0, 0), (2, 0, 30), (3, 0, 0)]))
+    cached = cached_group()
+    member = group_api.MemberDescription(id="m", client="c", host="/h", assigned={"t": (0, 1, 2, 3)})
+    cached.update_members(group_api.GroupDescription(group="g", error=0, state="Stable", members=(member,)), 1.0)
+    group = build_group(table, {"t": [(0, 20)]}, cached)
+    assert list(group.positions.lag) == [0, 0, 0, UNKNOWN]
+    assert group.positions.why == (Why.KNOWN, Why.KNOWN, Why.KNOWN, Why.NEVER_COMMITTED)
+    table.add_empty("t", 3, 0, 7)  # only aborted messages
+    group = cached.build(table, lambda _: True)
+    assert (group.lag, group.lag_partial) == (0, False)
+
+
+def test_a_share_group_has_read_all_of_an_empty_partition_before_its_first_read() -> None:
+    table = create_table([topic("t", [1, 1, 1])])
+    table.update_ends(offset_rows("t", [(0, 0, 0), (1, 0, 9), (2, 0, 20)]))
+    table.update_starts(offset_rows("t", [(0, 0, 0), (1, 0, 0), (2, 0, 20)]))
+    cached = cached_group("s", "share")
+    member = group_api.MemberDescription(id="m", client="c", host="/h", assigned={"t": (0, 1, 2)})
+    cached.update_members(group_api.GroupDescription(group="s", error=0, state="Stable", members=(member,)), 1.0)
+    rows = (group_api.SharePartition("t", 2, 10, 10, 0),)  # the others are not initialized, and this one is deleted
+    cached.update_offsets(group_api.ShareOffsets(group="s", error=0, partitions=rows, has_lag=True), 1.0)
+    group = cached.build(table, lambda _: True)
+    lags = dict(zip(group.positions.partition, group.positions.lag, strict=True))
+    assert lags == {2: 0, 0: 0, 1: UNKNOWN}
+    assert group.positions.deleted is None
+
+
+def test_offsets_without_messages_are_neither_lag_nor_lost() -> None:
+    table = create_table([topic("t", [1, 1])])
+    table.update_ends(offset_rows("t", [(0, 0, 9), (1, 0, 9)]))
+    cached = cached_group()
+    assert build_group(table, {"t": [(0, 4), (1, 4)]}, cached).lag == 10
+    table.add_empty("t", 0, 4, 9)
+    table.add_empty("t", 1, 4, 6)
+    group = cached.build(table, lambda _: True)
+    assert (list(group.positions.lag), list(group.positions.first_unread or ())) == ([0, 3], [9, 6])
+    table.update_starts(offset_rows("t", [(0, 0, 9), (1, 0, 8)]))
+    group = cached.build(table, lambda _: True)
+    assert (list(group.positions.lag), list(group.positions.deleted or ())) == ([0, 1], [0, 2])
+    table.update_ends(offset_rows("t", [(0, 0, 3), (1, 0, 9)]))
+    table.update_ends(offset_rows("t", [(0, 0, 3), (1, 0, 9)]))
+    table.update_ends(offset_rows("t", [(0, 0, 9), (1, 0, 9)]))  # the log was truncated and written anew
+    table.update_starts(offset_rows("t", [(0, 0, 0), (1, 0, 8)]))
+    assert list(cached.build(table, lambda _: True).positions.lag) == [5, 1]
+
+
+def test_one_deleted_offset_of_a_topic_with_transactions_is_its_marker() -> None:
+    table = create_table([topic("t", [1, 1])])
+    table.update_ends(offset_rows("t", [(0, 0, 9), (1, 0, 9)]))
+    table.update_starts(offset_rows("t", [(0, 0, 5), (1, 0, 6)]))
+    cached = cached_group()
+    assert list(build_group(table, {"t": [(0, 4), (1, 4)]}, cached).positions.deleted or ()) == [1, 2]
+    table.mark_may_hold_markers("t")
+    group = cached.build(table, lambda _: True)
+    assert (list(group.positions.deleted or ()), group.lag_at_most) == ([0, 2], True)
+
+
+def test_other_groups_stay_the_same_object_while_more_is_known_about_a_log() -> None:
+    table = create_table([topic("t", [1]), topic("u", [1])])
+    table.update_ends(offset_rows("t", [(0, 0, 5)], 1))
+    table.update_ends(offset_rows("u", [(0, 0, 5)], 1))
+    cached = cached_group()
+    first = build_group(table, {"t": [(0, 2)]}, cached)
+    table.add_empty("u", 0, 2, 5)
+    assert cached.build(table, lambda _: True) is first
+    table.add_empty("t", 0, 2, 5)
+    assert cached.build(table, lambda _: True).lag == 0
+
+
 def test_an_unchanged_group_stays_the_same_object() -> None:
     table = create_table([topic("t", [1])])
     table.update_ends(offset_rows("t", [(0, 0, 5)], 1))

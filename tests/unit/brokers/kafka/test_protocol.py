@@ -11,10 +11,11 @@ from signalbox.brokers.kafka.protocol import cluster as cluster_api
 from signalbox.brokers.kafka.protocol import offsets as offset_api
 from signalbox.brokers.kafka.protocol.changes import commit_offsets_request, create_topics_request
 from signalbox.brokers.kafka.protocol.connection import Request
-from signalbox.brokers.kafka.protocol.fetch import FetchedPartition, fetch_batches_request
+from signalbox.brokers.kafka.protocol.fetch import fetch_batches_request
 from signalbox.brokers.kafka.protocol.groups import describe_groups_request, list_groups_request, share_offsets_request
-from signalbox.brokers.kafka.protocol.metadata import BrokerAddress, Metadata, metadata_request
+from signalbox.brokers.kafka.protocol.metadata import INCONSISTENT, BrokerAddress, Metadata, metadata_request
 from signalbox.brokers.kafka.protocol.offsets import CommittedOffsets, committed_offsets_request
+from signalbox.brokers.kafka.protocol.producers import transactional_partitions_request
 from signalbox.brokers.kafka.protocol.wire import Cursor, MalformedResponse, RequestBody, decode_checked
 from tests.unit.brokers.kafka import encoded_responses as encoded
 
@@ -103,6 +104,21 @@ def test_decode_metadata_in_any_order() -> None:
     assert (other.name, other.topic_id) == ("größe", bytes(range(16)).hex())
 
 
+@pytest.mark.parametrize("number", [5, -1, 0])
+def test_a_topic_with_wrong_partition_numbers_costs_only_that_topic(number: int) -> None:
+    data = encoded.metadata_12(LEADERS).replace(encoded.i32(1, -1, 5), encoded.i32(number, -1, 5))
+    orders, other = metadata_request().decode(data, 12).topics
+    assert (orders.name, orders.error, list(orders.leader)) == ("orders", INCONSISTENT, [])
+    assert (other.name, other.error, list(other.leader)) == ("größe", 0, [2])
+
+
+def test_a_failed_log_directory_costs_only_that_directory() -> None:
+    data = encoded.log_dirs_4({"/data1": (0, {"orders": [(0, 700), (1, 30)]}), "/data2": (56, {})})
+    answer = cluster_api.log_dirs_request().decode(data, 4)
+    assert (answer.error, answer.failed) == (0, {"/data2": 56})
+    assert answer.sizes == [("orders", [(0, 700), (1, 30)])]
+
+
 def test_decode_groups_and_members() -> None:
     listing = list_groups_request().decode(encoded.list_groups_5(0, [("a", "consumer", "Stable", "Classic")]), 5)
     assert [(row.group, row.state, row.type) for row in listing.rows] == [("a", "Stable", "classic")]
@@ -145,35 +161,6 @@ def test_decode_share_offsets() -> None:
     assert decoded.has_lag
 
 
-def fetch(offset: int, records: bytes) -> FetchedPartition:
-    api_request = fetch_batches_request({"orders": [(0, offset)]}, partition_bytes=4096)
-    (fetched,) = api_request.decode(encoded.fetch_12("orders", 0, records), 12)
-    assert fetched.end == 99
-    return fetched
-
-
-def test_fetch_finds_the_batch_at_a_position() -> None:
-    marker = encoded.batch(15, 0, 9, 9, control=True)
-    records = encoded.batch(10, 4, 1_000, 1_400) + marker + encoded.batch(16, 9, 2_000, 2_900)
-    for offset, first in ((10, 1_000), (14, 1_000), (15, 2_000), (20, 2_000)):
-        batch = fetch(offset, records).batch
-        assert batch is not None
-        assert batch.first_ms == first
-    assert fetch(0, records[:30]).batch is None
-    negative_length = encoded.i64(0) + encoded.i32(-12) + bytes(40)
-    assert fetch(0, negative_length).batch is None
-
-
-def test_fetch_detects_that_only_transaction_markers_follow() -> None:
-    messages = encoded.batch(90, 6, 1, 2)
-    marker, another = (encoded.batch(n, 0, 3, 3, control=True) for n in (97, 98))
-    assert fetch(97, messages + marker + another).only_markers
-    assert fetch(98, another).only_markers
-    assert not fetch(96, messages + marker + another).only_markers
-    assert not fetch(97, marker).only_markers  # the response stops before the end
-    assert not fetch(97, b"").only_markers
-
-
 DESCRIBED = encoded.describe_groups_5("a", "Stable", {"m": {"o": (1,)}})
 RESPONSES: list[tuple[str, Request[object], bytes, int]] = [
     ("OffsetFetch 8", committed_offsets_request(["a"]), encoded.offset_fetch_8({"a": (ORDERS, 0)}), 8),
@@ -189,6 +176,12 @@ RESPONSES: list[tuple[str, Request[object], bytes, int]] = [
     ("DescribeGroups", describe_groups_request("classic", ["a"]), DESCRIBED, 5),
     ("ShareOffsets", share_offsets_request(["s"]), encoded.share_offsets_1("s", [("orders", 2, 40, 7)]), 1),
     ("Fetch", fetch_batches_request({}, partition_bytes=1), encoded.fetch_12("o", 0, encoded.batch(0, 1, 2, 3)), 12),
+    (
+        "DescribeProducers",
+        transactional_partitions_request({}),
+        encoded.describe_producers_0("orders", {0: [(7, -1), (8, 0)], 1: [(7, -1)], 2: []}),
+        0,
+    ),
 ]
 
 

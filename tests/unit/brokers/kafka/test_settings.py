@@ -16,7 +16,7 @@ VALID = {"name": "kafka-prod", "bootstrap": ["kafka-1:9092", "[::1]:9093"]}
 @pytest.mark.parametrize(
     ("invalid", "message"),
     [
-        ({"bootstrap": []}, "at least 1"),
+        ({"bootstrap": []}, "at least one address"),
         ({"cert_file": "a.pem"}, "cert_file and key_file"),
         ({"user": "alice"}, "all three or none"),
         ({"sasl_mechanism": "GSSAPI", "user": "alice", "password": "x"}, "SCRAM-SHA-256"),

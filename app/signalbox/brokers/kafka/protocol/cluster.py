@@ -41,6 +41,15 @@ class TopicConfig:
     values: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogDirs:
+    """The replicas on one broker: (topic, [(partition, bytes)]). `failed`: log directory -> error code."""
+
+    error: int
+    failed: dict[str, int] = field(default_factory=dict)
+    sizes: list[tuple[str, list[tuple[int, int]]]] = field(default_factory=list)
+
+
 def describe_cluster_request() -> Request[ClusterDescription]:
     return Request(DESCRIBE_CLUSTER, _encode_cluster, _decode_cluster)
 
@@ -159,8 +168,8 @@ def _decode_config(cursor: Cursor, version: int) -> tuple[str, str]:
     return name, value
 
 
-def log_dirs_request() -> Request[tuple[int, list[tuple[str, list[tuple[int, int]]]]]]:
-    """Ask one broker for the sizes of its replicas: (error, [(topic, [(partition, bytes)])])."""
+def log_dirs_request() -> Request[LogDirs]:
+    """Ask one broker for the sizes of its replicas."""
     return Request(DESCRIBE_LOG_DIRS, _encode_sizes, _decode_sizes)
 
 
@@ -170,17 +179,17 @@ def _encode_sizes(version: int) -> bytes:
     return body.to_bytes()
 
 
-def _decode_sizes(data: bytes, version: int) -> tuple[int, list[tuple[str, list[tuple[int, int]]]]]:
+def _decode_sizes(data: bytes, version: int) -> LogDirs:
     cursor = Cursor(data, flexible=DESCRIBE_LOG_DIRS.is_flexible(version), position=4)
-    error = cursor.i16() if version >= 3 else 0
-    sizes = []
+    answer = LogDirs(error=cursor.i16() if version >= 3 else 0)
     for _ in cursor.structs():
-        error = cursor.i16() or error
-        cursor.text()
-        sizes += [(cursor.text(), _decode_topic_sizes(cursor)) for _ in cursor.structs()]
+        error, path = cursor.i16(), cursor.text()
+        if error:
+            answer.failed[path] = error
+        answer.sizes.extend((cursor.text(), _decode_topic_sizes(cursor)) for _ in cursor.structs())
         if version >= 4:
             cursor.position += 16  # the disk's total and free bytes
-    return error, sizes
+    return answer
 
 
 def _decode_topic_sizes(cursor: Cursor) -> list[tuple[int, int]]:

@@ -2,13 +2,14 @@
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from signalbox.brokers.kafka.addresses import HOST_LENGTH_MAX
 from signalbox.brokers.kafka.protocol.connection import Api, Request
-from signalbox.brokers.kafka.protocol.wire import Cursor, MalformedResponse, RequestBody, decode_checked
+from signalbox.brokers.kafka.protocol.wire import Cursor, RequestBody, decode_checked
 
 METADATA = Api("Metadata", 3, (12, 11, 10, 9, 8, 7, 5, 4), flexible_from=9)
+INCONSISTENT = -2  # our own error code: the partitions of a topic are not numbered from 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,9 @@ class TopicMetadata:
     name: str
     topic_id: str
     internal: bool
-    leader: "array[int]"
-    replicas: tuple[tuple[int, ...], ...]
-    in_sync: tuple[tuple[int, ...], ...]
+    leader: "array[int]" = field(default_factory=lambda: array("i"))
+    replicas: tuple[tuple[int, ...], ...] = ()
+    in_sync: tuple[tuple[int, ...], ...] = ()
 
     @property
     def under_replicated(self) -> int:
@@ -95,21 +96,25 @@ def _decode_topic(cursor: Cursor, version: int, shared: dict[tuple[int, ...], tu
     leader = array("i", bytes(4 * count))
     replicas: list[tuple[int, ...] | None] = [None] * count
     in_sync: list[tuple[int, ...]] = [()] * count
+    inconsistent = False  # costs this topic only
     for _ in range(count):
         _error, index, leader_id = cursor.i16(), cursor.i32(), cursor.i32()
         if version >= 7:
             cursor.position += 4  # leader epoch
-        if not 0 <= index < count or replicas[index] is not None:
-            raise MalformedResponse(f"Partition {index} of {count} is out of range or repeated")
-        leader[index] = leader_id
         copies, synced = cursor.ints(), cursor.ints()
-        replicas[index], in_sync[index] = shared.setdefault(copies, copies), shared.setdefault(synced, synced)
+        if 0 <= index < count and replicas[index] is None:
+            leader[index] = leader_id
+            replicas[index], in_sync[index] = shared.setdefault(copies, copies), shared.setdefault(synced, synced)
+        else:
+            inconsistent = True
         if version >= 5:
             cursor.ints()  # offline replicas
         cursor.skip_tags()
     if version >= 8:
         cursor.position += 4  # authorized operations
     cursor.skip_tags()
+    if inconsistent:
+        return TopicMetadata(error=INCONSISTENT, name=name, topic_id="", internal=internal)
     return TopicMetadata(
         error=error,
         name=name,
