@@ -51,8 +51,9 @@ async def test_changed_and_recreated_queues_show_their_settings_at_once(moto: Sq
         await asyncio.to_thread(change, policy)
         after = (await broker.sweep()).destinations
     assert after[changed].settings["visibility timeout"] == "300 s"
-    assert after[changed].retention is not None
-    assert (after[changed].retention.age_s, after[changed].dead_letters_to) == (7200.0, dead)
+    retention = after[changed].retention
+    assert retention is not None
+    assert (retention.age_s, after[changed].dead_letters_to) == (7200.0, dead)
     assert (after[recreated].settings["visibility timeout"], after[recreated].dead_letters_to) == ("120 s", None)
 
 
@@ -122,7 +123,7 @@ async def test_a_region_without_queues_is_named(moto: SqsServer) -> None:
 async def test_an_endpoint_of_another_region_is_told_exactly() -> None:
     text = "Credential should be scoped to a valid region, not 'eu-west-1'."
     for code in ("SignatureDoesNotMatch", "InvalidSignatureException"):
-        async with SqsStub(lambda *_, code=code: refusal(code, text, status=403)).running() as stub:  # type: ignore[misc]
+        async with SqsStub(lambda *_, code=code: refusal(code, text, status=403)).running() as stub:
             error = await connect_error(opened(stub.endpoint))
         assert isinstance(error, LoginRefused)
         assert error.problem.startswith("The endpoint belongs to another region than eu-west-1: ")
