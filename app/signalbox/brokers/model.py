@@ -174,6 +174,7 @@ class Destination:
     size_bytes: int | None = None
     retention: RetentionLimits | None = None
     arrived: int | None = None  # counter of all published messages; a decrease is a reset
+    messages_at_most: bool = False  # offsets that hold no message are counted in `messages`
     approximate: bool = False  # SQS: the counts are approximate
     state: str = "running"  # the broker's word: "running", "down", "minority", "no leader"
     healthy: bool | None = True  # None = unknown

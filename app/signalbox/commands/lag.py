@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 import click
 import msgspec
 
-from signalbox.brokers.model import UNKNOWN, Group, Snapshot
+from signalbox.brokers.model import UNKNOWN, Group, Snapshot, Why
 from signalbox.brokers.port import Broker
 from signalbox.brokers.registry import open_broker
 from signalbox.brokers.settings import ConnectionSettings
@@ -17,7 +17,7 @@ from signalbox.commands.broker_access import close_quietly, connection_error
 from signalbox.commands.names import configured_connection
 from signalbox.commands.options import LoadConfiguration, config_option, json_option
 from signalbox.commands.printing import safe, shortened, table
-from signalbox.kernel.figures import number, rate_number
+from signalbox.kernel.figures import bound, number, rate_number
 
 HEADER = ("Connection", "Group", "Kind", "State", "Lag", "Members", "In /s", "Out /s")
 NUMBERS = frozenset({4, 5, 6, 7})
@@ -33,6 +33,7 @@ class GroupLag(msgspec.Struct, kw_only=True):
     state: str
     lag: int | None
     lag_partial: bool
+    lag_at_most: bool
     approximate: bool
     members: int | None
     destinations: Sequence[str]
@@ -126,6 +127,7 @@ def _row(connection: str, group: Group, snapshot: Snapshot, before: Snapshot | N
         state=group.state_text or group.state,
         lag=group.lag,
         lag_partial=group.lag_partial,
+        lag_at_most=group.lag_at_most,
         approximate=group.approximate,
         members=group.member_count,
         destinations=group.destinations,
@@ -142,7 +144,7 @@ def _counter(group: Group, column: str) -> Mapping[tuple[str, int], int]:
     return {
         (positions.names[positions.destination[row]], positions.partition[row]): values[row]
         for row in range(len(positions))
-        if values[row] != UNKNOWN
+        if values[row] != UNKNOWN and positions.row_why(row) is not Why.BEYOND_END
     }
 
 
@@ -175,7 +177,7 @@ def _cells(row: GroupLag) -> tuple[str, ...]:
         shortened(row.group),
         row.kind,
         shortened(row.state),
-        f"at least {lag}" if row.lag_partial and row.lag is not None else lag,
+        lag if row.lag is None else f"{bound(at_least=row.lag_partial, at_most=row.lag_at_most)} {lag}".lstrip(),
         number(row.members),
         rate_number(row.rate_in),
         rate_number(row.rate_out),

@@ -54,6 +54,7 @@ class Feed:
     def __init__(self, *, epoch: int) -> None:
         self._epoch = epoch
         self._counter = 0
+        self._forgotten_at = 0  # the counter when keys were last forgotten: what a page shows of them is older
         self._versions: dict[str, Version] = {}
         self._subscribers: dict[str, set[Subscription]] = {}
 
@@ -67,8 +68,8 @@ class Feed:
                 subscription.offer(key, version)
 
     def version(self, key: str) -> Version:
-        """Return the key's version; the counter is 0 if the key has not changed in this epoch."""
-        return self._versions.get(key) or Version(self._epoch, 0)
+        """Return the key's version; of a key without one that of the last `forget`, as it may have been among those."""
+        return self._versions.get(key) or Version(self._epoch, self._forgotten_at)
 
     def latest(self) -> Version:
         """Return the latest published version: a page rendered after this call includes every earlier change."""
@@ -77,7 +78,8 @@ class Feed:
     def forget(self, keys: Collection[str]) -> None:
         """Drop the versions of deleted entities, so that memory does not grow with every name that ever existed."""
         for key in keys:
-            self._versions.pop(key, None)
+            if self._versions.pop(key, None) is not None:
+                self._forgotten_at = self._counter
 
     def subscribe(self, keys: Collection[str]) -> Subscription:
         """Watch these keys until `unsubscribe` is called.

@@ -23,6 +23,13 @@ def number(value: float | None, *, approximate: bool = False) -> str:
     return f"\u2248{NBSP}{text}" if approximate else text
 
 
+def bound(*, at_least: bool, at_most: bool) -> str:
+    """Return the words before a count that may be too low, too high, or both; "" for an exact one."""
+    if at_least and at_most:
+        return "about"
+    return "at least" if at_least else "at most" if at_most else ""
+
+
 def short_number(value: float | None) -> str:
     """Format a number for an axis or a tab: 1.2 M, 400 k. Do not use it in a row or a dialog."""
     if value is None or not math.isfinite(value):

@@ -12,7 +12,7 @@ from signalbox.kernel.exposition import Sample, encode, format_labels, metric
 from signalbox.monitoring.model import ConnectionView, GroupView, HistoryUsage, LinkState
 from signalbox.monitoring.service import Monitor
 
-GROUPS_MAX = 10_000  # eight lines each: about 6 MB
+GROUPS_MAX = 10_000  # nine lines each: about 6 MB
 LABEL_CHARACTERS_MAX = 1_024
 LINES_PER_SLICE = 1_000  # between two turns of the event loop: about 1 ms
 
@@ -26,6 +26,10 @@ GROUP_METRICS: Mapping[str, tuple[str, Callable[[GroupView, float], float | None
     "signalbox_group_lag_partial": (
         "1 if partitions are unknown, so that the lag is a minimum",
         lambda view, _: None if view.flow.lag is None else int(view.flow.lag_partial),
+    ),
+    "signalbox_group_lag_at_most": (
+        "1 if offsets that hold no message may be counted, so that the lag is a maximum",
+        lambda view, _: None if view.flow.lag is None else int(view.flow.lag_at_most),
     ),
     "signalbox_group_time_lag_seconds": (
         "Age of the oldest unsettled message of a consumer group",

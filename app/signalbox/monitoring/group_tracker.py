@@ -32,7 +32,7 @@ from signalbox.monitoring.judge_count import TREND_READINGS, judge_count
 from signalbox.monitoring.losses import Losses
 from signalbox.monitoring.model import SEVERITY, Flow, GroupView, PartitionView, Status, TimeLag, TimeLagMethod, Verdict
 from signalbox.monitoring.presence import Presence
-from signalbox.monitoring.row_facts import caught_up_at, open_transactions, retention_that_loses
+from signalbox.monitoring.row_facts import caught_up_at, lost_rows, open_transactions, retention_that_loses
 from signalbox.monitoring.steadiness import SteadyVerdict
 from signalbox.monitoring.window import PushResult, ReadingWindow
 
@@ -40,7 +40,9 @@ COUNTS_MAX = 10  # an approximate count shows its trend only over so many readin
 CLOCKS_DIFFER_S = 5.0  # how far a message's timestamp may lie outside of what our readings prove
 OLDEST_ROWS_MAX = 8
 SHARE = "share"  # Kafka's share groups acknowledge in any order, so their start offset is no position
-JUDGED_ROWS_MAX = 500  # each reading, largest lag first: more would block the event loop for over 10 ms
+JUDGED_ROWS_MAX = (
+    500  # each reading, lost messages first, then the largest lag: more would block the event loop for over 10 ms
+)
 
 
 PartitionKey = tuple[str, int]  # destination, partition
@@ -212,12 +214,15 @@ class GroupTracker:
             rows: list[PartitionFacts] = []
         else:
             owners = _owners(group) if self._presence.members_joined else {}
-            rows = [self._row(index, group, owners) for index in self._rows_to_judge(group, facts)]
-            raw = judge_group(rows, facts, self._limits, now, lag_falls=self.window.lag_falls())
+            indices, all_judged = self._rows_to_judge(group, facts)
+            rows = [self._row(index, group, owners) for index in indices]
+            falls = self.window.lag_falls()
+            raw = judge_group(rows, facts, self._limits, now, lag_falls=falls, all_judged=all_judged)
         rate_in, rate_out = self.window.total_rates()
         flow = Flow(
             lag=group.lag,
             lag_partial=group.lag_partial,
+            lag_at_most=group.lag_at_most,
             approximate=group.approximate,
             time_lag=None if counted or group.lag is None else self._time_lag(rows, group),
             rate_in=rate_in,
@@ -246,27 +251,21 @@ class GroupTracker:
             detail=" ".join(group.notes).removesuffix(".") if group.why is not Why.KNOWN else "",
         )
 
-    def _rows_to_judge(self, group: Group, facts: GroupFacts) -> list[int]:
-        """Return the rows that may be other than ok; the columns prove all others to be young."""
+    def _rows_to_judge(self, group: Group, facts: GroupFacts) -> tuple[list[int], bool]:
+        """Return the rows that may be other than ok, and whether these are all: the columns prove the others to be young."""
         positions = group.positions
         kept = [limits.age_s / 2 for limits in self._retention.values() if limits.age_s is not None]
         late = self.window.older_than(min(self._limits.ok_below_s, self._limits.stalled_after_s, *kept))
         first = len(self.window.readings) == 1  # without a comparison all rows have the same verdict
-        rows = set(late[:1] if first else late)
-        rows.update(self._open_transactions, self.window.rewound)
+        special = lost_rows(positions).union(self._losses.rows(), self._open_transactions, self.window.rewound)
         if positions.why is not None:
-            rows.update(row for row, why in enumerate(positions.why) if why is not Why.KNOWN)
+            special.update(row for row, why in enumerate(positions.why) if why is not Why.KNOWN)
+        rows = special.union(late[:1] if first else late)
         if facts.has_consumers is False or self._may_push_out(group):
             rows.update(row for row, lag in enumerate(positions.lag) if lag > 0)
-        if positions.start is not None:
-            offsets = zip(positions.start, positions.settled, positions.arrived, strict=True)
-            rows.update(row for row, (start, settled, end) in enumerate(offsets) if UNKNOWN < settled < start < end)
-        if positions.deleted is not None:
-            rows.update(row for row, deleted in enumerate(positions.deleted) if deleted > 0)
-        rows.update(self._losses.rows())
         if len(rows) <= JUDGED_ROWS_MAX:
-            return sorted(rows)
-        return sorted(rows, key=lambda row: -positions.lag[row])[:JUDGED_ROWS_MAX]
+            return sorted(rows), not first or len(late) < 2
+        return sorted(rows, key=lambda row: (row not in special, -positions.lag[row]))[:JUDGED_ROWS_MAX], False
 
     def _may_push_out(self, group: Group) -> bool:
         """Return whether new messages may delete unread ones within seconds: no age shows that. A stream has one row."""
@@ -363,6 +362,7 @@ class GroupTracker:
             verdict=verdict,
             flow=Flow(
                 lag=columns.known(row.lag),
+                lag_at_most=view.group.lag_at_most and row.lag > 0,
                 approximate=view.group.approximate,
                 time_lag=None if counted else row.time_lag,
                 rate_in=row.rate_in,

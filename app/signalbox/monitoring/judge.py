@@ -112,6 +112,7 @@ def judge_group(
     now: float,
     *,
     lag_falls: bool | None = None,
+    all_judged: bool = True,
 ) -> Verdict:
     """Return the most severe verdict of a group's partitions, and how many partitions share its status.
 
@@ -121,6 +122,7 @@ def judge_group(
         limits: the thresholds of the group.
         now: seconds since the epoch.
         lag_falls: whether the lag of the whole group fell over the last readings; None = not known.
+        all_judged: False if there are more such partitions than `rows`: then every count is a minimum.
     """
     if group.why is not Why.KNOWN:
         status = Status.NOT_PERMITTED if group.why is Why.NOT_PERMITTED else Status.UNKNOWN
@@ -136,9 +138,17 @@ def judge_group(
     if verdict.status is Status.CATCHING_UP and lag_falls is False:  # another partition's lag grows by more
         verdict, until = replace(verdict, status=Status.BEHIND), None
     elif verdict.status is Status.CATCHING_UP:  # the group has caught up with its slowest partition
-        until = None if None in ends else max(end for end in ends if end is not None)
+        unknown = None in ends or not all_judged
+        until = None if unknown else max(end for end in ends if end is not None)
     lost, at_most = sum(_lost(row) for row in rows) or None, any(row.deleted > 0 for row in rows)
-    return replace(verdict, until=until, partitions_affected=len(ends), lost=lost, lost_at_most=at_most)
+    return replace(
+        verdict,
+        until=until,
+        partitions_affected=len(ends),
+        lost=lost,
+        lost_at_most=at_most,
+        at_least=not all_judged,
+    )
 
 
 def _judge(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: float) -> Verdict:

@@ -49,6 +49,7 @@ def judge_consumers(name: str, groups: Sequence[GroupView]) -> Verdict | None:
         since_exact=worst.verdict.since_exact,
         until=min((verdict.until for verdict in losing if verdict.until is not None), default=None),
         lost=max((verdict.lost for verdict in losing if verdict.lost is not None), default=None),
+        at_least=any(verdict.at_least for verdict in losing),
         lost_at_most=any(verdict.lost_at_most for verdict in losing),
         partitions_affected=len(wrong),
         reason=Reason.CONSUMERS,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from signalbox.brokers.model import BrokerCall, BrokerKind, Capability, Cluster, Destination, Fault, Group, Why
+from signalbox.kernel import figures
 
 
 class Status(StrEnum):
@@ -109,6 +110,7 @@ class Verdict:
     destination: str | None = None
     partitions_affected: int = 0  # how many partitions share this status
     lost: int | None = None  # messages already deleted unread
+    at_least: bool = False  # not every partition was judged: `partitions_affected` and `lost` are minimums
     lost_at_most: bool = False  # `lost` counts offsets, and some may have held no message
     why: Why = Why.KNOWN
     reason: Reason | None = None
@@ -123,11 +125,17 @@ class Flow:
 
     lag: int | None
     lag_partial: bool = False  # some partitions are unknown: the lag is at least this
+    lag_at_most: bool = False  # offsets that hold no message may be counted: the lag is at most this
     approximate: bool = False
     time_lag: TimeLag | None = None
     rate_in: float | None = None
     rate_out: float | None = None
     caught_up_at: float | None = None  # when the slowest partition has caught up at its net rate
+
+    @property
+    def lag_bound(self) -> str:
+        """Return "at least", "at most" or "about" for a lag that is not exact, else ""."""
+        return figures.bound(at_least=self.lag_partial, at_most=self.lag_at_most) if self.lag is not None else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

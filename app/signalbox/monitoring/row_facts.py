@@ -2,8 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from signalbox.brokers.model import UNKNOWN, Destination, Group, RetentionLimits
+from signalbox.brokers.model import UNKNOWN, Destination, Group, Positions, RetentionLimits
 from signalbox.monitoring.judge import PartitionFacts
+
+
+def lost_rows(positions: Positions) -> set[int]:
+    """Return the rows of which unread messages were deleted."""
+    rows: set[int] = set()
+    if positions.start is not None:
+        offsets = zip(positions.start, positions.settled, positions.arrived, strict=True)
+        rows.update(row for row, (start, settled, end) in enumerate(offsets) if UNKNOWN < settled < start < end)
+    if positions.deleted is not None:
+        rows.update(row for row, deleted in enumerate(positions.deleted) if deleted > 0)
+    return rows
 
 
 def open_transactions(group: Group, before: Mapping[int, tuple[int, float]], at: float) -> dict[int, tuple[int, float]]:

@@ -1,17 +1,26 @@
 """What is unread, since when, and what was lost: logs without messages, with transactions, deleted, or with wrong times."""
 
+import html
+import json
+import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.model import UNKNOWN, Group, GroupState, OldestUnread, Snapshot, Why
 from tests.connected.kafka.programs import running_java
+from tests.support.commands import run_here
 from tests.support.kafka import KafkaClient, KafkaMember, KafkaUnderTest, connected, figures
 from tests.support.kafka_states import BUSY_PARTITIONS, DAY_S, FAR_OFFSET, MARKED_PARTITIONS, Seeder
+from tests.support.serving import serving
+from tests.support.tables import connection
 from tests.support.waiting import eventually
 
 SHARE_CONSUMER = "org.apache.kafka.tools.consumer.ConsoleShareConsumer"
@@ -164,3 +173,39 @@ async def test_partitions_with_small_lag_take_their_turn(states: States) -> None
         unread = {row.partition: row for row in await oldest(states, "busy-readers")}
     assert set(unread) == set(range(BUSY_PARTITIONS))
     assert time.time() - unread[quiet].at == pytest.approx(3 * DAY_S, abs=120)
+
+
+async def test_page_api_metrics_and_command_say_the_same(states: States, kafka: KafkaUnderTest, tmp_path: Path) -> None:
+    names = ("tx-markers-readers", "tx-behind-readers", "lost-all-readers", "far-readers")
+    async with serving(tmp_path, connection("k", "kafka", bootstrap=[kafka.bootstrap])) as served:
+        async with httpx.AsyncClient(base_url=served.url) as client:
+
+            async def are_read() -> list[Mapping[str, Any]]:
+                answers = [await client.get(f"/api/v1/groups/k/{name}") for name in names]
+                assert [answer.status_code for answer in answers] == [200] * len(names)
+                return [answer.json() for answer in answers]
+
+            markers, behind, lost, far = await eventually(are_read, within_s=30)
+            pages = {name: _text((await client.get(f"/groups/k/{name}")).text) for name in names}
+            metrics = (await client.get("/metrics")).text
+        ran = await run_here("lag", "--json", "--group", "tx-*-readers", folder=tmp_path)
+        printed = await run_here("lag", "--group", "tx-behind-*", folder=tmp_path)
+    commanded = {row["group"]: (row["lag"], row["lag_at_most"]) for row in json.loads(ran.out)["groups"]}
+    assert (markers["flow"]["lag"], behind["flow"]["lag"], far["flow"]["lag"]) == (0, 2, 3)
+    assert (markers["flow"]["lag_at_most"], behind["flow"]["lag_at_most"]) == (False, True)
+    assert (commanded["tx-markers-readers"], commanded["tx-behind-readers"]) == ((0, False), (2, True))
+    assert 'signalbox_group_lag_messages{connection="k",group="tx-markers-readers"} 0' in metrics
+    assert 'signalbox_group_lag_at_most{connection="k",group="tx-behind-readers"} 1' in metrics
+    assert "At most 2 messages are waiting" in behind["verdict"]["sentence"]
+    assert "At most 2 messages are waiting" in pages["tx-behind-readers"]
+    assert "at most 2" in printed.out
+    for told in (lost["verdict"]["sentence"], pages["lost-all-readers"]):
+        assert "Lost data: up to 90 unread messages have been deleted." in told
+    assert far["flow"]["time_lag"] is None or far["flow"]["time_lag"]["method"] == "at least"
+    assert "stalled" not in pages["tx-markers-readers"]
+
+
+def _text(page: str) -> str:
+    """Return the text of a page, without tags."""
+    words = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+    return re.sub(r" ([.,:])", r"\1", words)

@@ -173,3 +173,8 @@ def test_duration_text_grows_with_the_duration(first: float, second: float) -> N
 
     low, high = sorted((first, second))
     assert seconds(figures.duration(low)) <= seconds(figures.duration(high))
+
+
+def test_a_count_that_may_be_too_low_or_too_high_says_so() -> None:
+    bounds = [figures.bound(at_least=low, at_most=high) for low in (False, True) for high in (False, True)]
+    assert bounds == ["", "at most", "at least", "about"]

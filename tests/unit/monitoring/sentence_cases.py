@@ -23,7 +23,7 @@ from tests.unit.monitoring.connection_cases import connections as connection_cas
 from tests.unit.monitoring.connection_cases import list_heads
 from tests.unit.monitoring.copy_cases import copy_cases
 from tests.unit.monitoring.readings import T0, topic
-from tests.unit.monitoring.transition_cases import changes, transitions
+from tests.unit.monitoring.transition_cases import bounds, changes, transitions
 from tests.unit.monitoring.views import (
     LOSING_GROUND,
     connection_view,
@@ -75,6 +75,7 @@ def _groups() -> Iterator[tuple[str, GroupView]]:
     yield from _behind()
     yield from _unknown()
     yield from _calm()
+    yield from bounds()
 
 
 def _losing() -> Iterator[tuple[str, GroupView]]:
@@ -104,6 +105,8 @@ def _standing_still() -> Iterator[tuple[str, GroupView]]:
         yield f"stopped, {kind}", group_view(verdict(Status.STOPPED, partition=1), kind=kind)
     yield "stopped before the first reading", group_view(verdict(Status.STOPPED, since_exact=False))
     yield "stopped, one message", group_view(verdict(Status.STOPPED), flow=replace(LOSING_GROUND, lag=1))
+    view = group_view(verdict(Status.STOPPED), flow=replace(LOSING_GROUND, lag_at_most=True))
+    yield "stopped, transaction markers may be counted", view
     yield "stopped, lag unknown", group_view(verdict(Status.STOPPED), flow=Flow(lag=None))
     yield "stopped, because paused", group_view(verdict(Status.STOPPED, reason=Reason.PAUSED), kind=BrokerKind.NATS)
     stalled = verdict(Status.STALLED, partition=7, destination="orders", partitions_affected=1)
@@ -138,6 +141,8 @@ def _behind() -> Iterator[tuple[str, GroupView]]:
     yield "behind, lag is stable", group_view(behind, flow=replace(LOSING_GROUND, rate_out=118.0), rows=1)
     yield "behind, rates unknown", group_view(behind, flow=NO_RATES)
     yield "behind, some partitions unknown", group_view(behind, flow=replace(LOSING_GROUND, lag_partial=True))
+    gaps = replace(LOSING_GROUND, lag_partial=True, lag_at_most=True)
+    yield "behind, some partitions unknown, transactions", group_view(behind, flow=gaps)
     yield "behind, time lag unknown", group_view(behind, flow=replace(LOSING_GROUND, time_lag=None))
     yield "behind, time lag and lag unknown", group_view(behind, flow=Flow(lag=None))
     for method in (TimeLagMethod.AT_LEAST, TimeLagMethod.AT_MOST):

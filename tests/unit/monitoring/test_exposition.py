@@ -79,7 +79,7 @@ async def test_lag_has_an_age_and_rates_appear_once_known(exporter: Exporter) ->
 
 async def test_unknown_has_no_line_and_is_never_zero(exporter: Exporter) -> None:
     unknown = group("dark", lags=(UNKNOWN, UNKNOWN))
-    partly = group("dim", lags=(7, UNKNOWN))
+    partly = replace(group("dim", lags=(7, UNKNOWN)), lag_at_most=True)
     untold = replace(group("mute"), members=None, member_count=None)
     await exporter.monitor.apply("prod", snapshot(START, [unknown, partly, untold], [topic()]), interval_s=5)
     found = await exporter.figures()
@@ -89,6 +89,7 @@ async def test_unknown_has_no_line_and_is_never_zero(exporter: Exporter) -> None
     assert of("signalbox_group_age_seconds", connection="prod", group="dark") in found
     assert found[of("signalbox_group_lag_messages", connection="prod", group="dim")] == 7
     assert found[of("signalbox_group_lag_partial", connection="prod", group="dim")] == 1
+    assert found[of("signalbox_group_lag_at_most", connection="prod", group="dim")] == 1
     assert of("signalbox_group_members", connection="prod", group="mute") not in found
     assert of("signalbox_connection_up", connection="edge", kind="kafka") not in found  # never answered yet
     assert of("signalbox_history_bytes") not in found

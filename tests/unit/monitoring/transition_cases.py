@@ -11,6 +11,7 @@ from signalbox.monitoring.model import (
     Flow,
     GroupView,
     LinkState,
+    Reason,
     Status,
     TimeLag,
     TimeLagMethod,
@@ -44,6 +45,16 @@ def transitions() -> Iterator[tuple[str, GroupView]]:
     stopped = verdict(Status.STOPPED, before=Before(status=Status.STOPPED, at=AT), newest=unread)
     yield "stopped, now unknown", group_view(stopped, flow=Flow(lag=None))
     yield "no members, messages wait", group_view(verdict(Status.NO_MEMBERS, partition=1))
+
+
+def bounds() -> Iterator[tuple[str, GroupView]]:
+    """Return groups of which not every partition was judged."""
+    some = {"partition": 7, "partitions_affected": 500, "at_least": True}
+    yield "behind on more partitions than are judged", group_view(verdict(Status.BEHIND, **some))
+    yield "stalled on more partitions than are judged", group_view(verdict(Status.STALLED, **some))
+    lost = verdict(Status.WILL_LOSE_DATA, reason=Reason.LOST_ALREADY, lost=200_000, **some)
+    yield "loses data on more partitions than are judged", group_view(lost)
+    yield "loses offsets on more partitions than are judged", group_view(replace(lost, lost_at_most=True))
 
 
 def changes() -> Iterator[tuple[str, list[tuple[str, str]]]]:

@@ -37,6 +37,17 @@ async def test_unknown_is_null_not_zero(web: WebClient) -> None:
     assert (new["status"], new["read_at"], new["age_s"], new["nodes"]) == ("connecting", None, None, None)
 
 
+async def test_counts_of_a_connection_that_was_never_read_are_null(web: WebClient) -> None:
+    never = await get(web, "/api/v1/connections/kafka-new")
+    assert never["read_at"] is None
+    counts = ("groups", "groups_ok", "groups_attention", "destinations", "destinations_attention", "excluded")
+    assert [never[count] for count in counts] == [None] * len(counts)
+    down = await get(web, "/api/v1/connections/rabbit-old")
+    assert down["groups"] == 3
+    assert down["destinations"] > 0
+    assert (down["groups_ok"], down["groups_attention"]) == (None, None)
+
+
 async def test_old_data_is_marked_stale(web: WebClient) -> None:
     for address in ("groups/rabbit-old/old-1", "groups/nats-edge/SHIP%2Fprinter", "connections/rabbit-old"):
         resource = await get(web, f"/api/v1/{address}")

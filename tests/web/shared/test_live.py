@@ -86,6 +86,26 @@ async def test_many_changes_are_one_message_and_deletions_are_sent() -> None:
         assert changes == {"row": None, "changed": ""}
 
 
+async def test_what_was_deleted_while_a_page_was_away_is_told_when_it_is_back() -> None:
+    feed, things = Feed(epoch=7), Things({"a": "first", "b": "other"})
+    feed.publish(["thing/a", "thing/b"])
+    async with run_server(application(feed=feed, things=things)) as server:
+        version_shown = str(feed.latest())
+        del things.texts["a"]
+        feed.publish(["thing/a"])
+        feed.forget(["thing/a"])
+        feed.publish(["thing/b"])
+        feed.forget(["thing/never-existed"])
+        async with server.live() as client:
+            await watch(client, ("thing/a", "row", version_shown))
+            [[key, _, version, html]] = await next_fragments(client)
+            assert (key, html, version) == ("thing/a", None, "7.2")
+        async with server.live() as client:
+            await watch(client, ("thing/a", "row", version), ("thing/b", "row", version_shown))
+            [[key, *_]] = await next_fragments(client)
+            assert key == "thing/b", "once told, it is not sent again"
+
+
 async def test_a_fragment_is_rendered_once_for_all_sockets() -> None:
     feed, things = Feed(epoch=7), Things({"a": "first"})
     app = application(feed=feed, things=things)

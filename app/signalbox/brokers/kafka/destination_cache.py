@@ -44,6 +44,7 @@ def _build_destination(table: OffsetTable, topic: Topic) -> Destination:
         size_bytes=size_bytes,
         retention=_retention(config, topic.partition_count) if config else None,
         arrived=end,
+        messages_at_most=topic.has_gaps,
         approximate=topic.is_compacted,
         state=state,
         healthy=state == "running",

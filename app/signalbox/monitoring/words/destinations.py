@@ -65,7 +65,7 @@ def _consumers(view: DestinationView, now: float) -> Spans:
 def _will_lose(view: DestinationView, now: float) -> Spans:
     status = view.verdict.status
     if (view.loses_at is None or view.loses_at <= now) and view.verdict.lost:
-        lost = unread_have(view.verdict.lost, at_most=view.verdict.lost_at_most)
+        lost = unread_have(view.verdict)
         when: tuple[str | Span, ...] = (" is ", strong("losing data", status), f": {lost} been deleted.")
     elif view.loses_at is None or view.loses_at <= now:
         when = (" may be ", strong("losing", status), " unread messages.")

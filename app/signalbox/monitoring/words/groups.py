@@ -29,6 +29,10 @@ _ADVICE = {
     Status.PAST_END: "Reset the group's offset.",
     Status.REBALANCING: "Processing may pause meanwhile. If this continues, check for members that restart or exceed max.poll.interval.ms.",
 }
+_PARTIAL = {  # may the lag count offsets that hold no message?
+    False: "Some partitions are unknown, so the lag is a minimum.",
+    True: "Some partitions are unknown, and some offsets may hold no message, so the lag is an estimate.",
+}
 _RESUME = "The consumer is paused on the broker. Resume the consumer if the pause is not planned."
 _ABOUT_A_PARTITION = frozenset((Status.WILL_LOSE_DATA, Status.STALLED, *_CAUSES))  # the headline names the partition
 _WHY_LOST: dict[Reason | None, str] = {
@@ -75,7 +79,7 @@ def group_reason(view: GroupView, now: float) -> Spans:
     verdict, flow, terms = view.verdict.newest or view.verdict, view.flow, TERMS[view.kind]
     several = verdict.partition is not None and len(view.group.positions) > 1 and view.kind is BrokerKind.KAFKA
     cause = _behind_cause(verdict, flow) if verdict.status is Status.BEHIND else _cause(verdict, flow, terms)
-    partial = "Some partitions are unknown, so the lag is a minimum." if flow.lag_partial and flow.lag else ""
+    partial = _PARTIAL[flow.lag_at_most] if flow.lag_partial and flow.lag else ""
     deleted = _deleted(verdict) if _time_left(verdict, now) is not None else ()
     affected = _affected(verdict, now) if several else ()
     earlier = verdict.before  # only a status that is shown at its first reading has one
@@ -158,7 +162,7 @@ def _will_lose(verdict: Verdict, subject: Spans, now: float) -> Spans:
         return spans(*subject, "will lose data in ", strong(figures.duration(left), status), f", at about {at}.")
     if verdict.lost:
         word = "Lost data" if verdict.reason is Reason.LOST_ALL else "Losing data"
-        return spans(strong(word, status), f": {unread_have(verdict.lost, at_most=verdict.lost_at_most)} been deleted.")
+        return spans(strong(word, status), f": {unread_have(verdict)} been deleted.")
     return spans(
         *subject, "may be ", strong("losing data", status), ": retention has reached the first unread message."
     )
@@ -232,24 +236,30 @@ def _why_unknown(verdict: Verdict) -> str:
 
 
 def _affected(verdict: Verdict, now: float) -> Spans:
-    more = verdict.partitions_affected - 1
+    more, least = verdict.partitions_affected - 1, "at least " if verdict.at_least else ""
     losing = bool(verdict.lost) and _time_left(verdict, now) is None
     if losing or verdict.status not in _ABOUT_A_PARTITION:
-        return spans(f"Affected: partition {verdict.partition}{f' and {more:,} more' if more > 0 else ''}.")
+        return spans(f"Affected: partition {verdict.partition}{f' and {least}{more:,} more' if more > 0 else ''}.")
     if more < 1:
         return ()
-    return spans(f"The same applies to {quantity(more, 'more partition', 'more partitions')}.")
+    return spans(f"The same applies to {least}{quantity(more, 'more partition', 'more partitions')}.")
 
 
 def _deleted(verdict: Verdict) -> Spans:
+    have = unread_have(verdict)
+    return spans(f"{have[:1].upper()}{have[1:]} already been deleted.") if have else ()
+
+
+def unread_have(verdict: Verdict) -> str:
+    """Return "up to 50 unread messages have"; "" if none was lost. Of partitions that were not judged it counts nothing."""
     if not verdict.lost:
-        return ()
-    have = unread_have(verdict.lost, at_most=verdict.lost_at_most)
-    return spans(f"{have[:1].upper()}{have[1:]} already been deleted.")
-
-
-def unread_have(number: int, *, at_most: bool) -> str:
-    return f"{'up to ' if at_most else ''}{quantity(number, 'unread message has', 'unread messages have')}"
+        return ""
+    bound = (
+        ("at least ", "an estimated ")[verdict.lost_at_most]
+        if verdict.at_least
+        else ("", "up to ")[verdict.lost_at_most]
+    )
+    return f"{bound}{quantity(verdict.lost, 'unread message has', 'unread messages have')}"
 
 
 def _absence(verdict: Verdict, terms: Terms) -> str:
@@ -287,11 +297,13 @@ def _subject(verdict: Verdict, *, several: bool, rows: int) -> Spans:
 def _waiting(flow: Flow) -> str:
     if flow.lag is None:
         return "Lag is unknown"
-    return f"{'No messages' if flow.lag == 0 else _amount(flow)} {'is' if flow.lag == 1 else 'are'} waiting"
+    amount = "No messages" if flow.lag == 0 and not flow.lag_bound else _amount(flow)
+    return f"{amount[:1].upper()}{amount[1:]} {'is' if flow.lag == 1 else 'are'} waiting"
 
 
 def _amount(flow: Flow) -> str:
-    return f"{figures.number(flow.lag, approximate=flow.approximate)} {'message' if flow.lag == 1 else 'messages'}"
+    number = figures.number(flow.lag, approximate=flow.approximate)
+    return f"{flow.lag_bound} {number} {'message' if flow.lag == 1 else 'messages'}".lstrip()
 
 
 def _time_lag(flow: Flow) -> str:

@@ -70,7 +70,7 @@ def attention(context: MonitoringContext) -> Attention:
 def _group(context: MonitoringContext, view: GroupView) -> AttentionRow:
     verdict, flow = view.verdict, view.flow
     data_loss_at = verdict.until if verdict.status is Status.WILL_LOSE_DATA else None
-    lag = figures.number(flow.lag, approximate=flow.approximate)
+    lag = f"{flow.lag_bound} {figures.number(flow.lag, approximate=flow.approximate)}".lstrip()
     time_lag = flow.time_lag
     return AttentionRow(
         status=status_label(verdict.status),

@@ -5,7 +5,7 @@ from signalbox.kernel import figures
 from signalbox.monitoring.model import ConnectionView
 from signalbox.web.monitoring.components import Fact, Notice, plural, rate_fact
 from signalbox.web.monitoring.context import MonitoringContext
-from signalbox.web.monitoring.totals import totals_of
+from signalbox.web.monitoring.totals import Totals, totals_of
 
 DESTINATION_LABELS = {
     BrokerKind.KAFKA: "Topics",
@@ -26,11 +26,17 @@ def connection_facts(context: MonitoringContext, view: ConnectionView) -> tuple[
         Fact(
             "Lag",
             figures.number(total.lag, approximate=total.approximate),
-            note="messages, at least: some are unknown" if total.lag_partial else "messages",
+            note=_lag_note(total),
         ),
         rate_fact("In", total.rate_in, f"sum over groups; {figures.rate(total.rate_out)} out"),
         *_replicas(view),
     )
+
+
+def _lag_note(total: Totals) -> str:
+    if total.lag_partial:
+        return f"messages, {total.lag_bound or 'at least'}: some are unknown"
+    return "messages, at most: some offsets may hold none" if total.lag_at_most else "messages"
 
 
 def _group_health(context: MonitoringContext, view: ConnectionView) -> str:

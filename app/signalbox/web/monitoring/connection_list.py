@@ -43,7 +43,7 @@ class ConnectionRow:
     groups_detail: str
     destinations: str
     lag: str
-    at_least: bool
+    bound: str  # "at least", "at most", "about", or ""
     rate_in: str
     rate_out: str
     stale: bool
@@ -81,7 +81,7 @@ def connection_row(context: MonitoringContext, view: ConnectionView) -> Connecti
         groups_detail=_groups_detail(context, view),
         destinations=figures.number(None if view.never_read else view.destinations),
         lag=figures.number(0 if no_groups else total.lag, approximate=total.approximate),
-        at_least=total.lag_partial and total.lag is not None,
+        bound=total.lag_bound,
         rate_in=figures.rate_number(0.0 if no_groups else total.rate_in),
         rate_out=figures.rate_number(0.0 if no_groups else total.rate_out),
         stale=view.link is LinkState.STALE,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from signalbox.brokers.model import Partitions, RetentionLimits, Why
+from signalbox.brokers.model import Destination, Partitions, RetentionLimits, Why
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.columns import known
@@ -123,14 +123,22 @@ def destination_head(context: MonitoringContext, view: DestinationView) -> Desti
     )
 
 
+def _messages_note(destination: Destination) -> str:
+    if destination.partitions is None:
+        return "in the queue"
+    return "at most: some offsets may hold none" if destination.messages_at_most else "end minus start"
+
+
 def _facts(context: MonitoringContext, view: DestinationView) -> tuple[Fact, ...]:
     destination = view.destination
     return (
         rate_fact("In", view.rate_in, "1 min average"),
         Fact(
             "Messages",
-            figures.number(destination.messages, approximate=destination.approximate),
-            note="in the queue" if destination.partitions is None else "end minus start",
+            figures.number(
+                destination.messages, approximate=destination.approximate and not destination.messages_at_most
+            ),
+            note=_messages_note(destination),
         ),
         size_fact("Size", destination.size_bytes, "1 replica"),
         Fact("Retention", retention_text(destination), note=_retention_note(destination.retention)),

@@ -29,6 +29,7 @@ class DestinationRow:
     stale: bool
     rate_in: str
     messages: str
+    bound: str  # "at most", or ""
     size: str
     retention: str
     retention_detail: str
@@ -56,7 +57,8 @@ def destination_row(context: MonitoringContext, view: DestinationView) -> Destin
         status=status_label(status, status_text, stale=stale),
         stale=stale,
         rate_in=figures.rate_number(None if unreachable else view.rate_in),
-        messages=figures.number(messages, approximate=destination.approximate),
+        messages=figures.number(messages, approximate=destination.approximate and not destination.messages_at_most),
+        bound="at most" if messages and destination.messages_at_most else "",
         size=figures.size(None if unreachable else destination.size_bytes),
         retention=retention_text(destination),
         retention_detail=retention_detail(destination.retention),

@@ -30,7 +30,9 @@ def _lag(view: GroupView) -> Fact:
     if flow.lag is None:
         note = "no data"
     elif flow.lag_partial:
-        note = "messages, at least: some partitions are unknown"
+        note = f"messages, {flow.lag_bound}: some partitions are unknown"
+    elif flow.lag_at_most:
+        note = "messages, at most: some offsets may hold none"
     tone = "danger" if flow.lag and words.tone(view.verdict.status) == "danger" else ""
     return Fact("Lag", figures.number(flow.lag, approximate=flow.approximate), note=note, tone=tone)
 

@@ -30,7 +30,7 @@ class GroupRow:
     stale: bool
     lag_history: Sparkline | None
     lag: str
-    at_least: bool
+    bound: str  # "at least", "at most", "about", or ""
     severe: bool
     time_lag: str
     method: str
@@ -73,7 +73,7 @@ def group_row(context: MonitoringContext, view: GroupView) -> GroupRow:
         stale=stale,
         lag_history=sparkline(context.monitor.spark(view.connection, view.name).lag, label="lag"),
         lag=figures.number(flow.lag, approximate=flow.approximate),
-        at_least=flow.lag_partial and flow.lag is not None,
+        bound=flow.lag_bound,
         severe=words.tone(status) == "danger",
         time_lag=figures.UNKNOWN_WORD if flow.time_lag is None else figures.duration(flow.time_lag.seconds),
         method=time_lag_method(flow),

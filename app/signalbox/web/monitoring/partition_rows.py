@@ -24,6 +24,7 @@ class PartitionRow:
     status: StatusLabel
     reason: Sequence[Span]
     lag: str
+    bound: str  # "at most", or ""
     not_ok: bool
     time_lag: str
     method: str
@@ -81,6 +82,7 @@ def _row(
         status=status_label(status, words.status_text(view.verdict, now), stale=stale),
         reason=words.partition_reason(view, kind, now),
         lag=figures.number(flow.lag, approximate=flow.approximate),
+        bound=flow.lag_bound,
         not_ok=status is not Status.OK,
         time_lag=figures.UNKNOWN_WORD if flow.time_lag is None else figures.duration(flow.time_lag.seconds),
         method=time_lag_method(flow),

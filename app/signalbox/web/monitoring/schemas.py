@@ -35,6 +35,9 @@ class VerdictOut(Struct, frozen=True, kw_only=True):
 class FlowOut(Struct, frozen=True, kw_only=True):
     lag: Messages
     lag_partial: Annotated[bool, Meta(description="true = some partitions are unknown, and lag is at least this")]
+    lag_at_most: Annotated[
+        bool, Meta(description="true = offsets that hold no message may be counted, and lag is at most this")
+    ]
     approximate: Annotated[bool, Meta(description="true = the broker only estimates its counts")]
     time_lag: TimeLagOut | None
     rate_in: Rate
@@ -106,6 +109,9 @@ class DestinationOut(Resource, frozen=True, kw_only=True):
     internal: bool
     partitions: Annotated[int | None, Meta(description="null for queues without positions")]
     messages: Messages
+    messages_at_most: Annotated[
+        bool, Meta(description="true = offsets that hold no message may be counted, and messages is at most this")
+    ]
     approximate: bool
     size_bytes: Bytes
     rate_in: Rate
@@ -175,10 +181,18 @@ class ConnectionOut(Resource, frozen=True, kw_only=True):
     next_attempt_at: float | None
     product: str | None
     version: str | None
-    groups: int
-    groups_ok: int
-    destinations: int
-    excluded: Annotated[int, Meta(description="internal or excluded names that are not listed")]
+    groups: Annotated[int | None, Meta(description="null = never read")]
+    groups_ok: Annotated[int | None, Meta(description="null = never read, or the connection is down")]
+    groups_attention: Annotated[
+        int | None, Meta(description="behind or more severe; null = never read, or the connection is down")
+    ]
+    destinations: Annotated[int | None, Meta(description="null = never read")]
+    destinations_attention: Annotated[
+        int | None, Meta(description="with a problem of their own; null = never read, or the connection is down")
+    ]
+    excluded: Annotated[
+        int | None, Meta(description="internal or excluded names that are not listed; null = never read")
+    ]
     tls_verified: bool
 
 

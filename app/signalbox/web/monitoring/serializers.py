@@ -147,6 +147,10 @@ def _connection(
     schema: type[ConnectionSchema], context: MonitoringContext, view: ConnectionView, **fields: object
 ) -> ConnectionSchema:
     cluster = view.cluster or NO_CLUSTER
+    if view.never_read:  # nobody knows what exists there
+        fields |= dict.fromkeys(("groups", "destinations", "excluded"))
+    if context.is_unreachable(view.name):
+        fields |= dict.fromkeys(("groups_ok", "groups_attention", "destinations_attention"))
     return _build(
         schema,
         view,

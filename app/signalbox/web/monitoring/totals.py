@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from signalbox.kernel import figures
 from signalbox.monitoring.model import SEVERITY, GroupView, Status
 
 
@@ -12,10 +13,16 @@ class Totals:
 
     lag: int | None = None
     lag_partial: bool = False
+    lag_at_most: bool = False
     approximate: bool = False
     rate_in: float | None = None
     rate_out: float | None = None
     oldest_read_at: float | None
+
+    @property
+    def lag_bound(self) -> str:
+        """As `Flow.lag_bound`."""
+        return figures.bound(at_least=self.lag_partial, at_most=self.lag_at_most) if self.lag is not None else ""
 
 
 def sum_if_known(values: Sequence[float | None]) -> float | None:
@@ -31,6 +38,7 @@ def totals_of(groups: Sequence[GroupView]) -> Totals:
     return Totals(
         lag=sum(lags) if lags else None,
         lag_partial=len(lags) < len(groups) or any(g.flow.lag_partial for g in groups),
+        lag_at_most=any(g.flow.lag_at_most for g in groups),
         approximate=any(g.flow.approximate for g in groups),
         rate_in=sum(rates_in) if rates_in else None,
         rate_out=sum(rates_out) if rates_out else None,
