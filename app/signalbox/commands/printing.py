@@ -13,8 +13,8 @@ def safe(text: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """Return `safe` text cut in the middle to NAME_WIDTH_MAX characters."""
-    shown = safe(text)
+    """Return `safe` text cut in the middle to NAME_WIDTH_MAX characters; a name without a visible character in quotes."""
+    shown = safe(text) if text.strip() else f'"{safe(text)}"'
     half = NAME_WIDTH_MAX // 2
     return shown if len(shown) <= NAME_WIDTH_MAX else f"{shown[: half - 1]}…{shown[-half:]}"
 

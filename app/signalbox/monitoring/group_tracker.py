@@ -23,6 +23,7 @@ from signalbox.monitoring.judge import (
     GroupFacts,
     PartitionFacts,
     Thresholds,
+    data_loss_at,
     has_consumers,
     judge_group,
     judge_partition,
@@ -145,7 +146,7 @@ class GroupTracker:
         facts = self._facts(view.group, view.interval_s, view.read_at)
         owners = _owners(view.group)
         views = [self._partition(row, view, facts, owners) for row in range(len(self.window))]
-        views.sort(key=lambda v: (SEVERITY[v.verdict.status], -(v.flow.lag or 0), v.destination, v.partition))
+        views.sort(key=_severity_key)
         return tuple(views)
 
     def worst_partition(self) -> tuple[PartitionKey, int | None, int | None, int | None] | None:
@@ -380,6 +381,11 @@ class GroupTracker:
         window = self.window
         pairs = zip(window.destination, window.partition, strict=True)
         return {(window.names[index], partition): row for row, (index, partition) in enumerate(pairs)}
+
+
+def _severity_key(view: PartitionView) -> tuple[int, float, int, str, int]:
+    verdict, lag = view.verdict, view.flow.lag or 0
+    return SEVERITY[verdict.status], data_loss_at(verdict), -lag, view.destination, view.partition
 
 
 def _owners(group: Group) -> dict[PartitionKey, Member]:
