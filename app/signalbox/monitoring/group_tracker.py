@@ -1,6 +1,5 @@
 """Follows one consumer group over time: its recent readings, its confirmed verdict and its view."""
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +17,7 @@ from signalbox.brokers.model import (
 from signalbox.kernel.intervals import STALE_INTERVALS
 from signalbox.monitoring import columns
 from signalbox.monitoring.confirmation import choose_time_lag
+from signalbox.monitoring.count_history import CountHistory
 from signalbox.monitoring.judge import (
     REWOUND_SHOWN_S,
     GroupFacts,
@@ -29,7 +29,6 @@ from signalbox.monitoring.judge import (
     judge_partition,
     still_limit,
 )
-from signalbox.monitoring.judge_count import TREND_READINGS, judge_count
 from signalbox.monitoring.losses import Losses
 from signalbox.monitoring.model import SEVERITY, Flow, GroupView, PartitionView, Status, TimeLag, TimeLagMethod, Verdict
 from signalbox.monitoring.presence import Presence
@@ -38,15 +37,10 @@ from signalbox.monitoring.row_facts import caught_up_at, lost_rows, open_transac
 from signalbox.monitoring.steadiness import SteadyVerdict
 from signalbox.monitoring.window import PushResult, ReadingWindow
 
-COUNTS_MAX = 10  # an approximate count shows its trend only over so many readings
 CLOCKS_DIFFER_S = 5.0  # how far a message's timestamp may lie outside of what our readings prove
 OLDEST_ROWS_MAX = 8
 SHARE = "share"  # Kafka's share groups acknowledge in any order, so their start offset is no position
-JUDGED_ROWS_MAX = (
-    500  # each reading, lost messages first, then the largest lag: more would block the event loop for over 10 ms
-)
-
-
+JUDGED_ROWS_MAX = 500  # each reading, losses first, then the largest lag: more would block the event loop for 10 ms
 PartitionKey = tuple[str, int]  # destination, partition
 
 
@@ -80,8 +74,7 @@ class GroupTracker:
         self._rebalancing_since: float | None = None
         self._retention: dict[str, RetentionLimits] = {}
         self._losses = Losses()
-        self._counts: deque[int] = deque(maxlen=COUNTS_MAX)
-        self._in_flight: deque[int | None] = deque(maxlen=TREND_READINGS)  # one reading of it says little
+        self._counts = CountHistory()
         self._idle = False
         self._read_at = 0.0
         self._integral = RateIntegral()
@@ -102,8 +95,7 @@ class GroupTracker:
             return False
         self._read_at = read_at
         self._partitions = None
-        self._in_flight.append(group.in_flight)
-        self._counts.extend(() if group.lag is None else (group.lag,))
+        self._counts.take(group)
         self._losses.take(self._rows_by_partition(), group.positions.lost, requested_at)
         self._follow(group, requested_at, interval_s)
         self._retention = retention_that_loses(group.destinations, destinations)
@@ -210,20 +202,9 @@ class GroupTracker:
 
     def _judge(self, group: Group, interval_s: float, now: float) -> None:
         facts = self._facts(group, interval_s, now)
-        lags = self.window.lags(columns.rate_window_s(interval_s))
         counted = self._is_count_only(group)
         if counted:
-            counts = list(self._counts) if group.approximate else lags
-            known = counts if group.lag is not None else []  # without the present count the earlier ones say nothing
-            in_flight = None if None in self._in_flight else max(n for n in self._in_flight if n is not None)
-            raw = judge_count(
-                known,
-                facts,
-                now,
-                approximate=group.approximate,
-                in_flight=in_flight,
-                deliverable=group.waiting != 0,
-            )
+            raw = self._counts.judge(group, self.window.lags(columns.rate_window_s(interval_s)), facts, now)
             rows: list[PartitionFacts] = []
         else:
             owners = _owners(group) if self._presence.members_joined else {}
