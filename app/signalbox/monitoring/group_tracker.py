@@ -22,6 +22,7 @@ from signalbox.monitoring.judge import (
     GroupFacts,
     PartitionFacts,
     Thresholds,
+    data_loss_at,
     has_consumers,
     judge_group,
     judge_partition,
@@ -31,6 +32,7 @@ from signalbox.monitoring.judge_count import judge_count
 from signalbox.monitoring.losses import Losses
 from signalbox.monitoring.model import SEVERITY, Flow, GroupView, PartitionView, Status, TimeLag, TimeLagMethod, Verdict
 from signalbox.monitoring.presence import Presence
+from signalbox.monitoring.rate_integral import RateIntegral
 from signalbox.monitoring.row_facts import caught_up_at, lost_rows, open_transactions, retention_that_loses
 from signalbox.monitoring.steadiness import SteadyVerdict
 from signalbox.monitoring.window import PushResult, ReadingWindow
@@ -77,6 +79,8 @@ class GroupTracker:
         self._retention: dict[str, RetentionLimits] = {}
         self._losses = Losses()
         self._idle = False
+        self._read_at = 0.0
+        self._integral = RateIntegral()
         self._partitions: tuple[PartitionView, ...] | None = None  # by the last reading, judged on demand
 
     def take(
@@ -90,8 +94,9 @@ class GroupTracker:
     ) -> bool:
         """Take one reading; return whether there is a new view. A late or unconfirmed reading changes nothing."""
         result = self.window.push(requested_at, read_at, group.positions, lag=group.lag, interval_s=interval_s)
-        if result is not PushResult.ACCEPTED:
+        if result not in (PushResult.ACCEPTED, PushResult.REPEATED):
             return False
+        self._read_at = read_at
         self._partitions = None
         self._losses.take(self._rows_by_partition(), group.positions.lost, requested_at)
         self._follow(group, requested_at, interval_s)
@@ -139,7 +144,7 @@ class GroupTracker:
         facts = self._facts(view.group, view.interval_s, view.read_at)
         owners = _owners(view.group)
         views = [self._partition(row, view, facts, owners) for row in range(len(self.window))]
-        views.sort(key=lambda v: (SEVERITY[v.verdict.status], -(v.flow.lag or 0), v.destination, v.partition))
+        views.sort(key=_severity_key)
         return tuple(views)
 
     def worst_partition(self) -> tuple[PartitionKey, int | None, int | None, int | None] | None:
@@ -153,6 +158,13 @@ class GroupTracker:
             return None
         newest, lag = self.window.newest, view.group.positions.lag
         return key, columns.known(lag[row]), columns.known(newest.arrived[row]), columns.known(newest.settled[row])
+
+    def history_totals(self) -> tuple[int | None, int | None]:
+        """Return counters of arrived and settled messages, as of the last reading of the lag."""
+        view = self.view
+        if view is None or view.group.positions.counted_at is None:
+            return self.window.totals()
+        return self._integral.add(view.read_at, view.flow.rate_in, view.flow.rate_out)
 
     @property
     def confirmed(self) -> Verdict | None:
@@ -184,6 +196,7 @@ class GroupTracker:
         calm = self._steady.is_settled and verdict.before is None and verdict.status in (Status.OK, Status.NO_MEMBERS)
         old = view.group
         same = (group.state, group.member_count, group.lag) == (old.state, old.member_count, old.lag)
+        same = same and group.positions.lost == old.positions.lost
         if calm and same and self._idle:
             return True
         self._idle = calm and same  # judged once more now, then skipped
@@ -210,7 +223,8 @@ class GroupTracker:
             lag_at_most=group.lag_at_most,
             approximate=group.approximate,
             time_lag=None if counted or group.lag is None else self._time_lag(rows, group),
-            rate_in=rate_in,
+            rate_in=None if group.arrived_at_least and not rate_in else rate_in,
+            rate_in_at_least=group.arrived_at_least and bool(rate_in),
             rate_out=rate_out,
         )
         self._verdict = self._steady.take(raw, now, flow)
@@ -227,7 +241,7 @@ class GroupTracker:
         return GroupFacts(
             has_consumers=self._present,
             batch=self._batch,
-            interval_s=interval_s,
+            interval_s=max(interval_s, self.window.counted_every_s),
             first_read_at=self.window.first_at or now,
             paused=group.state is GroupState.PAUSED,
             absent_since=self._presence.absent_since,
@@ -294,7 +308,7 @@ class GroupTracker:
             return None
         if lag == 0:  # even below the end: transaction markers are no messages
             return TimeLag(seconds=0.0, method=TimeLagMethod.INTERPOLATED)
-        own = self.window.time_lag(row)
+        own = self.window.time_lag(row, now=self._read_at)
         oldest = self._oldest.get(key)
         if oldest is None or own is None:
             return own
@@ -318,7 +332,8 @@ class GroupTracker:
     def _time_lag(self, rows: Sequence[PartitionFacts], group: Group) -> TimeLag | None:
         ages = [row.time_lag for row in rows if row.time_lag is not None]
         positions = group.positions
-        oldest = self.window.oldest_rows(row for row, lag in enumerate(positions.lag) if lag > 0)
+        waiting = [row for row, lag in enumerate(positions.lag) if lag > 0]
+        oldest = self.window.oldest_rows(waiting) if positions.counted_at is None else waiting
         for row in oldest[:OLDEST_ROWS_MAX]:
             key = positions.names[positions.destination[row]], positions.partition[row]
             age = self._row_time_lag(row, key, positions.lag[row])
@@ -354,8 +369,8 @@ class GroupTracker:
                 rate_out=row.rate_out,
                 caught_up_at=_end(verdict, [row], view.read_at),
             ),
-            settled=columns.known(row.settled),
-            end=columns.known(row.arrived),
+            settled=columns.known(row.settled) if self.window.positional else None,
+            end=columns.known(row.arrived) if self.window.positional else None,
             start=columns.known(row.start),
             moved_at=row.moved_at,
             member=None if owner is None else owner.client or owner.id,
@@ -365,6 +380,11 @@ class GroupTracker:
         window = self.window
         pairs = zip(window.destination, window.partition, strict=True)
         return {(window.names[index], partition): row for row, (index, partition) in enumerate(pairs)}
+
+
+def _severity_key(view: PartitionView) -> tuple[int, float, int, str, int]:
+    verdict, lag = view.verdict, view.flow.lag or 0
+    return SEVERITY[verdict.status], data_loss_at(verdict), -lag, view.destination, view.partition
 
 
 def _owners(group: Group) -> dict[PartitionKey, Member]:

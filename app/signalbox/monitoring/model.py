@@ -130,6 +130,7 @@ class Flow:
     time_lag: TimeLag | None = None
     rate_in: float | None = None
     rate_out: float | None = None
+    rate_in_at_least: bool = False  # the broker does not count all arrivals
     caught_up_at: float | None = None  # when the slowest partition has caught up at its net rate
 
     @property
@@ -179,6 +180,7 @@ class DestinationView:
     rate_in: float | None
     consumer_groups: tuple[str, ...]  # names of its consumer groups, on the same connection
     loses_at: float | None = None  # when the first consumer group loses messages to retention
+    rate_in_at_least: bool = False  # the broker does not count all arrivals
 
     @property
     def name(self) -> str:

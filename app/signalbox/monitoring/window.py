@@ -20,6 +20,7 @@ COARSE_CELLS_MAX = 1500  # rows times coarse readings: 30 minutes of 50 partitio
 COARSE_READINGS_MAX = 60
 CONFIRM_AFTER_S = 0.9  # after a pause, a server gives old answers for up to half a second
 STEADY_MOVES = 3
+COUNTED_EVERY_MAX_S = 120.0  # longer is a gap
 TREND_INTERVALS = 2
 TREND_S = 10.0  # over less, commits that come in bursts look like a lag that grows
 
@@ -30,6 +31,7 @@ class PushResult(StrEnum):
     ACCEPTED = "accepted"
     LATE = "late"  # requested before one that was accepted: dropped
     UNCONFIRMED = "unconfirmed"  # a counter fell: dropped unless the next reading agrees
+    REPEATED = "repeated"  # the counters are those of the last reading; only the lag is new
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class ReadingWindow:
     """The recent readings of one group. Rows are those of its newest positions."""
 
     def __init__(self, *, positional: bool) -> None:
-        self._positional = positional  # False: counters, whose fall is a reset and no rewind
+        self.positional = positional  # False: counters, whose fall is a reset and no rewind
         self.readings: list[GroupReading] = []  # oldest first
         self.names: tuple[str, ...] = ()
         self.destination: Column = array("i")
@@ -63,6 +65,8 @@ class ReadingWindow:
         self._moved: array[float] = array("d")  # when each row's `settled` last moved; 0 = never
         self._still: array[float] = array("d")  # since when each row makes no progress while messages wait; 0 = it does
         self._fell_at: float | None = None
+        self._pushed_at = float("-inf")
+        self.counted_every_s = 0.0  # the time between the last two readings of counters that are older than their lag
         self._interval_s = 5.0
         self._rate_readings: list[GroupReading] = []  # a rate is the mean over these
         self.position: Column = array("q")  # how far each row is read, in the counter `arrived`
@@ -78,16 +82,22 @@ class ReadingWindow:
         self, requested_at: float, read_at: float, positions: Positions, *, lag: int | None, interval_s: float
     ) -> PushResult:
         """Take one reading, unless it is late or the first one in which a counter fell."""
-        if self.readings and requested_at <= self.newest.requested_at:
+        if requested_at <= self._pushed_at:
             return PushResult.LATE
+        self._pushed_at = requested_at
+        if positions.counted_at is not None:
+            requested_at = read_at = positions.counted_at
+            if self.readings and requested_at <= self.newest.requested_at:
+                return PushResult.REPEATED
+        self._note_counted_every(requested_at, counted=positions.counted_at is not None)
         source = None if self._same_rows(positions) else self._old_rows(positions)
         fell = self._fell(positions, source)
         if fell and (self._fell_at is None or requested_at - self._fell_at < CONFIRM_AFTER_S):
             self._fell_at = self._fell_at or requested_at
-            return PushResult.UNCONFIRMED
+            return PushResult.UNCONFIRMED if positions.counted_at is None else PushResult.REPEATED
         if source is not None:
             self._reorder(positions, source)
-        self._interval_s = interval_s
+        self._interval_s = max(interval_s, self.counted_every_s)
         reading = self._reading(requested_at, read_at, positions, lag)
         if fell:
             self._accept_fall(reading)
@@ -183,13 +193,15 @@ class ReadingWindow:
             after = reading
         return None, after
 
-    def time_lag(self, row: int) -> TimeLag | None:
+    def time_lag(self, row: int, *, now: float) -> TimeLag | None:
         """Return the age of the row's oldest unread message: our readings show when that offset was written."""
         position, end = self.position[row], self.newest.arrived[row]
         if UNKNOWN in (position, end):
             return None
-        if end <= position:
-            return TimeLag(seconds=0.0, method=TimeLagMethod.INTERPOLATED)
+        if end <= position:  # what waits now arrived after that reading
+            older = now > self.newest.read_at
+            method = TimeLagMethod.AT_MOST if older else TimeLagMethod.INTERPOLATED
+            return TimeLag(seconds=max(now - self.newest.read_at, 0.0), method=method)
         before, after = self.readings_around_position(row)
         if before is None:
             return TimeLag(seconds=self.newest.read_at - after.read_at, method=TimeLagMethod.AT_LEAST)
@@ -228,6 +240,10 @@ class ReadingWindow:
         if moves < STEADY_MOVES:
             return None
         return columns.rate(starts[-1][1] - starts[0][1], starts[-1][0] - starts[0][0])
+
+    def _note_counted_every(self, requested_at: float, *, counted: bool) -> None:
+        since = requested_at - self.newest.requested_at if counted and self.readings else 0.0
+        self.counted_every_s = min(since, COUNTED_EVERY_MAX_S)
 
     def _readings_for_rates(self) -> list[GroupReading]:
         """Return the readings a rate is the mean of; [] with too few of them, or after a gap."""
@@ -278,10 +294,10 @@ class ReadingWindow:
         """Accept a fall that a second reading confirms: no comparison with readings from before."""
         ends = columns.fallen_rows(reading.arrived, self._known_arrived)
         rewound = [row for row in columns.fallen_rows(reading.settled, self._known_settled) if row not in set(ends)]
-        if self._positional and self._fell_at is not None:
+        if self.positional and self._fell_at is not None:
             self.rewound.update(dict.fromkeys(rewound, self._fell_at))
         self._forget(ends, settled=True, arrived=True)
-        self._forget(rewound, settled=True, arrived=not self._positional)
+        self._forget(rewound, settled=True, arrived=not self.positional)
 
     def _forget(self, rows: Sequence[int], *, settled: bool, arrived: bool) -> None:
         if not rows:
@@ -298,7 +314,7 @@ class ReadingWindow:
 
     def _reading(self, requested_at: float, read_at: float, positions: Positions, lag: int | None) -> GroupReading:
         settled, arrived, start = positions.settled, positions.arrived, positions.start
-        if self._positional and positions.lost is None:
+        if self.positional and positions.lost is None:
             settled = columns.within(settled, arrived)
         if self.readings:  # share equal columns: an adapter may rebuild them each time
             last = self.newest
@@ -312,8 +328,9 @@ class ReadingWindow:
         if self.first_at is None:
             self.first_at = reading.requested_at
         self._count(reading)
-        self._record_moves(reading, positions.lag)
-        self.position = self._read_positions(reading, positions)
+        lag = positions.lag if positions.counted_lag is None else positions.counted_lag
+        self._record_moves(reading, lag)
+        self.position = self._read_positions(reading, positions, lag)
         self._known_settled = columns.fill_unknown(reading.settled, self._known_settled)
         self._known_arrived = columns.fill_unknown(reading.arrived, self._known_arrived)
         if len(self.readings) > 1 and self.newest.requested_at - self.readings[-2].requested_at < FINE_SPACING_S:
@@ -322,10 +339,10 @@ class ReadingWindow:
         self._thin(reading)
         self._rate_readings = self._readings_for_rates()
 
-    def _read_positions(self, reading: GroupReading, positions: Positions) -> Column:
+    def _read_positions(self, reading: GroupReading, positions: Positions, lag: Column) -> Column:
         """Return how far each row is read; UNKNOWN for a position past the end."""
-        if not self._positional or positions.lost is not None:
-            return columns.read_positions(reading.arrived, positions.lag)
+        if not self.positional or positions.lost is not None:
+            return columns.read_positions(reading.arrived, lag)
         return reading.settled if positions.first_unread is None else positions.first_unread
 
     def _count(self, reading: GroupReading) -> None:

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from signalbox.monitoring.model import Flow, GroupView
-from signalbox.web.monitoring.totals import sum_if_known, totals_of
-from tests.unit.monitoring.readings import Watched, group, positions
+from signalbox.monitoring.model import Flow, GroupView, Status, Verdict
+from signalbox.web.monitoring.totals import most_severe_first, sum_if_known, totals_of
+from tests.unit.monitoring.readings import T0, Watched, group, positions
 
 
 def view(lag: int | None, rate: float | None = 1.0, *, partial: bool = False) -> GroupView:
@@ -36,3 +36,14 @@ def test_a_sum_that_must_be_whole_is_unknown_with_one_unknown_value() -> None:
     assert sum_if_known([1.0, 2.0]) == 3.0
     assert sum_if_known([1.0, None]) is None
     assert sum_if_known([]) is None
+
+
+def test_a_group_that_loses_data_now_comes_before_one_that_will() -> None:
+    def losing(name: str, until: float | None) -> GroupView:
+        known = view(10)
+        verdict = Verdict(status=Status.WILL_LOSE_DATA, since=T0, until=until)
+        return replace(known, verdict=verdict, group=replace(known.group, name=name))
+
+    ok = view(1_000_000)
+    groups = [ok, losing("tomorrow", T0 + 80_000), losing("now", None), losing("soon", T0 + 60)]
+    assert [group.name for group in most_severe_first(groups)] == ["now", "soon", "tomorrow", ok.name]

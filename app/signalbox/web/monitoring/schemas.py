@@ -41,6 +41,7 @@ class FlowOut(Struct, frozen=True, kw_only=True):
     approximate: Annotated[bool, Meta(description="true = the broker only estimates its counts")]
     time_lag: TimeLagOut | None
     rate_in: Rate
+    rate_in_at_least: Annotated[bool, Meta(description="true = the broker does not count all arrivals")]
     rate_out: Rate
     caught_up_at: Annotated[float | None, Meta(description="when lag is zero at this rate; null = never or unknown")]
 
@@ -58,6 +59,9 @@ class GroupOut(Resource, frozen=True, kw_only=True):
     in_flight: Annotated[int | None, Meta(description="messages delivered and not acknowledged; null = unknown")]
     waiting: Annotated[int | None, Meta(description="messages not delivered yet; null = unknown")]
     redelivered: Annotated[int | None, Meta(description="messages delivered more than once; null = unknown")]
+    dead_lettering: Annotated[
+        int | None, Meta(description="messages that the dead letter queue has not confirmed yet; null = not reported")
+    ]
     verdict: VerdictOut
     flow: FlowOut
 
@@ -115,6 +119,7 @@ class DestinationOut(Resource, frozen=True, kw_only=True):
     approximate: bool
     size_bytes: Bytes
     rate_in: Rate
+    rate_in_at_least: Annotated[bool, Meta(description="true = the broker does not count all arrivals")]
     retention: Annotated[RetentionOut | None, Meta(description="null = not reported")]
     data_loss_at: Annotated[
         float | None, Meta(description="when a group first loses unread messages; null = not within 24 h, or unknown")

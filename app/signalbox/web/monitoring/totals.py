@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from signalbox.kernel import figures
-from signalbox.monitoring.model import SEVERITY, GroupView, Status
+from signalbox.monitoring.judge import data_loss_at
+from signalbox.monitoring.model import SEVERITY, GroupView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +53,5 @@ def most_severe_first(groups: Iterable[GroupView]) -> list[GroupView]:
 
 def severity_key(group: GroupView) -> tuple[int, float, float, str]:
     """Return the sort key, most severe first: status, time to data loss, lag, name."""
-    loss_at = group.verdict.until if group.verdict.status is Status.WILL_LOSE_DATA else None
-    lag = group.flow.lag
-    return (
-        SEVERITY[group.verdict.status],
-        loss_at if loss_at is not None else float("inf"),
-        -lag if lag is not None else 0,
-        group.name,
-    )
+    verdict, lag = group.verdict, group.flow.lag or 0
+    return SEVERITY[verdict.status], data_loss_at(verdict), -lag, group.name
