@@ -128,7 +128,7 @@ def _connection_metrics(
         ),
         "signalbox_connection_faults": (
             "Resources that could not be read in the last sweep",
-            [(labels, len(v.faults)) for labels, v in named if v.answered_at is not None],
+            [(labels, v.fault_count) for labels, v in named if v.answered_at is not None],
         ),
         "signalbox_connection_call_seconds": (
             "Duration of the last request of each kind",

@@ -17,6 +17,7 @@ from signalbox.brokers.model import (
 from signalbox.kernel.intervals import STALE_INTERVALS
 from signalbox.monitoring import columns
 from signalbox.monitoring.confirmation import choose_time_lag
+from signalbox.monitoring.count_history import CountHistory
 from signalbox.monitoring.judge import (
     REWOUND_SHOWN_S,
     GroupFacts,
@@ -28,7 +29,6 @@ from signalbox.monitoring.judge import (
     judge_partition,
     still_limit,
 )
-from signalbox.monitoring.judge_count import judge_count
 from signalbox.monitoring.losses import Losses
 from signalbox.monitoring.model import SEVERITY, Flow, GroupView, PartitionView, Status, TimeLag, TimeLagMethod, Verdict
 from signalbox.monitoring.presence import Presence
@@ -40,11 +40,7 @@ from signalbox.monitoring.window import PushResult, ReadingWindow
 CLOCKS_DIFFER_S = 5.0  # how far a message's timestamp may lie outside of what our readings prove
 OLDEST_ROWS_MAX = 8
 SHARE = "share"  # Kafka's share groups acknowledge in any order, so their start offset is no position
-JUDGED_ROWS_MAX = (
-    500  # each reading, lost messages first, then the largest lag: more would block the event loop for over 10 ms
-)
-
-
+JUDGED_ROWS_MAX = 500  # each reading, losses first, then the largest lag: more would block the event loop for 10 ms
 PartitionKey = tuple[str, int]  # destination, partition
 
 
@@ -78,6 +74,7 @@ class GroupTracker:
         self._rebalancing_since: float | None = None
         self._retention: dict[str, RetentionLimits] = {}
         self._losses = Losses()
+        self._counts = CountHistory()
         self._idle = False
         self._read_at = 0.0
         self._integral = RateIntegral()
@@ -98,6 +95,7 @@ class GroupTracker:
             return False
         self._read_at = read_at
         self._partitions = None
+        self._counts.take(group)
         self._losses.take(self._rows_by_partition(), group.positions.lost, requested_at)
         self._follow(group, requested_at, interval_s)
         self._retention = retention_that_loses(group.destinations, destinations)
@@ -204,11 +202,9 @@ class GroupTracker:
 
     def _judge(self, group: Group, interval_s: float, now: float) -> None:
         facts = self._facts(group, interval_s, now)
-        lags = self.window.lags(columns.rate_window_s(interval_s))
         counted = self._is_count_only(group)
         if counted:
-            known = lags if group.lag is not None else []  # without the present count the earlier ones say nothing
-            raw = judge_count(known, facts, now, approximate=group.approximate, in_flight=group.in_flight)
+            raw = self._counts.judge(group, self.window.lags(columns.rate_window_s(interval_s)), facts, now)
             rows: list[PartitionFacts] = []
         else:
             owners = owners_of(group) if self._presence.members_joined else {}

@@ -204,7 +204,9 @@ class ConnectionView:
     watch_interval_s: float | None = None  # of groups on open pages; None: the same
     capabilities: frozenset[Capability] = frozenset()
     cluster: Cluster | None = None
-    faults: tuple[Fault, ...] = ()  # of the last sweep
+    faults: tuple[Fault, ...] = ()  # the first ones of the last sweep
+    fault_count: int = 0  # all of them
+    groups_unread: int = 0
     calls: tuple[BrokerCall, ...] = ()
     excluded: int = 0
     groups: int = 0

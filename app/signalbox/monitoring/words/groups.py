@@ -85,7 +85,17 @@ def group_reason(view: GroupView, now: float) -> Spans:
     affected = _affected(verdict, now) if several else ()
     earlier = verdict.before  # only a status that is shown at its first reading has one
     before = until_now(earlier, terms, now) if earlier is not None else ()
-    return paragraph((before, affected, cause, deleted, _advice(verdict, terms), spans(partial)))
+    delayed = spans(_delayed(view))
+    return paragraph((before, affected, cause, delayed, deleted, _advice(verdict, terms), spans(partial)))
+
+
+def _delayed(view: GroupView) -> str:
+    """Say how many messages no consumer can receive yet."""
+    delayed = view.group.delayed
+    if not delayed:
+        return ""
+    number = figures.number(delayed, approximate=view.group.approximate)
+    return f"{number} {'is' if delayed == 1 else 'are'} delayed: no consumer can receive {'it' if delayed == 1 else 'them'} yet."
 
 
 def partition_reason(view: PartitionView, kind: BrokerKind, now: float) -> Spans:

@@ -84,13 +84,12 @@ def cluster_notices(view: ConnectionView) -> tuple[Notice, ...]:
                 "insecure_skip_verify.",
             )
         )
-    unread = {fault.group for fault in view.faults if fault.group is not None}
-    if unread:
+    if view.groups_unread:
         notices.append(
             Notice(
                 "caution",
                 "m-unknown",
-                f"{plural(len(unread), 'group')} could not be read.",
+                f"{plural(view.groups_unread, 'group')} could not be read.",
                 "Totals exclude them. The broker's response is below.",
             )
         )

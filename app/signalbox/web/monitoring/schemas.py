@@ -212,7 +212,8 @@ class ConnectionDetail(ConnectionOut, frozen=True, kw_only=True):
     limits: list[LimitOut]
     missing_permissions: list[str]
     notes: list[str]
-    faults: list[FaultOut]
+    faults: Annotated[list[FaultOut], Meta(description="what could not be read: the first 1,000")]
+    fault_count: Annotated[int, Meta(description="how many resources could not be read")]
     data_collection: list[CollectionOut]
 
 
