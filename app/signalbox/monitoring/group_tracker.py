@@ -17,6 +17,7 @@ from signalbox.brokers.model import (
 from signalbox.kernel.intervals import STALE_INTERVALS
 from signalbox.monitoring import columns
 from signalbox.monitoring.confirmation import choose_time_lag
+from signalbox.monitoring.count_history import CountHistory
 from signalbox.monitoring.judge import (
     REWOUND_SHOWN_S,
     GroupFacts,
@@ -28,23 +29,18 @@ from signalbox.monitoring.judge import (
     judge_partition,
     still_limit,
 )
-from signalbox.monitoring.judge_count import judge_count
 from signalbox.monitoring.losses import Losses
 from signalbox.monitoring.model import SEVERITY, Flow, GroupView, PartitionView, Status, TimeLag, TimeLagMethod, Verdict
 from signalbox.monitoring.presence import Presence
 from signalbox.monitoring.rate_integral import RateIntegral
-from signalbox.monitoring.row_facts import caught_up_at, lost_rows, open_transactions, retention_that_loses
+from signalbox.monitoring.row_facts import end_of_lag, lost_rows, open_transactions, owners_of, retention_that_loses
 from signalbox.monitoring.steadiness import SteadyVerdict
 from signalbox.monitoring.window import PushResult, ReadingWindow
 
 CLOCKS_DIFFER_S = 5.0  # how far a message's timestamp may lie outside of what our readings prove
 OLDEST_ROWS_MAX = 8
 SHARE = "share"  # Kafka's share groups acknowledge in any order, so their start offset is no position
-JUDGED_ROWS_MAX = (
-    500  # each reading, lost messages first, then the largest lag: more would block the event loop for over 10 ms
-)
-
-
+JUDGED_ROWS_MAX = 500  # each reading, losses first, then the largest lag: more would block the event loop for 10 ms
 PartitionKey = tuple[str, int]  # destination, partition
 
 
@@ -78,6 +74,7 @@ class GroupTracker:
         self._rebalancing_since: float | None = None
         self._retention: dict[str, RetentionLimits] = {}
         self._losses = Losses()
+        self._counts = CountHistory()
         self._idle = False
         self._read_at = 0.0
         self._integral = RateIntegral()
@@ -98,6 +95,7 @@ class GroupTracker:
             return False
         self._read_at = read_at
         self._partitions = None
+        self._counts.take(group)
         self._losses.take(self._rows_by_partition(), group.positions.lost, requested_at)
         self._follow(group, requested_at, interval_s)
         self._retention = retention_that_loses(group.destinations, destinations)
@@ -142,7 +140,7 @@ class GroupTracker:
         if view is None or not self.window.readings:
             return ()
         facts = self._facts(view.group, view.interval_s, view.read_at)
-        owners = _owners(view.group)
+        owners = owners_of(view.group)
         views = [self._partition(row, view, facts, owners) for row in range(len(self.window))]
         views.sort(key=_severity_key)
         return tuple(views)
@@ -163,7 +161,7 @@ class GroupTracker:
         """Return counters of arrived and settled messages, as of the last reading of the lag."""
         view = self.view
         if view is None or view.group.positions.counted_at is None:
-            return self.window.totals()
+            return self.window.whole_totals()
         return self._integral.add(view.read_at, view.flow.rate_in, view.flow.rate_out)
 
     @property
@@ -204,14 +202,12 @@ class GroupTracker:
 
     def _judge(self, group: Group, interval_s: float, now: float) -> None:
         facts = self._facts(group, interval_s, now)
-        lags = self.window.lags(columns.rate_window_s(interval_s))
         counted = self._is_count_only(group)
         if counted:
-            known = lags if group.lag is not None else []  # without the present count the earlier ones say nothing
-            raw = judge_count(known, facts, now, approximate=group.approximate, in_flight=group.in_flight)
+            raw = self._counts.judge(group, self.window.lags(columns.rate_window_s(interval_s)), facts, now)
             rows: list[PartitionFacts] = []
         else:
-            owners = _owners(group) if self._presence.members_joined else {}
+            owners = owners_of(group) if self._presence.members_joined else {}
             indices, all_judged = self._rows_to_judge(group, facts)
             rows = [self._row(index, group, owners) for index in indices]
             falls = self.window.lag_falls()
@@ -226,9 +222,10 @@ class GroupTracker:
             rate_in=None if group.arrived_at_least and not rate_in else rate_in,
             rate_in_at_least=group.arrived_at_least and bool(rate_in),
             rate_out=rate_out,
+            rates_partial=rate_in is not None and self.window.rates_are_partial(),
         )
         self._verdict = self._steady.take(raw, now, flow)
-        self._flow = replace(flow, caught_up_at=_end(raw, rows, now))
+        self._flow = replace(flow, caught_up_at=end_of_lag(raw, rows, now))
 
     def _is_count_only(self, group: Group) -> bool:
         """Return whether only a count is known: a queue without counters, or a share group, which has no position."""
@@ -367,7 +364,7 @@ class GroupTracker:
                 time_lag=None if counted else row.time_lag,
                 rate_in=row.rate_in,
                 rate_out=row.rate_out,
-                caught_up_at=_end(verdict, [row], view.read_at),
+                caught_up_at=end_of_lag(verdict, [row], view.read_at),
             ),
             settled=columns.known(row.settled) if self.window.positional else None,
             end=columns.known(row.arrived) if self.window.positional else None,
@@ -385,19 +382,3 @@ class GroupTracker:
 def _severity_key(view: PartitionView) -> tuple[int, float, int, str, int]:
     verdict, lag = view.verdict, view.flow.lag or 0
     return SEVERITY[verdict.status], data_loss_at(verdict), -lag, view.destination, view.partition
-
-
-def _owners(group: Group) -> dict[PartitionKey, Member]:
-    return {
-        (name, index): member
-        for member in group.members or ()
-        for name, indices in (member.assigned or {}).items()
-        for index in indices
-    }
-
-
-def _end(judged: Verdict, rows: Sequence[PartitionFacts], now: float) -> float | None:
-    """Return when the lag is gone at the net rate: the same time that a sentence about catching up tells."""
-    if judged.status is Status.CATCHING_UP:
-        return judged.until
-    return caught_up_at(rows, now) if judged.status is Status.OK else None

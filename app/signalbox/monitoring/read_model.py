@@ -143,7 +143,7 @@ class ConnectionReadModel:
     def _add_history(self, tracker: GroupTracker, view: GroupView) -> None:
         add = partial(self._series.add, self._name, view.name, view.read_at, interval_s=view.interval_s)
         arrived, settled = tracker.history_totals()
-        add(lag=view.flow.lag, arrived=arrived, settled=settled)
+        add(lag=view.flow.lag, arrived=arrived, settled=settled, lag_partial=view.flow.lag_partial)
         if (worst := tracker.worst_partition()) is not None:
             key, lag, arrived, settled = worst
             add(lag=lag, arrived=arrived, settled=settled, partition=key)
