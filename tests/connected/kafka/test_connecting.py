@@ -142,9 +142,11 @@ async def test_a_cluster_that_answers_late_is_read_completely(kafka: KafkaUnderT
         kafka.proxy.delay_s = 3.2  # longer than any limit but `timeout_s`
         try:
             snapshot = await broker.sweep()
+            oldest = await broker.oldest_unread(["late-readers"])
         finally:
             kafka.proxy.delay_s = 0.0
     assert snapshot.groups["late-readers"].lag == 7
+    assert [unread.exact for unread in oldest["late-readers"]] == [True]
     assert not snapshot.faults
     assert snapshot.cluster is not None
     (note,) = snapshot.cluster.notes
