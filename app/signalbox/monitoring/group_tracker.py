@@ -33,7 +33,7 @@ from signalbox.monitoring.losses import Losses
 from signalbox.monitoring.model import SEVERITY, Flow, GroupView, PartitionView, Status, TimeLag, TimeLagMethod, Verdict
 from signalbox.monitoring.presence import Presence
 from signalbox.monitoring.rate_integral import RateIntegral
-from signalbox.monitoring.row_facts import caught_up_at, lost_rows, open_transactions, retention_that_loses
+from signalbox.monitoring.row_facts import end_of_lag, lost_rows, open_transactions, owners_of, retention_that_loses
 from signalbox.monitoring.steadiness import SteadyVerdict
 from signalbox.monitoring.window import PushResult, ReadingWindow
 
@@ -68,6 +68,7 @@ class GroupTracker:
         self._presence = Presence()
         self._present: bool | None = None
         self._oldest: dict[PartitionKey, OldestMessage] = {}
+        self._requested_at_position: dict[PartitionKey, int] = {}
         self._new_oldest: dict[PartitionKey, OldestMessage] = {}  # they count from the next reading on
         # row -> the stable end below the end, and since when
         self._open_transactions: dict[int, tuple[int, float]] = {}
@@ -114,14 +115,20 @@ class GroupTracker:
         )
         return True
 
+    def note_oldest_requested(self) -> None:
+        """Remember the positions of now: the timestamps that are requested now belong to them."""
+        self._requested_at_position = {key: self.window.position[row] for key, row in self._rows_by_partition().items()}
+
     def add_oldest_unread(self, answers: Sequence[OldestUnread], now: float) -> None:
         """Take the timestamps of oldest unread messages; one from a clock ahead of ours is ignored."""
         rows = self._rows_by_partition()
         for answer in answers:
-            row = rows.get((answer.destination, answer.partition))
+            key = answer.destination, answer.partition
+            row = rows.get(key)
             if row is not None and answer.at <= now:
-                self._new_oldest[answer.destination, answer.partition] = OldestMessage(
-                    self.window.position[row] if answer.position is None else answer.position,
+                position = self._requested_at_position.get(key, self.window.position[row])
+                self._new_oldest[key] = OldestMessage(
+                    position if answer.position is None else answer.position,
                     answer.at,
                     answer.exact,
                     now,
@@ -140,7 +147,7 @@ class GroupTracker:
         if view is None or not self.window.readings:
             return ()
         facts = self._facts(view.group, view.interval_s, view.read_at)
-        owners = _owners(view.group)
+        owners = owners_of(view.group)
         views = [self._partition(row, view, facts, owners) for row in range(len(self.window))]
         views.sort(key=_severity_key)
         return tuple(views)
@@ -161,7 +168,7 @@ class GroupTracker:
         """Return counters of arrived and settled messages, as of the last reading of the lag."""
         view = self.view
         if view is None or view.group.positions.counted_at is None:
-            return self.window.totals()
+            return self.window.whole_totals()
         return self._integral.add(view.read_at, view.flow.rate_in, view.flow.rate_out)
 
     @property
@@ -207,7 +214,7 @@ class GroupTracker:
             raw = self._counts.judge(group, self.window.lags(columns.rate_window_s(interval_s)), facts, now)
             rows: list[PartitionFacts] = []
         else:
-            owners = _owners(group) if self._presence.members_joined else {}
+            owners = owners_of(group) if self._presence.members_joined else {}
             indices, all_judged = self._rows_to_judge(group, facts)
             rows = [self._row(index, group, owners) for index in indices]
             falls = self.window.lag_falls()
@@ -222,9 +229,10 @@ class GroupTracker:
             rate_in=None if group.arrived_at_least and not rate_in else rate_in,
             rate_in_at_least=group.arrived_at_least and bool(rate_in),
             rate_out=rate_out,
+            rates_partial=rate_in is not None and self.window.rates_are_partial(),
         )
         self._verdict = self._steady.take(raw, now, flow)
-        self._flow = replace(flow, caught_up_at=_end(raw, rows, now))
+        self._flow = replace(flow, caught_up_at=end_of_lag(raw, rows, now))
 
     def _is_count_only(self, group: Group) -> bool:
         """Return whether only a count is known: a queue without counters, or a share group, which has no position."""
@@ -363,7 +371,7 @@ class GroupTracker:
                 time_lag=None if counted else row.time_lag,
                 rate_in=row.rate_in,
                 rate_out=row.rate_out,
-                caught_up_at=_end(verdict, [row], view.read_at),
+                caught_up_at=end_of_lag(verdict, [row], view.read_at),
             ),
             settled=columns.known(row.settled) if self.window.positional else None,
             end=columns.known(row.arrived) if self.window.positional else None,
@@ -381,19 +389,3 @@ class GroupTracker:
 def _severity_key(view: PartitionView) -> tuple[int, float, int, str, int]:
     verdict, lag = view.verdict, view.flow.lag or 0
     return SEVERITY[verdict.status], data_loss_at(verdict), -lag, view.destination, view.partition
-
-
-def _owners(group: Group) -> dict[PartitionKey, Member]:
-    return {
-        (name, index): member
-        for member in group.members or ()
-        for name, indices in (member.assigned or {}).items()
-        for index in indices
-    }
-
-
-def _end(judged: Verdict, rows: Sequence[PartitionFacts], now: float) -> float | None:
-    """Return when the lag is gone at the net rate: the same time that a sentence about catching up tells."""
-    if judged.status is Status.CATCHING_UP:
-        return judged.until
-    return caught_up_at(rows, now) if judged.status is Status.OK else None
