@@ -111,7 +111,7 @@ async def run_sql(settings: DatabaseSettings, *statements: str) -> Sequence[Sequ
 
 
 def _run_sqlite(file: str, statements: Sequence[str]) -> Sequence[Sequence[object]]:
-    with contextlib.closing(sqlite3.connect(file)) as connection:
+    with contextlib.closing(sqlite3.connect(file, timeout=60)) as connection:
         try:
             with connection:
                 return [connection.execute(statement).fetchall() for statement in statements][-1]

@@ -18,4 +18,7 @@ HOSTILE = {
     "longest emoji": "\U0001f680" * 249,
     "combining": "z" + "\u0301" * 200,
     "too long": "y" * 5000,
+    "empty": "",
+    "blank": " ",
+    "only a tilde": "~",
 }

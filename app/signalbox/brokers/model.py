@@ -174,6 +174,8 @@ class Destination:
     size_bytes: int | None = None
     retention: RetentionLimits | None = None
     arrived: int | None = None  # counter of all published messages; a decrease is a reset
+    arrived_at_least: bool = False  # the broker does not count all arrivals
+    counted_at: float | None = None  # when `arrived` was read, if that is earlier than the rest
     messages_at_most: bool = False  # offsets that hold no message are counted in `messages`
     approximate: bool = False  # SQS: the counts are approximate
     state: str = "running"  # the broker's word: "running", "down", "minority", "no leader"
@@ -216,6 +218,8 @@ class Positions:
     stable: "array[int] | None" = None  # 'q', last stable offset where it differs from arrived
     first_unread: "array[int] | None" = None  # 'q', the first offset that may hold an unread message; None = settled
     deleted: "array[int] | None" = None  # 'q', of messages between settled and start, at most; None = all are messages
+    counted_at: float | None = None  # when `settled` and `arrived` were read, if that is earlier than `lag`
+    counted_lag: "array[int] | None" = None  # 'q', the lag at that time
     lost: "array[int] | None" = (
         None  # 'q', counter: unread messages that were deleted, at least; then `settled` is no position
     )
@@ -248,7 +252,9 @@ class Group:
     waiting: int | None = None  # not delivered yet: ready, num_pending, visible
     delayed: int | None = None  # SQS
     redelivered: int | None = None  # a counter or the current number: see the adapter
+    dead_lettering: int | None = None  # RabbitMQ: rejected or expired, not yet confirmed by the dead letter queue
     removed_unacked: int | None = None  # RabbitMQ counter: rejected, expired, dropped, or acknowledged and not counted
+    arrived_at_least: bool = False  # the broker does not count all arrivals
     why: Why = Why.KNOWN
     notes: tuple[str, ...] = ()  # sentences, such as "compacted: at most this many"
 

@@ -33,7 +33,8 @@ def settings_class(kind: BrokerKind) -> type[ConnectionSettings]:
 def open_broker(settings: ConnectionSettings) -> Broker:
     """Create the adapter for these settings, without connecting.
 
-    If the client library of this kind is not installed, `connect` raises MissingLibrary.
+    If the client library of this kind is not installed, `connect` raises MissingLibrary; if the adapter cannot be created,
+    `connect` raises what it raised.
     """
     try:
         adapter = _load_class(KINDS[settings.kind][1])
@@ -43,5 +44,8 @@ def open_broker(settings: ConnectionSettings) -> Broker:
         problem = f"The library {missing.name} for {settings.kind} connections is not installed."
         hint = f"Install the extra: pip install 'signalbox-events[{EXTRAS[settings.kind]}]'"
         return UnavailableBroker(settings, MissingLibrary(settings.name, problem, hint))
-    broker: Broker = adapter(settings)
+    try:
+        broker: Broker = adapter(settings)
+    except Exception as error:  # noqa: BLE001 - a client library may raise anything, and it costs this connection only
+        return UnavailableBroker(settings, error)
     return broker

@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import NoReturn
 
-from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.model import Capability, DestinationSpec, Message, OldestUnread, Snapshot
 from signalbox.brokers.port import Delivery
 from signalbox.brokers.settings import ConnectionSettings
@@ -16,7 +15,7 @@ class UnavailableBroker:
     sweep_interval_s = 5.0
     watch_interval_s: float | None = None
 
-    def __init__(self, settings: ConnectionSettings, error: BrokerError) -> None:
+    def __init__(self, settings: ConnectionSettings, error: Exception) -> None:
         self.name, self.kind = settings.name, settings.kind
         self._error = error
 

@@ -9,9 +9,9 @@ import msgspec
 
 from signalbox.brokers.registry import open_broker
 from signalbox.brokers.settings import ConnectionSettings
-from signalbox.commands.broker_access import close_quietly, connection_error
+from signalbox.commands.broker_access import close_quietly, connection_error, read
 from signalbox.commands.options import LoadConfiguration, config_option, json_option
-from signalbox.commands.printing import safe
+from signalbox.commands.printing import encoded, safe
 from signalbox.storage.settings import DatabaseSettings
 
 CHECKED_AT_ONCE = 8
@@ -44,7 +44,7 @@ def command(*, load: LoadConfiguration, as_json: bool) -> None:
     configuration = load()
     checks = asyncio.run(_check_all(configuration.many(ConnectionSettings)))
     if as_json:
-        click.echo(msgspec.json.encode(checks))
+        click.echo(encoded(checks))
     else:
         source = configuration.path or "no file, defaults only"
         click.echo(f"Configuration is valid ({source}). Database: {configuration.one(DatabaseSettings).redacted_url}.")
@@ -70,8 +70,7 @@ async def _check(settings: ConnectionSettings) -> ConnectionCheck:
     check = ConnectionCheck(connection=settings.name, kind=settings.kind, ok=False)
     broker = open_broker(settings)
     try:
-        await broker.connect(timeout_s=settings.timeout_s)
-        snapshot = await broker.sweep()
+        snapshot = await read(broker, settings.timeout_s, connect=True)
     except Exception as raised:  # noqa: BLE001 - the other connections are checked whatever happens to one
         error = connection_error(settings.name, raised)
         check.problem, check.hint = error.problem, error.hint

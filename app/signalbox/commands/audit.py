@@ -44,7 +44,7 @@ def command() -> None:
 @click.option(
     "--public-key",
     metavar="HEX",
-    help="Public key of the installation: public_key in the signed head. Default: from [security] key_file.",
+    help="Public key of the installation: public_key in a signed head that you stored elsewhere. Default: from [security] key_file.",
 )
 def verify(
     *, load: LoadConfiguration, as_json: bool, exported: Path | None, head_file: Path | None, public_key: str | None
@@ -68,7 +68,7 @@ def verify(
 @command.command("head")
 @config_option
 def head(*, load: LoadConfiguration) -> None:
-    """Print the signed end of the log. Store it outside the database host, to detect removed rows later."""
+    """Print the signed head: number and hash of the last row. Store it outside the database host, to detect removed rows later."""
     configuration = load()
     click.echo(documents.to_json(asyncio.run(_head(configuration))), nl=False)
 
@@ -77,9 +77,9 @@ def head(*, load: LoadConfiguration) -> None:
 @config_option
 @click.option("--since", type=MOMENT, help="Requested at this time (UTC) or later.")
 @click.option("--until", type=MOMENT, help="Requested before this time (UTC).")
-@click.option("--actor", help="By this user.")
+@click.option("--actor", help="Only rows of this user.")
 @click.option("--action", help="With this action.")
-@click.option("--resource", help="On this connection.")
+@click.option("--resource", help="Only rows of this connection.")
 @click.option(
     "--outcome",
     type=click.Choice([*(outcome.value for outcome in Outcome), NO_OUTCOME]),
@@ -136,7 +136,9 @@ def seal(*, load: LoadConfiguration, as_json: bool, days: int, folder: Path) -> 
 def _verify_export(file: Path, head: SignedHead | None, public_key: Callable[[], bytes | None]) -> Verification:
     if head is not None:
         if (key := public_key()) is None:
-            raise click.UsageError("No key file found. Give --public-key: public_key in the signed head.")
+            raise click.UsageError(
+                "No key file found. Give --public-key: copy public_key from a signed head that you stored elsewhere."
+            )
         documents.verify_signature(head, key)
     with file.open("rb") as stream:
         return export.verify(stream, head)
@@ -180,7 +182,7 @@ def _public_key(text: str | None) -> bytes | None:
         key = b""
     if len(key) != keys.BYTES:
         raise click.UsageError(
-            f"--public-key: Expected {2 * keys.BYTES} hexadecimal digits: copy public_key from the signed head."
+            f"--public-key: Expected {2 * keys.BYTES} hexadecimal digits: copy public_key from a signed head that you stored elsewhere."
         )
     return key
 

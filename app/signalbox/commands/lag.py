@@ -13,10 +13,10 @@ from signalbox.brokers.model import UNKNOWN, Group, Snapshot, Why
 from signalbox.brokers.port import Broker
 from signalbox.brokers.registry import open_broker
 from signalbox.brokers.settings import ConnectionSettings
-from signalbox.commands.broker_access import close_quietly, connection_error
+from signalbox.commands.broker_access import close_quietly, connection_error, read
 from signalbox.commands.names import configured_connection
 from signalbox.commands.options import LoadConfiguration, config_option, json_option
-from signalbox.commands.printing import safe, shortened, table
+from signalbox.commands.printing import encoded, safe, shortened, table
 from signalbox.kernel.figures import bound, number, rate_number
 
 HEADER = ("Connection", "Group", "Kind", "State", "Lag", "Members", "In /s", "Out /s")
@@ -105,10 +105,8 @@ async def _sweep(brokers: Sequence[PolledBroker], pattern: str) -> LagReport:
 async def _read_broker(polled: PolledBroker) -> tuple[list[GroupLag], list[str]]:
     broker = polled.broker
     try:
-        if not polled.connected:
-            await broker.connect(timeout_s=polled.timeout_s)
-            polled.connected = True
-        snapshot = await broker.sweep()
+        snapshot = await read(broker, polled.timeout_s, connect=not polled.connected)
+        polled.connected = True
     except Exception as raised:  # noqa: BLE001 - the other connections are read whatever happens to one
         polled.connected = False
         return [], [str(connection_error(broker.name, raised))]
@@ -160,7 +158,7 @@ def _rate(
 
 def _print(report: LagReport, *, as_json: bool) -> None:
     if as_json:
-        click.echo(msgspec.json.encode(report))
+        click.echo(encoded(report))
         return
     rows = [_cells(row) for row in report.groups]
     none = "No consumer group was read." if report.problems else "No consumer groups."

@@ -3,6 +3,8 @@
 import unicodedata
 from collections.abc import Sequence
 
+import msgspec
+
 NAME_WIDTH_MAX = 60
 INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn"}
 
@@ -12,9 +14,29 @@ def safe(text: str) -> str:
     return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in INVISIBLE else c for c in text)
 
 
+def encoded(document: object) -> bytes:
+    """Return a document as JSON. What is no UTF-8 in a name becomes a question mark: one name must not cost all others."""
+    try:
+        return msgspec.json.encode(document)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_as_utf8(msgspec.to_builtins(document)))
+
+
+def _as_utf8(value: object) -> object:
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case list() | tuple():
+            return [_as_utf8(item) for item in value]
+        case dict():
+            return {key: _as_utf8(item) for key, item in value.items()}
+        case _:
+            return value
+
+
 def shortened(text: str) -> str:
-    """Return `safe` text cut in the middle to NAME_WIDTH_MAX characters."""
-    shown = safe(text)
+    """Return `safe` text cut in the middle to NAME_WIDTH_MAX characters; a name without a visible character in quotes."""
+    shown = safe(text) if text.strip() else f'"{safe(text)}"'
     half = NAME_WIDTH_MAX // 2
     return shown if len(shown) <= NAME_WIDTH_MAX else f"{shown[: half - 1]}…{shown[-half:]}"
 

@@ -110,9 +110,17 @@ def add(*, load: LoadConfiguration, name: str, role: str, on: Sequence[str], pay
 @config_option
 @name_argument
 @click.option(
-    "--role", type=click.Choice(ROLES_OR_NONE), required=True, help="The role on all connections that no --on names."
+    "--role",
+    type=click.Choice(ROLES_OR_NONE),
+    required=True,
+    help="Role on all connections without an --on of their own.",
 )
-@click.option("--on", multiple=True, metavar="CONNECTION=ROLE", help="The role on one connection. Can be repeated.")
+@click.option(
+    "--on",
+    multiple=True,
+    metavar="CONNECTION=ROLE",
+    help="Role on one connection, for example kafka-prod=operator. Can be repeated.",
+)
 @payloads_option
 @reason_option
 def change_role(

@@ -61,6 +61,8 @@ class ConnectionState:
             next_attempt_at=None,
             cluster=snapshot.cluster or view.cluster,
             faults=snapshot.faults[:FAULTS_MAX] if full else view.faults,
+            fault_count=len(snapshot.faults) if full else view.fault_count,
+            groups_unread=_groups_unread(snapshot) if full else view.groups_unread,
             calls=tuple(self._calls.values()),
             excluded=snapshot.excluded if full else view.excluded,
         )
@@ -106,3 +108,7 @@ class ConnectionState:
 
     def _with_link(self, link: LinkState, now: float) -> ConnectionView:
         return self.view if self.view.link is link else replace(self.view, link=link, since=now)
+
+
+def _groups_unread(snapshot: Snapshot) -> int:
+    return len({fault.group for fault in snapshot.faults if fault.group is not None})

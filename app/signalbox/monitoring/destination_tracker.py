@@ -8,7 +8,9 @@ from signalbox.brokers.model import UNKNOWN, BrokerKind, Destination
 from signalbox.monitoring.arrivals import Arrivals
 from signalbox.monitoring.judge_destination import judge_consumers, judge_destination, most_severe
 from signalbox.monitoring.model import NEEDS_ATTENTION, DestinationView, GroupView, Status, Verdict
+from signalbox.monitoring.rate_integral import RateIntegral
 from signalbox.monitoring.steadiness import SteadyVerdict
+from signalbox.monitoring.window import COUNTED_EVERY_MAX_S
 
 RATE_DIGITS = 1  # what a page shows
 
@@ -21,6 +23,9 @@ class DestinationTracker:
         self.arrivals = Arrivals()
         self._connection, self._kind = connection, kind
         self._steady = SteadyVerdict()
+        self._integral = RateIntegral()
+        self._counted_at: float | None = None
+        self._counted_every_s = 0.0
         self._own: Verdict  # without its groups; set with `view`
 
     def take(self, destination: Destination, *, read_at: float, interval_s: float, groups: Sequence[GroupView]) -> bool:
@@ -31,10 +36,10 @@ class DestinationTracker:
         if before is not None and before.destination.identity != destination.identity:
             self.arrivals.restart()
             self._steady.restart()
-        self.arrivals.push(read_at, _ends(destination), interval_s)
+        self.arrivals.push(*self._arrivals_of(destination, read_at, interval_s))
         raw = judge_destination(destination, self.arrivals.rates(), read_at)
         self._own = self._steady.take(raw, read_at)
-        rate = self.arrivals.rate()
+        rate, is_minimum = self.arrivals.rate(), destination.arrived_at_least
         self.view = DestinationView(
             connection=self._connection,
             kind=self._kind,
@@ -42,7 +47,8 @@ class DestinationTracker:
             read_at=read_at,
             interval_s=interval_s,
             verdict=self._own,
-            rate_in=None if rate is None else round(rate, RATE_DIGITS),
+            rate_in=None if rate is None or (is_minimum and not rate) else round(rate, RATE_DIGITS),
+            rate_in_at_least=bool(rate) and (is_minimum or self.arrivals.is_partial()),
             consumer_groups=(),
         )
         self.take_groups(groups)
@@ -68,6 +74,25 @@ class DestinationTracker:
     def needs_attention(self) -> bool:
         """Whether it has a problem of its own."""
         return self.view is not None and self._own.status in NEEDS_ATTENTION
+
+    def history_total(self) -> int | None:
+        """Return a counter of all arrivals, as of the last reading."""
+        view = self.view
+        if view is None or view.destination.counted_at is None:
+            return None if self.arrivals.is_partial() else self.arrivals.total
+        return self._integral.add(view.read_at, view.rate_in, None)[0]
+
+    def _arrivals_of(
+        self, destination: Destination, read_at: float, interval_s: float
+    ) -> tuple[float, "array[int]", float]:
+        """Return when the counter of arrivals was read, the counter, and its interval."""
+        counted_at = destination.counted_at
+        if counted_at is None:
+            return read_at, _ends(destination), interval_s
+        if self._counted_at is not None and counted_at > self._counted_at:
+            self._counted_every_s = min(counted_at - self._counted_at, COUNTED_EVERY_MAX_S)
+        self._counted_at = counted_at
+        return counted_at, _ends(destination), max(interval_s, self._counted_every_s)
 
     def rates_by_partition(self) -> Mapping[int, float | None]:
         partitions = self.view.destination.partitions if self.view is not None else None

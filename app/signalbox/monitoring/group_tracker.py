@@ -17,32 +17,30 @@ from signalbox.brokers.model import (
 from signalbox.kernel.intervals import STALE_INTERVALS
 from signalbox.monitoring import columns
 from signalbox.monitoring.assignment import Assignment
+from signalbox.monitoring.count_history import CountHistory
 from signalbox.monitoring.judge import (
     REWOUND_SHOWN_S,
     GroupFacts,
     PartitionFacts,
     Thresholds,
+    data_loss_at,
     has_consumers,
     judge_group,
     judge_partition,
     still_limit,
 )
-from signalbox.monitoring.judge_count import judge_count
 from signalbox.monitoring.losses import Losses
 from signalbox.monitoring.model import SEVERITY, Flow, GroupView, PartitionView, Status, TimeLag, TimeLagMethod, Verdict
 from signalbox.monitoring.presence import Presence
-from signalbox.monitoring.row_facts import caught_up_at, lost_rows, open_transactions, retention_that_loses
+from signalbox.monitoring.rate_integral import RateIntegral
+from signalbox.monitoring.row_facts import end_of_lag, lost_rows, open_transactions, owners_of, retention_that_loses
 from signalbox.monitoring.steadiness import SteadyVerdict
 from signalbox.monitoring.time_lags import OldestMessage, group_time_lag, row_time_lag
 from signalbox.monitoring.window import PushResult, ReadingWindow
 
 OLDEST_ROWS_MAX = 8
 SHARE = "share"  # Kafka's share groups acknowledge in any order, so their start offset is no position
-JUDGED_ROWS_MAX = (
-    500  # each reading, lost messages first, then the largest lag: more would block the event loop for over 10 ms
-)
-
-
+JUDGED_ROWS_MAX = 500  # each reading, losses first, then the largest lag: more would block the event loop for 10 ms
 PartitionKey = tuple[str, int]  # destination, partition
 
 
@@ -65,7 +63,10 @@ class GroupTracker:
         self._rebalancing_since: float | None = None
         self._retention: dict[str, RetentionLimits] = {}
         self._losses = Losses()
+        self._counts = CountHistory()
         self._idle = False
+        self._read_at = 0.0
+        self._integral = RateIntegral()
         self._partitions: tuple[PartitionView, ...] | None = None  # by the last reading, judged on demand
 
     def take(
@@ -79,9 +80,11 @@ class GroupTracker:
     ) -> bool:
         """Take one reading; return whether there is a new view. A late or unconfirmed reading changes nothing."""
         result = self.window.push(requested_at, read_at, group.positions, lag=group.lag, interval_s=interval_s)
-        if result is not PushResult.ACCEPTED:
+        if result not in (PushResult.ACCEPTED, PushResult.REPEATED):
             return False
+        self._read_at = read_at
         self._partitions = None
+        self._counts.take(group)
         self._losses.take(self._rows_by_partition(), group.positions.lost, requested_at)
         self._follow(group, requested_at, interval_s)
         self._retention = retention_that_loses(group.destinations, destinations)
@@ -126,9 +129,9 @@ class GroupTracker:
         if view is None or not self.window.readings:
             return ()
         facts = self._facts(view.group, view.interval_s, view.read_at)
-        owners = _owners(view.group)
+        owners = owners_of(view.group)
         views = [self._partition(row, view, facts, owners) for row in range(len(self.window))]
-        views.sort(key=lambda v: (SEVERITY[v.verdict.status], -(v.flow.lag or 0), v.destination, v.partition))
+        views.sort(key=_severity_key)
         return tuple(views)
 
     def worst_partition(self) -> tuple[PartitionKey, int | None, int | None, int | None] | None:
@@ -142,6 +145,13 @@ class GroupTracker:
             return None
         newest, lag = self.window.newest, view.group.positions.lag
         return key, columns.known(lag[row]), columns.known(newest.arrived[row]), columns.known(newest.settled[row])
+
+    def history_totals(self) -> tuple[int | None, int | None]:
+        """Return counters of arrived and settled messages, as of the last reading of the lag."""
+        view = self.view
+        if view is None or view.group.positions.counted_at is None:
+            return self.window.whole_totals()
+        return self._integral.add(view.read_at, view.flow.rate_in, view.flow.rate_out)
 
     @property
     def confirmed(self) -> Verdict | None:
@@ -174,6 +184,7 @@ class GroupTracker:
         calm = self._steady.is_settled and verdict.before is None and verdict.status in (Status.OK, Status.NO_MEMBERS)
         old = view.group
         same = (group.state, group.member_count, group.lag) == (old.state, old.member_count, old.lag)
+        same = same and group.positions.lost == old.positions.lost
         if calm and same and self._idle:
             return True
         self._idle = calm and same  # judged once more now, then skipped
@@ -181,14 +192,12 @@ class GroupTracker:
 
     def _judge(self, group: Group, interval_s: float, now: float) -> None:
         facts = self._facts(group, interval_s, now)
-        lags = self.window.lags(columns.rate_window_s(interval_s))
         counted = self._is_count_only(group)
         if counted:
-            known = lags if group.lag is not None else []  # without the present count the earlier ones say nothing
-            raw = judge_count(known, facts, now, approximate=group.approximate, in_flight=group.in_flight)
+            raw = self._counts.judge(group, self.window.lags(columns.rate_window_s(interval_s)), facts, now)
             rows: list[PartitionFacts] = []
         else:
-            owners = _owners(group) if self._presence.members_joined else {}
+            owners = owners_of(group) if self._presence.members_joined else {}
             indices, all_judged = self._rows_to_judge(group, facts)
             rows = [self._row(index, group, owners) for index in indices]
             falls = self.window.lag_falls()
@@ -200,11 +209,13 @@ class GroupTracker:
             lag_at_most=group.lag_at_most,
             approximate=group.approximate,
             time_lag=None if counted or group.lag is None else self._time_lag(rows, group),
-            rate_in=rate_in,
+            rate_in=None if group.arrived_at_least and not rate_in else rate_in,
+            rate_in_at_least=group.arrived_at_least and bool(rate_in),
             rate_out=rate_out,
+            rates_partial=rate_in is not None and self.window.rates_are_partial(),
         )
         self._verdict = self._steady.take(raw, now, flow)
-        self._flow = replace(flow, caught_up_at=_end(raw, rows, now))
+        self._flow = replace(flow, caught_up_at=end_of_lag(raw, rows, now))
 
     def _is_count_only(self, group: Group) -> bool:
         """Return whether only a count is known: a queue without counters, or a share group, which has no position."""
@@ -217,7 +228,7 @@ class GroupTracker:
         return GroupFacts(
             has_consumers=self._present,
             batch=self._batch,
-            interval_s=interval_s,
+            interval_s=max(interval_s, self.window.counted_every_s),
             first_read_at=self.window.first_at or now,
             paused=group.state is GroupState.PAUSED,
             absent_since=self._presence.absent_since,
@@ -286,7 +297,7 @@ class GroupTracker:
             return None
         if lag == 0:  # even below the end: transaction markers are no messages
             return TimeLag(seconds=0.0, method=TimeLagMethod.INTERPOLATED)
-        own = self.window.time_lag(row)
+        own = self.window.time_lag(row, now=self._read_at)
         oldest = self._oldest.get(key)
         if oldest is None or own is None:
             return own
@@ -309,9 +320,10 @@ class GroupTracker:
         lagging = [row for row, lag in enumerate(positions.lag) if lag > 0]
         if not lagging and not group.lag_partial:
             return TimeLag(seconds=0.0, method=TimeLagMethod.INTERPOLATED)
-        indices, by_partition = self.window.oldest_rows(lagging)[:OLDEST_ROWS_MAX], self._rows_by_partition()
-        indices += [by_partition[key] for key in self._oldest if key in by_partition]
-        for row in indices:
+        oldest = self.window.oldest_rows(lagging) if positions.counted_at is None else lagging
+        by_partition = self._rows_by_partition()
+        measured = [by_partition[key] for key in self._oldest if key in by_partition]
+        for row in (*oldest[:OLDEST_ROWS_MAX], *measured):
             age = self._row_time_lag(row, self._key(row), positions.lag[row])
             if age is not None and positions.lag[row] > 0:
                 ages.append(age)
@@ -345,10 +357,10 @@ class GroupTracker:
                 time_lag=None if counted else row.time_lag,
                 rate_in=row.rate_in,
                 rate_out=row.rate_out,
-                caught_up_at=_end(verdict, [row], view.read_at),
+                caught_up_at=end_of_lag(verdict, [row], view.read_at),
             ),
-            settled=columns.known(row.settled),
-            end=columns.known(row.arrived),
+            settled=columns.known(row.settled) if self.window.positional else None,
+            end=columns.known(row.arrived) if self.window.positional else None,
             start=columns.known(row.start),
             moved_at=row.moved_at,
             member=None if owner is None else owner.client or owner.id,
@@ -360,17 +372,6 @@ class GroupTracker:
         return {(window.names[index], partition): row for row, (index, partition) in enumerate(pairs)}
 
 
-def _owners(group: Group) -> dict[PartitionKey, Member]:
-    return {
-        (name, index): member
-        for member in group.members or ()
-        for name, indices in (member.assigned or {}).items()
-        for index in indices
-    }
-
-
-def _end(judged: Verdict, rows: Sequence[PartitionFacts], now: float) -> float | None:
-    """Return when the lag is gone at the net rate: the same time that a sentence about catching up tells."""
-    if judged.status is Status.CATCHING_UP:
-        return judged.until
-    return caught_up_at(rows, now) if judged.status is Status.OK else None
+def _severity_key(view: PartitionView) -> tuple[int, float, int, str, int]:
+    verdict, lag = view.verdict, view.flow.lag or 0
+    return SEVERITY[verdict.status], data_loss_at(verdict), -lag, view.destination, view.partition

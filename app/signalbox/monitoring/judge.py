@@ -345,9 +345,13 @@ def _old_enough(row: PartitionFacts, limits: Thresholds) -> bool:
     return lag.lower_bound >= limits.ok_below_s
 
 
+def data_loss_at(verdict: Verdict) -> float:
+    """Return when data is lost, to sort the most urgent first: 0 if it is lost now, infinity if no more loss is foreseen."""
+    if verdict.status is not Status.WILL_LOSE_DATA or verdict.reason is Reason.LOST_ALL:
+        return float("inf")
+    return verdict.until if verdict.until is not None else 0.0
+
+
 def _severity_key(judged: tuple[Verdict, PartitionFacts]) -> tuple[int, float, float, str, int]:
     verdict, row = judged
-    until = verdict.until if verdict.until is not None else float("inf")
-    if verdict.status is Status.WILL_LOSE_DATA and verdict.until is None and verdict.reason is not Reason.LOST_ALL:
-        until = 0.0  # messages are being lost now
-    return SEVERITY[verdict.status], until, verdict.since, row.destination, row.partition
+    return SEVERITY[verdict.status], data_loss_at(verdict), verdict.since, row.destination, row.partition

@@ -131,6 +131,8 @@ class Flow:
     time_lag: TimeLag | None = None
     rate_in: float | None = None
     rate_out: float | None = None
+    rate_in_at_least: bool = False  # the broker does not count all arrivals
+    rates_partial: bool = False  # some partitions are unknown: the rates are at least these
     caught_up_at: float | None = None  # when the slowest partition has caught up at its net rate
 
     @property
@@ -180,6 +182,7 @@ class DestinationView:
     rate_in: float | None
     consumer_groups: tuple[str, ...]  # names of its consumer groups, on the same connection
     loses_at: float | None = None  # when the first consumer group loses messages to retention
+    rate_in_at_least: bool = False  # the broker does not count all arrivals, or some partitions are unknown
 
     @property
     def name(self) -> str:
@@ -202,7 +205,9 @@ class ConnectionView:
     watch_interval_s: float | None = None  # of groups on open pages; None: the same
     capabilities: frozenset[Capability] = frozenset()
     cluster: Cluster | None = None
-    faults: tuple[Fault, ...] = ()  # of the last sweep
+    faults: tuple[Fault, ...] = ()  # the first ones of the last sweep
+    fault_count: int = 0  # all of them
+    groups_unread: int = 0
     calls: tuple[BrokerCall, ...] = ()
     excluded: int = 0
     groups: int = 0
@@ -242,6 +247,7 @@ class Points:
 
     at: list[float]
     lag: list[float | None]
+    lag_at_least: list[float | None]  # instead of `lag` where some partitions were unknown
     rate_in: list[float | None]
     rate_out: list[float | None]
     step_s: float

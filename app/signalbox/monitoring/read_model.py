@@ -142,8 +142,8 @@ class ConnectionReadModel:
 
     def _add_history(self, tracker: GroupTracker, view: GroupView) -> None:
         add = partial(self._series.add, self._name, view.name, view.read_at, interval_s=view.interval_s)
-        arrived, settled = tracker.window.totals()
-        add(lag=view.flow.lag, arrived=arrived, settled=settled)
+        arrived, settled = tracker.history_totals()
+        add(lag=view.flow.lag, arrived=arrived, settled=settled, lag_partial=view.flow.lag_partial)
         if (worst := tracker.worst_partition()) is not None:
             key, lag, arrived, settled = worst
             add(lag=lag, arrived=arrived, settled=settled, partition=key)
@@ -192,7 +192,7 @@ class ConnectionReadModel:
             return
         view = tracker.view
         assert view is not None  # noqa: S101 - the tracker accepted it
-        arrived, key = tracker.arrivals.total, destination_key(name)
+        arrived, key = tracker.history_total(), destination_key(name)
         self._series.add(
             self._name, key, at, lag=destination.messages, arrived=arrived, settled=None, interval_s=interval_s
         )

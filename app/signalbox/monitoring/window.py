@@ -5,21 +5,22 @@ The last minute is fine, for rates; before that coarse, and only as far back as 
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from itertools import pairwise
 
 from signalbox.brokers.model import UNKNOWN, Positions
 from signalbox.monitoring import columns
 from signalbox.monitoring.columns import Column
+from signalbox.monitoring.group_reading import GroupReading, all_read, spaced
 from signalbox.monitoring.model import TimeLag, TimeLagMethod
 
 FINE_SPACING_S = 4.5  # readings each second are thinned to about the interval of a sweep
-COARSE_SPACING_S = 60.0
 COARSE_CELLS_MAX = 1500  # rows times coarse readings: 30 minutes of 50 partitions
 COARSE_READINGS_MAX = 60
 CONFIRM_AFTER_S = 0.9  # after a pause, a server gives old answers for up to half a second
 STEADY_MOVES = 3
+COUNTED_EVERY_MAX_S = 120.0  # longer is a gap
 TREND_INTERVALS = 2
 TREND_S = 10.0  # over less, commits that come in bursts look like a lag that grows
 
@@ -30,26 +31,14 @@ class PushResult(StrEnum):
     ACCEPTED = "accepted"
     LATE = "late"  # requested before one that was accepted: dropped
     UNCONFIRMED = "unconfirmed"  # a counter fell: dropped unless the next reading agrees
-
-
-@dataclass(frozen=True, slots=True)
-class GroupReading:
-    """One reading: `requested_at` belongs to `settled`, `read_at` to `arrived`."""
-
-    requested_at: float
-    read_at: float
-    settled: Column
-    arrived: Column
-    lag: int | None
-    complete: bool  # every row of both columns is known
-    start: Column | None = None
+    REPEATED = "repeated"  # the counters are those of the last reading; only the lag is new
 
 
 class ReadingWindow:
     """The recent readings of one group. Rows are those of its newest positions."""
 
     def __init__(self, *, positional: bool) -> None:
-        self._positional = positional  # False: counters, whose fall is a reset and no rewind
+        self.positional = positional  # False: counters, whose fall is a reset and no rewind
         self.readings: list[GroupReading] = []  # oldest first
         self.names: tuple[str, ...] = ()
         self.destination: Column = array("i")
@@ -63,6 +52,8 @@ class ReadingWindow:
         self._moved: array[float] = array("d")  # when each row's `settled` last moved; 0 = never
         self._still: array[float] = array("d")  # since when each row makes no progress while messages wait; 0 = it does
         self._fell_at: float | None = None
+        self._pushed_at = float("-inf")
+        self.counted_every_s = 0.0  # the time between the last two readings of counters that are older than their lag
         self._interval_s = 5.0
         self._rate_readings: list[GroupReading] = []  # a rate is the mean over these
         self.position: Column = array("q")  # how far each row is read, in the counter `arrived`
@@ -78,16 +69,22 @@ class ReadingWindow:
         self, requested_at: float, read_at: float, positions: Positions, *, lag: int | None, interval_s: float
     ) -> PushResult:
         """Take one reading, unless it is late or the first one in which a counter fell."""
-        if self.readings and requested_at <= self.newest.requested_at:
+        if requested_at <= self._pushed_at:
             return PushResult.LATE
+        self._pushed_at = requested_at
+        if positions.counted_at is not None:
+            requested_at = read_at = positions.counted_at
+            if self.readings and requested_at <= self.newest.requested_at:
+                return PushResult.REPEATED
+        self._note_counted_every(requested_at, counted=positions.counted_at is not None)
         source = None if self._same_rows(positions) else self._old_rows(positions)
         fell = self._fell(positions, source)
         if fell and (self._fell_at is None or requested_at - self._fell_at < CONFIRM_AFTER_S):
             self._fell_at = self._fell_at or requested_at
-            return PushResult.UNCONFIRMED
+            return PushResult.UNCONFIRMED if positions.counted_at is None else PushResult.REPEATED
         if source is not None:
             self._reorder(positions, source)
-        self._interval_s = interval_s
+        self._interval_s = max(interval_s, self.counted_every_s)
         reading = self._reading(requested_at, read_at, positions, lag)
         if fell:
             self._accept_fall(reading)
@@ -130,6 +127,12 @@ class ReadingWindow:
             rate_out = columns.rate(last.settled[row] - base.settled[row], last.requested_at - base.requested_at)
         return rate_in, rate_out
 
+    def rates_are_partial(self) -> bool:
+        """Return whether the total rates leave out rows, because they were unknown at one of the readings."""
+        readings = self._rate_readings
+        base = next((r for r in readings[:-1] if r.complete), readings[0]) if readings else self.newest
+        return not (base.complete and self.newest.complete)
+
     def total_rates(self) -> tuple[float | None, float | None]:
         """Return messages/s in and out, summed over the known rows."""
         readings = self._rate_readings
@@ -166,6 +169,15 @@ class ReadingWindow:
         settled = any(value != UNKNOWN for value in self._known_settled)
         return (self.arrived_total if arrived else None), (self.settled_total if settled else None)
 
+    def whole_totals(self) -> tuple[int | None, int | None]:
+        """Return `totals` without a counter that lacks the growth of rows that were known before."""
+        arrived, settled = self.totals()
+        last = self.newest
+        return (
+            arrived if columns.still_known(last.arrived, self._known_arrived) else None,
+            settled if columns.still_known(last.settled, self._known_settled) else None,
+        )
+
     def lags(self, over_s: float) -> list[int]:
         """Return the known lags of the last `over_s` seconds, oldest first."""
         since = self.newest.read_at - over_s
@@ -183,13 +195,15 @@ class ReadingWindow:
             after = reading
         return None, after
 
-    def time_lag(self, row: int) -> TimeLag | None:
+    def time_lag(self, row: int, *, now: float) -> TimeLag | None:
         """Return the age of the row's oldest unread message: our readings show when that offset was written."""
         position, end = self.position[row], self.newest.arrived[row]
         if UNKNOWN in (position, end):
             return None
-        if end <= position:
-            return TimeLag(seconds=0.0, method=TimeLagMethod.INTERPOLATED)
+        if end <= position:  # what waits now arrived after that reading
+            older = now > self.newest.read_at
+            method = TimeLagMethod.AT_MOST if older else TimeLagMethod.INTERPOLATED
+            return TimeLag(seconds=max(now - self.newest.read_at, 0.0), method=method)
         before, after = self.readings_around_position(row)
         if before is None:
             return TimeLag(seconds=self.newest.read_at - after.read_at, method=TimeLagMethod.AT_LEAST)
@@ -237,6 +251,10 @@ class ReadingWindow:
         if moves < STEADY_MOVES:
             return None
         return columns.rate(starts[-1][1] - starts[0][1], starts[-1][0] - starts[0][0])
+
+    def _note_counted_every(self, requested_at: float, *, counted: bool) -> None:
+        since = requested_at - self.newest.requested_at if counted and self.readings else 0.0
+        self.counted_every_s = min(since, COUNTED_EVERY_MAX_S)
 
     def _readings_for_rates(self) -> list[GroupReading]:
         """Return the readings a rate is the mean of; [] with too few of them, or after a gap."""
@@ -287,10 +305,10 @@ class ReadingWindow:
         """Accept a fall that a second reading confirms: no comparison with readings from before."""
         ends = columns.fallen_rows(reading.arrived, self._known_arrived)
         rewound = [row for row in columns.fallen_rows(reading.settled, self._known_settled) if row not in set(ends)]
-        if self._positional and self._fell_at is not None:
+        if self.positional and self._fell_at is not None:
             self.rewound.update(dict.fromkeys(rewound, self._fell_at))
         self._forget(ends, settled=True, arrived=True)
-        self._forget(rewound, settled=True, arrived=not self._positional)
+        self._forget(rewound, settled=True, arrived=not self.positional)
 
     def _forget(self, rows: Sequence[int], *, settled: bool, arrived: bool) -> None:
         if not rows:
@@ -307,7 +325,7 @@ class ReadingWindow:
 
     def _reading(self, requested_at: float, read_at: float, positions: Positions, lag: int | None) -> GroupReading:
         settled, arrived, start = positions.settled, positions.arrived, positions.start
-        if self._positional and positions.lost is None:
+        if self.positional and positions.lost is None:
             settled = columns.within(settled, arrived)
         if self.readings:  # share equal columns: an adapter may rebuild them each time
             last = self.newest
@@ -321,8 +339,9 @@ class ReadingWindow:
         if self.first_at is None:
             self.first_at = reading.requested_at
         self._count(reading)
-        self._record_moves(reading, positions.lag)
-        self.position = self._read_positions(reading, positions)
+        lag = positions.lag if positions.counted_lag is None else positions.counted_lag
+        self._record_moves(reading, lag)
+        self.position = self._read_positions(reading, positions, lag)
         self._known_settled = columns.fill_unknown(reading.settled, self._known_settled)
         self._known_arrived = columns.fill_unknown(reading.arrived, self._known_arrived)
         if len(self.readings) > 1 and self.newest.requested_at - self.readings[-2].requested_at < FINE_SPACING_S:
@@ -331,10 +350,10 @@ class ReadingWindow:
         self._thin(reading)
         self._rate_readings = self._readings_for_rates()
 
-    def _read_positions(self, reading: GroupReading, positions: Positions) -> Column:
+    def _read_positions(self, reading: GroupReading, positions: Positions, lag: Column) -> Column:
         """Return how far each row is read; UNKNOWN for a position past the end."""
-        if not self._positional or positions.lost is not None:
-            return columns.read_positions(reading.arrived, positions.lag)
+        if not self.positional or positions.lost is not None:
+            return columns.read_positions(reading.arrived, lag)
         return reading.settled if positions.first_unread is None else positions.first_unread
 
     def _count(self, reading: GroupReading) -> None:
@@ -364,20 +383,7 @@ class ReadingWindow:
         fine_since = newest.requested_at - columns.rate_window_s(self._interval_s)
         fine = next(i for i, r in enumerate(self.readings) if r.requested_at >= fine_since)
         limit = min(COARSE_READINGS_MAX, COARSE_CELLS_MAX // max(1, len(self)))
-        coarse = _spaced(self.readings[:fine])[-limit:] if limit else []
-        while coarse and _all_read((*coarse[1:2], self.readings[fine])[0], self.position):
+        coarse = spaced(self.readings[:fine])[-limit:] if limit else []
+        while coarse and all_read((*coarse[1:2], self.readings[fine])[0], self.position):
             coarse.pop(0)  # the next reading is older than every unread message too
         self.readings[:fine] = coarse
-
-
-def _all_read(reading: GroupReading, position: Column) -> bool:
-    """Return whether all messages that had arrived by that reading are read by now, on all known rows."""
-    return not any(end > done for end, done in zip(reading.arrived, position, strict=True) if done != UNKNOWN)
-
-
-def _spaced(readings: Sequence[GroupReading]) -> list[GroupReading]:
-    spaced: list[GroupReading] = []
-    for reading in readings:
-        if not spaced or reading.requested_at - spaced[-1].requested_at >= COARSE_SPACING_S:
-            spaced.append(reading)
-    return spaced

@@ -72,7 +72,7 @@ def _read(file: Path) -> bytes:
     if len(secret) != BYTES:
         raise KeyFileError(
             f"The key file {file} is not a Signalbox key: expected {2 * BYTES} hexadecimal digits. Restore it from a backup, or "
-            "move it away: Signalbox then creates a new key. To verify older signed heads, use --public-key with the old public key."
+            "move it away: Signalbox then creates a new key, and hashes of masked values change. To verify older signed heads, use --public-key with the old public key."
         )
     return secret
 

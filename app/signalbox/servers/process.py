@@ -172,6 +172,10 @@ class ServerProcess:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def exit_code(self) -> int | None:
+        """Return how the process ended; None while it runs or was never started. Negative: by that signal."""
+        return None if self._process is None else self._process.poll()
+
     def log_tail(self, lines: int = 15) -> str:
         """Return the last lines of the log, for an error message."""
         try:

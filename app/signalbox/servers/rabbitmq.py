@@ -26,7 +26,7 @@ DEBIAN_13 = "4.0"  # 4.0.5
 BIN = "/usr/lib/rabbitmq/bin"  # the wrapper in /usr/sbin changes the user and the directory
 PLUGINS = ("rabbitmq_management", "rabbitmq_stream", "rabbitmq_stream_management", "rabbitmq_prometheus")
 LOOPBACK = "-kernel inet_dist_use_interface {127,0,0,1}"
-CTL_WAIT_S = 60.0
+CTL_WAIT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,10 +167,15 @@ class RabbitServer:
         environment = {**os.environ, **self._erlang(home), "RABBITMQ_CTL_ERL_ARGS": LOOPBACK}
         pipe = asyncio.subprocess.PIPE
         run = await asyncio.create_subprocess_exec(*argv, stdout=pipe, stderr=pipe, env=environment, cwd=home)
-        async with asyncio.timeout(CTL_WAIT_S):
-            out, err = await run.communicate()
+        command = f"{program_name} {' '.join(arguments)}"
+        try:
+            async with asyncio.timeout(CTL_WAIT_S):
+                out, err = await run.communicate()
+        except TimeoutError:
+            run.kill()
+            raise ServerFailed(f"{command}: no answer within {CTL_WAIT_S:g} s") from None
         if run.returncode:
-            raise ServerFailed(f"{program_name} {' '.join(arguments)}: {(out + err).decode(errors='replace')[-1000:]}")
+            raise ServerFailed(f"{command}: {(out + err).decode(errors='replace')[-1000:]}")
         return out.decode()
 
     async def _prepare(self) -> None:

@@ -19,29 +19,40 @@ COMBINING_MAX = 4  # per letter; more would cover the neighboring rows
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _SYMBOLS = frozenset({"So", "Sk", "Mn"})
+EMPTY_NAME = "\u27e8empty name\u27e9"
 JOINER = "\u200d"  # joins emoji; invisible between letters
 
 
 def visible(text: str, max_length: int = TITLE_LENGTH_MAX, *, spaces: bool = False) -> str:
     """Write invisible characters as their code point (U+202E), and cut the text in the middle at `max_length`.
 
-    `spaces` also writes unusual spaces as code points; our own figures need their no-break spaces.
+    `spaces` is for names: it also writes unusual spaces and those at an end as code points, and makes the empty name
+    visible. Our own figures need their no-break spaces.
     """
+    if spaces and not text:
+        return EMPTY_NAME
     if len(text) > max_length:
         text = f"{text[: max_length - max_length // 4]}\u2026{text[-(max_length // 4) :]}"
-    if text.isascii() and text.isprintable():
+    if text.isascii() and text.isprintable() and not (spaces and text != text.strip(" ")):
         return text  # fast path: nearly every name, and a page shows thousands
     pieces: list[str] = []
     marks = 0
     for index, char in enumerate(text):
         category = unicodedata.category(char)
         marks = marks + 1 if category in {"Mn", "Me"} else 0
-        invisible = category in _INVISIBLE or marks > COMBINING_MAX or (spaces and category == "Zs" and char != " ")
+        invisible = category in _INVISIBLE or marks > COMBINING_MAX or (spaces and _is_odd_space(text, index))
         if invisible and not (char == JOINER and _between_symbols(text, index)):
             pieces.append(f"\u27e8U+{ord(char):04X}\u27e9")
         else:
             pieces.append(char)
     return "".join(pieces)
+
+
+def _is_odd_space(text: str, index: int) -> bool:
+    """Return whether this is another space than " ", or one with nothing before or behind it."""
+    if text[index] != " ":
+        return unicodedata.category(text[index]) == "Zs"
+    return not text[:index].strip(" ") or not text[index:].strip(" ")
 
 
 def _between_symbols(text: str, index: int) -> bool:

@@ -1,6 +1,7 @@
 """Build every URL and decode every name in a URL. A name is any UTF-8 from a broker: one percent-encoded segment.
 
-Browsers resolve the segments "." and ".." even when encoded. So such a name gets a tilde, and one with a tilde gets another.
+Browsers resolve the segments "." and ".." even when encoded, and the empty name would leave no segment. So such a name gets
+a tilde, and one with a tilde gets another.
 """
 
 import re
@@ -16,7 +17,7 @@ STATIC = "/static"
 API = "/api/v1"
 OPENAPI = "/api/v1/openapi.json"
 
-_ONLY_DOTS = re.compile(r"~*\.{1,2}\Z")
+_MARKED = re.compile(r"~*\.{0,2}\Z")
 
 _UNSAFE_IN_KEY = re.compile("[\\x00-\\x1f\\x7f%\\ud800-\\udfff]")  # HTML or JSON would change or refuse these
 _ENCODED_IN_KEY = re.compile("%([0-9A-F]{4})")
@@ -26,7 +27,7 @@ Query = str | int | float | None
 
 def encode_segment(name: str) -> str:
     """Return a name as one segment of a path."""
-    marked = f"~{name}" if _ONLY_DOTS.match(name) else name
+    marked = f"~{name}" if _MARKED.match(name) else name
     return quote(marked, safe="", errors="replace")
 
 
@@ -40,7 +41,7 @@ def decode_path(raw_path: bytes) -> str:
 def decode_segment(segment: str) -> str:
     """Return the name that `encode_segment` encoded, from a segment of the result of `decode_path`."""
     name = unquote(segment)
-    return name[1:] if name.startswith("~") and _ONLY_DOTS.match(name) else name
+    return name[1:] if name.startswith("~") and _MARKED.match(name) else name
 
 
 def encode_key(key: str) -> str:

@@ -82,7 +82,10 @@ async def test_changed_row_is_named_and_its_content_is_escaped(
     assert ran.code == 1
     assert "Row 1 was changed after it was written.\n" in ran.out
     assert "row now: purge , by \\u001b[2J\\u202eevil" in ran.out
-    assert "There is no earlier row. Changed: 1. Consistent, but after damaged rows: 2 to 6.\n" in ran.out
+    assert (
+        "No earlier row is in the log. Changed: 1. Consistent with each other, but after a damaged row: 2 to 6.\n"
+        in ran.out
+    )
     found = json.loads((await audit(tmp_path, "verify", "--json")).out)
     assert (found["intact"], found["first"], found["last"], found["intact_to"]) == (False, 1, 6, 0)
     [finding] = found["findings"]

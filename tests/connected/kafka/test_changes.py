@@ -1,12 +1,16 @@
 """Topics and groups that are created, deleted, recreated or extended between two sweeps."""
 
+from pathlib import Path
+
 import pytest
 from confluent_kafka.cimpl import NewPartitions
 
 from signalbox.brokers.errors import Unroutable
 from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.kafka.cluster_cache import Intervals
+from signalbox.brokers.kafka.protocol.changes import commit_offsets_request
 from signalbox.brokers.model import UNKNOWN, GroupState, Message, Snapshot, Why
+from tests.support.commands import configured, run_here
 from tests.support.kafka import KafkaClient, KafkaMember, KafkaUnderTest, connected, figures
 from tests.support.waiting import eventually
 
@@ -154,3 +158,20 @@ async def test_publishing_never_creates_a_topic(kafka_broker: KafkaBroker, kafka
         await kafka_broker.publish("change-published", Message(body=b"x"), timeout_s=10.0)
     topics = (await kafka_broker.sweep()).destinations
     assert not {"change-never-created", "change-published"} & topics.keys()
+
+
+async def test_the_group_with_the_empty_name_is_read_like_any_other(
+    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_client: KafkaClient, tmp_path: Path
+) -> None:
+    await kafka_client.create("empty-name")
+    await kafka_client.produce("empty-name", 0, 9)
+    await kafka_client.commit("empty-name-others", {("empty-name", 0): 5})
+    commit = commit_offsets_request("", {"empty-name": [2]})
+    assert await kafka_broker._client.call(1, commit) == 0
+    group = (await kafka_broker.sweep()).groups[""]
+    assert (group.lag, group.state) == (7, GroupState.EMPTY)
+    assert (await kafka_broker.watch([""])).groups[""].lag == 7
+    bootstrap = f'bootstrap = ["{kafka.bootstrap}"]\n'
+    configured(tmp_path, f'[[connections]]\nname = "k"\nkind = "kafka"\n{bootstrap}')
+    ran = await run_here("lag", "--group", "", folder=tmp_path)
+    assert [line.split()[:2] for line in ran.out.splitlines()[1:] if line] == [["k", '""']]

@@ -78,16 +78,13 @@ async def watch(nats_broker: NatsServer, name: str) -> AsyncIterator[Watch]:
 
 async def publish(oracle: Client, name: str, count: int, subjects: int = 1) -> None:
     """Publish to `subjects` subjects of the stream in turn; returns when all are stored."""
+    before = (await api(oracle, f"STREAM.INFO.{name}"))["state"]["last_seq"]
     for number in range(count):
         await oracle.publish(f"{name}.k{number % subjects}", b"x")
     await oracle.flush()
-    before = (await api(oracle, f"STREAM.INFO.{name}"))["state"]["last_seq"]
 
     async def stored() -> None:
-        now = (await api(oracle, f"STREAM.INFO.{name}"))["state"]["last_seq"]
-        nonlocal before
-        still, before = now == before, now
-        assert still
+        assert (await api(oracle, f"STREAM.INFO.{name}"))["state"]["last_seq"] == before + count
 
     await eventually(stored)
 

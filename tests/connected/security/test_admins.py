@@ -189,7 +189,7 @@ async def test_concurrently_removed_user_is_named(process: Process, other_proces
         process.act(lambda permit: users.create_link(permit, bob)),
         process.act(lambda permit: users.revoke_link(permit, bob)),
     ):
-        with pytest.raises(RequestRejected, match="bob was removed"):
+        with pytest.raises(RequestRejected, match="bob no longer exists"):
             await again
     carl = await process.user("carl", VIEWER_EVERYWHERE, password())
     assert carl.id != bob.id

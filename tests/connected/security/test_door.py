@@ -1,6 +1,9 @@
 """The door: a refused action leaves one audit row, a started one leaves two, and only the door makes permits."""
 
 import asyncio
+import gc
+import weakref
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,7 @@ from signalbox.security.errors import NotPermitted, ReadOnly, RequestRejected
 from signalbox.security.model import OPERATOR_EVERYWHERE, VIEWER_EVERYWHERE, Action, Actor, Via
 from signalbox.storage.errors import DatabaseUnreachable, StorageError
 from tests.support.accounts import ROOT, ManualClock, Process, open_process, password, visitor
+from tests.support.waiting import eventually
 
 VIEWER = Actor(name="ann", rights=VIEWER_EVERYWHERE, via=Via.API, user=1)
 PURGE = Action(name="purge", resource="kafka-prod", target="payments")
@@ -75,6 +79,41 @@ async def test_interrupted_action_is_recorded(process: Process) -> None:
         ("outcome", "purge", "interrupted", "CancelledError"),
     ]
     assert process.door.counts == {("purge", Outcome.INTERRUPTED): 1}
+
+
+async def test_outcome_is_recorded_when_the_request_is_canceled_meanwhile(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing but the door refers to the task that records the outcome."""
+    record = process.door._log.record_outcome
+    reached = asyncio.Event()
+    waiting: weakref.WeakSet[asyncio.Future[None]] = weakref.WeakSet()
+
+    async def wait_and_record(*arguments: Any, **fields: Any) -> None:  # noqa: ANN401 - those of the log
+        future = asyncio.get_running_loop().create_future()
+        waiting.add(future)
+        reached.set()
+        await future
+        await record(*arguments, **fields)
+
+    async def run(_: Permit) -> int:
+        return 29
+
+    monkeypatch.setattr(process.door._log, "record_outcome", wait_and_record)
+    task = asyncio.create_task(process.door.act(ROOT, PURGE, run))
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    del task
+    gc.collect()
+    for future in waiting:
+        future.set_result(None)
+
+    async def recorded() -> None:
+        assert await process.audit_rows() == [("intent", "purge", "", ""), ("outcome", "purge", "done", "")]
+
+    await eventually(recorded)
 
 
 async def test_action_that_cannot_be_audited_is_not_run(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:

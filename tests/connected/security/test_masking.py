@@ -156,8 +156,8 @@ async def test_invalid_rule_changes_are_rejected_with_a_reason(database: Databas
         (remove(database, service, "fixed"), r"is defined in signalbox\.toml"),
         (move(database, service, "gone", 2), "No masking rule is named “gone”"),
         (remove(database, service, "gone"), "No masking rule is named “gone”"),
-        (move(database, service, "one", 1), "cannot be number 1: choose 2 to 2"),
-        (move(database, service, "one", 3), "cannot be number 3"),
+        (move(database, service, "one", 1), "cannot move to position 1: choose 2 to 2"),
+        (move(database, service, "one", 3), "cannot move to position 3"),
     ):
         with pytest.raises(RequestRejected, match=says):
             await attempt
@@ -231,7 +231,7 @@ async def test_unmasked_view_needs_the_permission_and_is_audited(database: Datab
     elsewhere = ClearMessage(connection="test", destination=LETTER.destination, name=LETTER.name, body=b"x")
     with pytest.raises(NotPermitted, match="requires the payloads permission on test"):
         await look(database, service, SEES_PROD, elsewhere, elsewhere)
-    with pytest.raises(NotPermitted, match="on another connection"):
+    with pytest.raises(NotPermitted, match="names another connection"):
         await look(database, service, SEES_PROD, LETTER, elsewhere)
     next_one = ClearMessage(connection="prod", destination=LETTER.destination, name="partition 0, offset 18", body=b"x")
     with pytest.raises(NotPermitted, match=r"did not run 'view payload' for orders\.placed: partition 0, offset 18"):

@@ -58,7 +58,10 @@ def _health() -> Iterator[tuple[str, ConnectionView]]:
     yield "connected, groups and a destination need attention", both
     yield "connected, first answer unknown", replace(up, answered_at=None)
     one_unread = (Fault(resource="vhost /shop", why=Why.NO_ANSWER, detail="not found"),)
-    yield "connected, not everything could be read", replace(up, groups=3, groups_ok=3, faults=one_unread)
+    yield (
+        "connected, not everything could be read",
+        replace(up, groups=3, groups_ok=3, faults=one_unread, fault_count=1),
+    )
 
 
 def _clusters() -> Iterator[tuple[str, ConnectionView]]:

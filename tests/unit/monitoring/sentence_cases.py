@@ -187,7 +187,11 @@ def _calm() -> Iterator[tuple[str, GroupView]]:
     yield "ok, a few seconds behind", group_view(verdict(Status.OK), flow=young)
     yield "ok, no time lag", group_view(verdict(Status.OK), flow=Flow(lag=12))
     yield "ok, lag unknown", group_view(verdict(Status.OK), flow=Flow(lag=None))
-    yield "ok, SQS", group_view(verdict(Status.OK, reason=Reason.COUNT_ONLY), flow=COUNT, kind=BrokerKind.SQS)
+    counted = group_view(verdict(Status.OK, reason=Reason.COUNT_ONLY), flow=COUNT, kind=BrokerKind.SQS)
+    yield "ok, SQS", counted
+    for delayed in (1, 1200):
+        group = replace(counted.group, delayed=delayed, approximate=True)
+        yield f"ok, SQS, {delayed} delayed", replace(counted, group=group)
 
 
 def _partitions() -> Iterator[Case]:

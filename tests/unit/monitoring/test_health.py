@@ -62,6 +62,19 @@ async def test_a_connection_with_something_that_could_not_be_read_is_not_green()
     assert words.link_status(view) is Status.UNKNOWN
 
 
+async def test_more_faults_than_are_kept_are_all_counted() -> None:
+    bench = Bench()
+    names = [f"job-{number}" for number in range(1500)]
+    faults = tuple(Fault(resource=f"group {name}", why=Why.NO_ANSWER, detail="late", group=name) for name in names)
+    broker = Fault(resource="broker 1", why=Why.NO_ANSWER, detail="late")
+    bench.now += 5
+    answer = replace(snapshot(bench.now, [idle()]), faults=(broker, *faults))
+    await bench.monitor.apply(NAME, answer, interval_s=5.0)
+    view, sentence = shown(bench)
+    assert sentence.endswith("1,501 resources could not be read.")
+    assert (view.fault_count, view.groups_unread, len(view.faults)) == (1501, 1500, 1000)
+
+
 async def test_a_destination_has_the_status_of_its_most_urgent_group() -> None:
     bench = Bench()
     for _ in range(2):

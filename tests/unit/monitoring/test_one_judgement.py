@@ -11,10 +11,12 @@ from signalbox.brokers.model import Group, GroupState, OldestUnread, Positions, 
 from signalbox.monitoring import words
 from signalbox.monitoring.judge import Thresholds
 from signalbox.monitoring.model import GroupView, Reason, Status, TimeLagMethod
+from signalbox.monitoring.window import TREND_S
 from tests.unit.monitoring.readings import T0, Watched, group, positions
 from tests.unit.monitoring.views import text
 
 LIMITS = Thresholds()
+LONGEST_STEP_S = 20.0
 WAITING = frozenset((Status.STOPPED, Status.STALLED, Status.BEHIND, Status.CATCHING_UP))
 
 
@@ -35,7 +37,7 @@ steps = st.builds(
     read=st.sampled_from((0, 0, 10, 60, 600, 5000)),
     members=st.sampled_from((0, 1, 1, 2)),
     state=st.sampled_from((None, None, None, GroupState.REBALANCING, GroupState.PAUSED)),
-    after_s=st.sampled_from((1.0, 5.0, 5.0, 20.0)),
+    after_s=st.sampled_from((1.0, 5.0, 5.0, LONGEST_STEP_S)),
 )
 
 
@@ -52,17 +54,19 @@ def headline_and_reason(view: GroupView, now: float) -> str:
     return f"{sentence(view, now)} {text(words.group_reason(view, now))}"
 
 
-def contradictions(view: GroupView, lags: Sequence[int], members_since: float, now: float) -> list[str]:
-    """Return what a person would call wrong on the page of this view."""
+def contradictions(view: GroupView, lags: Sequence[tuple[float, int]], members_since: float, now: float) -> list[str]:
+    """Return what a person would call wrong on the page of this view; `lags` are those of all readings with their times."""
     status, flow, said = view.verdict.status, view.flow, sentence(view, now)
     members, newest = view.group.member_count, said.rpartition("Now: ")[2]
     age = flow.time_lag
     young = age is not None and age.method is not TimeLagMethod.AT_LEAST and age.seconds < LIMITS.ok_below_s
+    earlier = [lag for at, lag in lags if now - 2 * LONGEST_STEP_S <= at <= now - TREND_S]
     checks = {
         "waiting without lag": flow.lag == 0 and status in WAITING,
         "behind, and every message is young": status is Status.BEHIND and young,
         "ok, while messages wait and nobody reads": status is Status.OK and not members and bool(flow.lag),
-        "catching up, and the lag rises": status is Status.CATCHING_UP and lags[-1] > lags[-4:][0],
+        "catching up, and the lag rises": status is Status.CATCHING_UP
+        and lags[-1][1] > max(earlier, default=lags[-1][1]),
         "no members, and there are some": bool(members) and "No members" in newest,
         "silent about missing members": not members and bool(flow.lag) and "No members" not in newest,
         "stalled since before its consumer joined": status is Status.STALLED and view.verdict.since < members_since,
@@ -76,7 +80,7 @@ def contradictions(view: GroupView, lags: Sequence[int], members_since: float, n
 @given(st.lists(steps, min_size=1, max_size=40))
 def test_no_reading_shows_a_contradiction(story: list[Step]) -> None:
     watched, end, settled = Watched(), 1000, 900
-    lags: list[int] = []
+    lags: list[tuple[float, int]] = []
     members_since = T0
     members = 0
     for number, step in enumerate(story):
@@ -87,7 +91,7 @@ def test_no_reading_shows_a_contradiction(story: list[Step]) -> None:
         members_since = at if step.members and not members else members_since
         members = step.members
         view = watched.read(group(positions([settled], [end]), state=state, members=members), after_s=at - watched.now)
-        lags.append(end - settled)
+        lags.append((at, end - settled))
         assert contradictions(view, lags, members_since, watched.now) == [], headline_and_reason(view, watched.now)
 
 

@@ -73,7 +73,7 @@ async def test_a_tampered_row_is_named_beside_the_intact_ones(site: AuditSite) -
     assert headline(html) == f"1 problem found at 03:12:40: Row {row + 2} was changed after it was written."
     assert (
         f"Intact: rows 1 to {row + 1}. Changed: {row + 2}. "
-        f"Consistent, but after damaged rows: {row + 3} to {await site.last() - 1}." in page_text
+        f"Consistent with each other, but after a damaged row: {row + 3} to {await site.last() - 1}." in page_text
     )
     assert "changed now says: note by <b>logistics</b>" in page_text
     assert line.hash.hex() in html

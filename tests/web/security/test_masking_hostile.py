@@ -18,7 +18,9 @@ from tests.web.sites import Elements
 
 TRIAL = urls.masking("trial")
 ASKED = {"source": "kafka-prod/orders", "what": "$.secret", "how": "hide"}
-INVALID_NAMES = {name: text for name, text in HOSTILE.items() if len(text) > 60 or name == "controls"}
+INVALID_NAMES = {
+    name: text for name, text in HOSTILE.items() if len(text) > 60 or not text.strip() or name == "controls"
+}
 VALID_NAMES = {name: text for name, text in HOSTILE.items() if name not in INVALID_NAMES}
 SAMPLES = {
     "markup": json.dumps({"</textarea><script>alert(1)</script>": "<img src=x onerror=alert(1)>", "secret": "</pre>"}),

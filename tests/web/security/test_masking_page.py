@@ -284,7 +284,7 @@ async def test_moving_a_rule_requires_a_reason(ada: Browser) -> None:
         await ada.submit(move, 400, number="4", reason=" ")
     )
     refused = visible_text(await ada.submit(move, 409, number="1", reason="x"))
-    assert "The masking rule “b” cannot be number 1: choose 2 to 4" in refused
+    assert "The masking rule “b” cannot move to position 1: choose 2 to 4" in refused
     await ada.submit(move, 400, number="two", reason="x")
     await ada.submit(move, 400, number="2", reason="x", more="y")
     assert await numbers(ada) == [(1, "cards"), (2, "b"), (3, "a"), (4, "c")]

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 
-from signalbox.brokers.errors import BrokerError
+from signalbox.brokers.errors import BrokerError, DestinationMissing
 from signalbox.brokers.model import BrokerKind, Capability, DestinationSpec, Message, OldestUnread, Scope, Snapshot
 from signalbox.brokers.port import Delivery
 from signalbox.brokers.rabbitmq import provision
@@ -48,6 +48,11 @@ class RabbitBroker:
         sampler = Sampler(self._settings, self._amqp, self._names, self._queues, self._clock)
         try:
             self._unavailable = await sign_in(self._settings, self._amqp, sampler.client, timeout_s=timeout_s)
+        except DestinationMissing:
+            if not self._snapshots.queue_by_group:  # else the sweep tells what is gone
+                await sampler.close()
+                await self._amqp.close()
+                raise
         except BaseException:
             await sampler.close()
             await self._amqp.close()
@@ -68,30 +73,29 @@ class RabbitBroker:
     async def sweep(self) -> Snapshot:
         sampler = self._connected()
         began = self._clock()
+        requested_at = began
         try:
             source = await sampler.sample()
         except BrokerError:
-            self._queues.note_failover(self._clock())  # the first depths after its return may be wrong
-            raise
-        self.sweep_interval_s = max(SWEEP_INTERVAL_S, source.interval_s)  # longer where the listing takes long
-        vhosts = {vhost for vhost, at in self._queues.reported_at.items() if at >= min(began, source.requested_at)}
-        gone, sampler.details.gone = sampler.details.gone, set()
-        gone_groups = {name for name, key in self._snapshots.queue_by_group.items() if key in gone}
-        gone_destinations = {self._names.qualified(*key) for key in gone}
-        snapshot, queues = await self._snapshots.build(
-            self._queues, vhosts, requested_at=source.requested_at, read_at=source.answered_at
-        )
+            if set(self._queues.missing_vhosts(began)) < set(self._settings.vhosts):
+                self._queues.note_failover(self._clock())  # the first depths after its return may be wrong
+                raise
+            read_at = self._clock()
+        else:
+            self.sweep_interval_s = max(SWEEP_INTERVAL_S, source.interval_s)  # longer where the listing takes long
+            requested_at, read_at = source.requested_at, source.answered_at
+        vhosts = {vhost for vhost, at in self._queues.reported_at.items() if at >= min(began, requested_at)}
+        snapshot, queues = await self._snapshots.build(self._queues, vhosts, requested_at=requested_at, read_at=read_at)
         report = SweepReport(sampler, self._unavailable)
         return dataclasses.replace(
             snapshot,
             cluster=sampler.health.cluster(
                 queues,
                 read_at=self._clock(),
+                missing_vhosts=self._queues.missing_vhosts(self._clock()),
                 missing_permissions=report.missing_permissions(),
                 notes=report.notes(),
             ),
-            gone_groups=frozenset(gone_groups - snapshot.groups.keys()),
-            gone_destinations=frozenset(gone_destinations - snapshot.destinations.keys()),
             faults=(*snapshot.faults, *report.faults()),
             calls=tuple(call for request in sampler.all if (call := request.call()) is not None),
         )

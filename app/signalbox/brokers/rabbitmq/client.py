@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 
-from signalbox.brokers.errors import BrokerError, BrokerUnavailable
+from signalbox.brokers.errors import BrokerError, BrokerUnavailable, DestinationMissing
 from signalbox.brokers.rabbitmq import rows
 from signalbox.brokers.rabbitmq.http import HttpApi, quote_segment
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
+from signalbox.kernel.clock import Clock
 
 LISTING_S = 15.0  # time limit of a listing
 CONCURRENT_REQUESTS = 8
@@ -19,9 +20,9 @@ T = TypeVar("T")
 class ManagementClient:
     """Client of the management API. `errors` holds the partial failures of the last run of each kind of request, by resource."""
 
-    def __init__(self, settings: RabbitSettings) -> None:
+    def __init__(self, settings: RabbitSettings, clock: Clock) -> None:
         self.settings = settings
-        self.api = HttpApi(settings, settings.management, login=True)
+        self.api = HttpApi(settings, settings.management, clock, login=True)
         self.errors: dict[str, Mapping[str, BrokerError]] = {}
 
     async def gather(self, kind: str, items: Mapping[str, Item], request: Callable[[Item], Awaitable[T]]) -> list[T]:
@@ -55,7 +56,12 @@ class ManagementClient:
     async def queue_rows(self, vhost: str, query: str = "") -> list[rows.QueueRow]:
         """Return a complete listing of the queues of a virtual host."""
         path = f"/api/queues/{quote_segment(vhost)}{query}"
-        body = await self.api.get(path, limit_s=LISTING_S)
+        try:
+            body = await self.api.get(path, limit_s=LISTING_S)
+        except DestinationMissing as error:
+            raise DestinationMissing(
+                self.settings.name, f"Virtual host {vhost} does not exist.", "Check vhosts."
+            ) from error
         with self.api.decoding(path):
             listed, invalid = await rows.queue_rows(body)
         self.note_invalid(f"queue rows of virtual host {vhost}", invalid)

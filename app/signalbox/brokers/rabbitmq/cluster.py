@@ -72,7 +72,13 @@ class ClusterHealth:
         return 0 if total is None else max(total - listed, 0)
 
     def cluster(
-        self, queues: Sequence[Queue], *, read_at: float, missing_permissions: Iterable[str], notes: Iterable[str]
+        self,
+        queues: Sequence[Queue],
+        *,
+        read_at: float,
+        missing_vhosts: Iterable[str],
+        missing_permissions: Iterable[str],
+        notes: Iterable[str],
     ) -> Cluster:
         return Cluster(
             read_at=read_at,
@@ -81,7 +87,7 @@ class ClusterHealth:
             nodes=None if self.nodes is None else tuple(_node(row) for row in self.nodes[:NODES_MAX]),
             under_replicated=sum(1 for queue in queues if len(queue.online) < len(queue.replicas)),
             offline=sum(1 for queue in queues if queue.state in NO_LEADER_STATES),
-            alarms=self.alarms,
+            alarms=(*self.alarms, *(f"virtual host {vhost} does not exist" for vhost in missing_vhosts)),
             limits=tuple(limit for row in self.nodes or () for limit in _limits(row)),
             missing_permissions=tuple(missing_permissions),
             notes=tuple(notes),

@@ -1,5 +1,6 @@
 """Requests for the depth of each queue. The first of three sources that answers is enough."""
 
+from signalbox.brokers.errors import DestinationMissing
 from signalbox.brokers.rabbitmq.amqp import AmqpConnections
 from signalbox.brokers.rabbitmq.client import ManagementClient, by_resource
 from signalbox.brokers.rabbitmq.http import HttpApi
@@ -25,7 +26,9 @@ class DepthQueries:
         self._queues = queues
         self._clock = clock
         self._settings = client.settings
-        self._nodes = {url: HttpApi(client.settings, url, login=False) for url in client.settings.prometheus_urls}
+        self._nodes = {
+            url: HttpApi(client.settings, url, clock, login=False) for url in client.settings.prometheus_urls
+        }
         self.queue_absent = False  # a known queue was left out: list all before its absence is believed
 
     async def totals(self) -> int:
@@ -33,9 +36,13 @@ class DepthQueries:
 
         async def request(vhost: str) -> int:
             at = self._clock()
-            listed = await self._client.queue_rows(vhost, TOTALS)
+            try:
+                listed = await self._client.queue_rows(vhost, TOTALS)
+            except DestinationMissing:
+                self._queues.note_missing_vhost(vhost, at)
+                raise
             self.queue_absent |= await self._queues.apply_totals(vhost, listed, at)
-            self._queues.reported_at[vhost] = self._clock()
+            self._queues.note_reported(vhost, self._clock())
             return len(listed)
 
         return sum(await self._client.gather_vhosts("totals", request))
@@ -63,9 +70,13 @@ class DepthQueries:
         async def request(name: str) -> int:
             vhost, queue = self._names.parse(name)
             at = self._clock()
-            ready, consumers = await queue_counts(self._amqp, vhost, queue)
+            try:
+                ready, consumers = await queue_counts(self._amqp, vhost, queue)
+            except DestinationMissing:
+                self._queues.note_missing_queue((vhost, queue))
+                raise
             self._queues.apply_passive(vhost, queue, ready, consumers, at)
-            self._queues.reported_at[vhost] = self._clock()
+            self._queues.note_reported(vhost, self._clock())
             return 1
 
         return sum(await self._client.gather("passive", by_resource("queue", self._settings.queues, str), request))

@@ -32,7 +32,6 @@ class DetailQueries:
         self._clock = clock
         self._listing_duration_s = 0.0
         self.watched: tuple[Key, ...] = ()
-        self.gone: set[Key] = set()
         self.stream_plugin_missing = False
 
     async def listing(self) -> int:
@@ -40,10 +39,14 @@ class DetailQueries:
 
         async def request(vhost: str) -> int:
             is_slow = self._listing_duration_s > WHOLE_S
-            listed = await (self._list_in_pages(vhost) if is_slow else self._list_at_once(vhost))
-            at, has_counters = self._clock(), self._health.has_counters
-            self.gone.update(await self._queues.apply_listing(vhost, listed, at, has_counters=has_counters))
-            self._queues.reported_at[vhost] = self._clock()
+            at = self._clock()
+            try:
+                listed = await (self._list_in_pages(vhost) if is_slow else self._list_at_once(vhost))
+            except DestinationMissing:
+                self._queues.note_missing_vhost(vhost, at)
+                raise
+            await self._queues.apply_listing(vhost, listed, at, has_counters=self._health.has_counters)
+            self._queues.note_reported(vhost, self._clock())
             return len(listed)
 
         return sum(await self._client.gather_vhosts("listing", request))

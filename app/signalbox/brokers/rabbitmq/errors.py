@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import httpx
 from aio_pika import exceptions as amqp
-from aiormq.exceptions import ChannelAccessRefused, ConnectionFrameError, ConnectionNotAllowed
+from aiormq.exceptions import ChannelAccessRefused, ChannelLockedResource, ConnectionFrameError, ConnectionNotAllowed
 
 from signalbox.brokers.errors import (
     BrokerError,
@@ -22,6 +22,7 @@ from signalbox.brokers.errors import (
 from signalbox.brokers.model import Why
 
 CUT_SHORT = re.compile(r"Read (\d{1,12}) bytes but (\d{1,12}) bytes expected")
+LOCKED = re.compile(r"exclusive access to locked queue '(.*)' in vhost")
 FRAME_MAX = 2**24  # a longer "frame" is text of another protocol
 DROPPED = (ConnectionResetError, BrokenPipeError, asyncio.IncompleteReadError)
 TEXT_MAX = 300  # shown characters of a broker's message
@@ -75,6 +76,9 @@ def _from_channel(connection: str, address: str, error: amqp.AMQPChannelError) -
     message = one_line(error)
     if isinstance(error, ChannelAccessRefused):
         return PermissionMissing(connection, f"{address} refused: {message}.", "Grant the missing permission.")
+    if isinstance(error, ChannelLockedResource) and (locked := LOCKED.search(message)):
+        problem = f"Queue {locked[1]} is exclusive to another connection."
+        return DestinationMissing(connection, problem, "Only that connection can read the queue.")
     if not isinstance(error, amqp.ChannelNotFoundEntity):
         return BrokerError(connection, f"{address} refused: {message}.", "Check the queue's settings.")
     if "down or inaccessible" in message:  # the queue exists, its node is down

@@ -1,12 +1,13 @@
 """Converts a queue to its destination and groups."""
 
-import re
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from signalbox.brokers.model import UNKNOWN, Destination, Group, GroupState, Member, Positions, RetentionLimits, Why
-from signalbox.brokers.rabbitmq.queues import Queue
+from signalbox.brokers.model import UNKNOWN, Destination, Group, GroupState, Member, Positions, Why
+from signalbox.brokers.rabbitmq.limits import dead_letters_to, retention
+from signalbox.brokers.rabbitmq.queues import Counters, Depth, Queue
 from signalbox.brokers.rabbitmq.rows import count, mapping, text
 
 HEALTHY_STATES = {"running": True, "idle": True, "flow": True}  # "flow": flow control slows its publishers down
@@ -15,22 +16,23 @@ SETTING_MAX = 200  # characters of one value
 NOTE_UNCONFIRMED = "The depth is from before the queue's leader or node changed; a new one is not confirmed yet."
 NOTE_LISTED_TWICE = "The broker lists this queue more than once: the cluster had a network partition."
 NO_LEADER_STATES = frozenset({"down", "minority", "stopped", "crashed"})
-SECONDS_PER_UNIT = {"Y": 31_536_000, "M": 2_592_000, "D": 86_400, "h": 3600, "m": 60, "s": 1}
 
 
 def destination(queue: Queue, name: str) -> Destination:
     depth, counters = queue.depth, queue.counters
-    definition = {**queue.policy, **{key.removeprefix("x-"): value for key, value in queue.arguments.items()}}
+    definition = queue.definition
     return Destination(
         name=name,
         kind="stream" if queue.is_stream else f"{queue.kind} queue".strip(),
-        identity=f"{queue.vhost}/{queue.name}",
+        identity=f"{queue.vhost}/{queue.name}" + f" {queue.generation}" * bool(queue.generation),
         partitions=None,
         internal=is_internal(queue),
         messages=None if depth is None else depth.total,
         size_bytes=queue.size_bytes,
-        retention=retention(queue, definition),
-        arrived=None if counters is None else counters.published,
+        retention=retention(queue.kind, definition),
+        arrived=None if counters is None else counters.arrived,
+        arrived_at_least=counters is not None and not counters.arrived_complete,
+        counted_at=None if counters is None else counters.at,
         state=queue.state or "unknown",
         healthy=None if not queue.state else HEALTHY_STATES.get(queue.state, False),
         why=_why(queue),
@@ -66,48 +68,24 @@ def stream_end(queue: Queue) -> int | None:
     ends = [offset + lag for reader in queue.stream_consumers for offset, lag in _position(reader)]
     if ends:
         return max(ends)
-    limits = {"x-max-age", "x-max-length-bytes"} & queue.arguments.keys()
-    limits |= {"max-age", "max-length-bytes"} & queue.policy.keys()
+    limits = {"max-age", "max-length-bytes"} & queue.definition.keys()
     return None if limits or queue.depth is None else queue.depth.ready - 1
-
-
-def dead_letters_to(definition: Mapping[str, Any]) -> str | None:
-    """Return the dead letter queue if the default exchange routes to it, else the dead letter exchange."""
-    exchange, key = definition.get("dead-letter-exchange"), text(definition.get("dead-letter-routing-key"))
-    if not isinstance(exchange, str):
-        return None
-    if not exchange:
-        return key or None  # no key: each message keeps its own, which names the original queue
-    return f"exchange {exchange}" + (f", key {key}" if key else "")
-
-
-def retention(queue: Queue, definition: Mapping[str, Any]) -> RetentionLimits:
-    ttl_ms = count(definition.get("message-ttl"))
-    ttl_s = None if ttl_ms is None else ttl_ms / 1000
-    return RetentionLimits(
-        age_s=_age(definition.get("max-age")) if queue.is_stream else ttl_s,
-        size_bytes=count(definition.get("max-length-bytes")),
-        messages=count(definition.get("max-length")),
-        policy="delete" if queue.is_stream else "until acknowledged",
-    )
 
 
 def _queue_group(queue: Queue, name: str) -> Group:
     depth, counters = queue.depth, queue.counters
     notes = _notes(queue)
+    if depth is not None and depth.dead_lettering:
+        number = depth.dead_lettering
+        one = "1 message is" if number == 1 else f"{number:,} messages are"
+        notes = (*notes, f"{one} being dead-lettered: the dead letter queue has not confirmed.")
     if queue.kind == "classic" and queue.capacity is not None and queue.consumers:  # quorum queues always report 1.0
         notes = (*notes, f"Its consumers could take a message at once {queue.capacity:.0%} of the time.")
     return Group(
         name=name,
         kind="queue consumers",
         state=_state(queue),
-        positions=_row(
-            name,
-            settled=None if counters is None else counters.settled,
-            arrived=None if counters is None else counters.published,
-            lag=None if depth is None else depth.total,
-            why=_why(queue),
-        ),
+        positions=_queue_row(name, depth, counters, _why(queue)),
         lag=None if depth is None else depth.total,
         lag_partial=depth is not None and depth.unacked is None,
         members=_members(queue),
@@ -115,8 +93,10 @@ def _queue_group(queue: Queue, name: str) -> Group:
         members_at=queue.consumers_at,
         in_flight=None if depth is None else depth.unacked,
         waiting=None if depth is None else depth.ready,
+        dead_lettering=None if depth is None else depth.dead_lettering,
         redelivered=None if counters is None else counters.redelivered,
         removed_unacked=None if counters is None else counters.removed_unacked,
+        arrived_at_least=counters is not None and not counters.arrived_complete,
         why=_why(queue),
         notes=notes,
     )
@@ -168,6 +148,16 @@ def _stored_group(name: str, reference: str, stored: int, end: int | None) -> Gr
         why=why,
         notes=("The position is the offset that this reader stored last.", *[end_unknown] * (lag is None)),
     )
+
+
+def _queue_row(name: str, depth: Depth | None, counters: Counters | None, why: Why) -> Positions:
+    """Return the position of a queue: a depth, and counters that were usually read earlier."""
+    lag = None if depth is None else depth.total
+    if counters is None:
+        return _row(name, settled=None, arrived=None, lag=lag, why=why)
+    row = _row(name, settled=counters.settled, arrived=counters.arrived, lag=lag, why=why)
+    lost = array("q", [counters.removed_unread])
+    return replace(row, counted_at=counters.at, counted_lag=array("q", [counters.depth]), lost=lost)
 
 
 def _row(name: str, *, settled: int | None, arrived: int | None, lag: int | None, why: Why) -> Positions:
@@ -271,9 +261,3 @@ def _settings(queue: Queue, definition: Mapping[str, Any]) -> Iterator[tuple[str
     if queue.replicas:
         yield "replicas", ", ".join(queue.replicas)[:SETTING_MAX]
         yield "replicas online", ", ".join(queue.online)[:SETTING_MAX]
-
-
-def _age(value: object) -> float | None:
-    """Return the seconds of a stream's max-age, such as "7D"."""
-    match = re.fullmatch(r"(\d{1,9})([YMDhms])", text(value))
-    return float(match[1]) * SECONDS_PER_UNIT[match[2]] if match else None

@@ -10,12 +10,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from signalbox.brokers.model import Destination, Group
+from signalbox.brokers.rabbitmq.account import QueueAccount, Reading
+from signalbox.brokers.rabbitmq.limits import effective_definition
 from signalbox.brokers.rabbitmq.rows import ROWS_PER_SLICE, QueueRow, count, mapping, sequence, text
 from signalbox.kernel.slices import in_slices
 
 DISTRUST_S = 12.0  # measured: a quorum queue reports 0 for 4 to 10 s after its leader moved
 FRESH_S = 12.0  # a depth from the statistics (3 to 9 s old) replaces only one that is older than this
-GONE_AFTER = 2  # complete listings without the queue
+GONE_AFTER = 2  # complete listings without the queue, or answers that it does not exist
+VHOST_GONE_AFTER = 3  # answers that the virtual host does not exist
+VHOST_GONE_S = 10.0  # between the first and the last of them: a node that starts answers so too
+ACKNOWLEDGED = ("ack", "deliver_no_ack", "get_no_ack")
 
 Key = tuple[str, str]
 """(virtual host, queue)"""
@@ -27,22 +32,27 @@ class Depth:
 
     ready: int
     unacked: int | None  # None: AMQP alone does not report it
+    dead_lettering: int = 0  # on their way to the dead letter queue, which has not confirmed them
 
     @property
     def total(self) -> int:
-        return self.ready + (self.unacked or 0)
+        return self.ready + (self.unacked or 0) + self.dead_lettering
 
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Counters since the start of the node or its statistics."""
+    """Counters since the start of the node or its statistics, and the depth in the same answer."""
 
-    published: int
-    settled: int
+    at: float
+    arrived: int
+    arrived_complete: bool  # False: the broker does not count all arrivals, so `arrived` is a minimum
+    settled: int | None  # None: the broker does not count what these consumers acknowledge
     redelivered: int
-    # Includes acknowledged messages that are not counted: for some seconds, or for good where the channel closed just before the
-    # broker dropped the uncounted statistics of closed channels (every 2 min). None while unknown.
+    depth: int
+    # Includes acknowledged messages that are not counted, where the channel closed just before the broker dropped the uncounted
+    # statistics of closed channels (every 2 min). Known at rest only.
     removed_unacked: int | None
+    removed_unread: int
 
 
 @dataclass(eq=False, slots=True)
@@ -52,6 +62,8 @@ class Queue:
     vhost: str
     name: str
     kind: str = ""  # "classic", "quorum", "stream"; "" until a listing reports it
+    generation: int = 0  # how often the queue was seen to be deleted and declared again
+    account: QueueAccount = field(default_factory=QueueAccount)
     depth: Depth | None = None
     depth_at: float = 0.0
     unconfirmed: bool = False  # the depth is from before a failover and not confirmed since
@@ -62,13 +74,14 @@ class Queue:
     consumers_at: float | None = None
     stream_consumers: tuple[Mapping[str, Any], ...] = ()  # native consumers of a stream
     stored_offsets: Mapping[str, int] = field(default_factory=dict)
+    missing_readers: frozenset[str] = frozenset()  # were not in the last answer; gone if not in the next one either
     offsets_available: bool = True  # False: the broker failed to encode its own answer
     size_bytes: int | None = None
     state: str = ""
     leader: str = ""
     replicas: tuple[str, ...] = ()
     online: tuple[str, ...] = ()
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] | None = None  # None until a listing reports them
     policy: Mapping[str, Any] = field(default_factory=dict)
     policy_name: str = ""
     exclusive: bool = False
@@ -85,6 +98,17 @@ class Queue:
     @property
     def is_stream(self) -> bool:
         return self.kind == "stream"
+
+    @property
+    def definition(self) -> Mapping[str, Any]:
+        """The settings that hold, by their names in a policy."""
+        return effective_definition(self.kind, self.arguments or {}, self.policy)
+
+    def begin_again(self) -> None:
+        """Forget everything: the queue was deleted and declared again."""
+        fresh = Queue(self.vhost, self.name, generation=self.generation + 1)
+        for name in Queue.__slots__:
+            setattr(self, name, getattr(fresh, name))
 
     def report_depth(self, depth: Depth | None, at: float, *, node: str = "") -> None:
         """Apply the depth that a source reports; None = the source left the queue out. `node` is the node that reported."""
@@ -116,6 +140,7 @@ class QueueRegistry:
     def __init__(self) -> None:
         self._queues: dict[Key, Queue] = {}
         self.reported_at: dict[str, float] = {}  # by virtual host: when a source last reported its queues
+        self._missing: dict[str, tuple[int, float]] = {}  # virtual host -> how often in a row, and since when
 
     def __iter__(self) -> Iterator[Queue]:
         return iter(list(self._queues.values()))
@@ -133,6 +158,33 @@ class QueueRegistry:
         """Note that a node or the connection changed: the next reported depths may be wrong."""
         for queue in self._queues.values():
             queue.failover_at = at
+
+    def note_reported(self, vhost: str, at: float) -> None:
+        """Note that a source reported the queues of this virtual host."""
+        self.reported_at[vhost] = at
+        self._missing.pop(vhost, None)
+
+    def note_missing_vhost(self, vhost: str, at: float) -> None:
+        """Note an answer that the virtual host does not exist; when that is certain, its queues are deleted."""
+        times, since = self._missing.get(vhost, (0, at))
+        self._missing[vhost] = times + 1, since
+        if vhost in self.missing_vhosts(at):
+            for queue in self._in_vhost(vhost):
+                del self._queues[vhost, queue.name]
+
+    def missing_vhosts(self, now: float) -> list[str]:
+        """Return the virtual hosts that certainly do not exist."""
+        missing = self._missing.items()
+        return [vhost for vhost, (times, since) in missing if times >= VHOST_GONE_AFTER and now - since >= VHOST_GONE_S]
+
+    def note_missing_queue(self, key: Key) -> None:
+        """Note an answer that a queue does not exist or belongs to one connection; the second in a row deletes it."""
+        queue = self._queues.get(key)
+        if queue is None:
+            return
+        queue.unlisted += 1
+        if queue.unlisted >= GONE_AFTER:
+            del self._queues[key]
 
     async def apply_totals(self, vhost: str, rows: Sequence[QueueRow], at: float) -> bool:
         """Apply a listing with live totals, which lacks queues without a leader. Returns whether a known queue is newly absent."""
@@ -156,21 +208,17 @@ class QueueRegistry:
                 self.get_or_add(*key).report_depth(Depth(*depth), at, node=node)
         return _report_absences([queue for key, queue in self._queues.items() if key not in depths], at)
 
-    async def apply_listing(self, vhost: str, rows: Sequence[QueueRow], at: float, *, has_counters: bool) -> list[Key]:
-        """Apply a complete listing. Returns the deleted queues: those that two consecutive listings left out."""
+    async def apply_listing(self, vhost: str, rows: Sequence[QueueRow], at: float, *, has_counters: bool) -> None:
+        """Apply a complete listing, and delete the queues that two consecutive listings left out."""
         names = {row.name for row in rows}
         async for row in in_slices(rows, ROWS_PER_SLICE):
             queue = self.get_or_add(vhost, row.name)
             queue.unlisted = 0
             _apply_description(queue, row)
             _apply_statistics(queue, row, at, has_counters=has_counters)
-        unlisted = [queue for queue in self._in_vhost(vhost) if queue.name not in names]
-        for queue in unlisted:
-            queue.unlisted += 1
-        gone = [(vhost, queue.name) for queue in unlisted if queue.unlisted >= GONE_AFTER]
-        for key in gone:
-            del self._queues[key]
-        return gone
+        for queue in self._in_vhost(vhost):
+            if queue.name not in names:
+                self.note_missing_queue((vhost, queue.name))
 
     def apply_single(self, row: QueueRow, at: float, *, has_counters: bool) -> None:
         """Apply the answer about one queue, without its state: it is "running" even when the queue's node is down."""
@@ -181,6 +229,7 @@ class QueueRegistry:
 
     def apply_passive(self, vhost: str, name: str, ready: int, consumers: int, at: float) -> None:
         queue = self.get_or_add(vhost, name)
+        queue.unlisted = 0
         queue.report_depth(Depth(ready, None), at)
         _assign(queue, consumers=consumers)
 
@@ -196,7 +245,9 @@ class QueueRegistry:
         if offsets is None:
             return 0
         stored = {reference: offset for reference, offset in offsets.items() if count(offset) is not None}
-        _assign(stream, stored_offsets=stored)
+        missing = {reference: offset for reference, offset in stream.stored_offsets.items() if reference not in stored}
+        kept = {reference: offset for reference, offset in missing.items() if reference not in stream.missing_readers}
+        _assign(stream, stored_offsets=stored | kept, missing_readers=frozenset(kept))
         return len(stored)
 
     def apply_consumers(self, vhost: str, rows: Iterable[Mapping[str, Any]], at: float) -> None:
@@ -228,23 +279,38 @@ def _apply_consumer_rows(queue: Queue, rows: Sequence[Any], at: float) -> None:
 
 
 def _depth(row: QueueRow) -> Depth | None:
-    ready, unacked = count(row.messages_ready), count(row.messages_unacknowledged)
-    return None if ready is None or unacked is None else Depth(ready, unacked)
+    ready, unacked, total = count(row.messages_ready), count(row.messages_unacknowledged), count(row.messages)
+    if ready is None or unacked is None:
+        return None
+    under_way = total - ready - unacked if row.type == "quorum" and total is not None else 0
+    return Depth(ready, unacked, max(under_way, 0))
 
 
 def _apply_description(queue: Queue, row: QueueRow) -> None:
-    """Apply what every kind of listing reports: type, state, leader, replicas, arguments."""
+    """Apply what every kind of listing reports: type, state, leader, replicas, arguments. Keep what this one leaves out."""
+    arguments = None if row.arguments is None else mapping(row.arguments)
+    if _is_another(queue, row.type, arguments):
+        queue.begin_again()
     values = {
-        "kind": row.type,
-        "state": text(row.state),
-        "leader": text(row.leader) or text(row.node),
-        "replicas": tuple(map(text, sequence(row.members))),
-        "online": tuple(map(text, sequence(row.online))),
-        "arguments": mapping(row.arguments),
+        "kind": row.type or None,
+        "state": text(row.state) or None,
+        "leader": text(row.leader) or text(row.node) or None,
+        "replicas": _names(row.members),
+        "online": _names(row.online),
+        "arguments": arguments,
         "exclusive": row.exclusive is True,
     }
-    # Keep what this kind of listing leaves out.
-    _assign(queue, **{name: value for name, value in values.items() if value or name == "exclusive"})
+    _assign(queue, **{name: value for name, value in values.items() if value is not None})
+
+
+def _is_another(queue: Queue, kind: str, arguments: Mapping[str, Any] | None) -> bool:
+    """Return whether this is another queue of the same name: type and arguments of a queue never change."""
+    other_kind = bool(kind and queue.kind) and kind != queue.kind
+    return other_kind or (None not in (arguments, queue.arguments) and arguments != queue.arguments)
+
+
+def _names(value: object) -> tuple[str, ...] | None:
+    return tuple(map(text, value)) if isinstance(value, list) else None
 
 
 def _apply_statistics(queue: Queue, row: QueueRow, at: float, *, has_counters: bool) -> None:
@@ -252,7 +318,6 @@ def _apply_statistics(queue: Queue, row: QueueRow, at: float, *, has_counters: b
         queue.report_depth(_depth(row), at)
     _assign(
         queue,
-        counters=_counters(row) if has_counters else None,
         consumers=count(row.consumers),
         size_bytes=count(row.message_bytes),
         capacity=row.consumer_capacity if isinstance(row.consumer_capacity, int | float) else None,
@@ -260,6 +325,8 @@ def _apply_statistics(queue: Queue, row: QueueRow, at: float, *, has_counters: b
         policy_name=text(row.policy),
         delivery_limit=count(row.delivery_limit),
     )
+    if queue.counters is None or at > queue.counters.at:
+        _assign(queue, counters=_counters(queue, row, at) if has_counters else None)
 
 
 def _assign(queue: Queue, **values: object) -> None:
@@ -268,17 +335,32 @@ def _assign(queue: Queue, **values: object) -> None:
         setattr(queue, name, value)
 
 
-def _counters(row: QueueRow) -> Counters | None:
-    """Return the counters. Without statistics they are 0 if the row has a message count (no traffic yet), else unknown."""
-    messages, stats = count(row.messages), mapping(row.message_stats)
-    if messages is None:
+def _counters(queue: Queue, row: QueueRow, at: float) -> Counters | None:
+    """Return the counters, as far as the broker keeps them for this queue."""
+    depth, stats, consumers = _depth(row), mapping(row.message_stats), count(row.consumers) or 0
+    if depth is None or queue.is_stream:
         return None
-    settled = sum(count(stats.get(name)) or 0 for name in ("ack", "deliver_no_ack", "get_no_ack"))
-    published = count(stats.get("publish")) or 0
-    removed = published - settled - messages
+    acknowledged = sum(count(stats.get(name)) or 0 for name in ACKNOWLEDGED)
+    delivered, redelivered = count(stats.get("deliver_get")) or 0, count(stats.get("redeliver")) or 0
+    published = count(stats.get("publish"))
+    if not stats and not depth.total and not consumers:
+        published = 0  # no traffic since the start of the node
+    gone = (published or 0) - acknowledged - depth.total
+    is_counted = not consumers or delivered > 0 or (bool(stats) and gone <= 0)
+    definition = queue.definition
+    refuses = text(definition.get("overflow")).startswith("reject-publish")  # and counts what it refuses
+    first_deliveries = max(delivered - redelivered, 0)
+    reading = Reading(
+        at, None if refuses else published, acknowledged, first_deliveries, depth.ready, depth.total, consumers
+    )
+    queue.account.add(reading, loses="dead-letter-exchange" not in definition)
     return Counters(
-        published=published,
-        settled=settled,
-        redelivered=count(stats.get("redeliver")) or 0,
-        removed_unacked=removed if removed >= 0 and row.type != "stream" else None,
+        at=at,
+        arrived=queue.account.arrived,
+        arrived_complete=queue.account.complete,
+        settled=acknowledged if is_counted else None,
+        redelivered=redelivered,
+        depth=depth.total,
+        removed_unacked=queue.account.removed if is_counted else None,
+        removed_unread=queue.account.removed_unread,
     )

@@ -19,7 +19,7 @@ class QueueRow(msgspec.Struct, kw_only=True, gc=False):
 
     name: str
     vhost: str
-    type: str = "classic"
+    type: str = ""
     state: Any = None
     messages: Any = None
     messages_ready: Any = None

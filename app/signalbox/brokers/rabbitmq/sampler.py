@@ -35,7 +35,7 @@ class Sampler:
         self._queues = queues
         self._clock = clock
         self.unlisted_queues = 0  # the broker counts them, but does not list them for this user
-        self.client = ManagementClient(settings)
+        self.client = ManagementClient(settings, clock)
         self.health = ClusterHealth(self.client.api, queues, clock)
         self.depths = DepthQueries(self.client, amqp, names, queues, clock)
         self.details = DetailQueries(self.client, queues, self.health, clock)

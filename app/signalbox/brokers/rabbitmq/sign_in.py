@@ -52,6 +52,21 @@ async def _management(settings: RabbitSettings, client: ManagementClient, timeou
     except errors.DestinationMissing as error:  # another port of the broker answers so
         problem = f"{settings.management} is not RabbitMQ's management API."
         raise errors.WrongProtocol(settings.name, problem, "Check management_url.") from error
+    encoded = next((vhost for vhost in settings.vhosts if quote_segment(vhost) != vhost), None)
+    if encoded is not None and await _is_missing(client, encoded, timeout_s):
+        await _check_proxy(settings, client, encoded, timeout_s)
+
+
+async def _check_proxy(settings: RabbitSettings, client: ManagementClient, vhost: str, timeout_s: float) -> None:
+    """Find out whether a proxy changed the virtual host in the path: the list of all names needs no such path."""
+    try:
+        listed = await client.rows("/api/vhosts", limit_s=timeout_s)
+    except errors.BrokerError:
+        return
+    if any(row.get("name") == vhost for row in listed):
+        problem = f"A proxy in front of {settings.management} decodes {quote_segment(vhost)} in paths, so virtual host {vhost} cannot be read."
+        hint = "Let the proxy pass paths on unchanged, or set management_url to the broker's own port."
+        raise errors.WrongProtocol(settings.name, problem, hint)
 
 
 async def _any_vhost(
@@ -69,9 +84,12 @@ async def _any_vhost(
 
 
 async def _is_missing(client: ManagementClient, vhost: str, timeout_s: float) -> bool:
-    """Ask the API whether the virtual host is missing: AMQP answers the same for one that the user may not access."""
+    """Ask the API whether the virtual host is missing: AMQP answers the same for one that the user may not access.
+
+    An exchange that every virtual host has is the cheapest request for it that a user with the tag monitoring may send.
+    """
     try:
-        await client.api.get(f"/api/vhosts/{quote_segment(vhost)}", limit_s=timeout_s)
+        await client.api.get(f"/api/exchanges/{quote_segment(vhost)}/amq.direct", limit_s=timeout_s)
     except errors.BrokerError as error:
         return isinstance(error, errors.DestinationMissing)
     return False

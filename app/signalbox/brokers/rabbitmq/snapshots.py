@@ -18,25 +18,36 @@ class SnapshotBuilder:
     def __init__(self, settings: RabbitSettings, names: QueueNames) -> None:
         self._settings = settings
         self._names = names
-        self.queue_by_group: dict[str, Key] = {}  # as of the last sweep
+        self.queue_by_group: dict[str, Key] = {}  # as of the last sweep that reported their virtual host
+        self._destinations: dict[str, Key] = {}
 
     async def build(
         self, queues: QueueRegistry, vhosts: Collection[str], *, requested_at: float, read_at: float
     ) -> tuple[Snapshot, list[Queue]]:
-        """Return a full snapshot of these virtual hosts, and its queues."""
+        """Return a full snapshot of these virtual hosts, and its queues.
+
+        Gone are the groups and destinations of earlier snapshots whose queue or reader the registry deleted by its rule, and
+        those that are excluded now: an exclusive queue took the name.
+        """
         destinations: dict[str, Destination] = {}
         reported = [queue for queue in queues if queue.vhost in vhosts]
         included = [queue async for queue in in_slices(reported, QUEUES_PER_SLICE) if self._is_included(queue)]
         async for queue in in_slices(included, QUEUES_PER_SLICE):
             destination, _ = self._facts(queue)
             destinations[destination.name] = destination
+            self._destinations[destination.name] = (queue.vhost, queue.name)
         groups, faults = self._groups(included)
+        kept = {key for queue in queues if (key := (queue.vhost, queue.name))[0] not in vhosts}
+        gone_groups = _drop_gone(self.queue_by_group, groups, kept)
+        gone_destinations = _drop_gone(self._destinations, destinations, kept)
         snapshot = Snapshot(
             scope=Scope.FULL,
             requested_at=requested_at,
             read_at=read_at,
             groups=groups,
             destinations=destinations,
+            gone_groups=gone_groups,
+            gone_destinations=gone_destinations,
             faults=tuple(faults),
             excluded=len(reported) - len(included),
         )
@@ -73,7 +84,6 @@ class SnapshotBuilder:
         """Return the groups by name. A stream reader whose name is also that of a queue becomes a fault."""
         groups: dict[str, Group] = {}
         faults, readers = [], []
-        self.queue_by_group = {}
         for queue in queues:
             _, (own, *stored) = self._facts(queue)
             groups[own.name] = own
@@ -87,3 +97,11 @@ class SnapshotBuilder:
                 groups[reader.name] = reader
                 self.queue_by_group[reader.name] = (queue.vhost, queue.name)
         return groups, faults
+
+
+def _drop_gone(known: dict[str, Key], now: Collection[str], kept: Collection[Key]) -> frozenset[str]:
+    """Remove the names that are not there now from `known`, except those of unread virtual hosts. Returns the removed ones."""
+    gone = {name for name, key in known.items() if name not in now and key not in kept}
+    for name in gone:
+        del known[name]
+    return frozenset(gone)

@@ -224,7 +224,7 @@ def _response_time(view: ConnectionView) -> str:
 
 
 def _unread(view: ConnectionView) -> Spans:
-    number = len(view.faults)
+    number = view.fault_count
     if not number:
         return ()
     return spans(_colored(quantity(number, "resource", "resources"), "caution"), " could not be read.")

@@ -33,8 +33,8 @@ _ADVICE = {
     Status.REBALANCING: "Processing may pause meanwhile. If this continues, check for members that restart or exceed max.poll.interval.ms.",
 }
 _PARTIAL = {  # may the lag count offsets that hold no message?
-    False: "Some partitions are unknown, so the lag is a minimum.",
-    True: "Some partitions are unknown, and some offsets may hold no message, so the lag is an estimate.",
+    False: "Some partitions are unknown, so the lag is a minimum",
+    True: "Some partitions are unknown, and some offsets may hold no message, so the lag is an estimate",
 }
 _RESUME = "The consumer is paused on the broker. Resume the consumer if the pause is not planned."
 _STOPPED_ADVICE: dict[Reason | None, str] = {
@@ -90,12 +90,23 @@ def group_reason(view: GroupView, now: float) -> Spans:
     verdict, flow, terms = view.verdict.newest or view.verdict, view.flow, TERMS[view.kind]
     several = verdict.partition is not None and len(view.group.positions) > 1 and view.kind is BrokerKind.KAFKA
     cause = _behind_cause(verdict, flow) if verdict.status is Status.BEHIND else _cause(verdict, flow, terms)
-    partial = _PARTIAL[flow.lag_at_most] if flow.lag_partial and flow.lag else ""
+    rates = ", and the rates are minimums" if flow.rates_partial else ""
+    partial = f"{_PARTIAL[flow.lag_at_most]}{rates}." if flow.lag_partial and flow.lag else ""
     deleted = _deleted(verdict) if _time_left(verdict, now) is not None else ()
     affected = _affected(verdict, now) if several else ()
     earlier = verdict.before  # only a status that is shown at its first reading has one
     before = until_now(earlier, terms, now) if earlier is not None else ()
-    return paragraph((before, affected, cause, deleted, _advice(verdict, terms), spans(partial)))
+    delayed = spans(_delayed(view))
+    return paragraph((before, affected, cause, delayed, deleted, _advice(verdict, terms), spans(partial)))
+
+
+def _delayed(view: GroupView) -> str:
+    """Say how many messages no consumer can receive yet."""
+    delayed = view.group.delayed
+    if not delayed:
+        return ""
+    number = figures.number(delayed, approximate=view.group.approximate)
+    return f"{number} {'is' if delayed == 1 else 'are'} delayed: no consumer can receive {'it' if delayed == 1 else 'them'} yet."
 
 
 def partition_reason(view: PartitionView, kind: BrokerKind, now: float) -> Spans:

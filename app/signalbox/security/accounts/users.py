@@ -153,7 +153,7 @@ class Users:
         async with self._changes.begin() as connection:
             if await users.find_credentials(connection, name) != credentials:  # a one-time link was used meanwhile
                 raise RequestRejected(
-                    "Your password was just changed with a one-time link. Sign in with that password."
+                    "Your password was just changed with a one-time link. Sign in with that password. If you did not change it, tell an admin now."
                 )
             await users.set_password(connection, credentials.user_id, password_hash, self._clock())
             ended = await sessions.remove_for_user(connection, credentials.user_id)
@@ -212,8 +212,8 @@ class Users:
             if user_id is None:
                 if await users.find_credentials(connection, user_name) is not None:
                     raise RequestRejected(
-                        f"The user name {user_name} is taken by a user with a password in Signalbox. "
-                        "Ask an admin to remove that user first."
+                        f"The user name {user_name} is taken by a user with a password in Signalbox. If that is you, sign in with the password. Otherwise "
+                        "ask an admin to remove that user first."
                     )
                 by, now = "single sign-on", self._clock()
                 return await users.add(connection, user_name, rights, made_by=by, at=now, subject=subject)
@@ -236,7 +236,7 @@ class Users:
         """Return the user as of this transaction; `user` may be outdated."""
         current = await users.find(connection, user_id=user.id)
         if current is None:
-            raise RequestRejected(f"{user.name} was removed.")
+            raise RequestRejected(f"{user.name} no longer exists: the user was removed. Nothing was changed.")
         return current
 
     async def _add_link(self, connection: Transaction, user_id: int | None, by: str) -> str:

@@ -69,7 +69,7 @@ def verify_signature(document: SignedHead, public_key: bytes) -> None:
     """
     if document.public_key != public_key.hex():
         raise DocumentNotTrusted(
-            f"The document for row {document.row} is signed with the key {document.public_key[:16]}…, not with "
+            f"The seal or signed head of row {document.row} is signed with the key {document.public_key[:16]}…, not with "
             f"{public_key.hex()[:16]}…. Use the public key of the installation that wrote the log."
         )
     try:
@@ -77,7 +77,7 @@ def verify_signature(document: SignedHead, public_key: bytes) -> None:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, _signed_bytes(document))
     except (InvalidSignature, ValueError):
         raise DocumentNotTrusted(
-            f"The document for row {document.row} was changed after it was signed. Use another copy."
+            f"The seal or signed head of row {document.row} was changed after it was signed. Use another copy."
         ) from None
 
 

@@ -27,7 +27,7 @@ def verify(file: BinaryIO, document: SignedHead | None = None) -> Verification:
     rows = ndjson.read(file)
     first_rows = list(itertools.islice(rows, LOOKAHEAD_ROWS))
     if not first_rows:
-        raise RequestRejected("The export has no rows, so there is nothing to verify. Export again.")
+        raise RequestRejected("The export has no rows, so there is nothing to verify. Export a longer period.")
     start = document.start if isinstance(document, SignedSeal) else _start(first_rows)
     signed = document.position if document is not None else None
     if signed is not None and signed.row <= start.row:

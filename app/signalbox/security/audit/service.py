@@ -128,7 +128,7 @@ class AuditLog:
             return self.last_verification
 
     async def head(self, key: Ed25519PrivateKey) -> SignedHead:
-        """Return the signed end of the log. Stored elsewhere it later proves that rows were removed or rewritten."""
+        """Return the signed head of the log. Stored elsewhere it later proves that rows were removed or rewritten."""
         state = await self._store.state()
         at = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds")
         head = state.head
@@ -148,7 +148,7 @@ class AuditLog:
         state = await self._store.state()
         if public_key is None and (signed_head is not None or state.seal_document):
             raise DocumentNotTrusted(
-                "Verifying a seal or signed head requires the public key. Give --public-key (public_key in the signed head) or set [security] key_file."
+                "Verifying a seal or signed head requires the public key. Give --public-key (copy it from a signed head stored elsewhere) or set [security] key_file."
             )
         if public_key is not None and signed_head is not None:
             documents.verify_signature(signed_head, public_key)

@@ -76,7 +76,9 @@ class AuditStore:
         async with self._database.begin() as connection:
             await connection.execute(select(col(AuditHeadRow.row)).with_for_update())  # one at a time
             if (await _read_state(connection)).sealed != after:
-                raise RequestRejected("Another process sealed the audit log at the same time. Check that seal first.")
+                raise RequestRejected(
+                    "Another process sealed the audit log at the same time. This command sealed nothing. Verify the other file: signalbox audit verify --export FILE."
+                )
             await connection.execute(insert(AuditSealRow).values(row=seal.row, hash=seal.hash, document=document))
 
     async def delete_sealed(self, limit: int) -> int:

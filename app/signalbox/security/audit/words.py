@@ -14,7 +14,9 @@ PREDICATES: Final = {  # of one row, of several
     FindingKind.TRUNCATED: ("was removed at the end of the log", "were removed at the end of the log"),
     FindingKind.NOT_AS_SIGNED: ("differs from the signed head", "differ from the signed head"),
 }
-SIGNATURE_HINT: Final = "This row or an earlier one was rewritten, or the seal was forged."
+SIGNATURE_HINT: Final = (
+    "This row or an earlier one was changed, or the seal was forged. Compare the seal with a copy stored elsewhere."
+)
 
 
 def row_range(first: int, last: int) -> str:
@@ -31,14 +33,14 @@ def finding_sentence(finding: Finding) -> str:
 def intact_rows(verification: Verification) -> str:
     """Return every range of rows; only the intact one if findings were omitted."""
     first, last = verification.start.row + 1, verification.intact_to
-    sentences = [f"Intact: {row_range(first, last)}." if last >= first else "There is no earlier row."]
+    sentences = [f"Intact: {row_range(first, last)}." if last >= first else "No earlier row is in the log."]
     if verification.omitted:
         return sentences[0]
     for kind in FindingKind:
         ranges = [(finding.first, finding.last) for finding in verification.findings if finding.kind is kind]
         sentences += [f"{_capital(kind)}: {_ranges(ranges)}."] if ranges else []
     if consistent := _consistent_ranges(verification):
-        sentences.append(f"Consistent, but after damaged rows: {_ranges(consistent)}.")
+        sentences.append(f"Consistent with each other, but after a damaged row: {_ranges(consistent)}.")
     return " ".join(sentences)
 
 
@@ -54,7 +56,7 @@ def result_sentences(verification: Verification) -> tuple[str, ...]:
     else:
         intact = f"The audit log is intact: {row_range(verification.start.row + 1, verification.end.row)}."
     if verification.signed_head is None:
-        return intact, "Without a signed head (--head FILE), rows removed at the end of the log are not detected."
+        return intact, "Without a signed head (--head FILE), it cannot be proved that the last rows were not removed."
     return (
         intact,
         f"It matches the signed head of row {number(verification.signed_head.row)}: no row up to there was removed.",

@@ -94,7 +94,7 @@ class Masking:
         _require(permit, VIEW_PAYLOAD, audit_target(message))
         if permit.action.resource != message.connection:
             raise NotPermitted(
-                "The message is on another connection than this request. No payload was shown.",
+                "The request names another connection than the message has. No payload was shown. Open the message again.",
                 f"a permission on {message.connection}",
             )
         rules = self._ruleset()
@@ -217,6 +217,6 @@ def _require(permit: Permit, action: str, target: str) -> None:
     """Refuse a permit for another action: the audit log would name the wrong one."""
     if (permit.action.name, permit.action.target) != (action, target):
         raise NotPermitted(
-            f"Signalbox did not run {action!r} for {target}: the request was for another action.",
+            f"Signalbox did not run {action!r} for {target}: the request was for another action. Nothing was changed. Reload the page.",
             f"a permission for {action}: {target}",
         )

@@ -78,7 +78,7 @@ class MaskingStore:
             if not after < number <= after + len(names):
                 most = f"{after + 1} to {after + len(names)}"
                 raise RequestRejected(
-                    f"The masking rule “{name}” cannot be number {number}: choose {most}. Configured rules come first."
+                    f"The masking rule “{name}” cannot move to position {number}: choose {most}. Rules in signalbox.toml come first."
                 )
             names.remove(name)
             names.insert(number - after - 1, name)

@@ -91,12 +91,12 @@ def authorization_code(answer: Mapping[str, str], pending: PendingSignIn, *, iss
     if not compare_digest(answer.get("state", "").encode("utf-8", "replace"), pending.state.encode()):
         raise SignInNotPending
     if answer.get("iss", None if names_issuer else issuer) != issuer:
-        raise AnswerNotTrusted("another server sent the answer")
+        raise AnswerNotTrusted("the answer came from another identity provider")
     if error := answer.get("error"):
         raise (
             ERRORS_BY_CODE[error]
             if error in ERRORS_BY_CODE
-            else ProviderError("the server refused to start the sign-in")
+            else ProviderError("the identity provider rejected the sign-in request")
         )
     code = answer.get("code", "")
     if not code or len(code) > CODE_LENGTH_MAX:

@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 
 FRAGMENTS_MAX = 8192  # every row and page head of 2,000 groups, twice; the oldest go first
 PAGES_AT_ONCE = 5  # served between two turns of the event loop: about 1 ms
+CHARTS_AT_ONCE = 4  # fewer than connections to the database
 POINTS_WAIT_S = 2.0  # history that takes longer fails, so that rows behind it do not wait
 POINTS_BACK_MAX_S = 900.0  # how far back a chart may continue; further back it fetches its history over HTTP
 
@@ -43,7 +45,8 @@ class FragmentCache:
         self._renderer = renderer
         self._feed = feed
         self._fragments: OrderedDict[CacheKey, EncodedFragment] = OrderedDict()
-        self._reading_points = asyncio.Lock()
+        self._reading_points = asyncio.Semaphore(CHARTS_AT_ONCE)
+        self._charts: WeakValueDictionary[CacheKey, asyncio.Lock] = WeakValueDictionary()  # one read at a time of each
         self._turns = asyncio.Semaphore(PAGES_AT_ONCE)
         self.rendered = 0
 
@@ -57,8 +60,7 @@ class FragmentCache:
         resource = self._registry.resource(key, name)
         cache_key = (visibility.resources if resource is None else None, key, name)
         if name == POINTS:
-            async with self._reading_points:
-                return await self._points(visibility, cache_key, since)
+            return await self._points(visibility, cache_key, since)
         version = self._feed.version(key)
         fragment = self._fragments.get(cache_key)
         if fragment is None or fragment.version != version:
@@ -93,19 +95,28 @@ class FragmentCache:
         cached = self._fragments.get(cache_key)
         if cached is not None and cached.version == version:
             return cached
+        chart = self._charts.setdefault(cache_key, asyncio.Lock())
+        try:
+            async with asyncio.timeout(POINTS_WAIT_S), chart, self._reading_points:  # the wait for others counts too
+                return await self._read_points(visibility, cache_key, since)
+        except Exception:
+            fault = secrets.token_hex(3)
+            log.exception("fault %s: cannot read the points of %r", fault, key)
+            return _encode(version, key, POINTS, "", fault)
+
+    async def _read_points(self, visibility: Visibility, cache_key: CacheKey, since: float | None) -> EncodedFragment:
+        key = cache_key[1]
+        version = self._feed.version(key)
+        cached = self._fragments.get(cache_key)
+        if cached is not None and cached.version == version:
+            return cached  # read for another page meanwhile
         registered = self._registry.points(key)
         if registered is None:
             raise KeyError(POINTS)
         source, live = registered
         after = cached.until if cached is not None and cached.until is not None else self._bounded(since)
         self.rendered += 1
-        try:
-            reading = source.read(live.read_model(visibility), parts_of(key), after)
-            points = await asyncio.wait_for(reading, POINTS_WAIT_S)
-        except Exception:
-            fault = secrets.token_hex(3)
-            log.exception("fault %s: cannot read the points of %r", fault, key)
-            return _encode(version, key, POINTS, "", fault)
+        points = await source.read(live.read_model(visibility), parts_of(key), after)
         fragment = replace(_encode(version, key, POINTS, after, points), until=points.at[-1] if points.at else after)
         self._store(cache_key, fragment)
         return fragment

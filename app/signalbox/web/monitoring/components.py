@@ -82,6 +82,11 @@ def rate_fact(label: str, per_s: float | None, note: str) -> Fact:
     return Fact(label, figure, unit=unit, note=note)
 
 
+def in_note(*, at_least: bool) -> str:
+    """Return the note of a rate of arrivals."""
+    return "at least, 1 min average: the broker does not count all arrivals" if at_least else "1 min average"
+
+
 def size_fact(label: str, size_bytes: int | None, note: str) -> Fact:
     figure, _, unit = figures.size(size_bytes).partition(figures.NBSP)
     return Fact(label, figure, unit=unit, note=note)

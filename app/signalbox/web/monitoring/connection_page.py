@@ -143,7 +143,7 @@ def connection_health(view: ConnectionView) -> ConnectionHealth:
             FaultRow(resource=fault.resource, status=_fault_status(fault.why.value), detail=fault.detail)
             for fault in view.faults[:FAULTS_SHOWN]
         ),
-        more_faults=max(0, len(view.faults) - FAULTS_SHOWN),
+        more_faults=max(0, view.fault_count - FAULTS_SHOWN),
         collection=tuple(
             CollectionRow(
                 name=call.request,

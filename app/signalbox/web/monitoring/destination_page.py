@@ -16,6 +16,7 @@ from signalbox.web.monitoring.components import (
     Fact,
     Head,
     connection_notices,
+    in_note,
     rate_fact,
     size_fact,
     status_label,
@@ -132,7 +133,7 @@ def _messages_note(destination: Destination) -> str:
 def _facts(context: MonitoringContext, view: DestinationView) -> tuple[Fact, ...]:
     destination = view.destination
     return (
-        rate_fact("In", view.rate_in, "1 min average"),
+        rate_fact("In", view.rate_in, in_note(at_least=view.rate_in_at_least)),
         Fact(
             "Messages",
             figures.number(

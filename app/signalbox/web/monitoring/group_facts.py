@@ -4,19 +4,20 @@ from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import words
 from signalbox.monitoring.model import GroupView, Status
-from signalbox.web.monitoring.components import Fact, plural, rate_fact
+from signalbox.web.monitoring.components import Fact, in_note, plural, rate_fact
 from signalbox.web.monitoring.context import MonitoringContext
 
 NOT_READING = frozenset((Status.STOPPED, Status.STALLED, Status.NO_MEMBERS))
 
 
 def group_facts(context: MonitoringContext, view: GroupView) -> tuple[Fact, ...]:
+    flow = view.flow
     settled = "committed" if view.kind is BrokerKind.KAFKA else "acknowledged"
     return (
         _lag(view),
         _time_lag(view),
-        rate_fact("In", view.flow.rate_in, "1 min average"),
-        rate_fact("Out", view.flow.rate_out, f"{settled}, 1 min average"),
+        rate_fact("In", flow.rate_in, in_note(at_least=flow.rate_in_at_least or flow.rates_partial)),
+        rate_fact("Out", flow.rate_out, f"{settled}, 1 min average{', at least' if flow.rates_partial else ''}"),
         _caught_up(context, view),
         *_queue_facts(view),
         *_retention(context, view),
@@ -40,7 +41,11 @@ def _lag(view: GroupView) -> Fact:
 def _lag_parts(view: GroupView) -> str:
     """Split a queue's lag into waiting and in flight (delivered, not acknowledged)."""
     group = view.group
-    counts = ((group.waiting, "waiting"), (group.in_flight, "in flight"))
+    counts = (
+        (group.waiting, "waiting"),
+        (group.in_flight, "in flight"),
+        (group.dead_lettering or None, "dead-lettering"),
+    )
     parts = [
         f"{figures.number(number, approximate=group.approximate)} {word}"
         for number, word in counts

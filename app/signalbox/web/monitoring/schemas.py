@@ -41,7 +41,11 @@ class FlowOut(Struct, frozen=True, kw_only=True):
     approximate: Annotated[bool, Meta(description="true = the broker only estimates its counts")]
     time_lag: TimeLagOut | None
     rate_in: Rate
+    rate_in_at_least: Annotated[bool, Meta(description="true = the broker does not count all arrivals")]
     rate_out: Rate
+    rates_partial: Annotated[
+        bool, Meta(description="true = some partitions are unknown, and the rates are at least these")
+    ]
     caught_up_at: Annotated[float | None, Meta(description="when lag is zero at this rate; null = never or unknown")]
 
 
@@ -58,6 +62,9 @@ class GroupOut(Resource, frozen=True, kw_only=True):
     in_flight: Annotated[int | None, Meta(description="messages delivered and not acknowledged; null = unknown")]
     waiting: Annotated[int | None, Meta(description="messages not delivered yet; null = unknown")]
     redelivered: Annotated[int | None, Meta(description="messages delivered more than once; null = unknown")]
+    dead_lettering: Annotated[
+        int | None, Meta(description="messages that the dead letter queue has not confirmed yet; null = not reported")
+    ]
     verdict: VerdictOut
     flow: FlowOut
 
@@ -115,6 +122,7 @@ class DestinationOut(Resource, frozen=True, kw_only=True):
     approximate: bool
     size_bytes: Bytes
     rate_in: Rate
+    rate_in_at_least: Annotated[bool, Meta(description="true = the broker does not count all arrivals")]
     retention: Annotated[RetentionOut | None, Meta(description="null = not reported")]
     data_loss_at: Annotated[
         float | None, Meta(description="when a group first loses unread messages; null = not within 24 h, or unknown")
@@ -204,7 +212,8 @@ class ConnectionDetail(ConnectionOut, frozen=True, kw_only=True):
     limits: list[LimitOut]
     missing_permissions: list[str]
     notes: list[str]
-    faults: list[FaultOut]
+    faults: Annotated[list[FaultOut], Meta(description="what could not be read: the first 1,000")]
+    fault_count: Annotated[int, Meta(description="how many resources could not be read")]
     data_collection: list[CollectionOut]
 
 
@@ -212,7 +221,10 @@ class HistoryOut(Struct, frozen=True, kw_only=True):
     window: str
     step_s: float
     at: list[float]
-    lag: Annotated[list[float | None], Meta(description="messages; null = no data")]
+    lag: Annotated[list[float | None], Meta(description="messages; null = no data, or not of all partitions")]
+    lag_at_least: Annotated[
+        list[float | None], Meta(description="messages, at least, where some partitions were unknown; null elsewhere")
+    ]
     rate_in: list[float | None]
     rate_out: list[float | None]
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from signalbox.brokers.model import UNKNOWN, GroupState, Why
 from signalbox.brokers.nats.account import limits, missing_faults, nodes
 from signalbox.brokers.nats.destinations import to_destination
-from signalbox.brokers.nats.fields import Answer, seconds, timestamp
+from signalbox.brokers.nats.fields import Answer, limit, seconds, timestamp
 from signalbox.brokers.nats.groups import to_group
 from signalbox.brokers.nats.ledger import follow, sequences
 from signalbox.brokers.nats.names import name_problem
@@ -138,3 +138,8 @@ def test_limits_per_tier() -> None:
     tiers = limits({"tiers": {"R3": {"storage": 5, "limits": {"max_storage": 9, "max_memory": -1}}}})
     assert (tiers[0].name, tiers[0].used, tiers[0].maximum) == ("storage (R3)", 5, 9)
     assert tiers[1].maximum is None
+
+
+@pytest.mark.parametrize(("value", "known"), [(0, 0), (7, 7), (-1, None), (None, None), ("7", None), (2**64, None)])
+def test_a_limit_of_zero_is_a_limit_and_minus_one_is_none(value: object, known: int | None) -> None:
+    assert limit({"config": {"max_msgs": value}}, "config", "max_msgs") == known

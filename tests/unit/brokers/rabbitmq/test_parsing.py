@@ -9,7 +9,8 @@ from pamqp import decode
 
 from signalbox.brokers.errors import InvalidName
 from signalbox.brokers.rabbitmq import pamqp_patches, prometheus, rows
-from signalbox.brokers.rabbitmq.facts import dead_letters_to, destination, groups
+from signalbox.brokers.rabbitmq.facts import destination, groups
+from signalbox.brokers.rabbitmq.limits import dead_letters_to
 from signalbox.brokers.rabbitmq.names import QueueNames
 from signalbox.brokers.rabbitmq.queues import DISTRUST_S, Depth, Queue
 
