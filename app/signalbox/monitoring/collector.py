@@ -209,6 +209,7 @@ class Collector:
         groups = self._lagging()
         if not groups:
             return
+        self._monitor.note_oldest_requested(self._connection, groups)
         async with self._part(OLDEST_MESSAGES):  # without an answer our own readings give the time lag
             async with asyncio.timeout(OLDEST_TIMEOUT_S):
                 answers = await self._broker.oldest_unread(groups)

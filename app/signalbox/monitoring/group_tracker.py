@@ -56,6 +56,7 @@ class GroupTracker:
         self._presence = Presence()
         self._present: bool | None = None
         self._oldest: dict[PartitionKey, OldestMessage] = {}
+        self._requested_at_position: dict[PartitionKey, int] = {}
         self._new_oldest: dict[PartitionKey, OldestMessage] = {}  # they count from the next reading on
         self._assignment = Assignment(kind)
         # row -> the stable end below the end, and since when
@@ -103,14 +104,20 @@ class GroupTracker:
         )
         return True
 
+    def note_oldest_requested(self) -> None:
+        """Remember the positions of now: the timestamps that are requested now belong to them."""
+        self._requested_at_position = {key: self.window.position[row] for key, row in self._rows_by_partition().items()}
+
     def add_oldest_unread(self, answers: Sequence[OldestUnread], now: float) -> None:
         """Take the timestamps of oldest unread messages; one from a clock ahead of ours is ignored."""
         rows = self._rows_by_partition()
         for answer in answers:
-            row = rows.get((answer.destination, answer.partition))
+            key = answer.destination, answer.partition
+            row = rows.get(key)
             if row is not None and answer.at <= now:
-                self._new_oldest[answer.destination, answer.partition] = OldestMessage(
-                    self.window.position[row] if answer.position is None else answer.position,
+                position = self._requested_at_position.get(key, self.window.position[row])
+                self._new_oldest[key] = OldestMessage(
+                    position if answer.position is None else answer.position,
                     answer.at,
                     answer.exact,
                     now,
