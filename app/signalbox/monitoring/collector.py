@@ -39,7 +39,7 @@ RETRY_FIRST_S = 0.5
 RETRY_MAX_S = 30.0
 TIMEOUTS_MAX = 3  # in a row, until we reconnect
 CLOSE_TIMEOUT_S = 5.0
-OLDEST_TIMEOUT_S = 4.0  # the port promises 2
+OLDEST_STEPS_MAX = 2
 FAULT_TEXT_MAX = 1000  # compared, to log a lasting fault once
 WATCHED_GROUPS = "groups on open pages, each second"  # as a page names what is not read
 OLDEST_MESSAGES = "oldest unread messages"
@@ -211,7 +211,7 @@ class Collector:
             return
         self._monitor.note_oldest_requested(self._connection, groups)
         async with self._part(OLDEST_MESSAGES):  # without an answer our own readings give the time lag
-            async with asyncio.timeout(OLDEST_TIMEOUT_S):
+            async with asyncio.timeout(self._settings.timeout_s * OLDEST_STEPS_MAX):
                 answers = await self._broker.oldest_unread(groups)
             self._monitor.add_oldest_unread(self._connection, answers)
 
