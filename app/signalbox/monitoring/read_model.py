@@ -94,6 +94,12 @@ class ConnectionReadModel:
             update.keys |= {keys.connection(self._name), keys.OVERVIEW}
         return update
 
+    def note_oldest_requested(self, groups: Collection[str]) -> None:
+        for name in groups:
+            tracker = self._groups.get(name)
+            if tracker is not None and tracker.view is not None:
+                tracker.note_oldest_requested()
+
     def add_oldest_unread(self, answers: Mapping[str, Sequence[OldestUnread]], now: float) -> None:
         for name, oldest in answers.items():
             tracker = self._groups.get(name)

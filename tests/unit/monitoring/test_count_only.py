@@ -96,3 +96,18 @@ def test_a_share_group_has_the_brokers_lag_and_no_time_lag() -> None:
     assert (view.verdict.status, view.verdict.reason) == (Status.OK, Reason.COUNT_ONLY)
     assert view.flow.time_lag is None
     assert view.flow.lag == 40
+
+
+@pytest.mark.parametrize(
+    ("counts", "status"),
+    [
+        ([100, 103, 110], Status.OK),
+        ([100, 103, 111], Status.BEHIND),
+        ([5000, 5100, 5500], Status.OK),
+        ([5000, 5100, 5501], Status.BEHIND),
+    ],
+)
+def test_an_exact_count_grows_by_more_than_chance(counts: list[int], status: Status) -> None:
+    watched = Watched(positional=False, every_s=10.0)
+    view = watched.each(3, lambda step: group(positions([UNKNOWN], [UNKNOWN], lag=[counts[step]])))
+    assert (view.verdict.status, view.verdict.reason) == (status, Reason.COUNT_ONLY)
