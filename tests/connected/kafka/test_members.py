@@ -9,7 +9,7 @@ import pytest
 from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.kafka.protocol.connection import Api, KafkaConnection, Request
 from signalbox.brokers.kafka.protocol.wire import Cursor, RequestBody
-from signalbox.brokers.model import Group
+from signalbox.brokers.model import Group, GroupState
 from tests.support.kafka import KafkaClient, KafkaMember, KafkaUnderTest
 from tests.support.waiting import eventually
 
@@ -18,14 +18,14 @@ SYNC_GROUP = Api("SyncGroup", 14, (1,), flexible_from=4)
 SESSION_MS = 60_000
 
 
-def join_request(group: str, protocol: bytes) -> Request[tuple[int, int, str]]:
+def join_request(group: str, protocol: bytes, protocol_type: str = "consumer") -> Request[tuple[int, int, str]]:
     """Join as the only member. Response: error code, generation, member id."""
 
     def encode(_version: int) -> bytes:
         body = RequestBody(flexible=False)
         body.text(group)
         body.i32(SESSION_MS, SESSION_MS)
-        for text in ("", "consumer"):
+        for text in ("", protocol_type):
             body.text(text)
         body.count(1)
         body.text("range")
@@ -68,11 +68,11 @@ async def wire(kafka: KafkaUnderTest) -> AsyncIterator[KafkaConnection]:
     await connection.close()
 
 
-async def join(wire: KafkaConnection, group: str, assignment: bytes) -> None:
+async def join(wire: KafkaConnection, group: str, assignment: bytes, protocol_type: str = "consumer") -> None:
     subscription = struct.pack(">hih4si", 0, 1, 4, b"good", -1)
 
     async def joined() -> None:
-        error, generation, member = await wire.call(join_request(group, subscription))
+        error, generation, member = await wire.call(join_request(group, subscription, protocol_type))
         assert error == 0
         assert await wire.call(assign_request(group, generation, member, assignment)) == 0
 
@@ -109,3 +109,20 @@ async def test_an_undecodable_assignment_hides_no_other_member(
         assert "cannot be decoded" in bad.note
         assert groups[name].lag_partial
         assert any("cannot be decoded" in note for note in groups[name].notes)
+
+
+async def test_a_group_of_another_protocol_is_a_consumer_group_if_it_commits_offsets(
+    kafka_broker: KafkaBroker, kafka_client: KafkaClient, wire: KafkaConnection
+) -> None:
+    await kafka_client.create("own-protocol")
+    await kafka_client.produce("own-protocol", 0, 30)
+    await kafka_client.commit("own-readers", {("own-protocol", 0): 4})
+    await asyncio.gather(
+        join(wire, "own-readers", b"\x00", "my-app"), join(wire, "connect-workers", b"\x00", "connect")
+    )
+    snapshot = await kafka_broker.sweep()
+    readers = snapshot.groups["own-readers"]
+    assert (readers.lag, readers.state, readers.members) == (26, GroupState.ACTIVE, None)
+    assert "connect-workers" not in snapshot.groups
+    assert snapshot.excluded >= 1
+    assert not [fault for fault in snapshot.faults if "own-readers" in fault.resource]
