@@ -27,7 +27,8 @@ from signalbox.monitoring.words.faults import reading_failed
 log = logging.getLogger(__name__)
 
 WATCHED_MAX = 200  # groups read each second
-OLDEST_GROUPS_MAX = 50  # groups whose oldest unread message is read per sweep
+OLDEST_WORST_MAX = 40  # groups whose oldest unread message is read in each sweep: the most severe ones
+OLDEST_OTHERS_MAX = 10  # and of the other late groups, in turn
 TICK_S = 1.0
 # Each answer has `timeout_s`, which adapters see to; these numbers of answers in a row are the safety net.
 CONNECT_STEPS_MAX = 8  # names, TLS and a login of several steps
@@ -59,6 +60,7 @@ class Collector:
         self._fault_text = ""
         self._part_faults: dict[str, Fault] = {}  # of requests besides the sweep, which goes on without them
         self._configured: frozenset[str] = frozenset()  # groups that match a `watch` pattern
+        self._oldest_turns: dict[str, int] = {}  # late group -> when its oldest unread message was read last
 
     async def start(self) -> None:
         """Start reading; returns at once, connected or not."""
@@ -217,7 +219,12 @@ class Collector:
         watched = self._watched()
         late = [view for view in self._monitor.groups(self._connection) if _late(view, watched)]
         late.sort(key=lambda view: (view.name not in watched, SEVERITY[view.verdict.status], -(view.flow.lag or 0)))
-        return [view.name for view in late[:OLDEST_GROUPS_MAX]]
+        others = sorted(late[OLDEST_WORST_MAX:], key=lambda view: self._oldest_turns.get(view.name, 0))
+        chosen = [view.name for view in (*late[:OLDEST_WORST_MAX], *others[:OLDEST_OTHERS_MAX])]
+        turn = max(self._oldest_turns.values(), default=0) + 1
+        turns = {view.name: self._oldest_turns[view.name] for view in late if view.name in self._oldest_turns}
+        self._oldest_turns = turns | dict.fromkeys(chosen, turn)
+        return chosen
 
     def _record_fault(self, error: Exception, retry_s: float) -> None:
         """Take an unexpected exception. The log gets one that lasts only once."""

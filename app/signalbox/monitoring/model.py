@@ -59,6 +59,7 @@ class Reason(StrEnum):
     LOST_ALL = "lost all"  # all unread messages are deleted, and nothing is left to read
     BATCH = "batch"  # the configuration declares that having no members is normal
     PAUSED = "paused"  # paused at the broker
+    UNASSIGNED = "unassigned"  # no member is assigned to the partition, although the group has members
     HISTORY_TOO_SHORT = "history too short"  # our own history is too short for a verdict
     COUNT_ONLY = "count only"  # judged by the trend of a count: no rates, no offsets
     NONE_IN_FLIGHT = "none in flight"  # messages are waiting and none is in flight
