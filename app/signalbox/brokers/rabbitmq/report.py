@@ -55,7 +55,7 @@ class SweepReport:
             yield STREAMS_MISSING
         if skew_s := self._sampler.client.api.clock_skew.seconds:
             behind = "behind" if skew_s < 0 else "ahead of"
-            yield f"The broker's clock is {figures.duration(abs(skew_s))} {behind} the clock of Signalbox."
+            yield f"The broker's clock is about {figures.duration(abs(skew_s))} {behind} the clock of Signalbox."
         if unlisted := self._sampler.unlisted_queues:
             yield f"{unlisted} more queues are in virtual hosts that are not configured or not accessible to this user."
 
