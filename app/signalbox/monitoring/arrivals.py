@@ -57,6 +57,10 @@ class Arrivals:
         (first_at, first), (last_at, last) = self._readings[0], self._readings[-1]
         return columns.total_rate(first, last, last_at - first_at)
 
+    def is_partial(self) -> bool:
+        """Return whether the rate leaves out rows, because they were unknown at one of its readings."""
+        return bool(self._readings) and any(UNKNOWN in self._readings[index][1] for index in (0, -1))
+
     def _count(self, ends: Column) -> None:
         known = self._readings[-1][1] if self._readings else None
         if self.total is None:

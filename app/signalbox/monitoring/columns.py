@@ -77,3 +77,12 @@ def total_rate(first: Column, last: Column, seconds: float) -> float | None:
 
 def rate(growth: int, seconds: float) -> float | None:
     return growth / seconds if seconds >= SHORTEST_RATE_S else None
+
+
+def still_known(column: Column, known: Column) -> bool:
+    """Return whether every row that was ever known is known now, and there is one."""
+    if UNKNOWN not in column:
+        return len(column) > 0
+    return any(value != UNKNOWN for value in known) and not any(
+        now == UNKNOWN != before for now, before in zip(column, known, strict=True)
+    )

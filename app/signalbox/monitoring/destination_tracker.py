@@ -48,7 +48,7 @@ class DestinationTracker:
             interval_s=interval_s,
             verdict=self._own,
             rate_in=None if rate is None or (is_minimum and not rate) else round(rate, RATE_DIGITS),
-            rate_in_at_least=is_minimum and bool(rate),
+            rate_in_at_least=bool(rate) and (is_minimum or self.arrivals.is_partial()),
             consumer_groups=(),
         )
         self.take_groups(groups)
@@ -79,7 +79,7 @@ class DestinationTracker:
         """Return a counter of all arrivals, as of the last reading."""
         view = self.view
         if view is None or view.destination.counted_at is None:
-            return self.arrivals.total
+            return None if self.arrivals.is_partial() else self.arrivals.total
         return self._integral.add(view.read_at, view.rate_in, None)[0]
 
     def _arrivals_of(

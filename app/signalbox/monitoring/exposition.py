@@ -24,7 +24,7 @@ GROUP_METRICS: Mapping[str, tuple[str, Callable[[GroupView, float], float | None
         lambda view, _: view.flow.lag,
     ),
     "signalbox_group_lag_partial": (
-        "1 if partitions are unknown, so that the lag is a minimum",
+        "1 if partitions are unknown, so that lag and rates are minimums",
         lambda view, _: None if view.flow.lag is None else int(view.flow.lag_partial),
     ),
     "signalbox_group_lag_at_most": (

@@ -33,6 +33,7 @@ class GroupFacts:
     interval_s: float
     first_read_at: float  # a state at that time may have begun earlier
     paused: bool = False
+    unassigned: bool = False  # has members, but none for the partitions in question
     absent_since: float | None = None  # the first reading without consumers, after one with them
     rebalancing_since: float | None = None
     why: Why = Why.KNOWN
@@ -40,6 +41,8 @@ class GroupFacts:
 
     @property
     def paused_reason(self) -> Reason | None:
+        if self.unassigned:
+            return Reason.UNASSIGNED
         return Reason.PAUSED if self.paused else None
 
     @property
@@ -75,6 +78,7 @@ class PartitionFacts(NamedTuple):
     retention: RetentionLimits | None = None  # None: retention loses no message
     deleted_unread: int = 0  # recently, by a counter of the adapter
     lost_at: float | None = None  # when that counter last rose
+    unassigned: bool = False  # no member holds it, whatever members the group has
     deleted: int = UNKNOWN  # unread messages that were deleted, at most; UNKNOWN = start minus settled
 
 
@@ -152,6 +156,8 @@ def judge_group(
 
 
 def _judge(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: float) -> Verdict:
+    if row.unassigned:
+        group = replace(group, has_consumers=False, unassigned=True)
     return (
         _unreadable(row, now)
         or _losing(row, group, limits, now)

@@ -59,6 +59,7 @@ class Reason(StrEnum):
     LOST_ALL = "lost all"  # all unread messages are deleted, and nothing is left to read
     BATCH = "batch"  # the configuration declares that having no members is normal
     PAUSED = "paused"  # paused at the broker
+    UNASSIGNED = "unassigned"  # no member is assigned to the partition, although the group has members
     HISTORY_TOO_SHORT = "history too short"  # our own history is too short for a verdict
     COUNT_ONLY = "count only"  # judged by the trend of a count: no rates, no offsets
     NONE_IN_FLIGHT = "none in flight"  # messages are waiting and none is in flight
@@ -131,6 +132,7 @@ class Flow:
     rate_in: float | None = None
     rate_out: float | None = None
     rate_in_at_least: bool = False  # the broker does not count all arrivals
+    rates_partial: bool = False  # some partitions are unknown: the rates are at least these
     caught_up_at: float | None = None  # when the slowest partition has caught up at its net rate
 
     @property
@@ -180,7 +182,7 @@ class DestinationView:
     rate_in: float | None
     consumer_groups: tuple[str, ...]  # names of its consumer groups, on the same connection
     loses_at: float | None = None  # when the first consumer group loses messages to retention
-    rate_in_at_least: bool = False  # the broker does not count all arrivals
+    rate_in_at_least: bool = False  # the broker does not count all arrivals, or some partitions are unknown
 
     @property
     def name(self) -> str:
@@ -245,6 +247,7 @@ class Points:
 
     at: list[float]
     lag: list[float | None]
+    lag_at_least: list[float | None]  # instead of `lag` where some partitions were unknown
     rate_in: list[float | None]
     rate_out: list[float | None]
     step_s: float

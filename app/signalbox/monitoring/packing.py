@@ -1,7 +1,7 @@
 """Packs samples to bytes: deltas in the narrowest integers that fit, then zlib. Pure."""
 
 # A packed run is a version byte and a zlib stream (whose checksum finds damage) of: row count, then four columns. A column is
-# a flag, one state byte per row if the flag is set (0 known, 1 UNKNOWN, 2 RESET), the first value, and the type and bytes of
+# a flag, one state byte per row if the flag is set (0 known, 1 UNKNOWN, 2 RESET, 3 at least), the first value, and the type and bytes of
 # the deltas. An unknown value repeats the one before, so a gap costs nothing and widens no delta.
 
 import struct
@@ -13,7 +13,7 @@ from itertools import accumulate
 from operator import sub
 
 from signalbox.brokers.model import UNKNOWN
-from signalbox.monitoring.samples import RESET, Samples
+from signalbox.monitoring.samples import AT_LEAST, RESET, Samples, at_least
 
 VERSION = b"\x01"
 LEVEL = 6
@@ -21,6 +21,7 @@ UNPACKED_BYTES_MAX = 64 * 1024**2
 WIDTHS = "bhiq"
 _STATES = {UNKNOWN: 1, RESET: 2}
 _VALUES = {state: value for value, state in _STATES.items()}
+_PARTIAL = 3  # the state of a lag that is a minimum
 
 
 class DamagedRun(ValueError):
@@ -87,15 +88,19 @@ def unpack_journal(data: bytes) -> Iterator[tuple[int, Samples]]:
 def _pack_column(column: "array[int]") -> list[bytes]:
     if not column:
         return []
-    states = bytes(_STATES.get(value, 0) for value in column) if min(column) < 0 else b""
-    known = column if not states else array("q", accumulate(column, _or_before))
+    states = bytes(_state(value) for value in column) if min(column) < 0 else b""
+    known = column if not states else array("q", accumulate(column, _or_before, initial=0))[1:]
     deltas = _narrowest(array("q", map(sub, known[1:], known)))
     head = struct.pack("<?", bool(states)) + states + struct.pack("<qc", known[0], deltas.typecode.encode())
     return [head, _little_endian(deltas).tobytes()]
 
 
+def _state(value: int) -> int:
+    return _PARTIAL if value <= AT_LEAST else _STATES.get(value, 0)
+
+
 def _or_before(before: int, now: int) -> int:
-    return now if now >= 0 else before
+    return at_least(now) if now <= AT_LEAST else now if now >= 0 else before
 
 
 def _unpack_column(reader: "_Reader", rows: int) -> "array[int]":
@@ -109,7 +114,9 @@ def _unpack_column(reader: "_Reader", rows: int) -> "array[int]":
     deltas.frombytes(reader.take((rows - 1) * deltas.itemsize))
     column = array("q", accumulate(_little_endian(deltas), initial=first))
     for row, state in enumerate(states):
-        if state:
+        if state == _PARTIAL:
+            column[row] = at_least(column[row])
+        elif state:
             column[row] = _VALUES.get(state, UNKNOWN)
     return column
 

@@ -94,6 +94,12 @@ class ConnectionReadModel:
             update.keys |= {keys.connection(self._name), keys.OVERVIEW}
         return update
 
+    def note_oldest_requested(self, groups: Collection[str]) -> None:
+        for name in groups:
+            tracker = self._groups.get(name)
+            if tracker is not None and tracker.view is not None:
+                tracker.note_oldest_requested()
+
     def add_oldest_unread(self, answers: Mapping[str, Sequence[OldestUnread]], now: float) -> None:
         for name, oldest in answers.items():
             tracker = self._groups.get(name)
@@ -143,7 +149,7 @@ class ConnectionReadModel:
     def _add_history(self, tracker: GroupTracker, view: GroupView) -> None:
         add = partial(self._series.add, self._name, view.name, view.read_at, interval_s=view.interval_s)
         arrived, settled = tracker.history_totals()
-        add(lag=view.flow.lag, arrived=arrived, settled=settled)
+        add(lag=view.flow.lag, arrived=arrived, settled=settled, lag_partial=view.flow.lag_partial)
         if (worst := tracker.worst_partition()) is not None:
             key, lag, arrived, settled = worst
             add(lag=lag, arrived=arrived, settled=settled, partition=key)

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from signalbox.brokers.model import UNKNOWN, Destination, Group, Positions, RetentionLimits
+from signalbox.brokers.model import UNKNOWN, Destination, Group, Member, Positions, RetentionLimits
 from signalbox.monitoring.judge import PartitionFacts
+from signalbox.monitoring.model import Status, Verdict
 
 
 def lost_rows(positions: Positions) -> set[int]:
@@ -50,3 +51,19 @@ def caught_up_at(rows: Sequence[PartitionFacts], now: float) -> float | None:
             return None
         ends.append(now + row.lag / (row.rate_out - row.rate_in))
     return max(ends, default=None)
+
+
+def owners_of(group: Group) -> dict[tuple[str, int], Member]:
+    return {
+        (name, index): member
+        for member in group.members or ()
+        for name, indices in (member.assigned or {}).items()
+        for index in indices
+    }
+
+
+def end_of_lag(judged: Verdict, rows: Sequence[PartitionFacts], now: float) -> float | None:
+    """Return when the lag is gone at the net rate: the same time that a sentence about catching up tells."""
+    if judged.status is Status.CATCHING_UP:
+        return judged.until
+    return caught_up_at(rows, now) if judged.status is Status.OK else None

@@ -1,6 +1,7 @@
 """Samples of one series in columns, and downsampling that keeps totals, peaks and gaps. Pure.
 
-Times are ms since the epoch (UTC); `arrived` and `settled` are counters. UNKNOWN (-1) is a gap, RESET (-2) a counter that fell.
+Times are ms since the epoch (UTC); `arrived` and `settled` are counters. UNKNOWN (-1) is a gap, RESET (-2) a counter that fell,
+a lower value a lag of which some partitions are unknown.
 """
 
 from array import array
@@ -11,7 +12,13 @@ from signalbox.brokers.model import UNKNOWN
 from signalbox.monitoring.model import Points
 
 RESET = -2
+AT_LEAST = -3  # the mark of a partial lag: of 0; -4 is at least 1, and so on
 Row = tuple[int, int, int, int]
+
+
+def at_least(lag: int) -> int:
+    """Mark a lag as a minimum, or return the number of one that is marked."""
+    return AT_LEAST - lag
 
 
 def _column() -> "array[int]":
@@ -106,7 +113,7 @@ class Downsampler:
     def _combine(self, at: int, lag: int, arrived: int, settled: int) -> None:
         rows = self.rows
         rows.at[-1] = at
-        rows.lag[-1] = max(rows.lag[-1], lag)
+        rows.lag[-1] = _higher(rows.lag[-1], lag)
         rows.arrived[-1] = RESET if rows.arrived[-1] == RESET else arrived
         rows.settled[-1] = RESET if rows.settled[-1] == RESET else settled
 
@@ -137,10 +144,18 @@ def points(samples: Samples, step_ms: int) -> Points:
     return Points(
         at=[at / 1000 for at in samples.at],
         lag=[value if value >= 0 else None for value in samples.lag],
+        lag_at_least=[at_least(value) if value <= AT_LEAST else None for value in samples.lag],
         rate_in=_rates(samples.at, samples.arrived),
         rate_out=_rates(samples.at, samples.settled),
         step_s=step_ms / 1000,
     )
+
+
+def _higher(one: int, other: int) -> int:
+    """Return the higher lag; a minimum counts only above what is known whole."""
+    whole = max(value if value > AT_LEAST else UNKNOWN for value in (one, other))
+    least = max(at_least(value) if value <= AT_LEAST else UNKNOWN for value in (one, other))
+    return at_least(least) if least > whole else whole
 
 
 def _rates(at: "array[int]", counter: "array[int]") -> list[float | None]:

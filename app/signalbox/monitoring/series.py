@@ -14,7 +14,7 @@ from signalbox.kernel.clock import Clock
 from signalbox.kernel.service import Loop
 from signalbox.monitoring.archive import FLUSH_S, PACK_S, Archive, SeriesBuffers
 from signalbox.monitoring.model import HistoryUsage, Points
-from signalbox.monitoring.samples import Downsampler, Samples, merge, points
+from signalbox.monitoring.samples import Downsampler, Samples, at_least, merge, points
 from signalbox.monitoring.series_buffer import HALF_MINUTE_MS, MINUTE_MS, SeriesBuffer
 from signalbox.monitoring.store import HistoryStore, SeriesKey
 from signalbox.storage.engine import Database
@@ -29,7 +29,7 @@ POINTS_MAX = 1_200  # more than a chart has pixels
 STEP_MIN_MS = 5_000  # rates by the second show the rhythm of commits, not the throughput
 RESTORE_TIMEOUT_S = 2.0
 VALUE_MAX = 2**62
-NO_POINTS = Points(at=[], lag=[], rate_in=[], rate_out=[], step_s=30.0)
+NO_POINTS = Points(at=[], lag=[], lag_at_least=[], rate_in=[], rate_out=[], step_s=30.0)
 
 
 def destination_key(name: str) -> str:
@@ -98,6 +98,7 @@ class Series:
         settled: int | None,
         interval_s: float,
         partition: tuple[str, int] | None = None,
+        lag_partial: bool = False,
     ) -> None:
         """Add one sample. Never waits and never fails.
 
@@ -110,11 +111,14 @@ class Series:
             settled: counter of settled messages; None = unknown.
             interval_s: the present reading interval; more than three without a sample are a gap.
             partition: (destination, index); None = the whole group.
+            lag_partial: whether `lag` is a minimum, because some partitions are unknown.
         """
         buffer = self._buffer(SeriesKey(connection, group, partition))
         if buffer is not None:
             buffer.forgotten = False
-            values = _storable(lag), _storable(arrived), _storable(settled)
+            stored = _storable(lag)
+            marked = at_least(stored) if lag_partial and stored != UNKNOWN else stored
+            values = marked, _storable(arrived), _storable(settled)
             self._dropped += buffer.add(int(at * 1000), *values, max(1, int(interval_s * 1000)))
 
     def spark(self, connection: str, group: str) -> Points:
@@ -256,6 +260,7 @@ def _after(chart: Points, since: float) -> Points:
     return Points(
         at=chart.at[first:],
         lag=chart.lag[first:],
+        lag_at_least=chart.lag_at_least[first:],
         rate_in=chart.rate_in[first:],
         rate_out=chart.rate_out[first:],
         step_s=chart.step_s,

@@ -4,18 +4,18 @@ The last minute is fine, for rates; before that coarse, and only as far back as 
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from itertools import pairwise
 
 from signalbox.brokers.model import UNKNOWN, Positions
 from signalbox.monitoring import columns
 from signalbox.monitoring.columns import Column
+from signalbox.monitoring.group_reading import GroupReading, all_read, spaced
 from signalbox.monitoring.model import TimeLag, TimeLagMethod
 
 FINE_SPACING_S = 4.5  # readings each second are thinned to about the interval of a sweep
-COARSE_SPACING_S = 60.0
 COARSE_CELLS_MAX = 1500  # rows times coarse readings: 30 minutes of 50 partitions
 COARSE_READINGS_MAX = 60
 CONFIRM_AFTER_S = 0.9  # after a pause, a server gives old answers for up to half a second
@@ -32,19 +32,6 @@ class PushResult(StrEnum):
     LATE = "late"  # requested before one that was accepted: dropped
     UNCONFIRMED = "unconfirmed"  # a counter fell: dropped unless the next reading agrees
     REPEATED = "repeated"  # the counters are those of the last reading; only the lag is new
-
-
-@dataclass(frozen=True, slots=True)
-class GroupReading:
-    """One reading: `requested_at` belongs to `settled`, `read_at` to `arrived`."""
-
-    requested_at: float
-    read_at: float
-    settled: Column
-    arrived: Column
-    lag: int | None
-    complete: bool  # every row of both columns is known
-    start: Column | None = None
 
 
 class ReadingWindow:
@@ -140,6 +127,12 @@ class ReadingWindow:
             rate_out = columns.rate(last.settled[row] - base.settled[row], last.requested_at - base.requested_at)
         return rate_in, rate_out
 
+    def rates_are_partial(self) -> bool:
+        """Return whether the total rates leave out rows, because they were unknown at one of the readings."""
+        readings = self._rate_readings
+        base = next((r for r in readings[:-1] if r.complete), readings[0]) if readings else self.newest
+        return not (base.complete and self.newest.complete)
+
     def total_rates(self) -> tuple[float | None, float | None]:
         """Return messages/s in and out, summed over the known rows."""
         readings = self._rate_readings
@@ -175,6 +168,15 @@ class ReadingWindow:
         arrived = any(value != UNKNOWN for value in self._known_arrived)
         settled = any(value != UNKNOWN for value in self._known_settled)
         return (self.arrived_total if arrived else None), (self.settled_total if settled else None)
+
+    def whole_totals(self) -> tuple[int | None, int | None]:
+        """Return `totals` without a counter that lacks the growth of rows that were known before."""
+        arrived, settled = self.totals()
+        last = self.newest
+        return (
+            arrived if columns.still_known(last.arrived, self._known_arrived) else None,
+            settled if columns.still_known(last.settled, self._known_settled) else None,
+        )
 
     def lags(self, over_s: float) -> list[int]:
         """Return the known lags of the last `over_s` seconds, oldest first."""
@@ -220,6 +222,15 @@ class ReadingWindow:
                 return candidates
             candidates = earlier
         return candidates
+
+    def unproven(self, rows: Iterable[int]) -> Iterator[int]:
+        """Yield those of `rows` whose oldest unread message is older than our readings, or unknown."""
+        first, position = self.readings[0].arrived, self.position
+        for row in rows:
+            if UNKNOWN < first[row] <= position[row]:
+                continue
+            if position[row] == UNKNOWN or self.readings_around_position(row)[0] is None:
+                yield row
 
     def older_than(self, seconds: float) -> list[int]:
         """Return the rows whose oldest unread message is not proven to be younger than that."""
@@ -372,20 +383,7 @@ class ReadingWindow:
         fine_since = newest.requested_at - columns.rate_window_s(self._interval_s)
         fine = next(i for i, r in enumerate(self.readings) if r.requested_at >= fine_since)
         limit = min(COARSE_READINGS_MAX, COARSE_CELLS_MAX // max(1, len(self)))
-        coarse = _spaced(self.readings[:fine])[-limit:] if limit else []
-        while coarse and _all_read((*coarse[1:2], self.readings[fine])[0], self.position):
+        coarse = spaced(self.readings[:fine])[-limit:] if limit else []
+        while coarse and all_read((*coarse[1:2], self.readings[fine])[0], self.position):
             coarse.pop(0)  # the next reading is older than every unread message too
         self.readings[:fine] = coarse
-
-
-def _all_read(reading: GroupReading, position: Column) -> bool:
-    """Return whether all messages that had arrived by that reading are read by now, on all known rows."""
-    return not any(end > done for end, done in zip(reading.arrived, position, strict=True) if done != UNKNOWN)
-
-
-def _spaced(readings: Sequence[GroupReading]) -> list[GroupReading]:
-    spaced: list[GroupReading] = []
-    for reading in readings:
-        if not spaced or reading.requested_at - spaced[-1].requested_at >= COARSE_SPACING_S:
-            spaced.append(reading)
-    return spaced

@@ -98,9 +98,7 @@ async def test_a_clock_that_differs_is_told_and_changes_no_time(rabbit: RabbitSe
             before = system_clock()
             snapshot = await broker.sweep()
             (note,) = [note for note in cluster_of(snapshot).notes if "clock" in note]
-            assert re.fullmatch(
-                r"The broker's clock is about (2\smin\s5\d\ss|3\smin) behind the clock of Signalbox\.", note
-            )
+            assert re.fullmatch(r"The broker's clock is (2\smin\s5\d\ss|3\smin) behind the clock of Signalbox\.", note)
             assert before <= snapshot.requested_at <= snapshot.read_at <= system_clock()
 
         await eventually(told)

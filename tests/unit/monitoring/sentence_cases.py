@@ -109,6 +109,12 @@ def _standing_still() -> Iterator[tuple[str, GroupView]]:
     yield "stopped, transaction markers may be counted", view
     yield "stopped, lag unknown", group_view(verdict(Status.STOPPED), flow=Flow(lag=None))
     yield "stopped, because paused", group_view(verdict(Status.STOPPED, reason=Reason.PAUSED), kind=BrokerKind.NATS)
+    unassigned = verdict(Status.STOPPED, reason=Reason.UNASSIGNED, partition=1, destination="orders")
+    yield "stopped, no member is assigned to a partition", group_view(unassigned)
+    old = replace(unassigned, destination="old-topic", partitions_affected=2)
+    yield "stopped, no member is assigned to a topic", group_view(old, topics=("old-topic",))
+    first = replace(unassigned, status=Status.NO_MEMBERS)
+    yield "no member is assigned to a partition, seen once", group_view(first)
     stalled = verdict(Status.STALLED, partition=7, destination="orders", partitions_affected=1)
     yield "stalled", group_view(stalled)
     view = group_view(replace(stalled, partitions_affected=2), topics=("orders", "payments"))
@@ -181,7 +187,11 @@ def _calm() -> Iterator[tuple[str, GroupView]]:
     yield "ok, a few seconds behind", group_view(verdict(Status.OK), flow=young)
     yield "ok, no time lag", group_view(verdict(Status.OK), flow=Flow(lag=12))
     yield "ok, lag unknown", group_view(verdict(Status.OK), flow=Flow(lag=None))
-    yield "ok, SQS", group_view(verdict(Status.OK, reason=Reason.COUNT_ONLY), flow=COUNT, kind=BrokerKind.SQS)
+    counted = group_view(verdict(Status.OK, reason=Reason.COUNT_ONLY), flow=COUNT, kind=BrokerKind.SQS)
+    yield "ok, SQS", counted
+    for delayed in (1, 1200):
+        group = replace(counted.group, delayed=delayed, approximate=True)
+        yield f"ok, SQS, {delayed} delayed", replace(counted, group=group)
 
 
 def _partitions() -> Iterator[Case]:
@@ -201,6 +211,7 @@ def _partitions() -> Iterator[Case]:
     cases: list[tuple[str, Verdict]] = [(f"{status}", verdict(status)) for status in Status]
     cases += [
         ("stopped, because paused", verdict(Status.STOPPED, **paused)),
+        ("stopped, unassigned", verdict(Status.STOPPED, reason=Reason.UNASSIGNED)),
         ("unknown, no answer", verdict(Status.UNKNOWN, why=Why.NO_ANSWER, detail="timed out after 2 s")),
         ("stalled before the first reading", verdict(Status.STALLED, **first)),
         ("loses data now", verdict(Status.WILL_LOSE_DATA, **lost)),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from signalbox.brokers.model import UNKNOWN
 from signalbox.monitoring.packing import DamagedRun, pack, pack_journal, unpack, unpack_journal
-from signalbox.monitoring.samples import RESET, Row, Samples, downsample, merge, points
+from signalbox.monitoring.samples import RESET, Row, Samples, at_least, downsample, merge, points
 
 STEPS = st.sampled_from([1, 1_000, 5_000, 30_000, 60_000, 600_000])
 VALUES = st.one_of(st.just(UNKNOWN), st.integers(0, 2**62), st.integers(0, 200))
@@ -23,13 +23,16 @@ def samples(rows: list[Row]) -> Samples:
     return series
 
 
+LAGS = st.one_of(VALUES, st.integers(0, 2**62).map(at_least))  # some of them are minimums
+
+
 @st.composite
 def any_samples(draw: st.DrawFn) -> Samples:
     gaps = draw(st.lists(st.integers(1, 200_000), max_size=60))
     at, rows = draw(st.integers(0, 2**42)), list[Row]()
     for gap in gaps:
         at += gap
-        rows.append((at, draw(VALUES), draw(VALUES), draw(VALUES)))
+        rows.append((at, draw(LAGS), draw(VALUES), draw(VALUES)))
     return samples(rows)
 
 
@@ -159,3 +162,14 @@ def test_an_hour_of_a_busy_group_packs_small() -> None:
         )
     assert len(pack(series)) < 5_000
     assert isinstance(series.at, array)
+
+
+def test_a_step_keeps_the_mark_of_a_minimum_that_is_above_all_whole_lags() -> None:
+    rows = [
+        (1_000, 10_000, 1, 1),
+        (6_000, at_least(1_000), 1, 1),
+        (31_000, at_least(1_200), 1, 1),
+        (36_000, 1_100, 1, 1),
+    ]
+    chart = points(downsample(samples(rows), 30_000), 30_000)
+    assert (chart.lag, chart.lag_at_least) == ([10_000, None], [None, 1_200])

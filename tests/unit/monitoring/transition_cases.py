@@ -17,7 +17,7 @@ from signalbox.monitoring.model import (
     TimeLagMethod,
 )
 from tests.unit.monitoring.readings import T0
-from tests.unit.monitoring.views import group_view, text, verdict
+from tests.unit.monitoring.views import LOSING_GROUND, group_view, text, verdict
 
 CAUGHT_UP = Flow(lag=0, time_lag=TimeLag(seconds=0.0, method=TimeLagMethod.INTERPOLATED), rate_in=12.0, rate_out=40.0)
 AT = T0 - 5  # the reading before the last one
@@ -52,6 +52,8 @@ def bounds() -> Iterator[tuple[str, GroupView]]:
     some = {"partition": 7, "partitions_affected": 500, "at_least": True}
     yield "behind on more partitions than are judged", group_view(verdict(Status.BEHIND, **some))
     yield "stalled on more partitions than are judged", group_view(verdict(Status.STALLED, **some))
+    partial = replace(LOSING_GROUND, lag_partial=True, rates_partial=True)
+    yield "behind, some partitions unknown, rates too", group_view(verdict(Status.BEHIND), flow=partial)
     lost = verdict(Status.WILL_LOSE_DATA, reason=Reason.LOST_ALREADY, lost=200_000, **some)
     yield "loses data on more partitions than are judged", group_view(lost)
     yield "loses offsets on more partitions than are judged", group_view(replace(lost, lost_at_most=True))

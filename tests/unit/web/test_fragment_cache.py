@@ -36,7 +36,7 @@ class Charts:
         if name.startswith("slow"):
             self.waiting.set()
             await asyncio.Event().wait()
-        return Points(at=[(after or 0.0) + 1], lag=[3.0], rate_in=[None], rate_out=[None], step_s=1.0)
+        return Points(at=[(after or 0.0) + 1], lag=[3.0], lag_at_least=[], rate_in=[None], rate_out=[None], step_s=1.0)
 
     async def get(self, name: str) -> EncodedFragment:
         return await self.cache.get(VIEWER, f"thing/{name}", POINTS, since=NOW - 60)

@@ -174,7 +174,14 @@ async def test_charts_get_new_points_which_are_read_once_for_all() -> None:
 
     def points(since: float | None) -> Points:
         assert since is not None
-        return Points(at=[since + 1, since + 2], lag=[3.0, None], rate_in=[1.5, None], rate_out=[2.5, None], step_s=1.0)
+        return Points(
+            at=[since + 1, since + 2],
+            lag=[3.0, None],
+            lag_at_least=[None, None],
+            rate_in=[1.5, None],
+            rate_out=[2.5, None],
+            step_s=1.0,
+        )
 
     things.points = points
     async with (
@@ -199,7 +206,7 @@ async def test_charts_get_new_points_which_are_read_once_for_all() -> None:
 
 async def test_a_chart_cannot_request_old_points(monkeypatch: pytest.MonkeyPatch) -> None:
     feed, things = Feed(epoch=7), Things({"a": "first"})
-    things.points = lambda _: Points(at=[], lag=[], rate_in=[], rate_out=[], step_s=1.0)
+    things.points = lambda _: Points(at=[], lag=[], lag_at_least=[], rate_in=[], rate_out=[], step_s=1.0)
     async with run_server(application(feed=feed, things=things)) as server, server.live() as client:
         await watch(client, ("thing/a", "points", "-1e300"))
         await client.recv()

@@ -14,7 +14,7 @@ from signalbox.web.live.socket import Sockets
 from tests.web.application import AT, Things, application
 from tests.web.server import next_fragments, run_server, watch
 
-NO_POINTS = Points(at=[], lag=[], rate_in=[], rate_out=[], step_s=1.0)
+NO_POINTS = Points(at=[], lag=[], lag_at_least=[], rate_in=[], rate_out=[], step_s=1.0)
 
 
 @pytest.fixture(autouse=True)

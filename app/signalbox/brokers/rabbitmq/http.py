@@ -8,9 +8,9 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from signalbox.brokers.clock_skew import ClockSkew
 from signalbox.brokers.errors import BrokerError, WrongProtocol
 from signalbox.brokers.rabbitmq import errors
-from signalbox.brokers.rabbitmq.clock_skew import ClockSkew
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
 from signalbox.brokers.tls import tls_context
 from signalbox.kernel.clock import Clock

@@ -34,6 +34,15 @@ class Client:
         self._single: Any = None  # sends each request once
         self._secrets = settings.secrets()
 
+    @property
+    def endpoint(self) -> str:
+        """The URL that requests go to, from the settings, the environment, the profile or the region."""
+        return str(self._retrying.meta.endpoint_url)
+
+    @property
+    def region(self) -> str:
+        return str(self._retrying.meta.region_name)
+
     async def open(self, *, timeout_s: float) -> None:
         """Create the clients and get credentials; sends no request to SQS. Raises BrokerError."""
         session = AioSession(profile=self._settings.profile)
@@ -71,7 +80,7 @@ class Client:
             problem = f"{self._retrying.meta.endpoint_url} did not answer within {timeout_s:g} s."
             failure: BrokerError = BrokerTimeout(self._settings.name, problem, "Check the network.")
         except (BotoCoreError, ClientError, ResponseParserError) as error:
-            failure = translate(self._settings.name, error, self._redact)
+            failure = translate(self._settings.name, error, self._redact, self.region)
         else:
             return answer
         raise failure  # outside `except`: botocore's error as its context could reveal secrets

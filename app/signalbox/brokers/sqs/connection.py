@@ -1,6 +1,7 @@
 """The open connection: calls SQS operations by name and keeps each queue's URL."""
 
 import asyncio
+import os
 from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
@@ -16,11 +17,22 @@ if find_spec("aiobotocore") is None:  # the registry then names the extra to ins
     raise ModuleNotFoundError("aiobotocore is not installed", name="aiobotocore")
 
 
+def configured_endpoint(settings: SqsSettings) -> str | None:
+    """Return the endpoint that the settings or the environment name. A profile's is known after the first connect."""
+    if settings.endpoint_url is not None:
+        return settings.endpoint_url
+    if os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return None
+    return os.environ.get("AWS_ENDPOINT_URL_SQS") or os.environ.get("AWS_ENDPOINT_URL") or None
+
+
 class SqsConnection:
     """One account in one region."""
 
     def __init__(self, settings: SqsSettings) -> None:
         self.settings = settings
+        self.endpoint = configured_endpoint(settings)  # None: Amazon's; after the first connect what the client uses
+        self.region = settings.region
         self._client: Client | None = None
         self._urls: dict[str, str] = {}
 
@@ -34,7 +46,7 @@ class SqsConnection:
         except BaseException:
             await client.close()
             raise
-        self._client = client
+        self._client, self.endpoint, self.region = client, client.endpoint, client.region
 
     async def close(self) -> None:
         client, self._client = self._client, None

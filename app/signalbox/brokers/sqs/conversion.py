@@ -18,22 +18,20 @@ _TEXT_MAX = 200  # characters of an attribute that cannot be parsed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaticAttributes:
-    """Attributes that rarely change, and when they were read (monotonic seconds)."""
+    """Attributes that rarely change."""
 
-    read_at: float
     identity: str
     retention_s: int | None
     dead_letters_to: str | None
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
-def parse_static_attributes(name: str, attributes: Mapping[str, str], read_at: float) -> StaticAttributes:
+def parse_static_attributes(name: str, attributes: Mapping[str, str]) -> StaticAttributes:
     settings = {label: f"{attributes[key][:_TEXT_MAX]} s" for key, label in _SETTINGS.items() if key in attributes}
     if (max_size := _parse_count(attributes, "MaximumMessageSize")) is not None:
         settings["max message size"] = f"{max_size} bytes"
     target, policy = _parse_redrive_policy(attributes.get("RedrivePolicy", ""))
     return StaticAttributes(
-        read_at=read_at,
         identity=attributes.get("CreatedTimestamp") or name,
         retention_s=_parse_count(attributes, "MessageRetentionPeriod"),
         dead_letters_to=target,

@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html; the JSON and the query protocol differ.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -27,11 +28,12 @@ TEXT_MAX = 400  # characters of a broker's message
 Translation = tuple[type[BrokerError], str]  # our error, and what to do
 
 _KEYS = "Check access_key_id and secret_access_key, or the profile, and that the key is active."
+_TOKEN = f"{_KEYS} A region that is not enabled for the account refuses every key: check region too."
 _EXPIRED = "Get new temporary credentials, and check this machine's clock."
 _THROTTLED = "Signalbox reduces its request rate."
 _PERMISSION = "Allow the action for this user or role, in its policies or the queue's policy."
 _CODES: dict[str, Translation] = {
-    **dict.fromkeys(("InvalidClientTokenId", "UnrecognizedClientException"), (LoginRefused, _KEYS)),
+    **dict.fromkeys(("InvalidClientTokenId", "UnrecognizedClientException"), (LoginRefused, _TOKEN)),
     **dict.fromkeys(
         ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidSignatureException"), (LoginRefused, _KEYS)
     ),
@@ -45,6 +47,8 @@ _CODES: dict[str, Translation] = {
     "QueueDeletedRecently": (BrokerUnavailable, "Wait 60 seconds: SQS blocks a deleted queue's name for this time."),
     "InvalidAddress": (InvalidName, ""),
 }
+
+_OTHER_REGION = re.compile(r"scoped to (?:a valid|correct|the correct) region")
 
 _CHAIN = (
     "Set access_key_id and secret_access_key, or profile, or a source of AWS's default chain: "
@@ -75,10 +79,13 @@ _CLASSES: tuple[tuple[tuple[type[Exception], ...], type[BrokerError], str, str],
 )
 
 
-def translate(connection: str, error: Exception, redact: Callable[[str], str]) -> BrokerError:
-    """Return our error for one of botocore's. `redact` removes secrets from its text."""
+def translate(connection: str, error: Exception, redact: Callable[[str], str], region: str = "") -> BrokerError:
+    """Return our error for one of botocore's. `redact` removes secrets from its text; `region` is the client's."""
     if isinstance(error, aws.ClientError):
-        return _translate_answer(connection, error.response, redact)
+        return _translate_answer(connection, error.response, redact, region)
+    if isinstance(error, aws.EndpointConnectionError) and region and f".{region}." in str(error):
+        problem = f"Cannot reach SQS in the region {region}: {_bounded(str(error), redact)}"
+        return BrokerUnavailable(connection, problem, f"Check that the region {region} exists, and the network.")
     if isinstance(error, aws.SSLError):
         return _tls_error(connection, _bounded(str(error), redact))
     for classes, error_class, prefix, hint in _CLASSES:
@@ -87,10 +94,15 @@ def translate(connection: str, error: Exception, redact: Callable[[str], str]) -
     return BrokerError(connection, _bounded(f"{type(error).__name__}: {error}", redact))
 
 
-def _translate_answer(connection: str, response: dict[str, Any], redact: Callable[[str], str]) -> BrokerError:
+def _translate_answer(
+    connection: str, response: dict[str, Any], redact: Callable[[str], str], region: str
+) -> BrokerError:
     error = response.get("Error", {})
     code, status = str(error.get("Code", "")), int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     text = _bounded(f"{code}: {error.get('Message') or 'no reason given'}", redact)
+    if _OTHER_REGION.search(text):
+        problem = f"The endpoint belongs to another region than {region or 'the configured one'}: {text}"
+        return LoginRefused(connection, problem, "Set region to the region of the endpoint.")
     for name in (code, str(error.get("QueryErrorCode", ""))):
         if translation := _CODES.get(name):
             error_class, hint = translation

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from signalbox.brokers.clock_skew import ClockSkew
 from signalbox.brokers.errors import BrokerError, BrokerUnavailable, DestinationMissing, LoginRefused, PermissionMissing
 from signalbox.brokers.model import BrokerCall, Cluster, Destination, Fault, Group, OldestUnread, Scope, Snapshot, Why
 from signalbox.brokers.sqs import conversion
@@ -13,7 +14,8 @@ from signalbox.brokers.sqs.queue_list import LIST_EVERY_S, QueueList, not_permit
 from signalbox.brokers.sqs.throttling import CONCURRENCY_MAX, Throttle, Throttled
 from signalbox.kernel.clock import Clock
 
-STATIC_EVERY_S = 600.0
+ATTRIBUTES = conversion.COUNTS + conversion.STATIC  # one request costs the same with all of them
+AMAZON_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 UNANSWERED_MAX = CONCURRENCY_MAX  # in a row; then stop, because a dead endpoint would cost minutes
 NOTE = (
     "SQS approximates its counts; they are exact about a minute after the last message. SQS reports no rates or ages."
@@ -41,8 +43,8 @@ class SqsInspector:
     def __init__(self, connection: SqsConnection, clock: Clock) -> None:
         self._connection = connection
         self._clock = clock
-        self._static: dict[str, conversion.StaticAttributes] = {}
         self._list_call: BrokerCall | None = None
+        self._clock_skew = ClockSkew()
         self.throttle = Throttle()
         self.queues = QueueList(connection, self.throttle)
 
@@ -57,8 +59,8 @@ class SqsInspector:
     @property
     def is_amazon(self) -> bool:
         """Whether the endpoint is Amazon's, where each request costs money."""
-        host = urlsplit(self._connection.settings.endpoint_url or "").hostname
-        return host is None or host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+        host = urlsplit(self._connection.endpoint or "").hostname
+        return host is None or host.endswith(AMAZON_HOSTS)
 
     async def refresh_list(self, *, timeout_s: float | None = None) -> None:
         requested_at, started_at = self._clock(), time.monotonic()
@@ -89,8 +91,6 @@ class SqsInspector:
         if not sweep.throttled:
             self.throttle.speed_up()
         gone = self.queues.take_gone()
-        for name in gone:
-            self._static.pop(name, None)
         return Snapshot(
             scope=Scope.FULL,
             requested_at=requested_at,
@@ -168,17 +168,13 @@ class SqsInspector:
             sweep.faults.append(_no_answer_fault(name, error.problem))
 
     async def _request_attributes(self, name: str, sweep: _Sweep) -> None:
-        now = time.monotonic()
-        static = self._static.get(name)
-        fresh = static is not None and now - static.read_at < STATIC_EVERY_S
-        attribute_names = (
-            conversion.COUNTS if fresh else conversion.COUNTS + conversion.STATIC
-        )  # one request in both cases
         url = await self._connection.queue_url(name)
-        answer = await self._connection.call("get_queue_attributes", QueueUrl=url, AttributeNames=list(attribute_names))
+        requested_at = self._clock()
+        answer = await self._connection.call("get_queue_attributes", QueueUrl=url, AttributeNames=list(ATTRIBUTES))
+        date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+        self._clock_skew.add(date, requested_at, self._clock())
         attributes = answer.get("Attributes", {})
-        if static is None or not fresh:
-            static = self._static[name] = conversion.parse_static_attributes(name, attributes, now)
+        static = conversion.parse_static_attributes(name, attributes)
         sweep.unanswered = 0
         self.queues.mark_present(name)
         sweep.groups[name] = conversion.to_group(name, attributes)
@@ -192,8 +188,17 @@ class SqsInspector:
             version=None,
             nodes=None,
             missing_permissions=(f"sqs:GetQueueAttributes on {denied} queues",) if denied else (),
-            notes=(NOTE,),
+            notes=(NOTE, *self._clock_skew.notes(), *self._empty_notes()),
         )
+
+    def _empty_notes(self) -> tuple[str, ...]:
+        """Name the region without queues: a wrong region has none."""
+        if self.queues.names or self.queues.faults:
+            return ()
+        prefix = self._connection.settings.prefix
+        named = f" whose name begins with {prefix}" if prefix else ""
+        region = self._connection.region or "this region"
+        return (f"The account has no queues{named} in {region}. If that is a surprise, check region.",)
 
 
 def _no_answer_fault(name: str, detail: str) -> Fault:

@@ -1,4 +1,8 @@
-"""The list of queues: refreshed every five minutes, and sooner while a queue is missing."""
+"""The list of queues: refreshed every five minutes, and sooner while a queue is missing.
+
+A queue is gone after two lists without it, or after three readings in a row that SQS answers with "does not exist", whatever the
+lists say: Amazon's may be a minute old.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,6 +14,7 @@ from signalbox.brokers.sqs.throttling import Throttle
 
 LIST_EVERY_S = 300.0
 LISTS_TO_BE_GONE = 2  # SQS's lists may be a minute old: one list without a queue proves nothing
+ANSWERS_TO_BE_GONE = 3
 PAGE = 1000  # without MaxResults SQS returns at most 1,000 queues and no NextToken
 PAGES_MOST = 200
 
@@ -22,7 +27,7 @@ class QueueList:
         self._throttle = throttle
         self._listed_at: float | None = None  # monotonic seconds
         self._absences: dict[str, int] = {}  # consecutive lists without a known queue
-        self._missing: set[str] = set()  # queues that SQS answered "does not exist" for
+        self._missing: dict[str, int] = {}  # consecutive answers "does not exist"
         self._gone: set[str] = set()
         self.names: set[str] = set()
         self.faults: list[Fault] = []  # from the last list
@@ -53,11 +58,15 @@ class QueueList:
 
     def mark_present(self, name: str) -> None:
         self._absences.pop(name, None)
-        self._missing.discard(name)
+        self._missing.pop(name, None)
+        self._gone.discard(name)
 
     def mark_missing(self, name: str) -> None:
-        """SQS answered "does not exist": refresh soon; the lists decide."""
-        self._missing.add(name)
+        """SQS answered "does not exist": refresh soon, and ask for the queue's URL again."""
+        self._missing[name] = self._missing.get(name, 0) + 1
+        self._connection.forget(name)
+        if self._missing[name] == ANSWERS_TO_BE_GONE:
+            self._gone.add(name)
 
     def take_gone(self) -> frozenset[str]:
         """Return the queues that have gone since the last call."""
@@ -70,10 +79,10 @@ class QueueList:
         for name in listed:
             self._absences.pop(name, None)
         self._gone |= {name for name, lists in self._absences.items() if lists >= LISTS_TO_BE_GONE}
-        self._gone -= listed
+        self._gone -= {name for name in listed if self._missing.get(name, 0) < ANSWERS_TO_BE_GONE}
         self.names |= listed
-        self.names -= self._gone
-        self._missing &= self.names
+        self.names -= self._gone - listed
+        self._missing = {name: answers for name, answers in self._missing.items() if name in self.names}
         for name in self._gone:
             self._absences.pop(name, None)
             self._connection.forget(name)

@@ -11,6 +11,8 @@ from signalbox.brokers.settings import ConnectionSettings, Secret
 QUEUE_NAME = re.compile(r"(?=.{1,80}\Z)[A-Za-z0-9_-]+(?:\.fifo)?")
 """The names that SQS allows: at most 80 letters, digits, hyphens and underscores; a FIFO queue's name ends with `.fifo`."""
 
+_AMAZON_REGION = re.compile(r"[/.]([a-z]{2}(?:-[a-z]+)+-\d)\.(?:[a-z]+\.)?(?:amazonaws\.com|api\.aws)\b")
+
 INTERVAL_S = 30.0
 INTERVAL_MANY_QUEUES_S = 60.0
 MANY_QUEUES = 200  # above this number the longer interval keeps the bill near $10 a month (pricing.py)
@@ -49,6 +51,9 @@ class SqsSettings(ConnectionSettings):
             raise ValueError("either profile or access_key_id, not both")
         if self.prefix and self.queues:
             raise ValueError("either prefix or queues, not both")
+        of_endpoint = _AMAZON_REGION.search(self.endpoint_url or "")
+        if of_endpoint is not None and self.region is not None and of_endpoint[1] != self.region:
+            raise ValueError(f"endpoint_url is in the region {of_endpoint[1]}, but region is {self.region}")
         if self.ca_file is not None and self.insecure_skip_verify:
             raise ValueError("either ca_file or insecure_skip_verify, not both")
         return self

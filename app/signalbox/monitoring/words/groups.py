@@ -1,7 +1,10 @@
 """The sentences about a consumer group and its partitions."""
 
+from dataclasses import replace
+
 from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
+from signalbox.monitoring.assignment import is_held, unassigned_lag
 from signalbox.monitoring.model import Flow, GroupView, PartitionView, Reason, Status, Verdict
 from signalbox.monitoring.words.spans import (
     Span,
@@ -30,10 +33,14 @@ _ADVICE = {
     Status.REBALANCING: "Processing may pause meanwhile. If this continues, check for members that restart or exceed max.poll.interval.ms.",
 }
 _PARTIAL = {  # may the lag count offsets that hold no message?
-    False: "Some partitions are unknown, so the lag is a minimum.",
-    True: "Some partitions are unknown, and some offsets may hold no message, so the lag is an estimate.",
+    False: "Some partitions are unknown, so the lag is a minimum",
+    True: "Some partitions are unknown, and some offsets may hold no message, so the lag is an estimate",
 }
 _RESUME = "The consumer is paused on the broker. Resume the consumer if the pause is not planned."
+_STOPPED_ADVICE: dict[Reason | None, str] = {
+    Reason.PAUSED: _RESUME,
+    Reason.UNASSIGNED: "Check which topics the members subscribe to. If the group no longer reads this topic, delete its committed offsets.",
+}
 _ABOUT_A_PARTITION = frozenset((Status.WILL_LOSE_DATA, Status.STALLED, *_CAUSES))  # the headline names the partition
 _WHY_LOST: dict[Reason | None, str] = {
     Reason.BY_AGE: "Messages reach the retention limit before the group reads them.",
@@ -61,6 +68,8 @@ def status_word(verdict: Verdict, now: float) -> str:
         if verdict.reason is Reason.LOST_ALL:
             return "lost data"
         return "losing data" if verdict.lost else "may be losing data"
+    if verdict.reason is Reason.UNASSIGNED and verdict.status is Status.NO_MEMBERS:
+        return "no member assigned"
     return "paused" if verdict.reason is Reason.PAUSED else str(verdict.status)
 
 
@@ -69,6 +78,8 @@ def group_sentence(view: GroupView, now: float) -> Spans:
     verdict, terms = view.verdict.newest or view.verdict, TERMS[view.kind]
     subject = _subject(verdict, several=len(view.group.destinations) > 1, rows=len(view.group.positions))
     headline = _headline(verdict, view.flow, subject, terms, now)
+    if verdict.reason is Reason.UNASSIGNED and verdict.destination is not None:
+        headline = _unassigned(view, verdict, verdict.destination, now)
     if view.verdict.newest is None or view.verdict.before is None:
         return headline
     return paragraph((until_now(view.verdict.before, terms, now), (Span("Now: "), *headline)))
@@ -79,12 +90,23 @@ def group_reason(view: GroupView, now: float) -> Spans:
     verdict, flow, terms = view.verdict.newest or view.verdict, view.flow, TERMS[view.kind]
     several = verdict.partition is not None and len(view.group.positions) > 1 and view.kind is BrokerKind.KAFKA
     cause = _behind_cause(verdict, flow) if verdict.status is Status.BEHIND else _cause(verdict, flow, terms)
-    partial = _PARTIAL[flow.lag_at_most] if flow.lag_partial and flow.lag else ""
+    rates = ", and the rates are minimums" if flow.rates_partial else ""
+    partial = f"{_PARTIAL[flow.lag_at_most]}{rates}." if flow.lag_partial and flow.lag else ""
     deleted = _deleted(verdict) if _time_left(verdict, now) is not None else ()
     affected = _affected(verdict, now) if several else ()
     earlier = verdict.before  # only a status that is shown at its first reading has one
     before = until_now(earlier, terms, now) if earlier is not None else ()
-    return paragraph((before, affected, cause, deleted, _advice(verdict, terms), spans(partial)))
+    delayed = spans(_delayed(view))
+    return paragraph((before, affected, cause, delayed, deleted, _advice(verdict, terms), spans(partial)))
+
+
+def _delayed(view: GroupView) -> str:
+    """Say how many messages no consumer can receive yet."""
+    delayed = view.group.delayed
+    if not delayed:
+        return ""
+    number = figures.number(delayed, approximate=view.group.approximate)
+    return f"{number} {'is' if delayed == 1 else 'are'} delayed: no consumer can receive {'it' if delayed == 1 else 'them'} yet."
 
 
 def partition_reason(view: PartitionView, kind: BrokerKind, now: float) -> Spans:
@@ -93,6 +115,8 @@ def partition_reason(view: PartitionView, kind: BrokerKind, now: float) -> Spans
     match verdict.status:
         case Status.OK:
             return ()
+        case Status.STOPPED | Status.NO_MEMBERS if verdict.reason is Reason.UNASSIGNED:
+            cause = spans("No member is assigned to this partition.")
         case Status.STOPPED:
             cause = spans(f"{_absence(verdict, terms)}.")
         case Status.STALLED:
@@ -156,6 +180,17 @@ def _will_lose(verdict: Verdict, subject: Spans, now: float) -> Spans:
     return spans(
         *subject, "may be ", strong("losing data", status), ": retention has reached the first unread message."
     )
+
+
+def _unassigned(view: GroupView, verdict: Verdict, destination: str, now: float) -> Spans:
+    """Say which part of the group's topics no member reads, and how many messages wait there."""
+    partition = f"partition {verdict.partition} of " if is_held(view.group, destination) else ""
+    lag = unassigned_lag(view.group, view.kind, destination)
+    waiting = f". {_waiting(replace(view.flow, lag=lag, lag_partial=False))} there."
+    subject = ("No member is assigned to ", partition, name_span(destination))
+    if verdict.status is Status.NO_MEMBERS:
+        return spans(*subject, waiting)
+    return spans(*subject, ", ", strong(_no_progress(verdict, now), verdict.status), waiting)
 
 
 def _behind(verdict: Verdict, flow: Flow) -> Spans:
@@ -228,7 +263,8 @@ def _why_unknown(verdict: Verdict) -> str:
 def _affected(verdict: Verdict, now: float) -> Spans:
     more, least = verdict.partitions_affected - 1, "at least " if verdict.at_least else ""
     losing = bool(verdict.lost) and _time_left(verdict, now) is None
-    if losing or verdict.status not in _ABOUT_A_PARTITION:
+    named = verdict.status in _ABOUT_A_PARTITION or verdict.reason is Reason.UNASSIGNED
+    if losing or not named:
         return spans(f"Affected: partition {verdict.partition}{f' and {least}{more:,} more' if more > 0 else ''}.")
     if more < 1:
         return ()
@@ -263,9 +299,7 @@ def _advice(verdict: Verdict, terms: Terms) -> Spans:
         case Status.STALLED:
             return spans(f"{terms.clients.capitalize()} are active: check their logs for errors.")
         case Status.STOPPED:
-            return spans(
-                _RESUME if verdict.reason is Reason.PAUSED else "Check that the consumer application is running."
-            )
+            return spans(_STOPPED_ADVICE.get(verdict.reason, "Check that the consumer application is running."))
         case Status.NO_MEMBERS:
             return spans(_RESUME if verdict.reason is Reason.PAUSED else "")
         case Status.REWOUND:

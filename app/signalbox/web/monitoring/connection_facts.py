@@ -19,7 +19,8 @@ REPLICATED_NOUNS = {BrokerKind.KAFKA: "partitions", BrokerKind.RABBITMQ: "queues
 def connection_facts(context: MonitoringContext, view: ConnectionView) -> tuple[Fact, ...]:
     if view.never_read:
         return ()
-    total = totals_of(context.monitor.groups(view.name))
+    total = totals_of(context.monitor.groups(view.name), context.monitor.destinations(view.name))
+    least = "at least: some are unknown; " if total.rate_in_at_least or total.rate_out_at_least else ""
     return (
         Fact("Groups", figures.number(view.groups), note=_group_health(context, view)),
         Fact(DESTINATION_LABELS[view.kind], figures.number(view.destinations), note=_partitions(context, view)),
@@ -28,7 +29,7 @@ def connection_facts(context: MonitoringContext, view: ConnectionView) -> tuple[
             figures.number(total.lag, approximate=total.approximate),
             note=_lag_note(total),
         ),
-        rate_fact("In", total.rate_in, f"sum over groups; {figures.rate(total.rate_out)} out"),
+        rate_fact("In", total.rate_in, f"{least}{figures.rate(total.rate_out)} out, over all groups"),
         *_replicas(view),
     )
 

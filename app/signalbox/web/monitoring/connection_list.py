@@ -12,7 +12,7 @@ from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.components import Headline, plural, status_label
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.headlines import connections_headline
-from signalbox.web.monitoring.totals import Totals, totals_of
+from signalbox.web.monitoring.totals import Totals, destinations_of, totals_of
 
 PRODUCTS = {
     BrokerKind.KAFKA: "Apache Kafka",
@@ -45,7 +45,9 @@ class ConnectionRow:
     lag: str
     bound: str  # "at least", "at most", "about", or ""
     rate_in: str
+    rate_in_at_least: bool
     rate_out: str
+    rate_out_at_least: bool
     stale: bool
     read_at: float | None
     interval_s: float
@@ -68,7 +70,7 @@ def connections_page(context: MonitoringContext) -> ConnectionsPage:
 
 def connection_row(context: MonitoringContext, view: ConnectionView) -> ConnectionRow:
     groups = context.monitor.groups(view.name)
-    total = current_totals(context, view, groups)
+    total = current_totals(context, view)
     no_groups = not groups and not context.is_unreachable(view.name)  # then the totals are 0, not unknown
     return ConnectionRow(
         key=keys.connection(view.name),
@@ -82,7 +84,9 @@ def connection_row(context: MonitoringContext, view: ConnectionView) -> Connecti
         destinations=figures.number(None if view.never_read else view.destinations),
         lag=figures.number(0 if no_groups else total.lag, approximate=total.approximate),
         bound=total.lag_bound,
-        rate_in=figures.rate_number(0.0 if no_groups else total.rate_in),
+        rate_in_at_least=total.rate_in_at_least,
+        rate_out_at_least=total.rate_out_at_least,
+        rate_in=figures.rate_number(0.0 if no_groups and not view.destinations else total.rate_in),
         rate_out=figures.rate_number(0.0 if no_groups else total.rate_out),
         stale=view.link is LinkState.STALE,
         read_at=view.answered_at,
@@ -101,9 +105,15 @@ def product(view: ConnectionView) -> str:
     return ", ".join(parts)
 
 
-def current_totals(context: MonitoringContext, view: ConnectionView, groups: Sequence[GroupView]) -> Totals:
-    """Return the totals; all unknown on an unreachable connection."""
-    return Totals(oldest_read_at=view.answered_at) if context.is_unreachable(view.name) else totals_of(groups)
+def current_totals(
+    context: MonitoringContext, view: ConnectionView, groups: Sequence[GroupView] | None = None
+) -> Totals:
+    """Return the totals of the connection or of some of its groups; all unknown on an unreachable connection."""
+    if context.is_unreachable(view.name):
+        return Totals(oldest_read_at=view.answered_at)
+    if groups is None:
+        return totals_of(context.monitor.groups(view.name), context.monitor.destinations(view.name))
+    return totals_of(groups, destinations_of(context.monitor, groups))
 
 
 def _groups_detail(context: MonitoringContext, view: ConnectionView) -> str:

@@ -102,7 +102,7 @@ def _fragment(prefix: str, name: str, variable: str, build: Build) -> Fragment[M
 
 async def _points(monitor: Monitor, parts: KeyParts, since: float | None) -> Points:
     if len(parts) != 2:
-        return Points(at=[], lag=[], rate_in=[], rate_out=[], step_s=0.0)
+        return Points(at=[], lag=[], lag_at_least=[], rate_in=[], rate_out=[], step_s=0.0)
     return await monitor.points(*parts, POINTS_WINDOW_S, since=since)
 
 

@@ -11,12 +11,13 @@ NOT_READING = frozenset((Status.STOPPED, Status.STALLED, Status.NO_MEMBERS))
 
 
 def group_facts(context: MonitoringContext, view: GroupView) -> tuple[Fact, ...]:
+    flow = view.flow
     settled = "committed" if view.kind is BrokerKind.KAFKA else "acknowledged"
     return (
         _lag(view),
         _time_lag(view),
-        rate_fact("In", view.flow.rate_in, in_note(at_least=view.flow.rate_in_at_least)),
-        rate_fact("Out", view.flow.rate_out, f"{settled}, 1 min average"),
+        rate_fact("In", flow.rate_in, in_note(at_least=flow.rate_in_at_least or flow.rates_partial)),
+        rate_fact("Out", flow.rate_out, f"{settled}, 1 min average{', at least' if flow.rates_partial else ''}"),
         _caught_up(context, view),
         *_queue_facts(view),
         *_retention(context, view),

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from signalbox.kernel import figures
 from signalbox.monitoring import keys
 from signalbox.monitoring.model import GroupView
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.components import plural
-from signalbox.web.monitoring.group_rows import GroupRow, SummaryRow, group_row
+from signalbox.web.monitoring.context import MonitoringContext
+from signalbox.web.monitoring.group_rows import GroupRow, SummaryRow, group_row, summary_row
 from signalbox.web.monitoring.list_frame import ColumnSpec, ListType
-from signalbox.web.monitoring.totals import totals_of
+from signalbox.web.monitoring.totals import destinations_of, totals_of
 
 
 def _searched_names(view: GroupView) -> Iterator[str]:
@@ -19,16 +19,9 @@ def _searched_names(view: GroupView) -> Iterator[str]:
         yield member.client
 
 
-def _summarize(views: Sequence[GroupView], href: str) -> SummaryRow:
-    total = totals_of(views)
-    return SummaryRow(
-        text=f"{plural(len(views), 'more group')}, all ok",
-        href=href,
-        lag=figures.number(total.lag, approximate=total.approximate),
-        rate_in=figures.rate_number(total.rate_in),
-        rate_out=figures.rate_number(total.rate_out),
-        read_at=total.oldest_read_at,
-    )
+def _summarize(context: MonitoringContext, views: Sequence[GroupView], href: str) -> SummaryRow:
+    total = totals_of(views, destinations_of(context.monitor, views))
+    return summary_row(f"{plural(len(views), 'more group')}, all ok", href, total)
 
 
 GROUP_LIST: ListType[GroupView, GroupRow] = ListType(

@@ -11,6 +11,7 @@ from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.components import plural, status_label
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.sparkline import Sparkline, sparkline
+from signalbox.web.monitoring.totals import Totals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class GroupRow:
     method: str
     rate_in: str
     rate_out: str
+    rate_in_at_least: bool
+    rate_out_at_least: bool
     read_at: float
     interval_s: float
 
@@ -48,8 +51,11 @@ class SummaryRow:
     detail: str = ""
     href: str
     lag: str
+    bound: str
     rate_in: str
+    rate_in_at_least: bool
     rate_out: str
+    rate_out_at_least: bool
     read_at: float | None
 
 
@@ -79,8 +85,25 @@ def group_row(context: MonitoringContext, view: GroupView) -> GroupRow:
         method=time_lag_method(flow),
         rate_in=figures.rate_number(flow.rate_in),
         rate_out=figures.rate_number(flow.rate_out),
+        rate_in_at_least=flow.rate_in is not None and (flow.rate_in_at_least or flow.rates_partial),
+        rate_out_at_least=flow.rate_out is not None and flow.rates_partial,
         read_at=view.read_at,
         interval_s=view.interval_s,
+    )
+
+
+def summary_row(text: str, href: str, total: Totals, *, detail: str = "") -> SummaryRow:
+    return SummaryRow(
+        text=text,
+        detail=detail,
+        href=href,
+        lag=figures.number(total.lag, approximate=total.approximate),
+        bound=total.lag_bound,
+        rate_in=figures.rate_number(total.rate_in),
+        rate_in_at_least=total.rate_in_at_least,
+        rate_out=figures.rate_number(total.rate_out),
+        rate_out_at_least=total.rate_out_at_least,
+        read_at=total.oldest_read_at,
     )
 
 

@@ -39,7 +39,9 @@ class ListType(Generic[View, Row]):
     kind_of: Callable[[View], str]
     searched_names: Callable[[View], Iterable[str]]
     row: Callable[[MonitoringContext, View], Row]
-    summarize: Callable[[Sequence[View], str], SummaryRow] | None = None  # of ok views, and the URL that lists them
+    summarize: Callable[[MonitoringContext, Sequence[View], str], SummaryRow] | None = (
+        None  # of ok views, and the URL that lists them
+    )
 
 
 @dataclass(frozen=True, slots=True)

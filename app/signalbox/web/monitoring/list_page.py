@@ -86,7 +86,7 @@ def _summary_row(
     rest = [view for view in views if (view.connection, view.name) not in on_page]
     if any(context.status_of(view) is not Status.OK for view in rest):
         return None
-    return list_type.summarize(rest, list_type.url(**url_parameters(query) | {"after": page.next_cursor}))
+    return list_type.summarize(context, rest, list_type.url(**url_parameters(query) | {"after": page.next_cursor}))
 
 
 def filtered(

@@ -14,7 +14,7 @@ from signalbox.web.monitoring.components import plural
 from signalbox.web.monitoring.connection_list import GROUP_NOUNS, ConnectionRow, connection_row, current_totals
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.flow_diagram import FlowDiagram, flow_diagrams
-from signalbox.web.monitoring.group_rows import GroupRow, SummaryRow, group_row
+from signalbox.web.monitoring.group_rows import GroupRow, SummaryRow, group_row, summary_row
 from signalbox.web.monitoring.totals import most_severe_first, totals_of
 
 ROWS_MAX = 5  # of groups that are not ok, per connection; one row sums up the others
@@ -127,19 +127,11 @@ def _summary_row(
     if state == "ok" and view.link is LinkState.STALE:
         text = f"{count}, ok at the last update"
     total = current_totals(context, view, groups)
-    return SummaryRow(
-        text=text,
-        detail=_last_known_lag(context, view, groups),
-        href=href,
-        lag=figures.number(total.lag, approximate=total.approximate),
-        rate_in=figures.rate_number(total.rate_in),
-        rate_out=figures.rate_number(total.rate_out),
-        read_at=total.oldest_read_at,
-    )
+    return summary_row(text, href, total, detail=_last_known_lag(context, view, groups))
 
 
 def _last_known_lag(context: MonitoringContext, view: ConnectionView, groups: Sequence[GroupView]) -> str:
-    total = totals_of(groups)
+    total = totals_of(groups, ())
     if not context.is_unreachable(view.name) or total.lag is None or view.answered_at is None:
         return ""
     messages = figures.number(total.lag, approximate=total.approximate)

@@ -113,4 +113,5 @@ def _rest(views: Sequence[PartitionView]) -> str:
 
 def _total_lag(views: Sequence[PartitionView]) -> str:
     lags = [view.flow.lag for view in views if view.flow.lag is not None]
-    return figures.number(sum(lags) if lags else None)
+    total = figures.number(sum(lags) if lags else None)
+    return f"at least {total}" if lags and len(lags) < len(views) else total

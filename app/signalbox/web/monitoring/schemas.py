@@ -43,6 +43,9 @@ class FlowOut(Struct, frozen=True, kw_only=True):
     rate_in: Rate
     rate_in_at_least: Annotated[bool, Meta(description="true = the broker does not count all arrivals")]
     rate_out: Rate
+    rates_partial: Annotated[
+        bool, Meta(description="true = some partitions are unknown, and the rates are at least these")
+    ]
     caught_up_at: Annotated[float | None, Meta(description="when lag is zero at this rate; null = never or unknown")]
 
 
@@ -218,7 +221,10 @@ class HistoryOut(Struct, frozen=True, kw_only=True):
     window: str
     step_s: float
     at: list[float]
-    lag: Annotated[list[float | None], Meta(description="messages; null = no data")]
+    lag: Annotated[list[float | None], Meta(description="messages; null = no data, or not of all partitions")]
+    lag_at_least: Annotated[
+        list[float | None], Meta(description="messages, at least, where some partitions were unknown; null elsewhere")
+    ]
     rate_in: list[float | None]
     rate_out: list[float | None]
 

@@ -29,14 +29,14 @@ def test_an_invalid_count_is_unknown_and_not_zero(invalid: str) -> None:
     assert (group.in_flight, group.lag, group.lag_partial) == (None, 75, True)
     unknown = to_group("orders", {})
     assert (unknown.lag, unknown.why, unknown.positions.row_why(0)) == (None, Why.NOT_REPORTED, Why.NOT_REPORTED)
-    assert to_destination("orders", {}, parse_static_attributes("orders", {}, 0.0)).messages is None
+    assert to_destination("orders", {}, parse_static_attributes("orders", {})).messages is None
 
 
 @pytest.mark.parametrize("receives", ["3", '"3"'])
 def test_the_redrive_policy_names_the_dead_letter_queue(receives: str) -> None:
     policy = f'{{"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:123:orders-dead", "maxReceiveCount": {receives}}}'
     attributes = {"RedrivePolicy": policy, "VisibilityTimeout": "45", "CreatedTimestamp": "17"}
-    static = parse_static_attributes("orders", attributes, 0.0)
+    static = parse_static_attributes("orders", attributes)
     queue = to_destination("orders", COUNTS, static)
     assert queue.dead_letters_to == "orders-dead"
     assert queue.settings == {"dead letter after": "3 receives", "visibility timeout": "45 s"}
@@ -45,7 +45,7 @@ def test_the_redrive_policy_names_the_dead_letter_queue(receives: str) -> None:
 
 @pytest.mark.parametrize("text", ["{", "[]", "7", '{"maxReceiveCount": 1}', "x" * 5000])
 def test_an_invalid_redrive_policy_is_shown_unchanged_and_bounded(text: str) -> None:
-    static = parse_static_attributes("orders", {"RedrivePolicy": text}, 0.0)
+    static = parse_static_attributes("orders", {"RedrivePolicy": text})
     assert static.dead_letters_to is None
     assert static.settings == {"redrive policy": text[:200]}
 
@@ -73,12 +73,21 @@ def test_many_queues_are_read_less_often_unless_interval_s_is_set() -> None:
         {"endpoint_url": "https://user:word@host"},
         {"endpoint_url": "ftp://host"},
         {"insecure_skip_verify": True, "ca_file": __file__},
+        {"region": "eu-central-1", "endpoint_url": "https://sqs.us-east-1.amazonaws.com"},
+        {"region": "eu-central-1", "endpoint_url": "https://vpce-1.sqs.us-gov-west-1.vpce.amazonaws.com"},
         {"interval_s": 1},
     ],
 )
 def test_contradictory_settings_are_rejected(fields: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         SqsSettings.model_validate({"name": "a", "kind": "sqs", **fields})
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["https://sqs.eu-central-1.amazonaws.com", "https://sqs.eu-central-1.api.aws", "http://localhost:9324"]
+)
+def test_an_endpoint_of_the_region_is_accepted(endpoint: str) -> None:
+    assert SqsSettings(name="a", region="eu-central-1", endpoint_url=endpoint).endpoint_url == endpoint
 
 
 def test_throttle_slows_down_within_bounds_and_recovers() -> None:
