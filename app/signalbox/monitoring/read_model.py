@@ -90,7 +90,7 @@ class ConnectionReadModel:
         self._take_groups_of(update.destinations - snapshot.destinations.keys(), groups, update)
         self._remove(snapshot, update)
         self.update_totals()
-        if snapshot.scope is Scope.FULL or keys.GROUPS in update.keys:
+        if snapshot.scope is Scope.FULL or keys.GROUPS in update.keys or update.changes:
             update.keys |= {keys.connection(self._name), keys.OVERVIEW}
         return update
 

@@ -186,7 +186,7 @@ def _attempts(view: ConnectionView, now: float) -> Spans:
     failed = quantity(view.attempts, "failed attempt", "failed attempts")
     if view.next_attempt_at is None or view.next_attempt_at <= now:
         return spans(f"{failed} so far.")
-    return spans(f"{failed}, next attempt at {figures.utc_time(view.next_attempt_at, now)}.")
+    return spans(f"{failed}; the next is due at {figures.utc_time(view.next_attempt_at, now)}.")
 
 
 def _responding(view: ConnectionView) -> Spans:
