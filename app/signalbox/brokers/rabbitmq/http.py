@@ -92,7 +92,7 @@ class HttpApi:
         try:
             yield
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            problem = f"The answer of {self._url(path)} is not RabbitMQ's."
+            problem = f"A web server answers at {self._url(path)}, but not as RabbitMQ's management API."
             raise WrongProtocol(self._connection, problem, "Check the URL.") from error
 
     def _new_client(self, *, kept: int) -> httpx.AsyncClient:
