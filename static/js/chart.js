@@ -1,22 +1,12 @@
 // Charts: fetch the history, then append the newest points from the live socket. Missing points stay a gap.
 import { serverNow } from "./ages.js";
+import { notes, showNotes } from "./chartnotes.js";
 import { chartOptions } from "./chartstyle.js";
 import { readHistory } from "./history.js";
+import { loadLibrary } from "./uplotloader.js";
 
 const APPENDED_WINDOW_S = 3600; // longer windows have coarser steps and are fetched again each step
-const COLUMNS = ["at", "lag", "rate_in", "rate_out"];
-let library = null;
-
-function loadLibrary() {
-  library ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = new URL("../vendor/uplot.js", import.meta.url);
-    script.onload = () => resolve(window.uPlot);
-    script.onerror = () => reject(new Error("uplot.js is missing"));
-    document.head.append(script);
-  });
-  return library;
-}
+const COLUMNS = ["at", "lag", "lag_at_least", "rate_in", "rate_out"];
 
 const sizeOf = (element) => ({ width: element.clientWidth, height: element.clientHeight });
 
@@ -53,6 +43,12 @@ class Chart {
     for (const name of COLUMNS) this.points[name] = [...this.points[name].slice(Math.max(0, firstKept)), ...points[name].slice(from)];
     this.element.dataset.version = this.points.at.at(-1);
     this.plot.setData(this.data());
+    this.annotate();
+  }
+
+  annotate() {
+    const names = this.series.map(([name]) => name);
+    showNotes(this.element.nextElementSibling, notes(this.points, names, serverNow() - this.window, serverNow()));
   }
 
   data() {
@@ -66,6 +62,7 @@ class Chart {
     const range = () => [serverNow() - this.window, serverNow()];
     const options = chartOptions(this.series, range, this.points.step_s);
     this.plot = new window.uPlot({ ...options, ...sizeOf(this.element) }, this.data(), this.element);
+    this.annotate();
   }
 }
 

@@ -15,9 +15,10 @@ function color(token, alpha = 1) {
   return computed;
 }
 
-function line([, tone, fill]) {
+function line([name, tone, fill]) {
   const stroke = color(TOKENS[tone] ?? TOKENS.ink);
-  return { stroke, width: 1.75, spanGaps: false, points: { show: false }, fill: fill ? color(TOKENS[tone], 0.12) : undefined };
+  const dash = name === "lag_at_least" ? [4, 4] : undefined;
+  return { stroke, dash, width: 1.75, spanGaps: false, points: { show: false }, fill: fill ? color(TOKENS[tone], 0.12) : undefined };
 }
 
 function gaps(at, series, step) {
@@ -55,7 +56,7 @@ const short = (value) => SHORT.format(value).replace(/([A-Z])$/, (unit) => `\u00
 export function chartOptions(series, range, step) {
   const font = "500 12px Overpass, system-ui, sans-serif";
   const stroke = color("--ink-3");
-  const counts = series.every(([name]) => name === "lag") ? { incrs: WHOLE } : {};
+  const counts = series.every(([name]) => name.startsWith("lag")) ? { incrs: WHOLE } : {};
   const grid = { stroke: color("--line"), width: 1 };
   return {
     legend: { show: false },
@@ -64,7 +65,7 @@ export function chartOptions(series, range, step) {
     scales: { x: { time: true, range }, y: { range: (_, low, high) => [0, Math.max(1, high * 1.05)] } },
     tzDate: (at) => new Date(at * 1000 + new Date(at * 1000).getTimezoneOffset() * 60000),
     axes: [
-      { stroke, font, grid: { show: false }, ticks: { show: false }, values: (plot, splits) => splits.map((at) => new Date(at * 1000).toISOString().slice(11, 16)) },
+      { stroke, font, size: 26, grid: { show: false }, ticks: { show: false }, values: (plot, splits) => splits.map((at) => new Date(at * 1000).toISOString().slice(11, 16)) },
       { stroke, font, grid, ticks: { show: false }, side: 1, size: 64, space: 40, ...counts, values: (_, splits) => splits.map(short) },
     ],
     series: [{}, ...series.map(line)],

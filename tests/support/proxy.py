@@ -30,6 +30,7 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.delay_s = 0.0  # before each piece of an answer is passed on
+        self.piece_bytes = PIECE_BYTES
         self.connections = 0  # accepted in total
         self.port = 0
 
@@ -99,7 +100,7 @@ class Proxy:
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, answers: bool) -> None:
         with contextlib.suppress(OSError):
-            while piece := await source.read(PIECE_BYTES):
+            while piece := await source.read(self.piece_bytes if answers else PIECE_BYTES):
                 if answers and self.delay_s:
                     await asyncio.sleep(self.delay_s)
                 await self._open.wait()

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from signalbox.servers.rabbitmq import RabbitServer
 
 PEER_PROPERTIES, SASL_HANDSHAKE, SASL_AUTHENTICATE, TUNE, OPEN = 17, 18, 19, 20, 21
+DECLARE_PUBLISHER, PUBLISH, PUBLISH_CONFIRM = 1, 2, 3
 SUBSCRIBE, STORE_OFFSET, DELIVER = 7, 10, 8
 OFFSET_FIRST = 1
 ANSWER = 0x8000
@@ -35,6 +36,16 @@ class StreamClient:
         """Read from the first message; `credit` is in chunks, 0 receives nothing."""
         offset = struct.pack(">H", OFFSET_FIRST)
         await self._request(SUBSCRIBE, bytes([1]) + _text(stream) + offset + struct.pack(">HI", credit, 0))
+
+    async def publish(self, stream: str, count: int) -> None:
+        """Publish messages and wait until the broker has confirmed all."""
+        await self._request(DECLARE_PUBLISHER, bytes([1]) + _text("") + _text(stream))
+        body = b"\x00Su\xa0\x00"  # an empty AMQP 1.0 data section
+        messages = b"".join(struct.pack(">QI", number, len(body)) + body for number in range(count))
+        self._send(PUBLISH, bytes([1]) + struct.pack(">I", count) + messages)
+        confirmed = 0
+        while confirmed < count:
+            confirmed += struct.unpack_from(">BI", await self._until(PUBLISH_CONFIRM))[1]
 
     async def store_offset(self, reference: str, stream: str, offset: int) -> None:
         """Store an offset. The protocol sends no answer."""

@@ -285,7 +285,10 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OldestUnread:
-    """The time (broker's clock) of the oldest message that a group has not read on one partition."""
+    """The time of the oldest message that a group has not read on one partition.
+
+    By our clock where the broker tells its own (clock_skew.py), else by the clock that stamped the message.
+    """
 
     destination: str
     partition: int

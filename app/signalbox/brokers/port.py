@@ -34,7 +34,7 @@ class Inspector(Protocol):
         ...
 
     async def oldest_unread(self, groups: Collection[str]) -> Mapping[str, Sequence[OldestUnread]]:
-        """Return the time of the oldest unread message of each group's worst partitions, within 2 s and with few requests.
+        """Return the time of the oldest unread message of each group's worst partitions, within `timeout_s` and with few requests.
 
         Groups without an answer are left out. Returns {} without Capability.TIME_LAG.
         """

@@ -27,7 +27,8 @@ from signalbox.monitoring.words.faults import reading_failed
 log = logging.getLogger(__name__)
 
 WATCHED_MAX = 200  # groups read each second
-OLDEST_GROUPS_MAX = 50  # groups whose oldest unread message is read per sweep
+OLDEST_WORST_MAX = 40  # groups whose oldest unread message is read in each sweep: the most severe ones
+OLDEST_OTHERS_MAX = 10  # and of the other late groups, in turn
 TICK_S = 1.0
 # Each answer has `timeout_s`, which adapters see to; these numbers of answers in a row are the safety net.
 CONNECT_STEPS_MAX = 8  # names, TLS and a login of several steps
@@ -38,7 +39,7 @@ RETRY_FIRST_S = 0.5
 RETRY_MAX_S = 30.0
 TIMEOUTS_MAX = 3  # in a row, until we reconnect
 CLOSE_TIMEOUT_S = 5.0
-OLDEST_TIMEOUT_S = 4.0  # the port promises 2
+OLDEST_STEPS_MAX = 2
 FAULT_TEXT_MAX = 1000  # compared, to log a lasting fault once
 WATCHED_GROUPS = "groups on open pages, each second"  # as a page names what is not read
 OLDEST_MESSAGES = "oldest unread messages"
@@ -59,6 +60,7 @@ class Collector:
         self._fault_text = ""
         self._part_faults: dict[str, Fault] = {}  # of requests besides the sweep, which goes on without them
         self._configured: frozenset[str] = frozenset()  # groups that match a `watch` pattern
+        self._oldest_turns: dict[str, int] = {}  # late group -> when its oldest unread message was read last
 
     async def start(self) -> None:
         """Start reading; returns at once, connected or not."""
@@ -207,8 +209,9 @@ class Collector:
         groups = self._lagging()
         if not groups:
             return
+        self._monitor.note_oldest_requested(self._connection, groups)
         async with self._part(OLDEST_MESSAGES):  # without an answer our own readings give the time lag
-            async with asyncio.timeout(OLDEST_TIMEOUT_S):
+            async with asyncio.timeout(self._settings.timeout_s * OLDEST_STEPS_MAX):
                 answers = await self._broker.oldest_unread(groups)
             self._monitor.add_oldest_unread(self._connection, answers)
 
@@ -216,7 +219,12 @@ class Collector:
         watched = self._watched()
         late = [view for view in self._monitor.groups(self._connection) if _late(view, watched)]
         late.sort(key=lambda view: (view.name not in watched, SEVERITY[view.verdict.status], -(view.flow.lag or 0)))
-        return [view.name for view in late[:OLDEST_GROUPS_MAX]]
+        others = sorted(late[OLDEST_WORST_MAX:], key=lambda view: self._oldest_turns.get(view.name, 0))
+        chosen = [view.name for view in (*late[:OLDEST_WORST_MAX], *others[:OLDEST_OTHERS_MAX])]
+        turn = max(self._oldest_turns.values(), default=0) + 1
+        turns = {view.name: self._oldest_turns[view.name] for view in late if view.name in self._oldest_turns}
+        self._oldest_turns = turns | dict.fromkeys(chosen, turn)
+        return chosen
 
     def _record_fault(self, error: Exception, retry_s: float) -> None:
         """Take an unexpected exception. The log gets one that lasts only once."""

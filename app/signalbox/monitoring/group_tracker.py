@@ -1,7 +1,7 @@
 """Follows one consumer group over time: its recent readings, its confirmed verdict and its view."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from signalbox.brokers.model import (
     UNKNOWN,
@@ -16,7 +16,7 @@ from signalbox.brokers.model import (
 )
 from signalbox.kernel.intervals import STALE_INTERVALS
 from signalbox.monitoring import columns
-from signalbox.monitoring.confirmation import choose_time_lag
+from signalbox.monitoring.assignment import Assignment
 from signalbox.monitoring.count_history import CountHistory
 from signalbox.monitoring.judge import (
     REWOUND_SHOWN_S,
@@ -35,25 +35,13 @@ from signalbox.monitoring.presence import Presence
 from signalbox.monitoring.rate_integral import RateIntegral
 from signalbox.monitoring.row_facts import end_of_lag, lost_rows, open_transactions, owners_of, retention_that_loses
 from signalbox.monitoring.steadiness import SteadyVerdict
+from signalbox.monitoring.time_lags import OldestMessage, group_time_lag, row_time_lag
 from signalbox.monitoring.window import PushResult, ReadingWindow
 
-CLOCKS_DIFFER_S = 5.0  # how far a message's timestamp may lie outside of what our readings prove
 OLDEST_ROWS_MAX = 8
 SHARE = "share"  # Kafka's share groups acknowledge in any order, so their start offset is no position
 JUDGED_ROWS_MAX = 500  # each reading, losses first, then the largest lag: more would block the event loop for 10 ms
 PartitionKey = tuple[str, int]  # destination, partition
-
-
-@dataclass(frozen=True, slots=True)
-class OldestMessage:
-    """The timestamp of the oldest unread message of one row, and the position it belongs to."""
-
-    position: int
-    at: float
-    exact: bool
-    requested_at: float
-    not_after: float | None = None  # see OldestUnread
-    at_least: bool = False  # see OldestUnread
 
 
 class GroupTracker:
@@ -68,7 +56,9 @@ class GroupTracker:
         self._presence = Presence()
         self._present: bool | None = None
         self._oldest: dict[PartitionKey, OldestMessage] = {}
+        self._requested_at_position: dict[PartitionKey, int] = {}
         self._new_oldest: dict[PartitionKey, OldestMessage] = {}  # they count from the next reading on
+        self._assignment = Assignment(kind)
         # row -> the stable end below the end, and since when
         self._open_transactions: dict[int, tuple[int, float]] = {}
         self._rebalancing_since: float | None = None
@@ -114,14 +104,20 @@ class GroupTracker:
         )
         return True
 
+    def note_oldest_requested(self) -> None:
+        """Remember the positions of now: the timestamps that are requested now belong to them."""
+        self._requested_at_position = {key: self.window.position[row] for key, row in self._rows_by_partition().items()}
+
     def add_oldest_unread(self, answers: Sequence[OldestUnread], now: float) -> None:
         """Take the timestamps of oldest unread messages; one from a clock ahead of ours is ignored."""
         rows = self._rows_by_partition()
         for answer in answers:
-            row = rows.get((answer.destination, answer.partition))
+            key = answer.destination, answer.partition
+            row = rows.get(key)
             if row is not None and answer.at <= now:
-                self._new_oldest[answer.destination, answer.partition] = OldestMessage(
-                    self.window.position[row] if answer.position is None else answer.position,
+                position = self._requested_at_position.get(key, self.window.position[row])
+                self._new_oldest[key] = OldestMessage(
+                    position if answer.position is None else answer.position,
                     answer.at,
                     answer.exact,
                     now,
@@ -178,6 +174,7 @@ class GroupTracker:
             self._rebalancing_since = None
         elif self._rebalancing_since is None:
             self._rebalancing_since = at
+        self._assignment.take(group, still_s)
         self._open_transactions = open_transactions(group, self._open_transactions, at)
         if self._oldest or self._new_oldest:
             self._oldest, self._new_oldest = self._oldest | self._new_oldest, {}
@@ -257,6 +254,7 @@ class GroupTracker:
         if positions.why is not None:
             special.update(row for row, why in enumerate(positions.why) if why is not Why.KNOWN)
         rows = special.union(late[:1] if first else late)
+        rows.update(row for row in self._assignment.unassigned if positions.lag[row] > 0)
         if facts.has_consumers is False or self._may_push_out(group):
             rows.update(row for row, lag in enumerate(positions.lag) if lag > 0)
         if len(rows) <= JUDGED_ROWS_MAX:
@@ -295,6 +293,7 @@ class GroupTracker:
             rewound_at=window.rewound.get(row),
             behind_open_transaction_since=hidden[1] if hidden is not None else None,
             retention=self._retention.get(name),
+            unassigned=self._assignment.is_unassigned(row, window, has_lag=positions.lag[row] > 0),
             deleted=positions.deleted[row] if positions.deleted is not None else UNKNOWN,
             deleted_unread=loss.messages if loss is not None else 0,
             lost_at=loss.at if loss is not None else None,
@@ -310,36 +309,37 @@ class GroupTracker:
         if oldest is None or own is None:
             return own
         now = self.window.newest.read_at
-        moved = oldest.position != self.window.position[row]
-        if moved and now - oldest.requested_at > STALE_INTERVALS * max(5.0, self.view.interval_s if self.view else 5.0):
-            return own
-        as_of = oldest.requested_at if moved else now
-        seconds = max(0.0, as_of - oldest.at)
-        least = 0.0 if oldest.not_after is None else min(seconds, max(0.0, as_of - oldest.not_after))
         before, after = self.window.readings_around_position(row)
-        most = now - before.read_at + CLOCKS_DIFFER_S if before is not None else float("inf")
-        bounds = (now - after.read_at - CLOCKS_DIFFER_S, most)
-        measured = TimeLag(seconds=seconds, method=TimeLagMethod.MEASURED)
-        if oldest.at_least:
-            measured = TimeLag(seconds=seconds, method=TimeLagMethod.AT_LEAST)
-        elif not oldest.exact and least < seconds:
-            measured = TimeLag(seconds=seconds, method=TimeLagMethod.AT_MOST, at_least=least)
-        return choose_time_lag(own, measured, None if moved else bounds)
+        return row_time_lag(
+            own,
+            oldest,
+            position=self.window.position[row],
+            now=now,
+            ages=(now - after.read_at, now - before.read_at if before is not None else float("inf")),
+            stale_s=STALE_INTERVALS * max(5.0, self.view.interval_s if self.view else 5.0),
+        )
 
     def _time_lag(self, rows: Sequence[PartitionFacts], group: Group) -> TimeLag | None:
-        ages = [row.time_lag for row in rows if row.time_lag is not None]
         positions = group.positions
-        waiting = [row for row, lag in enumerate(positions.lag) if lag > 0]
-        oldest = self.window.oldest_rows(waiting) if positions.counted_at is None else waiting
-        for row in oldest[:OLDEST_ROWS_MAX]:
-            key = positions.names[positions.destination[row]], positions.partition[row]
-            age = self._row_time_lag(row, key, positions.lag[row])
-            if age is not None:
+        if all(end == UNKNOWN for end in self.window.newest.arrived):
+            return None
+        ages = [row.time_lag for row in rows if row.time_lag is not None and row.lag > 0]
+        lagging = [row for row, lag in enumerate(positions.lag) if lag > 0]
+        if not lagging and not group.lag_partial:
+            return TimeLag(seconds=0.0, method=TimeLagMethod.INTERPOLATED)
+        oldest = self.window.oldest_rows(lagging) if positions.counted_at is None else lagging
+        by_partition = self._rows_by_partition()
+        measured = [by_partition[key] for key in self._oldest if key in by_partition]
+        for row in (*oldest[:OLDEST_ROWS_MAX], *measured):
+            age = self._row_time_lag(row, self._key(row), positions.lag[row])
+            if age is not None and positions.lag[row] > 0:
                 ages.append(age)
-        if ages:
-            return max(ages, key=lambda age: age.seconds)
-        known = any(end != UNKNOWN for end in self.window.newest.arrived)
-        return TimeLag(seconds=0.0, method=TimeLagMethod.INTERPOLATED) if known and group.lag == 0 else None
+        unproven = any(self._key(row) not in self._oldest for row in self.window.unproven(lagging))
+        return group_time_lag(ages, complete=not unproven and not group.lag_partial)
+
+    def _key(self, row: int) -> PartitionKey:
+        window = self.window
+        return window.names[window.destination[row]], window.partition[row]
 
     def _partition(
         self, index: int, view: GroupView, facts: GroupFacts, owners: Mapping[PartitionKey, Member]

@@ -90,9 +90,15 @@ class ConnectionReadModel:
         self._take_groups_of(update.destinations - snapshot.destinations.keys(), groups, update)
         self._remove(snapshot, update)
         self.update_totals()
-        if snapshot.scope is Scope.FULL or keys.GROUPS in update.keys:
+        if snapshot.scope is Scope.FULL or keys.GROUPS in update.keys or update.changes:
             update.keys |= {keys.connection(self._name), keys.OVERVIEW}
         return update
+
+    def note_oldest_requested(self, groups: Collection[str]) -> None:
+        for name in groups:
+            tracker = self._groups.get(name)
+            if tracker is not None and tracker.view is not None:
+                tracker.note_oldest_requested()
 
     def add_oldest_unread(self, answers: Mapping[str, Sequence[OldestUnread]], now: float) -> None:
         for name, oldest in answers.items():

@@ -118,6 +118,12 @@ class Monitor:
         self._feed.publish(update.keys)
         self._feed.forget(update.gone)
 
+    def note_oldest_requested(self, connection: str, groups: Collection[str]) -> None:
+        """Remember to which positions the timestamps belong that are requested now."""
+        model = self._read_models.get(connection)
+        if model is not None:
+            model.note_oldest_requested(groups)
+
     def add_oldest_unread(self, connection: str, answers: Mapping[str, Sequence[OldestUnread]]) -> None:
         """Take the timestamps of oldest unread messages; they count from the next reading on."""
         model = self._read_models.get(connection)

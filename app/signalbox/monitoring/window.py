@@ -4,7 +4,7 @@ The last minute is fine, for rates; before that coarse, and only as far back as 
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from itertools import pairwise
@@ -222,6 +222,15 @@ class ReadingWindow:
                 return candidates
             candidates = earlier
         return candidates
+
+    def unproven(self, rows: Iterable[int]) -> Iterator[int]:
+        """Yield those of `rows` whose oldest unread message is older than our readings, or unknown."""
+        first, position = self.readings[0].arrived, self.position
+        for row in rows:
+            if UNKNOWN < first[row] <= position[row]:
+                continue
+            if position[row] == UNKNOWN or self.readings_around_position(row)[0] is None:
+                yield row
 
     def older_than(self, seconds: float) -> list[int]:
         """Return the rows whose oldest unread message is not proven to be younger than that."""

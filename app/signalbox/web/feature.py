@@ -39,7 +39,7 @@ def no_banners(_: Visibility) -> Iterable[Banner]:
 class FeatureParts:
     """The parts of one feature; a part that the feature does not have stays empty."""
 
-    services: Sequence[Service] = ()  # started in this order, stopped in reverse; /health/ready checks each
+    services: Sequence[Service] = ()  # started in this order, stopped at the same time; /health/ready checks each
     routes: Sequence[HTTPRouteHandler] = ()
     writes: Sequence[Write] = ()  # every write route; Signalbox does not start if one is missing
     dependencies: Mapping[str, Provide] = field(default_factory=dict)  # of handlers, by parameter name

@@ -1,7 +1,9 @@
 """Connecting to a Kafka cluster: several addresses, slow ones, and what the cluster advertises."""
 
+import asyncio
 import contextlib
 import socket
+import struct
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -10,11 +12,13 @@ from signalbox.brokers.errors import BrokerError, BrokerTimeout, BrokerUnavailab
 from signalbox.brokers.kafka.cluster_cache import Intervals
 from signalbox.brokers.kafka.errors import Peer
 from signalbox.brokers.kafka.node_connection import NodeConnection
+from signalbox.brokers.kafka.protocol.connection import Api, Request
 from signalbox.brokers.kafka.protocol.metadata import BrokerAddress, metadata_request
+from signalbox.brokers.kafka.protocol.wire import RequestBody
 from signalbox.servers.process import free_port
 from tests.support.kafka import USERS, KafkaClient, KafkaUnderTest, connected, kafka_settings, make_broker
 from tests.support.proxy import Proxy, silent_port
-from tests.support.waiting import elapsed
+from tests.support.waiting import elapsed, eventually
 
 LOGIN = {"sasl_mechanism": "SCRAM-SHA-512", "user": "alice", "password": USERS["alice"]}
 ADVERTISED = "which the cluster advertises"
@@ -54,9 +58,13 @@ async def test_a_broker_that_goes_away_is_not_blamed_on_what_it_advertises(kafka
     assert caught.value.problem == f"Cannot reach {kafka.proxy_address}: connection refused."
 
 
+def node_connection(host: str, port: int, *, node: int | None = None, timeout_s: float = 0.5) -> NodeConnection:
+    peer = Peer(address=f"{host}:{port}", timeout_s=timeout_s, node=node)
+    return NodeConnection(kafka_settings("kafka-1:9092"), BrokerAddress(host, port), None, peer)
+
+
 async def failure_of(host: str, port: int, *, node: int | None) -> BrokerError:
-    peer = Peer(address=f"{host}:{port}", timeout_s=0.5, node=node)
-    connection = NodeConnection(kafka_settings("kafka-1:9092"), BrokerAddress(host, port), None, peer)
+    connection = node_connection(host, port, node=node)
     with pytest.raises(BrokerError) as caught:
         await connection.call(metadata_request([]))
     await connection.close()
@@ -134,11 +142,92 @@ async def test_a_cluster_that_answers_late_is_read_completely(kafka: KafkaUnderT
         kafka.proxy.delay_s = 3.2  # longer than any limit but `timeout_s`
         try:
             snapshot = await broker.sweep()
+            oldest = await broker.oldest_unread(["late-readers"])
         finally:
             kafka.proxy.delay_s = 0.0
     assert snapshot.groups["late-readers"].lag == 7
+    assert [unread.exact for unread in oldest["late-readers"]] == [True]
     assert not snapshot.faults
     assert snapshot.cluster is not None
     (note,) = snapshot.cluster.notes
     assert "longer than the interval" in note
     assert broker.sweep_interval_s > 6
+
+
+async def test_each_answer_on_a_connection_has_its_own_time(kafka: KafkaUnderTest) -> None:
+    async with Proxy(kafka.server.port("PLAINTEXT")) as slow:
+        connection = node_connection("127.0.0.1", slow.port, timeout_s=0.7)
+        await connection.call(metadata_request([]))
+        slow.delay_s, slow.piece_bytes = 0.2, 40  # an answer has two pieces, all four take over a second
+        answers = await asyncio.gather(*(connection.call(metadata_request([])) for _ in range(4)))
+        assert all(answer.brokers for answer in answers)
+        await connection.close()
+
+
+async def test_a_connection_that_missed_an_answer_is_opened_anew(kafka: KafkaUnderTest) -> None:
+    async with Proxy(kafka.server.port("PLAINTEXT")) as proxy:
+        connection = node_connection("127.0.0.1", proxy.port)
+        await connection.call(metadata_request([]))
+        proxy.hang()
+        requests = [connection.call(metadata_request([])) for _ in range(3)]
+        async with elapsed() as took:
+            errors = await asyncio.gather(*requests, return_exceptions=True)
+        assert all(isinstance(error, BrokerTimeout) for error in errors)
+        assert "did not respond within 0.5 s" in str(errors[0])
+        assert took.seconds < 2  # one timeout for all of them, and none to connect again
+        proxy.resume()
+
+        async def responds() -> None:
+            assert (await connection.call(metadata_request([]))).brokers
+
+        await eventually(responds)
+        assert proxy.connections == 2
+        await connection.close()
+
+
+async def test_a_caller_that_gives_up_does_not_end_the_connecting(kafka: KafkaUnderTest) -> None:
+    async with Proxy(kafka.server.port("PLAINTEXT")) as slow:
+        slow.delay_s = 0.3
+        connection = node_connection("127.0.0.1", slow.port, timeout_s=5)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(connection.call(metadata_request([])), 0.05)
+        assert (await connection.call(metadata_request([]))).brokers
+        assert slow.connections == 1
+        await connection.close()
+
+
+async def test_a_quota_is_named_and_what_it_delays_is_read(kafka: KafkaUnderTest, kafka_client: KafkaClient) -> None:
+    await kafka_client.create("quota-orders")
+    await kafka_client.commit("quota-readers", {("quota-orders", 0): 0})
+    async with connected(kafka.bootstrap, client_id="throttled", timeout_s=1.0) as broker:
+        assert await broker._client.call(1, set_quota_request("throttled", 0.01)) == 0
+
+        async def is_delayed() -> None:
+            snapshot = await broker.sweep()
+            assert snapshot.cluster is not None
+            assert any("A quota of the cluster delayed answers" in note for note in snapshot.cluster.notes)
+            assert snapshot.groups["quota-readers"].lag == 0
+            assert not snapshot.faults
+
+        await eventually(is_delayed, within_s=40)
+
+
+def set_quota_request(client_id: str, percentage: float) -> Request[int]:
+    """Limit the share of a broker's time that a client may take (AlterClientQuotas). Response: error code."""
+
+    def encode(_version: int) -> bytes:
+        body = RequestBody(flexible=False)
+        body.count(1)
+        body.count(1)
+        body.text("client-id")
+        body.text(client_id)
+        body.count(1)
+        body.text("request_percentage")
+        body.raw(struct.pack(">d", percentage))
+        body.i8(0, 0)  # do not remove it; do not only validate
+        return body.to_bytes()
+
+    def decode(data: bytes, _version: int) -> int:
+        return int.from_bytes(data[8:10], "big")
+
+    return Request(Api("AlterClientQuotas", 49, (0,), flexible_from=1), encode, decode)

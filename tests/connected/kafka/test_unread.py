@@ -58,11 +58,15 @@ async def states(kafka: KafkaUnderTest) -> AsyncIterator[States]:
         await stack.enter_async_context(running_java(kafka.server.jars, SHARE_CONSUMER, *share))
         classic = KafkaMember(kafka.bootstrap, "empty-classic").subscribe("empty-keyed", "empty-keyed-retry")
         newer = KafkaMember(kafka.bootstrap, "empty-regex", group_protocol="consumer").subscribe("^empty-keyed.*")
-        for member in (classic, newer):
+        elsewhere = KafkaMember(kafka.bootstrap, "unheld-readers").subscribe("empty-keyed")
+        for member in (classic, newer, elsewhere):
             await stack.enter_async_context(member)
+        await client.create("unheld")
+        await client.produce("unheld", 0, 5)
         await seeder.seed()
+        await elsewhere.commit("unheld", 0, 2)  # the group once read this topic
         broker = await stack.enter_async_context(connected(kafka.bootstrap))
-        for member in (classic, newer):
+        for member in (classic, newer, elsewhere):
             await member.commit("empty-keyed", 0, 20)
 
         async def joined() -> None:
@@ -176,7 +180,7 @@ async def test_partitions_with_small_lag_take_their_turn(states: States) -> None
 
 
 async def test_page_api_metrics_and_command_say_the_same(states: States, kafka: KafkaUnderTest, tmp_path: Path) -> None:
-    names = ("tx-markers-readers", "tx-behind-readers", "lost-all-readers", "far-readers")
+    names = ("tx-markers-readers", "tx-behind-readers", "lost-all-readers", "far-readers", "unheld-readers")
     async with serving(tmp_path, connection("k", "kafka", bootstrap=[kafka.bootstrap])) as served:
         async with httpx.AsyncClient(base_url=served.url) as client:
 
@@ -185,7 +189,7 @@ async def test_page_api_metrics_and_command_say_the_same(states: States, kafka: 
                 assert [answer.status_code for answer in answers] == [200] * len(names)
                 return [answer.json() for answer in answers]
 
-            markers, behind, lost, far = await eventually(are_read, within_s=30)
+            markers, behind, lost, far, unheld = await eventually(are_read, within_s=30)
             pages = {name: _text((await client.get(f"/groups/k/{name}")).text) for name in names}
             metrics = (await client.get("/metrics")).text
         ran = await run_here("lag", "--json", "--group", "tx-*-readers", folder=tmp_path)
@@ -201,6 +205,9 @@ async def test_page_api_metrics_and_command_say_the_same(states: States, kafka: 
     assert "at most 2" in printed.out
     for told in (lost["verdict"]["sentence"], pages["lost-all-readers"]):
         assert "Lost data: up to 90 unread messages have been deleted." in told
+    for told in (unheld["verdict"]["sentence"], pages["unheld-readers"]):
+        assert "No member is assigned to unheld" in told
+        assert "3 messages are waiting there." in told
     assert far["flow"]["time_lag"] is None or far["flow"]["time_lag"]["method"] == "at least"
     assert "stalled" not in pages["tx-markers-readers"]
 

@@ -46,7 +46,7 @@ ERRORS = {
     "kafka-slow": ("did not respond in time", "the broker hangs"),
     "rabbitmq-closed": ("Cannot reach", "Check host and port"),
     "rabbitmq-silent": ("did not answer within 2 s", "Is this RabbitMQ's port?"),
-    "rabbitmq-web": ("does not speak AMQP", "Check host and port"),
+    "rabbitmq-web": ("is the port of a web server", "AMQP port, usually 5672"),
     "rabbitmq-plain-to-tls": ("speaks TLS", "Set tls = true"),
     "rabbitmq-tls-to-plain": ("does not speak TLS", "turn TLS off"),
     "rabbitmq-login": ("refused the user name or password", "Check user and password"),

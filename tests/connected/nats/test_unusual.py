@@ -12,7 +12,7 @@ from signalbox.brokers.nats import groups
 from signalbox.brokers.nats.adapter import NatsBroker
 from signalbox.kernel.feed import Feed
 from signalbox.monitoring.connection_state import ConnectionFacts
-from signalbox.monitoring.model import DestinationView, GroupView, Reason, Status
+from signalbox.monitoring.model import DestinationView, GroupView, Reason, Status, TimeLagMethod
 from signalbox.monitoring.series import Series
 from signalbox.monitoring.service import Monitor
 from signalbox.monitoring.settings import GroupThresholds
@@ -118,7 +118,8 @@ async def test_a_purge_is_no_throughput_and_is_told_as_loss(watch: Watch, oracle
         1900,
     )
     await watch.read(after_s=120.0)
-    assert watch.group(view.name).verdict.lost == 1900, "a loss does not vanish after a minute"
+    verdict = watch.group(view.name).verdict
+    assert (verdict.lost, verdict.reason) == (1900, Reason.LOST_EARLIER), "a loss does not vanish after a minute"
 
 
 async def test_one_message_per_subject_replaces_and_loses_nothing(watch: Watch, oracle: Client, name: str) -> None:
@@ -312,3 +313,27 @@ async def test_a_full_stream_that_rejects_is_told(
     assert (verdict.status, verdict.reason) == (Status.BEHIND, Reason.FULL)
     kept = watch.destination(f"KV_{name}")
     assert (kept.destination.kind, kept.verdict.status) == ("key-value bucket", Status.OK)
+
+
+@pytest.mark.parametrize("ahead_s", [0.0, 180.0, -180.0])
+async def test_an_age_is_right_whatever_our_clock_says(
+    nats_broker: NatsServer, oracle: Client, name: str, ahead_s: float
+) -> None:
+    watch = Watch(nats_broker, include=(name,))
+    await watch.broker.connect()
+    await stream(oracle, name)
+    await durable(oracle, name, "idle")
+    await publish(oracle, name, 5)
+    published_at = time.time()
+    for _ in range(3):
+        await watch.read(after_s=time.time() + ahead_s - watch.now)
+    age = watch.group(f"{name}/idle").flow.time_lag
+    assert age is not None
+    assert age.method is TimeLagMethod.MEASURED
+    assert age.seconds == pytest.approx(watch.now - ahead_s - published_at, abs=0.5)
+    cluster = (await watch.broker.sweep()).cluster
+    assert cluster is not None
+    behind = {0.0: None, 180.0: "3 min behind", -180.0: "3 min ahead of"}[ahead_s]
+    told = () if behind is None else (f"The broker's clock is {behind} the clock of Signalbox.",)
+    assert tuple(text.replace("\u00a0", " ") for text in cluster.notes) == told
+    await watch.broker.close()

@@ -12,10 +12,10 @@ import pytest
 from aio_pika.abc import AbstractIncomingMessage
 from pamqp.common import FieldValue
 
-from signalbox.brokers.model import DestinationSpec, Group, GroupState, Message, Why
+from signalbox.brokers.model import UNKNOWN, DestinationSpec, Group, GroupState, Message, Why
 from signalbox.brokers.rabbitmq import account
 from signalbox.brokers.rabbitmq.adapter import RabbitBroker
-from signalbox.brokers.rabbitmq.facts import reader_name
+from signalbox.brokers.rabbitmq.streams import NOTE_STORED, reader_name
 from signalbox.servers.rabbitmq import DEBIAN_13, RabbitServer
 from tests.support.rabbit_stream import stream_client
 from tests.support.rabbitmq import (
@@ -126,6 +126,54 @@ async def test_expired_messages_count_as_removed(broker: RabbitBroker) -> None:
     await eventually(partial(exact, 6), within_s=FIGURES_WITHIN_S)
 
 
+async def test_dead_letters_under_way_count_and_are_named(rabbit: RabbitServer, broker: RabbitBroker) -> None:
+    """At-least-once dead letters that can go nowhere: `rabbitmqctl` counts them in `messages` only."""
+    name = unused("under-way")
+    arguments = {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
+    await fill(broker, name, 5, {"x-queue-type": "quorum", **arguments, **dead_letters("amq.direct", "nobody")})
+    async with reading(rabbit, name, 3) as taken:
+        for incoming in taken:
+            await incoming.reject(requeue=False)
+
+        async def counted_all() -> None:
+            group = await group_of(broker, name)
+            assert (group.lag, group.waiting, group.in_flight, group.dead_lettering) == (5, 0, 2, 3)
+            assert "3 messages are being dead-lettered" in " ".join(group.notes)
+            assert (await broker.sweep()).destinations[name].messages == 5
+
+        await eventually(counted_all, within_s=FIGURES_WITHIN_S)
+    row = (await listed(rabbit))[name]
+    assert (row["messages"], row["messages_ready"], row["messages_unacknowledged"]) == (5, 2, 0)
+
+
+async def test_the_arrivals_of_a_dead_letter_queue_are_a_minimum(rabbit: RabbitServer, broker: RabbitBroker) -> None:
+    """The broker does not count what it publishes itself: its growth proves arrivals, and so does what is acknowledged."""
+    name, dead = unused("work"), unused("dead")
+    await broker.ensure([DestinationSpec(name=dead)])
+    await fill(broker, name, 9, dead_letters("", dead))
+    async with reading(rabbit, name, 9) as taken:
+        for incoming in taken[:7]:
+            await incoming.reject(requeue=False)
+
+        async def at_least(arrived: int, settled: int) -> None:
+            group = await watched(broker, dead)
+            assert counted(group) == (arrived, settled, 7)
+            assert group.arrived_at_least
+            assert (await broker.sweep()).destinations[dead].arrived_at_least
+
+        await eventually(partial(at_least, 7, 0), within_s=FIGURES_WITHIN_S)
+        async with reading(rabbit, dead, 2) as letters:
+            for letter in letters:
+                await letter.ack()
+            for incoming in taken[7:]:
+                await incoming.reject(requeue=False)
+            await eventually(partial(at_least, 9, 2), within_s=FIGURES_WITHIN_S)
+
+
+def dead_letters(exchange: str, key: str) -> dict[str, str]:
+    return {"x-dead-letter-exchange": exchange, "x-dead-letter-routing-key": key}
+
+
 async def test_the_settings_of_a_queue(rabbit: RabbitServer, broker: RabbitBroker) -> None:
     """Arguments override the policy."""
     name, policy = unused("limited"), unused("limits")
@@ -163,6 +211,7 @@ async def test_the_lag_of_stream_readers(rabbit: RabbitServer, broker: RabbitBro
         async def reader_behind() -> None:
             group = await group_of(broker, name)
             assert (group.lag, group.member_count, group.state) == (29, 1, GroupState.ACTIVE)
+            assert group.lag_at_most
 
         await eventually(reader_behind, within_s=FIGURES_WITHIN_S)
         if rabbit.options.version != DEBIAN_13:
@@ -171,15 +220,50 @@ async def test_the_lag_of_stream_readers(rabbit: RabbitServer, broker: RabbitBro
             return
         await client.store_offset("billing", name, 12)
 
-        async def offset_stored() -> tuple[int | None, int]:
+        async def offset_stored() -> None:
+            """The stored offset is itself an entry of the stream."""
             group = await group_of(broker, reader_name(name, "billing"))
-            assert group.positions.settled[0] == 13
-            assert group.lag is not None
-            return group.lag, group.positions.arrived[0]
+            assert (group.positions.settled[0], group.lag, group.lag_at_most) == (13, 18, True)
+            assert NOTE_STORED in group.notes
 
-        lag, end = await eventually(offset_stored, within_s=FIGURES_WITHIN_S)
-        assert (lag, end) == (end - 13, end)
-        assert end in (30, 31)  # the stored offset is itself an entry of the stream
+        await eventually(offset_stored, within_s=FIGURES_WITHIN_S)
+
+
+async def test_readers_of_a_stream_that_have_read_everything(rabbit: RabbitServer, broker: RabbitBroker) -> None:
+    """500 messages came natively, in chunks. A reader with credit left has them all; stored offsets prove no more than "at most"."""
+    name = unused("stream")
+    await broker.ensure([DestinationSpec(name=name, settings={"x-queue-type": "stream"})])
+    async with stream_client(rabbit) as publisher, stream_client(rabbit) as ready, stream_client(rabbit) as slow:
+        await publisher.publish(name, 500)
+        await ready.subscribe(name, credit=200)
+
+        async def read(client: int) -> None:
+            group = await group_of(broker, name)
+            assert (group.member_count, group.lag, group.lag_at_most) == (client, 0, False)
+            assert "has all messages" in " ".join(member.note for member in group.members or ())
+
+        await eventually(partial(read, 1), within_s=FIGURES_WITHIN_S)
+        await slow.subscribe(name, credit=1)
+
+        async def read_a_chunk() -> None:
+            group = await group_of(broker, name)
+            assert (group.member_count, group.lag_at_most) == (2, True)
+            assert 400 < (group.lag or 0) < 500
+
+        await eventually(read_a_chunk, within_s=FIGURES_WITHIN_S)
+        if rabbit.options.version != DEBIAN_13:
+            return
+        for reader in ("billing", "search", "audit"):
+            await publisher.store_offset(reader, name, 499)
+
+        async def stored() -> None:
+            for reader in ("billing", "search", "audit"):
+                group = await group_of(broker, reader_name(name, reader))
+                assert (group.positions.settled[0], group.lag_at_most) == (500, True)
+                assert 1 <= (group.lag or 0) <= 3
+                assert group.positions.arrived[0] == UNKNOWN
+
+        await eventually(stored, within_s=FIGURES_WITHIN_S)
 
 
 async def test_a_stream_is_consumed_from_its_start_and_continues_after_a_lost_connection(

@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +130,24 @@ async def test_an_endpoint_of_another_region_is_told_exactly() -> None:
         assert isinstance(error, LoginRefused)
         assert error.problem.startswith("The endpoint belongs to another region than eu-west-1: ")
         assert error.hint == "Set region to the region of the endpoint."
+
+
+async def test_the_clock_of_sqs_is_compared_with_ours() -> None:
+    stamped = replace(counts(3), headers={"Date": "Tue, 01 Dec 2026 18:00:00 GMT"})
+
+    def answer(action: str, _: Mapping[str, Any]) -> Answer:
+        return Answer(body={"QueueUrls": ["http://sqs/1/orders"]}) if action == "ListQueues" else stamped
+
+    at = datetime(2026, 12, 1, 18, 3, 0, tzinfo=UTC).timestamp()
+    async with SqsStub(answer).running() as stub:
+        settings = {"endpoint_url": stub.endpoint, "access_key_id": KEY_ID, "secret_access_key": SECRET}
+        checked = SqsSettings.model_validate({"name": "q", "kind": "sqs", "region": "eu-west-1", **settings})
+        broker = SqsBroker(checked, clock=lambda: at)
+        await broker.connect()
+        cluster = (await broker.sweep()).cluster
+        await broker.close()
+    assert cluster is not None
+    assert cluster.notes[1].replace("\u00a0", " ") == "The broker's clock is 2 min 58 s behind the clock of Signalbox."
 
 
 def test_a_region_that_does_not_exist_is_named() -> None:

@@ -91,6 +91,7 @@ def _losing() -> Iterator[tuple[str, GroupView]]:
     yield "loses data now", group_view(lost)
     yield "loses data now, one message so far", group_view(replace(lost, lost=1, partitions_affected=1))
     yield "loses data now, of which some may be no messages", group_view(replace(lost, lost_at_most=True))
+    yield "lost data some time ago", group_view(replace(lost, reason=Reason.LOST_EARLIER))
     emptied = replace(lost, reason=Reason.LOST_ALL, lost=90, lost_at_most=True)
     yield "lost data, nothing is left to read", group_view(emptied, flow=IDLE)
     view = group_view(verdict(status, reason=Reason.BY_AGE, until=PAST, partition=3))
@@ -109,6 +110,12 @@ def _standing_still() -> Iterator[tuple[str, GroupView]]:
     yield "stopped, transaction markers may be counted", view
     yield "stopped, lag unknown", group_view(verdict(Status.STOPPED), flow=Flow(lag=None))
     yield "stopped, because paused", group_view(verdict(Status.STOPPED, reason=Reason.PAUSED), kind=BrokerKind.NATS)
+    unassigned = verdict(Status.STOPPED, reason=Reason.UNASSIGNED, partition=1, destination="orders")
+    yield "stopped, no member is assigned to a partition", group_view(unassigned)
+    old = replace(unassigned, destination="old-topic", partitions_affected=2)
+    yield "stopped, no member is assigned to a topic", group_view(old, topics=("old-topic",))
+    first = replace(unassigned, status=Status.NO_MEMBERS)
+    yield "no member is assigned to a partition, seen once", group_view(first)
     stalled = verdict(Status.STALLED, partition=7, destination="orders", partitions_affected=1)
     yield "stalled", group_view(stalled)
     view = group_view(replace(stalled, partitions_affected=2), topics=("orders", "payments"))
@@ -205,6 +212,7 @@ def _partitions() -> Iterator[Case]:
     cases: list[tuple[str, Verdict]] = [(f"{status}", verdict(status)) for status in Status]
     cases += [
         ("stopped, because paused", verdict(Status.STOPPED, **paused)),
+        ("stopped, unassigned", verdict(Status.STOPPED, reason=Reason.UNASSIGNED)),
         ("unknown, no answer", verdict(Status.UNKNOWN, why=Why.NO_ANSWER, detail="timed out after 2 s")),
         ("stalled before the first reading", verdict(Status.STALLED, **first)),
         ("loses data now", verdict(Status.WILL_LOSE_DATA, **lost)),
@@ -245,6 +253,7 @@ def _destinations() -> Iterator[tuple[str, DestinationView]]:
     yield "a group will lose data", destination_view(losing, loses_at=SOON)
     yield "its only group will lose data", destination_view(losing, loses_at=SOON, consumer_groups=("billing",))
     yield "a group loses data now", destination_view(verdict(Status.WILL_LOSE_DATA))
+    yield "a group lost data", destination_view(verdict(Status.WILL_LOSE_DATA, reason=Reason.LOST_EARLIER, lost=50))
     for reason in (Reason.NO_LEADER, Reason.UNDER_REPLICATED):
         bad = verdict(Status.BEHIND, reason=reason, partitions_affected=1)
         yield f"{reason}, one partition", destination_view(bad)

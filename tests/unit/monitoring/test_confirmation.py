@@ -67,6 +67,21 @@ def test_a_timestamp_that_our_own_readings_disprove_is_ignored() -> None:
     assert view.flow.time_lag.seconds == pytest.approx(45, abs=6)
 
 
+def test_a_timestamp_belongs_to_the_position_that_was_read_when_it_was_requested() -> None:
+    """The group read on while the broker answered: the message that is a day old is read now."""
+    watched = Watched()
+    watched.read(group(positions([0], [5000])))
+    watched.tracked.note_oldest_requested()
+    watched.read(group(positions([4000], [5000])), after_s=2)
+    watched.tracked.add_oldest_unread(
+        [OldestUnread(destination="orders", partition=0, at=watched.now - 86_400, exact=True)], watched.now
+    )
+    view = watched.read(group(positions([4000], [5000])), after_s=20)
+    assert view.flow.time_lag is not None
+    assert view.flow.time_lag.method is TimeLagMethod.AT_LEAST
+    assert view.flow.time_lag.seconds < 30
+
+
 def test_rates_are_unknown_after_a_gap() -> None:
     watched = Watched()
     watched.flow(60, settled=1000, arrived=1000, out=10, into=10)

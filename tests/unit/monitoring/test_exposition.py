@@ -11,6 +11,7 @@ from signalbox.brokers.model import UNKNOWN, BrokerCall, BrokerKind
 from signalbox.kernel.feed import Feed
 from signalbox.monitoring import exposition as module
 from signalbox.monitoring.connection_state import ConnectionFacts
+from signalbox.monitoring.errors import ReadingFailed
 from signalbox.monitoring.exposition import exposition
 from signalbox.monitoring.series import Series
 from signalbox.monitoring.service import Monitor
@@ -103,6 +104,16 @@ async def test_a_connection_that_is_down_has_up_0_and_a_growing_age(exporter: Ex
     found = await exporter.figures()
     assert found[of("signalbox_connection_up", connection="prod", kind="kafka")] == 0
     assert found[of("signalbox_group_age_seconds", connection="prod", group="billing")] == 100
+
+
+async def test_an_error_of_signalbox_itself_has_failed_1_until_an_answer(exporter: Exporter) -> None:
+    here = {"connection": "prod", "kind": "kafka"}
+    exporter.monitor.record_failure("prod", ReadingFailed("prod", "3fa9c1"), down=True)
+    found = await exporter.figures()
+    assert (found[of("signalbox_connection_failed", **here)], found[of("signalbox_connection_up", **here)]) == (1, 0)
+    await exporter.monitor.apply("prod", snapshot(START, [group()], [topic()]), interval_s=5)
+    found = await exporter.figures()
+    assert (found[of("signalbox_connection_failed", **here)], found[of("signalbox_connection_up", **here)]) == (0, 1)
 
 
 async def test_hostile_names_are_escaped_and_add_no_line(exporter: Exporter) -> None:

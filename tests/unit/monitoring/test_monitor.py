@@ -228,7 +228,8 @@ async def test_a_destination_has_the_time_of_the_first_data_loss() -> None:
         reading = snapshot(bench.now, [stalled, fine], [topic(ends, retention=samples)])
         await bench.monitor.apply(NAME, reading, interval_s=5.0)
         oldest = OldestUnread(destination="orders", partition=1, at=bench.now - 40_000, exact=True)
-        bench.monitor.add_oldest_unread(NAME, {"payments": [oldest], "unknown": [oldest]})
+        younger = OldestUnread(destination="orders", partition=0, at=bench.now - 30_000, exact=True)
+        bench.monitor.add_oldest_unread(NAME, {"payments": [younger, oldest], "unknown": [oldest]})
     view = existing(bench.monitor.destination(NAME, "orders"))
     assert view.verdict.status is Status.WILL_LOSE_DATA
     assert view.loses_at == pytest.approx(bench.now + 3200, abs=60)

@@ -1,13 +1,15 @@
 """What a group has not read: lost messages, offsets without messages, impossible offsets, and bounds of a time lag."""
 
 from array import array
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
-from signalbox.brokers.model import UNKNOWN, Group, OldestUnread, Positions, RetentionLimits, Why
+from signalbox.brokers.model import UNKNOWN, BrokerKind, Group, Member, OldestUnread, Positions, RetentionLimits, Why
 from signalbox.monitoring import words
-from signalbox.monitoring.model import Reason, Status, TimeLagMethod
+from signalbox.monitoring.model import Reason, Status, TimeLag, TimeLagMethod
+from signalbox.monitoring.time_lags import group_time_lag
 from tests.unit.monitoring.readings import Watched, group, positions, topic
 from tests.unit.monitoring.views import text
 
@@ -103,3 +105,105 @@ def test_a_commit_past_the_end_and_back_is_neither_progress_nor_a_rewind(far: in
     assert view.verdict.status is not Status.REWOUND
     assert view.flow.rate_out is not None
     assert view.flow.rate_out < 1
+
+
+def assigned(view_group: Group, *members: Mapping[str, tuple[int, ...]] | None, at: float = 0.0) -> Group:
+    """Return the group with these assignments, read at a time."""
+    listed = tuple(Member(id=f"m{n}", client="c", host="h", assigned=held) for n, held in enumerate(members))
+    return replace(view_group, members=listed, member_count=len(listed), members_at=at)
+
+
+def test_a_partition_that_no_member_holds_is_judged_without_members() -> None:
+    watched = Watched()
+    view = watched.each(
+        3,
+        lambda n: assigned(group(positions([50 + n, 4], [50 + n, 16])), {"orders": (0,)}, {}, at=watched.now + 5),
+    )
+    assert (view.verdict.status, view.verdict.reason) == (Status.STOPPED, Reason.UNASSIGNED)
+    assert (view.verdict.partition, view.verdict.partitions_affected) == (1, 1)
+    sentence = text(words.group_sentence(view, watched.now))
+    assert sentence.startswith("No member is assigned to partition 1 of orders, no progress for ")
+    assert sentence.endswith(" 12 messages are waiting there.")
+    rows = {row.partition: row for row in watched.tracked.partitions()}
+    assert (rows[0].verdict.status, rows[1].verdict.status) == (Status.OK, Status.STOPPED)
+    reason = text(words.partition_reason(rows[1], BrokerKind.KAFKA, watched.now))
+    assert reason == "No member is assigned to this partition."
+
+
+def test_the_first_reading_says_that_no_member_is_assigned() -> None:
+    watched = Watched()
+    view = watched.read(assigned(group(positions([4], [16])), {"new-topic": (0,)}, at=watched.now + 1))
+    assert view.verdict.status is Status.NO_MEMBERS
+    assert text(words.group_sentence(view, watched.now)) == (
+        "No member is assigned to orders. 12 messages are waiting there."
+    )
+
+
+def test_an_unread_assignment_leaves_no_partition_without_a_member() -> None:
+    watched = Watched()
+    view = watched.each(
+        4, lambda _: assigned(group(positions([9, 4], [9, 16])), {"orders": (0,)}, None, at=watched.now + 5)
+    )
+    assert view.verdict.status is not Status.STOPPED
+    view = watched.each(4, lambda _: assigned(group(positions([9, 4], [9, 16])), {"orders": (0,)}, at=1.0))
+    assert view.verdict.status is not Status.STOPPED, "the members were read before the partition stood still"
+
+
+def test_commits_prove_a_consumer_of_a_partition_that_no_member_holds() -> None:
+    watched = Watched()
+    view = watched.each(
+        20,
+        lambda n: assigned(group(positions([50, 4 + n], [50, 900])), {"orders": (0,)}, at=watched.now + 6),
+    )
+    assert view.verdict.status is not Status.STOPPED
+
+
+def lag_of(seconds: float, method: TimeLagMethod, at_least: float = 0.0) -> TimeLag:
+    return TimeLag(seconds=seconds, method=method, at_least=at_least)
+
+
+LEAST, MOST, MEASURED = TimeLagMethod.AT_LEAST, TimeLagMethod.AT_MOST, TimeLagMethod.MEASURED
+
+
+@pytest.mark.parametrize(
+    ("rows", "complete", "expected"),
+    [
+        ([lag_of(300, MEASURED), lag_of(10, MEASURED)], True, lag_of(300, MEASURED)),
+        ([lag_of(300, MEASURED), lag_of(60, LEAST)], True, lag_of(300, LEAST)),
+        ([lag_of(300, MEASURED)], False, lag_of(300, LEAST)),
+        ([lag_of(300, MEASURED), lag_of(900, MOST)], True, lag_of(900, MOST, 300)),
+        ([lag_of(300, MEASURED), lag_of(100, MOST)], True, lag_of(300, MEASURED)),
+        ([lag_of(900, MOST), lag_of(60, LEAST)], True, lag_of(60, LEAST)),
+        ([lag_of(900, MOST, 20)], False, lag_of(20, LEAST)),
+        ([lag_of(900, MOST)], False, None),
+        ([], False, None),
+    ],
+)
+def test_the_time_lag_of_a_group_is_no_better_known_than_that_of_its_rows(
+    rows: list[TimeLag], complete: bool, expected: TimeLag | None
+) -> None:
+    found = group_time_lag(rows, complete=complete)
+    assert found == expected
+    assert found is None or expected is None or found.at_least == expected.at_least
+
+
+def test_one_partition_that_was_not_measured_makes_the_time_lag_at_least_this() -> None:
+    watched = Watched()
+    watched.each(4, lambda _: group(positions([5] * 6, [50] * 6)))
+    times = [
+        OldestUnread(destination="orders", partition=row, at=watched.now - 600, exact=True, position=5)
+        for row in range(5)
+    ]
+    watched.tracked.add_oldest_unread(times, watched.now)
+    view = watched.read(group(positions([5] * 6, [50] * 6)))
+    assert view.flow.time_lag == TimeLag(seconds=605.0, method=TimeLagMethod.AT_LEAST)
+    quiet = OldestUnread(destination="orders", partition=5, at=watched.now - 259_200, exact=True, position=5)
+    watched.tracked.add_oldest_unread([quiet], watched.now)
+    view = watched.read(group(positions([5] * 6, [50] * 6)))
+    assert view.flow.time_lag == TimeLag(seconds=259_205.0, method=TimeLagMethod.MEASURED)
+
+
+def test_an_unknown_row_beside_rows_without_lag_leaves_no_time_lag_of_zero() -> None:
+    at = positions([FAR_OFFSET, 50], [50, 50], lag=[UNKNOWN, 0], why=[Why.BEYOND_END, Why.KNOWN])
+    view = Watched().each(3, lambda _: columns(at, first_unread=[UNKNOWN, 50]))
+    assert (view.flow.lag, view.flow.lag_partial, view.flow.time_lag) == (0, True, None)

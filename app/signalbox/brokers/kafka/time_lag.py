@@ -16,7 +16,6 @@ from signalbox.brokers.kafka.errors import NONE
 from signalbox.brokers.kafka.protocol.fetch import BatchTimes, FetchedPartition, fetch_batches_request
 from signalbox.brokers.model import UNKNOWN, Group, OldestUnread
 
-TIMEOUT_S = 2.0
 WORST_PER_GROUP = 3  # the partitions with the highest lag, each time
 OTHERS_PER_GROUP = 5  # of the other partitions, in turn
 PARTITION_BYTES = 4096  # a larger batch is returned only if it is requested alone
@@ -37,14 +36,14 @@ class OldestUnreadReader:
     _turn: int = 0
 
     async def read(self, groups: Iterable[Group]) -> Mapping[str, list[OldestUnread]]:
-        """Return what is known within TIMEOUT_S, by group; groups without an answer are left out."""
+        """Return what is known within `timeout_s`, by group; groups without an answer are left out."""
         by_group = {group.name: _lagging_positions(group) for group in groups}
         if len(self._oldest) > CACHED_MAX:
             self._oldest.clear()
         self._turn += 1
         missing = {position for name, rows in by_group.items() for position in self._choose(name, rows)}
         with suppress(TimeoutError):  # answers that came in time are cached
-            async with asyncio.timeout(TIMEOUT_S):
+            async with asyncio.timeout(self.cache.settings.timeout_s):
                 await self._fetch(missing)
         oldest = {name: [self._oldest.get(position) for position, _ in rows] for name, rows in by_group.items()}
         return {name: known for name, rows in oldest.items() if (known := [row for row in rows if row is not None])}

@@ -8,12 +8,13 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
+from signalbox.brokers.clock_skew import ClockSkew
 from signalbox.brokers.model import Cluster, Group, Scope, Snapshot, Why
 from signalbox.brokers.nats import account
 from signalbox.brokers.nats.client import JetStreamError
 from signalbox.brokers.nats.connection import NatsConnection
 from signalbox.brokers.nats.destinations import is_internal, to_destination
-from signalbox.brokers.nats.fields import Answer, filter_subjects, has_leader, integer, lacks_a_replica, text
+from signalbox.brokers.nats.fields import Answer, filter_subjects, has_leader, integer, lacks_a_replica, text, timestamp
 from signalbox.brokers.nats.groups import to_group
 from signalbox.brokers.nats.ledger import Ledger, follow, sequences
 from signalbox.brokers.nats.progress import filtered_progress, unfiltered_progress
@@ -39,6 +40,7 @@ class JetStreamInspector:
         self._clock = clock
         self._streams: dict[str, Answer] = {}
         self._ledgers: dict[str, Ledger] = {}
+        self._clocks: dict[str, ClockSkew] = {}  # by stream: servers of a cluster have clocks of their own
         self.consumers: dict[str, Answer] = {}  # by group name, from the last sweep or watch
 
     async def sweep(self) -> Snapshot:
@@ -55,6 +57,7 @@ class JetStreamInspector:
         await self._confirm_gone(sweep, included)
         if not sweep.answers and sweep.errors:
             raise self._connection.broker_error(sweep.errors[0])
+        self._read_clocks(sweep)
         cluster = self._cluster(sweep, account_info)
         self._forget(sweep)
         return await self._snapshot(sweep, Scope.FULL, requested_at, cluster)
@@ -74,11 +77,17 @@ class JetStreamInspector:
         await sweep.timed("CONSUMER.INFO", reading, lambda: len(pairs))
         if pairs and not sweep.answers and not (sweep.gone_groups or sweep.gone_streams):
             raise self._connection.broker_error(sweep.errors[0])
+        self._read_clocks(sweep)
         self._forget(sweep)
         return await self._snapshot(sweep, Scope.WATCHED, requested_at, None)
 
     def stream(self, name: str) -> Answer | None:
         return self._streams.get(name)
+
+    def to_our_clock(self, stream: str, at: float) -> float | None:
+        """Convert the time of a message, by the time in the stream's last answer; None if that has no time."""
+        clock = self._clocks.get(stream)
+        return None if clock is None else clock.to_our_clock(at)
 
     # Steps of a sweep
 
@@ -94,9 +103,7 @@ class JetStreamInspector:
         names = list(self._settings.streams)
         if not names:
             try:
-                pages = sweep.list_pages("STREAM.LIST", "streams")
-                rows = await sweep.timed("STREAM.LIST", pages, lambda: len(sweep.streams))
-                sweep.streams |= {text(row, "config", "name"): row for row in rows}
+                await sweep.timed("STREAM.LIST", sweep.list_streams(), lambda: len(sweep.streams))
             except JetStreamError as error:
                 sweep.add_fault(error, "list of streams")
                 names = list(self._streams)
@@ -120,6 +127,11 @@ class JetStreamInspector:
         pairs = [name.split("/", 1) for name in groups if name.split("/", 1)[0] in {*included, *streams}]
         await for_each(pairs, READS_AT_ONCE, lambda pair: sweep.read_consumer(*pair))
 
+    def _read_clocks(self, sweep: Sweep) -> None:
+        for name, (sent_at, answered_at) in sweep.asked.items():
+            at = timestamp(sweep.streams[name], "ts")
+            self._clocks.setdefault(name, ClockSkew()).add_time(at, sent_at, answered_at)
+
     def _forget(self, sweep: Sweep) -> None:
         """Drop what is gone; a consumer without its stream is gone too, whoever noticed that first."""
         gone = sweep.gone_streams - sweep.streams.keys()
@@ -127,6 +139,7 @@ class JetStreamInspector:
         sweep.consumers = {name: answer for name, answer in sweep.consumers.items() if name not in sweep.gone_groups}
         for name in sweep.gone_streams:
             self._streams.pop(name, None)
+            self._clocks.pop(name, None)
         for name in sweep.gone_groups:
             self.consumers.pop(name, None)
             self._ledgers.pop(name, None)
@@ -196,8 +209,17 @@ class JetStreamInspector:
             offline=sum(not has_leader(answer) for answer in streams),
             limits=account.limits(info) if info else (),
             missing_permissions=tuple(dict.fromkeys(f.detail for f in sweep.faults if f.why is Why.NOT_PERMITTED)),
-            notes=(*self._expiry_notes(), *(f"stream {name} is configured but does not exist" for name in missing)),
+            notes=(
+                *self._clock_notes(),
+                *self._expiry_notes(),
+                *(f"stream {name} is configured but does not exist" for name in missing),
+            ),
         )
+
+    def _clock_notes(self) -> tuple[str, ...]:
+        """Tell the clock that differs most."""
+        clocks = [clock for clock in self._clocks.values() if clock.seconds is not None]
+        return max(clocks, key=lambda clock: abs(clock.seconds or 0.0)).notes() if clocks else ()
 
     def _expiry_notes(self) -> list[str]:
         expires_at = self._connection.login_expires_at

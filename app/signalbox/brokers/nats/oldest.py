@@ -66,13 +66,17 @@ class OldestUnreadMessages:
         first = await self._find(name, consumer, "ack_floor") if in_flight else undelivered
         if first is None:
             return None
-        unread = first if _in_flight(first, consumer) else undelivered
+        stream, unread = name.split("/", 1)[0], first if _in_flight(first, consumer) else undelivered
+        at = self._inspector.to_our_clock(stream, first.at)
+        if at is None:  # without the server's own time no age is measured
+            return None
+        proven = in_flight and unread is not None and not _skips(consumer)
         return OldestUnread(
-            destination=name.split("/", 1)[0],
+            destination=stream,
             partition=0,
-            at=first.at,
+            at=at,
             exact=not in_flight and not _skips(consumer),
-            not_after=unread.at if in_flight and unread is not None and not _skips(consumer) else None,
+            not_after=self._inspector.to_our_clock(stream, unread.at) if proven and unread is not None else None,
         )
 
     async def _find(self, name: str, consumer: Answer, field: str) -> _FoundMessage | None:

@@ -32,6 +32,7 @@ class Sweep:
     faults: list[Fault] = field(default_factory=list)
     calls: list[BrokerCall] = field(default_factory=list)
     errors: list[JetStreamError] = field(default_factory=list)
+    asked: dict[str, tuple[float, float]] = field(default_factory=dict)  # by stream: when requested and answered
     gone_streams: set[str] = field(default_factory=set)
     gone_groups: set[str] = field(default_factory=set)
     answers: int = 0
@@ -64,10 +65,19 @@ class Sweep:
             total = integer(answer, "total") or 0
         return rows
 
+    async def list_streams(self) -> None:
+        """Read the streams by pages. Raises JetStreamError if the list failed."""
+        requested_at = self.clock()
+        rows = {text(row, "config", "name"): row for row in await self.list_pages("STREAM.LIST", "streams")}
+        self.streams |= rows
+        self.asked |= dict.fromkeys(rows, (requested_at, self.clock()))
+
     async def read_stream(self, name: str) -> None:
         """Read one stream by name; an error becomes a fault, a missing stream is gone."""
+        requested_at = self.clock()
         try:
             self.streams[name] = await self.request(f"STREAM.INFO.{name}")
+            self.asked[name] = requested_at, self.clock()
         except JetStreamError as error:
             if error.code == STREAM_MISSING:
                 self.gone_streams.add(name)

@@ -50,7 +50,7 @@ class DepthQueries:
     async def prometheus(self) -> int:
         """Request the prometheus plugin of every node. Queues whose leader does not answer stay unknown."""
         at = self._clock()
-        depths: dict[Key, tuple[tuple[int, int], str]] = {}
+        depths: dict[Key, tuple[tuple[int, int, int], str]] = {}
 
         async def request(url: str) -> int:
             body = await self._nodes[url].get(COARSE, limit_s=NODE_S)

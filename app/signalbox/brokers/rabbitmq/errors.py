@@ -122,7 +122,7 @@ def from_status(connection: str, address: str, status: int, reason: str) -> Brok
     if status >= 500 or "Stats in management UI are disabled" in reason:
         problem = f"{address} failed with HTTP {status}: {message}."
         return BrokerUnavailable(connection, problem, "See the broker's log.")
-    problem = f"{address} is not RabbitMQ's management API: HTTP {status}."
+    problem = f"A web server answers at {address} with HTTP {status}, but it is not RabbitMQ's management API."
     return WrongProtocol(connection, problem, "Check management_url.")
 
 

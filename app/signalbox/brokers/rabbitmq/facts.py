@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from signalbox.brokers.model import UNKNOWN, Destination, Group, GroupState, Member, Positions, Why
+from signalbox.brokers.rabbitmq import streams
 from signalbox.brokers.rabbitmq.limits import dead_letters_to, retention
 from signalbox.brokers.rabbitmq.queues import Counters, Depth, Queue
 from signalbox.brokers.rabbitmq.rows import count, mapping, text
@@ -45,31 +46,14 @@ def groups(queue: Queue, name: str) -> tuple[Group, ...]:
     """Return the queue's consumers as one group; for a stream also each reader that stores its offset by name."""
     if not queue.is_stream:
         return (_queue_group(queue, name),)
-    end = stream_end(queue)
+    end = streams.last_offset(queue)
     stored = (_stored_group(name, reference, offset, end) for reference, offset in queue.stored_offsets.items())
     return (_stream_group(queue, name), *stored)
-
-
-def reader_name(stream: str, reference: str) -> str:
-    """Return the group name of a stream reader that stores its offset by this name."""
-    return f"{stream}: {reference}"
 
 
 def is_internal(queue: Queue) -> bool:
     """Return whether this is a queue of the broker or an exclusive one: reply queues come and go by the thousand."""
     return queue.exclusive or queue.name.startswith("amq.")
-
-
-def stream_end(queue: Queue) -> int | None:
-    """Return the last offset of a stream; None = unknown.
-
-    The API reports it only through native consumers. Without a retention limit it is the number of messages less one.
-    """
-    ends = [offset + lag for reader in queue.stream_consumers for offset, lag in _position(reader)]
-    if ends:
-        return max(ends)
-    limits = {"max-age", "max-length-bytes"} & queue.definition.keys()
-    return None if limits or queue.depth is None else queue.depth.ready - 1
 
 
 def _queue_group(queue: Queue, name: str) -> Group:
@@ -103,14 +87,16 @@ def _queue_group(queue: Queue, name: str) -> Group:
 
 
 def _stream_group(queue: Queue, name: str) -> Group:
-    """Return the current readers of a stream as one group, with the largest lag that the broker reports."""
-    positions = [position for reader in queue.stream_consumers for position in _position(reader)]
-    worst = max(positions, key=lambda position: position[1], default=None)
-    unknown = (_member_count(queue) or 0) - len(positions)
+    """Return the current native readers of a stream as one group, with the largest lag."""
+    readers = streams.positions(queue)
+    worst = max(readers, key=lambda reader: reader.lag, default=None)
+    unknown = (_member_count(queue) or 0) - len(readers) - streams.standbys(queue)
     notes = list(_notes(queue))
     if unknown > 0:
         users = "they use AMQP or have not received a message yet"
         notes.append(f"The lag of {unknown} of its readers is unknown: {users}.")
+    if worst is not None and worst.lag:
+        notes.append(streams.NOTE_CHUNKS)
     if not queue.offsets_available:
         notes.append("This version cannot report stored offsets, because AMQP clients published to the stream.")
     why = Why.KNOWN if worst else Why.NOT_REPORTED
@@ -120,13 +106,14 @@ def _stream_group(queue: Queue, name: str) -> Group:
         state=_state(queue),
         positions=_row(
             name,
-            settled=worst[0] + 1 if worst else None,
-            arrived=sum(worst) + 1 if worst else None,
-            lag=worst[1] if worst else None,
+            settled=worst.offset + 1 if worst else None,
+            arrived=worst.offset + worst.lag + 1 if worst else None,
+            lag=worst.lag if worst else None,
             why=why,
         ),
-        lag=worst[1] if worst else None,
+        lag=worst.lag if worst else None,
         lag_partial=worst is not None and unknown > 0,
+        lag_at_most=worst is not None and worst.lag > 0,
         members=_members(queue),
         member_count=_member_count(queue),
         members_at=queue.consumers_at,
@@ -136,17 +123,21 @@ def _stream_group(queue: Queue, name: str) -> Group:
 
 
 def _stored_group(name: str, reference: str, stored: int, end: int | None) -> Group:
+    """Return a reader by its stored offset. Its lag may count stored offsets, so only 0 is certain and no age is known."""
     lag = None if end is None else max(end - stored, 0)
     why = Why.NOT_REPORTED if lag is None else Why.KNOWN
     end_unknown = "The broker reports the end of the stream only while a native client reads it."
+    notes = ["The position is the offset that this reader stored last."]
+    notes += [end_unknown] * (lag is None) + [streams.NOTE_STORED] * bool(lag)
     return Group(
-        name=reader_name(name, reference),
+        name=streams.reader_name(name, reference),
         kind="stream reader by stored offset",
         state=GroupState.UNKNOWN,
-        positions=_row(name, settled=stored + 1, arrived=None if end is None else end + 1, lag=lag, why=why),
+        positions=_row(name, settled=stored + 1, arrived=stored + 1 if lag == 0 else None, lag=lag, why=why),
         lag=lag,
+        lag_at_most=bool(lag),
         why=why,
-        notes=("The position is the offset that this reader stored last.", *[end_unknown] * (lag is None)),
+        notes=tuple(notes),
     )
 
 
@@ -222,26 +213,27 @@ def _amqp_member(row: Mapping[str, Any]) -> Member:
 
 def _stream_member(row: Mapping[str, Any]) -> Member:
     connection = mapping(row.get("connection_details"))
-    positions = ", ".join(f"lag {lag} at offset {offset}" for offset, lag in _position(row))
     return Member(
         id=f"{text(connection.get('name'))} {row.get('subscription_id', '')}",
         client=text(connection.get("user")) or text(connection.get("name")),
         host=_peer(connection),
         assigned={},
-        note=positions or "native stream client",
+        note=_reader_note(row),
     )
+
+
+def _reader_note(row: Mapping[str, Any]) -> str:
+    if streams.is_standby(row):
+        return "standby of a single active consumer"
+    position = streams.position(row, None)
+    if position is None:
+        return "native stream client"
+    return f"at offset {position.offset}, " + (f"lag at most {position.lag}" if position.lag else "has all messages")
 
 
 def _peer(details: Mapping[str, Any]) -> str:
     host, port = text(details.get("peer_host")), count(details.get("peer_port"))
     return f"{host}:{port}" if port is not None else host
-
-
-def _position(reader: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
-    """Yield a native reader's (offset, lag); nothing for one without messages yet: the broker reports lag 0 wherever it started."""
-    offset, lag = count(reader.get("offset")), count(reader.get("offset_lag"))
-    if offset is not None and lag is not None and (lag or count(reader.get("consumed"))):
-        yield offset, lag
 
 
 def _notes(queue: Queue) -> tuple[str, ...]:

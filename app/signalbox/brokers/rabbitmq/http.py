@@ -8,9 +8,9 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from signalbox.brokers.clock_skew import ClockSkew
 from signalbox.brokers.errors import BrokerError, WrongProtocol
 from signalbox.brokers.rabbitmq import errors
-from signalbox.brokers.rabbitmq.clock_skew import ClockSkew
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
 from signalbox.brokers.tls import tls_context
 from signalbox.kernel.clock import Clock
@@ -92,7 +92,7 @@ class HttpApi:
         try:
             yield
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            problem = f"The answer of {self._url(path)} is not RabbitMQ's."
+            problem = f"A web server answers at {self._url(path)}, but not as RabbitMQ's management API."
             raise WrongProtocol(self._connection, problem, "Check the URL.") from error
 
     def _new_client(self, *, kept: int) -> httpx.AsyncClient:

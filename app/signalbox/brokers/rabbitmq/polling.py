@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import logging
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 
@@ -9,6 +11,8 @@ from signalbox.brokers.errors import BrokerError
 from signalbox.brokers.model import BrokerCall
 from signalbox.kernel.clock import Clock
 from signalbox.kernel.service import Loop
+
+log = logging.getLogger(__name__)
 
 SWEEP_INTERVAL_S = 5.0  # cheap requests run with every sweep
 INTERVAL_MAX_S = 300.0
@@ -97,9 +101,16 @@ class PolledRequest:
             self._rows = await self._send()
         except BrokerError as error:
             self.error = error
+        except Exception as error:  # noqa: BLE001 - the page shows it like an error of the broker, with its id in the log
+            self.error = self._unexpected(error)
         else:
             self.error, self.answered_at = None, self._clock()
             self._answer_duration_s = time.monotonic() - started
         finally:
             self.duration_s = time.monotonic() - started
             self._idle.set()
+
+    def _unexpected(self, error: Exception) -> BrokerError:
+        fault = secrets.token_hex(3)
+        log.error("fault %s: %s failed", fault, self.name, exc_info=error)
+        return BrokerError(self.name, f"Signalbox itself failed. Error {fault} is in the log.")

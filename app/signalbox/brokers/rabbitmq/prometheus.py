@@ -1,4 +1,4 @@
-"""Parser of the prometheus plugin's text: ready and unacknowledged messages of the queues that a node leads."""
+"""Parser of the prometheus plugin's text: the messages of the queues that a node leads."""
 
 import re
 
@@ -7,6 +7,7 @@ from signalbox.kernel.slices import in_slices
 COARSE = "/metrics/detailed?family=queue_coarse_metrics"
 READY = "rabbitmq_detailed_queue_messages_ready{"
 UNACKED = "rabbitmq_detailed_queue_messages_unacked{"
+TOTAL = "rabbitmq_detailed_queue_messages{"
 LINES_PER_SLICE = 2000  # about 3 ms
 LINE_MAX = 2000  # characters: two names of 255 bytes with every byte escaped, and the rest
 
@@ -14,16 +15,16 @@ _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"(?:,|$)')
 _ESCAPE = re.compile(r"\\(.)")
 
 
-async def parse_coarse(text: str) -> tuple[dict[tuple[str, str], tuple[int, int]], int]:
-    """Return (ready, unacknowledged) by (vhost, queue), and the number of invalid lines of these two families.
+async def parse_coarse(text: str) -> tuple[dict[tuple[str, str], tuple[int, int, int]], int]:
+    """Return (ready, unacknowledged, neither) by (vhost, queue), and the number of invalid lines of these families.
 
-    Leaves out a queue with only one of the two values: the answer was cut off.
+    Leaves out a queue without one of the values: the answer was cut off.
     """
-    ready: dict[tuple[str, str], int] = {}
-    unacked: dict[tuple[str, str], int] = {}
+    columns: dict[str, dict[tuple[str, str], int]] = {READY: {}, UNACKED: {}, TOTAL: {}}
+    ready, unacked, total = columns.values()
     invalid = 0
     async for line in in_slices(text.split("\n"), LINES_PER_SLICE):
-        column = ready if line.startswith(READY) else unacked if line.startswith(UNACKED) else None
+        column = columns.get(line[: line.find("{") + 1])
         if column is None:
             continue
         try:
@@ -32,7 +33,8 @@ async def parse_coarse(text: str) -> tuple[dict[tuple[str, str], tuple[int, int]
             invalid += 1
         else:
             column[key] = value
-    return {key: (ready[key], unacked[key]) for key in ready.keys() & unacked.keys()}, invalid
+    known = ready.keys() & unacked.keys() & total.keys()
+    return {key: (ready[key], unacked[key], max(total[key] - ready[key] - unacked[key], 0)) for key in known}, invalid
 
 
 def _sample(line: str) -> tuple[tuple[str, str], int]:

@@ -200,9 +200,9 @@ class QueueRegistry:
         return _report_absences([queue for queue in queues if queue.name not in names and not queue.is_stream], at)
 
     async def apply_coarse(
-        self, depths: Mapping[Key, tuple[tuple[int, int], str]], vhosts: Sequence[str], at: float
+        self, depths: Mapping[Key, tuple[tuple[int, int, int], str]], vhosts: Sequence[str], at: float
     ) -> bool:
-        """Apply the nodes' prometheus metrics: (ready, unacknowledged) and the leader. Returns as `apply_totals`."""
+        """Apply the nodes' prometheus metrics: the depth and the leader. Returns as `apply_totals`."""
         async for key, (depth, node) in in_slices(depths.items(), ROWS_PER_SLICE):
             if key[0] in vhosts:
                 self.get_or_add(*key).report_depth(Depth(*depth), at, node=node)

@@ -8,7 +8,6 @@ from signalbox.brokers.rabbitmq.errors import why_unknown
 from signalbox.brokers.rabbitmq.names import QueueNames
 from signalbox.brokers.rabbitmq.sampler import Sampler
 from signalbox.brokers.rabbitmq.sign_in import UnavailableApis
-from signalbox.kernel import figures
 
 STATISTICS_OFF = "The broker's statistics are turned off: rates, consumers and policies are unknown."
 STREAMS_MISSING = "The plugin rabbitmq_stream_management is not enabled: the lag of stream readers is unknown."
@@ -53,9 +52,7 @@ class SweepReport:
             yield STATISTICS_OFF
         if self._sampler.details.stream_plugin_missing:
             yield STREAMS_MISSING
-        if skew_s := self._sampler.client.api.clock_skew.seconds:
-            behind = "behind" if skew_s < 0 else "ahead of"
-            yield f"The broker's clock is {figures.duration(abs(skew_s))} {behind} the clock of Signalbox."
+        yield from self._sampler.client.api.clock_skew.notes()
         if unlisted := self._sampler.unlisted_queues:
             yield f"{unlisted} more queues are in virtual hosts that are not configured or not accessible to this user."
 

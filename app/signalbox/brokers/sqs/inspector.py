@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from signalbox.brokers.clock_skew import ClockSkew
 from signalbox.brokers.errors import BrokerError, BrokerUnavailable, DestinationMissing, LoginRefused, PermissionMissing
 from signalbox.brokers.model import BrokerCall, Cluster, Destination, Fault, Group, OldestUnread, Scope, Snapshot, Why
 from signalbox.brokers.sqs import conversion
@@ -43,6 +44,7 @@ class SqsInspector:
         self._connection = connection
         self._clock = clock
         self._list_call: BrokerCall | None = None
+        self._clock_skew = ClockSkew()
         self.throttle = Throttle()
         self.queues = QueueList(connection, self.throttle)
 
@@ -167,7 +169,10 @@ class SqsInspector:
 
     async def _request_attributes(self, name: str, sweep: _Sweep) -> None:
         url = await self._connection.queue_url(name)
+        requested_at = self._clock()
         answer = await self._connection.call("get_queue_attributes", QueueUrl=url, AttributeNames=list(ATTRIBUTES))
+        date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+        self._clock_skew.add(date, requested_at, self._clock())
         attributes = answer.get("Attributes", {})
         static = conversion.parse_static_attributes(name, attributes)
         sweep.unanswered = 0
@@ -183,7 +188,7 @@ class SqsInspector:
             version=None,
             nodes=None,
             missing_permissions=(f"sqs:GetQueueAttributes on {denied} queues",) if denied else (),
-            notes=(NOTE, *self._empty_notes()),
+            notes=(NOTE, *self._clock_skew.notes(), *self._empty_notes()),
         )
 
     def _empty_notes(self) -> tuple[str, ...]:

@@ -186,7 +186,7 @@ def _attempts(view: ConnectionView, now: float) -> Spans:
     failed = quantity(view.attempts, "failed attempt", "failed attempts")
     if view.next_attempt_at is None or view.next_attempt_at <= now:
         return spans(f"{failed} so far.")
-    return spans(f"{failed}, next attempt at {figures.utc_time(view.next_attempt_at, now)}.")
+    return spans(f"{failed}; the next is due at {figures.utc_time(view.next_attempt_at, now)}.")
 
 
 def _responding(view: ConnectionView) -> Spans:
@@ -237,6 +237,8 @@ def _group_health(view: ConnectionView) -> Spans:
     total = quantity(groups, "consumer group", "consumer groups")
     if view.link is LinkState.DOWN:
         return spans(f"The status of its {total} is unknown.")
+    if not_ok and groups == 1:
+        return spans("At the last update, its only consumer group was not ok.")
     if not_ok:
         return spans(f"At the last update, {not_ok:,} of {total} {'was' if not_ok == 1 else 'were'} not ok.")
     return spans(

@@ -1,8 +1,11 @@
 """The sentences about a consumer group and its partitions."""
 
+from dataclasses import replace
+
 from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
-from signalbox.monitoring.model import Flow, GroupView, PartitionView, Reason, Status, Verdict
+from signalbox.monitoring.assignment import is_held, unassigned_lag
+from signalbox.monitoring.model import LOSS_ENDED, Flow, GroupView, PartitionView, Reason, Status, Verdict
 from signalbox.monitoring.words.spans import (
     Span,
     Spans,
@@ -34,11 +37,16 @@ _PARTIAL = {  # may the lag count offsets that hold no message?
     True: "Some partitions are unknown, and some offsets may hold no message, so the lag is an estimate",
 }
 _RESUME = "The consumer is paused on the broker. Resume the consumer if the pause is not planned."
+_STOPPED_ADVICE: dict[Reason | None, str] = {
+    Reason.PAUSED: _RESUME,
+    Reason.UNASSIGNED: "Check which topics the members subscribe to. If the group no longer reads this topic, delete its committed offsets.",
+}
 _ABOUT_A_PARTITION = frozenset((Status.WILL_LOSE_DATA, Status.STALLED, *_CAUSES))  # the headline names the partition
 _WHY_LOST: dict[Reason | None, str] = {
     Reason.BY_AGE: "Messages reach the retention limit before the group reads them.",
     Reason.BY_COUNT: "At the retention limit, each new message deletes the oldest one, before the group reads it.",
     Reason.LOST_ALREADY: "Retention or a purge deletes messages before the group reads them.",
+    Reason.LOST_EARLIER: "Retention or a purge deleted messages before the group read them. Signalbox shows this for 10 minutes, and until the group reads on.",
     Reason.LOST_ALL: "Retention or a purge deleted everything that the group had not read. Signalbox shows this until the group commits again.",
 }
 
@@ -58,9 +66,11 @@ def status_text(verdict: Verdict, now: float) -> str:
 def status_word(verdict: Verdict, now: float) -> str:
     """Return the status without a duration: "losing data" where the status "will lose data" has begun, "paused"."""
     if verdict.status is Status.WILL_LOSE_DATA and _time_left(verdict, now) is None:
-        if verdict.reason is Reason.LOST_ALL:
+        if verdict.reason in LOSS_ENDED:
             return "lost data"
         return "losing data" if verdict.lost else "may be losing data"
+    if verdict.reason is Reason.UNASSIGNED and verdict.status is Status.NO_MEMBERS:
+        return "no member assigned"
     return "paused" if verdict.reason is Reason.PAUSED else str(verdict.status)
 
 
@@ -69,6 +79,8 @@ def group_sentence(view: GroupView, now: float) -> Spans:
     verdict, terms = view.verdict.newest or view.verdict, TERMS[view.kind]
     subject = _subject(verdict, several=len(view.group.destinations) > 1, rows=len(view.group.positions))
     headline = _headline(verdict, view.flow, subject, terms, now)
+    if verdict.reason is Reason.UNASSIGNED and verdict.destination is not None:
+        headline = _unassigned(view, verdict, verdict.destination, now)
     if view.verdict.newest is None or view.verdict.before is None:
         return headline
     return paragraph((until_now(view.verdict.before, terms, now), (Span("Now: "), *headline)))
@@ -104,6 +116,8 @@ def partition_reason(view: PartitionView, kind: BrokerKind, now: float) -> Spans
     match verdict.status:
         case Status.OK:
             return ()
+        case Status.STOPPED | Status.NO_MEMBERS if verdict.reason is Reason.UNASSIGNED:
+            cause = spans("No member is assigned to this partition.")
         case Status.STOPPED:
             cause = spans(f"{_absence(verdict, terms)}.")
         case Status.STALLED:
@@ -162,11 +176,22 @@ def _will_lose(verdict: Verdict, subject: Spans, now: float) -> Spans:
         at = figures.utc_time(verdict.until, now, seconds=False)
         return spans(*subject, "will lose data in ", strong(figures.duration(left), status), f", at about {at}.")
     if verdict.lost:
-        word = "Lost data" if verdict.reason is Reason.LOST_ALL else "Losing data"
+        word = "Lost data" if verdict.reason in LOSS_ENDED else "Losing data"
         return spans(strong(word, status), f": {unread_have(verdict)} been deleted.")
     return spans(
         *subject, "may be ", strong("losing data", status), ": retention has reached the first unread message."
     )
+
+
+def _unassigned(view: GroupView, verdict: Verdict, destination: str, now: float) -> Spans:
+    """Say which part of the group's topics no member reads, and how many messages wait there."""
+    partition = f"partition {verdict.partition} of " if is_held(view.group, destination) else ""
+    lag = unassigned_lag(view.group, view.kind, destination)
+    waiting = f". {_waiting(replace(view.flow, lag=lag, lag_partial=False))} there."
+    subject = ("No member is assigned to ", partition, name_span(destination))
+    if verdict.status is Status.NO_MEMBERS:
+        return spans(*subject, waiting)
+    return spans(*subject, ", ", strong(_no_progress(verdict, now), verdict.status), waiting)
 
 
 def _behind(verdict: Verdict, flow: Flow) -> Spans:
@@ -239,7 +264,8 @@ def _why_unknown(verdict: Verdict) -> str:
 def _affected(verdict: Verdict, now: float) -> Spans:
     more, least = verdict.partitions_affected - 1, "at least " if verdict.at_least else ""
     losing = bool(verdict.lost) and _time_left(verdict, now) is None
-    if losing or verdict.status not in _ABOUT_A_PARTITION:
+    named = verdict.status in _ABOUT_A_PARTITION or verdict.reason is Reason.UNASSIGNED
+    if losing or not named:
         return spans(f"Affected: partition {verdict.partition}{f' and {least}{more:,} more' if more > 0 else ''}.")
     if more < 1:
         return ()
@@ -274,9 +300,7 @@ def _advice(verdict: Verdict, terms: Terms) -> Spans:
         case Status.STALLED:
             return spans(f"{terms.clients.capitalize()} are active: check their logs for errors.")
         case Status.STOPPED:
-            return spans(
-                _RESUME if verdict.reason is Reason.PAUSED else "Check that the consumer application is running."
-            )
+            return spans(_STOPPED_ADVICE.get(verdict.reason, "Check that the consumer application is running."))
         case Status.NO_MEMBERS:
             return spans(_RESUME if verdict.reason is Reason.PAUSED else "")
         case Status.REWOUND:

@@ -26,7 +26,7 @@ class ChartSeries:
     """One curve: its column of the history, its legend, its color."""
 
     name: str
-    label: str
+    label: str  # "" without an entry in the legend
     tone: str
     fill: bool
 
@@ -61,7 +61,10 @@ def group_charts(context: MonitoringContext, view: GroupView, window: str) -> Gr
         key=keys.group(view.connection, view.name),
         history_href=urls.history(view.connection, view.name, window=window),
         window_s=WINDOWS[window],
-        lag=(ChartSeries("lag", "Lag, messages", "ink", fill=True),),
+        lag=(
+            ChartSeries("lag", "Lag, messages", "ink", fill=True),
+            ChartSeries("lag_at_least", "", "ink", fill=True),  # dashed, with a note where it occurs
+        ),
         rates=(
             ChartSeries("rate_in", "In, messages/s", "quiet", fill=False),
             ChartSeries("rate_out", "Out, messages/s", "accent", fill=True),

@@ -10,7 +10,7 @@ from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import SEVERITY, ConnectionView, DestinationView, LinkState, Status
 from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls
-from signalbox.web.monitoring.change_rows import ChangeRow, change_rows
+from signalbox.web.monitoring.change_rows import RecentChanges, connection_changes
 from signalbox.web.monitoring.components import Detail, Head, Notice, plural, status_label
 from signalbox.web.monitoring.connection_facts import cluster_notices, connection_facts
 from signalbox.web.monitoring.connection_list import product
@@ -21,8 +21,6 @@ from signalbox.web.monitoring.totals import most_severe_first
 
 ROWS_SHOWN = 8
 FAULTS_SHOWN = 20
-CHANGES_SHOWN = 12
-CHANGES_SEARCHED = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +81,7 @@ class ConnectionPage:
     destinations_total: int
     destinations_href: str
     configuration: tuple[Detail, ...]
-    changes: tuple[ChangeRow, ...]
+    changes: RecentChanges
 
 
 def connection_page(
@@ -91,7 +89,6 @@ def connection_page(
 ) -> ConnectionPage:
     groups = context.monitor.groups(view.name)
     destinations = context.monitor.destinations(view.name)
-    changes = [c for c in context.monitor.changes(CHANGES_SEARCHED) if c.connection == view.name]
     return ConnectionPage(
         head=connection_head(context, view),
         health=connection_health(view),
@@ -102,7 +99,7 @@ def connection_page(
         destinations_total=len(destinations),
         destinations_href=urls.destinations(connection=view.name),
         configuration=_configuration(view, settings),
-        changes=change_rows(changes[:CHANGES_SHOWN], show_connection=False),
+        changes=connection_changes(context, view),
     )
 
 
@@ -126,8 +123,7 @@ def _age_notice(context: MonitoringContext, view: ConnectionView) -> tuple[Notic
     """Say how old the data is, where the headline does not."""
     if view.link is not LinkState.DOWN or view.answered_at is None:
         return ()
-    age = figures.duration(context.now - view.answered_at)
-    text = f"Data from {figures.utc_time(view.answered_at, context.now)}, {age} old."
+    text = f"Data from {figures.utc_time(view.answered_at, context.now)}."
     return (Notice("caution", words.mark(LinkState.DOWN), text),)
 
 

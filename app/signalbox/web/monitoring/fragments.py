@@ -8,6 +8,7 @@ from signalbox.monitoring.model import Points
 from signalbox.monitoring.service import Monitor
 from signalbox.web.live.registry import Fragment, KeyParts, LiveParts, PointSource, first_part, no_resource
 from signalbox.web.monitoring.attention import attention
+from signalbox.web.monitoring.change_rows import connection_changes, overview_changes
 from signalbox.web.monitoring.connection_list import connection_row
 from signalbox.web.monitoring.connection_page import connection_head, connection_health
 from signalbox.web.monitoring.context import MonitoringContext, monitoring_context
@@ -18,7 +19,7 @@ from signalbox.web.monitoring.group_rows import group_row
 from signalbox.web.monitoring.headlines import connections_headline, destinations_headline, groups_headline
 from signalbox.web.monitoring.members import members
 from signalbox.web.monitoring.navigation import visible_monitor
-from signalbox.web.monitoring.overview import overview_head, summary_rows
+from signalbox.web.monitoring.overview import group_counts, overview_head, summary_rows
 from signalbox.web.monitoring.partition_rows import partition_table
 
 POINTS_WINDOW_S = 3600
@@ -26,6 +27,8 @@ Build = Callable[[MonitoringContext, Any], object]  # from the view that a key n
 FRAGMENTS: dict[str, dict[str, tuple[str, Build]]] = {  # key prefix -> name -> the variable of its template, its value
     keys.OVERVIEW: {
         "overview/head": ("head", lambda context, _: overview_head(context)),
+        "overview/counts": ("counts", lambda context, _: group_counts(context)),
+        "overview/changes": ("changes", lambda context, _: overview_changes(context)),
         "overview/attention": ("attention", lambda context, _: attention(context)),
         "groups/headline": ("headline", lambda context, _: groups_headline(context)),
         "destinations/headline": ("headline", lambda context, _: destinations_headline(context)),
@@ -36,6 +39,7 @@ FRAGMENTS: dict[str, dict[str, tuple[str, Build]]] = {  # key prefix -> name -> 
         "overview/summary-rows": ("summary", summary_rows),
         "connections/row": ("connection", connection_row),
         "connections/head": ("head", connection_head),
+        "connections/changes": ("changes", connection_changes),
         "connections/health": ("health", lambda _, view: connection_health(view)),
     },
     "group": {

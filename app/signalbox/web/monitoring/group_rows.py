@@ -77,7 +77,7 @@ def group_row(context: MonitoringContext, view: GroupView) -> GroupRow:
         status=status_label(status, status_text, stale=stale),
         tone="" if status is Status.OK or stale else words.tone(status),
         stale=stale,
-        lag_history=sparkline(context.monitor.spark(view.connection, view.name).lag, label="lag"),
+        lag_history=sparkline(context.monitor.spark(view.connection, view.name), context.now, label="lag"),
         lag=figures.number(flow.lag, approximate=flow.approximate),
         bound=flow.lag_bound,
         severe=words.tone(status) == "danger",

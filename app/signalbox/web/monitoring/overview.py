@@ -9,7 +9,7 @@ from signalbox.monitoring.model import ConnectionView, GroupView, LinkState, Sta
 from signalbox.monitoring.words import Span
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.attention import Attention, attention
-from signalbox.web.monitoring.change_rows import ChangeRow, change_rows
+from signalbox.web.monitoring.change_rows import RecentChanges, overview_changes
 from signalbox.web.monitoring.components import plural
 from signalbox.web.monitoring.connection_list import GROUP_NOUNS, ConnectionRow, connection_row, current_totals
 from signalbox.web.monitoring.context import MonitoringContext
@@ -20,7 +20,6 @@ from signalbox.web.monitoring.totals import most_severe_first, totals_of
 ROWS_MAX = 5  # of groups that are not ok, per connection; one row sums up the others
 ROWS_IN_ALL_MAX = 120  # a page may watch 200 fragments
 SHOW_ALL_UP_TO = 12  # groups in all: then ok groups have rows too
-CHANGES_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +31,17 @@ class OverviewHead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupCounts:
+    """The counts beside the filter field: one live fragment."""
+
+    key: str
+    groups: int
+    not_ok: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryRows:
-    """The last rows of a connection: groups without a row of their own. One live fragment."""
+    """The last rows of a connection: all groups of each status that has more than rows above. One live fragment."""
 
     key: str
     name: str
@@ -53,21 +61,24 @@ class OverviewPage:
     head: OverviewHead
     attention: Attention
     sections: tuple[ConnectionSection, ...]
-    groups: int
-    not_ok: int
-    changes: tuple[ChangeRow, ...]
+    counts: GroupCounts
+    changes: RecentChanges
 
 
 def overview(context: MonitoringContext) -> OverviewPage:
-    groups = context.monitor.groups()
     return OverviewPage(
         head=overview_head(context),
         attention=attention(context),
         sections=tuple(_section(context, view) for view in context.connections.values()),
-        groups=len(groups),
-        not_ok=sum(context.status_of(view) is not Status.OK for view in groups),
-        changes=change_rows(context.monitor.changes(CHANGES_SHOWN), show_connection=len(context.connections) > 1),
+        counts=group_counts(context),
+        changes=overview_changes(context),
     )
+
+
+def group_counts(context: MonitoringContext) -> GroupCounts:
+    groups = context.monitor.groups()
+    not_ok = sum(context.status_of(view) is not Status.OK for view in groups)
+    return GroupCounts(key=keys.OVERVIEW, groups=len(groups), not_ok=not_ok)
 
 
 def overview_head(context: MonitoringContext) -> OverviewHead:
@@ -100,32 +111,31 @@ def _groups_with_row(context: MonitoringContext, view: ConnectionView, groups: S
 
 
 def summary_rows(context: MonitoringContext, view: ConnectionView) -> SummaryRows:
+    """Count whole statuses: the rows above are those of when the page was loaded, and may have another status now."""
     groups = context.monitor.groups(view.name)
     with_row = {group.name for group in _groups_with_row(context, view, groups)}
-    rest = [group for group in groups if group.name not in with_row]
     if context.is_unreachable(view.name):
-        parts = [("unknown", "", rest)]
+        parts = [("unknown", "", list(groups))]
     else:
-        ok = [g for g in rest if g.verdict.status is Status.OK]
-        unknown = [g for g in rest if g.verdict.status is Status.UNKNOWN]
-        not_ok = [g for g in rest if g.verdict.status not in {Status.OK, Status.UNKNOWN}]
+        ok = [g for g in groups if g.verdict.status is Status.OK]
+        unknown = [g for g in groups if g.verdict.status is Status.UNKNOWN]
+        not_ok = [g for g in groups if g.verdict.status not in {Status.OK, Status.UNKNOWN}]
         parts = [("not ok", "not-ok", not_ok), ("unknown", "unknown", unknown), ("ok", "ok", ok)]
     rows = tuple(
-        _summary_row(context, view, state, part, urls.groups(connection=view.name, status=status), more=bool(with_row))
+        _summary_row(context, view, state, part, urls.groups(connection=view.name, status=status), of=len(groups))
         for state, status, part in parts
-        if part
+        if any(group.name not in with_row for group in part)
     )
     return SummaryRows(key=keys.connection(view.name), name=view.name, rows=rows, stale=view.link is LinkState.STALE)
 
 
 def _summary_row(
-    context: MonitoringContext, view: ConnectionView, state: str, groups: Sequence[GroupView], href: str, *, more: bool
+    context: MonitoringContext, view: ConnectionView, state: str, groups: Sequence[GroupView], href: str, *, of: int
 ) -> SummaryRow:
-    noun = GROUP_NOUNS[view.kind]
-    count = plural(len(groups), f"more {noun}" if more else noun)
-    text = f"{count}, {'all ' if len(groups) > 1 and state != 'not ok' else ''}{state}"
-    if state == "ok" and view.link is LinkState.STALE:
-        text = f"{count}, ok at the last update"
+    count, noun = len(groups), GROUP_NOUNS[view.kind]
+    state = "ok at the last update" if state == "ok" and view.link is LinkState.STALE else state
+    all_of_them = f"{plural(of, noun)}, {'all ' if of > 1 else ''}{state}"
+    text = all_of_them if count == of else f"{count:,} of {plural(of, noun)} {state}"
     total = current_totals(context, view, groups)
     return summary_row(text, href, total, detail=_last_known_lag(context, view, groups))
 

@@ -3,6 +3,10 @@
 import pytest
 
 from signalbox.brokers.kafka.addresses import address_fault, join_address, split_address
+from signalbox.brokers.kafka.aiokafka_options import aiokafka_options
+from signalbox.brokers.kafka.cluster_client import ClusterClient
+from signalbox.brokers.kafka.protocol.metadata import BrokerAddress
+from signalbox.brokers.kafka.settings import KafkaSettings
 from signalbox.config import ConfigurationError, from_document
 
 
@@ -90,3 +94,11 @@ def test_one_string_is_no_list() -> None:
 )
 def test_an_advertised_address_may_be_none(host: str, port: int) -> None:
     assert address_fault(host, port)
+
+
+async def test_ipv6_addresses_are_in_brackets_wherever_they_are_shown_or_used() -> None:
+    settings = KafkaSettings.model_validate({"name": "k", "bootstrap": ["[::1]:9092"]})
+    client = ClusterClient(settings)
+    client.addresses = {3: BrokerAddress("2001:db8::3", 9093), 4: BrokerAddress("kafka-4", 9094)}
+    assert [client.address_of(node) for node in (3, 4, 5)] == ["[2001:db8::3]:9093", "kafka-4:9094", ""]
+    assert (await aiokafka_options(settings, client))["bootstrap_servers"] == ["[2001:db8::3]:9093", "kafka-4:9094"]

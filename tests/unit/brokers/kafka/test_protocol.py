@@ -47,7 +47,10 @@ def test_decode_committed_offsets_of_many_groups() -> None:
 
 Rows = list[tuple[int, int, str | None, int]]
 
-METADATA, ERRORS = st.sampled_from([None, "", "", "m", "m" * 300]), st.sampled_from([0, 0, 0, 29, 256])
+METADATA, ERRORS = (
+    st.sampled_from([None, "", "", "m", "m" * 126, "m" * 127, "m" * 128, "m" * 4000, "m" * 16_383]),
+    st.sampled_from([0, 0, 0, 29, 256]),
+)
 ROWS = st.lists(st.tuples(st.integers(0, 2**31 - 1), st.integers(-1, 2**63 - 1), METADATA, ERRORS), max_size=6)
 
 

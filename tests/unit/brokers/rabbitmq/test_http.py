@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from signalbox.brokers.clock_skew import ClockSkew
 from signalbox.brokers.errors import WrongProtocol
 from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.rabbitmq import http
-from signalbox.brokers.rabbitmq.clock_skew import ClockSkew
 from signalbox.brokers.rabbitmq.http import HttpApi
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
 from signalbox.kernel.clock import system_clock

@@ -21,33 +21,35 @@ def escape(label: str) -> str:
     return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def coarse(vhost: str, queue: str, ready: object, unacked: object) -> str:
+def coarse(vhost: str, queue: str, *counts: object) -> str:
     labels = f'vhost="{escape(vhost)}",queue="{escape(queue)}"'
-    return f"{prometheus.READY}{labels}}} {ready}\n{prometheus.UNACKED}{labels}}} {unacked}\n"
+    names = (prometheus.READY, prometheus.UNACKED, prometheus.TOTAL)
+    return "".join(f"{name}{labels}}} {count}\n" for name, count in zip(names, counts, strict=True))
 
 
-@given(vhost=NAMES, queue=NAMES, ready=st.integers(0, 2**40), unacked=st.integers(0, 2**40))
-async def test_every_name_survives_parsing(vhost: str, queue: str, ready: int, unacked: int) -> None:
-    depths, invalid = await prometheus.parse_coarse("# HELP x\n" + coarse(vhost, queue, ready, unacked))
-    assert (depths, invalid) == ({(vhost, queue): (ready, unacked)}, 0)
+@given(vhost=NAMES, queue=NAMES, counts=st.tuples(*[st.integers(0, 2**40)] * 3))
+async def test_every_name_survives_parsing(vhost: str, queue: str, counts: tuple[int, int, int]) -> None:
+    depths, invalid = await prometheus.parse_coarse("# HELP x\n" + coarse(vhost, queue, *counts[:2], sum(counts)))
+    assert (depths, invalid) == ({(vhost, queue): counts}, 0)
 
 
 async def test_a_name_may_look_like_a_sample() -> None:
     name = 'x"} 99\nrabbitmq_detailed_queue_messages_ready{vhost="/",queue="orders'
-    depths, _ = await prometheus.parse_coarse(coarse("/", name, 1, 2) + coarse("/", "orders", 3, 4))
-    assert depths == {("/", name): (1, 2), ("/", "orders"): (3, 4)}
+    depths, _ = await prometheus.parse_coarse(coarse("/", name, 1, 2, 3) + coarse("/", "orders", 3, 4, 9))
+    assert depths == {("/", name): (1, 2, 0), ("/", "orders"): (3, 4, 2)}
 
 
 async def test_a_truncated_answer_leaves_its_last_queue_out() -> None:
-    text = coarse("/", "whole", 5, 6) + coarse("/", "half", 7, 8)
-    for end in range(len(coarse("/", "whole", 5, 6)), len(text) - 2):
+    whole = coarse("/", "whole", 5, 6, 11)
+    text = whole + coarse("/", "half", 7, 8, 9)
+    for end in range(len(whole), len(text) - 2):
         depths, _ = await prometheus.parse_coarse(text[:end])
-        assert depths == {("/", "whole"): (5, 6)}
+        assert depths == {("/", "whole"): (5, 6, 0)}
 
 
 @pytest.mark.parametrize("value", ["", "NaN", "-1", "1e400", "+Inf", "x", "9" * 500])
 async def test_a_value_that_is_no_count_is_invalid(value: str) -> None:
-    depths, invalid = await prometheus.parse_coarse(coarse("/", "q", value, 1))
+    depths, invalid = await prometheus.parse_coarse(coarse("/", "q", value, 1, 2))
     assert (depths, invalid) == ({}, 1)
 
 

@@ -3,9 +3,13 @@
 import msgspec
 import pytest
 
+from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.rabbitmq.facts import destination
+from signalbox.brokers.rabbitmq.names import QueueNames
 from signalbox.brokers.rabbitmq.queues import QueueRegistry
 from signalbox.brokers.rabbitmq.rows import QueueRow
+from signalbox.brokers.rabbitmq.settings import RabbitSettings
+from signalbox.brokers.rabbitmq.snapshots import SnapshotBuilder
 
 
 def row(name: str, **fields: object) -> QueueRow:
@@ -36,6 +40,41 @@ async def test_a_queue_is_gone_after_two_listings_in_a_row_without_it() -> None:
     assert await listed(registry, "a", "b", at=110.0) == ["a", "b"]
     assert await listed(registry, "a", at=115.0) == ["a", "b"]
     assert await listed(registry, "a", at=120.0) == ["a"]
+
+
+async def test_a_reader_of_a_stream_is_gone_after_two_answers_without_its_offset() -> None:
+    registry = QueueRegistry()
+    settings = RabbitSettings(name="r", kind=BrokerKind.RABBITMQ, host="h")
+    builder = SnapshotBuilder(settings, QueueNames(settings.vhosts))
+    await registry.apply_listing("/", [row("s", type="stream")], 100.0, has_counters=True)
+    stream = registry.get(("/", "s"))
+    assert stream is not None
+    gone, groups = [], set()
+    for offsets in ({"a": 5, "b": 5}, {"a": 6}, {"a": 6, "b": 7}, {"a": 6}, {"a": 6}, {"a": 6}):
+        registry.apply_stored_offsets(stream, offsets)
+        snapshot, _ = await builder.build(registry, {"/"}, requested_at=100.0, read_at=100.0)
+        gone.append(snapshot.gone_groups)
+        groups = set(snapshot.groups)
+    assert gone == [frozenset()] * 4 + [frozenset({"s: b"}), frozenset()]
+    assert groups == {"s", "s: a"}
+
+
+async def test_what_is_in_an_unread_virtual_host_stays_until_the_registry_deletes_it() -> None:
+    registry = QueueRegistry()
+    settings = RabbitSettings(name="r", kind=BrokerKind.RABBITMQ, host="h", vhosts=("/", "v"))
+    builder = SnapshotBuilder(settings, QueueNames(settings.vhosts))
+    for vhost in settings.vhosts:
+        await registry.apply_listing(vhost, [row("q", vhost=vhost)], 100.0, has_counters=True)
+    gone: list[frozenset[str]] = []
+    for at, vhosts in ((100.0, {"/", "v"}), (101.0, {"/"}), (105.0, {"/"}), (112.0, {"/"}), (113.0, {"/"})):
+        if "v" not in vhosts:
+            registry.note_missing_vhost("v", at)
+        snapshot, _ = await builder.build(registry, vhosts, requested_at=at, read_at=at)
+        gone.append(snapshot.gone_destinations)
+    assert gone == [frozenset()] * 3 + [frozenset({"v/q"}), frozenset()]
+    assert registry.missing_vhosts(112.0) == ["v"]
+    registry.note_reported("v", 120.0)
+    assert registry.missing_vhosts(120.0) == []
 
 
 @pytest.mark.parametrize(
