@@ -91,6 +91,7 @@ def _losing() -> Iterator[tuple[str, GroupView]]:
     yield "loses data now", group_view(lost)
     yield "loses data now, one message so far", group_view(replace(lost, lost=1, partitions_affected=1))
     yield "loses data now, of which some may be no messages", group_view(replace(lost, lost_at_most=True))
+    yield "lost data some time ago", group_view(replace(lost, reason=Reason.LOST_EARLIER))
     emptied = replace(lost, reason=Reason.LOST_ALL, lost=90, lost_at_most=True)
     yield "lost data, nothing is left to read", group_view(emptied, flow=IDLE)
     view = group_view(verdict(status, reason=Reason.BY_AGE, until=PAST, partition=3))
@@ -254,6 +255,7 @@ def _destinations() -> Iterator[tuple[str, DestinationView]]:
     yield "a group will lose data", destination_view(losing, loses_at=SOON)
     yield "its only group will lose data", destination_view(losing, loses_at=SOON, consumer_groups=("billing",))
     yield "a group loses data now", destination_view(verdict(Status.WILL_LOSE_DATA))
+    yield "a group lost data", destination_view(verdict(Status.WILL_LOSE_DATA, reason=Reason.LOST_EARLIER, lost=50))
     for reason in (Reason.NO_LEADER, Reason.UNDER_REPLICATED):
         bad = verdict(Status.BEHIND, reason=reason, partitions_affected=1)
         yield f"{reason}, one partition", destination_view(bad)
