@@ -65,7 +65,7 @@ export function chartOptions(series, range, step) {
     scales: { x: { time: true, range }, y: { range: (_, low, high) => [0, Math.max(1, high * 1.05)] } },
     tzDate: (at) => new Date(at * 1000 + new Date(at * 1000).getTimezoneOffset() * 60000),
     axes: [
-      { stroke, font, grid: { show: false }, ticks: { show: false }, values: (plot, splits) => splits.map((at) => new Date(at * 1000).toISOString().slice(11, 16)) },
+      { stroke, font, size: 26, grid: { show: false }, ticks: { show: false }, values: (plot, splits) => splits.map((at) => new Date(at * 1000).toISOString().slice(11, 16)) },
       { stroke, font, grid, ticks: { show: false }, side: 1, size: 64, space: 40, ...counts, values: (_, splits) => splits.map(short) },
     ],
     series: [{}, ...series.map(line)],

@@ -277,5 +277,5 @@ def _by_hour(rows: Samples) -> Iterator[tuple[int, Samples]]:
 
 
 async def _pause(count: int) -> None:
-    if count % HOURS_PER_SLICE == 0:
+    if count % HOURS_PER_SLICE == HOURS_PER_SLICE - 1:
         await asyncio.sleep(0)

@@ -4,9 +4,9 @@ Unknown is no sample, never 0. Groups above the limits of number and name length
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
 
 from signalbox.kernel.exposition import Sample, encode, format_labels, metric
 from signalbox.monitoring.model import ConnectionView, GroupView, HistoryUsage, LinkState
@@ -14,9 +14,9 @@ from signalbox.monitoring.service import Monitor
 
 GROUPS_MAX = 10_000  # nine lines each: about 6 MB
 LABEL_CHARACTERS_MAX = 1_024
-LINES_PER_SLICE = 1_000  # between two turns of the event loop: about 1 ms
+LINES_PER_SLICE = 200  # between two looks at the clock
+SLICE_S = 0.004  # between two turns of the event loop: each turn may take as long again while a sweep is read
 
-Item = TypeVar("Item")
 GROUP_STATUS = "signalbox_group_status"
 GROUP_METRICS: Mapping[str, tuple[str, Callable[[GroupView, float], float | None]]] = {
     "signalbox_group_lag_messages": (
@@ -53,34 +53,48 @@ GROUP_METRICS: Mapping[str, tuple[str, Callable[[GroupView, float], float | None
 
 
 async def exposition(monitor: Monitor, usage: HistoryUsage | None) -> AsyncIterator[bytes]:
-    """Yield the answer to a scrape, in pieces of about a millisecond. Waits for no broker and no database.
+    """Yield the answer to a scrape, in pieces of a few milliseconds. Waits for no broker and no database.
 
     `usage` is the history of all connections together: None for users who may not see all of them.
     """
+    pending: list[str] = []
+    began = time.monotonic()
+    for lines in _all_lines(monitor, usage):
+        pending += lines
+        if time.monotonic() - began > SLICE_S:
+            yield encode(pending)
+            pending.clear()
+            await asyncio.sleep(0)
+            began = time.monotonic()
+    yield encode(pending)
+
+
+def _all_lines(monitor: Monitor, usage: HistoryUsage | None) -> Iterator[Iterator[str]]:
+    """Yield the lines of all metrics, in steps of a fraction of a millisecond."""
     now, connections, groups = monitor.now(), monitor.connections(), monitor.groups()
     included = [group for group in groups if max(len(group.connection), len(group.name)) <= LABEL_CHARACTERS_MAX]
     included = included[:GROUPS_MAX]
     for name, (help_text, samples) in _connection_metrics(connections, groups, now).items():
-        yield encode(metric(name, "gauge", help_text, samples))
-    async for lines in _group_metrics(included, now):
-        yield encode(lines)
+        yield metric(name, "gauge", help_text, samples)
+    yield from _group_metrics(included, now)
     help_text = "Groups without metrics: too many, or names too long"
-    yield encode(metric("signalbox_groups_left_out", "gauge", help_text, [({}, len(groups) - len(included))]))
+    yield metric("signalbox_groups_left_out", "gauge", help_text, [({}, len(groups) - len(included))])
     for name, (kind, help_text, value) in ({} if usage is None else _history_metrics(usage, now)).items():
-        yield encode(metric(name, kind, help_text, [({}, value)]))
+        yield metric(name, kind, help_text, [({}, value)])
 
 
-async def _group_metrics(groups: Sequence[GroupView], now: float) -> AsyncIterator[Iterator[str]]:
-    """Yield metric by metric, because the format wants the lines of one together; many groups in slices."""
+def _group_metrics(groups: Sequence[GroupView], now: float) -> Iterator[Iterator[str]]:
+    """Yield metric by metric, because the format wants the lines of one together."""
     labels: list[str] = []
-    for chunk in _slices(groups):
-        labels += [format_labels({"connection": view.connection, "group": view.name}) for view in chunk]
-        await asyncio.sleep(0)
+    for view in groups:
+        labels.append(format_labels({"connection": view.connection, "group": view.name}))
+        if len(labels) % LINES_PER_SLICE == 0:
+            yield iter(())
     for name, (help_text, value_of) in GROUP_METRICS.items():
         yield metric(name, "gauge", help_text, ())
-        for chunk, group_labels in zip(_slices(groups), _slices(labels), strict=True):
-            yield _lines(name, chunk, group_labels, value_of, now)
-            await asyncio.sleep(0)
+        for begin in range(0, len(groups), LINES_PER_SLICE):
+            end = begin + LINES_PER_SLICE
+            yield _lines(name, groups[begin:end], labels[begin:end], value_of, now)
 
 
 def _lines(
@@ -95,10 +109,6 @@ def _lines(
         if value is not None:
             status = f',status="{view.verdict.status}"' if name is GROUP_STATUS else ""
             yield f"{name}{{{label}{status}}} {value}\n"
-
-
-def _slices(rows: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    return (rows[begin : begin + LINES_PER_SLICE] for begin in range(0, len(rows), LINES_PER_SLICE))
 
 
 def _members(view: GroupView) -> int | None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from signalbox.brokers.model import UNKNOWN, GroupState, RetentionLimits, Why
-from signalbox.monitoring.model import SEVERITY, Reason, Status, TimeLag, TimeLagMethod, Verdict
+from signalbox.monitoring.model import LOSS_ENDED, SEVERITY, Reason, Status, TimeLag, TimeLagMethod, Verdict
 
 LOSS_WITHIN_S = 24 * 3600.0
+LOSING_S = 60.0  # a loss that has not grown for so long has ended
 REWOUND_SHOWN_S = 600.0
 REBALANCE_NORMAL_S = 300.0  # a longer rebalance does not excuse a stall
 STILL_INTERVALS = 3
@@ -33,6 +34,7 @@ class GroupFacts:
     interval_s: float
     first_read_at: float  # a state at that time may have begun earlier
     paused: bool = False
+    all_listed: bool = False  # there are no consumers besides the members
     unassigned: bool = False  # has members, but none for the partitions in question
     absent_since: float | None = None  # the first reading without consumers, after one with them
     rebalancing_since: float | None = None
@@ -203,7 +205,8 @@ def _unreadable(row: PartitionFacts, now: float) -> Verdict | None:
 def _losing(row: PartitionFacts, group: GroupFacts, limits: Thresholds, now: float) -> Verdict | None:
     """Return when retention reaches the first unread message, if that is within a day; also what was deleted recently."""
     if row.lost_at is not None:
-        return Verdict(status=Status.WILL_LOSE_DATA, since=row.lost_at, reason=Reason.LOST_ALREADY)
+        reason = Reason.LOST_EARLIER if now - row.lost_at > LOSING_S else Reason.LOST_ALREADY
+        return Verdict(status=Status.WILL_LOSE_DATA, since=row.lost_at, reason=reason)
     if row.deleted > 0:
         reason = Reason.LOST_ALREADY if row.lag > 0 else Reason.LOST_ALL
         return Verdict(status=Status.WILL_LOSE_DATA, since=now, reason=reason)
@@ -347,7 +350,7 @@ def _old_enough(row: PartitionFacts, limits: Thresholds) -> bool:
 
 def data_loss_at(verdict: Verdict) -> float:
     """Return when data is lost, to sort the most urgent first: 0 if it is lost now, infinity if no more loss is foreseen."""
-    if verdict.status is not Status.WILL_LOSE_DATA or verdict.reason is Reason.LOST_ALL:
+    if verdict.status is not Status.WILL_LOSE_DATA or verdict.reason in LOSS_ENDED:
         return float("inf")
     return verdict.until if verdict.until is not None else 0.0
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from signalbox.brokers.model import Destination, Why
-from signalbox.monitoring.model import NEEDS_ATTENTION, SEVERITY, GroupView, Reason, Status, Verdict
+from signalbox.monitoring.model import LOSS_ENDED, NEEDS_ATTENTION, SEVERITY, GroupView, Reason, Status, Verdict
 
 HOT_FACTOR = 2.0  # times the mean of the partitions
 HOT_PARTITIONS_MIN = 3
@@ -43,6 +43,7 @@ def judge_consumers(name: str, groups: Sequence[GroupView]) -> Verdict | None:
         return None
     worst = min(wrong, key=lambda view: (SEVERITY[view.verdict.status], view.verdict.until or 0.0, view.name))
     losing = [view.verdict for view in wrong if view.verdict.status is Status.WILL_LOSE_DATA]
+    ended = bool(losing) and all(verdict.reason in LOSS_ENDED for verdict in losing)
     return Verdict(
         status=worst.verdict.status,
         since=worst.verdict.since,
@@ -52,7 +53,7 @@ def judge_consumers(name: str, groups: Sequence[GroupView]) -> Verdict | None:
         at_least=any(verdict.at_least for verdict in losing),
         lost_at_most=any(verdict.lost_at_most for verdict in losing),
         partitions_affected=len(wrong),
-        reason=Reason.CONSUMERS,
+        reason=Reason.LOST_EARLIER if ended else Reason.CONSUMERS,
         detail=worst.name,
     )
 

@@ -56,6 +56,7 @@ class Reason(StrEnum):
     BY_AGE = "by age"  # unread messages reach the retention time
     BY_COUNT = "by count"  # new messages push out unread ones
     LOST_ALREADY = "lost already"  # unread messages are already deleted
+    LOST_EARLIER = "lost earlier"  # unread messages were deleted, none lately
     LOST_ALL = "lost all"  # all unread messages are deleted, and nothing is left to read
     BATCH = "batch"  # the configuration declares that having no members is normal
     PAUSED = "paused"  # paused at the broker
@@ -71,6 +72,9 @@ class Reason(StrEnum):
     COPY_BROKEN = "copy broken"  # a mirror or a source gets no messages
     HOT = "hot"  # one partition receives several times the mean
     CONSUMERS = "consumers"  # consumer groups of the destination need attention; `detail` names the most severe one
+
+
+LOSS_ENDED = frozenset((Reason.LOST_EARLIER, Reason.LOST_ALL))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,8 +67,8 @@ class HistoryStore:
     async def find_id(self, subject: SeriesKey) -> int | None:
         """Return the id of a series, or None if it has no history."""
         query = select(col(SeriesRow.id)).where(col(SeriesRow.key) == subject.digest())
-        async with self._database.read() as connection:
-            return (await connection.execute(query)).scalar_one_or_none()
+        rows = await self._database.fetch(query)
+        return rows[0].id if rows else None
 
     async def subjects(self, ids: Collection[int]) -> dict[int, SeriesKey]:
         """Return the subjects of these ids; deleted ones are left out."""
@@ -104,14 +104,11 @@ class HistoryStore:
 
     async def hours(self, series: Collection[int], finest: int, first: int, last: int) -> list[PackedHour]:
         """Return packed hours with steps of at least `finest` seconds, from hour `first` to `last`, by series and hour."""
-        hours: list[PackedHour] = []
         when = col(HistoryRow.hour).between(first, last), col(HistoryRow.resolution) >= finest
-        async with self._database.read() as connection:
-            for chunk in _slices(list(series)):
-                query = _HOURS.where(col(HistoryRow.series_id).in_(chunk), *when)
-                order = col(HistoryRow.series_id), col(HistoryRow.hour), col(HistoryRow.resolution)
-                hours += [PackedHour(*row) for row in await connection.execute(query.order_by(*order))]
-        return hours
+        order = col(HistoryRow.series_id), col(HistoryRow.hour), col(HistoryRow.resolution)
+        chunks = (_HOURS.where(col(HistoryRow.series_id).in_(chunk), *when) for chunk in _slices(list(series)))
+        rows = await self._database.fetch(*(query.order_by(*order) for query in chunks))
+        return [PackedHour(*row) for row in rows]
 
     async def groups_since(self, resolution: int, hour: int) -> dict[int, SeriesKey]:
         """Return the groups (no partitions) with history at that resolution since that hour."""

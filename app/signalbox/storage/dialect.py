@@ -2,8 +2,9 @@
 
 import sqlite3
 from typing import Any
+from urllib.parse import quote
 
-from sqlalchemy import BigInteger, event, func, literal, select
+from sqlalchemy import BigInteger, Engine, QueuePool, create_engine, event, func, literal, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
@@ -102,6 +103,28 @@ def configure_sqlite(engine: AsyncEngine) -> None:
     def begin(connection: Connection) -> None:
         read_only = connection.get_execution_options().get("signalbox_read_only", False)
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def make_sqlite_reader(url: str) -> Engine:
+    """Return an engine that reads a database that exists, without asyncio: for use in threads."""
+    file = make_url(url).database or ""
+    engine = create_engine(
+        "sqlite+pysqlite://", creator=lambda: _open_reader(file), hide_parameters=True, poolclass=QueuePool
+    )
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
+
+
+def _open_reader(file: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"file:{quote(file)}?mode=rw",
+        uri=True,
+        timeout=BUSY_TIMEOUT_MS / 1000,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    connection.text_factory = _decode
+    return connection
 
 
 def _decode(stored: bytes) -> str:

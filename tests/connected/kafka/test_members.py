@@ -9,23 +9,24 @@ import pytest
 from signalbox.brokers.kafka.adapter import KafkaBroker
 from signalbox.brokers.kafka.protocol.connection import Api, KafkaConnection, Request
 from signalbox.brokers.kafka.protocol.wire import Cursor, RequestBody
-from signalbox.brokers.model import Group
+from signalbox.brokers.model import Group, GroupState
 from tests.support.kafka import KafkaClient, KafkaMember, KafkaUnderTest
 from tests.support.waiting import eventually
 
 JOIN_GROUP = Api("JoinGroup", 11, (2,), flexible_from=6)
 SYNC_GROUP = Api("SyncGroup", 14, (1,), flexible_from=4)
+LEAVE_GROUP = Api("LeaveGroup", 13, (1,), flexible_from=4)
 SESSION_MS = 60_000
 
 
-def join_request(group: str, protocol: bytes) -> Request[tuple[int, int, str]]:
+def join_request(group: str, protocol: bytes, protocol_type: str = "consumer") -> Request[tuple[int, int, str]]:
     """Join as the only member. Response: error code, generation, member id."""
 
     def encode(_version: int) -> bytes:
         body = RequestBody(flexible=False)
         body.text(group)
         body.i32(SESSION_MS, SESSION_MS)
-        for text in ("", "consumer"):
+        for text in ("", protocol_type):
             body.text(text)
         body.count(1)
         body.text("range")
@@ -59,33 +60,58 @@ def assign_request(group: str, generation: int, member: str, assignment: bytes) 
     return Request(SYNC_GROUP, encode, lambda data, _: Cursor(data, flexible=False, position=4).i16())
 
 
+def leave_request(group: str, member: str) -> Request[int]:
+    def encode(_version: int) -> bytes:
+        body = RequestBody(flexible=False)
+        body.text(group)
+        body.text(member)
+        return body.to_bytes()
+
+    return Request(LEAVE_GROUP, encode, lambda data, _: Cursor(data, flexible=False, position=4).i16())
+
+
+class Members:
+    """Members of classic groups, each the leader of its group, which write any assignment."""
+
+    def __init__(self, connection: KafkaConnection) -> None:
+        self._connection = connection
+        self._joined: list[tuple[str, str]] = []
+
+    async def join(self, group: str, assignment: bytes, protocol_type: str = "consumer") -> None:
+        subscription = struct.pack(">hih4si", 0, 1, 4, b"good", -1)
+
+        async def joined() -> None:
+            error, generation, member = await self._connection.call(join_request(group, subscription, protocol_type))
+            assert error == 0
+            assert await self._connection.call(assign_request(group, generation, member, assignment)) == 0
+            self._joined.append((group, member))
+
+        await eventually(joined, within_s=30)
+
+    async def leave(self) -> None:
+        """Leave all groups: Kafka's own tool fails on all groups while one has such a member."""
+        for group, member in self._joined:
+            assert await self._connection.call(leave_request(group, member)) == 0
+
+
 @pytest.fixture
-async def wire(kafka: KafkaUnderTest) -> AsyncIterator[KafkaConnection]:
+async def members(kafka: KafkaUnderTest) -> AsyncIterator[Members]:
     host, _, port = kafka.bootstrap.partition(":")
     connection = KafkaConnection(host, int(port))
     await connection.connect()
-    yield connection
+    members = Members(connection)
+    yield members
+    await members.leave()
     await connection.close()
 
 
-async def join(wire: KafkaConnection, group: str, assignment: bytes) -> None:
-    subscription = struct.pack(">hih4si", 0, 1, 4, b"good", -1)
-
-    async def joined() -> None:
-        error, generation, member = await wire.call(join_request(group, subscription))
-        assert error == 0
-        assert await wire.call(assign_request(group, generation, member, assignment)) == 0
-
-    await eventually(joined, within_s=30)
-
-
 async def test_an_undecodable_assignment_hides_no_other_member(
-    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_client: KafkaClient, wire: KafkaConnection
+    kafka: KafkaUnderTest, kafka_broker: KafkaBroker, kafka_client: KafkaClient, members: Members
 ) -> None:
     await kafka_client.create("good", 2)
     await kafka_client.commit("good-others", {("good", 0): 0})  # the first group creates the topic of coordinators
     await asyncio.gather(
-        join(wire, "bad-assignment", b'{"assigned":{"good":[0,1]}}'), join(wire, "bad-short", b"\xff\xff\xff")
+        members.join("bad-assignment", b'{"assigned":{"good":[0,1]}}'), members.join("bad-short", b"\xff\xff\xff")
     )
     async with KafkaMember(kafka.bootstrap, "good-readers").subscribe("good"):
 
@@ -109,3 +135,20 @@ async def test_an_undecodable_assignment_hides_no_other_member(
         assert "cannot be decoded" in bad.note
         assert groups[name].lag_partial
         assert any("cannot be decoded" in note for note in groups[name].notes)
+
+
+async def test_a_group_of_another_protocol_is_a_consumer_group_if_it_commits_offsets(
+    kafka_broker: KafkaBroker, kafka_client: KafkaClient, members: Members
+) -> None:
+    await kafka_client.create("own-protocol")
+    await kafka_client.produce("own-protocol", 0, 30)
+    await kafka_client.commit("own-readers", {("own-protocol", 0): 4})
+    await asyncio.gather(
+        members.join("own-readers", b"\x00", "my-app"), members.join("connect-workers", b"\x00", "connect")
+    )
+    snapshot = await kafka_broker.sweep()
+    readers = snapshot.groups["own-readers"]
+    assert (readers.lag, readers.state, readers.members) == (26, GroupState.ACTIVE, None)
+    assert "connect-workers" not in snapshot.groups
+    assert snapshot.excluded >= 1
+    assert not [fault for fault in snapshot.faults if "own-readers" in fault.resource]

@@ -36,6 +36,7 @@ def _links() -> Iterator[tuple[str, ConnectionView]]:
     yield "stale, with the error", replace(stale, error="2 of 3 servers do not respond within 2 s.", attempts=3)
     yield "stale, two groups not ok", replace(stale, groups_ok=20)
     yield "stale, all groups ok", replace(stale, groups_ok=22)
+    yield "stale, its only group not ok", replace(stale, groups=1, groups_ok=0)
     yield "stale, its only group ok", replace(stale, groups=1, groups_ok=1)
 
 

@@ -91,6 +91,7 @@ def _losing() -> Iterator[tuple[str, GroupView]]:
     yield "loses data now", group_view(lost)
     yield "loses data now, one message so far", group_view(replace(lost, lost=1, partitions_affected=1))
     yield "loses data now, of which some may be no messages", group_view(replace(lost, lost_at_most=True))
+    yield "lost data some time ago", group_view(replace(lost, reason=Reason.LOST_EARLIER))
     emptied = replace(lost, reason=Reason.LOST_ALL, lost=90, lost_at_most=True)
     yield "lost data, nothing is left to read", group_view(emptied, flow=IDLE)
     view = group_view(verdict(status, reason=Reason.BY_AGE, until=PAST, partition=3))
@@ -156,6 +157,8 @@ def _behind() -> Iterator[tuple[str, GroupView]]:
         yield f"behind, time lag is {method} this", group_view(behind, flow=flow)
     both = TimeLag(seconds=600.0, method=TimeLagMethod.AT_MOST, at_least=361.0)
     yield "behind, time lag has both bounds", group_view(behind, flow=replace(LOSING_GROUND, time_lag=both))
+    near = replace(both, at_least=599.8)
+    yield "behind, both bounds look the same", group_view(behind, flow=replace(LOSING_GROUND, time_lag=near))
     for reason in (Reason.COUNT_ONLY, Reason.NONE_IN_FLIGHT):
         view = group_view(verdict(Status.BEHIND, reason=reason), flow=COUNT, kind=BrokerKind.SQS, rows=1)
         yield f"behind, SQS, {reason}", view
@@ -252,6 +255,7 @@ def _destinations() -> Iterator[tuple[str, DestinationView]]:
     yield "a group will lose data", destination_view(losing, loses_at=SOON)
     yield "its only group will lose data", destination_view(losing, loses_at=SOON, consumer_groups=("billing",))
     yield "a group loses data now", destination_view(verdict(Status.WILL_LOSE_DATA))
+    yield "a group lost data", destination_view(verdict(Status.WILL_LOSE_DATA, reason=Reason.LOST_EARLIER, lost=50))
     for reason in (Reason.NO_LEADER, Reason.UNDER_REPLICATED):
         bad = verdict(Status.BEHIND, reason=reason, partitions_affected=1)
         yield f"{reason}, one partition", destination_view(bad)

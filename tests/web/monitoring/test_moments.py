@@ -67,3 +67,9 @@ async def test_the_closing_rows_of_the_overview_count_whole_statuses(web: WebCli
     summary = await fragment(web, keys.connection("kafka-prod"), "overview/summary-rows")
     texts = [row.text for row in summary.rows]  # type: ignore[attr-defined]
     assert texts == ["8 of 13 groups ok"]
+
+
+async def test_counts_of_the_navigation_say_of_which_moment_they_are(web: WebClient) -> None:
+    counts = re.findall(r'<span class="count"[^>]*>', await web.page("/"))
+    assert len(counts) >= 3
+    assert all(AS_OF.search(count) for count in counts)

@@ -9,6 +9,7 @@ from signalbox.brokers.kafka.errors import NONE, why_unknown
 from signalbox.brokers.kafka.group_positions import GroupRows, build_positions
 from signalbox.brokers.kafka.offset_table import ENDS, OffsetTable
 from signalbox.brokers.kafka.protocol.groups import (
+    CONSUMER_PROTOCOLS,
     GroupDescription,
     GroupListing,
     MemberDescription,
@@ -69,8 +70,21 @@ class CachedGroup:
     _rows: GroupRows | None = None
     _rows_generation: int = -1  # the generation of the partition table whose slots `_rows` uses
     _versions: tuple[int, ...] = ()
+    _reads_topics: bool = False
     _topic_versions: list[int] = field(default_factory=list)
     _contents_versions: list[int] = field(default_factory=list)
+
+    @property
+    def reads_topics(self) -> bool:
+        """Whether this is a consumer group: Connect workers and schema registries are groups without offsets."""
+        if not self._reads_topics:
+            committed = self.committed is not None and bool(self.committed.topics)
+            self._reads_topics = self.has_consumer_protocol or committed
+        return self._reads_topics
+
+    @property
+    def has_consumer_protocol(self) -> bool:
+        return self.listing.protocol in CONSUMER_PROTOCOLS
 
     @property
     def raw(self) -> bytes:

@@ -18,7 +18,6 @@ ROWS_EXPECTED = 50  # of a group that was not read yet
 REQUESTS_IN_FLIGHT = 10
 SINGLE_REQUESTS_IN_FLIGHT = 50  # for old brokers, where each request contains one group
 GROUPS_PER_SLICE = 200
-PROTOCOL_TYPES = frozenset({"consumer", "", "share", "streams"})  # others, such as Connect workers, read no topic
 
 T = TypeVar("T")
 GroupOffsets = offset_api.CommittedOffsets | group_api.ShareOffsets
@@ -48,11 +47,11 @@ async def read_group_offsets(cache: ClusterCache) -> list[NodeAnswers]:
 def select_groups(
     cache: ClusterCache, node: int, group_list: group_api.ListedGroups
 ) -> dict[str, group_api.GroupListing]:
-    """Return the consumer groups of the list that pass the name filter, by name; computed once per list."""
+    """Return the groups of the list that pass the name filter, by name; computed once per list."""
     selected = cache.listed_groups.get(node)
     if selected is None or selected[0] is not group_list:
         includes = cache.settings.includes
-        rows = {row.group: row for row in group_list.rows if row.protocol in PROTOCOL_TYPES and includes(row.group)}
+        rows = {row.group: row for row in group_list.rows if includes(row.group)}
         selected = cache.listed_groups[node] = (group_list, rows)
     return selected[1]
 

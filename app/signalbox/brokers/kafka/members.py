@@ -45,7 +45,7 @@ def _requests(cache: ClusterCache, names: set[str]) -> dict[tuple[int, str], lis
     now, urgent, others = cache.clock(), list[CachedGroup](), list[CachedGroup]()
     for name in names:
         cached = cache.groups[name]
-        if cached.error:
+        if cached.error or not cached.has_consumer_protocol:
             continue
         if cached.listing.state in STATES_WITHOUT_MEMBERS:
             if cached.members != ():

@@ -206,6 +206,6 @@ async def _read_again(cache: ClusterCache, rewound: dict[str, int], result: Merg
 
 def _add_permission_faults(cache: ClusterCache, result: MergeResult) -> None:
     for name in result.read:
-        if error := cache.groups[name].error:
+        if (error := cache.groups[name].error) and cache.groups[name].reads_topics:
             detail = f"{error_name(error)}: the user needs DESCRIBE on this group"
             result.faults.append(Fault(resource=f"group {name}", why=why_unknown(error), detail=detail, group=name))

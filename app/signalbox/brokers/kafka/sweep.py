@@ -104,6 +104,9 @@ class ClusterReader:
         """Merge the answers about groups, and prepare everything that does not need end offsets."""
         cache = self.cache
         result = await merge_answers(cache, all_answers)
+        others = {name for name in result.read if not cache.groups[name].reads_topics}
+        result.read -= others
+        result.excluded += len(others)
         async with asyncio.TaskGroup() as tasks:
             members = tasks.create_task(read_members(cache, result.read))
             tasks.create_task(self._prepare_rows(result.read))

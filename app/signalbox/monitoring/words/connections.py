@@ -237,6 +237,8 @@ def _group_health(view: ConnectionView) -> Spans:
     total = quantity(groups, "consumer group", "consumer groups")
     if view.link is LinkState.DOWN:
         return spans(f"The status of its {total} is unknown.")
+    if not_ok and groups == 1:
+        return spans("At the last update, its only consumer group was not ok.")
     if not_ok:
         return spans(f"At the last update, {not_ok:,} of {total} {'was' if not_ok == 1 else 'were'} not ok.")
     return spans(

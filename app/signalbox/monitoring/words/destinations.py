@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
-from signalbox.monitoring.model import DestinationView, Reason, Status
+from signalbox.monitoring.model import LOSS_ENDED, DestinationView, Reason, Status
 from signalbox.monitoring.words.groups import status_word, unread_have
 from signalbox.monitoring.words.spans import Span, Spans, message_rate, name_span, paragraph, quantity, spans, strong
 from signalbox.monitoring.words.terms import WHY_UNKNOWN
@@ -66,7 +66,9 @@ def _will_lose(view: DestinationView, now: float) -> Spans:
     status = view.verdict.status
     if (view.loses_at is None or view.loses_at <= now) and view.verdict.lost:
         lost = unread_have(view.verdict)
-        when: tuple[str | Span, ...] = (" is ", strong("losing data", status), f": {lost} been deleted.")
+        ended = view.verdict.reason in LOSS_ENDED
+        word = (" has ", strong("lost data", status)) if ended else (" is ", strong("losing data", status))
+        when: tuple[str | Span, ...] = (*word, f": {lost} been deleted.")
     elif view.loses_at is None or view.loses_at <= now:
         when = (" may be ", strong("losing", status), " unread messages.")
     else:

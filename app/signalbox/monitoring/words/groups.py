@@ -5,7 +5,7 @@ from dataclasses import replace
 from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring.assignment import is_held, unassigned_lag
-from signalbox.monitoring.model import Flow, GroupView, PartitionView, Reason, Status, Verdict
+from signalbox.monitoring.model import LOSS_ENDED, Flow, GroupView, PartitionView, Reason, Status, Verdict
 from signalbox.monitoring.words.spans import (
     Span,
     Spans,
@@ -46,6 +46,7 @@ _WHY_LOST: dict[Reason | None, str] = {
     Reason.BY_AGE: "Messages reach the retention limit before the group reads them.",
     Reason.BY_COUNT: "At the retention limit, each new message deletes the oldest one, before the group reads it.",
     Reason.LOST_ALREADY: "Retention or a purge deletes messages before the group reads them.",
+    Reason.LOST_EARLIER: "Retention or a purge deleted messages before the group read them. Signalbox shows this for 10 minutes, and until the group reads on.",
     Reason.LOST_ALL: "Retention or a purge deleted everything that the group had not read. Signalbox shows this until the group commits again.",
 }
 
@@ -65,7 +66,7 @@ def status_text(verdict: Verdict, now: float) -> str:
 def status_word(verdict: Verdict, now: float) -> str:
     """Return the status without a duration: "losing data" where the status "will lose data" has begun, "paused"."""
     if verdict.status is Status.WILL_LOSE_DATA and _time_left(verdict, now) is None:
-        if verdict.reason is Reason.LOST_ALL:
+        if verdict.reason in LOSS_ENDED:
             return "lost data"
         return "losing data" if verdict.lost else "may be losing data"
     if verdict.reason is Reason.UNASSIGNED and verdict.status is Status.NO_MEMBERS:
@@ -175,7 +176,7 @@ def _will_lose(verdict: Verdict, subject: Spans, now: float) -> Spans:
         at = figures.utc_time(verdict.until, now, seconds=False)
         return spans(*subject, "will lose data in ", strong(figures.duration(left), status), f", at about {at}.")
     if verdict.lost:
-        word = "Lost data" if verdict.reason is Reason.LOST_ALL else "Losing data"
+        word = "Lost data" if verdict.reason in LOSS_ENDED else "Losing data"
         return spans(strong(word, status), f": {unread_have(verdict)} been deleted.")
     return spans(
         *subject, "may be ", strong("losing data", status), ": retention has reached the first unread message."

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from signalbox.brokers.model import BrokerKind
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import SEVERITY, ConnectionView, GroupView, LinkState
+from signalbox.monitoring.model import SEVERITY, ConnectionView, GroupView, LinkState, Status
 from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.components import Headline, plural, status_label
@@ -60,12 +60,15 @@ class ConnectionsPage:
 
 
 def connections_page(context: MonitoringContext) -> ConnectionsPage:
-    ordered = sorted(
-        context.connections.values(), key=lambda view: (ORDER.index(view.link), SEVERITY[view.most_severe], view.name)
-    )
+    ordered = sorted(context.connections.values(), key=_severity_key)
     return ConnectionsPage(
         headline=connections_headline(context), rows=tuple(connection_row(context, view) for view in ordered)
     )
+
+
+def _severity_key(view: ConnectionView) -> tuple[int, int, str]:
+    status = words.link_status(view)
+    return ORDER.index(view.link), SEVERITY[status] if isinstance(status, Status) else len(SEVERITY), view.name
 
 
 def connection_row(context: MonitoringContext, view: ConnectionView) -> ConnectionRow:

@@ -24,6 +24,7 @@ from signalbox.web.monitoring.components import (
 from signalbox.web.monitoring.context import MonitoringContext
 from signalbox.web.monitoring.destination_rows import destination_status, layout_text, retention_detail, retention_text
 from signalbox.web.monitoring.group_rows import GroupRow, group_row
+from signalbox.web.monitoring.totals import most_severe_first
 
 ROWS_MAX = 100
 GROUPS_MAX = 50
@@ -87,11 +88,12 @@ def destination_page(context: MonitoringContext, view: DestinationView) -> Desti
     destination = view.destination
     target = destination.dead_letters_to
     settings = list(destination.settings.items())[:SETTINGS_MAX]
-    groups = [context.monitor.group(view.connection, name) for name in view.consumer_groups[:GROUPS_MAX]]
+    found = [context.monitor.group(view.connection, name) for name in view.consumer_groups]
+    groups = most_severe_first(group for group in found if group is not None)[:GROUPS_MAX]
     return DestinationPage(
         head=destination_head(context, view),
         partitions=destination_partition_table(context, view),
-        groups=tuple(group_row(context, group) for group in groups if group is not None),
+        groups=tuple(group_row(context, group) for group in groups),
         groups_total=len(view.consumer_groups),
         retention=_retention(context, view),
         settings=tuple(Detail(name, value, mono=True) for name, value in settings),

@@ -13,6 +13,9 @@ SHARE_GROUP_DESCRIBE = Api("ShareGroupDescribe", 77, (1,), flexible_from=0)
 STREAMS_GROUP_DESCRIBE = Api("StreamsGroupDescribe", 89, (0,), flexible_from=0)
 SHARE_OFFSETS = Api("DescribeShareGroupOffsets", 90, (1, 0), flexible_from=0)
 
+CONSUMER_PROTOCOLS = frozenset(
+    {"consumer", "", "share", "streams"}
+)  # members of others, such as Connect workers, own no partitions
 CLASSIC, CONSUMER, SHARE, STREAMS = "classic", "consumer", "share", "streams"  # GroupType, as brokers spell it
 
 Assignment = Mapping[str, tuple[int, ...]]  # topic -> partitions
