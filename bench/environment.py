@@ -69,9 +69,14 @@ def signalbox(folder: Path, connections: str = "", program: Sequence[str] = SIGN
         return await port_open(port)  # the bench itself checks whether it works
 
     command = [sys.executable, *program, "serve", "--config", str(config)]
-    app = str(Path(__file__).parents[1] / "app")
+    root = Path(__file__).parents[1]
     return ServerProcess(
-        name="signalbox", argv=command, folder=folder, ready=ready, env={"PYTHONPATH": app}, start_timeout_s=60
+        name="signalbox",
+        argv=command,
+        folder=folder,
+        ready=ready,
+        env={"PYTHONPATH": f"{root / 'app'}:{root}"},
+        start_timeout_s=60,
     ), base
 
 

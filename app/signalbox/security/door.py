@@ -16,7 +16,6 @@ from signalbox.security.audit.model import Outcome
 from signalbox.security.audit.service import AuditLog
 from signalbox.security.errors import NotPermitted, ReadOnly
 from signalbox.security.model import Action, Actor, missing_permission
-from signalbox.storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +91,7 @@ class Door:
             await self._log.record_outcome(
                 permit.row, permit.actor, permit.action, outcome, detail=detail, took_s=took_s
             )
-        except StorageError:  # the action has run; the page shows its intent without an outcome
+        except Exception:  # the action has run; the page shows its intent without an outcome
             log.exception("cannot write outcome %r of audit row %d", outcome.value, permit.row)
 
 

@@ -8,6 +8,7 @@ from signalbox.security.accounts import actions
 from signalbox.security.errors import RequestRejected
 from signalbox.security.masking.errors import RulesNotLoaded
 from signalbox.security.model import VIEWER_EVERYWHERE
+from signalbox.storage.errors import DatabaseUnreachable
 from tests.support.accounts import ROOT, Process, password
 
 
@@ -70,3 +71,28 @@ async def test_the_failure_is_told_until_the_listener_succeeds(
     told = failing.told
     await process.accounts.changes.refresh()
     assert failing.told == told
+
+
+async def test_a_sign_in_stands_when_its_attempt_cannot_be_forgotten(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = password()
+    await process.user("ann", password=right)
+
+    async def away(*_: object) -> None:
+        raise DatabaseUnreachable("the database", "cannot be reached", "Wait.")
+
+    monkeypatch.setattr("signalbox.security.accounts.store.attempts.remove", away)
+    secret = await process.sign_in("ann", right)
+    assert await process.accounts.identities.by_session(secret) is not None
+
+
+async def test_an_action_stands_whatever_happens_to_its_outcome(
+    process: Process, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails(*_: object, **__: object) -> None:
+        raise KeyError("row")
+
+    monkeypatch.setattr("signalbox.security.audit.service.AuditLog.record_outcome", fails)
+    assert (await process.user("ann")).name == "ann"
+    assert "cannot write outcome 'done' of audit row 1" in caplog.text

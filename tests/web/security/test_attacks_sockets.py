@@ -177,6 +177,25 @@ async def test_a_socket_closes_when_its_token_is_revoked(live: tuple[MultiUserSi
         assert (await close_reason(client))[0] == SIGNED_OUT
 
 
+async def test_a_socket_closes_when_the_role_behind_its_token_changes(
+    live: tuple[MultiUserSite, RunningServer],
+) -> None:
+    site, _ = live
+    await site.add("exporter", VIEWER_EVERYWHERE)
+    users, act = site.core.accounts.users, site.core.door.act
+    user = await users.get_by_name("exporter")
+    async with socket(live, "exporter", by="token") as client, socket(live, "viewer", by="token") as other:
+        for connection in (client, other):
+            await connection.recv()
+            await watch(connection, (keys.OVERVIEW, "overview/head", "0.0"))
+            assert await next_fragments(connection)
+        action = actions.change_rights("exporter", user.rights, ONE_CONNECTION, "")
+        await act(ROOT_ACTOR, action, lambda permit: users.set_rights(permit, user, ONE_CONNECTION))
+        assert (await close_reason(client))[0] == SIGNED_OUT
+        site.simulation.feed.publish([keys.OVERVIEW])
+        assert await next_fragments(other)
+
+
 async def test_a_page_without_a_sign_in_stays_open_whoever_signs_in(tmp_path: Path) -> None:
     """A wall display under allow_unauthenticated."""
     settings = ServerSettings(allow_unauthenticated=True)

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 ANONYMOUS = "rights/anybody"  # for pages that are open because there is no user: the first one exists now
 
+TOKENS = "rights/tokens"  # for pages with a token: a user's role may have changed, which ends no token
+
 
 def session(id_: int) -> str:
     return f"rights/session/{id_}"

@@ -1,5 +1,6 @@
 """Limits of failed attempts. Counted in SQL over all replicas, and by address, so that nobody can lock others out."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -11,6 +12,9 @@ from signalbox.security.changes.service import Changes
 from signalbox.security.door import Permit
 from signalbox.security.errors import SecurityError
 from signalbox.storage.dialect import lock_until_commit
+from signalbox.storage.errors import StorageError
+
+log = logging.getLogger(__name__)
 
 WINDOW_S: Final = 15 * 60.0
 PER_NAME_AND_ADDRESS: Final = 10
@@ -63,8 +67,12 @@ class Limits:
         await self._count(network, {attempt_bucket("token", network): WRONG_TOKENS_PER_ADDRESS})
 
     async def uncount(self, attempt_ids: Sequence[int]) -> None:
-        async with self._changes.write_unversioned() as connection:
-            await attempts.remove(connection, attempt_ids)
+        """Forget an attempt that succeeded. If the database fails, it counts for a quarter of an hour: the success stands."""
+        try:
+            async with self._changes.write_unversioned() as connection:
+                await attempts.remove(connection, attempt_ids)
+        except StorageError as error:
+            log.warning("cannot forget a sign-in attempt that succeeded: %s", error)
 
     async def locked_names(self) -> Mapping[str, float]:
         """Return the names that are locked for at least one address, with the end of the last lock (epoch seconds)."""

@@ -58,6 +58,7 @@ class AccountWatcher:
         if self._changes.has_users and not self._had_users:
             self._feed.publish((keys.ANONYMOUS,))
             self._had_users = True
+        self._feed.publish((keys.TOKENS,))
         await self._publish_ended()
 
     async def _publish_ended(self) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, TypeAlias, cast
 
 import msgspec
@@ -69,6 +69,7 @@ class LivePage:
         visibility: Callable[[], Visibility],
         ending_keys: Sequence[str],
         ending: str,
+        has_ended: Callable[[], Awaitable[bool]],
         registry: Registry,
         fragments: FragmentCache,
         feed: Feed,
@@ -77,8 +78,9 @@ class LivePage:
     ) -> None:
         self._socket = socket
         self._visibility = visibility
-        self._ending_keys = ending_keys  # feed keys: when one of them changes, the rights of this page changed
+        self._ending_keys = ending_keys  # feed keys: when one of them changes, the rights of this page may have changed
         self._ending = ending  # the sentence that the page shows then
+        self._has_ended = has_ended  # whether the rights really differ: a key may stand for several actors
         self._registry = registry
         self._fragments = fragments
         self._feed = feed
@@ -134,6 +136,8 @@ class LivePage:
         subscription = self._feed.subscribe(self._ending_keys)
         try:
             await subscription.changes()
+            while not await self._has_ended():
+                await subscription.changes()
         finally:
             self._feed.unsubscribe(subscription)
         raise SocketRefusal(SIGNED_OUT, self._ending)

@@ -6,17 +6,19 @@ import logging
 import socket as socket_module
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from litestar import WebSocket, websocket
 from litestar.exceptions import WebSocketDisconnect
 from litestar.handlers import WebsocketRouteHandler
 
 from signalbox.kernel.clock import Clock
+from signalbox.kernel.errors import Unavailable
 from signalbox.kernel.feed import Feed
 from signalbox.security.accounts import keys
+from signalbox.security.accounts.service import Accounts
 from signalbox.security.model import Actor
-from signalbox.web import urls
+from signalbox.web import incoming, urls
 from signalbox.web.access import DEMO_ACTOR, NO_SIGN_IN, actor_of
 from signalbox.web.live.fragment_cache import FragmentCache
 from signalbox.web.live.page import DRAIN_MAX_S, SIGNED_OUT, LivePage, SocketRefusal, Stalled
@@ -106,6 +108,7 @@ def live_route(
                 visibility=lambda: visibility(actor),
                 ending_keys=_ending_keys(actor, is_open=is_open),
                 ending=RIGHTS_CHANGED if actor.is_signed_in else FIRST_USER,
+                has_ended=lambda: _has_ended(socket, actor),
                 registry=registry,
                 fragments=fragments,
                 feed=feed,
@@ -122,8 +125,20 @@ def _ending_keys(actor: Actor, *, is_open: bool) -> list[str]:
     if actor.session is not None:
         return [keys.session(actor.session)]
     if actor.token is not None:
-        return [keys.token(actor.token)]
+        return [keys.token(actor.token), keys.TOKENS]
     return [] if is_open or actor.name == DEMO_ACTOR else [keys.ANONYMOUS]
+
+
+async def _has_ended(socket: WebSocket[Any, Any, Any], actor: Actor) -> bool:
+    """Return whether the actor has other rights now. Those of a token are read again: a changed role does not end it."""
+    if actor.token is None:
+        return True
+    accounts = cast("Accounts", socket.app.state.accounts)
+    try:
+        identity = await accounts.identities.by_token(incoming.bearer(socket.scope) or "")
+    except Unavailable:
+        return False  # unknown is not ended; an ended token is announced again
+    return identity is None or identity.rights != actor.rights
 
 
 async def _serve(page: LivePage, socket: WebSocket[Any, Any, Any], build: str) -> None:
