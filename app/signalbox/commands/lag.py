@@ -43,10 +43,11 @@ class GroupLag(msgspec.Struct, kw_only=True):
 
 
 class LagReport(msgspec.Struct, kw_only=True):
-    """One sweep of all connections: groups by lag, largest first, and problems."""
+    """One sweep of all connections: groups by lag, largest first, problems, and notes on connections without groups."""
 
     groups: Sequence[GroupLag]
     problems: Sequence[str]
+    notes: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -99,7 +100,16 @@ async def _sweep(brokers: Sequence[PolledBroker], pattern: str) -> LagReport:
     answers = await asyncio.gather(*(_read_broker(polled) for polled in brokers))
     rows = [row for rows, _ in answers for row in rows if fnmatchcase(row.group, pattern)]
     rows.sort(key=lambda row: (-(row.lag if row.lag is not None else UNKNOWN), row.connection, row.group))
-    return LagReport(groups=rows, problems=[problem for _, problems in answers for problem in problems])
+    problems = [problem for _, problems in answers for problem in problems]
+    return LagReport(groups=rows, problems=problems, notes=[note for polled in brokers for note in _notes(polled)])
+
+
+def _notes(polled: PolledBroker) -> list[str]:
+    """Return what explains that a connection has no groups, such as a region without queues."""
+    snapshot = polled.last
+    if not polled.connected or snapshot is None or snapshot.groups or snapshot.cluster is None:
+        return []
+    return [f"{polled.broker.name}: {note}" for note in snapshot.cluster.notes]
 
 
 async def _read_broker(polled: PolledBroker) -> tuple[list[GroupLag], list[str]]:
@@ -163,7 +173,7 @@ def _print(report: LagReport, *, as_json: bool) -> None:
     rows = [_cells(row) for row in report.groups]
     none = "No consumer group was read." if report.problems else "No consumer groups."
     click.echo(table(HEADER, rows, right=NUMBERS) if rows else none)
-    for problem in report.problems:
+    for problem in (*report.problems, *report.notes):
         click.echo(safe(problem)[:PROBLEM_LENGTH_MAX], err=True)
     click.echo("")
 

@@ -103,6 +103,6 @@ class DestinationTracker:
 
 
 def _ends(destination: Destination) -> "array[int]":
-    if destination.partitions is not None:
+    if destination.partitions is not None and not destination.origins:  # the positions of a copy have gaps
         return destination.partitions.end
     return array("q", [UNKNOWN if destination.arrived is None else destination.arrived])

@@ -9,7 +9,7 @@ import pytest
 from typing_extensions import override
 
 from signalbox.brokers.errors import BrokerUnavailable
-from signalbox.brokers.model import UNKNOWN, Fault, Snapshot, Why
+from signalbox.brokers.model import UNKNOWN, Cluster, Fault, Snapshot, Why
 from signalbox.brokers.port import Broker
 from signalbox.commands import lag
 from signalbox.commands.lag import PolledBroker
@@ -57,6 +57,17 @@ async def test_a_whole_answer_has_no_problem(run: Run) -> None:
     ran = await run(Answering(snapshot(T0, [group("billing")])))
     assert (ran.code, ran.err) == (0, "")
     assert "billing" in ran.out
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+async def test_notes_explain_why_there_are_no_groups(run: Run, words: Sequence[str]) -> None:
+    note = "The account has no queues in eu-central-1."
+    cluster = Cluster(read_at=T0, product="Amazon SQS", version=None, nodes=None, notes=(note,))
+    ran = await run(Answering(replace(snapshot(T0), cluster=cluster)), *words)
+    assert ran.code == 0
+    assert note in (json.loads(ran.out)["notes"][0] if words else ran.err)
+    ran = await run(Answering(replace(snapshot(T0, [group("billing")]), cluster=cluster)), *words)
+    assert note not in ran.out + ran.err
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)])

@@ -83,3 +83,16 @@ def test_the_lost_messages_of_every_partition_count() -> None:
     watched = Watched()
     view = watched.each(20, lambda step: group(positions([10] * 40, [100 + step] * 40, start=[60] * 40)))
     assert (view.verdict.status, view.verdict.lost) == (Status.WILL_LOSE_DATA, 40 * 50)
+
+
+@pytest.mark.parametrize(
+    ("falls", "status"), [(True, Status.CATCHING_UP), (None, Status.CATCHING_UP), (False, Status.BEHIND)]
+)
+def test_a_partition_whose_lag_does_not_fall_is_not_catching_up_whatever_its_rates(
+    *, falls: bool | None, status: Status
+) -> None:
+    facts = GroupFacts(has_consumers=True, batch=False, interval_s=5.0, first_read_at=T0 - 3600)
+    time_lag = TimeLag(seconds=600.0, method=TimeLagMethod.MEASURED)
+    row = PartitionFacts("orders", 0, lag=10, settled=10, arrived=20, time_lag=time_lag, rate_in=1.0, rate_out=2.0)
+    verdict = judge_partition(row._replace(lag_falls=falls), facts, Thresholds(), T0)
+    assert (verdict.status, verdict.until) == (status, None if falls is False else T0 + 10)

@@ -3,7 +3,8 @@
 import pytest
 
 from signalbox.brokers.model import GroupState, OldestUnread
-from signalbox.monitoring.model import Reason, Status, TimeLagMethod
+from signalbox.monitoring.model import Flow, Reason, Status, TimeLagMethod, Verdict
+from signalbox.monitoring.steadiness import SteadyVerdict
 from tests.unit.monitoring.readings import T0, Watched, group, positions
 
 
@@ -124,3 +125,18 @@ def test_a_recreated_topic_is_not_compared_with_the_old_one() -> None:
     view = watched.flow(10, settled=0, arrived=3, out=0, into=1)
     assert view.verdict.status is not Status.REWOUND
     assert view.flow.rate_in is None or 0 <= view.flow.rate_in <= 1
+
+
+@pytest.mark.parametrize("kept", [Status.BEHIND, Status.WILL_LOSE_DATA])
+def test_without_lag_no_late_status_is_kept_for_the_second_reading(kept: Status) -> None:
+    steady = SteadyVerdict(30.0)
+    waiting, empty = Flow(lag=10, time_lag=None), Flow(lag=0, time_lag=None)
+    for step in range(2):
+        steady.take(Verdict(status=kept, since=T0), T0 + 5 * step, waiting)
+    shown = steady.take(Verdict(status=Status.OK, since=T0 + 10), T0 + 10, empty)
+    assert shown.status is Status.OK
+    assert shown.before is not None
+    assert shown.before.status is kept
+    confirmed = steady.confirmed
+    assert confirmed is not None
+    assert confirmed.status is kept, "recent changes tell what two readings agree on"

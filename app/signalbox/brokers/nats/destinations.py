@@ -12,8 +12,8 @@ from signalbox.brokers.nats.ledger import BUCKETS
 from signalbox.brokers.nats.origins import origins
 
 
-def to_destination(stream: Answer) -> Destination:
-    """Return a stream as a destination, from STREAM.INFO or a row of STREAM.LIST."""
+def to_destination(stream: Answer, *, arrived: int | None = None) -> Destination:
+    """Return a stream as a destination, from STREAM.INFO or a row of STREAM.LIST. Without `arrived` its sequences count."""
     name, led = text(stream, "config", "name"), fields.has_leader(stream)
     first, last = integer(stream, "state", "first_seq"), integer(stream, "state", "last_seq")
     why = Why.KNOWN if led else Why.NO_LEADER
@@ -39,7 +39,7 @@ def to_destination(stream: Answer) -> Destination:
             policy=text(stream, "config", "retention"),
             rejects=text(stream, "config", "discard") == "new",
         ),
-        arrived=last,
+        arrived=last if arrived is None else arrived,
         state="running" if led else "no leader",
         healthy=led and not fields.lacks_a_replica(stream),
         why=why,

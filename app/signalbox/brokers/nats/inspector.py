@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
 from signalbox.brokers.clock_skew import ClockSkew
-from signalbox.brokers.model import Cluster, Group, Scope, Snapshot, Why
+from signalbox.brokers.model import Cluster, Destination, Group, Scope, Snapshot, Why
 from signalbox.brokers.nats import account
+from signalbox.brokers.nats.arrivals import MirrorArrivals, mirror_arrivals
 from signalbox.brokers.nats.client import JetStreamError
 from signalbox.brokers.nats.connection import NatsConnection
 from signalbox.brokers.nats.destinations import is_internal, to_destination
@@ -40,6 +41,7 @@ class JetStreamInspector:
         self._clock = clock
         self._streams: dict[str, Answer] = {}
         self._ledgers: dict[str, Ledger] = {}
+        self._mirrors: dict[str, MirrorArrivals] = {}
         self._clocks: dict[str, ClockSkew] = {}  # by stream: servers of a cluster have clocks of their own
         self.consumers: dict[str, Answer] = {}  # by group name, from the last sweep or watch
 
@@ -140,6 +142,7 @@ class JetStreamInspector:
         for name in sweep.gone_streams:
             self._streams.pop(name, None)
             self._clocks.pop(name, None)
+            self._mirrors.pop(name, None)
         for name in sweep.gone_groups:
             self.consumers.pop(name, None)
             self._ledgers.pop(name, None)
@@ -150,7 +153,9 @@ class JetStreamInspector:
         self._streams |= sweep.streams
         self.consumers |= sweep.consumers
         streams, consumers = list(sweep.streams.items()), list(sweep.consumers.items())
-        destinations = {n: to_destination(a) async for n, a in in_slices(streams, SLICE_ROWS) if self._includes(n)}
+        destinations = {
+            n: self._destination(n, a) async for n, a in in_slices(streams, SLICE_ROWS) if self._includes(n)
+        }
         groups = {n: self._group(n, a) async for n, a in in_slices(consumers, SLICE_ROWS) if not self._excludes(n)}
         excluded = [answer for name, answer in streams if name not in destinations]
         excluded_consumers = sum(integer(answer, "state", "consumer_count") or 0 for answer in excluded)
@@ -168,6 +173,12 @@ class JetStreamInspector:
             calls=tuple(sweep.calls),
             excluded=all_excluded if scope is Scope.FULL else 0,
         )
+
+    def _destination(self, name: str, answer: Answer) -> Destination:
+        mirror = mirror_arrivals(self._mirrors.get(name), answer)
+        if mirror is not None:
+            self._mirrors[name] = mirror
+        return to_destination(answer, arrived=None if mirror is None else mirror.arrived)
 
     def _group(self, name: str, answer: Answer) -> Group:
         stream = name.split("/", 1)[0]

@@ -11,6 +11,7 @@ from signalbox.brokers.settings import ConnectionSettings, Secret
 QUEUE_NAME = re.compile(r"(?=.{1,80}\Z)[A-Za-z0-9_-]+(?:\.fifo)?")
 """The names that SQS allows: at most 80 letters, digits, hyphens and underscores; a FIFO queue's name ends with `.fifo`."""
 
+_ENDPOINT = re.compile(r"https?://[^/@\s]+/?")
 _AMAZON_REGION = re.compile(r"[/.]([a-z]{2}(?:-[a-z]+)+-\d)\.(?:[a-z]+\.)?(?:amazonaws\.com|api\.aws)\b")
 
 INTERVAL_S = 30.0
@@ -24,12 +25,18 @@ def _queue_name(name: str) -> str:
     return name
 
 
+def _endpoint(url: str) -> str:
+    if not _ENDPOINT.fullmatch(url):
+        raise ValueError("a URL without a path or login, such as http://localhost:9324")
+    return url
+
+
 class SqsSettings(ConnectionSettings):
     """One account in one region. `timeout_s` bounds each answer, and the whole sign-in."""
 
     kind: BrokerKind = BrokerKind.SQS
     region: str | None = None  # None: AWS_REGION or the profile's
-    endpoint_url: Annotated[str, Field(pattern=r"^https?://[^/@\s]+/?$")] | None = None  # a VPC endpoint, ElasticMQ
+    endpoint_url: Annotated[str, AfterValidator(_endpoint)] | None = None  # a VPC endpoint, ElasticMQ
     profile: str | None = None
     access_key_id: Secret | None = None
     secret_access_key: Secret | None = None
