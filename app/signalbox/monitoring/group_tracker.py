@@ -241,6 +241,7 @@ class GroupTracker:
             interval_s=max(interval_s, self.window.counted_every_s),
             first_read_at=self.window.first_at or now,
             paused=group.state is GroupState.PAUSED,
+            all_listed=group.kind == SHARE,
             absent_since=self._presence.absent_since,
             rebalancing_since=self._rebalancing_since,
             why=group.why,
