@@ -129,11 +129,11 @@ async def test_a_group_keeps_its_figures_during_a_rebalance(
 ) -> None:
     await kafka_client.create("change-rebalance", 4)
     await kafka_client.produce("change-rebalance", 0, 9)
-    await kafka_client.produce("change-rebalance", 3, 1)
+    await kafka_client.produce("change-rebalance", 3, 2)
     async with KafkaMember(kafka.bootstrap, "change-joining").subscribe("change-rebalance") as first:
 
         async def all_received() -> None:
-            assert first.received == 10
+            assert first.received == 11
 
         await eventually(all_received, within_s=30)
         await first.commit("change-rebalance", 0, 4)
