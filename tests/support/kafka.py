@@ -199,7 +199,7 @@ class KafkaClient:
             result = await asyncio.to_thread(future.result, 30)
             assert not [row for row in result.topic_partitions if row.error]
 
-        await eventually(commit_all)
+        await eventually(commit_all, within_s=30)  # the first commit of a cluster creates the offsets topic
 
     async def lag(self, group: str, topics: Iterable[str] | None = None) -> dict[tuple[str, int], int]:
         """Return the end offset minus the committed offset of each partition with a committed offset."""

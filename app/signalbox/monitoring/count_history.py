@@ -3,10 +3,10 @@
 from collections import deque
 from collections.abc import Sequence
 
-from signalbox.brokers.model import Group
+from signalbox.brokers.model import Group, Why
 from signalbox.monitoring.judge import GroupFacts
 from signalbox.monitoring.judge_count import TREND_READINGS, judge_count
-from signalbox.monitoring.model import Verdict
+from signalbox.monitoring.model import Reason, Status, Verdict
 
 COUNTS_MAX = 10
 
@@ -25,6 +25,10 @@ class CountHistory:
 
     def judge(self, group: Group, exact: Sequence[int], facts: GroupFacts, now: float) -> Verdict:
         """Judge the group by its approximate counts, or by `exact` ones of the last minute, oldest first."""
+        deleted = sum(group.positions.deleted or ())
+        if deleted and facts.why is Why.KNOWN:
+            reason = Reason.LOST_ALREADY if group.lag else Reason.LOST_ALL
+            return Verdict(status=Status.WILL_LOSE_DATA, since=now, reason=reason, lost=deleted, lost_at_most=True)
         in_flight = [count for count in self._in_flight if count is not None]
         lags = self._counts if group.approximate else exact
         return judge_count(

@@ -34,6 +34,7 @@ class GroupFacts:
     interval_s: float
     first_read_at: float  # a state at that time may have begun earlier
     paused: bool = False
+    all_listed: bool = False  # there are no consumers besides the members
     unassigned: bool = False  # has members, but none for the partitions in question
     absent_since: float | None = None  # the first reading without consumers, after one with them
     rebalancing_since: float | None = None

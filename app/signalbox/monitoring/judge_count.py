@@ -42,6 +42,8 @@ def judge_count(
         return Verdict(status=status, since=now, why=group.why, detail=group.detail)
     if group.has_consumers is False:
         return _no_consumers(lags, group, now)
+    if lags[-1] == 0 and not approximate:
+        return Verdict(status=Status.OK, since=now, reason=Reason.COUNT_ONLY)
     if len(lags) < TREND_READINGS:
         return Verdict(status=Status.UNKNOWN, since=now, reason=Reason.HISTORY_TOO_SHORT)
     if _grows(lags) if approximate else lags[-1] > lags[0] + _noise(lags[0]):
@@ -74,7 +76,7 @@ def _falls(lags: Sequence[int]) -> bool:
 def _no_consumers(lags: Sequence[int], group: GroupFacts, now: float) -> Verdict:
     if group.batch or lags[-1] == 0:
         return Verdict(status=Status.NO_MEMBERS, since=now, reason=group.absence_reason)
-    if len(lags) >= TREND_READINGS and lags[-1] < lags[0]:
+    if len(lags) >= TREND_READINGS and lags[-1] < lags[0] and not group.all_listed:
         return Verdict(status=Status.OK, since=now, reason=Reason.COUNT_ONLY)  # an unreported consumer takes messages
     since = group.absent_since
     return Verdict(

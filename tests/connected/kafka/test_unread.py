@@ -51,6 +51,7 @@ async def states(kafka: KafkaUnderTest) -> AsyncIterator[States]:
     client = KafkaClient(kafka.bootstrap)
     seeder = Seeder(client, kafka.bootstrap)
     await client.create("empty-keyed", 3)
+    await client.commit("empty-first-readers", {("empty-keyed", 0): 0})
     await client.produce("empty-keyed", 0, 20)
     share = ("--bootstrap-server", kafka.bootstrap, "--topic", "empty-keyed-retry", "--group", "empty-share")
     async with AsyncExitStack() as stack:

@@ -157,6 +157,8 @@ def _behind() -> Iterator[tuple[str, GroupView]]:
         yield f"behind, time lag is {method} this", group_view(behind, flow=flow)
     both = TimeLag(seconds=600.0, method=TimeLagMethod.AT_MOST, at_least=361.0)
     yield "behind, time lag has both bounds", group_view(behind, flow=replace(LOSING_GROUND, time_lag=both))
+    near = replace(both, at_least=599.8)
+    yield "behind, both bounds look the same", group_view(behind, flow=replace(LOSING_GROUND, time_lag=near))
     for reason in (Reason.COUNT_ONLY, Reason.NONE_IN_FLIGHT):
         view = group_view(verdict(Status.BEHIND, reason=reason), flow=COUNT, kind=BrokerKind.SQS, rows=1)
         yield f"behind, SQS, {reason}", view

@@ -1,6 +1,7 @@
 """Groups with a message count only: SQS, Kafka share groups, RabbitMQ without statistics."""
 
 import random
+from array import array
 from dataclasses import replace
 
 import pytest
@@ -111,3 +112,30 @@ def test_an_exact_count_grows_by_more_than_chance(counts: list[int], status: Sta
     watched = Watched(positional=False, every_s=10.0)
     view = watched.each(3, lambda step: group(positions([UNKNOWN], [UNKNOWN], lag=[counts[step]])))
     assert (view.verdict.status, view.verdict.reason) == (status, Reason.COUNT_ONLY)
+
+
+def share(lag: int, *, members: int, deleted: int = 0) -> Group:
+    """Return a share group of one partition, as Kafka reports it."""
+    state = GroupState.ACTIVE if members else GroupState.EMPTY
+    at = replace(positions([5], [50], lag=[lag], start=[5 + deleted]), deleted=array("q", [deleted]))
+    return replace(group(at, state=state, members=members), kind="share")
+
+
+def test_a_share_group_that_has_read_all_is_ok_at_once() -> None:
+    assert Watched().read(share(0, members=1)).verdict.status is Status.OK
+    assert Watched().read(share(7, members=1)).verdict.status is Status.UNKNOWN
+
+
+def test_a_count_that_falls_by_retention_proves_no_consumer_of_a_share_group() -> None:
+    watched = Watched()
+    view = watched.each(8, lambda n: share(40 - 2 * n, members=0))
+    assert view.verdict.status is Status.STOPPED
+
+
+def test_a_share_group_loses_what_is_deleted_before_it_is_acknowledged() -> None:
+    watched = Watched()
+    view = watched.each(3, lambda _: share(20, members=0, deleted=10))
+    assert (view.verdict.status, view.verdict.reason) == (Status.WILL_LOSE_DATA, Reason.LOST_ALREADY)
+    assert (view.verdict.lost, view.verdict.lost_at_most) == (10, True)
+    view = watched.each(3, lambda _: share(0, members=0, deleted=30))
+    assert (view.verdict.reason, view.verdict.lost) == (Reason.LOST_ALL, 30)

@@ -31,7 +31,8 @@ def build_positions(rows: GroupRows, arrived: "array[int]", table: OffsetTable) 
     lag = array("q", map(sub, arrived, rows.settled))
     why: tuple[Why, ...] | None = None
     first_unread = deleted = None
-    is_special = bool(rows.unknown) or rows.reported_lag is not None or bool(table.contents)
+    is_special = bool(rows.unknown) or rows.reported_lag is not None
+    is_special = is_special or any(topic.contents_version for topic in rows.topics)
     if is_special or (len(lag) and (min(lag) < 0 or min(map(sub, rows.settled, start)) < 0)):
         first_unread = _first_unread(rows, arrived, start, table)
         lag, why = _lag_by_row(rows, arrived, first_unread, table)
@@ -90,10 +91,8 @@ def _lag_by_row(
     return lags, tuple(whys) if any(why is not Why.KNOWN for why in whys) else None
 
 
-def _deleted(rows: GroupRows, start: "array[int]", table: OffsetTable) -> "array[int] | None":
-    """Return at most how many messages of each row were deleted unread; None for share groups, which read in any order."""
-    if rows.reported_lag is not None:
-        return None
+def _deleted(rows: GroupRows, start: "array[int]", table: OffsetTable) -> "array[int]":
+    """Return at most how many messages of each row were deleted unread. Share groups may have read some of them."""
     find, column = table.contents.first_unread, array("q")
     for row, (slot, settled, log_start) in enumerate(zip(rows.slots, rows.settled, start, strict=True)):
         deleted = log_start - find(slot, settled) if 0 <= settled < log_start else 0

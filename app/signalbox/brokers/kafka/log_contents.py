@@ -21,9 +21,6 @@ class LogContents:
     )  # slot -> ranges without messages: first, until
     _message_at: dict[int, int] = field(default_factory=dict)  # slot -> the last offset that is known to hold a message
 
-    def __bool__(self) -> bool:
-        return bool(self._empty)
-
     def forget(self, slot: int) -> None:
         """Forget a partition whose log was truncated."""
         self.probed.pop(slot, None)

@@ -8,16 +8,21 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
 
 from signalbox.brokers.kafka.cluster_cache import ClusterCache
 from signalbox.brokers.kafka.cluster_client import NO_RESPONSE, Purpose
 from signalbox.brokers.kafka.errors import DENIED, NONE
 from signalbox.brokers.kafka.protocol.fetch import FetchedPartition, fetch_batches_request
 from signalbox.brokers.model import UNKNOWN, Group, Why
+from signalbox.kernel.slices import in_slices
 
+GROUPS_PER_SLICE = 50  # 2,500 rows: 3 ms
 PROBE_BYTES = 256  # a transaction marker has 78
-PROBES_MAX = 2000  # per leader and reading; the others follow with the next one
+PROBES_PER_REQUEST = 1000
+# Partitions to look at per leader and reading; the others follow with the next one
+FIRST_PROBES_MAX = 10_000  # that were never looked at
+PROBES_MAX = 2000  # of topics with transactions
+OTHER_PROBES_MAX = 500  # of other topics, which may get their first transaction
 BUSY_LAG = 1000  # where messages keep arriving, so large a lag is not looked into
 # Partitions of one request, and bytes of each: small batches together first, then what is left
 ROUNDS = ((500, 4096), (100, 64 * 1024), *((16, 1024 * 1024),) * 6)
@@ -47,19 +52,19 @@ class TailChecker:
         open_groups = [name for name, group in groups.items() if self._settled.get(name) is not group]
         if not open_groups:
             return []
-        partitions = self._open_partitions(groups[name] for name in open_groups)
+        partitions = await self._open_partitions([groups[name] for name in open_groups])
         if partitions:
             leaders = self._by_leader(partitions)
             await asyncio.gather(*(self._read(leader, mine, purpose) for leader, mine in leaders.items()))
         self._settled = {name: group for name, group in self._settled.items() if name in self.cache.groups}
-        for name in open_groups:
+        async for name in in_slices(open_groups, GROUPS_PER_SLICE):
             if not any(self._open_rows(groups[name])):
                 self._settled[name] = groups[name]
         return open_groups if partitions else []
 
-    def _open_partitions(self, groups: Iterable[Group]) -> dict[Partition, OpenPartition]:
+    async def _open_partitions(self, groups: Iterable[Group]) -> dict[Partition, OpenPartition]:
         partitions: dict[Partition, OpenPartition] = {}
-        for group in groups:
+        async for group in in_slices(groups, GROUPS_PER_SLICE):
             for partition, slot, position, end in self._open_rows(group):
                 found = partitions.setdefault(partition, OpenPartition(slot, end))
                 found.positions.append(position)
@@ -105,29 +110,43 @@ class TailChecker:
 
     async def _probe(self, leader: int, partitions: dict[Partition, OpenPartition], purpose: Purpose) -> set[int]:
         """Look at the last batch of each partition; return the slots where messages arrived since the last time."""
-        table, contents = self.cache.partitions, self.cache.partitions.contents
-        probes = {key: p.end - 1 for key, p in partitions.items() if contents.probed.get(p.slot) != p.end}
-        probes = dict(islice(probes.items(), PROBES_MAX))
-        busy = {partitions[key].slot for key in probes if partitions[key].slot in contents.probed}
-        if not probes:
-            return busy
-        request = fetch_batches_request(_by_topic(probes), partition_bytes=PROBE_BYTES)
-        for fetched in await self.cache.client.call(leader, request, purpose):
-            partition = partitions.get((fetched.topic, fetched.partition))
-            if partition is None or fetched.error not in (NONE, *DENIED):
-                continue
-            slot, end = partition.slot, partition.end
-            contents.probed[slot] = end
-            contents.marker_tails.discard(slot)
-            if fetched.error in DENIED:
-                table.mark_may_hold_markers(fetched.topic)
-            elif fetched.empty_until >= end:
-                contents.marker_tails.add(slot)
-            else:  # a batch larger than a marker is one of messages, and comes back empty
-                contents.add_message(slot, end - 1)
-            if fetched.transactional:
-                table.mark_may_hold_markers(fetched.topic)
+        contents = self.cache.partitions.contents
+        probes = list(self._choose_probes(partitions))
+        busy = {partitions[key].slot for key, _ in probes if partitions[key].slot in contents.probed}
+        for first in range(0, len(probes), PROBES_PER_REQUEST):
+            positions = dict(probes[first : first + PROBES_PER_REQUEST])
+            request = fetch_batches_request(_by_topic(positions), partition_bytes=PROBE_BYTES)
+            for fetched in await self.cache.client.call(leader, request, purpose):
+                if (partition := partitions.get((fetched.topic, fetched.partition))) is not None:
+                    self._store_probe(partition, fetched)
         return busy
+
+    def _choose_probes(self, partitions: Mapping[Partition, OpenPartition]) -> Iterator[tuple[Partition, int]]:
+        table = self.cache.partitions
+        left = {"first": FIRST_PROBES_MAX, "transactions": PROBES_MAX, "other": OTHER_PROBES_MAX}
+        for key, partition in partitions.items():
+            probed = table.contents.probed.get(partition.slot)
+            if probed == partition.end:
+                continue
+            kind = "first" if probed is None else "transactions" if table.topics[key[0]].may_hold_markers else "other"
+            left[kind] -= 1
+            if left[kind] >= 0:
+                yield key, partition.end - 1
+
+    def _store_probe(self, partition: OpenPartition, fetched: FetchedPartition) -> None:
+        table, contents = self.cache.partitions, self.cache.partitions.contents
+        if fetched.error not in (NONE, *DENIED):
+            return
+        contents.probed[partition.slot] = partition.end
+        contents.marker_tails.discard(partition.slot)
+        if fetched.error in DENIED:
+            table.mark_may_hold_markers(fetched.topic)
+        elif fetched.empty_until >= partition.end:
+            contents.marker_tails.add(partition.slot)
+        else:  # a batch larger than a marker is one of messages, and comes back empty
+            contents.add_message(partition.slot, partition.end - 1)
+        if fetched.transactional:
+            table.mark_may_hold_markers(fetched.topic)
 
     async def _walk(
         self, leader: int, partitions: dict[Partition, OpenPartition], busy: set[int], purpose: Purpose

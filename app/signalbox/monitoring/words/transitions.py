@@ -27,9 +27,10 @@ def until_now(before: Before, terms: Terms, now: float) -> Spans:
 
 def time_lag_text(lag: TimeLag) -> str:
     """Return "40 s", "at least 40 s", "between 20 s and 40 s"."""
+    least, most = figures.duration(lag.at_least), figures.duration(lag.seconds)
     if lag.at_least:
-        return f"between {figures.duration(lag.at_least)} and {figures.duration(lag.seconds)}"
-    return f"{_BOUND.get(lag.method, '')}{figures.duration(lag.seconds)}"
+        return most if least == most else f"between {least} and {most}"
+    return f"{_BOUND.get(lag.method, '')}{most}"
 
 
 def _was(before: Before, terms: Terms) -> str:
