@@ -31,7 +31,6 @@ async def demo(tmp_path: Path) -> AsyncIterator[tuple[ServerProcess, httpx.Async
             argv=[str(COMMAND), "demo", "--port", str(port)],
             folder=tmp_path,
             ready=ready,
-            start_timeout_s=30,
         )
         await process.start()
         try:

@@ -182,10 +182,11 @@ class BrokerContract:
         async with aclosing(broker.receive(destination, "reader")) as deliveries:
             await (await steps.next_of(deliveries)).ack()
             async with asyncio.TaskGroup() as tasks:
-                waiting = tasks.create_task(steps.next_of(deliveries))
+                waiting = tasks.create_task(steps.wait_for_next(deliveries))
                 await eventually(member_listed, within_s=harness.figures_within_s + steps.RECEIVE_WAIT_S)
                 await steps.publish(broker, destination, 1)
-            await waiting.result().ack()
+                async with asyncio.timeout(steps.RECEIVE_WAIT_S):
+                    await (await waiting).ack()
 
     async def test_patterns_exclude_destinations(self, harness: Harness, broker: Broker) -> None:
         hints = ("shown", "hidden", "other")

@@ -29,7 +29,11 @@ async def publish(broker: Broker, destination: str, count: int) -> None:
 
 async def next_of(deliveries: AsyncIterator[Delivery]) -> Delivery:
     async with asyncio.timeout(RECEIVE_WAIT_S):
-        return await anext(deliveries)
+        return await wait_for_next(deliveries)
+
+
+async def wait_for_next(deliveries: AsyncIterator[Delivery]) -> Delivery:
+    return await anext(deliveries)
 
 
 async def take(broker: Broker, destination: str, count: int, *, group: str = "reader") -> list[Message]:

@@ -36,7 +36,7 @@ class Serving:
             folder=folder,
             ready=self._ready,
             env=environment or {},
-            start_timeout_s=30.0,
+            start_timeout_s=90.0,
         )
 
     async def _ready(self) -> bool:
