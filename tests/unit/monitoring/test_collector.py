@@ -16,7 +16,7 @@ from signalbox.kernel.clock import Clock, system_clock
 from signalbox.kernel.feed import Feed
 from signalbox.monitoring import collector as module
 from signalbox.monitoring import keys
-from signalbox.monitoring.collector import OLDEST_OTHERS_MAX, OLDEST_WORST_MAX, WATCHED_MAX, Collector
+from signalbox.monitoring.collector import WATCHED_MAX, Collector
 from signalbox.monitoring.model import ConnectionView, LinkState
 from signalbox.monitoring.series import Series
 from signalbox.monitoring.service import Monitor
@@ -178,15 +178,6 @@ async def test_at_most_two_hundred_groups_are_watched() -> None:
     async with running(broker, watch=("*",)) as bench:
         await bench.until(lambda: bool(broker.watched))
         assert len(broker.watched[-1]) == WATCHED_MAX
-
-
-async def test_every_late_group_takes_its_turn() -> None:
-    names = [f"group-{number:03}" for number in range(OLDEST_WORST_MAX + 3 * OLDEST_OTHERS_MAX)]
-    broker = ScriptedBroker(names)
-    async with running(broker) as bench:
-        await bench.until(lambda: len(broker.oldest_requests) >= 4)
-    assert {len(request) for request in broker.oldest_requests} == {OLDEST_WORST_MAX + OLDEST_OTHERS_MAX}
-    assert frozenset().union(*broker.oldest_requests[:4]) == frozenset(names)
 
 
 async def test_the_oldest_unread_message_of_late_groups_is_read() -> None:
