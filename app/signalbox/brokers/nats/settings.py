@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, FilePath, model_validator
 
+from signalbox.brokers.hosts import host_fault
 from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.settings import ConnectionSettings, Secret
 
@@ -18,6 +19,8 @@ def _complete_url(url: str) -> str:
         raise ValueError("a URL without a login: set user and password as separate keys")
     if parts.scheme not in {"nats", "tls"} or not parts.hostname or parts.path.strip("/"):
         raise ValueError("a URL such as nats://broker.example:4222 (tls:// requires TLS)")
+    if fault := host_fault(parts.hostname):
+        raise ValueError(f"a URL such as nats://broker.example:4222: {fault}")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}:{parts.port or DEFAULT_PORT}"
 

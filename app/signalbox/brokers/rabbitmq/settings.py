@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, FilePath, model_validator
 
+from signalbox.brokers.hosts import host_fault
 from signalbox.brokers.settings import ConnectionSettings, Secret
 
 
@@ -15,7 +16,14 @@ def _http_url(url: str) -> str:
         raise ValueError("a URL without a login: use the keys user and password")
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("a URL such as https://rabbit.example:15671")
+    _host(parts.hostname)
     return url.rstrip("/")
+
+
+def _host(host: str) -> str:
+    if fault := host_fault(host):
+        raise ValueError(f"a host name or IP address, without scheme, port or brackets: {fault}")
+    return host
 
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
@@ -27,7 +35,7 @@ class RabbitSettings(ConnectionSettings):
     A user needs the tag `monitoring` and the permissions "" "" "" on each virtual host to see everything.
     """
 
-    host: str
+    host: Annotated[str, AfterValidator(_host)]
     port: Annotated[int, Field(gt=0, lt=65536)] | None = None  # None: 5672, with TLS 5671
     vhosts: Annotated[tuple[str, ...], Field(min_length=1)] = ("/",)
     user: str = "guest"

@@ -61,6 +61,9 @@ class Client:
             failure: BrokerError = BrokerTimeout(self._settings.name, problem, hint)
         except (BotoCoreError, ClientError) as error:
             failure = translate(self._settings.name, error, self._redact)
+        except ValueError as error:  # botocore's: a host name with "_" or letters beyond ASCII
+            hint = "Use letters of ASCII, digits, hyphens and dots in the host name of the endpoint."
+            failure = BrokerError(self._settings.name, f"{self._redact(str(error))}.", hint)
         else:
             return
         raise failure

@@ -2,9 +2,11 @@
 
 import re
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, FilePath, model_validator
 
+from signalbox.brokers.hosts import host_fault
 from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.settings import ConnectionSettings, Secret
 
@@ -28,6 +30,8 @@ def _queue_name(name: str) -> str:
 def _endpoint(url: str) -> str:
     if not _ENDPOINT.fullmatch(url):
         raise ValueError("a URL without a path or login, such as http://localhost:9324")
+    if fault := host_fault(urlsplit(url).hostname or ""):
+        raise ValueError(f"a URL such as http://localhost:9324: {fault}")
     return url
 
 
