@@ -1,7 +1,8 @@
-"""Host names, as a configuration or a broker gives them."""
+"""Host names in settings: what no resolver accepts is a fault of the configuration, and no client library gets to see it."""
 
 import ipaddress
 import re
+from urllib.parse import SplitResult, urlsplit
 
 HOST_LENGTH_MAX = 253
 
@@ -20,6 +21,10 @@ def host_fault(host: str) -> str:
         encoded = host.encode("idna").decode()
     except UnicodeError:
         return "a part of the host name is empty or longer than 63 characters"
+    try:
+        encoded.encode().decode("idna")
+    except UnicodeError:
+        return "a part of the host name begins with xn-- and is no encoded name"
     if len(encoded) > HOST_LENGTH_MAX or not _HOST.fullmatch(encoded):
         return "the host is neither a host name nor an IP address"
     return ""
@@ -31,3 +36,22 @@ def is_ipv6(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def valid_host(host: str) -> str:
+    """Return the host. Raises ValueError, which says what it must be."""
+    if fault := host_fault(host):
+        raise ValueError(f"a host name or an IP address: {fault}")
+    return host
+
+
+def split_url(url: str, form: str) -> SplitResult:
+    """Split a URL. Raises ValueError, which says what it must be, if it has no such form or its host cannot exist."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError(form) from None
+    if host and (fault := host_fault(host)):
+        raise ValueError(f"{form}: {fault}")
+    return parts

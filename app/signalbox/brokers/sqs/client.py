@@ -61,9 +61,9 @@ class Client:
             failure: BrokerError = BrokerTimeout(self._settings.name, problem, hint)
         except (BotoCoreError, ClientError) as error:
             failure = translate(self._settings.name, error, self._redact)
-        except ValueError as error:  # botocore's: a host name with "_" or letters beyond ASCII
-            hint = "Use letters of ASCII, digits, hyphens and dots in the host name of the endpoint."
-            failure = BrokerError(self._settings.name, f"{self._redact(str(error))}.", hint)
+        except ValueError:  # botocore: "Invalid endpoint"
+            problem = f"The AWS client library does not accept the host name in {self._settings.endpoint_url}."
+            failure = BrokerError(self._settings.name, problem, "Use a name of ASCII letters, digits and hyphens.")
         else:
             return
         raise failure
