@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from signalbox.brokers.errors import BrokerUnavailable
-from signalbox.brokers.model import Fault, Group, OldestUnread, Scope, Snapshot, Why
+from signalbox.brokers.model import Fault, Group, GroupState, OldestUnread, Scope, Snapshot, Why
 from signalbox.monitoring.errors import ReadingFailed
 from signalbox.monitoring.model import Status, TimeLagMethod
 from tests.unit.monitoring.readings import Watched, group, positions, snapshot, topic
@@ -102,3 +102,16 @@ def test_an_error_of_the_broker_ends_the_error_id_of_our_own_fault() -> None:
     bench.monitor.record_failure(NAME, BrokerUnavailable(NAME, "Connection refused."), down=True)
     view = existing(bench.monitor.connection(NAME))
     assert (view.fault, view.error) == ("", "Connection refused.")
+
+
+async def test_a_change_is_told_with_the_time_of_the_first_reading_that_showed_it() -> None:
+    bench = Bench()
+    for _ in range(3):
+        await bench.sweep(idle())
+    empty = group(positions([100] * 2, [100] * 2), state=GroupState.EMPTY, members=0)
+    await bench.sweep(empty)
+    first = existing(bench.monitor.group(NAME, "billing")).read_at
+    assert [change.group for change in bench.monitor.changes()] == [None]
+    await bench.sweep(empty)
+    newest = bench.monitor.changes()[0]
+    assert (newest.before, newest.after, newest.at) == (Status.OK, Status.NO_MEMBERS, first)

@@ -8,7 +8,7 @@ from signalbox.brokers.nats.ledger import Ledger, follow, sequences
 from signalbox.brokers.nats.progress import Progress, filtered_progress, unfiltered_progress
 
 
-def stream(first: int, last: int, *, deleted: int = 0, **config: object) -> dict[str, Any]:
+def stream(first: int, last: int, *, deleted: int = 0, **config: Any) -> dict[str, Any]:  # noqa: ANN401 - any setting
     state = {"first_seq": first, "last_seq": last, "num_deleted": deleted}
     return {"config": {"name": "S", "retention": "limits", **config}, "state": state}
 
@@ -48,7 +48,7 @@ def test_what_a_limit_deletes_before_it_was_delivered_is_lost() -> None:
 @pytest.mark.parametrize(
     "config", [{"max_msgs_per_subject": 1}, {"name": "KV_settings"}, {"name": "OBJ_files"}, {"allow_rollup_hdrs": True}]
 )
-def test_a_message_that_a_newer_one_replaced_is_not_lost(config: dict[str, object]) -> None:
+def test_a_message_that_a_newer_one_replaced_is_not_lost(config: dict[str, Any]) -> None:
     begin = reading(None, stream(1, 100, **config), sequence=10, pending=90)
     after = reading(begin, stream(51, 110, **config), sequence=10, pending=60)
     assert (begin.lost, after.lost) == (0, 0)
