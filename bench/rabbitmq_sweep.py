@@ -4,7 +4,6 @@ Uses the installed Debian package. One queue in 20 is a quorum queue; 100 queues
 """
 
 import asyncio
-import gc
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ import psutil
 from bench.measuring import machine, memory_mib, percentile, stall, table
 from signalbox.brokers.rabbitmq.adapter import RabbitBroker
 from signalbox.brokers.rabbitmq.settings import RabbitSettings
+from signalbox.kernel.garbage import GarbageCollector
 from signalbox.servers.rabbitmq import RabbitAddress, RabbitOptions, RabbitServer
 
 QUEUES = 10_000
@@ -132,14 +132,15 @@ async def measure(server: RabbitServer, queues: int) -> None:
         async def change(turn: int) -> None:
             await publish_to(channel, [number % queues for number in range(turn * CHANGING, (turn + 1) * CHANGING)])
 
-        gc.collect()
-        gc.freeze()  # as `serve` does: later collections skip the objects loaded at start
+        garbage = GarbageCollector()  # as `serve` does
+        await garbage.start()
         rows: list[Sequence[object]] = []
         lag = 0
         for what, urls in (("Signalbox, management API", ()), ("Signalbox, with prometheus", address.prometheus_urls)):
             settings = RabbitSettings.model_validate({**plain, "prometheus_urls": urls})
             row, lag = await ours(what, settings, process, change)
             rows.append(row)
+        await garbage.stop()
     columns = ("name", "messages_ready", "messages_unacknowledged", "consumers")
     rows.append(await peer("rabbitmqctl list_queues", lambda: server.ctl("-q", "list_queues", *columns), process))
     rows.append(await peer("plain GET /api/queues", lambda: listing(address), process))

@@ -95,7 +95,8 @@ class _Reader:
         try:
             made = cls.model_validate(expanded)
         except ValidationError as invalid:
-            self.faults += [_fault(cls, error, key) for error in invalid.errors()]
+            errors = invalid.errors()
+            self.faults += [_fault(cls, error, key) for error in errors if not _follows(error, errors)]
             return None
         return made if len(self.faults) == before else None
 
@@ -243,6 +244,14 @@ def _fault(cls: type[BaseModel], error: ErrorDetails, key: str) -> ConfigFault:
         return ConfigFault(key=where, expected="a value", got="nothing")
     expected = EXPECTED.get(error["type"], _plain)(error)
     return ConfigFault(key=where, expected=expected, got=_got(cls, error))
+
+
+def _follows(error: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
+    """Return whether a list is only called too short because its items have faults of their own."""
+    loc = error["loc"]
+    return error["type"] == "too_short" and any(
+        len(e["loc"]) > len(loc) and e["loc"][: len(loc)] == loc for e in errors
+    )
 
 
 def _plain(error: ErrorDetails) -> str:

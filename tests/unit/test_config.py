@@ -227,3 +227,11 @@ def test_database_address_is_shown_without_its_password(tmp_path: Path) -> None:
     found = read(tmp_path, f'[database]\nurl = "postgresql+asyncpg://u:{CANARY}@db:5432/signalbox"')
     assert found.one(DatabaseSettings).redacted_url == "postgresql+asyncpg://db:5432/signalbox"
     assert CANARY not in repr(found)
+
+
+def test_a_list_is_not_called_empty_because_its_one_item_is_wrong(tmp_path: Path) -> None:
+    table = '[[connections]]\nname = "n"\nkind = "nats"\nurls = '
+    wrong, empty = faults(tmp_path, table + '["http://broker"]\n'), faults(tmp_path, table + "[]\n")
+    assert "has 1 fault" in wrong
+    assert "connections[0] (n).urls[0]" in wrong
+    assert "has 1 fault" in empty

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from signalbox.brokers.model import UNKNOWN, BrokerKind, Destination
 from signalbox.monitoring.arrivals import Arrivals
-from signalbox.monitoring.judge_destination import judge_consumers, judge_destination, most_severe
-from signalbox.monitoring.model import NEEDS_ATTENTION, DestinationView, GroupView, Status, Verdict
+from signalbox.monitoring.judge_destination import judge_consumers, judge_destination, most_severe, needs_attention
+from signalbox.monitoring.model import DestinationView, GroupView, Status, Verdict
 from signalbox.monitoring.rate_integral import RateIntegral
 from signalbox.monitoring.steadiness import SteadyVerdict
 from signalbox.monitoring.window import COUNTED_EVERY_MAX_S
@@ -73,7 +73,7 @@ class DestinationTracker:
     @property
     def needs_attention(self) -> bool:
         """Whether it has a problem of its own."""
-        return self.view is not None and self._own.status in NEEDS_ATTENTION
+        return self.view is not None and needs_attention(self._own)
 
     def history_total(self) -> int | None:
         """Return a counter of all arrivals, as of the last reading."""

@@ -201,7 +201,10 @@ class GroupTracker:
         facts = self._facts(group, interval_s, now)
         counted = self._is_count_only(group)
         if counted:
-            raw = self._counts.judge(group, self.window.lags(columns.rate_window_s(interval_s)), facts, now)
+            over_s = columns.rate_window_s(interval_s)
+            if facts.absent_since is not None:  # a fall before that proves no consumer
+                over_s = min(over_s, now - facts.absent_since)
+            raw = self._counts.judge(group, self.window.lags(over_s), facts, now)
             rows: list[PartitionFacts] = []
         else:
             owners = owners_of(group) if self._presence.members_joined else {}

@@ -58,11 +58,16 @@ def judge_consumers(name: str, groups: Sequence[GroupView]) -> Verdict | None:
     )
 
 
+def needs_attention(own: Verdict) -> bool:
+    """Return whether a destination's own verdict is a problem to act on: skewed keys are worth a note only."""
+    return own.status in NEEDS_ATTENTION and own.reason not in (Reason.HOT, Reason.CONSUMERS)
+
+
 def most_severe(own: Verdict, consumers: Verdict | None) -> Verdict:
     """Return the verdict to show: data loss first, then the destination's own problem, then that of its groups."""
     if consumers is None:
         return own
-    if consumers.status is Status.WILL_LOSE_DATA or own.status not in NEEDS_ATTENTION:
+    if consumers.status is Status.WILL_LOSE_DATA or not needs_attention(own):
         return consumers
     return own
 

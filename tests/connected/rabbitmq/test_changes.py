@@ -76,7 +76,7 @@ async def test_the_lower_of_two_limits_holds(
 ) -> None:
     """The broker keeps as many messages as we say: an argument and a policy both limit the queue."""
     name, policy_name = unused("limits"), unused("policy")
-    policy = {"max-length": 10, "message-ttl": 20000}
+    policy = {"max-length": 10, "message-ttl": 600000}
     body = {"pattern": f"^{name}$", "apply-to": "queues", "definition": policy}
     await management(rabbit, f"/api/policies/%2F/{policy_name}", method="PUT", body=body)
     await fill(broker, name, 20, {"x-queue-type": kind, **argument})
@@ -85,10 +85,10 @@ async def test_the_lower_of_two_limits_holds(
         snapshot = await broker.sweep()
         retention = snapshot.destinations[name].retention
         assert retention is not None
-        assert (retention.messages, retention.age_s) == (expected, 20.0)
+        assert (retention.messages, retention.age_s) == (expected, 600.0)
         assert snapshot.groups[name].lag == expected
 
-    await eventually(limited, within_s=15.0)  # before the messages expire
+    await eventually(limited, within_s=FIGURES_WITHIN_S)
 
 
 async def test_an_exclusive_queue_of_the_same_name_takes_the_group_away(

@@ -340,6 +340,8 @@ def _overview() -> Iterator[Case]:
         ("a connection is down", [up, down], [*ok, on_rabbit]),
         ("a connection is stale", [up, stale], [*ok, on_nats]),
         ("several are down and stale", [down, down, stale, stale], [*ok, on_rabbit, on_nats]),
+        ("a destination needs attention", [replace(up, destinations_attention=1)], ok),
+        ("two destinations need attention", [replace(up, destinations_attention=2)], [*ok, behind]),
         ("many are down, and nothing is known", [down] * 5, []),
     ]
     for case, connections, groups in cases:

@@ -5,6 +5,8 @@ from dataclasses import replace
 from signalbox.brokers.model import Destination, Fault, Group, GroupState, RetentionLimits, Scope, Why
 from signalbox.monitoring import keys, words
 from signalbox.monitoring.model import ConnectionView, DestinationView, LinkState, Reason, Status
+from signalbox.web.monitoring.attention import attention
+from signalbox.web.monitoring.context import monitoring_context
 from tests.unit.monitoring.readings import group, positions, snapshot, topic
 from tests.unit.monitoring.test_monitor import NAME, Bench, existing, idle, published_keys
 from tests.unit.monitoring.views import text
@@ -50,6 +52,24 @@ async def test_a_connection_with_a_broken_destination_is_not_green() -> None:
     view, sentence = shown(bench)
     assert sentence == "Responding; 1 of 2 destinations needs attention."
     assert words.tone(words.link_status(view)) == "caution"
+    context = monitoring_context(bench.monitor)
+    overview = text(words.overview_sentence(bench.monitor.connections(), bench.monitor.groups(), bench.now))
+    assert overview == "The only consumer group is healthy. 1 destination needs attention."
+    (row,) = attention(context).rows
+    assert (row.name, row.status.text) == ("mirror", "not running")
+
+
+async def test_skewed_keys_hide_no_trouble_of_a_group_and_need_no_attention() -> None:
+    bench = Bench()
+    for step in range(6):
+        bench.now += 5
+        ends = [10 * step, 10 * step, 2000 * step]
+        groups = [group(positions([0] * 3, ends), name="mail", state=GroupState.EMPTY, members=0)] if step > 3 else []
+        await bench.monitor.apply(NAME, snapshot(bench.now, groups, [topic(ends)]), interval_s=5.0)
+        if step == 3:
+            assert orders(bench)[0].verdict.reason is Reason.HOT
+            assert shown(bench)[1] == "Responding."
+    assert (orders(bench)[0].verdict.status, orders(bench)[0].verdict.reason) == (Status.STOPPED, Reason.CONSUMERS)
 
 
 async def test_a_connection_with_something_that_could_not_be_read_is_not_green() -> None:

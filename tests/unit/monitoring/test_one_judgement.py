@@ -186,6 +186,15 @@ def test_a_queue_with_a_count_only_says_at_once_that_nobody_reads() -> None:
     assert (view.verdict.status, view.verdict.since) == (Status.STOPPED, left_at)
 
 
+def test_a_count_that_fell_before_its_consumer_left_proves_no_other_consumer() -> None:
+    watched = Watched(positional=False)
+    watched.each(6, lambda n: group(positions([-1], [-1], lag=[600 - 100 * n])))
+    view = watched.each(3, lambda _: unread(positions([-1], [-1], lag=[90])))
+    assert view.verdict.status is Status.STOPPED
+    view = watched.each(6, lambda n: unread(positions([-1], [-1], lag=[80 - 10 * n])))
+    assert view.verdict.status is Status.OK, "somebody takes messages who is not listed"
+
+
 def test_the_last_commits_of_a_consumer_that_left_prove_no_other_consumer() -> None:
     watched = Watched()
     watched.flow(60, settled=1000, arrived=1000, out=10, into=20)

@@ -1,16 +1,15 @@
 """Addresses of brokers: "host:port", with an IPv6 host in brackets."""
 
-import ipaddress
 import re
 from collections.abc import Callable
 
+from signalbox.brokers.hosts import host_fault, is_ipv6
+
 ADDRESS_FORM = "host:port, such as kafka-1.example.com:9092"
 LIST_FORM = '["kafka-1:9092", "kafka-2:9092"]'
-HOST_LENGTH_MAX = 253
 PORT_MAX = 65_535
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+._-]*://")
-_HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")  # with "_", which containers use
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -38,40 +37,15 @@ def address_fault(host: str, port: int) -> str:
     return host_fault(host)
 
 
-def host_fault(host: str) -> str:
-    """Return why this is neither a host name nor an IP address, or nothing."""
-    if not host:
-        return "the host name is empty"
-    if _is_ipv6(host):
-        return ""
-    if len(host) > HOST_LENGTH_MAX:
-        return f"the host name has more than {HOST_LENGTH_MAX} characters"
-    try:
-        encoded = host.encode("idna").decode()
-    except UnicodeError:
-        return "a part of the host name is empty or longer than 63 characters"
-    if len(encoded) > HOST_LENGTH_MAX or not _HOST.fullmatch(encoded):
-        return "the host is neither a host name nor an IP address"
-    return ""
-
-
-def _is_ipv6(host: str) -> bool:
-    try:
-        ipaddress.IPv6Address(host)
-    except ValueError:
-        return False
-    return True
-
-
 def _lacks_brackets(address: str) -> bool:
     host, _, _ = address.rpartition(":")
-    return _is_ipv6(address) or _is_ipv6(host)
+    return is_ipv6(address) or is_ipv6(host)
 
 
 def _has_wrong_brackets(address: str) -> bool:
     host, _, _ = address.rpartition(":")
     brackets = "[" in address or "]" in address
-    return brackets and not (host.startswith("[") and host.endswith("]") and _is_ipv6(host[1:-1]))
+    return brackets and not (host.startswith("[") and host.endswith("]") and is_ipv6(host[1:-1]))
 
 
 _WRONG_FORMS: tuple[tuple[Callable[[str], bool], str], ...] = (  # the first that applies is said

@@ -90,6 +90,8 @@ class OffsetTable:
         self._confirmed_ends = array("q", [UNKNOWN])
         self._lowered: set[int] = set()  # slots whose end was once below the confirmed end; twice confirms it
         self._last_rows: dict[tuple[int, str], OffsetRows] = {}
+        # (column, leader, topic) -> rows, and the end offsets that they were compared with
+        self._last_column_rows: dict[tuple[int, int, str], tuple[bytes, OffsetRows | None]] = {}
         self._leadership: tuple[object, Leadership] | None = None
 
     def update_metadata(self, topics: Iterable[TopicMetadata]) -> frozenset[str]:
@@ -99,6 +101,7 @@ class OffsetTable:
             names.add(meta.name)
             self._update_topic(meta)
         self._last_rows.clear()
+        self._last_column_rows.clear()
         self.metadata_marker = object()
         return frozenset(self.topics.keys() - names)
 
@@ -253,9 +256,11 @@ class OffsetTable:
         self._update_column(response, self.stables, STABLES)
 
     def _update_column(self, response: OffsetRows, column: "array[int]", version: int) -> None:
-        topic = self.topics.get(response.topic)
-        if topic is None:
+        topic, ends = self.topics.get(response.topic), self._last_rows.get((response.leader, response.topic))
+        key, now = (version, response.leader, response.topic), (response.rows, ends)
+        if topic is None or (ends is not None and self._last_column_rows.get(key) == now):
             return
+        self._last_column_rows[key] = now
         changed = False
         for partition, error, reported in decode_offset_rows(response.rows, response.row_format):
             if not 0 <= partition < topic.partition_count:

@@ -4,7 +4,7 @@ A stream deletes messages by limits, age, purge or command; it tells no counter 
 are pending although nobody received them, and the front of the stream is past the consumer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from signalbox.brokers.nats.fields import Answer, filter_subjects, integer, limit, mapping, text
 from signalbox.brokers.nats.progress import Progress
@@ -85,11 +85,14 @@ class Ledger:
 
 def follow(before: Ledger | None, progress: Progress, pending: int, now: Sequences) -> Ledger:
     """Return the counters after one more reading."""
-    if before is None or not progress.continues(before.progress) or now.subjects != before.sequences.subjects:
+    if before is None or progress.created != before.progress.created or now.subjects != before.sequences.subjects:
         gap = _position(progress, now) - progress.sequence
         lost = gap if now.contiguous and not now.replaces else 0
         arrived = progress.settled + gap + pending + progress.in_flight
         return Ledger(progress=progress, pending=pending, sequences=now, arrived=arrived, passed=lost, lost=lost)
+    if not progress.continues(before.progress):
+        arrived = _arrived(before, progress, pending, before.removed, now)
+        return replace(before, progress=progress, pending=pending, sequences=now, arrived=arrived)
     delivered = progress.delivered_since(before.progress)
     removed = max(before.pending - delivered - pending, 0)
     skipped = max(_position(progress, now) - _position(before.progress, before.sequences) - delivered, 0)

@@ -18,7 +18,7 @@ class Progress:
     settled: int
 
     def continues(self, before: "Progress") -> bool:
-        """Return whether the counters went on from `before`: false for a recreated consumer, or a leader that knows less."""
+        """Return whether the sequences went on from `before`: not for a recreated consumer, or a leader that knows less."""
         same = self.created == before.created
         return same and self.sequence >= before.sequence and self.deliveries >= before.deliveries
 
@@ -61,8 +61,10 @@ def filtered_progress(
 
 
 def _continued(before: Progress | None, new: Progress, deleted_to: int | None) -> Progress:
-    if before is None or not new.continues(before):
+    if before is None or new.created != before.created:
         return new
+    if not new.continues(before):  # a leader that knows less, for a moment: nothing was settled
+        return replace(new, settled=before.settled)
     delivered = new.delivered_since(before)
     settled = max(delivered - (new.in_flight - before.in_flight), 0)
     if not delivered and not new.in_flight and deleted_to is not None and deleted_to >= before.sequence:

@@ -1,23 +1,24 @@
 """Settings of a NATS JetStream connection. A pattern that includes or excludes a stream also applies to its consumers."""
 
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, FilePath, model_validator
 
+from signalbox.brokers.hosts import split_url
 from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.settings import ConnectionSettings, Secret
 
 DEFAULT_PORT = 4222
+URL_FORM = "a URL such as nats://broker.example:4222 (tls:// requires TLS)"
 
 
 def _complete_url(url: str) -> str:
     """Check one URL and add the default port. A login in the URL is refused, because pages show URLs."""
-    parts = urlsplit(url if "://" in url else f"nats://{url}")
+    parts = split_url(url if "://" in url else f"nats://{url}", URL_FORM)
     if parts.username or parts.password:
         raise ValueError("a URL without a login: set user and password as separate keys")
     if parts.scheme not in {"nats", "tls"} or not parts.hostname or parts.path.strip("/"):
-        raise ValueError("a URL such as nats://broker.example:4222 (tls:// requires TLS)")
+        raise ValueError(URL_FORM)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}:{parts.port or DEFAULT_PORT}"
 

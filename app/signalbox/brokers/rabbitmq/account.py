@@ -6,13 +6,18 @@ readings in the order that makes it safe; at rest both bounds meet.
 
 from typing import NamedTuple
 
+import msgspec
+
 SPREAD_S = 10.0  # statistics are taken every 5 s; those of an idle classic queue are up to 9 s old
 READINGS_MAX = 12
 INCOMPLETE_S = 600.0  # how long one uncounted arrival makes the counter of arrivals a minimum
 
 
-class Reading(NamedTuple):
-    """The counters of one answer, since the start of the node or its statistics."""
+class Reading(msgspec.Struct, frozen=True, gc=False):
+    """The counters of one answer, since the start of the node or its statistics.
+
+    Without garbage collection: 10,000 new ones that replace old ones would make Python's youngest generation large.
+    """
 
     at: float  # when the answer was requested
     published: int | None  # None: the broker counts no arrivals
@@ -34,7 +39,8 @@ class QueueAccount:
     """Takes readings. `arrived` and `removed_unread` only grow until the broker's counters begin again."""
 
     __slots__ = (
-        "_base",
+        "_base_removed",
+        "_base_unread",
         "_incomplete_until",
         "_lost_before",
         "_offset",
@@ -53,7 +59,8 @@ class QueueAccount:
         self._offset = 0  # from the broker's counter
         self._shrunk = 0  # a fall that the last reading left open
         self._removed_low: int | None = None
-        self._base: tuple[int, int] | None = None  # the most that had been removed, and removed unread, at some time
+        self._base_removed: int | None = None  # the most that had been removed at some time,
+        self._base_unread = 0  # and removed unread at that time
         self._lost_before = 0
         self.arrived = 0
         self.complete = True  # False: the broker does not count all arrivals, so `arrived` is a minimum
@@ -75,7 +82,8 @@ class QueueAccount:
             earlier, last = self._readings[-2:]
             if last.at - earlier.at < SPREAD_S / 4 and last.consumers == earlier.consumers:
                 self._readings.pop()
-        self._readings = [*self._readings[1 - READINGS_MAX :], reading]
+        self._readings.append(reading)
+        del self._readings[:-READINGS_MAX]
 
     def _count(self, before: Reading | None, now: Reading) -> int:
         """Return the arrivals: the broker's counter, or else what settled and waiting messages prove."""
@@ -95,7 +103,7 @@ class QueueAccount:
         return self.arrived + grown
 
     def _restart(self) -> None:
-        self._readings, self._removed_low, self._base = [], None, None
+        self._readings, self._removed_low, self._base_removed = [], None, None
         self._lost_before, self._offset, self._shrunk, self._incomplete_until = self.removed_unread, 0, 0, 0.0
         self.arrived, self.complete, self.removed = 0, True, None
 
@@ -110,12 +118,12 @@ class QueueAccount:
         unread = Bounds(before - middle.ready - last.delivered, after - middle.ready - first.delivered)
         self.removed = removed.low if removed.low == removed.high else None
         if self._removed_low is not None and removed.high < self._removed_low:  # more is there than was counted
-            self._incomplete_until, self._removed_low, self._base = last.at + INCOMPLETE_S, None, None
+            self._incomplete_until, self._removed_low, self._base_removed = last.at + INCOMPLETE_S, None, None
         self._removed_low = removed.low if self._removed_low is None else max(removed.low, self._removed_low)
-        if not loses or self._base is None or not self._same_consumers(first.at):
-            self._base, self._lost_before = (removed.high, unread.high), self.removed_unread
+        if not loses or self._base_removed is None or not self._same_consumers(first.at):
+            self._base_removed, self._base_unread, self._lost_before = removed.high, unread.high, self.removed_unread
             return
-        lost = min(removed.low - self._base[0], unread.low - self._base[1])
+        lost = min(removed.low - self._base_removed, unread.low - self._base_unread)
         self.removed_unread = max(self.removed_unread, self._lost_before + lost)
 
     def _same_consumers(self, since: float) -> bool:

@@ -75,6 +75,10 @@ class HttpApi:
             raise errors.timed_out(self._connection, self._url(path), limit_s) from None
         except (httpx.HTTPError, OSError) as error:  # a rejected certificate arrives as a plain SSLError
             raise errors.from_http(self._connection, self._url(path), error) from error
+        except (httpx.InvalidURL, UnicodeError) as error:  # a label that starts with xn-- and is no IDNA
+            raise BrokerError(
+                self._connection, f"The host name in {self._url(path)} cannot exist.", "Correct host or management_url."
+            ) from error
         except RuntimeError as error:  # httpx: the client was closed in the meantime
             raise BrokerError(self._connection, "The connection is closed.", "Connect again.") from error
 

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from signalbox.brokers.model import Destination, Group
 from signalbox.brokers.rabbitmq.account import QueueAccount, Reading
 from signalbox.brokers.rabbitmq.limits import effective_definition
@@ -26,8 +28,7 @@ Key = tuple[str, str]
 """(virtual host, queue)"""
 
 
-@dataclass(frozen=True, slots=True)
-class Depth:
+class Depth(msgspec.Struct, frozen=True, gc=False):
     """Ready and unacknowledged messages. A stream has only the number of retained messages, as `ready`."""
 
     ready: int
@@ -39,8 +40,7 @@ class Depth:
         return self.ready + (self.unacked or 0) + self.dead_lettering
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
+class Counters(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Counters since the start of the node or its statistics, and the depth in the same answer."""
 
     at: float

@@ -109,10 +109,11 @@ class Sampler:
         raise next(source.error for source in self.depth_sources if source.error is not None)
 
     async def _wait_for_background(self) -> None:
-        """Wait longer in the first sweep, so that it is complete; a hanging request must not delay later ones."""
+        """Wait in the first sweep, so that it is complete; later ones wait neither for listings nor for a hanging request."""
         is_first = any(not request.has_run for request in self.background)
         limit_s = FIRST_WAIT_S if is_first else LATER_WAIT_S
-        await asyncio.gather(*(request.wait(limit_s) for request in self.background))
+        requests = self.background if is_first else (self.overview, self.nodes, self.alarms)
+        await asyncio.gather(*(request.wait(limit_s) for request in requests))
 
 
 def _cheap(duration_s: float) -> float:

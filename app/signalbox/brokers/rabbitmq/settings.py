@@ -1,20 +1,22 @@
 """The configuration of a RabbitMQ connection: AMQP, the management API and the prometheus plugin."""
 
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, FilePath, model_validator
 
+from signalbox.brokers.hosts import split_url, valid_host
 from signalbox.brokers.settings import ConnectionSettings, Secret
+
+URL_FORM = "a URL such as https://rabbit.example:15671"
 
 
 def _http_url(url: str) -> str:
     """Check the URL of an HTTP API. A login in it is refused, because pages show the URL."""
-    parts = urlsplit(url)
+    parts = split_url(url, URL_FORM)
     if parts.username or parts.password:
         raise ValueError("a URL without a login: use the keys user and password")
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("a URL such as https://rabbit.example:15671")
+        raise ValueError(URL_FORM)
     return url.rstrip("/")
 
 
@@ -27,7 +29,7 @@ class RabbitSettings(ConnectionSettings):
     A user needs the tag `monitoring` and the permissions "" "" "" on each virtual host to see everything.
     """
 
-    host: str
+    host: Annotated[str, AfterValidator(valid_host)]
     port: Annotated[int, Field(gt=0, lt=65536)] | None = None  # None: 5672, with TLS 5671
     vhosts: Annotated[tuple[str, ...], Field(min_length=1)] = ("/",)
     user: str = "guest"

@@ -10,6 +10,7 @@ from signalbox.brokers.rabbitmq.settings import RabbitSettings
 from signalbox.kernel.slices import in_slices
 
 QUEUES_PER_SLICE = 100  # about 3 ms when all changed
+NAMES_PER_SLICE = 1000
 
 
 class SnapshotBuilder:
@@ -36,10 +37,10 @@ class SnapshotBuilder:
             destination, _ = self._facts(queue)
             destinations[destination.name] = destination
             self._destinations[destination.name] = (queue.vhost, queue.name)
-        groups, faults = self._groups(included)
-        kept = {key for queue in queues if (key := (queue.vhost, queue.name))[0] not in vhosts}
-        gone_groups = _drop_gone(self.queue_by_group, groups, kept)
-        gone_destinations = _drop_gone(self._destinations, destinations, kept)
+        groups, faults = await self._groups(included)
+        kept = {(queue.vhost, queue.name) for queue in queues if queue.vhost not in vhosts}
+        gone_groups = await _drop_gone(self.queue_by_group, groups, kept)
+        gone_destinations = await _drop_gone(self._destinations, destinations, kept)
         snapshot = Snapshot(
             scope=Scope.FULL,
             requested_at=requested_at,
@@ -80,11 +81,11 @@ class SnapshotBuilder:
             return False
         return self._settings.includes(self._names.qualified(queue.vhost, queue.name))
 
-    def _groups(self, queues: Iterable[Queue]) -> tuple[dict[str, Group], list[Fault]]:
+    async def _groups(self, queues: Iterable[Queue]) -> tuple[dict[str, Group], list[Fault]]:
         """Return the groups by name. A stream reader whose name is also that of a queue becomes a fault."""
         groups: dict[str, Group] = {}
         faults, readers = [], []
-        for queue in queues:
+        async for queue in in_slices(queues, NAMES_PER_SLICE):
             _, (own, *stored) = self._facts(queue)
             groups[own.name] = own
             self.queue_by_group[own.name] = (queue.vhost, queue.name)
@@ -99,9 +100,10 @@ class SnapshotBuilder:
         return groups, faults
 
 
-def _drop_gone(known: dict[str, Key], now: Collection[str], kept: Collection[Key]) -> frozenset[str]:
+async def _drop_gone(known: dict[str, Key], now: Mapping[str, object], kept: Collection[Key]) -> frozenset[str]:
     """Remove the names that are not there now from `known`, except those of unread virtual hosts. Returns the removed ones."""
-    gone = {name for name, key in known.items() if name not in now and key not in kept}
+    missing = known.keys() - now.keys()
+    gone = {name async for name in in_slices(missing, NAMES_PER_SLICE) if known[name] not in kept}
     for name in gone:
         del known[name]
     return frozenset(gone)

@@ -61,6 +61,9 @@ class Client:
             failure: BrokerError = BrokerTimeout(self._settings.name, problem, hint)
         except (BotoCoreError, ClientError) as error:
             failure = translate(self._settings.name, error, self._redact)
+        except ValueError:  # botocore: "Invalid endpoint"
+            problem = f"The AWS client library does not accept the host name in {self._settings.endpoint_url}."
+            failure = BrokerError(self._settings.name, problem, "Use a name of ASCII letters, digits and hyphens.")
         else:
             return
         raise failure

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, FilePath, model_validator
 
+from signalbox.brokers.hosts import split_url
 from signalbox.brokers.model import BrokerKind
 from signalbox.brokers.settings import ConnectionSettings, Secret
 
@@ -19,6 +20,9 @@ INTERVAL_MANY_QUEUES_S = 60.0
 MANY_QUEUES = 200  # above this number the longer interval keeps the bill near $10 a month (pricing.py)
 
 
+ENDPOINT_FORM = "a URL without a path or login, such as http://localhost:9324"
+
+
 def _queue_name(name: str) -> str:
     if not QUEUE_NAME.fullmatch(name):
         raise ValueError("a queue name: at most 80 letters, digits, - and _; a FIFO queue's name ends with .fifo")
@@ -27,7 +31,8 @@ def _queue_name(name: str) -> str:
 
 def _endpoint(url: str) -> str:
     if not _ENDPOINT.fullmatch(url):
-        raise ValueError("a URL without a path or login, such as http://localhost:9324")
+        raise ValueError(ENDPOINT_FORM)
+    split_url(url, ENDPOINT_FORM)
     return url
 
 

@@ -111,7 +111,16 @@ def overview_sentence(connections: Sequence[ConnectionView], groups: Sequence[Gr
     """Name the connections that are down, and count: 2 of 126 consumer groups are not ok: 1 stopped, 1 behind."""
     if not connections:
         return spans("No connections yet.")
-    return paragraph((_down(connections), _overview_health(connections, groups, now)))
+    health = _overview_health(connections, groups, now)
+    return paragraph((_down(connections), health, _destinations_attention(connections)))
+
+
+def _destinations_attention(connections: Sequence[ConnectionView]) -> Spans:
+    number = sum(view.destinations_attention for view in connections if view.link is not LinkState.DOWN)
+    if not number:
+        return ()
+    count = quantity(number, "destination", "destinations")
+    return spans(_colored(count, "caution"), f" {'needs' if number == 1 else 'need'} attention.")
 
 
 def _overview_health(connections: Sequence[ConnectionView], groups: Sequence[GroupView], now: float) -> Spans:

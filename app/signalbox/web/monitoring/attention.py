@@ -4,12 +4,22 @@ from dataclasses import dataclass
 
 from signalbox.kernel import figures
 from signalbox.monitoring import keys, words
-from signalbox.monitoring.model import NEEDS_ATTENTION, ConnectionView, GroupView, LinkState, Status
+from signalbox.monitoring.judge_destination import needs_attention
+from signalbox.monitoring.model import (
+    NEEDS_ATTENTION,
+    SEVERITY,
+    ConnectionView,
+    DestinationView,
+    GroupView,
+    LinkState,
+    Status,
+)
 from signalbox.monitoring.words import Span
 from signalbox.web.lists import StatusLabel
 from signalbox.web.monitoring import urls
 from signalbox.web.monitoring.components import plural, status_label
 from signalbox.web.monitoring.context import MonitoringContext
+from signalbox.web.monitoring.destination_rows import destination_status
 from signalbox.web.monitoring.totals import severity_key
 
 ROWS_MAX = 7
@@ -58,13 +68,49 @@ def attention(context: MonitoringContext) -> Attention:
         (view for view in context.connections.values() if view.link in {LinkState.DOWN, LinkState.STALE}),
         key=lambda view: view.link is not LinkState.DOWN,
     )
-    by_urgency: list[GroupView | ConnectionView] = [*losing, *blocked, *connections, *behind]
-    total = len(by_urgency)
-    rows = (
-        _group(context, view) if isinstance(view, GroupView) else _connection(context, view)
-        for view in by_urgency[: ROWS_MAX if total <= ROWS_MAX else ROWS_OF_MANY]
+    destinations = sorted(
+        (
+            view
+            for view in context.monitor.destinations()
+            if needs_attention(view.verdict) and not context.is_unreachable(view.connection)
+        ),
+        key=lambda view: (SEVERITY[view.verdict.status], view.connection, view.name),
     )
+    by_urgency: list[GroupView | ConnectionView | DestinationView] = [
+        *losing,
+        *blocked,
+        *connections,
+        *destinations,
+        *behind,
+    ]
+    total = len(by_urgency)
+    rows = (_row(context, view) for view in by_urgency[: ROWS_MAX if total <= ROWS_MAX else ROWS_OF_MANY])
     return Attention(key=keys.OVERVIEW, rows=tuple(rows), total=total, more_href=urls.groups(status="not-ok"))
+
+
+def _row(context: MonitoringContext, view: GroupView | ConnectionView | DestinationView) -> AttentionRow:
+    if isinstance(view, GroupView):
+        return _group(context, view)
+    return _connection(context, view) if isinstance(view, ConnectionView) else _destination(context, view)
+
+
+def _destination(context: MonitoringContext, view: DestinationView) -> AttentionRow:
+    verdict, messages = view.verdict, view.destination.messages
+    sentence, reason = words.destination_sentence(view, context.now), words.destination_reason(view, context.now)
+    count = figures.number(messages, approximate=view.destination.approximate)
+    return AttentionRow(
+        status=status_label(verdict.status, destination_status(view, context.now)),
+        href=urls.destination(view.connection, view.name),
+        name=view.name,
+        location=view.connection,
+        text=(*sentence, Span(" "), *reason),
+        impact="unknown" if messages is None else f"{count} {'message' if messages == 1 else 'messages'}",
+        impact_detail=plural(len(view.consumer_groups), "consumer group"),
+        since=verdict.since,
+        since_exact=verdict.since_exact,
+        data_loss_at=None,
+        data_loss_in=figures.UNKNOWN_WORD,
+    )
 
 
 def _group(context: MonitoringContext, view: GroupView) -> AttentionRow:

@@ -78,6 +78,25 @@ def test_a_response_to_an_earlier_request_changes_nothing() -> None:
     assert ends(table, "t") == [50]
 
 
+def test_the_same_last_stable_offset_counts_again_when_the_end_has_moved() -> None:
+    table = create_table([topic("orders", [1])])
+    stable, start = offset_rows("orders", [(0, 0, 5)]), offset_rows("orders", [(0, 0, 3)])
+    table.update_ends(offset_rows("orders", [(0, 0, 5)]))
+    for _ in range(2):
+        table.update_starts(start)
+        table.update_stables(stable)
+        assert (table.stables[1], table.starts[1]) == (UNKNOWN, 3)
+    table.update_ends(offset_rows("orders", [(0, 0, 9)]))
+    table.update_stables(stable)
+    assert table.stables[1] == 5
+    table.mark_leader_unavailable(1, ["orders"])
+    table.update_stables(stable)
+    assert table.stables[1] == UNKNOWN
+    table.update_metadata([topic("orders", [1], "recreated")])
+    table.update_starts(start)
+    assert table.starts[table.topics["orders"].first_slot] == 3
+
+
 def test_end_offsets_are_unknown_with_a_reason_after_an_error_or_without_a_leader() -> None:
     table = create_table([topic("t", [1, 2, -1, 1])])
     table.update_ends(offset_rows("t", [(0, 0, 5), (3, 29, -1)]))

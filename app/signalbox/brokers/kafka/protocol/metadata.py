@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from signalbox.brokers.kafka.addresses import HOST_LENGTH_MAX
+from signalbox.brokers.hosts import HOST_LENGTH_MAX
 from signalbox.brokers.kafka.protocol.connection import Api, Request
 from signalbox.brokers.kafka.protocol.wire import Cursor, RequestBody, decode_checked
 
