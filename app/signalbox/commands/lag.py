@@ -149,10 +149,11 @@ def _counter(group: Group, column: str) -> Mapping[tuple[str, int], int]:
     """Return a counter by partition, without unknown values."""
     positions = group.positions
     values = getattr(positions, column)
+    skipped = Why.BEYOND_END if column == "settled" else None  # no message has led to a commit past the end
     return {
         (positions.names[positions.destination[row]], positions.partition[row]): values[row]
         for row in range(len(positions))
-        if values[row] != UNKNOWN and positions.row_why(row) is not Why.BEYOND_END
+        if values[row] != UNKNOWN and positions.row_why(row) is not skipped
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from heapq import nsmallest
 
 from signalbox.brokers.model import (
     UNKNOWN,
@@ -255,6 +256,7 @@ class GroupTracker:
         late = self.window.older_than(min(self._limits.ok_below_s, self._limits.stalled_after_s, *kept))
         first = len(self.window.readings) == 1  # without a comparison all rows have the same verdict
         special = lost_rows(positions).union(self._losses.rows(), self._open_transactions, self.window.rewound)
+        special |= self._oldest_rows()
         if positions.why is not None:
             special.update(row for row, why in enumerate(positions.why) if why is not Why.KNOWN)
         rows = special.union(late[:1] if first else late)
@@ -264,6 +266,12 @@ class GroupTracker:
         if len(rows) <= JUDGED_ROWS_MAX:
             return sorted(rows), not first or len(late) < 2
         return sorted(rows, key=lambda row: (row not in special, -positions.lag[row]))[:JUDGED_ROWS_MAX], False
+
+    def _oldest_rows(self) -> set[int]:
+        """Return the rows with the oldest messages by their timestamps: a small lag does not hide them."""
+        oldest = nsmallest(OLDEST_ROWS_MAX, self._oldest.items(), key=lambda item: item[1].at)
+        rows = self._rows_by_partition() if oldest else {}
+        return {rows[key] for key, _ in oldest if key in rows}
 
     def _may_push_out(self, group: Group) -> bool:
         """Return whether new messages may delete unread ones within seconds: no age shows that. A stream has one row."""

@@ -145,6 +145,8 @@ def _behind() -> Iterator[tuple[str, GroupView]]:
     slower = replace(LOSING_GROUND, rate_in=0.01, rate_out=0.0)
     yield "behind, very slow rates", group_view(verdict(Status.BEHIND), flow=slower, rows=1)
     yield "behind, total lag shrinks", group_view(behind, flow=SHRINKING)
+    uncounted = replace(LOSING_GROUND, rate_in_at_least=True)
+    yield "behind, not all arrivals are counted", group_view(behind, flow=uncounted, rows=1)
     yield "behind, lag is stable", group_view(behind, flow=replace(LOSING_GROUND, rate_out=118.0), rows=1)
     yield "behind, rates unknown", group_view(behind, flow=NO_RATES)
     yield "behind, some partitions unknown", group_view(behind, flow=replace(LOSING_GROUND, lag_partial=True))
@@ -255,6 +257,7 @@ def _destinations() -> Iterator[tuple[str, DestinationView]]:
     yield "a group will lose data", destination_view(losing, loses_at=SOON)
     yield "its only group will lose data", destination_view(losing, loses_at=SOON, consumer_groups=("billing",))
     yield "a group loses data now", destination_view(verdict(Status.WILL_LOSE_DATA))
+    yield "ok, not all arrivals are counted", destination_view(verdict(Status.OK), rate_in_at_least=True)
     yield "a group lost data", destination_view(verdict(Status.WILL_LOSE_DATA, reason=Reason.LOST_EARLIER, lost=50))
     for reason in (Reason.NO_LEADER, Reason.UNDER_REPLICATED):
         bad = verdict(Status.BEHIND, reason=reason, partitions_affected=1)

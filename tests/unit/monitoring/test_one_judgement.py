@@ -95,6 +95,42 @@ def test_no_reading_shows_a_contradiction(story: list[Step]) -> None:
         assert contradictions(view, lags, members_since, watched.now) == [], headline_and_reason(view, watched.now)
 
 
+SHAPES = ("two partitions", "queue", "bare count")
+
+
+def observed(shape: str, ends: Sequence[int], done: Sequence[int]) -> Positions:
+    if shape == "two partitions":
+        return positions(done, ends)
+    lag = [ends[0] - done[0]]
+    return positions([done[0]], [ends[0]], lag=lag) if shape == "queue" else positions([-1], [-1], lag=lag)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@settings(max_examples=120, deadline=None)
+@given(story=st.lists(st.tuples(steps, steps), min_size=1, max_size=30))
+def test_no_reading_of_several_partitions_or_a_queue_shows_a_contradiction(
+    shape: str, story: list[tuple[Step, Step]]
+) -> None:
+    watched = Watched(positional=shape == "two partitions")
+    ends, done, lags = [1000, 1000], [900, 950], list[tuple[float, int]]()
+    members, members_since = 0, T0
+    for number, pair in enumerate(story):
+        members_since = watched.now + pair[0].after_s if pair[0].members and not members else members_since
+        members = pair[0].members
+        for row, step in enumerate(pair):
+            ends[row] += step.arrived
+            done[row] = min(ends[row], done[row] + (step.read if members else 0))
+        state = GroupState.ACTIVE if members else GroupState.EMPTY
+        reading = group(observed(shape, ends, done), state=state, members=members)
+        view = watched.read(reading, after_s=pair[0].after_s if number else 0.0)
+        lags.append((watched.now, reading.lag or 0))
+        since = members_since if number else T0
+        assert contradictions(view, lags, since, watched.now) == [], headline_and_reason(view, watched.now)
+        for row_view in watched.tracked.partitions():
+            assert not (row_view.flow.lag == 0 and row_view.verdict.status in WAITING)
+            assert not (row_view.flow.lag and not members and row_view.verdict.status is Status.OK)
+
+
 def behind() -> Watched:
     """Return a group that is 40 s behind: 10 messages/s arrive, and none was read for that time."""
     watched = Watched()

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from signalbox.brokers.model import UNKNOWN, BrokerKind, Group, Member, OldestUnread, Positions, RetentionLimits, Why
+from signalbox.commands.lag import _row
 from signalbox.monitoring import words
+from signalbox.monitoring.group_tracker import JUDGED_ROWS_MAX
 from signalbox.monitoring.model import Reason, Status, TimeLag, TimeLagMethod
 from signalbox.monitoring.time_lags import group_time_lag
-from tests.unit.monitoring.readings import Watched, group, positions, topic
+from tests.unit.monitoring.readings import T0, Watched, group, positions, snapshot, topic
 from tests.unit.monitoring.views import text
 
 FAR_OFFSET = 2**63 - 1
@@ -203,7 +205,27 @@ def test_one_partition_that_was_not_measured_makes_the_time_lag_at_least_this() 
     assert view.flow.time_lag == TimeLag(seconds=259_205.0, method=TimeLagMethod.MEASURED)
 
 
+def test_an_old_message_on_a_quiet_partition_is_lost_soon_beside_many_busy_ones() -> None:
+    rows = JUDGED_ROWS_MAX + 20
+    retention = RetentionLimits(age_s=259_200.0 + 3600, policy="delete")
+    watched = Watched(destinations={"orders": topic([0] * rows, retention=retention)})
+    at = positions([5] * rows, [50] * (rows - 1) + [6])
+    watched.each(8, lambda _: group(at))
+    quiet = OldestUnread(destination="orders", partition=rows - 1, at=watched.now - 259_200, exact=True, position=5)
+    watched.tracked.add_oldest_unread([quiet], watched.now)
+    view = watched.each(2, lambda _: group(at))
+    assert (view.verdict.status, view.verdict.partition) == (Status.WILL_LOSE_DATA, rows - 1)
+    assert view.verdict.until == pytest.approx(watched.now + 3590, abs=15)
+
+
 def test_an_unknown_row_beside_rows_without_lag_leaves_no_time_lag_of_zero() -> None:
     at = positions([FAR_OFFSET, 50], [50, 50], lag=[UNKNOWN, 0], why=[Why.BEYOND_END, Why.KNOWN])
     view = Watched().each(3, lambda _: columns(at, first_unread=[UNKNOWN, 50]))
     assert (view.flow.lag, view.flow.lag_partial, view.flow.time_lag) == (0, True, None)
+
+
+def test_the_lag_command_has_no_rate_from_a_commit_past_the_end() -> None:
+    before = group(positions([5, 5], [50, 50]))
+    at = positions([FAR_OFFSET, 8], [56, 50], lag=[UNKNOWN, 42], why=[Why.BEYOND_END, Why.KNOWN])
+    row = _row("kafka-prod", group(at), snapshot(T0 + 6, [group(at)]), snapshot(T0, [before]))
+    assert (row.rate_in, row.rate_out, row.lag, row.lag_partial) == (1.0, 0.5, 42, True)

@@ -93,7 +93,7 @@ class AmqpConnections:
             if not self._settings.tls and not isinstance(error, BrokerTimeout) and await self._speaks_tls():
                 hint = "Set tls = true, or use the plain port."
                 raise WrongProtocol(self.name, f"{self.address} speaks TLS.", hint) from error
-            if await self._speaks_http():
+            if await self._speaks_http(min(CLOSE_WAIT_S, timeout_s / 2)):
                 hint = "Set port to the broker's AMQP port, usually 5672; 15672 is the management API's."
                 raise WrongProtocol(
                     self.name, f"{self.address} is the port of a web server, not AMQP.", hint
@@ -118,17 +118,19 @@ class AmqpConnections:
         writer.transport.abort()
         return True
 
-    async def _speaks_http(self) -> bool:
+    async def _speaks_http(self, limit_s: float) -> bool:
         """Return whether a web server answers. Some wait for the rest of what they take for a request, others reset."""
+        writer = None
         try:
-            async with asyncio.timeout(CLOSE_WAIT_S):
+            async with asyncio.timeout(limit_s):
                 reader, writer = await asyncio.open_connection(self._settings.host, self._settings.amqp_port)
                 writer.write(b"GET / HTTP/1.0\r\n\r\n")
-                answer = await reader.read(5)
+                return await reader.read(5) == b"HTTP/"
         except (OSError, TimeoutError):
             return False
-        writer.transport.abort()
-        return answer == b"HTTP/"
+        finally:
+            if writer is not None:
+                writer.transport.abort()
 
     async def _connection(self, vhost: str, purpose: ConnectionPurpose) -> AbstractConnection:
         key = (vhost, purpose)

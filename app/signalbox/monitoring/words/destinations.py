@@ -45,7 +45,8 @@ def destination_reason(view: DestinationView, now: float) -> Spans:
     view = replace(view, verdict=view.verdict.newest or view.verdict)  # the cause of what the headline tells last
     groups = len(view.consumer_groups)
     who = quantity(groups, "consumer group", "consumer groups") if groups else "No consumer groups known"
-    rate = f", {message_rate(view.rate_in)} in" if view.rate_in is not None else ""
+    bound = "at least " if view.rate_in_at_least else ""
+    rate = f", {bound}{message_rate(view.rate_in)} in" if view.rate_in is not None else ""
     return paragraph((_since(view, now), _consequence(view), _copies(view), _retention(view), spans(f"{who}{rate}.")))
 
 

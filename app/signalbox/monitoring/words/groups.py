@@ -208,7 +208,7 @@ def _behind(verdict: Verdict, flow: Flow) -> Spans:
     if flow.rate_in is None or flow.rate_out is None or flow.rate_in <= flow.rate_out:
         return spans(*distance, ".")
     growth = f" and losing ground: lag grows by {message_rate(flow.rate_in - flow.rate_out)}"
-    return spans(*distance, f"{growth} {in_and_out(flow.rate_in, flow.rate_out)}.")
+    return spans(*distance, f"{growth} {in_and_out(flow.rate_in, flow.rate_out, in_at_least=flow.rate_in_at_least)}.")
 
 
 def _ok(verdict: Verdict, flow: Flow) -> Spans:
@@ -254,7 +254,9 @@ def _trend(flow: Flow, *, shrinks: bool = False) -> Spans:
     if net == 0:
         return spans(f"Lag is stable: {message_rate(flow.rate_in)} in and out.")
     verb = "grows" if net > 0 else "shrinks"
-    return spans(f"Lag {verb} by {message_rate(abs(net))} {in_and_out(flow.rate_in, flow.rate_out)}.")
+    return spans(
+        f"Lag {verb} by {message_rate(abs(net))} {in_and_out(flow.rate_in, flow.rate_out, in_at_least=flow.rate_in_at_least)}."
+    )
 
 
 def _why_unknown(verdict: Verdict) -> str:

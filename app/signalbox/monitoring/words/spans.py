@@ -60,11 +60,12 @@ def message_rate(per_s: float) -> str:
     return figures.rate(per_s, "messages")
 
 
-def in_and_out(rate_in: float, rate_out: float) -> str:
+def in_and_out(rate_in: float, rate_out: float, *, in_at_least: bool = False) -> str:
     """Write both rates in brackets after their difference, in the unit that `figures.rate` gives the difference."""
     net = abs(rate_in - rate_out)
     scale = 3600 if net < 1 / 60 else 60 if net < SLOW_PER_S else 1
-    return f"({figures.rate_number(rate_in * scale)} in, {figures.rate_number(rate_out * scale)} out)"
+    bound = "at least " if in_at_least else ""
+    return f"({bound}{figures.rate_number(rate_in * scale)} in, {figures.rate_number(rate_out * scale)} out)"
 
 
 def paragraph(sentences: Iterable[Spans]) -> Spans:

@@ -59,8 +59,9 @@ def _time_lag(view: GroupView) -> Fact:
     if lag is None:
         note = "the age of the oldest unread message is unknown"
         return Fact("Time lag", figures.UNKNOWN_WORD, note=note)
-    several = len(view.group.positions) > 1
-    return Fact("Time lag, worst" if several else "Time lag", figures.duration(lag.seconds), note=lag.method.value)
+    title = "Time lag, worst" if len(view.group.positions) > 1 else "Time lag"
+    note = f"{lag.method}, and at least {figures.duration(lag.at_least)}" if lag.at_least else lag.method.value
+    return Fact(title, figures.duration(lag.seconds), note=note)
 
 
 def _caught_up(context: MonitoringContext, view: GroupView) -> Fact:
