@@ -6,6 +6,7 @@ import pytest
 
 from signalbox.brokers.nats.ledger import Ledger, follow, sequences
 from signalbox.brokers.nats.progress import Progress, filtered_progress, unfiltered_progress
+from tests.unit.brokers.nats.test_ledger import Simulated
 
 
 def stream(first: int, last: int, *, deleted: int = 0, **config: Any) -> dict[str, Any]:  # noqa: ANN401 - any setting
@@ -85,3 +86,12 @@ def test_a_changed_filter_or_a_recreated_consumer_begins_again() -> None:
     assert other.lost == 0
     same = reading(begin, stream(1, 100), sequence=10, pending=20, subject="orders.eu")
     assert same.lost == 70
+
+
+def test_arrivals_go_on_after_a_purge_deleted_a_message_in_flight() -> None:
+    simulated = Simulated(filtered=True)
+    simulated.read()
+    for name in ("publish", "deliver", "purge", "publish"):
+        simulated.step(name)
+        ledger = simulated.read()
+        assert ledger.arrived == simulated.published
