@@ -63,7 +63,6 @@ class Ledger:
     sequences: Sequences
     arrived: int
     removed: int = 0  # pending messages that went without a delivery
-    dropped: int = 0  # delivered messages that were deleted before they were settled
     passed: int = 0  # sequences that the consumer passed, or will, without a delivery
     lost: int = 0  # unread messages that were deleted: at least so many
 
@@ -92,23 +91,20 @@ def follow(before: Ledger | None, progress: Progress, pending: int, now: Sequenc
         arrived = progress.settled + gap + pending + progress.in_flight
         return Ledger(progress=progress, pending=pending, sequences=now, arrived=arrived, passed=lost, lost=lost)
     if not progress.continues(before.progress):
-        arrived = _arrived(before, progress, pending, before.removed + before.dropped, now)
+        arrived = _arrived(before, progress, pending, before.removed, now)
         return replace(before, progress=progress, pending=pending, sequences=now, arrived=arrived)
     delivered = progress.delivered_since(before.progress)
-    removed = before.removed + max(before.pending - delivered - pending, 0)
-    left = before.progress.in_flight + delivered - progress.in_flight  # settled, or deleted in flight
-    dropped = before.dropped + max(left - (progress.settled - before.progress.settled), 0)
+    removed = max(before.pending - delivered - pending, 0)
     skipped = max(_position(progress, now) - _position(before.progress, before.sequences) - delivered, 0)
     passed = before.passed + (skipped if now.countable and before.sequences.contiguous else 0)
     return Ledger(
         progress=progress,
         pending=pending,
         sequences=now,
-        arrived=_arrived(before, progress, pending, removed + dropped, now),
-        removed=removed,
-        dropped=dropped,
+        arrived=_arrived(before, progress, pending, before.removed + removed, now),
+        removed=before.removed + removed,
         passed=passed,
-        lost=0 if now.replaces else max(before.lost + removed - before.removed, passed),
+        lost=0 if now.replaces else max(before.lost + removed, passed),
     )
 
 
@@ -118,8 +114,9 @@ def _position(progress: Progress, now: Sequences) -> int:
     return progress.sequence if first is None else max(progress.sequence, first - 1)
 
 
-def _arrived(before: Ledger, progress: Progress, pending: int, gone: int, now: Sequences) -> int:
+def _arrived(before: Ledger, progress: Progress, pending: int, removed: int, now: Sequences) -> int:
     """Return the counter of arrivals. Every stored message has a sequence, also one that was deleted or replaced at once."""
     if now.countable and now.last is not None and before.sequences.last is not None:
         return before.arrived + max(now.last - before.sequences.last, 0)
+    gone = removed + progress.dropped
     return max(before.arrived, progress.settled + gone + pending + progress.in_flight)
