@@ -45,7 +45,7 @@ class DetailQueries:
             except DestinationMissing:
                 self._queues.note_missing_vhost(vhost, at)
                 raise
-            await self._queues.apply_listing(vhost, listed, at, has_counters=self._health.has_counters)
+            self._queues.note_unlisted(vhost, listed)
             self._queues.note_reported(vhost, self._clock())
             return len(listed)
 
@@ -126,25 +126,28 @@ class DetailQueries:
             answer = rows.mapping(msgspec.json.decode(body))
         return self._queues.apply_stored_offsets(stream, rows.mapping(answer.get("offsets")))
 
-    async def _list_at_once(self, vhost: str) -> list[rows.QueueRow]:
-        began = time.monotonic()
+    async def _list_at_once(self, vhost: str) -> set[str]:
+        began, at = time.monotonic(), self._clock()
         listed = await self._client.queue_rows(vhost)
         self._listing_duration_s = time.monotonic() - began
-        return listed
+        await self._queues.apply_page(vhost, listed, at, has_counters=self._health.has_counters)
+        return {row.name for row in listed}
 
-    async def _list_in_pages(self, vhost: str) -> list[rows.QueueRow]:
-        """Request unsorted pages: a sorted page costs as much as the complete listing."""
-        listed: list[rows.QueueRow] = []
+    async def _list_in_pages(self, vhost: str) -> set[str]:
+        """Request unsorted pages: a sorted page costs as much as the complete listing. Each has a time of its own."""
+        names: set[str] = set()
         page, pages, spent_s, invalid = 1, 1, 0.0, 0
         while page <= pages:
-            began = time.monotonic()
+            began, at = time.monotonic(), self._clock()
             path = f"/api/queues/{quote_segment(vhost)}?page={page}&page_size={PAGE_ROWS}"
             body = await self._client.api.get(path, limit_s=LISTING_S)
             with self._client.api.decoding(path):
                 items, invalid_items, pages = await rows.queue_page(body)
-            listed, invalid, page = listed + items, invalid + invalid_items, page + 1
+            await self._queues.apply_page(vhost, items, at, has_counters=self._health.has_counters)
+            names.update(row.name for row in items)
+            invalid, page = invalid + invalid_items, page + 1
             spent_s += time.monotonic() - began
             await asyncio.sleep(PAGES_OVER_S / pages if page <= pages else 0)
         self._client.note_invalid(f"queue rows of virtual host {vhost}", invalid)
         self._listing_duration_s = spent_s
-        return listed
+        return names

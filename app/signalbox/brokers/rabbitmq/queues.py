@@ -5,7 +5,7 @@ some seconds, whatever the queue holds. The last depth is then kept, and marked,
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -208,14 +208,16 @@ class QueueRegistry:
                 self.get_or_add(*key).report_depth(Depth(*depth), at, node=node)
         return _report_absences([queue for key, queue in self._queues.items() if key not in depths], at)
 
-    async def apply_listing(self, vhost: str, rows: Sequence[QueueRow], at: float, *, has_counters: bool) -> None:
-        """Apply a complete listing, and delete the queues that two consecutive listings left out."""
-        names = {row.name for row in rows}
+    async def apply_page(self, vhost: str, rows: Sequence[QueueRow], at: float, *, has_counters: bool) -> None:
+        """Apply a part of a listing, requested at that time."""
         async for row in in_slices(rows, ROWS_PER_SLICE):
             queue = self.get_or_add(vhost, row.name)
             queue.unlisted = 0
             _apply_description(queue, row)
             _apply_statistics(queue, row, at, has_counters=has_counters)
+
+    def note_unlisted(self, vhost: str, names: Collection[str]) -> None:
+        """Note that a complete listing has these names only."""
         for queue in self._in_vhost(vhost):
             if queue.name not in names:
                 self.note_missing_queue((vhost, queue.name))
