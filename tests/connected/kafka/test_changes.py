@@ -145,8 +145,8 @@ async def test_a_group_keeps_its_figures_during_a_rebalance(
                 assert group.state is GroupState.REBALANCING
                 assert group.state_text == "PreparingRebalance"
                 assert figures(group)["change-rebalance", 0] == (4, 9, 5, Why.KNOWN)
-                # assigned before the rebalance, and empty
-                assert figures(group)["change-rebalance", 3] == (UNKNOWN, 0, 0, Why.KNOWN)
+                assert figures(group)["change-rebalance", 2] == (UNKNOWN, 0, 0, Why.KNOWN)  # empty
+                assert figures(group)["change-rebalance", 3][3] is Why.NEVER_COMMITTED  # assigned before the rebalance
 
             await eventually(is_rebalancing, within_s=30)
             first.paused = False
