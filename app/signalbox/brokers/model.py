@@ -155,6 +155,7 @@ class Origin:
     silent_s: float | None = None  # since the last contact; None: in contact
     never_contacted: bool = False
     error: str = ""  # the broker's words
+    external: bool = False  # in another account or domain
 
     @property
     def broken(self) -> bool:

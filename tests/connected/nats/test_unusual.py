@@ -291,6 +291,27 @@ async def test_a_mirror_tells_its_error_and_its_lag(watch: Watch, oracle: Client
     assert [(origin.name, origin.error) for origin in origins] == [(name, ""), (f"{name}-none", "stream not found")]
 
 
+async def test_a_mirror_of_a_recreated_stream_does_not_work(watch: Watch, oracle: Client, name: str) -> None:
+    await stream(oracle, name)
+    await publish(oracle, name, 20)
+    await api(oracle, f"STREAM.CREATE.{name}-m", name=f"{name}-m", mirror={"name": name})
+
+    async def copied() -> None:
+        await watch.read()
+        destination = watch.destination(f"{name}-m")
+        assert (destination.destination.messages, destination.verdict.status) == (20, Status.OK)
+
+    await eventually(copied)
+    await api(oracle, f"STREAM.DELETE.{name}")
+    await stream(oracle, name)
+    await publish(oracle, name, 3)
+    for _ in range(2):
+        await watch.read()
+    mirror = watch.destination(f"{name}-m")
+    assert (mirror.verdict.status, mirror.verdict.reason) == (Status.BEHIND, Reason.COPY_BROKEN)
+    assert mirror.destination.origins[0].error == "it was recreated and ends at 3, before this copy at 20"
+
+
 async def fill(oracle: Client, name: str) -> None:
     for _ in range(100):
         await oracle.jetstream().publish(name, b"x" * 20)

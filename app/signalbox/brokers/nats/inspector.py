@@ -5,6 +5,7 @@ gone when the server answers its name with "not found"; the consumers of a gone 
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
@@ -18,6 +19,7 @@ from signalbox.brokers.nats.destinations import is_internal, to_destination
 from signalbox.brokers.nats.fields import Answer, filter_subjects, has_leader, integer, lacks_a_replica, text, timestamp
 from signalbox.brokers.nats.groups import to_group
 from signalbox.brokers.nats.ledger import Ledger, follow, sequences
+from signalbox.brokers.nats.origins import with_recreation
 from signalbox.brokers.nats.progress import filtered_progress, unfiltered_progress
 from signalbox.brokers.nats.sweep import Sweep, for_each
 from signalbox.kernel.clock import Clock
@@ -175,10 +177,14 @@ class JetStreamInspector:
         )
 
     def _destination(self, name: str, answer: Answer) -> Destination:
-        mirror = mirror_arrivals(self._mirrors.get(name), answer)
-        if mirror is not None:
-            self._mirrors[name] = mirror
-        return to_destination(answer, arrived=None if mirror is None else mirror.arrived)
+        before = self._mirrors.get(name)
+        mirror = mirror_arrivals(before, answer)
+        if mirror is None:
+            return to_destination(answer)
+        self._mirrors[name] = mirror
+        destination = to_destination(answer, arrived=mirror.arrived)
+        origins = tuple(with_recreation(row, self._streams.get(row.name), before) for row in destination.origins)
+        return replace(destination, origins=origins)
 
     def _group(self, name: str, answer: Answer) -> Group:
         stream = name.split("/", 1)[0]

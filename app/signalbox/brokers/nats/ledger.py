@@ -118,4 +118,5 @@ def _arrived(before: Ledger, progress: Progress, pending: int, removed: int, now
     """Return the counter of arrivals. Every stored message has a sequence, also one that was deleted or replaced at once."""
     if now.countable and now.last is not None and before.sequences.last is not None:
         return before.arrived + max(now.last - before.sequences.last, 0)
-    return max(before.arrived, progress.settled + removed + pending + progress.in_flight)
+    gone = removed + progress.dropped
+    return max(before.arrived, progress.settled + gone + pending + progress.in_flight)

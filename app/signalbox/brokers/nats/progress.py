@@ -16,6 +16,8 @@ class Progress:
     sequence: int  # delivered.stream_seq: the last first delivery
     in_flight: int
     settled: int
+    dropped: int = 0  # deleted while they were in flight
+    deleted_to: int | None = None  # a stream that keeps acknowledged messages has deleted all up to this sequence
 
     def continues(self, before: "Progress") -> bool:
         """Return whether the sequences went on from `before`: not for a recreated consumer, or a leader that knows less."""
@@ -36,13 +38,19 @@ def unfiltered_progress(
     in_flight: int,
     deleted_to: int | None = None,
 ) -> Progress:
-    """Return the progress of a consumer of the whole stream. Its counter starts as the sequence that it has settled.
-
-    `deleted_to`: a stream that keeps acknowledged messages has deleted all up to this sequence.
-    """
+    """Return the progress of a consumer of the whole stream. Its counter starts as the sequence that it has settled."""
     begun = max(sequence - in_flight, 0)
-    new = Progress(created=created, deliveries=deliveries, sequence=sequence, in_flight=in_flight, settled=begun)
-    return _continued(before, new, deleted_to)
+    return _continued(
+        before,
+        Progress(
+            created=created,
+            deliveries=deliveries,
+            sequence=sequence,
+            in_flight=in_flight,
+            settled=begun,
+            deleted_to=deleted_to,
+        ),
+    )
 
 
 def filtered_progress(
@@ -56,17 +64,32 @@ def filtered_progress(
 ) -> Progress:
     """Return the progress of a consumer of some subjects. Its counter starts as the number of its deliveries."""
     begun = max(deliveries - in_flight, 0)
-    new = Progress(created=created, deliveries=deliveries, sequence=sequence, in_flight=in_flight, settled=begun)
-    return _continued(before, new, deleted_to)
+    return _continued(
+        before,
+        Progress(
+            created=created,
+            deliveries=deliveries,
+            sequence=sequence,
+            in_flight=in_flight,
+            settled=begun,
+            deleted_to=deleted_to,
+        ),
+    )
 
 
-def _continued(before: Progress | None, new: Progress, deleted_to: int | None) -> Progress:
+def _continued(before: Progress | None, new: Progress) -> Progress:
     if before is None or new.created != before.created:
         return new
     if not new.continues(before):  # a leader that knows less, for a moment: nothing was settled
-        return replace(new, settled=before.settled)
+        return replace(new, settled=before.settled, dropped=before.dropped)
     delivered = new.delivered_since(before)
     settled = max(delivered - (new.in_flight - before.in_flight), 0)
-    if not delivered and not new.in_flight and deleted_to is not None and deleted_to >= before.sequence:
-        settled = 0  # what was in flight was deleted, not acknowledged
-    return replace(new, settled=before.settled + settled)
+    if not delivered and not new.in_flight and _deletes_up_to(before.sequence, before, new):
+        return replace(new, settled=before.settled, dropped=before.dropped + settled)  # deleted, not acknowledged
+    return replace(new, settled=before.settled + settled, dropped=before.dropped)
+
+
+def _deletes_up_to(sequence: int, before: Progress, new: Progress) -> bool:
+    """Return whether the stream deleted all up to that sequence between the two readings."""
+    already = before.deleted_to is not None and before.deleted_to >= sequence
+    return not already and new.deleted_to is not None and new.deleted_to >= sequence

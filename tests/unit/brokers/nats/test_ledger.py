@@ -60,9 +60,9 @@ class Simulated:
 
     def step_of_stream(self, name: str) -> None:
         if name == "expire":
-            self.remove(sorted(self.stored)[:1])
+            self.remove([seq for seq in sorted(self.stored)[:1] if seq not in self.in_flight])
         elif name == "delete":
-            self.remove(sorted(self.stored)[-2:-1])
+            self.remove([seq for seq in sorted(self.stored)[-2:-1] if seq not in self.in_flight])
         elif name == "purge":
             self.remove(list(self.stored))
             self.in_flight.clear()
@@ -124,6 +124,17 @@ def test_a_stream_that_replaces_messages_loses_none(config: dict[str, Any], name
         simulated.step(name)
         ledger = simulated.read()
         assert (ledger.lost, ledger.start) == (0, None)
+
+
+def test_a_message_that_expires_in_flight_and_is_acknowledged_then_is_settled() -> None:
+    simulated = Simulated()
+    for name in ("publish", "deliver", "read"):
+        simulated.step(name)
+    simulated.remove([1])
+    simulated.read()
+    simulated.step("ack")
+    ledger = simulated.read()
+    assert (ledger.progress.settled, ledger.progress.dropped, ledger.lost) == (1, 0, 0)
 
 
 def test_a_leader_that_knows_less_for_a_moment_is_no_throughput_and_no_loss() -> None:
