@@ -69,9 +69,14 @@ class QueueAccount:
 
     def add(self, reading: Reading, *, loses: bool) -> None:
         """Take the next reading; `loses`: a message that leaves the queue unread is lost, not dead-lettered."""
-        if self._readings and _began_again(self._readings[-1], reading):
-            self._restart()
         before = self._readings[-1] if self._readings else None
+        if before is not None and (before.published is None) is not (reading.published is None):
+            self._forget_bounds()  # not comparable: a policy changed what is counted, or the first counted message came
+            self._incomplete_until = reading.at + INCOMPLETE_S
+        elif before is not None and _began_again(before, reading):
+            self._forget_bounds()
+            self._offset, self._shrunk, self._incomplete_until = 0, 0, 0.0
+            self.arrived, self.complete, before = 0, True, None
         self._append(reading)
         self._compare(loses=loses)
         self.arrived = self._count(before, reading)
@@ -102,10 +107,9 @@ class QueueAccount:
             grown, self._shrunk = 0, grown if not self._shrunk else 0
         return self.arrived + grown
 
-    def _restart(self) -> None:
-        self._readings, self._removed_low, self._base_removed = [], None, None
-        self._lost_before, self._offset, self._shrunk, self._incomplete_until = self.removed_unread, 0, 0, 0.0
-        self.arrived, self.complete, self.removed = 0, True, None
+    def _forget_bounds(self) -> None:
+        self._readings, self._removed_low, self._base_removed, self.removed = [], None, None, None
+        self._lost_before = self.removed_unread
 
     def _compare(self, *, loses: bool) -> None:
         last = self._readings[-1]

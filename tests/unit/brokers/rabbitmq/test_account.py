@@ -134,6 +134,28 @@ def test_some_counted_and_some_uncounted_arrivals_are_a_minimum_that_never_falls
     assert account.arrived >= before
 
 
+def test_a_policy_that_changes_what_is_counted_is_no_loss() -> None:
+    """A full queue that refused messages counts what it refused: a counter of 9,000 for 100 stored messages."""
+    account = QueueAccount()
+    for number in range(40):
+        published = None if 12 <= number < 24 else 9000
+        account.add(Reading(number * EVERY_S, published, 0, 0, 100, 100, 0), loses=True)
+        assert account.removed_unread == 0
+    assert (account.arrived, account.complete) == (9000, False)
+
+
+def test_the_first_counted_message_of_a_dead_letter_queue_is_no_loss_and_no_new_beginning() -> None:
+    account = QueueAccount()
+    arrived = []
+    for number in range(40):
+        published = None if number < 20 else 5
+        depth = 100 if number < 20 else 105
+        account.add(Reading(number * EVERY_S, published, 0, 0, depth, depth, 0), loses=True)
+        arrived.append(account.arrived)
+    assert arrived == [100] * 20 + [105] * 20
+    assert (account.removed_unread, account.complete) == (0, False)
+
+
 def test_counters_that_begin_again_are_no_loss() -> None:
     broker = Broker(published=rate(10), settled=rate(10), unread=still(0))
     broker.read(60)
