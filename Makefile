@@ -27,8 +27,9 @@ test-busy: packages .venv/.dev static/vendor/.built $(OIDC)/.made ## All tests w
 	@loops=(); trap 'kill "$${loops[@]}"' EXIT; for core in $$(seq $$(nproc)); do (while :; do :; done) & loops+=($$!); done; \
 	$(PYTEST) -n $(WORKERS) --timeout 600
 
-soak: packages .venv/.dev static/vendor/.built ## Large matrices and long repetitions, which `make test` leaves out
+soak: packages .venv/.dev static/vendor/.built ## Large matrices, long repetitions and new random examples, which `make test` leaves out
 	$(PYTEST) -n $(shell nproc) --soak --timeout 900
+	$(PYTEST) -n $(shell nproc) -m hypothesis --hypothesis-profile new --timeout 900
 
 check: .venv/.dev ## Lint, types, import contracts: no server needed
 	$(BIN)/ruff check .

@@ -15,5 +15,7 @@ from tests.support.sso import sso  # noqa: F401 - fixture
 
 pytest_plugins = ("tests.support.spreading", "tests.support.reporting", "tests.contracts.counting")
 
-settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("busy machine")
+# The same examples in each run, on a busy machine too: `make soak` looks for new ones.
+settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("new", settings.get_profile("same"), derandomize=False, max_examples=2000)
+settings.load_profile("same")
