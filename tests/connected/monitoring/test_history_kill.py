@@ -1,5 +1,7 @@
 """History after the process was killed between any two saves, with more series than one save packs."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from signalbox.monitoring.archive import Archive, SeriesBuffers
@@ -7,6 +9,7 @@ from signalbox.monitoring.samples import Downsampler, Samples, merge
 from signalbox.monitoring.series_buffer import SeriesBuffer
 from signalbox.monitoring.store import HistoryStore, SeriesKey
 from signalbox.storage.engine import Database
+from signalbox.storage.errors import StorageError
 from tests.support.history import Time
 
 SERIES = [SeriesKey("prod", f"group-{number}") for number in range(12)]
@@ -50,3 +53,26 @@ async def test_a_kill_after_any_save_loses_no_sample_of_any_series(database: Dat
         await after_kill.archive.restore()
         for subject in SERIES:
             assert await after_kill.known(subject, begin) == times, (save, subject.group)
+
+
+async def test_samples_of_a_save_that_failed_are_in_the_next_one(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time = Time()
+    process, times = Process(database, time), list[int]()
+    begin, save = process.archive.now_ms(), HistoryStore.save
+
+    async def refused(*_: object) -> None:
+        raise StorageError("a.db", "is away.", "Wait.")
+
+    for step in range(4):
+        time.now += 5
+        times.append(process.archive.now_ms())
+        process.read_all(times[-1])
+        monkeypatch.setattr(HistoryStore, "save", refused if step in {1, 2} else save)
+        with pytest.raises(StorageError) if step in {1, 2} else nullcontext():
+            await process.archive.save(1 / SAVES_PER_ROUND)
+    after_kill = Process(database, time)
+    await after_kill.archive.restore()
+    for subject in SERIES:
+        assert await after_kill.known(subject, begin) == times, subject.group

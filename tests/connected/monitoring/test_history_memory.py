@@ -85,3 +85,11 @@ async def test_partitions_that_left_make_room_for_others(
         series.forget("prod", {name})
         await until(lambda: series.usage().series == 0)
         time.now += 5
+
+
+async def test_a_sparkline_has_an_hour_however_long_history_is(series: Series, time: Time) -> None:
+    for _ in range(3):
+        feed(series, time, 1800)
+        await saved(series, time)
+    spark = series.spark("prod", "payments")
+    assert 3540 <= spark.at[-1] - spark.at[0] <= 3700

@@ -1,5 +1,6 @@
 """API tokens: capped by their owner's current rights, expiring, removed with their owner."""
 
+import asyncio
 from collections.abc import Awaitable
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from signalbox.security.model import (
     Rights,
     Role,
 )
-from tests.support.accounts import ROOT, ManualClock, Process, password, visitor
+from tests.support.accounts import ROOT, ManualClock, Process, password, paused, visitor
 
 VIEWER, OPERATOR, ADMIN = (Grant(role) for role in (Role.VIEWER, Role.OPERATOR, Role.ADMIN))
 
@@ -184,3 +185,19 @@ async def test_malformed_token_has_no_identity(process: Process, secret: str) ->
     assert await process.accounts.identities.by_token(secret) is None
     assert await process.accounts.identities.by_session(secret) is None
     assert await process.accounts.identities.by_token(session) is None
+
+
+async def test_token_read_before_its_revocation_is_not_cached_after_it(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another request looks into the cache in between, so the cache is that of the new version."""
+    ann = await process.user("ann", ADMIN_EVERYWHERE)
+    token = await make(process, ann)
+    with paused(monkeypatch, "signalbox.security.accounts.store.tokens.find") as (read, go_on):
+        request = asyncio.ensure_future(process.accounts.identities.by_token(token))
+        await read.wait()
+    await process.act(lambda permit: process.accounts.users.remove(permit, ann))
+    assert await process.accounts.identities.by_session("nobody's") is None
+    go_on.set()
+    await request
+    assert await process.accounts.identities.by_token(token) is None

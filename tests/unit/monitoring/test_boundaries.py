@@ -3,7 +3,7 @@
 import pytest
 
 from signalbox.monitoring.judge import GroupFacts, PartitionFacts, Thresholds, judge_group, judge_partition
-from signalbox.monitoring.model import Status, TimeLag, TimeLagMethod, Verdict
+from signalbox.monitoring.model import Reason, Status, TimeLag, TimeLagMethod, Verdict
 from tests.unit.monitoring.readings import T0, Watched, group, positions
 
 PER_S = 1000  # messages in a second, so that a time lag is a thousandth of the lag
@@ -96,3 +96,17 @@ def test_a_partition_whose_lag_does_not_fall_is_not_catching_up_whatever_its_rat
     row = PartitionFacts("orders", 0, lag=10, settled=10, arrived=20, time_lag=time_lag, rate_in=1.0, rate_out=2.0)
     verdict = judge_partition(row._replace(lag_falls=falls), facts, Thresholds(), T0)
     assert (verdict.status, verdict.until) == (status, None if falls is False else T0 + 10)
+
+
+@pytest.mark.parametrize(
+    ("at_least", "status", "reason"),
+    [(29.0, Status.UNKNOWN, Reason.HISTORY_TOO_SHORT), (30.0, Status.BEHIND, None), (200.0, Status.BEHIND, None)],
+)
+def test_what_is_proven_from_below_counts_beside_an_age_that_is_a_maximum(
+    at_least: float, status: Status, reason: Reason | None
+) -> None:
+    facts = GroupFacts(has_consumers=True, batch=False, interval_s=5.0, first_read_at=T0 - 3600)
+    time_lag = TimeLag(seconds=300.0, method=TimeLagMethod.AT_MOST, at_least=at_least)
+    row = PartitionFacts("orders", 0, lag=10, settled=10, arrived=20, time_lag=time_lag, rate_in=2.0, rate_out=2.0)
+    verdict = judge_partition(row, facts, Thresholds(), T0)
+    assert (verdict.status, verdict.reason) == (status, reason)

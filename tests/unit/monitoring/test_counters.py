@@ -10,6 +10,7 @@ import pytest
 from signalbox.brokers.model import UNKNOWN, BrokerKind, Destination, Group
 from signalbox.monitoring.destination_tracker import DestinationTracker
 from signalbox.monitoring.model import GroupView, Status, TimeLagMethod
+from signalbox.monitoring.rate_integral import RateIntegral
 from tests.unit.monitoring.readings import T0, Watched, group, positions
 
 Counter = Callable[[float], int]  # by the seconds since the first reading
@@ -149,3 +150,16 @@ def test_an_unknown_counter_of_acknowledgements_leaves_the_time_lag_known() -> N
     assert view.flow.time_lag is not None
     assert view.flow.time_lag.seconds <= 5.0
     assert view.verdict.status is Status.OK
+
+
+def test_counters_that_are_read_once_in_100_s_have_a_rate() -> None:
+    views = read(600, 100.0, **flow(10, 3))
+    assert {(view.flow.rate_in, view.flow.rate_out) for view in views[25:]} == {(10.0, 10.0)}
+
+
+def test_the_counters_of_history_are_unknown_while_a_rate_is_and_go_on_after() -> None:
+    integral = RateIntegral()
+    rates = [(2.0, 1.0), (2.0, 1.0), (None, 1.0), (2.0, None), (2.0, 1.0)]
+    totals = [integral.add(T0 + 10 * step, *both) for step, both in enumerate(rates)]
+    assert totals == [(0, 0), (20, 10), (None, 20), (40, None), (60, 30)]
+    assert integral.add(T0, 2.0, 1.0) == (60, 30), "the clock was set back"

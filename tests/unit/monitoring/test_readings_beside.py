@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from signalbox.brokers.model import Fault, Group, OldestUnread, Scope, Snapshot, Why
+from signalbox.brokers.errors import BrokerUnavailable
+from signalbox.brokers.model import Fault, Group, GroupState, OldestUnread, Scope, Snapshot, Why
+from signalbox.monitoring.errors import ReadingFailed
 from signalbox.monitoring.model import Status, TimeLagMethod
 from tests.unit.monitoring.readings import Watched, group, positions, snapshot, topic
 from tests.unit.monitoring.test_monitor import NAME, Bench, existing, idle
@@ -91,3 +93,25 @@ def test_an_old_offset_that_is_repeated_within_a_second_is_still_old() -> None:
         assert (view.flow.lag, view.verdict.status) == (0, Status.OK)
     assert watched.read(group(positions([200], [1650])), after_s=0.5).flow.lag == 1450
     assert watched.read(group(positions([200], [1650]))).verdict.status is Status.REWOUND
+
+
+def test_an_error_of_the_broker_ends_the_error_id_of_our_own_fault() -> None:
+    bench = Bench()
+    bench.monitor.record_failure(NAME, ReadingFailed(NAME, "ab12cd"), down=True)
+    assert existing(bench.monitor.connection(NAME)).fault == "ab12cd"
+    bench.monitor.record_failure(NAME, BrokerUnavailable(NAME, "Connection refused."), down=True)
+    view = existing(bench.monitor.connection(NAME))
+    assert (view.fault, view.error) == ("", "Connection refused.")
+
+
+async def test_a_change_is_told_with_the_time_of_the_first_reading_that_showed_it() -> None:
+    bench = Bench()
+    for _ in range(3):
+        await bench.sweep(idle())
+    empty = group(positions([100] * 2, [100] * 2), state=GroupState.EMPTY, members=0)
+    await bench.sweep(empty)
+    first = existing(bench.monitor.group(NAME, "billing")).read_at
+    assert [change.group for change in bench.monitor.changes()] == [None]
+    await bench.sweep(empty)
+    newest = bench.monitor.changes()[0]
+    assert (newest.before, newest.after, newest.at) == (Status.OK, Status.NO_MEMBERS, first)

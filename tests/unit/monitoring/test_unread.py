@@ -229,3 +229,30 @@ def test_the_lag_command_has_no_rate_from_a_commit_past_the_end() -> None:
     at = positions([FAR_OFFSET, 8], [56, 50], lag=[UNKNOWN, 42], why=[Why.BEYOND_END, Why.KNOWN])
     row = _row("kafka-prod", group(at), snapshot(T0 + 6, [group(at)]), snapshot(T0, [before]))
     assert (row.rate_in, row.rate_out, row.lag, row.lag_partial) == (1.0, 0.5, 42, True)
+
+
+def measured_rows(watched: Watched, rows: int, age_s: float) -> None:
+    """Take the time of the oldest unread message of the first rows, at position 5."""
+    times = [
+        OldestUnread(destination="orders", partition=row, at=watched.now - age_s, exact=True, position=5)
+        for row in range(rows)
+    ]
+    watched.tracked.add_oldest_unread(times, watched.now)
+
+
+def test_an_unknown_partition_makes_the_time_lag_at_least_that_of_the_others() -> None:
+    at = positions([5, FAR_OFFSET], [50, 50], lag=[45, UNKNOWN], why=[Why.KNOWN, Why.BEYOND_END])
+    reading, watched = columns(at, first_unread=[5, UNKNOWN]), Watched()
+    watched.each(3, lambda _: reading)
+    measured_rows(watched, 1, 600)
+    assert watched.read(reading).flow.time_lag == TimeLag(seconds=605.0, method=TimeLagMethod.AT_LEAST)
+
+
+def test_partitions_beyond_those_judged_count_for_how_well_the_time_lag_is_known() -> None:
+    rows = JUDGED_ROWS_MAX + 20
+    reading, watched = group(positions([5] * rows, [50] * JUDGED_ROWS_MAX + [6] * 20)), Watched()
+    watched.each(3, lambda _: reading)
+    measured_rows(watched, JUDGED_ROWS_MAX, 600)
+    assert watched.read(reading).flow.time_lag == TimeLag(seconds=605.0, method=TimeLagMethod.AT_LEAST)
+    measured_rows(watched, rows, 600)
+    assert watched.read(reading).flow.time_lag == TimeLag(seconds=605.0, method=TimeLagMethod.MEASURED)

@@ -1,10 +1,13 @@
 """/api/v1 returns the figures of the pages, null for unknown, and errors that name what was expected."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.web.sites import OK_GROUPS, WebClient
+from signalbox.brokers.model import BrokerKind
+from tests.support.simulation import SimulatedConnection, SimulatedGroup
+from tests.web.sites import OK_GROUPS, WebClient, simulation_in, web_client
 
 GROUP = "/api/v1/groups/kafka-prod/settlement"
 
@@ -157,3 +160,17 @@ async def test_openapi_describes_every_parameter_and_unit(web: WebClient) -> Non
             assert parameter["in"] == "path" or parameter.get("description"), (path, parameter["name"])
     flow = document["components"]["schemas"]["FlowOut"]["properties"]
     assert "null = unknown" in flow["lag"]["description"]
+
+
+async def test_what_was_read_a_moment_ago_is_stale_as_soon_as_its_connection_is_down(tmp_path: Path) -> None:
+    async with simulation_in(tmp_path) as simulation, web_client(simulation) as web:
+        connection = SimulatedConnection("kafka-a", BrokerKind.KAFKA, [SimulatedGroup("billing")])
+        simulation.connect(connection)
+        await simulation.run(60)
+        addresses = ("groups/kafka-a/billing", "destinations/kafka-a/orders.placed", "connections/kafka-a")
+        for is_down in (False, True):
+            if is_down:
+                simulation.fail(connection)
+            for address in addresses:
+                resource = await get(web, f"/api/v1/{address}")
+                assert (resource["stale"], resource["age_s"]) == (is_down, 0.0), address
