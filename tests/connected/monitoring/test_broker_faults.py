@@ -116,7 +116,7 @@ async def test_every_connection_shows_the_problem_and_a_hint(site: Site) -> None
             async def shown(name: str = name, problem: str = problem, hint: str = hint) -> None:
                 text = html.unescape(TAG.sub("", (await client.get(monitoring_urls.connection(name))).text))
                 assert "Down since" in text, name
-                assert problem in text, (name, text[text.find("Down since"):][:300])
+                assert problem in text, (name, text[text.find("Down since") :][:300])
                 assert hint in text, name
                 answer = (await client.get(urls.api("connections", name))).json()
                 assert (answer["status"], answer["groups"]) == ("down", None)
