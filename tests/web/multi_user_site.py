@@ -175,7 +175,7 @@ async def multi_user_site(
     tables: Sequence[BaseModel] = (),
     options: WebOptions | None = None,
 ) -> AsyncIterator[MultiUserSite]:
-    """Build the application over an simulation, with these tables of signalbox.toml; all users are signed in."""
+    """Build the application over a simulation, with these tables of signalbox.toml; all users are signed in."""
     built = simulation.built(tables, features, options or WebOptions(assets=whole_assets(), requests_per_s=1e9))
     with cheap_hasher():
         await built.core.accounts.changes.refresh()

@@ -1,4 +1,4 @@
-"""An in-process client of the pages of monitoring, and a simulated night with every kind of failure."""
+"""An in-process client of the pages of monitoring, and a simulation with every kind of failure."""
 
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -23,7 +23,7 @@ OK_GROUPS = 8
 
 @dataclass
 class WebClient:
-    """An HTTP client of the pages over an simulation."""
+    """An HTTP client of the pages over a simulation."""
 
     simulation: Simulation
     app: Litestar
@@ -41,7 +41,7 @@ class WebClient:
         return response.text
 
 
-def application_over(
+def build_application(
     simulation: Simulation, settings: ServerSettings | None = None, rules: Sequence[MaskingRuleSettings] = ()
 ) -> Litestar:
     return simulation.built([settings or ServerSettings(), *rules]).app
@@ -49,7 +49,7 @@ def application_over(
 
 @asynccontextmanager
 async def web_client(simulation: Simulation) -> AsyncIterator[WebClient]:
-    app = application_over(simulation)
+    app = build_application(simulation)
     transport = httpx.ASGITransport(cast("Any", app))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield WebClient(simulation, app, client)
@@ -57,7 +57,7 @@ async def web_client(simulation: Simulation) -> AsyncIterator[WebClient]:
 
 @asynccontextmanager
 async def simulation_in(folder: Path) -> AsyncIterator[Simulation]:
-    """Build an simulation with its own history database."""
+    """Build a simulation with its own history database."""
     simulation = Simulation(folder)
     await simulation.database.upgrade()
     await simulation.series.start()
@@ -68,7 +68,7 @@ async def simulation_in(folder: Path) -> AsyncIterator[Simulation]:
         await simulation.database.close()
 
 
-async def night(simulation: Simulation) -> None:
+async def simulate_failures(simulation: Simulation) -> None:
     """Simulate ten minutes with every kind of failure."""
     prod = simulation.connect(
         SimulatedConnection(

@@ -20,7 +20,7 @@ from signalbox.web.security import urls as security_urls
 from signalbox.web.settings import ServerSettings
 from tests.support.security import core_over
 from tests.support.simulation import SimulatedConnection, Simulation
-from tests.web.sites import application_over, simulation_in
+from tests.web.sites import build_application, simulation_in
 
 PASSWORD = "correct horse battery"
 CHROMIUM = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36"
@@ -106,7 +106,7 @@ async def user_site_in(
     async with simulation_in(folder) as simulation, AsyncExitStack() as stack:
         simulation.connect(SimulatedConnection("kafka-prod", BrokerKind.KAFKA, []))
         simulation.connect(SimulatedConnection("rabbit-eu", BrokerKind.RABBITMQ, []))
-        yield UserSite(simulation, application_over(simulation, settings, rules), stack)
+        yield UserSite(simulation, build_application(simulation, settings, rules), stack)
 
 
 def visible_text(html: str) -> str:
