@@ -221,7 +221,7 @@ def _calm(groups: int, not_ok: int) -> str:
     if not groups:
         return ""
     if not_ok:
-        return f"; no group needs attention, {not_ok:,} of {groups:,} {'is' if not_ok == 1 else 'are'} not ok"
+        return f"; {not_ok:,} of {groups:,} groups {'is' if not_ok == 1 else 'are'} not ok, none needs attention"
     return f"; all {groups:,} consumer groups are healthy" if groups > 1 else "; the only consumer group is healthy"
 
 
