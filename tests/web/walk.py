@@ -81,8 +81,9 @@ def _values(kind: str, names: Sequence[str]) -> Sequence[str]:
 async def crawl(client: httpx.AsyncClient) -> AsyncIterator[tuple[str, httpx.Response]]:
     """Yield the URL and response of each page that links from the overview reach."""
     waiting, known = [urls.home()], {urls.home()}
-    while waiting and len(known) < PAGES_MAX:
-        address = waiting.pop(0)
+    for number, address in enumerate(waiting):  # grows as links are found
+        if number == PAGES_MAX:
+            return
         response = await client.get(address)
         yield address, response
         if "html" not in response.headers.get("content-type", ""):

@@ -84,4 +84,5 @@ def _finding_lines(finding: Finding) -> Iterator[str]:
         yield f"  found hash    {finding.found.hex()}"
     if finding.row is not None:
         record = finding.row.record
-        yield f"  row now: {shortened(str(record.action))} {shortened(str(record.target))}, by {shortened(str(record.actor))}"
+        what = " ".join(shortened(str(part)) for part in (record.action, record.target) if str(part))
+        yield f"  row now: {what}, by {shortened(str(record.actor))}"

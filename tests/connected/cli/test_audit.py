@@ -81,7 +81,7 @@ async def test_changed_row_is_named_and_its_content_is_escaped(
     ran = await audit(tmp_path, "verify")
     assert ran.code == 1
     assert "Row 1 was changed after it was written.\n" in ran.out
-    assert "row now: purge , by \\u001b[2J\\u202eevil" in ran.out
+    assert "row now: purge, by \\u001b[2J\\u202eevil" in ran.out
     assert (
         "No earlier row is in the log. Changed: 1. Consistent with each other, but after a damaged row: 2 to 6.\n"
         in ran.out

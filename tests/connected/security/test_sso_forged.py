@@ -143,7 +143,7 @@ async def test_token_not_signed_by_the_provider_is_rejected(
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
-        ({"iss": "https://evil.example"}, "another server"),
+        ({"iss": "https://evil.example"}, "another identity provider"),
         ({"aud": "another-app"}, "another application"),
         ({"aud": ["another-app"]}, "another application"),
         ({"aud": "another-app", "azp": "signalbox"}, "another application"),
@@ -153,7 +153,7 @@ async def test_token_not_signed_by_the_provider_is_rejected(
         ({"nonce": None}, "another sign-in"),
         ({"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}, "do not match"),
         ({"at_hash": [1]}, "trusted"),
-        ({"iss": None}, "another server"),
+        ({"iss": None}, "another identity provider"),
         ({"aud": None}, "another application"),
         ({"exp": None}, "missing"),
         ({"iat": None}, "missing"),
@@ -239,7 +239,7 @@ async def test_answer_of_another_provider_is_rejected(sso: SsoServices, forged: 
     service, begun = await start(sso, forged)
     answer = back(forged, begun)
     for mixed in ({**answer, "iss": "https://evil.example"}, {key: answer[key] for key in ("code", "state")}):
-        with pytest.raises(AnswerNotTrusted, match="another server"):
+        with pytest.raises(AnswerNotTrusted, match="another identity provider"):
             await sso.finish(service, mixed, begun)
     assert "/token" not in forged.requests
 

@@ -25,7 +25,7 @@ _REGISTRY: Final = JWSRegistry(
 )  # RFC 7515: unknown headers are ignored
 
 CLAIM_ERRORS: Final = {
-    "iss": "another server issued it",
+    "iss": "another identity provider issued the ID token",
     "aud": "the ID token is for another application",
     "azp": "the ID token is for another application",
     "nonce": "the ID token belongs to another sign-in",
