@@ -6,7 +6,7 @@ BIN := .venv/bin
 WITH ?=
 PORT ?= 8080
 OIDC := tests/support/oidc/node_modules
-WORKERS ?= 6
+WORKERS ?= 4
 ONLY ?=
 # A test stays in one worker with all that use the same server, the longest such groups first (tests/support/spreading.py).
 PYTEST = $(BIN)/python -m pytest -q --dist loadgroup --no-loadscope-reorder --durations 10
