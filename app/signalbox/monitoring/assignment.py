@@ -24,7 +24,7 @@ class Assignment:
             self._last = (group.members, partitions, group.state)
 
     def is_unassigned(self, row: int, window: ReadingWindow, *, has_lag: bool) -> bool:
-        """Return whether nobody reads a row: by members that were read since the row stands still, and by its commits."""
+        """Return whether no consumer reads a row, judged by members read after its last progress and by its commits."""
         if row not in self.unassigned or self._members_at is None:
             return False
         moved, still_since = window.moved_at(row), window.still_since(row)
@@ -37,15 +37,15 @@ def unassigned_rows(group: Group, kind: BrokerKind) -> frozenset[int]:
     """Return the rows that no member holds; none while a member's assignment is unknown, or may change."""
     if kind is not BrokerKind.KAFKA or group.state is not GroupState.ACTIVE or not group.members:
         return frozenset()
-    held: set[tuple[str, int]] = set()
+    assigned: set[tuple[str, int]] = set()
     for member in group.members:
         if member.assigned is None:
             return frozenset()
-        held.update((name, partition) for name, partitions in member.assigned.items() for partition in partitions)
+        assigned.update((name, partition) for name, partitions in member.assigned.items() for partition in partitions)
     positions = group.positions
     pairs = zip(positions.destination, positions.partition, strict=True)
     names = positions.names
-    return frozenset(row for row, (index, partition) in enumerate(pairs) if (names[index], partition) not in held)
+    return frozenset(row for row, (index, partition) in enumerate(pairs) if (names[index], partition) not in assigned)
 
 
 def is_held(group: Group, destination: str) -> bool:

@@ -41,7 +41,7 @@ class SteadyVerdict:
         self._last = raw.status
         if raw.status is state.verdict.status:
             self._agreed = Before(status=raw.status, at=now, time_lag=flow.time_lag if flow is not None else None)
-        if raw.status is Status.STOPPED and unproven:  # one reading proves that nobody reads now, and no more
+        if raw.status is Status.STOPPED and unproven:  # one reading proves only that there is no consumer now
             return replace(state.verdict if state.candidate is None else raw, status=Status.NO_MEMBERS)
         if state.candidate is None or state.verdict.reason is Reason.HISTORY_TOO_SHORT:
             return state.verdict

@@ -200,7 +200,7 @@ class ReadingWindow:
         position, end = self.position[row], self.newest.arrived[row]
         if UNKNOWN in (position, end):
             return None
-        if end <= position:  # what waits now arrived after that reading
+        if end <= position:  # the waiting messages arrived after that reading
             older = now > self.newest.read_at
             method = TimeLagMethod.AT_MOST if older else TimeLagMethod.INTERPOLATED
             return TimeLag(seconds=max(now - self.newest.read_at, 0.0), method=method)

@@ -20,7 +20,7 @@ from signalbox.brokers.nats.fields import Answer, filter_subjects, has_leader, i
 from signalbox.brokers.nats.groups import to_group
 from signalbox.brokers.nats.ledger import Ledger, follow, sequences
 from signalbox.brokers.nats.origins import with_recreation
-from signalbox.brokers.nats.progress import filtered_progress, unfiltered_progress
+from signalbox.brokers.nats.progress import follow_progress
 from signalbox.brokers.nats.sweep import Sweep, for_each
 from signalbox.kernel.clock import Clock
 from signalbox.kernel.slices import in_slices
@@ -137,7 +137,7 @@ class JetStreamInspector:
             self._clocks.setdefault(name, ClockSkew()).add_time(at, sent_at, answered_at)
 
     def _forget(self, sweep: Sweep) -> None:
-        """Drop what is gone; a consumer without its stream is gone too, whoever noticed that first."""
+        """Drop deleted streams and consumers; a stream's consumers are deleted with it."""
         gone = sweep.gone_streams - sweep.streams.keys()
         sweep.gone_groups |= {name for name in self.consumers if name.split("/", 1)[0] in gone}
         sweep.consumers = {name: answer for name, answer in sweep.consumers.items() if name not in sweep.gone_groups}
@@ -196,8 +196,9 @@ class JetStreamInspector:
     def _follow(self, name: str, answer: Answer, pending: int, in_flight: int) -> Ledger:
         before = self._ledgers.get(name)
         now = sequences(self._streams.get(name.split("/", 1)[0]), answer)
-        progress = (filtered_progress if filter_subjects(answer) else unfiltered_progress)(
+        progress = follow_progress(
             None if before is None else before.progress,
+            filtered=bool(filter_subjects(answer)),
             created=text(answer, "created"),
             deliveries=integer(answer, "delivered", "consumer_seq") or 0,
             sequence=integer(answer, "delivered", "stream_seq") or 0,

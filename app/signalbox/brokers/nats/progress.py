@@ -29,52 +29,31 @@ class Progress:
         return min(self.deliveries - before.deliveries, self.sequence - before.sequence)
 
 
-def unfiltered_progress(
-    before: Progress | None = None,
-    *,
-    created: str,
-    deliveries: int,
-    sequence: int,
-    in_flight: int,
-    deleted_to: int | None = None,
-) -> Progress:
-    """Return the progress of a consumer of the whole stream. Its counter starts as the sequence that it has settled."""
-    begun = max(sequence - in_flight, 0)
-    return _continued(
-        before,
-        Progress(
-            created=created,
-            deliveries=deliveries,
-            sequence=sequence,
-            in_flight=in_flight,
-            settled=begun,
-            deleted_to=deleted_to,
-        ),
-    )
-
-
-def filtered_progress(
+def follow_progress(
     before: Progress | None,
     *,
+    filtered: bool,
     created: str,
     deliveries: int,
     sequence: int,
     in_flight: int,
     deleted_to: int | None = None,
 ) -> Progress:
-    """Return the progress of a consumer of some subjects. Its counter starts as the number of its deliveries."""
-    begun = max(deliveries - in_flight, 0)
-    return _continued(
-        before,
-        Progress(
-            created=created,
-            deliveries=deliveries,
-            sequence=sequence,
-            in_flight=in_flight,
-            settled=begun,
-            deleted_to=deleted_to,
-        ),
+    """Return the progress of a consumer after `before`.
+
+    The counter of a consumer of some subjects (`filtered`) starts as the number of its deliveries, that of a consumer of the
+    whole stream as its sequence.
+    """
+    settled = max((deliveries if filtered else sequence) - in_flight, 0)
+    new = Progress(
+        created=created,
+        deliveries=deliveries,
+        sequence=sequence,
+        in_flight=in_flight,
+        settled=settled,
+        deleted_to=deleted_to,
     )
+    return _continued(before, new)
 
 
 def _continued(before: Progress | None, new: Progress) -> Progress:

@@ -113,6 +113,6 @@ class Changes:
             behind = [subscriber for subscriber in self._subscribers if subscriber.version < current]
             errors = [error for subscriber in behind if (error := await subscriber.notify(current)) is not None]
             if errors:
-                for subscriber in self._subscribers:  # some use what others read: all are told again
+                for subscriber in self._subscribers:  # some use what others read: call all again
                     subscriber.version = -1
                 raise errors[0]

@@ -87,7 +87,7 @@ def live_route(
 ) -> WebsocketRouteHandler:
     """Return the route of live pages. The guard has checked Host and Origin before.
 
-    `is_open`: anyone may view everything without signing in, whoever signs in meanwhile.
+    `is_open`: anyone may view everything without signing in, also after a user signed in.
     """
     fragments = FragmentCache(registry, renderer, feed)
     sockets = Sockets(per_address)

@@ -11,9 +11,9 @@ from signalbox.brokers.nats.fields import Answer, limit, seconds, timestamp
 from signalbox.brokers.nats.groups import to_group
 from signalbox.brokers.nats.ledger import follow, sequences
 from signalbox.brokers.nats.names import name_problem
-from signalbox.brokers.nats.progress import Progress, filtered_progress, unfiltered_progress
+from signalbox.brokers.nats.progress import Progress, follow_progress
 
-NOTHING_READ = unfiltered_progress(created="c", deliveries=0, sequence=0, in_flight=0)
+NOTHING_READ = follow_progress(None, filtered=False, created="c", deliveries=0, sequence=0, in_flight=0)
 NO_PROGRESS = follow(None, NOTHING_READ, 0, sequences(None, {}))
 NOW = "2026-11-24T03:00:00.123456789Z"
 EARLIER = "2026-11-24T02:59:00Z"
@@ -118,13 +118,15 @@ def test_filtered_progress_counts_settled_messages(steps: list[str]) -> None:
             deliveries += 1
         elif step == "ack" and in_flight:
             in_flight, settled = in_flight - 1, settled + 1
-        before = filtered_progress(before, created="c", deliveries=deliveries, sequence=sequence, in_flight=in_flight)
+        before = follow_progress(
+            before, filtered=True, created="c", deliveries=deliveries, sequence=sequence, in_flight=in_flight
+        )
         assert before.settled == settled
 
 
 def test_a_recreated_consumer_starts_at_zero() -> None:
-    old = filtered_progress(None, created="monday", deliveries=9, sequence=40, in_flight=2)
-    new = filtered_progress(old, created="tuesday", deliveries=1, sequence=50, in_flight=1)
+    old = follow_progress(None, filtered=True, created="monday", deliveries=9, sequence=40, in_flight=2)
+    new = follow_progress(old, filtered=True, created="tuesday", deliveries=1, sequence=50, in_flight=1)
     assert (old.settled, new.settled) == (7, 0)
 
 

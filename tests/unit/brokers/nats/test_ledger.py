@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalbox.brokers.nats.ledger import Ledger, follow, sequences
-from signalbox.brokers.nats.progress import filtered_progress, unfiltered_progress
+from signalbox.brokers.nats.progress import follow_progress
 
 STEPS = ("publish", "publish", "publish other", "deliver", "redeliver", "ack", "expire", "delete", "purge", "read")
 steps = st.lists(st.sampled_from(STEPS), max_size=80)
@@ -75,8 +75,9 @@ class Simulated:
         stream = {"config": {"name": "s", "retention": "limits", **self.config}, "state": state}
         consumer = {"config": {"filter_subject": "a"} if self.filtered else {}}
         now = sequences(stream, consumer)
-        progress = (filtered_progress if self.filtered else unfiltered_progress)(
+        progress = follow_progress(
             None if self.ledger is None else self.ledger.progress,
+            filtered=self.filtered,
             created="c",
             deliveries=self.deliveries,
             sequence=self.sequence,

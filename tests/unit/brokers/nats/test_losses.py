@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from signalbox.brokers.nats.ledger import Ledger, follow, sequences
-from signalbox.brokers.nats.progress import Progress, filtered_progress, unfiltered_progress
+from signalbox.brokers.nats.progress import Progress, follow_progress
 from tests.unit.brokers.nats.test_ledger import Simulated
 
 
@@ -25,8 +25,9 @@ def reading(
 ) -> Ledger:
     """Take one reading of a consumer that has received each message once, or `deliveries` in all."""
     now = sequences(at, {"config": {"filter_subject": subject}})
-    progress = unfiltered_progress(
+    progress = follow_progress(
         None if before is None else before.progress,
+        filtered=False,
         created="c",
         deliveries=sequence if deliveries is None else deliveries,
         sequence=sequence,
@@ -63,17 +64,21 @@ def test_where_messages_were_deleted_before_only_pending_ones_are_lost() -> None
 
 
 def test_messages_in_flight_that_a_purge_deletes_are_not_settled() -> None:
-    before = unfiltered_progress(created="c", deliveries=10, sequence=10, in_flight=3)
-    purged = unfiltered_progress(before, created="c", deliveries=10, sequence=10, in_flight=0, deleted_to=20)
-    acked = unfiltered_progress(before, created="c", deliveries=10, sequence=10, in_flight=0, deleted_to=5)
+    before = follow_progress(None, filtered=False, created="c", deliveries=10, sequence=10, in_flight=3)
+    purged = follow_progress(
+        before, filtered=False, created="c", deliveries=10, sequence=10, in_flight=0, deleted_to=20
+    )
+    acked = follow_progress(before, filtered=False, created="c", deliveries=10, sequence=10, in_flight=0, deleted_to=5)
     assert (before.settled, purged.settled, acked.settled) == (7, 7, 10)
 
 
 def test_a_redelivery_is_no_progress() -> None:
-    before = filtered_progress(None, created="c", deliveries=10, sequence=40, in_flight=3)
+    before = follow_progress(None, filtered=True, created="c", deliveries=10, sequence=40, in_flight=3)
 
     def after(deliveries: int, sequence: int, in_flight: int) -> Progress:
-        return filtered_progress(before, created="c", deliveries=deliveries, sequence=sequence, in_flight=in_flight)
+        return follow_progress(
+            before, filtered=True, created="c", deliveries=deliveries, sequence=sequence, in_flight=in_flight
+        )
 
     assert after(15, 40, 3).settled == before.settled == 7
     assert after(12, 44, 3).settled == 9
